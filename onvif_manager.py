@@ -16,6 +16,7 @@ from cameras.device import DeviceNetwork
 from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
+from cameras.plain_device import DescribeStream, NetworkWithPlainCameras
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry
@@ -28,7 +29,7 @@ from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
-from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
+from core.records import Channel, Problem, StreamFormats, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -42,7 +43,8 @@ class OnvifManager:
     """Stores cameras in the database, connects them in the background, and shows them from memory.
 
     `network` is the real one unless a test passes another. `spawner` starts the pretend recorder, which is unavailable
-    without it; it must run before start() and until after stop().
+    without it; it must run before start() and until after stop(). `describe_stream` opens the streams of cameras
+    without ONVIF to learn their formats; without it they are learned when a viewer watches.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class OnvifManager:
         network: DeviceNetwork | None = None,
         spawner: Spawner | None = None,
         pace: Pace | None = None,
+        describe_stream: DescribeStream | None = None,
     ) -> None:
         self._database = database
         self._key_file = settings.key_file
@@ -65,6 +68,9 @@ class OnvifManager:
             from cameras.onvif_device import OnvifNetwork  # noqa: PLC0415 - importing zeep takes a second
 
             network = OnvifNetwork(settings, login_gate, clock)
+        network = NetworkWithPlainCameras(
+            network, describe_stream or _no_description, clock, timeout_s=settings.device_timeout_s
+        )
         self._connector = Connector(self._registry, self._store, settings, clock, network, pace or Pace())
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
         self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
@@ -293,6 +299,12 @@ class OnvifManager:
     def keep_snapshot(self, camera_id: int, profile_token: str, jpeg: bytes) -> TimedSnapshot:
         """Keep a still that was taken now as the last one of its media profile, and return it with its time."""
         return self._snapshots.keep(camera_id, profile_token, jpeg)
+
+
+def _no_description(source: StreamSource, timeout_s: float) -> StreamFormats:
+    """Stand in for the gateway: the streams themselves show their formats."""
+    del source, timeout_s
+    return StreamFormats(None, None)
 
 
 def _as_loaded(camera: StoredCamera) -> StoredCamera:

@@ -83,7 +83,8 @@ class CameraRow(Base):
     """A camera: the user's fields, and the data that the device reported last.
 
     `password_box` is the password, encrypted for this id, host and user name. `port` is NULL until the user gives one
-    or it is found; `port_found`: it was found by probing, so it may be probed again.
+    or it is found; `port_found`: it was found by probing, so it may be probed again. A camera without ONVIF has its
+    port in `stream_uris`: many may share one RTSP server.
     """
 
     __tablename__ = "cameras"
@@ -108,6 +109,7 @@ class CameraRow(Base):
     clock_offset_s: Mapped[float | None] = mapped_column(Float)
     clock_measured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stream_uris: Mapped[Any] = mapped_column(Json, nullable=True)  # {"main", "sub"}: a camera without ONVIF
 
 
 class ChannelRow(Base):

@@ -41,7 +41,9 @@ class Application:
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
         self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
-        self.cameras = OnvifManager(self.database, settings, login_gate, clock, spawner=self.spawner)
+        self.cameras = OnvifManager(
+            self.database, settings, login_gate, clock, spawner=self.spawner, describe_stream=self.gateway.describe
+        )
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pinned_channels = PinnedChannels(

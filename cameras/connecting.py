@@ -248,7 +248,9 @@ class Connector:
     def _open(self, stored: StoredCamera, generation: int) -> None:
         if stored.port is None:
             raise CameraUnreachable("No port is known.")
-        address = DeviceAddress(stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id))
+        address = DeviceAddress(
+            stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id), stored.stream_uris
+        )
         device = self._network.connect(address)
         taken = False
         try:

@@ -10,22 +10,26 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.recordings import RecordingDevice
-from core.records import Channel, Credential, FoundDevice, MediaProfile, ServiceCheck
+from core.records import Channel, Credential, FoundDevice, MediaProfile, ServiceCheck, StreamUris
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
-    """Address and credential of a device. `device_key` identifies it for login attempts and session budgets."""
+    """Address and credential of a device. `device_key` identifies it for login attempts and session budgets.
+
+    `stream_uris`: only for a camera without ONVIF.
+    """
 
     camera_id: int
     host: str
     port: int
     credential: Credential
     device_key: str
+    stream_uris: StreamUris | None = None
 
 
 class Device(RecordingDevice, Protocol):
-    """An ONVIF device. Thread-safe. No request is sent before `open()`.
+    """A device, with ONVIF unless `DeviceAddress.stream_uris` is set. Thread-safe. No request is sent before `open()`.
 
     Every call may raise a core.errors.DeviceError, and ends within the device timeout.
     """

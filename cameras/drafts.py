@@ -7,7 +7,11 @@ from dataclasses import replace
 from cameras.addresses import check_credential, check_name, check_port, parse_host
 from cameras.records import CameraChange
 from cameras.store import StoredCamera
+from cameras.stream_uris import place_of, read_stream_uris
 from core.errors import InvalidRequest
+from core.records import StreamUris
+
+_TYPE_AGAIN = "type it again: a stored password is not sent to another address"
 
 
 def parse_address(host_text: str, port: int | None) -> tuple[str, int | None]:
@@ -27,11 +31,23 @@ def parse_address(host_text: str, port: int | None) -> tuple[str, int | None]:
 def apply_change(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     """Return the camera with the change applied. Raise InvalidRequest, which names the field.
 
-    At a new host, a port that was found by probing is probed again; a port from the user stays. A new host or port
-    needs the password again, because the stored one must never be sent to another address.
+    A new host or port needs the password again, because the stored one must never be sent to another address.
     """
     if camera.pretend:
         _refuse_pretend(change)
+    name = camera.name if change.name is None else check_name(change.name)
+    if change.username is not None:
+        check_credential(change.username, field="username")
+    if change.password is not None:
+        check_credential(change.password.reveal(), field="password")
+    apply = _apply_to_plain if camera.is_plain else _apply_to_onvif
+    return replace(apply(camera, change), name=name)
+
+
+def _apply_to_onvif(camera: StoredCamera, change: CameraChange) -> StoredCamera:
+    """Apply address and credential. At a new host, a port that was found by probing is probed again."""
+    if change.stream_uris is not None:
+        raise InvalidRequest.of_field("stream_uris", "this camera speaks ONVIF, which gives the addresses")
     host, port, port_found = camera.host, camera.port, camera.port_found
     if change.host is not None:
         host, port_in_host = parse_address(change.host, change.port)
@@ -44,24 +60,45 @@ def apply_change(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     if port == camera.port and host == camera.host:
         port_found = camera.port_found and change.port is None
     if (host, port) != (camera.host, camera.port) and change.password is None and camera.password:
-        raise InvalidRequest.of_field("password", "type it again: a stored password is not sent to another address")
-    username = camera.username
-    if change.username is not None:
-        username = check_credential(change.username, field="username")
-    if change.password is not None:
-        check_credential(change.password.reveal(), field="password")
+        raise InvalidRequest.of_field("password", _TYPE_AGAIN)
     return replace(
         camera,
-        name=camera.name if change.name is None else check_name(change.name),
         host=host,
         port=port,
         port_found=port_found,
-        username=username,
+        username=camera.username if change.username is None else change.username,
         password=camera.password if change.password is None else change.password,
     )
 
 
+def _apply_to_plain(camera: StoredCamera, change: CameraChange) -> StoredCamera:
+    """Apply stream addresses and credential: a camera without ONVIF has no other address."""
+    for name in ("host", "port"):
+        if getattr(change, name) is not None:
+            raise InvalidRequest.of_field(name, "this camera has stream_uris instead")
+    username = camera.username if change.username is None else change.username
+    password = camera.password if change.password is None else change.password
+    if change.stream_uris is None:
+        return replace(camera, username=username, password=password)
+    read = read_stream_uris(change.stream_uris, username=change.username, password=change.password)
+    if read.password is None and camera.password and _places(read.uris) - _places(camera.stream_uris):
+        raise InvalidRequest.of_field("password", _TYPE_AGAIN)
+    return replace(
+        camera,
+        host=read.host,
+        port=read.port,
+        username=username if read.username is None else read.username,
+        password=password if read.password is None else read.password,
+        stream_uris=read.uris,
+    )
+
+
+def _places(uris: StreamUris | None) -> set[tuple[str, int]]:
+    """Return the hosts and ports that get the password."""
+    return set() if uris is None else {place_of(uri) for uri in (uris.main, uris.sub) if uri}
+
+
 def _refuse_pretend(change: CameraChange) -> None:
-    for name in ("host", "port", "username", "password"):
+    for name in ("host", "port", "username", "password", "stream_uris"):
         if getattr(change, name) is not None:
             raise InvalidRequest.of_field(name, "the pretend recorder sets this itself")

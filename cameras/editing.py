@@ -14,10 +14,11 @@ from cameras.registry import Registry, device_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera, StoredChannel
+from cameras.stream_uris import read_stream_uris
 from core.clock import Clock
 from core.errors import Conflict
 from core.login_gate import LoginGate
-from core.records import CameraStatus
+from core.records import CameraStatus, StreamUris
 from core.secrets import Secret
 
 
@@ -52,8 +53,10 @@ class CameraEditor:
 
         Raise InvalidRequest, which names the field, or Conflict already_added.
         """
+        if draft.stream_uris is not None:
+            return self._add_plain(draft, draft.stream_uris)
         host, port = parse_address(draft.host, draft.port)
-        known = [stored for stored in self._registry.with_address(host) if not stored.pretend]
+        known = [stored for stored in self._registry.with_address(host) if not stored.pretend and not stored.is_plain]
         if port is None and known:
             raise Conflict(
                 f"{host} is already added as camera {known[0].id}. For another device at this address, give its port.",
@@ -67,8 +70,27 @@ class CameraEditor:
         self._connector.connect_now(camera_id)
         return camera_id
 
+    def _add_plain(self, draft: CameraDraft, uris: StreamUris) -> int:
+        check_credential(draft.username, field="username")
+        check_credential(draft.password.reveal(), field="password")
+        read = read_stream_uris(uris, username=draft.username, password=draft.password)
+        name = check_name(draft.name or "")
+        camera_id = self.save_new(
+            name, read.host, read.port, read.username or "", read.password or Secret(""), stream_uris=read.uris
+        )
+        self._connector.connect_now(camera_id)
+        return camera_id
+
     def save_new(
-        self, name: str, host: str, port: int | None, username: str, password: Secret, *, pretend: bool = False
+        self,
+        name: str,
+        host: str,
+        port: int | None,
+        username: str,
+        password: Secret,
+        *,
+        pretend: bool = False,
+        stream_uris: StreamUris | None = None,
     ) -> int:
         """Save a camera without connecting it, and return its id. Raise Conflict if its address is known."""
         with self._registry.saving:
@@ -80,6 +102,7 @@ class CameraEditor:
                 password=password,
                 pretend=pretend,
                 added_at=self._clock.now_utc(),
+                stream_uris=stream_uris,
             )
             self._registry.put(stored)
         return stored.id
@@ -94,7 +117,7 @@ class CameraEditor:
                 entry = self._registry.entry(camera_id)
                 before, channels = entry.stored, entry.channels
             wanted = apply_change(before, change)
-            is_moved = (wanted.host, wanted.port) != (before.host, before.port)
+            is_moved = _place(wanted) != _place(before)
             must_connect = is_moved or wanted.username != before.username or change.password is not None
             if must_connect:
                 self._store.delete_replay_abilities(camera_id)
@@ -107,6 +130,7 @@ class CameraEditor:
                 username=wanted.username,
                 password=wanted.password,
                 forget_device=is_moved,
+                stream_uris=wanted.stream_uris,
             )
             if must_connect:
                 device = self._registry.put(stored, () if is_moved else channels)
@@ -179,3 +203,7 @@ class CameraEditor:
             channels = change(self._registry.entry(camera_id).channels)
             self._store.save_channels(camera_id, channels)
             self._registry.set_channels(camera_id, channels)
+
+
+def _place(camera: StoredCamera) -> tuple[object, ...]:
+    return camera.host, camera.port, camera.stream_uris

@@ -6,23 +6,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.clock import rfc3339
-from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck
+from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck, StreamUris
 from core.secrets import Secret
+
+NO_RECORDINGS = "This camera was added by its stream address, without ONVIF, so it has no recordings to play."
 
 
 @dataclass(frozen=True, slots=True)
 class CameraDraft:
     """A camera to add. Without a port, the usual ONVIF ports are tried; without a name, make and model are its name.
 
-    `host` may have the form `host:port`. OnvifManager.add_camera checks all fields and raises InvalidRequest, which
-    names the field.
+    `host` may have the form `host:port`. A camera without ONVIF has `stream_uris` instead, which may hold the login.
+    OnvifManager.add_camera checks all fields and raises InvalidRequest, which names the field.
     """
 
-    host: str
+    host: str = ""
     username: str = ""
     password: Secret = field(default_factory=lambda: Secret(""))
     port: int | None = None
     name: str | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class CameraChange:
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class CameraView:
     """State of a camera at one moment. `port` is None until the user gives one or it is found.
 
     `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera with the same make, model
-    and serial number: most likely one device that was added twice.
+    and serial number: most likely one device that was added twice. `stream_uris` is set for a camera without ONVIF.
     """
 
     id: int
@@ -58,6 +62,7 @@ class CameraView:
     last_seen_at: datetime | None = None
     pretend: bool = False
     same_device_as: int | None = None
+    stream_uris: StreamUris | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +124,29 @@ def _head(card: HealthCard) -> list[str]:
         lines.append(f"Next attempt: {rfc3339(card.next_try_at)}")
     if camera.same_device_as is not None:
         lines.append(f"Same make, model and serial number as camera {camera.same_device_as}")
-    info = camera.info
-    lines += [
+    if camera.stream_uris is not None:
+        lines.append(
+            f"Added by {'its stream addresses' if camera.stream_uris.sub else 'its stream address'}, without ONVIF"
+        )
+    else:
+        lines += _onvif_head(card)
+    return [
+        *lines,
+        f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
+        f"Card made: {rfc3339(card.made_at)}",
+    ]
+
+
+def _onvif_head(card: HealthCard) -> list[str]:
+    camera, info = card.camera, card.camera.info
+    return [
         f"Make: {info.manufacturer or 'unknown'}",
         f"Model: {info.model or 'unknown'}",
         f"Firmware: {info.firmware or 'unknown'}",
         f"Serial number: {info.serial or 'unknown'}",
         f"Services: {', '.join(camera.services) or 'unknown'}",
         f"Device clock minus ours: {_offset(card)}",
-        f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
-        f"Card made: {rfc3339(card.made_at)}",
     ]
-    return lines
 
 
 def _offset(card: HealthCard) -> str:

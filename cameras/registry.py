@@ -32,7 +32,9 @@ from core.records import (
 from core.secrets import Secret
 
 NO_SIGNAL = Problem("camera_no_signal", "The device has no picture from this input.")
-_CHANNEL_CODES = frozenset({"camera_no_signal", "camera_unreachable", "camera_bad_answer", "camera_unsupported"})
+_CHANNEL_CODES = frozenset(
+    {"camera_no_signal", "camera_unreachable", "camera_bad_answer", "camera_unsupported", "stream_stalled"}
+)
 PASSWORD_LOST = Problem("camera_auth_failed", "The stored password cannot be read. Enter it again.")
 
 
@@ -355,5 +357,6 @@ def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
         clock_offset_s=clock_offset_s(stored.clock_offset),
         last_seen_at=stored.last_seen_at,
         pretend=stored.pretend,
+        stream_uris=stored.stream_uris,
         same_device_as=twin if twin != stored.id else None,
     )

@@ -16,10 +16,20 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cameras.addresses import authority
+from cameras.stream_uris import place_of
 from cameras.vault import CannotDecrypt, Vault, open_vault
 from core.errors import Conflict, NotFound, StartRefused
 from core.recordings import ReplayAbilities
-from core.records import AudioFormat, ClockOffset, DeviceInfo, MediaProfile, Problem, ProfileRole, VideoFormat
+from core.records import (
+    AudioFormat,
+    ClockOffset,
+    DeviceInfo,
+    MediaProfile,
+    Problem,
+    ProfileRole,
+    StreamUris,
+    VideoFormat,
+)
 from core.secrets import Secret
 from core.stored_json import read_items
 from database import Database
@@ -45,6 +55,12 @@ class StoredCamera:
     services: tuple[str, ...] = ()
     clock_offset: ClockOffset | None = None
     last_seen_at: datetime | None = None
+    stream_uris: StreamUris | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """True for a camera without ONVIF."""
+        return self.stream_uris is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +126,21 @@ class CameraStore:
         password: Secret,
         pretend: bool,
         added_at: datetime,
+        stream_uris: StreamUris | None = None,
     ) -> StoredCamera:
         """Add a camera, with an id that was never used before. Raise Conflict already_added if its address is known."""
         with self._database.write() as session:
-            _refuse_same_address(session, host, port, own_id=None)
+            _refuse_same_address(session, host, port, stream_uris, own_id=None)
             row = CameraRow(
                 name=name,
                 host=host,
-                port=port,
+                port=None if stream_uris else port,
                 port_found=False,
                 username=username,
                 password_box=b"",
                 pretend=pretend,
                 added_at=added_at,
+                stream_uris=asdict(stream_uris) if stream_uris else None,
             )
             session.add(row)
             session.flush()  # gives the id that the password is bound to
@@ -141,6 +159,7 @@ class CameraStore:
         username: str,
         password: Secret | None,
         forget_device: bool,
+        stream_uris: StreamUris | None = None,
     ) -> StoredCamera:
         """Write the user's fields; `password` None keeps the stored one, which is unreadable.
 
@@ -149,8 +168,10 @@ class CameraStore:
         with self._database.write() as session:
             row = _row(session, camera_id)
             if (host, port) != (row.host, row.port):
-                _refuse_same_address(session, host, port, own_id=camera_id)
-            row.name, row.host, row.port, row.port_found, row.username = name, host, port, port_found, username
+                _refuse_same_address(session, host, port, stream_uris, own_id=camera_id)
+            row.name, row.host, row.port_found, row.username = name, host, port_found, username
+            row.port = None if stream_uris else port
+            row.stream_uris = asdict(stream_uris) if stream_uris else None
             if password is not None:
                 row.password_box = self._vault.encrypt(password, password_context(row))
             if forget_device:
@@ -163,7 +184,7 @@ class CameraStore:
         """Write the port that was found, or that of the pretend recorder. Raise Conflict if another camera has it."""
         with self._database.write() as session:
             row = _row(session, camera_id)
-            _refuse_same_address(session, host, port, own_id=camera_id)
+            _refuse_same_address(session, host, port, None, own_id=camera_id)
             if host != row.host:
                 raise ValueError("the password is bound to the host: use change()")
             row.port, row.port_found = port, found
@@ -230,11 +251,12 @@ class CameraStore:
             if row.clock_offset_s is not None and row.clock_measured_at is not None
             else None
         )
+        uris = _stream_uris(row.stream_uris)
         return StoredCamera(
             id=row.id,
             name=row.name,
             host=row.host,
-            port=row.port,
+            port=place_of(uris.main)[1] if uris else row.port,
             port_found=row.port_found,
             username=row.username,
             password=password,
@@ -244,7 +266,14 @@ class CameraStore:
             services=tuple(row.services.split()),
             clock_offset=offset,
             last_seen_at=row.last_seen_at,
+            stream_uris=uris,
         )
+
+
+def _stream_uris(stored: Any) -> StreamUris | None:
+    if not isinstance(stored, dict) or not stored.get("main"):
+        return None
+    return StreamUris(str(stored["main"]), str(stored["sub"]) if stored.get("sub") else None)
 
 
 def already_added(camera_id: int, host: str, port: int | None) -> Conflict:
@@ -256,13 +285,27 @@ def already_added(camera_id: int, host: str, port: int | None) -> Conflict:
     )
 
 
-def _refuse_same_address(session: Session, host: str, port: int | None, *, own_id: int | None) -> None:
+def _refuse_same_address(
+    session: Session, host: str, port: int | None, uris: StreamUris | None, *, own_id: int | None
+) -> None:
+    if uris is not None:
+        _refuse_same_stream(session, host, uris, own_id=own_id)
+        return
     if port is None:
         return
     query = select(CameraRow.id).where(CameraRow.host == host, CameraRow.port == port)
     other = next((found for found in session.scalars(query) if found != own_id), None)
     if other is not None:
         raise already_added(other, host, port)
+
+
+def _refuse_same_stream(session: Session, host: str, uris: StreamUris, *, own_id: int | None) -> None:
+    for row in session.scalars(select(CameraRow).where(CameraRow.host == host)):
+        known = _stream_uris(row.stream_uris)
+        if row.id != own_id and known is not None and known.main == uris.main:
+            raise Conflict(
+                f"This stream is already added as camera {row.id}.", code="already_added", existing_id=row.id
+            )
 
 
 def _row(session: Session, camera_id: int) -> CameraRow:

@@ -15,7 +15,8 @@ AppError                        code                      meaning
     ├── CameraUnsupported       camera_unsupported        the device lacks a service or an operation
     ├── CameraBadAnswer         camera_bad_answer         the answer is broken, hostile or too large
     ├── CameraBusy              camera_busy               the device refuses one more session (RTSP 453)
-    └── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
+    ├── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
+    └── StreamStalled           stream_stalled            the device is connected and sends no more video
 
 Packages define subclasses of these, such as `onvif_services.faults.SoapFault`.
 
@@ -158,3 +159,9 @@ class CameraBusy(DeviceError):
 
 class CameraNoSignal(DeviceError):
     code = "camera_no_signal"
+
+
+class StreamStalled(DeviceError):
+    """The device has sent video, its connection is open, and no more video comes."""
+
+    code = "stream_stalled"

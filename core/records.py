@@ -92,8 +92,32 @@ class AudioFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFormats:
+    """Formats of a stream, as its description and its first packets say."""
+
+    video: VideoFormat | None
+    audio: AudioFormat | None
+
+    def __str__(self) -> str:
+        size = f" {self.video.width}x{self.video.height}" if self.video and self.video.width else ""
+        video = f"{self.video.codec}{size}" if self.video else "no video"
+        return f"{video}, {self.audio.codec if self.audio else 'no audio'}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamUris:
+    """The RTSP addresses of a camera without ONVIF, without a login; see cameras/stream_uris.py."""
+
+    main: str
+    sub: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MediaProfile:
-    """An ONVIF media profile: one video source with its encoders. `service` is "media" or "media2"."""
+    """An ONVIF media profile: one video source with its encoders.
+
+    `service`: "media" or "media2", or "rtsp" for a stream of a camera without ONVIF.
+    """
 
     profile_token: str
     name: str

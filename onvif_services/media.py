@@ -1,15 +1,11 @@
-"""The Media services (ver10/media and ver20/media): channels, stream addresses, key frames.
-
-The profiles of both are merged: Media lists no profile that is H.265 only, Media2 is missing on older devices, and if
-both list a profile, Media often names a wrong codec for H.265.
-"""
+"""The Media services (ver10/media and ver20/media): channels, stream addresses, key frames."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.errors import (
     CameraAuthFailed,
@@ -18,27 +14,28 @@ from core.errors import (
     CameraUnsupported,
     DeviceError,
 )
-from core.records import AudioFormat, Channel, MediaProfile, Problem, ProfileRole, VideoFormat
+from core.records import AudioFormat, Channel, MediaProfile, Problem, VideoFormat
 from onvif_services import answers
 from onvif_services.addresses import rewrite_http, rewrite_rtsp
 from onvif_services.answers import Element, child, children, descendants, number, raw_text, text, whole
+from onvif_services.channels import make_channels
 from onvif_services.connection import CALLS_AT_ONCE, DeviceConnection
 from onvif_services.faults import SoapFault, unsupported
+from onvif_services.inputs import FoundProfile, group_by_input, without_shared_tokens
+from onvif_services.media_lists import merge_services
+from onvif_services.profile_roles import with_true_kbps
 
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
-_ONLY_SOURCE = "video"  # our token for the source of a device that names none
 
-# tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names.
-_VIDEO_CODECS = {
-    "H264": "h264",
-    "H265": "hevc",
-    "HEVC": "hevc",
-    "JPEG": "mjpeg",
-    "MJPEG": "mjpeg",
-    "MPEG4": "mpeg4",
-    "MPV4-ES": "mpeg4",
-}
+# tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
+# letters and digits of a name count, because makers add to it ("H.264", "H265+", "H264 High Profile").
+_VIDEO_CODECS = (
+    *(("H264", "h264"), ("AVC", "h264"), ("MPEG4AVC", "h264"), ("MPEG4PART10", "h264")),
+    *(("H265", "hevc"), ("HEVC", "hevc"), ("H266", "vvc"), ("VVC", "vvc")),
+    *(("JPEG", "mjpeg"), ("MJPEG", "mjpeg"), ("MPEG4", "mpeg4"), ("MPV4", "mpeg4"), ("MP4V", "mpeg4")),
+    *(("AV1", "av1"), ("VP8", "vp8"), ("VP9", "vp9"), ("H263", "h263")),
+)
 # G711 of Media may be A-law or mu-law; the SDP of the stream tells which.
 _AUDIO_CODECS = {
     "G711": "pcm_mulaw",
@@ -52,14 +49,6 @@ _AUDIO_CODECS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A media profile of one service, and the name of its video source configuration."""
-
-    profile: MediaProfile
-    source_name: str
-
-
 def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tuple[Channel, ...]:
     """Return all channels of a device in its own order, numbered from 1; each with its profiles, main first.
 
@@ -70,12 +59,9 @@ def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tupl
         raise unsupported("media")
     with conn.checking("media profiles"):
         found = _read_profiles(conn)
-    sources = _source_order(conn, found)
-    channels = tuple(
-        _channel(number_, token, [item for item in found if item.profile.video_source_token == token])
-        for number_, token in enumerate(sources, start=1)
-    )
-    return _with_stream_problems(conn, _with_names(channels, found)) if check_streams else _with_names(channels, found)
+    listed = _listed_sources(conn)
+    channels = make_channels(group_by_input(found, listed), listed)
+    return _with_stream_problems(conn, channels) if check_streams else channels
 
 
 def stream_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
@@ -151,66 +137,34 @@ def _check_token(profile_token: str) -> None:
 # -- profiles ----------------------------------------------------------------------------------
 
 
-def _read_profiles(conn: DeviceConnection) -> list[_Found]:
-    """Return the profiles of both services, merged by token: those of Media first, then those of Media2 only."""
-    found: dict[str, _Found] = {}
+def _read_profiles(conn: DeviceConnection) -> list[FoundProfile]:
+    """Return the profiles of both services. Raise the error of the last service if none can be read."""
+    lists: dict[str, list[FoundProfile]] = {name: [] for name in _SERVICES}
     problem: DeviceError | None = None
     for service in (name for name in _SERVICES if name in conn.services):
         try:
-            listed = _profiles_of(conn, service)
+            lists[service] = _profiles_of(conn, service)
         except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
             conn.note(f"profiles of {service}", error.code, error.detail)
             problem = error
             continue
-        conn.note(f"profiles of {service}", "ok", f"{len(listed)} media profiles")
-        for item in listed:
-            token = item.profile.profile_token
-            found[token] = _merged(found[token], item) if token in found else item
-    if not found and problem is not None:
+        conn.note(f"profiles of {service}", "ok", f"{len(lists[service])} media profiles")
+    if not any(lists.values()) and problem is not None:
         raise problem
-    return _with_sources(list(found.values()))
+    return merge_services(*lists.values())
 
 
-def _with_sources(found: list[_Found]) -> list[_Found]:
-    """Assign profiles without a video source to the device's only source; if it has several, to one of their own."""
-    named = {item.profile.video_source_token for item in found} - {""}
-
-    def source_of(profile: MediaProfile) -> str:
-        return profile.profile_token if len(named) > 1 else next(iter(named), _ONLY_SOURCE)
-
-    return [
-        item
-        if item.profile.video_source_token
-        else replace(item, profile=replace(item.profile, video_source_token=source_of(item.profile)))
-        for item in found
-    ]
-
-
-def _profiles_of(conn: DeviceConnection, service: str) -> list[_Found]:
+def _profiles_of(conn: DeviceConnection, service: str) -> list[FoundProfile]:
     answer = conn.call(service, "GetProfiles", {"Type": ["All"]} if service == "media2" else {})
-    found = [
-        _profile(item, service) for _, item in zip(range(MAX_PROFILES), children(answer, "Profiles"), strict=False)
-    ]
-    return [item for item in found if item is not None]
+    items = [item for _, item in zip(range(MAX_PROFILES), children(answer, "Profiles"), strict=False)]
+    found = [profile for item in items if (profile := _profile(item, service)) is not None]
+    # Some devices list profiles without any configuration. Their streams may play, so these profiles count if no
+    # profile has more; otherwise they are those for audio or metadata alone.
+    with_video = [item for item in found if item.has_encoder or item.source or item.source_config]
+    return without_shared_tokens(with_video or found)
 
 
-def _merged(first: _Found, second: _Found) -> _Found:
-    """Merge a profile that both services list. Take a differing codec from Media2, which can name more codecs."""
-    profile, newer = first.profile, second.profile
-    if newer.video and (profile.video is None or profile.video.codec != newer.video.codec):
-        profile = replace(profile, video=newer.video, service="media2")
-    return _Found(
-        replace(
-            profile,
-            audio=profile.audio or newer.audio,
-            has_ptz=profile.has_ptz or newer.has_ptz,
-            video_source_token=profile.video_source_token or newer.video_source_token,
-        ),
-        first.source_name or second.source_name,
-    )
-
-
-def _profile(item: Element, service: str) -> _Found | None:
+def _profile(item: Element, service: str) -> FoundProfile | None:
     token = answers.token(item)
     if not token:
         return None
@@ -218,33 +172,41 @@ def _profile(item: Element, service: str) -> _Found | None:
     suffix = "" if service == "media2" else "Configuration"
     source = child(inside, "VideoSource" + suffix)
     encoder = child(inside, "VideoEncoder" + suffix)
-    if source is None and encoder is None:
-        return None  # audio or metadata only
-    source_token = answers.checked_token(raw_text(source, "SourceToken"))
     profile = MediaProfile(
         profile_token=token,
         name=text(item, "Name") or answers.clean(token),
-        video_source_token=source_token,
+        video_source_token=answers.checked_token(raw_text(source, "SourceToken")),
         video=_video(encoder),
         audio=_audio(child(inside, "AudioEncoder" + suffix)),
         has_ptz=child(inside, "PTZ" + suffix) is not None,
         service=service,
     )
-    return _Found(profile, text(source, "Name"))
+    return FoundProfile(
+        profile,
+        source_name=text(source, "Name"),
+        source_config=answers.token(source),
+        encoder=answers.token(encoder),
+        has_encoder=encoder is not None,
+    )
 
 
 def _video(encoder: Element | None) -> VideoFormat | None:
-    codec = _VIDEO_CODECS.get(raw_text(encoder, "Encoding").upper())
-    if encoder is None or codec is None:
+    if encoder is None:
+        return None
+    encoding = re.sub(r"[^A-Z0-9]", "", raw_text(encoder, "Encoding").upper())
+    codec = next((name for start, name in _VIDEO_CODECS if encoding.startswith(start)), None)
+    if codec is None:
         return None
     gop = raw_text(encoder, "H264", "GovLength") or raw_text(encoder, "H265", "GovLength") or encoder.get("GovLength")
-    return VideoFormat(
-        codec=codec,
-        width=whole(raw_text(encoder, "Resolution", "Width"), low=1, high=65535),
-        height=whole(raw_text(encoder, "Resolution", "Height"), low=1, high=65535),
-        fps=number(raw_text(encoder, "RateControl", "FrameRateLimit"), low=0.01, high=1000),
-        bitrate_kbps=whole(raw_text(encoder, "RateControl", "BitrateLimit"), low=1, high=1_000_000),
-        gop=whole(gop, low=1, high=100_000),
+    return with_true_kbps(
+        VideoFormat(
+            codec=codec,
+            width=whole(raw_text(encoder, "Resolution", "Width"), low=1, high=65535),
+            height=whole(raw_text(encoder, "Resolution", "Height"), low=1, high=65535),
+            fps=number(raw_text(encoder, "RateControl", "FrameRateLimit"), low=0.01, high=1000),
+            bitrate_kbps=whole(raw_text(encoder, "RateControl", "BitrateLimit"), low=1),
+            gop=whole(gop, low=1, high=100_000),
+        )
     )
 
 
@@ -259,84 +221,16 @@ def _audio(encoder: Element | None) -> AudioFormat | None:
 # -- channels ----------------------------------------------------------------------------------
 
 
-def _source_order(conn: DeviceConnection, found: Sequence[_Found]) -> list[str]:
-    """Return the video source tokens in the device's own order: of GetVideoSources, then of the profiles."""
-    order: dict[str, None] = {}
-    if "media" in conn.services:
-        try:
-            listed = conn.call("media", "GetVideoSources")
-        except (SoapFault, CameraUnsupported, CameraBadAnswer):
-            pass
-        else:
-            for item in children(listed, "VideoSources"):
-                if token := answers.token(item):
-                    order[token] = None
-    for each in found:
-        order[each.profile.video_source_token] = None
-    return list(order)[:MAX_PROFILES]
-
-
-def _channel(number_: int, source_token: str, found: Sequence[_Found]) -> Channel:
-    profiles = with_roles([item.profile for item in found])
-    problem = None
-    if not any(profile.video for profile in profiles):
-        problem = Problem("camera_no_signal", "The device lists this input without a video stream.")
-    return Channel(number_, f"Channel {number_}", source_token, profiles, position=number_, problem=problem)
-
-
-def with_roles(profiles: Iterable[MediaProfile]) -> tuple[MediaProfile, ...]:
-    """Return the profiles with roles: main, sub, then the others.
-
-    Main has the most pixels, among H.264 and H.265 if there are such profiles. Sub is the first other profile with
-    fewer pixels, in the order in which vendors number tokens (`MediaProfile00000`, `00001`, `00002`); otherwise the
-    first other profile.
-    """
-    ordered = sorted(profiles, key=lambda profile: _natural(profile.profile_token))
-    playable = [item for item in ordered if item.video and item.video.codec in {"h264", "hevc"}]
-    candidates = playable or [item for item in ordered if item.video]
-    if not candidates:
-        return tuple(ordered)
-    main = max(candidates, key=_pixels)  # max keeps the first of equals
-    rest = [item for item in candidates if item is not main]
-    sub = next((item for item in rest if _pixels(item) < _pixels(main)), rest[0] if rest else None)
-    chosen = [replace(main, role=ProfileRole.MAIN)]
-    if sub is not None:
-        chosen.append(replace(sub, role=ProfileRole.SUB))
-    return (*chosen, *(item for item in ordered if item is not main and item is not sub))
-
-
-def _pixels(profile: MediaProfile) -> int:
-    video = profile.video
-    return (video.width or 0) * (video.height or 0) if video else 0
-
-
-def _natural(token: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts Profile_2 before Profile_10. It never compares a number with a text."""
-    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", token)
-    return tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts)
-
-
-# Names that makers give to every input and that mean nothing to a person.
-_GENERIC_NAME = re.compile(
-    r"(user)?[\s_-]*(v(ideo)?[\s_-]*s((ou)?rce?)?|vsc|channel|ch|input|source|video[\s_-]*in(put)?)?"
-    r"[\s_-]*(conf(ig(uration)?)?|token|ch(annel)?)?[\s_-]*\d*",
-    re.IGNORECASE,
-)
-
-
-def _with_names(channels: tuple[Channel, ...], found: Sequence[_Found]) -> tuple[Channel, ...]:
-    """Name channels as the device does, unless its name is generic, equals the token or is used more than once."""
-    names: dict[str, str] = {}
-    for item in found:
-        names.setdefault(item.profile.video_source_token, item.source_name)
-    every = list(names.values())
-
-    def named(channel: Channel) -> Channel:
-        name = names.get(channel.video_source_token, "")
-        is_generic = _GENERIC_NAME.fullmatch(name) or name == channel.video_source_token
-        return channel if is_generic or every.count(name) > 1 else replace(channel, name=name)
-
-    return tuple(named(channel) for channel in channels)
+def _listed_sources(conn: DeviceConnection) -> list[str]:
+    """Return the tokens of GetVideoSources in the device's order; empty if the device cannot list them."""
+    if "media" not in conn.services:
+        return []
+    try:
+        listed = conn.call("media", "GetVideoSources")
+    except (SoapFault, CameraUnsupported, CameraBadAnswer):
+        return []
+    tokens = [answers.token(item) for item in children(listed, "VideoSources")]
+    return list(dict.fromkeys(token for token in tokens if token))[:MAX_PROFILES]
 
 
 def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 import socket
 import threading
 import time
@@ -34,9 +35,12 @@ from onvif_services.addresses import bracketed
 from onvif_services.faults import LoginRefused
 
 MAX_ANSWER_BYTES = 2_000_000
+# A profile of a Hikvision recorder has up to 10 kB of analytics, so GetProfiles of 128 channels takes 4 MB.
+MAX_PROFILES_BYTES = 12_000_000
 MAX_SNAPSHOT_BYTES = 10_000_000
 _HEADER_ALLOWANCE_BYTES = 65_536
 
+_GET_PROFILES = re.compile(rb"<(?:[\w-]+:)?GetProfiles[\s/>]")
 _TIMED_OUT = "The device did not answer in time."
 
 
@@ -212,12 +216,11 @@ class CappedTransport(Transport):
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> HttpAnswer:
         with_login = self._call.with_login
+        limit_bytes = MAX_PROFILES_BYTES if _GET_PROFILES.search(message) else MAX_ANSWER_BYTES
         for _ in range(2):
             login = self._soap_login if with_login else None
             extra, used = self._digest_header(login, "POST", address)
-            answer = self._exchange(
-                "POST", address, message, {**headers, **extra}, MAX_ANSWER_BYTES, self._deadline_s()
-            )
+            answer = self._exchange("POST", address, message, {**headers, **extra}, limit_bytes, self._deadline_s())
             if answer.status != 401:
                 return answer
             offered = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or []).digest

@@ -19,7 +19,7 @@ class StreamView:
     `video` and `audio` describe what players get, `source_codec` what the device sends.
     `transcoding`: video is being encoded here, which costs a large part of a core.
     `frames_dropped`: frames that came from the device incomplete and were discarded, since the session's start.
-    Frames that a slow viewer skips do not count.
+    Frames that a slow viewer skips do not count. `damage`: what the last of them lacked, for ten seconds.
     `error`: the present problem; always set if the state is failed, and while reconnecting.
     A replay has a `recording_token` instead of a media profile. Its `start_time` is the true UTC time of the first
     frame that plays now, or the requested time until that frame has come; `time_confirmed` is False if the recorder
@@ -47,6 +47,7 @@ class StreamView:
     waiting_for: SegmentWait | None = None
     source_codec: str | None = None
     recording_token: str | None = None
+    damage: str | None = None
     start_time: datetime | None = None
     time_confirmed: bool | None = None
     beats_real_time: bool | None = None

@@ -30,6 +30,7 @@ from core.errors import (
     NotFound,
     NotLoggedIn,
     StorageFull,
+    StreamStalled,
     Unavailable,
 )
 from web.access.principal import current_principal_or_none
@@ -59,6 +60,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (StorageFull, 503, "The disk is full", 30),
     (Unavailable, 503, "Not available at the moment", 2),
     (CameraUnreachable, 504, "The device does not answer", None),
+    (StreamStalled, 504, "The device has stopped sending video", None),
     (DeviceError, 502, "The device failed", None),
 )
 

@@ -12,7 +12,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from core.login_gate import LoginGate
 from core.recordings import ReplaySource
-from core.records import StreamSource
+from core.records import StreamFormats, StreamSource
 from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.session import ClientContext
@@ -75,6 +75,18 @@ class RtspGateway:
         connection = GatewayReplayConnection(source, self._replay, loop)
         self._thread.call(self._run_replay, connection)
         return connection
+
+    def describe(self, source: StreamSource, timeout_s: float) -> StreamFormats:
+        """Open a live source for a moment, at most for `timeout_s`, and return its formats.
+
+        Raises the DeviceError, or Unavailable while the gateway is not running.
+        """
+        feed = self.open_feed(source)
+        try:
+            described = feed.wait_described(timeout_s)
+            return StreamFormats(described.video, described.audio)
+        finally:
+            feed.close()
 
     def device_sessions(self) -> int:
         """Return how many live device sessions are open or opening."""

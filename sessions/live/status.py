@@ -197,6 +197,7 @@ class SessionStatus:
                 playlist_url=playlist_url(self._key.stream_id, PLAYLIST_NAME),
                 waiting_for=self._waiting_for(),
                 source_codec=self._source_codec,
+                damage=(self._feed.damage or None) if self._feed is not None else None,
             )
 
     # ---- inside, with the lock held --------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,6 +14,12 @@ from tools.running import PASSWORD, App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
 SCRIPT_NAME = "<img src=x onerror=window.hacked=1>{{7*7}}\u202eexe"
+
+
+def rtsp_address(recorder: Recorder, role: str) -> str:
+    """Return a stream's address behind `rtsp://`, without a login."""
+    port = recorder.control("GET", "/state")["rtsp_port"]
+    return f"127.0.0.1:{port}/cam/realmonitor?channel=1&subtype={0 if role == 'main' else 1}"
 
 
 def add(page: Page, address: str, password: str = PASSWORD, name: str = "") -> None:
@@ -37,6 +44,34 @@ def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
     expect(card).to_contain_text("8 channels")
     expect(card.locator("snapshot-image[has-picture]")).to_be_visible()
     card.get_by_role("link", name="View Shed").click()
+    wait_playing(page)
+    assert_pictures_move(page)
+
+
+def test_a_camera_without_onvif_is_added_by_its_stream_address(
+    empty_app: App, recorder: Recorder, open_page: Open
+) -> None:
+    page = open_page(empty_app.url).page
+    page.get_by_role("button", name="Add by address").click()
+    form = page.locator("#camera-form")
+    form.get_by_label("Address").fill(f"rtsp://admin:{quote(PASSWORD, safe='')}@{rtsp_address(recorder, 'main')}")
+    expect(form.get_by_role("radio", name="RTSP stream")).to_be_checked()
+    expect(form.get_by_label("Main stream")).to_be_focused()
+    form.get_by_label("Sub stream").fill(f"rtsp://{rtsp_address(recorder, 'sub')}")
+    expect(form.get_by_label("Main stream")).to_have_value(f"rtsp://{rtsp_address(recorder, 'main')}")
+    expect(form.get_by_label("User name")).to_have_value("admin")
+    expect(form.get_by_label("Password", exact=True)).to_have_value(PASSWORD)
+    form.get_by_label("Name optional").fill("Yard")
+    form.get_by_role("button", name="Add", exact=True).click()
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("RTSP stream, without ONVIF")
+    expect(card).to_contain_text("Online")
+    expect(card.get_by_role("link", name="Recordings of Yard")).to_be_hidden()
+    card.get_by_role("button", name="Edit Yard").click()
+    expect(form.get_by_label("Sub stream")).to_have_value(f"rtsp://{rtsp_address(recorder, 'sub')}")
+    expect(form.get_by_role("radio", name="ONVIF")).to_be_hidden()
+    page.keyboard.press("Escape")
+    card.get_by_role("link", name="View Yard").click()
     wait_playing(page)
     assert_pictures_move(page)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cameras.connecting import Pace
 from cameras.device import Device, DeviceAddress
+from cameras.plain_device import DescribeStream
 from cameras.records import TimedSnapshot
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
@@ -230,6 +231,7 @@ class CameraHarness:
         self.found: list[FoundDevice] = []
         self.searches = 0
         self.frame: Callable[[StreamSource], bytes] | None = None
+        self.describe: DescribeStream | None = None  # of cameras without ONVIF
         self.spawner: Spawner | None = None
         self.pace = QUICK
         self.is_real = False  # True: connect to devices over ONVIF
@@ -246,6 +248,7 @@ class CameraHarness:
             network=None if self.is_real else FakeNetwork(self),
             spawner=self.spawner,
             pace=self.pace,
+            describe_stream=self.describe,
         )
         self.snapshots = SnapshotTaker(self.manager, Frames(self), self.settings)
         return self.manager

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseCameraAddress } from '../../static/js/lib/camera-address.js';
+import { isStreamAddress, parseCameraAddress, parseStreamAddress } from '../../static/js/lib/camera-address.js';
 
 /** @type {[string, {host: string, port: number|null, username?: string, password?: string}][]} */
 const GOOD = [
@@ -26,6 +26,28 @@ for (const [text, expected] of GOOD) {
 for (const text of ['', '   ', 'file:///etc/passwd', '10.0.0.5:0', '10.0.0.5:65536', '10.0.0.5:80a', 'two words', 'http://', ':80']) {
   test(`"${text}" is refused with a reason`, () => {
     const found = parseCameraAddress(text);
+    assert.ok('error' in found && found.error.length > 10);
+  });
+}
+
+/** @type {[string, {uri: string, host: string, port: number, username?: string, password?: string}][]} */
+const STREAMS = [
+  ['rtsp://10.0.0.5/cam', { uri: 'rtsp://10.0.0.5/cam', host: '10.0.0.5', port: 554 }],
+  [' RTSPS://nvr:7441/AbC?enableSrtp ', { uri: 'rtsps://nvr:7441/AbC?enableSrtp', host: 'nvr', port: 7441 }],
+  ['rtsps://nvr/a', { uri: 'rtsps://nvr/a', host: 'nvr', port: 322 }],
+  ['rtsp://admin:p%40ss@[fd00::8]:8554/a', { uri: 'rtsp://[fd00::8]:8554/a', host: 'fd00::8', port: 8554, username: 'admin', password: 'p@ss' }],
+];
+
+for (const [text, expected] of STREAMS) {
+  test(`the login is taken out of ${text.trim()}`, () => {
+    assert.ok(isStreamAddress(text));
+    assert.deepEqual(parseStreamAddress(text), { username: null, password: null, ...expected });
+  });
+}
+
+for (const text of ['', '10.0.0.5', 'http://10.0.0.5/', 'rtsp://', 'rtsp:///a', 'rtsp://10.0.0.5:0/a']) {
+  test(`"${text}" is no stream address`, () => {
+    const found = parseStreamAddress(text);
     assert.ok('error' in found && found.error.length > 10);
   });
 }

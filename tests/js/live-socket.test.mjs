@@ -201,12 +201,12 @@ test('a socket that an ended login closed is not opened again', () => {
 test('a problem is tried again if its code allows it', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());
-  latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full' } });
+  latest().receive({ type: 'problem', id, code: 'stream_limit', detail: 'full' });
   assert.equal(session.view.phase, 'failed');
   assert.ok(session.view.retryAtMs);
   mock.timers.tick(16_000);
   assert.equal(asked(latest()).length, 2);
-  latest().receive({ type: 'problem', id: asked(latest())[1].id, problem: { code: 'camera_auth_failed', detail: 'no' } });
+  latest().receive({ type: 'problem', id: asked(latest())[1].id, code: 'camera_auth_failed', detail: 'no' });
   assert.equal(session.view.retryAtMs, null);
 });
 
@@ -215,7 +215,7 @@ test('a refusal has the users of the limit and the server’s delay', () => {
   /** @param {object} more */
   const refused = (more) => {
     const { id } = asked(latest()).at(-1);
-    latest().receive({ type: 'problem', id, problem: { code: 'stream_limit', detail: 'full', ...more } });
+    latest().receive({ type: 'problem', id, code: 'stream_limit', detail: 'full', ...more });
     return { usedBy: session.view.usedBy, inMs: (session.view.retryAtMs ?? 0) - Date.now() };
   };
   assert.deepEqual(refused({ used_by: ['camera1_a', 'camera2_b'], retry_after_s: 40 }), {

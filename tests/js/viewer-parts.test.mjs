@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { DigitKeys, actionOf } from '../../static/js/lib/keys.js';
 import { isComplete, messageOf, shortMessageOf } from '../../static/js/lib/messages.js';
 import { retryDelayS } from '../../static/js/lib/recovery.js';
-import { badgeOf, streamFacts } from '../../static/js/lib/stream-facts.js';
+import { badgeOf, damageOf, streamFacts } from '../../static/js/lib/stream-facts.js';
 import { phaseOf } from '../../static/js/lib/stream-phase.js';
 import { readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
 import { MAX_SCALE, WHOLE, clamped, panned, zoomedAt } from '../../static/js/lib/zoom.js';
@@ -142,4 +142,15 @@ test('zoom never shows an empty edge and is limited', () => {
   assert.deepEqual(panned(zoomedAt(WHOLE, 2, { x: 0, y: 0 }), 9, -9), { scale: 2, x: 0.5, y: -0.5 });
   assert.equal(zoomedAt(WHOLE, 1000, { x: 0, y: 0 }).scale, MAX_SCALE);
   assert.deepEqual(clamped({ scale: 0.2, x: 3, y: 3 }), { scale: 1, x: 0, y: 0 });
+});
+
+test('damaged pictures are counted, and named while they come', () => {
+  const stream = (/** @type {object} */ fields) => /** @type {any} */ ({ frames_dropped: 0, damage: null, ...fields });
+  assert.deepEqual(damageOf(null), { notice: '', count: '' });
+  assert.deepEqual(damageOf(stream({})), { notice: '', count: '' });
+  assert.deepEqual(damageOf(stream({ frames_dropped: 3 })), { notice: '', count: '3 frames' });
+  assert.deepEqual(damageOf(stream({ frames_dropped: 1, damage: 'packets were lost' })), {
+    notice: 'The picture is damaged: packets were lost. 1 frame left out since the stream started.',
+    count: '1 frame',
+  });
 });

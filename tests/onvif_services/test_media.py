@@ -7,7 +7,7 @@ import random
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
-from core.records import Channel, MediaProfile, ProfileRole, VideoFormat
+from core.records import Channel, ProfileRole, VideoFormat
 from onvif_services import media
 from onvif_services.connection import DeviceConnection
 from tests.onvif_services.connecting import Connect
@@ -155,35 +155,6 @@ def test_channels_follow_the_order_of_the_video_sources(device: SoapDevice, conn
     assert [channel.problem is not None for channel in channels] == [False, False, True, False]
 
 
-def _profile(token: str, pixels: tuple[int, int] | None, codec: str = "h264") -> MediaProfile:
-    video = VideoFormat(codec, *pixels) if pixels else None
-    return MediaProfile(token, token, "S", video)
-
-
-@pytest.mark.parametrize(
-    ("given", "main", "sub"),
-    [
-        ([_profile("P2", (640, 360)), _profile("P1", (1920, 1080))], "P1", "P2"),
-        ([_profile("P1", (640, 360)), _profile("P2", (1920, 1080))], "P2", "P1"),
-        ([_profile("P10", (704, 576)), _profile("P2", (704, 576)), _profile("P1", (1920, 1080))], "P1", "P2"),
-        ([_profile("P1", (1920, 1080)), _profile("P2", (1920, 1080))], "P1", "P2"),
-        ([_profile("P3", (1280, 720)), _profile("P2", (640, 360)), _profile("P1", (1920, 1080))], "P1", "P2"),
-        ([_profile("P1", (3840, 2160), "mjpeg"), _profile("P2", (1280, 720))], "P2", None),
-        ([_profile("P1", (640, 480), "mjpeg")], "P1", None),
-        ([_profile("P1", None)], None, None),
-        ([], None, None),
-    ],
-)
-def test_main_and_sub_follow_from_pixels_and_the_order_of_tokens(
-    given: list[MediaProfile], main: str | None, sub: str | None
-) -> None:
-    found = media.with_roles(given)
-    assert len(found) == len(given)
-    roles = {item.role: item.profile_token for item in found}
-    assert roles.get(ProfileRole.MAIN) == main
-    assert roles.get(ProfileRole.SUB) == sub
-
-
 def test_a_channel_takes_a_meaningful_name_of_the_device(device: SoapDevice, connect: Connect) -> None:
     _profiles(
         device,
@@ -194,14 +165,6 @@ def test_a_channel_takes_a_meaningful_name_of_the_device(device: SoapDevice, con
     )
     names = [channel.name for channel in media.read_channels(_opened(connect), check_streams=False)]
     assert names == ["Front door", "Channel 2", "Channel 3", "Channel 4"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["VideoSource_1", "VideoSourceConfig", "VideoSourceToken", "CH1", "channel 3", "vsconf", "Channel12", "0001", ""],
-)
-def test_names_that_makers_give_to_every_input_are_generic(name: str) -> None:
-    assert media._GENERIC_NAME.fullmatch(name)
 
 
 def test_hostile_profiles_do_not_affect_the_others(device: SoapDevice, connect: Connect) -> None:
@@ -219,6 +182,20 @@ def test_hostile_profiles_do_not_affect_the_others(device: SoapDevice, connect: 
     assert channels[1].name == "<img src=x onerror=alert(1)>"
     assert channels[1].profiles[0].video == VideoFormat("h264", None, None, 25.0, 4096, 50)
     assert sum(len(channel.profiles) for channel in channels) <= media.MAX_PROFILES
+
+
+def test_profiles_of_many_channels_may_take_megabytes(device: SoapDevice, connect: Connect) -> None:
+    rule = '<tt:SimpleItem Name="Sensitivity" Value="60"/>' * 150
+    analytics = f'<tt:VideoAnalyticsConfiguration token="a">{rule}</tt:VideoAnalyticsConfiguration></trt:Profiles>'
+    listed = [
+        profile(f"P{n}{quality}", f"S{n}", 1920 // quality, 1080 // quality).replace("</trt:Profiles>", analytics)
+        for n in range(128)
+        for quality in (1, 3, 6)
+    ]
+    assert sum(map(len, listed)) > 2_500_000
+    _profiles(device, *listed)
+    channels = media.read_channels(_opened(connect), check_streams=False)
+    assert [len(channel.profiles) for channel in channels] == [3] * 128
 
 
 # -- stream addresses --------------------------------------------------------------------------

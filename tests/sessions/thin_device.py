@@ -77,6 +77,7 @@ class Device:
     problem: Problem | None = None
     key_frame_interval_s: float | None = 0.5
     frames_dropped: int = 0  # of each feed
+    damage: str = ""
     opened: list[ThinFeed] = field(default_factory=list)
     resolved: int = 0
     may_answer: threading.Event = field(default_factory=_set)  # clear it: the device does not answer yet
@@ -133,6 +134,7 @@ class ThinFeed:
             fps=10.0,
             key_frame_interval_s=device.key_frame_interval_s,
             frames_dropped=device.frames_dropped,
+            damage=device.damage,
         )
 
     def is_failed(self) -> bool:

@@ -74,7 +74,7 @@ class StandInCameras(OnvifManager):
 
     def add_camera(self, draft: CameraDraft) -> CameraView:
         for view in self.views.values():
-            if view.host == draft.host:
+            if view.host == draft.host != "":
                 raise Conflict("This device is there already.", code="already_added", existing_id=view.id)
         view = CameraView(
             id=next(self.ids),
@@ -87,6 +87,7 @@ class StandInCameras(OnvifManager):
             channel_count=3,
             services=("media", "events"),
             clock_offset_s=-1.25,
+            stream_uris=draft.stream_uris,
             last_seen_at=NOON,
         )
         self.views[view.id] = view
@@ -104,7 +105,12 @@ class StandInCameras(OnvifManager):
         view = self.get_camera(camera_id)
         if change.password is not None:
             self.passwords[camera_id] = change.password.reveal()
-        self.views[camera_id] = replace(view, name=change.name or view.name, host=change.host or view.host)
+        self.views[camera_id] = replace(
+            view,
+            name=change.name or view.name,
+            host=change.host or view.host,
+            stream_uris=change.stream_uris or view.stream_uris,
+        )
         return self.views[camera_id]
 
     def delete_camera(self, camera_id: int) -> None:

@@ -172,7 +172,7 @@ def test_refusals_over_a_live_socket_are_logged_too(harness: WebHarness, audit: 
     try:
         with opened_by_request(limited.client, limited.headers) as peer:
             peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00000")
-            assert peer.message("problem")["problem"]["code"] == "not_found"
+            assert peer.message("problem")["code"] == "not_found"
             assert audit.one("watch") == {
                 "outcome": "not_found",
                 "camera_id": 1,
@@ -186,7 +186,7 @@ def test_refusals_over_a_live_socket_are_logged_too(harness: WebHarness, audit: 
         audit.forget()
         with opened_by_request(owner.client, harness.token_client(Role.REVIEWER).headers) as peer:
             peer.say(type="replay", id=4, stream_id=replay_id, viewer_id="v")
-            assert peer.message("problem")["problem"]["code"] == "not_found"
+            assert peer.message("problem")["code"] == "not_found"
             assert audit.one("watch") == {"outcome": "not_found", "stream_id": replay_id}
     finally:
         harness.sockets.stop()

@@ -52,11 +52,13 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "ids": (),
     "limits": ([],),
     "cursor": (),
+    "streams": (),
 }
 KINDS = {
     "camera_id": "id",
     "channel": "id",
     "host": "host",
+    "stream_uris": "streams",
     "port": "port",
     "username": "credential",
     "profile_token": "token",

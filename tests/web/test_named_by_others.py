@@ -54,11 +54,10 @@ def test_a_limit_error_over_a_live_socket_names_the_same_streams(
     try:
         with opened_by_request(api.client, api.headers) as peer:
             peer.say(type="watch", id=3, camera_id=1, profile_token="MediaProfile00100")
-            message = peer.message("problem")
+            problem = peer.message("problem")
     finally:
         harness.sockets.stop()
-    problem = message["problem"]
-    assert (message["id"], problem["code"], problem["retry_after_s"]) == (3, "stream_limit", 12)
+    assert (problem["id"], problem["code"], problem["retry_after_s"]) == (3, "stream_limit", 12)
     assert set(problem["used_by"]) == named
 
 
@@ -68,7 +67,7 @@ def test_a_permanent_refusal_over_a_live_socket_has_no_retry_time(harness: WebHa
     try:
         with opened_by_request(api.client, api.headers) as peer:
             peer.say(type="watch", id=3, camera_id=99, profile_token="MediaProfile00100")
-            assert peer.message("problem")["problem"].keys() == {"code", "detail"}
+            assert peer.message("problem").keys() == {"type", "id", "code", "detail"}
     finally:
         harness.sockets.stop()
 

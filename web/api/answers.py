@@ -5,10 +5,12 @@ from __future__ import annotations
 from flask import Response, json
 from pydantic import BaseModel
 
-from cameras.records import CameraView
+from cameras.records import NO_RECORDINGS, CameraView
 from core.access import LOCAL, Permission, Principal
+from core.errors import CameraUnsupported
 from sessions.view import StreamView
 from web.api import models
+from web.services import services
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:
@@ -18,18 +20,25 @@ def answer(model: BaseModel, status: int = 200) -> Response:
 def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
     """Return a camera as this user may see it.
 
-    Only admins see the user name for the device. Cameras and channels outside of the user's scope are neither named
-    nor counted.
+    Only admins see the user name for the device, and its stream addresses. Cameras and channels outside of the user's
+    scope are neither named nor counted.
     """
     answer = models.Camera.model_validate(view)
     allowed, other = who.scope.channels_of(view.id), view.same_device_as
     if not who.may(Permission.MANAGE):
         answer.username = ""
+        answer.stream_uris = None
     if allowed is not None:
         answer.channels = min(view.channel_count, len(allowed))
     if other is not None and not who.scope.has_camera(other):
         answer.same_device_as = None
     return answer
+
+
+def require_recordings(camera_id: int) -> None:
+    """Raise CameraUnsupported for a camera without ONVIF: it has no recordings. Ignore an unknown camera."""
+    if any(view.id == camera_id and view.stream_uris for view in services().cameras.list_cameras()):
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
 
 def started(view: StreamView, viewer_id: str) -> models.StartedStream:

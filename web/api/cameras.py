@@ -9,6 +9,7 @@ from flask_openapi3.models.tag import Tag
 from cameras.records import CameraChange, CameraDraft, CameraView
 from core.clock import rfc3339
 from core.errors import InvalidRequest, NotFound
+from core.records import StreamUris
 from core.secrets import Secret
 from web.access.audit import audit_about
 from web.access.principal import current_principal
@@ -45,13 +46,21 @@ def visible_cameras() -> list[CameraView]:
 
 @blueprint.post("/cameras", responses=answers_with({201: models.Camera}, 409, 415, 503))
 def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
-    """Add a camera by its address. It is added even if it cannot be reached; its `error` has the reason."""
+    """Add a camera by its address, or by its stream addresses if it has no ONVIF.
+
+    It is added even if it cannot be reached; its `error` has the reason.
+    """
+    if bool(body.host) == (body.stream_uris is not None):
+        raise InvalidRequest.of_field("host", "either host, or stream_uris for a camera without ONVIF")
+    if body.stream_uris is not None and body.port is not None:
+        raise InvalidRequest.of_field("port", "stream_uris have the port")
     draft = CameraDraft(
         host=body.host,
         username=body.username,
         password=Secret(body.password),
         port=body.port,
         name=body.name,
+        stream_uris=_stream_uris(body.stream_uris),
     )
     cameras = services().cameras
     if query.wait:
@@ -69,6 +78,10 @@ def add_pretend_recorder() -> Response:
     return _created(answers.camera(services().cameras.add_pretend_recorder()))
 
 
+def _stream_uris(given: models.NewStreamUris | None) -> StreamUris | None:
+    return None if given is None else StreamUris(given.main, given.sub)
+
+
 def _created(camera: models.Camera) -> Response:
     audit_about(camera_id=camera.id)
     response = answers.answer(camera, 201)
@@ -84,7 +97,7 @@ def get_camera(path: models.CameraPath) -> Response:
 
 @blueprint.patch("/cameras/<camera_id>", responses=answers_with({200: models.Camera}, 404, 409, 415))
 def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
-    """Change name, address or credential. A new address or credential is tried immediately."""
+    """Change name, addresses or credential. A new address or credential is tried immediately."""
     audit_about(changed=sorted(body.model_fields_set))
     change = CameraChange(
         name=body.name,
@@ -92,6 +105,7 @@ def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
         port=body.port,
         username=body.username,
         password=Secret(body.password) if body.password is not None else None,
+        stream_uris=_stream_uris(body.stream_uris),
     )
     return answers.answer(answers.camera(services().cameras.update_camera(path.camera_id, change)))
 

@@ -69,20 +69,39 @@ Username = Annotated[str, Field(max_length=128), AfterValidator(printable)]
 Password = Annotated[str, Field(max_length=256), AfterValidator(printable)]
 
 
-class NewCamera(RequestModel):
-    """A camera to add. Without a port, the usual ports are tried; without a name, the device's name is used."""
+StreamUri = Annotated[
+    str,
+    Field(min_length=1, max_length=1024, description="rtsp:// or rtsps://, optionally with a login"),
+    AfterValidator(printable),
+]
 
-    host: Host
+
+class NewStreamUris(RequestModel):
+    """The streams of a camera without ONVIF. A user name and password in them are stored apart, and never shown."""
+
+    main: Annotated[StreamUri, Field(repr=False)]
+    sub: Annotated[StreamUri | None, Field(repr=False)] = None
+
+
+class NewCamera(RequestModel):
+    """A camera to add: by `host` if it speaks ONVIF, otherwise by `stream_uris`.
+
+    Without a port, the usual ports are tried; without a name, the device's name is used.
+    """
+
+    host: Host = ""
     port: Port | None = None
     username: Username = ""
     password: Password = Field(default="", repr=False)
     name: Name | None = None
+    stream_uris: NewStreamUris | None = None
 
 
 class CameraEdit(RequestModel):
     """New values; absent fields and null keep the old ones. An empty name restores the device's own name.
 
-    A new host or port requires the password, because the stored one is not sent to another address.
+    A new host or port requires the password, because the stored one is not sent to another address. `stream_uris`, for
+    a camera without ONVIF, replaces both addresses.
     """
 
     name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
@@ -90,6 +109,7 @@ class CameraEdit(RequestModel):
     port: Port | None = None
     username: Username | None = None
     password: Annotated[Password | None, Field(repr=False)] = None
+    stream_uris: NewStreamUris | None = None
 
 
 class ChannelEdit(RequestModel):
@@ -162,6 +182,11 @@ class ProblemDocument(Problem):
     camera_id: int | None = Field(default=None, description="already_added: the id of the existing camera")
 
 
+class StreamUris(AnswerModel):
+    main: str
+    sub: str | None
+
+
 class Camera(AnswerModel):
     id: int
     name: str
@@ -179,6 +204,10 @@ class Camera(AnswerModel):
     last_seen_at: Time | None
     pretend: bool
     same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
+    stream_uris: StreamUris | None = Field(
+        description="a camera without ONVIF: its streams, without a login; `{password}` stands for the password. "
+        "Only for admins"
+    )
 
 
 class CameraList(BaseModel):
@@ -283,6 +312,9 @@ class StreamStatus(AnswerModel):
     frames_dropped: int = Field(
         description="frames that came from the device incomplete and were discarded, since the session's start. "
         "Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too"
+    )
+    damage: str | None = Field(
+        description="what the last discarded frame lacked; null if none was discarded in the last ten seconds"
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(

@@ -18,7 +18,7 @@ from web.services import services
 blueprint = APIBlueprint("api_playback", __name__, url_prefix="/api/playback", abp_tags=[Tag(name="playback")])
 
 
-@blueprint.post("/start", responses=answers_with({201: playback_models.StartedPlayback}, 404, 415, 429, 503))
+@blueprint.post("/start", responses=answers_with({201: playback_models.StartedPlayback}, 404, 415, 422, 429, 503))
 def start_playback(body: playback_models.PlaybackStart) -> Response:
     """Start a session that plays a recording from `start_time`. The answer does not wait for the device.
 
@@ -32,6 +32,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
         start_time=rfc3339(body.start_time),
         end_time=rfc3339(body.end_time) if body.end_time is not None else None,
     )
+    answers.require_recordings(body.camera_id)
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )

@@ -13,7 +13,7 @@ from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.access.targets import may_see_recording, sees_only_some_channels
 from web.api import models, recording_models
-from web.api.answers import answer
+from web.api.answers import answer, require_recordings
 from web.api.described import NO_CONTENT, answers_with
 from web.services import services
 
@@ -86,6 +86,7 @@ def recording_coverage(path: models.CameraPath, query: recording_models.Coverage
 
     The rest is requested from the device in the background: repeat the request while `indexing` is not null.
     """
+    require_recordings(path.camera_id)
     found = services().recordings.coverage(
         path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
     )

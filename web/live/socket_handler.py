@@ -122,7 +122,7 @@ class LiveSocketHandler:
         try:
             self._handle(parse_object(data))
         except InvalidRequest as error:
-            self._send("problem", id=None, problem=problem_message(error, []))
+            self._send("problem", id=None, **problem_message(error, []))
 
     def on_tick(self) -> None:
         is_due = self.sockets.clock.monotonic_s() - self._login_checked_s > _CHECK_LOGIN_AFTER_S
@@ -170,7 +170,7 @@ class LiveSocketHandler:
         try:
             self._check_limits()
         except (LimitReached, Unavailable) as error:
-            self._send("problem", id=watch.number, problem=problem_message(error, []))
+            self._send("problem", id=watch.number, **problem_message(error, []))
             return
         self._watches[watch.number] = watch
         self.sockets.work(join)
@@ -283,7 +283,7 @@ class LiveSocketHandler:
         if not watch.is_over:
             watch.is_over = True
             self._watches.pop(watch.number, None)
-            self._send("problem", id=watch.number, problem=problem)
+            self._send("problem", id=watch.number, **problem)
 
     def _on_login_check_failed(self) -> None:
         """Check again at the next tick; close the socket after too many failures in a row."""

@@ -56,6 +56,7 @@ class FeedStatus:
     packets: int = 0
     lost: int = 0
     frames_dropped: int = 0
+    damage: str = ""
 
 
 class Feed(Protocol):

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError
+from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, StreamStalled
 from core.records import Problem, VideoFormat
 from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport
@@ -162,7 +162,7 @@ class SharedSource:
             if now_s - began_s > self._timeout_s:
                 raise CameraNoSignal("The device agreed to play but sends no picture.")
         elif now_s - self._last_video_s > self._timeout_s:
-            raise CameraUnreachable("The device stopped sending pictures.")
+            raise StreamStalled("The device has stopped sending video.")
         elif not self._ever_had_key and now_s - began_s > _KEY_FRAME_PATIENCE_S:
             raise CameraBadAnswer("The device sends media in which no picture can be found.")
 

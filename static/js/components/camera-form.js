@@ -1,11 +1,14 @@
 // @ts-check
 import { ApiError } from '../lib/api.js';
-import { parseCameraAddress } from '../lib/camera-address.js';
+import { isStreamAddress, parseCameraAddress, parseStreamAddress } from '../lib/camera-address.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
 import { emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
+
+/** Fields of the form that the server names otherwise. @type {Record<string, string>} */
+const FIELDS = { host: 'address', port: 'address', stream_uris: 'main', 'stream_uris.main': 'main', 'stream_uris.sub': 'sub' };
 
 /**
  * The dialog that adds or changes a camera. Emits 'camera-submit' with `{id: number|null, draft}`; the page then calls
@@ -29,7 +32,12 @@ export class CameraForm extends AppDialog {
     form.addEventListener('input', (event) => event.target instanceof HTMLInputElement && this.#error(event.target.name, ''), { signal });
     wireReveal(part(this, 'reveal', HTMLElement), this.#input('password'), signal);
     this.#input('address').addEventListener('change', () => this.#takeUserInfo(), { signal });
-    this.#input('address').addEventListener('input', () => this.#showPasswordHint(), { signal });
+    this.#input('address').addEventListener('input', () => this.#addressTyped(), { signal });
+    for (const name of ['main', 'sub']) {
+      this.#input(name).addEventListener('blur', () => this.#takeStreamLogin(name), { signal });
+      this.#input(name).addEventListener('input', () => this.#showPasswordHint(), { signal });
+    }
+    part(this, 'kinds', HTMLElement).addEventListener('change', () => this.#kindChosen(), { signal });
   }
 
   /** @param {{host?: string}} [known] */
@@ -39,15 +47,70 @@ export class CameraForm extends AppDialog {
     this.#input('address').focus();
   }
 
+  /** How the camera is connected. @returns {'onvif'|'rtsp'} */
+  get #kind() {
+    return this.querySelector('input[name="kind"][value="rtsp"]:checked') ? 'rtsp' : 'onvif';
+  }
+
+  /** @param {'onvif'|'rtsp'} kind */
+  set #kind(kind) {
+    const radio = this.querySelector(`input[name="kind"][value="${kind}"]`);
+    if (radio instanceof HTMLInputElement) radio.checked = true;
+    this.#showKind();
+  }
+
+  #showKind() {
+    for (const field of this.querySelectorAll('[data-kind]')) {
+      if (field instanceof HTMLElement) field.hidden = field.dataset.kind !== this.#kind;
+    }
+    this.#input('name').placeholder = this.#kind === 'rtsp' ? 'The address' : 'Taken from the device';
+    this.#showPasswordHint();
+  }
+
+  /** The user has chosen the kind: take the typed address along. */
+  #kindChosen() {
+    const [from, to] = this.#kind === 'rtsp' ? ['address', 'main'] : ['main', 'address'];
+    const text = this.#input(from).value.trim();
+    const parsed = parseCameraAddress(text);
+    if (text && !this.#input(to).value && !('error' in parsed)) {
+      const host = parsed.host.includes(':') ? `[${parsed.host}]` : parsed.host;
+      this.#input(to).value = to === 'address' ? host : isStreamAddress(text) ? text : `rtsp://${host}/`;
+    }
+    this.#showKind();
+  }
+
+  /** A stream address belongs into its own field. */
+  #addressTyped() {
+    const text = this.#input('address').value;
+    if (!this.#camera && isStreamAddress(text) && text.length > 'rtsps://'.length) {
+      this.#input('address').value = '';
+      this.#input('main').value = text;
+      this.#kind = 'rtsp';
+      this.#input('main').focus();
+    }
+    this.#showPasswordHint();
+  }
+
+  /** Move user name and password of a pasted stream address into their fields. @param {string} name */
+  #takeStreamLogin(name) {
+    const address = parseStreamAddress(this.#input(name).value);
+    if ('error' in address || address.username === null) return;
+    if (!this.#input('username').value) this.#input('username').value = address.username;
+    if (address.password !== null && !this.#input('password').value) this.#input('password').value = address.password;
+    if (this.#input('username').value === address.username) this.#input(name).value = address.uri;
+  }
+
   /** @param {Camera} camera */
   openToEdit(camera) {
     this.#open(camera, `Edit ${camera.name || camera.host}`, 'Save');
     const host = camera.host.includes(':') ? `[${camera.host}]` : camera.host;
     this.#input('address').value = camera.port ? `${host}:${camera.port}` : host;
+    this.#input('main').value = camera.stream_uris?.main ?? '';
+    this.#input('sub').value = camera.stream_uris?.sub ?? '';
     this.#input('username').value = camera.username;
     this.#input('name').value = camera.name;
     this.#showPasswordHint();
-    const first = camera.status === 'auth_failed' ? 'password' : 'address';
+    const first = camera.status === 'auth_failed' ? 'password' : camera.stream_uris ? 'main' : 'address';
     this.#input(first).focus();
   }
 
@@ -60,8 +123,7 @@ export class CameraForm extends AppDialog {
     }
     let placed = 0;
     for (const { field, message } of error.errors) {
-      const name = field === 'host' || field === 'port' ? 'address' : field;
-      if (this.#error(name, message)) placed += 1;
+      if (this.#error(FIELDS[field] ?? field, message)) placed += 1;
     }
     if (placed) {
       this.querySelector('[aria-invalid="true"]')?.dispatchEvent(new Event('focus'));
@@ -82,8 +144,9 @@ export class CameraForm extends AppDialog {
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'submit', HTMLElement), submit);
     this.#input('password').type = 'password';
-    this.#showPasswordHint();
-    for (const name of ['address', 'username', 'password', 'name']) this.#error(name, '');
+    part(this, 'kinds', HTMLElement).hidden = camera !== null;
+    this.#kind = camera?.stream_uris ? 'rtsp' : 'onvif';
+    for (const name of ['address', 'main', 'sub', 'username', 'password', 'name']) this.#error(name, '');
     part(this, 'error', HTMLElement).hidden = true;
     this.#busy(false);
     this.show();
@@ -92,35 +155,57 @@ export class CameraForm extends AppDialog {
   /** Explain if the stored password is kept: the server never sends it to another address. */
   #showPasswordHint() {
     const camera = this.#camera;
-    const address = parseCameraAddress(this.#input('address').value);
+    const address =
+      this.#kind === 'rtsp' ? parseStreamAddress(this.#input('main').value) : parseCameraAddress(this.#input('address').value);
     const isThere =
       !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
     this.#input('password').placeholder = isThere ? 'Unchanged' : '';
     const hint = part(this, 'password-hint', HTMLElement);
-    if (!camera) setText(hint, 'The login of the device. Many recorders need a separate ONVIF user.');
+    if (!camera && this.#kind === 'rtsp') setText(hint, 'The login of the camera. Leave both empty if it needs none.');
+    else if (!camera) setText(hint, 'The login of the device. Many recorders need a separate ONVIF user.');
     else if (isThere) setText(hint, 'Leave the password empty to keep the stored one.');
     else setText(hint, 'The address has changed: type the password again. The stored one is not sent to a new address.');
   }
 
   #submit() {
     if (part(this, 'submit', HTMLButtonElement).disabled) return;
-    this.#takeUserInfo();
-    const address = parseCameraAddress(this.#input('address').value);
-    if ('error' in address) {
-      this.#error('address', address.error);
-      this.#input('address').focus();
-      return;
-    }
+    const address = this.#kind === 'rtsp' ? this.#streams() : this.#address();
+    if (!address) return;
     part(this, 'error', HTMLElement).hidden = true;
     const name = this.#input('name').value.trim();
     const password = this.#input('password').value;
     /** @type {CameraDraft} */
-    const draft = { host: address.host, username: this.#input('username').value };
-    if (address.port) draft.port = address.port;
+    const draft = { ...address, username: this.#input('username').value };
     if (name) draft.name = name;
     if (password || !this.#camera) draft.password = password;
     this.#busy(true);
     emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
+  }
+
+  /** Return the ONVIF address; show its error and return null if it has one. @returns {CameraDraft|null} */
+  #address() {
+    this.#takeUserInfo();
+    const address = parseCameraAddress(this.#input('address').value);
+    if ('error' in address) return this.#refuse('address', address.error);
+    return address.port ? { host: address.host, port: address.port } : { host: address.host };
+  }
+
+  /** Return the stream addresses; show the error of one and return null if it has one. @returns {CameraDraft|null} */
+  #streams() {
+    for (const name of ['main', 'sub']) {
+      this.#takeStreamLogin(name);
+      const text = this.#input(name).value.trim();
+      const address = parseStreamAddress(text);
+      if ('error' in address && (text || name === 'main')) return this.#refuse(name, address.error);
+    }
+    return { stream_uris: { main: this.#input('main').value.trim(), sub: this.#input('sub').value.trim() || null } };
+  }
+
+  /** @param {string} name @param {string} error @returns {null} */
+  #refuse(name, error) {
+    this.#error(name, error);
+    this.#input(name).focus();
+    return null;
   }
 
   /** Move the user name and password of a pasted address into their fields. */

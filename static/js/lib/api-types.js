@@ -24,6 +24,8 @@ export {};
  * @property {string|null} last_seen_at
  * @property {boolean} pretend
  * @property {number|null} same_device_as an older camera with the same make, model and serial number
+ * @property {StreamUris|null} stream_uris a camera without ONVIF: its streams, without a login; `{password}` stands for
+ *   the password. Only for admins
  */
 
 /** @typedef {{cameras: Camera[], next_cursor: string|null}} CameraList */
@@ -251,6 +253,8 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
  *   a replay has sent everything that is recorded so far
@@ -283,6 +287,8 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
  *   a replay has sent everything that is recorded so far
@@ -323,6 +329,8 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
  *   a replay has sent everything that is recorded so far
@@ -334,6 +342,8 @@ export {};
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  */
+
+/** @typedef {{main: string, sub: string|null}} StreamUris */
 
 /** @typedef {{codec: string, width: number|null, height: number|null, fps: number|null}} StreamVideo */
 

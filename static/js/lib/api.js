@@ -24,7 +24,8 @@ export { ApiError, problemOf };
  * @typedef {import('./api-types.js').RecordingSummary} RecordingSummary
  * @typedef {import('./api-types.js').FoundRecording} FoundRecording
  * @typedef {import('./api-types.js').FoundRecordings} FoundRecordings
- * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string}} CameraDraft
+ * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string,
+ *   stream_uris?: {main: string, sub: string|null}}} CameraDraft `stream_uris`: of a camera without ONVIF, instead of `host`
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 

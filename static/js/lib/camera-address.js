@@ -39,6 +39,29 @@ export function parseCameraAddress(text) {
   return { host, port, username, password };
 }
 
+/** @param {string} text @returns {boolean} true if this is the address of a stream */
+export function isStreamAddress(text) {
+  return /^\s*rtsps?:\/\//i.test(text);
+}
+
+/**
+ * Take the login out of a stream address. The server does the same with a password in its path or query.
+ *
+ * @param {string} text
+ * @returns {{uri: string, host: string, port: number, username: string|null, password: string|null}|{error: string}}
+ */
+export function parseStreamAddress(text) {
+  const [, scheme = '', rest = ''] = /^(rtsps?):\/\/(.+)$/i.exec(text.trim()) ?? [];
+  if (!rest) return { error: 'This is not a stream address. An example: rtsp://192.168.1.108:554/stream1' };
+  const end = rest.search(/[/?#]/);
+  const place = end < 0 ? rest : rest.slice(0, end);
+  const parsed = parseCameraAddress(place);
+  if ('error' in parsed) return parsed;
+  const uri = `${scheme.toLowerCase()}://${place.slice(place.lastIndexOf('@') + 1)}${end < 0 ? '' : rest.slice(end)}`;
+  const port = parsed.port ?? (scheme.toLowerCase() === 'rtsps' ? 322 : 554);
+  return { uri, host: parsed.host, port, username: parsed.username, password: parsed.password };
+}
+
 /** @param {string} text */
 function decoded(text) {
   try {

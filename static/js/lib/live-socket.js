@@ -273,7 +273,7 @@ export class LiveSocket extends EventTarget {
     const watch = this.#watches.get(message.id);
     if (!watch) return;
     if (message.type === 'state') watch.listener.onStream(message.stream);
-    else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message.problem));
+    else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message));
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;
       watch.init = { codecs, codec, width, height, audio, hasAudio, run, offsetS };

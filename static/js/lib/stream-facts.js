@@ -25,6 +25,19 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
 }
 
 /**
+ * Return what the page says about frames that came incomplete; '' for nothing.
+ *
+ * @param {import('./api.js').Stream|null} stream
+ * @returns {{notice: string, count: string}} `notice`: while the stream is damaged; `count`: of the whole session
+ */
+export function damageOf(stream) {
+  const dropped = stream?.frames_dropped ?? 0;
+  const count = dropped ? counted(dropped, 'frame') : '';
+  if (!stream?.damage) return { notice: '', count };
+  return { notice: `The picture is damaged: ${stream.damage}. ${count} left out since the stream started.`, count };
+}
+
+/**
  * @param {import('./api.js').Stream|null} stream
  * @param {{behindS: number|null, transport?: 'socket'|'hls'}} player
  * @returns {Record<string, string>} '–' for unknown values

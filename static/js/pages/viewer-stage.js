@@ -11,7 +11,7 @@ import { ZoomView } from '../components/zoom-view.js';
 import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
-import { badgeOf, streamFacts } from '../lib/stream-facts.js';
+import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
 import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
@@ -259,9 +259,18 @@ export class ViewerStage extends EventTarget {
     byId('facts', HTMLElement).dataset.way = transport;
     byId('way', HTMLElement).hidden = !transportReason;
     setText(byId('way-reason', HTMLElement), transportReason);
+    this.#showDamage();
     for (const element of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(element, facts[/** @type {HTMLElement} */ (element).dataset.fact ?? ''] ?? '');
     }
+  }
+
+  #showDamage() {
+    const { notice, count } = damageOf(this.#channel.view.stream);
+    byId('damage-notice', HTMLElement).hidden = !notice;
+    setText(byId('damage-text', HTMLElement), notice);
+    byId('dropped', HTMLElement).hidden = !count;
+    setText(byId('dropped-count', HTMLElement), count);
   }
 
   /** Return the server's time; the socket's clock is exact to milliseconds. */

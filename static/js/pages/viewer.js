@@ -18,7 +18,7 @@ import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
 import { inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
-import { counted } from '../lib/format.js';
+import { codecName, counted } from '../lib/format.js';
 import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
@@ -199,9 +199,11 @@ function showQuality() {
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;
   const cost = 'Converting takes about half a processor core while the stream is watched.';
+  const refused = isFallback ? profileOf(channel, quality === 'sub' ? 'main' : 'sub') : (stage.playback?.profile ?? null);
+  const codec = codecName(refused?.video?.codec) || 'H.265';
   byId('codec-text', HTMLElement).textContent = isFallback
-    ? `The main stream is H.265, which this browser cannot play, so you see the sub stream (H.264). ${cost}`
-    : `This stream is H.265 and is converted to H.264 for this browser. ${cost}`;
+    ? `The ${quality === 'sub' ? 'main' : 'sub'} stream is ${codec}, which this browser cannot play, so you see the ${quality} stream (H.264). ${cost}`
+    : `This stream is ${codec} and is converted to H.264 for this browser. ${cost}`;
 }
 
 /** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */

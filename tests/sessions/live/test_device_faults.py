@@ -115,7 +115,11 @@ def test_dropped_frames_are_counted_over_reconnects(running: MakeManager, device
     manager = running()
     assert manager.session_status(ID).frames_dropped == 0
     device.frames_dropped = 4
+    device.damage = "a piece of a frame is missing"
     until(lambda: manager.session_status(ID).frames_dropped == 4)
+    until(lambda: manager.session_status(ID).damage == device.damage)
+    device.damage = ""
+    until(lambda: manager.session_status(ID).damage is None)
     device.refuse(CameraUnreachable("It does not answer."))
     until(lambda: not is_running(manager))
     device.frames_dropped = 3

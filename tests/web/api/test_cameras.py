@@ -38,10 +38,38 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
         "last_seen_at": "2026-11-22T12:00:00.000Z",
         "pretend": False,
         "same_device_as": None,
+        "stream_uris": None,
     }
     assert cameras.passwords[1] == "canary"
     for path in ("/api/cameras", "/api/cameras/1", "/api/cameras/1/health", "/api/cameras/1/profiles"):
         assert "canary" not in client.get(path).get_data(as_text=True)
+
+
+def test_a_camera_without_onvif_is_added_by_its_stream_addresses(client: FlaskClient, cameras: Any) -> None:
+    uris = {"main": "rtsp://10.0.0.5/a", "sub": "rtsp://10.0.0.5/b"}
+    answer = client.post("/api/cameras", json={"stream_uris": uris, "username": "admin", "password": "canary"})
+    assert (answer.status_code, answer.get_json()["stream_uris"]) == (201, uris)
+    answer = client.patch("/api/cameras/1", json={"stream_uris": {"main": "rtsp://10.0.0.5/c"}})
+    assert answer.get_json()["stream_uris"] == {"main": "rtsp://10.0.0.5/c", "sub": None}
+    assert cameras.passwords[1] == "canary"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "host"),
+        ({"host": "10.0.0.5", "stream_uris": {"main": "rtsp://10.0.0.5/a"}}, "host"),
+        ({"port": 554, "stream_uris": {"main": "rtsp://10.0.0.5/a"}}, "port"),
+        ({"stream_uris": {}}, "stream_uris.main"),
+        ({"stream_uris": {"main": "rtsp://10.0.0.5/a", "third": "x"}}, "stream_uris.third"),
+        ({"stream_uris": "rtsp://10.0.0.5/a"}, "stream_uris"),
+    ],
+)
+def test_a_camera_has_one_kind_of_address(
+    client: FlaskClient, assert_problem: Any, body: dict[str, Any], field: str
+) -> None:
+    document = assert_problem(client.post("/api/cameras", json=body), 400, "invalid_request")
+    assert [error["field"] for error in document["errors"]] == [field]
 
 
 def test_with_wait_the_answer_comes_after_the_first_connection(client: FlaskClient, cameras: Any) -> None:
@@ -186,3 +214,15 @@ def test_hostile_strings_of_a_device_are_not_in_the_markup_of_a_page(client: Fla
     data, _, rest = data.partition("</script>")
     assert "<" not in data
     assert "onerror=alert" not in rest
+
+
+def test_a_camera_without_onvif_has_no_recordings(client: FlaskClient, assert_problem: Any) -> None:
+    client.post("/api/cameras", json={"stream_uris": {"main": "rtsp://10.0.0.5/a"}})
+    day = "start_time=2026-11-22T00:00:00Z&end_time=2026-11-23T00:00:00Z"
+    playback = {"camera_id": 1, "recording_token": "R1", "start_time": "2026-11-22T00:00:00Z"}
+    for answer in (
+        client.get(f"/api/cameras/1/recordings/coverage?{day}"),
+        client.post("/api/playback/start", json=playback),
+    ):
+        document = assert_problem(answer, 422, "camera_unsupported")
+        assert (document["service"], "no recordings" in document["detail"]) == ("recording", True)

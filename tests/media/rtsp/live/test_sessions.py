@@ -131,7 +131,7 @@ def test_missing_frames_are_noticed_although_reports_go_on(camera: Cameras, gate
     assert status.last_packet_age_s >= 1
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
-    assert problem.code == "camera_unreachable"
+    assert problem.code == "stream_stalled"
 
 
 def test_a_lost_camera_fails_its_feeds_and_a_new_feed_works(camera: Cameras, gateway: RtspGateway) -> None:

@@ -1,0 +1,192 @@
+"""A camera without ONVIF: one channel, whose streams are at addresses that the user has given."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NoReturn, TypeVar
+
+from cameras.device import Device, DeviceAddress, DeviceNetwork
+from cameras.records import NO_RECORDINGS
+from cameras.stream_uris import place_of, with_password
+from core.allowed_addresses import allowed_addresses
+from core.clock import Clock
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
+from core.records import (
+    Channel,
+    ClockOffset,
+    DeviceInfo,
+    FoundDevice,
+    MediaProfile,
+    Problem,
+    ProfileRole,
+    ServiceCheck,
+    StreamFormats,
+    StreamSource,
+)
+
+_T = TypeVar("_T")
+
+DescribeStream = Callable[[StreamSource, float], StreamFormats]
+"""Opens a stream for at most so many seconds and returns its formats. Raises the DeviceError."""
+
+_SOURCE = "stream"
+_NO_SNAPSHOTS = "This camera was added by its stream address, without ONVIF, so it has no snapshots of its own."
+
+
+class PlainDevice:
+    """See cameras.device.Device. Its calls have the time limit `timeout_s` each."""
+
+    info = DeviceInfo()
+    services: tuple[str, ...] = ()
+    clock_offset: ClockOffset | None = None
+
+    def __init__(self, address: DeviceAddress, describe: DescribeStream, clock: Clock, *, timeout_s: float) -> None:
+        self._address = address
+        self._describe = describe
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._checks: dict[str, ServiceCheck] = {}
+        uris = address.stream_uris
+        if uris is None:
+            raise ValueError("not a camera with stream addresses")
+        self._uris = {ProfileRole.MAIN.value: uris.main} | ({ProfileRole.SUB.value: uris.sub} if uris.sub else {})
+
+    @property
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        return tuple(self._checks.values())
+
+    def open(self) -> None:
+        """Only connect: channels() opens the streams, with the credential."""
+        self.check()
+
+    def check(self) -> None:
+        """Connect to the RTSP port, and send nothing."""
+        host, port = place_of(self._uris[ProfileRole.MAIN.value])
+        self._checked("RTSP port", lambda: _connect(host, port, self._timeout_s))
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Return the one channel. Its streams are opened for a moment, which shows their formats and their faults."""
+        profiles: list[MediaProfile] = []
+        problem: Problem | None = None
+        for token in self._uris:
+            profile = MediaProfile(token, token.capitalize(), _SOURCE, None, service="rtsp", role=ProfileRole(token))
+            try:
+                formats = self._formats(profile)
+                profile = replace(profile, video=formats.video, audio=formats.audio)
+            except (CameraAuthFailed, CameraUnreachable):
+                if not profiles:
+                    raise
+            except DeviceError as error:
+                if not profiles:  # the main stream
+                    problem = Problem(error.code, error.detail)
+            profiles.append(profile)
+        return (Channel(1, "Channel 1", _SOURCE, tuple(profiles), position=1, problem=problem),)
+
+    def _formats(self, profile: MediaProfile) -> StreamFormats:
+        source = StreamSource(
+            camera_id=self._address.camera_id,
+            profile_token=profile.profile_token,
+            uri=self.stream_uri(profile),
+            device_key=self._address.device_key,
+            credential=self._address.credential,
+        )
+        return self._checked(f"{profile.profile_token} stream", lambda: self._describe(source, self._timeout_s))
+
+    def signals(self) -> Mapping[str, bool]:
+        return {}
+
+    def stream_uri(self, profile: MediaProfile) -> str:
+        uri = self._uris.get(profile.profile_token)
+        if uri is None:
+            raise CameraUnsupported("This camera has no such stream.", service="media")
+        return with_password(uri, self._address.credential.password)
+
+    def snapshot(self, profile: MediaProfile) -> NoReturn:
+        del profile
+        raise CameraUnsupported(_NO_SNAPSHOTS, service="snapshot")
+
+    def request_key_frame(self, profile: MediaProfile) -> None:
+        """Do nothing: RTSP has no such request."""
+
+    def recordings(self) -> Listed:
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
+
+    def recording_summary(self, listed: Listed) -> RecordingSummary:
+        del listed
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
+
+    def recording_events(
+        self, start: datetime, end: datetime, *, deadline_s: float, should_stop: Callable[[], bool]
+    ) -> EventSearch:
+        del start, end, deadline_s, should_stop
+        raise CameraUnsupported(NO_RECORDINGS, service="recording")
+
+    def replay_uri(self, recording_token: str) -> str:
+        del recording_token
+        raise CameraUnsupported(NO_RECORDINGS, service="replay")
+
+    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+        del channel_number, rtsp_port
+        return ()
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
+
+    def _checked(self, name: str, call: Callable[[], _T]) -> _T:
+        """Return the result of `call`, and write its outcome and time as a row of the health card."""
+        began_s = self._clock.monotonic_s()
+        outcome, detail = "ok", ""
+        try:
+            result = call()
+            detail = str(result) if isinstance(result, StreamFormats) else ""
+            return result
+        except DeviceError as error:
+            outcome, detail = error.code, error.detail
+            raise
+        finally:
+            took_ms = round((self._clock.monotonic_s() - began_s) * 1000)
+            self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
+
+
+class NetworkWithPlainCameras:
+    """A cameras.device.DeviceNetwork that adds cameras without ONVIF to those of `onvif`."""
+
+    def __init__(self, onvif: DeviceNetwork, describe: DescribeStream, clock: Clock, *, timeout_s: float) -> None:
+        self._onvif = onvif
+        self._describe = describe
+        self._clock = clock
+        self._timeout_s = timeout_s
+
+    def connect(self, address: DeviceAddress) -> Device:
+        if address.stream_uris is None:
+            return self._onvif.connect(address)
+        return PlainDevice(address, self._describe, self._clock, timeout_s=self._timeout_s)
+
+    def find_port(self, host: str, timeout_s: float) -> int:
+        return self._onvif.find_port(host, timeout_s)
+
+    def search(self, listen_s: float) -> list[FoundDevice]:
+        return self._onvif.search(listen_s)
+
+
+def _connect(host: str, port: int, timeout_s: float) -> None:
+    """Open and close a TCP connection. Raise CameraUnreachable, or AddressRefused if any address is forbidden."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise CameraUnreachable("The device's host name cannot be found.") from None
+    for *_, address in found:
+        allowed_addresses.check(str(address[0]), port)
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as tcp:
+            tcp.settimeout(timeout_s)
+            try:
+                tcp.connect(address)
+            except OSError:
+                continue
+            return
+    raise CameraUnreachable("Nothing answers at this address on its RTSP port.")

@@ -71,6 +71,7 @@ class StreamAddresses:
             manufacturer=device.info.manufacturer,
             generation=generation,
             abilities=abilities,
+            web_port=stored.port or 0,
         )
         return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
 
@@ -114,4 +115,5 @@ class StreamAddresses:
             credential=credential_of(stored),
             video=profile.video,
             audio=profile.audio,
+            web_port=stored.port or 0,
         )

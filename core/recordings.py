@@ -208,7 +208,7 @@ class ReplaySource:
     `device_key` names the device for its replay budget and its login attempts. `generation` changes with the camera's
     address and credential. `abilities`: the device's replay abilities as known so far. `find_plain` returns vendor
     addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it may wait for
-    the device and raise a DeviceError.
+    the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
     """
 
     camera_id: int
@@ -220,6 +220,7 @@ class ReplaySource:
     generation: int = 0
     abilities: ReplayAbilities = field(default=ReplayAbilities(), compare=False)
     find_plain: FindPlain = field(default=no_plain_replays, compare=False)
+    web_port: int = 0
 
 
 def correction_s(offset_s: float | None) -> int:

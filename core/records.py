@@ -158,7 +158,8 @@ def channel_of_profile(channels: Iterable[Channel], profile_token: str) -> Chann
 class StreamSource:
     """RTSP address of a live stream, without user-info, and the credential for it.
 
-    `device_key` names the device for its session budget and its login attempts.
+    `device_key` names the device for its session budget and its login attempts. `web_port`: of its web server, 0 if it
+    is not known.
     """
 
     camera_id: int
@@ -168,6 +169,7 @@ class StreamSource:
     credential: Credential
     video: VideoFormat | None = None
     audio: AudioFormat | None = None
+    web_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 
 from core.allowed_addresses import why_not_port
 from core.errors import CameraBadAnswer
+from core.stream_address import read_stream_address
 
 MAX_ADDRESS = 2048
-RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
 # Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
 _UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
@@ -48,22 +48,20 @@ def rewrite_http(address: str, host: str, port: int) -> str:
 def rewrite_rtsp(address: str, host: str) -> str:
     """Return a stream address at the configured host and the device's own RTSP port, without user-info.
 
-    Raise CameraBadAnswer as `rewrite_http` does, and for a port that is invalid or belongs to another protocol.
+    Repair what can be repaired (core/stream_address.py). Raise CameraBadAnswer for another scheme, for control
+    characters, for an address that is empty or longer than 2,048 characters, and for the port of another protocol.
     """
-    parts = _split(address, set(RTSP_PORTS))
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise CameraBadAnswer("The device names a stream address with an invalid port.") from error
-    if port == 0:
-        raise CameraBadAnswer("The device names a stream address with an invalid port.")
-    if port and (why := why_not_port(port)):
+    parts = read_stream_address(address)
+    if parts is None:
+        raise CameraBadAnswer("The device names a stream address that cannot be used.")
+    port = parts.port_or_default
+    if why := why_not_port(port):
         raise CameraBadAnswer(f"The device names a stream address that the app refuses: {why}.")
-    return f"{parts.scheme}://{authority(host, port or RTSP_PORTS[parts.scheme])}{_path_and_query(parts)}"
+    return f"{parts.scheme}://{authority(host, port)}{parts.path}"
 
 
 class _Parts:
-    """The parts of an address; raises CameraBadAnswer if urlsplit cannot read it. `port` may raise ValueError."""
+    """The parts of an address; raises CameraBadAnswer if urlsplit cannot read it."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -74,11 +72,6 @@ class _Parts:
         self.scheme = split.scheme.lower()
         self.path = split.path
         self.query = split.query
-        self._split = split
-
-    @property
-    def port(self) -> int | None:
-        return self._split.port
 
 
 def _split(address: str, schemes: set[str]) -> _Parts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from core.certificates import PinnedCertificates, tls_context
 from core.clock import Clock
 from core.errors import Unavailable
 from core.login_gate import LoginGate
@@ -15,6 +16,7 @@ from core.recordings import ReplaySource
 from core.records import StreamFormats, StreamSource
 from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
 from media.rtsp.live.connections import LiveConnections
 from media.rtsp.live.feed import Feed
@@ -29,7 +31,7 @@ _STOP_S = 2.0
 
 
 class RtspGateway:
-    """start() and stop() may be called twice."""
+    """start() and stop() may be called twice. `certificates`: the pins of devices, new ones unless given."""
 
     def __init__(
         self,
@@ -37,9 +39,17 @@ class RtspGateway:
         login_gate: LoginGate,
         clock: Clock,
         settings: Settings,
+        certificates: PinnedCertificates | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
-        client = ClientContext(login_gate, clock, settings.rtsp_timeout_s)
+        client = ClientContext(
+            login_gate,
+            clock,
+            settings.rtsp_timeout_s,
+            certificates or PinnedCertificates(clock),
+            tls_context,
+            HabitStore(clock),
+        )
         self._thread = LoopThread("rtsp-gateway")
         self._live = LiveConnections(
             self._thread, client, SessionBudget(settings.device_live_sessions, clock), linger_s=linger_s

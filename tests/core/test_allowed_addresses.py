@@ -13,10 +13,13 @@ import pytest
 from cameras.addresses import parse_host
 from cameras.drafts import parse_address
 from core.allowed_addresses import AddressRefused, AllowedAddresses, allowed_addresses
+from core.certificates import PinnedCertificates, tls_context
+from core.clock import SystemClock
 from core.errors import CameraBadAnswer, CameraUnreachable, InvalidRequest
 from core.records import Credential
 from core.secrets import Secret
-from media.rtsp.client.connection import connect
+from media.rtsp.client.connecting import Connector
+from media.rtsp.client.connection import RtspConnection
 from onvif_services.addresses import rewrite_rtsp
 from onvif_services.transport import CappedTransport
 from tests.patience import LIMIT_S
@@ -229,8 +232,13 @@ def test_rtsp_does_not_follow_a_name_to_this_machine(
     port, seen = third_port
     _resolve_to(monkeypatch, "127.0.0.1")
     with pytest.raises(AddressRefused):
-        asyncio.run(connect(name, port, lambda _: None, timeout_s=2))
+        asyncio.run(_connect_by_rtsp(name, port))
     assert not seen
+
+
+async def _connect_by_rtsp(name: str, port: int) -> RtspConnection:
+    connector = Connector(name, PinnedCertificates(SystemClock()), tls_context, 2.0)
+    return await connector.connect(port, lambda: RtspConnection(lambda _: None))
 
 
 Connects = Callable[[str, int], object]
@@ -243,7 +251,7 @@ def _by_soap(name: str, port: int) -> None:
 
 def _by_rtsp(name: str, port: int) -> None:
     async def connect_and_close() -> None:
-        (await connect(name, port, lambda _: None, timeout_s=2)).close()
+        (await _connect_by_rtsp(name, port)).close()
 
     asyncio.run(connect_and_close())
 

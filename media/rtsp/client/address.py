@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from core.errors import CameraBadAnswer, CameraUnsupported
+from core.errors import CameraBadAnswer
 from core.records import Credential
+from core.stream_address import DEFAULT_PORTS, MAX_ADDRESS, StreamAddressParts, read_stream_address
 
-_MAX_LENGTH = 2048
 _SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, angle bracket, control character
-_RTSP = re.compile(r"rtsps?://[^/?#]*", re.IGNORECASE)
+_HAS_SCHEME = re.compile(r"\s*rtsp[a-z]?\s*:\s*[/\\]", re.IGNORECASE)
+_NO_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # nothing is bound: devices write it for "this host"
+_MAX_GUESSES = 8
 
 
 class RtspSource(Protocol):
     """The fields that a device session needs of a StreamSource (live) or a ReplaySource.
 
-    `uri` has no user-info. `device_key` names the device for its login attempts.
+    `uri` has no user-info. `device_key` names the device for its login attempts. `web_port` is the port of its web
+    server, 0 if it is not known.
     """
 
     @property
@@ -27,6 +31,8 @@ class RtspSource(Protocol):
     def device_key(self) -> str: ...
     @property
     def credential(self) -> Credential: ...
+    @property
+    def web_port(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,46 +42,128 @@ class StreamAddress:
     host: str
     port: int
     uri: str
+    is_tls: bool = False
 
     @property
     def origin(self) -> str:
-        return _RTSP.match(self.uri)[0]  # type: ignore[index]  # parse_address checked it
+        """The address without path and query: `rtsp://host:port`."""
+        parts = urlsplit(self.uri)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        return self.uri.removeprefix(self.origin) or "/"
 
 
 def parse_address(uri: str) -> StreamAddress:
-    """Check a stream URI. Raises CameraUnsupported for RTSPS, CameraBadAnswer if it is no RTSP address."""
-    if len(uri) > _MAX_LENGTH or not _SENDABLE.fullmatch(uri):
+    """Check a stream URI. Raises CameraBadAnswer if it is no RTSP address."""
+    if len(uri) > MAX_ADDRESS or not _SENDABLE.fullmatch(uri):
         raise CameraBadAnswer("The device's stream address cannot be used.")
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise CameraBadAnswer("The device's stream address cannot be used.") from None
-    if parts.scheme == "rtsps":
-        raise CameraUnsupported("The device requires RTSP over TLS, which is not supported yet.", service="media")
-    if parts.scheme != "rtsp" or not host or parts.username is not None or port == 0:
+    if parts.scheme not in DEFAULT_PORTS or not host or parts.username is not None or port == 0:
         raise CameraBadAnswer("The device's stream address is not an RTSP address.")
-    return StreamAddress(host, port or 554, uri.partition("#")[0])
+    return StreamAddress(host, port or DEFAULT_PORTS[parts.scheme], uri.partition("#")[0], parts.scheme == "rtsps")
 
 
 def pinned(address: StreamAddress, text: str) -> str | None:
     """Return an address that the device named, with our host and port instead of its own. None if it is unusable."""
-    if len(text) > _MAX_LENGTH or not _SENDABLE.fullmatch(text):
-        return None
-    found = _RTSP.match(text)
-    return address.origin + text[found.end() :] if found else None
+    parts = read_stream_address(text)
+    uri = address.origin + parts.path if parts else ""
+    return uri if parts and len(uri) <= MAX_ADDRESS and _SENDABLE.fullmatch(uri) else None
 
 
-def control_uri(address: StreamAddress, base: str, control: str) -> str:
-    """Return the address of a track (RFC 2326 appendix C.1.1). Raises CameraBadAnswer.
+def is_same_place(address: StreamAddress, parts: StreamAddressParts, peer: str) -> bool:
+    """True if a redirect leads to the host and port that we are connected to. `peer`: its IP address."""
+    names = {address.host.lower(), peer} | _NO_HOST
+    is_tls = parts.scheme == "rtsps"
+    return parts.host.lower() in names and parts.port_or_default == address.port and is_tls == address.is_tls
+
+
+# -- addresses of tracks (RFC 2326 appendix C.1.1) -------------------------------------------------
+
+
+def base_addresses(address: StreamAddress, session_control: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses to which a relative one may belong, by name, in the order to try them.
+
+    An absolute session-level control goes first: it is the base where Content-Base is missing (gortsplib), and equals
+    Content-Base elsewhere. `headers`: Content-Base and Content-Location of the description.
+    """
+    found: dict[str, str | None] = {}
+    if _HAS_SCHEME.match(session_control):
+        found["session"] = pinned(address, session_control)
+    for name in ("content-base", "content-location"):
+        if headers.get(name):
+            found[name] = pinned(address, headers[name])
+    found["request"] = address.uri
+    bases = _distinct(found)
+    if session_control not in {"", "*"} and "session" not in found:
+        bases = _distinct(bases | {"session part": _appended(next(iter(bases.values())), session_control)})
+    return bases
+
+
+def track_addresses(address: StreamAddress, bases: Mapping[str, str], control: str) -> dict[str, str]:
+    """Return the addresses that a track may have, by name, in the order to try them. Raises CameraBadAnswer for none.
 
     A relative `control` is appended, not resolved: Dahua's base ends in a query
-    (`/cam/realmonitor?channel=1&subtype=0/` + `trackID=0`).
+    (`/cam/realmonitor?channel=1&subtype=0/` + `trackID=0`). Other joinings follow, for devices that answer 404.
+    A name begins with the name of its base.
     """
+    found: dict[str, str | None] = {}
     if control in {"", "*"}:
-        return base
-    relative = f"{base.rstrip('/')}/{control.lstrip('/')}"
-    joined = pinned(address, control) if _RTSP.match(control) else relative
-    if joined is None or len(joined) > _MAX_LENGTH or not _SENDABLE.fullmatch(joined):
+        if "session part" in bases:
+            found["session part"] = bases["session part"]
+        found |= bases
+    else:
+        relative = control
+        if _HAS_SCHEME.match(control):
+            found["absolute"] = pinned(address, control)
+            relative = control.rstrip("/").rpartition("/")[2]
+        found |= {name: _appended(base, relative) for name, base in bases.items()}
+        found |= {f"{name}, resolved": _resolved(base, relative) for name, base in bases.items()}
+        for name, base in bases.items():
+            path, mark, query = base.partition("?")
+            if mark:
+                found[f"{name}, query behind"] = f"{_appended(path, relative)}?{query.rstrip('/')}"
+                found[f"{name}, without query"] = _appended(path, relative)
+    guesses = _distinct(found)
+    if not guesses:
         raise CameraBadAnswer("The device's media address cannot be used.")
-    return joined
+    return dict(list(guesses.items())[:_MAX_GUESSES])
+
+
+def session_addresses(bases: Mapping[str, str], base_name: str) -> dict[str, str]:
+    """Return the addresses that PLAY, PAUSE and TEARDOWN may need, by name; first the base that suited the tracks."""
+    base = bases.get(base_name) or next(iter(bases.values()))
+    part = {"session part": bases["session part"]} if "session part" in bases else {}
+    return _distinct(part | {"base": base, "without slash": base.rstrip("/"), **bases})
+
+
+def _appended(base: str, relative: str) -> str:
+    if relative[0] in "?&;":
+        return base + relative
+    return f"{base.rstrip('/')}/{relative.lstrip('/')}"
+
+
+def _resolved(base: str, relative: str) -> str | None:
+    """Resolve by RFC 3986 section 5.3, which urljoin() does for a known scheme only. None at another host."""
+    scheme, _, rest = base.partition(":")
+    try:
+        joined = f"{scheme}:{urljoin(f'http:{rest}', relative).removeprefix('http:')}"
+        return joined if urlsplit(joined).netloc == urlsplit(base).netloc else None
+    except ValueError:
+        return None
+
+
+def _distinct(found: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the usable addresses, each once, under the first of its names."""
+    seen: set[str] = set()
+    usable: dict[str, str] = {}
+    for name, uri in found.items():
+        if uri and uri not in seen and len(uri) <= MAX_ADDRESS and _SENDABLE.fullmatch(uri):
+            seen.add(uri)
+            usable[name] = uri
+    return usable

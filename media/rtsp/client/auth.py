@@ -14,22 +14,34 @@ from dataclasses import dataclass, field
 
 from core.records import Credential
 
-_PARAMETER = re.compile(r'([A-Za-z0-9-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.){0,1024})"|([^\s,"]{0,256}))')
-_SCHEME = re.compile(r"\s*([A-Za-z-]{1,32})(?:\s+|$)")
-_STRENGTH = {"sha-256": 3, "sha-256-sess": 3, "md5": 2, "md5-sess": 2}
+# A value without quotes may consist of several words (`realm=IP Camera`), up to the next name or comma.
+_PARAMETER = re.compile(
+    r'([A-Za-z0-9-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.){0,1024})"'
+    r'|([^\s,"]{0,256}(?:[ \t]+(?![A-Za-z0-9-]+\s*=)[^\s,"=]{1,64}(?=[\s,]|$)){0,8}))'
+)
+_SCHEME = re.compile(r"\s*([A-Za-z-]{1,32})(?:\s+(?![\s=])|$)")
+_ALGORITHMS = {"sha-256": "sha256", "sha256": "sha256", "md5": "md5"}  # as written -> hashlib's name
+_STRENGTH = {"sha256": 3, "md5": 2}
 
 
 @dataclass(slots=True)
 class Challenge:
-    """A challenge of a device. `algorithm` is empty for Basic."""
+    """A challenge of a device. `algorithm` is empty for Basic, `qop` without the protection that we name."""
 
     realm: str
     nonce: str = ""
     algorithm: str = ""
     opaque: str | None = None
-    has_qop: bool = False
+    qop: str = ""
     is_stale: bool = False
+    is_session: bool = False
+    algorithm_text: str = ""
     _uses: int = field(default=0, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The kind of login: `basic`, `md5` or `sha256`, with `-sess` for a session key."""
+        return f"{self.algorithm}{'-sess' if self.is_session else ''}" or "basic"
 
     def authorization(self, credential: Credential, method: str, uri: str, cnonce: str | None = None) -> str:
         """Return the Authorization header for a request. It is derived from the password: never log it.
@@ -44,39 +56,41 @@ class Challenge:
     def _digest(self, credential: Credential, method: str, uri: str, cnonce: str) -> str:
         self._uses += 1
         count = f"{self._uses:08x}"
-        name = self.algorithm.removesuffix("-sess")
-        secret = _hash(name, f"{credential.username}:{self.realm}:{credential.password.reveal()}")
-        if self.algorithm.endswith("-sess"):
-            secret = _hash(name, f"{secret}:{self.nonce}:{cnonce}")
-        asked = _hash(name, f"{method}:{uri}")
-        middle = f"{self.nonce}:{count}:{cnonce}:auth" if self.has_qop else self.nonce
+        secret = self._hash(f"{credential.username}:{self.realm}:{credential.password.reveal()}")
+        if self.is_session:
+            secret = self._hash(f"{secret}:{self.nonce}:{cnonce}")
+        asked = f"{method}:{uri}" if self.qop != "auth-int" else f"{method}:{uri}:{self._hash('')}"  # without a body
+        middle = f"{self.nonce}:{count}:{cnonce}:{self.qop}" if self.qop else self.nonce
         parts = [
             f'username="{_quoted(credential.username)}"',
             f'realm="{_quoted(self.realm)}"',
             f'nonce="{_quoted(self.nonce)}"',
             f'uri="{uri}"',
-            f'response="{_hash(name, f"{secret}:{middle}:{asked}")}"',
+            f'response="{self._hash(f"{secret}:{middle}:{self._hash(asked)}")}"',
         ]
-        if self.algorithm != "md5":  # old firmware fails on the unknown parameter
-            parts.append(f"algorithm={self.algorithm.upper().replace('-SESS', '-sess')}")
-        if self.has_qop:
-            parts += ["qop=auth", f"nc={count}"]
-        if self.has_qop or self.algorithm.endswith("-sess"):
+        if self.kind != "md5":  # old firmware fails on the unknown parameter
+            parts.append(f"algorithm={self.algorithm_text}")
+        if self.qop:
+            parts += [f"qop={self.qop}", f"nc={count}"]
+        if self.qop or self.is_session:
             parts.append(f'cnonce="{cnonce}"')
         if self.opaque is not None:
             parts.append(f'opaque="{_quoted(self.opaque)}"')
         return "Digest " + ", ".join(parts)
 
+    def _hash(self, text: str) -> str:
+        return hashlib.new(self.algorithm, text.encode(), usedforsecurity=False).hexdigest()
+
 
 def choose_challenge(values: Iterable[str]) -> Challenge | None:
     """Return the strongest challenge of the WWW-Authenticate headers that we can answer. None without one."""
-    best: Challenge | None = None
-    for value in values:
-        for scheme, parameters in _challenges(value):
-            challenge = _challenge(scheme, parameters)
-            if challenge and (best is None or _strength(challenge) > _strength(best)):
-                best = challenge
-    return best
+    return next(iter(read_challenges(values)), None)
+
+
+def read_challenges(values: Iterable[str]) -> list[Challenge]:
+    """Return the challenges of the WWW-Authenticate headers that we can answer, the strongest first."""
+    read = (_challenge(scheme, parameters) for value in values for scheme, parameters in _challenges(value))
+    return sorted((item for item in read if item), key=lambda item: -_STRENGTH.get(item.algorithm, 1))
 
 
 def _challenges(value: str) -> list[tuple[str, dict[str, str]]]:
@@ -101,22 +115,22 @@ def _challenge(scheme: str, parameters: dict[str, str]) -> Challenge | None:
     realm = parameters.get("realm", "")
     if scheme == "basic":
         return Challenge(realm)
-    algorithm = parameters.get("algorithm", "md5").lower()
-    qop = [item.strip().lower() for item in parameters.get("qop", "").split(",") if item.strip()]
-    if scheme != "digest" or algorithm not in _STRENGTH or not parameters.get("nonce") or (qop and "auth" not in qop):
+    written = parameters.get("algorithm", "").strip() or "MD5"
+    algorithm = _ALGORITHMS.get(written.lower().removesuffix("-sess"), "")
+    if scheme != "digest" or not algorithm or "nonce" not in parameters:
         return None
-    is_stale = parameters.get("stale", "").lower() == "true"
-    return Challenge(realm, parameters["nonce"], algorithm, parameters.get("opaque"), bool(qop), is_stale)
-
-
-def _strength(challenge: Challenge) -> int:
-    return _STRENGTH.get(challenge.algorithm, 1)
-
-
-def _hash(algorithm: str, text: str) -> str:
-    if algorithm == "md5":
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    return hashlib.sha256(text.encode()).hexdigest()
+    offered = [item.strip().lower() for item in parameters.get("qop", "").split(",") if item.strip()]
+    qop = next((item for item in ("auth", "auth-int") if item in offered), "")
+    return Challenge(
+        realm,
+        parameters["nonce"],
+        algorithm,
+        parameters.get("opaque"),
+        qop,
+        is_stale=parameters.get("stale", "").lower() == "true",
+        is_session=written.lower().endswith("-sess"),
+        algorithm_text=written,
+    )
 
 
 def _quoted(text: str) -> str:

@@ -1,19 +1,20 @@
-"""One TCP connection to a device: sends requests, matches answers to them, hands on interleaved frames."""
+"""One connection to a device: sends requests, matches answers to them, hands on interleaved frames."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from core.allowed_addresses import allowed_addresses
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from media.rtsp.client.framing import Frame, FramingError, Splitter
-from media.rtsp.client.messages import MessageError, Request, Response, request_bytes, response_bytes
+from media.rtsp.client.errors import NotRtsp
+from media.rtsp.client.framing import Frame, FramingError, Splitter, WebServerError
+from media.rtsp.client.messages import MessageError, Request, Response, parse_cseq, request_bytes, response_bytes
 
 _MAX_UNSENT_BYTES = 64 * 1024
+_BODY_QUIET_S = 1.0
+_MAX_ABANDONED = 16
 
 OnAnswer = Callable[[str, Response, int], None]  # the request's method, the answer, its CSeq
 _ACCEPTED_METHODS = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "PLAY_NOTIFY"})
@@ -29,14 +30,16 @@ class _PendingRequest:
 class RtspConnection(asyncio.BufferedProtocol):
     """In the event loop's thread. `ended` gets the error that the connection ended with."""
 
-    def __init__(self, on_frames: Callable[[list[Frame]], None]) -> None:
+    def __init__(self, on_frames: Callable[[list[Frame]], None], *, accepts_http: bool = False) -> None:
         self._on_frames = on_frames
-        self._splitter = Splitter()
+        self._splitter = Splitter(accepts_http=accepts_http)
         self._transport: asyncio.Transport | None = None
         self._pending: dict[int, _PendingRequest] = {}  # by CSeq
+        self._abandoned: deque[int] = deque(maxlen=_MAX_ABANDONED)  # CSeqs of requests that gave up
         self._cseq = 0
         self.on_request: Callable[[Request], None] | None = None
         """Called with each request of the device, after its answer."""
+        self._quiet: asyncio.TimerHandle | None = None  # while an answer waits for its body
         self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
 
     # -- asyncio's protocol ------------------------------------------------------------------------
@@ -54,24 +57,17 @@ class RtspConnection(asyncio.BufferedProtocol):
         try:
             units = self._splitter.received(nbytes)
         except FramingError as error:
-            self._end(CameraBadAnswer(f"The device breaks the RTSP protocol: {error}."))
+            self._end_by(error)
             return
-        frames: list[Frame] = []
-        for unit in units:
-            if isinstance(unit, tuple):
-                frames.append(unit)
-                continue
-            if frames:  # the answer to PLAY stands between old packets and new ones
-                self._on_frames(frames)
-                frames = []
-            self._take_message(unit)
-        if frames:
-            self._on_frames(frames)
+        self._take(units)
+        if self._quiet or self._splitter.is_incomplete:
+            self._watch_body()
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._take_incomplete()
         how = "broke off" if exc else "ended"
         self._end(CameraUnreachable(f"The device {how} the connection."))
 
@@ -86,6 +82,16 @@ class RtspConnection(asyncio.BufferedProtocol):
         """The CSeq of the newest request."""
         return self._cseq
 
+    @property
+    def local_host(self) -> str:
+        """Our IP address on this connection."""
+        return self._address("sockname")
+
+    @property
+    def device_host(self) -> str:
+        """The device's IP address."""
+        return self._address("peername")
+
     def request(
         self, method: str, uri: str, headers: Iterable[tuple[str, str]], on_answer: OnAnswer | None = None
     ) -> asyncio.Future[Response]:
@@ -94,19 +100,26 @@ class RtspConnection(asyncio.BufferedProtocol):
         `on_answer` is called immediately when the answer arrives, before the frames after it are handed on.
         """
         self._cseq += 1
+        try:
+            message = request_bytes(method, uri, [("CSeq", str(self._cseq)), *headers])
+        except MessageError:
+            answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(_mark_retrieved)
+            answer.set_exception(CameraBadAnswer("The device's answer contains text that cannot be sent back to it."))
+            return answer
+        return self.request_bytes(method, message, on_answer)
+
+    def request_bytes(self, method: str, message: bytes, on_answer: OnAnswer | None = None) -> asyncio.Future[Response]:
+        """As request(), with the bytes of a request that is complete."""
         number = self._cseq
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_mark_retrieved)
         if self.ended.done():
             answer.set_exception(self.ended.result())
             return answer
-        try:
-            message = request_bytes(method, uri, [("CSeq", str(number)), *headers])
-        except MessageError:
-            answer.set_exception(CameraBadAnswer("The device's answer contains text that cannot be sent back to it."))
-            return answer
         self._pending[number] = _PendingRequest(method, answer, on_answer)
-        answer.add_done_callback(lambda _: self._pending.pop(number, None))
+        answer.add_done_callback(lambda answer: self._after_request(number, answer))
+        self._splitter.expects_description = method == "DESCRIBE"
         self.send(message)
         return answer
 
@@ -133,23 +146,86 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _address(self, name: str) -> str:
+        address = self._transport.get_extra_info(name) if self._transport else None
+        return str(address[0]) if address else ""
+
+    def _take(self, units: list[Frame | Request | Response]) -> None:
+        frames: list[Frame] = []
+        for unit in units:
+            if isinstance(unit, tuple):
+                frames.append(unit)
+                continue
+            if frames:  # the answer to PLAY stands between old packets and new ones
+                self._on_frames(frames)
+                frames = []
+            self._take_message(unit)
+        if frames:
+            self._on_frames(frames)
+
+    def _watch_body(self) -> None:
+        """Wait for the rest of an answer's body, from the last byte on."""
+        if self._quiet:
+            self._quiet.cancel()
+            self._quiet = None
+        if self._splitter.is_incomplete:
+            self._quiet = asyncio.get_running_loop().call_later(_BODY_QUIET_S, self._take_incomplete)
+
+    def _take_incomplete(self) -> None:
+        """The rest of an answer's body does not come: the device counts it wrongly, or not at all."""
+        if self._quiet:
+            self._quiet.cancel()
+            self._quiet = None
+        if self.ended.done() or not self._splitter.is_incomplete:
+            return
+        try:
+            units = self._splitter.take_incomplete()
+        except (FramingError, MessageError) as error:
+            self._end_by(error)
+            return
+        self._take(units)
+
     def _take_message(self, message: Request | Response) -> None:
-        cseq = message.headers.get("cseq")
-        number = int(cseq) if cseq.isascii() and cseq.isdigit() and len(cseq) < 12 else None
+        number = parse_cseq(message.headers.get("cseq"))
         if isinstance(message, Request):
             is_accepted = message.method in _ACCEPTED_METHODS
             status, reason = (200, "OK") if is_accepted else (501, "Not Implemented")
-            self.send(response_bytes(status, reason, [("CSeq", cseq)] if number is not None else []))
+            self.send(response_bytes(status, reason, [("CSeq", str(number))] if number is not None else []))
             if self.on_request is not None:
                 self.on_request(message)
             return
-        if number is None:  # some firmware leaves CSeq out: answers come in order
-            number = next(iter(self._pending), None)
-        pending = self._pending.get(number) if number is not None else None
-        if number is not None and pending and not pending.answer.done():
+        if message.status < 200:  # 100 Continue: the answer follows (RFC 2326 section 7.1.1)
+            return
+        found = self._request_of(number)
+        if found is not None:
+            pending = self._pending[found]
+            self._splitter.expects_description = False
             if pending.on_answer:
-                pending.on_answer(pending.method, message, number)
+                pending.on_answer(pending.method, message, found)
             pending.answer.set_result(message)
+
+    def _request_of(self, cseq: int | None) -> int | None:
+        """Return the number of the request that an answer with this CSeq belongs to; None if it is a late answer.
+
+        Some firmware leaves CSeq out. Tapo C220 and C520WS answer a keep-alive with the CSeq of the request before it.
+        Answers come in order, so such an answer belongs to the oldest request without one.
+        """
+        waiting = [number for number, pending in self._pending.items() if not pending.answer.done()]
+        if cseq in waiting:
+            return cseq
+        if cseq is not None and cseq in self._abandoned:
+            self._abandoned.remove(cseq)
+            return None
+        return waiting[0] if waiting else None
+
+    def _after_request(self, number: int, answer: asyncio.Future[Response]) -> None:
+        self._pending.pop(number, None)
+        if answer.cancelled():
+            self._abandoned.append(number)
+
+    def _end_by(self, error: Exception) -> None:
+        kind = NotRtsp if isinstance(error, WebServerError) else CameraBadAnswer
+        self._end(kind(f"The device breaks the RTSP protocol: {error}."))
 
     def _end(self, reason: DeviceError) -> None:
         if not self.ended.done():
@@ -157,6 +233,9 @@ class RtspConnection(asyncio.BufferedProtocol):
             for pending in list(self._pending.values()):
                 if not pending.answer.done():
                     pending.answer.set_exception(reason)
+        if self._quiet:
+            self._quiet.cancel()
+            self._quiet = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -165,55 +244,3 @@ def _mark_retrieved(answer: asyncio.Future[Response]) -> None:
     """Keep asyncio from reporting the exception of an answer that is no longer awaited, such as a keep-alive's."""
     if not answer.cancelled():
         answer.exception()
-
-
-async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
-    try:  # a numeric address needs no name server, and so no thread
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except OSError:
-        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-async def _connect_to(host: str, port: int, on_frames: Callable[[list[Frame]], None]) -> RtspConnection:
-    """Try the host's addresses one after another. Raises the OSError of the last.
-
-    All of them are checked before the first connection: one forbidden address forbids the host.
-    """
-    loop = asyncio.get_running_loop()
-    found = await _resolve(loop, host, port)
-    for *_, address in found:
-        allowed_addresses.check(str(address[0]), port)
-    problem: OSError = OSError("no address")
-    for family, _, _, _, address in found:
-        try:
-            _, connection = await loop.create_connection(
-                lambda: RtspConnection(on_frames), str(address[0]), port, family=family
-            )
-        except OSError as error:
-            problem = error
-            continue
-        return connection
-    raise problem
-
-
-async def connect(
-    host: str, port: int, on_frames: Callable[[list[Frame]], None], *, timeout_s: float
-) -> RtspConnection:
-    """Connect to the address at which ONVIF reached the device; without one, or if it does not answer, to the name.
-
-    Raises CameraUnreachable.
-    """
-    name = host.strip("[]")
-    address = allowed_addresses.place_of(name)
-    try:
-        async with asyncio.timeout(timeout_s):
-            try:
-                return await _connect_to(address or name, port, on_frames)
-            except OSError:
-                if address is None:
-                    raise
-                return await _connect_to(name, port, on_frames)
-    except TimeoutError:
-        raise CameraUnreachable("The device does not answer on its RTSP port.") from None
-    except (OSError, UnicodeError):
-        raise CameraUnreachable("The device cannot be reached on its RTSP port.") from None

@@ -21,12 +21,24 @@ class NotOffered(CameraUnsupported):
     """405, 461, 501 or 551: the device never does this, whatever its state."""
 
 
+class NoTransport(NotOffered):
+    """461: the device sends its media over none of the transports that we offered."""
+
+
 class NotNow(CameraBadAnswer):
     """455: the device does not do this in the present state of the session."""
 
 
 class NotUnderstood(CameraBadAnswer):
     """400, 406, 451 or 456: the device does not understand or accept a header of the request."""
+
+
+class PortClosed(CameraUnreachable):
+    """The device refuses connections to its RTSP port."""
+
+
+class NotRtsp(CameraBadAnswer):
+    """A web server answers on the RTSP port."""
 
 
 def status_error(method: str, status: int) -> DeviceError:

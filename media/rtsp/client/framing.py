@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from media.rtsp.client.messages import MAX_HEAD_BYTES, MessageError, Request, Response, body_length, parse_head
+from media.rtsp.client.messages import (
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    MessageError,
+    Request,
+    Response,
+    body_length,
+    parse_head,
+)
 
 _BUFFER_BYTES = 128 * 1024
 _MAX_GARBAGE_BYTES = 64 * 1024
@@ -19,6 +27,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_START = re.compile(rb"RTSP/\d|[A-Z_]{3,16} ")
 _MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
 _START = re.compile(rb"\$|RTSP/\d")
+_AFTER_BODY = re.compile(rb"\$[\x00-\x1f][\s\S]{2}[\x80-\xbf]|RTSP/\d")
 _FILLER = b"\r\n\0 "
 
 Frame = tuple[int, bytes]  # channel, payload
@@ -28,10 +37,22 @@ class FramingError(ValueError):
     """The sender breaks the protocol for longer than we skip, or sends more than we accept."""
 
 
-class Splitter:
-    """Receives bytes in its own buffer (for asyncio's BufferedProtocol); returns frames and messages in order."""
+class WebServerError(FramingError):
+    """A web server answers on this port."""
 
-    def __init__(self) -> None:
+
+class Splitter:
+    """Receives bytes in its own buffer (for asyncio's BufferedProtocol); returns frames and messages in order.
+
+    `expects_description`: the answer to a DESCRIBE is due. Its body may lack a Content-Length, or have a wrong one;
+    `is_incomplete` is True while an answer waits for its body. take_incomplete() ends it after a silence.
+    `accepts_http`: answers of HTTP count as answers, for a tunnel.
+    """
+
+    def __init__(self, *, accepts_http: bool = False) -> None:
+        self._accepts_http = accepts_http
+        self.expects_description = False
+        self.is_incomplete = False
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._end = 0
@@ -46,6 +67,7 @@ class Splitter:
     def received(self, count: int) -> list[Frame | Request | Response]:
         """Return the units that are complete after `count` more bytes. Raises FramingError; then stop using it."""
         self._end += count
+        self.is_incomplete = False
         units: list[Frame | Request | Response] = []
         position = 0
         while position < self._end:
@@ -61,6 +83,24 @@ class Splitter:
             self._buffer[:left] = self._buffer[position : self._end]
             self._end = left
         return units
+
+    def take_incomplete(self) -> list[Frame | Request | Response]:
+        """Return the answer that waits for its body, with the bytes that have come, and the units after it.
+
+        Raises FramingError.
+        """
+        if not self.is_incomplete:
+            return []
+        head = _HEAD_END.search(self._buffer, 0, self._end)
+        message = parse_head(bytes(self._view[: head.start()])) if head else None
+        if not head or not isinstance(message, Response):
+            return []
+        stop = min(self._end, self._end_of_body(head.end()))
+        message = replace(message, body=bytes(self._view[head.end() : stop]))
+        left = self._end - stop
+        self._buffer[:left] = self._buffer[stop : self._end]
+        self._end = left
+        return [message, *self.received(0)]
 
     def _take_frames(self, position: int, units: list[Frame | Request | Response]) -> int:
         buffer, view, end = self._buffer, self._view, self._end
@@ -87,7 +127,9 @@ class Splitter:
         if _MESSAGE_START.match(self._buffer, position, self._end):
             return self._take_message(position, units)
         if self._buffer.startswith(b"HTTP/", position):
-            raise FramingError("a web server answers")
+            if self._accepts_http:
+                return self._take_message(position, units)
+            raise WebServerError("a web server answers")
         if self._end - position <= 16 and _MAYBE_MESSAGE_START.fullmatch(self._buffer, position, self._end):
             return position
         self._is_out_of_sync = True
@@ -102,16 +144,39 @@ class Splitter:
             return position
         try:
             message = parse_head(bytes(self._view[position : found.start()]))
-            length = body_length(message.headers)
+            length = self._body_length(message, found.end())
         except MessageError as error:
             raise FramingError(str(error)) from None
-        stop = found.end() + length
+        stop = self._end_of_body(found.end()) if length is None else found.end() + length
         if stop > self._end:
+            self.is_incomplete = isinstance(message, Response)
             return position
-        units.append(replace(message, body=bytes(self._view[found.end() : stop])) if length else message)
+        units.append(replace(message, body=bytes(self._view[found.end() : stop])) if length != 0 else message)
         self._garbage_bytes = 0
         self._is_out_of_sync = False
         return stop
+
+    def _body_length(self, message: Request | Response, start: int) -> int | None:
+        """Return the length of a body that begins at `start`; None if only a silence can show its end."""
+        if not isinstance(message, Response):
+            return body_length(message.headers)
+        if message.is_http and message.status == 200:
+            return 0  # a tunnel begins
+        length = body_length(message.headers)
+        if not self.expects_description or message.status != 200:
+            return length
+        if "content-length" not in message.headers:
+            return None
+        rest = bytes(self._view[start + length : self._end]).lstrip(_FILLER)
+        is_too_short = rest and not _START.match(rest) and not _MESSAGE_START.match(rest)
+        return None if is_too_short else length
+
+    def _end_of_body(self, start: int) -> int:
+        """Return the end of a body of unknown length: the start of the next unit, otherwise a place after all bytes."""
+        found = _AFTER_BODY.search(self._buffer, start, self._end)
+        if (found.start() if found else self._end) - start > MAX_BODY_BYTES:
+            raise FramingError("a body larger than the app accepts")
+        return found.start() if found else self._end + 1
 
     def _next_start(self, position: int) -> int:
         found = _START.search(self._buffer, position, self._end)

@@ -8,7 +8,8 @@ from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported
 from core.login_gate import Attempt, LoginGate
 from media.rtsp.client.address import RtspSource
-from media.rtsp.client.auth import Challenge, choose_challenge
+from media.rtsp.client.auth import Challenge, read_challenges
+from media.rtsp.client.habits import LOGIN, DeviceHabits
 from media.rtsp.client.messages import Response
 
 LOGIN_WAIT_S = 30.0
@@ -18,10 +19,14 @@ _POLL_S = 0.05
 class SessionLogin:
     """In the gateway's thread. `authorization()` goes with every request once a challenge was taken up."""
 
-    def __init__(self, source: RtspSource, gate: LoginGate, clock: Clock) -> None:
+    def __init__(
+        self, source: RtspSource, gate: LoginGate, clock: Clock, habits: DeviceHabits, *, is_tls: bool
+    ) -> None:
         self._source = source
         self._gate = gate
         self._clock = clock
+        self._habits = habits
+        self._is_tls = is_tls
         self._challenge: Challenge | None = None
         self._renewal: Attempt | None = None  # sent with a keep-alive that has no answer yet
 
@@ -31,17 +36,60 @@ class SessionLogin:
             return None
         return self._challenge.authorization(self._source.credential, method, uri)
 
-    async def begin_attempt(self, answer: Response) -> Attempt:
-        """Take up the challenge of a 401 and wait until the login gate allows an attempt.
+    # -- the kinds that a device names -------------------------------------------------------------
 
-        Raises CameraAuthFailed without a user name, CameraUnsupported if no challenge can be answered,
-        CameraUnreachable if another attempt has no result within LOGIN_WAIT_S.
+    def can_answer(self, answer: Response) -> bool:
+        """True if a 401 names a kind of login that we know."""
+        return bool(self._offered(answer))
+
+    def take_up(self, answer: Response) -> None:
+        """Take up the best challenge of a 401.
+
+        Raises CameraAuthFailed without a user name, CameraUnsupported if no challenge can be answered.
         """
         if not self._source.credential.username:
             raise CameraAuthFailed("The device asks for a user name and a password.")
-        self._challenge = choose_challenge(answer.headers.all("www-authenticate"))
-        if self._challenge is None:
+        offered = self._offered(answer)
+        if not offered:
             raise CameraUnsupported("The device asks for an unknown kind of login.", service="media")
+        self._challenge = offered[0]
+
+    def take_up_another(self, answer: Response, tried: set[str]) -> bool:
+        """Take up a kind of login that was not tried yet. False if the device names none.
+
+        Some firmware offers SHA-256 and computes only MD5. Basic shows the password to the network, so it follows a
+        refused Digest only over TLS.
+        """
+        for challenge in self._offered(answer):
+            if challenge.kind not in tried and (challenge.algorithm or self._is_tls):
+                self._challenge = challenge
+                return True
+        return False
+
+    @property
+    def kind(self) -> str:
+        """The kind of login that was taken up, empty without one."""
+        return self._challenge.kind if self._challenge else ""
+
+    def accepted(self) -> None:
+        """The device accepted the credential by the present kind of login, which goes first the next time."""
+        self._habits.worked(LOGIN, self.kind)
+
+    def _offered(self, answer: Response) -> list[Challenge]:
+        """Return the challenges that can be answered, the best first; before them the kind that worked before."""
+        offered = {item.kind: item for item in reversed(read_challenges(answer.headers.all("www-authenticate")))}
+        kinds = self._habits.order(LOGIN, reversed(offered))
+        has_digest = any(item.algorithm for item in offered.values())
+        if has_digest and not self._is_tls:  # Digest wins, even if Basic worked when it stood alone
+            kinds.sort(key=lambda kind: not offered[kind].algorithm)
+        return [offered[kind] for kind in kinds]
+
+    async def begin_attempt(self) -> Attempt:
+        """Wait until the login gate allows an attempt.
+
+        Raises CameraUnreachable if another attempt has no result within LOGIN_WAIT_S, CameraAuthFailed while the
+        credential is blocked.
+        """
         deadline_s = self._clock.monotonic_s() + LOGIN_WAIT_S
         while self._clock.monotonic_s() < deadline_s:
             attempt = self._gate.try_begin(self._source.device_key, self._source.credential)
@@ -55,6 +103,10 @@ class SessionLogin:
         self._challenge = None
         return CameraAuthFailed("The device refuses this user name or password.")
 
+    def forget(self) -> None:
+        """Forget the challenge: the next request goes without a login."""
+        self._challenge = None
+
     # -- keep-alives -------------------------------------------------------------------------------
 
     def renew(self, answer: Response) -> bool:
@@ -62,7 +114,7 @@ class SessionLogin:
 
         Raises CameraAuthFailed if the device refuses a credential that it took before: the password was changed.
         """
-        challenge = choose_challenge(answer.headers.all("www-authenticate"))
+        challenge = next(iter(self._offered(answer)), None)
         attempt, self._renewal = self._renewal, None
         if attempt:
             if challenge and challenge.is_stale:
@@ -92,5 +144,4 @@ class SessionLogin:
 
 def says_stale(answer: Response) -> bool:
     """True if a 401 refuses only the nonce, not the credential (RFC 7616 section 3.3, stale)."""
-    challenge = choose_challenge(answer.headers.all("www-authenticate"))
-    return challenge is not None and challenge.is_stale
+    return any(challenge.is_stale for challenge in read_challenges(answer.headers.all("www-authenticate")))

@@ -16,7 +16,7 @@ _MAX_HEADERS = 100
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _METHOD = re.compile(r"[A-Z_]{3,16}")
-_STATUS_LINE = re.compile(r"RTSP/\d\.\d +(\d{3})(?: +(.*))?")
+_STATUS_LINE = re.compile(r"(?:RTSP|HTTP)/\d(?:\.\d)?\s+(\d{3})(?!\d)\s*(.*)", re.ASCII)
 _REQUEST_LINE = re.compile(r"([A-Z_]{3,16}) +(\S{1,4096}) +RTSP/\d\.\d")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -51,12 +51,13 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. `reason` is the device's text: for the log only."""
+    """An answer. `reason` is the device's text: for the log only. `is_http`: a web server's answer."""
 
     status: int
     reason: str
     headers: Headers
     body: bytes = b""
+    is_http: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def parse_head(head: bytes) -> Request | Response:
     lines = head.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
     headers = Headers(_header_items(lines[1:]))
     if found := _STATUS_LINE.fullmatch(lines[0]):
-        return Response(int(found[1]), _CONTROL.sub("", found[2] or "")[:200], headers)
+        is_http = lines[0].startswith("HTTP/")
+        return Response(int(found[1]), _CONTROL.sub("", found[2])[:200], headers, is_http=is_http)
     if found := _REQUEST_LINE.fullmatch(lines[0]):
         return Request(found[1], found[2], headers)
     raise MessageError("neither an RTSP request nor an answer")
@@ -89,9 +91,7 @@ def _header_items(lines: list[str]) -> list[tuple[str, str]]:
         name, colon, value = line.partition(":")
         if not colon or not _NAME.fullmatch(name.strip()):
             continue  # some firmware sends stray lines between headers
-        if _CONTROL.search(value):
-            raise MessageError("control characters in a header")
-        items.append((name.strip(), value.strip()))
+        items.append((name.strip(), _CONTROL.sub("", value).strip()))
         if len(items) > _MAX_HEADERS:
             raise MessageError("too many headers")
     return items
@@ -143,13 +143,19 @@ class SessionHeader:
 
 def parse_session(value: str) -> SessionHeader:
     """Parse a Session header. Raises MessageError for an id that cannot be sent back safely."""
-    session_id, _, parameters = value.partition(";")
+    session_id, _, parameters = re.sub(r"[\s,]+(?=timeout\s*=)", ";", value, flags=re.IGNORECASE).partition(";")
     session_id = session_id.strip()
     if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]{1,256}", session_id):
         raise MessageError("a session id that cannot be sent back")
     found = re.search(r"(?:^|;)\s*timeout\s*=\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
     timeout_s = float(found[1]) if found else 60.0
     return SessionHeader(session_id, min(max(timeout_s, 2.0), 3600.0))
+
+
+def parse_cseq(value: str) -> int | None:
+    """Return the number of a CSeq header; None if there is none."""
+    found = re.match(r"[\s\"']*(\d{1,11})(?!\d)", value, re.ASCII)
+    return int(found[1]) if found else None
 
 
 def parse_interleaved(transport: str) -> tuple[int, int] | None:

@@ -22,7 +22,19 @@ _MAX_SET_BYTES = 4096
 _STATIC = {0: ("pcmu", 8000, 1), 8: ("pcma", 8000, 1), 9: ("g722", 8000, 1)}  # RFC 3551 table 4
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
-_RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})/(\d{1,7})(?:/(\d{1,2}))?")
+_RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})(?:\s*/\s*(\d{1,7})(?:\s*/\s*(\d{1,2}))?)?", re.ASCII)
+_FMTP = re.compile(r"(\d{1,3})\s+(.*)", re.ASCII)
+_LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
+# Parameters are parted by semicolons; some devices part them by spaces, which also stand inside of values.
+_PARAMETER_END = re.compile(
+    r";|\s+(?=(?:sprop-[a-z-]+|packetization-mode|profile-level-id|config|mode|sizelength|indexlength|indexdeltalength"
+    r"|streamtype|profile-id|level-id|tier-flag)\s*=)",
+    re.IGNORECASE,
+)
+_MAX_PARAMETERS = 32
+_ALIASES = {"h.264": "h264", "avc": "h264", "h.265": "h265"}
+_VIDEO_RATE = 90_000
+_AUDIO_RATE = 8000
 
 
 class SdpError(ValueError):
@@ -82,65 +94,98 @@ def parse_sdp(body: bytes) -> SessionDescription:
     """Return the first video and the first audio track that we can carry. Raises SdpError."""
     if len(body) > MAX_SDP_BYTES:
         raise SdpError("a session description larger than the app accepts")
-    lines = body.decode("utf-8", "replace").replace("\r", "\n").split("\n")
-    lines = [line.strip() for line in lines if line.strip()]
+    text = body.decode("utf-8", "replace").translate({0: None, 0xFEFF: None}).replace("\r", "\n")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) > _MAX_LINES:
         raise SdpError("a session description with too many lines")
-    control, sections = _sections(lines)
+    whole, sections = _sections(lines)
     if not sections:
         raise SdpError("a session description without media")
+    _find_misplaced(whole, sections)
     videos = [section for section in sections if section.kind == "video"]
     video = next((track for section in videos if (track := _video(section))), None)
-    audios = (section for section in sections if section.kind == "audio" and not section.is_for_sending)
+    # A device that marks its video, too, means its own view: it sends the audio.
+    means_itself = any(section.is_for_sending for section in videos)
+    audios = (item for item in sections if item.kind == "audio" and (means_itself or not item.is_for_sending))
     audio = next((found for section in audios if (found := _audio(section))), None)
-    return SessionDescription(control, video, audio, bool(videos) and video is None)
+    return SessionDescription(whole.control, video, audio, bool(videos) and video is None)
 
 
-def _sections(lines: list[str]) -> tuple[str, list[_Media]]:
-    control = ""
+def _sections(lines: list[str]) -> tuple[_Media, list[_Media]]:
+    """Return the attributes of the session, in the shape of a medium, and the media."""
+    whole = _Media("", [])
     sections: list[_Media] = []
     for line in lines:
-        if line.startswith("m="):
-            sections.append(_media(line))
+        found = _LINE.match(line)
+        kind = found[1].lower() if found else ""
+        if found and kind == "m":
+            sections.append(_media(found[2]))
             if len(sections) > _MAX_MEDIA:
                 raise SdpError("a session description with too many media")
-        elif line.startswith("a="):
-            name, _, value = line[2:].partition(":")
-            if sections:
-                _take_attribute(sections[-1], name.lower(), value.strip())
-            elif name.lower() == "control":
-                control = value.strip()
-    return control, sections
+        elif found and kind == "a":
+            name, _, value = found[2].partition(":")
+            if " " in name.strip():  # a=rtpmap 96 H264/90000
+                name, _, value = found[2].partition(" ")
+            _take_attribute(sections[-1] if sections else whole, name.strip().lower(), value.strip())
+    return whole, sections
 
 
-def _media(line: str) -> _Media:
-    words = line[2:].split()
-    types = [int(word) for word in words[3:19] if re.fullmatch(r"\d{1,3}", word) and int(word) < 128]
+def _media(value: str) -> _Media:
+    """Read `video 0 RTP/AVP 96 97`; port and protocol may be missing."""
+    words = value.split()
+    start = next((index + 1 for index, word in enumerate(words[:4]) if "/AVP" in word.upper()), 3)
+    types = [int(word) for word in words[start : start + 16] if re.fullmatch(r"[0-9]{1,3}", word) and int(word) < 128]
     return _Media(words[0].lower() if words else "", types)
 
 
 def _take_attribute(media: _Media, name: str, value: str) -> None:
     if name == "control":
-        media.control = value
+        media.control = value.strip("\"'") if media.control in {"", "*"} else media.control
     elif name == "sendonly":  # ONVIF Streaming Specification 5.3: the back channel, from us to the device
         media.is_for_sending = True
     elif name == "rtpmap" and (found := _RTPMAP.match(value)):
-        media.rtpmap.setdefault(int(found[1]), (found[2].lower(), int(found[3]), int(found[4] or 1)))
-    elif name == "fmtp":
-        number, _, rest = value.partition(" ")
-        if re.fullmatch(r"\d{1,3}", number):
-            pairs = (item.partition("=") for item in rest.split(";")[:32])
-            media.fmtp.setdefault(int(number), {key.strip().lower(): text.strip() for key, _, text in pairs})
+        rate = int(found[3]) if found[3] else _VIDEO_RATE if media.kind == "video" else _AUDIO_RATE
+        media.rtpmap.setdefault(int(found[1]), (found[2].lower(), rate, int(found[4] or 1)))
+    elif name == "fmtp" and (found := _FMTP.match(value)):
+        parameters = media.fmtp.setdefault(int(found[1]), {})
+        for item in _PARAMETER_END.split(found[2])[:_MAX_PARAMETERS]:
+            key, _, text = item.partition("=")
+            if key.strip() and len(parameters) < _MAX_PARAMETERS:
+                parameters.setdefault(key.strip().lower(), text.strip())
+
+
+def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
+    """Let each medium have its rtpmap and fmtp lines that stand elsewhere, such as behind the next medium.
+
+    A line belongs to the medium whose payload type it names, unless the medium around it has that type, too.
+    """
+    for media in sections:
+        if not media.payload_types:
+            media.payload_types = list(media.rtpmap)
+    for media in sections:
+        for other in (whole, *sections):
+            for number in set(media.payload_types) - set(other.payload_types):
+                if number in other.rtpmap:
+                    media.rtpmap.setdefault(number, other.rtpmap[number])
+                if number in other.fmtp:
+                    media.fmtp.setdefault(number, other.fmtp[number])
 
 
 def _video(media: _Media) -> VideoTrack | None:
     for number in media.payload_types:
-        encoding, rate, _ = media.rtpmap.get(number, ("", 0, 0))
-        codec = BY_ENCODING.get(encoding)
         fmtp = media.fmtp.get(number, {})
+        encoding, rate, _ = media.rtpmap.get(number) or (_guessed_encoding(fmtp), _VIDEO_RATE, 1)
+        codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec and 1000 <= rate <= 1_000_000 and not _is_interleaved_mode(fmtp):
             return VideoTrack(codec, number, rate, media.control, _parameter_sets(codec, fmtp))
     return None
+
+
+def _guessed_encoding(fmtp: dict[str, str]) -> str:
+    """Return the encoding of a payload type without an rtpmap line."""
+    if "sprop-parameter-sets" in fmtp or "packetization-mode" in fmtp:
+        return "h264"
+    return "h265" if "sprop-vps" in fmtp else ""
 
 
 def _is_interleaved_mode(fmtp: dict[str, str]) -> bool:
@@ -152,6 +197,7 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
     names = ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps")
     sets: dict[str, bytes] = {}
     for text in (item for name in names for item in fmtp.get(name, "").split(",")[:8]):
+        text = re.sub(r"[\s\"']", "", text)
         try:
             nal = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import ssl
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.clock import Clock
 from core.errors import (
@@ -21,25 +22,37 @@ from core.errors import (
     DeviceError,
 )
 from core.login_gate import LoginGate
-from media.rtsp.client.address import RtspSource, StreamAddress, control_uri, parse_address, pinned
-from media.rtsp.client.connection import RtspConnection, connect
-from media.rtsp.client.errors import status_error
+from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
+from media.rtsp.client.connecting import CertificateCheck, Connector
+from media.rtsp.client.connection import RtspConnection
+from media.rtsp.client.device_requests import DeviceRequests, Headers
+from media.rtsp.client.errors import NotOffered, NoTransport, NotRtsp, PortClosed, status_error
+from media.rtsp.client.habits import AUDIO as AUDIO_SETUP
+from media.rtsp.client.habits import CONNECTION, RANGE, SESSION_ADDRESS, HabitStore
+from media.rtsp.client.keep_alive import MOST_S, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
-from media.rtsp.client.messages import MessageError, Response, SessionHeader, parse_interleaved, parse_session
+from media.rtsp.client.messages import Response
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO
 from media.rtsp.client.sdp import AudioTrack, SdpError, SessionDescription, VideoTrack, parse_sdp
+from media.rtsp.client.track_setup import TrackSetup
+from media.rtsp.client.tunnel import open_tunnel
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _REPORT_EVERY_S = 5.0
 _TEARDOWN_S = 1.0
-_KEEP_ALIVE_MOST_S = 25.0
-_USER_AGENT = ("User-Agent", "onvif-web-viewer")
-_FROM_NOW = (("Range", "npt=0.000-"),)
-
-Headers = Iterable[tuple[str, str]]
+_AUDIO_SETUP_S = 4.0
+_WITHOUT_AUDIO_S = 600.0
+_WITH = "with audio"
+_TUNNEL_AGAIN_S = 300.0
+_RTSP = "RTSP"
+_TUNNEL = "HTTP tunnel"
+# Live media has no range. Some devices want one, some refuse any: by 457, or by 400 and the like.
+_LIVE_RANGES = {"from now": [("Range", "npt=0.000-")], "none": [], "npt=now": [("Range", "npt=now-")]}
+_WRONG_RANGE = frozenset({400, 451, 456, 457})
+_WRONG_ADDRESS = frozenset({400, 404, 454, 459, 460})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,9 @@ class ClientContext:
     login_gate: LoginGate
     clock: Clock
     timeout_s: float
+    certificates: CertificateCheck
+    tls_context: Callable[[], ssl.SSLContext]
+    habits: HabitStore
 
 
 class DeviceSession:
@@ -61,15 +77,14 @@ class DeviceSession:
     def __init__(self, source: RtspSource, sink: SessionSink, context: ClientContext, *, require: str = "") -> None:
         self._source = source
         self._sink = sink
+        self._context = context
         self._clock = context.clock
         self._timeout_s = context.timeout_s
-        self._require = (("Require", require),) if require else ()
-        self._login = SessionLogin(source, context.login_gate, context.clock)
-        self._receiver = MediaReceiver(sink, context.clock)
-        self._session: SessionHeader | None = None
-        self._base = ""  # of the tracks' addresses
+        self._require = require
+        self._keep_alive: KeepAlive | None = None  # from PLAY on
+        self._keep_alive_most_s = MOST_S
+        self._controls: dict[str, str] = {}  # the addresses that PLAY may need, by name
         self._control = ""  # the address of PLAY, PAUSE, TEARDOWN and keep-alives
-        self._keep_alive_method = "GET_PARAMETER"
 
     async def run(self) -> None:
         """Open the session and keep it open until cancelled.
@@ -79,45 +94,112 @@ class DeviceSession:
         or transport that we do not have.
         """
         self._address = parse_address(self._source.uri)
-        self._control = self._address.uri
-        self._connection = await self._connect(self._address)
+        self._habits = self._context.habits.of(self._source.device_key, self._address.origin)
+        first: DeviceError | None = None
+        for way in self._habits.order(CONNECTION, (_RTSP, _TUNNEL)):
+            if way == _TUNNEL and self._habits.has_failed(CONNECTION, _TUNNEL):
+                continue
+            try:
+                await self._run_over(way)
+            except DeviceError as error:
+                if self._keep_alive is not None or not self._is_worth_another(way, error):
+                    raise first or error from None
+                if way == _TUNNEL:
+                    self._habits.failed(CONNECTION, _TUNNEL, for_s=_TUNNEL_AGAIN_S)
+                first = first or error
+        raise first or CameraUnreachable("The device cannot be reached on its RTSP port.")
+
+    def _is_worth_another(self, way: str, error: DeviceError) -> bool:
+        """True if the device may be reached over its other port."""
+        if way == _TUNNEL:
+            return isinstance(error, (CameraUnreachable, CameraBadAnswer, CameraUnsupported))
+        is_refused = isinstance(error, NotOffered) and not self._require
+        return is_refused or isinstance(error, (PortClosed, NotRtsp, NoTransport))
+
+    async def _run_over(self, way: str) -> None:
+        """One session over RTSP's own port, or over the web server's."""
+        context, habits, address = self._context, self._habits, self._address
+        self._receiver = MediaReceiver(self._sink, self._clock)
+        self._login = SessionLogin(self._source, context.login_gate, self._clock, habits, is_tls=address.is_tls)
+        connection = self._connection = await self._connect(way)
+        self._requests = DeviceRequests(
+            *(self._source, address, connection, self._login, habits),
+            timeout_s=self._timeout_s,
+            require=self._require,
+            on_answer=self._on_answer,
+        )
+        self._setup = TrackSetup(
+            *(address, connection, self._requests, self._receiver, habits, self._clock),
+            can_use_udp=way == _RTSP and not address.is_tls,
+        )
+        self._controls = {"request": address.uri}
+        self._control = address.uri
         try:
             try:
                 async with asyncio.timeout(self._timeout_s * 3 + LOGIN_WAIT_S):
                     await self._open()
             except TimeoutError:
                 raise CameraUnreachable("The device took too long to begin.") from None
+            habits.worked(CONNECTION, way)
             self._sink.on_opened()
             await self._serve()
+        except (CameraUnreachable, CameraNoSignal):
+            if self._keep_alive is not None:
+                self._note_loss(self._keep_alive)
+            raise
         finally:
             await self.teardown()
 
-    async def _connect(self, address: StreamAddress) -> RtspConnection:
-        return await connect(address.host, address.port, self._receiver.take_frames, timeout_s=self._timeout_s)
+    async def _connect(self, way: str) -> RtspConnection:
+        address, context, take = self._address, self._context, self._receiver.take_frames
+        connector = Connector(address.host, context.certificates, context.tls_context, self._timeout_s)
+        if way == _RTSP:
+            return await connector.connect(address.port, lambda: RtspConnection(take), is_tls=address.is_tls)
+        problem: DeviceError = CameraUnreachable("The device offers no RTSP over HTTP.")
+        ports = dict.fromkeys((address.port, *(() if address.is_tls else (self._source.web_port or 80, 80))))
+        for port in ports:
+            try:
+                return await open_tunnel(address, port, connector, self._login, take, timeout_s=self._timeout_s)
+            except (CameraUnreachable, CameraBadAnswer) as error:
+                problem = error
+        raise problem
 
     async def _open(self) -> None:
-        description, video = await self.describe()
-        await self.setup(VIDEO, video)
+        description, video, bases = await self.describe()
+        await self._setup.setup(VIDEO, video, bases)
         audio = description.audio
-        if audio:
-            try:
-                await self.setup(AUDIO, audio)
-            except (CameraUnsupported, CameraBadAnswer, CameraNoSignal):
-                log.info("the device refuses the audio of %s", self._source.device_key)
-                audio = None  # the video is worth more
+        if audio and (self._habits.has_failed(AUDIO_SETUP, _WITH) or not await self._set_up_audio(audio, bases)):
+            audio = None
         self._sink.on_description(video, audio)
-        self._control = control_uri(self._address, self._base, description.control)
+        self._controls = session_addresses(bases, self._setup.base_name)
+        self._control = next(iter(self._controls.values()))
         await self._after_setup()
+
+    async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> bool:
+        """SETUP of the audio. False if it fails: the video is worth more. It is left out of the next sessions, too."""
+        self._habits.failed(AUDIO_SETUP, _WITH, for_s=_WITHOUT_AUDIO_S)  # if the connection ends at it
+        try:
+            await self._setup.setup(AUDIO, audio, bases, timeout_s=min(self._timeout_s, _AUDIO_SETUP_S))
+        except DeviceError as error:
+            if not self._connection.is_open:
+                raise
+            log.info("%s: no audio (%s)", self._source.device_key, error.code)
+            return False
+        self._habits.worked(AUDIO_SETUP, _WITH)
+        return True
 
     async def _after_setup(self) -> None:
         """Send PLAY. Hook for sessions that do something else once they are set up."""
-        await self.play(_FROM_NOW)
+        await self._play(_LIVE_RANGES)
 
     # -- RTSP methods ------------------------------------------------------------------------------
 
-    async def describe(self) -> tuple[SessionDescription, VideoTrack]:
-        """DESCRIBE. Raises CameraBadAnswer for a broken description, CameraUnsupported without video that we carry."""
-        answer = await self._request("DESCRIBE", self._address.uri, [("Accept", "application/sdp")])
+    async def describe(self) -> tuple[SessionDescription, VideoTrack, dict[str, str]]:
+        """DESCRIBE. Return the description, its video, and the base addresses of its tracks.
+
+        Raises CameraBadAnswer for a broken description, CameraUnsupported without video that we carry.
+        """
+        answer = await self._requests.send("DESCRIBE", self._address.uri, [("Accept", "application/sdp")])
         try:
             description = parse_sdp(answer.body)
         except SdpError as error:
@@ -125,104 +207,72 @@ class DeviceSession:
         if description.video is None:
             what = "in an unsupported codec" if description.has_other_video else "without video"
             raise CameraUnsupported(f"The device sends this stream {what}.", service="media")
-        base = answer.headers.get("content-base") or answer.headers.get("content-location")
-        self._base = pinned(self._address, base) or self._address.uri
-        return description, description.video
-
-    async def setup(self, index: int, track: VideoTrack | AudioTrack) -> None:
-        """SETUP of one track over interleaved TCP. `index`: VIDEO or AUDIO."""
-        uri = control_uri(self._address, self._base, track.control)
-        transport_wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
-        answer = await self._request("SETUP", uri, [("Transport", transport_wanted)])
-        transport = answer.headers.get("transport")
-        if transport and "tcp" not in transport.lower():
-            raise CameraUnsupported("The device does not send its media over TCP.", service="media")
-        channels = parse_interleaved(transport) or (2 * index, 2 * index + 1)
-        self._receiver.add_track(index, track.payload_type, channels)
-        if "session" in answer.headers:
-            try:
-                self._session = parse_session(answer.headers.get("session"))
-            except MessageError:
-                raise CameraBadAnswer("The device's session id cannot be sent back.") from None
+        address = replace(self._address, uri=self._requests.last_uri)
+        named = {name: answer.headers.get(name) for name in ("content-base", "content-location")}
+        return description, description.video, base_addresses(address, description.control, named)
 
     async def play(self, headers: Headers) -> Response:
         """PLAY. Raises NoSuchRange if the device has nothing in the requested range."""
-        return await self._request("PLAY", self._control, headers)
+        return await self._play({"": list(headers)})
+
+    async def _play(self, ranges: Mapping[str, list[tuple[str, str]]]) -> Response:
+        """PLAY with one of these sets of headers, at one of the session's addresses: the first that the device takes.
+
+        The addresses are settled by the first PLAY that succeeds.
+        """
+        refusals: list[int] = []
+        for name in self._habits.order(SESSION_ADDRESS, self._controls):
+            for kind in self._habits.order(RANGE, ranges):
+                uri = self._controls[name]
+                is_settled = len(self._controls) == 1 and len(ranges) == 1
+                accept = frozenset() if is_settled else _WRONG_ADDRESS | (_WRONG_RANGE if len(ranges) > 1 else set())
+                answer = await self._requests.send("PLAY", uri, ranges[kind], accept=accept)
+                if answer.status < 300:
+                    self._requests.take_session(answer)
+                    if kind:
+                        self._habits.worked(RANGE, kind)
+                    self._habits.worked(SESSION_ADDRESS, name)
+                    self._controls, self._control = {name: uri}, uri
+                    return answer
+                refusals.append(answer.status)
+                if answer.status not in _WRONG_RANGE:
+                    break
+        raise status_error("PLAY", refusals[0])
 
     async def pause(self) -> None:
         """PAUSE."""
-        await self._request("PAUSE", self._control, ())
+        await self._requests.send("PAUSE", self._control)
 
     async def teardown(self) -> None:
         """TEARDOWN if there is a session; wait at most a second for its answer, then close the connection."""
         connection = self._connection
         self._login.abandon_renewal()
         try:
-            if self._session and connection.is_open:
-                headers = self._complete("TEARDOWN", self._control, ())
+            if self._requests.session and connection.is_open:
                 with suppress(TimeoutError, DeviceError):
                     async with asyncio.timeout(_TEARDOWN_S):
-                        await connection.request("TEARDOWN", self._control, headers)
+                        answer = await self._requests.send_now("TEARDOWN", self._control)
+                        if answer.status == 401 and says_stale(answer):
+                            self._login.take_up(answer)
+                            await self._requests.send_now("TEARDOWN", self._control)
+                self._habits.ended_session(self._source.credential.password.fingerprint())
         finally:
+            self._setup.close()
             connection.close()
-
-    # -- requests, with the login ------------------------------------------------------------------
-
-    async def _request(self, method: str, uri: str, headers: Headers) -> Response:
-        headers = [*headers, *self._require]
-        answer = await self._exchange(method, uri, headers)
-        if answer.status == 401:
-            answer = await self._log_in(method, uri, headers, answer)
-        if not 200 <= answer.status < 300:
-            log.info("%s: %s is answered %d", self._source.device_key, method, answer.status)
-            raise status_error(method, answer.status)
-        return answer
-
-    async def _exchange(self, method: str, uri: str, headers: Headers) -> Response:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                complete = self._complete(method, uri, headers)
-                return await self._connection.request(method, uri, complete, self._on_answer)
-        except TimeoutError:
-            raise CameraUnreachable(f"The device did not answer {method} in time.") from None
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:
         """Called between the packets before an answer and those after it."""
-
-    def _complete(self, method: str, uri: str, headers: Headers) -> list[tuple[str, str]]:
-        """Return `headers` with User-Agent, and with Session and Authorization if there are any."""
-        complete = [*headers, _USER_AGENT]
-        if self._session:
-            complete.append(("Session", self._session.session_id))
-        if (authorization := self._login.authorization(method, uri)) is not None:
-            complete.append(("Authorization", authorization))
-        return complete
-
-    async def _log_in(self, method: str, uri: str, headers: Headers, answer: Response) -> Response:
-        """Send the request with the credential; a second time if the device says that only the nonce was stale."""
-        for is_last in (False, True):
-            attempt = await self._login.begin_attempt(answer)
-            try:
-                answer = await self._exchange(method, uri, headers)
-                if answer.status != 401:
-                    if 200 <= answer.status < 500 and answer.status not in {400, 403}:
-                        attempt.accepted()
-                    return answer
-                if is_last or not says_stale(answer):
-                    attempt.refused()
-                    break
-            finally:
-                attempt.unanswered()  # without effect after accepted() and refused()
-        raise self._login.refuse()
 
     # -- while the session is open -----------------------------------------------------------------
 
     async def _serve(self) -> None:
         """Send reports and keep-alives until the connection ends. Raises the DeviceError that ended it."""
-        now_s = self._clock.monotonic_s()
-        next_report_s = now_s + _REPORT_EVERY_S / 2
-        next_keep_alive_s = now_s + self._keep_alive_every_s()
-        pending: asyncio.Future[Response] | None = None
+        next_report_s = self._clock.monotonic_s() + _REPORT_EVERY_S / 2
+        self._keep_alive = keep_alive = KeepAlive(
+            *(self._requests, self._login, self._habits, self._clock),
+            uri=self._control,
+            most_s=self._keep_alive_most_s,
+        )
         while True:
             await asyncio.wait({self._connection.ended}, timeout=_TICK_S)
             if self._connection.ended.done():
@@ -233,38 +283,23 @@ class DeviceSession:
             now_s = self._clock.monotonic_s()
             if now_s >= next_report_s:
                 next_report_s = now_s + _REPORT_EVERY_S
-                for report in self._receiver.receiver_reports(now_s):
-                    self._connection.send(report)
-            if pending and pending.done():
-                if self._must_repeat_keep_alive(pending.result()):
-                    next_keep_alive_s = now_s
-                pending = None
-            if now_s >= next_keep_alive_s:
-                next_keep_alive_s = now_s + self._keep_alive_every_s()
-                if pending:
-                    pending.cancel()  # some devices never answer; media is what counts
-                    self._login.abandon_renewal()
-                headers = self._complete(self._keep_alive_method, self._control, ())
-                pending = self._connection.request(self._keep_alive_method, self._control, headers)
+                self._send_reports(now_s)
+            keep_alive.tick()
+
+    def _send_reports(self, now_s: float) -> None:
+        reports = self._receiver.receiver_reports(now_s)
+        if reports:
+            self._setup.media_came()
+        for report in reports:
+            self._setup.send_report(report)
+        self._setup.keep_open()
+
+    def _note_loss(self, keep_alive: KeepAlive) -> None:
+        """The device has ended the session: find out what the next one should do in another way."""
+        keep_alive.session_lost()
+        if not self._receiver.receiver_reports(self._clock.monotonic_s()):
+            self._setup.no_media_came()
 
     def _on_goodbye(self) -> None:
         """RTCP BYE: the device ends the stream."""
         raise CameraUnreachable("The device ended the stream.")
-
-    def _keep_alive_every_s(self) -> float:
-        timeout_s = self._session.timeout_s if self._session else 60.0
-        return min(timeout_s * 0.4, _KEEP_ALIVE_MOST_S)
-
-    def _must_repeat_keep_alive(self, answer: Response) -> bool:
-        """True if the device wants the keep-alive again with a new nonce.
-
-        Raises CameraUnreachable if the device forgot the session, CameraAuthFailed if it refuses the credential.
-        """
-        if answer.status == 401:
-            return self._login.renew(answer)
-        self._login.confirm_renewal()
-        if answer.status == 454:
-            raise status_error(self._keep_alive_method, 454)
-        if answer.status >= 400:
-            self._keep_alive_method = "OPTIONS"
-        return False

@@ -10,10 +10,11 @@ import asyncio
 import re
 
 from core.errors import CameraUnreachable, DeviceError
-from media.rtsp.client.address import RtspSource, StreamAddress
+from media.rtsp.client.address import RtspSource
 from media.rtsp.client.connection import RtspConnection
+from media.rtsp.client.device_requests import Headers
 from media.rtsp.client.messages import Request, Response
-from media.rtsp.client.session import ClientContext, DeviceSession, Headers
+from media.rtsp.client.session import ClientContext, DeviceSession
 from media.rtsp.replay.answer_filter import AnswerFilter
 from media.rtsp.replay.headers import first_video_sequence, start_of_range
 from media.rtsp.replay.playback import ReplayPlayback
@@ -34,7 +35,8 @@ class ReplayDeviceSession(DeviceSession):
         self._opened = asyncio.Event()
         self._first_cseq = 0  # answers to an earlier PLAY may still come
         found = _SESSION_TIMEOUT.search(source.uri)  # Axis puts it into the replay address
-        self._timeout_in_uri_s = float(found[1]) if found and int(found[1]) else None
+        if found and int(found[1]):
+            self._keep_alive_most_s = min(self._keep_alive_most_s, max(1.0, int(found[1]) * 0.4))
 
     async def until_opened(self, run: asyncio.Task[None]) -> None:
         """Wait until SETUP has succeeded. `run`: the task of run(). Raises the DeviceError that it ended with."""
@@ -94,8 +96,8 @@ class ReplayDeviceSession(DeviceSession):
 
     # -- hooks of DeviceSession --------------------------------------------------------------------
 
-    async def _connect(self, address: StreamAddress) -> RtspConnection:
-        connection = await super()._connect(address)
+    async def _connect(self, way: str) -> RtspConnection:
+        connection = await super()._connect(way)
         connection.on_request = self._on_request
         return connection
 
@@ -118,10 +120,6 @@ class ReplayDeviceSession(DeviceSession):
     def _on_goodbye(self) -> None:
         self._receiver.has_goodbye = False
         self._filter.on_goodbye()
-
-    def _keep_alive_every_s(self) -> float:
-        every_s = super()._keep_alive_every_s()
-        return every_s if self._timeout_in_uri_s is None else min(every_s, max(1.0, self._timeout_in_uri_s * 0.4))
 
 
 def _mark_retrieved(request: asyncio.Future[Response]) -> None:

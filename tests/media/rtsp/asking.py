@@ -16,8 +16,10 @@ from tests.patience import LIMIT_S, until
 PASSWORD = "pass 12"
 
 
-def source(uri: str, *, token: str = "main", password: str = PASSWORD, username: str = "admin") -> StreamSource:
-    return StreamSource(1, token, uri, "camera1", Credential(username, Secret(password)))
+def source(
+    uri: str, *, token: str = "main", password: str = PASSWORD, username: str = "admin", web_port: int = 0
+) -> StreamSource:
+    return StreamSource(1, token, uri, "camera1", Credential(username, Secret(password)), web_port=web_port)
 
 
 def until_state(feed: Feed, *states: FeedState, timeout_s: float = LIMIT_S) -> FeedStatus:

@@ -11,6 +11,8 @@ import base64
 import contextlib
 import hashlib
 import re
+import socket
+import ssl
 import struct
 import threading
 from collections import Counter
@@ -80,6 +82,9 @@ class PeerCamera:
     sends_reports: bool = True
     reports_from_s: float = 1000.0  # the NTP time of the first frame
     session: str = "4711;timeout=60"
+    public: str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER"
+    transport: str = "tcp"  # "udp": interleaved TCP is refused
+    tls: ssl.SSLContext | None = None
     most_sessions: int = 1000
     stop_after: int | None = None  # frames, after which only RTCP is sent
     burst: int = 0  # frames sent without a pause at the start
@@ -96,9 +101,15 @@ class PeerCamera:
     timestamp_jump: tuple[int, int] = (0, 0)  # (after so many frames, by so many ticks)
     sent_pictures: int = 0
     port: int = 0
+    # Loses, delays or doubles a packet on its way over UDP.
+    mangle: Callable[[int, bytes], list[bytes]] = lambda channel, packet: [packet]
 
     def __post_init__(self) -> None:
         self._pictures = pictures(self.stream)
+        self.udp_places: dict[int, int] = {}  # channel -> the client's port
+        self.udp_sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        for udp in self.udp_sockets:
+            udp.bind(("127.0.0.1", 0))
 
     def start(self) -> PeerCamera:
         ready = threading.Event()
@@ -113,13 +124,15 @@ class PeerCamera:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._done.set)
             self._thread.join(LIMIT_S)
+        for udp in self.udp_sockets:
+            udp.close()
 
     def switch_to(self, stream: bytes) -> None:
         """Play this stream from the next frame on; the SDP stays the same."""
         self._pictures = pictures(stream)
 
     def uri(self, path: str = "/live") -> str:
-        return f"rtsp://127.0.0.1:{self.port}{path}"
+        return f"rtsp{'s' if self.tls else ''}://127.0.0.1:{self.port}{path}"
 
     def _run(self, ready: threading.Event) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -128,7 +141,7 @@ class PeerCamera:
     async def _serve(self, ready: threading.Event) -> None:
         self._done = asyncio.Event()
         self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._done.wait()
@@ -150,7 +163,8 @@ class PeerCamera:
                 await asyncio.sleep(self.delays_s.get(asked.method, 0.0))
                 if answer is not None:
                     writer.write(answer)
-                if asked.method == "PLAY" and answer and b" 200 " in answer[:20] and player is None:
+                is_played = asked.method == "PLAY" and re.search(rb"RTSP/1\.0\s+200\b", answer or b"")
+                if is_played and player is None:
                     player = asyncio.create_task(self._play(writer))
                 if asked.method == "TEARDOWN":
                     break
@@ -200,8 +214,31 @@ class PeerCamera:
         if asked.method == "SETUP":
             if self.playing >= self.most_sessions:
                 return asked.reply("453 Not Enough Bandwidth")
+            if self.transport == "udp":
+                return self._set_up_udp(asked)
             return asked.reply("200 OK", f"Transport: {asked.headers['transport']}", f"Session: {self.session}")
+        if asked.method == "OPTIONS":
+            return asked.reply("200 OK", f"Public: {self.public}", f"Session: {self.session}")
         return asked.reply("200 OK", f"Session: {self.session}")
+
+    def _set_up_udp(self, asked: Asked) -> bytes:
+        found = re.search(r"client_port=(\d+)-(\d+)", asked.headers["transport"])
+        if found is None:
+            return asked.reply("461 Unsupported Transport")
+        track = 2 * int(asked.uri[-1])
+        self.udp_places |= {track: int(found[1]), track + 1: int(found[2])}
+        ports = [udp.getsockname()[1] for udp in self.udp_sockets]
+        transport = f"{asked.headers['transport']};server_port={ports[0]}-{ports[1]}"
+        return asked.reply("200 OK", f"Transport: {transport}", f"Session: {self.session}")
+
+    def _send(self, writer: asyncio.StreamWriter, channel: int, packet: bytes) -> None:
+        """Send a packet of a channel the way that SETUP has settled."""
+        port = self.udp_places.get(channel)
+        if port is None:
+            writer.write(struct.pack(">BBH", 0x24, channel, len(packet)) + packet)
+            return
+        for shown in self.mangle(channel, packet):
+            self.udp_sockets[channel % 2].sendto(shown, ("127.0.0.1", port))
 
     def challenge(self, stale: bool = False) -> str:
         if self.login == "basic":
@@ -243,7 +280,7 @@ class PeerCamera:
             while True:
                 everything = self._pictures
                 if self.sends_reports and number % 25 == 0:
-                    writer.write(self._report(number))
+                    self._send(writer, 1, self._report(number))
                 if self.stop_after is None or number < self.stop_after:
                     sequence = self._send_picture(writer, everything[number % len(everything)], number, sequence)
                     self.sent_pictures += 1
@@ -259,21 +296,18 @@ class PeerCamera:
 
     def _report(self, number: int) -> bytes:
         ntp_s = int(self.reports_from_s + number / self.fps)
-        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 77, ntp_s, 0, self.timestamp(number), 0, 0)
-        return struct.pack(">BBH", 0x24, 1, len(report)) + report
+        return struct.pack(">BBHIIIIII", 0x80, 200, 6, 77, ntp_s, 0, self.timestamp(number), 0, 0)
 
     def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:
         units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
-        data = b""
         parts = [payload for unit in units for payload in payloads(unit)]
         for index, payload in enumerate(parts):
             marker = 0x80 if index == len(parts) - 1 else 0
             head = struct.pack(">BBHII", 0x80, 96 | marker, sequence & 0xFFFF, self.timestamp(number), 77)
-            data += struct.pack(">BBH", 0x24, 0, len(head) + len(payload)) + head + payload
+            self._send(writer, 0, head + payload)
             sequence += 1
         if self.has_audio:
             samples = int(8000 / self.fps)
             head = struct.pack(">BBHII", 0x80, 0x88, number & 0xFFFF, number * samples & 0xFFFFFFFF, 78)
-            data += struct.pack(">BBH", 0x24, 2, len(head) + samples) + head + b"\xd5" * samples
-        writer.write(data)
+            self._send(writer, 2, head + b"\xd5" * samples)
         return sequence

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
+
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import source, until_state
@@ -30,6 +32,53 @@ def test_stray_lines_between_headers_are_skipped(camera: Cameras, gateway: RtspG
 
     peer = camera(answers=dict.fromkeys(METHODS, answer))
     until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING)
+
+
+@pytest.mark.parametrize("length", ["2", "-40", "0", None])
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_a_description_with_a_wrong_length_is_read(
+    camera: Cameras, gateway: RtspGateway, length: str | None, end: bytes
+) -> None:
+    """`length`: the number of bytes by which Content-Length is wrong; "0": it is 0; None: there is none."""
+
+    def describe(asked: Asked) -> bytes:
+        sdp = peer.sdp()
+        named = 0 if length == "0" else len(sdp) + int(length or 0)
+        headers = [] if length is None else [f"Content-Length: {named}"]
+        return asked.reply("200 OK", "Content-Type: application/sdp", *headers) + sdp + end
+
+    peer = camera(answers={"DESCRIBE": describe})
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (rb"\r\n", b"\n"),
+        (rb"RTSP/1.0 200 OK", b"RTSP/1.0 200"),
+        (rb"RTSP/1.0 200 OK", b"RTSP/1.0  200\tOK"),
+        (rb"CSeq:", b"cseq :"),
+        (rb"Session: ", b"SESSION:  "),
+        (rb"Session: (\d+);", rb"Session: \1\r\n ;"),
+        (rb"Session: (\d+);", rb"Session: \1 , "),
+        (rb"Session:", b"X-Odd: \x01\x02\r\nSession:"),
+        (rb"Transport: RTP/AVP/TCP;unicast;interleaved=(\d)-(\d)", rb"Transport: RTP/AVP;interleaved=\1-\2"),
+        (rb"Transport: .*?\r\n", b""),
+        (rb"^RTSP/1.0 200", b"RTSP/1.0 100 Continue\r\n\r\nRTSP/1.0 200"),
+        (rb"^RTSP/1.0 200", b"$\x05\x00\x0c" + b"\x80" * 12 + b"RTSP/1.0 200"),
+        (rb"^RTSP/1.0 200", b"\r\n\r\nRTSP/1.0 200"),
+    ],
+)
+def test_oddly_written_answers_are_read(camera: Cameras, gateway: RtspGateway, old: bytes, new: bytes) -> None:
+    def answer(asked: Asked) -> bytes:
+        head, mark, body = asked.camera.usual(asked).partition(b"\r\n\r\n")
+        return re.sub(old, new, head + mark) + body
+
+    peer = camera(has_audio=True, answers=dict.fromkeys(METHODS, answer))
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    assert feed.status().audio
 
 
 def test_a_login_repeats_no_algorithm_that_the_challenge_lacks(camera: Cameras, gateway: RtspGateway) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Credential
 from core.secrets import Secret
 from media.rtsp.client.auth import choose_challenge
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
 
 MUFASA = Credential("Mufasa", Secret("Circle of Life"))
 RFC7616 = (
@@ -63,9 +71,48 @@ def test_basic_is_used_only_without_digest() -> None:
 
 def test_unsupported_challenges_are_ignored() -> None:
     assert choose_challenge(["Negotiate abc", 'Digest realm="a", nonce="n", algorithm=SHA-512-256']) is None
-    assert choose_challenge(['Digest realm="a", nonce="n", qop="auth-int"']) is None
     assert choose_challenge(['Digest realm="a"']) is None
     assert choose_challenge([]) is None
+
+
+def test_auth_int_protects_an_empty_body() -> None:
+    challenge = choose_challenge(['Digest realm="r", nonce="n", qop="auth-int"'])
+    assert challenge
+    secret, body = md5("u:r:p"), md5("")
+    expected = md5(f"{secret}:n:00000001:c:auth-int:{md5(f'PLAY:rtsp://h/:{body}')}")
+    value = challenge.authorization(Credential("u", Secret("p")), "PLAY", "rtsp://h/", "c")
+    assert f'response="{expected}"' in value
+    assert "qop=auth-int" in value
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "realm", "nonce"),
+    [
+        ("Digest realm=IP Camera(C1234), nonce=abc", "md5", "IP Camera(C1234)", "abc"),
+        ("Digest realm=cam nonce=abc qop=auth", "md5", "cam", "abc"),
+        ('digest REALM = "cam" , NONCE = "abc"', "md5", "cam", "abc"),
+        ('Digest realm="cam", nonce="", algorithm=""', "md5", "cam", ""),
+        ('Digest realm="cam", nonce="abc", algorithm=SHA256, qop="auth"', "sha256", "cam", "abc"),
+        ('Digest realm="cam", nonce="abc", algorithm="MD5-sess", qop="auth,auth-int"', "md5-sess", "cam", "abc"),
+        ('Digest nonce="abc"', "md5", "", "abc"),
+        ("Basic realm=IP Camera", "basic", "IP Camera", ""),
+        ("Basic", "basic", "", ""),
+    ],
+)
+def test_oddly_written_challenges_are_read(written: str, kind: str, realm: str, nonce: str) -> None:
+    challenge = choose_challenge([written])
+    assert challenge
+    assert (challenge.kind, challenge.realm, challenge.nonce) == (kind, realm, nonce)
+
+
+def test_an_algorithm_is_repeated_as_the_device_writes_it() -> None:
+    credential = Credential("u", Secret("p"))
+    plain = choose_challenge(['Digest realm="r", nonce="n"'])
+    sha256 = choose_challenge(['Digest realm="r", nonce="n", algorithm=sha256'])
+    assert plain
+    assert sha256
+    assert "algorithm" not in plain.authorization(credential, "PLAY", "rtsp://h/")
+    assert "algorithm=sha256" in sha256.authorization(credential, "PLAY", "rtsp://h/")
 
 
 def test_a_stale_nonce_is_recognised() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import CameraUnsupported, DeviceError
-from media.rtsp.client.address import control_uri, parse_address, pinned
+from core.errors import DeviceError
+from media.rtsp.client.address import parse_address
 from media.rtsp.client.framing import Frame, FramingError, Splitter
 from media.rtsp.client.messages import (
     Headers,
@@ -171,17 +171,6 @@ def test_an_invalid_rtsp_address_is_refused(uri: str) -> None:
         parse_address(uri)
 
 
-def test_rtsp_over_tls_is_reported_as_unsupported() -> None:
-    with pytest.raises(CameraUnsupported):
-        parse_address("rtsps://h/")
-
-
-def test_a_control_address_keeps_the_connected_host() -> None:
-    address = parse_address("rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0")
-    base = pinned(address, "rtsp://192.168.1.108:554/cam/realmonitor?channel=1&subtype=0/")
-    assert base == "rtsp://10.0.0.9:8554/cam/realmonitor?channel=1&subtype=0/"
-    assert control_uri(address, base, "trackID=0") == f"{base}trackID=0"
-    assert control_uri(address, base, "*") == base
-    assert control_uri(address, base, "rtsp://evil:1/x") == "rtsp://10.0.0.9:8554/x"
-    with pytest.raises(DeviceError):
-        control_uri(address, base, "a\x00b")
+def test_rtsp_over_tls_has_its_own_port() -> None:
+    assert (parse_address("rtsps://h/x").port, parse_address("rtsps://h/x").is_tls) == (322, True)
+    assert (parse_address("rtsps://h:8554/x").port, parse_address("rtsp://h/x").is_tls) == (8554, False)

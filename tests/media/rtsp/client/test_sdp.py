@@ -58,6 +58,53 @@ def test_interleaved_modes_are_not_supported() -> None:
     assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
 
 
+VIDEO = ("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={SETS}", "a=control:t1")
+SPACED = SETS.replace(",", " , ")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        VIDEO,
+        (VIDEO[0], VIDEO[1], VIDEO[3], "m=audio 0 RTP/AVP 8", "a=control:t2", VIDEO[2]),
+        (VIDEO[1], VIDEO[2], VIDEO[0], VIDEO[3]),
+        (VIDEO[0], VIDEO[3], VIDEO[2], VIDEO[1]),
+        (*VIDEO[:2], f"a=fmtp:96 packetization-mode = 1; sprop-parameter-sets = {SPACED}", VIDEO[3]),
+        (*VIDEO[:2], f"a=fmtp:96\tPacketization-Mode=1;;SPROP-PARAMETER-SETS={SETS};", VIDEO[3]),
+        (*VIDEO[:2], f"a=fmtp:96 packetization-mode=1 sprop-parameter-sets={SETS}", VIDEO[3]),
+        (*VIDEO[:2], "a=fmtp:96 packetization-mode=1", VIDEO[2], VIDEO[3]),
+        (*VIDEO[:2], f'a=fmtp:96 sprop-parameter-sets="{SETS}"', VIDEO[3]),
+        (*VIDEO[:2], f"A = fmtp : 96  sprop-parameter-sets={SETS}", "a=Control: t1"),
+        (VIDEO[0], "a=rtpmap 96 h264 / 90000", VIDEO[2], VIDEO[3]),
+        (VIDEO[0], "a=rtpmap:96 H264", VIDEO[2], VIDEO[3]),
+        (VIDEO[0], VIDEO[2], VIDEO[3]),
+        ("m=video 0 96", *VIDEO[1:]),
+        ("m=Video RTP/AVP 96", *VIDEO[1:]),
+        ("m=video 0 RTP/AVP", *VIDEO[1:]),
+        ("\ufeffm=application 0 RTP/AVP 107", "a=control:t0", "", "m=text 0 RTP/AVP 98", *VIDEO),
+        (*VIDEO[:3], "a=control:*", "a=control:t1"),
+        (*VIDEO[:3], 'a=control:"t1"\0'),
+    ],
+)
+def test_oddly_written_video_is_read(lines: tuple[str, ...]) -> None:
+    video = described(*lines).video
+    assert video
+    assert (video.codec, video.payload_type, video.clock_rate, video.control) == (H264, 96, 90000, "t1")
+    assert dict(video.sets) == {"sps": SPS, "pps": PPS}
+
+
+def test_a_payload_type_that_two_media_use_keeps_its_own_lines() -> None:
+    description = described("m=audio 0 RTP/AVP 96", "a=rtpmap:96 PCMA/8000", *VIDEO)
+    assert description.video
+    assert description.audio
+    assert (description.video.codec, description.audio.format.codec) == (H264, "pcm_alaw")
+
+
+def test_a_device_that_marks_all_media_as_sent_sends_the_audio() -> None:
+    assert described(*VIDEO, "a=sendonly", "m=audio 0 RTP/AVP 8", "a=sendonly").audio
+    assert not described(*VIDEO, "m=audio 0 RTP/AVP 8", "a=sendonly").audio
+
+
 def test_audio_codecs_have_ffmpegs_names() -> None:
     assert audio_of("8") == AudioFormat("pcm_alaw", 8000, 1)
     assert audio_of("0") == AudioFormat("pcm_mulaw", 8000, 1)

@@ -1,7 +1,8 @@
 """GStreamer's live RTSP server on a free loopback port.
 
 Runs with the system's interpreter (`/usr/bin/python3`), which has the bindings. Prints one line of JSON with the port
-and ends with its standard input. Argument: the login method (digest, basic, none).
+and ends with its standard input. Arguments: the login method (digest, basic, none), then `udp` to refuse interleaved
+TCP, or `tls` with the files of a certificate and its key.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import gi  # type: ignore[import-not-found]  # only the system's interpreter has
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
 
 VIDEO = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1"
 H264 = (
@@ -40,7 +41,7 @@ MOUNTS = {
 }
 
 
-def main(login: str) -> None:
+def main(login: str, transport: str = "", *tls_files: str) -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
@@ -52,11 +53,16 @@ def main(login: str) -> None:
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(f"( {launch} )")
         factory.set_shared(True)
+        if transport == "udp":
+            factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
         if login != "none":
             factory.set_permissions(permissions)
         server.get_mount_points().add_factory(path, factory)
-    if login != "none":
-        server.set_auth(_auth(login))
+    auth = _auth(login)
+    if tls_files:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(*tls_files))
+    if login != "none" or tls_files:
+        server.set_auth(auth)
     if not server.attach(None):
         raise SystemExit("no port")
     print(json.dumps({"port": server.get_bound_port()}), flush=True)
@@ -65,7 +71,7 @@ def main(login: str) -> None:
     loop.run()
 
 
-def _auth(login: str) -> object:
+def _auth(login: str) -> GstRtspServer.RTSPAuth:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "user")
@@ -79,4 +85,4 @@ def _auth(login: str) -> object:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "digest")
+    main(*(sys.argv[1:] or ["digest"]))

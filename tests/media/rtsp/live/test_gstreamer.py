@@ -22,8 +22,8 @@ PASSWORD = 'se"cret 12'
 PEER = Path(__file__).with_name("gstreamer_peer.py")
 
 
-def server(login: str) -> Iterator[str]:
-    command = ["/usr/bin/python3", str(PEER), login]
+def server(login: str, *options: str) -> Iterator[str]:
+    command = ["/usr/bin/python3", str(PEER), login, *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

@@ -1,0 +1,122 @@
+"""Stream addresses as devices write them: only scheme, port and path are read, because the host is always ours.
+
+Devices write `rtsp://rtsp://host/live` (D-Link), `rtsp://::ffff:192.168.1.10:554/live`, `rtsp://:554/live`,
+`rtsp://0.0.0.0/live`, `192.168.1.10:554/live`, `/live`, ports such as 0 or `null`, and a `&` escaped twice.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+MAX_ADDRESS = 2048
+DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
+
+# The address of a tunnel (RTSP over HTTP) becomes an RTSP address at the web server's port.
+_SCHEMES = {
+    "rtsp": "rtsp",
+    "rtspt": "rtsp",
+    "rtspu": "rtsp",
+    "rtsph": "rtsp",
+    "rtsps": "rtsps",
+    "http": "rtsp",
+    "https": "rtsps",
+}
+_WEB_PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)\s*:\s*([/\\]+)")
+_ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\w*)?", re.ASCII)
+_LOGIN = re.compile(
+    rf"[^:/?#]+:(?!\d{{1,5}}[/?#]).*@{_ADDRESS.pattern}(?=[/?#]|$)", re.ASCII
+)  # a password with a slash
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
+_LEAST_PORT = 80  # of a bare IPv6 address with a port; a smaller last number belongs to the address
+# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
+_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddressParts:
+    """`host` is the device's own text, to compare with. `port` is None without a usable one.
+
+    `path` is printable ASCII and begins with a slash; it includes the query, not the fragment.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def port_or_default(self) -> int:
+        return self.port or DEFAULT_PORTS[self.scheme]
+
+
+def read_stream_address(text: str) -> StreamAddressParts | None:
+    """Return the parts of a stream address that a device wrote.
+
+    None for another scheme, for control characters, and for a text that is empty or longer than MAX_ADDRESS.
+    """
+    text = text.strip().strip("\"'<>").strip()
+    if not text or len(text) > MAX_ADDRESS or _CONTROL.search(text):
+        return None
+    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&"))
+    if scheme not in _SCHEMES:
+        return None
+    end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
+    if slashes != 2 and not _ADDRESS.fullmatch(rest[:end]):  # rtsp:///live: there is no host
+        end = 0
+    elif "@" not in rest[:end] and (found := _LOGIN.match(rest)):
+        end = found.end()
+    authority, path = rest[:end], rest[end:]
+    if not authority and not path.strip("/"):
+        return None
+    host, port = _host_and_port(authority.rpartition("@")[2])
+    return StreamAddressParts(_SCHEMES[scheme], host, port or _WEB_PORTS.get(scheme), _path(path))
+
+
+def _split_scheme(text: str) -> tuple[str, int, str]:
+    """Return the scheme in lower case, the number of slashes after it, and the rest. Of a doubled scheme the last."""
+    if text[:2] in {"//", "\\\\"}:
+        text = f"rtsp:{text}"
+    elif text.startswith("/") or _ADDRESS.fullmatch(text.partition("/")[0]):
+        return "rtsp", 0, text
+    scheme, slashes = "", 0
+    while (found := _SCHEME.match(text)) and (not scheme or found[1].lower() in _SCHEMES):
+        scheme, slashes, text = found[1].lower(), len(found[2]), text[found.end() :]
+        if "\\" in found[2]:
+            text = text.replace("\\", "/")
+    return scheme, slashes, text
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    if authority.startswith("["):
+        host, _, rest = authority[1:].partition("]")
+        return host, _port(rest.removeprefix(":"))
+    if authority.count(":") < 2:
+        host, _, rest = authority.partition(":")
+        return host, _port(rest)
+    found = _LAST_NUMBER.fullmatch(authority)
+    if found and (_is_ipv6(found[1]) and (int(found[2]) >= _LEAST_PORT or not _is_ipv6(authority))):
+        return found[1], _port(found[2])
+    if _is_ipv6(authority):
+        return authority, None
+    return (found[1], _port(found[2])) if found else (authority, None)
+
+
+def _port(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536 else None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).version == 6
+    except ValueError:
+        return False
+
+
+def _path(text: str) -> str:
+    path = quote(text.partition("#")[0], safe=_UNESCAPED)
+    return path if path.startswith("/") else f"/{path}"

@@ -1,0 +1,200 @@
+"""The requests of one session: with the login and the session id, sent again where the device wants another form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from core.errors import CameraBadAnswer, CameraUnreachable
+from core.login_gate import Attempt
+from core.stream_address import read_stream_address
+from media.rtsp.client.address import RtspSource, StreamAddress, is_same_place, pinned
+from media.rtsp.client.connection import RtspConnection
+from media.rtsp.client.errors import status_error
+from media.rtsp.client.habits import SESSION_ID, DeviceHabits
+from media.rtsp.client.login import SessionLogin, says_stale
+from media.rtsp.client.messages import MessageError, Response, SessionHeader, parse_session
+
+log = logging.getLogger(__name__)
+
+_USER_AGENT = ("User-Agent", "onvif-web-viewer")
+_MAX_REDIRECTS = 3
+_SESSION_NOT_FOUND = 454
+_NONE: frozenset[int] = frozenset()
+
+Headers = Iterable[tuple[str, str]]
+
+
+class DeviceRequests:
+    """In the gateway's thread. `last_uri`: the address of the newest request, after redirects."""
+
+    def __init__(
+        self,
+        source: RtspSource,
+        address: StreamAddress,
+        connection: RtspConnection,
+        login: SessionLogin,
+        habits: DeviceHabits,
+        *,
+        timeout_s: float,
+        require: str = "",
+        on_answer: Callable[[str, Response, int], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._address = address
+        self._connection = connection
+        self._login = login
+        self._habits = habits
+        self._timeout_s = timeout_s
+        self._require = [("Require", require)] if require else []
+        self._on_answer = on_answer
+        self._sessions: list[SessionHeader] = []  # the first one that the device named, and the newest
+        self._uses_first = habits.order(SESSION_ID, ["newest", "first"])[0] == "first"
+        self._has_switched = False
+        self.last_uri = address.uri
+
+    async def send(
+        self,
+        method: str,
+        uri: str,
+        headers: Headers = (),
+        *,
+        accept: frozenset[int] = _NONE,
+        timeout_s: float | None = None,
+    ) -> Response:
+        """Send a request and return its answer: one of status 2xx, or of a status in `accept`.
+
+        Raises the DeviceError of errors.status_error(), CameraAuthFailed for a refused login, CameraUnreachable if the
+        answer does not come in time.
+        """
+        complete = [*headers, *self._require]
+        limit_s = timeout_s or self._timeout_s
+        for _ in range(_MAX_REDIRECTS):
+            self.last_uri = uri
+            answer = await self._exchange(method, uri, complete, limit_s)
+            if answer.status == 401:
+                answer = await self._log_in(method, uri, complete, answer, limit_s)
+            if answer.status == _SESSION_NOT_FOUND and self.switch_session():
+                answer = await self._exchange(method, uri, complete, limit_s)
+            if not 300 <= answer.status < 400 or (location := self._redirect(answer)) is None:
+                break
+            uri = location
+        if 200 <= answer.status < 300:
+            if self._has_switched:
+                self._habits.worked(SESSION_ID, "first" if self._uses_first else "newest")
+        elif answer.status not in accept:
+            log.info("%s: %s is answered %d", self._source.device_key, method, answer.status)
+            raise status_error(method, answer.status)
+        return answer
+
+    def send_now(self, method: str, uri: str, headers: Headers = ()) -> asyncio.Future[Response]:
+        """Send a request without waiting; the future gets any answer."""
+        return self._connection.request(method, uri, self.complete(method, uri, headers), self._on_answer)
+
+    def complete(self, method: str, uri: str, headers: Headers) -> list[tuple[str, str]]:
+        """Return `headers` with User-Agent, and with Session and Authorization if there are any."""
+        complete = [*headers, _USER_AGENT]
+        if self.session:
+            complete.append(("Session", self.session.session_id))
+        if (authorization := self._login.authorization(method, uri)) is not None:
+            complete.append(("Authorization", authorization))
+        return complete
+
+    # -- session ids -------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> SessionHeader | None:
+        """The session id that is sent, with its timeout. None before SETUP.
+
+        If the device names several, the newest counts, unless only the first one works with this device.
+        """
+        return self._sessions[0 if self._uses_first else -1] if self._sessions else None
+
+    def take_session(self, answer: Response) -> None:
+        """Take the session id of an answer. Raises CameraBadAnswer if it cannot be sent back."""
+        if "session" not in answer.headers:
+            return
+        try:
+            named = parse_session(answer.headers.get("session"))
+        except MessageError:
+            raise CameraBadAnswer("The device's session id cannot be sent back.") from None
+        first = self._sessions[0] if self._sessions else named
+        self._sessions = [named] if first.session_id == named.session_id else [first, named]
+
+    def switch_session(self) -> bool:
+        """Use the other session id that the device has named, after a 454. False if there is none, or none is left."""
+        if len(self._sessions) < 2 or self._has_switched:
+            return False
+        self._has_switched = True
+        self._uses_first = not self._uses_first
+        return True
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _redirect(self, answer: Response) -> str | None:
+        """Return the address that a redirect leads to, if it is at the host and port of this connection."""
+        location = answer.headers.get("location")
+        parts = read_stream_address(location)
+        if parts is None or not is_same_place(self._address, parts, self._connection.device_host):
+            return None
+        return pinned(self._address, location)
+
+    async def _exchange(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.send_now(method, uri, headers)
+        except TimeoutError:
+            raise CameraUnreachable(f"The device did not answer {method} in time.") from None
+
+    async def _log_in(self, method: str, uri: str, headers: Headers, answer: Response, timeout_s: float) -> Response:
+        """Send the request with the credential.
+
+        Once more if only the nonce was stale, once for each further kind of login that the device names, and again
+        while a refusal may mean that the device is still busy with the end of the session before.
+        """
+        attempt: Attempt | None = None
+        try:
+            if not self._login.can_answer(answer) and self._busy_s() > 0:
+                answer = await self._exchange_later(method, uri, headers, timeout_s)
+            while answer.status == 401:
+                self._login.take_up(answer)
+                attempt = attempt or await self._login.begin_attempt()
+                answer = await self._try_logins(method, uri, headers, timeout_s)
+                if answer.status != 401:
+                    if 200 <= answer.status < 500 and answer.status not in {400, 403}:
+                        attempt.accepted()
+                        self._login.accepted()
+                elif self._busy_s() > 0:
+                    answer = await self._exchange_later(method, uri, headers, timeout_s)
+                else:
+                    attempt.refused()
+                    raise self._login.refuse()
+            return answer
+        finally:
+            if attempt:
+                attempt.unanswered()  # without effect after accepted() and refused()
+
+    async def _try_logins(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
+        """Try the kinds of login that the device names, each once; again with a new nonce if only that was stale."""
+        tried: set[str] = set()
+        was_stale = False
+        while True:
+            tried.add(self._login.kind)
+            answer = await self._exchange(method, uri, headers, timeout_s)
+            if answer.status != 401:
+                return answer
+            if says_stale(answer) and not was_stale:
+                was_stale = True
+                self._login.take_up(answer)
+            elif not self._login.take_up_another(answer, tried):
+                return answer
+
+    def _busy_s(self) -> float:
+        return self._habits.busy_s(self._source.credential.password.fingerprint())
+
+    async def _exchange_later(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
+        """Send the request without a login once the device has had its time to end the session before."""
+        await asyncio.sleep(self._busy_s())
+        self._login.forget()
+        return await self._exchange(method, uri, headers, timeout_s)

@@ -1,0 +1,124 @@
+"""Keep-alives of a session (RFC 2326 section 10.8): a request before its timeout, by a method that the device takes.
+
+GET_PARAMETER is sent if the device's Public header names it, OPTIONS otherwise: cameras such as the GW4089IP close the
+connection at a method that they do not know. A method that is refused, or at which a session ended, is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+
+from core.clock import Clock
+from media.rtsp.client.device_requests import DeviceRequests
+from media.rtsp.client.errors import status_error
+from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits
+from media.rtsp.client.login import SessionLogin
+from media.rtsp.client.messages import Response
+
+log = logging.getLogger(__name__)
+
+MOST_S = 25.0
+_BLAME_S = 3.0
+_METHODS = ("GET_PARAMETER", "OPTIONS", "SET_PARAMETER")
+
+
+class KeepAlive:
+    """Of one session, from its PLAY on. tick() is called twice a second."""
+
+    def __init__(
+        self,
+        requests: DeviceRequests,
+        login: SessionLogin,
+        habits: DeviceHabits,
+        clock: Clock,
+        *,
+        uri: str,
+        most_s: float = MOST_S,
+    ) -> None:
+        self._requests = requests
+        self._login = login
+        self._habits = habits
+        self._clock = clock
+        self._uri = uri
+        self._most_s = most_s
+        self._started_s = clock.monotonic_s()
+        self._sent_s: float | None = None
+        self._due_s = self._started_s + self._every_s()
+        self._refused: set[str] = set()
+        self._pending: asyncio.Future[Response] | None = None
+        self._method = ""
+
+    def tick(self) -> None:
+        """Read the answer to the last keep-alive, send the next one when it is due.
+
+        Raises CameraUnreachable if the device forgot the session, CameraAuthFailed if it refuses the credential.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._pending and self._pending.done():
+            answer, self._pending = self._pending.result(), None
+            if self._must_repeat(answer):
+                self._due_s = now_s
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + self._every_s()
+        if self._pending:
+            self._pending.cancel()  # some devices never answer; media is what counts
+            self._login.abandon_renewal()
+        self._method = self._next_method()
+        self._sent_s = now_s
+        self._pending = self._requests.send_now(self._method, self._uri)
+        if now_s - self._started_s > 2 * self._timeout_s:
+            self._habits.worked(KEEP_ALIVE, self._method)
+
+    def session_lost(self) -> None:
+        """The device ended the session: if a keep-alive may be the reason, another method is used the next time.
+
+        Either it ended at a keep-alive, or at its timeout, which the keep-alives did not extend.
+        """
+        if self._sent_s is None:
+            return
+        now_s = self._clock.monotonic_s()
+        lasted_s = now_s - self._started_s
+        if now_s - self._sent_s < _BLAME_S or 0.7 * self._timeout_s < lasted_s < 1.5 * self._timeout_s + _BLAME_S:
+            log.info("a session ended at the keep-alive %s", self._method)
+            self._habits.doubt(KEEP_ALIVE, self._method)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _timeout_s(self) -> float:
+        return self._requests.session.timeout_s if self._requests.session else 60.0
+
+    def _every_s(self) -> float:
+        return min(self._timeout_s * 0.4, self._most_s)
+
+    def _next_method(self) -> str:
+        """Return the best method; the first keep-alive is OPTIONS, whose answer has the Public header."""
+        known = self._habits.public or frozenset()
+        named = [method for method in _METHODS if method == "OPTIONS" or method in known]
+        others = [method for method in _METHODS if method not in named]
+        methods = self._habits.order(KEEP_ALIVE, named)
+        if all(self._habits.has_failed(KEEP_ALIVE, method) for method in named):
+            methods = self._habits.order(KEEP_ALIVE, [*named, *others])
+        return next((method for method in (*methods, *others) if method not in self._refused), methods[0])
+
+    def _must_repeat(self, answer: Response) -> bool:
+        """True if the keep-alive is to be sent again now: with a new nonce, another session id or another method."""
+        if answer.status == 401:
+            return self._login.renew(answer)
+        self._login.confirm_renewal()
+        if self._method == "OPTIONS" and 200 <= answer.status < 300:
+            listed = ",".join((*answer.headers.all("public"), *answer.headers.all("allow")))
+            self._habits.public = frozenset(re.findall(r"[A-Z_]{3,16}", listed.upper()))
+        if answer.status == 454:
+            if self._requests.switch_session():
+                return True
+            self._habits.failed(KEEP_ALIVE, self._method)
+            raise status_error(self._method, 454)
+        if answer.status < 400 or self._method in self._refused:
+            return False
+        self._refused.add(self._method)
+        self._habits.failed(KEEP_ALIVE, self._method)
+        return True

@@ -1,0 +1,296 @@
+"""Devices that take another form of a request than the first one tried, and what the gateway remembers of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
+from tests.media.rtsp.asking import source, until_state
+from tests.media.rtsp.camera_peer import Answer, Asked, PeerCamera
+from tests.patience import until
+
+Cameras = Callable[..., PeerCamera]
+
+
+def plays(gateway: RtspGateway, peer: PeerCamera) -> bool:
+    """Open a feed, wait for its first frame or its failure, end its session."""
+    feed = gateway.open_feed(source(peer.uri()))
+    status = until_state(feed, FeedState.FLOWING, FeedState.FAILED)
+    feed.close()
+    until(lambda: peer.open_connections == 0)
+    return status.problem is None
+
+
+def paths(peer: PeerCamera, method: str) -> list[str]:
+    return re.findall(rf"^{method} rtsp://[^/]+(\S*) ", peer.received.decode(), re.MULTILINE)
+
+
+# -- addresses of tracks ---------------------------------------------------------------------------
+
+
+def at(path: str, method: str = "SETUP", status: str = "404 Not Found") -> dict[str, Answer]:
+    """Answer a method at one path only."""
+    return {method: lambda asked: asked.camera.usual(asked) if asked.uri.endswith(path) else asked.reply(status)}
+
+
+@pytest.mark.parametrize(
+    ("base", "session_control", "control", "path"),
+    [
+        ("rtsp://rtsp://127.0.0.1/live/", "*", "trackID=0", "/live/trackID=0"),
+        ("rtsp://10.0.0.7/elsewhere/", "*", "trackID=0", "/live/trackID=0"),
+        ("", "rtsp://192.168.1.10:554/media/stream0/", "trackID=0", "/media/stream0/trackID=0"),
+        ("", "rtsp://192.168.1.10:554/media/stream0/", "trackID=0", "/live/trackID=0"),
+        ("", "*", "trackID=0", ":PORT/trackID=0"),
+        ("", "*", "rtsp://10.0.0.7/other/trackID=0", "/live/trackID=0"),
+        ("", "trackID=0", "", "/live/trackID=0"),
+        ("rtsp://10.0.0.7/live?channel=1", "*", "trackID=0", "/live/trackID=0?channel=1"),
+    ],
+)
+@pytest.mark.parametrize("status", ["404 Not Found", "454 Session Not Found", "400 Bad Request"])
+def test_a_track_is_found_at_another_address(
+    camera: Cameras, gateway: RtspGateway, base: str, session_control: str, control: str, path: str, status: str
+) -> None:
+    def describe(asked: Asked) -> bytes:
+        sdp = peer.sdp().decode().replace("a=control:trackID=0\r\n", f"a=control:{control}\r\n" if control else "")
+        sdp = sdp.replace("a=control:*", f"a=control:{session_control}")
+        return asked.reply("200 OK", *([f"Content-Base: {base}"] if base else []), body=sdp.encode())
+
+    peer = camera()
+    peer.answers |= {"DESCRIBE": describe, **at(path.replace("PORT", str(peer.port)), status=status)}
+    assert plays(gateway, peer)
+    tries = len(paths(peer, "SETUP"))
+    assert plays(gateway, peer)
+    assert len(paths(peer, "SETUP")) == tries + 1, "the address is remembered"
+
+
+def test_a_missing_track_ends_in_the_first_refusal(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(answers=at("nowhere"))
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_no_signal"
+    assert len(paths(peer, "SETUP")) <= 8
+
+
+def test_play_is_found_at_another_address(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    base = f"Content-Base: {peer.uri('/base/')}"
+    describe: Answer = lambda asked: asked.reply("200 OK", base, body=peer.sdp())  # noqa: E731  # one answer
+    peer.answers |= {"DESCRIBE": describe, **at("/live", "PLAY", "459 Aggregate Operation Not Allowed")}
+    assert plays(gateway, peer)
+    assert paths(peer, "TEARDOWN") == ["/live"]
+
+
+@pytest.mark.parametrize("status", [302, 301, 307])
+def test_a_redirect_to_the_same_place_is_followed(camera: Cameras, gateway: RtspGateway, status: int) -> None:
+    peer = camera(login="md5")
+    peer.answers["DESCRIBE"] = lambda asked: (
+        peer.usual(asked)
+        if asked.uri.endswith("/moved")
+        else asked.reply(f"{status} Moved", f"Location: {peer.uri('/moved')}")
+    )
+    assert plays(gateway, peer)
+    assert paths(peer, "SETUP") == ["/moved/trackID=0"]
+
+
+def test_a_redirect_to_itself_ends(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("302 Moved", f"Location: {asked.uri}")
+    assert not plays(gateway, peer)
+    assert peer.asked["DESCRIBE"] <= 3
+
+
+# -- PLAY ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["457 Invalid Range", "400 Bad Request", "451 Parameter Not Understood"])
+def test_live_is_played_without_a_range_if_the_device_refuses_it(
+    camera: Cameras, gateway: RtspGateway, status: str
+) -> None:
+    peer = camera()
+    peer.answers["PLAY"] = lambda asked: asked.reply(status) if "range" in asked.headers else peer.usual(asked)
+    assert plays(gateway, peer)
+    assert peer.asked["PLAY"] == 2
+    assert plays(gateway, peer)
+    assert peer.asked["PLAY"] == 3, "the habit is remembered"
+
+
+# -- session ids -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("valid", ["1", "2"])
+def test_of_two_session_ids_the_valid_one_is_found(camera: Cameras, gateway: RtspGateway, valid: str) -> None:
+    def set_up(asked: Asked) -> bytes:
+        peer.session = f"{1 + asked.uri.endswith('trackID=1')};timeout=60"
+        return peer.usual(asked)
+
+    peer = camera(has_audio=True)
+    peer.answers["SETUP"] = set_up
+    peer.answers["PLAY"] = lambda asked: (
+        peer.usual(asked) if asked.headers["session"] == valid else asked.reply("454 Session Not Found")
+    )
+    assert plays(gateway, peer)
+    tries = peer.asked["PLAY"]
+    assert plays(gateway, peer)
+    assert peer.asked["PLAY"] == tries + 1, "the habit is remembered"
+
+
+# -- keep-alives -----------------------------------------------------------------------------------
+
+
+def test_get_parameter_is_not_sent_unless_public_names_it(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(session="1;timeout=2", public="OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN")
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["OPTIONS"] >= 4)
+    assert peer.asked["GET_PARAMETER"] == 0
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_method_that_ended_a_session_is_not_used_in_the_next(camera: Cameras, gateway: RtspGateway) -> None:
+    def close(asked: Asked) -> None:
+        asked.writer.transport.abort()
+
+    peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": close})
+    until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
+    assert peer.asked["GET_PARAMETER"] == 1
+    feed = gateway.open_feed(source(peer.uri()))
+    options = peer.asked["OPTIONS"]
+    until(lambda: peer.asked["OPTIONS"] >= options + 4)
+    assert peer.asked["GET_PARAMETER"] == 1
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_method_that_extends_no_session_is_not_used_in_the_next(camera: Cameras, gateway: RtspGateway) -> None:
+    """Public names GET_PARAMETER; the device answers it, and ends the session at its timeout all the same."""
+    peer = camera(session="1;timeout=2")
+
+    def play(asked: Asked) -> bytes:
+        sent = peer.asked["GET_PARAMETER"]
+
+        def end() -> None:
+            if peer.asked["GET_PARAMETER"] > sent:
+                asked.writer.close()
+
+        peer._loop.call_later(2.2, end)
+        return peer.usual(asked)
+
+    peer.answers["PLAY"] = play
+    until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
+    before = peer.asked["GET_PARAMETER"]
+    feed = gateway.open_feed(source(peer.uri()))
+    options = peer.asked["OPTIONS"]
+    until(lambda: peer.asked["OPTIONS"] >= options + 5)
+    assert peer.asked["GET_PARAMETER"] == before
+    assert feed.status().state is FeedState.FLOWING
+
+
+@pytest.mark.parametrize("shift", [-1, 1, 1000])
+def test_a_refused_keep_alive_is_replaced_even_if_its_cseq_is_wrong(
+    camera: Cameras, gateway: RtspGateway, shift: int
+) -> None:
+    def refuse(asked: Asked) -> bytes:
+        asked.headers["cseq"] = str(int(asked.headers["cseq"]) + shift)
+        return asked.reply("400 Bad Request")
+
+    peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": refuse})
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["OPTIONS"] >= 4)
+    assert peer.asked["GET_PARAMETER"] == 1
+    assert feed.status().state is FeedState.FLOWING
+
+
+@pytest.mark.parametrize("cseq", ["0", "7", "abc", '"1"', ""])
+def test_a_wrong_cseq_belongs_to_the_outstanding_request(camera: Cameras, gateway: RtspGateway, cseq: str) -> None:
+    def answer(asked: Asked) -> bytes:
+        return re.sub(rb"CSeq: \d+", f"CSeq: {cseq}".encode(), peer.usual(asked))
+
+    peer = camera(has_audio=True)
+    peer.answers = dict.fromkeys(("DESCRIBE", "SETUP", "PLAY", "OPTIONS", "TEARDOWN"), answer)
+    assert plays(gateway, peer)
+
+
+# -- audio that cannot be set up -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["453 Not Enough Bandwidth", "404 Not Found", "500 Error", "403 Forbidden", ""])
+def test_video_plays_without_audio_that_cannot_be_set_up(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+    peer = camera(has_audio=True)
+    peer.answers["SETUP"] = lambda asked: (
+        peer.usual(asked) if not asked.uri.endswith("trackID=1") else asked.reply(status) if status else None
+    )
+    assert plays(gateway, peer)
+    refused = sum(path.endswith("trackID=1") for path in paths(peer, "SETUP"))
+    assert plays(gateway, peer)
+    assert sum(path.endswith("trackID=1") for path in paths(peer, "SETUP")) == refused, "the next session has no audio"
+
+
+def test_audio_at_which_the_connection_ends_is_left_out_of_the_next_session(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    def close(asked: Asked) -> bytes | None:
+        if not asked.uri.endswith("trackID=1"):
+            return peer.usual(asked)
+        asked.writer.transport.abort()
+        return None
+
+    peer = camera(has_audio=True, answers={"SETUP": close})
+    assert not plays(gateway, peer)
+    assert plays(gateway, peer)
+
+
+# -- logins ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_basic_first", [True, False])
+def test_digest_wins_over_basic_in_either_order(camera: Cameras, gateway: RtspGateway, is_basic_first: bool) -> None:
+    peer = camera(login="md5")
+    lines = ['WWW-Authenticate: Basic realm="cam"', PeerCamera.challenge(peer)]
+    peer.challenge = lambda stale=False: "\r\n".join(lines if is_basic_first else lines[::-1])  # type: ignore[method-assign]  # one camera's whim
+    assert plays(gateway, peer)
+    assert b"Authorization: Basic" not in peer.received
+
+
+def test_each_digest_that_a_device_names_is_tried_once(camera: Cameras, gateway: RtspGateway) -> None:
+    """The device offers SHA-256 and understands only MD5."""
+    peer = camera(login="md5")
+    better = 'WWW-Authenticate: Digest realm="cam", nonce="n1", algorithm=SHA-256, qop="auth"'
+    plain = PeerCamera.challenge
+    peer.challenge = lambda stale=False: f"{better}\r\n{plain(peer)}"  # type: ignore[method-assign]  # one camera's whim
+    peer.lets_in = lambda method, given: "SHA-256" not in given and PeerCamera.lets_in(peer, method, given)  # type: ignore[method-assign]  # one camera's whim
+    assert plays(gateway, peer)
+    shown = peer.received.count(b"algorithm=SHA-256")
+    assert shown == 1
+    assert plays(gateway, peer)
+    assert peer.received.count(b"algorithm=SHA-256") == shown, "the kind that works is remembered"
+
+
+def test_a_wrong_password_is_tried_once_for_each_digest_and_never_in_the_open(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    peer = camera(login="md5", password="another")
+    plain = PeerCamera.challenge
+    more = 'WWW-Authenticate: Digest realm="cam", nonce="n1", algorithm=SHA-256\r\nWWW-Authenticate: Basic realm="cam"'
+    peer.challenge = lambda stale=False: f"{plain(peer)}\r\n{more}"  # type: ignore[method-assign]  # one camera's whim
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_auth_failed"
+    assert peer.logins == 2
+    assert b"Authorization: Basic" not in peer.received
+
+
+def test_a_refusal_soon_after_a_teardown_means_busy(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="md5")
+    assert plays(gateway, peer)
+    refused: list[str] = []
+
+    def lets_in(method: str, given: str) -> bool:
+        if not refused:
+            refused.append(method)
+            return False
+        return PeerCamera.lets_in(peer, method, given)
+
+    peer.lets_in = lets_in  # type: ignore[method-assign]  # one camera's whim
+    assert plays(gateway, peer)

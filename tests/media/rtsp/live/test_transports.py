@@ -1,0 +1,218 @@
+"""Media over UDP, and RTSP over TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.login_gate import LoginGate
+from core.settings import Settings
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
+from tests.media.rtsp.asking import read, source, until_state
+from tests.media.rtsp.camera_peer import Asked, PeerCamera, nal_units
+from tests.patience import until
+from tools.certificate import make_certificate
+
+Cameras = Callable[..., PeerCamera]
+DIGEST = 'WWW-Authenticate: Digest realm="cam", nonce="n"'
+
+
+def flows(gateway: RtspGateway, peer: PeerCamera) -> bool:
+    status = until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED)
+    return status.problem is None
+
+
+# -- UDP -------------------------------------------------------------------------------------------
+
+
+def test_every_frame_comes_over_udp_if_tcp_is_refused(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(transport="udp", has_audio=True)
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    assert feed.status().audio
+    units = [unit for unit in nal_units(read(feed, "-an", "-c", "copy", "-f", "h264")) if unit[0] & 0x1F in {1, 5}]
+    loop = [unit for unit in nal_units(peer.stream) if unit[0] & 0x1F in {1, 5}]
+    assert len(units) >= 24
+    start = loop.index(units[0])
+    assert all(unit == loop[(start + index) % len(loop)] for index, unit in enumerate(units))
+    assert feed.status().lost == 0
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "406 Not Acceptable", "500 Internal Server Error"])
+def test_udp_is_tried_after_other_refusals_too(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+    peer = camera(transport="udp")
+    peer.answers["SETUP"] = lambda asked: (
+        asked.reply(status) if "TCP" in asked.headers["transport"] else peer.usual(asked)
+    )
+    assert flows(gateway, peer)
+
+
+def test_a_device_that_answers_tcp_with_udp_is_asked_for_udp(camera: Cameras, gateway: RtspGateway) -> None:
+    def set_up(asked: Asked) -> bytes:
+        if "TCP" in asked.headers["transport"]:
+            return asked.reply("200 OK", "Transport: RTP/AVP;unicast;server_port=9000-9001", "Session: 4711")
+        return peer.usual(asked)
+
+    peer = camera(transport="udp", answers={"SETUP": set_up})
+    assert flows(gateway, peer)
+
+
+def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(transport="udp")
+    for setups in (2, 3):
+        feed = gateway.open_feed(source(peer.uri()))
+        until_state(feed, FeedState.FLOWING)
+        assert peer.asked["SETUP"] == setups
+        feed.close()
+        until(lambda: peer.open_connections == 0)
+
+
+def test_swapped_packets_are_no_loss_and_lost_ones_are_counted(camera: Cameras, gateway: RtspGateway) -> None:
+    held: list[bytes] = []
+    numbers: list[int] = []
+
+    def mangle(channel: int, packet: bytes) -> list[bytes]:
+        if channel != 0:
+            return [packet]
+        (number,) = struct.unpack_from(">H", packet, 2)
+        numbers.append(number)
+        if len(numbers) % 10 == 0:
+            held.append(packet)
+            return []
+        return [packet, *([held.pop()] if held else [])]
+
+    peer = camera(transport="udp", mangle=mangle)
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: feed.status().packets > 60)
+    assert feed.status().lost == 0
+    peer.mangle = lambda channel, packet: [] if channel == 0 and packet[3] % 20 == 0 else [packet, packet]
+    packets = feed.status().packets
+    until(lambda: feed.status().packets > packets + 60)
+    assert 1 <= feed.status().lost <= 10
+
+
+def test_packets_of_other_hosts_are_dropped(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(transport="udp")
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.9", 0))
+        for number in range(100):
+            noise = struct.pack(">BBHII", 0x80, 0xE0, 30000 + number, 5, 77) + b"\x65noise"
+            stranger.sendto(noise, ("127.0.0.1", peer.udp_places[0]))
+    packets = feed.status().packets
+    until(lambda: feed.status().packets > packets + 30)
+    assert feed.status().lost == 0
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_the_device_gets_a_packet_at_each_of_its_ports(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(transport="udp")
+    for udp in peer.udp_sockets:
+        udp.settimeout(30)
+    feed = gateway.open_feed(source(peer.uri()))
+    assert peer.udp_sockets[0].recv(100)[0] == 0x80
+    report = peer.udp_sockets[1].recv(100)
+    while len(report) < 32:  # the first ones have no block
+        report = peer.udp_sockets[1].recv(100)
+    assert report[1] == 201
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_udp_ports_are_closed_with_the_session(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(transport="udp")
+    feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.FLOWING)
+    feed.close()
+    until(lambda: peer.open_connections == 0)
+    for port in peer.udp_places.values():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", port))
+
+
+# -- TLS -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    for name, pem in zip(("certificate.pem", "key.pem"), make_certificate(["camera"]), strict=True):
+        (tmp_path / name).write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    return context
+
+
+@pytest.fixture
+def pins() -> PinnedCertificates:
+    return PinnedCertificates(SystemClock())
+
+
+@pytest.fixture
+def secure(pins: PinnedCertificates) -> Iterator[RtspGateway]:
+    clock = SystemClock()
+    settings = Settings(rtsp_timeout_s=2.0)
+    running = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings, certificates=pins, linger_s=0.5)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("login", ["md5", "basic"])
+def test_rtsp_over_tls_plays_and_pins_the_certificate(
+    camera: Cameras, secure: RtspGateway, pins: PinnedCertificates, tls: ssl.SSLContext, login: str
+) -> None:
+    peer = camera(tls=tls, login=login, has_audio=True)
+    assert flows(secure, peer)
+    assert [pin.port for pin in pins.of_host("127.0.0.1")] == [peer.port]
+    assert peer.received.startswith(b"DESCRIBE rtsps://")
+
+
+def test_another_certificate_is_refused_before_the_first_request(
+    camera: Cameras, secure: RtspGateway, pins: PinnedCertificates, tls: ssl.SSLContext
+) -> None:
+    peer = camera(tls=tls, login="basic")
+    pins.check("127.0.0.1", peer.port, b"the certificate of another device")
+    problem = until_state(secure.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "certificate_changed"
+    assert peer.received == b""
+
+
+def test_basic_follows_a_refused_digest_over_tls_only(
+    camera: Cameras, secure: RtspGateway, tls: ssl.SSLContext
+) -> None:
+    for context in (tls, None):
+        peer = camera(tls=context, login="basic")
+        peer.challenge = lambda stale=False: f'{DIGEST}\r\nWWW-Authenticate: Basic realm="cam"'  # type: ignore[method-assign]  # one camera's whim
+        feed = secure.open_feed(source(peer.uri()))
+        problem = until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem
+        assert (problem is None) == (context is not None)
+
+
+def test_tls_to_a_port_without_it_is_reported(camera: Cameras, secure: RtspGateway) -> None:
+    peer = camera()
+    uri = peer.uri().replace("rtsp:", "rtsps:")
+    problem = until_state(secure.open_feed(source(uri)), FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "camera_unreachable"
+
+
+# -- RTSP over HTTP --------------------------------------------------------------------------------
+
+
+def test_a_web_server_without_tunnels_is_asked_once(camera: Cameras, gateway: RtspGateway) -> None:
+    refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone"
+    peer = camera(answers=dict.fromkeys(("DESCRIBE", "GET"), lambda asked: refusal))
+    for _ in range(2):
+        problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+        assert problem
+        assert problem.code == "camera_bad_answer"
+    assert peer.asked["GET"] == 1

@@ -14,6 +14,7 @@ AppError                        code                      meaning
     ├── CameraAuthFailed        camera_auth_failed        the device refuses the user name or password
     ├── CameraUnsupported       camera_unsupported        the device lacks a service or an operation
     ├── CameraBadAnswer         camera_bad_answer         the answer is broken, hostile or too large
+    ├── CertificateChanged      certificate_changed       the device shows another certificate than the pinned one
     ├── CameraBusy              camera_busy               the device refuses one more session (RTSP 453)
     └── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
 
@@ -150,6 +151,12 @@ class CameraUnsupported(DeviceError):
 
 class CameraBadAnswer(DeviceError):
     code = "camera_bad_answer"
+
+
+class CertificateChanged(DeviceError):
+    """The device shows another TLS certificate than the pinned one. No request was sent."""
+
+    code = "certificate_changed"
 
 
 class CameraBusy(DeviceError):

@@ -29,6 +29,7 @@ from media.rtsp.client.messages import MessageError, Response, SessionHeader, pa
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO
 from media.rtsp.client.sdp import AudioTrack, SdpError, SessionDescription, VideoTrack, parse_sdp
+from media.rtsp.client.track_filter import announced_ssrc
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class DeviceSession:
         if transport and "tcp" not in transport.lower():
             raise CameraUnsupported("The device does not send its media over TCP.", service="media")
         channels = parse_interleaved(transport) or (2 * index, 2 * index + 1)
-        self._receiver.add_track(index, track.payload_type, channels)
+        self._receiver.add_track(index, track.payload_type, channels, announced_ssrc(transport))
         if "session" in answer.headers:
             try:
                 self._session = parse_session(answer.headers.get("session"))
@@ -229,6 +230,7 @@ class DeviceSession:
                 raise self._connection.ended.result()
             if self._receiver.has_goodbye:
                 self._on_goodbye()
+            self._receiver.flush()
             self._sink.on_tick()
             now_s = self._clock.monotonic_s()
             if now_s >= next_report_s:

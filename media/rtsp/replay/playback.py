@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
@@ -51,7 +52,6 @@ class ReplayPlayback:
     _is_running: bool = False  # a key frame was delivered since the last PLAY
     _ends_section: bool = False
     _is_terminal: bool = False
-    _sequences: dict[int, int] = field(default_factory=dict)
     _is_confirmed: bool = False  # the device has said which time it plays from
     _report: SenderReport | None = None
 
@@ -70,7 +70,6 @@ class ReplayPlayback:
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
             self._timelines.setdefault(track, TrackTimeline()).begin()
-        self._sequences.clear()
         self._first_s = None
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
         self.silent_since_s = self._answered_s = now_s
@@ -83,7 +82,6 @@ class ReplayPlayback:
         self.is_heard = True
         units: list[AccessUnit] = []
         for packet in packets:
-            packet.lost_before = self._lost_before(packet)
             if packet.track == VIDEO:
                 if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
                     self.has_stamps = True
@@ -145,13 +143,6 @@ class ReplayPlayback:
         return False if elapsed_s > _JUDGED_AFTER_S else None
 
     # -- units -------------------------------------------------------------------------------------
-
-    def _lost_before(self, packet: RtpPacket) -> int:
-        last = self._sequences.get(packet.track)
-        self._sequences[packet.track] = packet.sequence
-        if last is None:
-            return 0
-        return (packet.sequence - last - 1) & 0xFFFF
 
     def _take_frame(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
         assert self._video is not None  # noqa: S101 - begin() came before

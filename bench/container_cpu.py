@@ -12,7 +12,8 @@ import time
 from core.records import AudioFormat, VideoFormat
 from media.codecs.video import H264
 from media.fmp4.segments import SegmentBuilder
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack
 

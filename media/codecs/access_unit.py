@@ -23,7 +23,11 @@ class AccessUnit:
     `is_key`: decoding can begin here. `is_discontinuous`: a gap lies between this unit and the one before (the D bit);
     single lost frames are no gap. `ends_section`: a gap follows (the E bit).
     `dropped_before`: number of frames just before this one that came incomplete and were discarded.
-    `time_s`: place on the source's timeline (rtp.RtpPacket); 0 in replay.
+    `arrived_s`: arrival of the first packet by our monotonic clock. `time_s`: place on the source's timeline
+    (rtp.RtpPacket); 0 in replay.
+    `is_leading`: the frame is shown before the last key frame and may refer to frames before it (open group of
+    pictures), so a consumer that begins at that key frame cannot decode it.
+    `parameter_sets`: of a key frame, all that apply to it, in sending order; empty if some are still missing.
     """
 
     track: int
@@ -37,3 +41,6 @@ class AccessUnit:
     time_s: float = 0.0
     is_time_confirmed: bool = True
     dropped_before: int = 0
+    arrived_s: float = 0.0
+    is_leading: bool = False
+    parameter_sets: tuple[bytes, ...] = ()

@@ -1,45 +1,123 @@
-"""H.264: the contents of RTP payloads (RFC 6184), parameter sets, and the frame size in them (ITU-T H.264)."""
+"""H.264 (ITU-T H.264): roles of NAL units, slice headers, parameter sets, and the frame size in them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, combined, units_of_aggregate
+from media.codecs.nal import MAX_SIDE, NalKind
 
-_SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER = 1, 5, 6, 7, 8, 9
-_STAP_A, _FU_A = 24, 28
-_LEADING = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
+HEADER_BYTES = 1
+_IDR, _SPS, _PPS = 5, 7, 8
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_OTHER = PayloadInfo(PayloadKind.OTHER)
-_LEADING_INFO = PayloadInfo(PayloadKind.LEADING)
-_CONTINUATION = PayloadInfo(PayloadKind.CONTINUATION)
-_FIRST_SLICES = {_IDR: PayloadInfo(PayloadKind.KEY), _SLICE: PayloadInfo(PayloadKind.SLICE)}
+_INTRA_SLICES = frozenset({2, 4, 7, 9})  # I and SI (table 7-6)
+
+NAL_KINDS = tuple(
+    {
+        1: NalKind.SLICE,
+        2: NalKind.SLICE,  # data partition A has the slice header
+        3: NalKind.MORE,
+        4: NalKind.MORE,
+        _IDR: NalKind.KEY_SLICE,
+        6: NalKind.SEI,
+        _SPS: NalKind.SET,
+        _PPS: NalKind.SET,
+        13: NalKind.LEADING,
+        14: NalKind.LEADING,
+        15: NalKind.LEADING,
+        19: NalKind.MORE,
+        20: NalKind.MORE,
+        21: NalKind.MORE,
+    }.get(nal_type, NalKind.IGNORED)
+    for nal_type in range(32)
+)
 
 
-def inspect_payload(payload: bytes) -> PayloadInfo:
-    """Return the kind of an RTP payload and the parameter sets in it. `payload` is not empty."""
-    nal_type = payload[0] & 0x1F
-    if nal_type == _FU_A:
-        if len(payload) < 3:
-            return _OTHER
-        return _info(payload[1] & 0x1F, payload[2] if payload[1] & 0x80 else 0)
-    if nal_type == _STAP_A:
-        return combined(map(_inspect_nal, units_of_aggregate(payload, 1)))
-    return _inspect_nal(payload)
+def nal_type(nal: bytes) -> int:
+    """Return nal_unit_type (section 7.3.1)."""
+    return nal[0] & 0x1F
 
 
-def _inspect_nal(nal: bytes) -> PayloadInfo:
-    nal_type = nal[0] & 0x1F
-    if nal_type in {_SPS, _PPS}:
-        return PayloadInfo(PayloadKind.LEADING, (nal,))
-    return _info(nal_type, nal[1]) if len(nal) > 1 else _OTHER
+def is_idr(nal: bytes) -> bool:
+    """True for a slice of a frame at which no later frame refers to an earlier one."""
+    return nal[0] & 0x1F == _IDR
 
 
-def _info(nal_type: int, first_byte: int) -> PayloadInfo:
-    """`first_byte`: the one after the header. Its highest bit is set if first_mb_in_slice is 0, at a frame's start."""
-    if nal_type in _LEADING:
-        return _LEADING_INFO
-    info = _FIRST_SLICES.get(nal_type, _OTHER)
-    return info if first_byte & 0x80 or info is _OTHER else _CONTINUATION
+def slice_position(nal: bytes) -> int:
+    """Return a number that grows from slice to slice of a frame: first_mb_in_slice (section 7.3.3). 0 if unreadable."""
+    try:
+        return BitReader(nal[1:9]).ue()
+    except BitsEnded:
+        return 0
+
+
+def is_intra(nal: bytes) -> bool:
+    """True if a slice refers to no other frame: slice_type is I or SI."""
+    try:
+        bits = BitReader(nal[1:17])
+        bits.ue()
+        return bits.ue() in _INTRA_SLICES
+    except BitsEnded:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldLayout:
+    """The fields of an sps on which the place of field_pic_flag in a slice header depends."""
+
+    frame_num_bits: int
+    has_colour_plane: bool
+    frames_only: bool
+
+
+def is_second_field(first: bytes, second: bytes, sps: bytes) -> bool:
+    """True if two slices, both with first_mb_in_slice 0, are the two fields of one frame (section 7.4.1.2.4).
+
+    Interlaced cameras send both fields with one time stamp.
+    """
+    layout = _field_layout(sps)
+    if layout is None or layout.frames_only:
+        return False
+    try:
+        one, other = _field(first, layout), _field(second, layout)
+    except BitsEnded:
+        return False
+    return one is not None and other is not None and one[0] == other[0] and one[1] != other[1]
+
+
+def _field(nal: bytes, layout: _FieldLayout) -> tuple[int, int] | None:
+    """Return frame_num and bottom_field_flag of a slice. None if it codes a whole frame."""
+    bits = BitReader(nal[1:33])
+    for _ in range(3):  # first_mb_in_slice, slice_type, pic_parameter_set_id
+        bits.ue()
+    if layout.has_colour_plane:
+        bits.u(2)
+    frame_num = bits.u(layout.frame_num_bits)
+    return (frame_num, bits.u(1)) if bits.u(1) else None
+
+
+@lru_cache(maxsize=64)
+def _field_layout(sps: bytes) -> _FieldLayout | None:
+    try:
+        bits = BitReader(sps[1:256])
+        chroma = _skip_profile(bits)
+        frame_num_bits = bits.ue() + 4
+        _skip_order_count(bits)
+        bits.ue()  # max_num_ref_frames
+        bits.u(1)
+        bits.ue()
+        bits.ue()
+        return _FieldLayout(frame_num_bits, chroma == 3 and _has_separate_planes(sps), bool(bits.u(1)))
+    except BitsEnded:
+        return None
+
+
+def _has_separate_planes(sps: bytes) -> bool:
+    bits = BitReader(sps[4:64])
+    bits.ue()
+    bits.ue()
+    return bool(bits.u(1))
 
 
 def parameter_set_type(nal: bytes) -> str | None:
@@ -56,10 +134,7 @@ def frame_size(sps: bytes) -> tuple[int, int] | None:
 
 
 def _frame_size(bits: BitReader) -> tuple[int, int] | None:
-    profile = bits.u(8)
-    bits.u(16)
-    bits.ue()
-    chroma = _skip_high_profile(bits) if profile in _HIGH_PROFILES else 1
+    chroma = _skip_profile(bits)
     bits.ue()  # log2_max_frame_num_minus4
     _skip_order_count(bits)
     bits.ue()  # max_num_ref_frames
@@ -77,6 +152,14 @@ def _frame_size(bits: BitReader) -> tuple[int, int] | None:
         width -= (bits.ue() + bits.ue()) * across
         height -= (bits.ue() + bits.ue()) * down
     return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
+
+
+def _skip_profile(bits: BitReader) -> int:
+    """Skip an sps up to log2_max_frame_num_minus4. Return chroma_format_idc."""
+    profile = bits.u(8)
+    bits.u(16)
+    bits.ue()
+    return _skip_high_profile(bits) if profile in _HIGH_PROFILES else 1
 
 
 def _skip_high_profile(bits: BitReader) -> int:

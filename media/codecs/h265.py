@@ -1,46 +1,57 @@
-"""H.265: the contents of RTP payloads (RFC 7798), parameter sets, and the frame size in them (ITU-T H.265)."""
+"""H.265 (ITU-T H.265): roles of NAL units, slice headers, parameter sets, and the frame size in them."""
 
 from __future__ import annotations
 
 from media.codecs.bits import BitReader, BitsEnded
-from media.codecs.nal import MAX_SIDE, PayloadInfo, PayloadKind, combined, units_of_aggregate
+from media.codecs.nal import MAX_SIDE, NalKind
 
-_VPS, _SPS, _PPS, _DELIMITER, _PREFIX_SEI = 32, 33, 34, 35, 39
-_AGGREGATE, _FRAGMENT = 48, 49
+HEADER_BYTES = 2
+_VPS, _SPS, _PPS, _PREFIX_SEI, _SUFFIX_SEI = 32, 33, 34, 39, 40
 _SETS = {_VPS: "vps", _SPS: "sps", _PPS: "pps"}
-_LEADING = frozenset({*_SETS, _DELIMITER, _PREFIX_SEI})
-_KINDS = dict.fromkeys(range(10), PayloadKind.SLICE)
-_KINDS |= dict.fromkeys(range(16, 22), PayloadKind.KEY)  # BLA, IDR, CRA: section 7.4.2.2
-_KINDS |= dict.fromkeys(_LEADING, PayloadKind.LEADING)
-_INFOS = {kind: PayloadInfo(_KINDS.get(kind, PayloadKind.OTHER)) for kind in range(64)}
-_SLICES = frozenset({PayloadKind.KEY, PayloadKind.SLICE})
-_OTHER = PayloadInfo(PayloadKind.OTHER)
-_CONTINUATION = PayloadInfo(PayloadKind.CONTINUATION)
+_IDR = frozenset({19, 20})
+
+_KINDS = dict.fromkeys(range(10), NalKind.SLICE)
+_KINDS |= dict.fromkeys(range(16, 22), NalKind.KEY_SLICE)  # BLA, IDR, CRA: section 7.4.2.2
+_KINDS |= dict.fromkeys(_SETS, NalKind.SET)
+_KINDS |= {_PREFIX_SEI: NalKind.SEI, _SUFFIX_SEI: NalKind.TRAILING}
+NAL_KINDS = tuple(_KINDS.get(nal_type, NalKind.IGNORED) for nal_type in range(64))
 
 
-def inspect_payload(payload: bytes) -> PayloadInfo:
-    """Return the kind of an RTP payload and the parameter sets in it. `payload` is not empty."""
-    nal_type = payload[0] >> 1 & 0x3F
-    if nal_type == _FRAGMENT:
-        if len(payload) < 4:
-            return _OTHER
-        return _info(payload[2] & 0x3F, payload[3] if payload[2] & 0x80 else 0)
-    if nal_type == _AGGREGATE:
-        return combined(map(_inspect_nal, units_of_aggregate(payload, 2)))
-    return _inspect_nal(payload)
+def nal_type(nal: bytes) -> int:
+    """Return nal_unit_type (section 7.3.1.2)."""
+    return nal[0] >> 1 & 0x3F
 
 
-def _inspect_nal(nal: bytes) -> PayloadInfo:
-    nal_type = nal[0] >> 1 & 0x3F
-    if nal_type in _SETS:
-        return PayloadInfo(PayloadKind.LEADING, (nal,))
-    return _info(nal_type, nal[2]) if len(nal) > 2 else _OTHER
+def is_idr(nal: bytes) -> bool:
+    """True for a slice of a frame at which no later frame refers to an earlier one. False for CRA and BLA."""
+    return nal[0] >> 1 & 0x3F in _IDR
 
 
-def _info(nal_type: int, first_byte: int) -> PayloadInfo:
-    """`first_byte`: the one after the header. Its highest bit is first_slice_segment_in_pic_flag."""
-    info = _INFOS[nal_type]
-    return info if first_byte & 0x80 or info.kind not in _SLICES else _CONTINUATION
+def slice_position(nal: bytes) -> int:
+    """Return a number that grows from slice to slice of a frame.
+
+    slice_segment_address follows fields that are equal in all further slices of a frame (section 7.3.6.1), so the
+    first bits as a number are enough.
+    """
+    return int.from_bytes(nal[2:8].ljust(6, b"\0"), "big") & 0x7FFF_FFFF_FFFF
+
+
+def is_intra(nal: bytes) -> bool:
+    """True if the first slice of a frame is an I slice (section 7.3.6.1), if its pps has no extra slice header bits."""
+    try:
+        bits = BitReader(nal[2:18])
+        bits.u(1)  # first_slice_segment_in_pic_flag
+        if 16 <= nal_type(nal) <= 23:
+            bits.u(1)
+        bits.ue()
+        return bits.ue() == 2
+    except BitsEnded:
+        return False
+
+
+def is_second_field(first: bytes, second: bytes, sps: bytes) -> bool:  # noqa: ARG001 - the interface of a codec
+    """Return False: in H.265 each field is a frame."""
+    return False
 
 
 def parameter_set_type(nal: bytes) -> str | None:

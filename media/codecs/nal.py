@@ -1,56 +1,65 @@
-"""NAL units of H.264 and H.265: the contents of an RTP payload, and the frames at which decoding may begin."""
+"""NAL units of H.264 and H.265: their roles in a frame, Annex B start codes, and SEI messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum
 
 MAX_SIDE = 16384
+_START_CODE = b"\0\0\1"
+_RECOVERY_POINT = 6  # the same payload type in ITU-T H.264 D.2.8 and H.265 D.2.8
 
 
-class PayloadKind(Enum):
-    """The role of an RTP payload. Of several NAL units in one payload, the first kind in this order counts."""
+class NalKind(Enum):
+    """The role of a NAL unit in its frame."""
 
-    KEY = "key"  # begins a frame that can be decoded by itself
-    SLICE = "slice"  # begins another frame
-    CONTINUATION = "continuation"  # continues a frame: the rest of a slice, or a further slice
-    LEADING = "leading"  # parameter sets, delimiter, SEI: they belong to the frame after them
-    OTHER = "other"  # does not tell where frames begin
-
-
-_RANK = {kind: rank for rank, kind in enumerate(reversed(PayloadKind))}
-
-
-@dataclass(frozen=True, slots=True)
-class PayloadInfo:
-    """The kind of a payload, and the parameter sets that it contains whole."""
-
-    kind: PayloadKind
-    parameter_sets: tuple[bytes, ...] = ()
+    SLICE = "slice"
+    KEY_SLICE = "key slice"  # decoding can begin at this frame: IDR, BLA, CRA
+    MORE = "more"  # continues a frame: data partitions B and C, slices of further layers
+    SET = "parameter set"
+    SEI = "sei"  # belongs to the frame after it
+    LEADING = "leading"  # belongs to the frame after it
+    TRAILING = "trailing"  # belongs to the frame before it
+    IGNORED = "ignored"  # delimiter, end of sequence, filler, unspecified types
 
 
-def units_of_aggregate(payload: bytes, header_bytes: int) -> Iterator[bytes]:
-    """Yield the NAL units of an aggregate (STAP-A, H.265's AP), up to one that is cut short.
+def split_at_start_codes(data: bytes) -> list[bytes]:
+    """Return the NAL units in `data`, without start codes and trailing zeros. Nearly always `data` itself is the unit.
 
-    Each has a 16-bit length before it. `header_bytes` is the size of a NAL unit's header.
+    A NAL unit never contains 00 00 01 (ITU-T H.264 section 7.4.1) and never ends with 00 (section B.1). Encoders that
+    write Annex B (V380, Amatek, Revotech) leave start codes in RTP payloads and in SDP.
     """
-    position = header_bytes
-    while position + 2 + header_bytes <= len(payload):
-        stop = position + 2 + (payload[position] << 8 | payload[position + 1])
-        nal = payload[position + 2 : stop]
-        if len(nal) < header_bytes or stop > len(payload):
-            return
-        yield nal
-        position = stop
+    if _START_CODE not in data and data[-1:] != b"\0":
+        return [data]
+    return [unit for piece in data.split(_START_CODE) if (unit := piece.rstrip(b"\0"))]
 
 
-def combined(infos: Iterable[PayloadInfo]) -> PayloadInfo:
-    """Return the info of a payload with several NAL units."""
-    best = PayloadKind.OTHER
-    sets: list[bytes] = []
-    for info in infos:
-        sets += info.parameter_sets
-        if _RANK[info.kind] > _RANK[best]:
-            best = info.kind
-    return PayloadInfo(best, tuple(sets))
+def without_start_code(payload: bytes) -> bytes:
+    """Return an RTP payload without the start code that it begins with."""
+    if payload.startswith(b"\0\0\1"):
+        return payload[3:]
+    return payload[4:] if payload.startswith(b"\0\0\0\1") else payload
+
+
+def has_recovery_point(sei: bytes, header_bytes: int) -> bool:
+    """True if a SEI NAL unit contains a recovery point message."""
+    return _RECOVERY_POINT in _message_types(sei[header_bytes:])
+
+
+def _message_types(data: bytes) -> Iterator[int]:
+    """Yield the payload types of SEI messages (ITU-T H.264 section 7.3.2.3.1)."""
+    plain = data.replace(b"\0\0\3", b"\0\0")
+    position = 0
+    while position + 2 <= len(plain):
+        numbers = []
+        for _ in range(2):  # type and size
+            number = 0
+            while position < len(plain) and plain[position] == 0xFF:
+                number += 0xFF
+                position += 1
+            if position >= len(plain):
+                return
+            numbers.append(number + plain[position])
+            position += 1
+        yield numbers[0]
+        position += numbers[1]

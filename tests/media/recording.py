@@ -14,11 +14,12 @@ from pathlib import Path
 from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
 from media.fmp4.live import FragmentSink
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.framing import Splitter
-from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport, parse_rtcp, parse_rtp
+from media.rtsp.client.rtp import Delivery, RtpPacket, SenderReport, parse_rtcp, parse_rtp
 from media.rtsp.client.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
 from media.rtsp.live.fragments import LiveFragments
+from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
 
@@ -179,34 +180,42 @@ class HandClock:
 
 @dataclass
 class Viewer:
-    """A consumer of the source that makes access units and fragments of the packets."""
+    """A consumer of the source that keeps its frames and makes fragments of them."""
 
-    pictures: VideoDepacketizer
     sounds: AudioDepacketizer | None
     fragments: LiveFragments
     units: list[AccessUnit] = field(default_factory=list)
     heard: list[AccessUnit] = field(default_factory=list)
     is_over: bool = False
 
-    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
-        self.units += self.pictures.push([packet for packet in packets if packet.track == VIDEO])
-        if self.sounds:
-            self.heard += self.sounds.push([packet for packet in packets if packet.track == AUDIO])
-        self.fragments.on_packets(packets)
+    @property
+    def sets(self) -> tuple[bytes, ...]:
+        """The parameter sets of the last key frame."""
+        return next((unit.parameter_sets for unit in reversed(self.units) if unit.parameter_sets), ())
+
+    def on_media(self, media: Sequence[Media]) -> None:
+        for item in media:
+            if isinstance(item, AccessUnit):
+                self.units.append(item)
+            elif self.sounds:
+                self.heard += self.sounds.push((item,))
+        self.fragments.on_media(media)
 
     def on_end(self) -> None:
         self.is_over = True
         self.fragments.on_end()
 
 
-def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list[Viewer]:
+def watched(
+    take: Recording, sink: FragmentSink, *, joining_at: int = 0, delivery: Delivery = Delivery.STREAM
+) -> list[Viewer]:
     """Send a recording through the shared source to a viewer, and to a new one each time the source ends the last one.
 
     `joining_at`: the number of batches before the first viewer joins.
     """
     clock = HandClock()
     source = SharedSource(clock, WallClock(clock), name="recorded", timeout_s=10.0)
-    source.on_description(take.video, take.audio)
+    source.on_description(take.video, take.audio, delivery)
     source.on_opened()
     viewers: list[Viewer] = []
     reports = list(take.reports)
@@ -220,13 +229,13 @@ def watched(take: Recording, sink: FragmentSink, *, joining_at: int = 0) -> list
             clock.seconds += 0.5
             source.on_tick()
         source.on_packets(list(batch))
+    clock.seconds = take.batches[-1][0].arrived_s + 1.0
+    source.on_tick()  # a last frame may wait for the packet after its marker
     return viewers
 
 
 def _viewer(source: SharedSource, take: Recording, sink: FragmentSink) -> Viewer:
-    codec, sets = take.video.codec, dict(source.sets)
     sound = take.audio if take.audio and AudioDepacketizer.can_carry(take.audio) else None
-    fragments = LiveFragments(source, codec, sink)
+    fragments = LiveFragments(source, take.video.codec, sink)
     fragments.enable_audio()
-    pictures = VideoDepacketizer(codec, sets, take.video.clock_rate)
-    return Viewer(pictures, AudioDepacketizer(sound) if sound else None, fragments)
+    return Viewer(AudioDepacketizer(sound) if sound else None, fragments)

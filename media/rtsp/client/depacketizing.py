@@ -1,62 +1,63 @@
-"""RTP packets into access units: H.264 (RFC 6184), H.265 (RFC 7798), AAC (RFC 3640), G.711 (RFC 3551).
+"""RTP packets into access units of video: H.264 (RFC 6184), H.265 (RFC 7798).
 
-Payloads are untrusted: every length is checked, and the size of a unit is bounded. An incomplete frame is discarded.
-The frames after it are passed on: decoders cope, and for a viewer a smear is better than a wait for the key frame.
+A frame is judged by its content. It ends where the next one begins: with another time stamp, or with a slice that is
+the first of a frame. A marker ends it earlier, if the device does not mark every slice (MarkerHabit).
+
+- Over an ordered stream (TCP) nothing is lost on the way, and sequence numbers mean nothing: devices count frames
+  instead of packets, skip numbers, or always send the same. A frame is whole if its NAL units are.
+- Over datagrams (UDP) the numbers decide: a lost packet damages the frames on both sides of the gap.
+
+A damaged frame is discarded. The frames after it are passed on: decoders cope, and for a viewer a smear is better than
+a wait for the key frame.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.bits import BitReader, BitsEnded
+from media.codecs.nal import NalKind, has_recovery_point
 from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
-from media.rtsp.client.rtp import RtpPacket
-from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.client.payloads import MAX_NAL_BYTES, NO_BEGINNING, PayloadReader
+from media.rtsp.client.rtp import Delivery, RtpPacket
+from media.rtsp.client.track_times import DeviceTime, TickCounter
 
-_MAX_UNIT_BYTES = 16 * 1024 * 1024
 _MAX_PARTS = 4096
 _MAX_SETS = 16
-_AAC_FRAME_TICKS = 1024
-_H264_IGNORED = frozenset({9, 10, 11, 12})  # delimiter, ends of sequence and stream, filler
-_H265_IGNORED = frozenset({35, 36, 37, 38})
+_MAX_SET_BYTES = 4096
+_STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
+_ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
+_NO_FIRST_SLICE = "a frame without its first slice"
+_JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
+_SLICES = frozenset({NalKind.SLICE, NalKind.KEY_SLICE})
+_OF_NEXT_FRAME = frozenset({NalKind.SET, NalKind.SEI, NalKind.LEADING})
 
 
-class _TickCounter:
-    """Continues RTP's 32-bit time stamps beyond their wrap (RFC 3550 section 5.1)."""
+class MarkerHabit:
+    """The meaning of the markers of a stream, learned from its packets. Depacketizers of one device may share it.
 
-    def __init__(self) -> None:
-        self._last: int | None = None
-        self._ticks = 0
+    RFC 6184 wants the marker on the last packet of a frame. OpenIPC, HiSilicon encoders and others set it on the last
+    packet of each slice, others on parameter sets, too, or never.
 
-    def extend(self, timestamp: int) -> int:
-        if self._last is None:
-            self._ticks = timestamp
-        else:
-            self._ticks += ((timestamp - self._last + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
-        self._last = timestamp
-        return self._ticks
+    `is_patient`: until a marker of a kind (key frames, other frames) has proven to be the end of a frame, a marked
+    frame waits for the packet after it. That costs a normal device one frame's duration, once; without it, a device
+    that marks slices loses its first key frame.
+    """
 
+    def __init__(self, *, is_patient: bool) -> None:
+        self.marks_slices = False
+        self._is_patient = is_patient
+        self._proven: set[bool] = set()
 
-class _DeviceTime:
-    """The device's time of each unit: its stamp's, otherwise counted on by ticks from the last one with a stamp."""
+    def ends_frame(self, *, is_key: bool) -> bool:
+        """True if a marker after a slice ends the frame, as far as it is known."""
+        return not self.marks_slices and (not self._is_patient or is_key in self._proven)
 
-    def __init__(self, clock_rate: int, start_device_s: float | None = None) -> None:
-        self._clock_rate = clock_rate
-        self._start_s = start_device_s
-        self._known: tuple[int, float] | None = None
-
-    def of(self, stamp: ReplayStamp | None, ticks: int) -> float | None:
-        if stamp is not None:
-            self._known = (ticks, stamp.device_s)
-            return stamp.device_s
-        if self._known is None:
-            if self._start_s is None:
-                return None
-            self._known = (ticks, self._start_s)
-        return self._known[1] + (ticks - self._known[0]) / self._clock_rate
+    def prove(self, *, is_key: bool) -> None:
+        """A frame began after a marked one of this kind."""
+        self._proven.add(is_key)
 
 
 class VideoDepacketizer:
@@ -64,31 +65,58 @@ class VideoDepacketizer:
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
+    `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
     """
 
     def __init__(
-        self, codec: VideoCodec, sets: ParameterSets, clock_rate: int, start_device_s: float | None = None
+        self,
+        codec: VideoCodec,
+        sets: ParameterSets,
+        clock_rate: int,
+        start_device_s: float | None = None,
+        *,
+        delivery: Delivery = Delivery.STREAM,
+        markers: MarkerHabit | None = None,
     ) -> None:
         self._codec = codec
-        self._is_h264 = codec.name == "h264"
-        self._header_bytes = 1 if self._is_h264 else 2
-        self._ignored_types = _H264_IGNORED if self._is_h264 else _H265_IGNORED
+        self._functions = codec.functions
+        self._header_bytes = codec.functions.HEADER_BYTES
         self._clock_rate = clock_rate
-        self._ticks = _TickCounter()
-        self._device_time = _DeviceTime(clock_rate, start_device_s)
+        self._has_loss = delivery is Delivery.DATAGRAMS
+        self._markers = markers or MarkerHabit(is_patient=False)
+        self._reader = PayloadReader(codec)
+        self._ticks = TickCounter()
+        self._device_time = DeviceTime(clock_rate, start_device_s)
         self._sets: dict[tuple[str, int], bytes] = {}
+        self._ordered_sets: tuple[bytes, ...] = ()
         self.sets_changed = 0
+        self.frames_dropped = 0
+        self.damage = ""
         self._is_discontinuity = False
-        self._dropped_frames = 0  # since the last complete one
+        self._dropped_before = 0  # since the last complete frame
+        self._since_idr: int | None = None  # frames
+        self._since_key = 0  # frames, from the first one on
+        self._open_key_ticks: int | None = None  # of a key frame that is no IDR, until the first frame shown after it
+        self._ended: tuple[int, bool] | None = None  # time stamp and kind of the last frame if a marker ended it
+        self._has_new_sets: set[str] = set()
+        self._has_recovery = False
+        self._following: list[bytes] = []  # units after the slices that may belong to the next frame
         for nal in sets.values():
             self._take_set(nal)
-        self._start_unit(None)
+        self._has_new_sets.clear()
+        self._sequence = 0
+        self._has_joined = False  # a frame was complete, or began
+        self._clear()
 
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order: vps, sps, pps; there may be several pps."""
-        order = {set_type: index for index, set_type in enumerate(self._codec.parameter_set_types)}
-        return tuple(nal for (set_type, _), nal in sorted(self._sets.items(), key=lambda item: order[item[0][0]]))
+        return self._ordered_sets
+
+    @property
+    def newest_sets(self) -> dict[str, bytes]:
+        """The newest parameter set of each type."""
+        return {set_type: nal for (set_type, _), nal in self._sets.items()}
 
     @property
     def is_described(self) -> bool:
@@ -96,155 +124,276 @@ class VideoDepacketizer:
         return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
 
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
-        """Return the units that these packets complete. Packets of one track, in the order of sequence numbers."""
+        """Return the units that these packets complete. Packets of one track, over UDP in the order of their numbers.
+
+        `lost_before` of a packet counts over datagrams only.
+        """
         units: list[AccessUnit] = []
+        reader = self._reader
         for packet in packets:
-            if self._timestamp is not None and packet.timestamp != self._timestamp:
-                if packet.lost_before:
-                    self._is_damaged = True  # the lost packets may be the frame's end
-                self._end_unit(units)
-            if self._timestamp is None:
-                self._start_unit(packet.timestamp, packet.time_s)
-            if packet.lost_before:
-                self._is_damaged = True
+            if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
+                if packet.marker and packet.timestamp == self._timestamp:
+                    self._take_marker(packet, units)
+                continue
+            if packet.timestamp != self._timestamp or packet.lost_before:
+                self._before_packet(packet, units)
             if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
                 self._take_stamp(stamp)
-            self._take_payload(packet.payload)
-            if packet.marker and (
-                self._has_slices or self._is_damaged
-            ):  # some devices set the marker on leading NAL units, too
-                self._end_unit(units)
+            for nal in reader.take(packet.payload):
+                self._take_nal(nal, packet, units)
+            if reader.damage:
+                self._take_damage()
+            self._sequence = packet.sequence
+            if packet.marker:
+                self._take_marker(packet, units)
         return units
 
-    def _start_unit(self, timestamp: int | None, time_s: float = 0.0) -> None:
-        self._timestamp = timestamp
-        self._time_s = time_s
+    def _before_packet(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """End the present frame and begin another one, if a packet's time stamp or a loss says so."""
+        has_loss = self._has_loss and packet.lost_before > 0
+        if packet.timestamp != self._timestamp:
+            if self._timestamp is not None and not self._continues(packet):
+                if has_loss and (not self._is_marked() or self._markers.marks_slices):
+                    self._damage("lost packets")  # they may be the end of the frame
+                self._end(units)
+            if self._timestamp is None:
+                self._begin(packet)
+        if has_loss:
+            self._reader.drop()
+            self._damage("lost packets")
+
+    def flush_marked(self) -> list[AccessUnit]:
+        """Return a frame that waits after its marker. Call it when no packet has come for longer than usual."""
+        units: list[AccessUnit] = []
+        if self._is_marked() and not self._reader.is_open and not self._markers.marks_slices:
+            ended = (self._timestamp or 0, self._is_key)
+            self._end(units)
+            self._ended = ended
+        return units
+
+    # -- frames ------------------------------------------------------------------------------------
+
+    def _is_marked(self) -> bool:
+        """True if the present frame has slices, and a marker after the last one."""
+        return self._marked_slices > 0 and self._marked_slices == len(self._slices)
+
+    def _clear(self) -> None:
+        self._timestamp: int | None = None
+        self._arrived_s = 0.0
+        self._time_s = 0.0
         self._parts: list[bytes] = []
         self._bytes = 0
-        self._fragments: list[bytes] | None = None
-        self._has_slices = False
+        self._slices: list[bytes] = []
         self._is_key = False
-        self._is_damaged = False
+        self._problem = ""
+        self._marked_slices = 0  # number of slices up to the last marker
         self._stamp: ReplayStamp | None = None
         self._ends_section = False
 
-    def _take_stamp(self, stamp: ReplayStamp) -> None:
-        if self._stamp is None:
-            self._stamp = stamp
-        self._ends_section = self._ends_section or stamp.ends_section or stamp.is_terminal
+    def _begin(self, packet: RtpPacket) -> None:
+        self._timestamp = packet.timestamp
+        self._arrived_s = packet.arrived_s
+        self._time_s = packet.time_s
+        following, self._following = self._following, []
+        for nal in following:
+            self._add(nal)
 
-    def _end_unit(self, units: list[AccessUnit]) -> None:
+    def _continues(self, packet: RtpPacket) -> bool:
+        """True if a packet with another time stamp belongs to the present frame: some devices stamp each packet.
+
+        Over datagrams the time stamp alone decides.
+        """
+        if self._has_loss:
+            return False
+        if self._reader.is_continuation(packet.payload):
+            return self._reader.is_open and packet.sequence == (self._sequence + 1) & 0xFFFF
+        if not self._slices or self._is_marked() or self._reader.is_open:
+            return False
+        head = self._reader.first_bytes(packet.payload)
+        if not head or self._kind(head) not in _SLICES or head[self._header_bytes] >= 0x80:
+            return False
+        return self._functions.slice_position(head) > self._functions.slice_position(self._slices[-1])
+
+    def _take_marker(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """End the frame if the marker says so. Some devices set the marker on leading NAL units, too."""
+        if self._reader.is_open:
+            if not self._reader.has_no_ends or self._has_loss:
+                return
+            for nal in self._reader.finish():
+                self._take_nal(nal, packet, units)
+        self._marked_slices = len(self._slices)
+        is_certain = bool(self._problem) and not self._slices
+        if is_certain or (self._slices and self._markers.ends_frame(is_key=self._is_key)):
+            timestamp, is_key = packet.timestamp, self._is_key
+            self._end(units)
+            self._ended = (timestamp, is_key)
+
+    def _end(self, units: list[AccessUnit]) -> None:
+        """End the present frame: it is complete, damaged, or there was none."""
         if self._timestamp is None:
             return
+        if self._reader.is_open:
+            if self._reader.has_no_ends and not self._has_loss:
+                for nal in self._reader.finish():
+                    self._add(nal)
+            else:
+                self._damage("a NAL unit without its end")
+                self._reader.drop()
+        if self._is_marked() and not self._problem:
+            self._markers.prove(is_key=self._is_key)
+        self._ended = None
         ticks = self._ticks.extend(self._timestamp)
         device_s = self._device_time.of(self._stamp, ticks)
         is_discontinuous = self._is_discontinuity or (self._stamp is not None and self._stamp.is_discontinuous)
-        is_incomplete = self._is_damaged or self._fragments is not None
-        if is_incomplete:
-            self._dropped_frames += 1
-        if not self._has_slices or is_incomplete:
+        if self._problem and (self._has_joined or self._problem not in _JOINED_LATE):
+            self._dropped_before += 1
+            self.frames_dropped += 1
+            self.damage = self._problem
+        self._has_joined = True
+        if not self._slices or self._problem:
             self._is_discontinuity = is_discontinuous or self._ends_section  # for the next complete frame
         else:
             self._is_discontinuity = False
+            is_key = self._is_beginning()
             units.append(
                 AccessUnit(
                     VIDEO,
                     tuple(self._parts),
                     ticks,
                     self._clock_rate,
-                    is_key=self._is_key,
+                    is_key=is_key,
                     device_s=device_s,
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
                     time_s=self._time_s,
-                    dropped_before=self._dropped_frames,
+                    dropped_before=self._dropped_before,
+                    arrived_s=self._arrived_s,
+                    is_leading=self._is_leading(ticks, is_key=is_key),
+                    parameter_sets=self._ordered_sets if is_key and self.is_described else (),
                 )
             )
-            self._dropped_frames = 0
-        self._start_unit(None)
+            self._dropped_before = 0
+        if self._slices:
+            self._has_new_sets = set()
+            self._has_recovery = False
+        self._clear()
 
-    # -- payloads ----------------------------------------------------------------------------------
+    def _is_beginning(self) -> bool:
+        """True if decoding may begin at the present frame.
 
-    def _take_payload(self, payload: bytes) -> None:
-        if len(payload) <= self._header_bytes:
-            return
-        kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
-        if kind == (28 if self._is_h264 else 49):
-            self._take_fragment(payload)
-        elif self._is_h264 and kind == 24:
-            self._take_aggregate(payload, 1)
-        elif not self._is_h264 and kind == 48:
-            self._take_aggregate(payload, 2)
-        elif kind < (24 if self._is_h264 else 48):
-            self._take_nal(payload)
-        else:
-            self._is_damaged = True  # interleaved and multi-time packets: sdp.py refuses such streams
+        Encoders with rolling intra refresh or open groups send one IDR at their start, or none: then a recovery point,
+        or an intra frame after parameter sets, is a beginning.
+        """
+        self._since_key += 1
+        if self._since_idr is not None:
+            self._since_idr += 1
+        is_beginning = self._is_key
+        if self._is_key:
+            self._since_idr = 0
+        elif self._since_idr is None or self._since_idr > _STRONG_KEY_FOR:
+            is_beginning = self._has_recovery
+            has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
+            if not is_beginning and (has_sets or self._since_key > _ANY_INTRA_AFTER):
+                is_beginning = all(map(self._functions.is_intra, self._slices))
+        if is_beginning:
+            self._since_key = 0
+        return is_beginning
 
-    def _take_aggregate(self, payload: bytes, position: int) -> None:
-        while position + 2 < len(payload):
-            stop = position + 2 + (payload[position] << 8 | payload[position + 1])
-            if stop > len(payload):
-                self._is_damaged = True
-                return
-            self._take_nal(payload[position + 2 : stop])
-            position = stop
+    def _is_leading(self, ticks: int, *, is_key: bool) -> bool:
+        """True if a frame may refer to frames before the last key frame: it is decoded after it and shown before it."""
+        if is_key:
+            self._open_key_ticks = None if self._functions.is_idr(self._slices[0]) else ticks
+        elif self._open_key_ticks is not None:
+            if ticks < self._open_key_ticks:
+                return True
+            self._open_key_ticks = None
+        return False
 
-    def _take_fragment(self, payload: bytes) -> None:
-        """Take an FU-A (RFC 6184 section 5.8) or FU (RFC 7798 section 4.4.3)."""
-        head = self._header_bytes + 1
-        if len(payload) <= head:
-            return
-        flags = payload[head - 1]
-        if flags & 0x80:
-            if self._is_h264:
-                header = bytes([payload[0] & 0xE0 | flags & 0x1F])
-            else:
-                header = bytes([payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]])
-            self._fragments = [header]
-        if self._fragments is None:
-            self._is_damaged = True  # the start of the NAL unit is missing
-            return
-        self._bytes += len(payload)
-        if self._bytes > _MAX_UNIT_BYTES:
-            self._is_damaged = True
-            self._fragments = None
-            return
-        self._fragments.append(payload[head:])
-        if flags & 0x40:
-            nal = b"".join(self._fragments)
-            self._fragments = None
-            self._bytes -= len(nal)  # counted again below
-            self._take_nal(nal)
+    def _take_damage(self) -> None:
+        """Take over the fault that the reader has found."""
+        self._damage(self._reader.damage)
+        self._reader.damage = ""
 
-    def _take_nal(self, nal: bytes) -> None:
+    def _damage(self, problem: str) -> None:
+        self._problem = self._problem or problem
+
+    def _take_stamp(self, stamp: ReplayStamp) -> None:
+        if self._stamp is None:
+            self._stamp = stamp
+        self._ends_section = self._ends_section or stamp.ends_section or stamp.is_terminal
+
+    # -- NAL units ---------------------------------------------------------------------------------
+
+    def _kind(self, nal: bytes) -> NalKind:
+        return self._functions.NAL_KINDS[self._functions.nal_type(nal)]
+
+    def _take_nal(self, nal: bytes, packet: RtpPacket, units: list[AccessUnit]) -> None:
         if len(nal) <= self._header_bytes:
             return
-        kind = nal[0] & 0x1F if self._is_h264 else nal[0] >> 1 & 0x3F
-        if kind in self._ignored_types:
+        kind = self._kind(nal)
+        if kind is NalKind.IGNORED:
             return
-        if self._codec.parameter_set_type(nal) is not None:
+        if kind in _SLICES:
+            self._before_slice(nal, packet, units)
+        elif kind in _OF_NEXT_FRAME and self._slices:
+            self._following.append(nal)
+            return
+        self._add(nal)
+
+    def _before_slice(self, nal: bytes, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """Begin a new frame if this slice is the first of one."""
+        is_first = nal[self._header_bytes] >= 0x80  # first_mb_in_slice 0, or first_slice_segment_in_pic_flag
+        if not self._slices:
+            if not is_first:
+                if self._ended is not None and self._ended[0] == packet.timestamp:
+                    self._markers.marks_slices = True  # the frame that was ended had more slices
+                self._damage(_NO_FIRST_SLICE)
+            return
+        if is_first and not self._is_second_field(nal):
+            self._take_damage()
+            self._end(units)
+            self._begin(packet)
+            return
+        if self._is_marked():
+            self._markers.marks_slices = True  # or the fields of a frame
+        following, self._following = self._following, []  # GStreamer repeats the parameter sets before every slice
+        for leading in following:
+            self._add(leading)
+
+    def _is_second_field(self, nal: bytes) -> bool:
+        sps = next((one for (set_type, _), one in self._sets.items() if set_type == "sps"), b"")
+        return len(self._slices) < _MAX_PARTS and self._functions.is_second_field(self._slices[0], nal, sps)
+
+    def _add(self, nal: bytes) -> None:
+        """Add a NAL unit to the present frame."""
+        kind = self._kind(nal)
+        if kind is NalKind.SET:
             self._take_set(nal)
             return
         self._bytes += len(nal)
-        if self._bytes > _MAX_UNIT_BYTES or len(self._parts) >= _MAX_PARTS:
-            self._is_damaged = True
+        if self._bytes > MAX_NAL_BYTES or len(self._parts) >= _MAX_PARTS:
+            self._damage("a frame that is too large")
             return
         self._parts.append(nal)
-        if not self._has_slices and (1 <= kind <= 5 if self._is_h264 else kind < 32):
-            self._has_slices = True
-            # A frame's first slice has first_mb_in_slice 0 or first_slice_segment_in_pic_flag; otherwise it is missing.
-            self._is_damaged = self._is_damaged or nal[self._header_bytes] < 0x80
-        self._is_key = self._is_key or (kind == 5 if self._is_h264 else 16 <= kind <= 21)
+        if kind in _SLICES:
+            self._slices.append(nal)
+            self._is_key = self._is_key or kind is NalKind.KEY_SLICE
+        elif kind is NalKind.SEI and not self._has_recovery:
+            self._has_recovery = has_recovery_point(nal, self._header_bytes)
 
     def _take_set(self, nal: bytes) -> None:
         """Keep the newest parameter set of each type, of pps the newest with each id."""
         set_type = self._codec.parameter_set_type(nal)
-        if set_type is None or len(nal) > 4096:
+        if set_type is None or len(nal) > _MAX_SET_BYTES:
             return
+        self._has_new_sets.add(set_type)
         key = (set_type, self._pps_id(nal) if set_type == "pps" else 0)
         if self._sets.get(key) != nal and (key in self._sets or len(self._sets) < _MAX_SETS):
             self._sets[key] = nal
             self.sets_changed += 1
+            order = {set_type: index for index, set_type in enumerate(self._codec.parameter_set_types)}
+            ordered = sorted(self._sets.items(), key=lambda item: order[item[0][0]])
+            self._ordered_sets = tuple(nal for _, nal in ordered)
 
     def _pps_id(self, nal: bytes) -> int:
         """Return pps_pic_parameter_set_id, which comes first in both codecs. 0 if it cannot be read."""
@@ -252,87 +401,3 @@ class VideoDepacketizer:
             return BitReader(nal[self._header_bytes : self._header_bytes + 8]).ue()
         except BitsEnded:
             return 0
-
-
-class AudioDepacketizer:
-    """One track of AAC or G.711, see can_carry()."""
-
-    def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
-        self._clock_rate = track.clock_rate
-        self._is_aac = track.format.codec == "aac"
-        self._ticks = _TickCounter()
-        self._device_time = _DeviceTime(track.clock_rate, start_device_s)
-        self._fragments: list[bytes] = []
-        self._joining: int | None = None  # time stamp of the fragments
-        numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
-        self._size_bits = int(numbers.get("sizelength", 13))
-        self._index_bits = int(numbers.get("indexlength", 3))
-        self._delta_bits = int(numbers.get("indexdeltalength", 3))
-
-    @staticmethod
-    def can_carry(track: AudioTrack) -> bool:
-        return track.format.codec in {"aac", "pcm_alaw", "pcm_mulaw"}
-
-    def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
-        units: list[AccessUnit] = []
-        for packet in packets:
-            ticks = self._ticks.extend(packet.timestamp)
-            stamp = read_stamp(packet.extension) if packet.extension else None
-            device_s = self._device_time.of(stamp, ticks)
-            if packet.lost_before:
-                self._fragments.clear()
-            frames = self._aac_frames(packet) if self._is_aac else [packet.payload]
-            for index, frame in enumerate(frames):
-                shift = index * _AAC_FRAME_TICKS
-                units.append(
-                    AccessUnit(
-                        AUDIO,
-                        (frame,),
-                        ticks + shift,
-                        self._clock_rate,
-                        is_key=True,
-                        device_s=None if device_s is None else device_s + shift / self._clock_rate,
-                        is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
-                        time_s=packet.time_s + shift / self._clock_rate,
-                    )
-                )
-        return units
-
-    def _aac_frames(self, packet: RtpPacket) -> list[bytes]:
-        """Return the frames of a packet (RFC 3640 section 3.2): first all headers, then frames or a part of one."""
-        payload = packet.payload
-        if len(payload) < 4 or self._size_bits == 0:
-            return []
-        header_bits = payload[0] << 8 | payload[1]
-        header_bytes = (header_bits + 7) // 8
-        position = 2 + header_bytes
-        if position > len(payload):
-            return []
-        headers = int.from_bytes(payload[2:position], "big") >> (header_bytes * 8 - header_bits)
-        sizes: list[int] = []
-        left = header_bits
-        while left > 0:
-            width = self._size_bits + (self._delta_bits if sizes else self._index_bits)
-            if width > left:
-                break
-            left -= width
-            sizes.append((headers >> left & (1 << width) - 1) >> (width - self._size_bits))
-        if len(sizes) == 1 and sizes[0] > len(payload) - position:
-            return self._join(packet.timestamp, payload[position:], sizes[0], is_last=packet.marker)
-        frames = []
-        for size in sizes:
-            if not 0 < size <= len(payload) - position:
-                break
-            frames.append(payload[position : position + size])
-            position += size
-        return frames
-
-    def _join(self, timestamp: int, part: bytes, size: int, *, is_last: bool) -> list[bytes]:
-        if timestamp != self._joining:
-            self._joining = timestamp
-            self._fragments.clear()
-        self._fragments.append(part)
-        if not is_last and len(self._fragments) < 64:
-            return []
-        whole, self._fragments = b"".join(self._fragments), []
-        return [whole] if len(whole) == size else []

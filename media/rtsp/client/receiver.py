@@ -8,16 +8,29 @@ from typing import Protocol
 from core.clock import Clock
 from core.errors import CameraBadAnswer
 from media.rtsp.client.framing import Frame
-from media.rtsp.client.rtp import VIDEO, RtpPacket, SenderReport, framed, parse_rtcp, parse_rtp, receiver_report
+from media.rtsp.client.rtp import (
+    VIDEO,
+    Delivery,
+    RtpPacket,
+    SenderReport,
+    framed,
+    parse_rtcp,
+    parse_rtp,
+    receiver_report,
+)
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from media.rtsp.client.track_filter import RTCP_TYPES, SwappedPackets, TrackFilter
 
 _OUR_SSRC = 0x4F57_5652
+_GOODBYE_AFTER_S = 0.3
 
 
 class SessionSink(Protocol):
     """Gets the description and the packets of a session, in the gateway's thread."""
 
-    def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None: ...
+    def on_description(
+        self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM
+    ) -> None: ...
     def on_opened(self) -> None:
         """The session is set up; a live session has got its answer to PLAY."""
         ...
@@ -32,31 +45,60 @@ class SessionSink(Protocol):
 @dataclass(slots=True)
 class _Track:
     index: int
-    payload_type: int
+    filter: TrackFilter
+    order: SwappedPackets
     rtcp_channel: int
     last_frame: bytes = b""
+    goodbye_s: float | None = None
     report: SenderReport | None = None
     reported_at_s: float = 0.0
 
 
 class MediaReceiver:
-    """In the gateway's thread. `has_goodbye` becomes True when the device ends its video by RTCP BYE."""
+    """Takes the packets of all tracks. In the gateway's thread."""
 
     def __init__(self, sink: SessionSink, clock: Clock) -> None:
         self._sink = sink
         self._clock = clock
         self._by_rtp: dict[int, _Track] = {}
         self._by_rtcp: dict[int, _Track] = {}
-        self.has_goodbye = False
 
-    def add_track(self, index: int, payload_type: int, channels: tuple[int, int]) -> None:
-        """Expect a track on its RTP and RTCP channels. Raises CameraBadAnswer if another track has them."""
+    def add_track(self, index: int, payload_type: int, channels: tuple[int, int], ssrc: int | None = None) -> None:
+        """Expect a track on its RTP and RTCP channels. `ssrc`: the sender that SETUP announced.
+
+        Raises CameraBadAnswer if another track has the channels.
+        """
         rtp, rtcp = channels
         if rtp in self._by_rtp:
             raise CameraBadAnswer("The device gives two tracks the same channel.")
-        track = _Track(index, payload_type, rtcp)
+        track = _Track(index, TrackFilter(payload_type, ssrc), SwappedPackets(), rtcp)
         self._by_rtp[rtp] = track
         self._by_rtcp[rtcp] = track
+
+    @property
+    def has_goodbye(self) -> bool:
+        """True if the device has ended its video by RTCP BYE, and no packet has come since.
+
+        Some servers send a BYE of another session's sender while the video goes on.
+        """
+        video = next((track for track in self._by_rtp.values() if track.index == VIDEO), None)
+        if video is None or video.goodbye_s is None:
+            return False
+        if video.filter.arrived_s > video.goodbye_s:
+            video.goodbye_s = None
+            return False
+        return self._clock.monotonic_s() - video.goodbye_s >= _GOODBYE_AFTER_S
+
+    def begin_play(self) -> None:
+        """A recorder has answered PLAY: forget a BYE before it, and accept another sender."""
+        for track in self._by_rtp.values():
+            track.goodbye_s = None
+            track.filter.accept_any_sender()
+
+    def forget_goodbye(self) -> None:
+        """has_goodbye has been taken note of."""
+        for track in self._by_rtp.values():
+            track.goodbye_s = None
 
     def take_frames(self, frames: list[Frame]) -> None:
         """Deliver the packets of these frames, as one batch."""
@@ -70,19 +112,33 @@ class MediaReceiver:
                     self._take_rtcp(self._by_rtcp[channel], data, now_s)
                 continue
             packet = parse_rtp(data, track.index, now_s)
-            if packet is not None and packet.payload_type == track.payload_type:
+            if packet is None:
+                continue
+            for mine in track.filter.take(packet):
+                packets += track.order.take(mine)
+            if packet.ssrc == track.filter.ssrc:
                 track.last_frame = data
-                packets.append(packet)
+            elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
+                self._take_rtcp(track, data, now_s)
         if packets:
             self._sink.on_packets(packets)
 
     def _take_rtcp(self, track: _Track, data: bytes, now_s: float) -> None:
         info = parse_rtcp(data)
-        if info.report:
+        ssrc = track.filter.ssrc
+        if info.report and (track.filter.accepts_any_sender or ssrc in {None, info.report.ssrc}):
             track.report = info.report
             track.reported_at_s = now_s
             self._sink.on_report(track.index, info.report)
-        self.has_goodbye = self.has_goodbye or (info.is_goodbye and track.index == VIDEO)
+        is_ours = not info.goodbyes or track.filter.accepts_any_sender or ssrc in info.goodbyes
+        if info.goodbyes is not None and is_ours:
+            track.goodbye_s = now_s
+
+    def flush(self) -> None:
+        """Deliver a packet that waits for the one before it. Call it now and then."""
+        packets = [packet for track in self._by_rtp.values() for packet in track.order.flush()]
+        if packets:
+            self._sink.on_packets(packets)
 
     def receiver_reports(self, now_s: float) -> list[bytes]:
         """Return a framed receiver report for each track that has sent a packet."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from media.rtsp.client.onvif_replay_extension import extension_bytes
 
@@ -17,6 +19,15 @@ _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _SENDER_REPORT = 200
 _RECEIVER_REPORT = 201
 _GOODBYE = 203
+_LARGEST_GAP = 1000
+_RECENT = 100  # packets that are recognized when they come late or twice (MAX_MISORDER, RFC 3550 appendix A.1)
+
+
+class Delivery(Enum):
+    """How the packets of a session reach us."""
+
+    STREAM = "stream"  # over TCP: in order and without loss; sequence numbers mean nothing
+    DATAGRAMS = "datagrams"  # over UDP: sequence numbers tell losses and repetitions
 
 
 @dataclass(slots=True)
@@ -26,7 +37,7 @@ class RtpPacket:
     `track`: VIDEO or AUDIO. `timestamp`: the device's (32 bits, at the track's clock rate). `extension`: the header
     extension with its 4-byte header, empty without one. `arrived_s`: our monotonic clock. `time_s`: the packet's place
     on the source's timeline (live/timeline.py), comparable between tracks, without the jumps of the device's clock.
-    `lost_before`: number of packets lost just before this one.
+    `lost_before`: number of packets lost just before this one; always 0 over TCP. `ssrc`: the sender's id.
     """
 
     track: int
@@ -39,15 +50,40 @@ class RtpPacket:
     arrived_s: float
     time_s: float = 0.0
     lost_before: int = 0
+    ssrc: int = 0
+
+
+class SequenceNumbers:
+    """The sequence numbers of one track that comes as datagrams."""
+
+    def __init__(self, first: int) -> None:
+        self._expected = first
+        self._recent: deque[tuple[int, int]] = deque(maxlen=_RECENT)
+        self._missing = deque(((first - back) & 0xFFFF for back in range(_RECENT, 0, -1)), _RECENT)
+
+    def take(self, sequence: int, timestamp: int) -> int | None:
+        """Return the number of packets missing before this one. None if it came before, or was counted as missing."""
+        missing = (sequence - self._expected) & 0xFFFF
+        if missing > _LARGEST_GAP:
+            if sequence in self._missing or (sequence, timestamp) in self._recent:
+                return None
+            self._missing.clear()  # the device restarted its numbers
+            missing = 0
+        elif missing:
+            self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _RECENT), 0, -1))
+        self._recent.append((sequence, timestamp))
+        self._expected = (sequence + 1) & 0xFFFF
+        return missing
 
 
 def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
-    """Parse a packet (RFC 3550 section 5.1). None if these bytes are no RTP packet with a payload."""
-    if len(frame) <= 12:
+    """Parse a packet (RFC 3550 section 5.1). None if these bytes are no RTP packet; the payload may be empty."""
+    if len(frame) < 12:
         return None
-    first, second, sequence, timestamp, _ = _RTP_HEADER.unpack_from(frame)
+    first, second, sequence, timestamp, ssrc = _RTP_HEADER.unpack_from(frame)
     if first == 0x80:  # no padding, no extension, no contributing sources: nearly always
-        return RtpPacket(track, second & 0x7F, second >= 0x80, sequence, timestamp, frame[12:], b"", arrived_s)
+        marker = second >= 0x80
+        return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, frame[12:], b"", arrived_s, 0.0, 0, ssrc)
     if first & 0xC0 != 0x80:
         return None
     start = 12 + 4 * (first & 0x0F)
@@ -61,9 +97,11 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
         start += length
     if first & 0x20:
         stop -= frame[-1]
-    if start >= stop:
+    if start > stop:
         return None
-    return RtpPacket(track, second & 0x7F, second >= 0x80, sequence, timestamp, frame[start:stop], extension, arrived_s)
+    payload = frame[start:stop]
+    marker = second >= 0x80
+    return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, payload, extension, arrived_s, 0.0, 0, ssrc)
 
 
 def framed_rtp_header(
@@ -90,16 +128,16 @@ class SenderReport:
 
 @dataclass(frozen=True, slots=True)
 class RtcpInfo:
-    """The parts of a compound RTCP packet that we use."""
+    """The parts of a compound RTCP packet that we use. `goodbyes`: SSRCs of senders that end; None: no BYE."""
 
     report: SenderReport | None = None
-    is_goodbye: bool = False
+    goodbyes: frozenset[int] | None = None
 
 
 def parse_rtcp(frame: bytes) -> RtcpInfo:
     """Parse a compound packet (RFC 3550 section 6.1), up to the first broken part."""
     report: SenderReport | None = None
-    is_goodbye = False
+    goodbyes: frozenset[int] | None = None
     position = 0
     while position + 4 <= len(frame):
         first, kind, words = struct.unpack_from(">BBH", frame, position)
@@ -109,9 +147,11 @@ def parse_rtcp(frame: bytes) -> RtcpInfo:
             ssrc, high, low, rtp_timestamp = struct.unpack_from(">IIII", frame, position + 4)
             middle = (high & 0xFFFF) << 16 | low >> 16
             report = SenderReport(ssrc, high + low / 2**32, middle, rtp_timestamp)
-        is_goodbye = is_goodbye or kind == _GOODBYE
+        if kind == _GOODBYE:
+            count = min(first & 0x1F, words, (len(frame) - position - 4) // 4)
+            goodbyes = (goodbyes or frozenset()) | set(struct.unpack_from(f">{count}I", frame, position + 4))
         position += 4 + 4 * words
-    return RtcpInfo(report, is_goodbye)
+    return RtcpInfo(report, goodbyes)
 
 
 def ntp_of(moment_utc: datetime) -> tuple[int, int]:

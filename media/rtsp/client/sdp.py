@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from core.records import AudioFormat
 from media.codecs.bits import BitReader, BitsEnded
+from media.codecs.nal import split_at_start_codes
 from media.codecs.video import BY_ENCODING, ParameterSets, VideoCodec
 
 MAX_SDP_BYTES = 64 * 1024
@@ -202,9 +203,9 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
             nal = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):
             continue
-        set_type = codec.parameter_set_type(nal) if len(nal) <= _MAX_SET_BYTES else None
-        if set_type:
-            sets.setdefault(set_type, nal)
+        for unit in split_at_start_codes(nal) if len(nal) <= _MAX_SET_BYTES else ():
+            if set_type := codec.parameter_set_type(unit):
+                sets.setdefault(set_type, unit)
     return sets
 
 

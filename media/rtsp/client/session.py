@@ -33,9 +33,10 @@ from media.rtsp.client.keep_alive import MOST_S, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
 from media.rtsp.client.messages import Response
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
-from media.rtsp.client.rtp import AUDIO, VIDEO
+from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery
 from media.rtsp.client.sdp import AudioTrack, SdpError, SessionDescription, VideoTrack, parse_sdp
 from media.rtsp.client.track_setup import TrackSetup
+from media.rtsp.client.transports import UDP
 from media.rtsp.client.tunnel import open_tunnel
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,8 @@ class DeviceSession:
         audio = description.audio
         if audio and (self._habits.has_failed(AUDIO_SETUP, _WITH) or not await self._set_up_audio(audio, bases)):
             audio = None
-        self._sink.on_description(video, audio)
+        is_udp = self._setup.transport == UDP
+        self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)
         self._controls = session_addresses(bases, self._setup.base_name)
         self._control = next(iter(self._controls.values()))
         await self._after_setup()
@@ -279,6 +281,7 @@ class DeviceSession:
                 raise self._connection.ended.result()
             if self._receiver.has_goodbye:
                 self._on_goodbye()
+            self._receiver.flush()
             self._sink.on_tick()
             now_s = self._clock.monotonic_s()
             if now_s >= next_report_s:

@@ -13,6 +13,7 @@ from media.rtsp.client.errors import NoTransport, status_error
 from media.rtsp.client.habits import TRACK_ADDRESS, TRANSPORT, DeviceHabits
 from media.rtsp.client.receiver import MediaReceiver
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from media.rtsp.client.track_filter import announced_ssrc
 from media.rtsp.client.transports import TCP, UDP, interleaved_offer, read_transport, udp_offer
 from media.rtsp.client.udp import UdpTrack
 
@@ -114,11 +115,12 @@ class TrackSetup:
         """Expect the media as the device's Transport header says. False for UDP that was not offered."""
         got = read_transport(header, offered)
         if got.kind == TCP:
-            self._receiver.add_track(index, track.payload_type, got.channels or (2 * index, 2 * index + 1))
+            channels = got.channels or (2 * index, 2 * index + 1)
+            self._receiver.add_track(index, track.payload_type, channels, announced_ssrc(header))
         elif udp is None:
             return False
         else:
-            self._receiver.add_track(index, track.payload_type, udp.channels)
+            self._receiver.add_track(index, track.payload_type, udp.channels, announced_ssrc(header))
             self._udp[udp.channels[1]] = udp
             udp.begin(got.server_ports)
         self.transport = got.kind

@@ -50,6 +50,7 @@ class GatewayFeed:
         self._connections = connections
         self.connection = connection
         self.outlet = outlet
+        self._dropped_before = connection.shared_source.status().frames_dropped
         self._thread = thread
         self._is_closed = False
         self._is_audio_enabled = False
@@ -66,10 +67,8 @@ class GatewayFeed:
         return self.connection.shared_source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
-        fragments = self._fragments
-        return replace(
-            self.connection.shared_source.status(), frames_dropped=fragments.frames_dropped if fragments else 0
-        )
+        status = self.connection.shared_source.status()
+        return replace(status, frames_dropped=status.frames_dropped - self._dropped_before)
 
     def is_failed(self) -> bool:
         return self.connection.shared_source.error is not None

@@ -41,8 +41,9 @@ class FeedStatus:
     """The status of a feed at one moment. Rates are averages over the last seconds, as received.
 
     `last_packet_age_s` is None before the first video packet. `lost` counts the RTP packets that are missing by their
-    sequence numbers, of video and audio together. `frames_dropped` counts the frames that came incomplete, so that no
-    fragment was made of them; it is the feed's own, and stays 0 while only ffmpeg reads the feed.
+    sequence numbers, of video and audio together; always 0 over TCP. `frames_dropped` counts the frames that came
+    incomplete and were discarded, since the feed was opened. `damage` says what the last of them lacked; empty if
+    none was dropped in the last ten seconds.
     """
 
     state: FeedState

@@ -1,19 +1,19 @@
-"""A consumer of a shared source: makes fragments (fmp4/live.py) of its packets, for viewers on sockets."""
+"""A consumer of a shared source: makes fragments (fmp4/live.py) of its media, for viewers on sockets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import AccessUnit
 from media.codecs.video import VideoCodec
-from media.fmp4.live import TIMESCALE, FragmentSink, LiveFragment, LiveFragmentBuilder
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
-from media.rtsp.client.rtp import RtpPacket
+from media.fmp4.live import FragmentSink, LiveFragment, LiveFragmentBuilder
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 
 
 class LiveFragments:
-    """A source.PacketConsumer, in the gateway's thread. `codec` is the source's, which is known by then.
+    """A source.MediaConsumer, in the gateway's thread. `codec` is the source's, which is known by then.
 
     `origin_s`: the source's time that is 0 on the timeline of the fragments; the first frame's time if None.
     """
@@ -27,11 +27,8 @@ class LiveFragments:
         self._audio = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
         audio_format, audio_config = (self._audio.format, self._audio.config) if self._audio else (None, b"")
         self._builder = LiveFragmentBuilder(codec, audio_format, audio_config, origin_s=origin_s)
-        self._video_units = VideoDepacketizer(codec, source.sets, TIMESCALE)
         self._audio_units: AudioDepacketizer | None = None
         self._announced_sets: tuple[bytes, ...] = ()
-        self.frames_dropped = 0
-        """Frames of the device that came incomplete and were discarded. Read from any thread."""
 
     @property
     def origin_s(self) -> float | None:
@@ -44,18 +41,16 @@ class LiveFragments:
             self._audio_units = AudioDepacketizer(self._audio)
             self._builder.enable_audio()
 
-    # -- source.PacketConsumer ---------------------------------------------------------------------
+    # -- source.MediaConsumer ----------------------------------------------------------------------
 
-    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+    def on_media(self, media: Sequence[Media]) -> None:
         made: list[LiveFragment] = []
-        run: list[RtpPacket] = []  # of one track
-        for packet in packets:
-            if run and packet.track != run[0].track:
-                self._take(run, made)
-                run = []
-            run.append(packet)
-        if run:
-            self._take(run, made)
+        for item in media:
+            if isinstance(item, AccessUnit):
+                self._take_frame(item, made)
+            elif self._audio_units is not None:
+                for unit in self._audio_units.push((item,)):
+                    self._builder.add_audio(unit)
         if made:
             self._sink.on_fragments(made)
 
@@ -64,17 +59,8 @@ class LiveFragments:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _take(self, packets: Sequence[RtpPacket], made: list[LiveFragment]) -> None:
-        if packets[0].track == VIDEO:
-            for unit in self._video_units.push(packets):
-                self._take_frame(unit, made)
-        elif self._audio_units is not None:
-            for unit in self._audio_units.push(packets):
-                self._builder.add_audio(unit)
-
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
-        self.frames_dropped += unit.dropped_before
-        sets = self._video_units.parameter_sets if unit.is_key and self._video_units.is_described else ()
+        sets = unit.parameter_sets
         if sets and sets != self._announced_sets:
             if made:  # they belong to the parameter sets before
                 self._sink.on_fragments(tuple(made))

@@ -1,8 +1,10 @@
 """The RTSP server on loopback from which ffmpeg reads: its readers are consumers of shared sources.
 
 The server forwards no byte of the device's signalling: its description is built from checked values, its sequence
-numbers, SSRCs and time stamps are its own. Time stamps follow the source's timeline, so that a jump of a device's
-clock does not reach ffmpeg; sender reports keep audio and video together from the first packet on.
+numbers, SSRCs and time stamps are its own. Frames are packed anew, so that ffmpeg needs to know no habit of a device:
+one packet for each NAL unit, fragments of the largest, the parameter sets before each key frame. Time stamps follow
+the source's timeline, so that a jump of a device's clock does not reach ffmpeg; sender reports keep audio and video
+together from the first packet on.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core.clock import Clock
+from media.codecs.access_unit import AccessUnit
+from media.codecs.video import H264
 from media.rtsp.client.framing import FramingError, Splitter
 from media.rtsp.client.messages import Request, parse_interleaved, response_bytes
-from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, framed, framed_rtp_header, ntp_of, sender_report
+from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_of, sender_report
 from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
+from media.rtsp.live.gop_buffer import Media
+from media.rtsp.live.packing import nal_payloads
 from media.rtsp.live.source import SharedSource
 
 log = logging.getLogger(__name__)
@@ -88,6 +94,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         self._tracks: dict[int, _OutTrack] = {}
         self._session_id = secrets.token_hex(8)
         self._is_playing = False
+        self._is_h264 = True
         self._start_s: float | None = None
         self._start_ntp = (0, 0)
         self._reported_s = 0.0
@@ -200,6 +207,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         self._reply(request, 200, "OK", ("Range", "npt=now-"), *self._session())
         if not self._is_playing:
             self._is_playing = True
+            self._is_h264 = outlet.source.codec is H264
             outlet.take_reader(self)
             outlet.source.attach(self)
         return True
@@ -214,43 +222,41 @@ class LoopbackReader(asyncio.BufferedProtocol):
             self._transport.write(response_bytes(status, reason, [*numbered, *headers], body))
         return True
 
-    # -- source.PacketConsumer ---------------------------------------------------------------------
+    # -- source.MediaConsumer ----------------------------------------------------------------------
 
-    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+    def on_media(self, media: Sequence[Media]) -> None:
         if self._transport is None:
             return
         parts: list[bytes] = []
         if self._start_s is None:
-            self._begin(packets[0].time_s)
+            self._begin(media[0].time_s)
         start_s = self._start_s or 0.0
-        if packets[-1].time_s - self._reported_s >= _REPORT_EVERY_S:
-            self._append_reports(parts, packets[-1].time_s)
-        for packet in packets:
-            track = self._tracks.get(packet.track)
+        if media[-1].time_s - self._reported_s >= _REPORT_EVERY_S:
+            self._append_reports(parts, media[-1].time_s)
+        for item in media:
+            track = self._tracks.get(item.track)
             if track is None:
                 continue
-            if packet.time_s != track.time_s:
-                if packet.time_s < start_s and packet.track == AUDIO:
+            if item.time_s != track.time_s:
+                if item.time_s < start_s and item.track == AUDIO:
                     continue  # audio from before the first frame
-                track.time_s = packet.time_s
-                track.timestamp = (track.base + round((packet.time_s - start_s) * track.rate)) & 0xFFFFFFFF
-            track.sequence = (track.sequence + (2 if packet.lost_before else 1)) & 0xFFFF
-            payload = packet.payload
-            track.packets += 1
-            track.octets += len(payload)
-            parts.append(
-                framed_rtp_header(
-                    track.channel,
-                    track.payload_type,
-                    packet.marker,
-                    track.sequence,
-                    track.timestamp,
-                    track.ssrc,
-                    len(payload),
-                )
-            )
-            parts.append(payload)
+                track.time_s = item.time_s
+                track.timestamp = (track.base + round((item.time_s - start_s) * track.rate)) & 0xFFFFFFFF
+            if isinstance(item, AccessUnit):
+                self._append_frame(parts, track, item)
+            else:
+                track.sequence += item.lost_before > 0  # so that ffmpeg sees the loss
+                _append_packet(parts, track, item.payload, is_last=item.marker)
         self._transport.write(b"".join(parts))
+
+    def _append_frame(self, parts: list[bytes], track: _OutTrack, unit: AccessUnit) -> None:
+        track.sequence += unit.dropped_before > 0
+        nals = [*unit.parameter_sets, *unit.parts]
+        for index, nal in enumerate(nals):
+            payloads = nal_payloads(nal, is_h264=self._is_h264)
+            for payload in payloads:
+                is_last = index == len(nals) - 1 and payload is payloads[-1]
+                _append_packet(parts, track, payload, is_last=is_last)
 
     def on_end(self) -> None:
         self._is_playing = False
@@ -283,6 +289,24 @@ class LoopbackReader(asyncio.BufferedProtocol):
             timestamp = (track.base + round(at_s * track.rate)) & 0xFFFFFFFF
             report = sender_report(track.ssrc, ntp, timestamp, track.packets, track.octets, "gateway")
             parts.append(framed(track.channel + 1, report))
+
+
+def _append_packet(parts: list[bytes], track: _OutTrack, payload: bytes, *, is_last: bool) -> None:
+    track.sequence = (track.sequence + 1) & 0xFFFF
+    track.packets += 1
+    track.octets += len(payload)
+    parts.append(
+        framed_rtp_header(
+            track.channel,
+            track.payload_type,
+            is_last,
+            track.sequence,
+            track.timestamp,
+            track.ssrc,
+            len(payload),
+        )
+    )
+    parts.append(payload)
 
 
 class LoopbackServer:

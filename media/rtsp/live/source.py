@@ -1,9 +1,11 @@
-"""A live source that consumers share: its packets on one timeline, and its present state.
+"""A live source that consumers share: its frames and audio on one timeline, and its present state.
+
+Packets become frames here, once, whatever a device makes of RTP: consumers know no device's habits.
 
 The source is announced once the device has sent its SDP: the codec is known. It is described once the parameter sets
 have come, in the SDP or in band: the video's size is known.
 
-A consumer takes packets: the RTSP server on loopback (loopback.py) and the fragments for viewers (fragments.py).
+A consumer takes media: the RTSP server on loopback (loopback.py) and the fragments for viewers (fragments.py).
 Each begins at a key frame, immediately if one is held (gop_buffer.py), and then gets every batch as it arrives.
 All methods run in the gateway's thread unless they say otherwise.
 """
@@ -14,17 +16,20 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, StreamStalled
 from core.records import Problem, VideoFormat
+from media.codecs.access_unit import AccessUnit
 from media.codecs.video import ParameterSets, VideoCodec
-from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket, SenderReport
+from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
-from media.rtsp.live.gop_buffer import GopBuffer
+from media.rtsp.live.gop_buffer import GopBuffer, Media
 from media.rtsp.live.statistics import FlowStatistics
 from media.rtsp.live.timeline import TrackClock, WallClock
 
@@ -33,17 +38,20 @@ log = logging.getLogger(__name__)
 _SILENT_AFTER_S = 3.0
 _KEY_FRAME_PATIENCE_S = 90.0
 _AUDIO_PATIENCE_S = 2.0
+_MARKED_PATIENCE_S = 0.3
+_DAMAGED_FOR_S = 10.0
+_TIMESTAMP_MASK = 0xFFFF_FFFF
 
 
-class PacketConsumer(Protocol):
-    """Takes packets in the gateway's thread; must not block, and must not change them."""
+class MediaConsumer(Protocol):
+    """Takes media in the gateway's thread; must not block, and must not change them."""
 
-    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
-        """A batch. The first batch begins with the first packet of a key frame."""
+    def on_media(self, media: Sequence[Media]) -> None:
+        """A batch. The first batch begins with a key frame."""
         ...
 
     def on_end(self) -> None:
-        """No more packets: the source failed or was closed, or its video changed its size.
+        """No more media: the source failed or was closed, or its video changed its size.
 
         The source has detached the consumer already.
         """
@@ -51,7 +59,7 @@ class PacketConsumer(Protocol):
 
 
 class SharedSource:
-    """The client.receiver.SessionSink of a live session; passes its packets on to consumers."""
+    """The client.receiver.SessionSink of a live session; passes its media on to consumers."""
 
     def __init__(self, clock: Clock, wall: WallClock, *, name: str, timeout_s: float) -> None:
         self._clock = clock
@@ -63,11 +71,17 @@ class SharedSource:
         self._video_format: VideoFormat | None = None
         self._clocks: dict[int, TrackClock] = {}
         self._statistics = FlowStatistics(clock.monotonic_s())
-        self._gop: GopBuffer | None = None
-        self._described_sets = 0  # the buffer's count of changes when the video was last described
-        self._flowing: list[PacketConsumer] = []
-        self._waiting: list[PacketConsumer] = []  # start with the held key frame or, without one, with the next
-        self._waiting_for_next: list[PacketConsumer] = []
+        self._depacketizer: VideoDepacketizer | None = None
+        self._has_loss = False
+        self._gop = GopBuffer()
+        self._sets: ParameterSets = {}
+        self._described_sets: tuple[bytes, ...] = ()
+        self._flowing: list[MediaConsumer] = []
+        self._beginners: list[MediaConsumer] = []  # of those that flow: began at the last key frame
+        self._waiting: list[MediaConsumer] = []  # start with the held key frame or, without one, with the next
+        self._waiting_for_next: list[MediaConsumer] = []
+        self._seen_dropped = 0
+        self._damaged_at_s: float | None = None
         self._playing_since_s: float | None = None
         self._first_video_s = 0.0
         self._last_video_s: float | None = None
@@ -79,64 +93,109 @@ class SharedSource:
 
     # -- client.receiver.SessionSink ---------------------------------------------------------------
 
-    def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None:
+    def on_description(self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM) -> None:
         self._codec = video.codec
         self._audio = audio
-        self._gop = GopBuffer(video.codec, dict(video.sets), self._statistics)
+        self._has_loss = delivery is Delivery.DATAGRAMS
+        self._sets = dict(video.sets)
+        self._depacketizer = VideoDepacketizer(
+            video.codec,
+            video.sets,
+            video.clock_rate,
+            delivery=delivery,
+            markers=MarkerHabit(is_patient=True),
+        )
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if audio:
             self._clocks[AUDIO] = TrackClock(audio.clock_rate)
-        self._describe()
+        self._describe(self._depacketizer)
         self._notify()
 
     def on_opened(self) -> None:
         self._playing_since_s = self._clock.monotonic_s()
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
-        if not self._gop:
+        if not self._depacketizer:
             return  # media before the session is set up
-        video_clock = self._clocks[VIDEO]
-        was_settled = video_clock.is_settled
-        batch: list[RtpPacket] = []
-        has_new_key = self._sort(packets, self._gop, batch)
-        if video_clock.is_settled and not was_settled:
-            self._place_again(self._gop)
-        if batch:
-            for consumer in tuple(self._flowing):
-                consumer.on_packets(batch)
+        batch: list[Media] = []
+        was_settled = self._clocks[VIDEO].is_settled
+        has_new_key = False
+        for packet in packets:
+            self._statistics.count(len(packet.payload))
+            if self._has_loss:
+                missing = self._statistics.count_missing(packet.track, packet.sequence, packet.timestamp)
+                if missing is None:
+                    continue
+                packet.lost_before = missing
+            if packet.track == VIDEO:
+                if self._last_video_s is None:
+                    self._first_video_s = packet.arrived_s
+                self._last_video_s = packet.arrived_s
+                for unit in self._depacketizer.push((packet,)):
+                    has_new_key = self._take_frame(unit, batch) or has_new_key
+            elif (clock := self._clocks.get(packet.track)) is not None:
+                packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
+                batch.append(packet)
+                self._gop.hold_audio(packet)
+        self._after_packets(self._depacketizer, batch, was_settled=was_settled, has_new_key=has_new_key)
+
+    def _after_packets(
+        self, depacketizer: VideoDepacketizer, batch: list[Media], *, was_settled: bool, has_new_key: bool
+    ) -> None:
+        if self._clocks[VIDEO].is_settled and not was_settled:
+            self._place_again()
+        if depacketizer.frames_dropped != self._seen_dropped:
+            self._seen_dropped = depacketizer.frames_dropped
+            self._damaged_at_s = self._clock.monotonic_s()
+        if self._video_format is None and depacketizer.is_described:
+            self._describe(depacketizer)
+        self._send(batch)
         if self._waiting or self._waiting_for_next:
             self._start_waiting(has_new_key)
         if self._gop.is_too_large:
             self._gop.clear()
 
-    def _sort(self, packets: list[RtpPacket], gop: GopBuffer, batch: list[RtpPacket]) -> bool:
-        """Put packets onto the timeline, into the buffer and into `batch`. True if a key frame begins among them."""
-        has_new_key = False
-        for packet in packets:
-            clock = self._clocks.get(packet.track)
-            if clock is None:
-                continue
-            missing = self._statistics.count(packet.track, packet.sequence, packet.timestamp, len(packet.payload))
-            if missing is None:
-                continue
-            packet.lost_before = missing
-            packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
-            if packet.track == VIDEO:
-                if self._last_video_s is None:
-                    self._first_video_s = packet.arrived_s
-                self._last_video_s = packet.arrived_s
-                if gop.take_video(packet, batch):
-                    has_new_key = self._ever_had_key = True
-                if gop.sets_changed != self._described_sets:
-                    self._describe()
-            batch.append(packet)
-            gop.hold(packet)
-        return has_new_key
+    def _take_frame(self, unit: AccessUnit, batch: list[Media]) -> bool:
+        """Put a frame onto the timeline, into the buffer and into `batch`. True if it is a key frame."""
+        time_s = self._clocks[VIDEO].place(unit.ticks & _TIMESTAMP_MASK, unit.arrived_s, is_new_frame=True)
+        unit = replace(unit, time_s=time_s)
+        self._statistics.count_frame()
+        if unit.is_key:
+            self._ever_had_key = True
+            self._statistics.count_key_frame(time_s)
+            if unit.parameter_sets and unit.parameter_sets != self._described_sets and self._depacketizer:
+                self._send(batch)
+                batch.clear()
+                self._describe(self._depacketizer)
+        batch.append(unit)
+        self._gop.hold_frame(unit)
+        return unit.is_key
 
-    def _place_again(self, gop: GopBuffer) -> None:
-        """The clocks have settled: give the held packets their final times."""
-        for packet in gop.packets:
-            packet.time_s = self._clocks[packet.track].time_of(packet.timestamp)
+    def _place_again(self) -> None:
+        """The clocks have settled: give the held media their final times."""
+        video = self._clocks[VIDEO]
+        for index, item in enumerate(self._gop.media):
+            if isinstance(item, AccessUnit):
+                self._gop.media[index] = replace(item, time_s=video.time_of(item.ticks & _TIMESTAMP_MASK))
+            else:
+                item.time_s = self._clocks[item.track].time_of(item.timestamp)
+
+    def _send(self, batch: Sequence[Media]) -> None:
+        """Send a batch to the consumers that flow; without leading frames to those that began at the last key frame."""
+        if not batch:
+            return
+        if not self._beginners:
+            for consumer in tuple(self._flowing):
+                consumer.on_media(batch)
+            return
+        frames = [item for item in batch if isinstance(item, AccessUnit)]
+        shown = [item for item in batch if not (isinstance(item, AccessUnit) and item.is_leading)]
+        for consumer in tuple(self._flowing):
+            media = shown if consumer in self._beginners else batch
+            if media:
+                consumer.on_media(media)
+        if not all(frame.is_leading for frame in frames):
+            self._beginners = []
 
     def on_report(self, track: int, report: SenderReport) -> None:
         clock = self._clocks.get(track)
@@ -150,11 +209,22 @@ class SharedSource:
         self._statistics.tick(now_s)
         self._wall.tick()
         video = self._clocks.get(VIDEO)
+        if self._depacketizer and self._last_video_s is not None and now_s - self._last_video_s > _MARKED_PATIENCE_S:
+            self._flush(self._depacketizer)
         if video:
             video.slew(elapsed_s)
             if AUDIO in self._clocks:
                 self._clocks[AUDIO].slew(elapsed_s, video)
         self._raise_if_silent(now_s)
+
+    def _flush(self, depacketizer: VideoDepacketizer) -> None:
+        """No packet has come for a moment: pass on a frame that waits after its marker."""
+        batch: list[Media] = []
+        has_new_key = [self._take_frame(unit, batch) for unit in depacketizer.flush_marked()]
+        was_settled = self._clocks[VIDEO].is_settled
+        self._clocks[VIDEO].settle()
+        if batch or not was_settled:
+            self._after_packets(depacketizer, batch, was_settled=was_settled, has_new_key=any(has_new_key))
 
     def _raise_if_silent(self, now_s: float) -> None:
         began_s = self._playing_since_s if self._playing_since_s is not None else now_s
@@ -164,14 +234,22 @@ class SharedSource:
         elif now_s - self._last_video_s > self._timeout_s:
             raise StreamStalled("The device has stopped sending video.")
         elif not self._ever_had_key and now_s - began_s > _KEY_FRAME_PATIENCE_S:
-            raise CameraBadAnswer("The device sends media in which no picture can be found.")
+            raise CameraBadAnswer(self._waiting_text(now_s - began_s))
 
-    def _describe(self) -> None:
+    def _waiting_text(self, waited_s: float) -> str:
+        """Say why there is no picture although the device sends video."""
+        if self._seen_dropped:
+            damage = self._depacketizer.damage if self._depacketizer else ""
+            return f"The device sends video for {waited_s:.0f} s, but its key frames are damaged ({damage})."
+        return f"The device sends video, but it has sent no key frame for {waited_s:.0f} s."
+
+    def _describe(self, depacketizer: VideoDepacketizer) -> None:
         """Read the video's format from the parameter sets. If its size has changed, end the consumers."""
-        if not self._gop or not self._codec or not self._codec.has_all(self._gop.sets):
+        if not self._codec or not depacketizer.is_described:
             return
-        self._described_sets = self._gop.sets_changed
-        before, self._video_format = self._video_format, self._codec.video_format(self._gop.sets)
+        self._sets = depacketizer.newest_sets
+        self._described_sets = depacketizer.parameter_sets
+        before, self._video_format = self._video_format, self._codec.video_format(self._sets)
         if before and (before.width, before.height) != (self._video_format.width, self._video_format.height):
             log.info("%s: the video changed its size, its consumers begin again", self._name)
             self._end_consumers()
@@ -179,7 +257,7 @@ class SharedSource:
 
     # -- consumers ---------------------------------------------------------------------------------
 
-    def attach(self, consumer: PacketConsumer, *, at_next_key_frame: bool = False) -> None:
+    def attach(self, consumer: MediaConsumer, *, at_next_key_frame: bool = False) -> None:
         """Start a consumer with the held key frame; with the next one if none is held or `at_next_key_frame` is set."""
         if self.error:
             consumer.on_end()
@@ -188,15 +266,15 @@ class SharedSource:
         if not at_next_key_frame:
             self._start_waiting(False)
 
-    def detach(self, consumer: PacketConsumer) -> None:
-        """Stop sending packets to a consumer; without effect for one that is not attached."""
-        for consumers in (self._flowing, self._waiting, self._waiting_for_next):
+    def detach(self, consumer: MediaConsumer) -> None:
+        """Stop sending media to a consumer; without effect for one that is not attached."""
+        for consumers in (self._flowing, self._beginners, self._waiting, self._waiting_for_next):
             if consumer in consumers:
                 consumers.remove(consumer)
 
     def _start_waiting(self, has_new_key: bool) -> None:
         video_clock = self._clocks.get(VIDEO)
-        if not self._gop or not self._gop.has_key or not video_clock or not video_clock.is_settled:
+        if not self._gop.has_key or not video_clock or not video_clock.is_settled:
             return
         starting = self._waiting
         self._waiting = []
@@ -205,11 +283,13 @@ class SharedSource:
             self._waiting_for_next = []
         for consumer in starting:
             self._flowing.append(consumer)
-            consumer.on_packets(tuple(self._gop.packets))
+            if not any(isinstance(item, AccessUnit) for item in self._gop.media[1:]):
+                self._beginners.append(consumer)
+            consumer.on_media(tuple(self._gop.media))
 
     def _end_consumers(self) -> None:
         ending = [*self._flowing, *self._waiting, *self._waiting_for_next]
-        self._flowing, self._waiting, self._waiting_for_next = [], [], []
+        self._flowing, self._beginners, self._waiting, self._waiting_for_next = [], [], [], []
         for consumer in ending:
             consumer.on_end()
 
@@ -218,8 +298,7 @@ class SharedSource:
         if self.error is None:
             self.error = error
             self._end_consumers()
-            if self._gop:
-                self._gop.clear()
+            self._gop.clear()
             self._notify()
 
     def _notify(self) -> None:
@@ -241,7 +320,7 @@ class SharedSource:
     @property
     def sets(self) -> ParameterSets:
         """The newest parameter sets, from the SDP and in band."""
-        return self._gop.sets if self._gop else {}
+        return self._sets
 
     @property
     def announced_audio(self) -> AudioTrack | None:
@@ -294,7 +373,9 @@ class SharedSource:
             return MediaDescription(self._video_format, audio.format if audio else None)
         if self._playing_since_s is None:
             raise CameraUnreachable("The device did not begin to play in time.")
-        raise CameraNoSignal("The device plays but has not described its picture yet.")
+        if self._last_video_s is None:
+            raise CameraNoSignal("The device agreed to play but sends no picture.")
+        raise CameraBadAnswer("The device sends video, but without the parameter sets that describe its picture.")
 
     def status(self) -> FeedStatus:
         """Return the present state and rates. From any thread."""
@@ -312,7 +393,13 @@ class SharedSource:
             key_frame_interval_s=statistics.key_frame_interval_s,
             packets=statistics.packets,
             lost=statistics.lost,
+            frames_dropped=self._seen_dropped,
+            damage=self._damage(now_s),
         )
+
+    def _damage(self, now_s: float) -> str:
+        is_damaged = self._damaged_at_s is not None and now_s - self._damaged_at_s < _DAMAGED_FOR_S
+        return self._depacketizer.damage if self._depacketizer and is_damaged else ""
 
     def _state(self, now_s: float) -> FeedState:
         if self.error:

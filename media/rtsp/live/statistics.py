@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 
+from media.rtsp.client.rtp import SequenceNumbers
+
 _KEPT_S = 5.0
-_LARGEST_GAP = 1000
-_RECENT = 100  # packets that are recognized when they come late or twice (MAX_MISORDER, RFC 3550 appendix A.1)
-
-
-class _SequenceNumbers:
-    """The sequence numbers of one track."""
-
-    def __init__(self, first: int) -> None:
-        self._expected = first
-        self._recent: deque[tuple[int, int]] = deque(maxlen=_RECENT)
-        self._missing = deque(((first - back) & 0xFFFF for back in range(_RECENT, 0, -1)), _RECENT)
-
-    def take(self, sequence: int, timestamp: int) -> int | None:
-        """Return the number of packets missing before this one. None if it came before, or was counted as missing."""
-        missing = (sequence - self._expected) & 0xFFFF
-        if missing > _LARGEST_GAP:
-            if sequence in self._missing or (sequence, timestamp) in self._recent:
-                return None
-            self._missing.clear()  # the device restarted its numbers
-            missing = 0
-        elif missing:
-            self._missing.extend((sequence - back) & 0xFFFF for back in range(min(missing, _RECENT), 0, -1))
-        self._recent.append((sequence, timestamp))
-        self._expected = (sequence + 1) & 0xFFFF
-        return missing
 
 
 class FlowStatistics:
-    """Call count() for each packet and tick() twice a second. The results may be read from any thread."""
+    """Call count() for each packet, count_missing() for each datagram, and tick() twice a second.
+
+    The results may be read from any thread.
+    """
 
     def __init__(self, now_s: float) -> None:
         self.packets = 0
@@ -43,20 +23,23 @@ class FlowStatistics:
         self.key_frame_interval_s: float | None = None
         self._payload_bytes = 0
         self._frames = 0
-        self._numbers: dict[int, _SequenceNumbers] = {}
+        self._numbers: dict[int, SequenceNumbers] = {}
         self._last_key_s: float | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
-    def count(self, track: int, sequence: int, timestamp: int, payload_bytes: int) -> int | None:
-        """Count a packet, and return the number of packets missing between it and the one before on its track.
+    def count(self, payload_bytes: int) -> None:
+        """Count a packet."""
+        self.packets += 1
+        self._payload_bytes += payload_bytes
+
+    def count_missing(self, track: int, sequence: int, timestamp: int) -> int | None:
+        """Return the number of datagrams missing between this packet and the one before on its track, and count them.
 
         None if it comes a second time, or after later ones: then it must not be passed on.
         """
-        self.packets += 1
-        self._payload_bytes += payload_bytes
         numbers = self._numbers.get(track)
         if numbers is None:
-            numbers = self._numbers[track] = _SequenceNumbers(sequence)
+            numbers = self._numbers[track] = SequenceNumbers(sequence)
         missing = numbers.take(sequence, timestamp)
         self.lost += missing or 0
         return missing

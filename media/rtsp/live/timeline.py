@@ -2,13 +2,17 @@
 
 A device's RTP clock starts anywhere, drifts (100 ppm are 9 s per day), jumps when the device sets its clock, and
 differs between tracks. Consumers need one timeline that moves forward evenly; the page shows how old a frame is. So
-each track has a TrackClock: `time = ticks / rate + offset`.
+each track has a TrackClock: `time = ticks / rate * pace + offset`.
 
 - The offset is first taken from arrival. It is moved towards the offset that later arrivals give, so slowly (at most
   5 ms per second) that no player notices. Network delay only adds, so the smallest lag of the last seconds counts.
 - The rest of that correction, the residual, is known immediately: arrived_s_of() adds it, so that the wall time of a
   frame is right before the slow correction has ended.
 - A jump of the device's timestamps is replaced by the time that really passed.
+- The pace (pace.py) is 1, unless the stamps run slower or faster than real time for some seconds.
+- A time that is far from arrival (a device that stopped and went on where it was, the first seconds of a wrong pace)
+  is corrected immediately: forward by a leap, backward by a wait.
+- Frames whose stamp does not change get the time of their arrival.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from collections import deque
 from datetime import UTC, datetime
 
 from core.clock import Clock
+from media.rtsp.live.pace import PaceEstimator
 
 _JUMP_S = 1.0
 _WINDOW_S = 5.0
@@ -29,6 +34,9 @@ _SLEW_PART = 0.02
 _SLEW_MAX = 0.005
 _SETTLED_AFTER_S = 2.0
 _REPORTS_DIFFER_S = 1.5
+_FAR_S = 0.5
+_FAR_FOR_S = 3.0
+_LEAST_STEP_S = 0.001
 
 
 class TrackClock:
@@ -46,6 +54,12 @@ class TrackClock:
         self._window_began_s = 0.0
         self._reported_s: float | None = None
         self._knots: list[tuple[float, float]] = []
+        self._pace = PaceEstimator()
+        self._stamp_s = 0.0  # of the last packet, by the rate alone
+        self._late_since_s: float | None = None
+        self._waits_until_s: float | None = None
+        self._follows = False
+        self._least_late_s = 0.0
         self.residual_s = 0.0
         self.is_settled = False
 
@@ -54,34 +68,83 @@ class TrackClock:
         """True once a packet was placed."""
         return self._timestamp is not None
 
-    def place(self, timestamp: int, arrived_s: float) -> float:
-        """Return the time of a packet with this device timestamp (32 bits) that arrives now."""
+    def place(self, timestamp: int, arrived_s: float, *, is_new_frame: bool = False) -> float:
+        """Return the time of a packet with this device timestamp (32 bits) that arrives now.
+
+        `is_new_frame`: it belongs to another frame than the packet before, even if it has the same timestamp.
+        """
         if timestamp == self._timestamp:
+            if is_new_frame:
+                self._time_s = max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S)
             return self._time_s
         if self._timestamp is None:
             self._first_arrived_s = arrived_s
             self._anchor(timestamp, arrived_s, arrived_s)
             return self._time_s
         step = _signed(timestamp - self._timestamp)
-        step_s = step / self._rate
+        step_s = step / self._rate * self._pace.pace
         gap_s = arrived_s - self._arrived_s
-        time_s = (self._ticks + step) / self._rate + self._offset_s
-        is_ahead = step_s > gap_s + _JUMP_S and time_s > arrived_s + _JUMP_S
-        if step_s < -_JUMP_S or is_ahead:
-            self._anchor(timestamp, arrived_s, max(arrived_s - self.residual_s, self._time_s + 0.001))
+        time_s = self.time_of(timestamp)
+        is_ahead = time_s > arrived_s + _JUMP_S
+        if step_s < -_JUMP_S or (is_ahead and step_s > gap_s + _JUMP_S):
+            self._pace.restart()
+            self._anchor(timestamp, arrived_s, max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S))
             return self._time_s
         self._ticks += step
         self._timestamp = timestamp
         self._arrived_s = arrived_s
-        self._time_s = time_s
-        self._observe(arrived_s - time_s, arrived_s)
+        self._stamp_s += step / self._rate
+        if self._pace.observe(arrived_s, self._stamp_s):
+            self._correct(arrived_s, arrived_s if abs(arrived_s - time_s) > _FAR_S else time_s)
+        elif is_ahead:
+            self._correct(arrived_s, arrived_s)
+        elif (late_s := self._lateness(arrived_s - time_s, arrived_s)) > 0:
+            self._correct(arrived_s, time_s + late_s)
+        else:
+            self._go_on(arrived_s, time_s)
         if not self.is_settled:
             self._settle(step_s, gap_s)
         return self._time_s
 
+    def _go_on(self, arrived_s: float, time_s: float) -> None:
+        if self._waits_until_s is not None and time_s <= self._waits_until_s:
+            self._time_s = self._waits_until_s = self._waits_until_s + _LEAST_STEP_S
+            self._observe(arrived_s - time_s, arrived_s)
+            self._add_knot(arrived_s - self._time_s)
+            return
+        self._waits_until_s = None
+        self._time_s = time_s
+        self._observe(arrived_s - time_s, arrived_s)
+
+    def _lateness(self, lag_s: float, arrived_s: float) -> float:
+        """Return the seconds by which all packets of the last seconds came late; 0 if not all are far from their time.
+
+        A track that follows another one may be late all the time.
+        """
+        if lag_s < _FAR_S or self._follows:
+            self._late_since_s = None
+            return 0.0
+        if self._late_since_s is None:
+            self._late_since_s, self._least_late_s = arrived_s, lag_s
+        self._least_late_s = min(self._least_late_s, lag_s)
+        return self._least_late_s if arrived_s - self._late_since_s >= _FAR_FOR_S else 0.0
+
+    def _correct(self, arrived_s: float, time_s: float) -> None:
+        """Give the present packet this time. If that lies before the last packet's, wait until time has caught up."""
+        self._offset_s = time_s - self._ticks / self._rate * self._pace.pace
+        self._windows.clear()
+        self._windows.append(arrived_s - time_s)
+        self._window_began_s = arrived_s
+        self._reported_s = self._late_since_s = None
+        is_past = time_s <= self._time_s
+        self._time_s = self._time_s + _LEAST_STEP_S if is_past else time_s
+        self._waits_until_s = self._time_s if is_past else None
+        self._take_residual(arrived_s - time_s)
+
     def time_of(self, timestamp: int) -> float:
         """Return the time of a packet near the last one, by the present offset."""
-        return (self._ticks + self._ticks_to(timestamp)) / self._rate + self._offset_s
+        ticks = self._ticks + self._ticks_to(timestamp)
+        return ticks / self._rate * self._pace.pace + self._offset_s
 
     def _ticks_to(self, timestamp: int) -> int:
         return _signed(timestamp - self._timestamp) if self._timestamp is not None else 0
@@ -105,6 +168,10 @@ class TrackClock:
         if (step_s > 0 and gap_s >= step_s / 2) or self._arrived_s - self._first_arrived_s > _SETTLED_AFTER_S:
             self.is_settled = True
 
+    def settle(self) -> None:
+        """The device has sent nothing for a moment: the frames that it held in memory have come."""
+        self.is_settled = self.is_settled or self.has_begun
+
     def _observe(self, lag_s: float, arrived_s: float) -> None:
         if arrived_s - self._window_began_s > _WINDOW_S:
             self._window_began_s = arrived_s
@@ -117,6 +184,9 @@ class TrackClock:
 
     def _take_residual(self, residual_s: float) -> None:
         self.residual_s = residual_s
+        self._add_knot(residual_s)
+
+    def _add_knot(self, residual_s: float) -> None:
         if not self._knots or abs(residual_s - self._knots[-1][1]) > _KNOT_S:
             self._knots.append((self._time_s, residual_s))
             del self._knots[:-_MAX_KNOTS]
@@ -138,6 +208,7 @@ class TrackClock:
         With a leader (the video, for audio) the device's sender reports align the two tracks, if they are plausible;
         otherwise arrival decides.
         """
+        self._follows = leader is not None
         error_s = self._error_to(leader) if leader else self.residual_s
         if not self.is_settled:
             self._shift(error_s)
@@ -146,7 +217,7 @@ class TrackClock:
             self._shift(max(-most_s, min(most_s, error_s * _SLEW_PART * elapsed_s)))
 
     def _error_to(self, leader: TrackClock) -> float:
-        if self._reported_s is None or leader._reported_s is None:
+        if self._reported_s is None or leader._reported_s is None or self._pace.pace != leader._pace.pace:
             return self.residual_s
         error_s = leader._offset_s - leader._reported_s + self._reported_s - self._offset_s
         return error_s if abs(error_s - self.residual_s) < _REPORTS_DIFFER_S else self.residual_s

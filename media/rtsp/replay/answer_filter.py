@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from core.clock import Clock
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
-from media.rtsp.client.rtp import VIDEO, RtpPacket, SenderReport
+from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.replay.playback import ReplayPlayback
 
@@ -109,7 +109,12 @@ class AnswerFilter:
 
     # -- client.receiver.SessionSink ---------------------------------------------------------------
 
-    def on_description(self, video: VideoTrack, audio: AudioTrack | None) -> None:
+    def on_description(
+        self,
+        video: VideoTrack,
+        audio: AudioTrack | None,
+        delivery: Delivery = Delivery.STREAM,  # noqa: ARG002 - recorders send over TCP
+    ) -> None:
         self._tracks = (video, audio)
 
     def on_opened(self) -> None:

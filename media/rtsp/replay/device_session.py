@@ -113,12 +113,12 @@ class ReplayDeviceSession(DeviceSession):
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:
         if method == "PLAY" and 200 <= answer.status < 300 and cseq >= self._first_cseq:
-            self._receiver.has_goodbye = False
+            self._receiver.begin_play()
             sequence = first_video_sequence(answer.headers.get("rtp-info"))
             self._filter.answered(cseq, sequence, start_of_range(answer.headers.get("range")))
 
     def _on_goodbye(self) -> None:
-        self._receiver.has_goodbye = False
+        self._receiver.forget_goodbye()
         self._filter.on_goodbye()
 
 

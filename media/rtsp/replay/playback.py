@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
@@ -60,7 +61,6 @@ class ReplayPlayback:
     _is_terminal: bool = False
     _has_goodbye: bool = False
     _was_silent: bool = False  # the recorder was silent once, and nothing new has come since
-    _sequences: dict[int, int] = field(default_factory=dict)
     _times: FrameTimes = field(default_factory=lambda: FrameTimes(0.0, None))
     _marks: GapMarks = field(default_factory=GapMarks)
     _stamped: deque[int] = field(default_factory=lambda: deque(maxlen=_STAMPED_FRAMES))  # RTP timestamps of frames
@@ -100,7 +100,6 @@ class ReplayPlayback:
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
             self._timelines.setdefault(track, TrackTimeline()).begin()
-        self._sequences.clear()
         self._stamped.clear()
         self._first_s = None
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
@@ -116,7 +115,6 @@ class ReplayPlayback:
         self.is_heard, self._has_goodbye = True, False
         units: list[AccessUnit] = []
         for packet in packets:
-            packet.lost_before = self._lost_before(packet)
             stamp = read_stamp(packet.extension) if packet.extension else None
             if packet.track == VIDEO:
                 if stamp is not None:
@@ -195,13 +193,6 @@ class ReplayPlayback:
         return False if elapsed_s > _JUDGED_AFTER_S else None
 
     # -- units -------------------------------------------------------------------------------------
-
-    def _lost_before(self, packet: RtpPacket) -> int:
-        last = self._sequences.get(packet.track)
-        self._sequences[packet.track] = packet.sequence
-        if last is None:
-            return 0
-        return (packet.sequence - last - 1) & 0xFFFF
 
     def _take_stamp(self, timestamp: int, stamp: ReplayStamp) -> None:
         self.has_stamps = True

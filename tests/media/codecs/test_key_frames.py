@@ -1,4 +1,4 @@
-"""Parsing of RTP packets: key frames, parameter sets and frame sizes, with streams of real encoders."""
+"""NAL units: roles, parameter sets and frame sizes, with streams of real encoders; and the parsers of RTP and RTCP."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.codecs import h264, h265
-from media.codecs.nal import PayloadKind
+from media.codecs.nal import NalKind, has_recovery_point, split_at_start_codes, without_start_code
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
-from tests.media.rtsp.camera_peer import nal_units, payloads
+from tests.media.rtsp.camera_peer import nal_units
 from tests.patience import LIMIT_S
 
 HEADER = struct.pack(">BBHII", 0x80, 0xE0, 7, 90000, 5)
@@ -51,45 +51,62 @@ def test_the_size_of_an_h265_frame_is_read_from_its_sps(tmp_path: Path, size: st
     units = encoded(tmp_path, size, *x265, "-f", "hevc")
     sps = next(unit for unit in units if h265.parameter_set_type(unit) == "sps")
     assert "{}x{}".format(*(h265.frame_size(sps) or ())) == size
-    kinds = [h265.inspect_payload(unit).kind for unit in units]
-    assert kinds.count(PayloadKind.KEY) == 1
-    assert kinds.count(PayloadKind.SLICE) == 4
+    kinds = [h265.NAL_KINDS[h265.nal_type(unit)] for unit in units]
+    assert kinds.count(NalKind.KEY_SLICE) == 1
+    assert kinds.count(NalKind.SLICE) == 4
+    assert [h265.is_intra(unit) for unit in units if h265.nal_type(unit) < 32] == [True, False, False, False, False]
 
 
-def test_key_frames_are_found_in_fragments_and_aggregates() -> None:
-    idr = b"\x65\x88" + bytes(3000)
-    assert [h264.inspect_payload(part).kind for part in payloads(idr)] == [
-        PayloadKind.KEY,
-        PayloadKind.CONTINUATION,
-        PayloadKind.CONTINUATION,
-    ]
-    sps, pps = b"\x67\x42", b"\x68\xce"
-    units = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (sps, pps, b"\x65\x88x"))
-    info = h264.inspect_payload(b"\x78" + units)
-    assert (info.kind, info.parameter_sets) == (PayloadKind.KEY, (sps, pps))
-    sets = b"".join(len(unit).to_bytes(2, "big") + unit for unit in (b"\x42\1s", b"\x44\1p"))
-    assert h265.inspect_payload(b"\x60\1" + sets).kind is PayloadKind.LEADING
-    assert h265.inspect_payload(b"\x62\1\x93\xafx").kind is PayloadKind.KEY  # a fragment that begins an IDR
-    assert h265.inspect_payload(b"\x62\1\x13xx").kind is PayloadKind.CONTINUATION
+def test_the_slices_of_an_intra_frame_are_recognized(tmp_path: Path) -> None:
+    x264 = ("-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "slices=3:sliced-threads=0")
+    slices = [unit for unit in encoded(tmp_path, "640x360", *x264, "-f", "h264") if h264.nal_type(unit) in {1, 5}]
+    assert [h264.is_intra(unit) for unit in slices] == [True] * 3 + [False] * 12
+    positions = [h264.slice_position(unit) for unit in slices[:3]]
+    assert positions == sorted(set(positions))
+    assert positions[0] == 0
 
 
-def test_a_key_frame_does_not_begin_with_its_second_slice() -> None:
-    second = b"\x65\x06x"
-    fragment, aggregate = b"\x7c\x85\x06x", b"\x78" + len(second).to_bytes(2, "big") + second
-    assert {h264.inspect_payload(payload).kind for payload in (second, fragment, aggregate)} == {
-        PayloadKind.CONTINUATION
-    }
-    second = b"\x28\1\x2fx"
-    fragment, aggregate = b"\x62\1\x94\x2fx", b"\x60\1" + len(second).to_bytes(2, "big") + second
-    assert {h265.inspect_payload(payload).kind for payload in (second, fragment, aggregate)} == {
-        PayloadKind.CONTINUATION
-    }
+def test_the_two_fields_of_an_interlaced_frame_belong_together() -> None:
+    # sps: High, 4 bits of frame_num, frame_mbs_only_flag 0; slices: frame_num, field_pic_flag, bottom_field_flag
+    sps = b"\x67" + bits("01000010 00000000 00011110", "1", "1", "011", "1", "0", "0000100", "0000100", "0")
+    top, bottom = (b"\x41" + bits("1", "00110", "1", "0001", "1", parity) for parity in "01")
+    next_top = b"\x41" + bits("1", "00110", "1", "0010", "1", "0")
+    frame = b"\x41" + bits("1", "00110", "1", "0001", "0")
+    assert h264.is_second_field(top, bottom, sps)
+    assert not h264.is_second_field(top, next_top, sps)
+    assert not h264.is_second_field(bottom, frame, sps)
+    assert not h264.is_second_field(top, bottom, b"\x67\x42")
+
+
+def bits(*fields: str) -> bytes:
+    text = "".join(fields).replace(" ", "") + "1"
+    text += "0" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+def test_units_are_split_at_start_codes() -> None:
+    assert split_at_start_codes(b"\x67abc") == [b"\x67abc"]
+    assert split_at_start_codes(b"\x67abc\0\0\0\1\x68d\0\0\1\x65e\0\0") == [b"\x67abc", b"\x68d", b"\x65e"]
+    assert split_at_start_codes(b"\0\0\1\x67") == [b"\x67"]
+    assert split_at_start_codes(b"\0\0\0") == []
+    assert without_start_code(b"\0\0\0\1\x67") == without_start_code(b"\0\0\1\x67") == b"\x67"
+    assert without_start_code(b"\0\1\x67") == b"\0\1\x67"
+
+
+def test_a_recovery_point_is_found_among_other_messages() -> None:
+    assert has_recovery_point(b"\x06\x05\x02ab\x06\x01\xc4\x80", 1)
+    assert has_recovery_point(b"\x4e\x01\x06\x01\xc4\x80", 2)
+    assert not has_recovery_point(b"\x06\x05\x02\x06\x01\x80", 1)
+    assert not has_recovery_point(b"\x06\xff", 1)
 
 
 @given(st.binary(min_size=1, max_size=300))
 def test_random_payloads_and_parameter_sets_cause_no_error(data: bytes) -> None:
     for codec in (h264, h265):
-        codec.inspect_payload(data)
+        codec.is_intra(data)
+        codec.slice_position(data)
+        codec.is_second_field(data, data, data)
+        has_recovery_point(data, codec.HEADER_BYTES)
         codec.parameter_set_type(data)
         codec.frame_size(data)
 
@@ -97,7 +114,7 @@ def test_random_payloads_and_parameter_sets_cause_no_error(data: bytes) -> None:
 @given(st.binary(max_size=100), st.integers(0, 255))
 def test_random_bytes_cause_no_error_in_the_packet_parsers(data: bytes, first: int) -> None:
     packet = parse_rtp(bytes([first]) + data, 0, 1.0)
-    assert packet is None or packet.payload
+    assert packet is None or len(packet.payload) <= len(data)
     parse_rtcp(bytes([first]) + data)
 
 
@@ -112,7 +129,7 @@ def test_a_packet_is_read_with_extension_padding_and_contributors() -> None:
     assert (plain.payload, plain.marker, plain.payload_type, plain.sequence) == (b"x", True, 96, 7)
 
 
-@pytest.mark.parametrize("data", [b"", HEADER, b"\x40" + HEADER[1:] + b"x", b"\xa0" + HEADER[1:] + b"\xff"])
+@pytest.mark.parametrize("data", [b"", HEADER[:-1], b"\x40" + HEADER[1:] + b"x", b"\xa0" + HEADER[1:] + b"\xff"])
 def test_an_invalid_packet_is_none(data: bytes) -> None:
     assert parse_rtp(data, 0, 0.0) is None
 
@@ -126,4 +143,7 @@ def test_a_written_report_can_be_read_back() -> None:
     assert abs(news.report.ntp_s - 2_208_988_800 - moment.timestamp()) < 0.001
     assert len(data) % 4 == 0
     assert len(receiver_report(1, 2, 3, 4, 0.5)) % 4 == 0
-    assert parse_rtcp(data + struct.pack(">BBHI", 0x81, 203, 1, 9)).is_goodbye
+    assert news.goodbyes is None
+    assert parse_rtcp(data + struct.pack(">BBHI", 0x81, 203, 1, 9)).goodbyes == frozenset({9})
+    assert parse_rtcp(struct.pack(">BBH", 0x80, 203, 0)).goodbyes == frozenset()
+    assert parse_rtcp(struct.pack(">BBHI", 0x85, 203, 1, 9)).goodbyes == frozenset({9}), "fewer senders than announced"

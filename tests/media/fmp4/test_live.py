@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs.video import H264, HEVC, ParameterSets, VideoCodec
 from media.fmp4.live import TIMESCALE, LiveFragment
+from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.rtp import AUDIO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.fragments import LiveFragments
+from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
 from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
@@ -31,16 +33,32 @@ ALAW = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
 CODECS = {"h264": H264, "hevc": HEVC}
 
 
-def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[LiveFragments, Player]:
+class FedFragments:
+    """LiveFragments that are fed with packets."""
+
+    def __init__(self, codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None, player: Player) -> None:
+        clock = HandClock()
+        source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
+        source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
+        self.fragments = LiveFragments(source, codec, player)
+        self._frames = VideoDepacketizer(codec, sets, TIMESCALE)
+
+    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
+        media: list[Media] = []
+        for packet in packets:
+            media += [packet] if packet.track == AUDIO else self._frames.push([packet])
+        self.fragments.on_media(media)
+
+    def enable_audio(self) -> None:
+        self.fragments.enable_audio()
+
+    def on_end(self) -> None:
+        self.fragments.on_end()
+
+
+def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = True) -> tuple[FedFragments, Player]:
     player = Player()
-    return fragments_of(CODECS[codec], encoded(codec).named_sets() if sets else {}, audio, player), player
-
-
-def fragments_of(codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None, player: Player) -> LiveFragments:
-    clock = HandClock()
-    source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
-    source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
-    return LiveFragments(source, codec, player)
+    return FedFragments(CODECS[codec], encoded(codec).named_sets() if sets else {}, audio, player), player
 
 
 def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
@@ -162,7 +180,7 @@ def test_decoding_times_neither_leap_nor_drift(steps: list[float], jump: int) ->
 def test_b_frames_are_shown_in_display_order(tmp_path: Path) -> None:
     film, positions = with_b_frames()
     player, sender = Player(), RtpSender("h264")
-    fragments = fragments_of(H264, film.named_sets(), None, player)
+    fragments = FedFragments(H264, film.named_sets(), None, player)
     for nals, place in zip(film.pictures, positions, strict=True):
         fragments.on_packets(timed(sender.picture(place, nals), START_S + place / FPS))
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)

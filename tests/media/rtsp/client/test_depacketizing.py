@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
-from media.rtsp.client.depacketizing import AudioDepacketizer, VideoDepacketizer
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import read_stamp
-from media.rtsp.client.rtp import VIDEO, RtpPacket
+from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, replay_extension, sound_packet
 
@@ -62,7 +63,7 @@ def test_an_aggregate_packet_is_split_into_units(codec: str) -> None:
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_frame_with_a_lost_packet_is_left_out(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec, 100)
-    depacketizer = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
     units = []
     for index in range(4):
         packets = sender.picture(index, film.pictures[index])
@@ -158,7 +159,7 @@ def test_an_endless_frame_is_dropped() -> None:
     start = RtpPacket(VIDEO, 96, False, 0, 1, b"\x7c\x85" + bytes(60_000), b"", 0.0)
     more = [RtpPacket(VIDEO, 96, False, at, 1, b"\x7c\x05" + bytes(60_000), b"", 0.0) for at in range(400)]
     assert depacketizer.push([start, *more]) == []
-    assert depacketizer._bytes < 17 * 1024 * 1024
+    assert depacketizer._reader._bytes < 17 * 1024 * 1024
 
 
 def test_shuffled_packets_do_not_make_a_frame() -> None:
@@ -172,7 +173,7 @@ def test_shuffled_packets_do_not_make_a_frame() -> None:
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_marker_before_the_first_slice_ends_no_frame(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec)
-    message = b"\x06\x05\x01\x00" if codec == "h264" else b"\x4e\x01\x05\x01\x00"
+    message = b"\x06\x05\x01\x80" if codec == "h264" else b"\x4e\x01\x05\x01\x80"
     depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
     packets = sender.picture(0, (*film.sets, message, *film.pictures[0]))
     for packet in packets:
@@ -184,7 +185,7 @@ def test_a_marker_before_the_first_slice_ends_no_frame(codec: str) -> None:
 
 def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
     film, sender = encoded("h264", slices=3), RtpSender("h264", 60_000)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
     cut = sender.picture(0, film.pictures[0])[:-1]
     following = sender.picture(1, film.pictures[1])
     following[0].lost_before = 1
@@ -195,7 +196,7 @@ def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
 
 def test_the_discontinuity_of_a_lost_frame_moves_to_the_next() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 100)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
     units = depacketizer.push(sender.picture(0, film.pictures[0]))
     lost = sender.picture(1, film.pictures[1], replay_extension(1_800_000_000.0, bits=0x20))
     lost[1].lost_before = 1

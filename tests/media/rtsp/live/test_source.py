@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
+from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264
 from media.rtsp.client.budget import SessionBudget
-from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
+from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
 from media.rtsp.live import gop_buffer
+from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
 
@@ -36,13 +38,17 @@ class Taker:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self.times: list[float] = []
-        self.missing: list[int] = []
+        self.dropped = 0
         self.ends = 0
 
-    def on_packets(self, packets: Sequence[RtpPacket]) -> None:
-        self.payloads += [packet.payload for packet in packets]
-        self.times += [packet.time_s for packet in packets]
-        self.missing += [packet.lost_before for packet in packets]
+    def on_media(self, media: Sequence[Media]) -> None:
+        for item in media:
+            self.times.append(item.time_s)
+            if isinstance(item, AccessUnit):
+                self.payloads += [*item.parameter_sets, *item.parts]
+                self.dropped += item.dropped_before
+            else:
+                self.payloads.append(item.payload)
 
     def on_end(self) -> None:
         self.ends += 1
@@ -51,25 +57,27 @@ class Taker:
 class Camera:
     """Feeds a source by hand, 25 frames per second."""
 
-    def __init__(self, *, names_sets: bool = True) -> None:
+    def __init__(self, *, names_sets: bool = True, delivery: Delivery = Delivery.STREAM) -> None:
         self.clock = HandClock()
         self.source = SharedSource(self.clock, WallClock(self.clock), name="test", timeout_s=10)
         sets = {"sps": SPS, "pps": PPS} if names_sets else {}
         audio = parse_sdp(b"m=audio 0 RTP/AVP 8\n").audio
         assert isinstance(audio, AudioTrack)
-        self.source.on_description(VideoTrack(H264, 96, 90_000, "", sets), audio)
+        self.source.on_description(VideoTrack(H264, 96, 90_000, "", sets), audio, delivery)
         self.source.on_opened()
         self.number = 0
         self.sequence = 0
 
-    def packet(self, payload: bytes, track: int = VIDEO) -> RtpPacket:
+    def packet(self, payload: bytes, track: int = VIDEO, *, marker: bool = True) -> RtpPacket:
         self.sequence += 1
         ticks = self.number * (3600 if track == VIDEO else 320)
         sequence = self.sequence if track == VIDEO else self.number
-        return RtpPacket(track, 96, True, sequence & 0xFFFF, ticks, payload, b"", self.clock.seconds)
+        return RtpPacket(track, 96, marker, sequence & 0xFFFF, ticks, payload, b"", self.clock.seconds)
 
     def picture(self, *payloads: bytes) -> None:
-        self.source.on_packets([self.packet(payload) for payload in payloads])
+        last = len(payloads) - 1
+        packets = [self.packet(payload, marker=index == last) for index, payload in enumerate(payloads)]
+        self.source.on_packets(packets)
         self.next()
 
     def next(self) -> None:
@@ -106,11 +114,14 @@ def test_parameter_sets_and_frame_may_come_in_separate_reads() -> None:
     camera.source.attach(taker)
     for payload in (SPS, PPS, IDR):  # one frame in three reads
         camera.source.on_packets([camera.packet(payload)])
-    assert taker.payloads == [SPS, PPS, IDR]
+    camera.next()
+    camera.picture(SLICE)
+    assert taker.payloads == [SPS, PPS, IDR, SLICE]
 
 
 def test_missing_parameter_sets_are_inserted_before_each_key_frame() -> None:
     camera = Camera()
+    camera.picture(SLICE)
     camera.picture(IDR)
     camera.picture(SLICE)
     taker = Taker()
@@ -119,16 +130,19 @@ def test_missing_parameter_sets_are_inserted_before_each_key_frame() -> None:
     assert taker.payloads == [SPS, PPS, IDR, SLICE, SPS, PPS, IDR]
 
 
-def test_a_loss_before_a_key_frame_shows_on_the_inserted_sets() -> None:
+def test_a_frame_without_its_beginning_is_reported_as_long_as_it_is_news() -> None:
     camera = Camera()
-    camera.picture(IDR)
-    taker = Taker()
+    camera.picture(SPS, PPS, IDR)
     camera.picture(SLICE)
+    taker = Taker()
     camera.source.attach(taker)
-    camera.sequence += 1  # the second slice, with the marker
-    camera.picture(IDR)
-    assert taker.payloads[-3:] == [SPS, PPS, IDR]
-    assert taker.missing[-3] == 1, "or the picture before would be taken for whole"
+    camera.picture(b"\x7c\x41end of a slice")
+    camera.picture(SLICE)
+    status = camera.source.status()
+    assert (status.frames_dropped, status.damage) == (1, "a NAL unit without its beginning")
+    assert taker.dropped == 1
+    camera.clock.seconds += 11
+    assert (camera.source.status().frames_dropped, camera.source.status().damage) == (1, "")
 
 
 def test_a_taker_may_skip_the_held_key_frame() -> None:
@@ -143,14 +157,46 @@ def test_a_taker_may_skip_the_held_key_frame() -> None:
     assert taker.payloads == [SPS, PPS, IDR]
 
 
+def test_the_first_marked_frame_waits_for_the_next_packet_or_a_moment() -> None:
+    camera = Camera()
+    taker = Taker()
+    camera.source.attach(taker)
+    camera.picture(SPS, PPS, IDR)
+    assert taker.payloads == [], "another slice might follow"
+    camera.source.on_tick()
+    assert taker.payloads == []
+    camera.clock.seconds += 0.5
+    camera.source.on_tick()
+    assert taker.payloads == [SPS, PPS, IDR]
+    camera.picture(SLICE)
+    camera.picture(SLICE)
+    camera.picture(IDR)
+    assert taker.payloads[-4:] == [SLICE, SPS, PPS, IDR], "from then on a frame is passed on at its marker"
+
+
+def test_a_marker_on_every_slice_costs_no_frame() -> None:
+    camera = Camera()
+    taker = Taker()
+    camera.source.attach(taker)
+    frames = [[IDR, b"\x65\x40more"], [SLICE, b"\x41\x40more"], [SLICE, b"\x41\x40last"], [IDR, b"\x65\x40again"]]
+    for slices in frames:
+        for nal in slices:
+            camera.source.on_packets([camera.packet(nal)])
+        camera.next()
+    assert taker.payloads == [SPS, PPS, *frames[0], *frames[1], *frames[2]]
+    assert camera.source.status().frames_dropped == 0
+
+
 def test_several_slices_and_fragments_are_one_frame() -> None:
     camera = Camera()
     camera.picture(SPS, PPS, IDR, b"\x65more", b"\x7c\x85first", b"\x7c\x45last")
     camera.picture(SLICE)
     camera.picture(b"\x7c\x81\x9afirst", b"\x7c\x01", b"\x7c\x41last")
+    camera.picture(SLICE)
     taker = Taker()
     camera.source.attach(taker)
-    assert len(taker.payloads) == 10
+    key = [SPS, PPS, IDR, b"\x65more", b"\x65firstlast"]
+    assert taker.payloads == [*key, SLICE, b"\x61\x9afirstlast", SLICE]
 
 
 def test_the_held_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,18 +206,18 @@ def test_the_held_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     camera.picture(SPS, PPS, IDR)
     camera.source.attach(early)
     for _ in range(100):
-        camera.picture(SLICE + bytes(1000))
+        camera.picture(SLICE + b"x" * 1000)
         camera.source.on_packets([camera.packet(b"sound", AUDIO)])
     assert early.payloads.count(b"sound") == 100, "who plays already goes on, sound included"
     late = Taker()
     camera.source.attach(late)
     assert late.payloads == []
     camera.picture(SPS, PPS, IDR)
-    assert late.payloads == [SPS, PPS, IDR]
+    assert late.payloads[:3] == [SPS, PPS, IDR]
 
 
-def test_a_missing_packet_shows_on_the_one_after_it() -> None:
-    camera = Camera()
+def test_a_missing_datagram_shows_on_the_one_after_it() -> None:
+    camera = Camera(delivery=Delivery.DATAGRAMS)
     camera.picture(SPS, PPS, IDR)
     camera.picture(SLICE)
     camera.sequence += 3
@@ -179,6 +225,39 @@ def test_a_missing_packet_shows_on_the_one_after_it() -> None:
     camera.source.on_packets([packet])
     assert packet.lost_before == 3
     assert camera.source.status().lost == 3
+
+
+def test_over_tcp_numbers_are_no_loss() -> None:
+    camera = Camera()
+    taker = Taker()
+    camera.source.attach(taker)
+    for number in range(50):
+        camera.sequence += 3 * number
+        camera.picture(SPS, PPS, IDR)
+    status = camera.source.status()
+    assert (status.lost, status.frames_dropped) == (0, 0)
+    assert taker.payloads == [SPS, PPS, IDR] * 49, "the clock is settled with the second one"
+
+
+def test_a_consumer_that_begins_at_an_open_group_gets_no_leading_frames() -> None:
+    recovery, intra, leading = b"\x06\x06\x01\x84\x80", b"\x41\x88intra", b"\x01\x9aleading"
+    camera = Camera()
+    flowing, late = Taker(), Taker()
+
+    def show(at: int, *payloads: bytes) -> None:
+        camera.number = at
+        camera.picture(*payloads)
+
+    camera.source.attach(flowing)
+    order = [(3, (recovery, intra)), (1, (leading,)), (2, (leading,)), (6, (SLICE,)), (4, (SLICE,)), (5, (SLICE,))]
+    for group in range(3):
+        if group == 1:
+            camera.source.attach(late, at_next_key_frame=True)
+        for at, payloads in order:
+            show(6 * group + at, *payloads)
+    begins = [SPS, PPS, recovery, intra, SLICE, SLICE, SLICE, SPS, PPS, recovery, intra, leading, leading]
+    assert flowing.payloads[:13] == begins
+    assert late.payloads[:13] == begins
 
 
 def test_a_failure_ends_takers_and_waiting_callers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -163,3 +164,83 @@ def test_a_step_of_the_wall_clock_affects_only_later_times() -> None:
     wall.tick()
     assert wall.utc_of(10.0) == before == datetime(2026, 11, 23, tzinfo=UTC)
     assert wall.utc_of(80.0) == datetime(2026, 11, 23, 1, 1, 10, tzinfo=UTC)
+
+
+class Camera:
+    """Sends `fps` frames per second and stamps them as if there were `stamped_fps`."""
+
+    def __init__(self, stamped_fps: float, *, rate: int = RATE) -> None:
+        self.clock = TrackClock(RATE)
+        self.step = rate / stamped_fps
+        self.ticks = 0.0
+        self.now_s = 500.0
+        self.lags: list[tuple[float, float]] = []  # arrival, arrival minus the time given
+        self.last_s = 0.0
+
+    def run(self, seconds: float, fps: float, jitter: random.Random | None = None) -> None:
+        for number in range(round(seconds * fps)):
+            arrived_s = self.now_s + (jitter.expovariate(1 / 0.02) if jitter else 0.0)
+            time_s = self.clock.place(int(self.ticks) & MASK, arrived_s, is_new_frame=True)
+            assert time_s > self.last_s or not self.clock.is_settled
+            self.last_s = time_s
+            self.lags.append((self.now_s, self.now_s - time_s))
+            self.now_s += 1 / fps
+            self.ticks += self.step
+            if number % 12 == 0:
+                self.clock.slew(12 / fps)
+
+    def worst_after(self, seconds: float) -> float:
+        return max(abs(lag_s) for at_s, lag_s in self.lags if at_s > 500.0 + seconds)
+
+
+@pytest.mark.parametrize("fps", [5.0, 12.0, 15.0, 21.0, 24.0, 26.0, 30.0, 60.0])
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_stamps_of_another_frame_rate_follow_real_time(fps: float, seed: int | None) -> None:
+    camera = Camera(25.0)
+    camera.run(180, fps, random.Random(seed) if seed else None)
+    assert camera.worst_after(0) < 0.8 * 5.5, "until the pace is known"
+    assert camera.worst_after(8) < 1.2
+    assert camera.worst_after(60) < 0.35
+
+
+def test_a_frame_rate_that_changes_at_night_is_followed() -> None:
+    camera = Camera(25.0)
+    for fps in (25.0, 15.0, 25.0, 8.0):
+        began_s = camera.now_s - 500.0
+        camera.run(60, fps)
+        assert camera.worst_after(began_s + 12) < 0.35
+
+
+def test_a_clock_rate_that_is_not_the_described_one_is_followed() -> None:
+    camera = Camera(25.0, rate=8000)
+    camera.run(60, 25.0)
+    assert camera.worst_after(12) < 0.35
+
+
+def test_a_device_that_stops_and_goes_on_where_it_was_is_corrected_after_seconds() -> None:
+    camera = Camera(25.0)
+    camera.run(20, 25.0)
+    camera.now_s += 12
+    camera.run(20, 25.0)
+    assert camera.worst_after(20 + 12 + 4) < 0.1
+
+
+def test_stamps_that_never_change_are_replaced_by_arrival() -> None:
+    camera = Camera(25.0)
+    camera.step = 0
+    camera.run(20, 12.5)
+    assert camera.worst_after(0) < 0.1
+
+
+def test_two_frames_with_one_stamp_have_two_times() -> None:
+    clock = TrackClock(RATE)
+    times = [clock.place(number // 2 * 7200, 100 + number / 25, is_new_frame=True) for number in range(100)]
+    steps = [after - before for before, after in pairwise(times)]
+    assert all(0.03 < step < 0.05 for step in steps)
+
+
+def test_the_arrival_of_a_frame_is_known_while_the_pace_is_wrong() -> None:
+    camera = Camera(25.0)
+    camera.run(60, 15.0)
+    arrived_s, lag_s = camera.lags[-1]
+    assert camera.clock.arrived_s_of(arrived_s - lag_s) == pytest.approx(arrived_s, abs=0.1)

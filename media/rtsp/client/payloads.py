@@ -1,0 +1,175 @@
+"""RTP payloads into NAL units: H.264 (RFC 6184) and H.265 (RFC 7798), and what devices make of them.
+
+A unit is judged by its content: a fragmented unit is whole when it has a beginning and an end. Sequence numbers do not
+matter here. Payloads are untrusted: every length is checked, and the size of a unit is bounded.
+"""
+
+from __future__ import annotations
+
+from media.codecs.nal import split_at_start_codes, without_start_code
+from media.codecs.video import VideoCodec
+
+MAX_NAL_BYTES = 16 * 1024 * 1024
+NO_BEGINNING = "a NAL unit without its beginning"
+_STARTS, _ENDS = 0x80, 0x40
+_TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+
+
+class PayloadReader:
+    """Call take() with the payloads of one track, in order. `damage` names the last fault; the caller clears it."""
+
+    def __init__(self, codec: VideoCodec) -> None:
+        self._is_h264 = codec.name == "h264"
+        self._header_bytes = codec.functions.HEADER_BYTES
+        self._fragments: list[bytes] = []  # of a unit that has begun; the first one is its header
+        self._bytes = 0
+        self._starts = 0
+        self._ends = 0
+        self.damage = ""
+
+    @property
+    def is_open(self) -> bool:
+        """True if a fragmented unit has begun and not ended."""
+        return bool(self._fragments)
+
+    def take(self, payload: bytes) -> list[bytes]:
+        """Return the NAL units that a payload completes."""
+        if payload[:2] == b"\0\0":
+            payload = without_start_code(payload)  # some cameras put one into each packet, before the header
+        if len(payload) <= self._header_bytes:
+            return []
+        kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
+        if kind == (28 if self._is_h264 else 49):
+            return self._take_fragment(payload, 0)
+        finished = self._end_early() if self._fragments else []
+        if kind < (24 if self._is_h264 else 48):
+            return finished + split_at_start_codes(payload)
+        return finished + self._take_rare(payload, kind)
+
+    def _take_rare(self, payload: bytes, kind: int) -> list[bytes]:
+        """Take the types of payload that most devices never send."""
+        if not self._is_h264:
+            if kind == 48:
+                return self._take_aggregate(payload, 2, 0)
+            if kind == 50:
+                return self._take_paci(payload)
+        elif kind == 24:  # STAP-A
+            return self._take_aggregate(payload, 1, 0)
+        elif kind == 25:  # STAP-B: a decoding order number is before the units
+            return self._take_aggregate(payload, 3, 0)
+        elif kind in {26, 27}:  # MTAP16, MTAP24: each unit has its own order number and time offset
+            return self._take_aggregate(payload, 3, kind - 23)
+        elif kind == 29:  # FU-B
+            return self._take_fragment(payload, 2)
+        self.damage = f"packets of the unknown type {kind}"
+        return []
+
+    def _take_aggregate(self, payload: bytes, position: int, skipped: int) -> list[bytes]:
+        """Take units with a 16-bit length each. `skipped`: bytes between the length and the unit."""
+        units: list[bytes] = []
+        while position + 2 < len(payload):
+            start = position + 2 + skipped
+            stop = start + (payload[position] << 8 | payload[position + 1])
+            if stop > len(payload):
+                self.damage = "an aggregation packet that is cut off"
+                break
+            if stop > start:
+                units += split_at_start_codes(without_start_code(payload[start:stop]))
+            position = stop
+        return units
+
+    def _take_paci(self, payload: bytes) -> list[bytes]:
+        """Take a packet with extensions in its header (RFC 7798 section 4.4.4)."""
+        if len(payload) < 5:
+            return []
+        head = bytes([payload[0] & 0x01 | payload[2] & 0x80 | payload[2] & 0x7E, payload[1]])
+        extension_bytes = (payload[2] & 0x01) << 4 | payload[3] >> 4
+        kind = head[0] >> 1 & 0x3F
+        inner = head + payload[4 + extension_bytes :]
+        return self.take(inner) if kind != 50 else []
+
+    # -- fragments ---------------------------------------------------------------------------------
+
+    def _take_fragment(self, payload: bytes, order_bytes: int) -> list[bytes]:
+        """Take an FU-A or FU-B (RFC 6184 section 5.8), or an FU (RFC 7798 section 4.4.3).
+
+        Some devices end a unit with a fragment without bytes.
+        """
+        head = self._header_bytes + 1
+        if len(payload) < head:
+            return []
+        flags = payload[head - 1]
+        units: list[bytes] = []
+        if flags & _STARTS or (not self._fragments and self._has_no_starts):
+            self._starts += flags >> 7
+            if self._fragments:
+                units = self._end_early()
+            self._fragments = [self._header_of(payload, flags)]
+            self._bytes = 0
+            head += order_bytes
+        elif not self._fragments:
+            self._ends += flags >> 6 & 1
+            self.damage = NO_BEGINNING
+            return units
+        self._bytes += len(payload)
+        if self._bytes > MAX_NAL_BYTES:
+            self.damage = "a NAL unit that is too large"
+            self._fragments = []
+            return units
+        self._fragments.append(payload[head:])
+        if flags & _ENDS:
+            self._ends += 1
+            units += self.finish()
+        return units
+
+    def _header_of(self, payload: bytes, flags: int) -> bytes:
+        if self._is_h264:
+            return bytes([payload[0] & 0xE0 | flags & 0x1F])
+        return bytes([payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]])
+
+    @property
+    def _has_no_starts(self) -> bool:
+        """True for a device that never marks the beginning of a unit, but the ends."""
+        return self._starts == 0 and self._ends >= _TRUST_MISSING_STARTS_AFTER
+
+    @property
+    def has_no_ends(self) -> bool:
+        """True if the device has marked beginnings of units, and never an end."""
+        return self._ends == 0
+
+    def _end_early(self) -> list[bytes]:
+        """The next unit begins before the end of the present one."""
+        if self.has_no_ends:
+            return self.finish()
+        self.damage = "a NAL unit without its end"
+        self._fragments = []
+        return []
+
+    def finish(self) -> list[bytes]:
+        """Return the units in the fragments."""
+        nal = b"".join(self._fragments)
+        self._fragments = []
+        return split_at_start_codes(nal)
+
+    def drop(self) -> None:
+        """Forget the fragments: packets after them were lost."""
+        self._fragments = []
+
+    # -- look ahead --------------------------------------------------------------------------------
+
+    def is_continuation(self, payload: bytes) -> bool:
+        """True if a payload is a further fragment of a unit."""
+        if len(payload) <= self._header_bytes:
+            return False
+        kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
+        return kind == (28 if self._is_h264 else 49) and not payload[self._header_bytes] & _STARTS
+
+    def first_bytes(self, payload: bytes) -> bytes:
+        """Return the first bytes of the NAL unit that begins with a payload; empty for aggregates."""
+        payload = without_start_code(payload[:64])
+        if len(payload) <= self._header_bytes + 2:
+            return b""
+        kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
+        if kind == (28 if self._is_h264 else 49):
+            return self._header_of(payload, payload[self._header_bytes]) + payload[self._header_bytes + 1 :]
+        return payload if kind < (24 if self._is_h264 else 48) else b""

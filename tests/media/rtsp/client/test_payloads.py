@@ -1,0 +1,74 @@
+"""RTP payloads into NAL units, packed by hand."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from media.codecs.video import H264, HEVC
+from media.rtsp.client.payloads import PayloadReader
+
+SPS, PPS, IDR = b"\x67\x42\xc0", b"\x68\xce\x38", b"\x65\x88\x84"
+
+
+def sized(*units: bytes, between: bytes = b"") -> bytes:
+    return b"".join(struct.pack(">H", len(unit)) + between + unit for unit in units)
+
+
+def test_rare_kinds_of_packets_are_unpacked() -> None:
+    reader = PayloadReader(H264)
+    assert reader.take(b"\x79\0\7" + sized(SPS, PPS)) == [SPS, PPS], "STAP-B"
+    assert reader.take(b"\x7a\0\7" + sized(SPS, IDR, between=b"\1\0\0")) == [SPS, IDR], "MTAP16"
+    assert reader.take(b"\x7b\0\7" + sized(SPS, between=b"\1\0\0\0")) == [SPS], "MTAP24"
+    assert reader.take(b"\x7d\x85\0\7" + IDR[1:2]) == []
+    assert reader.take(b"\x7c\x45" + IDR[2:]) == [IDR], "FU-B, then FU-A"
+    assert not reader.damage
+    assert reader.take(b"\x7f\x01\x02") == []
+    assert "31" in reader.damage
+
+
+def test_a_paci_packet_of_h265_is_unpacked() -> None:
+    reader, unit = PayloadReader(HEVC), b"\x26\x01\xaf\x09"
+    control = (19 << 9 | 3 << 4 | 0b1000).to_bytes(2)  # type, three bytes of extensions
+    assert reader.take(b"\x64\x01" + control + b"ext" + unit[2:]) == [unit]
+    assert not reader.damage
+
+
+def test_a_device_that_never_marks_an_end_is_understood() -> None:
+    reader = PayloadReader(H264)
+    assert reader.take(b"\x7c\x85\x88") == []
+    assert reader.take(b"\x7c\x05\x84") == []
+    assert reader.take(b"\x7c\x81\x9a") == [IDR]
+    assert reader.take(b"\x68\xce\x38") == [b"\x61\x9a", PPS]
+    assert not reader.damage
+
+
+def test_a_device_that_never_marks_a_beginning_is_understood_after_a_while() -> None:
+    reader = PayloadReader(H264)
+    for _ in range(3):
+        assert reader.take(b"\x7c\x05\x88") == []
+        assert reader.take(b"\x7c\x45\x84") == []
+        assert reader.damage
+        reader.damage = ""
+    assert reader.take(b"\x7c\x05\x88") == []
+    assert reader.take(b"\x7c\x45\x84") == [IDR]
+    assert not reader.damage
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_unit_without_its_beginning_or_end_is_damage(lost: int) -> None:
+    reader = PayloadReader(H264)
+    whole = [b"\x7c\x85\x88", b"\x7c\x05\x11", b"\x7c\x45\x84"]
+    for payload in whole:
+        units = reader.take(payload)
+    assert units == [b"\x65\x88\x11\x84"]
+    units = [unit for at, payload in enumerate([*whole, SPS]) if at != lost for unit in reader.take(payload)]
+    assert units == [SPS]
+    assert reader.damage == ("a NAL unit without its beginning" if lost == 0 else "a NAL unit without its end")
+
+
+def test_an_aggregate_that_is_cut_off_is_damage() -> None:
+    reader = PayloadReader(H264)
+    assert reader.take(b"\x78" + sized(SPS, PPS)[:-1]) == [SPS]
+    assert reader.damage

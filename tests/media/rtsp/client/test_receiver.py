@@ -1,0 +1,94 @@
+"""Interleaved frames into packets: senders, RTCP, and the end of a stream."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from media.rtsp.client.receiver import MediaReceiver
+from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, SenderReport
+from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from tests.media.recording import HandClock
+
+OURS, STALE = 0x1111, 0x9999
+
+
+class Sink:
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.packets: list[RtpPacket] = []
+        self.reports: list[SenderReport] = []
+
+    def on_description(
+        self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM
+    ) -> None: ...
+    def on_opened(self) -> None: ...
+    def on_tick(self) -> None: ...
+
+    def on_packets(self, packets: list[RtpPacket]) -> None:
+        self.packets += packets
+
+    def on_report(self, track: int, report: SenderReport) -> None:
+        assert track == VIDEO
+        self.reports.append(report)
+
+
+class Wire:
+    """A receiver with one video track, and the packets that reach it."""
+
+    def __init__(self) -> None:
+        self.clock, self.sink = HandClock(), Sink()
+        self.receiver = MediaReceiver(self.sink, self.clock)
+        self.receiver.add_track(VIDEO, 96, (0, 1), OURS)
+        self._sequence = 0
+
+    def video(self, ssrc: int = OURS, payload: bytes = b"\x41\x9a") -> None:
+        self._sequence += 1
+        self.receiver.take_frames([(0, struct.pack(">BBHII", 0x80, 96, self._sequence, 0, ssrc) + payload)])
+
+    def goodbye(self, *ssrcs: int) -> None:
+        body = struct.pack(f">{len(ssrcs)}I", *ssrcs)
+        self.receiver.take_frames([(1, struct.pack(">BBH", 0x80 | len(ssrcs), 203, len(ssrcs)) + body)])
+
+
+def test_a_goodbye_counts_for_its_sender_and_only_if_no_packet_follows() -> None:
+    wire = Wire()
+    wire.video()
+    wire.goodbye(STALE)
+    wire.clock.seconds += 5
+    assert not wire.receiver.has_goodbye
+    wire.goodbye(OURS)
+    assert not wire.receiver.has_goodbye, "a packet may follow"
+    wire.clock.seconds += 0.1
+    wire.video()
+    wire.clock.seconds += 5
+    assert not wire.receiver.has_goodbye
+    wire.goodbye(OURS)
+    wire.clock.seconds += 1
+    assert wire.receiver.has_goodbye
+    wire.receiver.forget_goodbye()
+    assert not wire.receiver.has_goodbye
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_reports_of_the_tracks_sender_count_on_either_channel(channel: int) -> None:
+    wire = Wire()
+    wire.video()
+    for ssrc in (STALE, OURS):
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, ssrc, 7, 0, 90, 1, 1)
+        wire.receiver.take_frames([(channel, report)])
+    assert [report.ssrc for report in wire.sink.reports] == [OURS]
+    assert len(wire.sink.packets) == 1
+
+
+def test_a_packet_that_waits_for_its_neighbour_is_flushed() -> None:
+    wire = Wire()
+    for _ in range(50):
+        wire.video()
+    wire._sequence += 1
+    wire.video()
+    assert len(wire.sink.packets) == 50
+    wire.receiver.flush()
+    assert len(wire.sink.packets) == 51

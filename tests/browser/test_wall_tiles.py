@@ -156,9 +156,7 @@ def test_an_enlarged_tile_zooms_and_escape_resets_the_zoom_first(app: App, wall_
     expect_address(page, f"tiles={wall_id}.1,{wall_id}.2,{wall_id}.3")
 
 
-def test_escape_closes_a_menu_whose_code_still_loads_and_not_the_enlarged_tile(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_escape_closes_a_loading_menu_and_not_the_enlarged_tile(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     held: list[Route] = []
 

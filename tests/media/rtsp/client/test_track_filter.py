@@ -36,7 +36,7 @@ def test_a_sender_without_a_fixed_id_is_heard() -> None:
     assert len(senders(TrackFilter(96), packets)) > 150
 
 
-def test_another_payload_type_than_the_described_counts_if_it_is_the_only_one() -> None:
+def test_another_payload_type_counts_if_it_is_the_only_one() -> None:
     only = [packet(OURS, number / 25, 97) for number in range(40)]
     assert len(senders(TrackFilter(96), only)) == 40
     both = [packet(OURS, number / 25, kind) for number in range(40) for kind in (96, 97)]

@@ -227,9 +227,7 @@ def test_video_plays_without_audio_that_cannot_be_set_up(camera: Cameras, gatewa
     assert sum(path.endswith("trackID=1") for path in paths(peer, "SETUP")) == refused, "the next session has no audio"
 
 
-def test_audio_at_which_the_connection_ends_is_left_out_of_the_next_session(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_audio_that_ends_the_connection_is_left_out_next_time(camera: Cameras, gateway: RtspGateway) -> None:
     def close(asked: Asked) -> bytes | None:
         if not asked.uri.endswith("trackID=1"):
             return peer.usual(asked)
@@ -267,9 +265,7 @@ def test_each_digest_that_a_device_names_is_tried_once(camera: Cameras, gateway:
     assert peer.received.count(b"algorithm=SHA-256") == shown, "the kind that works is remembered"
 
 
-def test_a_wrong_password_is_tried_once_for_each_digest_and_never_in_the_open(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_a_wrong_password_is_tried_once_for_each_digest_only(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5", password="another")
     plain = PeerCamera.challenge
     more = 'WWW-Authenticate: Digest realm="cam", nonce="n1", algorithm=SHA-256\r\nWWW-Authenticate: Basic realm="cam"'

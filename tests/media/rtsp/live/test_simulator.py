@@ -100,16 +100,19 @@ def test_a_fault_at_the_start_is_reported_with_its_code(
     assert problem.code == code
 
 
-@pytest.mark.parametrize("fault", ["rtcp_only", "rtsp_silent", "drop_connections"])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("rtcp_only", "stream_stalled"), ("rtsp_silent", "stream_stalled"), ("drop_connections", "camera_unreachable")],
+)
 def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
-    recorder: Simulator, open_channel: Open, fault: str
+    recorder: Simulator, open_channel: Open, fault: str, code: str
 ) -> None:
     feed = open_channel(1, "sub")
     until_state(feed, FeedState.FLOWING)
     recorder.fault(fault)
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
-    assert problem.code == "camera_unreachable"
+    assert problem.code == code
     recorder.clear()
     assert until_state(open_channel(1, "sub"), FeedState.FLOWING, FeedState.FAILED).problem is None
 

@@ -217,7 +217,7 @@ def test_a_clock_rate_that_is_not_the_described_one_is_followed() -> None:
     assert camera.worst_after(12) < 0.35
 
 
-def test_a_device_that_stops_and_goes_on_where_it_was_is_corrected_after_seconds() -> None:
+def test_a_device_that_pauses_its_time_is_corrected_after_seconds() -> None:
     camera = Camera(25.0)
     camera.run(20, 25.0)
     camera.now_s += 12

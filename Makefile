@@ -15,9 +15,11 @@ HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
 PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
-PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $$(nproc) )))) --dist loadfile --no-loadscope-reorder
+CORES = $(shell nproc)
+SHARED_OUT := --dist loadfile --no-loadscope-reorder
+PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $(CORES) )))) $(SHARED_OUT)
 NOT_QUICK := stress or gstreamer or programs or generated
-NOT_QUICK_FILES := $(addprefix --ignore=tests/,browser whole_app simulator) --ignore-glob=*/test_simulator.py
+NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app) --ignore-glob=*/test_simulator.py
 
 .PHONY: help
 help: ## what can be made
@@ -87,11 +89,11 @@ test: $(if $(T),install-dev,lint test-js test-python) ## linters, types and all 
 	$(if $(T),$(if $(filter %.mjs,$(T)),node --test,$(BIN)/pytest -q) $(T))
 
 .PHONY: check
-check: install-dev ## within a minute: ruff, mypy, and tests that start no recorder, no app and no browser
+check: install-dev ## within a minute: ruff, mypy, and the quick tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q $(PARALLEL) -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
+	$(BIN)/pytest -q -n $(or $(WORKERS),$(CORES)) $(SHARED_OUT) -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc, prettier

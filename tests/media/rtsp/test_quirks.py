@@ -14,6 +14,8 @@ from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.patience import until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 METHODS = ("DESCRIBE", "SETUP", "PLAY", "GET_PARAMETER")
 

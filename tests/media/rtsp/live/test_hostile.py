@@ -18,6 +18,8 @@ from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.patience import LIMIT_S, Slowness, until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 Talk = Callable[[socket.socket], None]
 

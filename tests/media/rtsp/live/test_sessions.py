@@ -16,6 +16,8 @@ from tests.media.rtsp.asking import source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.patience import LIMIT_S, until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 
 

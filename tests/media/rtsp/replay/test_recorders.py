@@ -21,6 +21,8 @@ from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.patience import LIMIT_S, promised, settled, until
 
+pytestmark = pytest.mark.programs
+
 Start = Callable[..., PeerCamera]
 NIGHT_S = datetime(2026, 11, 22, 2, 13, 0, 250_000, UTC).timestamp()
 

@@ -104,3 +104,10 @@ def fetched(page: Page) -> list[str]:
 def moves(page: Page) -> None:
     at_s = burnt_s(page)
     wait(page, f"({BURNT})('player') > {at_s + 1}")
+
+
+def play_for(page: Page, seconds: float) -> None:
+    """Wait until the player has played on by so many seconds of the recording."""
+    time_s = "document.querySelector('#player video').currentTime"
+    at_s: float = page.evaluate(time_s)
+    wait(page, f"{time_s} > {at_s + seconds}")

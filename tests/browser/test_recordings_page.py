@@ -333,7 +333,7 @@ def test_a_third_viewer_of_a_recorder_gets_a_message(
         before_s = burnt_s(page)
         wait(page, f"({BURNT})('player') > {before_s}")
     pages[0].goto("about:blank")
-    third.page.wait_for_timeout(500)
+    until_on(third.page, lambda: len(recorder.control("GET", "/replay")["sessions"]) < 2)
     third.page.locator("#player").get_by_role("button", name="Try again").click()
     third.page.wait_for_selector(PLAYING)
 

@@ -21,6 +21,7 @@ from tests.browser.replaying import (
     no_longer_seeks,
     open_at,
     over_socket,
+    play_for,
     wait,
 )
 from tests.browser.watching import Open
@@ -221,7 +222,7 @@ def test_recorders_with_slow_seeks_play_without_segments(app: App, open_page: Op
 def test_frame_steps_work_over_hls_too(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     play_at(page, app.url, camera_id, "&way=hls")
-    page.wait_for_timeout(1500)
+    play_for(page, 1)
     page.keyboard.press("k")
     expect(page.locator("#player [data-part=badge-text]")).to_have_text("PAUSED")
     no_longer_seeks(page)

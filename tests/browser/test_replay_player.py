@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.replaying import BURNT, NUMBER, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, wait
+from tests.browser.replaying import BURNT, NUMBER, PLAYING, STATE, burnt_s, no_longer_seeks, open_at, play_for, wait
 from tests.browser.watching import Open, until_on
 from tests.patience import until
 from tools.running import App, Recorder, running_recorder
@@ -52,7 +52,7 @@ def sessions(recorder: Recorder) -> list[dict[str, Any]]:
 
 def test_each_key_press_moves_one_frame_at_5_fps(app: App, camera_id: int, open_page: Open) -> None:
     page = open_at(app, camera_id, open_page, earlier(40)).page
-    page.wait_for_timeout(3000)  # so that there are frames to step back to
+    play_for(page, 2.5)  # so that there are frames to step back to
     pause(page)
     at_s = burnt_s(page)
     for step in range(1, 13):
@@ -88,7 +88,7 @@ def clip_page(app: App) -> Iterator[int]:
 
 def test_each_key_press_moves_one_frame_at_25_fps(app: App, clip_page: int, open_page: Open) -> None:
     page = open_at(app, clip_page, open_page, earlier(40)).page
-    page.wait_for_timeout(1500)
+    play_for(page, 1)
     pause(page)
     loop = 25 * 16
     at: int = page.evaluate(NUMBER)
@@ -279,7 +279,7 @@ def test_a_long_pause_frees_the_session_and_resumes_at_the_same_frame(
     app: App, camera_id: int, open_page: Open
 ) -> None:
     page = open_at(app, camera_id, open_page, earlier(50)).page
-    page.wait_for_timeout(1500)
+    play_for(page, 1)
     pause(page)
     at_s = burnt_s(page)
     mine = "() => fetch('/api/streams/all').then((it) => it.json()).then((it) => it.streams.length)"

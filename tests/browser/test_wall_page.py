@@ -57,7 +57,6 @@ def test_sixteen_channels_play_over_one_socket_without_ffmpeg(
     fetched = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/streams/')).length"
     assert page.evaluate(fetched) == 0
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "it does not fit the window"
-    page.wait_for_timeout(2000)  # the players begin with the newest frame, then settle on their buffers
     assert_all_close_behind_and_say_so(page, [sixteen.frames(number, "sub") for number in range(1, 17)])
 
 

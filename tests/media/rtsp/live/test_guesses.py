@@ -13,6 +13,8 @@ from tests.media.rtsp.asking import source, until_state
 from tests.media.rtsp.camera_peer import Answer, Asked, PeerCamera
 from tests.patience import until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 
 

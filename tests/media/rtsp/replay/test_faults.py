@@ -16,6 +16,8 @@ from tests.media.rtsp.replay.test_simulator import source_of, spans, steps
 from tests.patience import settled, until
 from tests.simulator.process import Makes, Simulator
 
+pytestmark = pytest.mark.programs
+
 GOP_S = 1.0
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from onvif_services.transport import MAX_ANSWER_BYTES
+from onvif_services.transport import MAX_ANSWER_BYTES, MAX_PROFILES_BYTES
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve
 from tests.onvif_services.soap_device import ENVELOPE, Reply, SoapDevice
@@ -142,19 +142,24 @@ def test_an_honest_compressed_answer_is_read(device: SoapDevice, connect: Connec
     conn.call("media", "GetProfiles")
 
 
-def test_an_answer_may_be_two_megabytes_and_no_more(device: SoapDevice, connect: Connect) -> None:
+@pytest.mark.parametrize(
+    ("operation", "most_bytes"), [("GetVideoSources", MAX_ANSWER_BYTES), ("GetProfiles", MAX_PROFILES_BYTES)]
+)
+def test_an_answer_may_have_two_megabytes_profiles_twelve(
+    device: SoapDevice, connect: Connect, operation: str, most_bytes: int
+) -> None:
     conn = connect()
     conn.open()
-    empty = ENVELOPE.format(body="<trt:GetProfilesResponse></trt:GetProfilesResponse>").encode()
-    room = MAX_ANSWER_BYTES - len(empty)
+    empty = ENVELOPE.format(body=f"<trt:{operation}Response></trt:{operation}Response>").encode()
+    room = most_bytes - len(empty)
     for fill, fits in ((room, True), (room + 1, False)):
         body = empty.replace(b"></trt:Get", b">" + b" " * fill + b"</trt:Get")
-        device.answers["GetProfiles"] = Reply(body)
+        device.answers[operation] = Reply(body)
         if fits:
-            conn.call("media", "GetProfiles")
+            conn.call("media", operation)
         else:
             with pytest.raises(CameraBadAnswer):
-                conn.call("media", "GetProfiles")
+                conn.call("media", operation)
 
 
 @pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"307 Temporary Redirect", b"308 Permanent Redirect"])

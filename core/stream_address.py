@@ -14,16 +14,8 @@ from urllib.parse import quote
 MAX_ADDRESS = 2048
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
-# The address of a tunnel (RTSP over HTTP) becomes an RTSP address at the web server's port.
-_SCHEMES = {
-    "rtsp": "rtsp",
-    "rtspt": "rtsp",
-    "rtspu": "rtsp",
-    "rtsph": "rtsp",
-    "rtsps": "rtsps",
-    "http": "rtsp",
-    "https": "rtsps",
-}
+_SCHEMES = {"rtsp": "rtsp", "rtspt": "rtsp", "rtspu": "rtsp", "rtsph": "rtsp", "rtsps": "rtsps"}
+_WEB_SCHEMES = {"http": "rtsp", "https": "rtsps"}
 _WEB_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)\s*:\s*([/\\]+)")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\w*)?", re.ASCII)
@@ -54,16 +46,18 @@ class StreamAddressParts:
         return self.port or DEFAULT_PORTS[self.scheme]
 
 
-def read_stream_address(text: str) -> StreamAddressParts | None:
+def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressParts | None:
     """Return the parts of a stream address that a device wrote.
 
     None for another scheme, for control characters, and for a text that is empty or longer than MAX_ADDRESS.
+    With `is_tunnel`, an HTTP address becomes an RTSP address at the web server's port (RTSP over HTTP).
     """
     text = text.strip().strip("\"'<>").strip()
     if not text or len(text) > MAX_ADDRESS or _CONTROL.search(text):
         return None
     scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&"))
-    if scheme not in _SCHEMES:
+    kind = _SCHEMES.get(scheme) or (_WEB_SCHEMES.get(scheme) if is_tunnel else None)
+    if kind is None:
         return None
     end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
     if slashes != 2 and not _ADDRESS.fullmatch(rest[:end]):  # rtsp:///live: there is no host
@@ -74,7 +68,7 @@ def read_stream_address(text: str) -> StreamAddressParts | None:
     if not authority and not path.strip("/"):
         return None
     host, port = _host_and_port(authority.rpartition("@")[2])
-    return StreamAddressParts(_SCHEMES[scheme], host, port or _WEB_PORTS.get(scheme), _path(path))
+    return StreamAddressParts(kind, host, port or _WEB_PORTS.get(scheme), _path(path))
 
 
 def _split_scheme(text: str) -> tuple[str, int, str]:
@@ -84,7 +78,7 @@ def _split_scheme(text: str) -> tuple[str, int, str]:
     elif text.startswith("/") or _ADDRESS.fullmatch(text.partition("/")[0]):
         return "rtsp", 0, text
     scheme, slashes = "", 0
-    while (found := _SCHEME.match(text)) and (not scheme or found[1].lower() in _SCHEMES):
+    while (found := _SCHEME.match(text)) and (not scheme or found[1].lower() in _SCHEMES | _WEB_SCHEMES):
         scheme, slashes, text = found[1].lower(), len(found[2]), text[found.end() :]
         if "\\" in found[2]:
             text = text.replace("\\", "/")

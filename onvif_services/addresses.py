@@ -45,13 +45,14 @@ def rewrite_http(address: str, host: str, port: int) -> str:
     return f"http://{authority(host, port)}{_path_and_query(parts)}"
 
 
-def rewrite_rtsp(address: str, host: str) -> str:
+def rewrite_rtsp(address: str, host: str, *, is_tunnel: bool = False) -> str:
     """Return a stream address at the configured host and the device's own RTSP port, without user-info.
 
     Repair what can be repaired (core/stream_address.py). Raise CameraBadAnswer for another scheme, for control
     characters, for an address that is empty or longer than 2,048 characters, and for the port of another protocol.
+    `is_tunnel`: the address was requested for RTSP over HTTP, so it may begin with http.
     """
-    parts = read_stream_address(address)
+    parts = read_stream_address(address, is_tunnel=is_tunnel)
     if parts is None:
         raise CameraBadAnswer("The device names a stream address that cannot be used.")
     port = parts.port_or_default

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from core.errors import (
     CameraAuthFailed,
@@ -27,6 +29,10 @@ from onvif_services.profile_roles import with_true_kbps
 
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
+# The values of tt:TransportProtocol, and those of Media2, in the order to try them.
+_TRANSPORTS = {"media": ("RTSP", "UDP", "HTTP"), "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
+_TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
+_transports: WeakKeyDictionary[DeviceConnection, dict[str, str]] = WeakKeyDictionary()  # those that were answered
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
 # letters and digits of a name count, because makers add to it ("H.264", "H265+", "H264 High Profile").
@@ -97,12 +103,28 @@ def request_key_frame(conn: DeviceConnection, profile_token: str, service: str =
 
 
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
-    if service == "media2":
-        params = {"Protocol": "RTSP", "ProfileToken": profile_token}
-    else:
-        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
-        params = {"StreamSetup": setup, "ProfileToken": profile_token}  # type: ignore[dict-item] # zeep's nested form
-    return rewrite_rtsp(_uri_in(conn.call(service, "GetStreamUri", params)), conn.host)
+    """Ask for the address of RTSP over TCP; if the device refuses, for those of other transports.
+
+    Devices name the same address for UDP, or offer only RTSP over HTTP. The first transport that is answered is the
+    only one that the device is asked for later.
+    """
+    known = _transports.get(conn, {}).get(service)
+    refusal: DeviceError | None = None
+    for transport in [known] if known else _TRANSPORTS[service]:
+        params: dict[str, Any] = {"ProfileToken": profile_token}
+        if service == "media2":
+            params["Protocol"] = transport
+        else:
+            params["StreamSetup"] = {"Stream": "RTP-Unicast", "Transport": {"Protocol": transport}}
+        try:
+            named = _uri_in(conn.call(service, "GetStreamUri", params))
+            uri = rewrite_rtsp(named, conn.host, is_tunnel=transport in _TUNNELS)
+        except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
+            refusal = refusal or error
+            continue
+        _transports.setdefault(conn, {})[service] = transport
+        return uri
+    raise refusal or unsupported("media")
 
 
 def _uri_in(answer: Element) -> str:

@@ -71,12 +71,18 @@ def test_stream_addresses_keep_port_path_and_query(address: str, expected: str |
         ("rtsp://10.0.0.9/live?channel=1&amp;subtype=0", "rtsp://cam:554/live?channel=1&subtype=0"),
         ('"rtsp://10.0.0.9/live"', "rtsp://cam:554/live"),
         ("rtspt://10.0.0.9/live", "rtsp://cam:554/live"),
-        ("http://10.0.0.9/live", "rtsp://cam:80/live"),  # a tunnel: media/rtsp/client/tunnel.py
-        ("https://10.0.0.9:8443/live", "rtsps://cam:8443/live"),
     ],
 )
 def test_a_stream_address_is_repaired_because_the_host_is_known(address: str, expected: str) -> None:
     assert rewrite_rtsp(address, "cam") == expected
+
+
+def test_the_address_of_a_tunnel_leads_to_the_web_servers_port() -> None:
+    assert rewrite_rtsp("http://10.0.0.9/live", "cam", is_tunnel=True) == "rtsp://cam:80/live"
+    assert rewrite_rtsp("https://10.0.0.9:8443/live", "cam", is_tunnel=True) == "rtsps://cam:8443/live"
+    assert rewrite_rtsp("rtsp://10.0.0.9/live", "cam", is_tunnel=True) == "rtsp://cam:554/live"
+    with pytest.raises(CameraBadAnswer):
+        rewrite_rtsp("http://10.0.0.9/live", "cam")
 
 
 HOSTILE = [

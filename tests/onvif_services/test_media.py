@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from core.records import Channel, ProfileRole, VideoFormat
 from onvif_services import media
 from onvif_services.connection import DeviceConnection
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import Request, SoapDevice, fault, profile, profile2
+from tests.onvif_services.soap_device import Reply, Request, SoapDevice, fault, profile, profile2
 
 
 def _opened(connect: Connect) -> DeviceConnection:
@@ -219,13 +220,38 @@ def test_a_stream_address_gets_our_host_and_loses_its_user_info(device: SoapDevi
 
 @pytest.mark.parametrize(
     "uri",
-    ["", "file:///etc/passwd", "http://10.0.0.1/x", "concat:rtsp://a|rtsp://b", "rtsp://h/a&#10;b", "-i", "rtsp:x"],
+    ["", "file:///etc/passwd", "ftp://10.0.0.1/x", "concat:rtsp://a|rtsp://b", "rtsp://h/a&#10;b", "-i", "rtsp:x"],
 )
 def test_hostile_stream_addresses_are_bad_answers(device: SoapDevice, connect: Connect, uri: str) -> None:
     conn = _opened(connect)
     _uri(device, uri)
     with pytest.raises(CameraBadAnswer):
         media.stream_uri(conn, "MediaProfile00000")
+
+
+def _uri_for(transport: str, uri: str) -> Callable[[Request], str | Reply]:
+    """Answer GetStreamUri for one transport only."""
+    answer = f"<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>{uri}</tt:Uri></trt:MediaUri></trt:GetStreamUriResponse>"
+    return lambda request: answer if request.value("Protocol") == transport else fault("ter:InvalidArgVal", "no")
+
+
+@pytest.mark.parametrize(
+    ("transport", "uri", "expected"),
+    [
+        ("RTSP", "rtsp://x/live", "rtsp://127.0.0.1:554/live"),
+        ("UDP", "rtsp://x/live", "rtsp://127.0.0.1:554/live"),
+        ("HTTP", "http://x:8000/live", "rtsp://127.0.0.1:8000/live"),
+    ],
+)
+def test_another_transport_is_asked_for_if_the_device_refuses_rtsp(
+    device: SoapDevice, connect: Connect, transport: str, uri: str, expected: str
+) -> None:
+    conn = _opened(connect)
+    device.answers["GetStreamUri"] = _uri_for(transport, uri)
+    assert media.stream_uri(conn, "MediaProfile00000") == expected
+    calls = len(device.asked("GetStreamUri"))
+    assert media.stream_uri(conn, "MediaProfile00001") == expected
+    assert len(device.asked("GetStreamUri")) == calls + 1, "the transport is remembered"
 
 
 @pytest.mark.parametrize("token", ["", "a\x00b", "a\nb", "x" * 300])

@@ -71,7 +71,7 @@ def parse_address(uri: str) -> StreamAddress:
 
 def pinned(address: StreamAddress, text: str) -> str | None:
     """Return an address that the device named, with our host and port instead of its own. None if it is unusable."""
-    parts = read_stream_address(text)
+    parts = read_stream_address(text, is_tunnel=True)
     uri = address.origin + parts.path if parts else ""
     return uri if parts and len(uri) <= MAX_ADDRESS and _SENDABLE.fullmatch(uri) else None
 

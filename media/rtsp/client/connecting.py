@@ -37,7 +37,8 @@ class Connector:
     async def connect(self, port: int, make_protocol: Callable[[], _P], *, is_tls: bool = False) -> _P:
         """Connect to the address at which ONVIF reached the device; without one, or if it does not answer, to the name.
 
-        Raises PortClosed if the device refuses the connection, CameraUnreachable, or the error of CertificateCheck.
+        Raises PortClosed if the device refuses the connection or does not answer, CameraUnreachable, or the error of
+        CertificateCheck.
         """
         address = allowed_addresses.place_of(self._name)
         try:
@@ -49,7 +50,7 @@ class Connector:
                         raise
                     return await self._connect_to(self._name, port, make_protocol, is_tls)
         except TimeoutError:
-            raise CameraUnreachable("The device does not answer on its RTSP port.") from None
+            raise PortClosed("The device does not answer on its RTSP port.") from None
         except ssl.SSLError:
             raise CameraUnreachable("The device's RTSP port does not answer over TLS.") from None
         except ConnectionRefusedError:

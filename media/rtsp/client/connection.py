@@ -36,6 +36,7 @@ class RtspConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._pending: dict[int, _PendingRequest] = {}  # by CSeq
         self._abandoned: deque[int] = deque(maxlen=_MAX_ABANDONED)  # CSeqs of requests that gave up
+        self._last_answer: Response | None = None
         self._cseq = 0
         self.on_request: Callable[[Request], None] | None = None
         """Called with each request of the device, after its answer."""
@@ -196,16 +197,17 @@ class RtspConnection(asyncio.BufferedProtocol):
             return
         if message.status < 200:  # 100 Continue: the answer follows (RFC 2326 section 7.1.1)
             return
-        found = self._request_of(number)
+        found = self._request_of(number, message)
         if found is not None:
+            self._last_answer = message
             pending = self._pending[found]
             self._splitter.expects_description = False
             if pending.on_answer:
                 pending.on_answer(pending.method, message, found)
             pending.answer.set_result(message)
 
-    def _request_of(self, cseq: int | None) -> int | None:
-        """Return the number of the request that an answer with this CSeq belongs to; None if it is a late answer.
+    def _request_of(self, cseq: int | None, message: Response) -> int | None:
+        """Return the number of the request that an answer with this CSeq belongs to; None if it comes late or twice.
 
         Some firmware leaves CSeq out. Tapo C220 and C520WS answer a keep-alive with the CSeq of the request before it.
         Answers come in order, so such an answer belongs to the oldest request without one.
@@ -215,6 +217,8 @@ class RtspConnection(asyncio.BufferedProtocol):
             return cseq
         if cseq is not None and cseq in self._abandoned:
             self._abandoned.remove(cseq)
+            return None
+        if cseq is not None and 0 < cseq <= self._cseq and message == self._last_answer:
             return None
         return waiting[0] if waiting else None
 

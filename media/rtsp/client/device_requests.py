@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from core.errors import CameraBadAnswer, CameraUnreachable
 from core.login_gate import Attempt
@@ -27,13 +28,17 @@ Headers = Iterable[tuple[str, str]]
 
 
 class DeviceRequests:
-    """In the gateway's thread. `last_uri`: the address of the newest request, after redirects."""
+    """In the gateway's thread. `last_uri`: the address of the newest request, after redirects.
+
+    `connection` is replaced if the device closes it before there is a session.
+    """
 
     def __init__(
         self,
         source: RtspSource,
         address: StreamAddress,
         connection: RtspConnection,
+        reconnect: Callable[[], Awaitable[RtspConnection]],
         login: SessionLogin,
         habits: DeviceHabits,
         *,
@@ -43,7 +48,9 @@ class DeviceRequests:
     ) -> None:
         self._source = source
         self._address = address
-        self._connection = connection
+        self.connection = connection
+        self._reconnect = reconnect
+        self._has_answered = False  # on this connection
         self._login = login
         self._habits = habits
         self._timeout_s = timeout_s
@@ -90,7 +97,7 @@ class DeviceRequests:
 
     def send_now(self, method: str, uri: str, headers: Headers = ()) -> asyncio.Future[Response]:
         """Send a request without waiting; the future gets any answer."""
-        return self._connection.request(method, uri, self.complete(method, uri, headers), self._on_answer)
+        return self.connection.request(method, uri, self.complete(method, uri, headers), self._on_answer)
 
     def complete(self, method: str, uri: str, headers: Headers) -> list[tuple[str, str]]:
         """Return `headers` with User-Agent, and with Session and Authorization if there are any."""
@@ -119,6 +126,8 @@ class DeviceRequests:
             named = parse_session(answer.headers.get("session"))
         except MessageError:
             raise CameraBadAnswer("The device's session id cannot be sent back.") from None
+        if self._sessions and not named.has_timeout:  # often only the answer to SETUP names it
+            named = replace(named, timeout_s=self._sessions[-1].timeout_s)
         first = self._sessions[0] if self._sessions else named
         self._sessions = [named] if first.session_id == named.session_id else [first, named]
 
@@ -136,16 +145,28 @@ class DeviceRequests:
         """Return the address that a redirect leads to, if it is at the host and port of this connection."""
         location = answer.headers.get("location")
         parts = read_stream_address(location)
-        if parts is None or not is_same_place(self._address, parts, self._connection.device_host):
+        if parts is None or not is_same_place(self._address, parts, self.connection.device_host):
             return None
         return pinned(self._address, location)
 
     async def _exchange(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
         try:
+            return await self._exchange_once(method, uri, headers, timeout_s)
+        except CameraUnreachable:
+            if self.connection.is_open or self.session or not self._has_answered:
+                raise
+        # Some devices close the connection after each refusal, or after a redirect.
+        self.connection, self._has_answered = await self._reconnect(), False
+        return await self._exchange_once(method, uri, headers, timeout_s)
+
+    async def _exchange_once(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
+        try:
             async with asyncio.timeout(timeout_s):
-                return await self.send_now(method, uri, headers)
+                answer = await self.send_now(method, uri, headers)
         except TimeoutError:
             raise CameraUnreachable(f"The device did not answer {method} in time.") from None
+        self._has_answered = True
+        return answer
 
     async def _log_in(self, method: str, uri: str, headers: Headers, answer: Response, timeout_s: float) -> Response:
         """Send the request with the credential.

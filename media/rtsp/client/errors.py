@@ -34,7 +34,7 @@ class NotUnderstood(CameraBadAnswer):
 
 
 class PortClosed(CameraUnreachable):
-    """The device refuses connections to its RTSP port."""
+    """The device refuses connections to its RTSP port, or does not answer there."""
 
 
 class NotRtsp(CameraBadAnswer):

@@ -162,11 +162,11 @@ class Splitter:
             return body_length(message.headers)
         if message.is_http and message.status == 200:
             return 0  # a tunnel begins
-        length = body_length(message.headers)
         if not self.expects_description or message.status != 200:
-            return length
-        if "content-length" not in message.headers:
+            return body_length(message.headers)
+        if not re.fullmatch(r"\d+", message.headers.get("content-length"), re.ASCII):
             return None
+        length = body_length(message.headers)
         rest = bytes(self._view[start + length : self._end]).lstrip(_FILLER)
         is_too_short = rest and not _START.match(rest) and not _MESSAGE_START.match(rest)
         return None if is_too_short else length

@@ -26,13 +26,14 @@ _BUSY_AFTER_TEARDOWN_S = 5.0
 
 
 class DeviceHabits:
-    """What one device has shown. In the gateway's thread only."""
+    """The habits that one device has shown. In the gateway's thread only."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._worked: dict[str, str] = {}
         self._failed: dict[str, dict[str, float]] = {}  # subject -> guess -> until when it counts as failed
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
+        self.lifetime_s = float("inf")  # of a session that ended before its first keep-alive
         self.public: frozenset[str] | None = None  # the methods of its Public header; None if it has not told them
 
     def order(self, subject: str, guesses: Iterable[str]) -> list[str]:

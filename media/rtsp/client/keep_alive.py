@@ -77,10 +77,12 @@ class KeepAlive:
 
         Either it ended at a keep-alive, or at its timeout, which the keep-alives did not extend.
         """
-        if self._sent_s is None:
-            return
         now_s = self._clock.monotonic_s()
         lasted_s = now_s - self._started_s
+        if self._sent_s is None:
+            if lasted_s > _BLAME_S:  # its timeout is shorter than it says
+                self._habits.lifetime_s = lasted_s
+            return
         if now_s - self._sent_s < _BLAME_S or 0.7 * self._timeout_s < lasted_s < 1.5 * self._timeout_s + _BLAME_S:
             log.info("a session ended at the keep-alive %s", self._method)
             self._habits.doubt(KEEP_ALIVE, self._method)
@@ -92,7 +94,7 @@ class KeepAlive:
         return self._requests.session.timeout_s if self._requests.session else 60.0
 
     def _every_s(self) -> float:
-        return min(self._timeout_s * 0.4, self._most_s)
+        return min(min(self._timeout_s, self._habits.lifetime_s) * 0.4, self._most_s)
 
     def _next_method(self) -> str:
         """Return the best method; the first keep-alive is OPTIONS, whose answer has the Public header."""

@@ -45,6 +45,12 @@ class Headers:
     def __contains__(self, name: str) -> bool:
         return any(item == name.lower() for item, _ in self._items)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._items == other._items
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
     def __repr__(self) -> str:
         return f"Headers({[name for name, _ in self._items]})"  # without values, which may contain a digest
 
@@ -139,6 +145,7 @@ class SessionHeader:
 
     session_id: str
     timeout_s: float = 60.0
+    has_timeout: bool = False
 
 
 def parse_session(value: str) -> SessionHeader:
@@ -148,8 +155,9 @@ def parse_session(value: str) -> SessionHeader:
     if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]{1,256}", session_id):
         raise MessageError("a session id that cannot be sent back")
     found = re.search(r"(?:^|;)\s*timeout\s*=\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
-    timeout_s = float(found[1]) if found else 60.0
-    return SessionHeader(session_id, min(max(timeout_s, 2.0), 3600.0))
+    if not found:
+        return SessionHeader(session_id)
+    return SessionHeader(session_id, min(max(float(found[1]), 2.0), 3600.0), has_timeout=True)
 
 
 def parse_cseq(value: str) -> int | None:

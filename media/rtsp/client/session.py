@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.clock import Clock
 from core.errors import (
@@ -31,6 +32,7 @@ from media.rtsp.client.habits import AUDIO as AUDIO_SETUP
 from media.rtsp.client.habits import CONNECTION, RANGE, SESSION_ADDRESS, HabitStore
 from media.rtsp.client.keep_alive import MOST_S, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
+from media.rtsp.client.messages import Headers as MessageHeaders
 from media.rtsp.client.messages import Response
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery
@@ -122,15 +124,15 @@ class DeviceSession:
         context, habits, address = self._context, self._habits, self._address
         self._receiver = MediaReceiver(self._sink, self._clock)
         self._login = SessionLogin(self._source, context.login_gate, self._clock, habits, is_tls=address.is_tls)
-        connection = self._connection = await self._connect(way)
+        connect = partial(self._connect, way)
         self._requests = DeviceRequests(
-            *(self._source, address, connection, self._login, habits),
+            *(self._source, address, await connect(), connect, self._login, habits),
             timeout_s=self._timeout_s,
             require=self._require,
             on_answer=self._on_answer,
         )
         self._setup = TrackSetup(
-            *(address, connection, self._requests, self._receiver, habits, self._clock),
+            *(address, self._requests, self._receiver, habits, self._clock),
             can_use_udp=way == _RTSP and not address.is_tls,
         )
         self._controls = {"request": address.uri}
@@ -150,6 +152,10 @@ class DeviceSession:
             raise
         finally:
             await self.teardown()
+
+    @property
+    def _connection(self) -> RtspConnection:
+        return self._requests.connection
 
     async def _connect(self, way: str) -> RtspConnection:
         address, context, take = self._address, self._context, self._receiver.take_frames
@@ -228,7 +234,7 @@ class DeviceSession:
                 uri = self._controls[name]
                 is_settled = len(self._controls) == 1 and len(ranges) == 1
                 accept = frozenset() if is_settled else _WRONG_ADDRESS | (_WRONG_RANGE if len(ranges) > 1 else set())
-                answer = await self._requests.send("PLAY", uri, ranges[kind], accept=accept)
+                answer = await self._send_play(uri, ranges[kind], accept)
                 if answer.status < 300:
                     self._requests.take_session(answer)
                     if kind:
@@ -240,6 +246,15 @@ class DeviceSession:
                 if answer.status not in _WRONG_RANGE:
                     break
         raise status_error("PLAY", refusals[0])
+
+    async def _send_play(self, uri: str, headers: Headers, accept: frozenset[int]) -> Response:
+        """Send PLAY. If the media comes and the answer does not, return an answer of our own."""
+        try:
+            return await self._requests.send("PLAY", uri, headers, accept=accept)
+        except CameraUnreachable:
+            if self._connection.is_open and self._receiver.receiver_reports(self._clock.monotonic_s()):
+                return Response(200, "", MessageHeaders())
+            raise
 
     async def pause(self) -> None:
         """PAUSE."""

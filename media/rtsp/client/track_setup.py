@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 
 from core.clock import Clock
+from core.errors import CameraUnreachable
 from media.rtsp.client.address import StreamAddress, track_addresses
-from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.device_requests import DeviceRequests
 from media.rtsp.client.errors import NoTransport, status_error
 from media.rtsp.client.habits import TRACK_ADDRESS, TRANSPORT, DeviceHabits
@@ -33,7 +33,6 @@ class TrackSetup:
     def __init__(
         self,
         address: StreamAddress,
-        connection: RtspConnection,
         requests: DeviceRequests,
         receiver: MediaReceiver,
         habits: DeviceHabits,
@@ -42,7 +41,6 @@ class TrackSetup:
         can_use_udp: bool,
     ) -> None:
         self._address = address
-        self._connection = connection
         self._requests = requests
         self._receiver = receiver
         self._habits = habits
@@ -86,15 +84,19 @@ class TrackSetup:
         udp: UdpTrack | None = None
         offer = interleaved_offer(index)
         if transport == UDP:
-            hosts = self._connection.local_host, self._connection.device_host
+            hosts = self._requests.connection.local_host, self._requests.connection.device_host
             udp = UdpTrack(index, *hosts, self._receiver.take_frames, self._clock)
             offer = udp_offer(await udp.open())
         first = 0
         try:
             for name in self._habits.order(TRACK_ADDRESS, addresses):
-                answer = await self._requests.send(
-                    "SETUP", addresses[name], [("Transport", offer)], accept=_ACCEPTED, timeout_s=timeout_s
-                )
+                try:
+                    answer = await self._requests.send(
+                        "SETUP", addresses[name], [("Transport", offer)], accept=_ACCEPTED, timeout_s=timeout_s
+                    )
+                except CameraUnreachable:
+                    self._habits.doubt(TRACK_ADDRESS, name)
+                    raise
                 if answer.status < 300:
                     self._requests.take_session(answer)
                     self._habits.worked(TRACK_ADDRESS, name)
@@ -132,7 +134,7 @@ class TrackSetup:
         """Send a receiver report, framed as for an interleaved connection."""
         udp = self._udp.get(report[1])
         if udp is None:
-            self._connection.send(report)
+            self._requests.connection.send(report)
         else:
             udp.send_report(report[4:])
 

@@ -292,3 +292,79 @@ def test_a_refusal_soon_after_a_teardown_means_busy(camera: Cameras, gateway: Rt
 
     peer.lets_in = lets_in  # type: ignore[method-assign]  # one camera's whim
     assert plays(gateway, peer)
+
+
+# -- devices that close, and answers that come twice or never --------------------------------------
+
+
+def test_a_connection_that_ends_with_a_refusal_is_opened_again(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="md5")
+    plain = PeerCamera._answer
+
+    def answer(asked: Asked) -> bytes | None:
+        given = plain(peer, asked)
+        if given and b" 401 " in given:
+            asked.writer.write(given)
+            asked.writer.close()
+            return None
+        return given
+
+    peer._answer = answer  # type: ignore[method-assign]  # one camera's whim
+    assert plays(gateway, peer)
+
+
+def test_a_track_address_that_is_never_answered_is_not_tried_first_again(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+    base = f"Content-Base: {peer.uri('/wrong/')}"
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", base, body=peer.sdp())
+    peer.answers["SETUP"] = lambda asked: peer.usual(asked) if "/live/" in asked.uri else None
+    assert not plays(gateway, peer)
+    assert plays(gateway, peer)
+
+
+def test_media_counts_even_if_play_is_never_answered(camera: Cameras, gateway: RtspGateway) -> None:
+    def play(asked: Asked) -> None:
+        peer._loop.create_task(peer._play(asked.writer))
+
+    peer = camera(answers={"PLAY": play})
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+def test_an_answer_that_comes_twice_is_taken_once(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(has_audio=True)
+    twice: Answer = lambda asked: peer.usual(asked) * 2  # noqa: E731  # one answer
+    peer.answers = dict.fromkeys(("DESCRIBE", "SETUP"), twice)
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    assert feed.status().audio
+
+
+def test_the_timeout_of_setup_counts_if_play_names_none(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(session="4711;timeout=2")
+    peer.answers["PLAY"] = lambda asked: asked.reply("200 OK", "Session: 4711")
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["OPTIONS"] + peer.asked["GET_PARAMETER"] >= 3)
+    assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_session_that_ends_early_gets_an_earlier_keep_alive(
+    camera: Cameras, gateway: RtspGateway
+) -> None:
+    peer = camera()
+
+    def play(asked: Asked) -> bytes:
+        keep_alives = peer.asked["OPTIONS"]
+
+        def end() -> None:
+            if peer.asked["OPTIONS"] == keep_alives:
+                asked.writer.close()
+
+        peer._loop.call_later(4.0, end)
+        return peer.usual(asked)
+
+    peer.answers["PLAY"] = play
+    until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: peer.asked["OPTIONS"] >= 1)
+    assert feed.status().state is FeedState.FLOWING

@@ -20,6 +20,7 @@ from media.rtsp.client.udp import UdpTrack
 log = logging.getLogger(__name__)
 
 _REFUSED_TRANSPORT = 461
+_OTHER_TRANSPORT_S = 60.0
 # After these statuses the track may have another address. The clear ones do not change with the transport.
 _WRONG_ADDRESS = frozenset({400, 404, 410, 451, 454, 459, 460})
 _CLEAR = frozenset({404, 410, 454})
@@ -145,13 +146,14 @@ class TrackSetup:
             udp.keep_open(now_s)
 
     def media_came(self) -> None:
-        """The transport works with this device."""
-        self._habits.worked(TRANSPORT, self.transport)
+        """The transport works with this device. UDP only replaces TCP: it is not preferred."""
+        if self.transport == TCP:
+            self._habits.worked(TRANSPORT, TCP)
 
     def no_media_came(self) -> None:
         """The device agreed to play and sent nothing: another transport may work."""
-        if self.transport and len(self._transports) > 1:
-            self._habits.doubt(TRANSPORT, self.transport)
+        if len(self._transports) > 1 and not self._habits.has_worked(TRANSPORT, self.transport):
+            self._habits.failed(TRANSPORT, self.transport, for_s=_OTHER_TRANSPORT_S)
 
     def close(self) -> None:
         """Close the UDP ports. May be called twice."""

@@ -348,9 +348,7 @@ def test_the_timeout_of_setup_counts_if_play_names_none(camera: Cameras, gateway
     assert feed.status().state is FeedState.FLOWING
 
 
-def test_a_session_that_ends_early_gets_an_earlier_keep_alive(
-    camera: Cameras, gateway: RtspGateway
-) -> None:
+def test_a_session_that_ends_early_gets_an_earlier_keep_alive(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
 
     def play(asked: Asked) -> bytes:

@@ -14,6 +14,8 @@ from media.rtsp.client.messages import MessageError, Request, Response, parse_cs
 
 _MAX_UNSENT_BYTES = 64 * 1024
 _BODY_QUIET_S = 1.0
+_BODY_SLOW_S = 3.0  # if much of the body is missing: the device may be slow
+_MUCH_BYTES = 64
 _MAX_ABANDONED = 16
 
 OnAnswer = Callable[[str, Response, int], None]  # the request's method, the answer, its CSeq
@@ -170,7 +172,9 @@ class RtspConnection(asyncio.BufferedProtocol):
             self._quiet.cancel()
             self._quiet = None
         if self._splitter.is_incomplete:
-            self._quiet = asyncio.get_running_loop().call_later(_BODY_QUIET_S, self._take_incomplete)
+            is_slow = self._splitter.missing_bytes > _MUCH_BYTES
+            quiet_s = _BODY_SLOW_S if is_slow else _BODY_QUIET_S
+            self._quiet = asyncio.get_running_loop().call_later(quiet_s, self._take_incomplete)
 
     def _take_incomplete(self) -> None:
         """The rest of an answer's body does not come: the device counts it wrongly, or not at all."""
@@ -185,6 +189,7 @@ class RtspConnection(asyncio.BufferedProtocol):
             self._end_by(error)
             return
         self._take(units)
+        self._watch_body()
 
     def _take_message(self, message: Request | Response) -> None:
         number = parse_cseq(message.headers.get("cseq"))

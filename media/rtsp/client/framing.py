@@ -45,7 +45,8 @@ class Splitter:
     """Receives bytes in its own buffer (for asyncio's BufferedProtocol); returns frames and messages in order.
 
     `expects_description`: the answer to a DESCRIBE is due. Its body may lack a Content-Length, or have a wrong one;
-    `is_incomplete` is True while an answer waits for its body. take_incomplete() ends it after a silence.
+    `is_incomplete` is True while an answer waits for its body, of which `missing_bytes` have not come (0: unknown).
+    take_incomplete() ends it after a silence.
     `accepts_http`: answers of HTTP count as answers, for a tunnel.
     """
 
@@ -53,6 +54,7 @@ class Splitter:
         self._accepts_http = accepts_http
         self.expects_description = False
         self.is_incomplete = False
+        self.missing_bytes = 0
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._end = 0
@@ -87,7 +89,7 @@ class Splitter:
     def take_incomplete(self) -> list[Frame | Request | Response]:
         """Return the answer that waits for its body, with the bytes that have come, and the units after it.
 
-        Raises FramingError.
+        Return nothing while a description of known length has not come up to its first medium. Raises FramingError.
         """
         if not self.is_incomplete:
             return []
@@ -97,6 +99,8 @@ class Splitter:
             return []
         stop = min(self._end, self._end_of_body(head.end()))
         message = replace(message, body=bytes(self._view[head.end() : stop]))
+        if self.expects_description and self.missing_bytes and b"m=" not in message.body:
+            return []
         left = self._end - stop
         self._buffer[:left] = self._buffer[stop : self._end]
         self._end = left
@@ -150,6 +154,7 @@ class Splitter:
         stop = self._end_of_body(found.end()) if length is None else found.end() + length
         if stop > self._end:
             self.is_incomplete = isinstance(message, Response)
+            self.missing_bytes = stop - self._end if length is not None else 0
             return position
         units.append(replace(message, body=bytes(self._view[found.end() : stop])) if length != 0 else message)
         self._garbage_bytes = 0

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 MOST_S = 25.0
 _BLAME_S = 3.0
 _METHODS = ("GET_PARAMETER", "OPTIONS", "SET_PARAMETER")
+_NONE = "no request"  # RTCP's reports are the last guess
 
 
 class KeepAlive:
@@ -65,10 +66,12 @@ class KeepAlive:
         self._due_s = now_s + self._every_s()
         if self._pending:
             self._pending.cancel()  # some devices never answer; media is what counts
+            self._pending = None
             self._login.abandon_renewal()
         self._method = self._next_method()
         self._sent_s = now_s
-        self._pending = self._requests.send_now(self._method, self._uri)
+        if self._method != _NONE:
+            self._pending = self._requests.send_now(self._method, self._uri)
         if now_s - self._started_s > 2 * self._timeout_s:
             self._habits.worked(KEEP_ALIVE, self._method)
 
@@ -100,7 +103,7 @@ class KeepAlive:
         """Return the best method; the first keep-alive is OPTIONS, whose answer has the Public header."""
         known = self._habits.public or frozenset()
         named = [method for method in _METHODS if method == "OPTIONS" or method in known]
-        others = [method for method in _METHODS if method not in named]
+        others = [method for method in (*_METHODS, _NONE) if method not in named]
         methods = self._habits.order(KEEP_ALIVE, named)
         if all(self._habits.has_failed(KEEP_ALIVE, method) for method in named):
             methods = self._habits.order(KEEP_ALIVE, [*named, *others])

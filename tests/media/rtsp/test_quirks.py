@@ -54,6 +54,17 @@ def test_a_description_with_a_wrong_length_is_read(
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
+def test_a_description_that_comes_slowly_is_awaited(camera: Cameras, gateway: RtspGateway) -> None:
+    def describe(asked: Asked) -> bytes:
+        sdp = peer.sdp()
+        peer._loop.call_later(1.5, asked.writer.write, sdp)
+        return asked.reply("200 OK", f"Content-Length: {len(sdp)}")
+
+    peer = camera(answers={"DESCRIBE": describe})
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

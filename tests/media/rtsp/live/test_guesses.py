@@ -165,6 +165,20 @@ def test_a_method_that_ended_a_session_is_not_used_in_the_next(camera: Cameras, 
     assert feed.status().state is FeedState.FLOWING
 
 
+def test_a_device_that_closes_at_every_request_is_sent_none(camera: Cameras, gateway: RtspGateway) -> None:
+    def close(asked: Asked) -> None:
+        asked.writer.transport.abort()
+
+    peer = camera(session="1;timeout=2")
+    peer.answers = dict.fromkeys(("OPTIONS", "GET_PARAMETER", "SET_PARAMETER"), close)
+    for _ in range(3):
+        until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: feed.status().packets > 100)
+    assert [peer.asked[method] for method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER")] == [1, 1, 1]
+    assert feed.status().state is FeedState.FLOWING
+
+
 def test_a_method_that_extends_no_session_is_not_used_in_the_next(camera: Cameras, gateway: RtspGateway) -> None:
     """Public names GET_PARAMETER; the device answers it, and ends the session at its timeout all the same."""
     peer = camera(session="1;timeout=2")

@@ -65,6 +65,17 @@ def test_a_device_that_answers_tcp_with_udp_is_asked_for_udp(camera: Cameras, ga
     assert flows(gateway, peer)
 
 
+def test_udp_is_tried_after_tcp_brought_no_media(camera: Cameras, gateway: RtspGateway) -> None:
+    def set_up(asked: Asked) -> bytes:
+        is_tcp = "TCP" in asked.headers["transport"]
+        peer.stop_after = 0 if is_tcp else None
+        return asked.reply("200 OK", "Session: 4711") if is_tcp else peer.usual(asked)
+
+    peer = camera(transport="udp", answers={"SETUP": set_up})
+    assert not flows(gateway, peer)
+    assert flows(gateway, peer)
+
+
 def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp")
     for setups in (2, 3):

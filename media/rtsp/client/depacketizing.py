@@ -28,6 +28,7 @@ _MAX_PARTS = 4096
 _MAX_SETS = 16
 _MAX_SET_BYTES = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
+_ANY_FRAME_AFTER = 500  # frames without a beginning, after which any frame is taken for one
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -295,6 +296,10 @@ class VideoDepacketizer:
             has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
             if not is_beginning and (has_sets or self._since_key > _ANY_INTRA_AFTER):
                 is_beginning = all(map(self._functions.is_intra, self._slices))
+            if not is_beginning and self._functions.RECOVERY_POINT and self._since_key > _ANY_FRAME_AFTER:
+                # Rolling intra refresh without recovery points: the picture becomes right after a while.
+                self._parts.insert(0, self._functions.RECOVERY_POINT)
+                is_beginning = True
         if is_beginning:
             self._since_key = 0
         return is_beginning

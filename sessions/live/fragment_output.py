@@ -6,7 +6,7 @@ from core.errors import AppError
 from core.records import Problem
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
-from sessions.errors import Stalled
+from sessions.errors import NoKeyFrame, Stalled
 from sessions.live.broadcast import FragmentBroadcaster
 from sessions.live.output import SessionOutput, patience_s
 from sessions.live.status import SessionStatus
@@ -70,7 +70,7 @@ class FragmentOutput(SessionOutput):
         age_s = now_s - max(fragment_s or 0.0, self._first_look_s)
         if age_s >= limit_s:
             if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
-                raise Stalled(f"The device sends video, but it has sent no key frame for {age_s:.0f} s.")
+                raise NoKeyFrame(age_s)
             raise Stalled(f"No picture for {age_s:.0f} s.")
 
     def stop(self, problem: Problem | None = None) -> None:  # noqa: ARG002 - viewers get it as the session's error

@@ -18,7 +18,7 @@ from media.hls.live_playlist import parse_playlist
 from media.process import ProgramMissing, SupervisedProcess
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
-from sessions.errors import FfmpegEnded, Stalled
+from sessions.errors import FfmpegEnded, NoKeyFrame, Stalled
 from sessions.folders import remove_files, require_free_disk
 from sessions.ids import LiveStreamKey
 from sessions.live.output import SessionOutput, patience_s
@@ -225,7 +225,7 @@ class HlsOutput(SessionOutput):
             if _NO_SPACE in process.stderr_tail():
                 raise StorageFull(_DISK_FULL)
             if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
-                raise Stalled(f"The device sends video, but it has sent no key frame for {age_s:.0f} s.")
+                raise NoKeyFrame(age_s)
             raise Stalled(f"No new segment for {age_s:.0f} s.")
 
     def _now_s(self) -> float:

@@ -115,11 +115,6 @@ class VideoDepacketizer:
         return self._ordered_sets
 
     @property
-    def newest_sets(self) -> dict[str, bytes]:
-        """The newest parameter set of each type."""
-        return {set_type: nal for (set_type, _), nal in self._sets.items()}
-
-    @property
     def is_described(self) -> bool:
         """True once there is a parameter set of each type, as decoding needs."""
         return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
@@ -132,6 +127,10 @@ class VideoDepacketizer:
         units: list[AccessUnit] = []
         reader = self._reader
         for packet in packets:
+            is_usual = packet.timestamp == self._timestamp and not (packet.marker or packet.extension)
+            if is_usual and not packet.lost_before and reader.append(packet.payload):
+                self._sequence = packet.sequence
+                continue
             if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
                 if packet.marker and packet.timestamp == self._timestamp:
                     self._take_marker(packet, units)

@@ -138,7 +138,8 @@ def _input(ffmpeg: Path, url: str) -> list[str]:
 def _video(options: LiveOptions) -> Sequence[str]:
     if options.video is VideoHandling.COPY:
         tag = ["-tag:v", "hvc1"] if options.container is Container.FMP4 else []
-        return ["-c:v", "copy", *tag]
+        # With B-frames ffmpeg knows the first frame's decoding time, but not that it is shown at the gateway's zero.
+        return ["-c:v", "copy", "-bsf:v", r"setts=pts=if(lt(PTS\,-1e15)\,0\,PTS)", *tag]
     return [
         # 1080p25 costs 45 % of a core; larger frames are scaled down.
         *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],

@@ -3,6 +3,7 @@
 Errors that viewers see (an AppError with a code):
 
     Stalled            no new segment or frame, for an unknown reason
+    NoKeyFrame         the device sends video, but nothing that a picture can begin with
     FfmpegEnded        ffmpeg ended, for an unknown reason
     NothingRecorded    a replay found no frame at the requested time or later
 
@@ -21,6 +22,15 @@ class Stalled(AppError):
     """No new segment or frame arrived in time, and neither device, ffmpeg nor disk reports an error."""
 
     code = "stream_stalled"
+
+
+class NoKeyFrame(Stalled):
+    """Video arrives, but no key frame, so that no picture can be shown yet."""
+
+    code = "no_key_frame"
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"The device sends video, but it has sent no key frame for {waited_s:.0f} s.")
 
 
 class FfmpegEnded(AppError):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.layout import DEAD_KINDS
+from simulator.packing import PACKING_KINDS
 
 Check = Callable[[object], bool]
 
@@ -114,6 +115,13 @@ _KINDS = (
     FaultKind("no_key_frames", "key frames are left out", "true", _is_true, per_channel=True),
     FaultKind(
         "no_key_on_request", "SetSynchronizationPoint is answered and ignored", "true", _is_true, per_channel=True
+    ),
+    FaultKind(
+        "video_packing",
+        "video is packed into RTP in an unusual way",
+        ", ".join(PACKING_KINDS),
+        _one_of(*PACKING_KINDS),
+        per_channel=True,
     ),
     FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
     FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),

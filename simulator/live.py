@@ -21,6 +21,7 @@ from simulator.clock import DeviceClock
 from simulator.faults import Faults
 from simulator.h26x import AccessUnit
 from simulator.layout import ROLES, ChannelSpec, Layout, Role, clip_spec
+from simulator.packing import repack
 from simulator.painter import STILL_EVERY_S
 from simulator.rtp import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 
@@ -246,7 +247,9 @@ class LiveStream:
         return b"".join(parts)
 
     def _damaged(self, frames: list[bytes]) -> list[bytes]:
-        """The frames; the faults `packet_loss` and `corrupt` leave some out or alter them."""
+        """The frames; the faults `video_packing`, `packet_loss` and `corrupt` repack, leave out or alter some."""
+        if packing := self._faults.text("video_packing", self.channel.number):
+            frames = repack(packing, self.spec.codec, frames)
         loss, corrupt = (self._faults.number(name, self.channel.number) for name in ("packet_loss", "corrupt"))
         if not loss and not corrupt:
             return frames

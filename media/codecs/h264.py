@@ -39,6 +39,10 @@ def nal_type(nal: bytes) -> int:
     return nal[0] & 0x1F
 
 
+RECOVERY_POINT = b"\x06\x06\x01\xc4\x80"
+"""A SEI NAL unit: decoding may begin at this frame (section D.1.8; recovery_frame_cnt 0)."""
+
+
 def is_idr(nal: bytes) -> bool:
     """True for a slice of a frame at which no later frame refers to an earlier one."""
     return nal[0] & 0x1F == _IDR

@@ -22,6 +22,10 @@ def nal_type(nal: bytes) -> int:
     return nal[0] >> 1 & 0x3F
 
 
+RECOVERY_POINT = b""
+"""Decoders of H.265 begin at an IRAP picture only."""
+
+
 def is_idr(nal: bytes) -> bool:
     """True for a slice of a frame at which no later frame refers to an earlier one. False for CRA and BLA."""
     return nal[0] >> 1 & 0x3F in _IDR

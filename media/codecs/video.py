@@ -18,6 +18,7 @@ class _Functions(Protocol):
 
     HEADER_BYTES: int
     NAL_KINDS: tuple[NalKind, ...]
+    RECOVERY_POINT: bytes
 
     def nal_type(self, nal: bytes) -> int: ...
     def is_idr(self, nal: bytes) -> bool: ...

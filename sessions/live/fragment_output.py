@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.errors import AppError
 from core.records import Problem
-from media.rtsp.live.feed import Feed, FeedStatus
+from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
-from sessions.errors import Stalled
+from sessions.errors import NoKeyFrame, Stalled
 from sessions.live.broadcast import FragmentBroadcaster
 from sessions.live.output import SessionOutput, patience_s
 from sessions.live.status import SessionStatus
@@ -69,6 +69,8 @@ class FragmentOutput(SessionOutput):
             limit_s = patience_s(stall_after_s, status.key_frame_interval_s or 0.0)
         age_s = now_s - max(fragment_s or 0.0, self._first_look_s)
         if age_s >= limit_s:
+            if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
+                raise NoKeyFrame(age_s)
             raise Stalled(f"No picture for {age_s:.0f} s.")
 
     def stop(self, problem: Problem | None = None) -> None:  # noqa: ARG002 - viewers get it as the session's error

@@ -16,9 +16,9 @@ from media.commands import PLAYLIST_NAME, LiveOptions, live_command
 from media.ffmpeg import FfmpegMissing
 from media.hls.live_playlist import parse_playlist
 from media.process import ProgramMissing, SupervisedProcess
-from media.rtsp.live.feed import Feed, FeedStatus
+from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
-from sessions.errors import FfmpegEnded, Stalled
+from sessions.errors import FfmpegEnded, NoKeyFrame, Stalled
 from sessions.folders import remove_files, require_free_disk
 from sessions.ids import LiveStreamKey
 from sessions.live.output import SessionOutput, patience_s
@@ -224,6 +224,8 @@ class HlsOutput(SessionOutput):
         if age_s >= limit_s:
             if _NO_SPACE in process.stderr_tail():
                 raise StorageFull(_DISK_FULL)
+            if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
+                raise NoKeyFrame(age_s)
             raise Stalled(f"No new segment for {age_s:.0f} s.")
 
     def _now_s(self) -> float:

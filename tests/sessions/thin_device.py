@@ -76,6 +76,7 @@ class Device:
     state: FeedState = FeedState.FLOWING
     problem: Problem | None = None
     key_frame_interval_s: float | None = 0.5
+    packets: int = 0
     frames_dropped: int = 0  # of each feed
     damage: str = ""
     opened: list[ThinFeed] = field(default_factory=list)
@@ -133,6 +134,7 @@ class ThinFeed:
             bitrate_kbps=200,
             fps=10.0,
             key_frame_interval_s=device.key_frame_interval_s,
+            packets=device.packets,
             frames_dropped=device.frames_dropped,
             damage=device.damage,
         )

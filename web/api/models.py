@@ -311,7 +311,7 @@ class StreamStatus(AnswerModel):
     last_segment_age_s: Tenths
     frames_dropped: int = Field(
         description="frames that came from the device incomplete and were discarded, since the session's start. "
-        "Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too"
+        "Frames that a slow viewer skips do not count"
     )
     damage: str | None = Field(
         description="what the last discarded frame lacked; null if none was discarded in the last ten seconds"

@@ -28,6 +28,7 @@ _MAX_PARTS = 4096
 _MAX_SETS = 16
 _MAX_SET_BYTES = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
+_ANY_FRAME_AFTER = 500  # frames without a beginning, after which any frame is taken for one
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -114,11 +115,6 @@ class VideoDepacketizer:
         return self._ordered_sets
 
     @property
-    def newest_sets(self) -> dict[str, bytes]:
-        """The newest parameter set of each type."""
-        return {set_type: nal for (set_type, _), nal in self._sets.items()}
-
-    @property
     def is_described(self) -> bool:
         """True once there is a parameter set of each type, as decoding needs."""
         return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
@@ -131,6 +127,10 @@ class VideoDepacketizer:
         units: list[AccessUnit] = []
         reader = self._reader
         for packet in packets:
+            is_usual = packet.timestamp == self._timestamp and not (packet.marker or packet.extension)
+            if is_usual and not packet.lost_before and reader.append(packet.payload):
+                self._sequence = packet.sequence
+                continue
             if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
                 if packet.marker and packet.timestamp == self._timestamp:
                     self._take_marker(packet, units)
@@ -295,6 +295,10 @@ class VideoDepacketizer:
             has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
             if not is_beginning and (has_sets or self._since_key > _ANY_INTRA_AFTER):
                 is_beginning = all(map(self._functions.is_intra, self._slices))
+            if not is_beginning and self._functions.RECOVERY_POINT and self._since_key > _ANY_FRAME_AFTER:
+                # Rolling intra refresh without recovery points: the picture becomes right after a while.
+                self._parts.insert(0, self._functions.RECOVERY_POINT)
+                is_beginning = True
         if is_beginning:
             self._since_key = 0
         return is_beginning

@@ -21,6 +21,7 @@ class PayloadReader:
     def __init__(self, codec: VideoCodec) -> None:
         self._is_h264 = codec.name == "h264"
         self._header_bytes = codec.functions.HEADER_BYTES
+        self._type_mask, self._fragment_type = (0x1F, 28) if self._is_h264 else (0x7E, 49 << 1)
         self._fragments: list[bytes] = []  # of a unit that has begun; the first one is its header
         self._bytes = 0
         self._starts = 0
@@ -31,6 +32,17 @@ class PayloadReader:
     def is_open(self) -> bool:
         """True if a fragmented unit has begun and not ended."""
         return bool(self._fragments)
+
+    def append(self, payload: bytes) -> bool:
+        """Take a payload if it is a further fragment of the present unit and not its last. False: call take()."""
+        at = self._header_bytes
+        if not self._fragments or len(payload) <= at or payload[0] & self._type_mask != self._fragment_type:
+            return False
+        if payload[at] & (_STARTS | _ENDS) or self._bytes > MAX_NAL_BYTES:
+            return False
+        self._bytes += len(payload)
+        self._fragments.append(payload[at + 1 :])
+        return True
 
     def take(self, payload: bytes) -> list[bytes]:
         """Return the NAL units that a payload completes."""

@@ -114,14 +114,25 @@ class MediaReceiver:
             packet = parse_rtp(data, track.index, now_s)
             if packet is None:
                 continue
-            for mine in track.filter.take(packet):
-                packets += track.order.take(mine)
-            if packet.ssrc == track.filter.ssrc:
+            if track.filter.is_usual(packet):  # nearly always
                 track.last_frame = data
-            elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
-                self._take_rtcp(track, data, now_s)
+                if track.order.is_next(packet):
+                    packets.append(packet)
+                else:
+                    packets += track.order.take(packet)
+                continue
+            self._take_unusual(track, packet, data, packets)
         if packets:
             self._sink.on_packets(packets)
+
+    def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
+        """Take a packet of another sender or type than the last one of its track."""
+        for mine in track.filter.take(packet):
+            packets += track.order.take(mine)
+        if packet.ssrc == track.filter.ssrc:
+            track.last_frame = data
+        elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
+            self._take_rtcp(track, data, packet.arrived_s)
 
     def _take_rtcp(self, track: _Track, data: bytes, now_s: float) -> None:
         info = parse_rtcp(data)

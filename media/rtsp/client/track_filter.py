@@ -52,6 +52,13 @@ class TrackFilter:
         self.accepts_any_sender = True
         self._drop_held()
 
+    def is_usual(self, packet: RtpPacket) -> bool:
+        """True if a packet belongs to the track, and no other sender's packets are held."""
+        if packet.ssrc != self.ssrc or packet.payload_type != self.payload_type or self._held:
+            return False
+        self.arrived_s = packet.arrived_s
+        return True
+
     def take(self, packet: RtpPacket) -> list[RtpPacket]:
         """Return the packets that belong to the track now: this one, or those that were held before it, too."""
         if packet.payload_type == self.payload_type and packet.ssrc == self.ssrc:
@@ -124,6 +131,14 @@ class SwappedPackets:
         self._next: int | None = None
         self._run = 0
         self._waiting: RtpPacket | None = None
+
+    def is_next(self, packet: RtpPacket) -> bool:
+        """True if this packet has the next number and none waits; it counts then, and take() is not needed."""
+        if packet.sequence != self._next or self._waiting is not None:
+            return False
+        self._run += 1
+        self._next = (packet.sequence + 1) & 0xFFFF
+        return True
 
     def take(self, packet: RtpPacket) -> tuple[RtpPacket, ...]:
         """Return the packets to pass on, in order."""

@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from core.clock import Clock
@@ -41,6 +43,7 @@ _AUDIO_PATIENCE_S = 2.0
 _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
+_TRACK_OF = attrgetter("track")
 
 
 class MediaConsumer(Protocol):
@@ -83,7 +86,7 @@ class SharedSource:
         self._seen_dropped = 0
         self._damaged_at_s: float | None = None
         self._playing_since_s: float | None = None
-        self._first_video_s = 0.0
+        self._first_video_s: float | None = None
         self._last_video_s: float | None = None
         self._last_tick_s = clock.monotonic_s()
         self._ever_had_key = False
@@ -108,7 +111,8 @@ class SharedSource:
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if audio:
             self._clocks[AUDIO] = TrackClock(audio.clock_rate)
-        self._describe(self._depacketizer)
+        if self._depacketizer.is_described:
+            self._describe(video.codec, self._depacketizer.parameter_sets)
         self._notify()
 
     def on_opened(self) -> None:
@@ -120,24 +124,29 @@ class SharedSource:
         batch: list[Media] = []
         was_settled = self._clocks[VIDEO].is_settled
         has_new_key = False
-        for packet in packets:
-            self._statistics.count(len(packet.payload))
-            if self._has_loss:
-                missing = self._statistics.count_missing(packet.track, packet.sequence, packet.timestamp)
-                if missing is None:
-                    continue
-                packet.lost_before = missing
-            if packet.track == VIDEO:
-                if self._last_video_s is None:
-                    self._first_video_s = packet.arrived_s
-                self._last_video_s = packet.arrived_s
-                for unit in self._depacketizer.push((packet,)):
+        self._statistics.count(len(packets), sum([len(packet.payload) for packet in packets]))
+        for track, run in groupby(self._without_repeats(packets) if self._has_loss else packets, _TRACK_OF):
+            if track == VIDEO:
+                video = list(run)
+                self._last_video_s = video[-1].arrived_s
+                if self._first_video_s is None:
+                    self._first_video_s = video[0].arrived_s
+                for unit in self._depacketizer.push(video):
                     has_new_key = self._take_frame(unit, batch) or has_new_key
-            elif (clock := self._clocks.get(packet.track)) is not None:
-                packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
-                batch.append(packet)
-                self._gop.hold_audio(packet)
+            elif (clock := self._clocks.get(track)) is not None:
+                for packet in run:
+                    packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
+                    batch.append(packet)
+                    self._gop.hold_audio(packet)
         self._after_packets(self._depacketizer, batch, was_settled=was_settled, has_new_key=has_new_key)
+
+    def _without_repeats(self, packets: Sequence[RtpPacket]) -> Iterator[RtpPacket]:
+        """Yield the datagrams that come for the first time, with the number of lost ones before each."""
+        for packet in packets:
+            missing = self._statistics.count_missing(packet.track, packet.sequence, packet.timestamp)
+            if missing is not None:
+                packet.lost_before = missing
+                yield packet
 
     def _after_packets(
         self, depacketizer: VideoDepacketizer, batch: list[Media], *, was_settled: bool, has_new_key: bool
@@ -147,8 +156,8 @@ class SharedSource:
         if depacketizer.frames_dropped != self._seen_dropped:
             self._seen_dropped = depacketizer.frames_dropped
             self._damaged_at_s = self._clock.monotonic_s()
-        if self._video_format is None and depacketizer.is_described:
-            self._describe(depacketizer)
+        if self._codec and self._video_format is None and depacketizer.is_described:
+            self._describe(self._codec, depacketizer.parameter_sets)
         self._send(batch)
         if self._waiting or self._waiting_for_next:
             self._start_waiting(has_new_key)
@@ -163,10 +172,10 @@ class SharedSource:
         if unit.is_key:
             self._ever_had_key = True
             self._statistics.count_key_frame(time_s)
-            if unit.parameter_sets and unit.parameter_sets != self._described_sets and self._depacketizer:
+            if self._codec and unit.parameter_sets and unit.parameter_sets != self._described_sets:
                 self._send(batch)
                 batch.clear()
-                self._describe(self._depacketizer)
+                self._describe(self._codec, unit.parameter_sets)
         batch.append(unit)
         self._gop.hold_frame(unit)
         return unit.is_key
@@ -243,13 +252,11 @@ class SharedSource:
             return f"The device sends video for {waited_s:.0f} s, but its key frames are damaged ({damage})."
         return f"The device sends video, but it has sent no key frame for {waited_s:.0f} s."
 
-    def _describe(self, depacketizer: VideoDepacketizer) -> None:
+    def _describe(self, codec: VideoCodec, parameter_sets: tuple[bytes, ...]) -> None:
         """Read the video's format from the parameter sets. If its size has changed, end the consumers."""
-        if not self._codec or not depacketizer.is_described:
-            return
-        self._sets = depacketizer.newest_sets
-        self._described_sets = depacketizer.parameter_sets
-        before, self._video_format = self._video_format, self._codec.video_format(self._sets)
+        self._sets = {set_type: nal for nal in parameter_sets if (set_type := codec.parameter_set_type(nal))}
+        self._described_sets = parameter_sets
+        before, self._video_format = self._video_format, codec.video_format(self._sets)
         if before and (before.width, before.height) != (self._video_format.width, self._video_format.height):
             log.info("%s: the video changed its size, its consumers begin again", self._name)
             self._end_consumers()
@@ -335,7 +342,7 @@ class SharedSource:
             clock is not None
             and not clock.has_begun
             and self._last_video_s is not None
-            and self._last_video_s - self._first_video_s > _AUDIO_PATIENCE_S
+            and self._last_video_s - (self._first_video_s or 0.0) > _AUDIO_PATIENCE_S
         )
         return None if is_missing else self._audio
 

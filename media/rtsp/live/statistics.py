@@ -10,7 +10,7 @@ _KEPT_S = 5.0
 
 
 class FlowStatistics:
-    """Call count() for each packet, count_missing() for each datagram, and tick() twice a second.
+    """Call count() for packets, count_missing() for each datagram, and tick() twice a second.
 
     The results may be read from any thread.
     """
@@ -27,9 +27,9 @@ class FlowStatistics:
         self._last_key_s: float | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
-    def count(self, payload_bytes: int) -> None:
-        """Count a packet."""
-        self.packets += 1
+    def count(self, packets: int, payload_bytes: int) -> None:
+        """Count packets."""
+        self.packets += packets
         self._payload_bytes += payload_bytes
 
     def count_missing(self, track: int, sequence: int, timestamp: int) -> int | None:

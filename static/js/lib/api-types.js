@@ -252,7 +252,7 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
- *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
@@ -286,7 +286,7 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
- *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
@@ -328,7 +328,7 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
- *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
+ *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url

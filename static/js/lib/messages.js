@@ -50,6 +50,12 @@ const MESSAGES = {
     tone: 'warn',
     actions: ['retry'],
   },
+  no_key_frame: {
+    title: 'No key frame yet',
+    advice: 'The device sends video, but no picture to begin with. A shorter interval of key frames (I-frames) in its settings helps.',
+    tone: 'warn',
+    actions: ['retry', 'use_sub'],
+  },
   busy: {
     title: 'The server is busy',
     advice: 'The page tries again in a moment.',
@@ -181,6 +187,7 @@ const SHORT = {
   camera_busy: 'Too many sessions',
   camera_unsupported: 'Not supported',
   camera_bad_answer: 'Broken answer',
+  no_key_frame: 'No key frame',
   not_found: 'Missing',
 };
 

@@ -58,13 +58,23 @@ def payloads(unit: bytes, most: int = 1200) -> Iterator[bytes]:
 
 
 def pictures(annex_b: bytes) -> list[list[bytes]]:
-    """Split a stream with one slice per frame into access units; parameter sets belong to the frame that follows."""
-    found: list[list[bytes]] = [[]]
+    """Split a stream into access units; parameter sets belong to the frame that follows."""
+    found: list[list[bytes]] = []
+    has_slices = True
     for unit in nal_units(annex_b):
-        found[-1].append(unit)
-        if unit[0] & 0x1F in {1, 5}:
+        is_slice = unit[0] & 0x1F in {1, 5}
+        if has_slices and not (is_slice and unit[1] < 0x80):  # not a further slice: first_mb_in_slice is 0
             found.append([])
-    return [picture for picture in found if picture]
+            has_slices = False
+        found[-1].append(unit)
+        has_slices = has_slices or is_slice
+    return found
+
+
+def packed(units: list[bytes]) -> list[tuple[bytes, bool]]:
+    """Return the payloads of a frame, each with its marker bit, as RFC 6184 wants them."""
+    parts = [payload for unit in units for payload in payloads(unit)]
+    return [(part, index == len(parts) - 1) for index, part in enumerate(parts)]
 
 
 @dataclass
@@ -99,6 +109,10 @@ class PeerCamera:
     received: bytes = b""
     receiver_reports: int = 0
     timestamp_jump: tuple[int, int] = (0, 0)  # (after so many frames, by so many ticks)
+    stamped_fps: float | None = None  # of the time stamps, if not `fps`
+    shown: tuple[int, ...] = ()  # the display position of each frame of the stream, if not the sending order
+    pack: Callable[[list[bytes]], list[tuple[bytes, bool]]] = packed
+    sequence_of: Callable[[int], int] = lambda number: number
     sent_pictures: int = 0
     port: int = 0
     # Loses, delays or doubles a packet on its way over UDP.
@@ -292,7 +306,10 @@ class PeerCamera:
 
     def timestamp(self, number: int) -> int:
         after, ticks = self.timestamp_jump
-        return (0xFFFF0000 + int(number * 90000 / self.fps) + (ticks if after and number >= after else 0)) & 0xFFFFFFFF
+        rounds, place = divmod(number, len(self._pictures))
+        shown = rounds * len(self._pictures) + self.shown[place] if self.shown else number
+        fps = self.stamped_fps or self.fps
+        return (0xFFFF0000 + int(shown * 90000 / fps) + (ticks if after and number >= after else 0)) & 0xFFFFFFFF
 
     def _report(self, number: int) -> bytes:
         ntp_s = int(self.reports_from_s + number / self.fps)
@@ -300,10 +317,10 @@ class PeerCamera:
 
     def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:
         units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
-        parts = [payload for unit in units for payload in payloads(unit)]
-        for index, payload in enumerate(parts):
-            marker = 0x80 if index == len(parts) - 1 else 0
-            head = struct.pack(">BBHII", 0x80, 96 | marker, sequence & 0xFFFF, self.timestamp(number), 77)
+        for payload, has_marker in self.pack(units):
+            second = 96 | 0x80 if has_marker else 96
+            numbered = self.sequence_of(sequence) & 0xFFFF
+            head = struct.pack(">BBHII", 0x80, second, numbered, self.timestamp(number), 77)
             self._send(writer, 0, head + payload)
             sequence += 1
         if self.has_audio:

@@ -14,6 +14,7 @@ from core.records import StreamState
 from core.settings import Settings
 from media.fmp4.live import LiveFragment
 from media.process import Spawner
+from media.rtsp.live.feed import FeedState
 from tests.patience import LIMIT_S, until
 from tests.sessions.live.tab import Tab
 from tests.sessions.over_gateway import GatewayHarness
@@ -183,6 +184,13 @@ def test_a_session_without_fragments_becomes_stalled(
     tab = Tab().open(manager, TOKEN)
     until(lambda: (StreamState.STALLED, "stream_stalled") in tab.states)
     until(lambda: len(device.opened) > 1)
+
+
+def test_a_session_without_a_key_frame_says_so(make_manager: MakeManager, device: Device, impatient: None) -> None:
+    device.state, device.packets = FeedState.WAITING_KEY_FRAME, 40
+    manager = make_manager(stall_after_s=0.2)
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: (StreamState.STALLED, "no_key_frame") in tab.states)
 
 
 def test_a_stopped_session_is_not_found(harness: GatewayHarness) -> None:

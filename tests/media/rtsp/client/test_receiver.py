@@ -15,7 +15,7 @@ OURS, STALE = 0x1111, 0x9999
 
 
 class Sink:
-    """Keeps what it gets."""
+    """Keeps packets and reports."""
 
     def __init__(self) -> None:
         self.packets: list[RtpPacket] = []

@@ -165,6 +165,16 @@ def test_incomplete_frames_are_counted_and_a_clean_stream_has_none(recorder: Sim
     recorder.clear()
 
 
+@pytest.mark.parametrize("packing", ["start_codes", "marked_units", "no_markers", "one_number", "empty_packets"])
+def test_unusual_packing_costs_no_frame(recorder: Simulator, open_channel: Open, packing: str) -> None:
+    recorder.fault("video_packing", packing)
+    feed, fragments = open_channel(2, "main"), Fragments()
+    feed.open_fragments(fragments)
+    until(lambda: fragments.count > 50)
+    assert (feed.status().frames_dropped, feed.status().damage) == (0, "")
+    recorder.clear()
+
+
 def test_nonces_that_go_stale_do_not_end_a_session(recorder: Simulator, open_channel: Open) -> None:
     recorder.fault("stale_nonce", 0.2)
     feeds = [open_channel(channel, "sub") for channel in (1, 2)]

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
+from media.codecs import h264
 from media.codecs.access_unit import AccessUnit
-from media.codecs.video import H264
+from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
@@ -57,13 +58,15 @@ class Taker:
 class Camera:
     """Feeds a source by hand, 25 frames per second."""
 
-    def __init__(self, *, names_sets: bool = True, delivery: Delivery = Delivery.STREAM) -> None:
+    def __init__(
+        self, *, names_sets: bool = True, delivery: Delivery = Delivery.STREAM, codec: VideoCodec = H264
+    ) -> None:
         self.clock = HandClock()
         self.source = SharedSource(self.clock, WallClock(self.clock), name="test", timeout_s=10)
         sets = {"sps": SPS, "pps": PPS} if names_sets else {}
         audio = parse_sdp(b"m=audio 0 RTP/AVP 8\n").audio
         assert isinstance(audio, AudioTrack)
-        self.source.on_description(VideoTrack(H264, 96, 90_000, "", sets), audio, delivery)
+        self.source.on_description(VideoTrack(codec, 96, 90_000, "", sets), audio, delivery)
         self.source.on_opened()
         self.number = 0
         self.sequence = 0
@@ -274,14 +277,26 @@ def test_a_failure_ends_takers_and_waiting_callers() -> None:
 
 
 def test_media_without_any_key_frame_fails_after_a_while() -> None:
-    camera = Camera()
+    camera = Camera(codec=HEVC)
     for _ in range(25 * 80):
-        camera.picture(SLICE)
+        camera.picture(b"\x02\x01\xd0slice")
     camera.source.on_tick()
     for _ in range(25 * 15):
-        camera.picture(SLICE)
-    with pytest.raises(CameraBadAnswer):
+        camera.picture(b"\x02\x01\xd0slice")
+    with pytest.raises(CameraBadAnswer, match="no key frame for 9"):
         camera.source.on_tick()
+
+
+def test_h264_with_intra_refresh_and_no_recovery_points_begins_at_last() -> None:
+    camera = Camera()
+    taker = Taker()
+    camera.source.attach(taker)
+    for _ in range(499):
+        camera.picture(SLICE)
+    assert taker.payloads == []
+    for _ in range(5):
+        camera.picture(SLICE)
+    assert taker.payloads[:4] == [SPS, PPS, h264.RECOVERY_POINT, SLICE], "so that a decoder shows it"
 
 
 def test_a_refusal_lowers_the_budget_with_occasional_retries() -> None:

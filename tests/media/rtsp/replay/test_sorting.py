@@ -131,6 +131,32 @@ def test_a_seek_in_key_frames_only_shows_no_frame_of_the_old_position() -> None:
         assert consumer.times == [start_s, start_s + 2, start_s + 4]
 
 
+def test_an_old_frame_with_the_new_cseq_is_dropped() -> None:
+    """Some recorders change the CSeq of the stamps while they still send a frame of the old position."""
+    session = Session()
+    session.ask(100.0)
+    session.send([100.0, 100.04], cseq=3)
+    session.filter.answered(3, None, 100.0)
+    consumer = session.ask(5000.2)
+    session.send([100.08], cseq=3)
+    session.filter.answered(4, None, 5000.2)
+    session.send([100.12, 100.16], cseq=4)
+    assert consumer.times == []
+    session.send([5000.0, 5000.04], cseq=4)
+    assert consumer.times == [5000.0, 5000.04]
+
+
+def test_a_recorder_that_begins_far_from_the_requested_time_is_shown() -> None:
+    session = Session()
+    session.ask(100.0)
+    session.send([100.0, 100.04], cseq=3)
+    session.filter.answered(3, None, 100.0)
+    consumer = session.ask(5000.2)
+    session.filter.answered(4, None, 5000.2)
+    session.send([9000.0, 9000.04], cseq=4)
+    assert len(consumer.times) == 2
+
+
 def test_a_leaked_frame_does_not_end_a_play_with_an_end() -> None:
     session = Session()
     session.ask(100.0, key_frames_only=True)

@@ -6,10 +6,10 @@ clock.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from lxml import etree
@@ -24,13 +24,12 @@ from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
 
-log = logging.getLogger(__name__)
-
 MAX_EVENTS = 200_000
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
 TRACK_STATE = "tns1:RecordingHistory/Track/State"
 HISTORY = (RECORDING_STATE, TRACK_STATE)
 EVERYTHING: tuple[str, ...] = ()
+_MAX_UNREADABLE = 100
 
 _TOPICS = "http://www.onvif.org/ver10/topics"
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
@@ -78,11 +77,14 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
 
 
 def _search_recordings(conn: DeviceConnection, deadline_s: float) -> tuple[DeviceRecording, ...]:
-    search = searches.Search("FindRecordings", {"Scope": {}}, "GetRecordingSearchResults", _read_page, MAX_RECORDINGS)
+    unreadable: set[str] = set()
+    read = partial(_read_page, unreadable=unreadable)
+    search = searches.Search("FindRecordings", {"Scope": {}}, "GetRecordingSearchResults", read, MAX_RECORDINGS)
     merged: dict[str, DeviceRecording] = {}
     for item in searches.run(conn, search, deadline_s=deadline_s).found:
         known = merged.get(item.recording_token)
         merged[item.recording_token] = _merged(known, item) if known else item
+    _note_unreadable(conn, "dates of recordings", unreadable)
     return tuple(merged.values())
 
 
@@ -99,8 +101,18 @@ def _merged(one: DeviceRecording, other: DeviceRecording) -> DeviceRecording:
     )
 
 
-def _read_page(page: Element) -> Iterator[DeviceRecording]:
+def _note_unreadable(conn: DeviceConnection, name: str, unreadable: Collection[str]) -> None:
+    """Write to the health card that some times do not count, with the first of them as the device writes it."""
+    if unreadable:
+        conn.note(name, "camera_bad_answer", f"unreadable: {min(unreadable)}")
+    else:
+        conn.note(name, "ok")
+
+
+def _read_page(page: Element, unreadable: set[str]) -> Iterator[DeviceRecording]:
     for item in children(page, "RecordingInformation"):
+        texts = (answers.text(item, name) for name in ("EarliestRecording", "LatestRecording"))
+        unreadable.update(text for text in texts if text and read_moment(text) is None)
         if recording := _read_recording(item):
             yield recording
 
@@ -113,9 +125,6 @@ def _read_recording(item: Element) -> DeviceRecording | None:
     source_id, source_name = recording_control.read_source(child(item, "Source"))
     tracks = tuple(recording_control.read_tracks(item))
     own = read_hint(raw_text(item, "EarliestRecording")), read_hint(raw_text(item, "LatestRecording"))
-    if None in own:
-        written = answers.text(item, "EarliestRecording"), answers.text(item, "LatestRecording")
-        log.info("recording %s: one of its dates does not count: %s, %s", token, *written)
     earliest, latest = in_order(*own)
     earliest, latest = in_order(
         earliest or min((track.data_from for track in tracks if track.data_from), default=None),
@@ -211,6 +220,9 @@ def find_events(
     if "search" not in conn.services:
         raise unsupported("search")
 
+    unreadable: set[str] = set()
+    read = partial(_read_events, unreadable=unreadable)
+
     def search(filter_: dict[str, Any]) -> searches.Search[RecordingEvent]:
         params = {
             "StartPoint": start,
@@ -220,7 +232,7 @@ def find_events(
             "IncludeStartState": include_start_state,
         }
         return searches.Search(
-            "FindEvents", params, "GetEventSearchResults", _read_events, MAX_EVENTS, on_progress, should_stop
+            "FindEvents", params, "GetEventSearchResults", read, MAX_EVENTS, on_progress, should_stop
         )
 
     with conn.checking("event search"):
@@ -230,6 +242,7 @@ def find_events(
             if not topics:
                 raise
             results = searches.run(conn, search({}), deadline_s=deadline_s)  # the device may not know the topics
+    _note_unreadable(conn, "times of recorded events", unreadable)
     event_filter = _EventFilter(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
     events = sorted(event_filter.apply(results.found), key=lambda event: (event.time, not event.is_start_state))
     return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
@@ -256,14 +269,14 @@ def _topic_filter(topics: Sequence[str]) -> dict[str, Any]:
     return {"_value_1": [expression]}
 
 
-def _read_events(page: Element) -> Iterator[RecordingEvent]:
-    unreadable = ""
+def _read_events(page: Element, unreadable: set[str]) -> Iterator[RecordingEvent]:
     for result in children(page, "Result"):
         event = child(result, "Event")
         message = read_message(event if event is not None else result)
         written = raw_text(result, "Time")
         moment = read_moment(written) or message.at_utc
-        unreadable = unreadable or ("" if moment else answers.clean(written) or "no text")
+        if moment is None and len(unreadable) < _MAX_UNREADABLE:
+            unreadable.add(answers.clean(written) or "no text")
         named = answers.checked_token(raw_text(result, "RecordingToken")) or _item(message, "RecordingToken")
         if moment and message.topic:
             yield RecordingEvent(
@@ -274,8 +287,6 @@ def _read_events(page: Element) -> Iterator[RecordingEvent]:
                 active=_first_boolean(message),
                 is_start_state=is_true(raw_text(result, "StartStateEvent")),
             )
-    if unreadable:
-        log.warning("events of recordings are left out, because their time is unreadable: %s", unreadable)
 
 
 def _item(message: EventMessage, name: str) -> str:

@@ -276,3 +276,25 @@ def test_topics_are_compared_without_prefixes() -> None:
     assert bare_topic("tns1:RecordingHistory//.") == "RecordingHistory"
     assert is_history("onvif:RecordingHistory/onvif:Track/State")
     assert not is_history(MOTION)
+
+
+def test_an_event_with_an_unreadable_time_is_named_on_the_health_card(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00Z"), event("yesterday"))
+    assert [item.time for item in _find(recorder).events] == [_at(1)]
+    [check] = [check for check in recorder.checks if check.name == "times of recorded events"]
+    assert (check.outcome, check.detail) == ("camera_bad_answer", "unreadable: yesterday")
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00Z"))
+    _find(recorder)
+    assert "ok" in [check.outcome for check in recorder.checks if check.name == "times of recorded events"]
+
+
+def test_events_with_minutes_beyond_59_make_a_known_history(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetEventSearchResults"] = events(
+        event("2026-11-22T00:61:16Z"), event("2026-11-22T02:00:75Z", "false")
+    )
+    assert [item.time for item in _find(recorder).events] == [
+        _at(1, 1) + timedelta(seconds=16),
+        _at(2, 1) + timedelta(seconds=15),
+    ]

@@ -197,13 +197,16 @@ class AnswerFilter:
 
     def _index(self, cseq: int, *, writes_cseq: bool) -> int | None:
         has_jumps = self._has_times and not self._leaves_frames_out
+        step_s = max(_JUMP_S, _JUMP_STEPS * self._step_s)
         return index_of_answer(
             self._held,
             cseq,
             self._last_s,
-            jump_s=max(_JUMP_S, _JUMP_STEPS * self._step_s) if has_jumps else None,
+            jump_s=step_s if has_jumps else None,
             writes_cseq=writes_cseq,
             is_last_marked=self._is_last_marked,
+            start_s=self._start_s if self._has_times else None,
+            step_s=step_s,
         )
 
     def _drop_held(self) -> None:
@@ -259,6 +262,8 @@ def index_of_answer(
     jump_s: float | None = _JUMP_S,
     writes_cseq: bool = False,
     is_last_marked: bool = False,
+    start_s: float | None = None,
+    step_s: float = _JUMP_S,
 ) -> int | None:
     """Return the index of the first packet that answers the PLAY with this CSeq; None if nothing shows it.
 
@@ -266,7 +271,9 @@ def index_of_answer(
     RTP-Info is no help: GStreamer's names a packet somewhat after the first. `last_s`: the device time of the
     newest frame before `held`. `jump_s`: the least step that is a jump; None for a play that leaves frames out, where
     every step is as long. `writes_cseq`: only the CSeq decides. `is_last_marked`: the newest frame before `held` has
-    the bit D, which some recorders set on every frame.
+    the bit D, which some recorders set on every frame. `start_s`: the time at which the new position begins, if stamps
+    tell times. A frame that is far from it and at most `step_s` after the one before belongs to the old position,
+    although it has the new CSeq: some recorders change that first.
     """
     jump: int | None = None
     first, timestamp = 0, -1  # of a frame: parameter sets in packets of their own have no stamp
@@ -278,17 +285,18 @@ def index_of_answer(
         stamp = _stamp_of(packet)
         if stamp is None:
             continue
+        since_s = None if last_s is None else stamp.device_s - last_s
+        was_marked, is_last_marked = is_last_marked, stamp.is_discontinuous
+        last_s = stamp.device_s
         if stamp.play_cseq == cseq & 0xFF and (writes_cseq or stamp.play_cseq):
-            return first
-        if writes_cseq or jump_s is None:
-            continue
-        if last_s is not None:
-            step_s = stamp.device_s - last_s
-            is_again = stamp.is_clean and step_s <= 0 and stamp.device_s != last_s
-            is_marked = stamp.is_discontinuous and not is_last_marked and step_s != 0
-            if is_marked or step_s > jump_s or step_s < -_REORDERED_S or is_again:
+            is_far = start_s is not None and not -_EARLY_S <= stamp.device_s - start_s <= _LATE_S
+            if not (is_far and since_s is not None and -_REORDERED_S <= since_s <= step_s):
+                return first
+        elif not writes_cseq and jump_s is not None and since_s is not None:
+            is_again = stamp.is_clean and since_s < 0
+            is_marked = stamp.is_discontinuous and not was_marked and since_s != 0
+            if is_marked or is_again or since_s > jump_s or since_s < -_REORDERED_S:
                 jump = first
-        last_s, is_last_marked = stamp.device_s, stamp.is_discontinuous
     return jump
 
 

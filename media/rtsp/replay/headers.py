@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _FLOAT_NOISE_MS = 0.001  # 0.449 s since 1970 is a little less in a float
@@ -15,6 +15,7 @@ _CLOCK_RANGE = re.compile(
     (?:Z|UTC|GMT|([+-])(\d\d):?(\d\d)(?!\d))? \s* (?:-|;|"|$)""",
     re.IGNORECASE | re.ASCII | re.VERBOSE,
 )
+_FAR_END_S = 86_400.0
 _FIRST_TIME = datetime(1971, 1, 1, tzinfo=UTC)
 
 
@@ -22,19 +23,23 @@ _FIRST_TIME = datetime(1971, 1, 1, tzinfo=UTC)
 class PlayForm:
     """How a PLAY is written, for recorders that refuse the full form.
 
-    `has_fraction`: the time has milliseconds. `has_options`: with Rate-Control, Immediate, Frames and Scale.
+    `has_fraction`: the time has milliseconds. `has_end`: the range has an end, a day later. `has_options`: with
+    Rate-Control, Immediate, Frames and Scale.
     """
 
     has_fraction: bool = True
+    has_end: bool = False
     has_options: bool = True
 
-    def simpler_forms(self) -> tuple[PlayForm, ...]:
-        """Return the forms to try after this one, one after another."""
-        found = [replace(self, has_fraction=False)] if self.has_fraction else []
-        return (*found, PlayForm(has_fraction=False, has_options=False)) if self.has_options else tuple(found)
 
-
-FULL_FORM = PlayForm()
+PLAY_FORMS = (
+    PlayForm(),
+    PlayForm(has_fraction=False),
+    PlayForm(has_fraction=False, has_end=True),
+    PlayForm(has_fraction=False, has_options=False),
+    PlayForm(has_fraction=False, has_end=True, has_options=False),
+)
+"""All forms, in the order in which they are tried."""
 
 
 def play_headers(
@@ -45,13 +50,14 @@ def play_headers(
     scale: float,
     is_onvif: bool,
     key_frames_ms: int | None = None,
-    form: PlayForm = FULL_FORM,
+    form: PlayForm = PLAY_FORMS[0],
 ) -> list[tuple[str, str]]:
     """Return the headers of a PLAY from this time. Rate-Control, Immediate and Frames are ONVIF's only.
 
     `key_frames_ms`: the least distance between two key frames on the recording's time line.
     """
-    headers = [("Range", f"clock={clock_time(start_device_s, has_fraction=form.has_fraction)}-")]
+    end = clock_time(start_device_s + _FAR_END_S, has_fraction=False) if form.has_end else ""
+    headers = [("Range", f"clock={clock_time(start_device_s, has_fraction=form.has_fraction)}-{end}")]
     if not form.has_options:
         return headers
     if scale != 1.0:

@@ -19,7 +19,7 @@ from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.errors import NoSuchRange, NotUnderstood
 from media.rtsp.client.session import ClientContext
 from media.rtsp.replay.device_session import ReplayDeviceSession
-from media.rtsp.replay.headers import FULL_FORM, PlayForm, play_headers
+from media.rtsp.replay.headers import PLAY_FORMS, PlayForm, play_headers
 from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
 from media.rtsp.replay.playback import ReplayPlayback
 
@@ -48,8 +48,8 @@ class HeldSession:
         self._task: asyncio.Task[None] | None = None  # runs the session
         self._method: ReplayMethod | None = None  # of the session
         self._plays = 0  # in the session
-        self._form = FULL_FORM  # the form of PLAY that the recorder accepts
-        self._takes_fractions = False  # it has accepted one
+        self._form = PLAY_FORMS[0]  # the form of PLAY that the recorder accepts
+        self._takes_form = False  # it has accepted that form
         self._pauses_first = False  # it ignores Immediate: a seek needs a PAUSE
 
     @property
@@ -174,17 +174,17 @@ class HeldSession:
 
         Some recorders understand whole seconds only, and call a fraction a bad request or an invalid range.
         """
+        forms = PLAY_FORMS[PLAY_FORMS.index(self._form) :] if method.plain is None else PLAY_FORMS[:1]
         refusal: DeviceError | None = None
-        for form in (self._form, *self._form.simpler_forms()) if method.plain is None else (FULL_FORM,):
-            if isinstance(refusal, NoSuchRange) and (self._takes_fractions or not form.has_options):
+        for form in forms:
+            if isinstance(refusal, NoSuchRange) and (self._takes_form or not form.has_options):
                 break
             try:
                 await session.start_playback(playback, _headers(playback, method, form))
             except (NotUnderstood, NoSuchRange) as error:
                 refusal = error if refusal is None or isinstance(error, NoSuchRange) else refusal
                 continue
-            self._form = form
-            self._takes_fractions = form.has_fraction
+            self._form, self._takes_form = form, True
             return
         if refusal is not None:
             raise refusal

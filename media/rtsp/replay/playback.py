@@ -249,6 +249,7 @@ class ReplayPlayback:
         if device_s is None:
             self._is_rejoining = False
             return False
+        self._is_rejoining = device_s < self.resume_s  # not beyond the last one: a scene may look the same for hours
         self._times.count_from(unit, device_s)
         self._marks.checked(unit)
         return True

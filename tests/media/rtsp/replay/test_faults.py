@@ -155,7 +155,7 @@ def test_the_end_of_a_recording_is_an_end_however_it_is_told(recorders: Makes, g
     recorder = recorders["many-recordings"]
     recorder.fault("replay_end", end)
     six_hours_s = 6 * 3600
-    present_s = time.time() // six_hours_s * six_hours_s  # where the present recording begins
+    present_s = time.time() // six_hours_s * six_hours_s  # start of the present recording
     at_s = max(min(end_s, present_s) for start_s, end_s in spans(recorder, 1) if start_s < present_s)
     part = datetime.fromtimestamp((at_s - 1) // six_hours_s * six_hours_s, UTC)
     source = source_of(recorder)

@@ -8,7 +8,7 @@ import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.headers import start_of_range
-from tests.media.rtsp.camera_peer import PeerCamera
+from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.media.rtsp.replay.test_recorders import NIGHT_S, Start, connect, refuse
 from tests.patience import settled, until
@@ -61,12 +61,24 @@ def test_a_recorder_of_whole_seconds_is_asked_once_with_a_fraction(
     line.close()
 
 
+def test_a_recorder_that_needs_an_end_gets_one(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(answers={"PLAY": refuse("457 Invalid Range", lambda asked: not asked.headers["range"].endswith("-"))})
+    line = gateway.open_replay(recording(peer.uri("/recording")))
+    for number in range(2):
+        listener = Listener()
+        line.play(NIGHT_S + 100 * number, listener)
+        listener.until_pictures(2)
+    assert "Range: clock=20261122T021440Z-20261123T021440Z\r\n" in peer.received.decode()
+    assert peer.asked["PLAY"] == 4
+    line.close()
+
+
 def test_a_recorder_that_refuses_options_is_asked_without_them(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PLAY": refuse("456 Header Field Not Valid", lambda it: "rate-control" not in it.headers)})
     line, listener = connect(gateway, peer)
     listener.until_pictures(2)
     assert line.abilities().method == "onvif"
-    assert peer.asked["PLAY"] == 3
+    assert peer.asked["PLAY"] == 4
     line.close()
 
 
@@ -80,4 +92,30 @@ def test_a_pause_without_an_answer_holds_the_recorder_back(gateway: RtspGateway,
     line.resume()
     listener.until_pictures(held + 10)
     assert (peer.connections, peer.asked["PLAY"]) == (1, 1)
+    line.close()
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "454 Session Not Found", "461 Unsupported", ""])
+def test_a_recording_plays_without_an_audio_track_that_is_refused(
+    gateway: RtspGateway, camera: Start, status: str
+) -> None:
+    """An empty status: the recorder never answers SETUP of the audio."""
+
+    def set_up(asked: Asked) -> bytes | None:
+        if not asked.uri.endswith("trackID=1"):
+            return asked.camera.usual(asked)
+        return asked.reply(status) if status else None
+
+    line, listener = connect(gateway, camera(has_audio=True, answers={"SETUP": set_up}))
+    listener.until_pictures(30)
+    assert listener.descriptions[0][1] is None
+    assert line.abilities().method == "onvif"
+    line.close()
+
+
+def test_no_other_track_than_video_and_audio_is_set_up(gateway: RtspGateway, camera: Start) -> None:
+    peer = camera(has_audio=True)
+    line, listener = connect(gateway, peer)
+    listener.until_pictures(3)
+    assert re.findall(r"SETUP \S+trackID=(\d)", peer.received.decode()) == ["0", "1"]
     line.close()

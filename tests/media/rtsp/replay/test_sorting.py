@@ -95,12 +95,19 @@ class Session:
         self.filter.wait_for_answer(ReplayPlayback(start_s, consumer, **more))
         return consumer
 
-    def send(self, times: list[float], **more: Any) -> None:
+    def send(self, times: list[float], payload: bytes = b"\x65\x88\x84", **more: Any) -> None:
         found = []
         for sent in stamped(times, **more):
             self._sequence += 1
-            found.append(replace(sent, sequence=self._sequence, payload=b"\x65\x88\x84", marker=True))
+            found.append(replace(sent, sequence=self._sequence, payload=payload, marker=True))
         self.filter.on_packets(found)
+
+    def send_with_zeros(self, payload: bytes, count: int) -> None:
+        """Send frames at 25 fps whose stamps are zeros."""
+        for _ in range(count):
+            self._sequence += 1
+            sent = replace(stamped([-2_208_988_800.0])[0], timestamp=3600 * self._sequence)
+            self.filter.on_packets([replace(sent, sequence=self._sequence, payload=payload, marker=True)])
 
     def tick(self, after_s: float) -> None:
         self.clock.move(seconds=after_s)
@@ -122,6 +129,32 @@ def test_a_seek_in_key_frames_only_shows_no_frame_of_the_old_position() -> None:
         assert consumer.times == []
         session.send([start_s, start_s + 2, start_s + 4], cseq=4 + number)
         assert consumer.times == [start_s, start_s + 2, start_s + 4]
+
+
+def test_an_old_frame_with_the_new_cseq_is_dropped() -> None:
+    """Some recorders change the CSeq of the stamps while they still send a frame of the old position."""
+    session = Session()
+    session.ask(100.0)
+    session.send([100.0, 100.04], cseq=3)
+    session.filter.answered(3, None, 100.0)
+    consumer = session.ask(5000.2)
+    session.send([100.08], cseq=3)
+    session.filter.answered(4, None, 5000.2)
+    session.send([100.12, 100.16], cseq=4)
+    assert consumer.times == []
+    session.send([5000.0, 5000.04], cseq=4)
+    assert consumer.times == [5000.0, 5000.04]
+
+
+def test_a_recorder_that_begins_far_from_the_requested_time_is_shown() -> None:
+    session = Session()
+    session.ask(100.0)
+    session.send([100.0, 100.04], cseq=3)
+    session.filter.answered(3, None, 100.0)
+    consumer = session.ask(5000.2)
+    session.filter.answered(4, None, 5000.2)
+    session.send([9000.0, 9000.04], cseq=4)
+    assert len(consumer.times) == 2
 
 
 def test_a_leaked_frame_does_not_end_a_play_with_an_end() -> None:
@@ -218,3 +251,20 @@ def test_a_goodbye_counts_if_no_packet_follows() -> None:
     session.filter.on_goodbye()
     playback.check_silence(session.clock.monotonic_s() + 2.0, 10.0)
     assert consumer.ends == ["end_of_recording"]
+
+
+def test_a_scene_that_looks_the_same_for_hours_goes_on_after_a_pause() -> None:
+    session = Session()
+    consumer = session.ask(100.0)
+    playback = session.filter._playback
+    session.filter.answered(3, None, 100.0)
+    session.send_with_zeros(b"\x65\x88\x84", 5)
+    session.send_with_zeros(b"\x65\x88\x85", 5)
+    assert len(consumer.times) == 10
+    session.filter.wait_for_answer(playback)
+    session.filter.answered(4, None, 100.0)
+    session.send_with_zeros(b"\x65\x88\x84", 5)
+    session.tick(0.5)
+    session.send_with_zeros(b"\x65\x88\x85", 20)
+    assert consumer.times == pytest.approx([100 + 0.04 * index for index in range(len(consumer.times))])
+    assert len(consumer.times) == 29

@@ -129,6 +129,7 @@ class OnvifNetwork:
         self._clock = clock
 
     def connect(self, address: DeviceAddress) -> Device:
+        self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
         return OnvifDevice(address, self._settings, self._login_gate, self._clock)
 
     def find_port(self, host: str, timeout_s: float) -> int:

@@ -133,7 +133,7 @@ class OnvifNetwork:
         return OnvifDevice(address, self._settings, self._login_gate, self._clock)
 
     def find_port(self, host: str, timeout_s: float) -> int:
-        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
+        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S)).port
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return discovery.discover(listen_s)

@@ -10,7 +10,7 @@ from cameras.channels import change_channel, order_channels
 from cameras.connecting import Connector
 from cameras.drafts import apply_change, parse_address
 from cameras.records import CameraChange, CameraDraft
-from cameras.registry import Registry, device_key
+from cameras.registry import Registry, credential_of, device_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera, StoredChannel
@@ -159,12 +159,14 @@ class CameraEditor:
             callback(camera_id)
         if device is not None:
             device.close()
-        self._gate.forget(device_key(camera_id))
         self._cache.drop_camera(camera_id)
         return removed
 
     def refresh(self, camera_id: int) -> None:
-        """Connect and read everything again in the background, also after a refused password. Raise NotFound."""
+        """Connect and read everything again in the background. Raise NotFound.
+
+        A refused password is tried again only once until the device accepts a login.
+        """
         with self._registry.saving, self._registry.changed:
             entry = self._registry.entry(camera_id)
             if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
@@ -192,7 +194,8 @@ class CameraEditor:
         self._save_channels(camera_id, lambda stored: order_channels(stored, numbers))
 
     def _connect_from_scratch(self, camera_id: int) -> None:
-        self._gate.forget(device_key(camera_id))
+        credential = credential_of(self._registry.entry(camera_id).stored)
+        self._gate.allow_retry(device_key(camera_id), credential)  # once, so that a user cannot lock the account
         self._snapshots.forget(camera_id)
         self._connector.connect_now(camera_id)
 

@@ -129,10 +129,11 @@ class OnvifNetwork:
         self._clock = clock
 
     def connect(self, address: DeviceAddress) -> Device:
+        self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
         return OnvifDevice(address, self._settings, self._login_gate, self._clock)
 
     def find_port(self, host: str, timeout_s: float) -> int:
-        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
+        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S)).port
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return discovery.discover(listen_s)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from core.clock import Clock
 from core.errors import CertificateChanged
@@ -103,11 +104,13 @@ class PinnedCertificates:
             callback(host)
 
 
+@cache
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings for a device. The caller must pass its certificate to `PinnedCertificates.check`.
+    """Return the TLS settings for devices, one object for all connections.
 
-    The pin replaces the check of authority, name and dates. TLS 1.0, short keys and renegotiation without RFC 5746 are
-    accepted, because the firmware of many older cameras has nothing better.
+    The caller must pass the device's certificate to `PinnedCertificates.check`, which replaces the check of authority,
+    name and dates. TLS 1.0, short keys and renegotiation without RFC 5746 are accepted, because the firmware of many
+    older cameras has nothing better.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -12,6 +12,7 @@ AppError                        code                      meaning
 └── DeviceError                                           the device is the reason
     ├── CameraUnreachable       camera_unreachable        no answer, refused, reset, timed out
     ├── CameraAuthFailed        camera_auth_failed        the device refuses the user name or password
+    │   └── ReadableLoginNeeded readable_login_needed     it accepts only a readable password, which is not allowed
     ├── CameraUnsupported       camera_unsupported        the device lacks a service or an operation
     ├── CameraBadAnswer         camera_bad_answer         the answer is broken, hostile or too large
     ├── CertificateChanged      certificate_changed       the device shows another certificate than the pinned one
@@ -138,6 +139,12 @@ class CameraUnreachable(DeviceError):
 
 class CameraAuthFailed(DeviceError):
     code = "camera_auth_failed"
+
+
+class ReadableLoginNeeded(CameraAuthFailed):
+    """The device accepts only logins that send the password readable, and the user has not allowed them."""
+
+    code = "readable_login_needed"
 
 
 class CameraUnsupported(DeviceError):

@@ -1,8 +1,13 @@
 """Limit of password attempts per device and credential, over ONVIF and RTSP together.
 
 Recorders lock an account after a few wrong passwords, and a page of sixteen tiles logs in sixteen times
-simultaneously. So while a credential is unproven, only one attempt is under way at a time, and the others wait for
-its outcome. A refused credential is blocked for `retry_after_s`; an edited credential counts as a new one.
+simultaneously. So:
+
+- While a credential is unproven, only one attempt is under way at a time, and the others wait for its outcome.
+- A refused credential is blocked for `retry_after_s`. A user's wish to try again lifts the block once, until the device
+  accepts a login: eight clicks on Refresh must not cost eight wrong logins.
+- An edited credential counts as a new one, but after three refusals within that time the next must wait, too.
+- Refusals belong to the address of a device (`set_place`), so deleting and adding its camera does not clear them.
 """
 
 from __future__ import annotations
@@ -16,7 +21,13 @@ from core.errors import CameraAuthFailed, CameraUnreachable
 from core.records import Credential
 
 _PROVEN_FOR_S = 30.0
+_MOST_REFUSALS = 3  # within `retry_after_s` at one device; many recorders lock an account after five wrong logins
+_MOST_ENTRIES = 64  # of one device; a limit for scripts that try passwords for days
 _REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
+_TOO_MANY = (
+    "The device has refused several logins, and many devices lock an account after a few. The app tries no other login "
+    "there for {left} s."
+)
 
 
 class _State(Enum):
@@ -33,6 +44,12 @@ class _Entry:
     accepted_at_s: float = 0.0
     attempts: int = 0
     holder: int = 0
+    is_known: bool = False  # the device accepted this credential last time
+    may_retry: bool = True  # a user's wish to try again still lifts a block
+
+    @property
+    def is_busy(self) -> bool:
+        return self.state in (_State.TRYING, _State.PROVEN)
 
 
 @dataclass(slots=True)
@@ -72,6 +89,8 @@ class LoginGate:
         self._clock = clock
         self._retry_after_s = retry_after_s
         self._entries: dict[tuple[str, str, str], _Entry] = {}
+        self._places: dict[str, str] = {}  # device key -> address
+        self._refusals: dict[str, list[float]] = {}  # address -> times of the last refusals
         self._changed = threading.Condition()
         self._numbers = 0
 
@@ -80,15 +99,17 @@ class LoginGate:
 
         Raise CameraAuthFailed while the credential is blocked.
         """
-        key = _key(device_key, credential)
         with self._changed:
-            entry = self._entries.setdefault(key, _Entry())
+            key = self._key(device_key, credential)
             now_s = self._clock.monotonic_s()
+            entry = self._entry(key)
             if entry.state is _State.REFUSED:
                 left_s = entry.refused_at_s + self._retry_after_s - now_s
                 if left_s > 0:
                     raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))))
                 entry.state = _State.UNPROVEN
+            if not entry.is_known:
+                self._check_refusals(key[0], now_s)
             if entry.state is _State.TRYING:
                 return None
             if entry.state is _State.PROVEN and now_s - entry.accepted_at_s > _PROVEN_FOR_S:
@@ -108,23 +129,29 @@ class LoginGate:
             if attempt is not None:
                 return attempt
             with self._changed:
-                entry = self._entries.get(_key(device_key, credential))
+                entry = self._entries.get(self._key(device_key, credential))
                 if entry is not None and entry.state is _State.TRYING:
                     self._changed.wait(0.25)
             if self._clock.monotonic_s() >= deadline_s:
                 raise CameraUnreachable("The device did not answer the login in time.")
 
-    def forget(self, device_key: str) -> None:
-        """Forget all attempts at a device: after its camera was edited, or when the user wants to try again."""
+    def set_place(self, device_key: str, place: str) -> None:
+        """Set the address of a device, to which its refusals belong. Without one, they belong to `device_key`."""
         with self._changed:
-            for key in [key for key in self._entries if key[0] == device_key]:
-                del self._entries[key]
+            self._places[device_key] = place
+
+    def allow_retry(self, device_key: str, credential: Credential) -> None:
+        """Lift the block of a credential, because its user wants to try again: once until a login with it succeeds."""
+        with self._changed:
+            entry = self._entries.get(self._key(device_key, credential))
+            if entry is not None and entry.state is _State.REFUSED and entry.may_retry:
+                entry.state, entry.may_retry = _State.UNPROVEN, False
             self._changed.notify_all()
 
     def attempts(self, device_key: str, credential: Credential) -> int:
-        """Return the number of attempts with this credential at this device since the last `forget`."""
+        """Return the number of attempts with this credential at this device."""
         with self._changed:
-            entry = self._entries.get(_key(device_key, credential))
+            entry = self._entries.get(self._key(device_key, credential))
             return entry.attempts if entry else 0
 
     def _end(self, key: tuple[str, str, str], number: int, state: _State | None) -> None:
@@ -135,14 +162,32 @@ class LoginGate:
             if state is not None:
                 entry.state = state
                 now_s = self._clock.monotonic_s()
+                entry.is_known = state is _State.PROVEN
                 if state is _State.REFUSED:
                     entry.refused_at_s = now_s
+                    self._refusals[key[0]] = [*self._refusals.get(key[0], [])[1 - _MOST_REFUSALS :], now_s]
                 else:
-                    entry.accepted_at_s = now_s
+                    entry.accepted_at_s, entry.may_retry = now_s, True
             elif entry.state is _State.TRYING and entry.holder == number:
                 entry.state = _State.UNPROVEN
             self._changed.notify_all()
 
+    # call these with the lock held
 
-def _key(device_key: str, credential: Credential) -> tuple[str, str, str]:
-    return device_key, credential.username, credential.password.fingerprint()
+    def _key(self, device_key: str, credential: Credential) -> tuple[str, str, str]:
+        place = self._places.get(device_key, device_key)
+        return place, credential.username, credential.password.fingerprint()
+
+    def _entry(self, key: tuple[str, str, str]) -> _Entry:
+        if key not in self._entries:
+            same = [other for other, entry in self._entries.items() if other[0] == key[0] and not entry.is_busy]
+            for other in same[: 1 - _MOST_ENTRIES]:
+                del self._entries[other]
+        return self._entries.setdefault(key, _Entry())
+
+    def _check_refusals(self, place: str, now_s: float) -> None:
+        """Raise CameraAuthFailed if the device refused too many logins to try another credential now."""
+        refusals = self._refusals.get(place, [])
+        left_s = refusals[0] + self._retry_after_s - now_s if len(refusals) == _MOST_REFUSALS else 0.0
+        if left_s > 0:
+            raise CameraAuthFailed(_TOO_MANY.format(left=max(1, round(left_s))))

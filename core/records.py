@@ -53,10 +53,27 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """User name and password for a device. With an empty user name, no credential is sent."""
+    """User name and password for a device. With an empty user name, no credential is sent.
+
+    `may_be_readable`: the user allows logins that send the password readable (HTTP Basic and the like) without TLS.
+    """
 
     username: str
     password: Secret
+    may_be_readable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedAccess:
+    """How a device was reached where the standard leaves room, kept for the next connection.
+
+    `path`: of its device service, empty for the one of its address. `logins`: service and kind of login. `places`:
+    service and address of services at another port.
+    """
+
+    path: str = ""
+    logins: tuple[tuple[str, str], ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +190,25 @@ class StreamSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePlace:
+    """Port, protocol ("http" or "https") and path of a device service; an empty path is the standard one."""
+
+    port: int
+    scheme: str = "http"
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundDevice:
-    """One answer to a WS-Discovery probe."""
+    """One answer to a WS-Discovery probe. An empty path is the standard one."""
 
     host: str
     port: int
     name: str = ""
     hardware: str = ""
     endpoint_reference: str = ""
+    scheme: str = "http"
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

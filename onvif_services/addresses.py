@@ -8,6 +8,7 @@ only path and query are taken from the answer.
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import quote, urlsplit
 
 from core.allowed_addresses import why_not_port
@@ -33,8 +34,8 @@ def bracketed(host: str) -> str:
         return bare
 
 
-def rewrite_http(address: str, host: str, port: int) -> str:
-    """Return an XAddr, snapshot or subscription address at the configured host and ONVIF port; accept a bare path.
+def rewrite_http(address: str, host: str, port: int, scheme: str = "http") -> str:
+    """Return an XAddr, snapshot or subscription address at this host, port and scheme; accept a bare path.
 
     Raise CameraBadAnswer for a scheme other than http and https, for control characters, and for an address that is
     empty, has no host or is longer than 2,048 characters.
@@ -42,7 +43,7 @@ def rewrite_http(address: str, host: str, port: int) -> str:
     if address.startswith("/") and not address.startswith("//"):
         address = "http://device" + address
     parts = _split(address, {"http", "https"})
-    return f"http://{authority(host, port)}{_path_and_query(parts)}"
+    return f"{scheme}://{authority(host, port)}{_path_and_query(parts)}"
 
 
 def rewrite_rtsp(address: str, host: str, *, is_tunnel: bool = False) -> str:
@@ -59,6 +60,14 @@ def rewrite_rtsp(address: str, host: str, *, is_tunnel: bool = False) -> str:
     if why := why_not_port(port):
         raise CameraBadAnswer(f"The device names a stream address that the app refuses: {why}.")
     return f"{parts.scheme}://{authority(host, port)}{parts.path}"
+
+
+_PLAIN_PATH = re.compile(r"/[!$%&'()*+,;=:@/\w.~-]{0,255}", re.ASCII)
+
+
+def is_plain_path(path: str) -> bool:
+    """True for a path that can be sent unchanged: it begins with "/", and has at most 256 characters."""
+    return _PLAIN_PATH.fullmatch(path) is not None
 
 
 class _Parts:

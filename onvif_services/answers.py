@@ -20,8 +20,11 @@ MAX_TEXT = 128
 MAX_TOKEN = 256  # the schema says 64 (tt:ReferenceToken); some recorders use more
 
 
+_DOCUMENT_TYPE = "The device's answer declares a document type, which SOAP forbids."
+
+
 class MalformedXml(CameraBadAnswer):
-    """The XML is not well-formed; DeviceConnection may read such a device in recover mode."""
+    """The XML is not well-formed; `xml_repair` may be able to read it."""
 
 
 def parse_xml(body: bytes, *, recover: bool = False) -> Element:
@@ -30,8 +33,7 @@ def parse_xml(body: bytes, *, recover: bool = False) -> Element:
     The parser accepts no DTD (so no entities), fetches nothing, and keeps libxml2's depth limit of 256. Raise
     MalformedXml if the XML is not well-formed and CameraBadAnswer if it declares a document type.
     """
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise CameraBadAnswer("The device's answer declares a document type, which SOAP forbids.")
+    refuse_document_type(body)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -50,15 +52,25 @@ def parse_xml(body: bytes, *, recover: bool = False) -> Element:
         raise MalformedXml("The device's answer contains no XML.")
     # UTF-16 hides a DOCTYPE from the check of the bytes above.
     if root.getroottree().docinfo.internalDTD is not None:
-        raise CameraBadAnswer("The device's answer declares a document type, which SOAP forbids.")
+        raise CameraBadAnswer(_DOCUMENT_TYPE)
     return root
+
+
+def refuse_document_type(body: bytes) -> None:
+    """Raise CameraBadAnswer if the bytes declare a document type or an entity."""
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        raise CameraBadAnswer(_DOCUMENT_TYPE)
 
 
 def local_name(element: Element) -> str:
     """Return the name without namespace and without an undeclared prefix; "" for a comment or an instruction."""
     if not isinstance(element.tag, str):
         return ""
-    return element.tag.rpartition("}")[2].rpartition(":")[2]
+    return _without_prefix(element.tag)
+
+
+def _without_prefix(name: str) -> str:
+    return name.rpartition("}")[2].rpartition(":")[2]
 
 
 def children(element: Element | None, name: str) -> Iterator[Element]:
@@ -97,8 +109,16 @@ def clean(value: str) -> str:
 
 
 def token(element: Element | None, name: str = "token") -> str:
-    """Return a reference token from an attribute, exactly as the device wrote it; "" if it is missing or unusable."""
-    return checked_token(element.get(name) or "") if element is not None else ""
+    """Return a reference token from an attribute, exactly as the device wrote it; "" if it is missing or unusable.
+
+    The attribute may have a prefix (`tt:token`) or capital letters (`Token`).
+    """
+    if element is None:
+        return ""
+    value = element.get(name) or next(
+        (element.get(key, "") for key in element.attrib if _without_prefix(str(key)).lower() == name.lower()), ""
+    )
+    return checked_token(value)
 
 
 def checked_token(value: str) -> str:

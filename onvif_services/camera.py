@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from zeep import Client, Settings
 from zeep.proxy import ServiceProxy
 
 from onvif_services import wsdl
-from onvif_services.addresses import authority
 from onvif_services.faults import unsupported
 from onvif_services.transport import CappedTransport
 from onvif_services.username_token import StatelessToken
@@ -32,19 +32,19 @@ finally:
     logging.getLogger().removeHandler(_guard)
     logging.getLogger("zeep.client").setLevel(_zeep_level)
 
-DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed entry point
-
 
 class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type hints
     """The zeep services of one device. The constructor only stores its arguments.
 
-    `xaddrs` maps namespaces to addresses that are already rewritten to the configured host.
+    `device_address` is that of its device service, and `xaddrs` maps namespaces to addresses; all are already rewritten
+    to the configured host.
     """
 
-    def __init__(self, host: str, port: int, transport: CappedTransport, token: StatelessToken) -> None:
+    def __init__(self, device_address: str, transport: CappedTransport, token: StatelessToken) -> None:
         # Not super().__init__, because it talks to the device. The other methods of ONVIFCamera use these attributes.
-        self.host = host
-        self.port = port
+        self.host = transport.host
+        self.port = transport.port
+        self.device_address = device_address
         self.user = ""
         self.passwd = ""
         self.wsdl_dir = str(wsdl.SPECS_FOLDER)
@@ -63,9 +63,10 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
     def update_xaddrs(self) -> None:
         """Do nothing: DeviceConnection sets `xaddrs`, from GetServices first."""
 
-    def set_addresses(self, addresses: dict[str, str]) -> None:
+    def set_addresses(self, device_address: str, addresses: Mapping[str, str]) -> None:
         """Set the addresses by short service name. Services created before are created anew at their next use."""
         with self.services_lock:
+            self.device_address = device_address
             self.xaddrs = {wsdl.DEFINITIONS[name].namespace: address for name, address in addresses.items()}
             self.services.clear()
 
@@ -73,7 +74,7 @@ class DeviceCamera(ONVIFCamera):  # type: ignore[misc] # onvif-zeep has no type 
         """Return address, WSDL file and binding of a service. Raise CameraUnsupported if the device lists none."""
         definition = wsdl.DEFINITIONS["device" if name == "devicemgmt" else name]
         if definition.name == "device":
-            address: str | None = f"http://{authority(self.host, self.port)}{DEVICE_PATH}"
+            address: str | None = self.device_address
         else:
             address = self.xaddrs.get(definition.namespace)
         if not address:

@@ -1,7 +1,7 @@
 """WS-Discovery of ONVIF devices on the local networks (ONVIF Core, "Device discovery").
 
-Any host on the network can answer, so the number of answers is limited, each is read strictly, and a device is listed
-only at the address from which its answer came.
+Any host on the network can answer, so the number of answers is limited, and a device is listed only at the address from
+which its answer came. XML that is not well-formed is repaired as in SOAP answers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import uuid
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
+from core.allowed_addresses import why_not_port
 from core.errors import DeviceError
-from core.records import FoundDevice
+from core.records import DevicePlace, FoundDevice
 from onvif_services import answers
+from onvif_services.addresses import is_plain_path
 from onvif_services.answers import Element, child, children, raw_text
+from onvif_services.places import DEVICE_PATH
+from onvif_services.xml_repair import read_xml
 
 GROUP = "239.255.255.250"
 PORT = 3702
@@ -120,7 +124,7 @@ def _receive(selector: selectors.BaseSelector, wait_s: float, found: dict[tuple[
 def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
     """Return the devices of a ProbeMatches at the address of its sender; an empty list if it is unreadable."""
     try:
-        root = answers.parse_xml(message)
+        root = read_xml(message).root
     except DeviceError:
         return []
     matches = child(root, "Body", "ProbeMatches")
@@ -132,33 +136,39 @@ def _device(match: Element, sender: str) -> FoundDevice | None:
     types, scopes = raw_text(match, "Types"), raw_text(match, "Scopes").split()[:200]
     if "onvif" not in f"{types} {' '.join(scopes)}".lower() and "NetworkVideoTransmitter" not in types:
         return None  # printers and computers answer to a probe without types
-    port = _port(raw_text(match, "XAddrs").split()[:16], sender)
-    if port is None:
+    place = _place(raw_text(match, "XAddrs").split()[:16], sender)
+    if place is None:
         return None
     return FoundDevice(
         host=sender,
-        port=port,
+        port=place.port,
+        scheme=place.scheme,
+        path=place.path,
         name=_scope(scopes, "name"),
         hardware=_scope(scopes, "hardware"),
         endpoint_reference=answers.text(match, "EndpointReference", "Address")[:_ENDPOINT_LENGTH],
     )
 
 
-def _port(addresses: list[str], sender: str) -> int | None:
-    """Return the port of the http address at the sender's host, otherwise of the first readable http address."""
-    ports: list[int] = []
+def _place(addresses: list[str], sender: str) -> DevicePlace | None:
+    """Return the best of the readable addresses: at the sender's host before others, http before https.
+
+    Plain HTTP goes first because it works with every device; the user can enter the https address.
+    """
+    found: list[tuple[bool, bool, DevicePlace]] = []
     for address in addresses:
         try:
             parts = urlsplit(address)
             port = parts.port or (443 if parts.scheme == "https" else 80)
             own = parts.hostname == sender
+            path = parts.path if is_plain_path(parts.path) else ""
         except ValueError:
             continue
-        if parts.scheme == "http" and own:
-            return port
-        if parts.scheme == "http":
-            ports.append(port)
-    return ports[0] if ports else None
+        if parts.scheme in {"http", "https"} and why_not_port(port) is None:
+            is_standard = path.rstrip("/") in {"", DEVICE_PATH}
+            place = DevicePlace(port, parts.scheme, "" if is_standard else path)
+            found.append((not own, parts.scheme == "https", place))
+    return min(found, key=lambda item: item[:2])[2] if found else None
 
 
 def _scope(scopes: list[str], name: str) -> str:

@@ -11,7 +11,6 @@ from lxml import etree
 
 from core.errors import CameraBadAnswer, DeviceError
 from onvif_services import answers
-from onvif_services.addresses import rewrite_http
 from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_moment
@@ -66,7 +65,7 @@ class PullPoint:
         answer = self._conn.call("events", "CreatePullPointSubscription", params)
         reference = answers.child(answer, "SubscriptionReference")
         address = answers.raw_text(reference, "Address")
-        self._address = rewrite_http(address, self._conn.host, self._conn.port)
+        self._address = self._conn.at_configured(address)
         self._parameters = _reference_parameters(reference)
 
     def pull(self, *, timeout_s: float = 5.0, limit: int = 100) -> tuple[EventMessage, ...]:

@@ -8,26 +8,58 @@ from __future__ import annotations
 
 import re
 
-from core.errors import CameraAuthFailed, CameraUnsupported, DeviceError
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from onvif_services.answers import Fault
+from onvif_services.http_digest import NO_OFFER, Offer
+from onvif_services.login_kinds import LoginKind
+
+
+class NotConnected(CameraUnreachable):
+    """No connection to the device: refused, no route, or no answer to the first packet."""
+
+
+class NoAnswer(CameraUnreachable):
+    """The device accepted the connection and did not answer. `is_cut`: it closed or reset the connection.
+
+    Its code is `camera_no_answer` if the device answered other requests: then it has power, and its address is right.
+    """
+
+    def __init__(self, detail: str, *, is_cut: bool = False, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.is_cut = is_cut
+
+
+class DeviceBusy(CameraUnreachable):
+    """The web server of the device is too busy (HTTP 503)."""
+
+
+class NotHere(CameraUnsupported):
+    """The web server of the device has no service at this address (HTTP 404, 405, 410 or 501)."""
 
 
 class LoginRefused(CameraAuthFailed):
     """The device refuses the log-in or demands one. DeviceConnection handles it; it does not leave this package.
 
-    `challenge_learned`: the device asked for HTTP Digest for the first time. `by_digest`: it refused a Digest, which
-    does not depend on the clock. `nonce_renewed`: it refused a nonce that it had accepted before and offers a new one,
-    without saying that the old one is stale (RFC 7616, 3.3).
+    `kind` is the refused kind of log-in, None for a request without one. `offer` are the kinds that a 401 names.
+    `nonce_renewed`: the device refused a nonce that it had accepted before and offers a new one, without saying that
+    the old one is stale (RFC 7616, 3.3). `is_verdict`: the fault says that the user name or the password is wrong.
     """
 
     def __init__(
-        self, *, challenge_learned: bool = False, by_digest: bool = False, nonce_renewed: bool = False
+        self,
+        kind: LoginKind | None = None,
+        *,
+        offer: Offer = NO_OFFER,
+        nonce_renewed: bool = False,
+        is_verdict: bool = False,
     ) -> None:
         super().__init__("The device refuses this user name or password.")
-        self.challenge_learned = challenge_learned
-        self.by_digest = by_digest
+        self.kind = kind
+        self.offer = offer
         self.nonce_renewed = nonce_renewed
+        self.is_verdict = is_verdict
         self.date: str | None = None  # the answer's Date header
+        self.middle_s: float | None = None  # HttpAnswer.middle_s
 
 
 class SoapFault(DeviceError):
@@ -45,6 +77,7 @@ class SoapFault(DeviceError):
 # Codes of ONVIF Core ("Common faults") and of WS-Security. Some firmware sends only the words.
 _LOGIN_CODES = {
     "NotAuthorized",
+    "SenderNotAuthorized",
     "FailedAuthentication",
     "FailedCheck",
     "InvalidSecurity",
@@ -57,6 +90,11 @@ _LOGIN_WORDS = re.compile(
     r"not\s*authori[sz]ed|unauthori[sz]ed|authori[sz]ation|authenticat|(wrong|invalid|bad) (user|password|credential)"
     r"|(account|user) (is )?locked|security token",
     re.IGNORECASE,
+)
+# The device has judged the user name or the password: another kind of log-in would count as another wrong password.
+_VERDICT_CODES = {"AccountLocked", "PasswordExpired"}
+_VERDICT_WORDS = re.compile(
+    r"(wrong|invalid|bad|incorrect) (user ?name|user|password|credential)|(account|user) (is )?locked", re.IGNORECASE
 )
 _MISSING_CODES = {
     "ActionNotSupported",
@@ -74,12 +112,13 @@ _MISSING_WORDS = re.compile(
 def error_of(fault: Fault, service: str, operation: str) -> DeviceError:
     """Return LoginRefused, CameraUnsupported or SoapFault: by the fault's codes, otherwise by its words."""
     codes = set(fault.codes)
+    is_verdict = bool(codes & _VERDICT_CODES or _VERDICT_WORDS.search(fault.reason))
     if codes & _LOGIN_CODES:
-        return LoginRefused()
+        return LoginRefused(is_verdict=is_verdict)
     if codes & _MISSING_CODES:
         return unsupported(service, operation)
     if _LOGIN_WORDS.search(fault.reason):
-        return LoginRefused()
+        return LoginRefused(is_verdict=is_verdict)
     if _MISSING_WORDS.search(fault.reason):
         return unsupported(service, operation)
     return SoapFault(operation, fault)

@@ -39,6 +39,9 @@ class Offer:
     basic: bool
 
 
+NO_OFFER = Offer(None, basic=False)
+
+
 def read_offer(headers: Iterable[str]) -> Offer:
     """Read WWW-Authenticate headers, also with several challenges in one line. Prefer SHA-256."""
     found: list[Challenge] = []

@@ -1,24 +1,34 @@
-"""Log-ins to one device: when a refused one is worth a second try, and what a refusal says about the password.
+"""Log-ins to one device: the kind for each service, second tries, and the meaning of a refusal.
 
-Devices lock an account after some wrong passwords. So the login gate permits each log-in, and a call makes at most two.
+Devices lock an account after some wrong passwords. So the login gate permits each log-in, and a call makes at most two
+that may fail. The kind of log-in that a service accepted is kept for that service, and tried first with the others.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from core.errors import CameraAuthFailed, CameraUnsupported
+from core.errors import CameraAuthFailed, CameraUnsupported, ReadableLoginNeeded
 from core.login_gate import LoginGate
 from core.records import Credential
 from onvif_services.faults import LoginRefused
+from onvif_services.login_kinds import LoginKind, kind_named, next_kind
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.transport import CappedTransport
 
 _T = TypeVar("_T")
 
+_MOST_REFUSALS = 2
 _REFUSED = "The device refuses this user name or password."
+_MAY_WANT_READABLE = (
+    " If both are right, the device may accept the password only in readable form; the camera's settings can allow it."
+)
+_WANTS_READABLE = (
+    "The device accepts only a login that sends the password readable (HTTP Basic). Allow that in the camera's "
+    "settings if you trust the network, or use the device's https address."
+)
 
 
 class NotAllowed(CameraUnsupported):
@@ -34,7 +44,8 @@ class DeviceLogin:
     """Sends requests with a credential. Thread-safe.
 
     `measure_clock` asks the device for its time without a log-in; it returns False if the device does not tell it.
-    `send(service, operation, deadline_s)` sends a request without parameters and with a log-in.
+    `send(service, operation, deadline_s, kind)` sends a request without parameters and with this kind of log-in.
+    `kinds` are the names of the kinds that worked in an earlier run, by service.
 
     `proof` is the service and the operation whose success proves the password; None before one is found.
     """
@@ -48,7 +59,8 @@ class DeviceLogin:
         device_clock: MeasuredClock,
         *,
         measure_clock: Callable[[], bool],
-        send: Callable[[str, str, float], object],
+        send: Callable[[str, str, float, LoginKind], object],
+        kinds: Mapping[str, str],
     ) -> None:
         self.proof: tuple[str, str] | None = None
         self._credential = credential
@@ -60,74 +72,174 @@ class DeviceLogin:
         self._send = send
         self._is_proven = False
         self._forbidden: set[tuple[str, str]] = set()
+        named = {service: kind_named(name) for service, name in kinds.items()}
+        self._kinds = {service: kind for service, kind in named.items() if kind is not None}
+        self._confirmed: set[str] = set()  # services that accepted a log-in in this run
+        self._latest = next(reversed(self._kinds.values()), None)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The names of the kinds of log-in that worked, by service."""
+        return {service: kind.value for service, kind in self._kinds.items()}
+
+    @property
+    def is_proven(self) -> bool:
+        """True if the device accepted the password in this run."""
+        return self._is_proven
 
     def forget_forbidden(self) -> None:
         """Send again the operations that the account had no permission for."""
         self._forbidden.clear()
 
-    def run(self, service: str, operation: str, timeout_s: float, send: Callable[[float], _T]) -> _T:
-        """Call `send(deadline_s)` with the gate's permission. At most two log-ins reach the device, whatever happens.
+    def refuse(self) -> CameraAuthFailed:
+        """Block the credential, and return the error to raise."""
+        self._is_proven = False
+        self._gate.begin(self._device_key, self._credential).refused()
+        return CameraAuthFailed(_REFUSED)
 
-        Raise CameraAuthFailed if the device refuses the password, and NotAllowed if it refuses only the operation.
+    def run(self, service: str, operation: str, timeout_s: float, send: Callable[[float, LoginKind], _T]) -> _T:
+        """Call `send(deadline_s, kind)` with the gate's permission. At most two refused log-ins reach the device.
+
+        Raise CameraAuthFailed if the device refuses the password, ReadableLoginNeeded if it wants the password in a
+        form that is not allowed, and NotAllowed if it refuses only the operation.
         """
         if (service, operation) in self._forbidden:
             raise NotAllowed(service, operation)
         attempt = self._gate.begin(self._device_key, self._credential, timeout_s=timeout_s)
+        run = _Run(self, service, operation, time.monotonic() + timeout_s)
         try:
-            answer = self._send_with_retry(service, operation, time.monotonic() + timeout_s, send)
+            answer = run.send(send)
             self._is_proven = self._is_proven or (service, operation) == self.proof
             attempt.accepted()
         except NotAllowed:
             self._forbidden.add((service, operation))
             attempt.accepted()
             raise
+        except ReadableLoginNeeded:
+            if run.refusals:
+                attempt.refused()
+            raise
         except LoginRefused as error:
             self._is_proven = False
             attempt.refused()
-            raise CameraAuthFailed(_REFUSED) from error
+            raise CameraAuthFailed(self._text_of(error)) from error
         finally:
             attempt.unanswered()  # does nothing after a verdict
         return answer
 
-    def _send_with_retry(self, service: str, operation: str, deadline_s: float, send: Callable[[float], _T]) -> _T:
-        """Call `send`, and once more if the refusal may have another cause than the password."""
-        try:
-            return send(deadline_s)
-        except LoginRefused as refused:
-            first = refused
-            if not self._may_retry(refused, service, operation, deadline_s):
-                raise
-        zone_in_utc_s = self._device_clock.zone_in_utc_s
-        try:
-            return send(deadline_s)
-        except LoginRefused:
-            if zone_in_utc_s:
-                self._device_clock.zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
-            if first.nonce_renewed and self._has_other_proof(service, operation):
-                self._transport.renews_nonces_without_stale = False
-                raise NotAllowed(service, operation) from None
-            raise
+    def kind_for(self, service: str) -> LoginKind:
+        """Return the kind to begin with: that of the service, of another service, or the one that the device named."""
+        for kind in (self._kinds.get(service), self._latest):
+            if kind is not None and (self._credential.may_be_readable or not kind.is_readable or self._is_tls):
+                return kind
+        return LoginKind.BOTH if self._transport.has_challenge else LoginKind.TOKEN
 
-    def _may_retry(self, refused: LoginRefused, service: str, operation: str, deadline_s: float) -> bool:
-        """True if a second log-in may succeed. Find the cause of the refusal with at most one other log-in.
+    def may_be_readable(self) -> bool:
+        return self._credential.may_be_readable or self._is_tls
 
-        That log-in repeats the operation that proved the password: otherwise a single operation without permission
-        would count as a wrong password for the whole device. Raise LoginRefused if the password is now wrong, and
-        NotAllowed if the account has no permission for this operation.
+    @property
+    def _is_tls(self) -> bool:
+        return self._transport.endpoint.scheme == "https"
+
+    def _text_of(self, refused: LoginRefused) -> str:
+        may_want_readable = refused.kind is LoginKind.TOKEN and not refused.is_verdict and not self.may_be_readable()
+        return _REFUSED + (_MAY_WANT_READABLE if may_want_readable else "")
+
+
+class _Run:
+    """One call with a log-in, and its second tries."""
+
+    def __init__(self, login: DeviceLogin, service: str, operation: str, deadline_s: float) -> None:
+        self._login = login
+        self._service = service
+        self._operation = operation
+        self._deadline_s = deadline_s
+        self.refusals = 0
+        self._has_asked = False
+        self._is_renewed = False
+        self._is_password_right = False  # the proof was repeated, and the device accepted it
+
+    def send(self, send: Callable[[float, LoginKind], _T]) -> _T:
+        kind = self._login.kind_for(self._service)
+        while True:
+            try:
+                answer = send(self._deadline_s, kind)
+            except LoginRefused as refused:
+                kind = self._next(refused, kind)
+                continue
+            if self._is_renewed:
+                self._login._transport.renews_nonces_without_stale = True
+            if self._service != "snapshot":  # its log-in depends on the other web server, and is kept by the transport
+                self._login._kinds[self._service] = self._login._latest = kind
+                self._login._confirmed.add(self._service)
+            return answer
+
+    def _next(self, refused: LoginRefused, kind: LoginKind) -> LoginKind:
+        """Return the kind for the next try. Raise `refused` or NotAllowed if there must be none."""
+        if refused.kind is None:
+            return self._after_question(refused, kind)
+        self.refusals += 1
+        self._is_renewed = self._is_renewed or refused.nonce_renewed
+        if refused.is_verdict:
+            raise refused
+        if self.refusals >= _MOST_REFUSALS:
+            self._give_up(refused)
+        return self._after_refusal(refused, refused.kind)
+
+    def _after_question(self, refused: LoginRefused, kind: LoginKind) -> LoginKind:
+        """Return the kind after a request without a log-in, whose refusal names the kinds that the device knows."""
+        if self._has_asked:
+            raise refused
+        self._has_asked = True
+        if kind.uses_digest and refused.offer.digest is not None:
+            return kind
+        return self._other_kind(refused, None)
+
+    def _after_refusal(self, refused: LoginRefused, kind: LoginKind) -> LoginKind:
+        """Return the kind after a refused log-in. Find the cause with at most one other log-in, the proof.
+
+        It repeats the operation that proved the password: otherwise a single operation without permission would count
+        as a wrong password for the whole device.
         """
-        if refused.challenge_learned or (not refused.by_digest and self._clock_has_changed()):
-            return True
-        if self.proof and self._has_other_proof(service, operation):
-            self._send(*self.proof, deadline_s)
-            if not refused.nonce_renewed:
-                raise NotAllowed(service, operation)
-            self._transport.renews_nonces_without_stale = True
-        return refused.nonce_renewed
+        login = self._login
+        is_digest = kind.uses_digest and refused.offer.digest is not None  # a Digest does not depend on the clock
+        if not is_digest and kind is not LoginKind.BASIC and self._clock_has_changed():
+            return kind
+        if login.proof and self._has_other_proof():
+            login._send(*login.proof, self._deadline_s, login.kind_for(login.proof[0]))
+            self._is_password_right = True
+            if refused.nonce_renewed:
+                login._transport.renews_nonces_without_stale = True
+            elif self._service in login._confirmed:
+                raise NotAllowed(self._service, self._operation)
+        return kind if refused.nonce_renewed else self._other_kind(refused, kind)
 
-    def _has_other_proof(self, service: str, operation: str) -> bool:
-        return self._is_proven and self.proof is not None and self.proof != (service, operation)
+    def _other_kind(self, refused: LoginRefused, sent: LoginKind | None) -> LoginKind:
+        other = next_kind(sent, refused.offer, may_be_readable=self._login.may_be_readable())
+        if other is not None:
+            return other
+        wants_basic = refused.offer.basic and refused.offer.digest is None and sent is not LoginKind.BASIC
+        if wants_basic and not self._login.may_be_readable():
+            raise ReadableLoginNeeded(_WANTS_READABLE)
+        if self._is_password_right:
+            raise NotAllowed(self._service, self._operation)
+        raise refused
+
+    def _give_up(self, refused: LoginRefused) -> None:
+        if self._login._device_clock.zone_in_utc_s:
+            self._login._device_clock.zone_in_utc_s = 0.0  # local time in the place of UTC was not the cause
+        if self._is_password_right:
+            if self._is_renewed:
+                self._login._transport.renews_nonces_without_stale = False
+            raise NotAllowed(self._service, self._operation) from None
+        raise refused
+
+    def _has_other_proof(self) -> bool:
+        login = self._login
+        return login._is_proven and login.proof is not None and login.proof != (self._service, self._operation)
 
     def _clock_has_changed(self) -> bool:
         """Read the device's clock again. True if a changed clock or time zone may explain the refusal."""
-        before = self._device_clock.told
-        return self._measure_clock() and self._device_clock.explains_refusal(before)
+        clock = self._login._device_clock
+        before = clock.told
+        return self._login._measure_clock() and clock.explains_refusal(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.clock import Clock
@@ -12,14 +11,6 @@ from onvif_services.device import quarter_hours_s
 
 _MOVED_S = 2.0  # times are whole seconds; devices accept tokens some seconds off
 _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half a second is missing
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRequest:
-    """The moment in which the device was asked for its time: in UTC, and by time.monotonic()."""
-
-    sent_at: datetime
-    sent_s: float
 
 
 class MeasuredClock:
@@ -49,17 +40,18 @@ class MeasuredClock:
         offset = self.offset
         return self._clock.now_utc() + timedelta(seconds=offset.offset_s if offset else 0.0)
 
-    def begin_request(self) -> TimeRequest:
-        """Note the time before the device is asked for its own."""
-        return TimeRequest(self._clock.now_utc(), time.monotonic())
+    def keep(self, device_utc: datetime | None, middle_s: float | None = None) -> bool:
+        """Keep the offset of an answer. False if the answer had no time; the earlier offset then stays.
 
-    def keep(self, device_utc: datetime | None, request: TimeRequest) -> bool:
-        """Keep the offset of an answer. False if the answer had no time; the earlier offset then stays."""
+        `middle_s` is the time.monotonic() halfway between the request and its answer, at which the device read its
+        clock. Nothing but the travel of both counts: building the first request parses the WSDL, which takes a second.
+        """
         if device_utc is None:
             return False
-        middle = request.sent_at + timedelta(seconds=(time.monotonic() - request.sent_s) / 2)
+        now_utc, now_s = self._clock.now_utc(), time.monotonic()
+        middle = now_utc - timedelta(seconds=now_s - middle_s if middle_s is not None else 0.0)
         offset_s = (device_utc - middle).total_seconds() + _HALF_SECOND_S
-        self._told = ClockOffset(offset_s, self._clock.now_utc())
+        self._told = ClockOffset(offset_s, now_utc)
         return True
 
     def explains_refusal(self, before: ClockOffset | None) -> bool:

@@ -14,15 +14,16 @@ from core.errors import (
     CameraBadAnswer,
     CameraUnreachable,
     CameraUnsupported,
+    CertificateChanged,
     DeviceError,
 )
 from core.records import AudioFormat, Channel, MediaProfile, Problem, VideoFormat
 from onvif_services import answers
-from onvif_services.addresses import rewrite_http, rewrite_rtsp
+from onvif_services.addresses import rewrite_rtsp
 from onvif_services.answers import Element, child, children, descendants, number, raw_text, text, whole
 from onvif_services.channels import make_channels
 from onvif_services.connection import CALLS_AT_ONCE, DeviceConnection
-from onvif_services.faults import SoapFault, unsupported
+from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.inputs import FoundProfile, group_by_input, without_shared_tokens
 from onvif_services.media_lists import merge_services
 from onvif_services.profile_roles import with_true_kbps
@@ -33,6 +34,7 @@ _SERVICES = ("media", "media2")
 _TRANSPORTS = {"media": ("RTSP", "UDP", "HTTP"), "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
 _TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
 _transports: WeakKeyDictionary[DeviceConnection, dict[str, str]] = WeakKeyDictionary()  # those that were answered
+_MOST_SILENT = 3  # channels whose stream address the device does not tell, before the others are not asked for
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
 # letters and digits of a name count, because makers add to it ("H.264", "H265+", "H264 High Profile").
@@ -86,7 +88,7 @@ def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "med
 
     def ask(name: str) -> str:
         answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token})
-        return rewrite_http(_uri_in(answer), conn.host, conn.port)
+        return conn.at_configured(_uri_in(answer))
 
     return _ask_services(conn, service, ask)
 
@@ -166,7 +168,7 @@ def _read_profiles(conn: DeviceConnection) -> list[FoundProfile]:
     for service in (name for name in _SERVICES if name in conn.services):
         try:
             lists[service] = _profiles_of(conn, service)
-        except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
+        except (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer, DeviceBusy) as error:
             conn.note(f"profiles of {service}", error.code, error.detail)
             problem = error
             continue
@@ -249,27 +251,43 @@ def _listed_sources(conn: DeviceConnection) -> list[str]:
         return []
     try:
         listed = conn.call("media", "GetVideoSources")
-    except (SoapFault, CameraUnsupported, CameraBadAnswer):
+    except (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer, DeviceBusy) as error:
+        conn.note("GetVideoSources", "skipped", error.detail)
         return []
     tokens = [answers.token(item) for item in children(listed, "VideoSources")]
     return list(dict.fromkeys(token for token in tokens if token))[:MAX_PROFILES]
 
 
 def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """Ask for the address of every main stream, a few at a time, and mark channels without one."""
+    """Ask for the address of every main stream, a few at a time, and mark channels without one.
+
+    Raise NoAnswer if the device answers for no channel: then it is the device that fails, and not a channel.
+    """
+    errors: list[DeviceError | None] = []  # of the channels that were asked for; None: the device told the address
     with conn.checking("stream addresses"), ThreadPoolExecutor(CALLS_AT_ONCE, "onvif-streams") as pool:
-        return tuple(pool.map(lambda channel: _with_stream_problem(conn, channel), channels))
+        checked = tuple(pool.map(lambda channel: _with_stream_problem(conn, channel, errors), channels))
+        silent = [error for error in errors if isinstance(error, NoAnswer)]
+        if silent and None not in errors:
+            raise silent[0]
+        return checked
 
 
-def _with_stream_problem(conn: DeviceConnection, channel: Channel) -> Channel:
+def _with_stream_problem(conn: DeviceConnection, channel: Channel, errors: list[DeviceError | None]) -> Channel:
     if channel.problem or not channel.profiles:
         return channel
     main = channel.profiles[0]
+    if sum(isinstance(error, NoAnswer) for error in errors) >= _MOST_SILENT:
+        return channel  # each further one would cost a time limit; a session will find out
     try:
         stream_uri(conn, main.profile_token, main.service)
-    except (CameraUnreachable, CameraAuthFailed):
+    except NoAnswer as error:
+        errors.append(error)
+        return replace(channel, problem=Problem("camera_unreachable", error.detail))
+    except (CameraUnreachable, CameraAuthFailed, CertificateChanged):
         raise
-    except DeviceError:
+    except DeviceError as error:
+        errors.append(error)
         problem = Problem("camera_unreachable", "The device returns no stream address for this channel.")
         return replace(channel, problem=problem)
+    errors.append(None)
     return channel

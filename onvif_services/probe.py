@@ -1,6 +1,7 @@
-"""Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel.
+"""Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel; then other paths.
 
-GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may belong to another service.
+GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may belong to another service. A
+certificate is not pinned here: only the connection that follows sends anything that is worth protecting.
 """
 
 from __future__ import annotations
@@ -8,20 +9,23 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from enum import IntEnum
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from core.records import Credential
+from core.records import Credential, DevicePlace
 from core.secrets import Secret
 from onvif_services import answers
-from onvif_services.addresses import authority
-from onvif_services.camera import DEVICE_PATH
+from onvif_services.device_socket import Endpoint, resolve
 from onvif_services.faults import LoginRefused
-from onvif_services.transport import CappedTransport, resolve
+from onvif_services.places import DEVICE_PATH, OTHER_DEVICE_PATHS
+from onvif_services.transport import CappedTransport
+from onvif_services.xml_repair import read_xml
 
 # Most makers use 80; Reolink and Hikvision NVRs 8000; HiSilicon and XM 8899; Tapo 2020; Foscam 888; TP-Link and others
 # the rest.
 USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 10080, 888, 8081, 81, 85, 8090, 1018)
+USUAL_TLS_PORTS = (443, 8443)
 
 _GRACE_S = 0.25  # a more likely port may answer a little later than the first one
 _NO_CREDENTIAL = Credential("", Secret(""))
@@ -45,37 +49,56 @@ class _Verdict(IntEnum):
 
 
 def probe_address(
-    host: str, port: int | None = None, *, timeout_s: float = 4.0, ports: tuple[int, ...] = USUAL_PORTS
-) -> int:
-    """Return the port at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.
+    host: str,
+    port: int | None = None,
+    *,
+    timeout_s: float = 4.0,
+    ports: tuple[int, ...] = USUAL_PORTS,
+    tls_ports: tuple[int, ...] = USUAL_TLS_PORTS,
+) -> DevicePlace:
+    """Return the place at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.
 
-    Raise CameraUnreachable if no port answers, and CameraBadAnswer if only services other than ONVIF answer.
+    Plain HTTP goes first: the user did not ask for HTTPS. Raise CameraUnreachable if no port answers, and
+    CameraBadAnswer if only services other than ONVIF answer.
     """
-    candidates = (port,) if port is not None else ports
+    candidates = [Endpoint("http", item) for item in ((port,) if port is not None else ports)]
+    candidates += [Endpoint("https", item) for item in ((port,) if port is not None else tls_ports)]
     deadline_s = time.monotonic() + timeout_s
     try:
-        resolve(host, candidates[0], deadline_s)  # first, so that an unknown host name gets its own error
+        resolve(host, candidates[0].port, deadline_s)  # first, so that an unknown host name gets its own error
     except TimeoutError:
         raise CameraUnreachable("The device's host name cannot be found.") from None
     verdicts = _ask_all(host, candidates, deadline_s)
     best = max(verdicts.values(), default=_Verdict.SILENT)
     if best >= _Verdict.GUARDED:
-        return next(item for item in candidates if verdicts.get(item) is best)
+        found = next(item for item in candidates if verdicts.get(item) is best)
+        return DevicePlace(found.port, found.scheme)
     if best is _Verdict.OTHER:
-        raise CameraBadAnswer("Something answers at this address, but it does not speak ONVIF.")
+        others = [item for item in candidates if verdicts.get(item) is best]
+        return _find_path(host, others, max(deadline_s, time.monotonic() + timeout_s / 2))
     where = f"port {port}" if port is not None else "the usual ONVIF ports"
     raise CameraUnreachable(f"Nothing answers at this address on {where}.")
 
 
-def _ask_all(host: str, candidates: tuple[int, ...], deadline_s: float) -> dict[int, _Verdict]:
-    results: queue.Queue[tuple[int, _Verdict]] = queue.Queue()
-    transports = {item: CappedTransport(host, item, _NO_CREDENTIAL) for item in candidates}
+def _find_path(host: str, endpoints: Sequence[Endpoint], deadline_s: float) -> DevicePlace:
+    """Return the first place at which a web server has an ONVIF service at another path. Raise CameraBadAnswer."""
+    for endpoint in endpoints:
+        transport = CappedTransport(host, endpoint.port, _NO_CREDENTIAL, scheme=endpoint.scheme)
+        for path in OTHER_DEVICE_PATHS:
+            if _ask(transport, path, deadline_s) >= _Verdict.GUARDED:
+                return DevicePlace(endpoint.port, endpoint.scheme, path)
+    raise CameraBadAnswer("A web server answers at this address, but the app found no ONVIF service on it.")
 
-    def ask(item: int) -> None:
-        results.put((item, _ask(transports[item], deadline_s)))
+
+def _ask_all(host: str, candidates: Sequence[Endpoint], deadline_s: float) -> dict[Endpoint, _Verdict]:
+    results: queue.Queue[tuple[Endpoint, _Verdict]] = queue.Queue()
+    transports = {item: CappedTransport(host, item.port, _NO_CREDENTIAL, scheme=item.scheme) for item in candidates}
+
+    def ask(item: Endpoint) -> None:
+        results.put((item, _ask(transports[item], DEVICE_PATH, deadline_s)))
 
     for item in candidates:
-        threading.Thread(target=ask, args=(item,), name=f"onvif-probe-{item}", daemon=True).start()
+        threading.Thread(target=ask, args=(item,), name=f"onvif-probe-{item.port}", daemon=True).start()
     try:
         return _collect(results, candidates, deadline_s)
     finally:
@@ -84,9 +107,9 @@ def _ask_all(host: str, candidates: tuple[int, ...], deadline_s: float) -> dict[
 
 
 def _collect(
-    results: queue.Queue[tuple[int, _Verdict]], candidates: tuple[int, ...], deadline_s: float
-) -> dict[int, _Verdict]:
-    verdicts: dict[int, _Verdict] = {}
+    results: queue.Queue[tuple[Endpoint, _Verdict]], candidates: Sequence[Endpoint], deadline_s: float
+) -> dict[Endpoint, _Verdict]:
+    verdicts: dict[Endpoint, _Verdict] = {}
     until_s = deadline_s + _GRACE_S
     while len(verdicts) < len(candidates):
         try:
@@ -101,12 +124,12 @@ def _collect(
     return verdicts
 
 
-def _ask(transport: CappedTransport, deadline_s: float) -> _Verdict:
-    address = f"http://{authority(transport.host, transport.port)}{DEVICE_PATH}"
+def _ask(transport: CappedTransport, path: str, deadline_s: float) -> _Verdict:
+    address = transport.endpoint.address(transport.host, path)
     try:
-        with transport.calling(deadline_s=deadline_s, with_login=False):
+        with transport.calling(deadline_s=deadline_s):
             answer = transport.post(address, _REQUEST, _HEADERS)
-        root = answers.parse_xml(answer.body, recover=True)
+        root = read_xml(answer.body).root
     except LoginRefused:
         return _Verdict.GUARDED
     except CameraUnreachable:

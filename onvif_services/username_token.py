@@ -1,4 +1,4 @@
-"""WS-UsernameToken with a password digest (OASIS UsernameToken Profile 1.0), without any state.
+"""WS-UsernameToken (OASIS UsernameToken Profile 1.0), without any state: with a password digest, or readable.
 
 onvif-zeep's own class stores the timestamp on itself while it signs, so threads that share it write wrong ones. Here
 every call creates its own values.
@@ -16,31 +16,38 @@ from lxml import etree
 from zeep.wsse import utils
 
 from core.records import Credential
+from onvif_services.login_kinds import LoginKind
 
 _PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
 _MESSAGE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0"
 
 
 class StatelessToken:
-    """WSSE plugin for zeep: adds a token with the device's own time to an envelope if `is_wanted()` is True."""
+    """WSSE plugin for zeep: adds a token with the device's own time to an envelope if `wanted_kind()` is not None."""
 
     def __init__(
-        self, credential: Credential, device_now_utc: Callable[[], datetime], is_wanted: Callable[[], bool]
+        self,
+        credential: Credential,
+        device_now_utc: Callable[[], datetime],
+        wanted_kind: Callable[[], LoginKind | None],
     ) -> None:
         self._credential = credential
         self._device_now_utc = device_now_utc
-        self._is_wanted = is_wanted
+        self._wanted_kind = wanted_kind
 
     def apply(self, envelope: etree._Element, headers: dict[str, str]) -> tuple[etree._Element, dict[str, str]]:
-        if self._is_wanted():
+        kind = self._wanted_kind()
+        if kind is not None:
             nonce = os.urandom(16)
             created = self._device_now_utc().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            digest = password_digest(nonce, created, self._credential.password.reveal())
+            password, form = self._credential.password.reveal(), "PasswordText"
+            if kind is not LoginKind.TEXT:
+                password, form = password_digest(nonce, created, password), "PasswordDigest"
             security = utils.get_security_header(envelope)  # type: ignore[no-untyped-call] # zeep has few type hints
             security.append(
                 utils.WSSE.UsernameToken(
                     utils.WSSE.Username(self._credential.username),
-                    utils.WSSE.Password(digest, Type=f"{_PROFILE}#PasswordDigest"),
+                    utils.WSSE.Password(password, Type=f"{_PROFILE}#{form}"),
                     utils.WSSE.Nonce(base64.b64encode(nonce).decode(), EncodingType=f"{_MESSAGE}#Base64Binary"),
                     utils.WSU.Created(created),
                 )

@@ -30,6 +30,7 @@ from core.errors import (
     LimitReached,
     NotFound,
     NotLoggedIn,
+    ReadableLoginNeeded,
     StorageFull,
     StreamStalled,
     Unavailable,
@@ -54,6 +55,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (CameraUnsupported, 422, "The device cannot do this", None),
     (UpgradeRequired, 426, "A WebSocket is needed", None),
     (LimitReached, 429, "A limit is reached", 10),
+    (ReadableLoginNeeded, 502, "The device accepts only a readable password", None),
     (CameraAuthFailed, 502, "The device refuses the user name or password", None),
     (CameraBadAnswer, 502, "The device's answer cannot be used", None),
     (CertificateChanged, 502, "The device shows another certificate", None),
@@ -88,6 +90,7 @@ _FINER_CODES = (
     (429, "replay_limit", "All replay sessions of the recorder are in use"),
     (429, "socket_limit", "One user or token has too many open pages with live video"),
     (429, "transcode_limit", "Too many streams are being transcoded"),
+    (504, "camera_no_answer", "The device is on the network, but left a request without an answer"),
     (503, "busy", "Too many requests are waiting for devices or first segments"),
     (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),
 )

@@ -89,6 +89,44 @@ def test_a_wrong_password_costs_one_login_for_16_requests(real: CameraHarness, d
         real.wait_status(camera_id, CameraStatus.ONLINE)
 
 
+def test_eight_refreshes_do_not_lock_the_account(real: CameraHarness, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device)
+        real.wait_status(camera_id, CameraStatus.ONLINE)
+        device.password = "changed at the recorder"
+        for _ in range(8):
+            manager.refresh(camera_id)
+            assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
+        assert device.failed_logins <= 2
+
+
+def test_saving_a_wrong_password_eight_times_does_not_lock(real: CameraHarness, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device, WRONG)
+        for _ in range(8):
+            assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
+            manager.update_camera(camera_id, CameraChange(password=WRONG))
+        assert device.failed_logins <= 2
+
+
+def test_adding_a_camera_eight_times_does_not_lock_the_account(real: CameraHarness, device: SoapDevice) -> None:
+    with real.running() as manager:
+        for _ in range(8):
+            camera_id = added(manager, device, WRONG)
+            assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
+            manager.delete_camera(camera_id)
+        assert device.failed_logins <= 2
+
+
+def test_a_script_that_tries_passwords_does_not_lock_the_account(real: CameraHarness, device: SoapDevice) -> None:
+    with real.running() as manager:
+        camera_id = added(manager, device, WRONG)
+        for number in range(8):
+            assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
+            manager.update_camera(camera_id, CameraChange(password=Secret(f"guess {number}")))
+        assert device.failed_logins <= 4
+
+
 def test_a_rebooting_device_is_offline_and_then_online(real: CameraHarness) -> None:
     device = SoapDevice()
     device.start()

@@ -82,6 +82,66 @@ def test_an_accepted_password_allows_parallel_logins_for_30_seconds() -> None:
     assert gate.try_begin("dev", RIGHT) is None
 
 
+def test_a_wish_to_try_again_lifts_a_block_once() -> None:
+    gate = LoginGate(HandClock())
+    gate.begin("dev", WRONG).refused()
+    gate.allow_retry("dev", WRONG)
+    gate.begin("dev", WRONG).refused()
+    gate.allow_retry("dev", WRONG)
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", WRONG)
+
+
+def test_an_accepted_login_renews_the_wish_to_try_again() -> None:
+    gate = LoginGate(HandClock())
+    for _ in range(2):
+        gate.begin("dev", WRONG).refused()
+        gate.allow_retry("dev", WRONG)
+        gate.begin("dev", WRONG).accepted()
+
+
+def test_after_three_refusals_another_password_waits_too() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock, retry_after_s=300)
+    for number in range(3):
+        gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
+        clock.now_s += 10
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", RIGHT)
+    clock.now_s += 271
+    gate.begin("dev", RIGHT).accepted()
+
+
+def test_a_password_that_the_device_accepted_is_not_blocked_by_others() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock)
+    gate.begin("dev", RIGHT).accepted()
+    clock.now_s += 31
+    for number in range(3):
+        gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
+    assert gate.try_begin("dev", RIGHT) is not None
+
+
+def test_a_camera_that_is_added_again_is_the_same_device() -> None:
+    gate = LoginGate(HandClock())
+    gate.set_place("camera1", "192.0.2.8:80")
+    gate.begin("camera1", WRONG).refused()
+    gate.set_place("camera2", "192.0.2.8:80")
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("camera2", WRONG)
+    gate.set_place("camera3", "192.0.2.8:8000")
+    assert gate.try_begin("camera3", WRONG) is not None
+
+
+def test_passwords_that_a_script_tries_for_days_take_little_memory() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock)
+    for number in range(500):
+        gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
+        clock.now_s += 301
+    assert len(gate._entries) <= 64
+
+
 def test_an_attempt_without_a_verdict_allows_the_next_one() -> None:
     gate = LoginGate(HandClock())
     gate.begin("dev", WRONG).unanswered()

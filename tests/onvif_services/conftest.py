@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -44,14 +45,17 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
         username: str = "admin",
         password: str = "s3cret&<",
         timeout_s: float = 3.0,
+        readable: bool = False,
+        **options: Any,
     ) -> DeviceConnection:
         conn = DeviceConnection(
             host,
             port or device.port,
-            Credential(username, Secret(password)),
+            Credential(username, Secret(password), may_be_readable=readable),
             login_gate=gate,
             device_key="camera1",
             timeout_s=timeout_s,
+            **options,
         )
         made.append(conn)
         return conn

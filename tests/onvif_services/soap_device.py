@@ -11,7 +11,9 @@ import hashlib
 import re
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +52,10 @@ class Reply:
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+
+
+HANG = Reply(b"", 0)  # the request gets no answer; the connection stays open
+CUT = Reply(b"", 1)  # the connection is closed without an answer
 
 
 def soap(body: str) -> Reply:
@@ -143,7 +149,13 @@ class SoapDevice:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.username = "admin"
         self.password = "s3cret&<"
-        self.login = "token"  # or "digest", "digest-sha256", "both", "none"
+        self.login = (
+            "token"  # or "digest", "digest-sha256", "both" (either), "digest and token", "text", "basic", "none"
+        )
+        self.logins: dict[str, str] = {}  # other kinds of log-in, by operation
+        self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
+        self.released = threading.Event()  # ends the requests that hang
+        self._busy = 0
         self.open_operations = set(PRE_AUTH)
         self.clock_ahead_s = 0.0
         self.token_window_s = 10.0
@@ -194,6 +206,7 @@ class SoapDevice:
         self._thread.start()
 
     def stop(self) -> None:
+        self.released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -212,6 +225,20 @@ class SoapDevice:
 
     # -- one request ---------------------------------------------------------------------------
 
+    @contextmanager
+    def _counted(self) -> Iterator[bool]:
+        """Count the requests at a time; yield True for one too many."""
+        with self._lock:
+            self._busy += 1
+            is_refused = self.cuts_at_once_over is not None and self._busy > self.cuts_at_once_over
+        try:
+            if self.cuts_at_once_over is not None and not is_refused:
+                time.sleep(0.05)  # a weak web server is slow, too
+            yield is_refused
+        finally:
+            with self._lock:
+                self._busy -= 1
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         device = self
 
@@ -220,6 +247,12 @@ class SoapDevice:
                 pass
 
             def _send(self, reply: Reply) -> None:
+                if reply is HANG:
+                    device.released.wait()
+                if reply in (HANG, CUT):
+                    self.close_connection = True
+                    self.connection.close()
+                    return
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
@@ -232,7 +265,8 @@ class SoapDevice:
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                self._send(device._soap(self.path, text, dict(self.headers.items())))
+                with device._counted() as is_refused:
+                    self._send(CUT if is_refused else device._soap(self.path, text, dict(self.headers.items())))
 
         return Handler
 
@@ -258,11 +292,9 @@ class SoapDevice:
         request = Request(operation, path, text, headers, with_token, sent.startswith("Digest"))
         with self._lock:
             self.requests.append(request)
-        if self.login != "none" and operation not in self.open_operations and not self._is_let_in(request):
-            refusal = fault("ter:NotAuthorized", "Sender not authorized")
-            if self.login != "token":
-                refusal = Reply(b"", 401, {"WWW-Authenticate": self._challenge()})
-            return self._refuse(refusal, with_token or bool(sent))
+        login = self.logins.get(operation, self.login)
+        if login != "none" and operation not in self.open_operations and not self._is_let_in(request, login):
+            return self._refuse(self._refusal(request, login), with_token or bool(sent))
         answer = self.answers.get(operation, fault("ter:ActionNotSupported", "Optional Action Not Implemented"))
         if callable(answer):
             answer = answer(request)
@@ -273,14 +305,31 @@ class SoapDevice:
             self.failed_logins += was_login
         return reply
 
-    def _is_let_in(self, request: Request) -> bool:
-        right = self.login in {"token", "both"} and self._token_is_right(request)
-        right = right or (
-            self.login != "token" and self._digest_is_right("POST", request.headers.get("Authorization", ""))
+    def _refusal(self, request: Request, login: str) -> Reply:
+        has_digest = login == "digest and token" and self._digest_is_right(
+            "POST", request.headers.get("Authorization", "")
         )
+        if login in {"token", "text"} or has_digest:
+            return fault("ter:NotAuthorized", "Sender not authorized")
+        return Reply(b"", 401, {"WWW-Authenticate": 'Basic realm="x"' if login == "basic" else self._challenge()})
+
+    def _is_let_in(self, request: Request, login: str) -> bool:
+        sent = request.headers.get("Authorization", "")
+        if login == "text":
+            right = (request.value("Username"), request.value("Password")) == (self.username, self.escaped_password)
+        elif login == "basic":
+            right = sent == "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        else:
+            has_token = login in {"token", "both", "digest and token"} and self._token_is_right(request)
+            has_digest = login != "token" and self._digest_is_right("POST", sent)
+            right = has_token and has_digest if login == "digest and token" else has_token or has_digest
         with self._lock:
             self.good_logins += right
         return right
+
+    @property
+    def escaped_password(self) -> str:
+        return self.password.replace("&", "&amp;").replace("<", "&lt;")
 
     def _token_is_right(self, request: Request) -> bool:
         created, nonce = request.value("Created"), request.value("Nonce")

@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
-from core.records import DeviceInfo
+from core.records import Credential, DeviceInfo
+from core.secrets import Secret
 from onvif_services.faults import SoapFault
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import PRE_AUTH, Reply, Request, SoapDevice, fault, service, soap, system_time
@@ -163,7 +164,7 @@ def test_a_refused_password_is_not_sent_again_until_it_is_edited(
             connect(password="wrong").open()
     assert device.failed_logins <= 2
     connect().open()
-    gate.forget("camera1")
+    gate.allow_retry("camera1", Credential("admin", Secret("wrong")))
     with pytest.raises(CameraAuthFailed):
         connect(password="wrong").open()
 
@@ -250,6 +251,7 @@ def test_operations_without_login_are_called_without_the_credential(device: Soap
 def test_login_tokens_of_parallel_calls_are_valid(device: SoapDevice, connect: Connect) -> None:
     conn = connect(timeout_s=20.0)
     conn.open()
+    device.requests.clear()
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda _: conn.call("media", "GetProfiles"), range(120)))
     assert device.failed_logins == 0
@@ -370,6 +372,17 @@ def test_each_refusal_has_its_own_error(
         conn.call("media", "GetProfiles")
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+def test_a_right_answer_counts_with_any_status(device: SoapDevice, connect: Connect, status: int) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["GetProfiles"] = Reply(soap("<trt:GetProfilesResponse/>").body, status)
+    conn.call("media", "GetProfiles")
+    device.answers["GetProfiles"] = fault("ter:NoProfile", "x", status=200)
+    with pytest.raises(SoapFault):
+        conn.call("media", "GetProfiles")
+
+
 def test_a_device_without_answer_is_unreachable(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -417,8 +430,8 @@ def test_broken_xml_is_repaired_for_this_device_only(device: SoapDevice, connect
     conn = connect()
     conn.open()
     assert conn.info.model.startswith("M")
-    assert "mended" in {check.outcome for check in conn.checks}
+    assert "repaired" in {check.outcome for check in conn.checks}
     device.answers["GetDeviceInformation"] = "<tds:GetDeviceInformationResponse/>"
     other = connect()
     other.open()
-    assert "mended" not in {check.outcome for check in other.checks}
+    assert "repaired" not in {check.outcome for check in other.checks}

@@ -137,3 +137,39 @@ def test_names_are_decoded_and_cleaned() -> None:
 @given(st.binary(max_size=300))
 def test_any_datagram_is_read_without_an_error(message: bytes) -> None:
     read_answer(message, "192.168.1.9")
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (_match() + b"\0\0", "Front door"),
+        (b"\r\n" + _match(), "Front door"),
+        (_match().replace(b' xmlns:dn="http://www.onvif.org/ver10/network/wsdl"', b""), "Front door"),
+        (_match(types="wsdd:NetworkVideoTransmitter"), "Front door"),
+        (_match().replace(b"d:ProbeMatch>", b"q:ProbeMatch>"), "Front door"),
+        (_match(scopes="onvif://www.onvif.org/name/A&B"), "A&B"),
+        (_match(scopes="onvif://www.onvif.org/name/大门").decode().encode("gbk"), "大门"),
+        (_match().replace(b"<d:ProbeMatches>", b"<d:ProbeMatches a=1>"), "Front door"),
+    ],
+)
+def test_broken_xml_is_repaired_as_in_soap_answers(message: bytes, name: str) -> None:
+    (found,) = read_answer(message, "192.168.1.9")
+    assert (found.name, found.port) == (name, 8000)
+
+
+@pytest.mark.parametrize(
+    ("xaddrs", "place"),
+    [
+        ("https://192.168.1.9/onvif/device_service", ("https", 443, "")),
+        ("https://192.168.1.9:8443/onvif/device_service", ("https", 8443, "")),
+        ("https://192.168.1.9/onvif/device_service http://192.168.1.9:8000/onvif/device_service", ("http", 8000, "")),
+        ("http://10.0.0.1/onvif/device_service https://192.168.1.9/onvif/device_service", ("https", 443, "")),
+        ("http://192.168.1.9:8080/onvif/devices", ("http", 8080, "/onvif/devices")),
+        ("http://192.168.1.9/onvif/device_service/", ("http", 80, "")),
+        ("http://192.168.1.9", ("http", 80, "")),
+        ("http://192.168.1.9/a\u202eb", ("http", 80, "")),
+    ],
+)
+def test_scheme_port_and_path_of_a_device_are_listed(xaddrs: str, place: tuple[str, int, str]) -> None:
+    (found,) = read_answer(_match(xaddrs), "192.168.1.9")
+    assert (found.scheme, found.port, found.path) == place

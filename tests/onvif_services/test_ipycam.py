@@ -22,7 +22,7 @@ def _opened(camera: IPCamera, connect: Connect) -> DeviceConnection:
 
 
 def test_ipycam_is_found_and_opened(ipycam: IPCamera, connect: Connect) -> None:
-    assert probe_address("127.0.0.1", ipycam.config.onvif_port) == ipycam.config.onvif_port
+    assert probe_address("127.0.0.1", ipycam.config.onvif_port).port == ipycam.config.onvif_port
     conn = _opened(ipycam, connect)
     assert conn.info.manufacturer == ipycam.config.manufacturer
     assert {"device", "media", "ptz"} == set(conn.services)

@@ -39,7 +39,7 @@ def _silent(sock: socket.socket) -> None:
 def test_the_port_that_speaks_onvif_is_found_among_others(device: SoapDevice, serve: Serve) -> None:
     ports = (_closed_port(), serve(_web_server), serve(_guarded), serve(_silent), device.port)
     with promised(1.5):
-        assert probe_address("127.0.0.1", ports=ports, timeout_s=5.0) == device.port
+        assert probe_address("127.0.0.1", ports=ports, timeout_s=5.0).port == device.port
 
 
 def test_no_credential_is_sent_while_probing(device: SoapDevice) -> None:
@@ -49,20 +49,20 @@ def test_no_credential_is_sent_while_probing(device: SoapDevice) -> None:
 
 def test_a_device_that_refuses_the_time_is_still_found(device: SoapDevice) -> None:
     device.open_operations = set()
-    assert probe_address("127.0.0.1", device.port) == device.port
+    assert probe_address("127.0.0.1", device.port).port == device.port
     device.login = "digest"
-    assert probe_address("127.0.0.1", device.port) == device.port
+    assert probe_address("127.0.0.1", device.port).port == device.port
     device.login = "none"
     device.answers["GetSystemDateAndTime"] = fault("ter:ActionNotSupported", "no", status=500)
-    assert probe_address("127.0.0.1", device.port) == device.port
+    assert probe_address("127.0.0.1", device.port).port == device.port
 
 
 def test_the_earlier_of_two_onvif_ports_is_taken(device: SoapDevice) -> None:
     other = SoapDevice()
     other.start()
     try:
-        assert probe_address("127.0.0.1", ports=(other.port, device.port)) == other.port
-        assert probe_address("127.0.0.1", ports=(device.port, other.port)) == device.port
+        assert probe_address("127.0.0.1", ports=(other.port, device.port)).port == other.port
+        assert probe_address("127.0.0.1", ports=(device.port, other.port)).port == device.port
     finally:
         other.stop()
 
@@ -72,10 +72,11 @@ def test_ipv6_addresses_work(connect: Connect, host: str) -> None:
     device = SoapDevice("::1")
     device.start()
     try:
-        assert probe_address(host, device.port) == device.port
+        assert probe_address(host, device.port).port == device.port
         conn = connect(host=host, port=device.port)
         conn.open()
         assert conn.services["media"] == f"http://[::1]:{device.port}/onvif/media"
+        device.requests.clear()
         assert stream_uri(conn, "MediaProfile00000") == "rtsp://[::1]:554/live/MediaProfile00000"
         assert device.asked("GetProfiles") == []
     finally:

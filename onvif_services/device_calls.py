@@ -1,0 +1,469 @@
+"""Requests to one device, with its log-in, at the addresses of its services.
+
+`DeviceCalls` keeps knowledge about the device (services, clock, kinds of log-in, quirks) but no socket: every call is
+one short HTTP exchange with a deadline.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from core.certificates import PinnedCertificates
+from core.clock import Clock, SystemClock
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.login_gate import LoginGate
+from core.records import ClockOffset, Credential, DeviceInfo, LearnedAccess, ServiceCheck
+from onvif_services import answers, device
+from onvif_services.answers import Element
+from onvif_services.camera import DeviceCamera
+from onvif_services.checks import Checks
+from onvif_services.device_socket import Endpoint
+from onvif_services.faults import DeviceBusy, LoginRefused, NoAnswer, NotHere, SoapFault, error_of
+from onvif_services.http_answer import HttpAnswer
+from onvif_services.login import DeviceLogin
+from onvif_services.login_kinds import LoginKind
+from onvif_services.measured_clock import MeasuredClock
+from onvif_services.places import ServicePlaces, endpoint_of
+from onvif_services.slots import CallSlots
+from onvif_services.transport import CappedTransport
+from onvif_services.username_token import StatelessToken
+from onvif_services.xml_repair import read_xml
+
+_log = logging.getLogger(__name__)
+
+_PAUSE_S = 0.2  # before a request is repeated that a busy web server has cut off
+
+# ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
+# first and count as no attempt.
+_PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
+
+NEEDS_LOGIN = "The device requires a user name and password, but none is set."
+
+
+class DeviceCalls:
+    """Requests to one device, given its address and a credential. Thread-safe; at most four calls at a time.
+
+    Every call ends within about `timeout_s`, plus at most as long again for another thread's log-in, and raises a
+    DeviceError: an error of core.errors, or faults.SoapFault.
+
+    With an empty user name, no credential is sent. `path` is that of the device service, empty for the standard one.
+    `learned` is the knowledge of an earlier connection, and `certificates` has the pins of the devices with HTTPS.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        credential: Credential,
+        *,
+        login_gate: LoginGate,
+        device_key: str,
+        timeout_s: float = 10.0,
+        clock: Clock | None = None,
+        scheme: str = "http",
+        path: str = "",
+        certificates: PinnedCertificates | None = None,
+        learned: LearnedAccess | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.device_key = device_key
+        self.timeout_s = timeout_s
+        self.has_user = bool(credential.username)
+        self.is_sendable = credential.username.isprintable() and host.isprintable()
+        clock = clock or SystemClock()
+        learned = learned or LearnedAccess()
+        self.device_clock = MeasuredClock(clock)
+        self._checks = Checks(clock)
+        self._transport = CappedTransport(host, port, credential, scheme=scheme, certificates=certificates)
+        self.places = ServicePlaces(host, Endpoint(scheme, port), path, learned)
+        for _, address in learned.places:
+            self._transport.allow(endpoint_of(address))
+        token = StatelessToken(credential, self.device_clock.now_utc, self._transport.token_kind)
+        self._camera = DeviceCamera(self.places.device_address(), self._transport, token)
+        self._slots = CallSlots()
+        self._closed = threading.Event()
+        self.info = DeviceInfo()
+        """Make, model and firmware; empty before open()."""
+        self.signs_pre_auth = False
+        self._has_answered = False
+        self._repairs: set[str] = set()
+        self._alive_call: tuple[str, str, Mapping[str, Any]] = ("device", "GetSystemDateAndTime", {})
+        self.login = DeviceLogin(
+            credential,
+            login_gate,
+            device_key,
+            self._transport,
+            self.device_clock,
+            measure_clock=self.measure_clock,
+            send=self._send_without_parameters,
+            kinds=dict(learned.logins),
+        )
+
+    # -- findings ------------------------------------------------------------------------------
+
+    @property
+    def services(self) -> Mapping[str, str]:
+        """Addresses at the configured host by short service name (device, media, media2, events, ptz, search, ...)."""
+        return self.places.listed
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """Device time minus our time, to half a second; None if the device does not tell its time."""
+        return self.device_clock.offset
+
+    @property
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        """Latest result of each check, in the order of their first run."""
+        return self._checks.results()
+
+    @property
+    def learned(self) -> LearnedAccess:
+        """The knowledge for the next connection."""
+        return LearnedAccess(
+            self.places.learned_path, tuple(self.login.kinds.items()), tuple(self.places.moved.items())
+        )
+
+    # -- opening, for `opening` ----------------------------------------------------------------
+
+    def begin_opening(self) -> None:
+        """Forget the results of earlier checks, and parse the WSDL before any time limit runs."""
+        self._camera.proxy("device")
+        self._checks.clear()
+        self.login.forget_forbidden()
+
+    def check(self) -> None:
+        """Send a request without a credential, to see if the device still answers; keep its clock's offset.
+
+        Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a log-in still answers.
+        """
+        with self.checking("reachable"):
+            service, operation, params = self._alive_call
+            if operation == "GetSystemDateAndTime":
+                self.measure_clock()
+                return
+            try:
+                self.ask(service, operation, params)
+            except (LoginRefused, SoapFault, CameraUnsupported):
+                return
+
+    def check_with(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
+        """Let `check` send this request, which the device answers without a log-in."""
+        self._alive_call = (service, operation, params)
+
+    def close(self) -> None:
+        """End the calls under way; later calls raise CameraUnreachable. May be called twice."""
+        self._closed.set()
+        self._transport.close()
+
+    def measure_clock(self, timeout_s: float | None = None) -> bool:
+        """Ask the time without a credential, because a signed request already needs it. False if not told."""
+        try:
+            answer, middle_s = self._send_timed(
+                "device", "GetSystemDateAndTime", {}, login=None, deadline_s=self._deadline(timeout_s)
+            )
+        except LoginRefused as refused:
+            # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
+            self.signs_pre_auth = True
+            if self.device_clock.told is None:
+                self.device_clock.keep(device.read_http_date(refused.date), refused.middle_s)
+            return False
+        except (SoapFault, CameraUnsupported) as error:
+            if isinstance(error, NotHere):
+                raise
+            return False
+        return self.device_clock.keep(device.read_time_utc(answer), middle_s)
+
+    def set_device_path(self, path: str) -> None:
+        """Use another path of the device service from now on."""
+        self.places.device_path = path
+        self.show_places()
+
+    def show_places(self) -> None:
+        """Let later calls use the addresses of `places`."""
+        self._camera.set_addresses(self.places.device_address(), self.places.listed)
+
+    # -- calling -------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Element:
+        """Call an operation without a log-in. Raise LoginRefused if the device demands one. For this package only."""
+        return self._send(service, operation, dict(params or {}), login=None, deadline_s=self._deadline(timeout_s))
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        address: str | None = None,
+        soap_headers: list[Element] | None = None,
+    ) -> Element:
+        """Call an operation and return its raw response element, to be read with `answers`. For this package only.
+
+        zeep checks `params` against the WSDL. `address` (of `at_configured`) and `soap_headers` are for subscriptions.
+        """
+        params = dict(params or {})
+        limit_s = timeout_s if timeout_s is not None else self.timeout_s
+        if soap_headers:
+            params["_soapheaders"] = soap_headers
+        if not self.has_user or (operation in _PRE_AUTH and not self.signs_pre_auth):
+            try:
+                return self._send(
+                    service, operation, params, login=None, deadline_s=self._deadline(limit_s), address=address
+                )
+            except LoginRefused as error:
+                if not self.has_user:
+                    raise CameraAuthFailed(NEEDS_LOGIN) from error
+                self.signs_pre_auth = True
+
+        def send(deadline_s: float, kind: LoginKind) -> Element:
+            return self._send(service, operation, params, login=kind, deadline_s=deadline_s, address=address)
+
+        return self.login.run(service, operation, limit_s, send)
+
+    def at_configured(self, address: str) -> str:
+        """Return an address that the device named at the configured host and port. Raise CameraBadAnswer."""
+        return self.places.at_configured(address)
+
+    def download(self, address: str) -> HttpAnswer:
+        """GET an address at this device, with a log-in if it demands one. For `snapshot`.
+
+        Try the port that the device named if the configured one does not have it: cameras with ONVIF at port 8000 often
+        serve their snapshots at port 80.
+        """
+        address = self.places.at_configured(address)
+        other = self.places.other_of(address)
+        if other is None:
+            return self._download(address)
+        problem: DeviceError | None = None
+        answer: HttpAnswer | None = None
+        try:
+            answer = self._download(address)
+        except (CameraUnreachable, CameraBadAnswer, CameraUnsupported) as error:
+            problem = error
+        if answer is not None and answer.status == 200 and answer.body:
+            return answer
+        try:
+            self._transport.allow(endpoint_of(other))
+            return self._download(other)
+        except DeviceError:
+            if answer is not None:
+                return answer
+            raise problem or CameraBadAnswer("The device has no snapshot at its address.") from None
+
+    def _download(self, address: str) -> HttpAnswer:
+        if not self._transport.knows_download_login:
+            try:
+                return self._download_once(address, with_login=False)
+            except LoginRefused as error:
+                if not self.has_user:
+                    raise CameraAuthFailed(NEEDS_LOGIN) from error
+                if not self._transport.knows_download_login:
+                    raise CameraUnsupported(
+                        "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
+                    ) from error
+        return self.login.run(
+            "snapshot", "GET", self.timeout_s, lambda _deadline_s, _kind: self._download_once(address, with_login=True)
+        )
+
+    def _download_once(self, address: str, *, with_login: bool) -> HttpAnswer:
+        deadline_s = self._deadline()
+        with self._slots.taking(deadline_s):
+            return self._transport.download(address, deadline_s=deadline_s, with_login=with_login)
+
+    def _send_without_parameters(self, service: str, operation: str, deadline_s: float, kind: LoginKind) -> Element:
+        return self._send(service, operation, {}, login=kind, deadline_s=deadline_s)
+
+    def _send(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        *,
+        login: LoginKind | None,
+        deadline_s: float,
+        address: str | None = None,
+    ) -> Element:
+        return self._send_timed(service, operation, params, login=login, deadline_s=deadline_s, address=address)[0]
+
+    def _send_timed(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        *,
+        login: LoginKind | None,
+        deadline_s: float,
+        address: str | None = None,
+    ) -> tuple[Element, float]:
+        """Return the answer, and the time.monotonic() halfway between request and answer."""
+        try:
+            answer = self._send_once(service, operation, params, login, deadline_s, address)
+        except (CameraUnsupported, CameraBadAnswer):
+            other = self._other_place(service, operation, params, address, deadline_s)
+            if other is None:
+                raise
+            answer = self._send_once(service, operation, params, login, deadline_s, other)
+        except (LoginRefused, SoapFault):
+            self.places.confirmed.add(service)
+            raise
+        self.places.confirmed.add(service)
+        return answer
+
+    def _send_once(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        login: LoginKind | None,
+        deadline_s: float,
+        address: str | None,
+    ) -> tuple[Element, float]:
+        call = getattr(self._camera.proxy(service, address), operation)
+        try:
+            answer = self._exchange(lambda: call(**params), service, login, deadline_s)
+        except NoAnswer as error:
+            raise self._without_answer(error, operation) from error
+        self._has_answered = True
+        if answer.is_repaired:
+            self.note("http", "repaired", "The device sends wrong HTTP; the app uses answers whose content is whole.")
+        try:
+            return self._read(answer, service, operation), answer.middle_s
+        except LoginRefused as refused:
+            refused.date, refused.middle_s = answer.headers.get("Date"), answer.middle_s
+            refused.kind = login
+            raise
+        except SoapFault as fault:
+            _log.info("%s: %s answered with fault %s: %r", self.device_key, operation, fault.codes, fault.reason)
+            raise
+
+    def _exchange(
+        self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
+    ) -> HttpAnswer:
+        """Send a request. Repeat it once if the connection was cut: the web server may be busy with another one."""
+        try:
+            return self._exchange_once(call, service, login, deadline_s)
+        except NoAnswer as error:
+            is_first = not self._slots.is_serial
+            # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
+            may_repeat = is_first or login is None or self.login.is_proven
+            if not error.is_cut or not may_repeat or self._closed.is_set():
+                raise
+        if is_first:
+            self._slots.serialize()
+            self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
+        self._closed.wait(_PAUSE_S)
+        return self._exchange_once(call, service, login, deadline_s)
+
+    def _exchange_once(
+        self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
+    ) -> HttpAnswer:
+        with (
+            self._slots.taking(deadline_s),
+            self._transport.calling(deadline_s=deadline_s, login=login, service=service),
+        ):
+            return call()
+
+    def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:
+        """Return the error with the name of the request, and its own code if the device has answered others."""
+        what = f"did not answer {operation} in time"
+        if error.is_cut:
+            what = f"closed the connection before it had answered {operation}"
+        if not self._has_answered:
+            return NoAnswer(f"The device {what}.", is_cut=error.is_cut)
+        return NoAnswer(f"The device answers other requests, but {what}.", is_cut=error.is_cut, code="camera_no_answer")
+
+    def _other_place(
+        self, service: str, operation: str, params: dict[str, Any], address: str | None, deadline_s: float
+    ) -> str | None:
+        """Return another address of a service, if it is there; None if the device does not have it elsewhere."""
+        if address is not None:  # of a subscription
+            other = self.places.other_of(address)
+            return other if other and self._is_at(service, operation, params, other, deadline_s) else None
+        for candidate in self.places.others(service):
+            asked = (operation, params) if operation == "GetProfiles" else ("GetServiceCapabilities", {})
+            if self._is_at(service, *asked, candidate, deadline_s):
+                self.places.move(service, candidate)
+                self.show_places()
+                self.note(f"address of {service}", "guessed", "The service is at another port or path than configured.")
+                return candidate
+        self.places.give_up(service)
+        return None
+
+    def _is_at(self, service: str, operation: str, params: dict[str, Any], address: str, deadline_s: float) -> bool:
+        """True if a service answers at this address, to a request without a credential."""
+        self._transport.allow(endpoint_of(address))
+        try:
+            self._send_once(service, operation, copy.deepcopy(params), None, deadline_s, address)
+        except (LoginRefused, SoapFault):
+            return True
+        except CameraUnsupported as error:
+            return operation == "GetServiceCapabilities" and not isinstance(error, NotHere)
+        except DeviceError:
+            return False
+        return True
+
+    def _read(self, answer: HttpAnswer, service: str, operation: str) -> Element:
+        """Return the payload of an answer, whatever its HTTP status: some firmware sends right answers with 500."""
+        try:
+            root = self._parse(answer.body)
+        except CameraBadAnswer:
+            if answer.status >= 400:
+                raise _status_error(answer.status, service) from None
+            raise
+        fault = answers.read_fault(root)
+        if fault is not None:
+            raise error_of(fault, service, operation)
+        try:
+            return answers.read_payload(root, operation)
+        except CameraBadAnswer:
+            if answer.status >= 400:
+                raise _status_error(answer.status, service) from None
+            raise
+
+    def _parse(self, body: bytes) -> Element:
+        """Parse strictly, and repair a SOAP answer that is not well-formed."""
+        parsed = read_xml(body)
+        if parsed.repairs:
+            if answers.local_name(parsed.root) != "Envelope" or answers.child(parsed.root, "Body") is None:
+                raise answers.MalformedXml("The device's answer is not well-formed XML.")
+            self._repairs.update(parsed.repairs)
+            self.note("xml", "repaired", f"The device's XML is not well-formed: {', '.join(sorted(self._repairs))}.")
+        return parsed.root
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _deadline(self, timeout_s: float | None = None) -> float:
+        return time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
+
+    def checking(self, name: str) -> AbstractContextManager[None]:
+        """Write the outcome and the duration of the block to the health card."""
+        return self._checks.checking(name)
+
+    def note(self, name: str, outcome: str, detail: str = "") -> None:
+        """Write a line of the health card, in place of an earlier one with the same name."""
+        self._checks.note(name, outcome, detail)
+
+
+def _status_error(status: int, service: str) -> DeviceError:
+    if status in {401, 403}:
+        return LoginRefused()
+    if status in {404, 405, 410, 501}:
+        return NotHere(f"The device has nothing at the address of its {service} service.", service=service)
+    if status == 503:
+        return DeviceBusy("The device is too busy to answer.")
+    return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

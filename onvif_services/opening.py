@@ -1,0 +1,249 @@
+"""The steps of opening a device: clock, services, device information, and the check of the log-in.
+
+A device with a media profile and a stream address is a device. So every other request may hang, fail or be refused: it
+has a time limit, a default, and a line "skipped" on the health card. Only GetProfiles judges the password, because all
+else depends on it; accounts of some devices may not call GetDeviceInformation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from core.allowed_addresses import AddressRefused
+from core.errors import (
+    CameraAuthFailed,
+    CameraBadAnswer,
+    CameraUnsupported,
+    CertificateChanged,
+    DeviceError,
+    InvalidRequest,
+)
+from onvif_services import device
+from onvif_services.answers import Element
+from onvif_services.device_calls import DeviceCalls
+from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, SoapFault
+from onvif_services.login import NotAllowed
+
+_T = TypeVar("_T")
+
+_LISTS: tuple[tuple[str, dict[str, Any], Callable[[Element], Any]], ...] = (
+    ("GetServices", {"IncludeCapability": False}, device.read_services),
+    ("GetCapabilities", {"Category": "All"}, device.read_capabilities),
+)
+_FINAL = (NotConnected, AddressRefused, CertificateChanged, CameraAuthFailed)
+_MOST_WRONG_S = 2.0
+_INFORMATION = ("device", "GetDeviceInformation")
+
+
+def open_device(conn: DeviceCalls) -> None:
+    """Read everything anew. Raise a DeviceError, or InvalidRequest for characters that cannot be sent."""
+    if not conn.is_sendable:
+        raise InvalidRequest.of_field("username", "contains characters that cannot be sent")
+    conn.begin_opening()
+    _Opening(conn).run()
+
+
+class _Opening:
+    """One opening. `_limit_s` is the time limit of an optional request; it halves with each one that hangs.
+
+    A host that answers, but never with SOAP, gets no more requests after `_MOST_WRONG_S`.
+    """
+
+    def __init__(self, conn: DeviceCalls) -> None:
+        self._conn = conn
+        self._limit_s = conn.timeout_s / 2
+        self._began_s = time.monotonic()
+        self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a log-in that the device answered
+        self._services_refused = False
+        self._is_not_allowed = False  # the last optional request that failed was refused to this account
+        self._has_silence = False  # a request had no answer
+        self._information_refused = False
+
+    def run(self) -> None:
+        conn = self._conn
+        is_measured = self._measure_clock()
+        self._read_services()
+        with conn.checking("login"):
+            self._read_information()
+            self._check_login()
+        if self._services_refused and conn.has_user:
+            self._read_services_logged_in()
+        if self._information_refused and conn.has_user:
+            self._read_information_logged_in()
+        if not is_measured and conn.signs_pre_auth and conn.has_user:
+            self._measure_clock_logged_in()
+        conn.check_with(*(self._answered[0] if self._answered else (self._media(), "GetProfiles", {})))
+
+    # -- clock ---------------------------------------------------------------------------------
+
+    def _measure_clock(self) -> bool:
+        conn = self._conn
+        try:
+            with conn.checking("clock"):
+                is_measured = conn.measure_clock(self._limit_s)
+        except (NotHere, CameraBadAnswer) as error:
+            found = self._find_device_service()
+            if found is None:
+                self._raise_if_needed(error)
+                self._skip("clock", error)
+                return False
+            is_measured = found
+        except DeviceError as error:
+            self._raise_if_needed(error)
+            self._skip("clock", error)
+            return False
+        self._answered.append(("device", "GetSystemDateAndTime", {}))
+        return is_measured
+
+    def _find_device_service(self) -> bool | None:
+        """Look for the device service at other paths. Return whether it told the time there; None if it is nowhere."""
+        conn = self._conn
+        first, *others = conn.places.device_paths()
+        for path in others:
+            if self._is_hopeless():
+                break
+            conn.set_device_path(path)
+            try:
+                with conn.checking("clock"):
+                    is_measured = conn.measure_clock(self._limit_s)
+            except (NotHere, CameraBadAnswer):
+                continue
+            except DeviceError as error:
+                self._raise_if_needed(error)
+                break
+            conn.note("device service", "guessed", "It is not at the path of its address; the app found it at another.")
+            return is_measured
+        conn.set_device_path(first)
+        return None
+
+    def _measure_clock_logged_in(self) -> None:
+        began_s = time.monotonic()
+        answer = self._optional(
+            "clock", lambda limit_s: self._conn.call("device", "GetSystemDateAndTime", timeout_s=limit_s)
+        )
+        if answer is not None:
+            self._conn.device_clock.keep(device.read_time_utc(answer), (began_s + time.monotonic()) / 2)
+
+    # -- services ------------------------------------------------------------------------------
+
+    def _read_services(self) -> None:
+        """Ask without a log-in. A device that refuses that, or lists no media service, has it where most others do."""
+        conn = self._conn
+        found: dict[str, str] = {}
+        with conn.checking("services"):
+            for operation, params, read in _LISTS:
+                answer = self._ask("device", operation, params)
+                for name, address in read(answer) if answer is not None else ():
+                    found.setdefault(name, address)
+                if {"media", "media2"} & set(found):
+                    break
+            self._show_services(found)
+        is_list_whole = found and not self._services_refused and not self._has_silence
+        if not is_list_whole and not {"media", "media2"} & set(conn.services):
+            conn.places.guess_media()
+            conn.show_places()
+            conn.note("media service", "guessed", "The device does not list it; the app tries its usual addresses.")
+
+    def _read_services_logged_in(self) -> None:
+        conn = self._conn
+        operation, params, read = _LISTS[0]
+        answer = self._optional(operation, lambda limit_s: conn.call("device", operation, params, timeout_s=limit_s))
+        found = dict(reversed(list(read(answer)))) if answer is not None else {}
+        if {"media", "media2"} & set(found):
+            conn.note("media service", "ok")
+            self._show_services(found)
+
+    def _show_services(self, found: dict[str, str]) -> None:
+        for name, error in self._conn.places.set_listed(found).items():
+            self._conn.note(f"address of {name}", error.code, error.detail)
+        self._conn.show_places()
+
+    # -- device information and log-in ---------------------------------------------------------
+
+    def _read_information(self) -> None:
+        """Ask without a log-in, which costs no attempt and shows the kinds of log-in that the device knows."""
+        answer = self._ask(*_INFORMATION)
+        if answer is not None:
+            self._conn.info = device.read_information(answer)
+
+    def _check_login(self) -> None:
+        """Check the password with GetProfiles, or with GetDeviceInformation if that gives no verdict."""
+        conn = self._conn
+        if not conn.has_user and self._answered and not self._information_refused:
+            return
+        conn.login.proof = (self._media(), "GetProfiles")
+        try:
+            conn.call(*conn.login.proof)
+        except (SoapFault, CameraUnsupported, CameraBadAnswer):
+            conn.login.proof = None  # no verdict; media.read_channels reads the profiles again and reports the error
+            if not self._answered:  # it is no ONVIF device, or a hostile one
+                raise
+            if self._information_refused:
+                conn.login.proof = _INFORMATION
+                conn.info = device.read_information(conn.call(*_INFORMATION))
+                self._information_refused = False
+
+    def _read_information_logged_in(self) -> None:
+        conn = self._conn
+        answer = self._optional(_INFORMATION[1], lambda limit_s: conn.call(*_INFORMATION, timeout_s=limit_s))
+        if answer is not None:
+            conn.info = device.read_information(answer)
+        elif self._is_not_allowed and self._profiles_are_open():  # then GetProfiles has proved nothing
+            raise conn.login.refuse()
+
+    def _profiles_are_open(self) -> bool:
+        try:
+            self._conn.ask(self._media(), "GetProfiles", timeout_s=self._limit_s)
+        except DeviceError:
+            return False
+        return True
+
+    def _media(self) -> str:
+        return "media" if "media" in self._conn.services else "media2"
+
+    # -- optional requests ---------------------------------------------------------------------
+
+    def _ask(self, service: str, operation: str, params: dict[str, Any] | None = None) -> Element | None:
+        """Send an optional request without a log-in. Return None if it fails or the device refuses it."""
+        try:
+            answer = self._optional(
+                operation, lambda limit_s: self._conn.ask(service, operation, params, timeout_s=limit_s)
+            )
+        except LoginRefused:
+            self._services_refused = self._services_refused or (service, operation) != _INFORMATION
+            self._information_refused = self._information_refused or (service, operation) == _INFORMATION
+            self._answered.append((service, operation, params or {}))
+            return None
+        if answer is not None:
+            self._answered.append((service, operation, params or {}))
+        return answer
+
+    def _optional(self, name: str, send: Callable[[float], _T]) -> _T | None:
+        """Return `send(limit_s)`, or None with a line on the health card if the device does not do it.
+
+        Raise NotConnected, CertificateChanged and CameraAuthFailed.
+        """
+        try:
+            return send(self._limit_s)
+        except DeviceError as error:
+            self._is_not_allowed = isinstance(error, NotAllowed)
+            self._raise_if_needed(error)
+            self._skip(name, error)
+            return None
+
+    def _raise_if_needed(self, error: DeviceError) -> None:
+        """Raise an error after which no other request has a chance."""
+        is_wrong = isinstance(error, CameraBadAnswer) and self._is_hopeless()
+        if is_wrong or isinstance(error, _FINAL):
+            raise error
+
+    def _is_hopeless(self) -> bool:
+        return not self._answered and time.monotonic() - self._began_s > _MOST_WRONG_S
+
+    def _skip(self, name: str, error: DeviceError) -> None:
+        if isinstance(error, NoAnswer):
+            self._has_silence = True
+            self._limit_s = self._limit_s if error.is_cut else self._limit_s / 2
+        self._conn.note(name, "skipped", error.detail)

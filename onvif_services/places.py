@@ -1,0 +1,144 @@
+"""The addresses of a device's services: at the configured port first, then at the port that the device names.
+
+Behind NAT the port that a device names is wrong, and only its path counts. Other devices really serve some services at
+another port or path. So the configured port is tried first, the named one second, and the one that works is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from core.allowed_addresses import why_not_port
+from core.errors import CameraBadAnswer
+from core.records import LearnedAccess
+from onvif_services.addresses import rewrite_http
+from onvif_services.device_socket import Endpoint
+
+DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed entry point
+# Axis and others; GM8135 boards; Foscam; old firmware.
+OTHER_DEVICE_PATHS = (
+    *("/onvif/services", "/onvif/device", "/onvif/devices", "/device_service", "/onvif/service", "/onvif"),
+)
+# Of devices that list no services. Many serve them all at the path of the device service.
+_MEDIA_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/services")
+
+_MOST_NAMED = 256
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class ServicePlaces:
+    """Where each service of a device is. `learned` is the knowledge of an earlier run. Not thread-safe by itself: only
+    `open()` and the first call of a service change it."""
+
+    def __init__(self, host: str, endpoint: Endpoint, path: str, learned: LearnedAccess) -> None:
+        self._host = host
+        self.endpoint = endpoint
+        self.device_path = learned.path or path or DEVICE_PATH
+        self._first_path = path or DEVICE_PATH
+        self._moved = dict(learned.places)  # addresses that worked in place of the configured port
+        self._listed: Mapping[str, str] = MappingProxyType({})
+        self._others: dict[str, list[str]] = {}
+        self._named: dict[str, str] = {}
+        self.confirmed: set[str] = set()
+
+    @property
+    def listed(self) -> Mapping[str, str]:
+        """The address of each service that the device offers."""
+        return self._listed
+
+    @property
+    def learned_path(self) -> str:
+        """The path of the device service if it is another one than the first address says, otherwise empty."""
+        return "" if self.device_path == self._first_path else self.device_path
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """The services that are not at the configured port, with their addresses."""
+        return {name: address for name, address in self._moved.items() if self._listed.get(name) == address}
+
+    def device_address(self) -> str:
+        return self.endpoint.address(self._host, self.device_path)
+
+    def device_paths(self) -> list[str]:
+        """Return the paths at which the device service may be, the likely ones first."""
+        return list(dict.fromkeys((self.device_path, self._first_path, DEVICE_PATH, *OTHER_DEVICE_PATHS)))
+
+    def at_configured(self, address: str) -> str:
+        """Return an address of the device at the configured host and port. Raise CameraBadAnswer.
+
+        `other_of` then gives the address at the port that the device named.
+        """
+        rewritten = rewrite_http(address, self._host, self.endpoint.port, self.endpoint.scheme)
+        if len(self._named) >= _MOST_NAMED:
+            self._named.clear()
+        if (named := self.at_named(address)) is not None:
+            self._named[rewritten] = named
+        return rewritten
+
+    def other_of(self, rewritten: str) -> str | None:
+        """Return the address that the device named, if it is at another port than `rewritten`."""
+        return self._named.get(rewritten)
+
+    def at_named(self, address: str) -> str | None:
+        """Return an address at the configured host and the port that the device names.
+
+        Return None if that is the configured port, a port of another protocol, or HTTP in place of HTTPS.
+        """
+        try:
+            parts = urlsplit(address.strip())
+            port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+        except ValueError:
+            return None
+        named = Endpoint(parts.scheme, port)
+        is_worse = self.endpoint.scheme == "https" and named.scheme != "https"
+        if named == self.endpoint or named.scheme not in _DEFAULT_PORTS or is_worse or why_not_port(port):
+            return None
+        return rewrite_http(address, self._host, port, named.scheme)
+
+    def set_listed(self, listed: Mapping[str, str]) -> dict[str, CameraBadAnswer]:
+        """Take the addresses that the device names. Return the errors of unusable ones, by service."""
+        errors: dict[str, CameraBadAnswer] = {}
+        found: dict[str, str] = {}
+        for name, address in listed.items():
+            try:
+                found[name] = self.at_configured(address)
+            except CameraBadAnswer as error:
+                errors[name] = error
+                continue
+            named = self.at_named(address)
+            self._others[name] = [named] if named is not None and name != "device" else []
+            if self._moved.get(name) == named and named is not None:
+                self._others[name], found[name] = [found[name]], named
+        self._listed = MappingProxyType(found)
+        return errors
+
+    def guess_media(self) -> None:
+        """Assume a media service at the usual places, because the device lists none."""
+        paths = [self.device_path, *_MEDIA_PATHS]
+        addresses = [self.endpoint.address(self._host, path) for path in dict.fromkeys(paths)]
+        if (moved := self._moved.get("media")) in addresses:
+            addresses.sort(key=lambda address: address != moved)
+        self._listed = MappingProxyType({**self._listed, "media": addresses[0]})
+        self._others["media"] = addresses[1:]
+
+    def others(self, service: str) -> list[str]:
+        """Return the other addresses at which a service may be, if none has worked so far."""
+        return [] if service in self.confirmed else list(self._others.get(service, ()))
+
+    def give_up(self, service: str) -> None:
+        """Look no further for a service."""
+        self._others.pop(service, None)
+
+    def move(self, service: str, address: str) -> None:
+        """Note that a service is at another address than assumed."""
+        self._listed = MappingProxyType({**self._listed, service: address})
+        self._moved[service] = address
+        self.confirmed.add(service)
+
+
+def endpoint_of(address: str) -> Endpoint:
+    """Return the endpoint of an address that is already rewritten."""
+    parts = urlsplit(address)
+    return Endpoint(parts.scheme, parts.port or 0)

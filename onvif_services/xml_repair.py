@@ -1,0 +1,138 @@
+"""Repair of XML that is not well-formed, in answers to SOAP requests and to discovery alike.
+
+Strict parsing comes first; a well-formed answer never reaches the repairs. They work on the bytes, in linear time, and
+leave the check of document types to `answers.parse_xml`, which also reads what they return.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from onvif_services import answers
+from onvif_services.answers import Element, MalformedXml
+
+_DECLARATION = re.compile(r"<\?xml[^>]{0,200}\?>")
+_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']?([A-Za-z0-9._-]{1,40})""")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
+_FORBIDDEN_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcBCeEfF]|1[0-9a-fA-F]));")
+_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_TAG = re.compile(r"<[A-Za-z_][^<>]*>")
+_ATTRIBUTE = re.compile(r"""([A-Za-z_][\w:.-]*\s*=\s*)("[^"]*"|'[^']*'|[^\s"'<>]+)""")
+_PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[\w.-]+(?=[\s=/>])")
+_DECLARED_PREFIX = re.compile(r"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
+_ROOT_NAME = re.compile(r"<[A-Za-z_][\w:.-]*")
+_ENVELOPE = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?Envelope\b")
+_PAIRS_OF_HIGH_BYTES = re.compile(rb"(?:[\x81-\xfe][\x40-\xfe])+")
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The root element of an answer, and the names of the repairs that it needed."""
+
+    root: Element
+    repairs: tuple[str, ...] = ()
+
+
+def read_xml(body: bytes) -> Parsed:
+    """Parse an answer strictly; repair it if that fails. Raise CameraBadAnswer or MalformedXml."""
+    try:
+        return Parsed(answers.parse_xml(body))
+    except MalformedXml:
+        if body.startswith(_UTF_16):
+            raise
+    answers.refuse_document_type(body)
+    text, repairs = _repaired(body)
+    try:
+        return Parsed(answers.parse_xml(text.encode("utf-8")), repairs)
+    except MalformedXml:
+        if not _has_end(text):
+            raise
+    return Parsed(answers.parse_xml(text.encode("utf-8"), recover=True), (*repairs, "broken tags"))
+
+
+def _has_end(text: str) -> bool:
+    """True if the root element has its end tag. An answer that was cut off could be taken for a short list."""
+    start = _ROOT_NAME.search(text)
+    return start is not None and re.search(rf"</{re.escape(start[0][1:])}\s*>", text) is not None
+
+
+def _repaired(body: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the repaired text, without an XML declaration, and the names of the repairs."""
+    text, repairs = _decoded(body)
+    for name, repair in _REPAIRS:
+        before, text = text, repair(text)
+        if text != before:
+            repairs.append(name)
+    return text, tuple(repairs)
+
+
+def _decoded(body: bytes) -> tuple[str, list[str]]:
+    """Decode by the declared encoding, otherwise by the best guess: many cameras write names in GBK and say UTF-8."""
+    match = _ENCODING.search(body[:300])
+    declared = match[1].decode("ascii") if match else "utf-8"
+    try:
+        return _without_declaration(body.decode(declared)), []
+    except (LookupError, UnicodeError, ValueError):
+        guess = "gb18030" if _looks_like_gbk(body) else "cp1252"
+    text = _without_declaration(body.decode(guess, "replace"))
+    return text, [f"text in {'GBK' if guess == 'gb18030' else 'Latin-1'}"]
+
+
+def _without_declaration(text: str) -> str:
+    text = text.removeprefix("\ufeff")
+    first = _DECLARATION.match(text)
+    return text[first.end() :].strip() if first else _DECLARATION.sub("", text, count=1)
+
+
+def _looks_like_gbk(body: bytes) -> bool:
+    """True if bytes above 127 come in pairs, as in GBK. In Latin-1 most of them stand alone between ASCII letters."""
+    paired = sum(len(found) for found in _PAIRS_OF_HIGH_BYTES.findall(body))
+    alone = sum(1 for found in _HIGH_BYTES.findall(body) if len(found) == 1)
+    return paired > 2 * alone
+
+
+def _only_document(text: str) -> str:
+    """Cut the text before the root element and behind its end tag: blank lines, NULs, MIME parts, log lines."""
+    envelope = _ENVELOPE.search(text)
+    start = envelope or _ROOT_NAME.search(text)
+    if start is None:
+        return text
+    end_tag = f"</{start[0][1:]}"
+    end = text.find(end_tag, start.end()) if envelope else text.rfind(end_tag)
+    close = text.find(">", end) if end >= 0 else -1
+    return text[start.start() : close + 1] if close >= 0 else text[start.start() :]
+
+
+def _quote_attributes(text: str) -> str:
+    def quoted(attribute: re.Match[str]) -> str:
+        name, value = attribute[1], attribute[2]
+        if value[0] in "\"'":
+            return attribute[0]
+        end = "/" if value.endswith("/") and attribute.end() == len(attribute.string) - 1 else ""
+        return f'{name}"{value.removesuffix(end) if end else value}"{end}'
+
+    return _TAG.sub(lambda tag: _ATTRIBUTE.sub(quoted, tag[0]) if "=" in tag[0] else tag[0], text)
+
+
+def _declare_prefixes(text: str) -> str:
+    """Declare unknown prefixes at the root element. Elements are read by local name, so any namespace will do."""
+    used = {prefix for tag in _TAG.findall(text) for prefix in _PREFIX.findall(tag)}
+    missing = sorted(used - set(_DECLARED_PREFIX.findall(text)) - {"xml", "xmlns"})[:50]
+    start = _ROOT_NAME.search(text)
+    if not missing or start is None:
+        return text
+    declared = "".join(f' xmlns:{prefix}="urn:undeclared:{prefix}"' for prefix in missing)
+    return text[: start.end()] + declared + text[start.end() :]
+
+
+_REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("forbidden characters", lambda text: _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text))),
+    ("text around the XML", _only_document),
+    ("unescaped &", lambda text: _BARE_AMPERSAND.sub("&amp;", text)),
+    ("attributes without quotes", _quote_attributes),
+    ("undeclared prefixes", _declare_prefixes),
+)

@@ -1,0 +1,153 @@
+"""Opening of devices that answer only a part of the requests, and of weak web servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import CameraAuthFailed, CameraUnreachable, DeviceError
+from onvif_services.connection import DeviceConnection
+from onvif_services.media import read_channels
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import CUT, HANG, Reply, SoapDevice, fault, profile
+from tests.patience import promised
+
+CAPABILITIES = (
+    "<tds:GetCapabilitiesResponse><tds:Capabilities>"
+    "<tt:Media><tt:XAddr>http://192.168.1.2/onvif/media_service</tt:XAddr></tt:Media>"
+    "</tds:Capabilities></tds:GetCapabilitiesResponse>"
+)
+OPTIONAL = ("GetSystemDateAndTime", "GetServices", "GetDeviceInformation", "GetVideoSources")
+NOT_AUTHORIZED = fault("ter:NotAuthorized", "Sender not authorized")
+TROUBLE = {
+    "hangs": HANG,
+    "cuts": CUT,
+    "500": Reply(b"", 500),
+    "404": Reply(b"<html>404</html>", 404),
+    "HTML": Reply(b"<html>Please log in</html>"),
+    "fault": fault("ter:InvalidArgVal", "x"),
+    "not implemented": fault("ter:ActionNotSupported", "Optional Action Not Implemented"),
+    "refused": NOT_AUTHORIZED,
+    "503": Reply(b"", 503),
+}
+
+
+def _outcomes(conn: DeviceConnection) -> dict[str, str]:
+    return {check.name: check.outcome for check in conn.checks}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE.keys())
+@pytest.mark.parametrize("operation", OPTIONAL)
+def test_an_optional_request_may_fail_in_any_way(
+    device: SoapDevice, connect: Connect, operation: str, trouble: Reply
+) -> None:
+    device.answers["GetCapabilities"] = CAPABILITIES
+    device.answers[operation] = trouble
+    conn = connect(timeout_s=1.0)
+    with promised(4):
+        conn.open()
+        (channel,) = read_channels(conn)
+    assert [item.profile_token for item in channel.profiles] == ["MediaProfile00000", "MediaProfile00001"]
+    assert channel.problem is None
+    conn.check()
+    assert device.failed_logins <= 2
+
+
+def test_skipped_requests_are_on_the_health_card(device: SoapDevice, connect: Connect) -> None:
+    device.answers |= {"GetCapabilities": CAPABILITIES, "GetServices": CUT, "GetDeviceInformation": Reply(b"", 500)}
+    conn = connect()
+    conn.open()
+    outcomes = _outcomes(conn)
+    assert (outcomes["GetServices"], outcomes["GetDeviceInformation"]) == ("skipped", "skipped")
+    detail = next(check.detail for check in conn.checks if check.name == "GetServices")
+    assert detail == "The device answers other requests, but closed the connection before it had answered GetServices."
+
+
+def test_a_media_service_that_is_not_listed_is_at_a_usual_place(device: SoapDevice, connect: Connect) -> None:
+    device.answers |= {"GetServices": HANG, "GetCapabilities": CUT}
+    conn = connect(timeout_s=1.0)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert _outcomes(conn)["media service"] == "guessed"
+
+
+def test_a_needed_request_that_hangs_is_named(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetProfiles"] = HANG
+    with pytest.raises(CameraUnreachable) as caught:
+        connect(timeout_s=0.5).open()
+    assert caught.value.code == "camera_no_answer"
+    assert "GetProfiles" in caught.value.detail
+
+
+def test_a_device_that_answers_nothing_is_unreachable(device: SoapDevice, connect: Connect) -> None:
+    device.login = "none"
+    for operation in [*device.answers, "GetCapabilities"]:
+        device.answers[operation] = HANG
+    with promised(3), pytest.raises(CameraUnreachable) as caught:
+        connect(timeout_s=0.8).open()
+    assert caught.value.code == "camera_unreachable"
+
+
+def test_an_account_without_device_information_is_no_wrong_password(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetDeviceInformation"] = NOT_AUTHORIZED
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert _outcomes(conn)["GetDeviceInformation"] == "skipped"
+
+
+def test_a_wrong_password_shows_even_if_profiles_need_none(device: SoapDevice, connect: Connect) -> None:
+    device.open_operations |= {"GetProfiles"}
+    for _ in range(4):
+        with pytest.raises(CameraAuthFailed):
+            connect(password="wrong").open()
+    assert device.failed_logins <= 2
+
+
+def test_parsing_the_wsdl_does_not_count_as_travel_time(
+    device: SoapDevice, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onvif_services import wsdl  # noqa: PLC0415 # the cache of this module is replaced
+
+    monkeypatch.setattr(wsdl, "_shared", wsdl._Shared())
+    conn = connect(timeout_s=20.0)
+    conn.measure_clock()
+    assert conn.clock_offset is not None
+    assert abs(conn.clock_offset.offset_s) <= 0.55
+
+
+# -- weak web servers --------------------------------------------------------------------------
+
+
+def _eight_channels(device: SoapDevice) -> None:
+    listed = "".join(profile(f"P{number}", f"S{number}", 640, 360) for number in range(8))
+    device.answers["GetProfiles"] = f"<trt:GetProfilesResponse>{listed}</trt:GetProfilesResponse>"
+
+
+def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect) -> None:
+    device.cuts_at_once_over = 1
+    _eight_channels(device)
+    conn = connect(timeout_s=10.0)
+    conn.open()
+    channels = read_channels(conn)
+    assert [channel.problem for channel in channels] == [None] * 8
+    assert _outcomes(conn)["web server"] == "guessed"
+
+
+def test_one_channel_that_hangs_costs_that_channel_only(device: SoapDevice, connect: Connect) -> None:
+    _eight_channels(device)
+    answer = device.answers["GetStreamUri"]
+    assert callable(answer)
+    device.answers["GetStreamUri"] = lambda request: CUT if request.value("ProfileToken") == "P3" else answer(request)
+    conn = connect()
+    conn.open()
+    channels = read_channels(conn)
+    assert [channel.number for channel in channels if channel.problem] == [4]
+
+
+def test_a_device_whose_streams_all_hang_is_unreachable(device: SoapDevice, connect: Connect) -> None:
+    _eight_channels(device)
+    device.answers["GetStreamUri"] = CUT
+    conn = connect(timeout_s=5.0)
+    conn.open()
+    with pytest.raises(DeviceError):
+        read_channels(conn)

@@ -1,0 +1,139 @@
+"""Devices whose services are at another port or path than the first address says."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from core.errors import CameraBadAnswer
+from core.records import LearnedAccess
+from onvif_services.media import read_channels
+from onvif_services.snapshot import fetch_snapshot
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import Reply, Request, SoapDevice, service
+
+NOT_FOUND = Reply(b"<html>404</html>", 404, {"Content-Type": "text/html"})
+MEDIA = "http://www.onvif.org/ver10/media/wsdl"
+
+
+def _only_at(device: SoapDevice, path: str, *operations: str) -> None:
+    """Let the device answer these operations at one path only."""
+    for operation in operations:
+        answer = device.answers[operation]
+
+        def answered(request: Request, answer: object = answer) -> str | Reply:
+            if request.path != path:
+                return NOT_FOUND
+            found = answer(request) if callable(answer) else answer
+            assert isinstance(found, str | Reply)
+            return found
+
+        device.answers[operation] = answered
+
+
+def _found(conn_checks: object) -> set[str]:
+    return {check.name for check in conn_checks if check.outcome == "guessed"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/onvif/services", "/onvif/devices", "/device_service"])
+def test_the_device_service_is_found_at_another_path(device: SoapDevice, connect: Connect, path: str) -> None:
+    _only_at(device, path, "GetSystemDateAndTime", "GetServices", "GetDeviceInformation")
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.info.model == "Model-16"
+    assert conn.learned.path == path
+    device.requests.clear()
+    again = connect(learned=conn.learned)
+    again.open()
+    assert {request.path for request in device.asked("GetSystemDateAndTime")} == {path}
+
+
+def test_the_path_of_the_address_is_tried_first(device: SoapDevice, connect: Connect) -> None:
+    _only_at(device, "/my/own/path", "GetSystemDateAndTime", "GetServices", "GetDeviceInformation")
+    conn = connect(path="/my/own/path")
+    conn.open()
+    assert {request.path for request in device.asked("GetSystemDateAndTime")} == {"/my/own/path"}
+    assert conn.learned.path == ""
+
+
+def test_a_service_at_another_port_is_found_and_kept(device: SoapDevice, connect: Connect) -> None:
+    other = SoapDevice()
+    other.start()
+    try:
+        device.answers["GetServices"] = (
+            "<tds:GetServicesResponse>"
+            + service(MEDIA, f"http://10.0.0.1:{other.port}/onvif/media")
+            + "</tds:GetServicesResponse>"
+        )
+        device.answers |= {"GetProfiles": NOT_FOUND, "GetVideoSources": NOT_FOUND, "GetStreamUri": NOT_FOUND}
+        conn = connect()
+        conn.open()
+        assert len(read_channels(conn)) == 1
+        assert "address of media" in _found(conn.checks)
+        assert not other.asked("GetProfiles")[0].with_token, "the other port must show first that it is a device"
+        assert dict(conn.learned.places) == {"media": f"http://127.0.0.1:{other.port}/onvif/media"}
+        device.requests.clear()
+        connect(learned=conn.learned).open()
+        assert not device.asked("GetProfiles")
+    finally:
+        other.stop()
+
+
+def test_a_named_port_at_which_nothing_listens_does_no_harm(device: SoapDevice, connect: Connect) -> None:
+    device.host_told = "10.0.0.1:2020"
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert not _found(conn.checks)
+
+
+def test_no_password_goes_to_a_named_port_that_is_no_device(device: SoapDevice, connect: Connect) -> None:
+    other = SoapDevice()
+    other.answers.clear()
+    other.start()
+    try:
+        device.answers["GetServices"] = (
+            "<tds:GetServicesResponse>"
+            + service(MEDIA, f"http://10.0.0.1:{other.port}/x")
+            + "</tds:GetServicesResponse>"
+        )
+        device.answers["GetProfiles"] = NOT_FOUND
+        other.answers["GetProfiles"] = NOT_FOUND
+        other.login = "none"
+        conn = connect()
+        conn.open()
+        assert not any(request.with_token for request in other.requests)
+    finally:
+        other.stop()
+
+
+def test_a_snapshot_at_another_port_is_fetched(device: SoapDevice, connect: Connect) -> None:
+    """Cameras with ONVIF at port 8000 often serve their snapshots at port 80."""
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), "navy").save(picture, "JPEG")
+    other = SoapDevice()
+    other.pages["/snap.jpg"] = Reply(picture.getvalue(), 200, {"Content-Type": "image/jpeg"})
+    other.start()
+    try:
+        device.answers["GetSnapshotUri"] = (
+            f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{other.port}/snap.jpg</tt:Uri>"
+            "</trt:MediaUri></trt:GetSnapshotUriResponse>"
+        )
+        conn = connect()
+        conn.open()
+        assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("named", ["http://10.0.0.1:22/x", "http://10.0.0.1:99999/x", "ftp://10.0.0.1:2121/x"])
+def test_ports_of_other_protocols_are_not_tried(device: SoapDevice, connect: Connect, named: str) -> None:
+    conn = connect(learned=LearnedAccess())
+    try:
+        rewritten = conn.at_configured(named)
+    except CameraBadAnswer:
+        return
+    assert conn.places.other_of(rewritten) is None

@@ -8,8 +8,12 @@ from typing import Literal
 
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
-SegmentWait = Literal["connecting", "key_frame", "buffering", "recording"]
-"""Why a session has nothing to show yet. "recording": a replay has sent everything that is recorded so far."""
+SegmentWait = Literal["connecting", "key_frame", "buffering", "hls", "recording"]
+"""Why a session has nothing to show yet.
+
+"hls": no viewer of HLS has come, and this codec goes over HLS only. "recording": a replay has sent everything that is
+recorded so far.
+"""
 
 
 @dataclass(frozen=True, slots=True)

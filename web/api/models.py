@@ -318,7 +318,8 @@ class StreamStatus(AnswerModel):
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
-        description="why there is no video yet; `recording`: a replay has sent everything that is recorded so far",
+        description="why there is no video yet; `hls`: this codec goes over HLS only, encoded; `recording`: a replay "
+        "has sent everything that is recorded so far",
     )
     source_codec: str | None
     recording_token: str | None = Field(

@@ -256,8 +256,8 @@ export {};
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -290,8 +290,8 @@ export {};
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -332,8 +332,8 @@ export {};
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now

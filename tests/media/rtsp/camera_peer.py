@@ -76,6 +76,7 @@ class PeerCamera:
     username: str = "admin"
     password: str = "pass 12"
     fps: float = 25.0
+    payload_type: int = 96
     has_audio: bool = False
     names_sets: bool = True
     sends_sets: bool = True
@@ -303,7 +304,9 @@ class PeerCamera:
         parts = [payload for unit in units for payload in payloads(unit)]
         for index, payload in enumerate(parts):
             marker = 0x80 if index == len(parts) - 1 else 0
-            head = struct.pack(">BBHII", 0x80, 96 | marker, sequence & 0xFFFF, self.timestamp(number), 77)
+            head = struct.pack(
+                ">BBHII", 0x80, self.payload_type | marker, sequence & 0xFFFF, self.timestamp(number), 77
+            )
             self._send(writer, 0, head + payload)
             sequence += 1
         if self.has_audio:

@@ -59,8 +59,7 @@ def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tupl
         raise unsupported("media")
     with conn.checking("media profiles"):
         found = _read_profiles(conn)
-    listed = _listed_sources(conn)
-    channels = make_channels(group_by_input(found, listed), listed)
+    channels = make_channels(*group_by_input(found, _listed_sources(conn)))
     return _with_stream_problems(conn, channels) if check_streams else channels
 
 

@@ -67,9 +67,9 @@ def without_shared_tokens(found: Iterable[FoundProfile]) -> list[FoundProfile]:
 
 
 def group_by_input(found: Sequence[FoundProfile], listed: Sequence[str]) -> tuple[list[FoundProfile], list[str]]:
-    """Return the profiles in the same order, with one source token for each input; and what is left of `listed`.
+    """Return the profiles in the same order, with one source token for each input; and the rest of `listed`.
 
-    `listed`: the tokens of GetVideoSources; empty if the device lists none. Joined and split sources leave it.
+    `listed`: the tokens of GetVideoSources; empty if the device lists none. The rest has no joined or split sources.
     """
     named = _with_sources(found)
     grouped = _split_sources(_join_sources(named, listed), listed)

@@ -235,7 +235,7 @@ def _listed_sources(conn: DeviceConnection) -> list[str]:
 
 
 def _note_guesses(conn: DeviceConnection, found: list[FoundProfile], grouped: list[FoundProfile]) -> None:
-    """Write to the health card what the video sources of the device did not tell."""
+    """Write guessed inputs and shared profile tokens to the health card."""
     before, after = ({item.source for item in items} for items in (found, grouped))
     if before != after:
         detail = f"{len(after)} inputs, by names, configurations and sizes of the profiles, not by the video source"

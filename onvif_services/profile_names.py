@@ -1,4 +1,4 @@
-"""What the names and tokens of media profiles say about the input and the quality of a stream. Pure functions."""
+"""Names and tokens of media profiles: the input and the quality of the stream in them. Pure functions."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ class StreamStatus(AnswerModel):
         "Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too"
     )
     damage: str | None = Field(
-        description="what the last discarded frame lacked; null if none was discarded in the last ten seconds"
+        description="the fault of the last discarded frame; null if none was discarded in the last ten seconds"
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(

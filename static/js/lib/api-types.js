@@ -253,7 +253,7 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
@@ -287,7 +287,7 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
@@ -329,7 +329,7 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
  * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:

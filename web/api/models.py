@@ -204,6 +204,7 @@ class Camera(AnswerModel):
     last_seen_at: Time | None
     pretend: bool
     same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
+    onvif: bool = Field(description="false: added by its stream addresses, without ONVIF; it has no recordings")
     stream_uris: StreamUris | None = Field(
         description="a camera without ONVIF: its streams, without a login; `{password}` stands for the password. "
         "Only for admins"

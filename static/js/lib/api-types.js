@@ -24,6 +24,7 @@ export {};
  * @property {string|null} last_seen_at
  * @property {boolean} pretend
  * @property {number|null} same_device_as an older camera with the same make, model and serial number
+ * @property {boolean} onvif false: added by its stream addresses, without ONVIF; it has no recordings
  * @property {StreamUris|null} stream_uris a camera without ONVIF: its streams, without a login; `{password}` stands for
  *   the password. Only for admins
  */

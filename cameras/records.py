@@ -64,6 +64,11 @@ class CameraView:
     same_device_as: int | None = None
     stream_uris: StreamUris | None = None
 
+    @property
+    def onvif(self) -> bool:
+        """False for a camera that was added by its stream addresses."""
+        return self.stream_uris is None
+
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredCamera:

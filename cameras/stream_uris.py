@@ -15,9 +15,9 @@ from cameras.addresses import authority, check_credential, check_port, parse_hos
 from core.errors import InvalidRequest
 from core.records import StreamUris
 from core.secrets import Secret
+from core.stream_address import DEFAULT_PORTS
 
 PLACEHOLDER = "{password}"
-DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}  # IANA
 _LONGEST = 1024
 _FIELD = "stream_uris"
 _SCHEME = re.compile(r"(rtsps?)://(.*)", re.IGNORECASE | re.DOTALL)

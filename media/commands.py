@@ -142,7 +142,7 @@ def _video(options: LiveOptions) -> Sequence[str]:
         return ["-c:v", "copy", "-bsf:v", r"setts=pts=if(lt(PTS\,-1e15)\,0\,PTS)", *tag]
     return [
         # 1080p25 costs 45 % of a core; larger frames are scaled down.
-        *["-vf", "scale='min(1920,iw)':-2", "-pix_fmt", "yuv420p"],
+        *["-vf", "scale='min(1920,iw)':-2:out_range=tv", "-pix_fmt", "yuv420p"],  # MJPEG has the full range
         *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency"],
         *["-crf", "23", "-maxrate", "4M", "-bufsize", "4M"],
         *["-force_key_frames", f"expr:gte(t,n_forced*{_seconds(_first_length_s(options))})"],

@@ -21,7 +21,21 @@ _PIECES = (
     *("configuration", "configure", "config", "conf", "cnf", "cfg", "token", "tok", "profile", "prof", "media"),
     *("encoder", "enc", "default", "user", "onvif", "setting", "index", "idx", "num"),
     # the stream
-    *("mainstream", "substream", "thirdstream", "main", "sub", "third", "stream", "primary", "secondary"),
+    *(
+        "jpeg",
+        "mjpeg",
+        "hevc",
+        "avc",
+        "mainstream",
+        "substream",
+        "thirdstream",
+        "main",
+        "sub",
+        "third",
+        "stream",
+        "primary",
+        "secondary",
+    ),
     # nothing at all
     *("unnamed", "untitled", "unknown", "undefined", "noname", "none", "null"),
     # the same in other languages: channel, camera, video source, configuration, main and sub stream, default, input
@@ -29,7 +43,9 @@ _PIECES = (
     *("通道", "频道", "頻道", "摄像头", "摄像机", "攝影機", "视频源", "視頻源", "视频", "配置", "主码流", "子码流"),
     *("辅码流", "第三码流", "默认", "输入", "チャンネル", "カメラ", "채널", "카메라"),
 )
-_GENERIC_WORD = re.compile(rf"(?:{'|'.join(sorted(_PIECES, key=len, reverse=True))})+|v|s|c|d|in|id|no", re.IGNORECASE)
+_GENERIC_WORD = re.compile(
+    rf"(?:{'|'.join(sorted(_PIECES, key=len, reverse=True))})+|v|s|c|d|h|l|in|id|no", re.IGNORECASE
+)
 
 
 def is_generic(name: str, tokens: Collection[str] = ()) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.records import Channel, Problem, ProfileRole
 from onvif_services.channel_names import is_generic
-from onvif_services.inputs import FoundProfile
+from onvif_services.inputs import FoundProfile, is_split, name_of_input
 from onvif_services.profile_roles import with_roles
 
 _NO_VIDEO = Problem("camera_no_signal", "The device lists this input without a video stream.")
@@ -39,9 +39,7 @@ def _in_order(found: Sequence[FoundProfile], listed: Sequence[str]) -> list[str]
     """
     named = list(dict.fromkeys(item.source for item in found))
     spelled = {token.strip().casefold(): token for token in reversed(named)}
-    # A source that was split into several inputs stands in the list under its own token.
-    split = {token for token in listed if any(name.startswith(f"{token}:") for name in named)}
-    order = [spelled.get(token.strip().casefold(), token) for token in listed if token not in split]
+    order = [spelled.get(token.strip().casefold(), token) for token in listed]
     if named and not set(order) & set(named):
         order = []
     return list(dict.fromkeys((*order, *named)))
@@ -78,4 +76,6 @@ def _name_of(channel: Channel, found: Sequence[FoundProfile]) -> str:
     members = [item for item in found if item.source == channel.video_source_token]
     tokens = {token for item in members for token in (item.token, item.source, item.source_config, item.encoder)}
     names = [item.source_name for item in members if not is_generic(item.source_name, tokens)]
+    if is_split(channel.video_source_token, members):
+        names = [name_of_input(members)]  # the source is that of other inputs, too, and so is its name
     return names[0] if names else ""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from core.records import MediaProfile
+from onvif_services.channel_names import is_generic
 from onvif_services.profile_names import Label, grid_labels, label_of
 from onvif_services.profile_roles import natural_key, pixels_of
 
@@ -65,13 +66,15 @@ def without_shared_tokens(found: Iterable[FoundProfile]) -> list[FoundProfile]:
     return kept
 
 
-def group_by_input(found: Sequence[FoundProfile], listed: Sequence[str]) -> list[FoundProfile]:
-    """Return the profiles in the same order, with one source token for each input.
+def group_by_input(found: Sequence[FoundProfile], listed: Sequence[str]) -> tuple[list[FoundProfile], list[str]]:
+    """Return the profiles in the same order, with one source token for each input; and the rest of `listed`.
 
-    `listed`: the tokens of GetVideoSources; empty if the device lists none.
+    `listed`: the tokens of GetVideoSources; empty if the device lists none. The rest has no joined or split sources.
     """
-    joined = _join_sources(_with_sources(found), listed)
-    return _split_sources(joined, listed)
+    named = _with_sources(found)
+    grouped = _split_sources(_join_sources(named, listed), listed)
+    replaced = {item.source for item in named} - {item.source for item in grouped}
+    return grouped, [token for token in listed if token not in replaced]
 
 
 # -- profiles without a source -----------------------------------------------------------------
@@ -113,13 +116,14 @@ def _join_sources(found: list[FoundProfile], listed: Sequence[str]) -> list[Foun
     """Give the profiles of an input one source if the device names another one for each profile."""
     sources = list(dict.fromkeys(item.source for item in found))
     is_one_each = len(sources) == len(found) > 1
-    if not is_one_each or any(item.is_hidden for item in found) or set(sources) <= set(listed):
+    if not is_one_each or any(item.is_hidden for item in found):
         return found
+    are_listed = set(sources) <= set(listed)
     if len(set(listed)) == 1:
         joined = [item.with_source(listed[0]) for item in found]
         if looks_like_one_input(found) or _inputs_of(joined, 0):
             return joined
-    for keys in _keys_of_streams(found):
+    for keys in _keys_of_streams(found, are_listed=are_listed):
         groups = _grouped(found, keys)
         if len(groups) < len(found) and all(looks_like_one_input(group) for group in groups):
             source = {item.token: group[0].source for group in groups for item in group}
@@ -127,19 +131,21 @@ def _join_sources(found: list[FoundProfile], listed: Sequence[str]) -> list[Foun
     return found
 
 
-def _keys_of_streams(found: Sequence[FoundProfile]) -> Iterator[Sequence[str]]:
+def _keys_of_streams(found: Sequence[FoundProfile], *, are_listed: bool) -> Iterator[Sequence[str]]:
     """Yield keys that streams of one input share: the source configuration, or a name but for the quality.
 
-    Names of source configurations do not count: they are often the same for all inputs.
+    Names of source configurations do not count: they are often the same for all inputs. If GetVideoSources lists all
+    sources (`are_listed`), only names count.
     """
     configs = [item.source_config for item in found]
-    if all(configs):
+    if all(configs) and not are_listed:
         yield configs
     for text in (_name, _token):
         labels = [label_of(text(item)) for item in found]
         if all(label.has_quality for label in labels):
             yield [label.key for label in labels]
-        if numbers := grid_labels([text(item) for item in found]):
+        numbers = grid_labels([text(item) for item in found])
+        if numbers and not are_listed:
             yield numbers
 
 
@@ -166,6 +172,11 @@ def _split_sources(found: list[FoundProfile], listed: Sequence[str]) -> list[Fou
     return [item if item.is_hidden else item.with_source(tokens.get(item.token, item.source)) for item in found]
 
 
+def is_split(source: str, members: Sequence[FoundProfile]) -> bool:
+    """True for the source token of an input that group_by_input() made of a part of a source."""
+    return any(source.endswith(f":{item.token}") for item in members)
+
+
 def _inputs_of(members: Sequence[FoundProfile], listed_count: int) -> list[_Group]:
     """Return the profiles of one source by input; empty if they belong to one input."""
     for groups, is_numbered in _groupings(members):
@@ -184,10 +195,20 @@ def _are_inputs(groups: Sequence[_Group], listed_count: int, *, is_numbered: boo
         return False
     if all(len(group) == 1 for group in groups):
         has_one_format = len({_format(group[0]) for group in groups}) == 1
-        return has_one_format and (is_numbered or len(groups) > _ENCODERS_OF_ONE_SENSOR)
+        has_names = len(groups) > 2 and all(name_of_input(group) for group in groups)
+        return has_one_format and (is_numbered or has_names or len(groups) > _ENCODERS_OF_ONE_SENSOR)
     has_one_size = len({max(pixels_of(item.profile) for item in group) for group in groups}) == 1
     has_main_and_sub = all(len({pixels_of(item.profile) for item in group}) > 1 for group in groups)
     return has_one_size or has_main_and_sub or is_numbered or len(groups) == listed_count
+
+
+def name_of_input(group: Sequence[FoundProfile]) -> str:
+    """Return the name that the profiles of an input have in common, but for the quality; "" if a maker gave it."""
+    labels = [label_of(item.profile.name) for item in group]
+    tokens = {token for item in group for token in (item.token, item.source, item.source_config, item.encoder)}
+    is_common = len({label.key for label in labels}) == 1
+    name = labels[0].text
+    return name if is_common and not is_generic(name, tokens) else ""
 
 
 def _have_own_encoders(groups: Sequence[_Group]) -> bool:

@@ -67,8 +67,9 @@ def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tupl
         raise unsupported("media")
     with conn.checking("media profiles"):
         found = _read_profiles(conn)
-    listed = _listed_sources(conn)
-    channels = make_channels(group_by_input(found, listed), listed)
+    grouped, listed = group_by_input(found, _listed_sources(conn))
+    _note_guesses(conn, found, grouped)
+    channels = make_channels(grouped, listed)
     return _with_stream_problems(conn, channels) if check_streams else channels
 
 
@@ -256,6 +257,17 @@ def _listed_sources(conn: DeviceConnection) -> list[str]:
         return []
     tokens = [answers.token(item) for item in children(listed, "VideoSources")]
     return list(dict.fromkeys(token for token in tokens if token))[:MAX_PROFILES]
+
+
+def _note_guesses(conn: DeviceConnection, found: list[FoundProfile], grouped: list[FoundProfile]) -> None:
+    """Write guessed inputs and shared profile tokens to the health card."""
+    before, after = ({item.source for item in items} for items in (found, grouped))
+    if before != after:
+        detail = f"{len(after)} inputs, by names, configurations and sizes of the profiles, not by the video source"
+        conn.note("inputs", "guessed", detail)
+    hidden = sum(item.is_hidden for item in found)
+    if hidden:
+        conn.note("profile tokens", "not unique", f"another input has them, too: {hidden}")
 
 
 def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:

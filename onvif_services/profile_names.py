@@ -1,4 +1,4 @@
-"""What the names and tokens of media profiles say about the input and the quality of a stream. Pure functions."""
+"""Names and tokens of media profiles: the input and the quality of the stream in them. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _QUALITY = frozenset(
     (
         *("main", "sub", "third", "fourth", "extra", "mobile", "primary", "secondary", "tertiary", "major", "minor"),
-        *("hd", "sd", "high", "low", "medium", "hq", "lq", "hi", "lo", "quality", "stream"),
+        *("hd", "sd", "high", "low", "medium", "hq", "lq", "hi", "lo", "quality", "stream", "balanced", "bandwidth"),
         *("mainstream", "substream", "thirdstream", "extrastream"),
         *("主码流", "子码流", "辅码流", "第三码流", "主流", "子流", "辅流"),
     )
@@ -31,10 +31,12 @@ _LONGEST_STREAM_NUMBER = 2  # digits
 class Label:
     """A name without its words for the quality ("main", "sub stream").
 
-    `key` is the rest in one spelling, such as "ch 3"; `skeleton` is the key without its numbers. `has_channel`: the
-    key has a word for a channel and a number. `has_quality`: a word for the quality was left out.
+    `text` is the rest as it was written, such as "CH 3", `key` the same in small letters; `skeleton` is the key
+    without its numbers. `has_channel`: the key has a word for a channel and a number. `has_quality`: a word for the
+    quality was left out.
     """
 
+    text: str
     key: str
     skeleton: str
     has_channel: bool
@@ -43,16 +45,20 @@ class Label:
 
 def label_of(text: str) -> Label:
     """Return the label of "ch0 main", "Channel1_SubStream", "通道1主码流" and the like."""
-    pieces = [piece.casefold() for piece in _PIECE.findall(_CHINESE.sub(r" \1 ", text))]
+    written = _PIECE.findall(_CHINESE.sub(r" \1 ", text))
+    pieces = [piece.casefold() for piece in written]
     kept: list[str] = []
+    words_written: list[str] = []
     for index, piece in enumerate(pieces):
         # In "Channel2_SubStream1" (Dahua) the second number is the quality's, in "SubStream1" it is the channel's.
         is_of_quality = piece.isdigit() and index > 0 and pieces[index - 1] in _QUALITY and any(map(str.isdigit, kept))
         if piece not in _QUALITY and not is_of_quality:
             kept.append(piece)
+            words_written.append(written[index])
     words = [piece for piece in kept if not piece.isdigit()]
     has_number = len(words) < len(kept)
     return Label(
+        text=" ".join(words_written),
         key=" ".join(kept),
         skeleton=" ".join(words),
         has_channel=has_number and any(word in _CHANNEL for word in words),

@@ -8,8 +8,12 @@ from typing import Literal
 
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
-SegmentWait = Literal["connecting", "key_frame", "buffering", "recording"]
-"""Why a session has nothing to show yet. "recording": a replay has sent everything that is recorded so far."""
+SegmentWait = Literal["connecting", "key_frame", "buffering", "hls", "recording"]
+"""Why a session has nothing to show yet.
+
+"hls": no viewer of HLS has come, and this codec goes over HLS only. "recording": a replay has sent everything that is
+recorded so far.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class StreamView:
     `video` and `audio` describe what players get, `source_codec` what the device sends.
     `transcoding`: video is being encoded here, which costs a large part of a core.
     `frames_dropped`: frames that came from the device incomplete and were discarded, since the session's start.
-    Frames that a slow viewer skips do not count. `damage`: what the last of them lacked, for ten seconds.
+    Frames that a slow viewer skips do not count. `damage`: the fault of the last of them, for ten seconds.
     `error`: the present problem; always set if the state is failed, and while reconnecting.
     A replay has a `recording_token` instead of a media profile. Its `start_time` is the true UTC time of the first
     frame that plays now, or the requested time until that frame has come; `time_confirmed` is False if the recorder

@@ -9,6 +9,7 @@ from sessions.context import SessionContext
 from sessions.errors import NoKeyFrame, Stalled
 from sessions.live.broadcast import FragmentBroadcaster
 from sessions.live.output import SessionOutput, patience_s
+from sessions.live.plan import is_for_hls_only
 from sessions.live.status import SessionStatus
 
 _FIRST_FRAGMENT_PATIENCE = 4.0
@@ -55,6 +56,8 @@ class FragmentOutput(SessionOutput):
         self._is_running = True
 
     def look(self, status: FeedStatus) -> None:
+        if is_for_hls_only(self._status.source_codec):
+            return  # viewers read that in the state, and change to HLS
         now_s = self._context.clock.monotonic_s()
         if self._first_look_s is None:
             self._first_look_s = now_s

@@ -10,6 +10,10 @@ from media.commands import AudioHandling, Container, VideoHandling
 from media.rtsp.live.feed import MediaDescription
 
 _ENCODED_AUDIO = "aac"
+# The header of MJPEG over RTP has no space for them (RFC 2435 section 3.1.5), and ffmpeg cannot read them.
+_TOO_LARGE_MJPEG = (
+    "The device sends MJPEG with more than 2040 pixels on a side. Choose a smaller picture or H.264 in its settings."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,18 @@ def needs_transcode(codec: str | None, *, is_hevc_variant: bool) -> bool:
     return codec not in (None, "h264") and not is_hevc_variant
 
 
+def is_for_hls_only(codec: str | None) -> bool:
+    """True if no fragments can be made of this codec: it goes over HLS, encoded. False if it is not known yet."""
+    return codec not in (None, "h264", "hevc")
+
+
 def plan_for(described: MediaDescription, *, is_hevc_variant: bool) -> Plan:
     """Raise CameraUnsupported if the source cannot become the variant that the stream id names."""
     video = described.video
     if video is None:
         raise CameraUnsupported("This media profile carries no video that can be shown.", service="video")
+    if video.codec == "mjpeg" and not video.width:
+        raise CameraUnsupported(_TOO_LARGE_MJPEG, service="video")
     audio, out_audio = _audio(described.audio)
     if is_hevc_variant:
         if video.codec != "hevc":

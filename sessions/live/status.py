@@ -16,7 +16,7 @@ from media.hls.live_playlist import LiveTimeline, WrittenPlaylist
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.backoff import RETRY_AFTER_S
 from sessions.ids import LiveStreamKey
-from sessions.live.plan import Plan
+from sessions.live.plan import Plan, is_for_hls_only
 from sessions.view import SegmentWait, StreamView, playlist_url
 
 _SILENT = Problem("stream_stalled", "The device has stopped sending video.")
@@ -241,4 +241,6 @@ class SessionStatus:
             return None
         if self._feed is None or self._feed.state in (FeedState.CONNECTING, FeedState.FAILED):
             return "connecting"
+        if not self._makes_segments and is_for_hls_only(self._source_codec):
+            return "hls"
         return "key_frame" if self._feed.state is FeedState.WAITING_KEY_FRAME else "buffering"

@@ -207,6 +207,24 @@ def test_video_resumes_after_ffmpeg_was_killed(app: App, camera_id: int, open_pa
     assert read_frames(page, 1)[0][1] > before
 
 
+def test_damaged_pictures_are_named_and_counted_while_they_come(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+    wait_playing(page)
+    expect(page.locator("#damage-notice")).to_be_hidden()
+    recorder.set_fault("packet_loss", 5, channel=5)
+    try:
+        expect(page.locator("#damage-notice")).to_contain_text(
+            re.compile(r"^The picture is damaged: .+\. \d+ frames? left")
+        )
+        expect(page.locator("#dropped-count")).to_contain_text(re.compile(r"^\d+ frames?$"))
+    finally:
+        recorder.clear_fault("packet_loss", channel=5)
+    expect(page.locator("#damage-notice")).to_be_hidden()  # after ten seconds without another one
+    expect(page.locator("#dropped-count")).to_be_visible()
+
+
 def test_a_silent_device_is_shown_and_video_resumes(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
 ) -> None:

@@ -35,7 +35,10 @@ const STREAMS = [
   ['rtsp://10.0.0.5/cam', { uri: 'rtsp://10.0.0.5/cam', host: '10.0.0.5', port: 554 }],
   [' RTSPS://nvr:7441/AbC?enableSrtp ', { uri: 'rtsps://nvr:7441/AbC?enableSrtp', host: 'nvr', port: 7441 }],
   ['rtsps://nvr/a', { uri: 'rtsps://nvr/a', host: 'nvr', port: 322 }],
-  ['rtsp://admin:p%40ss@[fd00::8]:8554/a', { uri: 'rtsp://[fd00::8]:8554/a', host: 'fd00::8', port: 8554, username: 'admin', password: 'p@ss' }],
+  [
+    'rtsp://admin:p%40ss@[fd00::8]:8554/a',
+    { uri: 'rtsp://[fd00::8]:8554/a', host: 'fd00::8', port: 8554, username: 'admin', password: 'p@ss' },
+  ],
 ];
 
 for (const [text, expected] of STREAMS) {

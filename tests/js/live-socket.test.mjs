@@ -142,6 +142,15 @@ test('a codec that cannot be played makes the session unplayable', () => {
   assert.deepEqual(heard, ['codec']);
 });
 
+test('a stream that goes over HLS only makes the session unplayable', () => {
+  const { heard } = begun();
+  const [{ id }] = asked(latest());
+  latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'connecting', source_codec: null } });
+  assert.deepEqual(heard, []);
+  latest().receive({ type: 'state', id, stream: { status: 'starting', waiting_for: 'hls', source_codec: 'mjpeg' } });
+  assert.deepEqual(heard, ['codec']);
+});
+
 test('a silent camera does not make the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());

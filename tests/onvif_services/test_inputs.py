@@ -32,7 +32,7 @@ def found(
 
 
 def channels_of(profiles: Sequence[FoundProfile], listed: Sequence[str] = ()) -> tuple[Channel, ...]:
-    return make_channels(group_by_input(without_shared_tokens(profiles), listed), listed)
+    return make_channels(*group_by_input(without_shared_tokens(profiles), listed))
 
 
 def tokens_of(profiles: Sequence[FoundProfile], listed: Sequence[str] = ()) -> list[list[str]]:
@@ -102,6 +102,15 @@ def test_numbered_inputs_without_sub_streams_are_split() -> None:
     assert len(tokens_of([found(f"p{n}", "VS") for n in range(1, 9)])) == 8  # eight encoders of one size
 
 
+def test_named_inputs_of_one_source_are_split_and_keep_their_names() -> None:
+    mains = [found(f"p{n}", "VS", name=name) for n, name in enumerate(("Gate", "大门", "Yard west"))]
+    assert [channel.name for channel in channels_of(mains)] == ["Gate", "大门", "Yard west"]
+    both = pairs([("Gate main", "Gate sub"), ("Hof_MainStream", "Hof_SubStream")])
+    assert [channel.name for channel in channels_of(both, ["VS"])] == ["Gate", "Hof"]
+    numbered = pairs([("ch1 main", "ch1 sub"), ("ch2 main", "ch2 sub")])
+    assert [channel.name for channel in channels_of(numbered)] == ["Channel 1", "Channel 2"]
+
+
 @pytest.mark.parametrize(
     "profiles",
     [
@@ -127,6 +136,9 @@ def test_numbered_inputs_without_sub_streams_are_split() -> None:
             found("4", "V", SMALL, codec="hevc"),
         ],
         [found(f"{n}", "V", name=f"profile{n}") for n in (1, 2, 3, 4)],
+        [found(f"{n}", "V", name=f"profile_{n} h264") for n in (1, 2, 3)],
+        [found(name, "V", name=name, encoder=f"e{name}") for name in ("Quality", "Balanced", "Bandwidth")],
+        [found(f"{n}", "V", name=name, encoder="e") for n, name in enumerate(("Frigate", "BlueIris", "Home"))],
     ],
 )
 def test_a_camera_with_many_streams_stays_one_channel(profiles: list[FoundProfile]) -> None:
@@ -159,6 +171,12 @@ def test_a_camera_with_many_streams_stays_one_channel(profiles: list[FoundProfil
         ),
         ([found("a", "S1", config="1"), found("b", "S2", SMALL, config="2")], [], [["a"], ["b"]]),
         ([found("a", "S1", config="c"), found("b", "S2", SMALL, config="c")], ["S1", "S2"], [["a"], ["b"]]),
+        (
+            [found("a", "S1", name="MainStream"), found("b", "S2", SMALL, name="SubStream")],
+            ["S1", "S2"],
+            [["a", "b"]],
+        ),
+        ([found("a", "S1", name="main"), found("b", "S2", name="main")], ["S1", "S2"], [["a"], ["b"]]),
     ],
 )
 def test_a_source_for_each_profile_is_joined_where_the_rest_fits(

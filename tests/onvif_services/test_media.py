@@ -37,6 +37,9 @@ def _with_media2(device: SoapDevice, media1: list[str], media2: list[str]) -> No
     device.answers["GetProfiles"] = answer
 
 
+SIZES = (("main", 1920), ("sub", 640))
+
+
 def _tokens(channel: Channel) -> list[tuple[str, str]]:
     return [(item.profile_token, item.role.value) for item in channel.profiles]
 
@@ -183,6 +186,18 @@ def test_hostile_profiles_do_not_affect_the_others(device: SoapDevice, connect: 
     assert channels[1].name == "<img src=x onerror=alert(1)>"
     assert channels[1].profiles[0].video == VideoFormat("h264", None, None, 25.0, 4096, 50)
     assert sum(len(channel.profiles) for channel in channels) <= media.MAX_PROFILES
+
+
+def test_guessed_inputs_and_shared_tokens_stand_on_the_health_card(device: SoapDevice, connect: Connect) -> None:
+    _profiles(device, *(profile(f"ch{n} {kind}", "S1", size, size) for n in (1, 2) for kind, size in SIZES))
+    conn = _opened(connect)
+    assert [len(channel.profiles) for channel in media.read_channels(conn)] == [2, 2]
+    (guess,) = [check for check in conn.checks if check.name == "inputs"]
+    assert (guess.outcome, guess.detail[:8]) == ("guessed", "2 inputs")
+    _profiles(device, profile("A", "S1", 640, 360), profile("A", "S2", 640, 360))
+    assert [channel.problem is None for channel in media.read_channels(conn)] == [True, False]
+    (shared,) = [check for check in conn.checks if check.name == "profile tokens"]
+    assert (shared.outcome, shared.detail) == ("not unique", "another input has them, too: 1")
 
 
 def test_profiles_of_many_channels_may_take_megabytes(device: SoapDevice, connect: Connect) -> None:

@@ -14,7 +14,7 @@ import pytest
 from flask_openapi3.openapi import OpenAPI
 
 from core.access import Role, Scope
-from core.records import StreamState
+from core.records import StreamState, StreamUris
 from core.settings import Settings
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
@@ -203,6 +203,15 @@ def test_only_an_admin_sees_the_user_name_of_a_device(harness: WebHarness, camer
     for role in ROLES:
         shown = harness.token_client(role).request("GET", "/api/cameras/1").get_data(as_text=True)
         assert ("onvif-user" in shown) == (role is Role.ADMIN)
+
+
+def test_only_an_admin_sees_stream_addresses(harness: WebHarness, cameras: StandInCameras) -> None:
+    cameras.views[1] = replace(cameras.views[1], stream_uris=StreamUris("rtsp://10.0.0.5/secret-path"))
+    for role in ROLES:
+        for path in ("/api/cameras/1", "/api/cameras", "/viewer/1", "/wall"):
+            shown = harness.token_client(role).request("GET", path).get_data(as_text=True)
+            assert ("secret-path" in shown) == (role is Role.ADMIN), (role, path)
+        assert harness.token_client(role).request("GET", "/api/cameras/1").get_json()["onvif"] is False
 
 
 def test_only_an_operator_ends_a_stream_for_all_viewers(harness: WebHarness, streams: StandInStreams) -> None:

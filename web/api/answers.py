@@ -37,7 +37,7 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
 
 def require_recordings(camera_id: int) -> None:
     """Raise CameraUnsupported for a camera without ONVIF: it has no recordings. Ignore an unknown camera."""
-    if any(view.id == camera_id and view.stream_uris for view in services().cameras.list_cameras()):
+    if any(view.id == camera_id and not view.onvif for view in services().cameras.list_cameras()):
         raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
 

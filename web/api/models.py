@@ -204,6 +204,7 @@ class Camera(AnswerModel):
     last_seen_at: Time | None
     pretend: bool
     same_device_as: int | None = Field(description="an older camera with the same make, model and serial number")
+    onvif: bool = Field(description="false: added by its stream addresses, without ONVIF; it has no recordings")
     stream_uris: StreamUris | None = Field(
         description="a camera without ONVIF: its streams, without a login; `{password}` stands for the password. "
         "Only for admins"
@@ -314,11 +315,12 @@ class StreamStatus(AnswerModel):
         "Frames that a slow viewer skips do not count"
     )
     damage: str | None = Field(
-        description="what the last discarded frame lacked; null if none was discarded in the last ten seconds"
+        description="the fault of the last discarded frame; null if none was discarded in the last ten seconds"
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
-        description="why there is no video yet; `recording`: a replay has sent everything that is recorded so far",
+        description="why there is no video yet; `hls`: this codec goes over HLS only, encoded; `recording`: a replay "
+        "has sent everything that is recorded so far",
     )
     source_codec: str | None
     recording_token: str | None = Field(

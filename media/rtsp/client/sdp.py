@@ -21,6 +21,24 @@ _MAX_LINES = 1024
 _MAX_MEDIA = 16
 _MAX_SET_BYTES = 4096
 _STATIC = {0: ("pcmu", 8000, 1), 8: ("pcma", 8000, 1), 9: ("g722", 8000, 1)}  # RFC 3551 table 4
+_STATIC_VIDEO = {26: "jpeg"}  # RFC 3551 table 5
+_OTHER_CODECS = {
+    "mp4v-es": "MPEG-4 part 2",
+    "mpv": "MPEG-1 or MPEG-2",
+    "mp2t": "an MPEG transport stream",
+    "h261": "H.261",
+    "h263": "H.263",
+    "h263-1998": "H.263",
+    "h263-2000": "H.263",
+    "h266": "H.266",
+    "av1": "AV1",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "jpeg2000": "JPEG 2000",
+    "svac": "SVAC",
+    "raw": "uncompressed video",
+}
+_OTHER_STATIC = {31: "h261", 32: "mpv", 33: "mp2t", 34: "h263"}  # RFC 3551 table 5
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 _RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})(?:\s*/\s*(\d{1,7})(?:\s*/\s*(\d{1,2}))?)?", re.ASCII)
@@ -73,12 +91,16 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
-    """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry."""
+    """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry.
+
+    `other_video`: the name of its codec, from our own table; empty if it is not in there.
+    """
 
     control: str
     video: VideoTrack | None
     audio: AudioTrack | None
     has_other_video: bool = False
+    other_video: str = ""
 
 
 @dataclass(slots=True)
@@ -104,12 +126,13 @@ def parse_sdp(body: bytes) -> SessionDescription:
         raise SdpError("a session description without media")
     _find_misplaced(whole, sections)
     videos = [section for section in sections if section.kind == "video"]
-    video = next((track for section in videos if (track := _video(section))), None)
+    tracks = [track for section in videos if (track := _video(section))]
+    video = next((track for track in tracks if track.codec.has_fragments), next(iter(tracks), None))
     # A device that marks its video, too, means its own view: it sends the audio.
     means_itself = any(section.is_for_sending for section in videos)
     audios = (item for item in sections if item.kind == "audio" and (means_itself or not item.is_for_sending))
     audio = next((found for section in audios if (found := _audio(section))), None)
-    return SessionDescription(whole.control, video, audio, bool(videos) and video is None)
+    return SessionDescription(whole.control, video, audio, bool(videos) and video is None, _other_video(videos))
 
 
 def _sections(lines: list[str]) -> tuple[_Media, list[_Media]]:
@@ -175,18 +198,28 @@ def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
 def _video(media: _Media) -> VideoTrack | None:
     for number in media.payload_types:
         fmtp = media.fmtp.get(number, {})
-        encoding, rate, _ = media.rtpmap.get(number) or (_guessed_encoding(fmtp), _VIDEO_RATE, 1)
+        encoding, rate, _ = media.rtpmap.get(number) or (_guessed_encoding(number, fmtp), _VIDEO_RATE, 1)
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec and 1000 <= rate <= 1_000_000 and not _is_interleaved_mode(fmtp):
             return VideoTrack(codec, number, rate, media.control, _parameter_sets(codec, fmtp))
     return None
 
 
-def _guessed_encoding(fmtp: dict[str, str]) -> str:
+def _guessed_encoding(number: int, fmtp: dict[str, str]) -> str:
     """Return the encoding of a payload type without an rtpmap line."""
     if "sprop-parameter-sets" in fmtp or "packetization-mode" in fmtp:
         return "h264"
-    return "h265" if "sprop-vps" in fmtp else ""
+    return "h265" if "sprop-vps" in fmtp else _STATIC_VIDEO.get(number, "")
+
+
+def _other_video(videos: list[_Media]) -> str:
+    """Return the name of a codec that we do not carry; "" if the table does not have it."""
+    for media in videos:
+        for number in media.payload_types:
+            encoding = media.rtpmap[number][0] if number in media.rtpmap else _OTHER_STATIC.get(number, "")
+            if encoding in _OTHER_CODECS:
+                return _OTHER_CODECS[encoding]
+    return ""
 
 
 def _is_interleaved_mode(fmtp: dict[str, str]) -> bool:
@@ -288,8 +321,10 @@ def build_sdp(codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None) 
         fmtp = ["packetization-mode=1"]
         if codec.has_all(sets):
             fmtp += [f"profile-level-id={sets['sps'][1:4].hex()}", f"sprop-parameter-sets={','.join(known.values())}"]
-    else:
+    elif codec.encoding == "H265":
         fmtp = [f"sprop-{set_type}={text}" for set_type, text in known.items()]
+    else:
+        fmtp = []
     if fmtp:
         lines.append(f"a=fmtp:{OUR_VIDEO_TYPE} {';'.join(fmtp)}")
     lines.append("a=control:track0")

@@ -213,8 +213,7 @@ class DeviceSession:
         except SdpError as error:
             raise CameraBadAnswer(f"The device's description of the stream is invalid: {error}.") from None
         if description.video is None:
-            what = "in an unsupported codec" if description.has_other_video else "without video"
-            raise CameraUnsupported(f"The device sends this stream {what}.", service="media")
+            raise CameraUnsupported(_no_video(description), service="media")
         address = replace(self._address, uri=self._requests.last_uri)
         named = {name: answer.headers.get(name) for name in ("content-base", "content-location")}
         return description, description.video, base_addresses(address, description.control, named)
@@ -321,3 +320,11 @@ class DeviceSession:
     def _on_goodbye(self) -> None:
         """RTCP BYE: the device ends the stream."""
         raise CameraUnreachable("The device ended the stream.")
+
+
+def _no_video(description: SessionDescription) -> str:
+    """Return the reason why there is no video that we carry, and the remedy."""
+    if not description.has_other_video:
+        return "The device sends this stream without video."
+    codec = description.other_video or "a video format that the app does not know"
+    return f"The device sends this stream as {codec}, which the app cannot show. Choose H.264 in the camera's settings."

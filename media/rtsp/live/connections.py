@@ -113,6 +113,8 @@ class GatewayFeed:
         if codec is None:
             sink.on_end()
             return
+        if not codec.has_fragments:
+            return
         self._fragments = LiveFragments(shared_source, codec, sink, origin_s=origin_s)
         self._apply_audio()
         shared_source.attach(self._fragments)

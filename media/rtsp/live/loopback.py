@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from media.codecs.access_unit import AccessUnit
-from media.codecs.video import H264
+from media.codecs.video import H264, MJPEG, VideoCodec
 from media.rtsp.client.framing import FramingError, Splitter
 from media.rtsp.client.messages import Request, parse_interleaved, response_bytes
 from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_of, sender_report
@@ -94,7 +94,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         self._tracks: dict[int, _OutTrack] = {}
         self._session_id = secrets.token_hex(8)
         self._is_playing = False
-        self._is_h264 = True
+        self._codec: VideoCodec | None = None
         self._start_s: float | None = None
         self._start_ntp = (0, 0)
         self._reported_s = 0.0
@@ -207,7 +207,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         self._reply(request, 200, "OK", ("Range", "npt=now-"), *self._session())
         if not self._is_playing:
             self._is_playing = True
-            self._is_h264 = outlet.source.codec is H264
+            self._codec = outlet.source.codec
             outlet.take_reader(self)
             outlet.source.attach(self)
         return True
@@ -251,9 +251,13 @@ class LoopbackReader(asyncio.BufferedProtocol):
 
     def _append_frame(self, parts: list[bytes], track: _OutTrack, unit: AccessUnit) -> None:
         track.sequence += unit.dropped_before > 0
+        if self._codec is MJPEG:  # its frames stay in their payloads
+            for payload in unit.parts:
+                _append_packet(parts, track, payload, is_last=payload is unit.parts[-1])
+            return
         nals = [*unit.parameter_sets, *unit.parts]
         for index, nal in enumerate(nals):
-            payloads = nal_payloads(nal, is_h264=self._is_h264)
+            payloads = nal_payloads(nal, is_h264=self._codec is H264)
             for payload in payloads:
                 is_last = index == len(nals) - 1 and payload is payloads[-1]
                 _append_packet(parts, track, payload, is_last=is_last)

@@ -26,8 +26,9 @@ from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, StreamStalled
 from core.records import Problem, VideoFormat
 from media.codecs.access_unit import AccessUnit
-from media.codecs.video import ParameterSets, VideoCodec
+from media.codecs.video import MJPEG, ParameterSets, VideoCodec
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
@@ -44,6 +45,8 @@ _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
 _TRACK_OF = attrgetter("track")
+
+_Depacketizer = VideoDepacketizer | MjpegDepacketizer
 
 
 class MediaConsumer(Protocol):
@@ -74,7 +77,7 @@ class SharedSource:
         self._video_format: VideoFormat | None = None
         self._clocks: dict[int, TrackClock] = {}
         self._statistics = FlowStatistics(clock.monotonic_s())
-        self._depacketizer: VideoDepacketizer | None = None
+        self._depacketizer: _Depacketizer | None = None
         self._has_loss = False
         self._gop = GopBuffer()
         self._sets: ParameterSets = {}
@@ -101,13 +104,7 @@ class SharedSource:
         self._audio = audio
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._sets = dict(video.sets)
-        self._depacketizer = VideoDepacketizer(
-            video.codec,
-            video.sets,
-            video.clock_rate,
-            delivery=delivery,
-            markers=MarkerHabit(is_patient=True),
-        )
+        self._depacketizer = _depacketizer_of(video, delivery)
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if audio:
             self._clocks[AUDIO] = TrackClock(audio.clock_rate)
@@ -149,7 +146,7 @@ class SharedSource:
                 yield packet
 
     def _after_packets(
-        self, depacketizer: VideoDepacketizer, batch: list[Media], *, was_settled: bool, has_new_key: bool
+        self, depacketizer: _Depacketizer, batch: list[Media], *, was_settled: bool, has_new_key: bool
     ) -> None:
         if self._clocks[VIDEO].is_settled and not was_settled:
             self._place_again()
@@ -226,7 +223,7 @@ class SharedSource:
                 self._clocks[AUDIO].slew(elapsed_s, video)
         self._raise_if_silent(now_s)
 
-    def _flush(self, depacketizer: VideoDepacketizer) -> None:
+    def _flush(self, depacketizer: _Depacketizer) -> None:
         """No packet has come for a moment: pass on a frame that waits after its marker."""
         batch: list[Media] = []
         has_new_key = [self._take_frame(unit, batch) for unit in depacketizer.flush_marked()]
@@ -416,3 +413,11 @@ class SharedSource:
         if self._last_video_s is not None and now_s - self._last_video_s > min(_SILENT_AFTER_S, self._timeout_s / 2):
             return FeedState.SILENT
         return FeedState.FLOWING if self._ever_had_key else FeedState.WAITING_KEY_FRAME
+
+
+def _depacketizer_of(video: VideoTrack, delivery: Delivery) -> _Depacketizer:
+    if video.codec is MJPEG:
+        return MjpegDepacketizer(video.clock_rate, delivery=delivery)
+    return VideoDepacketizer(
+        video.codec, video.sets, video.clock_rate, delivery=delivery, markers=MarkerHabit(is_patient=True)
+    )

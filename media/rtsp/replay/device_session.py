@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 
-from core.errors import CameraUnreachable, DeviceError
+from core.errors import CameraUnreachable, CameraUnsupported, DeviceError
 from media.rtsp.client.address import RtspSource
 from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.device_requests import Headers
 from media.rtsp.client.messages import Request, Response
+from media.rtsp.client.sdp import SessionDescription, VideoTrack
 from media.rtsp.client.session import ClientContext, DeviceSession
 from media.rtsp.replay.answer_filter import AnswerFilter
 from media.rtsp.replay.headers import first_video_sequence, start_of_range
@@ -106,6 +107,13 @@ class ReplayDeviceSession(DeviceSession):
         words.append(request.body[:1000].decode("utf-8", "replace"))
         if request.method != "OPTIONS" and any(_END_NOTICE.search(text) for text in words):
             self._filter.on_end_notice()
+
+    async def describe(self) -> tuple[SessionDescription, VideoTrack, dict[str, str]]:
+        """Raises CameraUnsupported for MJPEG, too: a replay has no converter for it."""
+        described = await super().describe()
+        if not described[1].codec.has_fragments:
+            raise CameraUnsupported("This recording is MJPEG, which the app cannot play.", service="media")
+        return described
 
     async def _after_setup(self) -> None:
         """Let until_opened() return; start_playback() sends the first PLAY."""

@@ -131,7 +131,7 @@ export class CameraCard extends HTMLElement {
  *   the same device
  */
 export function updateCard(card, camera, { href, recordings, twinName }) {
-  const device = camera.stream_uris ? 'RTSP stream, without ONVIF' : [camera.manufacturer, camera.model].filter(Boolean).join(' ');
+  const device = camera.onvif === false ? 'RTSP stream, without ONVIF' : [camera.manufacturer, camera.model].filter(Boolean).join(' ');
   const values = {
     'camera-id': camera.id,
     name: camera.name || camera.host,

@@ -57,7 +57,7 @@ export class HealthCard extends AppDialog {
     const camera = card.camera;
     const facts = [
       ['Address', camera.port ? `${camera.host}:${camera.port}` : camera.host],
-      ['Added by', camera.stream_uris ? 'RTSP stream, without ONVIF' : ''],
+      ['Added by', camera.onvif === false ? 'RTSP stream, without ONVIF' : ''],
       ['State', camera.error ? `${camera.status} (${camera.error.detail})` : camera.status],
       ['Device', [camera.manufacturer, camera.model].filter(Boolean).join(' ')],
       ['Firmware', camera.firmware],

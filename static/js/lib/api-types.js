@@ -24,6 +24,7 @@ export {};
  * @property {string|null} last_seen_at
  * @property {boolean} pretend
  * @property {number|null} same_device_as an older camera with the same make, model and serial number
+ * @property {boolean} onvif false: added by its stream addresses, without ONVIF; it has no recordings
  * @property {StreamUris|null} stream_uris a camera without ONVIF: its streams, without a login; `{password}` stands for
  *   the password. Only for admins
  */
@@ -253,11 +254,11 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -287,11 +288,11 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -329,11 +330,11 @@ export {};
  * @property {number|null} last_segment_age_s
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
- * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'recording'|null} waiting_for why there is no video yet; `recording`:
- *   a replay has sent everything that is recorded so far
+ * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
+ *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now

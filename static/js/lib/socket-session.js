@@ -211,6 +211,10 @@ export class SocketSession extends BaseSession {
     } else {
       this.state.clearProblem();
       const watch = this.#watch;
+      if (watch && !watch.isOpen && stream.waiting_for === 'hls') {
+        this.#unplayable('codec', stream.source_codec);
+        return;
+      }
       watch?.note(stream, Date.now());
       if (watch && !watch.isOpen && watch.flowedMs >= NO_KEY_FRAME_MS) {
         this.#unplayable('no_key_frame');

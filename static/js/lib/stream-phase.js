@@ -30,7 +30,7 @@ export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalle
   if (stream.status === 'stalled') return 'stalled';
   if (shown) return 'stalled';
   const { waiting_for: waits } = stream;
-  if (stream.status === 'starting') return waits && waits !== 'recording' ? waits : 'connecting';
+  if (stream.status === 'starting') return waits && waits !== 'recording' && waits !== 'hls' ? waits : 'connecting';
   return 'buffering';
 }
 

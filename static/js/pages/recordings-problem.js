@@ -34,7 +34,10 @@ export function showRecordingsProblem(problem, { camera, hasRows }) {
   if (!problem) return;
   if (camera) live.href = `${document.body.dataset.viewer ?? ''}${camera.id}`;
   const { title, advice } = messageOf(problem.code);
-  byId('problem-text', HTMLElement).textContent = isUnsupported
-    ? `This device does not list its recordings over ONVIF (${problem.detail.replace(/\.$/, '')}). It may still record: check its own web page. Live video works here.`
-    : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
+  byId('problem-text', HTMLElement).textContent =
+    isUnsupported && camera?.onvif === false
+      ? `${problem.detail} Live video works here.`
+      : isUnsupported
+        ? `This device does not list its recordings over ONVIF (${problem.detail.replace(/\.$/, '')}). It may still record: check its own web page. Live video works here.`
+        : `${title}. ${isComplete(problem.code) ? advice : problem.detail}`;
 }

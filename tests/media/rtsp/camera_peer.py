@@ -86,6 +86,7 @@ class PeerCamera:
     username: str = "admin"
     password: str = "pass 12"
     fps: float = 25.0
+    payload_type: int = 96
     has_audio: bool = False
     names_sets: bool = True
     sends_sets: bool = True
@@ -318,7 +319,7 @@ class PeerCamera:
     def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:
         units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
         for payload, has_marker in self.pack(units):
-            second = 96 | 0x80 if has_marker else 96
+            second = self.payload_type | (0x80 if has_marker else 0)
             numbered = self.sequence_of(sequence) & 0xFFFF
             head = struct.pack(">BBHII", 0x80, second, numbered, self.timestamp(number), 77)
             self._send(writer, 0, head + payload)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CameraUnreachable, LimitReached, NotFound, Unavailable
-from core.records import StreamState
+from core.records import StreamState, VideoFormat
 from core.settings import Settings
 from media.fmp4.live import LiveFragment
 from media.process import Spawner
@@ -191,6 +191,17 @@ def test_a_session_without_a_key_frame_says_so(make_manager: MakeManager, device
     manager = make_manager(stall_after_s=0.2)
     tab = Tab().open(manager, TOKEN)
     until(lambda: (StreamState.STALLED, "no_key_frame") in tab.states)
+
+
+def test_a_codec_without_fragments_is_left_to_hls(make_manager: MakeManager, device: Device, impatient: None) -> None:
+    device.video = VideoFormat("mjpeg", 320, 240)
+    manager = make_manager(stall_after_s=0.2)
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: manager.session_status(tab.stream_id).waiting_for == "hls")
+    until(lambda: manager.session_status(tab.stream_id).uptime_s > 2.0)  # longer than it waits for fragments
+    view = manager.session_status(tab.stream_id)
+    assert (view.status, view.error, view.source_codec) == (StreamState.STARTING, None, "mjpeg")
+    assert not tab.fragments
 
 
 def test_a_stopped_session_is_not_found(harness: GatewayHarness) -> None:

@@ -38,6 +38,7 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
         "last_seen_at": "2026-11-22T12:00:00.000Z",
         "pretend": False,
         "same_device_as": None,
+        "onvif": True,
         "stream_uris": None,
     }
     assert cameras.passwords[1] == "canary"
@@ -48,7 +49,7 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
 def test_a_camera_without_onvif_is_added_by_its_stream_addresses(client: FlaskClient, cameras: Any) -> None:
     uris = {"main": "rtsp://10.0.0.5/a", "sub": "rtsp://10.0.0.5/b"}
     answer = client.post("/api/cameras", json={"stream_uris": uris, "username": "admin", "password": "canary"})
-    assert (answer.status_code, answer.get_json()["stream_uris"]) == (201, uris)
+    assert (answer.status_code, answer.get_json()["stream_uris"], answer.get_json()["onvif"]) == (201, uris, False)
     answer = client.patch("/api/cameras/1", json={"stream_uris": {"main": "rtsp://10.0.0.5/c"}})
     assert answer.get_json()["stream_uris"] == {"main": "rtsp://10.0.0.5/c", "sub": None}
     assert cameras.passwords[1] == "canary"

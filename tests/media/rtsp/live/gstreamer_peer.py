@@ -37,6 +37,7 @@ MOUNTS = {
     "/g726": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! avenc_g726 ! rtpg726pay name=pay1 pt=98",
     "/quiet": H264.format(interval=1),
     "/hevc": f"{H265} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
+    "/vp8": f"{VIDEO} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
     "/mpeg4": f"{VIDEO} ! avenc_mpeg4 ! rtpmp4vpay name=pay0 pt=96",
 }
 

@@ -104,9 +104,10 @@ def test_an_unknown_path_is_reported_as_no_signal(digest: str, gateway: RtspGate
         gateway.open_feed(source(digest + "/nothing", password=PASSWORD)).wait_described(LIMIT_S)
 
 
-def test_an_unsupported_codec_is_reported(digest: str, gateway: RtspGateway) -> None:
-    with pytest.raises(CameraUnsupported):
-        gateway.open_feed(source(digest + "/mpeg4", password=PASSWORD)).wait_described(LIMIT_S)
+@pytest.mark.parametrize(("path", "name"), [("/mpeg4", "MPEG-4 part 2"), ("/vp8", "VP8")])
+def test_an_unsupported_codec_is_named(digest: str, gateway: RtspGateway, path: str, name: str) -> None:
+    with pytest.raises(CameraUnsupported, match=name):
+        gateway.open_feed(source(digest + path, password=PASSWORD)).wait_described(LIMIT_S)
 
 
 def hashes(text: str) -> dict[tuple[str, str], float]:

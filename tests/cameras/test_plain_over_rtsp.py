@@ -1,0 +1,91 @@
+"""Cameras without ONVIF over the real gateway: rtsp:// and rtsps://, with a login, and with MJPEG."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cameras.records import CameraDraft, CameraView
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.records import CameraStatus, StreamUris
+from core.settings import Settings
+from media.rtsp.gateway import RtspGateway
+from tests.cameras.doubles import CameraHarness
+from tests.media.encoded import encode_h264
+from tests.media.rtsp.camera_peer import PeerCamera
+from tests.media.rtsp.mjpeg_peer import MjpegCamera
+from tests.patience import LIMIT_S
+from tools.certificate import make_certificate
+
+Add = Callable[[PeerCamera, str], CameraView]
+
+
+@pytest.fixture
+def add(harness: CameraHarness) -> Iterator[Add]:
+    """Add a camera by the address of a peer, with this login in it."""
+    clock = SystemClock()
+    gateway = RtspGateway(
+        login_gate=harness.gate,
+        clock=clock,
+        settings=Settings(rtsp_timeout_s=2.0),
+        certificates=PinnedCertificates(clock),
+        linger_s=0.1,
+    )
+    gateway.start()
+    harness.describe = gateway.describe
+    peers: list[PeerCamera] = []
+    with harness.running() as manager:
+
+        def by_address(peer: PeerCamera, login: str) -> CameraView:
+            peers.append(peer.start())
+            scheme, _, rest = peer.uri().partition("://")
+            camera_id = manager.add_camera(CameraDraft(stream_uris=StreamUris(f"{scheme}://{login}{rest}"))).id
+            return manager.wait_first_connection(camera_id, LIMIT_S)
+
+        yield by_address
+    gateway.stop()
+    for peer in peers:
+        peer.stop()
+
+
+@pytest.mark.parametrize("login", ["", "md5", "basic"])
+def test_a_stream_with_any_login_is_described(harness: CameraHarness, add: Add, login: str) -> None:
+    view = add(PeerCamera(encode_h264(), login=login, has_audio=True), "admin:pass%2012@")
+    assert (view.status, view.error, view.username) == (CameraStatus.ONLINE, None, "admin")
+    (channel,) = harness.manager.channels(view.id)
+    (profile,) = channel.profiles
+    assert profile.video is not None
+    assert (profile.video.codec, profile.video.width, profile.video.height) == ("h264", 320, 240)
+    assert profile.audio is not None
+    assert "h264 320x240, pcm_alaw" in harness.manager.health(view.id).text
+
+
+def test_a_wrong_password_costs_one_login(add: Add) -> None:
+    peer = PeerCamera(encode_h264(), login="md5")
+    view = add(peer, "admin:wrong@")
+    assert view.status is CameraStatus.AUTH_FAILED
+    assert peer.logins == 1
+
+
+def test_a_stream_over_tls_is_described(add: Add, tmp_path: Path) -> None:
+    view = add(PeerCamera(encode_h264(), tls=_certificate(tmp_path), login="basic"), "admin:pass%2012@")
+    assert (view.status, view.error) == (CameraStatus.ONLINE, None)
+    assert view.stream_uris is not None
+    assert view.stream_uris.main.startswith("rtsps://127.0.0.1:")
+
+
+def test_mjpeg_is_described(harness: CameraHarness, add: Add) -> None:
+    view = add(MjpegCamera(), "")
+    assert "mjpeg 320x240" in harness.manager.health(view.id).text
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    for name, pem in zip(("certificate.pem", "key.pem"), make_certificate(["camera"]), strict=True):
+        (folder / name).write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context

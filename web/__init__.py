@@ -11,7 +11,7 @@ A request, from the connection to the manager:
 
 strict_json.py, fields.py      JSON bodies and their fields, refused with the name of the wrong field
 request_limit.py               limits of requests that wait for a device or a file
-sessions.py, login_viewers.py  the login's cookie and CSRF token; the streams that each login watches
+login_cookie.py, login_viewers.py  the login's cookie and CSRF token; the streams that each login watches
 front_end.py                   addresses of scripts and style sheets, for the templates
 secrets_command.py             `flask --app app secrets rotate`
 instance_lock.py, logs.py, allocator.py  one app per folder, log files, limits of memory

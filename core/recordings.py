@@ -234,7 +234,10 @@ def correction_s(offset_s: float | None) -> int:
 
 
 class RecordingDevice(Protocol):
-    """A device as the recording manager uses it. Every method waits for the device and may raise a DeviceError."""
+    """The calls about recordings. cameras.device.Device inherits them; cameras.onvif_device.OnvifDevice implements it.
+
+    Each method waits for the device and may raise a DeviceError.
+    """
 
     @property
     def info(self) -> DeviceInfo: ...

@@ -71,7 +71,9 @@ ReplayNews = ReplayInit | ReplayPart | ReplayEnd | SegmentsOnly
 
 
 class ReplayListener(Protocol):
-    """One viewer. Called from any thread; must return immediately."""
+    """One viewer. Called from any thread; must return immediately. Implemented by web.live.replay.ReplayWatch."""
+
+    __slots__ = ()
 
     def on_replay_news(self, news: ReplayNews) -> None:
         """In order, and never of an earlier run than before. A part comes after the init section that it needs."""

@@ -31,14 +31,14 @@ from websockets.frames import CloseCode
 
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
-from sessions.live.broadcast import LiveFragment, LiveInit
+from sessions.live.broadcast import LiveFragment, LiveInit, LiveListener
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import Connection
 from web.live.replay import ReplayWatch, binary_message, json_message, size_of
-from web.live.sockets import Sockets
+from web.live.sockets import SocketHandler, Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, read_int, read_number, read_text
 from web.problems import problem_message
 from web.strict_json import parse_object
@@ -54,8 +54,8 @@ LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
 
 
 @dataclass(eq=False, slots=True)
-class LiveWatch:
-    """One channel that a page watches: a LiveListener that passes everything on to the sockets' thread."""
+class LiveWatch(LiveListener):
+    """One channel that a page watches. Passes everything on to the sockets' thread."""
 
     handler: LiveSocketHandler
     number: int
@@ -85,7 +85,7 @@ class LiveWatch:
         self.handler.sockets.post(self.handler.send_state, self, view)
 
 
-class LiveSocketHandler:
+class LiveSocketHandler(SocketHandler):
     """Handles one socket. Methods run in the sockets' thread, except those marked below.
 
     `first`: camera id and media profile that are watched from the start, as id 0.

@@ -17,7 +17,7 @@ from core.records import StreamSource
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.session import ClientContext, DeviceSession
-from media.rtsp.live.feed import FeedStatus, MediaDescription
+from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
@@ -41,8 +41,8 @@ class LiveConnection:
         self.task: asyncio.Task[None] | None = None
 
 
-class GatewayFeed:
-    """Implements feed.Feed, which documents the public methods."""
+class GatewayFeed(Feed):
+    """Feed documents the public methods."""
 
     def __init__(
         self, connections: LiveConnections, connection: LiveConnection, outlet: LoopbackOutlet, thread: LoopThread

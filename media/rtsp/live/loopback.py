@@ -27,7 +27,7 @@ from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_o
 from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.packing import nal_payloads
-from media.rtsp.live.source import SharedSource
+from media.rtsp.live.source import MediaConsumer, SharedSource
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _OutTrack:
     octets: int = 0
 
 
-class LoopbackReader(asyncio.BufferedProtocol):
+class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
     """One connection. Until PLAY it must send a request every 15 s; after that it may just read."""
 
     def __init__(self, server: LoopbackServer, clock: Clock) -> None:

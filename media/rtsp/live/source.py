@@ -26,6 +26,7 @@ from core.records import Problem, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
@@ -44,7 +45,10 @@ _TIMESTAMP_MASK = 0xFFFF_FFFF
 
 
 class MediaConsumer(Protocol):
-    """Takes media in the gateway's thread; must not block, and must not change them."""
+    """Takes media in the gateway's thread; must not block, and must not change them.
+
+    Implemented by loopback.LoopbackReader (for ffmpeg) and fragments.LiveFragments (for sockets).
+    """
 
     def on_media(self, media: Sequence[Media]) -> None:
         """A batch. The first batch begins with a key frame."""
@@ -58,8 +62,8 @@ class MediaConsumer(Protocol):
         ...
 
 
-class SharedSource:
-    """The client.receiver.SessionSink of a live session; passes its media on to consumers."""
+class SharedSource(SessionSink):
+    """The sink of a live session; passes its media on to consumers."""
 
     def __init__(self, clock: Clock, wall: WallClock, *, name: str, timeout_s: float) -> None:
         self._clock = clock

@@ -161,8 +161,9 @@ class LiveSocketHandler(SocketHandler):
             self._watch_live(number, message, camera_id, read_text(message, "profile_token"))
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
-        watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
-        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token))
+        watch = LiveWatch(self, number, message.get("sound") is True)
+        is_fresh = message.get("fresh") is True
+        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh))
 
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
         """Run `join` in a worker thread."""
@@ -215,7 +216,7 @@ class LiveSocketHandler(SocketHandler):
 
     # ---- in a worker thread ----------------------------------------------------------------------
 
-    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str, *, at_next_key_frame: bool) -> None:
         if watch.is_over:
             return
         try:
@@ -225,7 +226,7 @@ class LiveSocketHandler(SocketHandler):
                 profile_token,
                 watch,
                 wants_audio=watch.wants_audio,
-                at_next_key_frame=watch.is_skipping,
+                at_next_key_frame=at_next_key_frame,
             )
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))

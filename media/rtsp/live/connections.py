@@ -50,7 +50,7 @@ class GatewayFeed(Feed):
         self._connections = connections
         self.connection = connection
         self.outlet = outlet
-        self._dropped_before = connection.shared_source.status().frames_dropped
+        self._frames_dropped_before = connection.shared_source.status().frames_dropped
         self._thread = thread
         self._is_closed = False
         self._is_audio_enabled = False
@@ -68,7 +68,7 @@ class GatewayFeed(Feed):
 
     def status(self) -> FeedStatus:
         status = self.connection.shared_source.status()
-        return replace(status, frames_dropped=status.frames_dropped - self._dropped_before)
+        return replace(status, frames_dropped=status.frames_dropped - self._frames_dropped_before)
 
     def is_failed(self) -> bool:
         return self.connection.shared_source.error is not None

@@ -250,7 +250,7 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
         self._transport.write(b"".join(parts))
 
     def _append_frame(self, parts: list[bytes], track: _OutTrack, unit: AccessUnit) -> None:
-        track.sequence += unit.dropped_before > 0
+        track.sequence += unit.frames_dropped_before > 0
         nals = [*unit.parameter_sets, *unit.parts]
         for index, nal in enumerate(nals):
             payloads = nal_payloads(nal, is_h264=self._is_h264)

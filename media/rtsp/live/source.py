@@ -84,7 +84,7 @@ class SharedSource(SessionSink):
         self._beginners: list[MediaConsumer] = []  # of those that flow: began at the last key frame
         self._waiting: list[MediaConsumer] = []  # start with the held key frame or, without one, with the next
         self._waiting_for_next: list[MediaConsumer] = []
-        self._seen_dropped = 0
+        self._frames_dropped = 0
         self._damaged_at_s: float | None = None
         self._playing_since_s: float | None = None
         self._first_video_s = 0.0
@@ -148,8 +148,8 @@ class SharedSource(SessionSink):
     ) -> None:
         if self._clocks[VIDEO].is_settled and not was_settled:
             self._place_again()
-        if depacketizer.frames_dropped != self._seen_dropped:
-            self._seen_dropped = depacketizer.frames_dropped
+        if depacketizer.frames_dropped != self._frames_dropped:
+            self._frames_dropped = depacketizer.frames_dropped
             self._damaged_at_s = self._clock.monotonic_s()
         if self._video_format is None and depacketizer.is_described:
             self._describe(depacketizer)
@@ -242,7 +242,7 @@ class SharedSource(SessionSink):
 
     def _waiting_text(self, waited_s: float) -> str:
         """Say why there is no picture although the device sends video."""
-        if self._seen_dropped:
+        if self._frames_dropped:
             damage = self._depacketizer.damage if self._depacketizer else ""
             return f"The device sends video for {waited_s:.0f} s, but its key frames are damaged ({damage})."
         return f"The device sends video, but it has sent no key frame for {waited_s:.0f} s."
@@ -382,7 +382,10 @@ class SharedSource(SessionSink):
         raise CameraBadAnswer("The device sends video, but without the parameter sets that describe its picture.")
 
     def status(self) -> FeedStatus:
-        """Return the present state and rates. From any thread."""
+        """Return the present state and rates. From any thread.
+
+        `frames_dropped` is the source's; GatewayFeed.status() leaves out those from before its feed was opened.
+        """
         now_s = self._clock.monotonic_s()
         error, statistics, last_s = self.error, self._statistics, self._last_video_s
         audio = self.audio
@@ -397,7 +400,7 @@ class SharedSource(SessionSink):
             key_frame_interval_s=statistics.key_frame_interval_s,
             packets=statistics.packets,
             lost=statistics.lost,
-            frames_dropped=self._seen_dropped,
+            frames_dropped=self._frames_dropped,
             damage=self._damage(now_s),
         )
 

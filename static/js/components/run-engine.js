@@ -16,10 +16,10 @@ import { ShownFrame } from './shown-frame.js';
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
 /**
- * So much is requested ahead of the frame on screen. FIRST_S in sessions/replay/broadcast.py must be the same: the server
- * subtracts it from a request to learn how far the page has shown the run.
+ * So much is requested ahead of the frame on screen. The constant of the same name in sessions/replay/broadcast.py must
+ * be equal: the server subtracts it from a request to learn how far the page has shown the run.
  */
-const AHEAD_S = 40;
+const REQUESTED_AHEAD_S = 40;
 /** Media that the browser has dropped is requested again so long before it is due. */
 const AGAIN_S = 1;
 
@@ -120,7 +120,7 @@ export class RunEngine {
   #tick() {
     this.#source.pump();
     // While the browser takes no media, the wanted position stays. It is still sent: the server drops silent viewers.
-    if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + AHEAD_S;
+    if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + REQUESTED_AHEAD_S;
     this.#run.want(this.#wantedS);
     this.#timeline.forget(this.#loadedFromS() - 1);
     if (this.#video.currentTime < this.#lostS - AGAIN_S || document.hidden) return;

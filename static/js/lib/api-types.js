@@ -250,7 +250,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
@@ -284,7 +285,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten
@@ -326,7 +328,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count; while only HLS is watched, ffmpeg gets incomplete frames, too
  * @property {string|null} damage what the last discarded frame lacked; null if none was discarded in the last ten

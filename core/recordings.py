@@ -1,7 +1,8 @@
 """Recordings of a device: the records that packages exchange.
 
-Every time here except in RecordedPlace is UTC by the DEVICE's clock, as in its answers. Users and the API see true
-UTC: the recording manager and the replay sessions convert, by `correction_s`.
+Every time here is UTC by the DEVICE's clock, as in its answers, except in RecordedPlace and in the RecordingEvents of a
+ChannelCoverage (recordings/views.py). Users and the API see true UTC: the recording manager and the replay sessions
+convert, by `correction_s`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import { LiveTransport } from '../lib/live-transport.js';
 import { PlaybackChoice } from '../lib/playback-choice.js';
 import { tileProfileOf } from '../lib/channels.js';
 import { SocketSession } from '../lib/socket-session.js';
-import { playsFragments } from './fragment-source.js';
+import { playsFragments } from './fragment-appender.js';
 import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
 
 /**

@@ -2,7 +2,7 @@
 /** The stage of the viewer page: the channel's player, the overlay, and the buttons below them. */
 import { ChannelPlayer } from '../components/channel-player.js';
 import { setText } from '../components/dom.js';
-import { hasMediaSource } from '../components/fragment-source.js';
+import { hasMediaSource } from '../components/fragment-appender.js';
 import { decodableCodecs } from '../components/hls-engine.js';
 import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';

@@ -9,7 +9,7 @@
  *   components/channel-player.js   the media profile (lib/playback-choice.js), pause, fallback, the first snapshot
  *   lib/live-transport.js          socket or HLS; the media comes
  *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
- *                                  -> fragment-source.js -> <video>
+ *                                  -> fragment-appender.js -> <video>
  *     over HLS                     lib/hls-session.js -> components/hls-engine.js -> hls.js -> <video>
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */

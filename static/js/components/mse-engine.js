@@ -45,7 +45,7 @@ export class MseEngine {
     this.#appender.init(codecs, data, { dropsWaiting: true });
   }
 
-  /** @param {import('../lib/live-socket.js').LiveFragments} fragments */
+  /** @param {import('../lib/live-socket.js').SocketFragments} fragments */
   append({ data, isKey, startS, takenMs }) {
     if (takenMs !== null && this.#appender.isDescribed) this.#stamp = { startS, takenMs };
     this.#appender.append(data, { isKey });

@@ -170,7 +170,7 @@ class OnvifManager:
         return next(item.video for item in channel.profiles if item.profile_token == profile_token)
 
     def clock_offset_s(self, camera_id: int) -> float | None:
-        """Return how far the device's clock is ahead of true time, in seconds; None if not measured. Raise NotFound."""
+        """Return the device's time minus ours, as measured; None if not measured. Raise NotFound."""
         return self.get_camera(camera_id).clock_offset_s
 
     # ---- changing --------------------------------------------------------------------------------
@@ -253,9 +253,10 @@ class OnvifManager:
         return self._addresses.stream_source(camera_id, profile_token)
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
-        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
+        """Return the source of a recording, and correction_s: the seconds to add to true time to get the device's.
 
-        Wait at most about twice settings.device_timeout_s. Raise NotFound, InvalidRequest, or the DeviceError.
+        That is not clock_offset_s(): see core.recordings.correction_s. Wait at most about twice
+        settings.device_timeout_s. Raise NotFound, InvalidRequest, or the DeviceError.
         """
         return self._addresses.replay_source(camera_id, recording_token)
 

@@ -254,24 +254,24 @@ class RecordingManager:
         return Playback(uri, f"clock={range_clock(begins)}-{until}", ("onvif-replay",))
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
-        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
+        """Return the source of a recording, and the seconds to add to true time to get the device's (correction_s).
 
         If the setting `vendor_replay` allows it, the source can look up the maker's own addresses, for devices that
         cannot replay with ONVIF's headers. Raise NotFound, InvalidRequest, or the DeviceError.
         """
-        source, ahead_s = self._cameras.replay_source(camera_id, recording_token)
+        source, correction_s = self._cameras.replay_source(camera_id, recording_token)
         if not self._settings.vendor_replay:
-            return source, ahead_s
+            return source, correction_s
         matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         number = matches[recording_token].channel if recording_token in matches else None
         if number is None:
-            return source, ahead_s
+            return source, correction_s
         port = urlsplit(source.uri).port or _RTSP_PORT
 
         def find_plain() -> tuple[PlainReplay, ...]:
             return self._cameras.ask_recorder(camera_id, lambda device: device.plain_replays(number, port))
 
-        return replace(source, find_plain=find_plain), ahead_s
+        return replace(source, find_plain=find_plain), correction_s
 
     # ---- inside ----------------------------------------------------------------------------------
 

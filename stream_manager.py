@@ -96,7 +96,9 @@ class StreamManager:
     def start_session(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
-        """Start or join a live session for a viewer of HLS. Return its view, a new viewer's id, and True if it is new.
+        """Start or join a live session, never a replay, for a viewer of HLS.
+
+        Return its view, a new viewer's id, and True if the session is new.
 
         Viewers of HLS and on sockets (watch_live()) share a session, except that a browser with HEVC gets a separate
         session for HLS if the device sends HEVC. Returns immediately, without asking the device.
@@ -136,8 +138,8 @@ class StreamManager:
 
         Return the stream_id and a viewer's id immediately. The session is the one that start_session() returns for a
         player without HEVC, whatever codec the device sends; ffmpeg runs only while a viewer uses HLS too. The first
-        fragment is the last key frame's, or with `at_next_key_frame` the next one received; the listener then drops
-        the fragments before a key frame. The viewer leaves by stop_session(stream_id, viewer_id).
+        fragment is the last key frame's, or with `at_next_key_frame` the next one received. The viewer
+        leaves by stop_session(stream_id, viewer_id).
 
         Raises LimitReached, NotFound; Unavailable while the app starts or stops.
         """
@@ -147,11 +149,11 @@ class StreamManager:
             codec = self._codec(camera_id, profile_token, video)
             old = self._sessions.get(key.stream_id)
             if isinstance(old, LiveSession):
-                viewer_id = old.add_live(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
+                viewer_id = old.add_listener(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
                 if viewer_id is not None:
                     return key.stream_id, viewer_id
             session = self._new_session(key, codec, after=old)
-            viewer_id = session.add_live(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
+            viewer_id = session.add_listener(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
             self._begin(session)
         return key.stream_id, viewer_id or ""
 
@@ -202,7 +204,7 @@ class StreamManager:
         return self._replay(stream_id).seek(time_utc)
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
-        """Send a replay's parts to `listener` as they arrive.
+        """Send the parts of a replay that start_replay() has started to `listener` as they arrive.
 
         Return True if the listener gets the current run from its beginning, False if it gets nothing before the next
         seek, because the beginning is not held any more. The viewer stays until stop_session(stream_id, viewer_id).

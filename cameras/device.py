@@ -1,6 +1,7 @@
-"""The interfaces of devices as this package uses them; `cameras.onvif_device` implements them with ONVIF.
+"""The interfaces of devices as this package uses them.
 
-Tests implement them a second time, for devices that fail in a chosen way.
+`cameras.onvif_device` implements them with ONVIF, `cameras.plain_device` for cameras without ONVIF. Tests implement
+them, too, for devices that fail in a chosen way.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from cameras.device import Device, DeviceAddress
+from cameras.device import Device, DeviceAddress, DeviceNetwork
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
@@ -21,8 +21,8 @@ _SHORT_PROBE_S = 4.0
 _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immediately; later changes are not needed
 
 
-class OnvifDevice:
-    """A device with a real ONVIF connection; see cameras.device.Device."""
+class OnvifDevice(Device):
+    """A device with a real ONVIF connection; Device documents the methods."""
 
     def __init__(self, address: DeviceAddress, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
         self._connection = DeviceConnection(
@@ -120,8 +120,8 @@ def _signal(message: events.EventMessage) -> tuple[str, bool]:
     return message.source[0][1], not is_lost
 
 
-class OnvifNetwork:
-    """The real network; see cameras.device.DeviceNetwork. All its devices share the login gate."""
+class OnvifNetwork(DeviceNetwork):
+    """The real network. All its devices share the login gate."""
 
     def __init__(self, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
         self._settings = settings

@@ -37,8 +37,8 @@ _SOURCE = "stream"
 _NO_SNAPSHOTS = "This camera was added by its stream address, without ONVIF, so it has no snapshots of its own."
 
 
-class PlainDevice:
-    """See cameras.device.Device. Its calls have the time limit `timeout_s` each."""
+class PlainDevice(Device):
+    """Each call has the time limit `timeout_s`. Device documents the methods."""
 
     info = DeviceInfo()
     services: tuple[str, ...] = ()
@@ -152,8 +152,8 @@ class PlainDevice:
             self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
 
 
-class NetworkWithPlainCameras:
-    """A cameras.device.DeviceNetwork that adds cameras without ONVIF to those of `onvif`."""
+class NetworkWithPlainCameras(DeviceNetwork):
+    """Adds cameras without ONVIF to those of `onvif`."""
 
     def __init__(self, onvif: DeviceNetwork, describe: DescribeStream, clock: Clock, *, timeout_s: float) -> None:
         self._onvif = onvif

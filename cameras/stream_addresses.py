@@ -1,4 +1,4 @@
-"""RTSP addresses of media profiles and recordings, replay abilities, and calls to the device that belong to them."""
+"""Calls to devices about live media and recordings: RTSP addresses, key frames, replay abilities, any other call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class StreamAddresses:
-    """Gets addresses and key frames from devices. Each call waits for the device, at most for its time limit."""
+    """The calls that OnvifManager hands on. They wait for the device, at most for its time limit.
+
+    Exceptions: stream_source() may know the address, note_replay_abilities() waits for the disk only, and
+    request_key_frame() does nothing if the device is not connected.
+    """
 
     def __init__(
         self, registry: Registry, store: CameraStore, connector: Connector, settings: Settings, clock: Clock
@@ -53,7 +57,7 @@ class StreamAddresses:
             return self._source(camera_id, profile, uri)
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
-        """Return the RTSP address of a recording, and how far the device's clock is ahead of true time, in seconds.
+        """Return the source of a recording, and the seconds to add to true time to get the device's (correction_s).
 
         Raise NotFound, InvalidRequest, or any DeviceError.
         """

@@ -19,7 +19,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The clocks of this machine."""
 
     def now_utc(self) -> datetime:

@@ -1,7 +1,8 @@
 """Recordings of a device: the records that packages exchange.
 
-Every time here except in RecordedPlace is UTC by the DEVICE's clock, as in its answers. Users and the API see true
-UTC: the recording manager and the replay sessions convert, by `correction_s`.
+Every time here is UTC by the DEVICE's clock, as in its answers, except in RecordedPlace and in the RecordingEvents of a
+ChannelCoverage (recordings/views.py). Users and the API see true UTC: the recording manager and the replay sessions
+convert, by `correction_s`.
 """
 
 from __future__ import annotations
@@ -234,7 +235,10 @@ def correction_s(offset_s: float | None) -> int:
 
 
 class RecordingDevice(Protocol):
-    """A device as the recording manager uses it. Every method waits for the device and may raise a DeviceError."""
+    """The calls about recordings. cameras.device.Device inherits them; cameras.onvif_device.OnvifDevice implements it.
+
+    Each method waits for the device and may raise a DeviceError.
+    """
 
     @property
     def info(self) -> DeviceInfo: ...

@@ -13,9 +13,9 @@ from core.recordings import RecordingEvent, correction_s
 
 @dataclass(frozen=True, slots=True)
 class DeviceClock:
-    """A device's clock. `ahead_s`: whole seconds that it is ahead of true time; 0 if it is right within 5 s."""
+    """A device's clock. `correction_s`: see core.recordings.correction_s."""
 
-    ahead_s: int
+    correction_s: int
 
     @classmethod
     def of_offset(cls, offset_s: float | None) -> DeviceClock:
@@ -23,11 +23,11 @@ class DeviceClock:
 
     def to_device_time(self, true_utc: datetime) -> datetime:
         """Return the device's time for a true time, both UTC."""
-        return _shifted(true_utc, self.ahead_s)
+        return _shifted(true_utc, self.correction_s)
 
     def to_true_time(self, device_utc: datetime) -> datetime:
         """Return the true time for a time of the device."""
-        return _shifted(device_utc, -self.ahead_s)
+        return _shifted(device_utc, -self.correction_s)
 
     def to_true_time_or_none(self, device_utc: datetime | None) -> datetime | None:
         return None if device_utc is None else self.to_true_time(device_utc)

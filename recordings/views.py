@@ -1,4 +1,8 @@
-"""Values that RecordingManager returns. Every time is true UTC, corrected for the device's clock."""
+"""Values that RecordingManager returns. Times are true UTC, corrected for the device's clock.
+
+The exception is KnownRecording.tracks: their `data_from` and `data_until` are by the device's clock. No caller reads
+these two.
+"""
 
 from __future__ import annotations
 

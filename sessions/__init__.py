@@ -12,6 +12,9 @@ ids.py         stream ids, which are also names of folders
 folders.py     a session's folder of segments, and free disk
 snapshots.py   stills: the device's own, otherwise a frame of the stream
 
-Live and replay have the same file names for the same roles: session.py (the thread, and calls of viewers), run.py,
+Live and replay have the same file names for the same roles: session.py (the thread, and calls of viewers),
 status.py (the state), resources.py (connections, processes, files) and broadcast.py (viewers on sockets).
+
+The worker of the thread is live/attempt.py (LiveAttempt) or replay/play.py (ReplayPlay). replay/run.py (ReplayRun) is
+the data of one seek, which several plays may fill.
 """

@@ -120,6 +120,22 @@ def test_every_name_of_the_glossary_is_in_the_code() -> None:
     assert not missing
 
 
+def test_each_name_with_two_places_is_in_the_files_that_the_glossary_names() -> None:
+    section = _prose(ROOT / "docs" / "GLOSSARY.md").split("## Names with two places\n")[1].split("\n## ")[0]
+    pairs: list[tuple[str, str]] = []
+    for entry in section.split("\n- "):
+        name = ""
+        for word in re.findall(r"`([^`]+)`", entry):
+            if word.endswith((".py", ".js")):
+                pairs.append((name, word))
+            elif word.isidentifier():
+                name = word
+    assert len(pairs) > 10
+    assert not [
+        pair for pair in pairs if pair[0] and not re.search(rf"\b{pair[0]}\b", (ROOT / pair[1]).read_text("utf-8"))
+    ]
+
+
 def test_no_lock_file_holds_a_download_address() -> None:
     assert "http" not in re.sub(r'"(funding|url|homepage)": "[^"]*"', "", (ROOT / "package-lock.json").read_text())
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-specs.txt", "constraints.txt"):

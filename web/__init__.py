@@ -5,7 +5,8 @@ A request, from the connection to the manager:
     ends connections that read or send too slowly.
  2. guard.py refuses other web sites and hidden proxies (client.py knows the client's address).
  3. access/ finds the sender, the permission and the camera: access/rules.py has a row for every route.
- 4. The view: api/ (JSON), pages.py (HTML), streams.py (playlists and segments), static_files.py, or live/ (WebSockets).
+ 4. The view: api/ (JSON), pages.py (HTML), stream_files.py (playlists and segments), static_files.py, or live/
+    (WebSockets).
  5. The view takes a manager from services.py and calls it, for example OnvifManager or StreamManager.
  6. problems.py turns an error into an answer (the form is in problem_document.py).
 

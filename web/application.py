@@ -9,7 +9,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from core.settings import ROOT
-from web import pages, static_files, streams
+from web import pages, static_files, stream_files
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
@@ -64,7 +64,7 @@ def build_web(services: Services) -> OpenAPI:
         system.blueprint,
     ):
         app.register_api(blueprint)
-    for plain in (system.described, pages.blueprint, static_files.blueprint, streams.blueprint, live.blueprint):
+    for plain in (system.described, pages.blueprint, static_files.blueprint, stream_files.blueprint, live.blueprint):
         app.register_blueprint(plain)
     app.wsgi_app = _with_deadlines(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
     return app

@@ -53,21 +53,21 @@ class LoginViewers:
         with self._lock:
             _drop_old(self._fetched_s, self._now_s() - self._fresh_s)
             _drop_old(self._streams_fetched_s, self._now_s() - self._fresh_s)
-            is_first = (key, stream_id) not in self._streams_fetched_s and not self._has_started(key, stream_id)
+            is_first = (key, stream_id) not in self._streams_fetched_s and not self._is_viewer_of(key, stream_id)
             _put_last(self._streams_fetched_s, (key, stream_id), self._now_s())
             _put_last(self._fetched_s, (key, stream_id, viewer_id or UNNAMED), self._now_s())
             return is_first
 
-    def has_started(self, key: str, stream_id: str) -> bool:
+    def is_viewer_of(self, key: str, stream_id: str) -> bool:
         """True if this login started or joined the stream and has not left it."""
         with self._lock:
-            return self._has_started(key, stream_id)
+            return self._is_viewer_of(key, stream_id)
 
     def remove_viewer(self, stream_id: str, viewer_id: str) -> None:
         """Forget a viewer. If it was its login's last viewer of the stream, forget that login's fetches too."""
         with self._lock:
             key = self._viewers.pop((stream_id, viewer_id), None)
-            if key is not None and not self._has_started(key, stream_id):
+            if key is not None and not self._is_viewer_of(key, stream_id):
                 for fetched in [one for one in self._fetched_s if one[:2] == (key, stream_id)]:
                     del self._fetched_s[fetched]
 
@@ -97,7 +97,7 @@ class LoginViewers:
         if jobs:
             threading.Thread(target=self._leave_all, args=(jobs,), name="end-viewers", daemon=True).start()
 
-    def _has_started(self, key: str, stream_id: str) -> bool:
+    def _is_viewer_of(self, key: str, stream_id: str) -> bool:
         return any(found == key and name == stream_id for (name, _), found in self._viewers.items())
 
     def _leave_all(self, jobs: list[tuple[str, set[str], bool]]) -> None:

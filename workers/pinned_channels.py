@@ -1,6 +1,6 @@
 """Keep pinned channels connected, so that their video starts immediately.
 
-Each pinned channel has an open feed of the gateway: the RTSP session with the device and the access units since the
+Each pinned channel has an open feed of the gateway: the RTSP session with the device, and the media since the
 last key frame, without ffmpeg or fragments. A feed that fails is opened again after a growing pause. After a refused
 password, the login gate lets only one attempt in five minutes pass.
 """

@@ -22,7 +22,8 @@ class AccessUnit:
     the requested time and no time from the device confirms it.
     `is_key`: decoding can begin here. `is_discontinuous`: a gap lies between this unit and the one before (the D bit);
     single lost frames are no gap. `ends_section`: a gap follows (the E bit).
-    `dropped_before`: number of frames just before this one that came incomplete and were discarded.
+    `frames_dropped_before`: number of frames just before this one that came incomplete and were discarded.
+    Replays sum it up (sessions/replay/status.py); a live source has VideoDepacketizer.frames_dropped instead.
     `arrived_s`: arrival of the first packet by our monotonic clock. `time_s`: place on the source's timeline
     (rtp.RtpPacket); 0 in replay.
     `is_leading`: the frame is shown before the last key frame and may refer to frames before it (open group of
@@ -40,7 +41,7 @@ class AccessUnit:
     ends_section: bool = False
     time_s: float = 0.0
     is_time_confirmed: bool = True
-    dropped_before: int = 0
+    frames_dropped_before: int = 0
     arrived_s: float = 0.0
     is_leading: bool = False
     parameter_sets: tuple[bytes, ...] = ()

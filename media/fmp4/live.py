@@ -63,7 +63,10 @@ class LiveFragment:
 
 
 class FragmentSink(Protocol):
-    """Takes the fragments of a feed, in the gateway's thread; must not block."""
+    """Takes the fragments of a feed, in the gateway's thread; must not block.
+
+    Implemented by sessions.live.broadcast.FragmentBroadcaster.
+    """
 
     def on_init(self, init: LiveInit) -> None:
         """Before the first fragment, and again when the parameter sets change. The next fragment is a key frame."""

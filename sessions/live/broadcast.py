@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.clock import Clock
-from media.fmp4.live import LiveFragment, LiveInit
+from media.fmp4.live import FragmentSink, LiveFragment, LiveInit
 from media.rtsp.live.feed import Feed
 from sessions.view import StreamView
 
@@ -23,14 +23,16 @@ _MAX_HELD_BYTES = 12 * 1024 * 1024
 
 
 class LiveListener(Protocol):
-    """One viewer. Called from any thread; must return immediately."""
+    """One viewer. Called from any thread; must return immediately. Implemented by web.live.socket_handler.LiveWatch."""
+
+    __slots__ = ()
 
     def on_live_init(self, init: LiveInit) -> None:
         """Before the first fragment, and again when the parameter sets change."""
         ...
 
     def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        """In order. The first ones begin with a key frame if any were held, as do the first after an init section."""
+        """In order. A listener's first fragments begin with a key frame, and so do the first after an init section."""
         ...
 
     def on_live_state(self, view: StreamView) -> None:
@@ -44,8 +46,8 @@ class _Viewer:
     wants_audio: bool
 
 
-class FragmentBroadcaster:
-    """A feed's FragmentSink. Safe between threads."""
+class FragmentBroadcaster(FragmentSink):
+    """The sink of the feed's fragments. Safe between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -81,9 +81,9 @@ class FragmentOutput(SessionOutput):
         self._is_running = False
         self._first_look_s = self.first_media_s = self.last_media_s = None
 
-    def end_run(self) -> None:
+    def end_attempt(self) -> None:
         self.stop()
         self._broadcaster.detach()
 
     def note_failure(self, error: AppError) -> None:
-        """Nothing here depends on why a run ended."""
+        """Nothing here depends on why an attempt ended."""

@@ -151,11 +151,11 @@ class HlsOutput(SessionOutput):
             self._may_hold_slot = False
             self._context.slots.give_back(self._key.stream_id, self._resources)
         if problem is not None or self._process is not None:
-            self.end_run()
+            self.end_attempt()
             self._resources.end_process()
             self._status.end_segments(problem)
 
-    def end_run(self) -> None:
+    def end_attempt(self) -> None:
         """The session's resources end ffmpeg together with the feed; the segments stay."""
         self._process = self._feed = self._ffmpeg = None
         self.first_media_s = self.last_media_s = None

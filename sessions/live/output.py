@@ -1,12 +1,12 @@
 """The outputs that a live session makes of its feed: HLS, fragments for sockets; recordings or stills could follow.
 
-An output lives as long as its session. It runs only while a viewer wants it, and in each of the session's runs anew:
+An output lives as long as its session. It runs only while a viewer wants it, and anew in each attempt:
 
-prepare()   before the device is contacted: claims what this machine must have
-start()     the feed is open, and the device has described its media (unless `starts_early`)
-look()      a few times a second: raises the error that ends the output
-stop()      no viewer wants it any more, or it failed: releases everything and deletes its files
-end_run()   the feed is about to be closed: keeps what viewers may still fetch during a reconnect
+prepare()      before the device is contacted: claims what this machine must have
+start()        the feed is open, and the device has described its media (unless `starts_early`)
+look()         a few times a second: raises the error that ends the output
+stop()         no viewer wants it any more, or it failed: releases disk, processes and slots. It may stay on the feed
+end_attempt()  the feed is about to be closed: keeps what viewers may still fetch during a reconnect
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class SessionOutput(ABC):
     """True if it starts before the device has described its media."""
 
     first_media_s: float | None = None
-    """When this run's first segment or fragment was complete, in monotonic seconds; None if there is none yet."""
+    """When this attempt's first segment or fragment was complete, in monotonic seconds; None if there is none yet."""
     last_media_s: float | None = None
 
     @property
     def healthy_s(self) -> float:
-        """Seconds from the first to the last segment or fragment of this run."""
+        """Seconds from the first to the last segment or fragment of this attempt."""
         if self.first_media_s is None or self.last_media_s is None:
             return 0.0
         return self.last_media_s - self.first_media_s
@@ -80,15 +80,18 @@ class SessionOutput(ABC):
 
     @abstractmethod
     def stop(self, problem: Problem | None = None) -> None:
-        """Stop and delete the output's files. Viewers get `problem` as the reason. May be called when not running."""
+        """Stop and delete the output's files. It may stay on the feed. May be called when not running.
+
+        Viewers get `problem` as the reason.
+        """
 
     @abstractmethod
-    def end_run(self) -> None:
+    def end_attempt(self) -> None:
         """Let go of the feed, which the caller closes next."""
 
     @abstractmethod
     def note_failure(self, error: AppError) -> None:
-        """The session's run ended with this error."""
+        """The session's attempt ended with this error."""
 
 
 def patience_s(stall_after_s: float, longest_s: float) -> float:

@@ -39,7 +39,7 @@ class SessionResources:
             return self._feed
 
     def start_process(self, spawner: Spawner, argv: Sequence[str], name: str) -> SupervisedProcess:
-        """Make the folder (and empty it at the session's first run), then start the process in its parent folder.
+        """Make the folder (and empty it at the session's first attempt), then start the process in its parent folder.
 
         Raises StorageFull, ProgramMissing.
         """
@@ -61,10 +61,10 @@ class SessionResources:
             if not self._is_released:
                 empty_folder(self.folder)
 
-    def end_run(self, *, empty: bool = False) -> None:
+    def end_attempt(self, *, empty: bool = False) -> None:
         """End the process and close the feed; with `empty`, delete the segments, too."""
         with self._lock:
-            self._end_run(_STOP_GRACE_S)
+            self._end_attempt(_STOP_GRACE_S)
             if empty and not self._is_released:
                 empty_folder(self.folder)
 
@@ -73,10 +73,10 @@ class SessionResources:
         with self._lock:
             if not self._is_released:
                 self._is_released = True
-                self._end_run(grace_s=0.0)  # its last segment has no readers
+                self._end_attempt(grace_s=0.0)  # its last segment has no readers
                 remove_folder(self.folder)
 
-    def _end_run(self, grace_s: float) -> None:
+    def _end_attempt(self, grace_s: float) -> None:
         process, self._process = self._process, None
         feed, self._feed = self._feed, None
         if process is not None:

@@ -1,6 +1,6 @@
 """A live session: one media profile of a camera as HLS and as fragments, for any number of viewers.
 
-The session's thread makes one LiveRun after another; a LiveRun holds one feed. A session ends when it is
+The session's thread makes one LiveAttempt after another, each with one feed. A session ends when it is
 stopped, when it has no viewers any more, or when the app stops. A failed session continues to try as long as it has
 viewers.
 """
@@ -21,11 +21,11 @@ from sessions.context import SessionContext
 from sessions.errors import RestartWanted, Stalled
 from sessions.folders import served_file
 from sessions.ids import LiveStreamKey
+from sessions.live.attempt import LiveAttempt
 from sessions.live.broadcast import FragmentBroadcaster, LiveListener
 from sessions.live.fragment_output import FragmentOutput
 from sessions.live.hls_output import HlsOutput
 from sessions.live.resources import SessionResources
-from sessions.live.run import LiveRun
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
 
@@ -81,7 +81,7 @@ class LiveSession(BaseSession):
         self._retry_for_new_viewer()
         return viewer_id
 
-    def add_live(self, listener: LiveListener, *, wants_audio: bool, at_next_key_frame: bool) -> str | None:
+    def add_listener(self, listener: LiveListener, *, wants_audio: bool, at_next_key_frame: bool) -> str | None:
         """Add a viewer of fragments. Return its id, or None if this session is ending."""
         with self._lock:
             if self._is_over:
@@ -143,14 +143,14 @@ class LiveSession(BaseSession):
     # ---- its thread ------------------------------------------------------------------------------
 
     def _attempt(self) -> None:
-        """Run once, and wait until the next run is due. Raises SessionOver if there is to be no next one."""
+        """Try once, and wait until the next attempt is due. Raises SessionOver if there is to be no next one."""
         if self._after is not None:
             self._after.stop()
             self._after = None
         self._retry_requested.clear()
         self._tried_s = self._now_s()
         self._status.begin_attempt()
-        run = LiveRun(
+        attempt = LiveAttempt(
             self._context,
             self._key,
             status=self._status,
@@ -160,24 +160,24 @@ class LiveSession(BaseSession):
         wait_s = 0.0
         try:
             self._check_over()
-            run.connect()
+            attempt.connect()
             while True:
-                self._pause_run(run.step())
+                self._pause_attempt(attempt.step())
         except RestartWanted:
-            self._end_run()
-            if not self._retry_requested.is_set() and run.healthy_s < _FLAPPING_S:
-                wait_s = self._backoff.failed_after(run.healthy_s)
+            self._end_attempt()
+            if not self._retry_requested.is_set() and attempt.healthy_s < _FLAPPING_S:
+                wait_s = self._backoff.failed_after(attempt.healthy_s)
         except AppError as error:
-            self._end_run(empty=error.code == StorageFull.code)
-            wait_s = self._handle_failure(error, run.healthy_s)
+            self._end_attempt(empty=error.code == StorageFull.code)
+            wait_s = self._handle_failure(error, attempt.healthy_s)
         except OSError as error:  # the folder was taken away, or cannot be written
-            self._end_run()
+            self._end_attempt()
             log.warning("%s: %s", self.stream_id, error)
             wait_s = self._handle_failure(StorageFull("The folder for segments cannot be used."), 0.0)
         self._wait_for_next(wait_s)
 
     def _recover(self, error: AppError) -> None:
-        self._end_run()
+        self._end_attempt()
         self._wait_for_next(self._handle_failure(error, 0.0))
 
     def _release(self) -> None:
@@ -187,17 +187,17 @@ class LiveSession(BaseSession):
         self.resources.release()
         self._context.slots.give_back(self.stream_id, self.resources)
 
-    def _pause_run(self, wait_s: float) -> None:
-        """Wait between two steps of a run. Raises RestartWanted after retry(), or SessionOver."""
+    def _pause_attempt(self, wait_s: float) -> None:
+        """Wait between two steps of an attempt. Raises RestartWanted after retry(), or SessionOver."""
         self._send_state()
         self._sleep(wait_s)
         if self._retry_requested.is_set():
             raise RestartWanted
 
-    def _end_run(self, *, empty: bool = False) -> None:
+    def _end_attempt(self, *, empty: bool = False) -> None:
         for output in self._outputs:
-            output.end_run()
-        self.resources.end_run(empty=empty)
+            output.end_attempt()
+        self.resources.end_attempt(empty=empty)
 
     def _handle_failure(self, error: AppError, healthy_s: float) -> float:
         """Show the error. Return the seconds to wait before the next try."""

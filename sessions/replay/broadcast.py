@@ -14,11 +14,12 @@ from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
 
-FIRST_S = 40.0
+REQUESTED_AHEAD_S = 40.0
 """How much of a run is sent before a viewer has requested more, in seconds of playing time.
 
-The page always requests as much more than it has shown: AHEAD_S in static/js/components/run-engine.js must be the same.
-ReplaySession.request_until() concludes from a request how far the page has shown the run.
+The page always requests as much more than it has shown: the constant of the same name in
+static/js/components/run-engine.js must be equal. ReplaySession.request_until() concludes from a request how far the
+page has shown the run.
 """
 _MAX_HELD_BYTES = 8 * 1024 * 1024
 
@@ -71,7 +72,9 @@ ReplayNews = ReplayInit | ReplayPart | ReplayEnd | SegmentsOnly
 
 
 class ReplayListener(Protocol):
-    """One viewer. Called from any thread; must return immediately."""
+    """One viewer. Called from any thread; must return immediately. Implemented by web.live.replay.ReplayWatch."""
+
+    __slots__ = ()
 
     def on_replay_news(self, news: ReplayNews) -> None:
         """In order, and never of an earlier run than before. A part comes after the init section that it needs."""
@@ -92,7 +95,7 @@ class ReplayBroadcaster:
         self._run = 1
         self._held: list[ReplayNews] | None = []  # None: the beginning of the run is not held any more
         self._held_bytes = 0
-        self._requested_s = FIRST_S
+        self._requested_s = REQUESTED_AHEAD_S
         self._sent_s = 0.0
 
     # ---- viewers ---------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ class ReplayBroadcaster:
     def requested_s(self, run: int) -> float:
         """Return up to which playing time viewers have requested a run."""
         with self._lock:
-            return self._requested_s if run == self._run else FIRST_S
+            return self._requested_s if run == self._run else REQUESTED_AHEAD_S
 
     def viewers(self) -> tuple[str, ...]:
         """Return the ids of all viewers. A viewer stays as long as its socket is open."""
@@ -170,6 +173,6 @@ class ReplayBroadcaster:
 
     def _begin(self, run: int) -> None:
         if run > self._run:
-            self._run, self._requested_s, self._sent_s = run, FIRST_S, 0.0
+            self._run, self._requested_s, self._sent_s = run, REQUESTED_AHEAD_S, 0.0
             self._held, self._held_bytes = (None if self._listeners else []), 0
             self._late.clear()

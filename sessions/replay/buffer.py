@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.errors import DeviceError
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.rtsp.replay.interface import ReplayConnection
+from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer
 
 _LONGEST_STEP_S = 5.0
 _RESUMED_AFTER_S = 15.0  # pause and resume cost a recorder a request each, and some recorders a new session
@@ -40,8 +40,8 @@ class Ended:
 BufferItem = Description | AccessUnit | Ended | DeviceError
 
 
-class ReplayBuffer:
-    """A ReplayConsumer.
+class ReplayBuffer(ReplayConsumer):
+    """Queues the units of one PLAY for the session's thread.
 
     `begins_s`: the playing time at which this PLAY continues the run. `queue_bytes`: how much may wait for the
     session's thread before the connection is paused. `wake` is set when something has arrived.

@@ -1,7 +1,8 @@
 """Plays one recording in one run: makes segments and parts of the recorder's frames, until the recording ends.
 
-The recorder never gets more than AHEAD_S ahead of the players. A recording that is still being written
-has no end yet: another PLAY from the last frame on asks for more every ASK_AGAIN_S, and joins without a discontinuity.
+The recorder never gets more than HLS_AHEAD_S ahead of HLS players, or beyond the position that viewers on sockets have
+requested. A recording that is still being written has no end yet: another PLAY from the last frame on asks for more
+every ASK_AGAIN_S, and joins without a discontinuity.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from sessions.replay.resources import ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayStatus
 
-AHEAD_S = 60.0
+HLS_AHEAD_S = 60.0
 ASK_AGAIN_S = 2.0
 ASK_AGAIN_BY_OPENING_S = 10.0
 MAY_GROW = timedelta(seconds=120)
@@ -205,8 +206,8 @@ class ReplayPlay:
     def _allowed_s(self) -> float:
         """Return up to which playing time the recorder may send.
 
-        With viewers on sockets only: as far as they have requested. With an HLS viewer also AHEAD_S beyond the fetched
-        segments, but 0 while unwatched segments fill half of the allowed size.
+        With viewers on sockets only: as far as they have requested. With an HLS viewer also HLS_AHEAD_S beyond the
+        fetched segments, but 0 while unwatched segments fill half of the allowed size.
         """
         requested_s = self._broadcaster.requested_s(self._run.number)
         if not self._status.has_hls_viewer(self._run):
@@ -214,7 +215,7 @@ class ReplayPlay:
         fetched_end_s, unwatched_bytes = self._status.fetched(self._run)
         if 2 * unwatched_bytes > self._context.settings.replay_session_bytes:
             return 0.0
-        return max(fetched_end_s + AHEAD_S - _AHEAD_MARGIN_S, requested_s)
+        return max(fetched_end_s + HLS_AHEAD_S - _AHEAD_MARGIN_S, requested_s)
 
     def _check_disk(self) -> None:
         """Raise StorageFull if too little disk is free; looks once a second."""
@@ -303,7 +304,11 @@ class ReplayPlay:
         self._write(self._builder.push(placed))
 
     def _place(self, unit: AccessUnit) -> AccessUnit | None:
-        """Return None for a unit that came before the last PLAY; audio without times is dropped with its frames."""
+        """Return None for a unit that an earlier play() of this run has delivered, and for audio without times with it.
+
+        The gateway has timelines, too. They join the PLAYs of one play() after pauses and lost sessions; these join
+        the play() calls for a growing recording.
+        """
         if unit.device_s is None and self._timelines[VIDEO].is_skipping:
             return None
         return self._timelines[unit.track].place(unit)

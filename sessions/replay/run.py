@@ -24,10 +24,10 @@ _MOST_MOVES = 8
 
 @dataclass(eq=False)
 class ReplayRun:
-    """Guarded by the lock of its ReplayStatus, with two exceptions that the session's thread changes without the lock.
+    """The lock of its ReplayStatus guards it.
 
-    These are what write() needs, and the choice of the recording: move(), `recording_token` and `correction_s`. Other
-    threads read the two fields, and get the value before or after a change.
+    Without the lock, the session's thread alone calls write() and move(), and sets `recording_token` and
+    `correction_s`; other threads read these two fields, and get the value before or after a change.
 
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
     the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
@@ -62,6 +62,7 @@ class ReplayRun:
 
     @property
     def playlist_name(self) -> str:
+        """`run2.m3u8`. static/js/lib/replay-session.js (#loadOf) reads the run's number out of this name."""
         return f"run{self.number}.m3u8"
 
     @property

@@ -22,7 +22,7 @@ from sessions.base import BaseSession
 from sessions.context import SessionContext
 from sessions.errors import NothingRecorded, RestartWanted, Stalled
 from sessions.ids import new_replay_id
-from sessions.replay.broadcast import FIRST_S, ReplayBroadcaster, ReplayEnd, ReplayListener
+from sessions.replay.broadcast import REQUESTED_AHEAD_S, ReplayBroadcaster, ReplayEnd, ReplayListener
 from sessions.replay.play import ChannelRecordings, Continuation, PlayContext, ReplayPlay
 from sessions.replay.resources import RELEASE_WAIT_S, ReplayResources
 from sessions.replay.run import ReplayRun
@@ -35,7 +35,10 @@ SEEK_WAIT_S = 6.0
 
 
 class ReplaySession(BaseSession):
-    """Safe between threads. `start_utc` and `end_utc` are true time, as in the API."""
+    """Safe between threads. `start_utc` and `end_utc` are true time, as in the API.
+
+    `recording_token` names the channel: ChannelRecordings.choose() finds the recording of that channel for the time.
+    """
 
     def __init__(
         self,
@@ -100,11 +103,12 @@ class ReplaySession(BaseSession):
     def request_until(self, viewer_id: str, run: int, until_s: float) -> None:
         """A viewer on a socket requests a run up to this playing time.
 
-        The page requests FIRST_S more than it has shown (see there), so it has shown the run up to FIRST_S before that.
+        The page requests REQUESTED_AHEAD_S more than it has shown (see there), so it has shown the run up to that much
+        before `until_s`.
         """
         self._note_fetch(viewer_id)
         self._broadcaster.request(run, until_s)
-        self._status.note_watched(run, min(until_s - FIRST_S, self._broadcaster.sent_s))
+        self._status.note_watched(run, min(until_s - REQUESTED_AHEAD_S, self._broadcaster.sent_s))
         self._wake.set()
 
     def remove_listener(self, listener: ReplayListener, viewer_id: str) -> None:

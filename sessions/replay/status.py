@@ -132,7 +132,7 @@ class ReplayStatus:
 
     def note_unit(self, run: ReplayRun, unit: AccessUnit) -> None:
         with self._changed:
-            self._frames_dropped += unit.dropped_before
+            self._frames_dropped += unit.frames_dropped_before
             if run is self._runs[-1]:
                 self._phase = ReplayPhase.PLAYING
             if run.note_unit(unit):

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import {
   acceptOf,
   asSeen,
-  choosePlayback,
+  chooseProfile,
   inOrder,
   movedBy,
   neighbour,
@@ -36,62 +36,62 @@ const HEVC_MAIN = channel(1, { profiles: [profile('main', 'hevc'), profile('sub'
 const request = { quality: null, convert: false, decodes: ['h264'] };
 
 test('the main stream is the default', () => {
-  assert.equal(choosePlayback(channel(1), request)?.profile.profile_token, 'main');
+  assert.equal(chooseProfile(channel(1), request)?.profile.profile_token, 'main');
 });
 
 test('the sub stream replaces an H.265 main stream that cannot be decoded', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main' });
+  const chosen = chooseProfile(HEVC_MAIN, { ...request, quality: 'main' });
   assert.equal(chosen?.quality, 'sub');
   assert.equal(chosen?.isFallback, true);
   assert.equal(chosen?.converting, false);
 });
 
 test('an H.265 main stream plays unchanged if the player decodes it', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...request, decodes: ['h264', 'hevc'] });
+  const chosen = chooseProfile(HEVC_MAIN, { ...request, decodes: ['h264', 'hevc'] });
   assert.equal(chosen?.quality, 'main');
   assert.equal(chosen?.isFallback, false);
 });
 
 test('an H.265 main stream is converted on request', () => {
-  const chosen = choosePlayback(HEVC_MAIN, { ...request, quality: 'main', convert: true });
+  const chosen = chooseProfile(HEVC_MAIN, { ...request, quality: 'main', convert: true });
   assert.deepEqual([chosen?.quality, chosen?.isFallback, chosen?.converting], ['main', false, true]);
 });
 
 test('an H.265 main stream is converted if there is no sub stream', () => {
-  const chosen = choosePlayback(channel(1, { profiles: [profile('main', 'hevc')] }), request);
+  const chosen = chooseProfile(channel(1, { profiles: [profile('main', 'hevc')] }), request);
   assert.deepEqual([chosen?.quality, chosen?.converting], ['main', true]);
 });
 
 test('the codec that a stream really has replaces the reported one', () => {
   const seen = new Map([['main', 'hevc']]);
-  const chosen = choosePlayback(asSeen(channel(1), seen), { ...request, quality: 'main' });
+  const chosen = chooseProfile(asSeen(channel(1), seen), { ...request, quality: 'main' });
   assert.deepEqual([chosen?.quality, chosen?.isFallback], ['sub', true]);
   const silent = channel(1, { profiles: [profile('main', null)] });
-  assert.equal(choosePlayback(asSeen(silent, seen), request)?.converting, true);
+  assert.equal(chooseProfile(asSeen(silent, seen), request)?.converting, true);
   assert.equal(asSeen(channel(1), new Map([['x', 'hevc']])).profiles[0]?.video?.codec, 'h264');
 });
 
 test('the codec of a converted stream is not accepted unchanged', () => {
   const decodes = ['h264', 'hevc'];
   const seen = new Map([['main', 'hevc']]);
-  const chosen = choosePlayback(asSeen(HEVC_MAIN, seen), { quality: 'main', convert: true, decodes });
+  const chosen = chooseProfile(asSeen(HEVC_MAIN, seen), { quality: 'main', convert: true, decodes });
   assert.ok(chosen?.converting);
   assert.deepEqual(acceptOf(chosen, decodes), ['h264']);
-  const plain = choosePlayback(HEVC_MAIN, { quality: 'main', convert: false, decodes });
+  const plain = chooseProfile(HEVC_MAIN, { quality: 'main', convert: false, decodes });
   assert.ok(plain);
   assert.deepEqual(acceptOf(plain, decodes), decodes);
 });
 
 test('the main stream replaces a missing sub stream', () => {
-  assert.equal(choosePlayback(channel(1, { profiles: [profile('main', null)] }), { ...request, quality: 'sub' })?.quality, 'main');
+  assert.equal(chooseProfile(channel(1, { profiles: [profile('main', null)] }), { ...request, quality: 'sub' })?.quality, 'main');
 });
 
-test('a channel without media profiles has no playback', () => {
-  assert.equal(choosePlayback(channel(1, { profiles: [] }), request), null);
+test('a channel without media profiles has no profile to play', () => {
+  assert.equal(chooseProfile(channel(1, { profiles: [] }), request), null);
 });
 
 test('a profile of another role plays if there is no main or sub', () => {
-  const chosen = choosePlayback(channel(1, { profiles: [profile('other', 'h264')] }), request);
+  const chosen = chooseProfile(channel(1, { profiles: [profile('other', 'h264')] }), request);
   assert.equal(chosen?.profile.profile_token, 'other');
   assert.equal(chosen?.quality, null);
 });

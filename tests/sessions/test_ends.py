@@ -13,7 +13,7 @@ from core.recordings import ReplaySource
 from core.records import StreamState
 from sessions.backoff import FIXED_WAIT_S
 from sessions.base import BaseSession
-from sessions.live.run import LiveRun
+from sessions.live.attempt import LiveAttempt
 from sessions.replay.play import ReplayPlay
 from sessions.replay.session import ReplaySession
 from sessions.viewers import UNNAMED
@@ -213,13 +213,13 @@ def test_an_internal_error_is_reported_and_retried_without_stopped(
     harness: GatewayHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(FIXED_WAIT_S, "internal_error", 0.3)
-    connect = LiveRun.connect
+    connect = LiveAttempt.connect
 
-    def connect_badly(run: LiveRun) -> None:
-        monkeypatch.setattr(LiveRun, "connect", connect)
+    def connect_badly(attempt: LiveAttempt) -> None:
+        monkeypatch.setattr(LiveAttempt, "connect", connect)
         raise RuntimeError("a fault, made for this test")
 
-    monkeypatch.setattr(LiveRun, "connect", connect_badly)
+    monkeypatch.setattr(LiveAttempt, "connect", connect_badly)
     tab = Tab().open(harness.manager, "plain")
     until(lambda: (StreamState.FAILED, "internal_error") in tab.states)
     assert "a fault, made for this test" in caplog.text

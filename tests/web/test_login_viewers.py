@@ -142,6 +142,6 @@ def test_the_oldest_viewers_are_forgotten_beyond_the_limit() -> None:
     for number in range(5001):
         viewers.note_fetch("session:1", f"camera1_{number}")
         viewers.add_viewer("session:1", f"camera1_{number}", "viewer")
-    assert not viewers.has_started("session:1", "camera1_0")
+    assert not viewers.is_viewer_of("session:1", "camera1_0")
     calls = leave_calls.after(end(viewers, "session:1"), 5000)
     assert min(calls) == leave_call("camera1_1", "viewer", UNNAMED)

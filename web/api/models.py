@@ -309,7 +309,9 @@ class StreamStatus(AnswerModel):
     audio: Audio | None
     transcoding: bool
     bitrate_kbps: Tenths
-    last_segment_age_s: Tenths
+    last_segment_age_s: Tenths = Field(
+        description="seconds since the last segment; for viewers of live video on sockets, since the last fragment"
+    )
     frames_dropped: int = Field(
         description="frames that came from the device incomplete and were discarded, since the session's start. "
         "Frames that a slow viewer skips do not count"

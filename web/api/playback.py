@@ -54,7 +54,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     """
     audit_about(seek_time=rfc3339(body.time))
     who = current_principal()
-    if not who.may(Permission.OPERATE) and not services().viewers.has_started(who.key, body.stream_id):
+    if not who.may(Permission.OPERATE) and not services().viewers.is_viewer_of(who.key, body.stream_id):
         raise Forbidden("Another user started this stream: start your own.", code="not_yours")
     with services().device_limit:
         view = services().streams.seek_replay(body.stream_id, body.time)

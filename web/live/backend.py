@@ -65,7 +65,7 @@ class LiveBackend:
         Other users are refused: they would see the position of the first user, and would slow seeks down. Raise
         NotFound, or InvalidRequest if the stream is not a replay.
         """
-        if not self._app.viewers.has_started(who.key, stream_id):
+        if not self._app.viewers.is_viewer_of(who.key, stream_id):
             self._app.streams.session_status(stream_id)  # NotFound without an audit line if there is no such stream
             self._audit(who, "not_found", stream_id=stream_id)
             raise NotFound("There is no such stream.")

@@ -41,7 +41,10 @@ TOO_MANY_MESSAGES = 4429  # a close code of this app (RFC 6455, section 7.4.2)
 
 
 class MessageTaker(typing.Protocol):
-    """Receives the messages of a connection. Called in the loop; must not block."""
+    """Receives the messages of a connection. Called in the loop; must not block.
+
+    Implemented by sockets.ForgottenAtClose, which passes them on to a SocketHandler.
+    """
 
     def on_text(self, data: bytes) -> None: ...
     def on_closed(self) -> None:

@@ -24,7 +24,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayNews, ReplayPart, SegmentsOnly
+from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayListener, ReplayNews, ReplayPart, SegmentsOnly
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
@@ -42,8 +42,8 @@ class _SocketHandler(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class ReplayWatch:
-    """One replay that a page watches: a ReplayListener that passes everything on to the sockets' thread."""
+class ReplayWatch(ReplayListener):
+    """One replay that a page watches. Passes everything on to the sockets' thread."""
 
     handler: _SocketHandler
     number: int

@@ -31,14 +31,14 @@ from websockets.frames import CloseCode
 
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
-from sessions.live.broadcast import LiveFragment, LiveInit
+from sessions.live.broadcast import LiveFragment, LiveInit, LiveListener
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import Connection
 from web.live.replay import ReplayWatch, binary_message, json_message, size_of
-from web.live.sockets import Sockets
+from web.live.sockets import SocketHandler, Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, read_int, read_number, read_text
 from web.problems import problem_message
 from web.strict_json import parse_object
@@ -54,8 +54,8 @@ LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
 
 
 @dataclass(eq=False, slots=True)
-class LiveWatch:
-    """One channel that a page watches: a LiveListener that passes everything on to the sockets' thread."""
+class LiveWatch(LiveListener):
+    """One channel that a page watches. Passes everything on to the sockets' thread."""
 
     handler: LiveSocketHandler
     number: int
@@ -85,7 +85,7 @@ class LiveWatch:
         self.handler.sockets.post(self.handler.send_state, self, view)
 
 
-class LiveSocketHandler:
+class LiveSocketHandler(SocketHandler):
     """Handles one socket. Methods run in the sockets' thread, except those marked below.
 
     `first`: camera id and media profile that are watched from the start, as id 0.
@@ -161,8 +161,9 @@ class LiveSocketHandler:
             self._watch_live(number, message, camera_id, read_text(message, "profile_token"))
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
-        watch = LiveWatch(self, number, message.get("sound") is True, is_skipping=message.get("fresh") is True)
-        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token))
+        watch = LiveWatch(self, number, message.get("sound") is True)
+        is_fresh = message.get("fresh") is True
+        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh))
 
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
         """Run `join` in a worker thread."""
@@ -215,7 +216,7 @@ class LiveSocketHandler:
 
     # ---- in a worker thread ----------------------------------------------------------------------
 
-    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str) -> None:
+    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str, *, at_next_key_frame: bool) -> None:
         if watch.is_over:
             return
         try:
@@ -225,7 +226,7 @@ class LiveSocketHandler:
                 profile_token,
                 watch,
                 wants_audio=watch.wants_audio,
-                at_next_key_frame=watch.is_skipping,
+                at_next_key_frame=at_next_key_frame,
             )
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))

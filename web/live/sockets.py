@@ -30,10 +30,10 @@ _MAX_BACKLOG_BYTES = 256 * 1024 * 1024
 
 
 class SocketHandler(MessageTaker, Protocol):
-    """Handles the messages of one connection; see web.live.socket_handler.LiveSocketHandler."""
+    """Handles the messages of one connection. Implemented by web.live.socket_handler.LiveSocketHandler."""
 
-    @property
-    def principal(self) -> Principal: ...
+    principal: Principal
+
     def end_login(self) -> None: ...
     def on_open(self, connection: Connection) -> None: ...
     def on_tick(self) -> None:
@@ -158,7 +158,7 @@ class Sockets:
             loop.close()
 
     def _begin(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
-        connection = Connection(asyncio.get_running_loop(), sock, _Counted(self, handler), self._backlog)
+        connection = Connection(asyncio.get_running_loop(), sock, ForgottenAtClose(self, handler), self._backlog)
         self._open[connection] = handler
         try:
             connection.begin(response)
@@ -201,13 +201,15 @@ def _owner(who: Principal) -> Hashable:
     return who.user_id if who.kind == "session" else who.key or None
 
 
-class _Counted:
-    """Passes messages to a handler, and forgets the handler when its connection closes."""
+class ForgottenAtClose(MessageTaker):
+    """Passes messages on to a handler, and removes the handler from the sockets when its connection closes."""
 
     def __init__(self, sockets: Sockets, handler: SocketHandler) -> None:
         self._sockets = sockets
         self._handler = handler
-        self.on_text = handler.on_text
+
+    def on_text(self, data: bytes) -> None:
+        self._handler.on_text(data)
 
     def on_closed(self) -> None:
         self._sockets.forget(self._handler)

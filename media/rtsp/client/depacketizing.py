@@ -67,6 +67,7 @@ class VideoDepacketizer:
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
+    SharedSource.status() reads both for a live source; a replay reads AccessUnit.frames_dropped_before.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class VideoDepacketizer:
         self.frames_dropped = 0
         self.damage = ""
         self._is_discontinuity = False
-        self._dropped_before = 0  # since the last complete frame
+        self._frames_dropped_before = 0  # since the last complete frame
         self._since_idr: int | None = None  # frames
         self._since_key = 0  # frames, from the first one on
         self._open_key_ticks: int | None = None  # of a key frame that is no IDR, until the first frame shown after it
@@ -246,7 +247,7 @@ class VideoDepacketizer:
         device_s = self._device_time.of(self._stamp, ticks)
         is_discontinuous = self._is_discontinuity or (self._stamp is not None and self._stamp.is_discontinuous)
         if self._problem and (self._has_joined or self._problem not in _JOINED_LATE):
-            self._dropped_before += 1
+            self._frames_dropped_before += 1
             self.frames_dropped += 1
             self.damage = self._problem
         self._has_joined = True
@@ -266,13 +267,13 @@ class VideoDepacketizer:
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
                     time_s=self._time_s,
-                    dropped_before=self._dropped_before,
+                    frames_dropped_before=self._frames_dropped_before,
                     arrived_s=self._arrived_s,
                     is_leading=self._is_leading(ticks, is_key=is_key),
                     parameter_sets=self._ordered_sets if is_key and self.is_described else (),
                 )
             )
-            self._dropped_before = 0
+            self._frames_dropped_before = 0
         if self._slices:
             self._has_new_sets = set()
             self._has_recovery = False

@@ -30,7 +30,7 @@ class MjpegDepacketizer:
         self._first: RtpPacket | None = None
         self._has_joined = False  # a frame has begun: the first packets may belong to one that began before them
         self._is_damaged = False
-        self._dropped_before = 0
+        self._frames_dropped_before = 0
         self.frames_dropped = 0
         self.damage = ""
 
@@ -100,15 +100,15 @@ class MjpegDepacketizer:
                     ticks,
                     self._clock_rate,
                     is_key=True,
-                    dropped_before=self._dropped_before,
+                    frames_dropped_before=self._frames_dropped_before,
                     arrived_s=first.arrived_s,
                     parameter_sets=self.parameter_sets,
                 )
             )
-            self._dropped_before = 0
+            self._frames_dropped_before = 0
         elif self._is_damaged:
             self.frames_dropped += 1
-            self._dropped_before += 1
+            self._frames_dropped_before += 1
         self._payloads = []
         self._next_offset = 0
         self._is_damaged = False

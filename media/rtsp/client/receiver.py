@@ -26,7 +26,10 @@ _GOODBYE_AFTER_S = 0.3
 
 
 class SessionSink(Protocol):
-    """Gets the description and the packets of a session, in the gateway's thread."""
+    """Gets the description and the packets of a session, in the gateway's thread.
+
+    Implemented by live.source.SharedSource and replay.answer_filter.AnswerFilter.
+    """
 
     def on_description(
         self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from media.codecs import access_unit
 from media.rtsp.client.onvif_replay_extension import extension_bytes
 
-VIDEO = 0
-AUDIO = 1
+VIDEO = access_unit.VIDEO
+AUDIO = access_unit.AUDIO
 
 _RTP_HEADER = struct.Struct(">BBHII")
 _FRAMED_HEADER = struct.Struct(">BBHBBHII")

@@ -17,7 +17,7 @@ from core.records import StreamSource
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.session import ClientContext, DeviceSession
-from media.rtsp.live.feed import FeedStatus, MediaDescription
+from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
@@ -41,8 +41,8 @@ class LiveConnection:
         self.task: asyncio.Task[None] | None = None
 
 
-class GatewayFeed:
-    """Implements feed.Feed, which documents the public methods."""
+class GatewayFeed(Feed):
+    """Feed documents the public methods."""
 
     def __init__(
         self, connections: LiveConnections, connection: LiveConnection, outlet: LoopbackOutlet, thread: LoopThread
@@ -50,7 +50,7 @@ class GatewayFeed:
         self._connections = connections
         self.connection = connection
         self.outlet = outlet
-        self._dropped_before = connection.shared_source.status().frames_dropped
+        self._frames_dropped_before = connection.shared_source.status().frames_dropped
         self._thread = thread
         self._is_closed = False
         self._is_audio_enabled = False
@@ -68,7 +68,7 @@ class GatewayFeed:
 
     def status(self) -> FeedStatus:
         status = self.connection.shared_source.status()
-        return replace(status, frames_dropped=status.frames_dropped - self._dropped_before)
+        return replace(status, frames_dropped=status.frames_dropped - self._frames_dropped_before)
 
     def is_failed(self) -> bool:
         return self.connection.shared_source.error is not None

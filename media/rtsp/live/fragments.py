@@ -9,11 +9,11 @@ from media.codecs.video import VideoCodec
 from media.fmp4.live import FragmentSink, LiveFragment, LiveFragmentBuilder
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.live.gop_buffer import Media
-from media.rtsp.live.source import SharedSource
+from media.rtsp.live.source import MediaConsumer, SharedSource
 
 
-class LiveFragments:
-    """A source.MediaConsumer, in the gateway's thread. `codec` is the source's, which is known by then.
+class LiveFragments(MediaConsumer):
+    """Makes the fragments of one feed, in the gateway's thread. `codec` is the source's, which is known by then.
 
     `origin_s`: the source's time that is 0 on the timeline of the fragments; the first frame's time if None.
     """

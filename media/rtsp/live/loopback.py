@@ -27,7 +27,7 @@ from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_o
 from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.packing import nal_payloads
-from media.rtsp.live.source import SharedSource
+from media.rtsp.live.source import MediaConsumer, SharedSource
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _OutTrack:
     octets: int = 0
 
 
-class LoopbackReader(asyncio.BufferedProtocol):
+class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
     """One connection. Until PLAY it must send a request every 15 s; after that it may just read."""
 
     def __init__(self, server: LoopbackServer, clock: Clock) -> None:
@@ -250,7 +250,7 @@ class LoopbackReader(asyncio.BufferedProtocol):
         self._transport.write(b"".join(parts))
 
     def _append_frame(self, parts: list[bytes], track: _OutTrack, unit: AccessUnit) -> None:
-        track.sequence += unit.dropped_before > 0
+        track.sequence += unit.frames_dropped_before > 0
         if self._codec is MJPEG:  # its frames stay in their payloads
             for payload in unit.parts:
                 _append_packet(parts, track, payload, is_last=payload is unit.parts[-1])

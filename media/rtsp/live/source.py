@@ -29,6 +29,7 @@ from media.codecs.access_unit import AccessUnit
 from media.codecs.video import MJPEG, ParameterSets, VideoCodec
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
+from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
@@ -50,7 +51,10 @@ _Depacketizer = VideoDepacketizer | MjpegDepacketizer
 
 
 class MediaConsumer(Protocol):
-    """Takes media in the gateway's thread; must not block, and must not change them."""
+    """Takes media in the gateway's thread; must not block, and must not change them.
+
+    Implemented by loopback.LoopbackReader (for ffmpeg) and fragments.LiveFragments (for sockets).
+    """
 
     def on_media(self, media: Sequence[Media]) -> None:
         """A batch. The first batch begins with a key frame."""
@@ -64,8 +68,8 @@ class MediaConsumer(Protocol):
         ...
 
 
-class SharedSource:
-    """The client.receiver.SessionSink of a live session; passes its media on to consumers."""
+class SharedSource(SessionSink):
+    """The sink of a live session; passes its media on to consumers."""
 
     def __init__(self, clock: Clock, wall: WallClock, *, name: str, timeout_s: float) -> None:
         self._clock = clock
@@ -86,7 +90,7 @@ class SharedSource:
         self._beginners: list[MediaConsumer] = []  # of those that flow: began at the last key frame
         self._waiting: list[MediaConsumer] = []  # start with the held key frame or, without one, with the next
         self._waiting_for_next: list[MediaConsumer] = []
-        self._seen_dropped = 0
+        self._frames_dropped = 0
         self._damaged_at_s: float | None = None
         self._playing_since_s: float | None = None
         self._first_video_s: float | None = None
@@ -150,8 +154,8 @@ class SharedSource:
     ) -> None:
         if self._clocks[VIDEO].is_settled and not was_settled:
             self._place_again()
-        if depacketizer.frames_dropped != self._seen_dropped:
-            self._seen_dropped = depacketizer.frames_dropped
+        if depacketizer.frames_dropped != self._frames_dropped:
+            self._frames_dropped = depacketizer.frames_dropped
             self._damaged_at_s = self._clock.monotonic_s()
         if self._codec and self._video_format is None and depacketizer.is_described:
             self._describe(self._codec, depacketizer.parameter_sets)
@@ -244,7 +248,7 @@ class SharedSource:
 
     def _waiting_text(self, waited_s: float) -> str:
         """Say why there is no picture although the device sends video."""
-        if self._seen_dropped:
+        if self._frames_dropped:
             damage = self._depacketizer.damage if self._depacketizer else ""
             return f"The device sends video for {waited_s:.0f} s, but its key frames are damaged ({damage})."
         return f"The device sends video, but it has sent no key frame for {waited_s:.0f} s."
@@ -382,7 +386,10 @@ class SharedSource:
         raise CameraBadAnswer("The device sends video, but without the parameter sets that describe its picture.")
 
     def status(self) -> FeedStatus:
-        """Return the present state and rates. From any thread."""
+        """Return the present state and rates. From any thread.
+
+        `frames_dropped` is the source's; GatewayFeed.status() leaves out those from before its feed was opened.
+        """
         now_s = self._clock.monotonic_s()
         error, statistics, last_s = self.error, self._statistics, self._last_video_s
         audio = self.audio
@@ -397,7 +404,7 @@ class SharedSource:
             key_frame_interval_s=statistics.key_frame_interval_s,
             packets=statistics.packets,
             lost=statistics.lost,
-            frames_dropped=self._seen_dropped,
+            frames_dropped=self._frames_dropped,
             damage=self._damage(now_s),
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from core.clock import Clock
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
+from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.replay.playback import ReplayPlayback
@@ -30,8 +31,8 @@ _SORTING_PATIENCE_S = 0.4
 _CSEQ_PATIENCE_S = 1.0
 
 
-class AnswerFilter:
-    """The SessionSink of a replay session. Delivers to the playback that the newest PLAY is for."""
+class AnswerFilter(SessionSink):
+    """The sink of a replay session. Delivers to the playback that the newest PLAY is for."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

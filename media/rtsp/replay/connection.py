@@ -13,7 +13,7 @@ from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionSlot
 from media.rtsp.client.errors import NoSuchRange
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
-from media.rtsp.replay.interface import ReplayConsumer
+from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer
 from media.rtsp.replay.playback import ReplayPlayback
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ class ReplayState(Enum):
 _EXPECTING = frozenset({ReplayState.SEEKING, ReplayState.PLAYING})  # media should come
 
 
-class GatewayReplayConnection:
-    """Implements interface.ReplayConnection. Other threads leave requests; the task of run() carries them out."""
+class GatewayReplayConnection(ReplayConnection):
+    """ReplayConnection documents the methods. Other threads leave requests; the task of run() carries them out."""
 
     def __init__(self, source: ReplaySource, context: ReplayContext, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source

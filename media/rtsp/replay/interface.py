@@ -15,7 +15,10 @@ NO_DATA = "no_data"
 
 
 class ReplayConsumer(Protocol):
-    """Gets the units of one play(), in the gateway's thread; must not block."""
+    """Gets the units of one play(), in the gateway's thread; must not block.
+
+    Implemented by sessions.replay.buffer.ReplayBuffer.
+    """
 
     def on_description(
         self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
@@ -40,7 +43,10 @@ class ReplayConsumer(Protocol):
 
 
 class ReplayConnection(Protocol):
-    """Opened by RtspGateway.open_replay(). All methods may be called from any thread and return immediately."""
+    """Opened by RtspGateway.open_replay(); implemented by connection.GatewayReplayConnection.
+
+    All methods may be called from any thread and return immediately.
+    """
 
     def play(
         self,

@@ -1,10 +1,10 @@
 // @ts-check
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
-import { PlaybackChoice } from '../lib/playback-choice.js';
+import { ProfileChoice } from '../lib/profile-choice.js';
 import { tileProfileOf } from '../lib/channels.js';
 import { SocketSession } from '../lib/socket-session.js';
-import { playsFragments } from './fragment-source.js';
+import { playsFragments } from './fragment-appender.js';
 import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
 
 /**
@@ -24,7 +24,7 @@ import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
  * media profile and the transport, falls back to another one, pauses, and shows a snapshot until the first frame.
  *
  * Emits
- *   'change'        `view`, `playback` or the pause has changed
+ *   'change'        `view`, `chosenProfile` or the pause has changed
  *   'audio-blocked' the browser requires a click before it plays audio
  */
 export class ChannelPlayer extends EventTarget {
@@ -33,7 +33,7 @@ export class ChannelPlayer extends EventTarget {
   #api;
   #snapshots;
   #choice;
-  #session;
+  #transport;
   /** @type {ChannelRequest|null} */
   #request = null;
   /** The profile whose stream was started; '' if none was. */
@@ -52,38 +52,38 @@ export class ChannelPlayer extends EventTarget {
     this.#snapshot = snapshot;
     this.#api = api;
     this.#snapshots = snapshots;
-    this.#choice = new PlaybackChoice(decodes);
-    const session = new LiveTransport({
+    this.#choice = new ProfileChoice(decodes);
+    const transport = new LiveTransport({
       socketSession: socket && new SocketSession(socket, { plays: playsFragments }),
       hlsSession: new HlsSession(api),
     });
-    this.#session = session;
+    this.#transport = transport;
     /** @param {EventTarget} target @param {string} type @param {(detail: any, event: Event) => void} work */
     const on = (target, type, work) =>
       target.addEventListener(type, (event) => work(/** @type {CustomEvent} */ (event).detail, event), { signal: this.#wires.signal });
-    on(session, 'open', () => this.#open());
-    on(session, 'change', () => this.#sessionChanged());
-    on(session, 'codec', ({ profileToken, codec }, event) => {
+    on(transport, 'open', () => this.#open());
+    on(transport, 'change', () => this.#transportChanged());
+    on(transport, 'codec', ({ profileToken, codec }, event) => {
       event.preventDefault();
       if (!this.#request) return;
       this.#choice.learnCodec(this.#request.cameraId, profileToken, codec);
       this.#applyRequest();
     });
     on(player, 'player-plays', (which) => this.#moved(which));
-    on(player, 'player-stalls', (seconds) => session.playerStalls(seconds));
-    on(player, 'player-idle', () => session.suspend());
-    on(player, 'player-restart', () => session.restartForPlayer());
-    on(player, 'player-failed', (problem) => session.playerCannotPlay(problem));
+    on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
+    on(player, 'player-idle', () => transport.suspend());
+    on(player, 'player-restart', () => transport.restartForPlayer());
+    on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }
 
   get view() {
-    return this.#session.view;
+    return this.#transport.view;
   }
 
   /** The chosen media profile; null: nothing to play. */
-  get playback() {
-    return this.#choice.playback;
+  get chosenProfile() {
+    return this.#choice.chosenProfile;
   }
 
   get canUseSub() {
@@ -95,9 +95,9 @@ export class ChannelPlayer extends EventTarget {
     return this.#started !== '';
   }
 
-  /** True while the session has a request: false after the stream was stopped. */
+  /** True while the transport has a request: false after the stream was stopped. */
   get isWanted() {
-    return this.#session.isWanted;
+    return this.#transport.isWanted;
   }
 
   get isPaused() {
@@ -128,8 +128,8 @@ export class ChannelPlayer extends EventTarget {
   /** The stream that plays, and the reasons if it is not the requested one. */
   get nowPlaying() {
     const { phase, transport, transportReason } = this.view;
-    const { playback, refusal } = this.#choice;
-    const { quality = null, isFallback = false, converting = false } = playback ?? {};
+    const { chosenProfile, refusal } = this.#choice;
+    const { quality = null, isFallback = false, converting = false } = chosenProfile ?? {};
     return {
       phase,
       transport: this.isStarted ? transport : /** @type {const} */ ('socket'),
@@ -178,13 +178,13 @@ export class ChannelPlayer extends EventTarget {
     this.#isAudioBlocked = false;
     if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
     this.#showAudio(isOn);
-    if (this.isStarted) this.#session.setAudio(isOn);
+    if (this.isStarted) this.#transport.setAudio(isOn);
   }
 
   /** Stop the stream, on the user's request. */
   stop() {
     this.#started = '';
-    this.#session.stop();
+    this.#transport.stop();
   }
 
   /** Leave the stream while the page is being closed. */
@@ -194,7 +194,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** Start the present stream again. */
   restart() {
-    this.#session.retry();
+    this.#transport.retry();
   }
 
   /** Try a failed stream again, the main stream included. */
@@ -220,9 +220,9 @@ export class ChannelPlayer extends EventTarget {
     if (isPaused) this.#player.pause();
     else {
       this.#movedAtMs = Date.now();
-      if (this.#session.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
+      if (this.#transport.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
       this.#player.resume();
-      this.#session.resume();
+      this.#transport.resume();
     }
     this.#changed();
   }
@@ -236,13 +236,13 @@ export class ChannelPlayer extends EventTarget {
   /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.isStarted) return;
-    this.#session.wake();
+    this.#transport.wake();
     this.#player.wake();
     if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
   }
 
   close() {
-    this.#session.leave();
+    this.#transport.leave();
     this.#wires.abort();
     this.#wantsSnapshot = false;
   }
@@ -251,21 +251,22 @@ export class ChannelPlayer extends EventTarget {
 
   #applyRequest() {
     const request = this.#request;
-    const playback = request && this.#choice.choose({ convert: false, ...request });
-    const wanted = request?.isActive && playback ? `${playback.profile.profile_token}${playback.converting ? ' converted' : ''}` : '';
+    const chosenProfile = request && this.#choice.choose({ convert: false, ...request });
+    const wanted =
+      request?.isActive && chosenProfile ? `${chosenProfile.profile.profile_token}${chosenProfile.converting ? ' converted' : ''}` : '';
     this.#showAudio(request?.isAudible ?? false);
     if (wanted === this.#started) {
-      if (wanted) this.#session.setAudio(request?.isAudible ?? false);
+      if (wanted) this.#transport.setAudio(request?.isAudible ?? false);
     } else if (!wanted && this.view.phase === 'ended')
       this.#started = ''; // the user still sees that it was stopped
     else if (!wanted) this.#leaveStream();
-    else if (request && playback) {
+    else if (request && chosenProfile) {
       if (!this.isStarted) this.#showSnapshot(request);
       this.#started = wanted;
       this.#player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
-      const { profile, converting } = playback;
-      this.#session.play({ cameraId, profileToken: profile.profile_token, accept: this.#choice.accept, converting, audio, transport });
+      const { profile, converting } = chosenProfile;
+      this.#transport.play({ cameraId, profileToken: profile.profile_token, accept: this.#choice.accept, converting, audio, transport });
       if (this.view.transport === 'socket') this.#player.prepareLive();
     }
     this.#changed();
@@ -283,7 +284,7 @@ export class ChannelPlayer extends EventTarget {
   #leaveStream() {
     this.#started = '';
     this.#wantsSnapshot = false;
-    this.#session.leave();
+    this.#transport.leave();
     this.#detach();
   }
 
@@ -294,10 +295,10 @@ export class ChannelPlayer extends EventTarget {
     this.#player.detachLive();
   }
 
-  /** The session has its first media: hand it to the player. */
+  /** The transport has its first media: hand it to the player. */
   #open() {
     const { playlistUrl, transport } = this.view;
-    if (transport === 'socket') this.#session.sink = this.#player.attachLive();
+    if (transport === 'socket') this.#transport.sink = this.#player.attachLive();
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
@@ -305,7 +306,7 @@ export class ChannelPlayer extends EventTarget {
     }
   }
 
-  #sessionChanged() {
+  #transportChanged() {
     const { phase, problem, stream } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
@@ -323,7 +324,7 @@ export class ChannelPlayer extends EventTarget {
     this.#wantsSnapshot = false;
     this.#snapshot.clear();
     if (which === 'before') return;
-    this.#session.playerPlays();
+    this.#transport.playerPlays();
     if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
   }
 

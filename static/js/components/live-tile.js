@@ -26,7 +26,7 @@ export class LiveTile extends HTMLElement {
   /** @type {TileOptions|null} */
   options = null;
   /** @type {ChannelPlayer|null} */
-  #player = null;
+  #channelPlayer = null;
   /** @type {TileRequest} */
   #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false };
   #shownChannel = '';
@@ -42,7 +42,7 @@ export class LiveTile extends HTMLElement {
       player: part(this, 'player', LivePlayer),
       snapshot: part(this, 'still', SnapshotImage),
     });
-    this.#player = player;
+    this.#channelPlayer = player;
     this.#wires = new AbortController();
     const { signal } = this.#wires;
     player.addEventListener('change', () => this.#draw(), { signal });
@@ -53,8 +53,8 @@ export class LiveTile extends HTMLElement {
 
   disconnectedCallback() {
     this.#wires?.abort();
-    this.#player?.close();
-    this.#player = null;
+    this.#channelPlayer?.close();
+    this.#channelPlayer = null;
   }
 
   /** @param {TileRequest} request */
@@ -62,8 +62,8 @@ export class LiveTile extends HTMLElement {
     const before = this.#request;
     this.#request = request;
     // The user has changed the tile, so try the refused main stream again.
-    if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#player?.forgetRefusal();
-    if (before.quality !== request.quality) this.#player?.forgetCodecs();
+    if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#channelPlayer?.forgetRefusal();
+    if (before.quality !== request.quality) this.#channelPlayer?.forgetCodecs();
     this.#applyRequest();
   }
 
@@ -78,29 +78,29 @@ export class LiveTile extends HTMLElement {
   }
 
   get hasFrame() {
-    return this.#player?.hasFrame ?? false;
+    return this.#channelPlayer?.hasFrame ?? false;
   }
 
   /** Time of the frame on screen; null without a frame. */
   get frameMs() {
-    return this.#player?.frameDate?.getTime() ?? null;
+    return this.#channelPlayer?.frameDate?.getTime() ?? null;
   }
 
   /** True if this channel has audio; null while unknown. */
   get hasAudio() {
-    return this.#player?.hasAudio ?? null;
+    return this.#channelPlayer?.hasAudio ?? null;
   }
 
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
   get nowPlaying() {
-    return this.#player?.nowPlaying ?? null;
+    return this.#channelPlayer?.nowPlaying ?? null;
   }
 
   /** False while a first picture is to be expected soon. */
   get isSettled() {
     const { content, isActive } = this.#request;
     if (content?.missing) return content.missing.code !== 'tile_asking';
-    return !content || !isActive || !OPENING.has(this.#player?.view.phase ?? 'idle');
+    return !content || !isActive || !OPENING.has(this.#channelPlayer?.view.phase ?? 'idle');
   }
 
   get isAlone() {
@@ -108,7 +108,7 @@ export class LiveTile extends HTMLElement {
   }
 
   get isPaused() {
-    return this.#player?.isPaused ?? false;
+    return this.#channelPlayer?.isPaused ?? false;
   }
 
   get isZoomed() {
@@ -128,22 +128,22 @@ export class LiveTile extends HTMLElement {
   }
 
   togglePlay() {
-    this.#player?.togglePlay({ canPause: this.isAlone });
+    this.#channelPlayer?.togglePlay({ canPause: this.isAlone });
   }
 
   /** Try a failed stream again, the main stream included. */
   retry() {
-    this.#player?.retry();
+    this.#channelPlayer?.retry();
   }
 
   /** Continue after a sleep or a loss of network. */
   wake() {
-    this.#player?.wake();
+    this.#channelPlayer?.wake();
   }
 
   /** Return the frame on screen, in the stream's resolution; null without a frame. */
   capture() {
-    return this.#player?.capture() ?? null;
+    return this.#channelPlayer?.capture() ?? null;
   }
 
   get #zoom() {
@@ -151,7 +151,7 @@ export class LiveTile extends HTMLElement {
   }
 
   #applyRequest() {
-    const player = this.#player;
+    const player = this.#channelPlayer;
     if (!player) return;
     const { content, quality, isActive, isLarge, isAlone, isAudible } = this.#request;
     const shown = content ? `${content.tile.cameraId}.${content.tile.channel}` : '';
@@ -183,7 +183,7 @@ export class LiveTile extends HTMLElement {
 
   #draw() {
     const { content, isActive, isAudible } = this.#request;
-    const player = this.#player;
+    const player = this.#channelPlayer;
     if (!player) return;
     const { view } = player;
     const { title, reason, busy, tone } = content
@@ -203,12 +203,12 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !player.isPaused;
-    setText(part(this, 'quality', HTMLElement), player.isStarted && player.playback?.quality === 'main' ? 'Main' : '');
+    setText(part(this, 'quality', HTMLElement), player.isStarted && player.chosenProfile?.quality === 'main' ? 'Main' : '');
     this.#drawBadge();
   }
 
   #drawBadge() {
-    const player = this.#player;
+    const player = this.#channelPlayer;
     if (!player) return;
     const { stalledS, isStarted: isActive, isPaused } = player;
     const { text, tone, label } = tileBadge(player.view, { behindS: player.behindS(this.#nowMs), stalledS, isActive, isPaused });

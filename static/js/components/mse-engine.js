@@ -5,7 +5,7 @@
  * Its owner passes the fragments in (`init`, `append`). It has those methods of HlsEngine that the live player needs.
  */
 import { LivePace } from '../lib/live-pace.js';
-import { FragmentSource } from './fragment-source.js';
+import { FragmentAppender } from './fragment-appender.js';
 
 const TICK_MS = 50;
 const KEPT = { keptS: 6, trimmedAboveS: 14, waitsWhenFull: false };
@@ -13,7 +13,7 @@ const HOLE_S = 0.05;
 
 export class MseEngine {
   #video;
-  #source;
+  #appender;
   #pace = new LivePace();
   #started = false;
   #isHeld = false;
@@ -34,7 +34,7 @@ export class MseEngine {
    */
   constructor(video, { onFatal }) {
     this.#video = video;
-    this.#source = new FragmentSource(video, KEPT, { onFatal, onPut: () => this.#followLive() });
+    this.#appender = new FragmentAppender(video, KEPT, { onFatal, onPut: () => this.#followLive() });
     video.addEventListener('loadedmetadata', () => this.#followLive(), { signal: this.#wires.signal });
     video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -42,13 +42,13 @@ export class MseEngine {
 
   /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data */
   init(codecs, data) {
-    this.#source.init(codecs, data, { dropsWaiting: true });
+    this.#appender.init(codecs, data, { dropsWaiting: true });
   }
 
-  /** @param {import('../lib/live-socket.js').LiveFragments} fragments */
+  /** @param {import('../lib/live-socket.js').SocketFragments} fragments */
   append({ data, isKey, startS, takenMs }) {
-    if (takenMs !== null && this.#source.isDescribed) this.#stamp = { startS, takenMs };
-    this.#source.append(data, { isKey });
+    if (takenMs !== null && this.#appender.isDescribed) this.#stamp = { startS, takenMs };
+    this.#appender.append(data, { isKey });
   }
 
   /** Arrival of the frame on screen at the server; null without a frame. */
@@ -76,13 +76,13 @@ export class MseEngine {
   close() {
     clearInterval(this.#timer);
     this.#wires.abort();
-    this.#source.close();
+    this.#appender.close();
   }
 
   // ── Following ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #tick() {
-    this.#source.pump();
+    this.#appender.pump();
     this.#followLive();
   }
 

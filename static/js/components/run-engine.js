@@ -5,7 +5,7 @@
  */
 import { RunTimeline } from '../lib/run-timeline.js';
 import { frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
-import { FragmentSource } from './fragment-source.js';
+import { FragmentAppender } from './fragment-appender.js';
 import { ShownFrame } from './shown-frame.js';
 
 /**
@@ -16,17 +16,17 @@ import { ShownFrame } from './shown-frame.js';
 const TICK_MS = 200;
 const KEPT = { keptS: 30, trimmedAboveS: 40, waitsWhenFull: true };
 /**
- * So much is requested ahead of the frame on screen. FIRST_S in sessions/replay/broadcast.py must be the same: the server
- * subtracts it from a request to learn how far the page has shown the run.
+ * So much is requested ahead of the frame on screen. The constant of the same name in sessions/replay/broadcast.py must
+ * be equal: the server subtracts it from a request to learn how far the page has shown the run.
  */
-const AHEAD_S = 40;
+const REQUESTED_AHEAD_S = 40;
 /** Media that the browser has dropped is requested again so long before it is due. */
 const AGAIN_S = 1;
 
 export class RunEngine {
   #video;
   #run;
-  #source;
+  #appender;
   #onLost;
   /** Start of the first media that the browser has dropped. */
   #lostS = Infinity;
@@ -49,7 +49,7 @@ export class RunEngine {
     this.#run = run;
     this.#onLost = onLost;
     const onDropped = (/** @type {number} */ fromS) => (this.#lostS = Math.min(this.#lostS, fromS));
-    this.#source = new FragmentSource(video, KEPT, { onFatal, onDropped });
+    this.#appender = new FragmentAppender(video, KEPT, { onFatal, onDropped });
     this.#shown = new ShownFrame(video);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -64,14 +64,14 @@ export class RunEngine {
         this.#track = videoTrackOf(data) ?? this.#track;
         this.#offsetS = init.offsetS;
         this.#timeline.dropFrom(init.offsetS);
-        this.#source.init(init.codecs, data, { offsetS: init.offsetS });
+        this.#appender.init(init.codecs, data, { offsetS: init.offsetS });
       },
       append: ({ data, startS, takenMs }) => {
         const times = this.#track ? frameTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
         if (takenMs !== null) this.#timeline.add({ startS, takenMs, times });
-        this.#source.append(data);
+        this.#appender.append(data);
       },
-      end: () => this.#source.end(),
+      end: () => this.#appender.end(),
     };
   }
 
@@ -114,13 +114,13 @@ export class RunEngine {
     clearInterval(this.#timer);
     this.#run.sink = null;
     this.#shown.close();
-    this.#source.close();
+    this.#appender.close();
   }
 
   #tick() {
-    this.#source.pump();
+    this.#appender.pump();
     // While the browser takes no media, the wanted position stays. It is still sent: the server drops silent viewers.
-    if (this.#source.isTaking) this.#wantedS = this.#video.currentTime + AHEAD_S;
+    if (this.#appender.isTaking) this.#wantedS = this.#video.currentTime + REQUESTED_AHEAD_S;
     this.#run.want(this.#wantedS);
     this.#timeline.forget(this.#loadedFromS() - 1);
     if (this.#video.currentTime < this.#lostS - AGAIN_S || document.hidden) return;

@@ -251,7 +251,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
@@ -285,7 +286,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
@@ -327,7 +329,8 @@ export {};
  * @property {Audio|null} audio
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
- * @property {number|null} last_segment_age_s
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
  * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
  *   start. Frames that a slow viewer skips do not count
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten

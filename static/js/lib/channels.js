@@ -60,7 +60,7 @@ export function canDecode(profile, decodes) {
  * @returns {{profile: Profile, quality: Quality|null, isFallback: boolean, converting: boolean}|null} null: nothing to
  *   play
  */
-export function choosePlayback(channel, { quality, convert, decodes }) {
+export function chooseProfile(channel, { quality, convert, decodes }) {
   const main = profileOf(channel, 'main');
   const sub = profileOf(channel, 'sub');
   const wanted = (quality === 'sub' ? (sub ?? main) : (main ?? sub)) ?? channel.profiles[0] ?? null;
@@ -77,7 +77,7 @@ export function choosePlayback(channel, { quality, convert, decodes }) {
  * Return the codecs that the server may pass on unchanged. The codec of a stream that is to be converted is left out,
  * because a browser may decode only some profiles of H.265.
  *
- * @param {{profile: Profile, converting: boolean}} playback
+ * @param {{profile: Profile, converting: boolean}} chosen the profile that plays
  * @param {readonly string[]} decodes
  */
 export function acceptOf({ profile, converting }, decodes) {

@@ -16,22 +16,22 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal
  *   `usedBy`: ids of the sessions that use up the limit
  * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasAudio: boolean,
- *   audio: {codec: string}|null, run: number, offsetS: number}} LiveInit `audio`: the audio that this watch gets;
+ *   audio: {codec: string}|null, run: number, offsetS: number}} SocketInit `audio`: the audio that this watch gets;
  *   `hasAudio`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
  *   the start of this init section's fragments on the run's timeline
- * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} LiveFragments
+ * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
  * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveSource
  *   `fresh`: start with the next key frame
  * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
- *   onInit: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void,
- *   onFragments: (fragments: LiveFragments) => void,
+ *   onInit: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void,
+ *   onFragments: (fragments: SocketFragments) => void,
  *   onStream: (stream: Stream) => void,
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
  *   onMessage?: (message: ReplayMessage) => void,
- * }} LiveListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
+ * }} SocketListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
  *   opened?: WebSocket|null}} SocketOptions `opened`: a socket that was opened before; it is closed unless a watch begins soon
@@ -68,7 +68,7 @@ export class LiveSocket extends EventTarget {
   #wasEverUp = false;
   #lastId = 0;
   #receivedMs = 0;
-  /** @type {Map<number, {source: LiveSource|ReplaySource, listener: LiveListener, init: LiveInit|null}>} */
+  /** @type {Map<number, {source: LiveSource|ReplaySource, listener: SocketListener, init: SocketInit|null}>} */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #reopening = null;
@@ -98,7 +98,7 @@ export class LiveSocket extends EventTarget {
     return this.#wasEverUp;
   }
 
-  /** @param {LiveSource|ReplaySource} source @param {LiveListener} listener @returns {number} the id for `leave()` */
+  /** @param {LiveSource|ReplaySource} source @param {SocketListener} listener @returns {number} the id for `leave()` */
   watch(source, listener) {
     this.#lastId = (this.#lastId % 65_535) + 1;
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;

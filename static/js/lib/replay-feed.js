@@ -7,9 +7,9 @@
  */
 
 /**
- * @typedef {import('./live-socket.js').LiveInit} LiveInit
- * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
- * @typedef {{init: (init: LiveInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: LiveFragments) => void,
+ * @typedef {import('./live-socket.js').SocketInit} SocketInit
+ * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
+ * @typedef {{init: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: SocketFragments) => void,
  *   end: () => void}} Sink
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
  * @typedef {(sink: Sink) => void} Delivery
@@ -73,7 +73,7 @@ export class ReplayFeed extends EventTarget {
   #id;
   /** @type {ReplayRun|null} */
   #run = null;
-  /** An init section without a frame so far. @type {{init: LiveInit, data: Uint8Array<ArrayBuffer>}|null} */
+  /** An init section without a frame so far. @type {{init: SocketInit, data: Uint8Array<ArrayBuffer>}|null} */
   #begun = null;
   #hasJoined = false;
   #isOver = false;
@@ -108,13 +108,13 @@ export class ReplayFeed extends EventTarget {
     this.#socket.leave(this.#id);
   }
 
-  /** @param {LiveInit} init @param {Uint8Array<ArrayBuffer>} data */
+  /** @param {SocketInit} init @param {Uint8Array<ArrayBuffer>} data */
   #init(init, data) {
     if (this.#run?.number === init.run) this.#run.take((sink) => sink.init(init, data));
     else this.#begun = { init, data };
   }
 
-  /** @param {LiveFragments} fragments */
+  /** @param {SocketFragments} fragments */
   #append(fragments) {
     const begun = this.#begun;
     if (begun && fragments.takenMs !== null) {

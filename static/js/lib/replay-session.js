@@ -15,7 +15,8 @@ import { ReplayFeed } from './replay-feed.js';
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} ReplayRequest
- *   `channel`: the server chooses among the recordings of this channel by the time
+ *   `channel`: not sent; requests of one channel share a session, because the server finds the channel by the recording,
+ *   and the recording that plays by the time
  * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load
  *   either `url` or `run` is set
  * @typedef {import('./live-socket.js').LiveSocket} Socket
@@ -220,6 +221,7 @@ export class ReplaySession extends EventTarget {
    * @returns {Load|null}
    */
   #loadOf(playlistUrl, startMs) {
+    // the name that ReplayRun.playlist_name in sessions/replay/run.py gives to a playlist
     this.#requestedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
     return this.#feed ? null : { url: this.#withViewer(playlistUrl), run: null, startMs };
   }

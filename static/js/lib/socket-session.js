@@ -10,10 +10,10 @@ import { BaseSession } from './base-session.js';
 
 /**
  * @typedef {import('./api.js').Stream} Stream
- * @typedef {import('./live-socket.js').LiveInit} LiveInit
- * @typedef {import('./live-socket.js').LiveFragments} LiveFragments
+ * @typedef {import('./live-socket.js').SocketInit} SocketInit
+ * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
- *   append: (fragments: LiveFragments) => void}} Sink
+ *   append: (fragments: SocketFragments) => void}} Sink
  * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
@@ -33,7 +33,7 @@ class Watch {
   /** @type {Sink|null} */
   sink = null;
   isOpen = false;
-  /** @type {LiveInit|null} */
+  /** @type {SocketInit|null} */
   init = null;
   /** How long media has arrived, in ms. */
   flowedMs = 0;
@@ -178,7 +178,7 @@ export class SocketSession extends BaseSession {
     this.changed();
   }
 
-  /** @param {Watch} watch @param {LiveInit} init @param {Uint8Array<ArrayBuffer>} data */
+  /** @param {Watch} watch @param {SocketInit} init @param {Uint8Array<ArrayBuffer>} data */
   #onInit(watch, init, data) {
     watch.init = init;
     if (watch === this.#watch && !watch.isOpen) {

@@ -2,7 +2,7 @@
 /** The stage of the viewer page: the channel's player, the overlay, and the buttons below them. */
 import { ChannelPlayer } from '../components/channel-player.js';
 import { setText } from '../components/dom.js';
-import { hasMediaSource } from '../components/fragment-source.js';
+import { hasMediaSource } from '../components/fragment-appender.js';
 import { decodableCodecs } from '../components/hls-engine.js';
 import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
@@ -23,21 +23,21 @@ import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast,
  *   'ended'    the stream was stopped, by this user or by another one
  *   'asleep'   the tab has been hidden for a while: the page should leave the stream
  *   'awake'    the tab is visible again
- *   'playback' another media profile was chosen
+ *   'profile' another media profile was chosen
  *   'settled'  the live picture moves, or none is to be expected
  */
 export class ViewerStage extends EventTarget {
   #api;
   #socket;
-  #channel;
+  #channelPlayer;
   #stage = byId('stage', HTMLElement);
-  #player = byId('player', LivePlayer);
+  #livePlayer = byId('player', LivePlayer);
   #overlay = byId('overlay', StageOverlay);
   #zoom = byId('zoom', ZoomView);
   #wantsAudio = remembered('sound') === 'on';
   /** @type {number|null} */
   #shownNumber = null;
-  #shownPlayback = '';
+  #shownProfile = '';
   /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
   #deviceProblem = null;
   #deviceBusy = false;
@@ -49,9 +49,9 @@ export class ViewerStage extends EventTarget {
     super();
     this.#api = api;
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
-    this.#player.toggleAttribute('muted', !this.#wantsAudio);
-    this.#channel = new ChannelPlayer({
-      player: this.#player,
+    this.#livePlayer.toggleAttribute('muted', !this.#wantsAudio);
+    this.#channelPlayer = new ChannelPlayer({
+      player: this.#livePlayer,
       snapshot: byId('still', SnapshotImage),
       api,
       socket: this.#socket,
@@ -68,7 +68,7 @@ export class ViewerStage extends EventTarget {
       ['fullscreen', () => void this.toggleFullscreen()],
       ['zoom-in', () => this.zoomBy(1.4)],
       ['zoom-out', () => this.zoomBy(1 / 1.4)],
-      ['badge', () => this.#channel.toLive()],
+      ['badge', () => this.#channelPlayer.toLive()],
     ])) {
       byId(id, HTMLElement).addEventListener('click', work);
     }
@@ -89,60 +89,60 @@ export class ViewerStage extends EventTarget {
   }
 
   get isWanted() {
-    return this.#channel.isWanted;
+    return this.#channelPlayer.isWanted;
   }
 
   get isStarted() {
-    return this.#channel.isStarted;
+    return this.#channelPlayer.isStarted;
   }
 
   /** The chosen media profile; null: nothing to play. */
-  get playback() {
-    return this.#channel.playback;
+  get chosenProfile() {
+    return this.#channelPlayer.chosenProfile;
   }
 
   /** Set the channel, its quality, and if it is to play. @param {StageRequest} request */
   setRequest(request) {
     if (request.number !== this.#shownNumber) this.#zoom.reset();
     this.#shownNumber = request.number;
-    this.#channel.setRequest({ ...request, isAudible: this.#wantsAudio });
+    this.#channelPlayer.setRequest({ ...request, isAudible: this.#wantsAudio });
   }
 
   /** Try the channel's profiles again, because the camera may send other codecs now. */
   forgetCodecs() {
-    this.#channel.forgetCodecs();
+    this.#channelPlayer.forgetCodecs();
   }
 
   stop() {
-    this.#channel.stop();
+    this.#channelPlayer.stop();
     this.#zoom.reset();
     this.dispatchEvent(new Event('ended'));
   }
 
   /** Start the present stream again. */
   restart() {
-    this.#channel.restart();
+    this.#channelPlayer.restart();
   }
 
   togglePlay() {
-    if (this.isWanted) this.#channel.togglePlay();
+    if (this.isWanted) this.#channelPlayer.togglePlay();
     else this.dispatchEvent(new Event('wanted'));
   }
 
   toLive() {
-    this.#channel.toLive();
+    this.#channelPlayer.toLive();
   }
 
   toggleAudio() {
     if (byId('mute', HTMLButtonElement).disabled) return;
-    this.#wantsAudio = this.#player.hasAttribute('muted');
+    this.#wantsAudio = this.#livePlayer.hasAttribute('muted');
     remember('sound', this.#wantsAudio ? 'on' : 'off');
-    this.#channel.setAudible(this.#wantsAudio);
+    this.#channelPlayer.setAudible(this.#wantsAudio);
   }
 
   /** Time of the frame on screen; without a frame, now. */
   get frameMs() {
-    return this.#channel.frameDate?.getTime() ?? this.#nowMs();
+    return this.#channelPlayer.frameDate?.getTime() ?? this.#nowMs();
   }
 
   /** @param {number} factor */
@@ -159,7 +159,7 @@ export class ViewerStage extends EventTarget {
 
   saveSnapshot() {
     const name = snapshotFileName(this.names, new Date(this.frameMs));
-    this.#channel.capture()?.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
+    this.#channelPlayer.capture()?.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
   async toggleFullscreen() {
@@ -167,18 +167,18 @@ export class ViewerStage extends EventTarget {
       if (document.fullscreenElement) await document.exitFullscreen();
       else if (this.#stage.requestFullscreen) await this.#stage.requestFullscreen();
       // On iPhones only a video can be full screen.
-      else /** @type {any} */ (this.#player.video).webkitEnterFullscreen?.();
+      else /** @type {any} */ (this.#livePlayer.video).webkitEnterFullscreen?.();
     } catch {
       showToast('The browser does not allow full screen here.', 'bad');
     }
   }
 
   #wirePlayer() {
-    this.#channel.addEventListener('change', () => this.#draw());
-    this.#channel.addEventListener('audio-blocked', () => {
+    this.#channelPlayer.addEventListener('change', () => this.#draw());
+    this.#channelPlayer.addEventListener('audio-blocked', () => {
       showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
     });
-    this.#player.addEventListener('player-audio', () => this.#showAudio());
+    this.#livePlayer.addEventListener('player-audio', () => this.#showAudio());
     this.#overlay.addEventListener('overlay-play', () => this.togglePlay());
     this.#zoom.addEventListener('zoom-tap', () => void this.toggleFullscreen());
     this.#zoom.addEventListener('zoom-changed', (event) => {
@@ -190,11 +190,11 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePage() {
-    const attention = new Attention({ isAudible: () => !this.#player.hasAttribute('muted') });
+    const attention = new Attention({ isAudible: () => !this.#livePlayer.hasAttribute('muted') });
     attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
     attention.addEventListener('awake', () => this.#wake());
     attention.addEventListener('leaving', () => {
-      this.#channel.leave();
+      this.#channelPlayer.leave();
       this.#socket?.close();
       this.dispatchEvent(new Event('asleep'));
     });
@@ -208,12 +208,12 @@ export class ViewerStage extends EventTarget {
 
   #wake() {
     this.dispatchEvent(new Event('awake'));
-    this.#channel.wake();
+    this.#channelPlayer.wake();
   }
 
   #draw() {
     const view = this.#viewNow();
-    const { isPaused, playback, canUseSub } = this.#channel;
+    const { isPaused, chosenProfile, canUseSub } = this.#channelPlayer;
     const hasFailed = view.phase === 'ended' || view.phase === 'failed';
     if (view.phase === 'playing' || hasFailed) this.dispatchEvent(new Event('settled'));
     const running = this.isWanted && !isPaused && view.phase !== 'failed';
@@ -226,15 +226,15 @@ export class ViewerStage extends EventTarget {
     this.#showAudio();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
-    const key = playback ? `${playback.profile.profile_token} ${playback.isFallback} ${playback.converting}` : '';
-    if (key === this.#shownPlayback) return;
-    this.#shownPlayback = key;
-    this.dispatchEvent(new Event('playback'));
+    const key = chosenProfile ? `${chosenProfile.profile.profile_token} ${chosenProfile.isFallback} ${chosenProfile.converting}` : '';
+    if (key === this.#shownProfile) return;
+    this.#shownProfile = key;
+    this.dispatchEvent(new Event('profile'));
   }
 
   /** Return the player's view; without a channel, a view of the device's state. */
   #viewNow() {
-    const { view } = this.#channel;
+    const { view } = this.#channelPlayer;
     if (this.isWanted) return view;
     if (this.#deviceProblem) return { ...view, phase: /** @type {const} */ ('failed'), problem: this.#deviceProblem };
     if (this.#deviceBusy) return { ...view, phase: /** @type {const} */ ('connecting') };
@@ -242,8 +242,8 @@ export class ViewerStage extends EventTarget {
   }
 
   #showClock() {
-    const { view, isPaused, hasFrame, frameDate } = this.#channel;
-    const behindS = this.#channel.behindS(this.#nowMs());
+    const { view, isPaused, hasFrame, frameDate } = this.#channelPlayer;
+    const behindS = this.#channelPlayer.behindS(this.#nowMs());
     const badge = byId('badge', HTMLElement);
     const { text, tone } = badgeOf(view.phase, { ...view, paused: isPaused, behindS });
     badge.hidden = !text;
@@ -266,7 +266,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #showDamage() {
-    const { notice, count } = damageOf(this.#channel.view.stream);
+    const { notice, count } = damageOf(this.#channelPlayer.view.stream);
     byId('damage-notice', HTMLElement).hidden = !notice;
     setText(byId('damage-text', HTMLElement), notice);
     byId('dropped', HTMLElement).hidden = !count;
@@ -279,8 +279,8 @@ export class ViewerStage extends EventTarget {
   }
 
   #showAudio() {
-    const isMuted = this.#player.hasAttribute('muted');
-    const isSilent = this.#channel.hasAudio === false;
+    const isMuted = this.#livePlayer.hasAttribute('muted');
+    const isSilent = this.#channelPlayer.hasAudio === false;
     const button = byId('mute', HTMLButtonElement);
     button.disabled = !this.isWanted || isSilent;
     this.#stage.dataset.muted = String(isMuted || isSilent);

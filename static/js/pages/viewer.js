@@ -6,10 +6,10 @@
  *   viewer.js                      the chosen channel and quality, in the address
  *   viewer-keys.js, viewer-editing.js   the keys; the edit mode
  *   viewer-stage.js                the player's buttons, clock and messages
- *   components/channel-player.js   the media profile (lib/playback-choice.js), pause, fallback, the first snapshot
+ *   components/channel-player.js   the media profile (lib/profile-choice.js), pause, fallback, the first snapshot
  *   lib/live-transport.js          socket or HLS; the media comes
  *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
- *                                  -> fragment-source.js -> <video>
+ *                                  -> fragment-appender.js -> <video>
  *     over HLS                     lib/hls-session.js -> components/hls-engine.js -> hls.js -> <video>
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */
@@ -190,7 +190,7 @@ function showNames(channel) {
 function showQuality() {
   const channel = currentChannel();
   if (!channel) return;
-  const { quality = null, isFallback = false, converting = false } = stage.playback ?? {};
+  const { quality = null, isFallback = false, converting = false } = stage.chosenProfile ?? {};
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = /** @type {'main'|'sub'} */ (button.dataset.quality);
     button.disabled = !profileOf(channel, role);
@@ -199,7 +199,7 @@ function showQuality() {
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;
   const cost = 'Converting takes about half a processor core while the stream is watched.';
-  const refused = isFallback ? profileOf(channel, quality === 'sub' ? 'main' : 'sub') : (stage.playback?.profile ?? null);
+  const refused = isFallback ? profileOf(channel, quality === 'sub' ? 'main' : 'sub') : (stage.chosenProfile?.profile ?? null);
   const codec = codecName(refused?.video?.codec) || 'H.265';
   byId('codec-text', HTMLElement).textContent = isFallback
     ? `The ${quality === 'sub' ? 'main' : 'sub'} stream is ${codec}, which this browser cannot play, so you see the ${quality} stream (H.264). ${cost}`
@@ -234,7 +234,7 @@ function chooseQuality(quality) {
   stage.forgetCodecs();
   remember('quality', quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
-  if (stage.playback?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
+  if (stage.chosenProfile?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +282,7 @@ const ACTIONS = {
   next: () => chooseChannel(neighbour(channels, state.channel, 1)),
   grid: toggleOverview,
   live: () => stage.toLive(),
-  quality: () => chooseQuality(stage.playback?.quality === 'main' ? 'sub' : 'main'),
+  quality: () => chooseQuality(stage.chosenProfile?.quality === 'main' ? 'sub' : 'main'),
   zoom_in: () => stage.zoomBy(1.4),
   zoom_out: () => stage.zoomBy(1 / 1.4),
   zoom_reset: () => void stage.leaveZoom(),
@@ -368,7 +368,7 @@ stage.addEventListener('ended', () => {
   stopped = true;
   updateStage();
 });
-stage.addEventListener('playback', showQuality);
+stage.addEventListener('profile', showQuality);
 stage.addEventListener('asleep', () => {
   asleep = true;
   updateStage();

@@ -2,7 +2,7 @@
 /** The wall's tiles: their places, the tiles that play, and the chosen, the audible and the full-page tile. */
 import { decodableCodecs } from '../components/hls-engine.js';
 import '../components/live-tile.js';
-import { hasMediaSource } from '../components/fragment-source.js';
+import { hasMediaSource } from '../components/fragment-appender.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';

@@ -16,7 +16,7 @@ from core.settings import Settings
 from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
 from sessions.replay.broadcast import (
-    FIRST_S,
+    REQUESTED_AHEAD_S,
     ReplayEnd,
     ReplayInit,
     ReplayListener,
@@ -106,14 +106,14 @@ def test_parts_without_a_viewer_are_dropped_beyond_a_limit(real: ThinRecorder, r
 
 def test_server_and_page_agree_how_far_ahead_a_page_requests() -> None:
     engine = (ROOT / "static/js/components/run-engine.js").read_text()
-    assert re.findall(r"^const AHEAD_S = (\d+);", engine, re.MULTILINE) == [f"{FIRST_S:.0f}"]
+    assert re.findall(r"^const REQUESTED_AHEAD_S = (\d+);", engine, re.MULTILINE) == [f"{REQUESTED_AHEAD_S:.0f}"]
 
 
 def test_the_recorder_is_paused_at_the_wanted_position(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, viewer_id, viewer = watched(replays)
     [line] = wait_for_connections(real)
-    until(lambda: line.is_paused and viewer.reached_s(1) > FIRST_S - 2)
-    assert viewer.reached_s(1) < FIRST_S + 5
+    until(lambda: line.is_paused and viewer.reached_s(1) > REQUESTED_AHEAD_S - 2)
+    assert viewer.reached_s(1) < REQUESTED_AHEAD_S + 5
     replays.request_replay_until(stream_id, viewer_id, 1, 60.0)
     until(lambda: viewer.reached_s(1) > 57)
     until(lambda: line.is_paused)
@@ -130,11 +130,11 @@ def test_a_slow_viewer_pauses_the_recorder(real: ThinRecorder, replays: StreamMa
     at_first = len(viewer.parts(1))  # from before it joined
     [line] = wait_for_connections(real)
     until(lambda: line.sent > 0 and line.is_paused)
-    assert line.sent < FIRST_S * FPS, "it is held back by bytes, not by time"
+    assert line.sent < REQUESTED_AHEAD_S * FPS, "it is held back by bytes, not by time"
     assert len(viewer.parts(1)) <= at_first + 1, "one may have been on its way"
     viewer.is_slow = False
     replays.seek_replay(view.stream_id, at(60))
-    until(lambda: viewer.reached_s(2) > FIRST_S - 2)
+    until(lambda: viewer.reached_s(2) > REQUESTED_AHEAD_S - 2)
 
 
 def wait_for_connections(recorder: ThinRecorder) -> list[ThinLine]:

@@ -200,7 +200,7 @@ class ThinLine:
             device_s,
             is_seam and is_key,
             is_time_confirmed=self.recorder.tells_time,
-            dropped_before=self.recorder.dropped_per_second if is_key else 0,
+            frames_dropped_before=self.recorder.dropped_per_second if is_key else 0,
         )
 
 

@@ -45,7 +45,7 @@ def test_sent_frames_come_out_complete(codec: str, limit_bytes: int, in_band: bo
     assert {index for index, unit in enumerate(units) if unit.is_key} == film.keys
     assert set(depacketizer.parameter_sets) == set(film.sets)
     assert depacketizer.is_described
-    assert not any(unit.dropped_before for unit in units)
+    assert not any(unit.frames_dropped_before for unit in units)
     steps = {after.ticks - before.ticks for before, after in pairwise(units)}
     assert steps == {CLOCK_RATE // FPS}, "through the wrap of the 32-bit time stamp"
 
@@ -73,7 +73,7 @@ def test_a_frame_with_a_lost_packet_is_left_out(codec: str) -> None:
             packets[min(lost, len(packets) - 1)].lost_before = 1
         units += depacketizer.push(packets)
     assert [unit.parts for unit in units] == [film.pictures[index] for index in (0, 2, 3)]
-    assert [unit.dropped_before for unit in units] == [0, 1, 0]
+    assert [unit.frames_dropped_before for unit in units] == [0, 1, 0]
 
 
 def test_a_frame_without_marker_ends_at_the_next_timestamp() -> None:
@@ -191,7 +191,7 @@ def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
     following[0].lost_before = 1
     units = depacketizer.push([*cut, *following])
     units += depacketizer.push(sender.picture(2, film.pictures[2]))
-    assert [(unit.parts, unit.dropped_before) for unit in units] == [(film.pictures[2], 2)]
+    assert [(unit.parts, unit.frames_dropped_before) for unit in units] == [(film.pictures[2], 2)]
 
 
 def test_the_discontinuity_of_a_lost_frame_moves_to_the_next() -> None:

@@ -47,7 +47,7 @@ class Taker:
             self.times.append(item.time_s)
             if isinstance(item, AccessUnit):
                 self.payloads += [*item.parameter_sets, *item.parts]
-                self.dropped += item.dropped_before
+                self.dropped += item.frames_dropped_before
             else:
                 self.payloads.append(item.payload)
 

@@ -34,7 +34,7 @@ export function playsFragments(codecs) {
  *   `onPut`: the browser took media; `onDropped`: the browser dropped media from this position on
  */
 
-export class FragmentSource {
+export class FragmentAppender {
   #video;
   #policy;
   #outcome;

@@ -1,4 +1,4 @@
-"""One run of a live session: a feed, and the outputs that are made of it while viewers want them."""
+"""One attempt of a live session: a feed, and the outputs that are made of it while viewers want them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _TICK_RUNNING_S = 0.25
 _RETRY_OUTPUT_S = 10.0
 
 
-class LiveRun:
+class LiveAttempt:
     """Call connect() once, then step() again and again until it raises.
 
-    Both raise the AppError that ends the run, RestartWanted if the next run should start immediately, or SessionOver.
+    Both raise the AppError that ends the attempt, RestartWanted if the next one should start immediately, or
+    SessionOver.
     """
 
     def __init__(
@@ -53,13 +54,13 @@ class LiveRun:
 
     @property
     def healthy_s(self) -> float:
-        """Seconds for which segments or fragments have come in this run."""
+        """Seconds for which segments or fragments have come in this attempt."""
         return self._healthy_s
 
     def connect(self) -> None:
         """Open a feed and wait until the device has described its media."""
         for output in self._outputs:
-            if output.is_wanted and self._ends_run(output):
+            if output.is_wanted and self._ends_attempt(output):
                 output.prepare()  # first: if the disk is full, there is no need to contact the device
         source = self._source = self._context.cameras.stream_source(self._key.camera_id, self._key.profile_token)
         feed = self._feed = self._resources.open_feed(self._context.gateway, source)
@@ -82,7 +83,7 @@ class LiveRun:
         self._check_source(status)
         self._request_key_frame(status)
         for output in self._outputs:
-            self._serve(output, status)
+            self._update_output(output, status)
         self._healthy_s = max(self._healthy_s, *(output.healthy_s for output in self._outputs))
         if not self._is_noted and any(output.first_media_s is not None for output in self._outputs):
             self._is_noted = True
@@ -91,7 +92,7 @@ class LiveRun:
 
     # ---- outputs ---------------------------------------------------------------------------------
 
-    def _serve(self, output: SessionOutput, status: FeedStatus) -> None:
+    def _update_output(self, output: SessionOutput, status: FeedStatus) -> None:
         """Start, check or stop this output."""
         if not output.is_wanted:
             output.stop()
@@ -105,15 +106,15 @@ class LiveRun:
                 output.start(self._feed)
             output.look(status)
         except AppError as error:
-            if self._ends_run(output):
+            if self._ends_attempt(output):
                 raise
             name = type(output).__name__
             log.warning("%s goes on without %s: %s (%s)", self._key.stream_id, name, error.detail, error.code)
             output.stop(Problem(error.code, error.detail))
             self._retry_at_s[output] = now_s + _RETRY_OUTPUT_S
 
-    def _ends_run(self, output: SessionOutput) -> bool:
-        """True if an error of this output ends the run: it concerns the device, or no other output is wanted."""
+    def _ends_attempt(self, output: SessionOutput) -> bool:
+        """True if an error of this output ends the attempt: it concerns the device, or no other output is wanted."""
         return not output.is_independent or not any(one.is_wanted for one in self._outputs if one is not output)
 
     # ---- the device ------------------------------------------------------------------------------

@@ -3,26 +3,26 @@
  * Chooses the media profile of a channel to play, and remembers the profiles that failed: codecs that turned out to be
  * others than the device reports, and a main stream that was refused. Pure decisions.
  */
-import { acceptOf, asSeen, canDecode, choosePlayback, profileOf } from './channels.js';
+import { acceptOf, asSeen, canDecode, chooseProfile, profileOf } from './channels.js';
 
 /**
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./viewer-state.js').Quality} Quality
- * @typedef {NonNullable<ReturnType<typeof choosePlayback>>} Playback
+ * @typedef {NonNullable<ReturnType<typeof chooseProfile>>} ChosenProfile
  */
 
 /** Codes of a device or server that has no capacity for another stream, or none for a large one. */
 const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
-export class PlaybackChoice {
+export class ProfileChoice {
   #decodes;
   /** Codecs that could not be played, by camera id and profile token. @type {Map<number, Map<string, string>>} */
   #codecs = new Map();
   /** @type {Channel|null} */
   #channel = null;
-  /** @type {Playback|null} */
-  #playback = null;
+  /** @type {ChosenProfile|null} */
+  #chosenProfile = null;
   /** Why the sub stream replaces the main stream. @type {Problem|null} */
   #refusal = null;
 
@@ -31,8 +31,8 @@ export class PlaybackChoice {
     this.#decodes = decodes;
   }
 
-  get playback() {
-    return this.#playback;
+  get chosenProfile() {
+    return this.#chosenProfile;
   }
 
   get refusal() {
@@ -41,13 +41,13 @@ export class PlaybackChoice {
 
   /** The codecs that the server may pass on unchanged. */
   get accept() {
-    return this.#playback ? acceptOf(this.#playback, this.#decodes) : [...this.#decodes];
+    return this.#chosenProfile ? acceptOf(this.#chosenProfile, this.#decodes) : [...this.#decodes];
   }
 
   /** True if the channel has a sub stream that this browser decodes and that is not playing. */
   get canUseSub() {
     const sub = this.#channel && profileOf(this.#channel, 'sub');
-    return sub !== null && this.#playback?.quality !== 'sub' && canDecode(sub, this.#decodes);
+    return sub !== null && this.#chosenProfile?.quality !== 'sub' && canDecode(sub, this.#decodes);
   }
 
   /**
@@ -55,13 +55,13 @@ export class PlaybackChoice {
    * decode, instead of playing the sub stream.
    *
    * @param {{cameraId: number, channel: Channel|null, quality: Quality|null, convert: boolean}} request
-   * @returns {Playback|null} null: nothing to play
+   * @returns {ChosenProfile|null} null: nothing to play
    */
   choose({ cameraId, channel, quality, convert }) {
     this.#channel = channel && asSeen(channel, this.#codecs.get(cameraId) ?? new Map());
     const wanted = this.#refusal ? 'sub' : quality;
-    this.#playback = this.#channel && choosePlayback(this.#channel, { quality: wanted, convert, decodes: this.#decodes });
-    return this.#playback;
+    this.#chosenProfile = this.#channel && chooseProfile(this.#channel, { quality: wanted, convert, decodes: this.#decodes });
+    return this.#chosenProfile;
   }
 
   /**
@@ -83,7 +83,7 @@ export class PlaybackChoice {
    * @param {Problem|null} problem
    */
   fallBackToSub(problem) {
-    if (!problem || !REFUSALS.has(problem.code) || this.#playback?.quality !== 'main' || !this.canUseSub) return false;
+    if (!problem || !REFUSALS.has(problem.code) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
     this.#refusal = problem;
     return true;
   }

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PlaybackChoice } from '../../static/js/lib/playback-choice.js';
+import { ProfileChoice } from '../../static/js/lib/profile-choice.js';
 import { videoOf } from './video.mjs';
 
 /** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
@@ -29,16 +29,16 @@ function channel({ mainCodec = 'h264', roles = ['main', 'sub'] } = {}) {
 
 /** @param {Channel} [one] @param {import('../../static/js/lib/viewer-state.js').Quality} [quality] */
 function chosen(one = channel(), quality = 'main') {
-  const choice = new PlaybackChoice(['h264']);
+  const choice = new ProfileChoice(['h264']);
   const request = { cameraId: 1, channel: one, quality, convert: false };
   choice.choose(request);
   return { choice, request };
 }
 
 test('the wanted quality is chosen', () => {
-  assert.equal(chosen().choice.playback?.quality, 'main');
-  assert.equal(chosen(channel(), 'sub').choice.playback?.quality, 'sub');
-  assert.equal(new PlaybackChoice(['h264']).choose({ cameraId: 1, channel: null, quality: null, convert: false }), null);
+  assert.equal(chosen().choice.chosenProfile?.quality, 'main');
+  assert.equal(chosen(channel(), 'sub').choice.chosenProfile?.quality, 'sub');
+  assert.equal(new ProfileChoice(['h264']).choose({ cameraId: 1, channel: null, quality: null, convert: false }), null);
 });
 
 test('the sub stream can be used if it is decodable and not playing', () => {
@@ -50,8 +50,8 @@ test('the sub stream can be used if it is decodable and not playing', () => {
 test('a learned codec replaces the profile, or converts it on request', () => {
   const { choice, request } = chosen();
   choice.learnCodec(1, 'main', 'hevc');
-  const playback = choice.choose(request);
-  assert.deepEqual([playback?.quality, playback?.isFallback, choice.accept], ['sub', true, ['h264']]);
+  const found = choice.choose(request);
+  assert.deepEqual([found?.quality, found?.isFallback, choice.accept], ['sub', true, ['h264']]);
   assert.equal(choice.choose({ ...request, convert: true })?.converting, true);
   choice.forgetCodecs(1);
   assert.equal(choice.choose(request)?.isFallback, false);

@@ -117,6 +117,9 @@ class AnswerFilter:
     ) -> None:
         self._tracks = (video, audio)
 
+    def on_audio_left_out(self, reason: str) -> None:
+        self.audio_left_out = reason
+
     def on_opened(self) -> None:
         """Nothing to do: a playback begins with the answer to its PLAY."""
 

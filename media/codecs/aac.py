@@ -10,6 +10,8 @@ FRAME_SAMPLES = 1024
 RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 MAX_FRAME_BYTES = 8191  # as ADTS can state it
 _ESCAPED_INDEX = 15
+_MOST_BANDS_INDEX = 5
+_MOST_SHORT_BANDS = 15
 _LONG_BANDS = (41, 41, 47, 49, 49, 51, 47, 47, 43, 43, 43, 40, 40)  # by the index of the rate, table 4.129 and others
 _SHORT_BANDS = (12, 12, 12, 14, 14, 14, 15, 15, 15, 15, 15, 15, 15)
 LOW_COMPLEXITY = 2
@@ -107,7 +109,7 @@ def adts_length(data: bytes) -> int | None:
 def is_plausible(frame: bytes, rate: int) -> bool:
     """True if a frame can begin like this: False for about half of all bytes that are no AAC.
 
-    It reads the first element (section 4.4.2.1) up to the number of its bands.
+    It reads the first element (section 4.4.2.1) up to the number of its bands. `rate`: 0 if it is not certain.
     """
     try:
         bits = BitReader(frame[:8], is_escaped=False)
@@ -130,10 +132,12 @@ def _is_plausible_window(bits: BitReader, rate: int) -> bool:
     """Read ics_info (section 4.4.2.1, table 4.6)."""
     if bits.u(1):
         return False  # a reserved bit
-    index = RATES.index(nearest_rate(rate))
+    index = RATES.index(nearest_rate(rate)) if rate else _MOST_BANDS_INDEX
     is_short = bits.u(2) == _EIGHT_SHORT
     bits.u(1)
-    return bits.u(4) <= _SHORT_BANDS[index] if is_short else bits.u(6) <= _LONG_BANDS[index]
+    if is_short:
+        return bits.u(4) <= (_SHORT_BANDS[index] if rate else _MOST_SHORT_BANDS)
+    return bits.u(6) <= _LONG_BANDS[index]
 
 
 def channels_of(frame: bytes) -> int:

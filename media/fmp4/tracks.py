@@ -71,6 +71,11 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
     return Track(VIDEO_ID, timescale, name, entry, is_video=True, width=width, height=height)
 
 
+def has_fragments_of(audio: AudioFormat) -> bool:
+    """True if audio_track() has a track for this audio, provided that its configuration can be read."""
+    return audio.codec in _AS_FLAC | {"aac", "opus"}
+
+
 def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
     """Return a track of AAC (`audio_config`: its AudioSpecificConfig), G.711, PCM or Opus. None for other audio."""
     rate, channels = audio.sample_rate or 8000, audio.channels or 1

@@ -44,6 +44,7 @@ class AudioDepacketizer:
         self._held: list[tuple[RtpPacket, list[bytes]]] = []
         self._plausible: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
         self._object_type = 0
+        self._channels = 0  # as the first frame shows them
         self._payloads = aac_payloads(track) if track.format.codec == "aac" else None
         if self._payloads:
             self._begin_aac(track)
@@ -112,10 +113,12 @@ class AudioDepacketizer:
         """True if a frame may be decoded. A decoder of a browser ends at the first one that is none."""
         if self._object_type not in _CHECKED_TYPES:
             return True
-        is_sound = len(frame) <= aac.MAX_FRAME_BYTES and aac.is_plausible(frame, self.track.format.sample_rate or 0)
+        rate = (self.track.format.sample_rate or 0) if self.is_settled else 0
+        is_sound = len(frame) <= aac.MAX_FRAME_BYTES and aac.is_plausible(frame, rate)
         self._plausible.append(is_sound)
-        if is_sound and len(self._plausible) == 1:
-            self._correct_channels(aac.channels_of(frame))
+        if is_sound and not self._channels:
+            self._channels = aac.channels_of(frame)
+            self._correct_channels(self._channels)
         return is_sound
 
     def _correct_channels(self, channels: int) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from core.clock import Clock
 from core.errors import (
     CameraBadAnswer,
+    CameraNoSignal,
     CameraUnreachable,
     CameraUnsupported,
     DeviceError,

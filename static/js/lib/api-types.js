@@ -248,6 +248,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s
@@ -282,6 +284,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s
@@ -324,6 +328,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s

@@ -11,6 +11,8 @@ RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 1
 MAX_FRAME_BYTES = 8191  # as ADTS can state it
 _ESCAPED_INDEX = 15
 _MOST_BANDS_INDEX = 5
+_READ_BYTES = 600
+_MAX_ELEMENTS = 4
 _MOST_SHORT_BANDS = 15
 _LONG_BANDS = (41, 41, 47, 49, 49, 51, 47, 47, 43, 43, 43, 40, 40)  # by the index of the rate, table 4.129 and others
 _SHORT_BANDS = (12, 12, 12, 14, 14, 14, 15, 15, 15, 15, 15, 15, 15)
@@ -107,25 +109,53 @@ def adts_length(data: bytes) -> int | None:
 
 
 def is_plausible(frame: bytes, rate: int) -> bool:
-    """True if a frame can begin like this: False for about half of all bytes that are no AAC.
+    """True if a frame can begin like this: False for most bytes that are no AAC.
 
-    It reads the first element (section 4.4.2.1) up to the number of its bands. `rate`: 0 if it is not certain.
+    It reads the first elements (section 4.4.2.1) up to the number of the audio's bands. `rate`: 0 if it is not certain.
     """
     try:
-        bits = BitReader(frame[:8], is_escaped=False)
-        element = bits.u(3)
-        if element in {_DATA, _PROGRAM, _FILL}:
-            return True
-        if element not in {_SCE, _CPE}:
-            return False
-        bits.u(4)
-        if element == _CPE and not bits.u(1):
-            bits.u(8)  # no common window: the first channel's gain, then its own window
-        elif element == _SCE:
-            bits.u(8)
-        return _is_plausible_window(bits, rate)
+        bits = BitReader(frame[:_READ_BYTES], is_escaped=False)
+        for _ in range(_MAX_ELEMENTS):
+            element = bits.u(3)
+            if element == _PROGRAM:
+                return True
+            if element in {_SCE, _CPE}:
+                return _is_plausible_channel(bits, rate, is_pair=element == _CPE)
+            if element == _DATA:
+                _skip_data(bits)
+            elif element == _FILL:
+                _skip_fill(bits)
+            else:
+                return False
     except BitsEnded:
-        return len(frame) > 1
+        return len(frame) > _READ_BYTES
+    return False
+
+
+def _is_plausible_channel(bits: BitReader, rate: int, *, is_pair: bool) -> bool:
+    bits.u(4)  # the element's number
+    has_common_window = bool(is_pair and bits.u(1))
+    if not has_common_window:
+        bits.u(8)  # the gain comes before the window
+    return _is_plausible_window(bits, rate)
+
+
+def _skip_data(bits: BitReader) -> None:
+    bits.u(4)
+    is_aligned = bits.u(1)
+    count = bits.u(8)
+    if count == 255:
+        count += bits.u(8)
+    if is_aligned:
+        bits.u(bits.left % 8)
+    bits.u(8 * count)
+
+
+def _skip_fill(bits: BitReader) -> None:
+    count = bits.u(4)
+    if count == 15:
+        count += bits.u(8) - 1
+    bits.u(8 * count)
 
 
 def _is_plausible_window(bits: BitReader, rate: int) -> bool:

@@ -32,26 +32,39 @@ def read_mux_config(config: bytes) -> MuxConfig | None:
         return None
 
 
-def split_element(element: bytes, known: MuxConfig | None) -> tuple[MuxConfig, list[bytes]] | None:
-    """Return the configuration and the frames of an AudioMuxElement. None if it cannot be read.
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An AudioMuxElement. `is_in_band`: it says whether a configuration follows, as with `cpresent=1`."""
 
-    `known`: the configuration of the SDP or of an element before. Elements with and without a configuration of their
-    own are told apart by their lengths, whatever `cpresent` in the SDP says.
+    config: MuxConfig
+    frames: list[bytes]
+    is_in_band: bool
+
+
+def read_element(element: bytes, known: MuxConfig | None, *, is_in_band: bool | None = None) -> Element | None:
+    """Parse an AudioMuxElement. None if it cannot be read.
+
+    `known`: the configuration of the SDP or of an element before. `is_in_band`: of the elements before. Both kinds are
+    told apart by their lengths, whatever `cpresent` in the SDP says.
     """
     element = _without_sync(element)
-    if known and (frames := _plain_frames(element, known)):
-        return known, frames
+    plain = Element(known, _plain_frames(element, known), is_in_band=False) if known else None
+    if plain and plain.frames and not is_in_band:
+        return plain
+    found = _in_band(element, known)
+    return found or (plain if plain and plain.frames else None)
+
+
+def _in_band(element: bytes, known: MuxConfig | None) -> Element | None:
     try:
         bits = BitReader(element, is_escaped=False)
         config = known if bits.u(1) else _mux_config(bits)
         if config is None:
             return None
         frames = [_frame(bits) for _ in range(config.frames)]
-        if bits.left >= config.other_bits + 8:
-            return None
     except BitsEnded:
         return None
-    return config, frames
+    return Element(config, frames, is_in_band=True) if bits.left < config.other_bits + 8 else None
 
 
 def _plain_frames(element: bytes, config: MuxConfig) -> list[bytes]:

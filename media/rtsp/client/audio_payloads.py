@@ -20,6 +20,7 @@ from media.rtsp.client.sdp_audio import AudioTrack
 
 _MAX_PARTS = 64
 _MAX_PADDING_BYTES = 4
+_UNREADABLE = [b""]
 _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
 
@@ -29,7 +30,10 @@ class AacPayloads(Protocol):
     config: AacConfig | None
 
     def frames(self, packet: RtpPacket) -> list[bytes]:
-        """Return the frames that this packet completes. Packets in order; `lost_before` begins anew."""
+        """Return the frames that this packet completes, and an empty one for bytes that cannot be read.
+
+        Packets in order; `lost_before` begins anew.
+        """
         ...
 
 
@@ -44,7 +48,6 @@ class GenericPayloads:
         numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
         announced = tuple(int(numbers.get(name, usual)) for name, usual in _DEFAULTS)
         self._lengths: list[tuple[int, ...]] = list(dict.fromkeys((announced, *_USUAL_LENGTHS)))
-        self._rate = track.format.sample_rate or 0
         self._has_headers: bool | None = None
         self._parts: list[bytes] = []
         self._size = 0  # of the frame that `_parts` become
@@ -69,9 +72,7 @@ class GenericPayloads:
                     return self._join(payload[position:], is_last=packet.marker)
                 return self._begin(packet, payload[position:], sizes[0], is_last=packet.marker)
             return self._cut(payload, position, sizes)
-        if not self._has_headers and aac.is_plausible(payload, self._rate):
-            return [payload]
-        return []
+        return _UNREADABLE if self._has_headers else [payload]
 
     def _sizes(self, payload: bytes) -> tuple[int, list[int]] | None:
         """Return the place of the first frame and the sizes in the AU headers. None if there are no AU headers."""
@@ -154,6 +155,7 @@ class LatmPayloads:
 
     def __init__(self, mux_config: bytes) -> None:
         self._known = latm.read_mux_config(mux_config) if mux_config else None
+        self._is_in_band: bool | None = None
         self._parts: list[bytes] = []
         self._timestamp: int | None = None
         self.config: AacConfig | None = self._known.aac if self._known else None
@@ -163,12 +165,13 @@ class LatmPayloads:
             self._parts.clear()
         self._timestamp = packet.timestamp
         self._parts.append(packet.payload)
-        split = latm.split_element(b"".join(self._parts), self._known)
-        if split is None:
+        element = latm.read_element(b"".join(self._parts), self._known, is_in_band=self._is_in_band)
+        if element is None:
             if packet.marker or len(self._parts) >= _MAX_PARTS:
                 self._parts.clear()
+                return _UNREADABLE
             return []
         self._parts.clear()
-        self._known, frames = split
+        self._known, self._is_in_band = element.config, element.is_in_band
         self.config = self._known.aac
-        return frames
+        return element.frames

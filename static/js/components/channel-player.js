@@ -72,7 +72,7 @@ export class ChannelPlayer extends EventTarget {
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => session.playerStalls(seconds));
     on(player, 'player-idle', () => session.suspend());
-    on(player, 'player-restart', () => session.restartForPlayer());
+    on(player, 'player-restart', (how) => session.restartForPlayer(how ?? undefined));
     on(player, 'player-failed', (problem) => session.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }

@@ -21,6 +21,7 @@ class StreamView:
     """A session at one moment.
 
     `video` and `audio` describe what players get, `source_codec` what the device sends.
+    `audio_left_out`: why players get no audio although the device offers some, as the end of a sentence.
     `transcoding`: video is being encoded here, which costs a large part of a core.
     `frames_dropped`: frames that came from the device incomplete and were discarded, since the session's start.
     Frames that a slow viewer skips do not count. `damage`: the fault of the last of them, for ten seconds.
@@ -43,6 +44,7 @@ class StreamView:
     restarts: int
     video: VideoFormat | None
     audio: AudioFormat | None
+    audio_left_out: str | None
     transcoding: bool
     bitrate_kbps: int | None
     last_segment_age_s: float | None

@@ -1,19 +1,24 @@
-"""Reads bits and Exp-Golomb numbers from a parameter set (ITU-T H.264 and H.265, section 9)."""
+"""Reads bits and Exp-Golomb numbers, as in parameter sets (ITU-T H.264 and H.265, section 9)."""
 
 from __future__ import annotations
 
 
 class BitsEnded(ValueError):
-    """The parameter set is too short, or a number in it is out of range."""
+    """The bytes are too few, or a number in them is out of range."""
 
 
 class BitReader:
-    """Reads the payload of a NAL unit, without its emulation prevention bytes."""
+    """Reads the payload of a NAL unit, without its emulation prevention bytes; or any bytes with `is_escaped` False."""
 
-    def __init__(self, data: bytes) -> None:
-        plain = data.replace(b"\0\0\3", b"\0\0")
+    def __init__(self, data: bytes, *, is_escaped: bool = True) -> None:
+        plain = data.replace(b"\0\0\3", b"\0\0") if is_escaped else data
         self._value = int.from_bytes(plain, "big")
         self._left = len(plain) * 8
+
+    @property
+    def left(self) -> int:
+        """Number of bits that are left."""
+        return self._left
 
     def u(self, count: int) -> int:
         """Return an unsigned number of `count` bits."""

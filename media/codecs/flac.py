@@ -1,7 +1,7 @@
-"""G.711 as FLAC (RFC 9639): MediaSource plays neither G.711 nor PCM, but FLAC in MP4.
+"""G.711 and PCM as FLAC (RFC 9639): MediaSource plays neither of them, but FLAC in MP4.
 
 Each packet becomes one frame with unchanged samples (a verbatim subframe): without prediction, without loss, and
-nearly without work, at 16 kB per second instead of 8.
+nearly without work, at 16 kB per second instead of G.711's 8.
 """
 
 from __future__ import annotations
@@ -68,25 +68,38 @@ def stream_info(sample_rate: int, channels: int) -> bytes:
     return struct.pack(">HH", _MIN_BLOCK, _MAX_BLOCK) + bytes(6) + struct.pack(">Q", packed) + bytes(16)
 
 
-def frame(pcm: bytes, first_sample: int, sample_rate: int) -> bytes:
-    """Return one frame of mono samples, 16-bit big-endian (RFC 9639 section 9). `first_sample` counts from 0."""
-    return _frame(b"\x02" + pcm, len(pcm) // 2, first_sample, sample_rate)
+def frame(pcm: bytes, first_sample: int, sample_rate: int, channels: int = 1) -> bytes:
+    """Return one frame of samples, 16-bit big-endian and interleaved (RFC 9639 section 9).
+
+    `first_sample` counts from 0. Channels of the last sample that are missing are left out, with the sample.
+    """
+    if channels == 1:
+        return _frame(b"\x02" + pcm, len(pcm) // 2, first_sample, sample_rate)
+    samples = len(pcm) // (2 * channels)
+    pcm = pcm[: samples * 2 * channels]
+    subframes = []
+    for channel in range(channels):
+        plane = bytearray(2 * samples)
+        plane[0::2] = pcm[2 * channel :: 2 * channels]
+        plane[1::2] = pcm[2 * channel + 1 :: 2 * channels]
+        subframes.append(b"\x02" + plane)
+    return _frame(b"".join(subframes), samples, first_sample, sample_rate, channels)
 
 
-def silent_frame(samples: int, first_sample: int, sample_rate: int) -> bytes:
-    """Return one frame of `samples` zeros: a constant subframe, about 15 bytes."""
-    return _frame(b"\0\0\0", samples, first_sample, sample_rate)
+def silent_frame(samples: int, first_sample: int, sample_rate: int, channels: int = 1) -> bytes:
+    """Return one frame of `samples` zeros: constant subframes, about 15 bytes."""
+    return _frame(b"\0\0\0" * channels, samples, first_sample, sample_rate, channels)
 
 
-def _frame(subframe: bytes, block: int, first_sample: int, sample_rate: int) -> bytes:
+def _frame(subframes: bytes, block: int, first_sample: int, sample_rate: int, channels: int = 1) -> bytes:
     if not 0 < block <= _MAX_BLOCK:
         raise ValueError("a block of 1 to 65535 samples")
-    head = bytes([0xFF, 0xF9, 0x70 | _RATE_CODES.get(sample_rate, 0), 0x08])
+    head = bytes([0xFF, 0xF9, 0x70 | _RATE_CODES.get(sample_rate, 0), (channels - 1) << 4 | 0x08])
     head += _coded_number(first_sample) + struct.pack(">H", block - 1)
     checksum = 0
     for byte in head:
         checksum = _CRC8[checksum ^ byte]
-    body = b"".join((head, bytes([checksum]), subframe))
+    body = b"".join((head, bytes([checksum]), subframes))
     return body + struct.pack(">H", _crc16(body))
 
 

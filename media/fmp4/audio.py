@@ -7,7 +7,7 @@ stop the video for ever.
 from __future__ import annotations
 
 from core.records import AudioFormat
-from media.codecs import aac, flac
+from media.codecs import aac, flac, opus
 from media.codecs.access_unit import AccessUnit
 from media.fmp4.tracks import Track, audio_track
 from media.fmp4.writer import Sample, TrackRun
@@ -23,9 +23,10 @@ _SILENT_BLOCK = 4096
 class AudioTrackBuilder:
     """Builds audio without gaps. Its timeline is in units of the track's timescale and begins at 0 with the video's."""
 
-    def __init__(self, track: Track, codec: str, config: bytes) -> None:
+    def __init__(self, track: Track, audio: AudioFormat, config: bytes) -> None:
         self.track = track
-        self._codec = codec
+        self._codec = codec = audio.codec
+        self._channels = audio.channels or 1
         aac_config = aac.read_config(config) if codec == "aac" else None
         self._silence = aac.silent_frame(aac_config) if aac_config else None
         self._aac_step = aac.FRAME_SAMPLES * track.timescale // aac_config.rate if aac_config else aac.FRAME_SAMPLES
@@ -55,6 +56,8 @@ class AudioTrackBuilder:
         if apart > _APART_S * rate or (is_new and apart > 0):
             self._fill(place)
         sample = self._sample(data)
+        if sample is None:
+            return
         self._samples.append(sample)
         self._end += sample.duration
 
@@ -72,10 +75,15 @@ class AudioTrackBuilder:
         self._start = self._end = max(self._end, round(at_s * self.track.timescale))
 
     def _fill(self, until: int) -> None:
-        if self._codec != "aac":
+        if self._codec == "opus":
+            while until - self._end > opus.SILENT_SAMPLES // 2:
+                self._samples.append(Sample(opus.SILENT_PACKET, opus.SILENT_SAMPLES))
+                self._end += opus.SILENT_SAMPLES
+        elif self._codec != "aac":
             while (missing := until - self._end) > 0:
                 block = min(missing, _SILENT_BLOCK)
-                self._samples.append(Sample(flac.silent_frame(block, self._end, self.track.timescale), block))
+                silence = flac.silent_frame(block, self._end, self.track.timescale, self._channels)
+                self._samples.append(Sample(silence, block))
                 self._end += block
         elif self._silence:
             while until - self._end > self._aac_step // 2:
@@ -88,14 +96,21 @@ class AudioTrackBuilder:
         elif until > self._end:
             self._start = self._end = until
 
-    def _sample(self, data: bytes) -> Sample:
+    def _sample(self, data: bytes) -> Sample | None:
+        """Return None for bytes that hold no audio."""
         if self._codec == "aac":
             return Sample(data, self._aac_step)
-        pcm = flac.pcm_of_g711(self._codec, data)
-        return Sample(flac.frame(pcm, self._end, self.track.timescale), len(data))
+        if self._codec == "opus":
+            count = opus.sample_count(data)
+            return Sample(data, count) if count else None
+        pcm = data if self._codec == "pcm_s16be" else flac.pcm_of_g711(self._codec, data)
+        samples = len(pcm) // (2 * self._channels)
+        if not samples:
+            return None
+        return Sample(flac.frame(pcm, self._end, self.track.timescale, self._channels), samples)
 
 
 def audio_track_builder(audio: AudioFormat | None, config: bytes) -> AudioTrackBuilder | None:
     """Return a builder for this audio. None without audio, and for a codec that we cannot carry."""
     track = audio_track(audio, config) if audio else None
-    return AudioTrackBuilder(track, audio.codec, config) if track and audio else None
+    return AudioTrackBuilder(track, audio, config) if track and audio else None

@@ -87,11 +87,17 @@ class LiveFragmentBuilder:
     """
 
     def __init__(
-        self, codec: VideoCodec, audio: AudioFormat | None, audio_config: bytes, *, origin_s: float | None = None
+        self,
+        codec: VideoCodec,
+        audio: AudioFormat | None = None,
+        audio_config: bytes = b"",
+        *,
+        origin_s: float | None = None,
     ) -> None:
         self._codec = codec
         self._audio_format = audio
         self._audio_config = audio_config
+        self._is_audio_enabled = False
         self._audio: AudioTrackBuilder | None = None
         self._video: Track | None = None
         self.origin_s = origin_s
@@ -123,8 +129,17 @@ class LiveFragmentBuilder:
             data_with_audio=init_section(tracks),
         )
 
+    def set_audio(self, audio: AudioFormat | None, audio_config: bytes) -> None:
+        """Take another audio from now on. Call describe() next."""
+        self._audio_format = audio
+        self._audio_config = audio_config
+        self._audio = None
+        if self._is_audio_enabled:
+            self.enable_audio()
+
     def enable_audio(self) -> None:
         """Build audio from now on, if it is of a codec that we can carry."""
+        self._is_audio_enabled = True
         if self._audio is None:
             self._audio = audio_track_builder(self._audio_format, self._audio_config)
             if self._audio:

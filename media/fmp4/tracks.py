@@ -1,7 +1,7 @@
 """Tracks of an init section: sample entries, codec strings, decoder configurations.
 
-H.264 as avc1 and H.265 as hvc1 (ISO/IEC 14496-15), AAC as mp4a (14496-14), G.711 as fLaC
-(the FLAC project's mapping into ISO BMFF).
+H.264 as avc1 and H.265 as hvc1 (ISO/IEC 14496-15), AAC as mp4a (14496-14), G.711 and PCM as fLaC
+(the FLAC project's mapping into ISO BMFF), Opus as Opus (Xiph's mapping).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
-from media.codecs import aac, flac, h264, h265
+from media.codecs import aac, flac, h264, h265, opus
 from media.codecs.bits import BitReader, BitsEnded
 from media.fmp4.boxes import box, full_box, u16, u32
 
 VIDEO_ID, AUDIO_ID = 1, 2
 _MAX_SET_BYTES = 65_535
-_G711 = {"pcm_alaw", "pcm_mulaw"}
+_AS_FLAC = {"pcm_alaw", "pcm_mulaw", "pcm_s16be"}
 _PLAIN_PROFILES = {66, 77, 88}
 
 
@@ -71,15 +71,24 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
     return Track(VIDEO_ID, timescale, name, entry, is_video=True, width=width, height=height)
 
 
+def has_fragments_of(audio: AudioFormat) -> bool:
+    """True if audio_track() has a track for this audio, provided that its configuration can be read."""
+    return audio.codec in _AS_FLAC | {"aac", "opus"}
+
+
 def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
-    """Return a track of AAC (`audio_config`: its AudioSpecificConfig) or G.711 in mono. None for other audio."""
+    """Return a track of AAC (`audio_config`: its AudioSpecificConfig), G.711, PCM or Opus. None for other audio."""
     rate, channels = audio.sample_rate or 8000, audio.channels or 1
-    if not 4000 <= rate <= 192_000:
+    if not 4000 <= rate <= 192_000 or not 1 <= channels <= 8:
         return None
-    if audio.codec in _G711 and channels == 1:
-        streaminfo = bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(rate, 1)
-        entry = _audio_entry(b"fLaC", 1, rate, full_box(b"dfLa", 0, 0, streaminfo))
+    if audio.codec in _AS_FLAC:
+        streaminfo = bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(rate, channels)
+        entry = _audio_entry(b"fLaC", channels, rate, full_box(b"dfLa", 0, 0, streaminfo))
         return Track(AUDIO_ID, rate, "flac", entry, is_video=False)
+    if audio.codec == "opus" and channels <= 2:
+        head = bytes([0, channels]) + u16(0) + u32(rate) + u16(0) + bytes([0])  # big-endian, unlike in Ogg
+        entry = _audio_entry(b"Opus", channels, opus.RATE, box(b"dOps", head))
+        return Track(AUDIO_ID, opus.RATE, "opus", entry, is_video=False)
     if audio.codec == "aac" and len(audio_config) <= 64 and (config := aac.read_config(audio_config)):
         entry = _audio_entry(b"mp4a", config.channels or channels, rate, _esds(audio_config))
         return Track(AUDIO_ID, rate, f"mp4a.40.{config.object_type}", entry, is_video=False)

@@ -129,6 +129,11 @@ class LiveAttempt:
                 log.info("%s: the device changed codec or resolution", self._key.stream_id)
                 raise RestartWanted
             self._seen_video = status.video
+        planned = self._status.source_audio
+        is_other_audio = planned is not None and status.audio is not None and status.audio != planned
+        if is_other_audio and any(output.is_running and output.is_independent for output in self._outputs):
+            log.info("%s: the audio is another than the device described", self._key.stream_id)
+            raise RestartWanted
 
     def _request_key_frame(self, status: FeedStatus) -> None:
         """Once, as soon as the device plays: viewers get nothing before the first key frame."""

@@ -7,12 +7,13 @@ ffmpeg has none.
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import NoReturn
 
 from core.errors import AppError, StorageFull
 from core.records import Problem
-from media.commands import PLAYLIST_NAME, LiveOptions, live_command
+from media.commands import PLAYLIST_NAME, AudioHandling, LiveOptions, live_command
 from media.ffmpeg import FfmpegMissing
 from media.hls.live_playlist import parse_playlist
 from media.process import ProgramMissing, SupervisedProcess
@@ -33,6 +34,11 @@ _DISK_EVERY_S = 1.0
 _FIRST_SEGMENT_PATIENCE = 4.0
 _RESUME_BYTES = 20_000_000
 _NO_SPACE = "No space left on device"
+_LEFT_OUT = "ffmpeg cannot read it"
+_ABOUT_AUDIO = re.compile(
+    r"\baudio\b|\b(?:aac|opus|g72[26](?:le)?|pcm_\w+)\b|sample.rate|channel layout",
+    re.IGNORECASE,
+)
 _DISK_FULL = "There is no room left for segments."
 
 
@@ -61,6 +67,7 @@ class HlsOutput(SessionOutput):
         self._may_hold_slot = False
         self._ffmpeg: Path | None = None  # found by prepare(), used by start()
         self._feed: Feed | None = None
+        self._is_audio_left_out = False  # an ffmpeg of this session has ended because of it
         self._process: SupervisedProcess | None = None
         self._started_s = 0.0
         self._read_stamp: tuple[int, int] | None = None
@@ -111,12 +118,12 @@ class HlsOutput(SessionOutput):
         ffmpeg, self._ffmpeg = self._ffmpeg, None
         assert ffmpeg is not None  # noqa: S101 - prepare() has found it
         self._take_slot(plan.is_transcoding)  # the device may send another codec than it was known to send
-        number = self._status.begin_segments()
+        number = self._status.begin_segments(_LEFT_OUT if self._is_audio_left_out else "")
         settings = self._context.settings
         folder = self._resources.folder
         options = LiveOptions(
             video=plan.video,
-            audio=plan.audio,
+            audio=AudioHandling.NONE if self._is_audio_left_out else plan.audio,
             container=plan.container,
             start_number=number,
             ffmpeg_number=self._status.ffmpeg_number,
@@ -211,7 +218,14 @@ class HlsOutput(SessionOutput):
         log.warning("%s: ffmpeg ended with %s: %r", self._key.stream_id, process.poll(), stderr[-500:])
         if _NO_SPACE in stderr:
             raise StorageFull(_DISK_FULL)
+        self._leave_audio_out(stderr)
         raise FfmpegEnded("ffmpeg ended unexpectedly.")
+
+    def _leave_audio_out(self, stderr: str) -> None:
+        """If ffmpeg ended because of the audio, the next one gets the video alone."""
+        plan = self._status.plan
+        if plan is not None and plan.audio is not AudioHandling.NONE and _ABOUT_AUDIO.search(stderr):
+            self._is_audio_left_out = True
 
     def _check_age(self, status: FeedStatus, process: SupervisedProcess) -> None:
         """A segment ends only at a key frame, so a long GOP needs more patience."""

@@ -12,6 +12,7 @@ from core.clock import Clock
 from core.errors import NotFound, Unavailable
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 from media.commands import PLAYLIST_NAME
+from media.fmp4.tracks import has_fragments_of
 from media.hls.live_playlist import LiveTimeline, WrittenPlaylist
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.backoff import RETRY_AFTER_S
@@ -40,6 +41,7 @@ class SessionStatus:
         self._feed: FeedStatus | None = None
         self._makes_segments = False
         self._segments_problem: Problem | None = None
+        self._segments_without_audio = ""  # why ffmpeg writes none
         self._last_segment_s: float | None = None
         self._last_fragment_s: float | None = None
         self._written_kbps: int | None = None
@@ -64,9 +66,13 @@ class SessionStatus:
             self._plan = plan
             self._attempts += 1
 
-    def begin_segments(self) -> int:
-        """ffmpeg is about to start. Return the number that its first segment must have."""
+    def begin_segments(self, without_audio: str = "") -> int:
+        """ffmpeg is about to start. Return the number that its first segment must have.
+
+        `without_audio`: why ffmpeg leaves the audio out, for users; empty if it does not.
+        """
         with self._changed:
+            self._segments_without_audio = without_audio
             self._makes_segments = True
             self._segments_problem = None
             self._timeline.begin_ffmpeg()
@@ -152,6 +158,11 @@ class SessionStatus:
         return self._plan
 
     @property
+    def source_audio(self) -> AudioFormat | None:
+        """The audio that HLS is made of; None without audio, and before the device has described its media."""
+        return self._plan.source_audio if self._plan is not None else None
+
+    @property
     def source_codec(self) -> str | None:
         """The codec that the device was last seen to send, or is known to send."""
         return self._source_codec
@@ -190,6 +201,7 @@ class SessionStatus:
                 restarts=max(0, self._attempts - 1),
                 video=self._video(),
                 audio=self._audio(),
+                audio_left_out=self._audio_left_out(),
                 transcoding=self._is_transcoding(),
                 bitrate_kbps=self._bitrate_kbps(),
                 last_segment_age_s=now_s - last_s if last_s else None,
@@ -225,9 +237,17 @@ class SessionStatus:
         return self._makes_segments and self._plan is not None and self._plan.is_transcoding
 
     def _audio(self) -> AudioFormat | None:
-        if self._plan is None:
+        if self._plan is None or self._audio_left_out():
             return None
         return self._plan.out_audio if self._makes_segments else self._plan.source_audio
+
+    def _audio_left_out(self) -> str | None:
+        if self._feed is not None and self._feed.audio_left_out:
+            return self._feed.audio_left_out
+        if self._makes_segments:
+            return self._segments_without_audio or None
+        audio = self._plan.source_audio if self._plan is not None else None
+        return None if audio is None or has_fragments_of(audio) else "the app plays it over HLS only"
 
     def _bitrate_kbps(self) -> int | None:
         if self._is_transcoding():

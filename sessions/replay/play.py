@@ -44,6 +44,8 @@ _VIEWER_TICK_S = 0.05
 _QUEUE_BYTES = 16_000_000
 _DISK_EVERY_S = 1.0
 _COPIED = ("h264", "hevc")
+_PLAYED_AUDIO = ("aac", "opus")
+_AUDIO_AS_FLAC = ("pcm_alaw", "pcm_mulaw", "pcm_s16be")
 _TAIL = timedelta(seconds=1)
 
 
@@ -366,7 +368,7 @@ def _begins_in_run(place: RecordedPlace, run: ReplayRun) -> bool:
 
 
 def _playable_audio(audio: AudioFormat | None) -> AudioFormat | None:
-    """Return the format that players get: G.711 as FLAC, without loss, because MediaSource does not play G.711."""
-    if audio is None or audio.codec == "aac":
+    """Return the format that players get: G.711 and PCM as FLAC, without loss, because MediaSource plays neither."""
+    if audio is None or audio.codec in _PLAYED_AUDIO:
         return audio
-    return replace(audio, codec="flac") if audio.codec in ("pcm_alaw", "pcm_mulaw") else None
+    return replace(audio, codec="flac") if audio.codec in _AUDIO_AS_FLAC else None

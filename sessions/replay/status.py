@@ -286,6 +286,7 @@ class ReplayStatus:
                 restarts=max(0, self._connections - 1),
                 video=self._video,
                 audio=self._audio,
+                audio_left_out=None,
                 transcoding=is_encoding,
                 bitrate_kbps=self._bitrate_kbps,
                 last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,

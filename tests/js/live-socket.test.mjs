@@ -135,6 +135,45 @@ test('a broken player requests fresh media from the next key frame', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
+/** @param {Wire} wire @param {string} [codecs] */
+function startWithAudio(wire, codecs = 'avc1.42,mp4a.40.2') {
+  const { id } = asked(wire).at(-1);
+  const sound = { codec: 'aac', sample_rate: 16_000, channels: 1 };
+  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound, has_sound: true });
+  wire.receiveBinary(1, id);
+}
+
+test('audio that breaks the player costs the audio, never the picture', () => {
+  const { session } = begun();
+  session.setAudio(true);
+  startWithAudio(latest());
+  session.restartForPlayer({ isMedia: true });
+  assert.deepEqual([asked(latest()).at(-1).sound, session.view.isAudioRefused], [false, true]);
+  start(latest(), asked(latest()).at(-1).id);
+  session.restartForPlayer({ isMedia: true });
+  mock.timers.tick(10);
+  assert.equal(asked(latest()).at(-1).sound, false, 'the next start leaves it out, too');
+  session.setAudio(false);
+  session.setAudio(true);
+  assert.deepEqual([asked(latest()).at(-1).sound, session.view.isAudioRefused], [true, false], 'the user has asked for another try');
+});
+
+test('a stall is no reason to leave the audio out', () => {
+  const { session } = begun();
+  session.setAudio(true);
+  startWithAudio(latest());
+  session.restartForPlayer();
+  mock.timers.tick(10);
+  assert.equal(asked(latest()).at(-1).sound, true);
+});
+
+test('audio of a codec that this browser does not play is left out', () => {
+  const { session, heard } = begun();
+  session.setAudio(true);
+  startWithAudio(latest(), 'hvc1.1,mp4a.40.2');
+  assert.deepEqual([asked(latest()).at(-1).sound, session.view.isAudioRefused, heard], [false, true, []]);
+});
+
 test('a codec that cannot be played makes the session unplayable', () => {
   const { heard } = begun();
   const [{ id }] = asked(latest());

@@ -29,6 +29,7 @@ test('a new run keeps the request and forgets the rest', () => {
     stalledS: 0,
     shown: false,
     hasAudio: null,
+    isAudioRefused: false,
   });
   assert.ok(state.isWanted);
 });

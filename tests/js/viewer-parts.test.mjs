@@ -89,6 +89,14 @@ test('facts of a stream are texts, and dashes if unknown', () => {
   assert.equal(facts.viewers, '3');
 });
 
+test('the facts say why there is no sound', () => {
+  const audio = { codec: 'opus', sample_rate: 48_000, channels: 1 };
+  const facts = { behindS: null };
+  assert.equal(streamFacts(stream({ audio }), facts).audio, 'Opus');
+  assert.equal(streamFacts(stream({ audio_left_out: 'the device sends none' }), facts).audio, 'Left out: the device sends none');
+  assert.equal(streamFacts(stream({ audio }), { ...facts, isAudioRefused: true }).audio, 'Left out: this browser cannot decode it');
+});
+
 test('a refused password is never tried again by itself', () => {
   assert.equal(retryDelayS('camera_auth_failed', 0), null);
   assert.equal(retryDelayS('not_found', 0), null);

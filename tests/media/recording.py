@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from media.codecs.access_unit import AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.ffmpeg import find_ffmpeg
 from media.fmp4.live import FragmentSink
-from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.framing import Splitter
 from media.rtsp.client.rtp import Delivery, RtpPacket, SenderReport, parse_rtcp, parse_rtp
 from media.rtsp.client.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
@@ -182,7 +181,6 @@ class HandClock:
 class Viewer:
     """A consumer of the source that keeps its frames and makes fragments of them."""
 
-    sounds: AudioDepacketizer | None
     fragments: LiveFragments
     units: list[AccessUnit] = field(default_factory=list)
     heard: list[AccessUnit] = field(default_factory=list)
@@ -195,10 +193,7 @@ class Viewer:
 
     def on_media(self, media: Sequence[Media]) -> None:
         for item in media:
-            if isinstance(item, AccessUnit):
-                self.units.append(item)
-            elif self.sounds:
-                self.heard += self.sounds.push((item,))
+            (self.units if item.track == VIDEO else self.heard).append(item)
         self.fragments.on_media(media)
 
     def on_end(self) -> None:
@@ -235,7 +230,6 @@ def watched(
 
 
 def _viewer(source: SharedSource, take: Recording, sink: FragmentSink) -> Viewer:
-    sound = take.audio if take.audio and AudioDepacketizer.can_carry(take.audio) else None
     fragments = LiveFragments(source, take.video.codec, sink)
     fragments.enable_audio()
-    return Viewer(AudioDepacketizer(sound) if sound else None, fragments)
+    return Viewer(fragments)

@@ -36,6 +36,7 @@ def session(stream_id: str, camera_id: int, profile_token: str) -> StreamView:
         restarts=0,
         video=VideoFormat("h264", 1920, 1080, 25.0),
         audio=None,
+        audio_left_out="the device sends none",
         transcoding=False,
         bitrate_kbps=None,
         last_segment_age_s=float("nan"),

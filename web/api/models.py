@@ -307,6 +307,9 @@ class StreamStatus(AnswerModel):
     restarts: int
     video: StreamVideo | None
     audio: Audio | None
+    audio_left_out: str | None = Field(
+        description="why there is no audio although the device offers some: `the device refuses its track`"
+    )
     transcoding: bool
     bitrate_kbps: Tenths
     last_segment_age_s: Tenths = Field(

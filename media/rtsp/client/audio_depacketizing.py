@@ -1,98 +1,185 @@
-"""RTP packets into access units of audio: AAC (RFC 3640), G.711 (RFC 3551)."""
+"""RTP packets into access units of audio.
+
+The units do not depend on a device's habits: AAC frames are plain, their configuration is the one that the stream
+itself shows, and times count samples (audio_payloads.py, audio_times.py).
+"""
 
 from __future__ import annotations
 
-import re
+from collections import deque
 from collections.abc import Sequence
 
+from media.codecs import aac, opus
 from media.codecs.access_unit import AUDIO, AccessUnit
+from media.rtsp.client.audio_payloads import aac_payloads
+from media.rtsp.client.audio_times import AudioTicks, TimedFrames, aac_rate
 from media.rtsp.client.onvif_replay_extension import read_stamp
 from media.rtsp.client.rtp import RtpPacket
-from media.rtsp.client.sdp import AudioTrack
-from media.rtsp.client.track_times import DeviceTime, TickCounter
+from media.rtsp.client.sdp_audio import AudioTrack, aac_track
+from media.rtsp.client.track_times import DeviceTime
 
-_AAC_FRAME_TICKS = 1024
+_MAX_HELD = 32
+_JUDGED_FRAMES = 24
+_PLAUSIBLE_PART = 0.7
+_SAMPLES_IN_FRAGMENTS = frozenset({"aac", "pcm_alaw", "pcm_mulaw", "pcm_s16be", "opus"})
+_CHECKED_TYPES = frozenset({1, 2, 3, 4, 5, 29})  # object types whose frames begin as aac.is_plausible() reads
 
 
 class AudioDepacketizer:
-    """One track of AAC or G.711, see can_carry()."""
+    """One track of audio.
+
+    `track`: the track as its units are, with the configuration of AAC; it may change with the first packets, if
+    `is_settled` is False, and when the stream itself shows another configuration. `start_device_s`: the first unit's
+    time if the device sends no stamps; None in live.
+    """
 
     def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
-        self._clock_rate = track.clock_rate
-        self._is_aac = track.format.codec == "aac"
-        self._ticks = TickCounter()
+        self._announced = track
+        self._start_device_s = start_device_s
+        self._is_live = start_device_s is None
+        self.track = track
+        self.is_settled = True
+        self._ticks = AudioTicks(track.clock_rate, track.clock_rate)
         self._device_time = DeviceTime(track.clock_rate, start_device_s)
-        self._fragments: list[bytes] = []
-        self._joining: int | None = None  # time stamp of the fragments
-        numbers = dict(re.findall(r"(\w+)=(\d+)", track.fmtp.lower()))
-        self._size_bits = int(numbers.get("sizelength", 13))
-        self._index_bits = int(numbers.get("indexlength", 3))
-        self._delta_bits = int(numbers.get("indexdeltalength", 3))
+        self._held: list[tuple[RtpPacket, list[bytes]]] = []
+        self._plausible: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
+        self._object_type = 0
+        self._channels = 0  # as the first frame shows them
+        self._payloads = aac_payloads(track) if track.format.codec == "aac" else None
+        if self._payloads:
+            self._begin_aac(track)
 
     @staticmethod
     def can_carry(track: AudioTrack) -> bool:
-        return track.format.codec in {"aac", "pcm_alaw", "pcm_mulaw"}
+        """True if fragments can hold this audio. ffmpeg reads more."""
+        return track.format.codec in _SAMPLES_IN_FRAGMENTS
+
+    @property
+    def is_undecodable(self) -> bool:
+        """True if most frames of the last seconds are no AAC: encrypted, or of another codec."""
+        full = len(self._plausible) == _JUDGED_FRAMES
+        return full and sum(self._plausible) < _PLAUSIBLE_PART * _JUDGED_FRAMES
+
+    @property
+    def has_true_stamps(self) -> bool:
+        """True if the units' ticks are the device's RTP time stamps."""
+        return self._ticks.are_stamps
 
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
         units: list[AccessUnit] = []
         for packet in packets:
-            ticks = self._ticks.extend(packet.timestamp)
-            stamp = read_stamp(packet.extension) if packet.extension else None
-            device_s = self._device_time.of(stamp, ticks)
-            if packet.lost_before:
-                self._fragments.clear()
-            frames = self._aac_frames(packet) if self._is_aac else [packet.payload]
-            for index, frame in enumerate(frames):
-                shift = index * _AAC_FRAME_TICKS
-                units.append(
-                    AccessUnit(
-                        AUDIO,
-                        (frame,),
-                        ticks + shift,
-                        self._clock_rate,
-                        is_key=True,
-                        device_s=None if device_s is None else device_s + shift / self._clock_rate,
-                        is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
-                        time_s=packet.time_s + shift / self._clock_rate,
-                    )
-                )
+            if self._payloads:
+                self._push_aac(packet, units)
+            elif samples := _sample_count(self._announced, packet.payload):
+                self._add(packet, [packet.payload], samples, units)
         return units
 
-    def _aac_frames(self, packet: RtpPacket) -> list[bytes]:
-        """Return the frames of a packet (RFC 3640 section 3.2): first all headers, then frames or a part of one."""
-        payload = packet.payload
-        if len(payload) < 4 or self._size_bits == 0:
-            return []
-        header_bits = payload[0] << 8 | payload[1]
-        header_bytes = (header_bits + 7) // 8
-        position = 2 + header_bytes
-        if position > len(payload):
-            return []
-        headers = int.from_bytes(payload[2:position], "big") >> (header_bytes * 8 - header_bits)
-        sizes: list[int] = []
-        left = header_bits
-        while left > 0:
-            width = self._size_bits + (self._delta_bits if sizes else self._index_bits)
-            if width > left:
-                break
-            left -= width
-            sizes.append((headers >> left & (1 << width) - 1) >> (width - self._size_bits))
-        if len(sizes) == 1 and sizes[0] > len(payload) - position:
-            return self._join(packet.timestamp, payload[position:], sizes[0], is_last=packet.marker)
-        frames = []
-        for size in sizes:
-            if not 0 < size <= len(payload) - position:
-                break
-            frames.append(payload[position : position + size])
-            position += size
-        return frames
+    # -- AAC ---------------------------------------------------------------------------------------
 
-    def _join(self, timestamp: int, part: bytes, size: int, *, is_last: bool) -> list[bytes]:
-        if timestamp != self._joining:
-            self._joining = timestamp
-            self._fragments.clear()
-        self._fragments.append(part)
-        if not is_last and len(self._fragments) < 64:
-            return []
-        whole, self._fragments = b"".join(self._fragments), []
-        return [whole] if len(whole) == size else []
+    def _begin_aac(self, track: AudioTrack) -> None:
+        config = track.config or aac.make_config(track.format.sample_rate or 16_000, track.format.channels or 1)
+        self._use(config)
+        is_certain = track.mux_config is None and track.format.sample_rate == track.clock_rate
+        self.is_settled = is_certain
+
+    def _push_aac(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        assert self._payloads is not None  # noqa: S101 - the caller has looked
+        frames = self._payloads.frames(packet)
+        if not frames:
+            return
+        if self._payloads.config is not None:
+            self._take_config(self._payloads.config)
+        frames = [frame for frame in frames if self._is_sound(frame)]
+        if not frames or self.is_undecodable:
+            return
+        self._held.append((packet, frames))
+        if not self.is_settled:
+            self._settle()
+        if self.is_settled:
+            held, self._held = self._held, []
+            for early, its_frames in held:
+                self._add(early, its_frames, aac.FRAME_SAMPLES, units)
+
+    def _take_config(self, config: aac.AacConfig) -> None:
+        """Take the configuration that the stream itself shows, in ADTS or LATM."""
+        present = aac.read_config(self.track.config)
+        channels = config.channels or self.track.format.channels or 1
+        is_same = present is not None and (present.rate, present.channels) == (config.rate, channels)
+        if not is_same and config.rate in aac.RATES:
+            self._use(aac.make_config(config.rate, channels))
+        self.is_settled = True
+
+    def _is_sound(self, frame: bytes) -> bool:
+        """True if a frame may be decoded. A decoder of a browser ends at the first one that is none."""
+        if self._object_type not in _CHECKED_TYPES:
+            return True
+        rate = (self.track.format.sample_rate or 0) if self.is_settled else 0
+        is_sound = len(frame) <= aac.MAX_FRAME_BYTES and aac.is_plausible(frame, rate)
+        self._plausible.append(is_sound)
+        if is_sound and not self._channels:
+            self._channels = aac.channels_of(frame)
+            self._correct_channels(self._channels)
+        return is_sound
+
+    def _correct_channels(self, channels: int) -> None:
+        config = aac.read_config(self.track.config)
+        is_plain = config is not None and config.object_type == aac.LOW_COMPLEXITY and config.rate in aac.RATES
+        if config and is_plain and channels and config.channels in {1, 2} - {channels}:
+            self._use(aac.make_config(config.rate, channels))
+
+    def _settle(self) -> None:
+        packets = [TimedFrames(packet.timestamp, len(frames), packet.arrived_s) for packet, frames in self._held]
+        stated = self.track.format.sample_rate or 0
+        rate = aac_rate(stated, self._announced.clock_rate, packets, is_live=self._is_live)
+        if rate is None and len(self._held) < _MAX_HELD:
+            return
+        if rate is not None and rate != stated:
+            self._use(aac.make_config(rate, self.track.format.channels or 1))
+        self.is_settled = True
+
+    def _use(self, config: bytes) -> None:
+        """Take this configuration from now on, and count time anew."""
+        read = aac.read_config(config)
+        self._object_type = read.object_type if read else 0
+        self.track = aac_track(self._announced, config)
+        rate = self.track.clock_rate
+        self._ticks = AudioTicks(self._announced.clock_rate, rate)
+        self._device_time = DeviceTime(rate, self._start_device_s)
+
+    # -- units -------------------------------------------------------------------------------------
+
+    def _add(self, packet: RtpPacket, frames: list[bytes], samples: int, units: list[AccessUnit]) -> None:
+        """Add the units of a packet. `samples`: of each."""
+        rate = self.track.clock_rate
+        ticks = self._ticks.place(packet.timestamp, samples * len(frames), packet.arrived_s)
+        stamp = read_stamp(packet.extension) if packet.extension else None
+        device_s = self._device_time.of(stamp, ticks)
+        for index, frame in enumerate(frames):
+            shift = index * samples
+            units.append(
+                AccessUnit(
+                    AUDIO,
+                    (frame,),
+                    ticks + shift,
+                    rate,
+                    is_key=True,
+                    device_s=None if device_s is None else device_s + shift / rate,
+                    is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
+                    arrived_s=packet.arrived_s,
+                    time_s=packet.time_s + shift / rate,
+                )
+            )
+
+
+def _sample_count(track: AudioTrack, payload: bytes) -> int:
+    """Return the length of a payload, in ticks of the track's clock. 0 if it holds no audio."""
+    channels = track.format.channels or 1
+    match track.format.codec:
+        case "opus":
+            return (opus.sample_count(payload) or 0) * track.clock_rate // opus.RATE
+        case "pcm_s16be":
+            return len(payload) // (2 * channels)
+        case "g726":
+            bits = int(track.encoding.partition("/")[0][-2:])
+            return len(payload) * 8 // (bits * channels)
+    return len(payload) // channels

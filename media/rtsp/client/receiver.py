@@ -34,6 +34,10 @@ class SessionSink(Protocol):
     def on_description(
         self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM
     ) -> None: ...
+    def on_audio_left_out(self, reason: str) -> None:
+        """Called before on_description() if there is audio that cannot be had. `reason`: for users."""
+        ...
+
     def on_opened(self) -> None:
         """The session is set up; a live session has got its answer to PLAY."""
         ...

@@ -11,16 +11,27 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
-from core.records import AudioFormat
-from media.codecs.bits import BitReader, BitsEnded
 from media.codecs.nal import split_at_start_codes
 from media.codecs.video import BY_ENCODING, ParameterSets, VideoCodec
+from media.rtsp.client.sdp_audio import STATIC_TYPES, AudioTrack, audio_name, audio_track
+
+__all__ = [
+    "MAX_SDP_BYTES",
+    "OUR_AUDIO_TYPE",
+    "OUR_VIDEO_RATE",
+    "OUR_VIDEO_TYPE",
+    "AudioTrack",
+    "SdpError",
+    "SessionDescription",
+    "VideoTrack",
+    "build_sdp",
+    "parse_sdp",
+]
 
 MAX_SDP_BYTES = 64 * 1024
 _MAX_LINES = 1024
 _MAX_MEDIA = 16
 _MAX_SET_BYTES = 4096
-_STATIC = {0: ("pcmu", 8000, 1), 8: ("pcma", 8000, 1), 9: ("g722", 8000, 1)}  # RFC 3551 table 4
 _STATIC_VIDEO = {26: "jpeg"}  # RFC 3551 table 5
 _OTHER_CODECS = {
     "mp4v-es": "MPEG-4 part 2",
@@ -39,8 +50,6 @@ _OTHER_CODECS = {
     "raw": "uncompressed video",
 }
 _OTHER_STATIC = {31: "h261", 32: "mpv", 33: "mp2t", 34: "h263"}  # RFC 3551 table 5
-_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 _RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})(?:\s*/\s*(\d{1,7})(?:\s*/\s*(\d{1,2}))?)?", re.ASCII)
 _FMTP = re.compile(r"(\d{1,3})\s+(.*)", re.ASCII)
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
@@ -72,28 +81,11 @@ class VideoTrack:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioTrack:
-    """An audio track that we can carry. `encoding` and `fmtp` are those for our own SDP."""
-
-    format: AudioFormat
-    payload_type: int
-    clock_rate: int
-    control: str
-    encoding: str
-    fmtp: str = ""
-
-    @property
-    def config(self) -> bytes:
-        """The AudioSpecificConfig of AAC; empty for other codecs."""
-        found = _CONFIG.search(self.fmtp)
-        return bytes.fromhex(found[1]) if found and len(found[1]) % 2 == 0 else b""
-
-
-@dataclass(frozen=True, slots=True)
 class SessionDescription:
     """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry.
 
     `other_video`: the name of its codec, from our own table; empty if it is not in there.
+    `other_audio`: the codec of the audio if there is only audio that we cannot carry, for users; otherwise empty.
     """
 
     control: str
@@ -101,6 +93,7 @@ class SessionDescription:
     audio: AudioTrack | None
     has_other_video: bool = False
     other_video: str = ""
+    other_audio: str = ""
 
 
 @dataclass(slots=True)
@@ -130,9 +123,12 @@ def parse_sdp(body: bytes) -> SessionDescription:
     video = next((track for track in tracks if track.codec.has_fragments), next(iter(tracks), None))
     # A device that marks its video, too, means its own view: it sends the audio.
     means_itself = any(section.is_for_sending for section in videos)
-    audios = (item for item in sections if item.kind == "audio" and (means_itself or not item.is_for_sending))
+    audios = [item for item in sections if item.kind == "audio" and (means_itself or not item.is_for_sending)]
     audio = next((found for section in audios if (found := _audio(section))), None)
-    return SessionDescription(whole.control, video, audio, bool(videos) and video is None, _other_video(videos))
+    other_audio = _audio_name(audios[0]) if audios and audio is None else ""
+    return SessionDescription(
+        whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio
+    )
 
 
 def _sections(lines: list[str]) -> tuple[_Media, list[_Media]]:
@@ -244,63 +240,18 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
 
 def _audio(media: _Media) -> AudioTrack | None:
     for number in media.payload_types:
-        encoding, rate, channels = media.rtpmap.get(number) or _STATIC.get(number, ("", 0, 0))
-        if not 4000 <= rate <= 192_000 or not 1 <= channels <= 8:
-            continue
-        if encoding == "mpeg4-generic":
-            track = _aac(media, number, rate)
-        else:
-            track = _plain_audio(media, number, encoding, rate, channels)
+        track = audio_track(number, media.control, _encoding(media, number), media.fmtp.get(number, {}))
         if track:
             return track
     return None
 
 
-def _plain_audio(media: _Media, number: int, encoding: str, rate: int, channels: int) -> AudioTrack | None:
-    codecs = {"pcma": "pcm_alaw", "pcmu": "pcm_mulaw", "g722": "adpcm_g722"}
-    codecs |= {f"g726-{bits}": "g726" for bits in (16, 24, 32, 40)}
-    if encoding not in codecs:
-        return None
-    # RFC 3551 section 4.5.2: G.722's RTP clock is 8000, its sampling rate 16000.
-    sample_rate = 16000 if encoding == "g722" else rate
-    suffix = f"/{channels}" if channels > 1 else ""
-    shown = AudioFormat(codecs[encoding], sample_rate, channels)
-    return AudioTrack(shown, number, rate, media.control, f"{encoding.upper()}/{rate}{suffix}")
+def _audio_name(media: _Media) -> str:
+    return audio_name(next((_encoding(media, number)[0] for number in media.payload_types), ""))
 
 
-def _aac(media: _Media, number: int, rate: int) -> AudioTrack | None:
-    """Return a track of AAC (RFC 3640), in the modes AAC-hbr and AAC-lbr. None for others."""
-    fmtp = media.fmtp.get(number, {})
-    mode = {"aac-hbr": "AAC-hbr", "aac-lbr": "AAC-lbr"}.get(fmtp.get("mode", "AAC-hbr").lower())
-    config = fmtp.get("config", "")
-    default = (13, 3, 3) if mode == "AAC-hbr" else (6, 2, 2)
-    names = ("sizelength", "indexlength", "indexdeltalength")
-    lengths = [fmtp.get(name, str(value)) for name, value in zip(names, default, strict=True)]
-    if not mode or not re.fullmatch(r"(?:[0-9A-Fa-f]{2}){2,64}", config):
-        return None
-    if not all(re.fullmatch(r"\d{1,2}", length) and int(length) <= 32 for length in lengths):
-        return None
-    shown = _aac_format(bytes.fromhex(config))
-    if shown is None:
-        return None
-    sizes = ";".join(f"{name}={int(length)}" for name, length in zip(names, lengths, strict=True))
-    fmtp_text = f"streamtype=5;profile-level-id=1;mode={mode};{sizes};config={config.upper()}"
-    encoding = f"MPEG4-GENERIC/{rate}/{shown.channels}"
-    return AudioTrack(shown, number, rate, media.control, encoding, fmtp_text)
-
-
-def _aac_format(config: bytes) -> AudioFormat | None:
-    """Parse an AudioSpecificConfig (ISO 14496-3 section 1.6.2.1)."""
-    try:
-        bits = BitReader(config)
-        if bits.u(5) == 31:
-            bits.u(6)
-        index = bits.u(4)
-        sample_rate = bits.u(24) if index == 15 else _AAC_RATES[index] if index < len(_AAC_RATES) else 0
-        channels = bits.u(4)
-    except BitsEnded:
-        return None
-    return AudioFormat("aac", sample_rate, channels or 1) if 7000 <= sample_rate <= 192_000 and channels <= 7 else None
+def _encoding(media: _Media, number: int) -> tuple[str, int, int]:
+    return media.rtpmap.get(number) or STATIC_TYPES.get(number, ("", 0, 0))
 
 
 OUR_VIDEO_TYPE = 96

@@ -175,7 +175,10 @@ class DeviceSession:
         description, video, bases = await self.describe()
         await self._setup.setup(VIDEO, video, bases)
         audio = description.audio
+        if description.other_audio:
+            self._sink.on_audio_left_out(f"the app does not support {description.other_audio}")
         if audio and (self._habits.has_failed(AUDIO_SETUP, _WITH) or not await self._set_up_audio(audio, bases)):
+            self._sink.on_audio_left_out("the device refuses its track")
             audio = None
         is_udp = self._setup.transport == UDP
         self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)

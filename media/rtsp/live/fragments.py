@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from media.codecs.access_unit import AccessUnit
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.video import VideoCodec
 from media.fmp4.live import FragmentSink, LiveFragment, LiveFragmentBuilder
-from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.sdp_audio import AudioTrack
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import MediaConsumer, SharedSource
 
@@ -23,11 +23,8 @@ class LiveFragments(MediaConsumer):
     ) -> None:
         self._source = source
         self._sink = sink
-        audio = source.announced_audio
-        self._audio = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
-        audio_format, audio_config = (self._audio.format, self._audio.config) if self._audio else (None, b"")
-        self._builder = LiveFragmentBuilder(codec, audio_format, audio_config, origin_s=origin_s)
-        self._audio_units: AudioDepacketizer | None = None
+        self._builder = LiveFragmentBuilder(codec, origin_s=origin_s)
+        self._audio: AudioTrack | None = None  # as it was announced to the viewers
         self._announced_sets: tuple[bytes, ...] = ()
 
     @property
@@ -37,20 +34,17 @@ class LiveFragments(MediaConsumer):
 
     def enable_audio(self) -> None:
         """Put audio into the fragments from now on."""
-        if self._audio is not None and self._audio_units is None:
-            self._audio_units = AudioDepacketizer(self._audio)
-            self._builder.enable_audio()
+        self._builder.enable_audio()
 
     # -- source.MediaConsumer ----------------------------------------------------------------------
 
     def on_media(self, media: Sequence[Media]) -> None:
         made: list[LiveFragment] = []
         for item in media:
-            if isinstance(item, AccessUnit):
+            if item.track == VIDEO:
                 self._take_frame(item, made)
-            elif self._audio_units is not None:
-                for unit in self._audio_units.push((item,)):
-                    self._builder.add_audio(unit)
+            elif self._source.announced_audio == self._audio:
+                self._builder.add_audio(item)
         if made:
             self._sink.on_fragments(made)
 
@@ -61,10 +55,14 @@ class LiveFragments(MediaConsumer):
 
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
         sets = unit.parameter_sets
-        if sets and sets != self._announced_sets:
+        audio = self._source.announced_audio
+        if sets and (sets, audio) != (self._announced_sets, self._audio):
             if made:  # they belong to the parameter sets before
                 self._sink.on_fragments(tuple(made))
                 made.clear()
+            if audio != self._audio or not self._announced_sets:
+                self._audio = audio
+                self._builder.set_audio(audio.format if audio else None, audio.config if audio else b"")
             self._announced_sets = sets
             if (init := self._builder.describe(sets)) is not None:
                 self._sink.on_init(init)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from media.codecs.access_unit import AccessUnit
-from media.rtsp.client.rtp import RtpPacket
+from media.codecs.access_unit import VIDEO, AccessUnit
 
 MAX_HELD_BYTES = 12 * 1024 * 1024
-_OVERHEAD_BYTES = 200  # memory of a frame or a packet besides its contents
+_OVERHEAD_BYTES = 200  # memory of a unit besides its contents
 
-Media = AccessUnit | RtpPacket  # a frame, or a packet of audio
+Media = AccessUnit  # of video or audio
 
 
 class GopBuffer:
@@ -34,22 +33,21 @@ class GopBuffer:
                 self._append(unit)
             return
         # Audio that came before the frame was complete belongs to it by its time.
-        later = [item for item in self.media if isinstance(item, RtpPacket) and item.time_s >= unit.time_s]
+        later = [item for item in self.media if item.track != VIDEO and item.time_s >= unit.time_s]
         self.clear()
         self.has_key = unit.is_key
         if unit.is_key:
             self._append(unit)
-        for packet in later:
-            self._append(packet)
+        for item in later:
+            self._append(item)
 
-    def hold_audio(self, packet: RtpPacket) -> None:
-        """Keep a packet of audio."""
-        self._append(packet)
+    def hold_audio(self, unit: AccessUnit) -> None:
+        """Keep a unit of audio."""
+        self._append(unit)
 
     def _append(self, item: Media) -> None:
         self.media.append(item)
-        contents = item.parts if isinstance(item, AccessUnit) else (item.payload,)
-        self._held_bytes += sum(map(len, contents)) + _OVERHEAD_BYTES
+        self._held_bytes += sum(map(len, item.parts)) + _OVERHEAD_BYTES
 
     def clear(self) -> None:
         """Forget everything: consumers that join wait for the next key frame."""

@@ -26,7 +26,7 @@ from media.rtsp.client.messages import Request, parse_interleaved, response_byte
 from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_of, sender_report
 from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
 from media.rtsp.live.gop_buffer import Media
-from media.rtsp.live.packing import nal_payloads
+from media.rtsp.live.packing import audio_payload, nal_payloads
 from media.rtsp.live.source import MediaConsumer, SharedSource
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
         self._session_id = secrets.token_hex(8)
         self._is_playing = False
         self._codec: VideoCodec | None = None
+        self._has_aac = False
         self._start_s: float | None = None
         self._start_ntp = (0, 0)
         self._reported_s = 0.0
@@ -208,6 +209,8 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
         if not self._is_playing:
             self._is_playing = True
             self._codec = outlet.source.codec
+            audio = outlet.source.announced_audio
+            self._has_aac = audio is not None and audio.format.codec == "aac"
             outlet.take_reader(self)
             outlet.source.attach(self)
         return True
@@ -242,11 +245,10 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
                     continue  # audio from before the first frame
                 track.time_s = item.time_s
                 track.timestamp = (track.base + round((item.time_s - start_s) * track.rate)) & 0xFFFFFFFF
-            if isinstance(item, AccessUnit):
+            if item.track == VIDEO:
                 self._append_frame(parts, track, item)
             else:
-                track.sequence += item.lost_before > 0  # so that ffmpeg sees the loss
-                _append_packet(parts, track, item.payload, is_last=item.marker)
+                _append_packet(parts, track, audio_payload(item.parts[0], is_aac=self._has_aac), is_last=True)
         self._transport.write(b"".join(parts))
 
     def _append_frame(self, parts: list[bytes], track: _OutTrack, unit: AccessUnit) -> None:

@@ -27,3 +27,8 @@ def nal_payloads(nal: bytes, *, is_h264: bool, limit_bytes: int = _LIMIT_BYTES) 
         )
         for index in range(last + 1)
     ]
+
+
+def audio_payload(data: bytes, *, is_aac: bool) -> bytes:
+    """Return the payload of one AAC frame in the mode AAC-hbr (RFC 3640 section 3.3.6), or of other audio."""
+    return b"\x00\x10" + (len(data) << 3).to_bytes(2, "big") + data if is_aac else data

@@ -32,6 +32,7 @@ from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from media.rtsp.live.audio_intake import SILENT_AFTER_S, AudioIntake
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from media.rtsp.live.gop_buffer import GopBuffer, Media
 from media.rtsp.live.statistics import FlowStatistics
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 
 _SILENT_AFTER_S = 3.0
 _KEY_FRAME_PATIENCE_S = 90.0
-_AUDIO_PATIENCE_S = 2.0
 _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
@@ -77,7 +77,8 @@ class SharedSource(SessionSink):
         self._timeout_s = timeout_s
         self._wall = wall
         self._codec: VideoCodec | None = None
-        self._audio: AudioTrack | None = None
+        self._audio = AudioIntake(None)
+        self._audio_left_out = ""
         self._video_format: VideoFormat | None = None
         self._clocks: dict[int, TrackClock] = {}
         self._statistics = FlowStatistics(clock.monotonic_s())
@@ -105,16 +106,17 @@ class SharedSource(SessionSink):
 
     def on_description(self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM) -> None:
         self._codec = video.codec
-        self._audio = audio
+        self._audio = AudioIntake(audio, self._audio_left_out)
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._sets = dict(video.sets)
         self._depacketizer = _depacketizer_of(video, delivery)
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
-        if audio:
-            self._clocks[AUDIO] = TrackClock(audio.clock_rate)
         if self._depacketizer.is_described:
             self._describe(video.codec, self._depacketizer.parameter_sets)
         self._notify()
+
+    def on_audio_left_out(self, reason: str) -> None:
+        self._audio_left_out = reason
 
     def on_opened(self) -> None:
         self._playing_since_s = self._clock.monotonic_s()
@@ -132,13 +134,14 @@ class SharedSource(SessionSink):
                 self._last_video_s = video[-1].arrived_s
                 if self._first_video_s is None:
                     self._first_video_s = video[0].arrived_s
+                if not self._audio.is_late and self._last_video_s - self._first_video_s > SILENT_AFTER_S:
+                    self._audio.is_late = True
+                    self._notify()
                 for unit in self._depacketizer.push(video):
                     has_new_key = self._take_frame(unit, batch) or has_new_key
-            elif (clock := self._clocks.get(track)) is not None:
+            else:
                 for packet in run:
-                    packet.time_s = clock.place(packet.timestamp, packet.arrived_s)
-                    batch.append(packet)
-                    self._gop.hold_audio(packet)
+                    self._take_audio(packet, batch)
         self._after_packets(self._depacketizer, batch, was_settled=was_settled, has_new_key=has_new_key)
 
     def _without_repeats(self, packets: Sequence[RtpPacket]) -> Iterator[RtpPacket]:
@@ -181,14 +184,22 @@ class SharedSource(SessionSink):
         self._gop.hold_frame(unit)
         return unit.is_key
 
+    def _take_audio(self, packet: RtpPacket, batch: list[Media]) -> None:
+        was_known = self._audio.is_known
+        for unit in self._audio.take(packet):
+            batch.append(unit)
+            self._gop.hold_audio(unit)
+        if self._audio.is_known and not was_known:
+            self._notify()
+
     def _place_again(self) -> None:
         """The clocks have settled: give the held media their final times."""
         video = self._clocks[VIDEO]
         for index, item in enumerate(self._gop.media):
-            if isinstance(item, AccessUnit):
+            if item.track == VIDEO:
                 self._gop.media[index] = replace(item, time_s=video.time_of(item.ticks & _TIMESTAMP_MASK))
             else:
-                item.time_s = self._clocks[item.track].time_of(item.timestamp)
+                self._gop.media[index] = self._audio.place_again(item)
 
     def _send(self, batch: Sequence[Media]) -> None:
         """Send a batch to the consumers that flow; without leading frames to those that began at the last key frame."""
@@ -198,8 +209,8 @@ class SharedSource(SessionSink):
             for consumer in tuple(self._flowing):
                 consumer.on_media(batch)
             return
-        frames = [item for item in batch if isinstance(item, AccessUnit)]
-        shown = [item for item in batch if not (isinstance(item, AccessUnit) and item.is_leading)]
+        frames = [item for item in batch if item.track == VIDEO]
+        shown = [item for item in batch if not item.is_leading]
         for consumer in tuple(self._flowing):
             media = shown if consumer in self._beginners else batch
             if media:
@@ -208,6 +219,9 @@ class SharedSource(SessionSink):
             self._beginners = []
 
     def on_report(self, track: int, report: SenderReport) -> None:
+        if track == AUDIO:
+            self._audio.report(report)
+            return
         clock = self._clocks.get(track)
         if clock and report.ntp_s:
             clock.report(report.rtp_timestamp, report.ntp_s)
@@ -223,8 +237,7 @@ class SharedSource(SessionSink):
             self._flush(self._depacketizer)
         if video:
             video.slew(elapsed_s)
-            if AUDIO in self._clocks:
-                self._clocks[AUDIO].slew(elapsed_s, video)
+            self._audio.slew(elapsed_s, video)
         self._raise_if_silent(now_s)
 
     def _flush(self, depacketizer: _Depacketizer) -> None:
@@ -291,7 +304,7 @@ class SharedSource(SessionSink):
             self._waiting_for_next = []
         for consumer in starting:
             self._flowing.append(consumer)
-            if not any(isinstance(item, AccessUnit) for item in self._gop.media[1:]):
+            if not any(item.track == VIDEO for item in self._gop.media[1:]):
                 self._beginners.append(consumer)
             consumer.on_media(tuple(self._gop.media))
 
@@ -332,31 +345,33 @@ class SharedSource(SessionSink):
 
     @property
     def announced_audio(self) -> AudioTrack | None:
-        """The audio of the SDP, even if none has come."""
-        return self._audio
+        """The audio as it is carried, even if none has come."""
+        return self._audio.track
 
     @property
     def audio(self) -> AudioTrack | None:
-        """The audio of the SDP; None if no packet of it has come while two seconds of video did."""
-        clock = self._clocks.get(AUDIO)
-        is_missing = (
-            clock is not None
-            and not clock.has_begun
-            and self._last_video_s is not None
-            and self._last_video_s - (self._first_video_s or 0.0) > _AUDIO_PATIENCE_S
-        )
-        return None if is_missing else self._audio
+        """The audio as it is carried; None if none of it has come while two seconds of video did, or all is damaged."""
+        return None if self._audio.is_missing else self._audio.track
+
+    @property
+    def audio_left_out(self) -> str:
+        """Why there is no audio although the device offers some, for users; otherwise empty."""
+        return self._audio.left_out
 
     def arrived_utc(self, time_s: float) -> datetime:
         """Return the arrival of the media at `time_s` by the wall clock. From any thread."""
         clock = self._clocks.get(VIDEO)
         return self._wall.utc_of(clock.arrived_s_of(time_s) if clock else time_s)
 
+    def _is_described(self) -> bool:
+        """True once the size of the video is known, and the audio, whose description may be wrong."""
+        return self._video_format is not None and self._audio.is_known
+
     async def until_described(self, timeout_s: float) -> bool:
         """Wait until the parameter sets are known. False on failure or timeout."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._video_format is None and self.error is None:
+                while not self._is_described() and self.error is None:
                     await self._changed.wait()
         except TimeoutError:
             return False
@@ -371,7 +386,7 @@ class SharedSource(SessionSink):
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
         """See feed.Feed.wait_described. From other threads."""
         with self._waiters:
-            self._waiters.wait_for(lambda: self._video_format or self.error or is_given_up(), timeout_s)
+            self._waiters.wait_for(lambda: self._is_described() or self.error or is_given_up(), timeout_s)
         if is_given_up():
             raise CameraUnreachable("The feed was closed.")
         if self.error:
@@ -398,6 +413,7 @@ class SharedSource(SessionSink):
             problem=Problem(error.code, error.detail) if error else None,
             video=self._video_format,
             audio=audio.format if audio else None,
+            audio_left_out=self._audio.left_out,
             bitrate_kbps=statistics.bitrate_kbps,
             fps=statistics.fps,
             last_packet_age_s=None if last_s is None else max(0.0, round(now_s - last_s, 3)),

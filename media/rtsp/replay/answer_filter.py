@@ -37,6 +37,7 @@ class AnswerFilter(SessionSink):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tracks: tuple[VideoTrack, AudioTrack | None] | None = None
+        self._audio_left_out = ""
         self._playback: ReplayPlayback | None = None
         self._held: list[RtpPacket] = []
         self._held_bytes = 0
@@ -117,6 +118,9 @@ class AnswerFilter(SessionSink):
         delivery: Delivery = Delivery.STREAM,  # noqa: ARG002 - recorders send over TCP
     ) -> None:
         self._tracks = (video, audio)
+
+    def on_audio_left_out(self, reason: str) -> None:
+        self._audio_left_out = reason
 
     def on_opened(self) -> None:
         """Nothing to do: a playback begins with the answer to its PLAY."""

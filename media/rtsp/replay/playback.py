@@ -56,6 +56,7 @@ class ReplayPlayback:
     _audio: AudioDepacketizer | None = None
     _tracks: tuple[VideoTrack, AudioTrack | None] | None = None
     _announced_sets: tuple[bytes, ...] = ()
+    _announced_audio: AudioTrack | None = None
     _is_running: bool = False  # a key frame was delivered since the last PLAY
     _ends_section: bool = False
     _is_terminal: bool = False
@@ -206,7 +207,8 @@ class ReplayPlayback:
             if not unit.is_key or not self._video.is_described:
                 return
             self._is_running = True
-        if unit.is_key and self._announced_sets != self._video.parameter_sets:
+        is_changed = (self._announced_sets, self._announced_audio) != (self._video.parameter_sets, self._audio_track)
+        if unit.is_key and is_changed:
             self._deliver(units)
             units.clear()
             self._describe()
@@ -263,16 +265,24 @@ class ReplayPlayback:
         return report.ntp_s - _NTP_EPOCH_S + ticks / unit.clock_rate
 
     def _take_audio(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
+        """Audio with another configuration than the described one waits for the next key frame's description."""
+        if not self._is_running or self._audio_track != self._announced_audio:
+            return
         device_s = self._times.of_audio(unit.device_s, is_stamped=self._is_audio_stamped)
         if device_s != unit.device_s:
             unit = replace(unit, device_s=device_s)
-        if self._is_running and (placed := self._timelines[AUDIO].place(unit)) is not None:
+        if (placed := self._timelines[AUDIO].place(unit)) is not None:
             units.append(placed)
+
+    @property
+    def _audio_track(self) -> AudioTrack | None:
+        return self._audio.track if self._audio else None
 
     def _describe(self) -> None:
         assert self._video is not None  # noqa: S101 - begin() came before
         assert self._tracks is not None  # noqa: S101 - begin() came before
-        video, audio = self._tracks
+        video, _ = self._tracks
+        audio = self._announced_audio = self._audio_track
         sets = self._announced_sets = self._video.parameter_sets
         by_type = {set_type: nal for nal in sets if (set_type := video.codec.parameter_set_type(nal))}
         audio_format, audio_config = (audio.format, audio.config) if audio else (None, b"")

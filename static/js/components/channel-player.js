@@ -72,7 +72,7 @@ export class ChannelPlayer extends EventTarget {
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
     on(player, 'player-idle', () => transport.suspend());
-    on(player, 'player-restart', () => transport.restartForPlayer());
+    on(player, 'player-restart', (how) => transport.restartForPlayer(how ?? undefined));
     on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }

@@ -16,7 +16,7 @@ const IDLE_AFTER_MS = 8000;
  *   'player-plays'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
  *   'player-stalls'  the picture has stood still for `detail` seconds although it should move
  *   'player-idle'   the player has been paused for so long that it needs no media
- *   'player-restart' the player cannot recover: the session should start again
+ *   'player-restart' the player cannot recover: the session should start again; `{isMedia}`: the browser refused media
  *   'player-failed'  `{code, detail}`: this browser cannot play the stream
  *   'player-audio'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
  * The old picture stays visible until the new one moves: after a change between live streams the old one plays on in a
@@ -340,7 +340,7 @@ export class LivePlayer extends HTMLElement {
     if (why === 'network') emit(this, 'player-restart');
     else if (why === 'unsupported') emit(this, 'player-failed', { code: 'cannot_play', detail });
     else if (/codec|incompatible/i.test(detail)) emit(this, 'player-failed', { code: 'cannot_play', detail: '' });
-    else emit(this, 'player-restart');
+    else emit(this, 'player-restart', { isMedia: true });
   }
 
   #freeze() {

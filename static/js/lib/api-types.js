@@ -249,6 +249,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
@@ -284,6 +286,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
@@ -327,6 +331,8 @@ export {};
  * @property {number} restarts
  * @property {StreamVideo|null} video
  * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
  * @property {boolean} transcoding
  * @property {number|null} bitrate_kbps
  * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,

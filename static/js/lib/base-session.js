@@ -89,8 +89,12 @@ export class BaseSession extends EventTarget {
     if (phase !== before || phase === 'stalled') this.changed();
   }
 
-  /** Start again because the player broke: immediately the first time, then after growing delays. */
-  restartForPlayer() {
+  /**
+   * Start again because the player broke: immediately the first time, then after growing delays.
+   *
+   * @param {{isMedia?: boolean}} [_how] `isMedia`: the browser refused the media
+   */
+  restartForPlayer(_how) {
     if (!this.isWanted || this.state.problem || this.state.isOffline || this.isSuspended) return;
     const delayMs = backoffMs(this.#attempts, this.#restart, this.#random);
     this.#attempts += 1;

@@ -23,6 +23,8 @@ const CODECS = {
   pcm_mulaw: 'G.711 µ-law',
   adpcm_g722: 'G.722',
   g726: 'G.726',
+  opus: 'Opus',
+  pcm_s16be: 'PCM',
   video: 'Video',
   audio: 'Sound',
   metadata: 'Metadata',

@@ -146,12 +146,14 @@ export class LiveTransport extends EventTarget {
     this.#session.playerStalls(seconds);
   }
 
-  restartForPlayer() {
-    this.#session.restartForPlayer();
+  /** @param {{isMedia?: boolean}} [how] `isMedia`: the browser refused the media */
+  restartForPlayer(how) {
+    this.#session.restartForPlayer(how);
   }
 
   /** @param {import('./api.js').Problem} problem */
   playerCannotPlay(problem) {
+    if (this.#transport === 'socket' && this.#socketSession?.leaveAudioOut()) return;
     if (this.#transport === 'socket') this.#giveUpSocket('codec');
     else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
   }

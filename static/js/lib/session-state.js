@@ -7,9 +7,10 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {{phase: import('./stream-phase.js').Phase, problem: Problem|null, usedBy: string[], stream: Stream|null,
  *   playlistUrl: string|null, run: number, retryAtMs: number|null, stalledS: number, shown: boolean,
- *   hasAudio: boolean|null}} View
+ *   hasAudio: boolean|null, isAudioRefused: boolean}} View
  *   `usedBy`: ids of the sessions that use up the limit; `run`: changes with each start; `retryAtMs`: time of the next
- *   try; `shown`: this run has shown a frame; `hasAudio`: null if only the stream knows
+ *   try; `shown`: this run has shown a frame; `hasAudio`: null if only the stream knows;
+ *   `isAudioRefused`: this browser could not decode the audio, so the picture plays alone
  */
 
 /** @template Request */
@@ -54,7 +55,8 @@ export class SessionState {
   /** @returns {View} */
   get view() {
     const { phase, problem, usedBy, stream, run, retryAtMs, stalledS, isShown: shown } = this;
-    return { phase, problem, usedBy, stream, playlistUrl: null, run, retryAtMs, stalledS, shown, hasAudio: null };
+    const audio = { hasAudio: null, isAudioRefused: false };
+    return { phase, problem, usedBy, stream, playlistUrl: null, run, retryAtMs, stalledS, shown, ...audio };
   }
 
   clearProblem() {

@@ -75,6 +75,8 @@ export class SocketSession extends BaseSession {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #leavingOld = null;
   #isSuspended = false;
+  /** Channels whose audio broke the decoder: their picture plays alone. @type {Set<string>} */
+  #refusedAudio = new Set();
 
   /** @param {Socket} socket @param {{plays: (codecs: string) => boolean, random?: () => number}} options */
   constructor(socket, { plays, random = Math.random }) {
@@ -85,7 +87,7 @@ export class SocketSession extends BaseSession {
 
   /** @override */
   get view() {
-    return { ...this.state.view, hasAudio: this.#watch?.init?.hasAudio ?? null };
+    return { ...this.state.view, hasAudio: this.#watch?.init?.hasAudio ?? null, isAudioRefused: this.#isAudioRefused };
   }
 
   /** @override */
@@ -102,6 +104,7 @@ export class SocketSession extends BaseSession {
   setAudio(isOn) {
     const { request } = this.state;
     if (!request || Boolean(request.audio) === isOn) return;
+    if (isOn) this.#refusedAudio.delete(keyOf(request)); // the user wants another try
     if (this.#isSuspended) this.state.request = { ...request, audio: isOn };
     else this.play({ ...request, audio: isOn });
   }
@@ -139,6 +142,28 @@ export class SocketSession extends BaseSession {
     this.#leaveOld();
   }
 
+  /** @override @param {{isMedia?: boolean}} [how] */
+  restartForPlayer(how = {}) {
+    if (!how.isMedia || !this.leaveAudioOut()) super.restartForPlayer();
+  }
+
+  /**
+   * Play the picture alone, because the browser refused the media. False if there was no audio in it: then the audio is
+   * not the reason.
+   */
+  leaveAudioOut() {
+    const { request } = this.state;
+    if (!request || !this.#watch?.init?.audio) return false;
+    this.#refusedAudio.add(keyOf(request));
+    this.start({ isBroken: true });
+    return true;
+  }
+
+  get #isAudioRefused() {
+    const { request } = this.state;
+    return request !== null && Boolean(request.audio) && this.#refusedAudio.has(keyOf(request));
+  }
+
   /** @override @protected */
   release() {
     this.#leaveOld();
@@ -166,7 +191,7 @@ export class SocketSession extends BaseSession {
     this.#watch = watch;
     const { cameraId, profileToken, audio } = request;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio: Boolean(audio), fresh: isBroken },
+      { cameraId, profileToken, audio: Boolean(audio) && !this.#isAudioRefused, fresh: isBroken },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -183,9 +208,7 @@ export class SocketSession extends BaseSession {
     watch.init = init;
     if (watch === this.#watch && !watch.isOpen) {
       if (!this.#plays(init.codecs)) {
-        if (init.audio)
-          this.setAudio(false); // the browser may play the video alone
-        else this.#unplayable('codec', init.codec);
+        if (!this.leaveAudioOut()) this.#unplayable('codec', init.codec);
         return;
       }
       watch.isOpen = true;
@@ -274,4 +297,9 @@ export class SocketSession extends BaseSession {
     this.#old = null;
     this.state.showsPrevious = false;
   }
+}
+
+/** @param {SocketRequest} request */
+function keyOf({ cameraId, profileToken }) {
+  return `${cameraId} ${profileToken}`;
 }

@@ -39,10 +39,10 @@ export function damageOf(stream) {
 
 /**
  * @param {import('./api.js').Stream|null} stream
- * @param {{behindS: number|null, transport?: 'socket'|'hls'}} player
+ * @param {{behindS: number|null, transport?: 'socket'|'hls', isAudioRefused?: boolean}} player
  * @returns {Record<string, string>} '–' for unknown values
  */
-export function streamFacts(stream, { behindS, transport = 'socket' }) {
+export function streamFacts(stream, { behindS, transport = 'socket', isAudioRefused = false }) {
   const none = '–';
   if (!stream) {
     return Object.fromEntries(
@@ -54,7 +54,7 @@ export function streamFacts(stream, { behindS, transport = 'socket' }) {
   return {
     resolution: [resolution(stream.video), frameRate(stream.video?.fps)].filter(Boolean).join(', ') || none,
     codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
-    audio: stream.audio ? codecName(stream.audio.codec) : known ? 'None' : none,
+    audio: audioFact(stream, { isAudioRefused }) || (known ? 'None' : none),
     bitrate: bitrate(stream.bitrate_kbps) || none,
     behind:
       behindS === null ? none : `${behindS < 1 ? `${behindS.toFixed(2)} s` : duration(behindS)}${transport === 'hls' ? ' (HLS)' : ''}`,
@@ -62,4 +62,15 @@ export function streamFacts(stream, { behindS, transport = 'socket' }) {
     restarts: String(stream.restarts),
     uptime: stream.uptime_s === null ? none : duration(stream.uptime_s),
   };
+}
+
+/**
+ * @param {import('./api.js').Stream} stream
+ * @param {{isAudioRefused: boolean}} player
+ * @returns {string} '' without audio
+ */
+function audioFact({ audio, audio_left_out: leftOut }, { isAudioRefused }) {
+  if (isAudioRefused) return 'Left out: this browser cannot decode it';
+  if (leftOut) return `Left out: ${leftOut}`;
+  return audio ? codecName(audio.codec) : '';
 }

@@ -254,8 +254,9 @@ export class ViewerStage extends EventTarget {
     setText(time, shownDate?.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) ?? '');
     if (shownDate) time.dateTime = shownDate.toISOString();
     byId('snapshot', HTMLButtonElement).disabled = !hasFrame;
-    const { transport, transportReason } = view;
-    const facts = streamFacts(view.stream, { behindS: view.phase === 'playing' || isPaused ? behindS : null, transport });
+    const { transport, transportReason, isAudioRefused } = view;
+    const shownBehindS = view.phase === 'playing' || isPaused ? behindS : null;
+    const facts = streamFacts(view.stream, { behindS: shownBehindS, transport, isAudioRefused });
     byId('facts', HTMLElement).dataset.way = transport;
     byId('way', HTMLElement).hidden = !transportReason;
     setText(byId('way-reason', HTMLElement), transportReason);

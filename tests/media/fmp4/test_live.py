@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs.video import H264, HEVC, ParameterSets, VideoCodec
 from media.fmp4.live import TIMESCALE, LiveFragment
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.rtp import AUDIO, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
@@ -42,11 +43,12 @@ class FedFragments:
         source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
         self.fragments = LiveFragments(source, codec, player)
         self._frames = VideoDepacketizer(codec, sets, TIMESCALE)
+        self._audio = AudioDepacketizer(audio or ALAW)
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:
         media: list[Media] = []
         for packet in packets:
-            media += [packet] if packet.track == AUDIO else self._frames.push([packet])
+            media += (self._audio if packet.track == AUDIO else self._frames).push([packet])
         self.fragments.on_media(media)
 
     def enable_audio(self) -> None:

@@ -120,8 +120,8 @@ def test_audio_codecs_have_ffmpegs_names() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ("97", "a=rtpmap:97 opus/48000/2"),
-        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=zz"),
+        ("97", "a=rtpmap:97 AMR/8000"),
+        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=generic;config=1408"),
         ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=1408;sizelength=99"),
         ("97", "a=rtpmap:97 PCMA/999999"),
         ("97", "a=rtpmap:97 PCMA/8000/99"),

@@ -9,7 +9,6 @@ import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
 from media.codecs import h264
-from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket
@@ -45,11 +44,8 @@ class Taker:
     def on_media(self, media: Sequence[Media]) -> None:
         for item in media:
             self.times.append(item.time_s)
-            if isinstance(item, AccessUnit):
-                self.payloads += [*item.parameter_sets, *item.parts]
-                self.dropped += item.frames_dropped_before
-            else:
-                self.payloads.append(item.payload)
+            self.payloads += [*item.parameter_sets, *item.parts]
+            self.dropped += item.frames_dropped_before
 
     def on_end(self) -> None:
         self.ends += 1

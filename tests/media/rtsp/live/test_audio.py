@@ -1,0 +1,60 @@
+"""Whatever happens to the audio of a camera, its picture goes on, and the status says why there is no audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.live.feed import FeedState
+from tests.media.rtsp.asking import source, until_state
+from tests.media.rtsp.camera_peer import Asked, PeerCamera
+from tests.patience import LIMIT_S, until
+
+Cameras = Callable[..., PeerCamera]
+LINES = b"m=audio 0 RTP/AVP 8\r\na=control:trackID=1"
+
+
+def describes(peer: PeerCamera, lines: bytes) -> None:
+    """Let the camera describe its audio by these lines."""
+    sdp = peer.sdp().replace(LINES, lines)
+    assert lines in sdp
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", "Content-Type: application/sdp", body=sdp)
+
+
+@pytest.mark.parametrize(
+    "status", ["453 Not Enough Bandwidth", "461 Unsupported Transport", "400 Bad Request", "404 No", ""]
+)
+def test_a_refused_audio_track_costs_the_audio_alone(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+    peer = camera(has_audio=True)
+
+    def set_up(asked: Asked) -> bytes | None:
+        if asked.uri.endswith("trackID=1"):
+            return asked.reply(status) if status else None
+        return peer.usual(asked)
+
+    peer.answers["SETUP"] = set_up
+    feed = gateway.open_feed(source(peer.uri()))
+    assert feed.wait_described(LIMIT_S).audio is None
+    found = until_state(feed, FeedState.FLOWING, FeedState.FAILED)
+    assert (found.problem, found.audio_left_out) == (None, "the device refuses its track")
+
+
+def test_audio_of_another_codec_is_named(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(has_audio=True)
+    describes(peer, b"m=audio 0 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\na=control:trackID=1")
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING).audio_left_out == "the app does not support AMR"
+    assert peer.asked["SETUP"] == 1, "the track is not even set up"
+
+
+def test_audio_that_cannot_be_decoded_is_left_out(camera: Cameras, gateway: RtspGateway) -> None:
+    """The camera sends G.711 under the description of AAC."""
+    peer = camera(has_audio=True)
+    lines = b"m=audio 0 RTP/AVP 8\r\na=rtpmap:8 MPEG4-GENERIC/8000\r\na=fmtp:8 mode=AAC-hbr;config=1588\r\n"
+    describes(peer, lines + b"a=control:trackID=1")
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: feed.status().audio_left_out != "")
+    assert feed.status().audio is None
+    assert feed.status().state is FeedState.FLOWING

@@ -164,8 +164,12 @@ class VideoDepacketizer:
 
     def flush_marked(self) -> list[AccessUnit]:
         """Return a frame that waits after its marker. Call it when no packet has come for longer than usual."""
+        return self.flush() if self._is_marked() and not self._markers.marks_slices else []
+
+    def flush(self) -> list[AccessUnit]:
+        """Return the present frame if all its NAL units so far are complete: no more packets are expected."""
         units: list[AccessUnit] = []
-        if self._is_marked() and not self._reader.is_open and not self._markers.marks_slices:
+        if self._slices and not self._reader.is_open:
             ended = (self._timestamp or 0, self._is_key)
             self._end(units)
             self._ended = ended

@@ -107,6 +107,7 @@ class SharedSource:
             video.clock_rate,
             delivery=delivery,
             markers=MarkerHabit(is_patient=True),
+            place=self._place_frame,
         )
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if audio:
@@ -165,13 +166,11 @@ class SharedSource:
             self._gop.clear()
 
     def _take_frame(self, unit: AccessUnit, batch: list[Media]) -> bool:
-        """Put a frame onto the timeline, into the buffer and into `batch`. True if it is a key frame."""
-        time_s = self._clocks[VIDEO].place(unit.ticks & _TIMESTAMP_MASK, unit.arrived_s, is_new_frame=True)
-        unit = replace(unit, time_s=time_s)
+        """Put a frame into the buffer and into `batch`. True if it is a key frame."""
         self._statistics.count_frame()
         if unit.is_key:
             self._ever_had_key = True
-            self._statistics.count_key_frame(time_s)
+            self._statistics.count_key_frame(unit.time_s)
             if self._codec and unit.parameter_sets and unit.parameter_sets != self._described_sets:
                 self._send(batch)
                 batch.clear()
@@ -179,6 +178,10 @@ class SharedSource:
         batch.append(unit)
         self._gop.hold_frame(unit)
         return unit.is_key
+
+    def _place_frame(self, ticks: int, arrived_s: float) -> float:
+        """Return the place of a frame on the timeline."""
+        return self._clocks[VIDEO].place(ticks & _TIMESTAMP_MASK, arrived_s, is_new_frame=True)
 
     def _place_again(self) -> None:
         """The clocks have settled: give the held media their final times."""

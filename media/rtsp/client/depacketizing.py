@@ -13,7 +13,7 @@ a wait for the key frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.bits import BitReader, BitsEnded
@@ -66,6 +66,7 @@ class VideoDepacketizer:
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
+    `place` returns the time_s of a complete frame from its ticks and arrival; without it, the first packet's counts.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
     SharedSource.status() reads both for a live source; a replay reads AccessUnit.frames_dropped_before.
     """
@@ -79,11 +80,13 @@ class VideoDepacketizer:
         *,
         delivery: Delivery = Delivery.STREAM,
         markers: MarkerHabit | None = None,
+        place: Callable[[int, float], float] | None = None,
     ) -> None:
         self._codec = codec
         self._functions = codec.functions
         self._header_bytes = codec.functions.HEADER_BYTES
         self._clock_rate = clock_rate
+        self._place = place
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._markers = markers or MarkerHabit(is_patient=False)
         self._reader = PayloadReader(codec)
@@ -128,8 +131,8 @@ class VideoDepacketizer:
         units: list[AccessUnit] = []
         reader = self._reader
         for packet in packets:
-            is_usual = packet.timestamp == self._timestamp and not (packet.marker or packet.extension)
-            if is_usual and not packet.lost_before and reader.append(packet.payload):
+            is_plain = not (packet.marker or packet.extension or packet.lost_before)
+            if is_plain and packet.timestamp == self._timestamp and reader.append(packet.payload):
                 self._sequence = packet.sequence
                 continue
             if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
@@ -165,8 +168,12 @@ class VideoDepacketizer:
 
     def flush_marked(self) -> list[AccessUnit]:
         """Return a frame that waits after its marker. Call it when no packet has come for longer than usual."""
+        return self.flush() if self._is_marked() and not self._markers.marks_slices else []
+
+    def flush(self) -> list[AccessUnit]:
+        """Return the present frame if all its NAL units so far are complete: no more packets are expected."""
         units: list[AccessUnit] = []
-        if self._is_marked() and not self._reader.is_open and not self._markers.marks_slices:
+        if self._slices and not self._reader.is_open:
             ended = (self._timestamp or 0, self._is_key)
             self._end(units)
             self._ended = ended
@@ -266,7 +273,7 @@ class VideoDepacketizer:
                     device_s=device_s,
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
-                    time_s=self._time_s,
+                    time_s=self._place(ticks, self._arrived_s) if self._place else self._time_s,
                     frames_dropped_before=self._frames_dropped_before,
                     arrived_s=self._arrived_s,
                     is_leading=self._is_leading(ticks, is_key=is_key),

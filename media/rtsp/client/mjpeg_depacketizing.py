@@ -5,7 +5,7 @@ A frame is whole if its payloads follow each other without a gap from offset 0 o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.mjpeg import SIZE
@@ -20,8 +20,11 @@ _MAX_FRAME_BYTES = 16 * 1024 * 1024
 class MjpegDepacketizer:
     """One track of MJPEG, with the interface of depacketizing.VideoDepacketizer."""
 
-    def __init__(self, clock_rate: int, *, delivery: Delivery = Delivery.STREAM) -> None:
+    def __init__(
+        self, clock_rate: int, *, delivery: Delivery = Delivery.STREAM, place: Callable[[int, float], float]
+    ) -> None:
         self._clock_rate = clock_rate
+        self._place = place
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._ticks = TickCounter()
         self._size = b""
@@ -101,6 +104,7 @@ class MjpegDepacketizer:
                     self._clock_rate,
                     is_key=True,
                     frames_dropped_before=self._frames_dropped_before,
+                    time_s=self._place(ticks, first.arrived_s),
                     arrived_s=first.arrived_s,
                     parameter_sets=self.parameter_sets,
                 )

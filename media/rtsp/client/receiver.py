@@ -121,19 +121,16 @@ class MediaReceiver:
             packet = parse_rtp(data, track.index, now_s)
             if packet is None:
                 continue
-            if track.filter.is_usual(packet):  # nearly always
+            if track.filter.is_next(packet, track.order):  # nearly always
                 track.last_frame = data
-                if track.order.is_next(packet):
-                    packets.append(packet)
-                else:
-                    packets += track.order.take(packet)
+                packets.append(packet)
                 continue
             self._take_unusual(track, packet, data, packets)
         if packets:
             self._sink.on_packets(packets)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
-        """Take a packet of another sender or type than the last one of its track."""
+        """Take a packet of another sender or type than the last one of its track, or out of order."""
         for mine in track.filter.take(packet):
             packets += track.order.take(mine)
         if packet.ssrc == track.filter.ssrc:

@@ -52,11 +52,18 @@ class TrackFilter:
         self.accepts_any_sender = True
         self._drop_held()
 
-    def is_usual(self, packet: RtpPacket) -> bool:
-        """True if a packet belongs to the track, and no other sender's packets are held."""
-        if packet.ssrc != self.ssrc or packet.payload_type != self.payload_type or self._held:
+    def is_next(self, packet: RtpPacket, order: SwappedPackets) -> bool:
+        """True if a packet is of the present sender and has the next number; then take() is not needed.
+
+        A shortcut for nearly all packets of a stream.
+        """
+        if packet.sequence != order.expected or packet.ssrc != self.ssrc or self._held:
+            return False
+        if packet.payload_type != self.payload_type:
             return False
         self.arrived_s = packet.arrived_s
+        order.expected = (packet.sequence + 1) & 0xFFFF
+        order.run += 1
         return True
 
     def take(self, packet: RtpPacket) -> list[RtpPacket]:
@@ -128,44 +135,44 @@ class SwappedPackets:
     _SURE_AFTER = 32
 
     def __init__(self) -> None:
-        self._next: int | None = None
-        self._run = 0
+        self.expected: int | None = None  # the next number; None while a packet waits, or before the first one
+        self.run = 0  # packets in a row with the expected number
         self._waiting: RtpPacket | None = None
-
-    def is_next(self, packet: RtpPacket) -> bool:
-        """True if this packet has the next number and none waits; it counts then, and take() is not needed."""
-        if packet.sequence != self._next or self._waiting is not None:
-            return False
-        self._run += 1
-        self._next = (packet.sequence + 1) & 0xFFFF
-        return True
 
     def take(self, packet: RtpPacket) -> tuple[RtpPacket, ...]:
         """Return the packets to pass on, in order."""
         waiting = self._waiting
-        if waiting is None:
-            if packet.sequence == self._next:
-                self._run += 1
-            elif self._run >= self._SURE_AFTER and packet.sequence == ((self._next or 0) + 1) & 0xFFFF:
-                self._waiting = packet
-                return ()
-            else:
-                self._run = 0
-            self._next = (packet.sequence + 1) & 0xFFFF
-            return (packet,)
-        self._waiting = None
-        if packet.sequence == self._next:
-            self._next = (waiting.sequence + 1) & 0xFFFF
-            return (packet, waiting)
-        self._run = 0
-        self._next = (packet.sequence + 1) & 0xFFFF
-        return (waiting, packet)
+        if waiting is not None:
+            self._waiting = None
+            if packet.sequence == (waiting.sequence - 1) & 0xFFFF:
+                self._expect_after(waiting)
+                return (packet, waiting)
+            self.run = 0
+            self._expect_after(packet)
+            return (waiting, packet)
+        if packet.sequence == self.expected:
+            self.run += 1
+        elif self._skips_one(packet):
+            self._waiting, self.expected = packet, None
+            return ()
+        else:
+            self.run = 0
+        self._expect_after(packet)
+        return (packet,)
+
+    def _skips_one(self, packet: RtpPacket) -> bool:
+        if self.expected is None or self.run < self._SURE_AFTER:
+            return False
+        return packet.sequence == (self.expected + 1) & 0xFFFF
+
+    def _expect_after(self, packet: RtpPacket) -> None:
+        self.expected = (packet.sequence + 1) & 0xFFFF
 
     def flush(self) -> tuple[RtpPacket, ...]:
         """Return a packet that waits."""
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return ()
-        self._run = 0
-        self._next = (waiting.sequence + 1) & 0xFFFF
+        self.run = 0
+        self._expect_after(waiting)
         return (waiting,)

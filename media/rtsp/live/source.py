@@ -109,7 +109,7 @@ class SharedSource(SessionSink):
         self._audio = AudioIntake(audio, self._audio_left_out)
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._sets = dict(video.sets)
-        self._depacketizer = _depacketizer_of(video, delivery)
+        self._depacketizer = _depacketizer_of(video, delivery, self._place_frame)
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if self._depacketizer.is_described:
             self._describe(video.codec, self._depacketizer.parameter_sets)
@@ -169,13 +169,11 @@ class SharedSource(SessionSink):
             self._gop.clear()
 
     def _take_frame(self, unit: AccessUnit, batch: list[Media]) -> bool:
-        """Put a frame onto the timeline, into the buffer and into `batch`. True if it is a key frame."""
-        time_s = self._clocks[VIDEO].place(unit.ticks & _TIMESTAMP_MASK, unit.arrived_s, is_new_frame=True)
-        unit = replace(unit, time_s=time_s)
+        """Put a frame into the buffer and into `batch`. True if it is a key frame."""
         self._statistics.count_frame()
         if unit.is_key:
             self._ever_had_key = True
-            self._statistics.count_key_frame(time_s)
+            self._statistics.count_key_frame(unit.time_s)
             if self._codec and unit.parameter_sets and unit.parameter_sets != self._described_sets:
                 self._send(batch)
                 batch.clear()
@@ -191,6 +189,10 @@ class SharedSource(SessionSink):
             self._gop.hold_audio(unit)
         if self._audio.is_known and not was_known:
             self._notify()
+
+    def _place_frame(self, ticks: int, arrived_s: float) -> float:
+        """Return the place of a frame on the timeline."""
+        return self._clocks[VIDEO].place(ticks & _TIMESTAMP_MASK, arrived_s, is_new_frame=True)
 
     def _place_again(self) -> None:
         """The clocks have settled: give the held media their final times."""
@@ -438,9 +440,14 @@ class SharedSource(SessionSink):
         return FeedState.FLOWING if self._ever_had_key else FeedState.WAITING_KEY_FRAME
 
 
-def _depacketizer_of(video: VideoTrack, delivery: Delivery) -> _Depacketizer:
+def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int, float], float]) -> _Depacketizer:
     if video.codec is MJPEG:
-        return MjpegDepacketizer(video.clock_rate, delivery=delivery)
+        return MjpegDepacketizer(video.clock_rate, delivery=delivery, place=place)
     return VideoDepacketizer(
-        video.codec, video.sets, video.clock_rate, delivery=delivery, markers=MarkerHabit(is_patient=True)
+        video.codec,
+        video.sets,
+        video.clock_rate,
+        delivery=delivery,
+        markers=MarkerHabit(is_patient=True),
+        place=place,
     )

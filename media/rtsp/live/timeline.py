@@ -37,6 +37,7 @@ _REPORTS_DIFFER_S = 1.5
 _FAR_S = 0.5
 _FAR_FOR_S = 3.0
 _LEAST_STEP_S = 0.001
+_FROZEN_FOR_S = 0.2
 
 
 class TrackClock:
@@ -75,6 +76,7 @@ class TrackClock:
         """
         if timestamp == self._timestamp:
             if is_new_frame:
+                self.is_settled = self.is_settled or arrived_s - self._first_arrived_s > _FROZEN_FOR_S
                 self._time_s = max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S)
             return self._time_s
         if self._timestamp is None:

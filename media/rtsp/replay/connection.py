@@ -11,6 +11,7 @@ from enum import Enum
 from core.errors import CameraBusy, CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionSlot
+from media.rtsp.client.depacketizing import MarkerHabit
 from media.rtsp.client.errors import NoSuchRange
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
 from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer
@@ -44,6 +45,7 @@ class GatewayReplayConnection(ReplayConnection):
         self._clock = context.client.clock
         self._timeout_s = context.client.timeout_s
         self._loop = loop
+        self._markers = MarkerHabit(is_patient=False)
         self._changed = asyncio.Event()
         self._closed = threading.Event()
         # requests, from any thread
@@ -75,7 +77,7 @@ class GatewayReplayConnection(ReplayConnection):
             previous.is_over = True
         # _update() carries it out, in _start()
         self._requested = ReplayPlayback(
-            start_device_s, consumer, end_device_s, fast, key_frames_only, scale, key_frames_ms
+            start_device_s, consumer, end_device_s, fast, key_frames_only, scale, key_frames_ms, self._markers
         )
         self._pause_requested = False
         self._wake()

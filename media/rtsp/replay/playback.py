@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
-from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
@@ -31,6 +31,7 @@ _STAMPED_FRAMES = 16  # more than there are frames between a packet and its comp
 class ReplayPlayback:
     """The arguments of one play() and its progress.
 
+    `markers`: what is known of the recorder's markers, shared by its playbacks.
     `is_over`: True after its end, its failure or a newer play(), which sets it from another thread.
     """
 
@@ -41,6 +42,7 @@ class ReplayPlayback:
     key_frames_only: bool = False
     scale: float = 1.0
     key_frames_ms: int | None = None
+    markers: MarkerHabit = field(default_factory=lambda: MarkerHabit(is_patient=False))
     is_over: bool = False
     is_cut_short: bool = False  # it ended at end_device_s: the recorder still sends
     delivered: int = 0  # access units
@@ -97,7 +99,7 @@ class ReplayPlayback:
         self._marks, self._report = GapMarks(), None
         self._tracks = (video, carried)
         start_s = self._times.start_s
-        self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s)
+        self._video = VideoDepacketizer(video.codec, dict(video.sets), video.clock_rate, start_s, markers=self.markers)
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
             self._timelines.setdefault(track, TrackTimeline()).begin()
@@ -129,9 +131,10 @@ class ReplayPlayback:
             if self.is_over:
                 return
         self._deliver(units)
-        if self._is_terminal and packets[-1].marker:
+        is_last = self._is_terminal and packets[-1].marker
+        if is_last and not self.markers.marks_slices:
             self.end(END_OF_RECORDING)
-        self._has_goodbye = self._marks.may_be_only_frame
+        self._has_goodbye = is_last or self._marks.may_be_only_frame
 
     def take_report(self, report: SenderReport) -> None:
         """A sender report of the video, since PLAY was answered."""
@@ -155,8 +158,10 @@ class ReplayPlayback:
         silent_s = now_s - self.silent_since_s
         short_s = min(_SECTION_PATIENCE_S, timeout_s)
         if self._has_goodbye and silent_s > min(_GOODBYE_PATIENCE_S, timeout_s):
+            self._take_last_frame(self._video)
             self.end()
         elif self._ends_section and silent_s > short_s:
+            self._take_last_frame(self._video)
             self.end(END_OF_RECORDING)
         elif silent_s > (short_s if self._was_silent else timeout_s):
             if self.delivered and (not self.has_stamps or self._was_silent):
@@ -164,6 +169,13 @@ class ReplayPlayback:
                 return
             self._was_silent = True
             raise CameraUnreachable("The device stopped sending the recording.")
+
+    def _take_last_frame(self, video: VideoDepacketizer) -> None:
+        """Deliver a frame whose end no marker told: no frame follows it."""
+        units: list[AccessUnit] = []
+        for unit in video.flush():
+            self._take_frame(unit, units)
+        self._deliver(units)
 
     def end(self, reason: str = "") -> None:
         """Tell the consumer the end. Without a reason: END_OF_RECORDING if it got units, otherwise NO_DATA."""

@@ -228,6 +228,8 @@ def test_a_device_that_pauses_its_time_is_corrected_after_seconds() -> None:
 def test_stamps_that_never_change_are_replaced_by_arrival() -> None:
     camera = Camera(25.0)
     camera.step = 0
+    camera.run(1, 12.5)
+    assert camera.clock.is_settled
     camera.run(20, 12.5)
     assert camera.worst_after(0) < 0.1
 

@@ -246,14 +246,18 @@ class PeerCamera:
         transport = f"{asked.headers['transport']};server_port={ports[0]}-{ports[1]}"
         return asked.reply("200 OK", f"Transport: {transport}", f"Session: {self.session}")
 
-    def _send(self, writer: asyncio.StreamWriter, channel: int, packet: bytes) -> None:
-        """Send a packet of a channel the way that SETUP has settled."""
-        port = self.udp_places.get(channel)
-        if port is None:
-            writer.write(struct.pack(">BBH", 0x24, channel, len(packet)) + packet)
-            return
-        for shown in self.mangle(channel, packet):
-            self.udp_sockets[channel % 2].sendto(shown, ("127.0.0.1", port))
+    def _send(self, writer: asyncio.StreamWriter, packets: list[tuple[int, bytes]]) -> None:
+        """Send packets of channels by the transport that SETUP has settled; over TCP together."""
+        data = b""
+        for channel, packet in packets:
+            port = self.udp_places.get(channel)
+            if port is None:
+                data += struct.pack(">BBH", 0x24, channel, len(packet)) + packet
+                continue
+            for shown in self.mangle(channel, packet):
+                self.udp_sockets[channel % 2].sendto(shown, ("127.0.0.1", port))
+        if data:
+            writer.write(data)
 
     def challenge(self, stale: bool = False) -> str:
         if self.login == "basic":
@@ -295,7 +299,7 @@ class PeerCamera:
             while True:
                 everything = self._pictures
                 if self.sends_reports and number % 25 == 0:
-                    self._send(writer, 1, self._report(number))
+                    self._send(writer, [(1, self._report(number))])
                 if self.stop_after is None or number < self.stop_after:
                     sequence = self._send_picture(writer, everything[number % len(everything)], number, sequence)
                     self.sent_pictures += 1
@@ -318,14 +322,16 @@ class PeerCamera:
 
     def _send_picture(self, writer: asyncio.StreamWriter, picture: list[bytes], number: int, sequence: int) -> int:
         units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
+        packets: list[tuple[int, bytes]] = []
         for payload, has_marker in self.pack(units):
             second = self.payload_type | (0x80 if has_marker else 0)
             numbered = self.sequence_of(sequence) & 0xFFFF
             head = struct.pack(">BBHII", 0x80, second, numbered, self.timestamp(number), 77)
-            self._send(writer, 0, head + payload)
+            packets.append((0, head + payload))
             sequence += 1
         if self.has_audio:
             samples = int(8000 / self.fps)
             head = struct.pack(">BBHII", 0x80, 0x88, number & 0xFFFF, number * samples & 0xFFFFFFFF, 78)
-            self._send(writer, 2, head + b"\xd5" * samples)
+            packets.append((2, head + b"\xd5" * samples))
+        self._send(writer, packets)
         return sequence

@@ -93,6 +93,7 @@ class PlainDevice(Device):
             uri=self.stream_uri(profile),
             device_key=self._address.device_key,
             credential=self._address.credential,
+            is_plain=True,
         )
         return self._checked(f"{profile.profile_token} stream", lambda: self._describe(source, self._timeout_s))
 

@@ -33,7 +33,14 @@ from core.secrets import Secret
 
 NO_SIGNAL = Problem("camera_no_signal", "The device has no picture from this input.")
 _CHANNEL_CODES = frozenset(
-    {"camera_no_signal", "camera_unreachable", "camera_bad_answer", "camera_unsupported", "stream_stalled"}
+    {
+        "camera_no_signal",
+        "camera_unreachable",
+        "camera_bad_answer",
+        "camera_unsupported",
+        "stream_stalled",
+        "stream_not_found",
+    }
 )
 PASSWORD_LOST = Problem("camera_auth_failed", "The stored password cannot be read. Enter it again.")
 

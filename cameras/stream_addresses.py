@@ -119,5 +119,6 @@ class StreamAddresses:
             credential=credential_of(stored),
             video=profile.video,
             audio=profile.audio,
-            web_port=stored.port or 0,
+            web_port=0 if stored.is_plain else stored.port or 0,
+            is_plain=stored.is_plain,
         )

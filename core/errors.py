@@ -18,7 +18,8 @@ AppError                        code                      meaning
     ├── CertificateChanged      certificate_changed       the device shows another certificate than the pinned one
     ├── CameraBusy              camera_busy               the device refuses one more session (RTSP 453)
     ├── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
-    └── StreamStalled           stream_stalled            the device is connected and sends no more video
+    ├── StreamStalled           stream_stalled            the device is connected and sends no more video
+    └── StreamNotFound          stream_not_found          a camera without ONVIF has no stream at the given address
 
 Packages define subclasses of these, such as `onvif_services.faults.SoapFault`.
 
@@ -173,6 +174,12 @@ class CameraBusy(DeviceError):
 
 class CameraNoSignal(DeviceError):
     code = "camera_no_signal"
+
+
+class StreamNotFound(DeviceError):
+    """A camera without ONVIF has no stream at the address that the user gave."""
+
+    code = "stream_not_found"
 
 
 class StreamStalled(DeviceError):

@@ -176,7 +176,7 @@ class StreamSource:
     """RTSP address of a live stream, without user-info, and the credential for it.
 
     `device_key` names the device for its session budget and its login attempts. `web_port`: of its web server, 0 if it
-    is not known.
+    is not known. `is_plain`: of a camera without ONVIF, whose address the user has given.
     """
 
     camera_id: int
@@ -187,6 +187,7 @@ class StreamSource:
     video: VideoFormat | None = None
     audio: AudioFormat | None = None
     web_port: int = 0
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from core.errors import (
     NotLoggedIn,
     ReadableLoginNeeded,
     StorageFull,
+    StreamNotFound,
     StreamStalled,
     Unavailable,
 )
@@ -60,6 +61,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (CameraBadAnswer, 502, "The device's answer cannot be used", None),
     (CertificateChanged, 502, "The device shows another certificate", None),
     (CameraBusy, 503, "The device has no session left", 10),
+    (StreamNotFound, 502, "The camera has no stream at this address", None),
     (CameraNoSignal, 503, "The channel has no signal", 10),
     (StorageFull, 503, "The disk is full", 30),
     (Unavailable, 503, "Not available at the moment", 2),

@@ -78,6 +78,16 @@ def test_a_stream_over_tls_is_described(add: Add, tmp_path: Path) -> None:
     assert view.stream_uris.main.startswith("rtsps://127.0.0.1:")
 
 
+def test_a_wrong_path_is_named(harness: CameraHarness, add: Add) -> None:
+    peer = PeerCamera(encode_h264())
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("404 Not Found")
+    view = add(peer, "")
+    assert view.status is CameraStatus.ONLINE
+    (channel,) = harness.manager.channels(view.id)
+    assert channel.problem is not None
+    assert channel.problem.code == "stream_not_found"
+
+
 def test_mjpeg_is_described(harness: CameraHarness, add: Add) -> None:
     view = add(MjpegCamera(), "")
     assert "mjpeg 320x240" in harness.manager.health(view.id).text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import psutil
 import requests
@@ -54,6 +54,7 @@ def test_passwords_and_tokens_are_in_no_response_file_or_process(make_app: Calla
     ask("POST", "/api/cameras", {**camera, "password": CHANGED})
     ask("POST", "/api/cameras", {**camera, "host": f"admin:{CHANGED}@127.0.0.1"})
     ask("PATCH", "/api/cameras/1", {"password": CANARY, "port": "x"})
+    _use_a_camera_without_onvif(ask, recorder.rtsp_port)
     start = {"camera_id": 1, "profile_token": "MediaProfile00000"}
     started = ask("POST", "/api/streams/start", start).json()
     assert ask("GET", started["playlist_url"]).status_code == 200
@@ -108,6 +109,24 @@ def test_passwords_and_tokens_are_in_no_response_file_or_process(make_app: Calla
     app.close()
     assert not leaks_in(app.folder, secrets)
     assert not [answer[:300] for answer in said if holds(answer, secrets)]
+
+
+def _use_a_camera_without_onvif(ask: Callable[..., Any], rtsp_port: int) -> None:
+    """Add a camera by an address with the login in it, and the password in its query, too; watch and edit it."""
+    secret = quote(CANARY, safe="")
+    path = f"127.0.0.1:{rtsp_port}/cam/realmonitor?channel=1&subtype=1&password={secret}"
+    added = ask("POST", "/api/cameras?wait=1", {"stream_uris": {"main": f"rtsp://admin:{secret}@{path}"}})
+    assert added.json()["status"] == "online", added.text
+    camera = f"/api/cameras/{added.json()['id']}"
+    ask("POST", "/api/cameras", {"stream_uris": {"main": f"rtsp://admin:{CHANGED}@nowhere:0/"}})
+    ask(
+        "PATCH", camera, {"stream_uris": {"main": f"rtsp://admin:{CHANGED}@10.0.0.5/x", "sub": f"rtsp://a:{secret}@b/"}}
+    )
+    for page in (camera, f"{camera}/profiles", f"{camera}/health", f"{camera}/snapshot"):
+        assert ask("GET", page).status_code == 200
+    started = ask("POST", "/api/streams/start", {"camera_id": added.json()["id"], "profile_token": "main"}).json()
+    assert ask("GET", started["playlist_url"]).status_code == 200
+    assert ask("DELETE", camera).status_code == 204
 
 
 def _use_the_recordings(ask: Callable[..., Any]) -> str:

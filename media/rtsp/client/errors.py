@@ -33,6 +33,10 @@ class NotUnderstood(CameraBadAnswer):
     """400, 406, 451 or 456: the device does not understand or accept a header of the request."""
 
 
+class NoSuchStream(CameraNoSignal):
+    """404 or 410: the device has no stream at this address."""
+
+
 class PortClosed(CameraUnreachable):
     """The device refuses connections to its RTSP port, or does not answer there."""
 
@@ -51,7 +55,7 @@ def status_error(method: str, status: int) -> DeviceError:
     if status in {401, 403}:
         return CameraAuthFailed("The device does not let this user see this stream.")
     if status in {404, 410}:
-        return CameraNoSignal("The device has no stream at this address: the input is probably not connected.")
+        return NoSuchStream("The device has no stream at this address: the input is probably not connected.")
     if status == 453:
         return CameraBusy("The device refuses one more session.")
     if status == 457:

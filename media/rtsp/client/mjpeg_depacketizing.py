@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.codecs.mjpeg import SIZE
 from media.rtsp.client.rtp import Delivery, RtpPacket
 from media.rtsp.client.track_times import TickCounter
 
@@ -40,10 +39,6 @@ class MjpegDepacketizer:
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
         return (self._size,) if self._size else ()
-
-    @property
-    def newest_sets(self) -> dict[str, bytes]:
-        return {SIZE: self._size} if self._size else {}
 
     @property
     def is_described(self) -> bool:

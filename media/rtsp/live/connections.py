@@ -12,10 +12,18 @@ import threading
 from dataclasses import replace
 from datetime import datetime
 
-from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError, Unavailable
+from core.errors import (
+    CameraBadAnswer,
+    CameraBusy,
+    CameraUnreachable,
+    DeviceError,
+    StreamNotFound,
+    Unavailable,
+)
 from core.records import StreamSource
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
+from media.rtsp.client.errors import NoSuchStream
 from media.rtsp.client.session import ClientContext, DeviceSession
 from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
@@ -195,6 +203,8 @@ class LiveConnections:
         except DeviceError as error:
             if isinstance(error, CameraBusy):
                 connection.slot.refused_by_device()
+            if isinstance(error, NoSuchStream) and connection.source.is_plain:
+                error = StreamNotFound("The camera has no stream at this address.")
             log.info("%s failed: %s (%s)", connection.source.device_key, error.detail, error.code)
             connection.shared_source.fail(error)
         except asyncio.CancelledError:

@@ -44,6 +44,12 @@ const MESSAGES = {
     tone: 'bad',
     actions: ['retry'],
   },
+  stream_not_found: {
+    title: 'No stream at this address',
+    advice: 'Check the path of the stream address: the manual of the camera names it.',
+    tone: 'bad',
+    actions: ['edit_camera', 'retry'],
+  },
   stream_stalled: {
     title: 'The picture has stopped',
     advice: 'No new video arrives. The picture continues by itself as soon as video arrives.',
@@ -168,6 +174,7 @@ const COMPLETE = new Set([
   'camera_auth_failed',
   'camera_no_signal',
   'camera_busy',
+  'stream_not_found',
   'stream_limit',
   'stream_ended',
   'server_unreachable',
@@ -188,6 +195,7 @@ const SHORT = {
   camera_unsupported: 'Not supported',
   camera_bad_answer: 'Broken answer',
   no_key_frame: 'No key frame',
+  stream_not_found: 'Wrong address',
   not_found: 'Missing',
 };
 

@@ -227,8 +227,7 @@ class ReplayPlayback:
                 self._doubted = unit
                 return
         if self._doubted is not None:
-            is_old = unit.is_key
-            units += self._doubted_frame(is_dropped=is_old)
+            units += self._doubted_frame(is_dropped=unit.is_key)
         self._show_frame(unit, units)
 
     def _doubted_frame(self, *, is_dropped: bool = False) -> list[AccessUnit]:

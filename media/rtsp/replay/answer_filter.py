@@ -178,14 +178,15 @@ class AnswerFilter(SessionSink):
 
     def _begin(self, first_sequence: int | None, start_s: float | None) -> None:
         self.is_waiting, self._is_sorting = False, True
-        self._answered_at = len(self._held) if self._has_begun else 0  # no packet before the first PLAY's is old
-        self._has_begun, self._has_dropped_old = True, False
+        is_first, self._has_begun, self._has_dropped_old = not self._has_begun, True, False
+        self._answered_at = 0 if is_first else len(self._held)  # no packet before the first PLAY's is old
         self._since_s = self._clock.monotonic_s()
         self._first_sequence = first_sequence
         self.begun.set()
         if self._playback is not None and self._tracks is not None:
             self._start_s = self._zone_s + (self._playback.resume_s if start_s is None else start_s)
-            self._playback.begin(*self._tracks, self._clock.monotonic_s(), start_s)
+            is_doubted = not (is_first or self._has_times)
+            self._playback.begin(*self._tracks, self._clock.monotonic_s(), start_s, is_start_doubted=is_doubted)
         self._sort()
 
     def _sort(self) -> None:

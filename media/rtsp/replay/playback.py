@@ -70,6 +70,8 @@ class ReplayPlayback:
     _is_audio_stamped: bool = False
     _report: SenderReport | None = None
     _recent: dict[int, float] = field(default_factory=dict)  # time by content, of frames whose stamps tell no time
+    _is_start_doubted: bool = False  # the first frame may be one of the old position
+    _doubted: AccessUnit | None = None  # that frame, until the next one has come
     _is_rejoining: bool = False  # frames that were delivered before the last PLAY may come again
 
     @property
@@ -92,8 +94,19 @@ class ReplayPlayback:
         """The time zone of the stamps: the stamp of a frame minus its time."""
         return self._times.zone_s
 
-    def begin(self, video: VideoTrack, audio: AudioTrack | None, now_s: float, begins_s: float | None = None) -> None:
-        """The recorder accepted a PLAY of this playback. `begins_s`: device time it plays from, if it says so."""
+    def begin(
+        self,
+        video: VideoTrack,
+        audio: AudioTrack | None,
+        now_s: float,
+        begins_s: float | None = None,
+        *,
+        is_start_doubted: bool = False,
+    ) -> None:
+        """The recorder accepted a PLAY of this playback. `begins_s`: device time it plays from, if it says so.
+
+        `is_start_doubted`: a frame of the old position may come first, and no stamp would tell it.
+        """
         carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
         self._times = FrameTimes(self.resume_s, begins_s, is_standing=self._times.is_standing)
         self._marks, self._report = GapMarks(), None
@@ -108,6 +121,7 @@ class ReplayPlayback:
         self._is_running = self._ends_section = self._is_terminal = self.is_heard = False
         self._has_goodbye = self._is_audio_stamped = False
         self._is_rejoining = bool(self._recent)
+        self._is_start_doubted, self._doubted = is_start_doubted and not self.leaves_frames_out, None
         self.silent_since_s = self._answered_s = now_s
 
     def take(self, packets: Sequence[RtpPacket], now_s: float) -> None:
@@ -180,6 +194,8 @@ class ReplayPlayback:
     def end(self, reason: str = "") -> None:
         """Tell the consumer the end. Without a reason: END_OF_RECORDING if it got units, otherwise NO_DATA."""
         if not self.is_over:
+            self._deliver(self._doubted_frame())
+        if not self.is_over:
             self.is_over = True
             self.consumer.on_end(reason or (END_OF_RECORDING if self.delivered else NO_DATA))
 
@@ -219,6 +235,27 @@ class ReplayPlayback:
             if not unit.is_key or not self._video.is_described:
                 return
             self._is_running = True
+            if self._is_start_doubted:
+                self._doubted = unit
+                return
+        if self._doubted is not None:
+            units += self._doubted_frame(is_dropped=unit.is_key)
+        self._show_frame(unit, units)
+
+    def _doubted_frame(self, *, is_dropped: bool = False) -> list[AccessUnit]:
+        """Return the first frame as soon as the next one shows that it is one of the new position.
+
+        One key frame directly before another is a remainder of the old position. A recorder of key frames only loses
+        one frame by that.
+        """
+        units: list[AccessUnit] = []
+        doubted, self._doubted = self._doubted, None
+        if doubted is not None and not is_dropped:
+            self._show_frame(doubted, units)
+        return units
+
+    def _show_frame(self, unit: AccessUnit, units: list[AccessUnit]) -> None:
+        assert self._video is not None  # noqa: S101 - begin() came before
         is_changed = (self._announced_sets, self._announced_audio) != (self._video.parameter_sets, self._audio_track)
         if unit.is_key and is_changed:
             self._deliver(units)

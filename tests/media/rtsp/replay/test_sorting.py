@@ -109,6 +109,14 @@ class Session:
             sent = replace(stamped([-2_208_988_800.0])[0], timestamp=3600 * self._sequence)
             self.filter.on_packets([replace(sent, sequence=self._sequence, payload=payload, marker=True)])
 
+    def send_without_stamps(self, keys: str) -> None:
+        """Send a frame for each letter: k for a key frame, p for another one."""
+        for letter in keys:
+            self._sequence += 1
+            payload = b"\x65\x88\x84" if letter == "k" else b"\x41\x9a\x12"
+            sent = replace(packet(3600 * self._sequence), sequence=self._sequence, payload=payload, marker=True)
+            self.filter.on_packets([sent])
+
     def tick(self, after_s: float) -> None:
         self.clock.move(seconds=after_s)
         self.filter.on_tick()
@@ -268,3 +276,27 @@ def test_a_scene_that_looks_the_same_for_hours_goes_on_after_a_pause() -> None:
     session.send_with_zeros(b"\x65\x88\x85", 20)
     assert consumer.times == pytest.approx([100 + 0.04 * index for index in range(len(consumer.times))])
     assert len(consumer.times) == 29
+
+
+@pytest.mark.parametrize(("sent", "shown"), [("kkppp", 4), ("kpppp", 5), ("pppkp", 2), ("ppkkp", 2)])
+def test_an_old_key_frame_without_a_stamp_does_not_begin_a_play(sent: str, shown: int) -> None:
+    session = Session()
+    session.ask(100.0)
+    session.filter.answered(3, None, 100.0)
+    session.send_without_stamps("kppp")
+    consumer = session.ask(5000.0)
+    session.filter.answered(4, None, 5000.0)
+    session.send_without_stamps(sent)
+    assert consumer.times == pytest.approx([5000 + 0.04 * index for index in range(shown)])
+
+
+def test_a_single_frame_after_a_seek_is_shown_at_the_end() -> None:
+    session = Session()
+    session.ask(100.0)
+    session.filter.answered(3, None, 100.0)
+    session.send_without_stamps("kppp")
+    consumer = session.ask(5000.0)
+    session.filter.answered(4, None, 5000.0)
+    session.send_without_stamps("k")
+    session.filter.on_end_notice()
+    assert (consumer.times, consumer.ends) == ([5000.0], ["end_of_recording"])

@@ -1,4 +1,4 @@
-"""The fault `audio`: what goes wrong with the audio of a live channel while its video is right."""
+"""The fault `audio`: a live channel has bad audio or none, and good video."""
 
 from __future__ import annotations
 

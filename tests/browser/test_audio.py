@@ -1,4 +1,4 @@
-"""The picture never depends on the sound: whatever a camera does to its audio, the picture goes on."""
+"""Faults of the audio leave the picture alone, and the page gives their reason."""
 
 from __future__ import annotations
 

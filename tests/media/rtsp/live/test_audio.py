@@ -1,4 +1,4 @@
-"""Whatever happens to the audio of a camera, its picture goes on, and the status says why there is no audio."""
+"""Faults of the audio leave the picture alone, and the status gives their reason."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator.audio_faults import AUDIO_KINDS
 from simulator.layout import DEAD_KINDS
 from simulator.packing import PACKING_KINDS
 
@@ -110,6 +111,13 @@ _KINDS = (
     ),
     FaultKind("replay_end", "how a replay ends, instead of by its bits", ", ".join(END_KINDS), _one_of(*END_KINDS)),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
+    FaultKind(
+        "audio",
+        "live audio is refused, missing, or not as described",
+        ", ".join(AUDIO_KINDS),
+        _one_of(*AUDIO_KINDS),
+        per_channel=True,
+    ),
     FaultKind("drop_connections", "RTSP connections are closed, new ones too", "true", _is_true, per_channel=True),
     FaultKind("dead", "the channel fails", ", ".join(DEAD_KINDS), _one_of(*DEAD_KINDS), per_channel=True),
     FaultKind("no_key_frames", "key frames are left out", "true", _is_true, per_channel=True),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from simulator import audio_faults
 from simulator.audio import AudioLoop
 from simulator.clip import Clip
 from simulator.clip_store import ClipStore
@@ -206,19 +207,24 @@ class LiveStream:
         """How the channel fails now, by layout or by fault; None if it works."""
         return self._faults.text("dead", self.channel.number) or self.channel.dead
 
+    def audio_fault(self) -> str | None:
+        return self._faults.text("audio", self.channel.number)
+
     def _collect_audio(self, due: float) -> list[tuple[bytes, int]]:
         """The audio frames that end until `due`, with their timestamps."""
         found: list[tuple[bytes, int]] = []
         if self.audio_loop is None or self.audio is None:
             return found
-        loop = self.audio_loop
+        loop, fault = self.audio_loop, self.audio_fault()
         loop_s = self.spec.frames / self.spec.fps
         shift = (self.offset - self.phase) / self.spec.fps
         while (self._audio_tick + 1) * loop.frame_s <= due:
             start = self._audio_tick * loop.frame_s
             place = round((start + shift) % loop_s / loop.frame_s) % len(loop.frames)
             stamp = (self._audio_tick * loop.samples + self.audio.offset) & 0xFFFFFFFF
-            found.append((loop.frames[place], stamp))
+            if fault != "none":
+                data = audio_faults.payload(loop, loop.frames[place], fault)
+                found.append((data, audio_faults.timestamp(stamp, fault)))
             self._audio_tick += 1
         return found
 

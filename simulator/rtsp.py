@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
+from simulator import audio_faults
 from simulator.clip import EncodeError
 from simulator.console import log
 from simulator.faults import Faults
@@ -58,8 +59,9 @@ def describe(stream: LiveStream) -> str:
     ]  # fmt: skip
     if audio_loop := stream.audio_loop:
         lines += [f"m=audio 0 RTP/AVP {audio_loop.payload_type}", f"a=control:trackID={AUDIO}"]
-        lines += [f"a=rtpmap:{audio_loop.payload_type} {audio_loop.rtpmap}"]
-        lines += [f"a=fmtp:{audio_loop.payload_type} {audio_loop.fmtp}"] if audio_loop.fmtp else []
+        rtpmap, fmtp = audio_faults.description(audio_loop, stream.audio_fault())
+        lines += [f"a=rtpmap:{audio_loop.payload_type} {rtpmap}"]
+        lines += [f"a=fmtp:{audio_loop.payload_type} {fmtp}"] if fmtp else []
         lines += ["a=recvonly"]
     if stream.metadata:
         lines += [f"m=application 0 RTP/AVP {METADATA_PAYLOAD_TYPE}", f"a=control:trackID={METADATA}"]
@@ -276,6 +278,8 @@ class RtspConnection:
         track = stream.track(VIDEO if number is None else number)
         if track is None:
             return Reply(404)
+        if number == AUDIO and stream.audio_fault() == "refused":
+            return Reply(453)
         if self.channels and stream is not self.stream:
             return Reply(455)
         pair = interleaved_channels(request.headers.get("transport", ""), 2 * len(self.channels))

@@ -44,8 +44,8 @@ class Element:
 def read_element(element: bytes, known: MuxConfig | None, *, is_in_band: bool | None = None) -> Element | None:
     """Parse an AudioMuxElement. None if it cannot be read.
 
-    `known`: the configuration of the SDP or of an element before. `is_in_band`: of the elements before. Both kinds are
-    told apart by their lengths, whatever `cpresent` in the SDP says.
+    `known`: the configuration of the SDP or of an element before. `is_in_band`: of the elements before. The
+    lengths tell the two kinds apart; `cpresent` in the SDP is often wrong.
     """
     element = _without_sync(element)
     plain = Element(known, _plain_frames(element, known), is_in_band=False) if known else None

@@ -28,6 +28,7 @@ class Description:
     audio: AudioFormat | None
     parameter_sets: tuple[bytes, ...]
     audio_config: bytes
+    audio_left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,14 @@ class ReplayBuffer(ReplayConsumer):
     # ---- the gateway's thread --------------------------------------------------------------------
 
     def on_description(
-        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+        self,
+        video: VideoFormat,
+        audio: AudioFormat | None,
+        parameter_sets: tuple[bytes, ...],
+        audio_config: bytes,
+        audio_left_out: str = "",
     ) -> None:
-        self._put([Description(video, audio, parameter_sets, audio_config)])
+        self._put([Description(video, audio, parameter_sets, audio_config, audio_left_out)])
 
     def on_units(self, units: Sequence[AccessUnit]) -> None:
         self._put(units)

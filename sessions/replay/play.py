@@ -266,7 +266,7 @@ class ReplayPlay:
         builder = self._builder = self._builder_for(described)
         video = replace(described.video, codec="h264") if needs_encoder else described.video
         audio = _playable_audio(described.audio)
-        self._status.describe(video, audio, codec)
+        self._status.describe(video, audio, codec, described.audio_left_out)
         number = self._run.number
         self._broadcaster.send(
             SegmentsOnly(number)

@@ -51,6 +51,7 @@ class ReplayStatus:
         self._error: Problem | None = None
         self._video: VideoFormat | None = None
         self._audio: AudioFormat | None = None
+        self._audio_left_out: str | None = None
         self._source_codec: str | None = None
         self._bitrate_kbps: int | None = None
         self._last_segment_s: float | None = None
@@ -124,10 +125,13 @@ class ReplayStatus:
             self._recording_token = recording_token
             self._phase = ReplayPhase.CONNECTING
 
-    def describe(self, video: VideoFormat, audio: AudioFormat | None, source_codec: str) -> None:
-        """Note the formats that players get, and the codec that the device sends."""
+    def describe(
+        self, video: VideoFormat, audio: AudioFormat | None, source_codec: str, audio_left_out: str = ""
+    ) -> None:
+        """Note the formats that players get, the codec that the device sends, and why there is no audio."""
         with self._changed:
             self._video, self._audio, self._source_codec = video, audio, source_codec
+            self._audio_left_out = audio_left_out or None
             self._phase = ReplayPhase.PLAYING
 
     def note_unit(self, run: ReplayRun, unit: AccessUnit) -> None:
@@ -286,7 +290,7 @@ class ReplayStatus:
                 restarts=max(0, self._connections - 1),
                 video=self._video,
                 audio=self._audio,
-                audio_left_out=None,
+                audio_left_out=self._audio_left_out,
                 transcoding=is_encoding,
                 bitrate_kbps=self._bitrate_kbps,
                 last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,

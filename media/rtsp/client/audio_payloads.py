@@ -25,7 +25,7 @@ _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
 
 class AacPayloads(Protocol):
-    """`config`: what the stream itself says about its configuration; None if it says nothing."""
+    """Splits payloads. `config`: the configuration in the stream itself (ADTS, LATM); None if there is none."""
 
     config: AacConfig | None
 

@@ -1,7 +1,7 @@
 """The times of audio whose RTP time stamps are wrong, and the sampling rate of AAC whose description is wrong.
 
-A unit's length is known from its bytes: an AAC frame has 1024 samples, a byte of G.711 is one. Time stamps that step
-otherwise, such as in 90 kHz although the rtpmap line says 16000, or that stand still, are replaced by counted samples.
+The bytes of a unit tell its length: an AAC frame has 1024 samples, a byte of G.711 is one. Samples are counted in place
+of time stamps that step otherwise: in 90 kHz although the rtpmap line says 16000, or not at all.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class TimedFrames:
 def aac_rate(stated: int, stamp_rate: int, packets: Sequence[TimedFrames], *, is_live: bool) -> int | None:
     """Return the sampling rate of AAC whose configuration says `stated` and whose rtpmap line says `stamp_rate`.
 
-    None if more packets are needed. Some cameras send the configuration of another rate than the audio has; what
-    decides is the step of time stamps, and between two possible rates the pace of arrival.
+    None if more packets are needed. Some cameras send the configuration of another rate than the audio has. The step
+    of the time stamps decides, and the pace of arrival if two rates remain.
     """
     if stamp_rate == stated:
         return stated

@@ -84,6 +84,7 @@ class DeviceSession:
         self._clock = context.clock
         self._timeout_s = context.timeout_s
         self._require = require
+        self._has_audio = False
         self._keep_alive: KeepAlive | None = None  # from PLAY on
         self._keep_alive_most_s = MOST_S
         self._controls: dict[str, str] = {}  # the addresses that PLAY may need, by name
@@ -146,7 +147,9 @@ class DeviceSession:
             habits.worked(CONNECTION, way)
             self._sink.on_opened()
             await self._serve()
-        except (CameraUnreachable, CameraNoSignal):
+        except (CameraUnreachable, CameraNoSignal) as error:
+            if isinstance(error, CameraNoSignal):
+                self._doubt_audio()
             if self._keep_alive is not None:
                 self._note_loss(self._keep_alive)
             raise
@@ -184,7 +187,20 @@ class DeviceSession:
         self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)
         self._controls = session_addresses(bases, self._setup.base_name)
         self._control = next(iter(self._controls.values()))
-        await self._after_setup()
+        self._has_audio = audio is not None
+        try:
+            await self._after_setup()
+        except (CameraUnreachable, CameraBadAnswer, CameraUnsupported):
+            self._doubt_audio()
+            raise
+
+    def _doubt_audio(self) -> None:
+        """Leave the audio out of the next sessions: this one, which had it, gave no picture.
+
+        The track may belong to another session of the device, or PLAY may fail because of it.
+        """
+        if self._has_audio:
+            self._habits.failed(AUDIO_SETUP, _WITH, for_s=_WITHOUT_AUDIO_S)
 
     async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> bool:
         """SETUP of the audio. False if it fails: the video is worth more. It is left out of the next sessions, too."""

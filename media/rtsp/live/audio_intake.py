@@ -1,6 +1,6 @@
-"""The audio of a shared source: packets become units on the timeline, and what is wrong with them is said in words.
+"""The audio of a shared source: puts its units onto the timeline, and gives the reason if there is no audio.
 
-Nothing here raises: whatever audio a device sends, its video goes on.
+Bad audio raises no error here, so that the video goes on.
 """
 
 from __future__ import annotations

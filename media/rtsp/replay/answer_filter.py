@@ -185,6 +185,7 @@ class AnswerFilter(SessionSink):
         self.begun.set()
         if self._playback is not None and self._tracks is not None:
             self._start_s = self._zone_s + (self._playback.resume_s if start_s is None else start_s)
+            self._playback.audio_left_out = self._audio_left_out
             is_doubted = not (is_first or self._has_times)
             self._playback.begin(*self._tracks, self._clock.monotonic_s(), start_s, is_start_doubted=is_doubted)
         self._sort()

@@ -21,11 +21,17 @@ class ReplayConsumer(Protocol):
     """
 
     def on_description(
-        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+        self,
+        video: VideoFormat,
+        audio: AudioFormat | None,
+        parameter_sets: tuple[bytes, ...],
+        audio_config: bytes,
+        audio_left_out: str = "",
     ) -> None:
-        """Called before the first units, and again before units with other parameter sets.
+        """Called before the first units, and again before units with other parameter sets or other audio.
 
         `audio` is None if there is none that we can carry; `audio_config` is AAC's AudioSpecificConfig.
+        `audio_left_out` says why there is no audio although the device offers some, for users.
         """
         ...
 

@@ -13,6 +13,7 @@ from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
+from media.rtsp.client.sdp_audio import audio_name
 from media.rtsp.replay.frame_times import FrameTimes
 from media.rtsp.replay.gap_marks import GapMarks
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConsumer
@@ -50,6 +51,7 @@ class ReplayPlayback:
     has_stamps: bool = False  # the packets carry a time of the device (0xABAC)
     is_heard: bool = False  # a packet has come since the last PLAY
     silent_since_s: float = 0.0  # our monotonic clock: the last packet, or the last request to send
+    audio_left_out: str = ""  # why there is no audio although the device offers some
     _reached_s: float | None = None  # device time of the newest delivered frame
     _first_s: float | None = None  # device time of the first frame since the last PLAY
     _answered_s: float = 0.0  # our monotonic clock when the last PLAY was answered
@@ -108,6 +110,8 @@ class ReplayPlayback:
         `is_start_doubted`: a frame of the old position may come first, and no stamp would tell it.
         """
         carried = audio if audio is not None and AudioDepacketizer.can_carry(audio) else None
+        if audio is not None and carried is None:
+            self.audio_left_out = f"the app does not play {audio_name(audio.encoding.partition('/')[0])} in recordings"
         self._times = FrameTimes(self.resume_s, begins_s, is_standing=self._times.is_standing)
         self._marks, self._report = GapMarks(), None
         self._tracks = (video, carried)
@@ -335,7 +339,8 @@ class ReplayPlayback:
         sets = self._announced_sets = self._video.parameter_sets
         by_type = {set_type: nal for nal in sets if (set_type := video.codec.parameter_set_type(nal))}
         audio_format, audio_config = (audio.format, audio.config) if audio else (None, b"")
-        self.consumer.on_description(video.codec.video_format(by_type), audio_format, sets, audio_config)
+        shown = video.codec.video_format(by_type)
+        self.consumer.on_description(shown, audio_format, sets, audio_config, self.audio_left_out)
 
     def _deliver(self, units: list[AccessUnit]) -> None:
         if units and not self.is_over:

@@ -70,7 +70,7 @@ export function streamFacts(stream, { behindS, transport = 'socket', isAudioRefu
  * @returns {string} '' without audio
  */
 function audioFact({ audio, audio_left_out: leftOut }, { isAudioRefused }) {
-  if (isAudioRefused) return 'Left out: this browser cannot decode it';
   if (leftOut) return `Left out: ${leftOut}`;
+  if (isAudioRefused) return 'Left out: this browser cannot decode it';
   return audio ? codecName(audio.codec) : '';
 }

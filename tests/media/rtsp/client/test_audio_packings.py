@@ -1,4 +1,4 @@
-"""Audio comes out frame by frame, whatever a device makes of RTP, of its description and of its time stamps."""
+"""The same frames and samples come out of every packing, with wrong descriptions and wrong time stamps, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens to the audio of a camera, its picture goes on, and the status says why there is no audio."""
+"""Faults of the audio leave the picture alone, and the status gives their reason."""
 
 from __future__ import annotations
 
@@ -58,3 +58,38 @@ def test_audio_that_cannot_be_decoded_is_left_out(camera: Cameras, gateway: Rtsp
     until(lambda: feed.status().audio_left_out != "")
     assert feed.status().audio is None
     assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_session_whose_play_fails_with_audio_is_repeated_without_it(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(has_audio=True)
+    with_audio: set[int] = set()
+
+    def set_up(asked: Asked) -> bytes:
+        if asked.uri.endswith("trackID=1"):
+            with_audio.add(peer.connections)
+        return peer.usual(asked)
+
+    def play(asked: Asked) -> bytes:
+        is_refused = peer.connections in with_audio
+        return asked.reply("500 Internal Server Error") if is_refused else peer.usual(asked)
+
+    peer.answers |= {"SETUP": set_up, "PLAY": play}
+    assert until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+
+
+def test_a_session_without_pictures_is_repeated_without_audio(camera: Cameras, gateway: RtspGateway) -> None:
+    """The audio has a session of its own, and PLAY starts that one."""
+    peer = camera(has_audio=True, stop_after=0)
+
+    def set_up(asked: Asked) -> bytes:
+        if asked.uri.endswith("trackID=1"):
+            return asked.reply("200 OK", f"Transport: {asked.headers['transport']}", "Session: 4712")
+        return peer.usual(asked)
+
+    peer.answers["SETUP"] = set_up
+    assert until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
+    peer.stop_after = None
+    feed = gateway.open_feed(source(peer.uri()))
+    assert until_state(feed, FeedState.FLOWING).audio_left_out == "the device refuses its track"

@@ -34,15 +34,22 @@ def recording(
 @dataclass
 class Listener:
     descriptions: list[tuple[VideoFormat, AudioFormat | None, tuple[bytes, ...], bytes]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     units: list[AccessUnit] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     errors: list[DeviceError] = field(default_factory=list)
     first_at_s: float = 0.0
 
     def on_description(
-        self, video: VideoFormat, audio: AudioFormat | None, parameter_sets: tuple[bytes, ...], audio_config: bytes
+        self,
+        video: VideoFormat,
+        audio: AudioFormat | None,
+        parameter_sets: tuple[bytes, ...],
+        audio_config: bytes,
+        audio_left_out: str = "",
     ) -> None:
         self.descriptions.append((video, audio, parameter_sets, audio_config))
+        self.left_out.append(audio_left_out)
 
     def on_units(self, units: Sequence[AccessUnit]) -> None:
         self.first_at_s = self.first_at_s or time.monotonic()

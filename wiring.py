@@ -21,7 +21,7 @@ from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
-from web.application import build_web
+from web.flask_app import build_web
 from web.logs import start_logging
 from web.secrets_command import secrets_commands
 from web.services import Services

@@ -120,7 +120,7 @@ def test_every_name_of_the_glossary_is_in_the_code() -> None:
     assert not missing
 
 
-def test_each_name_with_two_places_is_in_the_files_that_the_glossary_names() -> None:
+def test_names_with_two_places_are_in_the_files_that_the_glossary_names() -> None:
     section = _prose(ROOT / "docs" / "GLOSSARY.md").split("## Names with two places\n")[1].split("\n## ")[0]
     pairs: list[tuple[str, str]] = []
     for entry in section.split("\n- "):

@@ -1,7 +1,7 @@
 """The HTTP side: pages, API, live sockets, access control. A view reads a request, makes one call and answers.
 
 A request, from the connection to the manager:
- 1. server.py: gunicorn, one worker process with threads. application.py builds the Flask application; slow_clients.py
+ 1. server.py: gunicorn, one worker process with threads. flask_app.py builds the Flask application; slow_clients.py
     ends connections that read or send too slowly.
  2. guard.py refuses other web sites and hidden proxies (client.py knows the client's address).
  3. access/ finds the sender, the permission and the camera: access/rules.py has a row for every route.

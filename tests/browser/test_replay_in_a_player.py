@@ -23,7 +23,7 @@ from tests.browser.watching import Watched
 from tests.media.encoded import encoded
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
-from web.application import build_web
+from web.flask_app import build_web
 from web.services import Services
 
 pytestmark = pytest.mark.browser

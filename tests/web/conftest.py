@@ -26,7 +26,7 @@ from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
-from web.application import build_web
+from web.flask_app import build_web
 from web.services import Services
 
 

@@ -25,7 +25,7 @@ from tests.patience import until
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import BODIES, OPEN, PASSWORD, SETUP, ApiClient, WebHarness, log_in, request_rule, routes
-from web.application import build_web
+from web.flask_app import build_web
 from web.login_cookie import CSRF_HEADER, csrf_token
 from web.services import Services, services
 

@@ -15,7 +15,7 @@ from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import PASSWORD
 from walls.walls import WallManager
-from web.application import build_web
+from web.flask_app import build_web
 from web.guard import is_allowed_host
 from web.services import Services
 

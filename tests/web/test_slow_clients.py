@@ -15,7 +15,7 @@ import pytest
 from flask_openapi3.openapi import OpenAPI
 
 from tests.patience import LIMIT_S
-from web import application
+from web import flask_app
 from web.slow_clients import SlowClients, TimedBody
 
 
@@ -152,7 +152,7 @@ def test_the_app_sets_the_deadline_of_each_answer_by_its_size(
 ) -> None:
     ours, _ = pair
     clients = SlowClients(answer_within_s=10, least_answer_bytes_s=1000)
-    monkeypatch.setattr(application, "slow_clients", clients)
+    monkeypatch.setattr(flask_app, "slow_clients", clients)
     clients.reading(Connection(ours))
     answer = web_app.test_client().get("/static/css/components.css", environ_overrides={"gunicorn.socket": ours})
     size = int(answer.headers["Content-Length"])

@@ -72,24 +72,24 @@ def may_see_recording(who: Principal, camera_id: int, channel: int | None, match
     return who.scope.has_channel(camera_id, channel if matched_by.is_sure else None)
 
 
-def may_watch(app: Services, who: Principal, view: StreamView) -> bool:
+def may_watch(services: Services, who: Principal, view: StreamView) -> bool:
     """True if the user may watch this stream."""
     try:
-        return may_access(who, target_of_stream(app, who, view))
+        return may_access(who, target_of_stream(services, who, view))
     except NotFound:  # its camera has just been deleted
         return False
 
 
-def visible_streams(app: Services, who: Principal | None, stream_ids: Collection[str]) -> list[str]:
+def visible_streams(services: Services, who: Principal | None, stream_ids: Collection[str]) -> list[str]:
     """Return the ids of the streams that the user may watch. Without a user, none."""
-    return [stream_id for stream_id in stream_ids if who is not None and _may_see_stream(app, who, stream_id)]
+    return [stream_id for stream_id in stream_ids if who is not None and _may_see_stream(services, who, stream_id)]
 
 
-def _may_see_stream(app: Services, who: Principal, stream_id: str) -> bool:
+def _may_see_stream(services: Services, who: Principal, stream_id: str) -> bool:
     if not who.scope.is_limited and who.may(Permission.RECORDINGS):
         return True
     try:
-        return may_watch(app, who, app.streams.session_status(stream_id))
+        return may_watch(services, who, services.streams.session_status(stream_id))
     except AppError:  # this is part of an error message, which must be sent even if the look-up fails
         return False
 
@@ -97,29 +97,29 @@ def _may_see_stream(app: Services, who: Principal, stream_id: str) -> bool:
 # --- streams and channels
 
 
-def channel_number(app: Services, camera_id: int, profile_token: str) -> int | None:
+def channel_number(services: Services, camera_id: int, profile_token: str) -> int | None:
     """Return the number of the channel with this media profile, or None. Raise NotFound if there is no such camera."""
-    channel = channel_of_profile(app.cameras.channels(camera_id), profile_token)
+    channel = channel_of_profile(services.cameras.channels(camera_id), profile_token)
     return None if channel is None else channel.number
 
 
-def target_of_stream(app: Services, who: Principal, view: StreamView) -> Target:
+def target_of_stream(services: Services, who: Principal, view: StreamView) -> Target:
     """Raise NotFound if the camera does not exist any more."""
     if view.kind is StreamKind.REPLAY:
-        return _replay_target(app, who, view.camera_id, view.recording_token or "")
-    return _live_target(app, who, view.camera_id, view.profile_token)
+        return _replay_target(services, who, view.camera_id, view.recording_token or "")
+    return _live_target(services, who, view.camera_id, view.profile_token)
 
 
-def _live_target(app: Services, who: Principal, camera_id: int, profile_token: str) -> Target:
+def _live_target(services: Services, who: Principal, camera_id: int, profile_token: str) -> Target:
     """The channel is looked up only for users limited to channels: for others the view reports an unknown profile."""
     is_needed = sees_only_some_channels(who, camera_id)
-    channel = channel_number(app, camera_id, profile_token) if is_needed else None
+    channel = channel_number(services, camera_id, profile_token) if is_needed else None
     return Target(camera_id, channel, needs=Permission.LIVE)
 
 
-def _replay_target(app: Services, who: Principal, camera_id: int, recording_token: str) -> Target:
+def _replay_target(services: Services, who: Principal, camera_id: int, recording_token: str) -> Target:
     is_needed = sees_only_some_channels(who, camera_id)
-    channel = app.recordings.channel_of(camera_id, recording_token) if is_needed else None
+    channel = services.recordings.channel_of(camera_id, recording_token) if is_needed else None
     return Target(camera_id, channel, needs=Permission.RECORDINGS)
 
 

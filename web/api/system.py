@@ -55,7 +55,7 @@ def docs() -> str:
 def description() -> dict[str, Any]:
     """Return the OpenAPI document."""
     app = current_app
-    assert isinstance(app, OpenAPI)  # noqa: S101 - web.application creates this class
+    assert isinstance(app, OpenAPI)  # noqa: S101 - web.flask_app creates this class
     document: dict[str, Any] = app.api_doc
     document["security"] = [
         {"token": []},

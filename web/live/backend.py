@@ -21,8 +21,8 @@ class LiveBackend:
     `credentials` are those of the request that opened the socket; `address` is its client's, for the audit log.
     """
 
-    def __init__(self, app: Services, credentials: Credentials, address: str) -> None:
-        self._app = app
+    def __init__(self, services: Services, credentials: Credentials, address: str) -> None:
+        self._services = services
         self._credentials = credentials
         self._address = address
 
@@ -41,23 +41,23 @@ class LiveBackend:
         at_next_key_frame: bool,
     ) -> tuple[str, str]:
         """Watch a channel if the user may; return (stream_id, viewer_id). Raise NotFound or LimitReached."""
-        channel = channel_number(self._app, camera_id, profile_token)
+        channel = channel_number(self._services, camera_id, profile_token)
         about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
         if not may_access(who, Target(camera_id, channel, needs=Permission.LIVE)):
             self._audit(who, "not_found", **about)
             raise NotFound("There is no such camera, channel or stream.")
-        stream_id, viewer_id = self._app.streams.watch_live(
+        stream_id, viewer_id = self._services.streams.watch_live(
             camera_id, profile_token, listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame
         )
-        self._app.viewers.add_viewer(who.key, stream_id, viewer_id)
+        self._services.viewers.add_viewer(who.key, stream_id, viewer_id)
         self._audit(who, "ok", **about, stream_id=stream_id)
         return stream_id, viewer_id
 
     def leave_live(self, stream_id: str, viewer_id: str) -> None:
         """Leave a channel. The stream may have ended before."""
-        self._app.viewers.remove_viewer(stream_id, viewer_id)
+        self._services.viewers.remove_viewer(stream_id, viewer_id)
         with contextlib.suppress(NotFound):
-            self._app.streams.stop_session(stream_id, viewer_id)
+            self._services.streams.stop_session(stream_id, viewer_id)
 
     def watch_replay(self, who: Principal, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Watch a replay that this login has started; True if the present run comes from its beginning.
@@ -65,27 +65,27 @@ class LiveBackend:
         Other users are refused: they would see the position of the first user, and would slow seeks down. Raise
         NotFound, or InvalidRequest if the stream is not a replay.
         """
-        if not self._app.viewers.is_viewer_of(who.key, stream_id):
-            self._app.streams.session_status(stream_id)  # NotFound without an audit line if there is no such stream
+        if not self._services.viewers.is_viewer_of(who.key, stream_id):
+            self._services.streams.session_status(stream_id)  # NotFound without an audit line
             self._audit(who, "not_found", stream_id=stream_id)
             raise NotFound("There is no such stream.")
-        return self._app.streams.watch_replay(stream_id, viewer_id, listener)
+        return self._services.streams.watch_replay(stream_id, viewer_id, listener)
 
     def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
         """Stop sending a replay, if it exists and was watched."""
         with contextlib.suppress(NotFound, InvalidRequest):
-            self._app.streams.unwatch_replay(stream_id, viewer_id, listener)
+            self._services.streams.unwatch_replay(stream_id, viewer_id, listener)
 
     def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
         """Request a run up to this playing time. The replay may have ended before."""
         with contextlib.suppress(NotFound):
-            self._app.streams.request_replay_until(stream_id, viewer_id, run, until_s)
+            self._services.streams.request_replay_until(stream_id, viewer_id, run, until_s)
 
     def visible_streams(self, who: Principal, stream_ids: Collection[str]) -> list[str]:
         """Return the ids of the streams that the user may watch."""
-        return visible_streams(self._app, who, stream_ids)
+        return visible_streams(self._services, who, stream_ids)
 
     def _audit(self, who: Principal, outcome: str, *, camera_id: int | None = None, **about: Any) -> None:
-        self._app.accounts.audit.write_seldom(
+        self._services.accounts.audit.write_seldom(
             "watch", who=who.name, kind=who.kind, address=self._address, outcome=outcome, camera_id=camera_id, **about
         )

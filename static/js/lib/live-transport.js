@@ -54,9 +54,8 @@ export class LiveTransport extends EventTarget {
     socketSession?.addEventListener('open', () => this.#changeToSocket());
     hlsSession.addEventListener('change', () => this.#retryWhenBack());
     for (const session of [socketSession, hlsSession]) {
-      for (const type of ['open', 'change']) {
-        session?.addEventListener(type, () => session === this.#session && this.#passOn(type));
-      }
+      session?.addEventListener('open', () => session === this.#session && this.#passOn(new Event('open')));
+      session?.addEventListener('change', () => session === this.#session && this.#passOn(new Event('change')));
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
@@ -158,11 +157,11 @@ export class LiveTransport extends EventTarget {
     else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
   }
 
-  /** @param {string} type */
-  #passOn(type) {
+  /** Emit an event of the session that plays, unless the page plays another profile now. @param {Event} event */
+  #passOn(event) {
     const codec = this.#session.view.stream?.source_codec;
     if (codec && !this.#request?.accept.includes(codec) && this.#isHandled(codec)) return;
-    this.dispatchEvent(new Event(type));
+    this.dispatchEvent(event);
   }
 
   /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */

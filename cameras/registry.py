@@ -220,10 +220,16 @@ class Registry:
             for channel in entry.channels:
                 if any(profile.profile_token == profile_token for profile in channel.profiles):
                     if problem is None:
-                        entry.problems.pop(channel.video_source_token, None)
+                        self._clear_problem(entry, channel)
                     else:
                         entry.problems[channel.video_source_token] = problem
             self.changed.notify_all()
+
+    def _clear_problem(self, entry: Entry, channel: StoredChannel) -> None:
+        """Clear the mark of a channel whose picture has come, also the one that was noted when channels were read."""
+        entry.problems.pop(channel.video_source_token, None)
+        if channel.problem is not None:
+            entry.channels = tuple(replace(item, problem=None) if item is channel else item for item in entry.channels)
 
     def begin_attempt(self, camera_id: int) -> Entry | None:
         """Note that an attempt begins. Return the entry, None if the camera was removed."""

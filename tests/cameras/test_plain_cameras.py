@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from cameras.records import CameraChange, CameraDraft
-from core.errors import CameraAuthFailed, CameraUnsupported, Conflict, DeviceError, InvalidRequest
+from core.errors import CameraAuthFailed, CameraNoSignal, CameraUnsupported, Conflict, DeviceError, InvalidRequest
 from core.records import (
     AudioFormat,
     CameraStatus,
@@ -157,6 +157,14 @@ def test_a_stream_that_cannot_be_shown_marks_the_channel(manager: OnvifManager, 
     assert channel.problem is not None
     assert channel.problem.detail == "The device sends VP8."
     assert [profile.video is None for profile in channel.profiles] == [True, False]
+
+
+def test_a_picture_clears_the_mark_of_a_channel(manager: OnvifManager, server: Server) -> None:
+    server.errors["main"] = CameraNoSignal("The device plays but has not described its picture yet.")
+    camera_id = _added(manager, server.uri("a"))
+    assert _channel(manager, camera_id).problem is not None
+    manager.note_stream(camera_id, "main", None)  # a session has shown a picture
+    assert _channel(manager, camera_id).problem is None
 
 
 def test_a_failing_sub_stream_leaves_the_channel_alone(manager: OnvifManager, server: Server) -> None:

@@ -65,7 +65,7 @@ test('an H.265 main stream is converted if there is no sub stream', () => {
 test('the codec that a stream really has replaces the reported one', () => {
   const seen = new Map([['main', 'hevc']]);
   const chosen = chooseProfile(asSeen(channel(1), seen), { ...request, quality: 'main' });
-  assert.deepEqual([chosen?.quality, chosen?.isFallback], ['sub', true]);
+  assert.deepEqual([chosen?.quality, chosen?.isFallback, chosen?.refusedCodec], ['sub', true, 'hevc']);
   const silent = channel(1, { profiles: [profile('main', null)] });
   assert.equal(chooseProfile(asSeen(silent, seen), request)?.converting, true);
   assert.equal(asSeen(channel(1), new Map([['x', 'hevc']])).profiles[0]?.video?.codec, 'h264');

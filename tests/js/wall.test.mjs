@@ -310,13 +310,15 @@ test('the menu’s note has the stream and the reasons for it', () => {
     quality: 'sub',
     isFallback: false,
     converting: false,
+    refusedCodec: null,
     refusal: null,
     transport: 'socket',
     transportReason: '',
   });
   assert.equal(playingNote(playing), 'Now: sub');
   assert.equal(playingNote({ ...playing, quality: null }), '');
-  assert.equal(playingNote({ ...playing, isFallback: true }), 'Main stream: H.265, which this browser cannot play');
+  const fallback = { ...playing, isFallback: true, refusedCodec: 'mjpeg' };
+  assert.equal(playingNote(fallback), 'Main stream: MJPEG, which this browser cannot play');
   assert.equal(
     playingNote({ ...playing, refusal: { code: 'camera_busy', detail: '' } }),
     'Main stream: Refused by the recorder: too many sessions',

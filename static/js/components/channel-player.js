@@ -129,7 +129,7 @@ export class ChannelPlayer extends EventTarget {
   get nowPlaying() {
     const { phase, transport, transportReason } = this.view;
     const { chosenProfile, refusal } = this.#choice;
-    const { quality = null, isFallback = false, converting = false } = chosenProfile ?? {};
+    const { quality = null, isFallback = false, converting = false, refusedCodec = null } = chosenProfile ?? {};
     return {
       phase,
       transport: this.isStarted ? transport : /** @type {const} */ ('socket'),
@@ -137,6 +137,7 @@ export class ChannelPlayer extends EventTarget {
       quality,
       isFallback,
       converting,
+      refusedCodec,
       refusal,
     };
   }

@@ -53,24 +53,28 @@ export function canDecode(profile, decodes) {
 
 /**
  * Return the profile to play. The sub stream replaces a main stream that this player cannot decode (`isFallback`),
- * unless the user wants it converted. Without a usable sub stream the main stream is converted.
+ * unless the user wants it converted. Without a usable sub stream the main stream is converted. `refusedCodec`: the codec
+ * that this player cannot decode, as the stream has it.
  *
  * @param {Channel} channel
  * @param {{quality: Quality|null, convert: boolean, decodes: readonly string[]}} request
- * @returns {{profile: Profile, quality: Quality|null, isFallback: boolean, converting: boolean}|null} null: nothing to
- *   play
+ * @returns {{profile: Profile, quality: Quality|null, isFallback: boolean, converting: boolean, refusedCodec: string|null}
+ *   |null} null: nothing to play
  */
 export function chooseProfile(channel, { quality, convert, decodes }) {
   const main = profileOf(channel, 'main');
   const sub = profileOf(channel, 'sub');
   const wanted = (quality === 'sub' ? (sub ?? main) : (main ?? sub)) ?? channel.profiles[0] ?? null;
   if (!wanted) return null;
-  if (canDecode(wanted, decodes)) return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: false };
+  if (canDecode(wanted, decodes)) {
+    return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: false, refusedCodec: null };
+  }
+  const refusedCodec = wanted.video?.codec ?? null;
   const other = wanted === sub ? main : sub;
   if (!convert && other && canDecode(other, decodes)) {
-    return { profile: other, quality: roleOf(other), isFallback: true, converting: false };
+    return { profile: other, quality: roleOf(other), isFallback: true, converting: false, refusedCodec };
   }
-  return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: true };
+  return { profile: wanted, quality: roleOf(wanted), isFallback: false, converting: true, refusedCodec };
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 /** The stream and the texts of a tile on the wall. Pure decisions. */
-import { duration } from './format.js';
+import { codecName, duration } from './format.js';
 import { isComplete, messageOf } from './messages.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
 import { badgeOf, LATE_S } from './stream-facts.js';
@@ -127,15 +127,15 @@ function wholeSeconds(seconds) {
 /**
  * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS.
  *
- * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusal: Problem|null,
+ * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
  *   transport: TileView['transport'],
  *   transportReason: string}} playing
  */
-export function playingNote({ quality, isFallback, converting, refusal, transport, transportReason }) {
+export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason }) {
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
     : isFallback
-      ? 'Main stream: H.265, which this browser cannot play'
+      ? `Main stream: ${codecName(refusedCodec)}, which this browser cannot play`
       : converting
         ? 'Converted to H.264 for this browser'
         : quality && `Now: ${quality}`;

@@ -190,7 +190,7 @@ function showNames(channel) {
 function showQuality() {
   const channel = currentChannel();
   if (!channel) return;
-  const { quality = null, isFallback = false, converting = false } = stage.chosenProfile ?? {};
+  const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = /** @type {'main'|'sub'} */ (button.dataset.quality);
     button.disabled = !profileOf(channel, role);
@@ -199,8 +199,7 @@ function showQuality() {
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;
   const cost = 'Converting takes about half a processor core while the stream is watched.';
-  const refused = isFallback ? profileOf(channel, quality === 'sub' ? 'main' : 'sub') : (stage.chosenProfile?.profile ?? null);
-  const codec = codecName(refused?.video?.codec) || 'H.265';
+  const codec = codecName(refusedCodec) || 'H.265';
   byId('codec-text', HTMLElement).textContent = isFallback
     ? `The ${quality === 'sub' ? 'main' : 'sub'} stream is ${codec}, which this browser cannot play, so you see the ${quality} stream (H.264). ${cost}`
     : `This stream is ${codec} and is converted to H.264 for this browser. ${cost}`;

@@ -179,6 +179,11 @@ class CappedTransport(Transport):
         return "" in self._digests
 
     @property
+    def wants_basic_download(self) -> bool:
+        """True if the device wants HTTP Basic, and no Digest, for snapshots."""
+        return self._download_basic
+
+    @property
     def knows_download_login(self) -> bool:
         return _SNAPSHOT in self._digests or self._download_basic
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from cameras.certificates import CertificateStore
 from cameras.connecting import Connector, Pace
 from cameras.device import DeviceNetwork
 from cameras.editing import CameraEditor
@@ -25,8 +26,9 @@ from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera
 from cameras.stream_addresses import StreamAddresses
+from core.certificates import PinnedCertificates
 from core.clock import Clock
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.login_gate import LoginGate
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
 from core.records import Channel, Problem, StreamFormats, StreamSource, VideoFormat, channel_of_profile
@@ -58,16 +60,19 @@ class OnvifManager:
         spawner: Spawner | None = None,
         pace: Pace | None = None,
         describe_stream: DescribeStream | None = None,
+        certificates: PinnedCertificates | None = None,
     ) -> None:
         self._database = database
         self._key_file = settings.key_file
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
-        self._registry = Registry(clock)
+        self._certificates = certificates or PinnedCertificates(clock)
+        self._certificate_store = CertificateStore(database, self._certificates)
+        self._registry = Registry(clock, self._certificates)
         if network is None:
             from cameras.onvif_device import OnvifNetwork  # noqa: PLC0415 - importing zeep takes a second
 
-            network = OnvifNetwork(settings, login_gate, clock)
+            network = OnvifNetwork(settings, login_gate, self._certificates, clock)
         network = NetworkWithPlainCameras(
             network, describe_stream or _no_description, clock, timeout_s=settings.device_timeout_s
         )
@@ -90,6 +95,7 @@ class OnvifManager:
             return
         try:
             self._store.open()
+            self._certificate_store.open()
             cameras = [(_as_loaded(camera), channels) for camera, channels in self._store.load()]
             self._registry.load(cameras, self._store.replay_abilities())
         except BaseException:
@@ -195,16 +201,41 @@ class OnvifManager:
 
         Raise NotFound, InvalidRequest or Conflict.
         """
+        before = self._registry.view(camera_id).host
         self._editor.update(camera_id, change)
+        self._forget_unused_certificates(before)
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
         """Remove a camera and all its data. Its streams have ended when this returns. Raise NotFound."""
-        if self._editor.delete(camera_id).pretend:
+        removed = self._editor.delete(camera_id)
+        if removed.pretend:
             self._pretend.stop()
+        self._forget_unused_certificates(removed.host)
+
+    def _forget_unused_certificates(self, host: str) -> None:
+        """Forget the certificates of a host that no camera has any longer: another device may get its address."""
+        if self._certificates.of_host(host) and not self._registry.with_address(host):
+            self._certificates.forget(host)
+            self._certificate_store.save(host)
+
+    def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
+        """Pin the changed certificate of a camera's host that has this fingerprint, and connect again.
+
+        Raise NotFound, or Conflict if the device has not shown this certificate: it may have changed once more.
+        """
+        host = self._registry.view(camera_id).host
+        if not self._certificates.accept(host, sha256.replace(":", "").lower()):
+            raise Conflict("The device has not shown a changed certificate with this fingerprint.")
+        for stored in self._registry.with_address(host):
+            self._editor.refresh(stored.id)
+        return self.get_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:
-        """Connect and read everything again in the background, also after a refused password. Raise NotFound."""
+        """Connect and read everything again in the background. Raise NotFound.
+
+        A refused password is tried again only once until the device accepts a login.
+        """
         self._editor.refresh(camera_id)
         return self.get_camera(camera_id)
 

@@ -110,6 +110,7 @@ class CameraRow(Base):
     clock_measured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stream_uris: Mapped[Any] = mapped_column(Json, nullable=True)  # {"main", "sub"}: a camera without ONVIF
+    access: Mapped[Any] = mapped_column(Json, nullable=True)  # see cameras/access.py; NULL: HTTP at the standard path
 
 
 class ChannelRow(Base):
@@ -194,6 +195,17 @@ class ReplayAbilitiesRow(Base):
     seeks_in_session: Mapped[bool | None] = mapped_column(Boolean)
     has_times: Mapped[bool | None] = mapped_column(Boolean)
     beats_real_time: Mapped[bool | None] = mapped_column(Boolean)
+
+
+class CertificateRow(Base):
+    """The pinned certificate of a device, as in core.certificates."""
+
+    __tablename__ = "certificates"
+
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
+    port: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    pinned_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class UserRow(Base):

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from account_manager import AccountManager
 from accounts.commands import users_commands
 from core.allowed_addresses import allowed_addresses
+from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
@@ -40,9 +41,16 @@ class Application:
         self.database = Database(settings.database_file)
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
-        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings)
+        certificates = PinnedCertificates(clock)
+        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings, certificates=certificates)
         self.cameras = OnvifManager(
-            self.database, settings, login_gate, clock, spawner=self.spawner, describe_stream=self.gateway.describe
+            self.database,
+            settings,
+            login_gate,
+            clock,
+            spawner=self.spawner,
+            describe_stream=self.gateway.describe,
+            certificates=certificates,
         )
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)

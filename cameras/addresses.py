@@ -14,9 +14,32 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
 
+_PATH = re.compile(r"/[!$%&'()*+,;=:@/A-Za-z0-9_.~-]{0,255}", re.ASCII)
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 NAME_LENGTH = 100
 _CREDENTIAL_LENGTH = 256
 _HOST_LENGTH = 253
+
+
+_ADDRESS = re.compile(r"(https?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
+_STANDARD_PATHS = ("", "/", "/onvif/device_service")
+
+
+def split_address(text: str) -> tuple[str | None, str, str | None]:
+    """Return scheme, host with port, and path of an address; no scheme and path for a bare host.
+
+    An empty path is the standard one. Raise InvalidRequest of the field `host` for a query, and for a path with
+    characters that an address must not have.
+    """
+    text = text.strip(" \t")
+    match = _ADDRESS.match(text)
+    if match is None:
+        return None, text, None
+    path = match[3].rstrip("/") if match[3] in ("/", "/onvif/device_service/") else match[3]
+    if match.end() != len(text) or (path and not _PATH.fullmatch(path)):
+        raise InvalidRequest.of_field("host", "the path of the address has characters that are not allowed")
+    return match[1].lower(), match[2], "" if path in _STANDARD_PATHS else path
 
 
 def parse_host(text: str) -> tuple[str, int | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,8 +30,10 @@ from core.errors import (
     CameraNoSignal,
     CameraUnreachable,
     CameraUnsupported,
+    CertificateChanged,
     Conflict,
     DeviceError,
+    ReadableLoginNeeded,
 )
 from core.records import CameraStatus, Problem
 from core.settings import Settings
@@ -249,7 +251,13 @@ class Connector:
         if stored.port is None:
             raise CameraUnreachable("No port is known.")
         address = DeviceAddress(
-            stored.id, stored.host, stored.port, credential_of(stored), device_key(stored.id), stored.stream_uris
+            stored.id,
+            stored.host,
+            stored.port,
+            credential_of(stored),
+            device_key(stored.id),
+            stored.stream_uris,
+            stored.access,
         )
         device = self._network.connect(address)
         taken = False
@@ -310,12 +318,17 @@ class Connector:
             entry = self._registry.entry(camera_id)
             stored, channels = entry.stored, entry.channels
         now_s = self._clock.monotonic_s()
-        is_news = (before.info, before.services) != (stored.info, stored.services)
+        is_news = (before.info, before.services, before.access) != (stored.info, stored.services, stored.access)
         is_due = now_s - self._saved_s.get(camera_id, -self._pace.save_again_s) >= self._pace.save_again_s
         try:
             if is_news or is_due:
                 self._store.save_knowledge(
-                    camera_id, stored.info, stored.services, stored.clock_offset, stored.last_seen_at
+                    camera_id,
+                    stored.info,
+                    stored.services,
+                    stored.clock_offset,
+                    stored.last_seen_at,
+                    stored.access,
                 )
                 self._saved_s[camera_id] = now_s
             if channels_changed:
@@ -324,12 +337,14 @@ class Connector:
             log.warning("camera %d: the device's data could not be saved (%s)", camera_id, error.detail)
 
     def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
-        port = self._network.find_port(stored.host, self._settings.device_timeout_s)
+        place = self._network.find_place(stored.host, self._settings.device_timeout_s)
+        port = place.port
+        access = replace(stored.access, scheme=place.scheme, path=place.path)
         with self._registry.saving:
             if self._registry.entry_of_generation(stored.id, generation) is None:
                 raise CameraUnreachable("The address was changed in the meantime.")
             try:
-                self._store.set_address(stored.id, stored.host, port, found=True)
+                self._store.set_address(stored.id, stored.host, port, found=True, access=access)
             except Conflict as error:
                 raise Conflict(
                     f"The device at {authority(stored.host, port)} is already added as camera "
@@ -337,8 +352,8 @@ class Connector:
                     code=error.code,
                     existing_id=error.existing_id,
                 ) from error
-            self._registry.set_stored(stored.id, lambda now: replace(now, port=port, port_found=True))
-        return replace(stored, port=port, port_found=True)
+            self._registry.set_stored(stored.id, lambda now: replace(now, port=port, port_found=True, access=access))
+        return replace(stored, port=port, port_found=True, access=access)
 
     def _fail(self, camera_id: int, generation: int, error: AppError) -> None:
         refused = isinstance(error, CameraAuthFailed)
@@ -383,9 +398,18 @@ class Connector:
         return True
 
 
-_ERRORS: dict[str, type[DeviceError]] = {
-    error.code: error for error in (CameraUnreachable, CameraAuthFailed, CameraBadAnswer, CameraBusy, CameraNoSignal)
-}
+_ERRORS: Mapping[str, type[DeviceError]] = {
+    error.code: error
+    for error in (
+        CameraUnreachable,
+        CameraAuthFailed,
+        ReadableLoginNeeded,
+        CertificateChanged,
+        CameraBadAnswer,
+        CameraBusy,
+        CameraNoSignal,
+    )
+} | {"camera_no_answer": CameraUnreachable}
 
 
 def error_from_problem(problem: Problem | None) -> AppError:

@@ -11,14 +11,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.recordings import RecordingDevice
-from core.records import Channel, Credential, FoundDevice, MediaProfile, ServiceCheck, StreamUris
+from core.records import (
+    Channel,
+    Credential,
+    DeviceAccess,
+    DevicePlace,
+    FoundDevice,
+    LearnedAccess,
+    MediaProfile,
+    ServiceCheck,
+    StreamUris,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
     """Address and credential of a device. `device_key` identifies it for login attempts and session budgets.
 
-    `stream_uris`: only for a camera without ONVIF.
+    `stream_uris`: only for a camera without ONVIF. `access`: only for one with it.
     """
 
     camera_id: int
@@ -27,6 +37,7 @@ class DeviceAddress:
     credential: Credential
     device_key: str
     stream_uris: StreamUris | None = None
+    access: DeviceAccess = DeviceAccess()
 
 
 class Device(RecordingDevice, Protocol):
@@ -40,6 +51,11 @@ class Device(RecordingDevice, Protocol):
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]: ...
+
+    @property
+    def learned(self) -> LearnedAccess:
+        """How the device was reached, for the next connection."""
+        ...
 
     def open(self) -> None:
         """Measure the clock, read services and device information, and thereby verify the credential."""
@@ -79,8 +95,8 @@ class DeviceNetwork(Protocol):
         """Return the device at this address, without a request to it."""
         ...
 
-    def find_port(self, host: str, timeout_s: float) -> int:
-        """Return the ONVIF port of a host, one of the usual ports. Raise a DeviceError if none answers in time."""
+    def find_place(self, host: str, timeout_s: float) -> DevicePlace:
+        """Return the ONVIF place of a host, at one of the usual ports. Raise a DeviceError if none answers in time."""
         ...
 
     def search(self, listen_s: float) -> list[FoundDevice]:

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from cameras.addresses import check_credential, check_name, check_port, parse_host
+from cameras.addresses import DEFAULT_PORTS, check_credential, check_name, check_port, parse_host, split_address
 from cameras.records import CameraChange
 from cameras.store import StoredCamera
 from cameras.stream_uris import place_of, read_stream_uris
 from core.errors import InvalidRequest
-from core.records import StreamUris
+from core.records import DeviceAccess, LearnedAccess, StreamUris
 
 _TYPE_AGAIN = "type it again: a stored password is not sent to another address"
 
 
-def parse_address(host_text: str, port: int | None) -> tuple[str, int | None]:
-    """Return host and port; the port may be part of `host_text`, or be given separately, or both if they are equal.
+@dataclass(frozen=True, slots=True)
+class EnteredAddress:
+    """The address of a device as a user entered it. `scheme` and `path` are None if it has no scheme."""
+
+    host: str
+    port: int | None
+    scheme: str | None = None
+    path: str | None = None
+
+    def applied_to(self, access: DeviceAccess) -> DeviceAccess:
+        """Return the access with the scheme and the path of this address; knowledge of another address is dropped."""
+        if self.scheme is None or self.path is None or (self.scheme, self.path) == (access.scheme, access.path):
+            return access
+        return DeviceAccess(self.scheme, self.path, access.readable_password)
+
+
+def parse_address(text: str, port: int | None) -> EnteredAddress:
+    """Read `host`, `host:port` or `https://host:port/path`; the port may be given separately, too, if it is the same.
 
     Raise InvalidRequest, which names the field.
     """
+    scheme, host_text, path = split_address(text)
     host, port_in_host = parse_host(host_text)
-    if port is None:
-        return host, port_in_host
-    check_port(port)
-    if port_in_host not in (None, port):
-        raise InvalidRequest.of_field("port", f"the address has the port {port_in_host}")
-    return host, port
+    if port is not None:
+        check_port(port)
+        if port_in_host not in (None, port):
+            raise InvalidRequest.of_field("port", f"the address has the port {port_in_host}")
+        port_in_host = port
+    if scheme == "http" and port_in_host is None and not path:
+        return EnteredAddress(host, None)  # a pasted address of the device's web page: its ONVIF port is found
+    if port_in_host is None and scheme is not None:
+        port_in_host = DEFAULT_PORTS[scheme]
+    return EnteredAddress(host, port_in_host, scheme, path)
 
 
 def apply_change(camera: StoredCamera, change: CameraChange) -> StoredCamera:
@@ -48,24 +69,31 @@ def _apply_to_onvif(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     """Apply address and credential. At a new host, a port that was found by probing is probed again."""
     if change.stream_uris is not None:
         raise InvalidRequest.of_field("stream_uris", "this camera speaks ONVIF, which gives the addresses")
-    host, port, port_found = camera.host, camera.port, camera.port_found
+    host, port, port_found, access = camera.host, camera.port, camera.port_found, camera.access
     if change.host is not None:
-        host, port_in_host = parse_address(change.host, change.port)
-        if port_in_host is not None:
-            port, port_found = port_in_host, False
+        entered = parse_address(change.host, change.port)
+        host, access = entered.host, entered.applied_to(access)
+        if entered.port is not None:
+            port, port_found = entered.port, False
         elif host != camera.host and camera.port_found:
             port, port_found = None, False
     elif change.port is not None:
         port, port_found = check_port(change.port), False
     if port == camera.port and host == camera.host:
         port_found = camera.port_found and change.port is None
-    if (host, port) != (camera.host, camera.port) and change.password is None and camera.password:
+    is_moved = (host, port, access.scheme) != (camera.host, camera.port, camera.access.scheme)
+    if is_moved and change.password is None and camera.password:
         raise InvalidRequest.of_field("password", _TYPE_AGAIN)
+    if is_moved:
+        access = replace(access, learned=LearnedAccess())
+    if change.readable_password is not None:
+        access = replace(access, readable_password=change.readable_password)
     return replace(
         camera,
         host=host,
         port=port,
         port_found=port_found,
+        access=access,
         username=camera.username if change.username is None else change.username,
         password=camera.password if change.password is None else change.password,
     )
@@ -76,6 +104,9 @@ def _apply_to_plain(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     for name in ("host", "port"):
         if getattr(change, name) is not None:
             raise InvalidRequest.of_field(name, "this camera has stream_uris instead")
+    if change.readable_password is not None:
+        access = replace(camera.access, readable_password=change.readable_password)
+        camera = replace(camera, access=access)
     username = camera.username if change.username is None else change.username
     password = camera.password if change.password is None else change.password
     if change.stream_uris is None:
@@ -99,6 +130,6 @@ def _places(uris: StreamUris | None) -> set[tuple[str, int]]:
 
 
 def _refuse_pretend(change: CameraChange) -> None:
-    for name in ("host", "port", "username", "password", "stream_uris"):
+    for name in ("host", "port", "username", "password", "stream_uris", "readable_password"):
         if getattr(change, name) is not None:
             raise InvalidRequest.of_field(name, "the pretend recorder sets this itself")

@@ -18,7 +18,7 @@ from cameras.stream_uris import read_stream_uris
 from core.clock import Clock
 from core.errors import Conflict
 from core.login_gate import LoginGate
-from core.records import CameraStatus, StreamUris
+from core.records import USUAL_ACCESS, CameraStatus, DeviceAccess, StreamUris
 from core.secrets import Secret
 
 
@@ -55,7 +55,9 @@ class CameraEditor:
         """
         if draft.stream_uris is not None:
             return self._add_plain(draft, draft.stream_uris)
-        host, port = parse_address(draft.host, draft.port)
+        entered = parse_address(draft.host, draft.port)
+        host, port = entered.host, entered.port
+        access = replace(entered.applied_to(DeviceAccess()), readable_password=draft.readable_password)
         known = [stored for stored in self._registry.with_address(host) if not stored.pretend and not stored.is_plain]
         if port is None and known:
             raise Conflict(
@@ -66,7 +68,7 @@ class CameraEditor:
         name = check_name(draft.name or "")
         username = check_credential(draft.username, field="username")
         check_credential(draft.password.reveal(), field="password")
-        camera_id = self.save_new(name, host, port, username, draft.password)
+        camera_id = self.save_new(name, host, port, username, draft.password, access=access)
         self._connector.connect_now(camera_id)
         return camera_id
 
@@ -76,7 +78,13 @@ class CameraEditor:
         read = read_stream_uris(uris, username=draft.username, password=draft.password)
         name = check_name(draft.name or "")
         camera_id = self.save_new(
-            name, read.host, read.port, read.username or "", read.password or Secret(""), stream_uris=read.uris
+            name,
+            read.host,
+            read.port,
+            read.username or "",
+            read.password or Secret(""),
+            stream_uris=read.uris,
+            access=DeviceAccess(readable_password=draft.readable_password),
         )
         self._connector.connect_now(camera_id)
         return camera_id
@@ -91,6 +99,7 @@ class CameraEditor:
         *,
         pretend: bool = False,
         stream_uris: StreamUris | None = None,
+        access: DeviceAccess = USUAL_ACCESS,
     ) -> int:
         """Save a camera without connecting it, and return its id. Raise Conflict if its address is known."""
         with self._registry.saving:
@@ -103,6 +112,7 @@ class CameraEditor:
                 pretend=pretend,
                 added_at=self._clock.now_utc(),
                 stream_uris=stream_uris,
+                access=access,
             )
             self._registry.put(stored)
         return stored.id
@@ -118,7 +128,8 @@ class CameraEditor:
                 before, channels = entry.stored, entry.channels
             wanted = apply_change(before, change)
             is_moved = _place(wanted) != _place(before)
-            must_connect = is_moved or wanted.username != before.username or change.password is not None
+            is_same_login = wanted.username == before.username and change.password is None
+            must_connect = is_moved or not is_same_login or wanted.access != before.access
             if must_connect:
                 self._store.delete_replay_abilities(camera_id)
             stored = self._store.change(
@@ -131,6 +142,7 @@ class CameraEditor:
                 password=wanted.password,
                 forget_device=is_moved,
                 stream_uris=wanted.stream_uris,
+                access=wanted.access,
             )
             if must_connect:
                 device = self._registry.put(stored, () if is_moved else channels)
@@ -209,4 +221,4 @@ class CameraEditor:
 
 
 def _place(camera: StoredCamera) -> tuple[object, ...]:
-    return camera.host, camera.port, camera.stream_uris
+    return camera.host, camera.port, camera.stream_uris, camera.access.scheme

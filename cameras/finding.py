@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from cameras.access import address_text
 from cameras.device import DeviceNetwork
 from cameras.records import DiscoveredCamera
 from cameras.registry import Registry
 from core.errors import Unavailable
-from core.records import FoundDevice
+from core.records import DeviceAccess, FoundDevice
 from core.settings import Settings
 from core.single_flight import SingleFlight
 
@@ -45,4 +46,8 @@ class Finder:
     def _discovered(self, device: FoundDevice) -> DiscoveredCamera:
         known = self._registry.with_address(device.host)
         same = [stored.id for stored in known if stored.port in (device.port, None)]
-        return DiscoveredCamera(device.host, device.port, device.name, device.hardware, min(same, default=None))
+        access = DeviceAccess(device.scheme, device.path)
+        address = address_text(device.host, device.port, access)
+        return DiscoveredCamera(
+            device.host, device.port, device.name, device.hardware, min(same, default=None), address
+        )

@@ -7,11 +7,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
+from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import LoginGate
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
-from core.records import Channel, ClockOffset, DeviceInfo, FoundDevice, MediaProfile, ServiceCheck
+from core.records import (
+    Channel,
+    ClockOffset,
+    DeviceInfo,
+    DevicePlace,
+    FoundDevice,
+    LearnedAccess,
+    MediaProfile,
+    ServiceCheck,
+)
 from core.settings import Settings
 from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection
@@ -24,7 +34,14 @@ _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immedi
 class OnvifDevice(Device):
     """A device with a real ONVIF connection; Device documents the methods."""
 
-    def __init__(self, address: DeviceAddress, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
+    def __init__(
+        self,
+        address: DeviceAddress,
+        settings: Settings,
+        login_gate: LoginGate,
+        certificates: PinnedCertificates,
+        clock: Clock,
+    ) -> None:
         self._connection = DeviceConnection(
             address.host,
             address.port,
@@ -33,6 +50,10 @@ class OnvifDevice(Device):
             device_key=address.device_key,
             timeout_s=settings.device_timeout_s,
             clock=clock,
+            scheme=address.access.scheme,
+            path=address.access.path,
+            certificates=certificates,
+            learned=address.access.learned,
         )
 
     @property
@@ -50,6 +71,10 @@ class OnvifDevice(Device):
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
         return self._connection.checks
+
+    @property
+    def learned(self) -> LearnedAccess:
+        return self._connection.learned
 
     def open(self) -> None:
         self._connection.open()
@@ -123,17 +148,20 @@ def _signal(message: events.EventMessage) -> tuple[str, bool]:
 class OnvifNetwork(DeviceNetwork):
     """The real network. All its devices share the login gate."""
 
-    def __init__(self, settings: Settings, login_gate: LoginGate, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, login_gate: LoginGate, certificates: PinnedCertificates, clock: Clock
+    ) -> None:
         self._settings = settings
         self._login_gate = login_gate
+        self._certificates = certificates
         self._clock = clock
 
     def connect(self, address: DeviceAddress) -> Device:
         self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
-        return OnvifDevice(address, self._settings, self._login_gate, self._clock)
+        return OnvifDevice(address, self._settings, self._login_gate, self._certificates, self._clock)
 
-    def find_port(self, host: str, timeout_s: float) -> int:
-        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S)).port
+    def find_place(self, host: str, timeout_s: float) -> DevicePlace:
+        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return discovery.discover(listen_s)

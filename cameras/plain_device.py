@@ -19,7 +19,9 @@ from core.records import (
     Channel,
     ClockOffset,
     DeviceInfo,
+    DevicePlace,
     FoundDevice,
+    LearnedAccess,
     MediaProfile,
     Problem,
     ProfileRole,
@@ -58,6 +60,10 @@ class PlainDevice(Device):
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
         return tuple(self._checks.values())
+
+    @property
+    def learned(self) -> LearnedAccess:
+        return LearnedAccess()
 
     def open(self) -> None:
         """Only connect: channels() opens the streams, with the credential."""
@@ -167,8 +173,8 @@ class NetworkWithPlainCameras(DeviceNetwork):
             return self._onvif.connect(address)
         return PlainDevice(address, self._describe, self._clock, timeout_s=self._timeout_s)
 
-    def find_port(self, host: str, timeout_s: float) -> int:
-        return self._onvif.find_port(host, timeout_s)
+    def find_place(self, host: str, timeout_s: float) -> DevicePlace:
+        return self._onvif.find_place(host, timeout_s)
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return self._onvif.search(listen_s)

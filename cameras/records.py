@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.certificates import PinnedCertificate, fingerprint_text
 from core.clock import rfc3339
 from core.records import CameraStatus, Channel, DeviceInfo, MediaProfile, Problem, ServiceCheck, StreamUris
 from core.secrets import Secret
@@ -16,8 +17,9 @@ NO_RECORDINGS = "This camera was added by its stream address, without ONVIF, so 
 class CameraDraft:
     """A camera to add. Without a port, the usual ONVIF ports are tried; without a name, make and model are its name.
 
-    `host` may have the form `host:port`. A camera without ONVIF has `stream_uris` instead, which may hold the login.
-    OnvifManager.add_camera checks all fields and raises InvalidRequest, which names the field.
+    `host` may have the form `host:port`, or be the address of the device service: `https://host:port/path`. A camera
+    without ONVIF has `stream_uris` instead, which may hold the login. OnvifManager.add_camera checks all fields and
+    raises InvalidRequest, which names the field.
     """
 
     host: str = ""
@@ -26,6 +28,7 @@ class CameraDraft:
     port: int | None = None
     name: str | None = None
     stream_uris: StreamUris | None = None
+    readable_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class CameraChange:
     username: str | None = None
     password: Secret | None = None
     stream_uris: StreamUris | None = None
+    readable_password: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class CameraView:
 
     `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera with the same make, model
     and serial number: most likely one device that was added twice. `stream_uris` is set for a camera without ONVIF.
+    `address` is that of the device service. `certificate`: a changed one of the device if there is one, otherwise the
+    one of its ONVIF port, or of another.
     """
 
     id: int
@@ -63,6 +69,9 @@ class CameraView:
     pretend: bool = False
     same_device_as: int | None = None
     stream_uris: StreamUris | None = None
+    address: str = ""
+    readable_password: bool = False
+    certificate: PinnedCertificate | None = None
 
     @property
     def onvif(self) -> bool:
@@ -79,6 +88,7 @@ class DiscoveredCamera:
     name: str = ""
     hardware: str = ""
     camera_id: int | None = None
+    address: str = ""
 
     @property
     def already_added(self) -> bool:
@@ -118,7 +128,7 @@ def _head(card: HealthCard) -> list[str]:
     camera = card.camera
     lines = [
         f"Camera {camera.id}: {camera.name}",
-        f"Address: {camera.host}:{camera.port if camera.port is not None else '?'}",
+        f"Address: {camera.address or camera.host}{'' if camera.port is not None else ':?'}",
         f"State: {camera.status}",
     ]
     if camera.error:
@@ -137,9 +147,22 @@ def _head(card: HealthCard) -> list[str]:
         lines += _onvif_head(card)
     return [
         *lines,
+        *_security(camera),
         f"Last seen: {rfc3339(camera.last_seen_at) if camera.last_seen_at else 'never'}",
         f"Card made: {rfc3339(card.made_at)}",
     ]
+
+
+def _security(camera: CameraView) -> list[str]:
+    """Return the lines about certificate and readable passwords, for cameras that have them."""
+    lines = []
+    if (pin := camera.certificate) is not None:
+        lines.append(f"Certificate at port {pin.port}: {fingerprint_text(pin.sha256)}, since {rfc3339(pin.pinned_at)}")
+        if pin.changed_to is not None:
+            lines.append(f"Changed certificate, refused: {fingerprint_text(pin.changed_to)}")
+    if camera.readable_password:
+        lines.append("Logins with a readable password are allowed")
+    return lines
 
 
 def _onvif_head(card: HealthCard) -> list[str]:

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from cameras.access import address_text
+from cameras.certificates import shown_certificate
 from cameras.channels import shown_channels
 from cameras.device import Device
 from cameras.records import CameraView
 from cameras.redactor import Redactor
 from cameras.store import StoredCamera, StoredChannel
+from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import NotFound
 from core.recordings import ReplayAbilities
@@ -72,8 +75,9 @@ class Entry:
 class Registry:
     """The cameras by id. The condition `changed` is the lock, and is notified of every change of a camera."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, certificates: PinnedCertificates) -> None:
         self._clock = clock
+        self._certificates = certificates
         self._entries: dict[int, Entry] = {}
         self._generations = 0
         self.changed = threading.Condition(threading.RLock())
@@ -156,11 +160,15 @@ class Registry:
         """Return all cameras, sorted by id."""
         with self.changed:
             first = self._first_of_each_device()
-            return [_view(entry, first) for _, entry in sorted(self._entries.items())]
+            return [self._view(entry, first) for _, entry in sorted(self._entries.items())]
 
     def view(self, camera_id: int) -> CameraView:
         with self.changed:
-            return _view(self.entry(camera_id), self._first_of_each_device())
+            return self._view(self.entry(camera_id), self._first_of_each_device())
+
+    def _view(self, entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
+        pins = self._certificates.of_host(entry.stored.host)
+        return replace(_view(entry, first), certificate=shown_certificate(pins, entry.stored.port))
 
     def channels(self, camera_id: int) -> tuple[Channel, ...]:
         """Return the present channels, with the user's names, in the user's order. Raise NotFound."""
@@ -274,6 +282,7 @@ class Registry:
                 services=device.services,
                 clock_offset=device.clock_offset,
                 last_seen_at=self._clock.now_utc(),
+                access=replace(entry.stored.access, learned=device.learned),
             )
             self._end_attempt(entry)
             return True
@@ -321,7 +330,7 @@ class Registry:
 
 
 def credential_of(stored: StoredCamera) -> Credential:
-    return Credential(stored.username, stored.password or Secret(""))
+    return Credential(stored.username, stored.password or Secret(""), stored.access.readable_password)
 
 
 def device_key(camera_id: int) -> str:
@@ -371,5 +380,7 @@ def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
         last_seen_at=stored.last_seen_at,
         pretend=stored.pretend,
         stream_uris=stored.stream_uris,
+        address="" if stored.stream_uris else address_text(stored.host, stored.port, stored.access),
+        readable_password=stored.access.readable_password,
         same_device_as=twin if twin != stored.id else None,
     )

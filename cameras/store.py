@@ -15,14 +15,17 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from cameras.access import access_from_json, access_to_json
 from cameras.addresses import authority
 from cameras.stream_uris import place_of
 from cameras.vault import CannotDecrypt, Vault, open_vault
 from core.errors import Conflict, NotFound, StartRefused
 from core.recordings import ReplayAbilities
 from core.records import (
+    USUAL_ACCESS,
     AudioFormat,
     ClockOffset,
+    DeviceAccess,
     DeviceInfo,
     MediaProfile,
     Problem,
@@ -56,6 +59,7 @@ class StoredCamera:
     clock_offset: ClockOffset | None = None
     last_seen_at: datetime | None = None
     stream_uris: StreamUris | None = None
+    access: DeviceAccess = DeviceAccess()
 
     @property
     def is_plain(self) -> bool:
@@ -127,6 +131,7 @@ class CameraStore:
         pretend: bool,
         added_at: datetime,
         stream_uris: StreamUris | None = None,
+        access: DeviceAccess = USUAL_ACCESS,
     ) -> StoredCamera:
         """Add a camera, with an id that was never used before. Raise Conflict already_added if its address is known."""
         with self._database.write() as session:
@@ -141,6 +146,7 @@ class CameraStore:
                 pretend=pretend,
                 added_at=added_at,
                 stream_uris=asdict(stream_uris) if stream_uris else None,
+                access=access_to_json(access),
             )
             session.add(row)
             session.flush()  # gives the id that the password is bound to
@@ -160,6 +166,7 @@ class CameraStore:
         password: Secret | None,
         forget_device: bool,
         stream_uris: StreamUris | None = None,
+        access: DeviceAccess = USUAL_ACCESS,
     ) -> StoredCamera:
         """Write the user's fields; `password` None keeps the stored one, which is unreadable.
 
@@ -172,6 +179,7 @@ class CameraStore:
             row.name, row.host, row.port_found, row.username = name, host, port_found, username
             row.port = None if stream_uris else port
             row.stream_uris = asdict(stream_uris) if stream_uris else None
+            row.access = access_to_json(access)
             if password is not None:
                 row.password_box = self._vault.encrypt(password, password_context(row))
             if forget_device:
@@ -180,14 +188,18 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
-    def set_address(self, camera_id: int, host: str, port: int, *, found: bool) -> None:
-        """Write the port that was found, or that of the pretend recorder. Raise Conflict if another camera has it."""
+    def set_address(
+        self, camera_id: int, host: str, port: int, *, found: bool, access: DeviceAccess | None = None
+    ) -> None:
+        """Write the place that was found, or the port of the pretend recorder. Raise Conflict if it is taken."""
         with self._database.write() as session:
             row = _row(session, camera_id)
             _refuse_same_address(session, host, port, None, own_id=camera_id)
             if host != row.host:
                 raise ValueError("the password is bound to the host: use change()")
             row.port, row.port_found = port, found
+            if access is not None:
+                row.access = access_to_json(access)
 
     def save_knowledge(
         self,
@@ -196,10 +208,13 @@ class CameraStore:
         services: tuple[str, ...],
         clock_offset: ClockOffset | None,
         last_seen_at: datetime | None,
+        access: DeviceAccess,
     ) -> None:
         """Save the device's own data for the next start."""
         with self._database.write() as session:
-            _write_knowledge(_row(session, camera_id), info, services, clock_offset, last_seen_at)
+            row = _row(session, camera_id)
+            _write_knowledge(row, info, services, clock_offset, last_seen_at)
+            row.access = access_to_json(access)
 
     def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
         """Replace all channels of a camera, including those that are no longer present."""
@@ -267,6 +282,7 @@ class CameraStore:
             clock_offset=offset,
             last_seen_at=row.last_seen_at,
             stream_uris=uris,
+            access=access_from_json(row.access),
         )
 
 

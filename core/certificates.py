@@ -35,6 +35,11 @@ class PinnedCertificate:
     pinned_at: datetime
     changed_to: str | None = None
 
+    @property
+    def changed(self) -> bool:
+        """True if the device showed another certificate since."""
+        return self.changed_to is not None
+
 
 class PinnedCertificates:
     """The pins of all devices, in memory. Thread-safe; no call waits for a disk or a device.

@@ -77,6 +77,23 @@ class LearnedAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAccess:
+    """How to reach the ONVIF services of a device: by the user, and as learned from the device.
+
+    `scheme` is "http" or "https". An empty `path` is the standard one. `readable_password`: the user allows logins that
+    send the password readable without TLS.
+    """
+
+    scheme: str = "http"
+    path: str = ""
+    readable_password: bool = False
+    learned: LearnedAccess = LearnedAccess()
+
+
+USUAL_ACCESS = DeviceAccess()
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """GetDeviceInformation, cleaned: printable, each at most 128 characters."""
 

@@ -276,6 +276,11 @@ class DeviceCalls:
                     raise CameraUnsupported(
                         "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
                     ) from error
+        if self._transport.wants_basic_download and not self.login.may_be_readable():
+            raise CameraUnsupported(
+                "The device sends snapshots only to a login with a readable password, which is not allowed for it.",
+                service="snapshot",
+            )
         return self.login.run(
             "snapshot", "GET", self.timeout_s, lambda _deadline_s, _kind: self._download_once(address, with_login=True)
         )

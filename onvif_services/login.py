@@ -132,7 +132,9 @@ class DeviceLogin:
         for kind in (self._kinds.get(service), self._latest):
             if kind is not None and (self._credential.may_be_readable or not kind.is_readable or self._is_tls):
                 return kind
-        return LoginKind.BOTH if self._transport.has_challenge else LoginKind.TOKEN
+        if self._transport.has_challenge:
+            return LoginKind.BOTH
+        return LoginKind.BASIC if self._transport.names_basic and self.may_be_readable() else LoginKind.TOKEN
 
     def may_be_readable(self) -> bool:
         return self._credential.may_be_readable or self._is_tls

@@ -29,8 +29,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ServicePlaces:
-    """Where each service of a device is. `learned` is the knowledge of an earlier run. Not thread-safe by itself: only
-    `open()` and the first call of a service change it."""
+    """The addresses of the services of a device. `learned` is the knowledge of an earlier run.
+
+    Not thread-safe by itself: only `open()` and the first call of a service change it.
+    """
 
     def __init__(self, host: str, endpoint: Endpoint, path: str, learned: LearnedAccess) -> None:
         self._host = host

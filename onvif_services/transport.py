@@ -89,6 +89,7 @@ class CappedTransport(Transport):
         self._endpoints = {self.endpoint}
         self._digests: dict[str, http_digest.DigestLogin] = {}  # the latest challenge by service; "" for any service
         self._download_basic = False
+        self.names_basic = False  # the device has named HTTP Basic, and no Digest, for SOAP requests
         self.renews_nonces_without_stale = False  # True for a device that replaces nonces without sending "stale"
 
     @property
@@ -139,6 +140,7 @@ class CappedTransport(Transport):
                 return answer
             offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
             self._keep_challenge(self._call.service, offer.digest)
+            self.names_basic = offer.basic and offer.digest is None
             sent = None if login is not None and login.uses_digest and digest is None else login
             refused = LoginRefused(sent, offer=offer, nonce_renewed=_is_renewed(digest, offer.digest, used))
             refused.date, refused.middle_s = answer.headers.get("Date"), answer.middle_s
@@ -175,6 +177,11 @@ class CappedTransport(Transport):
     def has_challenge(self) -> bool:
         """True if the device has named HTTP Digest for SOAP requests."""
         return "" in self._digests
+
+    @property
+    def wants_basic_download(self) -> bool:
+        """True if the device wants HTTP Basic, and no Digest, for snapshots."""
+        return self._download_basic
 
     @property
     def knows_download_login(self) -> bool:

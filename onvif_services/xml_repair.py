@@ -1,7 +1,7 @@
 """Repair of XML that is not well-formed, in answers to SOAP requests and to discovery alike.
 
 Strict parsing comes first; a well-formed answer never reaches the repairs. They work on the bytes, in linear time, and
-leave the check of document types to `answers.parse_xml`, which also reads what they return.
+leave the check of document types to `answers.parse_xml`, which parses their result.
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ END_KINDS = ("silent", "bye", "notice", "close")
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
     FaultKind("soap_silent", "SOAP requests and snapshots are accepted and never answered", "true", _is_true),
+    FaultKind("soap_hangs", "SOAP requests of this operation are never answered", "operation", _is_text),
+    FaultKind("one_connection", "SOAP requests are cut off while another one is answered", "true", _is_true),
     FaultKind("drip", "SOAP answers and snapshots come one byte at a time", "bytes per second", _is_positive),
     FaultKind("soap_redirect", "SOAP requests are answered with 307", "target URL", _is_text),
     FaultKind("clock_offset", "the device's clock is wrong", "seconds, positive is ahead", _is_number),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 
@@ -26,11 +27,24 @@ class OnvifPort:
     ) -> None:
         self._soap, self._streams, self._store = soap, streams, store
         self._login, self._faults = login, faults
+        self._busy = 0  # requests that are being answered
 
     async def handle(self, request: Request) -> Response:
         """Answer one request. Raise NoAnswer while the fault `soap_silent` is on."""
         if self._faults.is_on("soap_silent"):
             raise NoAnswer
+        operation = self._faults.text("soap_hangs")
+        if operation and re.search(rb"[<:]" + re.escape(operation.encode()) + rb"[\s/>]", request.body):
+            raise NoAnswer
+        if self._faults.is_on("one_connection") and self._busy:
+            raise ConnectionResetError
+        self._busy += 1
+        try:
+            return await self._answer(request)
+        finally:
+            self._busy -= 1
+
+    async def _answer(self, request: Request) -> Response:
         if delay := self._faults.number("slow"):
             await asyncio.sleep(delay)
         if target := self._faults.text("soap_redirect"):

@@ -26,7 +26,9 @@ from core.records import (
     Channel,
     ClockOffset,
     DeviceInfo,
+    DevicePlace,
     FoundDevice,
+    LearnedAccess,
     MediaProfile,
     ProfileRole,
     ServiceCheck,
@@ -111,6 +113,10 @@ class Connection:
     @property
     def services(self) -> tuple[str, ...]:
         return ("device", "media")
+
+    @property
+    def learned(self) -> LearnedAccess:
+        return LearnedAccess()
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -288,11 +294,11 @@ class FakeNetwork:
             device = FakeDevice(problem=CameraUnreachable("Nothing answers."))
         return Connection(device, address, self._harness.gate)
 
-    def find_port(self, host: str, timeout_s: float) -> int:
+    def find_place(self, host: str, timeout_s: float) -> DevicePlace:
         ports = [port for known, port in self._harness.devices if known == host]
         if not ports:
             raise CameraUnreachable("Nothing answers at this address.")
-        return ports[0]
+        return DevicePlace(ports[0])
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         self._harness.searches += 1

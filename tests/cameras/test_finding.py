@@ -7,6 +7,7 @@ import threading
 from cameras.finding import Finder
 from cameras.records import CameraDraft
 from cameras.registry import Registry
+from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.records import FoundDevice
 from core.settings import Settings
@@ -49,7 +50,7 @@ def test_discovered_devices_name_the_cameras_that_exist(harness: CameraHarness, 
 
 def test_requests_during_a_discovery_share_its_result(harness: CameraHarness) -> None:
     network = SlowNetwork(harness)
-    finder = Finder(Registry(SystemClock()), Settings(discovery_s=1.0), network)
+    finder = Finder(Registry(SystemClock(), PinnedCertificates(SystemClock())), Settings(discovery_s=1.0), network)
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(len(finder.discover()))) for _ in range(5)]
     threads[0].start()

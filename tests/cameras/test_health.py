@@ -33,7 +33,7 @@ def test_the_card_describes_a_camera_and_its_channels(harness: CameraHarness, ma
     text = manager.health(camera_id).text
     for line in (
         "Camera 1: Cellar",
-        "Address: cam:80",
+        "Address: http://cam:80",
         "State: online",
         "Make: Dahua",
         "Model: XVR5116",

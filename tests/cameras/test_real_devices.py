@@ -192,7 +192,8 @@ def test_stop_is_quick_while_a_device_is_silent(real: CameraHarness) -> None:
 
 def test_ipycam_is_added_and_sends_a_snapshot(real: CameraHarness, ipycam: IPCamera) -> None:
     with real.running() as manager:
-        wanted = CameraDraft("127.0.0.1", "admin", Secret(ipycam.config.password), ipycam.config.onvif_port)
+        password, port = Secret(ipycam.config.password), ipycam.config.onvif_port
+        wanted = CameraDraft("127.0.0.1", "admin", password, port, readable_password=True)  # its snapshots want Basic
         view = manager.wait_first_connection(manager.add_camera(wanted).id, LIMIT_S)
         assert view.status is CameraStatus.ONLINE
         assert view.channel_count == 1

@@ -152,7 +152,14 @@ def test_a_device_is_offline_while_it_fails(
 
 @pytest.mark.parametrize(
     ("fault", "value"),
-    [("clock_offset", -94_608_000), ("no_utc", True), ("local_time_in_utc", 7200), ("other_host", "10.1.2.3:8000")],
+    [
+        ("clock_offset", -94_608_000),
+        ("soap_hangs", "GetVideoSources"),
+        ("one_connection", True),
+        ("no_utc", True),
+        ("local_time_in_utc", 7200),
+        ("other_host", "10.1.2.3:8000"),
+    ],
 )
 def test_a_device_with_a_quirk_comes_online(
     harness: CameraHarness, manager: OnvifManager, simulator: Simulator, fault: str, value: object

@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isStreamAddress, parseCameraAddress, parseStreamAddress } from '../../static/js/lib/camera-address.js';
 
-/** @type {[string, {host: string, port: number|null, username?: string, password?: string}][]} */
+/** @type {[string, {host: string, port: number|null, username?: string, password?: string, address?: string}][]} */
 const GOOD = [
   ['192.168.1.108', { host: '192.168.1.108', port: null }],
   [' nvr.local:8080 ', { host: 'nvr.local', port: 8080 }],
   ['http://10.0.0.5/onvif/device_service', { host: '10.0.0.5', port: null }],
-  ['https://10.0.0.5:8443/x?y#z', { host: '10.0.0.5', port: 8443 }],
+  ['https://10.0.0.5:8443/x?y#z', { host: '10.0.0.5', port: 8443, address: 'https://10.0.0.5:8443/x' }],
+  ['https://nvr.local', { host: 'nvr.local', port: null, address: 'https://nvr.local' }],
+  ['https://[fd00::8]/onvif/device_service', { host: 'fd00::8', port: null, address: 'https://[fd00::8]' }],
+  ['http://10.0.0.5:8080/onvif/devices', { host: '10.0.0.5', port: 8080, address: 'http://10.0.0.5:8080/onvif/devices' }],
   ['rtsp://admin:p%40ss:word@10.0.0.5:554/cam/realmonitor', { host: '10.0.0.5', port: null, username: 'admin', password: 'p@ss:word' }],
   ['[fe80::1]:8000', { host: 'fe80::1', port: 8000 }],
   ['fe80::1', { host: 'fe80::1', port: null }],
@@ -19,7 +22,7 @@ for (const [text, expected] of GOOD) {
   test(`${text.trim()} is understood`, () => {
     const found = parseCameraAddress(text);
     assert.ok(!('error' in found));
-    assert.deepEqual(found, { username: null, password: null, ...expected });
+    assert.deepEqual(found, { username: null, password: null, address: null, ...expected });
   });
 }
 

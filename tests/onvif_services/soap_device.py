@@ -10,6 +10,7 @@ import base64
 import hashlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 ENVELOPE = (
@@ -134,6 +136,14 @@ Answer = str | Reply | Callable[[Request], "str | Reply"]
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # many parallel clients must not wait for TCP to retransmit their SYN
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        sock, address = super().get_request()
+        if self.tls is not None:
+            sock.settimeout(10.0)
+            sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return sock, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that close the connection early, because some tests do so."""
@@ -201,6 +211,10 @@ class SoapDevice:
     @property
     def port(self) -> int:
         return int(self._server.server_address[1])
+
+    def speak_tls(self, context: ssl.SSLContext) -> None:
+        """Speak HTTPS from now on, with this certificate."""
+        self._server.tls = context
 
     def start(self) -> None:
         self._thread.start()

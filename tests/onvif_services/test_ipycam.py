@@ -16,7 +16,7 @@ from tests.onvif_services.connecting import Connect
 
 
 def _opened(camera: IPCamera, connect: Connect) -> DeviceConnection:
-    conn = connect(port=camera.config.onvif_port, password=camera.config.password)
+    conn = connect(port=camera.config.onvif_port, password=camera.config.password, readable=True)
     conn.open()
     return conn
 

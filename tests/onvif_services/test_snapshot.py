@@ -27,7 +27,7 @@ def _opened(device: SoapDevice, connect: Connect, page: Reply | None, password: 
     )
     if page is not None:
         device.pages["/snap.jpg?channel=1&x=2"] = page
-    conn = connect(password=password)
+    conn = connect(password=password, readable=True)
     conn.open()
     return conn
 
@@ -95,3 +95,12 @@ def test_a_snapshot_that_is_no_jpeg_is_a_bad_answer(device: SoapDevice, connect:
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}, {"exif": b"Exif\0\0" + b"x" * 500}])
 def test_the_size_is_read_from_all_kinds_of_jpeg(options: dict[str, object]) -> None:
     assert jpeg_size(_jpeg(321, 123, **options)) == (321, 123)
+
+
+def test_a_snapshot_needs_permission_for_a_readable_password(device: SoapDevice, connect: Connect) -> None:
+    _opened(device, connect, Reply(_jpeg(), 200, {"X-Login": "basic"}))
+    conn = connect()
+    conn.open()
+    with pytest.raises(CameraUnsupported):
+        fetch_snapshot(conn, "MediaProfile00000")
+    assert not any("Basic" in request.headers.get("Authorization", "") for request in device.requests)

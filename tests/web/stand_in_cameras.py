@@ -117,6 +117,9 @@ class StandInCameras(OnvifManager):
         self.get_camera(camera_id)
         del self.views[camera_id]
 
+    def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
+        return self.get_camera(camera_id)
+
     def refresh(self, camera_id: int) -> CameraView:
         return self.get_camera(camera_id)
 

@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "api_cameras.get_camera": Rule(Permission.LIVE, targets.camera_in_path),
     "api_cameras.edit_camera": Rule(Permission.MANAGE, targets.camera_in_path, "change_camera"),
     "api_cameras.delete_camera": Rule(Permission.MANAGE, targets.camera_in_path, "delete_camera"),
+    "api_cameras.accept_certificate": Rule(Permission.MANAGE, targets.camera_in_path, "accept_certificate"),
     "api_cameras.refresh_camera": Rule(Permission.OPERATE, targets.every_channel, "refresh_camera"),
     "api_cameras.list_channels": Rule(Permission.LIVE, targets.camera_in_path),
     "api_cameras.edit_channel": Rule(Permission.MANAGE, targets.channel_in_path, "change_channel"),

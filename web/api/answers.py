@@ -28,6 +28,7 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
     if not who.may(Permission.MANAGE):
         answer.username = ""
         answer.stream_uris = None
+        answer.certificate = None
     if allowed is not None:
         answer.channels = min(view.channel_count, len(allowed))
     if other is not None and not who.scope.has_camera(other):

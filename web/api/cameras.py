@@ -50,17 +50,18 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
 
     It is added even if it cannot be reached; its `error` has the reason.
     """
-    if bool(body.host) == (body.stream_uris is not None):
-        raise InvalidRequest.of_field("host", "either host, or stream_uris for a camera without ONVIF")
+    if sum((bool(body.host), body.address is not None, body.stream_uris is not None)) != 1:
+        raise InvalidRequest.of_field("host", "either host or address, or stream_uris for a camera without ONVIF")
     if body.stream_uris is not None and body.port is not None:
         raise InvalidRequest.of_field("port", "stream_uris have the port")
     draft = CameraDraft(
-        host=body.host,
+        host=body.address or body.host,
         username=body.username,
         password=Secret(body.password),
         port=body.port,
         name=body.name,
         stream_uris=_stream_uris(body.stream_uris),
+        readable_password=bool(body.readable_password),
     )
     cameras = services().cameras
     if query.wait:
@@ -99,13 +100,16 @@ def get_camera(path: models.CameraPath) -> Response:
 def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
     """Change name, addresses or credential. A new address or credential is tried immediately."""
     audit_about(changed=sorted(body.model_fields_set))
+    if body.address is not None and body.host is not None:
+        raise InvalidRequest.of_field("address", "either address or host")
     change = CameraChange(
         name=body.name,
-        host=body.host,
+        host=body.address or body.host,
         port=body.port,
         username=body.username,
         password=Secret(body.password) if body.password is not None else None,
         stream_uris=_stream_uris(body.stream_uris),
+        readable_password=body.readable_password,
     )
     return answers.answer(answers.camera(services().cameras.update_camera(path.camera_id, change)))
 
@@ -115,6 +119,12 @@ def delete_camera(path: models.CameraPath) -> Response:
     """Remove a camera and stop its streams."""
     services().cameras.delete_camera(path.camera_id)
     return Response(status=204)
+
+
+@blueprint.post("/cameras/<camera_id>/certificate", responses=answers_with({200: models.Camera}, 404, 409, 415))
+def accept_certificate(path: models.CameraPath, body: models.CertificateChoice) -> Response:
+    """Accept the changed certificate of a camera, by its fingerprint, and connect again."""
+    return answers.answer(answers.camera(services().cameras.accept_certificate(path.camera_id, body.sha256)))
 
 
 @blueprint.post("/cameras/<camera_id>/refresh", responses=answers_with({200: models.Camera}, 404))

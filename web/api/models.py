@@ -64,6 +64,16 @@ Host = Annotated[
     Field(min_length=1, max_length=255, description="Host name or IP address, optionally with a port"),
     AfterValidator(printable),
 ]
+Address = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=600,
+        description="Address of the ONVIF device service, such as https://192.168.1.108:8443/onvif/device_service. "
+        "Instead of `host` and `port`",
+    ),
+    AfterValidator(printable),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Username = Annotated[str, Field(max_length=128), AfterValidator(printable)]
 Password = Annotated[str, Field(max_length=256), AfterValidator(printable)]
@@ -83,18 +93,26 @@ class NewStreamUris(RequestModel):
     sub: Annotated[StreamUri | None, Field(repr=False)] = None
 
 
+ReadablePassword = Annotated[
+    bool | None,
+    Field(description="true: allow logins that send the password readable without TLS (HTTP Basic, PasswordText)"),
+]
+
+
 class NewCamera(RequestModel):
-    """A camera to add: by `host` if it speaks ONVIF, otherwise by `stream_uris`.
+    """A camera to add: by `host` or `address` if it speaks ONVIF, otherwise by `stream_uris`.
 
     Without a port, the usual ports are tried; without a name, the device's name is used.
     """
 
     host: Host = ""
+    address: Address | None = None
     port: Port | None = None
     username: Username = ""
     password: Password = Field(default="", repr=False)
     name: Name | None = None
     stream_uris: NewStreamUris | None = None
+    readable_password: ReadablePassword = None
 
 
 class CameraEdit(RequestModel):
@@ -106,10 +124,18 @@ class CameraEdit(RequestModel):
 
     name: Annotated[str, Field(max_length=80), AfterValidator(printable)] | None = None
     host: Host | None = None
+    address: Address | None = None
     port: Port | None = None
     username: Username | None = None
     password: Annotated[Password | None, Field(repr=False)] = None
     stream_uris: NewStreamUris | None = None
+    readable_password: ReadablePassword = None
+
+
+class CertificateChoice(RequestModel):
+    """The fingerprint of the changed certificate to accept: SHA-256 in hex, colons allowed."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$")]
 
 
 class ChannelEdit(RequestModel):
@@ -187,6 +213,18 @@ class StreamUris(AnswerModel):
     sub: str | None
 
 
+class Certificate(AnswerModel):
+    """The pinned TLS certificate of a device. It is pinned at its first use."""
+
+    port: int
+    sha256: str
+    pinned_at: Time
+    changed: bool
+    new_sha256: str | None = Field(
+        validation_alias="changed_to", description="fingerprint of the other certificate, which the app refuses"
+    )
+
+
 class Camera(AnswerModel):
     id: int
     name: str
@@ -209,6 +247,9 @@ class Camera(AnswerModel):
         description="a camera without ONVIF: its streams, without a login; `{password}` stands for the password. "
         "Only for admins"
     )
+    address: str = Field(description="address of the device service: scheme, host, port and path")
+    readable_password: bool = Field(description="logins that send the password readable are allowed")
+    certificate: Certificate | None = Field(description="of a device with TLS; a changed one goes first")
 
 
 class CameraList(BaseModel):
@@ -260,6 +301,7 @@ class Found(AnswerModel):
     hardware: str
     already_added: bool
     camera_id: int | None
+    address: str = Field(description="address to add it with")
 
 
 class FoundList(BaseModel):

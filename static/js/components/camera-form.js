@@ -8,7 +8,7 @@ import { emit, part, setText } from './dom.js';
 /** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
 
 /** Fields of the form that the server names otherwise. @type {Record<string, string>} */
-const FIELDS = { host: 'address', port: 'address', stream_uris: 'main', 'stream_uris.main': 'main', 'stream_uris.sub': 'sub' };
+const FIELDS = { host: 'address', port: 'address', readable_password: 'password', stream_uris: 'main', 'stream_uris.main': 'main', 'stream_uris.sub': 'sub' };
 
 /**
  * The dialog that adds or changes a camera. Emits 'camera-submit' with `{id: number|null, draft}`; the page then calls
@@ -104,7 +104,11 @@ export class CameraForm extends AppDialog {
   openToEdit(camera) {
     this.#open(camera, `Edit ${camera.name || camera.host}`, 'Save');
     const host = camera.host.includes(':') ? `[${camera.host}]` : camera.host;
-    this.#input('address').value = camera.port ? `${host}:${camera.port}` : host;
+    const own = parseCameraAddress(camera.address);
+    const place = camera.port ? `${host}:${camera.port}` : host;
+    this.#input('address').value = ('address' in own && own.address) || place;
+    this.#input('readable').checked = camera.readable_password;
+    part(this, 'readable-field', HTMLElement).hidden = camera.status !== 'auth_failed' && !camera.readable_password;
     this.#input('main').value = camera.stream_uris?.main ?? '';
     this.#input('sub').value = camera.stream_uris?.sub ?? '';
     this.#input('username').value = camera.username;
@@ -145,6 +149,7 @@ export class CameraForm extends AppDialog {
     setText(part(this, 'submit', HTMLElement), submit);
     this.#input('password').type = 'password';
     part(this, 'kinds', HTMLElement).hidden = camera !== null;
+    part(this, 'readable-field', HTMLElement).hidden = true;
     this.#kind = camera?.stream_uris ? 'rtsp' : 'onvif';
     for (const name of ['address', 'main', 'sub', 'username', 'password', 'name']) this.#error(name, '');
     part(this, 'error', HTMLElement).hidden = true;
@@ -177,6 +182,9 @@ export class CameraForm extends AppDialog {
     /** @type {CameraDraft} */
     const draft = { ...address, username: this.#input('username').value };
     if (name) draft.name = name;
+    if (this.#camera && this.#input('readable').checked !== this.#camera.readable_password) {
+      draft.readable_password = this.#input('readable').checked;
+    }
     if (password || !this.#camera) draft.password = password;
     this.#busy(true);
     emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
@@ -187,6 +195,7 @@ export class CameraForm extends AppDialog {
     this.#takeUserInfo();
     const address = parseCameraAddress(this.#input('address').value);
     if ('error' in address) return this.#refuse('address', address.error);
+    if (address.address) return { address: address.address };
     return address.port ? { host: address.host, port: address.port } : { host: address.host };
   }
 
@@ -215,7 +224,7 @@ export class CameraForm extends AppDialog {
     if (!this.#input('username').value) this.#input('username').value = address.username;
     if (address.password !== null && !this.#input('password').value) this.#input('password').value = address.password;
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-    this.#input('address').value = address.port ? `${host}:${address.port}` : host;
+    this.#input('address').value = address.address ?? (address.port ? `${host}:${address.port}` : host);
   }
 
   /** @param {string} name */

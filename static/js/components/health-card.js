@@ -3,17 +3,23 @@ import { problemOf } from '../lib/api.js';
 import { clockNote, codecName, frameRate, resolution } from '../lib/format.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog } from './app-dialog.js';
-import { copied, part, setText } from './dom.js';
+import { copied, emit, part, setText } from './dom.js';
 
 /** @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile */
 
-/** The dialog with the facts about a device and the results of its checks. Its text can be copied. */
+/**
+ * The dialog with the facts about a device and the results of its checks. Its text can be copied. Emits
+ * 'certificate-accept' with `{id, sha256}` when the user accepts the changed certificate of a device.
+ */
 export class HealthCard extends AppDialog {
   #text = '';
+  /** @type {import('../lib/api.js').Camera|null} */
+  #camera = null;
 
   /** @override @param {AbortSignal} signal */
   wire(signal) {
     part(this, 'copy', HTMLButtonElement).addEventListener('click', () => void this.#copy(), { signal });
+    part(this, 'accept', HTMLButtonElement).addEventListener('click', () => this.#accept(), { signal });
   }
 
   /** @param {string} name */
@@ -23,6 +29,7 @@ export class HealthCard extends AppDialog {
     for (const hidden of ['error', 'checks-frame', 'channels-frame']) part(this, hidden, HTMLElement).hidden = true;
     part(this, 'facts', HTMLElement).replaceChildren();
     part(this, 'copy', HTMLButtonElement).disabled = true;
+    part(this, 'accept', HTMLButtonElement).hidden = true;
     this.show();
   }
 
@@ -40,6 +47,8 @@ export class HealthCard extends AppDialog {
     this.#text = String(card.text ?? '');
     part(this, 'copy', HTMLButtonElement).disabled = !this.#text;
     this.#facts(card);
+    this.#camera = card.camera;
+    part(this, 'accept', HTMLButtonElement).hidden = !card.camera.certificate?.changed;
     this.#table('checks', card.checks ?? [], (check) => [
       check.name,
       { text: check.detail ? `${check.outcome}: ${check.detail}` : check.outcome, tone: toneOf(check.outcome) },
@@ -56,13 +65,15 @@ export class HealthCard extends AppDialog {
   #facts(card) {
     const camera = card.camera;
     const facts = [
-      ['Address', camera.port ? `${camera.host}:${camera.port}` : camera.host],
+      ['Address', camera.address || (camera.port ? `${camera.host}:${camera.port}` : camera.host)],
       ['Added by', camera.onvif === false ? 'RTSP stream, without ONVIF' : ''],
       ['State', camera.error ? `${camera.status} (${camera.error.detail})` : camera.status],
       ['Device', [camera.manufacturer, camera.model].filter(Boolean).join(' ')],
       ['Firmware', camera.firmware],
       ['Serial number', card.serial],
       ['Services', (camera.services ?? []).join(', ')],
+      ['Certificate', certificateText(camera.certificate)],
+      ['New certificate', camera.certificate?.changed ? fingerprint(camera.certificate.new_sha256) : ''],
       ['Clock', camera.clock_offset_s === null ? '' : clockNote(camera.clock_offset_s) || 'Right'],
       ['Last seen', camera.last_seen_at ? new Date(camera.last_seen_at).toLocaleString() : ''],
       ['Next try', card.next_try_at ? new Date(card.next_try_at).toLocaleString() : ''],
@@ -112,11 +123,27 @@ export class HealthCard extends AppDialog {
     );
   }
 
+  #accept() {
+    const sha256 = this.#camera?.certificate?.new_sha256;
+    if (this.#camera && sha256) emit(this, 'certificate-accept', { id: this.#camera.id, sha256 });
+  }
+
   async #copy() {
     const label = part(this, 'copy-text', HTMLElement);
     setText(label, (await copied(this.#text)) ? 'Copied' : 'Could not copy');
     setTimeout(() => setText(label, 'Copy as text'), 2000);
   }
+}
+
+/** @param {{sha256: string, pinned_at: string}|null|undefined} certificate */
+function certificateText(certificate) {
+  if (!certificate) return '';
+  return `${fingerprint(certificate.sha256)}, since ${new Date(certificate.pinned_at).toLocaleString()}`;
+}
+
+/** @param {string} sha256 @returns {string} as browsers and devices print it */
+function fingerprint(sha256) {
+  return (sha256.match(/../g) ?? []).join(':').toUpperCase();
 }
 
 /** @param {string} outcome */

@@ -27,11 +27,23 @@ export {};
  * @property {boolean} onvif false: added by its stream addresses, without ONVIF; it has no recordings
  * @property {StreamUris|null} stream_uris a camera without ONVIF: its streams, without a login; `{password}` stands for
  *   the password. Only for admins
+ * @property {string} address address of the device service: scheme, host, port and path
+ * @property {boolean} readable_password logins that send the password readable are allowed
+ * @property {Certificate|null} certificate of a device with TLS; a changed one goes first
  */
 
 /** @typedef {{cameras: Camera[], next_cursor: string|null}} CameraList */
 
 /** @typedef {'connecting'|'online'|'offline'|'auth_failed'} CameraStatus State of the connection with a device. */
+
+/**
+ * @typedef {object} Certificate The pinned TLS certificate of a device. It is pinned at its first use.
+ * @property {number} port
+ * @property {string} sha256
+ * @property {string} pinned_at RFC 3339, UTC
+ * @property {boolean} changed
+ * @property {string|null} new_sha256 fingerprint of the other certificate, which the app refuses
+ */
 
 /**
  * @typedef {object} Channel
@@ -89,6 +101,7 @@ export {};
  * @property {string} hardware
  * @property {boolean} already_added
  * @property {number|null} camera_id
+ * @property {string} address address to add it with
  */
 
 /** @typedef {{devices: Found[]}} FoundList */

@@ -25,7 +25,9 @@ export { ApiError, problemOf };
  * @typedef {import('./api-types.js').FoundRecording} FoundRecording
  * @typedef {import('./api-types.js').FoundRecordings} FoundRecordings
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string,
- *   stream_uris?: {main: string, sub: string|null}}} CameraDraft `stream_uris`: of a camera without ONVIF, instead of `host`
+ *   address?: string, readable_password?: boolean,
+ *   stream_uris?: {main: string, sub: string|null}}} CameraDraft `address`: scheme, host, port and path in one, instead of
+ *   `host`. `stream_uris`: of a camera without ONVIF, instead of both
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 
@@ -76,7 +78,12 @@ export class Api {
     await this.#http.json('DELETE', this.#camera(id));
   }
 
-  /** @param {number} id */
+  /** @param {number} id @param {string} sha256 @returns {Promise<Camera>} */
+  acceptCertificate(id, sha256) {
+    return this.#http.json('POST', `${this.#camera(id)}/certificate`, { sha256 }, { timeoutMs: 60_000 });
+  }
+
+  /** @param {number} id @returns {Promise<Camera>} */
   async refreshCamera(id) {
     return this.#http.json('POST', `${this.#camera(id)}/refresh`, undefined, { timeoutMs: 60_000 });
   }

@@ -6,7 +6,8 @@
 
 /**
  * @param {string} text
- * @returns {{host: string, port: number|null, username: string|null, password: string|null}|{error: string}}
+ * @returns {{host: string, port: number|null, username: string|null, password: string|null, address: string|null}|{error: string}}
+ *   `address`: that of the device service, if it is HTTPS or has a path of its own; otherwise host and port say it all
  */
 export function parseCameraAddress(text) {
   const trimmed = text.trim();
@@ -14,6 +15,7 @@ export function parseCameraAddress(text) {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1]?.toLowerCase() ?? null;
   if (scheme && !['http', 'https', 'rtsp', 'onvif'].includes(scheme)) return { error: `${scheme}:// is not a camera address.` };
   let rest = scheme ? trimmed.slice(trimmed.indexOf('://') + 3) : trimmed;
+  const path = rest.slice((rest.split(/[/?#]/)[0] ?? '').length);
   rest = rest.split(/[/?#]/)[0] ?? '';
   let username = null;
   let password = null;
@@ -36,7 +38,15 @@ export function parseCameraAddress(text) {
   }
   // The port of an RTSP address is not that of ONVIF, which the server finds out.
   if (scheme === 'rtsp') port = null;
-  return { host, port, username, password };
+  return { host, port, username, password, address: serviceAddress(scheme, host, port, path) };
+}
+
+/** @param {string|null} scheme @param {string} host @param {number|null} port @param {string} path @returns {string|null} */
+function serviceAddress(scheme, host, port, path) {
+  const own = ['', '/', '/onvif/device_service', '/onvif/device_service/'].includes(path) ? '' : path.split(/[?#]/)[0] ?? '';
+  if (scheme !== 'https' && !(scheme === 'http' && own)) return null;
+  const bracketed = host.includes(':') ? `[${host}]` : host;
+  return `${scheme}://${bracketed}${port ? `:${port}` : ''}${own}`;
 }
 
 /** @param {string} text @returns {boolean} true if this is the address of a stream */

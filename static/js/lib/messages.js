@@ -14,6 +14,24 @@ const MESSAGES = {
     tone: 'bad',
     actions: ['retry', 'edit_camera'],
   },
+  camera_no_answer: {
+    title: 'The device leaves a request without an answer',
+    advice: 'It is on the network and answers other requests. Restarting it or updating its firmware may help. Its health card names the request.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
+  certificate_changed: {
+    title: 'The device shows another certificate',
+    advice: 'The app sends it nothing until you accept the new certificate on its health card. Compare the fingerprints there.',
+    tone: 'bad',
+    actions: ['open_cameras', 'retry'],
+  },
+  readable_login_needed: {
+    title: 'The device accepts only a readable password',
+    advice: 'Everyone on the network could read it. Allow that in the settings of this camera, or use its https address.',
+    tone: 'bad',
+    actions: ['edit_camera'],
+  },
   camera_auth_failed: {
     title: 'Wrong user name or password',
     advice: 'The device refuses the login. The app does not try again by itself, so that the device does not lock the account.',

@@ -7,6 +7,7 @@ import { DiscoverPanel } from '../components/discover-panel.js';
 import { HealthCard } from '../components/health-card.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
+import { parseCameraAddress } from '../lib/camera-address.js';
 import { ago, counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
 import { byId, may, pageApi, showToast } from './page.js';
@@ -135,6 +136,17 @@ list.addEventListener('camera-health', async (event) => {
   }
 });
 
+healthCard.addEventListener('certificate-accept', async (event) => {
+  const { id, sha256 } = /** @type {CustomEvent<{id: number, sha256: string}>} */ (event).detail;
+  try {
+    await api.acceptCertificate(id, sha256);
+    healthCard.fill(await api.health(id));
+  } catch (error) {
+    healthCard.failed(error);
+  }
+  poller.soon();
+});
+
 list.addEventListener('camera-delete', async (event) => {
   const camera = cameraOf(event);
   if (!camera) return;
@@ -182,7 +194,7 @@ discoverPanel.addEventListener('discover-add', async (event) => {
   const { devices, username, password } =
     /** @type {CustomEvent<{devices: import('../lib/api.js').FoundDevice[], username: string, password: string}>} */ (event).detail;
   const results = await Promise.allSettled(
-    devices.map((device) => api.addCamera({ host: device.host, port: device.port, username, password })),
+    devices.map((device) => api.addCamera({ ...addressOf(device), username, password })),
   );
   const refused = results.find((result) => result.status === 'rejected');
   const added = results.filter((result) => result.status === 'fulfilled').length;
@@ -191,6 +203,12 @@ discoverPanel.addEventListener('discover-add', async (event) => {
   if (refused) discoverPanel.failed(refused.reason);
   else discoverPanel.close();
 });
+
+/** @param {import('../lib/api.js').FoundDevice} device @returns {{address: string}|{host: string, port: number}} */
+function addressOf(device) {
+  const parsed = parseCameraAddress(device.address);
+  return 'address' in parsed && parsed.address ? { address: parsed.address } : { host: device.host, port: device.port };
+}
 
 async function addPretendRecorder() {
   const button = byId('empty-pretend', HTMLButtonElement);

@@ -40,6 +40,9 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
         "same_device_as": None,
         "onvif": True,
         "stream_uris": None,
+        "address": "",
+        "readable_password": False,
+        "certificate": None,
     }
     assert cameras.passwords[1] == "canary"
     for path in ("/api/cameras", "/api/cameras/1", "/api/cameras/1/health", "/api/cameras/1/profiles"):
@@ -227,3 +230,17 @@ def test_a_camera_without_onvif_has_no_recordings(client: FlaskClient, assert_pr
     ):
         document = assert_problem(answer, 422, "camera_unsupported")
         assert (document["service"], "no recordings" in document["detail"]) == ("recording", True)
+
+
+def test_a_camera_is_added_and_edited_by_its_address(client: FlaskClient) -> None:
+    body = {"address": "https://192.168.1.9:8443/onvif/services", "readable_password": True}
+    assert client.post("/api/cameras", json=body).status_code == 201
+    assert client.post("/api/cameras", json={**body, "host": "192.168.1.9"}).status_code == 400
+    assert client.patch("/api/cameras/1", json={"address": "http://192.168.1.9/x", "host": "a"}).status_code == 400
+
+
+def test_a_changed_certificate_is_accepted_by_its_fingerprint(client: FlaskClient, camera: Any) -> None:
+    address = f"/api/cameras/{camera.id}/certificate"
+    assert client.post(address, json={"sha256": "AB:" * 31 + "CD"}).status_code == 200
+    for wrong in ("", "AB", "AB" * 31, "XY" * 32):
+        assert client.post(address, json={"sha256": wrong}).status_code == 400

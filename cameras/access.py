@@ -1,0 +1,39 @@
+"""The stored form of a device's access, and its address as users write it. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from cameras.addresses import authority
+from core.records import DeviceAccess, LearnedAccess
+
+
+def access_to_json(access: DeviceAccess) -> dict[str, Any] | None:
+    """Return the stored form; None for the usual access, of which nothing is known."""
+    return None if access == DeviceAccess() else asdict(access)
+
+
+def access_from_json(stored: Any) -> DeviceAccess:
+    """Return the access of a stored form; the usual one if its fields do not fit."""
+    if not isinstance(stored, dict):
+        return DeviceAccess()
+    try:
+        learned = stored["learned"]
+        return DeviceAccess(
+            scheme="https" if stored["scheme"] == "https" else "http",
+            path=str(stored["path"]),
+            readable_password=stored["readable_password"] is True,
+            learned=LearnedAccess(str(learned["path"]), _pairs(learned["logins"]), _pairs(learned["places"])),
+        )
+    except (KeyError, TypeError, ValueError):
+        return DeviceAccess()
+
+
+def _pairs(items: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((str(name), str(value)) for name, value in items)
+
+
+def address_text(host: str, port: int | None, access: DeviceAccess) -> str:
+    """Return the address of the device service as a user may type it: `https://192.168.1.108:8443/onvif/services`."""
+    return f"{access.scheme}://{authority(host, port)}{access.path}"

@@ -1,0 +1,118 @@
+"""ONVIF and snapshots over HTTPS, with a certificate that is pinned at its first use."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.errors import CameraBadAnswer, CertificateChanged
+from onvif_services.media import read_channels
+from onvif_services.probe import probe_address
+from onvif_services.snapshot import fetch_snapshot
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.raw_server import Serve
+from tests.onvif_services.soap_device import Reply, SoapDevice
+from tests.onvif_services.tls import server_context
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[SoapDevice]:
+    """A device that speaks HTTPS only."""
+    made = SoapDevice()
+    made.speak_tls(server_context(tmp_path, "camera"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def pins() -> PinnedCertificates:
+    return PinnedCertificates(SystemClock())
+
+
+def test_a_device_with_https_is_opened_and_its_certificate_pinned(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates
+) -> None:
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.services["media"] == f"https://127.0.0.1:{secure.port}/onvif/media"
+    (pin,) = pins.of_host("127.0.0.1")
+    assert (pin.port, pin.changed_to) == (secure.port, None)
+
+
+def test_a_changed_certificate_gets_no_request(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    connect(port=secure.port, scheme="https", certificates=pins).open()
+    secure.requests.clear()
+    secure.speak_tls(server_context(tmp_path, "another"))
+    with pytest.raises(CertificateChanged):
+        connect(port=secure.port, scheme="https", certificates=pins).open()
+    assert secure.requests == []
+    changed_to = pins.of_host("127.0.0.1")[0].changed_to
+    assert changed_to is not None
+    assert pins.accept("127.0.0.1", changed_to)
+    connect(port=secure.port, scheme="https", certificates=pins).open()
+    assert secure.failed_logins == 0
+
+
+@pytest.mark.parametrize("login", ["token", "digest", "text", "basic"])
+def test_over_https_every_kind_of_login_is_allowed(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, login: str
+) -> None:
+    secure.login = login
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert secure.failed_logins <= 1
+
+
+def test_a_snapshot_is_fetched_over_https(secure: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), "navy").save(picture, "JPEG")
+    secure.pages["/snap.jpg"] = Reply(picture.getvalue(), 200, {"X-Login": "basic"})
+    secure.answers["GetSnapshotUri"] = (
+        "<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>https://10.0.0.1/snap.jpg</tt:Uri></trt:MediaUri>"
+        "</trt:GetSnapshotUriResponse>"
+    )
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
+
+
+def test_https_is_never_left_for_http(secure: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
+    plain = SoapDevice()
+    plain.start()
+    try:
+        secure.host_told = f"127.0.0.1:{plain.port}"  # its addresses begin with http://
+        secure.answers["GetProfiles"] = Reply(b"", 404)
+        conn = connect(port=secure.port, scheme="https", certificates=pins)
+        conn.open()
+        assert plain.requests == []
+    finally:
+        plain.stop()
+
+
+def test_a_port_without_https_is_a_bad_answer(device: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
+    with pytest.raises(CameraBadAnswer, match="HTTPS"):
+        connect(scheme="https", certificates=pins).open()
+    assert pins.of_host("127.0.0.1") == ()
+
+
+def test_a_port_that_says_nothing_ends_in_time(serve: Serve, connect: Connect, pins: PinnedCertificates) -> None:
+    from tests.onvif_services.test_transport import _sends_nothing  # noqa: PLC0415 # the same server
+
+    with pytest.raises(Exception, match="in time"):
+        connect(port=serve(_sends_nothing), scheme="https", certificates=pins, timeout_s=0.5).open()
+
+
+def test_the_probe_finds_a_device_with_https_only(secure: SoapDevice) -> None:
+    place = probe_address("127.0.0.1", secure.port, timeout_s=5.0)
+    assert (place.scheme, place.port) == ("https", secure.port)

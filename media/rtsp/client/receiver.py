@@ -151,7 +151,8 @@ class MediaReceiver:
 
     def flush(self) -> None:
         """Deliver a packet that waits for the one before it. Call it now and then."""
-        packets = [packet for track in self._by_rtp.values() for packet in track.order.flush()]
+        now_s = self._clock.monotonic_s()
+        packets = [packet for track in self._by_rtp.values() for packet in track.order.flush(now_s)]
         if packets:
             self._sink.on_packets(packets)
 

@@ -13,6 +13,7 @@ from media.rtsp.client.rtp import RtpPacket
 
 _SILENT_S = 1.0
 _OTHER_TYPE_S = 0.5
+_SWAPPED_WITHIN_S = 0.2
 _OTHER_TYPE_PACKETS = 10
 _MAX_HELD_PACKETS = 2000
 _MAX_HELD_BYTES = 4 * 1024 * 1024
@@ -168,11 +169,12 @@ class SwappedPackets:
     def _expect_after(self, packet: RtpPacket) -> None:
         self.expected = (packet.sequence + 1) & 0xFFFF
 
-    def flush(self) -> tuple[RtpPacket, ...]:
-        """Return a packet that waits."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
+    def flush(self, now_s: float) -> tuple[RtpPacket, ...]:
+        """Return a packet that has waited long enough."""
+        waiting = self._waiting
+        if waiting is None or now_s - waiting.arrived_s < _SWAPPED_WITHIN_S:
             return ()
+        self._waiting = None
         self.run = 0
         self._expect_after(waiting)
         return (waiting,)

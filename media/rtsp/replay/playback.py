@@ -32,7 +32,7 @@ _STAMPED_FRAMES = 16  # more than there are frames between a packet and its comp
 class ReplayPlayback:
     """The arguments of one play() and its progress.
 
-    `markers`: what is known of the recorder's markers, shared by its playbacks.
+    `markers`: the habit of the recorder's markers, shared by its playbacks.
     `is_over`: True after its end, its failure or a newer play(), which sets it from another thread.
     """
 

@@ -91,5 +91,6 @@ def test_a_packet_that_waits_for_its_neighbour_is_flushed() -> None:
     wire._sequence += 1
     wire.video()
     assert len(wire.sink.packets) == 50
+    wire.clock.seconds += 0.5
     wire.receiver.flush()
     assert len(wire.sink.packets) == 51

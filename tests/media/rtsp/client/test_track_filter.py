@@ -67,4 +67,5 @@ def test_two_swapped_packets_are_put_in_order() -> None:
     order = SwappedPackets()
     taken = [one.sequence for number in [*range(40), 41] for one in order.take(packet(OURS, 0.0, 96, number))]
     assert taken == [*range(40)]
-    assert [one.sequence for one in order.flush()] == [41]
+    assert order.flush(0.1) == ()
+    assert [one.sequence for one in order.flush(0.3)] == [41]

@@ -11,6 +11,7 @@ RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 1
 MAX_FRAME_BYTES = 8191  # as ADTS can state it
 _ESCAPED_INDEX = 15
 _MOST_BANDS_INDEX = 5
+_HEAD_BYTES = 8  # hold an element of audio up to its bands
 _READ_BYTES = 600
 _MAX_ELEMENTS = 4
 _MOST_SHORT_BANDS = 15
@@ -114,7 +115,8 @@ def is_plausible(frame: bytes, rate: int) -> bool:
     It reads the first elements (section 4.4.2.1) up to the number of the audio's bands. `rate`: 0 if it is not certain.
     """
     try:
-        bits = BitReader(frame[:_READ_BYTES], is_escaped=False)
+        is_audio_first = bool(frame) and frame[0] >> 5 in {_SCE, _CPE}
+        bits = BitReader(frame[: _HEAD_BYTES if is_audio_first else _READ_BYTES], is_escaped=False)
         for _ in range(_MAX_ELEMENTS):
             element = bits.u(3)
             if element == _PROGRAM:

@@ -60,7 +60,7 @@ def test_audio_that_cannot_be_decoded_is_left_out(camera: Cameras, gateway: Rtsp
     assert feed.status().state is FeedState.FLOWING
 
 
-def test_a_session_whose_play_fails_with_audio_is_repeated_without_it(camera: Cameras, gateway: RtspGateway) -> None:
+def test_a_play_that_fails_with_audio_is_repeated_without_it(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(has_audio=True)
     with_audio: set[int] = set()
 

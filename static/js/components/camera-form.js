@@ -8,7 +8,14 @@ import { emit, part, setText } from './dom.js';
 /** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
 
 /** Fields of the form that the server names otherwise. @type {Record<string, string>} */
-const FIELDS = { host: 'address', port: 'address', readable_password: 'password', stream_uris: 'main', 'stream_uris.main': 'main', 'stream_uris.sub': 'sub' };
+const FIELDS = {
+  host: 'address',
+  port: 'address',
+  readable_password: 'password',
+  stream_uris: 'main',
+  'stream_uris.main': 'main',
+  'stream_uris.sub': 'sub',
+};
 
 /**
  * The dialog that adds or changes a camera. Emits 'camera-submit' with `{id: number|null, draft}`; the page then calls

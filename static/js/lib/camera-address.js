@@ -43,7 +43,7 @@ export function parseCameraAddress(text) {
 
 /** @param {string|null} scheme @param {string} host @param {number|null} port @param {string} path @returns {string|null} */
 function serviceAddress(scheme, host, port, path) {
-  const own = ['', '/', '/onvif/device_service', '/onvif/device_service/'].includes(path) ? '' : path.split(/[?#]/)[0] ?? '';
+  const own = ['', '/', '/onvif/device_service', '/onvif/device_service/'].includes(path) ? '' : (path.split(/[?#]/)[0] ?? '');
   if (scheme !== 'https' && !(scheme === 'http' && own)) return null;
   const bracketed = host.includes(':') ? `[${host}]` : host;
   return `${scheme}://${bracketed}${port ? `:${port}` : ''}${own}`;

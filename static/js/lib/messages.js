@@ -16,7 +16,8 @@ const MESSAGES = {
   },
   camera_no_answer: {
     title: 'The device leaves a request without an answer',
-    advice: 'It is on the network and answers other requests. Restarting it or updating its firmware may help. Its health card names the request.',
+    advice:
+      'It is on the network and answers other requests. Restarting it or updating its firmware may help. Its health card names the request.',
     tone: 'bad',
     actions: ['retry'],
   },

@@ -193,9 +193,7 @@ discoverPanel.addEventListener('discover-by-address', () => form.openToAdd());
 discoverPanel.addEventListener('discover-add', async (event) => {
   const { devices, username, password } =
     /** @type {CustomEvent<{devices: import('../lib/api.js').FoundDevice[], username: string, password: string}>} */ (event).detail;
-  const results = await Promise.allSettled(
-    devices.map((device) => api.addCamera({ ...addressOf(device), username, password })),
-  );
+  const results = await Promise.allSettled(devices.map((device) => api.addCamera({ ...addressOf(device), username, password })));
   const refused = results.find((result) => result.status === 'rejected');
   const added = results.filter((result) => result.status === 'fulfilled').length;
   if (added) showToast(`${counted(added, 'device')} added.`);

@@ -53,12 +53,17 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "limits": ([],),
     "cursor": (),
     "streams": (),
+    "address": (),
+    "fingerprint": (),
 }
 KINDS = {
     "camera_id": "id",
     "channel": "id",
     "host": "host",
     "stream_uris": "streams",
+    "address": "address",
+    "readable_password": "flag",
+    "sha256": "fingerprint",
     "port": "port",
     "username": "credential",
     "profile_token": "token",
@@ -94,6 +99,7 @@ KINDS_AT = {
     ("/api/users", "password"): "new password",
     ("/api/users/{user_id}", "password"): "new password",
     ("/api/cameras/{camera_id}", "name"): "name or none",
+    ("/api/cameras/{camera_id}", "address"): "host",
     ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
 }
 QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}

@@ -14,6 +14,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/api/session/password": {"current_password": PASSWORD.reveal(), "new_password": "correct-horse-battery-2"},
     "/api/setup": {"name": "Eve", "password": "correct-horse-battery"},
     "/api/cameras/{camera_id}": {"name": "Barn"},
+    "/api/cameras/{camera_id}/certificate": {"sha256": "ab" * 32},
     "/api/cameras/{camera_id}/channels/{number}": {"name": "Door"},
     "/api/cameras/{camera_id}/channels/order": {"channels": [2, 1]},
     "/api/recordings/playback-uri": {"camera_id": 1, "recording_token": "Rec1"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -51,7 +54,8 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
     It is added even if it cannot be reached; its `error` has the reason.
     """
     if sum((bool(body.host), body.address is not None, body.stream_uris is not None)) != 1:
-        raise InvalidRequest.of_field("host", "either host or address, or stream_uris for a camera without ONVIF")
+        field = "host" if body.address is None else "address"
+        raise InvalidRequest.of_field(field, "either host or address, or stream_uris for a camera without ONVIF")
     if body.stream_uris is not None and body.port is not None:
         raise InvalidRequest.of_field("port", "stream_uris have the port")
     draft = CameraDraft(
@@ -64,12 +68,13 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
         readable_password=bool(body.readable_password),
     )
     cameras = services().cameras
-    if query.wait:
-        with services().device_limit:
+    with _faults_of_host_named("host" if body.address is None else "address"):
+        if query.wait:
+            with services().device_limit:
+                view = cameras.add_camera(draft)
+                view = cameras.wait_first_connection(view.id, services().settings.device_timeout_s)
+        else:
             view = cameras.add_camera(draft)
-            view = cameras.wait_first_connection(view.id, services().settings.device_timeout_s)
-    else:
-        view = cameras.add_camera(draft)
     return _created(answers.camera(view))
 
 
@@ -77,6 +82,17 @@ def add_camera(body: models.NewCamera, query: models.WaitQuery) -> Response:
 def add_pretend_recorder() -> Response:
     """Start the built-in pretend recorder and add it as a camera. Deleting the camera stops it."""
     return _created(answers.camera(services().cameras.add_pretend_recorder()))
+
+
+@contextmanager
+def _faults_of_host_named(field: str) -> Iterator[None]:
+    """Name this field in place of `host`: the manager reads the host out of `address`, too."""
+    try:
+        yield
+    except InvalidRequest as error:
+        if [each.field for each in error.errors] != ["host"]:
+            raise
+        raise InvalidRequest.of_field(field, error.errors[0].message) from None
 
 
 def _stream_uris(given: models.NewStreamUris | None) -> StreamUris | None:
@@ -111,7 +127,9 @@ def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
         stream_uris=_stream_uris(body.stream_uris),
         readable_password=body.readable_password,
     )
-    return answers.answer(answers.camera(services().cameras.update_camera(path.camera_id, change)))
+    with _faults_of_host_named("host" if body.address is None else "address"):
+        view = services().cameras.update_camera(path.camera_id, change)
+    return answers.answer(answers.camera(view))
 
 
 @blueprint.delete("/cameras/<camera_id>", responses=answers_with({204: NO_CONTENT}, 404))

@@ -164,7 +164,7 @@ def test_escape_closes_a_loading_menu_and_not_the_enlarged_tile(app: App, wall_i
         held.append(route)
 
     page.route("**/wall-panels*", hold)
-    page.goto(four(app, wall_id))
+    page.goto(four(app, wall_id), wait_until="domcontentloaded")  # the held code may delay the load event
     wait_all_playing(page, 3)
     at(page, 1).dblclick()
     expect(at(page, 1)).to_have_attribute("data-full", "")

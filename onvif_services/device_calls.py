@@ -37,6 +37,7 @@ from onvif_services.xml_repair import read_xml
 
 _log = logging.getLogger(__name__)
 
+_REPEATS = 2
 _PAUSE_S = 0.2  # before a request is repeated that a busy web server has cut off
 
 # ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
@@ -359,20 +360,22 @@ class DeviceCalls:
     def _exchange(
         self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
     ) -> HttpAnswer:
-        """Send a request. Repeat it once if the connection was cut: the web server may be busy with another one."""
-        try:
-            return self._exchange_once(call, service, login, deadline_s)
-        except NoAnswer as error:
-            is_first = not self._slots.is_serial
-            # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
-            may_repeat = is_first or login is None or self.login.is_proven
-            if not error.is_cut or not may_repeat or self._closed.is_set():
-                raise
-        if is_first:
-            self._slots.serialize()
-            self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
-        self._closed.wait(_PAUSE_S)
-        return self._exchange_once(call, service, login, deadline_s)
+        """Send a request. Repeat it if the connection was cut: the web server may be busy with another request."""
+        repeats = 0
+        while True:
+            was_parallel = not self._slots.is_serial
+            try:
+                return self._exchange_once(call, service, login, deadline_s)
+            except NoAnswer as error:
+                # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
+                most = _REPEATS if self.login.is_proven else int(login is None or was_parallel)
+                if not error.is_cut or repeats >= most or self._closed.is_set():
+                    raise
+            repeats += 1
+            if was_parallel:
+                self._slots.serialize()
+                self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
+            self._closed.wait(_PAUSE_S)
 
     def _exchange_once(
         self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float

@@ -36,9 +36,10 @@ pytestmark = pytest.mark.generated
 
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES = 20
-# Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, and no user has
-# the name Nobody.
+# Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
+# name Nobody, and no device has a changed certificate.
 REFUSED_HERE = {
+    ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,

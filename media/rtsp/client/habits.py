@@ -22,6 +22,7 @@ LOGIN = "kind of login"
 AUDIO = "audio"
 
 _MAX_DEVICES = 4096
+_MAX_FAILED = 256
 _BUSY_AFTER_TEARDOWN_S = 5.0
 
 
@@ -55,6 +56,8 @@ class DeviceHabits:
         failed = self._failed.setdefault(subject, {})
         failed.pop(guess, None)
         failed[guess] = self._clock.monotonic_s() + for_s
+        while len(failed) > _MAX_FAILED:  # of audio there is one for each stream's address
+            del failed[next(iter(failed))]
 
     def doubt(self, subject: str, guess: str) -> None:
         """A session ended, perhaps because of this guess. One that has worked before gets another chance."""

@@ -48,7 +48,6 @@ _REPORT_EVERY_S = 5.0
 _TEARDOWN_S = 1.0
 _AUDIO_SETUP_S = 4.0
 _WITHOUT_AUDIO_S = 600.0
-_WITH = "with audio"
 _TUNNEL_AGAIN_S = 300.0
 _RTSP = "RTSP"
 _TUNNEL = "HTTP tunnel"
@@ -180,7 +179,9 @@ class DeviceSession:
         audio = description.audio
         if description.other_audio:
             self._sink.on_audio_left_out(f"the app does not support {description.other_audio}")
-        if audio and (self._habits.has_failed(AUDIO_SETUP, _WITH) or not await self._set_up_audio(audio, bases)):
+        if audio and (
+            self._habits.has_failed(AUDIO_SETUP, self._address.uri) or not await self._set_up_audio(audio, bases)
+        ):
             self._sink.on_audio_left_out("the device refuses its track")
             audio = None
         is_udp = self._setup.transport == UDP
@@ -200,19 +201,22 @@ class DeviceSession:
         The track may belong to another session of the device, or PLAY may fail because of it.
         """
         if self._has_audio:
-            self._habits.failed(AUDIO_SETUP, _WITH, for_s=_WITHOUT_AUDIO_S)
+            self._habits.failed(AUDIO_SETUP, self._address.uri, for_s=_WITHOUT_AUDIO_S)
 
     async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> bool:
-        """SETUP of the audio. False if it fails: the video is worth more. It is left out of the next sessions, too."""
-        self._habits.failed(AUDIO_SETUP, _WITH, for_s=_WITHOUT_AUDIO_S)  # if the connection ends at it
+        """SETUP of the audio. False if it fails: the video is worth more.
+
+        The next sessions with this stream leave the audio out. Other streams of the device keep theirs.
+        """
         try:
             await self._setup.setup(AUDIO, audio, bases, timeout_s=min(self._timeout_s, _AUDIO_SETUP_S))
         except DeviceError as error:
+            self._habits.failed(AUDIO_SETUP, self._address.uri, for_s=_WITHOUT_AUDIO_S)
             if not self._connection.is_open:
                 raise
             log.info("%s: no audio (%s)", self._source.device_key, error.code)
             return False
-        self._habits.worked(AUDIO_SETUP, _WITH)
+        self._habits.worked(AUDIO_SETUP, self._address.uri)
         return True
 
     async def _after_setup(self) -> None:

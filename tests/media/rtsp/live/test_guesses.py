@@ -255,6 +255,26 @@ def test_audio_that_ends_the_connection_is_left_out_next_time(camera: Cameras, g
     assert plays(gateway, peer)
 
 
+@pytest.mark.parametrize("status", ["453 Not Enough Bandwidth", ""])
+def test_a_stream_has_audio_although_another_one_gets_none(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+    refused: list[str] = []
+
+    def refuse_the_first(asked: Asked) -> bytes | None:
+        if "trackID=1" not in asked.uri or refused:
+            return peer.usual(asked)
+        refused.append(asked.uri)
+        return asked.reply(status) if status else None
+
+    peer = camera(has_audio=True, answers={"SETUP": refuse_the_first})
+    silent = gateway.open_feed(source(f"{peer.uri()}?channel=1"))
+    until(lambda: refused)
+    other = gateway.open_feed(source(f"{peer.uri()}?channel=2"))
+    until_state(other, FeedState.FLOWING)
+    assert other.status().audio
+    until_state(silent, FeedState.FLOWING)
+    assert silent.status().audio is None
+
+
 # -- logins ----------------------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ export class RecordingsSearch extends EventTarget {
     this.window = rangeOf('day', Date.now());
   }
 
-  /** @param {number} cameraId */
+  /** Search this camera from now on. The search waits for it. @param {number} cameraId */
   set cameraId(cameraId) {
     this.#cameraId = cameraId;
     this.#newestSearch += 1;
@@ -73,6 +73,7 @@ export class RecordingsSearch extends EventTarget {
     byId('results-frame', HTMLElement).hidden = true;
     byId('results-more', HTMLElement).hidden = true;
     byId('search-state', HTMLElement).textContent = '';
+    byId('search-go', HTMLButtonElement).disabled = false;
     this.#showError('');
   }
 

@@ -76,6 +76,7 @@ def _name_of(channel: Channel, found: Sequence[FoundProfile]) -> str:
     members = [item for item in found if item.source == channel.video_source_token]
     tokens = {token for item in members for token in (item.token, item.source, item.source_config, item.encoder)}
     names = [item.source_name for item in members if not is_generic(item.source_name, tokens)]
-    if is_split(channel.video_source_token, members):
-        names = [name_of_input(members)]  # the source is that of other inputs, too, and so is its name
-    return names[0] if names else ""
+    if is_split(channel.video_source_token, members):  # the source may be that of other inputs, too, and so its name
+        others = {item.source_name for item in found if item.source != channel.video_source_token}
+        names = [name_of_input(members), *(name for name in names if name not in others)]
+    return next(filter(None, names), "")

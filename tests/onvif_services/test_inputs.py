@@ -111,6 +111,14 @@ def test_named_inputs_of_one_source_are_split_and_keep_their_names() -> None:
     assert [channel.name for channel in channels_of(numbered)] == ["Channel 1", "Channel 2"]
 
 
+def test_inputs_with_a_source_and_a_name_each_keep_their_names() -> None:
+    """GetVideoSources of the device lists one source with another token."""
+    mains = [found(f"p{n}", f"S{n}", name="main", config=f"vsc_S{n}", config_name=f"Gate {n}") for n in range(8)]
+    assert [channel.name for channel in channels_of(mains, ["V0"])] == [f"Gate {n}" for n in range(8)]
+    one_name = [found(f"p{n}", "VS", name="main", config_name="Gate") for n in range(8)]
+    assert [channel.name for channel in channels_of(one_name)] == [f"Channel {n}" for n in range(1, 9)]
+
+
 @pytest.mark.parametrize(
     "profiles",
     [

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,12 +93,17 @@ def test_each_key_press_moves_one_frame_at_25_fps(app: App, clip_page: int, open
     pause(page)
     loop = 25 * 16
     at: int = page.evaluate(NUMBER)
+
+    def has_moved(frames: int) -> bool:
+        number: int = page.evaluate(NUMBER)
+        return (number - at) % loop == frames % loop
+
     for step in (*range(1, 31), *range(29, -3, -1)):
         before = page.evaluate(NUMBER)
         page.keyboard.press("." if (step - (before - at)) % loop == 1 else ",")
         no_longer_seeks(page)
         # The browser may show the frame some milliseconds after the end of the seek.
-        until_on(page, lambda wanted=step: (page.evaluate(NUMBER) - at) % loop == wanted % loop)
+        until_on(page, partial(has_moved, step))
 
 
 # ---- ends of recordings --------------------------------------------------------------------------

@@ -16,24 +16,25 @@ from typing import Any
 
 from core.certificates import PinnedCertificates
 from core.clock import Clock, SystemClock
-from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
 from core.records import ClockOffset, Credential, DeviceInfo, LearnedAccess, ServiceCheck
-from onvif_services import answers, device
+from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.camera import DeviceCamera
 from onvif_services.checks import Checks
 from onvif_services.device_socket import Endpoint
-from onvif_services.faults import DeviceBusy, LoginRefused, NoAnswer, NotHere, SoapFault, error_of
+from onvif_services.downloads import NEEDS_LOGIN, Downloads
+from onvif_services.faults import LoginRefused, NoAnswer, NotHere, SoapFault
 from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.places import ServicePlaces, endpoint_of
 from onvif_services.slots import CallSlots
+from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
 from onvif_services.username_token import StatelessToken
-from onvif_services.xml_repair import read_xml
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +44,6 @@ _PAUSE_S = 0.2  # before a request is repeated that a busy web server has cut of
 # ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
-
-NEEDS_LOGIN = "The device requires a user name and password, but none is set."
 
 
 class DeviceCalls:
@@ -105,6 +104,9 @@ class DeviceCalls:
             measure_clock=self.measure_clock,
             send=self._send_without_parameters,
             kinds=dict(learned.logins),
+        )
+        self._downloads = Downloads(
+            self.places, self._transport, self._slots, self.login, has_user=self.has_user, timeout_s=timeout_s
         )
 
     # -- findings ------------------------------------------------------------------------------
@@ -241,55 +243,8 @@ class DeviceCalls:
         return self.places.at_configured(address)
 
     def download(self, address: str) -> HttpAnswer:
-        """GET an address at this device, with a log-in if it demands one. For `snapshot`.
-
-        Try the port that the device named if the configured one does not have it: cameras with ONVIF at port 8000 often
-        serve their snapshots at port 80.
-        """
-        address = self.places.at_configured(address)
-        other = self.places.other_of(address)
-        if other is None:
-            return self._download(address)
-        problem: DeviceError | None = None
-        answer: HttpAnswer | None = None
-        try:
-            answer = self._download(address)
-        except (CameraUnreachable, CameraBadAnswer, CameraUnsupported) as error:
-            problem = error
-        if answer is not None and answer.status == 200 and answer.body:
-            return answer
-        try:
-            self._transport.allow(endpoint_of(other))
-            return self._download(other)
-        except DeviceError:
-            if answer is not None:
-                return answer
-            raise problem or CameraBadAnswer("The device has no snapshot at its address.") from None
-
-    def _download(self, address: str) -> HttpAnswer:
-        if not self._transport.knows_download_login:
-            try:
-                return self._download_once(address, with_login=False)
-            except LoginRefused as error:
-                if not self.has_user:
-                    raise CameraAuthFailed(NEEDS_LOGIN) from error
-                if not self._transport.knows_download_login:
-                    raise CameraUnsupported(
-                        "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
-                    ) from error
-        if self._transport.wants_basic_download and not self.login.may_be_readable():
-            raise CameraUnsupported(
-                "The device sends snapshots only to a login with a readable password, which is not allowed for it.",
-                service="snapshot",
-            )
-        return self.login.run(
-            "snapshot", "GET", self.timeout_s, lambda _deadline_s, _kind: self._download_once(address, with_login=True)
-        )
-
-    def _download_once(self, address: str, *, with_login: bool) -> HttpAnswer:
-        deadline_s = self._deadline()
-        with self._slots.taking(deadline_s):
-            return self._transport.download(address, deadline_s=deadline_s, with_login=with_login)
+        """GET an address at this device, see downloads.Downloads. For `snapshot`."""
+        return self._downloads.get(address)
 
     def _send_without_parameters(self, service: str, operation: str, deadline_s: float, kind: LoginKind) -> Element:
         return self._send(service, operation, {}, login=kind, deadline_s=deadline_s)
@@ -426,32 +381,11 @@ class DeviceCalls:
         return True
 
     def _read(self, answer: HttpAnswer, service: str, operation: str) -> Element:
-        """Return the payload of an answer, whatever its HTTP status: some firmware sends right answers with 500."""
-        try:
-            root = self._parse(answer.body)
-        except CameraBadAnswer:
-            if answer.status >= 400:
-                raise _status_error(answer.status, service) from None
-            raise
-        fault = answers.read_fault(root)
-        if fault is not None:
-            raise error_of(fault, service, operation)
-        try:
-            return answers.read_payload(root, operation)
-        except CameraBadAnswer:
-            if answer.status >= 400:
-                raise _status_error(answer.status, service) from None
-            raise
-
-    def _parse(self, body: bytes) -> Element:
-        """Parse strictly, and repair a SOAP answer that is not well-formed."""
-        parsed = read_xml(body)
+        parsed = parse_soap(answer, service)
         if parsed.repairs:
-            if answers.local_name(parsed.root) != "Envelope" or answers.child(parsed.root, "Body") is None:
-                raise answers.MalformedXml("The device's answer is not well-formed XML.")
             self._repairs.update(parsed.repairs)
             self.note("xml", "repaired", f"The device's XML is not well-formed: {', '.join(sorted(self._repairs))}.")
-        return parsed.root
+        return payload_of(parsed.root, answer.status, service, operation)
 
     # -- helpers -------------------------------------------------------------------------------
 
@@ -465,13 +399,3 @@ class DeviceCalls:
     def note(self, name: str, outcome: str, detail: str = "") -> None:
         """Write a line of the health card, in place of an earlier one with the same name."""
         self._checks.note(name, outcome, detail)
-
-
-def _status_error(status: int, service: str) -> DeviceError:
-    if status in {401, 403}:
-        return LoginRefused()
-    if status in {404, 405, 410, 501}:
-        return NotHere(f"The device has nothing at the address of its {service} service.", service=service)
-    if status == 503:
-        return DeviceBusy("The device is too busy to answer.")
-    return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

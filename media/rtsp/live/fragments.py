@@ -8,8 +8,9 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.video import VideoCodec
 from media.fmp4.live import FragmentSink, LiveFragment, LiveFragmentBuilder
 from media.rtsp.client.sdp_audio import AudioTrack
+from media.rtsp.live.consumers import MediaConsumer
 from media.rtsp.live.gop_buffer import Media
-from media.rtsp.live.source import MediaConsumer, SharedSource
+from media.rtsp.live.source import SharedSource
 
 
 class LiveFragments(MediaConsumer):
@@ -36,7 +37,7 @@ class LiveFragments(MediaConsumer):
         """Put audio into the fragments from now on."""
         self._builder.enable_audio()
 
-    # -- source.MediaConsumer ----------------------------------------------------------------------
+    # -- consumers.MediaConsumer -------------------------------------------------------------------
 
     def on_media(self, media: Sequence[Media]) -> None:
         made: list[LiveFragment] = []

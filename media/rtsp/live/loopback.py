@@ -25,9 +25,10 @@ from media.rtsp.client.framing import FramingError, Splitter
 from media.rtsp.client.messages import Request, parse_interleaved, response_bytes
 from media.rtsp.client.rtp import AUDIO, VIDEO, framed, framed_rtp_header, ntp_of, sender_report
 from media.rtsp.client.sdp import OUR_AUDIO_TYPE, OUR_VIDEO_RATE, OUR_VIDEO_TYPE, build_sdp
+from media.rtsp.live.consumers import MediaConsumer
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.packing import audio_payload, nal_payloads
-from media.rtsp.live.source import MediaConsumer, SharedSource
+from media.rtsp.live.source import SharedSource
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +226,7 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
             self._transport.write(response_bytes(status, reason, [*numbered, *headers], body))
         return True
 
-    # -- source.MediaConsumer ----------------------------------------------------------------------
+    # -- consumers.MediaConsumer -------------------------------------------------------------------
 
     def on_media(self, media: Sequence[Media]) -> None:
         if self._transport is None:

@@ -20,7 +20,6 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
 
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, StreamStalled
@@ -33,6 +32,7 @@ from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.audio_intake import SILENT_AFTER_S, AudioIntake
+from media.rtsp.live.consumers import MediaConsumer, MediaConsumers
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from media.rtsp.live.gop_buffer import GopBuffer, Media
 from media.rtsp.live.statistics import FlowStatistics
@@ -48,24 +48,6 @@ _TIMESTAMP_MASK = 0xFFFF_FFFF
 _TRACK_OF = attrgetter("track")
 
 _Depacketizer = VideoDepacketizer | MjpegDepacketizer
-
-
-class MediaConsumer(Protocol):
-    """Takes media in the gateway's thread; must not block, and must not change them.
-
-    Implemented by loopback.LoopbackReader (for ffmpeg) and fragments.LiveFragments (for sockets).
-    """
-
-    def on_media(self, media: Sequence[Media]) -> None:
-        """A batch. The first batch begins with a key frame."""
-        ...
-
-    def on_end(self) -> None:
-        """No more media: the source failed or was closed, or its video changed its size.
-
-        The source has detached the consumer already.
-        """
-        ...
 
 
 class SharedSource(SessionSink):
@@ -87,10 +69,7 @@ class SharedSource(SessionSink):
         self._gop = GopBuffer()
         self._sets: ParameterSets = {}
         self._described_sets: tuple[bytes, ...] = ()
-        self._flowing: list[MediaConsumer] = []
-        self._beginners: list[MediaConsumer] = []  # of those that flow: began at the last key frame
-        self._waiting: list[MediaConsumer] = []  # start with the held key frame or, without one, with the next
-        self._waiting_for_next: list[MediaConsumer] = []
+        self._consumers = MediaConsumers()
         self._frames_dropped = 0
         self._damaged_at_s: float | None = None
         self._playing_since_s: float | None = None
@@ -162,9 +141,9 @@ class SharedSource(SessionSink):
             self._damaged_at_s = self._clock.monotonic_s()
         if self._codec and self._video_format is None and depacketizer.is_described:
             self._describe(self._codec, depacketizer.parameter_sets)
-        self._send(batch)
-        if self._waiting or self._waiting_for_next:
-            self._start_waiting(has_new_key)
+        self._consumers.send(batch)
+        if self._consumers.has_waiting:
+            self._start_waiting(has_new_key=has_new_key)
         if self._gop.is_too_large:
             self._gop.clear()
 
@@ -175,7 +154,7 @@ class SharedSource(SessionSink):
             self._ever_had_key = True
             self._statistics.count_key_frame(unit.time_s)
             if self._codec and unit.parameter_sets and unit.parameter_sets != self._described_sets:
-                self._send(batch)
+                self._consumers.send(batch)
                 batch.clear()
                 self._describe(self._codec, unit.parameter_sets)
         batch.append(unit)
@@ -202,23 +181,6 @@ class SharedSource(SessionSink):
                 self._gop.media[index] = replace(item, time_s=video.time_of(item.ticks & _TIMESTAMP_MASK))
             else:
                 self._gop.media[index] = self._audio.place_again(item)
-
-    def _send(self, batch: Sequence[Media]) -> None:
-        """Send a batch to the consumers that flow; without leading frames to those that began at the last key frame."""
-        if not batch:
-            return
-        if not self._beginners:
-            for consumer in tuple(self._flowing):
-                consumer.on_media(batch)
-            return
-        frames = [item for item in batch if item.track == VIDEO]
-        shown = [item for item in batch if not item.is_leading]
-        for consumer in tuple(self._flowing):
-            media = shown if consumer in self._beginners else batch
-            if media:
-                consumer.on_media(media)
-        if not all(frame.is_leading for frame in frames):
-            self._beginners = []
 
     def on_report(self, track: int, report: SenderReport) -> None:
         if track == AUDIO:
@@ -275,7 +237,7 @@ class SharedSource(SessionSink):
         before, self._video_format = self._video_format, codec.video_format(self._sets)
         if before and (before.width, before.height) != (self._video_format.width, self._video_format.height):
             log.info("%s: the video changed its size, its consumers begin again", self._name)
-            self._end_consumers()
+            self._consumers.end_all()
         self._notify()
 
     # -- consumers ---------------------------------------------------------------------------------
@@ -285,42 +247,24 @@ class SharedSource(SessionSink):
         if self.error:
             consumer.on_end()
             return
-        (self._waiting_for_next if at_next_key_frame else self._waiting).append(consumer)
+        self._consumers.add(consumer, at_next_key_frame=at_next_key_frame)
         if not at_next_key_frame:
-            self._start_waiting(False)
+            self._start_waiting(has_new_key=False)
 
     def detach(self, consumer: MediaConsumer) -> None:
         """Stop sending media to a consumer; without effect for one that is not attached."""
-        for consumers in (self._flowing, self._beginners, self._waiting, self._waiting_for_next):
-            if consumer in consumers:
-                consumers.remove(consumer)
+        self._consumers.remove(consumer)
 
-    def _start_waiting(self, has_new_key: bool) -> None:
+    def _start_waiting(self, *, has_new_key: bool) -> None:
         video_clock = self._clocks.get(VIDEO)
-        if not self._gop.has_key or not video_clock or not video_clock.is_settled:
-            return
-        starting = self._waiting
-        self._waiting = []
-        if has_new_key:
-            starting = [*starting, *self._waiting_for_next]
-            self._waiting_for_next = []
-        for consumer in starting:
-            self._flowing.append(consumer)
-            if not any(item.track == VIDEO for item in self._gop.media[1:]):
-                self._beginners.append(consumer)
-            consumer.on_media(tuple(self._gop.media))
-
-    def _end_consumers(self) -> None:
-        ending = [*self._flowing, *self._waiting, *self._waiting_for_next]
-        self._flowing, self._beginners, self._waiting, self._waiting_for_next = [], [], [], []
-        for consumer in ending:
-            consumer.on_end()
+        if self._gop.has_key and video_clock and video_clock.is_settled:
+            self._consumers.start_waiting(self._gop.media, has_new_key=has_new_key)
 
     def fail(self, error: DeviceError) -> None:
         """The session is over: end the consumers and wake the callers that wait for a description."""
         if self.error is None:
             self.error = error
-            self._end_consumers()
+            self._consumers.end_all()
             self._gop.clear()
             self._notify()
 

@@ -1,0 +1,55 @@
+"""SOAP answers: parsed, repaired if they are not well-formed, and told apart into payloads, faults and HTTP errors."""
+
+from __future__ import annotations
+
+from core.errors import CameraBadAnswer, DeviceError
+from onvif_services import answers
+from onvif_services.answers import Element
+from onvif_services.faults import DeviceBusy, LoginRefused, NotHere, error_of
+from onvif_services.http_answer import HttpAnswer
+from onvif_services.xml_repair import Parsed, read_xml
+
+
+def parse_soap(answer: HttpAnswer, service: str) -> Parsed:
+    """Parse strictly, and repair an envelope that is not well-formed.
+
+    Raise the error of the HTTP status for a status from 400 on, otherwise CameraBadAnswer.
+    """
+    try:
+        parsed = read_xml(answer.body)
+    except CameraBadAnswer:
+        if answer.status >= 400:
+            raise _status_error(answer.status, service) from None
+        raise
+    is_soap = answers.local_name(parsed.root) == "Envelope" and answers.child(parsed.root, "Body") is not None
+    if parsed.repairs and not is_soap:
+        if answer.status >= 400:
+            raise _status_error(answer.status, service)
+        raise answers.MalformedXml("The device's answer is not well-formed XML.")
+    return parsed
+
+
+def payload_of(root: Element, status: int, service: str, operation: str) -> Element:
+    """Return the payload, whatever the HTTP status: some firmware sends right answers with 500.
+
+    Raise the error of a fault. Without a payload, raise the error of an HTTP status from 400 on, or CameraBadAnswer.
+    """
+    fault = answers.read_fault(root)
+    if fault is not None:
+        raise error_of(fault, service, operation)
+    try:
+        return answers.read_payload(root, operation)
+    except CameraBadAnswer:
+        if status >= 400:
+            raise _status_error(status, service) from None
+        raise
+
+
+def _status_error(status: int, service: str) -> DeviceError:
+    if status in {401, 403}:
+        return LoginRefused()
+    if status in {404, 405, 410, 501}:
+        return NotHere(f"The device has nothing at the address of its {service} service.", service=service)
+    if status == 503:
+        return DeviceBusy("The device is too busy to answer.")
+    return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

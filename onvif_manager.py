@@ -74,7 +74,7 @@ class OnvifManager:
 
             network = OnvifNetwork(settings, login_gate, self._certificates, clock)
         network = NetworkWithPlainCameras(
-            network, describe_stream or _no_description, clock, timeout_s=settings.device_timeout_s
+            network, describe_stream or _no_description, clock, login_gate, timeout_s=settings.device_timeout_s
         )
         self._connector = Connector(self._registry, self._store, settings, clock, network, pace or Pace())
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")

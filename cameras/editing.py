@@ -128,7 +128,7 @@ class CameraEditor:
                 before, channels = entry.stored, entry.channels
             wanted = apply_change(before, change)
             is_moved = _place(wanted) != _place(before)
-            is_same_login = wanted.username == before.username and change.password is None
+            is_same_login = wanted.username == before.username and wanted.password is before.password
             must_connect = is_moved or not is_same_login or wanted.access != before.access
             if must_connect:
                 self._store.delete_replay_abilities(camera_id)
@@ -181,7 +181,9 @@ class CameraEditor:
         """
         with self._registry.saving, self._registry.changed:
             entry = self._registry.entry(camera_id)
-            if entry.stored.port_found and entry.status is CameraStatus.OFFLINE:
+            # A probe of other ports trusts a new certificate, so it would bypass the pinned one.
+            is_plain_http = entry.stored.access.scheme == "http"
+            if entry.stored.port_found and is_plain_http and entry.status is CameraStatus.OFFLINE:
                 entry.stored = replace(entry.stored, port=None)  # the port may have changed: probe again
             self._registry.reset_for_retry(camera_id)
         self._connect_from_scratch(camera_id)

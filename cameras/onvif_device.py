@@ -157,7 +157,6 @@ class OnvifNetwork(DeviceNetwork):
         self._clock = clock
 
     def connect(self, address: DeviceAddress) -> Device:
-        self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
         return OnvifDevice(address, self._settings, self._login_gate, self._certificates, self._clock)
 
     def find_place(self, host: str, timeout_s: float) -> DevicePlace:

@@ -14,6 +14,7 @@ from cameras.stream_uris import place_of, with_password
 from core.allowed_addresses import allowed_addresses
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.login_gate import LoginGate
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     Channel,
@@ -162,13 +163,18 @@ class PlainDevice(Device):
 class NetworkWithPlainCameras(DeviceNetwork):
     """Adds cameras without ONVIF to those of `onvif`."""
 
-    def __init__(self, onvif: DeviceNetwork, describe: DescribeStream, clock: Clock, *, timeout_s: float) -> None:
+    def __init__(
+        self, onvif: DeviceNetwork, describe: DescribeStream, clock: Clock, login_gate: LoginGate, *, timeout_s: float
+    ) -> None:
         self._onvif = onvif
+        self._login_gate = login_gate
         self._describe = describe
         self._clock = clock
         self._timeout_s = timeout_s
 
     def connect(self, address: DeviceAddress) -> Device:
+        # All cameras at one address share their refused logins, also after one is deleted and added again.
+        self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
         if address.stream_uris is None:
             return self._onvif.connect(address)
         return PlainDevice(address, self._describe, self._clock, timeout_s=self._timeout_s)

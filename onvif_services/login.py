@@ -80,7 +80,7 @@ class DeviceLogin:
     @property
     def kinds(self) -> dict[str, str]:
         """The names of the kinds of log-in that worked, by service."""
-        return {service: kind.value for service, kind in self._kinds.items()}
+        return {service: kind.value for service, kind in list(self._kinds.items())}  # other threads add to it
 
     @property
     def is_proven(self) -> bool:

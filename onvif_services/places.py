@@ -58,7 +58,7 @@ class ServicePlaces:
     @property
     def moved(self) -> dict[str, str]:
         """The services that are not at the configured port, with their addresses."""
-        return {name: address for name, address in self._moved.items() if self._listed.get(name) == address}
+        return {name: address for name, address in list(self._moved.items()) if self._listed.get(name) == address}
 
     def device_address(self) -> str:
         return self.endpoint.address(self._host, self.device_path)

@@ -6,6 +6,7 @@ leave the check of document types to `answers.parse_xml`, which parses their res
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,14 @@ from onvif_services.answers import Element, MalformedXml
 
 _DECLARATION = re.compile(r"<\?xml[^>]{0,200}\?>")
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']?([A-Za-z0-9._-]{1,40})""")
+# Encodings in quick code. Python has others, such as punycode, that take minutes for a megabyte.
+_ENCODINGS = frozenset(
+    (
+        *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "iso8859-2", "iso8859-15"),
+        *("cp1250", "cp1251", "cp1252", "koi8-r", "gb2312", "gbk", "gb18030", "big5", "euc_kr", "cp949", "euc_jp"),
+        *("shift_jis", "cp932"),
+    )
+)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 _FORBIDDEN_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcBCeEfF]|1[0-9a-fA-F]));")
@@ -75,6 +84,8 @@ def _decoded(body: bytes) -> tuple[str, list[str]]:
     match = _ENCODING.search(body[:300])
     declared = match[1].decode("ascii") if match else "utf-8"
     try:
+        if codecs.lookup(declared).name not in _ENCODINGS:
+            raise LookupError(declared)
         return _without_declaration(body.decode(declared)), []
     except (LookupError, UnicodeError, ValueError):
         guess = "gb18030" if _looks_like_gbk(body) else "cp1252"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from media.codecs.aac import AacConfig, read_config_bits
+from media.codecs.aac import MAX_FRAME_BYTES, AacConfig, read_config_bits
 from media.codecs.bits import BitReader, BitsEnded
 
 _LOAS_HEAD_BYTES = 3
@@ -98,6 +98,8 @@ def _frame(bits: BitReader) -> bytes:
     size = 0
     while (byte := bits.u(8)) == 255:
         size += 255
+        if size > MAX_FRAME_BYTES:  # each step costs as much as the element is long
+            raise BitsEnded("a frame longer than AAC has")
     size += byte
     return bits.u(size * 8).to_bytes(size, "big")
 

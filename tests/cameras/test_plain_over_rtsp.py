@@ -28,22 +28,26 @@ Add = Callable[[PeerCamera, str], CameraView]
 def add(harness: CameraHarness) -> Iterator[Add]:
     """Add a camera by the address of a peer, with this login in it."""
     clock = SystemClock()
-    gateway = RtspGateway(
-        login_gate=harness.gate,
-        clock=clock,
-        settings=Settings(rtsp_timeout_s=2.0),
-        certificates=PinnedCertificates(clock),
-        linger_s=0.1,
-    )
-    gateway.start()
-    harness.describe = gateway.describe
+    gateways: list[RtspGateway] = []
+    harness.describe = lambda source, timeout_s: gateways[0].describe(source, timeout_s)
     peers: list[PeerCamera] = []
     with harness.running() as manager:
+        gateway = RtspGateway(
+            login_gate=harness.gate,  # a running harness has its own
+            clock=clock,
+            settings=Settings(rtsp_timeout_s=2.0),
+            certificates=PinnedCertificates(clock),
+            linger_s=0.1,
+        )
+        gateway.start()
+        gateways.append(gateway)
 
         def by_address(peer: PeerCamera, login: str) -> CameraView:
             peers.append(peer.start())
             scheme, _, rest = peer.uri().partition("://")
-            camera_id = manager.add_camera(CameraDraft(stream_uris=StreamUris(f"{scheme}://{login}{rest}"))).id
+            may_be_readable = peer.login == "basic" and peer.tls is None
+            draft = CameraDraft(stream_uris=StreamUris(f"{scheme}://{login}{rest}"), readable_password=may_be_readable)
+            camera_id = manager.add_camera(draft).id
             return manager.wait_first_connection(camera_id, LIMIT_S)
 
         yield by_address
@@ -62,6 +66,17 @@ def test_a_stream_with_any_login_is_described(harness: CameraHarness, add: Add, 
     assert (profile.video.codec, profile.video.width, profile.video.height) == ("h264", 320, 240)
     assert profile.audio is not None
     assert "h264 320x240, pcm_alaw" in harness.manager.health(view.id).text
+
+
+def test_cameras_at_one_address_share_their_refused_logins(harness: CameraHarness, add: Add) -> None:
+    peer = PeerCamera(encode_h264(), login="md5")
+    added = add(peer, "admin:wrong@").id
+    uris = StreamUris(peer.uri().replace("://", "://admin:wrong@"))
+    for _ in range(4):
+        harness.manager.delete_camera(added)
+        added = harness.manager.add_camera(CameraDraft(stream_uris=uris)).id
+        assert harness.manager.wait_first_connection(added, LIMIT_S).status is CameraStatus.AUTH_FAILED
+    assert peer.logins == 1
 
 
 def test_a_wrong_password_costs_one_login(add: Add) -> None:

@@ -348,9 +348,18 @@ class VideoDepacketizer:
         if kind in _SLICES:
             self._before_slice(nal, packet, units)
         elif kind in _OF_NEXT_FRAME and self._slices:
-            self._following.append(nal)
+            self._add_to_next_frame(nal)
             return
         self._add(nal)
+
+    def _add_to_next_frame(self, nal: bytes) -> None:
+        """Hold a NAL unit for the next frame. The limit is for a device that never ends the present one."""
+        self._bytes += len(nal)
+        if self._bytes > MAX_NAL_BYTES or len(self._following) >= _MAX_PARTS:
+            self._damage("a frame that is too large")
+            self._following.clear()
+        else:
+            self._following.append(nal)
 
     def _before_slice(self, nal: bytes, packet: RtpPacket, units: list[AccessUnit]) -> None:
         """Begin a new frame if this slice is the first of one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.clock import Clock
-from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, ReadableLoginNeeded
 from core.login_gate import Attempt, LoginGate
 from media.rtsp.client.address import RtspSource
 from media.rtsp.client.auth import Challenge, read_challenges
@@ -39,17 +39,23 @@ class SessionLogin:
     # -- the kinds that a device names -------------------------------------------------------------
 
     def can_answer(self, answer: Response) -> bool:
-        """True if a 401 names a kind of login that we know."""
+        """True if a 401 names a kind of login that we know and may use."""
         return bool(self._offered(answer))
 
     def take_up(self, answer: Response) -> None:
         """Take up the best challenge of a 401.
 
-        Raises CameraAuthFailed without a user name, CameraUnsupported if no challenge can be answered.
+        Raises CameraAuthFailed without a user name, ReadableLoginNeeded if the device names only Basic and that is not
+        allowed, CameraUnsupported if no challenge can be answered.
         """
         if not self._source.credential.username:
             raise CameraAuthFailed("The device asks for a user name and a password.")
         offered = self._offered(answer)
+        if not offered and read_challenges(answer.headers.all("www-authenticate")):
+            raise ReadableLoginNeeded(
+                "The device accepts only a login that sends the password readable (RTSP Basic). Allow that in the "
+                "camera's settings if you trust the network, or use an rtsps address."
+            )
         if not offered:
             raise CameraUnsupported("The device asks for an unknown kind of login.", service="media")
         self._challenge = offered[0]
@@ -77,7 +83,9 @@ class SessionLogin:
 
     def _offered(self, answer: Response) -> list[Challenge]:
         """Return the challenges that can be answered, the best first; before them the kind that worked before."""
-        offered = {item.kind: item for item in reversed(read_challenges(answer.headers.all("www-authenticate")))}
+        may_be_readable = self._is_tls or self._source.credential.may_be_readable
+        challenges = reversed(read_challenges(answer.headers.all("www-authenticate")))
+        offered = {item.kind: item for item in challenges if item.algorithm or may_be_readable}
         kinds = self._habits.order(LOGIN, reversed(offered))
         has_digest = any(item.algorithm for item in offered.values())
         if has_digest and not self._is_tls:  # Digest wins, even if Basic worked when it stood alone

@@ -77,7 +77,7 @@ class MjpegDepacketizer:
         if offset == 0:
             self._size = payload[6:8]
         self._next_offset = offset + len(payload) - _header_bytes(payload)
-        if self._next_offset > _MAX_FRAME_BYTES:
+        if self._next_offset > _MAX_FRAME_BYTES or self._next_offset <= offset:  # the second: it holds no data
             self._damage("a frame larger than the app accepts")
         if not self._is_damaged:
             self._payloads.append(payload)

@@ -146,10 +146,13 @@ class DeviceSession:
             habits.worked(CONNECTION, way)
             self._sink.on_opened()
             await self._serve()
-        except (CameraUnreachable, CameraNoSignal) as error:
-            if isinstance(error, CameraNoSignal):
-                self._doubt_audio()
-            if self._keep_alive is not None:
+        except CameraNoSignal:
+            self._doubt_audio()
+            if self._keep_alive is not None:  # the app ended the session: its keep-alives are not the reason
+                self._setup.no_media_came()
+            raise
+        except CameraUnreachable:
+            if self._keep_alive is not None and self._connection.ended.done():
                 self._note_loss(self._keep_alive)
             raise
         finally:

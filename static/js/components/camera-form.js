@@ -115,7 +115,7 @@ export class CameraForm extends AppDialog {
     const place = camera.port ? `${host}:${camera.port}` : host;
     this.#input('address').value = ('address' in own && own.address) || place;
     this.#input('readable').checked = camera.readable_password;
-    part(this, 'readable-field', HTMLElement).hidden = camera.status !== 'auth_failed' && !camera.readable_password;
+    part(this, 'readable-field', HTMLElement).hidden = false; // a stream may need it although the camera is online
     this.#input('main').value = camera.stream_uris?.main ?? '';
     this.#input('sub').value = camera.stream_uris?.sub ?? '';
     this.#input('username').value = camera.username;

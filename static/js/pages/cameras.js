@@ -125,25 +125,34 @@ list.addEventListener('camera-refresh', async (event) => {
   }
 });
 
-list.addEventListener('camera-health', async (event) => {
+/** Number of the newest request for the health card: the answers to earlier ones are about another camera. */
+let newestHealth = 0;
+
+/** @param {() => ReturnType<typeof api.health>} request */
+async function fillHealthCard(request) {
+  newestHealth += 1;
+  const number = newestHealth;
+  try {
+    const card = await request();
+    if (number === newestHealth) healthCard.fill(card);
+  } catch (error) {
+    if (number === newestHealth) healthCard.failed(error);
+  }
+}
+
+list.addEventListener('camera-health', (event) => {
   const camera = cameraOf(event);
   if (!camera) return;
   healthCard.openFor(camera.name || camera.host);
-  try {
-    healthCard.fill(await api.health(camera.id));
-  } catch (error) {
-    healthCard.failed(error);
-  }
+  void fillHealthCard(() => api.health(camera.id));
 });
 
 healthCard.addEventListener('certificate-accept', async (event) => {
   const { id, sha256 } = /** @type {CustomEvent<{id: number, sha256: string}>} */ (event).detail;
-  try {
+  await fillHealthCard(async () => {
     await api.acceptCertificate(id, sha256);
-    healthCard.fill(await api.health(id));
-  } catch (error) {
-    healthCard.failed(error);
-  }
+    return api.health(id);
+  });
   poller.soon();
 });
 

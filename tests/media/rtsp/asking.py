@@ -17,9 +17,16 @@ PASSWORD = "pass 12"
 
 
 def source(
-    uri: str, *, token: str = "main", password: str = PASSWORD, username: str = "admin", web_port: int = 0
+    uri: str,
+    *,
+    token: str = "main",
+    password: str = PASSWORD,
+    username: str = "admin",
+    web_port: int = 0,
+    may_be_readable: bool = False,
 ) -> StreamSource:
-    return StreamSource(1, token, uri, "camera1", Credential(username, Secret(password)), web_port=web_port)
+    credential = Credential(username, Secret(password), may_be_readable)
+    return StreamSource(1, token, uri, "camera1", credential, web_port=web_port)
 
 
 def until_state(feed: Feed, *states: FeedState, timeout_s: float = LIMIT_S) -> FeedStatus:

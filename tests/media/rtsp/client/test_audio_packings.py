@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs import flac
 from media.codecs.access_unit import AccessUnit
+from media.codecs.latm import read_element, read_mux_config
 from media.fmp4.audio import audio_track_builder
 from media.fmp4.writer import fragment, init_section
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
@@ -27,6 +28,7 @@ from tests.media.sounds import (
     samples_of_adts,
     samples_of_mp4,
 )
+from tests.patience import promised
 
 USUAL = "sizelength=13;indexlength=3;indexdeltalength=3"
 MONO_16K = "1408"
@@ -267,3 +269,11 @@ def test_audio_that_only_ffmpeg_reads_is_described_to_it_unchanged(rtpmap: str) 
     announced = track(rtpmap)
     assert announced.encoding == rtpmap
     assert not AudioDepacketizer.can_carry(announced)
+
+
+def test_a_size_without_an_end_is_read_in_bounded_time() -> None:
+    """LATM writes a size as a chain of bytes of 255, and each step copies the element."""
+    known = read_mux_config(bytes.fromhex(mux_config()))
+    assert known
+    with promised(2):
+        assert read_element(b"\xff" * 4_000_000, known) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -224,3 +225,23 @@ def test_a_part_of_an_aac_frame_is_not_joined_to_another_frame() -> None:
     assert depacketizer.push([sound_packet(head + long[:600], 9000, marker=False)]) == []
     parts = [sound_packet(head + long[:600], 10_024, marker=False), sound_packet(head + long[600:], 10_024)]
     assert [unit.parts[0] for unit in depacketizer.push(parts)] == [long]
+
+
+def test_a_frame_without_an_end_takes_a_bounded_part_of_the_memory() -> None:
+    film = encoded("h264")
+    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    kinds = (
+        film.pictures[0][-1],
+        bytes([6]) + b"\x11" * 60_000,
+    )  # a slice, then SEI that would belong to the next frame
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            payload = kinds[number > 0]
+            depacketizer.push([RtpPacket(VIDEO, 96, False, number & 0xFFFF, 0, bytes(bytearray(payload)), b"", 0.0)])
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held_bytes < 25_000_000
+    depacketizer.push([RtpPacket(VIDEO, 96, True, 2000, 3600, film.pictures[0][-1], b"", 0.0)])
+    assert depacketizer.damage == "a frame that is too large"

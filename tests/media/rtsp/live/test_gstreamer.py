@@ -77,7 +77,7 @@ def test_each_codec_is_described_and_decoded(
 
 
 def test_basic_login_works_too(basic: str, gateway: RtspGateway) -> None:
-    feed = gateway.open_feed(source(basic + "/quiet", password=PASSWORD))
+    feed = gateway.open_feed(source(basic + "/quiet", password=PASSWORD, may_be_readable=True))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 

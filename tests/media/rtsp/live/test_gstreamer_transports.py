@@ -77,7 +77,7 @@ class WebPort:
 
 def check_flow(gateway: RtspGateway, uri: str) -> None:
     """Decode two seconds of the feed."""
-    feed = gateway.open_feed(source(uri, password=PASSWORD))
+    feed = gateway.open_feed(source(uri, password=PASSWORD, may_be_readable=True))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
     listing = read(feed, "-an", "-c:v", "rawvideo", "-pix_fmt", "gray", "-f", "framecrc", seconds=2).decode()
     frames = [line.rsplit(",", 1)[-1] for line in listing.splitlines() if not line.startswith("#")]

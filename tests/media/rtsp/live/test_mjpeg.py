@@ -163,6 +163,14 @@ def test_a_frame_with_a_missing_piece_is_discarded_and_named(missing: int) -> No
     assert _frames(packets) == ([WHOLE[0], WHOLE[2]], "a missing piece of a frame")
 
 
+def test_pieces_without_data_are_not_held() -> None:
+    first, *_ = _packets()
+    empty = replace(first, payload=bytes([0, 0, 0, 1, 64, 80, 1, 1]) + bytes(4))  # with a restart header, at offset 1
+    begin = replace(first, payload=bytes([0, 0, 0, 0, 1, 80, 1, 1]) + b"x", marker=False)
+    frames, damage = _frames([begin, *[replace(empty, marker=False)] * 100])
+    assert (frames, damage) == ([], "a frame larger than the app accepts")
+
+
 def test_over_udp_a_lost_end_is_noticed_by_the_numbers() -> None:
     packets = _packets()
     end = len(WHOLE[0]) + len(WHOLE[1]) - 1

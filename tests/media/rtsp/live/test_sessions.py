@@ -24,10 +24,19 @@ Cameras = Callable[..., PeerCamera]
 @pytest.mark.parametrize("login", ["basic", "md5", "md5-qop", "sha256"])
 def test_each_kind_of_login_works(camera: Cameras, gateway: RtspGateway, login: str) -> None:
     peer = camera(login=login)
-    feed = gateway.open_feed(source(peer.uri()))
+    feed = gateway.open_feed(source(peer.uri(), may_be_readable=login == "basic"))
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
     assert peer.received.startswith(b"DESCRIBE")
     assert b"Authorization" not in peer.received.split(b"\r\n\r\n")[0], "nothing is sent before it is asked for"
+
+
+def test_a_readable_password_is_not_sent_without_permission(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(login="basic")
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
+    assert problem
+    assert problem.code == "readable_login_needed"
+    assert peer.received.count(b"DESCRIBE") == 1
+    assert b"Authorization" not in peer.received
 
 
 def test_sixteen_feeds_with_a_wrong_password_cause_one_login(
@@ -215,7 +224,7 @@ def test_the_password_is_in_no_log_repr_or_url(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     peer = camera(login="basic", password="canary-7f3a")
-    feed = gateway.open_feed(source(peer.uri(), password="canary-7f3a"))
+    feed = gateway.open_feed(source(peer.uri(), password="canary-7f3a", may_be_readable=True))
     until_state(feed, FeedState.FLOWING)
     peer.stop()
     until_state(feed, FeedState.FAILED)

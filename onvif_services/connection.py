@@ -17,7 +17,7 @@ class DeviceConnection(DeviceCalls):
     """
 
     def open(self) -> None:
-        """Read clock, services and device information, and check the log-in.
+        """Read clock, services and device information, and check the login.
 
         May be called again to read everything anew. Raise a DeviceError, or InvalidRequest if the user name or the host
         has unprintable characters; earlier findings stay.

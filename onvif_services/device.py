@@ -85,7 +85,7 @@ def posix_zone_offset_s(zone: str) -> float:
 
 
 def read_http_date(header: str | None) -> datetime | None:
-    """Read the Date header of an HTTP answer, the only time of a device that tells its clock only after a log-in."""
+    """Read the Date header of an HTTP answer, the only time of a device that tells its clock only after a login."""
     if not header:
         return None
     try:

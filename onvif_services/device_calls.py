@@ -1,6 +1,6 @@
-"""Requests to one device, with its log-in, at the addresses of its services.
+"""Requests to one device, with its login, at the addresses of its services.
 
-`DeviceCalls` keeps knowledge about the device (services, clock, kinds of log-in, quirks) but no socket: every call is
+`DeviceCalls` keeps knowledge about the device (services, clock, kinds of login, quirks) but no socket: every call is
 one short HTTP exchange with a deadline.
 """
 
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _REPEATS = 2
 _PAUSE_S = 0.2  # before a request is repeated that a busy web server has cut off
 
-# ONVIF Core, access class PRE_AUTH: a device answers these without a log-in, so they are sent without a credential
+# ONVIF Core, access class PRE_AUTH: a device answers these without a login, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
 
@@ -49,7 +49,7 @@ _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "G
 class DeviceCalls:
     """Requests to one device, given its address and a credential. Thread-safe; at most four calls at a time.
 
-    Every call ends within about `timeout_s`, plus at most as long again for another thread's log-in, and raises a
+    Every call ends within about `timeout_s`, plus at most as long again for another thread's login, and raises a
     DeviceError: an error of core.errors, or faults.SoapFault.
 
     With an empty user name, no credential is sent. `path` is that of the device service, empty for the standard one.
@@ -144,7 +144,7 @@ class DeviceCalls:
     def check(self) -> None:
         """Send a request without a credential, to see if the device still answers; keep its clock's offset.
 
-        Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a log-in still answers.
+        Raise CameraUnreachable or CameraBadAnswer. A device that refuses the request without a login still answers.
         """
         with self.checking("reachable"):
             service, operation, params = self._alive_call
@@ -157,7 +157,7 @@ class DeviceCalls:
                 return
 
     def check_with(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
-        """Let `check` send this request, which the device answers without a log-in."""
+        """Let `check` send this request, which the device answers without a login."""
         self._alive_call = (service, operation, params)
 
     def close(self) -> None:
@@ -172,7 +172,7 @@ class DeviceCalls:
                 "device", "GetSystemDateAndTime", {}, login=None, deadline_s=self._deadline(timeout_s)
             )
         except LoginRefused as refused:
-            # Some devices (Axis, ipycam) tell the time only after a log-in; the answer's Date header is close to it.
+            # Some devices (Axis, ipycam) tell the time only after a login; the answer's Date header is close to it.
             self.signs_pre_auth = True
             if self.device_clock.told is None:
                 self.device_clock.keep(device.read_http_date(refused.date), refused.middle_s)
@@ -202,7 +202,7 @@ class DeviceCalls:
         *,
         timeout_s: float | None = None,
     ) -> Element:
-        """Call an operation without a log-in. Raise LoginRefused if the device demands one. For this package only."""
+        """Call an operation without a login. Raise LoginRefused if the device demands one. For this package only."""
         return self._send(service, operation, dict(params or {}), login=None, deadline_s=self._deadline(timeout_s))
 
     def call(

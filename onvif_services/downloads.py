@@ -70,7 +70,7 @@ class Downloads:
                     raise CameraAuthFailed(NEEDS_LOGIN) from error
                 if not self._transport.knows_download_login:
                     raise CameraUnsupported(
-                        "The device requires an unknown kind of log-in for snapshots.", service="snapshot"
+                        "The device requires an unknown kind of login for snapshots.", service="snapshot"
                     ) from error
         if self._transport.wants_basic_download and not self._login.may_be_readable():
             raise CameraUnsupported(

@@ -38,9 +38,9 @@ class NotHere(CameraUnsupported):
 
 
 class LoginRefused(CameraAuthFailed):
-    """The device refuses the log-in or demands one. DeviceConnection handles it; it does not leave this package.
+    """The device refuses the login or demands one. DeviceConnection handles it; it does not leave this package.
 
-    `kind` is the refused kind of log-in, None for a request without one. `offer` are the kinds that a 401 names.
+    `kind` is the refused kind of login, None for a request without one. `offer` are the kinds that a 401 names.
     `nonce_renewed`: the device refused a nonce that it had accepted before and offers a new one, without saying that
     the old one is stale (RFC 7616, 3.3). `is_verdict`: the fault says that the user name or the password is wrong.
     """
@@ -91,7 +91,7 @@ _LOGIN_WORDS = re.compile(
     r"|(account|user) (is )?locked|security token",
     re.IGNORECASE,
 )
-# The device has judged the user name or the password: another kind of log-in would count as another wrong password.
+# The device has judged the user name or the password: another kind of login would count as another wrong password.
 _VERDICT_CODES = {"AccountLocked", "PasswordExpired"}
 _VERDICT_WORDS = re.compile(
     r"(wrong|invalid|bad|incorrect) (user ?name|user|password|credential)|(account|user) (is )?locked", re.IGNORECASE

@@ -33,7 +33,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Log-ins that a 401 offers: the best Digest challenge that this module can answer, and Basic."""
+    """Logins that a 401 offers: the best Digest challenge that this module can answer, and Basic."""
 
     digest: Challenge | None
     basic: bool
@@ -104,7 +104,7 @@ class DigestLogin:
 
 
 def _authorization(asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str) -> str:
-    # Devices of RFC 2617 demand MD5; it protects nothing but their own log-in.
+    # Devices of RFC 2617 demand MD5; it protects nothing but their own login.
     algorithm = hashlib.sha256 if asked.algorithm.upper().startswith("SHA-256") else hashlib.md5
 
     def digest(value: str) -> str:

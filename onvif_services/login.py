@@ -1,7 +1,7 @@
-"""Log-ins to one device: the kind for each service, second tries, and the meaning of a refusal.
+"""Logins to one device: the kind for each service, second tries, and the meaning of a refusal.
 
-Devices lock an account after some wrong passwords. So the login gate permits each log-in, and a call makes at most two
-that may fail. The kind of log-in that a service accepted is kept for that service, and tried first with the others.
+Devices lock an account after some wrong passwords. So the login gate permits each login, and a call sends at most two
+that may fail. The kind of login that a service accepted is kept for that service, and tried first with the others.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class NotAllowed(CameraUnsupported):
 class DeviceLogin:
     """Sends requests with a credential. Thread-safe.
 
-    `measure_clock` asks the device for its time without a log-in; it returns False if the device does not tell it.
-    `send(service, operation, deadline_s, kind)` sends a request without parameters and with this kind of log-in.
+    `measure_clock` asks the device for its time without a login; it returns False if the device does not tell it.
+    `send(service, operation, deadline_s, kind)` sends a request without parameters and with this kind of login.
     `kinds` are the names of the kinds that worked in an earlier run, by service.
 
     `proof` is the service and the operation whose success proves the password; None before one is found.
@@ -74,12 +74,12 @@ class DeviceLogin:
         self._forbidden: set[tuple[str, str]] = set()
         named = {service: kind_named(name) for service, name in kinds.items()}
         self._kinds = {service: kind for service, kind in named.items() if kind is not None}
-        self._confirmed: set[str] = set()  # services that accepted a log-in in this run
+        self._confirmed: set[str] = set()  # services that accepted a login in this run
         self._latest = next(reversed(self._kinds.values()), None)
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The names of the kinds of log-in that worked, by service."""
+        """The names of the kinds of login that worked, by service."""
         return {service: kind.value for service, kind in list(self._kinds.items())}  # other threads add to it
 
     @property
@@ -98,7 +98,7 @@ class DeviceLogin:
         return CameraAuthFailed(_REFUSED)
 
     def run(self, service: str, operation: str, timeout_s: float, send: Callable[[float, LoginKind], _T]) -> _T:
-        """Call `send(deadline_s, kind)` with the gate's permission. At most two refused log-ins reach the device.
+        """Call `send(deadline_s, kind)` with the gate's permission. At most two refused logins reach the device.
 
         Raise CameraAuthFailed if the device refuses the password, ReadableLoginNeeded if it wants the password in a
         form that is not allowed, and NotAllowed if it refuses only the operation.
@@ -149,7 +149,7 @@ class DeviceLogin:
 
 
 class _Run:
-    """One call with a log-in, and its second tries."""
+    """One call with a login, and its second tries."""
 
     def __init__(self, login: DeviceLogin, service: str, operation: str, deadline_s: float) -> None:
         self._login = login
@@ -171,7 +171,7 @@ class _Run:
                 continue
             if self._is_renewed:
                 self._login._transport.renews_nonces_without_stale = True
-            if self._service != "snapshot":  # its log-in depends on the other web server, and is kept by the transport
+            if self._service != "snapshot":  # its login depends on the other web server, and is kept by the transport
                 self._login._kinds[self._service] = self._login._latest = kind
                 self._login._confirmed.add(self._service)
             return answer
@@ -189,7 +189,7 @@ class _Run:
         return self._after_refusal(refused, refused.kind)
 
     def _after_question(self, refused: LoginRefused, kind: LoginKind) -> LoginKind:
-        """Return the kind after a request without a log-in, whose refusal names the kinds that the device knows."""
+        """Return the kind after a request without a login, whose refusal names the kinds that the device knows."""
         if self._has_asked:
             raise refused
         self._has_asked = True
@@ -198,7 +198,7 @@ class _Run:
         return self._other_kind(refused, None)
 
     def _after_refusal(self, refused: LoginRefused, kind: LoginKind) -> LoginKind:
-        """Return the kind after a refused log-in. Find the cause with at most one other log-in, the proof.
+        """Return the kind after a refused login. Find the cause with at most one other login, the proof.
 
         It repeats the operation that proved the password: otherwise a single operation without permission would count
         as a wrong password for the whole device.

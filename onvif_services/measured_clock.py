@@ -1,4 +1,4 @@
-"""The clock of one device, as its answers to GetSystemDateAndTime show it. Log-in tokens are dated with it."""
+"""The clock of one device, as its answers to GetSystemDateAndTime show it. Login tokens are dated with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HALF_SECOND_S = 0.5  # a device cuts its time to whole seconds: on average half
 class MeasuredClock:
     """Device time minus our time, and the part of it that is a time zone: some firmware tells local time as UTC.
 
-    `zone_in_utc_s` is that part, 0 unless a refused log-in showed it; such a device checks tokens against true UTC.
+    `zone_in_utc_s` is that part, 0 unless a refused login showed it; such a device checks tokens against true UTC.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""The steps of opening a device: clock, services, device information, and the check of the log-in.
+"""The steps of opening a device: clock, services, device information, and the check of the login.
 
 A device with a media profile and a stream address is a device. So every other request may hang, fail or be refused: it
 has a time limit, a default, and a line "skipped" on the health card. Only GetProfiles judges the password, because all
@@ -55,7 +55,7 @@ class _Opening:
         self._conn = conn
         self._limit_s = conn.timeout_s / 2
         self._began_s = time.monotonic()
-        self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a log-in that the device answered
+        self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a login that the device answered
         self._services_refused = False
         self._is_not_allowed = False  # the last optional request that failed was refused to this account
         self._has_silence = False  # a request had no answer
@@ -129,7 +129,7 @@ class _Opening:
     # -- services ------------------------------------------------------------------------------
 
     def _read_services(self) -> None:
-        """Ask without a log-in. A device that refuses that, or lists no media service, has it where most others do."""
+        """Ask without a login. A device that refuses that, or lists no media service, has it where most others do."""
         conn = self._conn
         found: dict[str, str] = {}
         with conn.checking("services"):
@@ -160,10 +160,10 @@ class _Opening:
             self._conn.note(f"address of {name}", error.code, error.detail)
         self._conn.show_places()
 
-    # -- device information and log-in ---------------------------------------------------------
+    # -- device information and login ---------------------------------------------------------
 
     def _read_information(self) -> None:
-        """Ask without a log-in, which costs no attempt and shows the kinds of log-in that the device knows."""
+        """Ask without a login, which costs no attempt and shows the kinds of login that the device knows."""
         answer = self._ask(*_INFORMATION)
         if answer is not None:
             self._conn.info = device.read_information(answer)
@@ -206,7 +206,7 @@ class _Opening:
     # -- optional requests ---------------------------------------------------------------------
 
     def _ask(self, service: str, operation: str, params: dict[str, Any] | None = None) -> Element | None:
-        """Send an optional request without a log-in. Return None if it fails or the device refuses it."""
+        """Send an optional request without a login. Return None if it fails or the device refuses it."""
         try:
             answer = self._optional(
                 operation, lambda limit_s: self._conn.ask(service, operation, params, timeout_s=limit_s)

@@ -1,6 +1,6 @@
 """Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel; then other paths.
 
-GetSystemDateAndTime needs no log-in, so no credential is sent to a port that may belong to another service. A
+GetSystemDateAndTime needs no login, so no credential is sent to a port that may belong to another service. A
 certificate is not pinned here: only the connection that follows sends anything that is worth protecting.
 """
 
@@ -44,7 +44,7 @@ class _Verdict(IntEnum):
 
     SILENT = 0
     OTHER = 1  # another service answers
-    GUARDED = 2  # it demands a log-in before any answer, so it may be an ONVIF device
+    GUARDED = 2  # it demands a login before any answer, so it may be an ONVIF device
     ONVIF = 3
 
 

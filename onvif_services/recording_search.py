@@ -35,7 +35,7 @@ _TOPICS = "http://www.onvif.org/ver10/topics"
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
-# Failures of one service, after which another one may succeed. Other errors (no answer, log-in) concern them all.
+# Failures of one service, after which another one may succeed. Other errors (no answer, login) concern them all.
 _FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer)
 
 

@@ -55,7 +55,7 @@ _SNAPSHOT = "snapshot"  # the service name of downloads
 
 
 class _Call(threading.local):
-    """Deadline, service and kind of log-in of this thread's call, because zeep calls post() without such arguments."""
+    """Deadline, service and kind of login of this thread's call, because zeep calls post() without such arguments."""
 
     deadline_s = 0.0
     service = ""
@@ -104,7 +104,7 @@ class CappedTransport(Transport):
 
     @contextmanager
     def calling(self, *, deadline_s: float, login: LoginKind | None = None, service: str = "") -> Iterator[None]:
-        """Set deadline (of time.monotonic()) and kind of log-in for the post() that zeep calls in this thread."""
+        """Set deadline (of time.monotonic()) and kind of login for the post() that zeep calls in this thread."""
         self._call.deadline_s, self._call.login, self._call.service = deadline_s, login, service
         try:
             yield
@@ -112,7 +112,7 @@ class CappedTransport(Transport):
             self._call.deadline_s, self._call.login, self._call.service = 0.0, None, ""
 
     def token_kind(self) -> LoginKind | None:
-        """Return the kind of the present call's log-in if the envelope must carry a WS-UsernameToken, otherwise None.
+        """Return the kind of the present call's login if the envelope must carry a WS-UsernameToken, otherwise None.
 
         A call with Digest but without a challenge carries nothing: its refusal brings the challenge.
         """
@@ -153,7 +153,7 @@ class CappedTransport(Transport):
     def download(self, address: str, *, deadline_s: float, with_login: bool) -> HttpAnswer:
         """GET an address at this device. Raise LoginRefused on 401.
 
-        The kind of log-in that the 401 demands is kept for the next call with `with_login`.
+        The kind of login that the 401 demands is kept for the next call with `with_login`.
         """
         for _ in range(2):
             digest = self._digests.get(_SNAPSHOT) if with_login else None
@@ -207,7 +207,7 @@ class CappedTransport(Transport):
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
     def _is_stale_nonce(self, refused: LoginRefused) -> bool:
-        """True if a 401 only rejects an old nonce, so that the next try does not count as a log-in attempt."""
+        """True if a 401 only rejects an old nonce, so that the next try does not count as a login attempt."""
         offered = refused.offer.digest
         is_digest = refused.kind is not None and refused.kind.uses_digest
         is_renewed = refused.nonce_renewed and self.renews_nonces_without_stale

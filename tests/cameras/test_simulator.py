@@ -175,7 +175,7 @@ def test_a_jump_of_the_device_clock_fails_no_login(
 ) -> None:
     camera_id = added(manager, simulator)
     harness.wait_status(camera_id, CameraStatus.ONLINE)
-    # A log-in that is under way when the clock jumps may fail, and the signals are read after the status is shown.
+    # A login that is under way when the clock jumps may fail, and the signals are read after the status is shown.
     until(lambda: "video signals" in {check.name for check in manager.health(camera_id).checks})
     failed = simulator.logins()["failed"]
     simulator.fault("clock_offset", 86_400)

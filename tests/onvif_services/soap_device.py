@@ -1,6 +1,6 @@
 """A small ONVIF device for tests, with answers written by hand from the specification.
 
-It uses neither our code nor the simulator: it reads requests with regular expressions and checks log-ins itself, so
+It uses neither our code nor the simulator: it reads requests with regular expressions and checks logins itself, so
 that it can share an error with them only by misreading the specification.
 """
 
@@ -34,7 +34,7 @@ ENVELOPE = (
 
 @dataclass
 class Request:
-    """A request of a client: operation, path, text, headers, and the kind of its log-in."""
+    """A request of a client: operation, path, text, headers, and the kind of its login."""
 
     operation: str
     path: str
@@ -162,14 +162,14 @@ class SoapDevice:
         self.login = (
             "token"  # or "digest", "digest-sha256", "both" (either), "digest and token", "text", "basic", "none"
         )
-        self.logins: dict[str, str] = {}  # other kinds of log-in, by operation
+        self.logins: dict[str, str] = {}  # other kinds of login, by operation
         self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
         self.released = threading.Event()  # ends the requests that hang
         self._busy = 0
         self.open_operations = set(PRE_AUTH)
         self.clock_ahead_s = 0.0
         self.token_window_s = 10.0
-        self.token_clock_ahead_s: float | None = None  # of the clock that checks log-ins, if another one
+        self.token_clock_ahead_s: float | None = None  # of the clock that checks logins, if another one
         self.host_told = "10.11.12.13:8000"
         self.services = {
             "device": "http://www.onvif.org/ver10/device/wsdl",

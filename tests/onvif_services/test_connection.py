@@ -1,4 +1,4 @@
-"""Opening a device: its clock, its log-in, its services."""
+"""Opening a device: its clock, its login, its services."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_clock_that_jumped_is_measured_again_after_a_refusal(device: SoapDevic
     assert conn.clock_offset.offset_s == pytest.approx(7800.0, abs=0.7)
 
 
-# -- log-ins -----------------------------------------------------------------------------------
+# -- logins -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("login", ["token", "digest", "digest-sha256", "both"])

@@ -1,4 +1,4 @@
-"""Tests with ipycam, an independent virtual camera. It demands a log-in token with the right time even for
+"""Tests with ipycam, an independent virtual camera. It demands a login token with the right time even for
 GetSystemDateAndTime, and Basic for snapshots. Only its HTTP side runs, on loopback."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The kinds of log-in, for each service."""
+"""The kinds of login, for each service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of a device: from the same host, with a log-in if needed, limited in size, checked to be a JPEG."""
+"""Snapshots of a device: from the same host, with a login if needed, limited in size, checked to be a JPEG."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Logins to one device: the kind for each service, second tries, and the meaning of a refusal.
 
 Devices lock an account after some wrong passwords. So the login gate permits each login, and a call sends at most two
-that may fail. The kind of login that a service accepted is kept for that service, and tried first with the others.
+that the device may refuse. The kind of login that a service accepted is kept for that service, and tried first with
+the others.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.settings import ROOT
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S
+from web import front_end as front_end_module
 from web import static_files
 from web.front_end import Addresses, BuiltFile, FrontEnd, hash_of_sources
 
@@ -60,7 +62,8 @@ def test_the_setting_serves_source_files_despite_a_build(static: Path) -> None:
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])
 def test_a_build_of_other_sources_is_never_served(static: Path, change: str) -> None:
-    front_end = FrontEnd(static)
+    clock = HandClock()
+    front_end = FrontEnd(static, clock=clock)
     assert front_end.addresses().built
     zoom = static / "js/lib/zoom.js"
     if change == "edited":
@@ -69,24 +72,43 @@ def test_a_build_of_other_sources_is_never_served(static: Path, change: str) -> 
         (static / "js/lib/new.js").write_text("")
     else:
         zoom.unlink()
+    clock.move(seconds=1)
     assert front_end.addresses() == Addresses()
     assert FrontEnd(static).addresses() == Addresses()
 
 
 def test_a_new_build_is_served_without_a_restart(static: Path) -> None:
-    front_end = FrontEnd(static)
+    clock = HandClock()
+    front_end = FrontEnd(static, clock=clock)
     (static / "js/lib/zoom.js").write_text("/* an edit */")
     assert front_end.addresses() == Addresses()
     write_manifest(static, sources=hash_of_sources(static, _NAMES))
+    clock.move(seconds=1)
     assert front_end.addresses().built
 
 
 def test_a_touched_source_file_with_the_same_content_keeps_the_build(static: Path) -> None:
-    front_end = FrontEnd(static)
+    clock = HandClock()
+    front_end = FrontEnd(static, clock=clock)
     assert front_end.addresses().built
     (static / "js/lib/zoom.js").touch()
     (static / "js/lib/.zoom.js.swp").write_text("an editor's own file")
+    clock.move(seconds=1)
     assert front_end.addresses().built
+
+
+def test_many_pages_of_one_second_look_at_the_sources_once(static: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+    stamps = front_end_module._stamps
+
+    def counted(root: Path) -> object:
+        looks.append(root)
+        return stamps(root)
+
+    monkeypatch.setattr(front_end_module, "_stamps", counted)
+    front_end = FrontEnd(static, clock=HandClock())
+    assert all(front_end.addresses().built for _ in range(50))
+    assert looks == [static]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sources": 1, "files": {"a": {}}}', "\udcff"])

@@ -6,6 +6,7 @@ It is a separate file so that only gunicorn's worker imports it, through `app.py
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
@@ -14,6 +15,7 @@ from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
+from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -42,7 +44,14 @@ class Application:
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
         certificates = PinnedCertificates(clock)
-        self.gateway = RtspGateway(login_gate=login_gate, clock=clock, settings=settings, certificates=certificates)
+        self._media_thread = LoopThread("media")
+        self.gateway = RtspGateway(
+            login_gate=login_gate,
+            clock=clock,
+            settings=settings,
+            certificates=certificates,
+            thread=self._media_thread,
+        )
         self.cameras = OnvifManager(
             self.database,
             settings,
@@ -91,7 +100,7 @@ class Application:
                 (self.cameras.start, self.cameras.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
-                (self.sockets.start, self.sockets.stop),
+                (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):
                 started.callback(stop)

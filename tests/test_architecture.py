@@ -138,9 +138,8 @@ MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.commands": frozenset(),
     "media.process": frozenset(),
     "media.ffmpeg": frozenset(),
-    "media.rtsp.loop_thread": frozenset(),
     "media.rtsp.client": frozenset({"media.codecs"}),
-    "media.rtsp.live": frozenset({"media.codecs", "media.fmp4", "media.rtsp.client", "media.rtsp.loop_thread"}),
+    "media.rtsp.live": frozenset({"media.codecs", "media.fmp4", "media.rtsp.client"}),
     "media.rtsp.replay": frozenset({"media.codecs", "media.rtsp.client"}),
     "media.rtsp.gateway": frozenset(
         {"media.rtsp.client", "media.rtsp.live", "media.rtsp.replay", "media.rtsp.loop_thread"}

@@ -3,7 +3,6 @@
 client/         one session with a device: messages, login, RTP, SDP; knows neither live nor replay
 live/           sources shared by feeds, their fragments, and the RTSP server for ffmpeg    -> client
 replay/         connections that play recordings and seek in them                           -> client
-loop_thread.py  the thread with its event loop
 gateway.py      RtspGateway, the public methods                                             -> live, replay
 
 A frame of a live stream:
@@ -11,11 +10,11 @@ A frame of a live stream:
  2. client/session.py: DeviceSession.run() sends DESCRIBE, SETUP and PLAY; client/login.py answers the 401.
  3. client/connection.py receives bytes from the socket; client/framing.py cuts them into interleaved frames.
  4. client/receiver.py parses RTP (client/rtp.py) and calls on_packets() of its sink, the SharedSource.
- 5. live/source.py: live/statistics.py counts losses, live/timeline.py places each packet on our clock.
- 6. live/gop_buffer.py finds the frame's start by its NAL units (codecs/) and holds the packets since the key frame.
- 7. live/source.py hands the batch to its consumers, each from a key frame on: steps 8 and 9.
- 8. live/loopback.py sends the packets to ffmpeg as its own RTSP stream; ffmpeg writes HLS segments.
- 9. live/fragments.py: client/depacketizing.py makes access units, fmp4/live.py one fragment of each frame.
+ 5. live/source.py: client/depacketizing.py makes access units of packets, live/timeline.py places each on our clock.
+ 6. live/gop_buffer.py holds the units since the key frame.
+ 7. live/source.py hands each batch of units to its consumers, each from a key frame on: steps 8 and 9.
+ 8. live/loopback.py sends the units to ffmpeg as its own RTSP stream; ffmpeg writes HLS segments.
+ 9. live/fragments.py: fmp4/live.py makes one fragment of each frame.
 10. The FragmentSink, sessions/live/broadcast.py, sends the fragment to the viewers' sockets.
 
 A frame of a recording:

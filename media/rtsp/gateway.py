@@ -12,6 +12,7 @@ from core.certificates import PinnedCertificates, tls_context
 from core.clock import Clock
 from core.errors import Unavailable
 from core.login_gate import LoginGate
+from core.loop_thread import LoopThread
 from core.recordings import ReplaySource
 from core.records import StreamFormats, StreamSource
 from core.settings import Settings
@@ -20,7 +21,6 @@ from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
 from media.rtsp.live.connections import LiveConnections
 from media.rtsp.live.feed import Feed
-from media.rtsp.loop_thread import LoopThread
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
 from media.rtsp.replay.interface import ReplayConnection
@@ -31,7 +31,10 @@ _STOP_S = 2.0
 
 
 class RtspGateway:
-    """start() and stop() may be called twice. `certificates`: the pins of devices, new ones unless given."""
+    """start() and stop() may be called twice.
+
+    `certificates`: the pins of devices, new ones unless given. `thread`: runs the sessions; an own one unless given.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class RtspGateway:
         clock: Clock,
         settings: Settings,
         certificates: PinnedCertificates | None = None,
+        thread: LoopThread | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
         client = ClientContext(
@@ -50,7 +54,8 @@ class RtspGateway:
             tls_context,
             HabitStore(clock),
         )
-        self._thread = LoopThread("rtsp-gateway")
+        self._thread = thread or LoopThread("rtsp-gateway")
+        self._is_running = False
         self._live = LiveConnections(
             self._thread, client, SessionBudget(settings.device_live_sessions, clock), linger_s=linger_s
         )
@@ -59,13 +64,16 @@ class RtspGateway:
 
     def start(self) -> None:
         """Start the thread and wait until it listens on loopback. Raises OSError if it cannot."""
-        if self._thread.loop is None:
+        if not self._is_running:
             self._thread.start()
+            self._is_running = True
             self._thread.run(self._live.start(), _START_S)
 
     def stop(self) -> None:
-        """End every session and connection, then the thread; takes a few seconds at most."""
-        self._thread.stop(self._end_all)
+        """End every session and connection, and an own thread; takes a few seconds at most."""
+        if self._is_running:
+            self._is_running = False
+            self._thread.stop(self._end_all)
 
     def open_feed(self, source: StreamSource) -> Feed:
         """Return a feed of this live source. Raises Unavailable while the gateway is not running.
@@ -80,7 +88,7 @@ class RtspGateway:
         The recorder gets its first request with the connection's first play().
         """
         loop = self._thread.loop
-        if loop is None:
+        if loop is None or not self._is_running:
             raise Unavailable("The media gateway is not running.")
         connection = GatewayReplayConnection(source, self._replay, loop)
         self._thread.call(self._run_replay, connection)

@@ -1,4 +1,7 @@
-"""The sockets' thread, an event loop that owns every WebSocket, and worker threads for calls that may block."""
+"""The sockets' thread, an event loop that owns every WebSocket, and worker threads for calls that may block.
+
+In the app it is the gateway's thread, too (core/loop_thread.py).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ from websockets.http11 import Response
 from core.access import Principal
 from core.clock import Clock, SystemClock
 from core.errors import LimitReached, Unavailable
+from core.loop_thread import LoopThread
 from web.live.connection import Backlog, Connection, MessageTaker
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
-_STOP_S = 2.0
 _WORKERS = 8
 _MIN_PER_OWNER = 16  # some tabs and screens of one user
 _BEHIND_AFTER_S = 1.0
@@ -56,8 +59,8 @@ class Sockets:
         self._max_sockets = max_sockets
         self._tick_s = tick_s
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: LoopThread | None = None  # while the sockets run
+        self._next_tick: asyncio.TimerHandle | None = None  # used in the loop only
         self._workers: ThreadPoolExecutor | None = None
         self._open: dict[Connection, SocketHandler] = {}  # used in the loop only
         self._backlog = Backlog(max_backlog_bytes)
@@ -65,25 +68,26 @@ class Sockets:
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
 
-    def start(self) -> None:
+    def start(self, thread: LoopThread | None = None) -> None:
+        """Begin to take sockets, in the event loop of this thread; in an own one unless given."""
         with self._lock:
             if self._thread:
                 return
-            self._loop = asyncio.new_event_loop()
+            self._posted.clear()
+            self._is_woken = False
             self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="live-work")
-            self._thread = threading.Thread(target=self._run, args=(self._loop,), name="live-sockets", daemon=True)
+            self._thread = thread or LoopThread("live-sockets")
             self._thread.start()
+            self._thread.call(self._tick)
 
     def stop(self) -> None:
         """Return when all connections are closed."""
         with self._lock:
-            loop, self._loop = self._loop, None
             thread, self._thread = self._thread, None
             workers, self._workers = self._workers, None
-        if loop is None or thread is None or workers is None:
+        if thread is None or workers is None:
             return
-        loop.call_soon_threadsafe(self._drop_all, loop)
-        thread.join(_STOP_S)
+        thread.stop(self._drop_all)
         workers.shutdown(wait=False, cancel_futures=True)
 
     def check_capacity(self, who: Principal) -> None:
@@ -93,7 +97,7 @@ class Sockets:
         """
         with self._lock:
             total, owned = self._counts.total(), self._counts[_owner(who)]
-            is_running = self._loop is not None
+            is_running = self._thread is not None
         max_owned = max(_MIN_PER_OWNER, self._max_sockets // 4)
         if not is_running or total >= self._max_sockets:
             raise Unavailable("Too many pages are watching at the same time.", code="busy", retry_after_s=5)
@@ -105,11 +109,11 @@ class Sockets:
     def take(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
         """Take a connection over and send the answer to its handshake."""
         with self._lock:
-            if self._loop is None:
+            if self._thread is None:
                 sock.close()
                 return
             self._counts[_owner(handler.principal)] += 1
-            self._loop.call_soon_threadsafe(self._begin, sock, response, handler)
+            self._thread.call(self._begin, sock, response, handler)
 
     def post(self, work: Callable[..., object], *arguments: object) -> None:
         """Run `work` in the loop. Many calls are cheap: the loop is woken once for all that is posted meanwhile."""
@@ -117,11 +121,11 @@ class Sockets:
         if self._is_woken:
             return
         with self._lock:
-            if self._loop is None:
+            if self._thread is None:
                 self._posted.clear()
             elif not self._is_woken:
                 self._is_woken = True
-                self._loop.call_soon_threadsafe(self._do_posted)
+                self._thread.call(self._do_posted)
 
     def is_behind(self) -> bool:
         """True if work that was posted a second ago still waits. Callers should then drop fragments."""
@@ -149,15 +153,10 @@ class Sockets:
 
     # ---- the loop --------------------------------------------------------------------------------
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        loop.call_later(self._tick_s, self._tick)
-        try:
-            loop.run_forever()
-        finally:
-            loop.close()
-
     def _begin(self, sock: socket.socket, response: Response, handler: SocketHandler) -> None:
+        if self._thread is None:  # stopped since take()
+            sock.close()
+            return
         connection = Connection(asyncio.get_running_loop(), sock, ForgottenAtClose(self, handler), self._backlog)
         self._open[connection] = handler
         try:
@@ -179,7 +178,7 @@ class Sockets:
         for connection, handler in list(self._open.items()):
             connection.tick()
             handler.on_tick()
-        asyncio.get_running_loop().call_later(self._tick_s, self._tick)
+        self._next_tick = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def forget(self, handler: SocketHandler) -> None:
         """Forget a handler whose connection is closed."""
@@ -188,12 +187,13 @@ class Sockets:
             with self._lock:
                 self._counts[_owner(handler.principal)] -= 1
 
-    def _drop_all(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _drop_all(self) -> None:
+        if self._next_tick:
+            self._next_tick.cancel()
         for connection in list(self._open):
             connection.close(CloseCode.GOING_AWAY, "the app is stopping")
         for connection in list(self._open):
             connection.drop()
-        loop.stop()
 
 
 def _owner(who: Principal) -> Hashable:

@@ -20,6 +20,7 @@ from core.errors import (
     StreamNotFound,
     Unavailable,
 )
+from core.loop_thread import LoopThread
 from core.records import StreamSource
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
@@ -30,7 +31,6 @@ from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
-from media.rtsp.loop_thread import LoopThread
 
 log = logging.getLogger(__name__)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from websockets.frames import CloseCode
 
 from core.access import LOCAL, Principal, Role
 from core.clock import SystemClock
 from core.errors import LimitReached, Unavailable
+from core.loop_thread import LoopThread
 from sessions.live.broadcast import FragmentBroadcaster
 from tests.hand_clock import HandClock
 from tests.patience import until
@@ -121,3 +124,26 @@ def test_watch_requests_are_limited_in_rate(sockets: Sockets, hand: HandClock) -
         assert len(channels.watched) == 128
         hand.move(seconds=1)
         assert [ask()["type"] for _ in range(9)] == ["watching"] * 8 + ["problem"]
+
+
+def test_sockets_that_share_a_thread_leave_it_running_for_others(hand: HandClock) -> None:
+    thread = LoopThread("shared")
+    thread.start()
+    sockets = Sockets(80, hand, tick_s=0.05)
+    sockets.start(thread)
+    with contextlib.ExitStack() as stack:
+        stack.callback(thread.stop, _nothing)
+        stack.callback(sockets.stop)
+        peer = stack.enter_context(opened(sockets, Channels({}).backend()))
+        ran_in: list[str] = []
+        sockets.post(lambda: ran_in.append(threading.current_thread().name))
+        until(lambda: ran_in == ["shared"])
+        sockets.stop()
+        assert peer.closed() == CloseCode.GOING_AWAY
+        assert thread.loop is not None
+        thread.call(lambda: ran_in.append("still"))
+        until(lambda: ran_in == ["shared", "still"])
+
+
+async def _nothing() -> None:
+    pass

@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
-from web.allocator import use_one_arena
+from web.allocator import freeze_start_objects, use_one_arena
 from web.guard import SECURITY_HEADERS
 from web.live.handover import handover
 from web.problem_document import PROBLEM_TYPE, problem_document
@@ -181,6 +181,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         # In the worker only: it does not wait for open requests, while the master waits for the worker.
         self.cfg.set("graceful_timeout", 0)
         slow_clients.start()
+        freeze_start_objects()
         if worker.age == 1:
             scheme = "https" if self._settings.tls_cert is not None else "http"
             _say(f"Open {scheme}://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")

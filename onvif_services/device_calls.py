@@ -316,7 +316,7 @@ class DeviceCalls:
         self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
     ) -> HttpAnswer:
         """Send a request. Repeat it if the connection was cut: the web server may be busy with another request."""
-        repeats = 0
+        repeats = cut_logins = 0
         while True:
             was_parallel = not self._slots.is_serial
             try:
@@ -324,7 +324,9 @@ class DeviceCalls:
             except NoAnswer as error:
                 # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
                 most = _REPEATS if self.login.is_proven else int(login is None or was_parallel)
+                cut_logins += error.cut_logins
                 if not error.is_cut or repeats >= most or self._closed.is_set():
+                    error.cut_logins = 0 if self._closed.is_set() else cut_logins  # close() cuts calls, too
                     raise
             repeats += 1
             if was_parallel:
@@ -348,7 +350,12 @@ class DeviceCalls:
             what = f"closed the connection before it had answered {operation}"
         if not self._has_answered:
             return NoAnswer(f"The device {what}.", is_cut=error.is_cut)
-        return NoAnswer(f"The device answers other requests, but {what}.", is_cut=error.is_cut, code="camera_no_answer")
+        return NoAnswer(
+            f"The device answers other requests, but {what}.",
+            is_cut=error.is_cut,
+            code="camera_no_answer",
+            cut_logins=error.cut_logins,
+        )
 
     def _other_place(
         self, service: str, operation: str, params: dict[str, Any], address: str | None, deadline_s: float

@@ -135,13 +135,16 @@ class CappedTransport(Transport):
             extra, used = self._digest_header(digest, "POST", address)
             if login is LoginKind.BASIC:
                 extra = {"Authorization": self._basic()}
-            answer = self._exchange("POST", address, message, {**headers, **extra}, self._call.deadline_s, limit_bytes)
+            sent = None if login is not None and login.uses_digest and digest is None else login
+            with _counting_cuts(sent):
+                answer = self._exchange(
+                    "POST", address, message, {**headers, **extra}, self._call.deadline_s, limit_bytes
+                )
             if answer.status != 401:
                 return answer
             offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
             self._keep_challenge(self._call.service, offer.digest)
             self.names_basic = offer.basic and offer.digest is None
-            sent = None if login is not None and login.uses_digest and digest is None else login
             refused = LoginRefused(sent, offer=offer, nonce_renewed=_is_renewed(digest, offer.digest, used))
             refused.date, refused.middle_s = answer.headers.get("Date"), answer.middle_s
             if not self._is_stale_nonce(refused):
@@ -161,13 +164,14 @@ class CappedTransport(Transport):
             is_basic = with_login and digest is None and self._download_basic
             if is_basic:
                 extra = {"Authorization": self._basic()}
-            answer = self._exchange("GET", address, None, extra, deadline_s, MAX_SNAPSHOT_BYTES)
+            sent = LoginKind.DIGEST if digest else LoginKind.BASIC if is_basic else None
+            with _counting_cuts(sent):
+                answer = self._exchange("GET", address, None, extra, deadline_s, MAX_SNAPSHOT_BYTES)
             if answer.status != 401:
                 return answer
             offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
             self._keep_challenge(_SNAPSHOT, offer.digest)
             self._download_basic = offer.basic and offer.digest is None
-            sent = LoginKind.DIGEST if digest else LoginKind.BASIC if is_basic else None
             refused = LoginRefused(sent, offer=offer, nonce_renewed=_is_renewed(digest, offer.digest, used))
             if not self._is_stale_nonce(refused):
                 raise refused
@@ -259,6 +263,16 @@ class CappedTransport(Transport):
         if endpoint not in self._endpoints or bracketed(parts.hostname or "") != bracketed(self.host).lower():
             raise CameraBadAnswer("The device names an address at another host or port.")
         return endpoint
+
+
+@contextmanager
+def _counting_cuts(sent: LoginKind | None) -> Iterator[None]:
+    """Note in the error if the device closes the connection instead of an answer to a login."""
+    try:
+        yield
+    except NoAnswer as error:
+        error.cut_logins = int(error.is_cut and sent is not None)
+        raise
 
 
 def _request(method: str, address: str, body: bytes | None, headers: dict[str, str]) -> bytes:

@@ -160,7 +160,8 @@ class OnvifNetwork(DeviceNetwork):
         return OnvifDevice(address, self._settings, self._login_gate, self._certificates, self._clock)
 
     def find_place(self, host: str, timeout_s: float) -> DevicePlace:
-        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
+        limit_s = min(timeout_s, _SHORT_PROBE_S)
+        return probe.probe_address(host, timeout_s=limit_s, certificates=self._certificates)
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return discovery.discover(listen_s)

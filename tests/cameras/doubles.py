@@ -90,6 +90,8 @@ class FakeDevice:
     snapshots: int = 0
     key_frames: int = 0
     offset_s: float = 1.5
+    learned: LearnedAccess = LearnedAccess()
+    addresses: list[DeviceAddress] = field(default_factory=list)  # of its connections
     ignores_close: bool = False
     signals: dict[str, bool] = field(default_factory=dict)
     signals_problem: DeviceError | None = None
@@ -103,6 +105,7 @@ class Connection:
         self._device = device
         self._address = address
         self._gate = gate
+        device.addresses.append(address)
         self._closed = threading.Event()
         self.checks: tuple[ServiceCheck, ...] = ()
 
@@ -116,7 +119,7 @@ class Connection:
 
     @property
     def learned(self) -> LearnedAccess:
-        return LearnedAccess()
+        return self._device.learned
 
     @property
     def clock_offset(self) -> ClockOffset | None:

@@ -30,7 +30,7 @@ from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
-from onvif_services.places import ServicePlaces, endpoint_of
+from onvif_services.places import NamedAddress, ServicePlaces
 from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
@@ -84,13 +84,15 @@ class DeviceCalls:
         self._transport = CappedTransport(host, port, credential, scheme=scheme, certificates=certificates)
         self.places = ServicePlaces(host, Endpoint(scheme, port), path, learned)
         for _, address in learned.places:
-            self._transport.allow(endpoint_of(address))
+            self._transport.allow(Endpoint.of(address))
         token = StatelessToken(credential, self.device_clock.now_utc, self._transport.token_kind)
         self._camera = DeviceCamera(self.places.device_address(), self._transport, token)
         self._slots = CallSlots()
         self._closed = threading.Event()
         self.info = DeviceInfo()
         """Make, model and firmware; empty before open()."""
+        self.stream_transports: dict[str, str] = {}
+        """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.signs_pre_auth = False
         self._has_answered = False
         self._repairs: set[str] = set()
@@ -105,9 +107,7 @@ class DeviceCalls:
             send=self._send_without_parameters,
             kinds=dict(learned.logins),
         )
-        self._downloads = Downloads(
-            self.places, self._transport, self._slots, self.login, has_user=self.has_user, timeout_s=timeout_s
-        )
+        self._downloads = Downloads(self._transport, self._slots, self.login, has_user=self.has_user)
 
     # -- findings ------------------------------------------------------------------------------
 
@@ -212,12 +212,12 @@ class DeviceCalls:
         params: Mapping[str, Any] | None = None,
         *,
         timeout_s: float | None = None,
-        address: str | None = None,
+        address: NamedAddress | None = None,
         soap_headers: list[Element] | None = None,
     ) -> Element:
         """Call an operation and return its raw response element, to be read with `answers`. For this package only.
 
-        zeep checks `params` against the WSDL. `address` (of `at_configured`) and `soap_headers` are for subscriptions.
+        zeep checks `params` against the WSDL. `address` (of `at_host`) and `soap_headers` are for subscriptions.
         """
         params = dict(params or {})
         limit_s = timeout_s if timeout_s is not None else self.timeout_s
@@ -238,13 +238,13 @@ class DeviceCalls:
 
         return self.login.run(service, operation, limit_s, send)
 
-    def at_configured(self, address: str) -> str:
-        """Return an address that the device named at the configured host and port. Raise CameraBadAnswer."""
-        return self.places.at_configured(address)
+    def at_host(self, address: str) -> NamedAddress:
+        """Return an address that the device named, at the configured host. Raise CameraBadAnswer."""
+        return self.places.at_host(address)
 
-    def download(self, address: str) -> HttpAnswer:
+    def download(self, address: NamedAddress, deadline_s: float) -> HttpAnswer:
         """GET an address at this device, see downloads.Downloads. For `snapshot`."""
-        return self._downloads.get(address)
+        return self._downloads.get(address, deadline_s)
 
     def _send_without_parameters(self, service: str, operation: str, deadline_s: float, kind: LoginKind) -> Element:
         return self._send(service, operation, {}, login=kind, deadline_s=deadline_s)
@@ -257,7 +257,7 @@ class DeviceCalls:
         *,
         login: LoginKind | None,
         deadline_s: float,
-        address: str | None = None,
+        address: NamedAddress | None = None,
     ) -> Element:
         return self._send_timed(service, operation, params, login=login, deadline_s=deadline_s, address=address)[0]
 
@@ -269,20 +269,22 @@ class DeviceCalls:
         *,
         login: LoginKind | None,
         deadline_s: float,
-        address: str | None = None,
+        address: NamedAddress | None = None,
     ) -> tuple[Element, float]:
         """Return the answer, and the time.monotonic() halfway between request and answer."""
         try:
-            answer = self._send_once(service, operation, params, login, deadline_s, address)
+            answer = self._send_once(
+                service, operation, params, login, deadline_s, address.configured if address else None
+            )
         except (CameraUnsupported, CameraBadAnswer):
             other = self._other_place(service, operation, params, address, deadline_s)
             if other is None:
                 raise
             answer = self._send_once(service, operation, params, login, deadline_s, other)
         except (LoginRefused, SoapFault):
-            self.places.confirmed.add(service)
+            self.places.confirm(service)
             raise
-        self.places.confirmed.add(service)
+        self.places.confirm(service)
         return answer
 
     def _send_once(
@@ -358,11 +360,11 @@ class DeviceCalls:
         )
 
     def _other_place(
-        self, service: str, operation: str, params: dict[str, Any], address: str | None, deadline_s: float
+        self, service: str, operation: str, params: dict[str, Any], address: NamedAddress | None, deadline_s: float
     ) -> str | None:
         """Return another address of a service, if it is there; None if the device does not have it elsewhere."""
         if address is not None:  # of a subscription
-            other = self.places.other_of(address)
+            other = address.named
             return other if other and self._is_at(service, operation, params, other, deadline_s) else None
         for candidate in self.places.others(service):
             asked = (operation, params) if operation == "GetProfiles" else ("GetServiceCapabilities", {})
@@ -376,7 +378,7 @@ class DeviceCalls:
 
     def _is_at(self, service: str, operation: str, params: dict[str, Any], address: str, deadline_s: float) -> bool:
         """True if a service answers at this address, to a request without a credential."""
-        self._transport.allow(endpoint_of(address))
+        self._transport.allow(Endpoint.of(address))
         try:
             self._send_once(service, operation, copy.deepcopy(params), None, deadline_s, address)
         except (LoginRefused, SoapFault):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates, tls_context
@@ -31,6 +32,12 @@ class Endpoint:
 
     scheme: str
     port: int
+
+    @classmethod
+    def of(cls, address: str) -> Endpoint:
+        """Return the endpoint of an address that is already rewritten."""
+        parts = urlsplit(address)
+        return cls(parts.scheme, parts.port or 0)
 
     def address(self, host: str, path_and_query: str) -> str:
         return f"{self.scheme}://{bracketed(host)}:{self.port}{path_and_query}"

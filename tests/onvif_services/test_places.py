@@ -7,9 +7,11 @@ import io
 import pytest
 from PIL import Image
 
-from core.errors import CameraBadAnswer
+from core.errors import CameraBadAnswer, CameraUnsupported
 from core.records import LearnedAccess
+from onvif_services.device_socket import Endpoint
 from onvif_services.media import read_channels
+from onvif_services.places import ServicePlaces
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, service
@@ -105,7 +107,10 @@ def test_no_password_goes_to_a_named_port_that_is_no_device(device: SoapDevice, 
         other.login = "none"
         conn = connect()
         conn.open()
-        assert not any(request.with_token for request in other.requests)
+        with pytest.raises(CameraUnsupported):
+            read_channels(conn)
+        assert other.requests, "the app asks the named port"
+        assert not any(request.with_token or request.with_digest for request in other.requests)
     finally:
         other.stop()
 
@@ -129,11 +134,24 @@ def test_a_snapshot_at_another_port_is_fetched(device: SoapDevice, connect: Conn
         other.stop()
 
 
-@pytest.mark.parametrize("named", ["http://10.0.0.1:22/x", "http://10.0.0.1:99999/x", "ftp://10.0.0.1:2121/x"])
-def test_ports_of_other_protocols_are_not_tried(device: SoapDevice, connect: Connect, named: str) -> None:
-    conn = connect(learned=LearnedAccess())
-    try:
-        rewritten = conn.at_configured(named)
-    except CameraBadAnswer:
-        return
-    assert conn.places.other_of(rewritten) is None
+@pytest.mark.parametrize("named", ["http://10.0.0.1:22/x", "http://10.0.0.1:25/x", "https://10.0.0.1:993/x"])
+def test_ports_of_other_protocols_are_not_tried(named: str) -> None:
+    place = _places().at_host(named)
+    assert (place.configured, place.named) == ("http://192.0.2.8:8000/x", None)
+
+
+@pytest.mark.parametrize("named", ["ftp://10.0.0.1:2121/x", "http:///x", "http://10.0.0.1/a\nb"])
+def test_an_address_that_cannot_be_used_is_a_bad_answer(named: str) -> None:
+    with pytest.raises(CameraBadAnswer):
+        _places().at_host(named)
+
+
+def test_two_ports_with_one_path_are_two_addresses() -> None:
+    places = _places()
+    one, two = places.at_host("http://10.0.0.1:81/snap"), places.at_host("http://10.0.0.1:82/snap")
+    assert (one.configured, one.named) == ("http://192.0.2.8:8000/snap", "http://192.0.2.8:81/snap")
+    assert (two.configured, two.named) == ("http://192.0.2.8:8000/snap", "http://192.0.2.8:82/snap")
+
+
+def _places() -> ServicePlaces:
+    return ServicePlaces("192.0.2.8", Endpoint("http", 8000), "", LearnedAccess())

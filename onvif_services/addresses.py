@@ -13,9 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from core.allowed_addresses import why_not_port
 from core.errors import CameraBadAnswer
-from core.stream_address import read_stream_address
-
-MAX_ADDRESS = 2048
+from core.stream_address import MAX_ADDRESS, read_stream_address
 
 # Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
 _UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"

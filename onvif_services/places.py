@@ -13,20 +13,18 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from core.allowed_addresses import why_not_port
+from core.device_address import DEVICE_PATH, WEB_PORTS
 from core.errors import CameraBadAnswer
 from core.records import LearnedAccess
 from onvif_services.addresses import rewrite_http
 from onvif_services.device_socket import Endpoint
 
-DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed entry point
 # Axis and others; GM8135 boards; Foscam; old firmware.
 OTHER_DEVICE_PATHS = (
     *("/onvif/services", "/onvif/device", "/onvif/devices", "/device_service", "/onvif/service", "/onvif"),
 )
 # Of devices that list no services. Many serve them all at the path of the device service.
 _MEDIA_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/services")
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +87,12 @@ class ServicePlaces:
         """
         try:
             parts = urlsplit(address.strip())
-            port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+            port = parts.port or WEB_PORTS.get(parts.scheme, 0)
         except ValueError:
             return None
         named = Endpoint(parts.scheme, port)
         is_worse = self.endpoint.scheme == "https" and named.scheme != "https"
-        if named == self.endpoint or named.scheme not in _DEFAULT_PORTS or is_worse or why_not_port(port):
+        if named == self.endpoint or named.scheme not in WEB_PORTS or is_worse or why_not_port(port):
             return None
         return rewrite_http(address, self._host, port, named.scheme)
 

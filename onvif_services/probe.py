@@ -15,13 +15,14 @@ from enum import IntEnum
 
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
+from core.device_address import DEVICE_PATH
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from core.records import Credential, DevicePlace
 from core.secrets import Secret
 from onvif_services import answers
 from onvif_services.device_socket import Endpoint, resolve
 from onvif_services.faults import LoginRefused
-from onvif_services.places import DEVICE_PATH, OTHER_DEVICE_PATHS
+from onvif_services.places import OTHER_DEVICE_PATHS
 from onvif_services.transport import CappedTransport
 from onvif_services.xml_repair import read_xml
 

@@ -401,7 +401,7 @@ class DeviceCalls:
     def _deadline(self, timeout_s: float | None = None) -> float:
         return time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
 
-    def checking(self, name: str) -> AbstractContextManager[None]:
+    def checking(self, name: str) -> AbstractContextManager[object]:
         """Write the outcome and the duration of the block to the health card."""
         return self._checks.checking(name)
 

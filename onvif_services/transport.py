@@ -27,7 +27,6 @@ from lxml import etree
 from zeep.transports import Transport
 
 from core.certificates import PinnedCertificates
-from core.clock import SystemClock
 from core.errors import CameraBadAnswer, DeviceError
 from core.records import Credential
 from onvif_services import http_digest
@@ -84,7 +83,7 @@ class CappedTransport(Transport):
         self._close_session = False
         self._credential = credential
         self._call = _Call()
-        self._sockets = DeviceSockets(host, certificates or PinnedCertificates(SystemClock()))
+        self._sockets = DeviceSockets(host, certificates)
         self._endpoints = {self.endpoint}
         self._digests: dict[str, http_digest.DigestLogin] = {}  # the latest challenge by service; "" for any service
         self._download_digests: dict[Endpoint, http_digest.DigestLogin] = {}

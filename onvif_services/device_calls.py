@@ -17,8 +17,8 @@ from typing import Any
 from core.certificates import PinnedCertificates
 from core.clock import Clock, SystemClock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported, DeviceError
-from core.login_gate import LoginGate
-from core.records import ClockOffset, Credential, DeviceInfo, LearnedAccess, ServiceCheck
+from core.login_gate import GuardedCredential
+from core.records import ClockOffset, DeviceInfo, LearnedAccess, ServiceCheck
 from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.camera import DeviceCamera
@@ -30,7 +30,7 @@ from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
-from onvif_services.places import NamedAddress, ServicePlaces
+from onvif_services.places import NamedAddress, OnvifAddress, ServicePlaces
 from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
@@ -52,39 +52,37 @@ class DeviceCalls:
     Every call ends within about `timeout_s`, plus at most as long again for another thread's login, and raises a
     DeviceError: an error of core.errors, or faults.SoapFault.
 
-    With an empty user name, no credential is sent. `path` is that of the device service, empty for the standard one.
-    `learned` is the knowledge of an earlier connection, and `certificates` has the pins of the devices with HTTPS.
+    With an empty user name, no credential is sent. `learned` is the knowledge of an earlier connection, and
+    `certificates` has the pins of the devices with HTTPS.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
-        credential: Credential,
+        address: OnvifAddress,
+        guarded: GuardedCredential,
         *,
-        login_gate: LoginGate,
-        device_key: str,
         timeout_s: float = 10.0,
         clock: Clock | None = None,
-        scheme: str = "http",
-        path: str = "",
         certificates: PinnedCertificates | None = None,
         learned: LearnedAccess | None = None,
     ) -> None:
-        self.host = host
-        self.port = port
-        self.device_key = device_key
+        credential = guarded.credential
+        self.host = address.host
+        self.port = address.port
+        self.device_key = guarded.device_key
         self.timeout_s = timeout_s
         self.has_user = bool(credential.username)
-        self.is_sendable = credential.username.isprintable() and host.isprintable()
+        self.is_sendable = credential.username.isprintable() and address.host.isprintable()
         clock = clock or SystemClock()
         learned = learned or LearnedAccess()
         self.device_clock = MeasuredClock(clock)
         self._checks = Checks(clock)
-        self._transport = CappedTransport(host, port, credential, scheme=scheme, certificates=certificates)
-        self.places = ServicePlaces(host, Endpoint(scheme, port), path, learned)
-        for _, address in learned.places:
-            self._transport.allow(Endpoint.of(address))
+        self._transport = CappedTransport(
+            address.host, address.port, credential, scheme=address.scheme, certificates=certificates
+        )
+        self.places = ServicePlaces(address, learned)
+        for _, place in learned.places:
+            self._transport.allow(Endpoint.of(place))
         token = StatelessToken(credential, self.device_clock.now_utc, self._transport.token_kind)
         self._camera = DeviceCamera(self.places.device_address(), self._transport, token)
         self._slots = CallSlots()
@@ -98,9 +96,7 @@ class DeviceCalls:
         self._repairs: set[str] = set()
         self._alive_call: tuple[str, str, Mapping[str, Any]] = ("device", "GetSystemDateAndTime", {})
         self.login = DeviceLogin(
-            credential,
-            login_gate,
-            device_key,
+            guarded,
             self._transport,
             self.device_clock,
             measure_clock=self.measure_clock,

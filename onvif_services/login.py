@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from core.errors import CameraAuthFailed, CameraUnsupported, ReadableLoginNeeded
-from core.login_gate import LoginGate
-from core.records import Credential
+from core.login_gate import GuardedCredential
 from onvif_services.faults import LoginRefused, NoAnswer
 from onvif_services.login_kinds import LoginKind, kind_named, next_kind
 from onvif_services.measured_clock import MeasuredClock
@@ -65,9 +64,7 @@ class DeviceLogin:
 
     def __init__(
         self,
-        credential: Credential,
-        login_gate: LoginGate,
-        device_key: str,
+        guarded: GuardedCredential,
         transport: CappedTransport,
         device_clock: MeasuredClock,
         *,
@@ -76,9 +73,7 @@ class DeviceLogin:
         kinds: Mapping[str, str],
     ) -> None:
         self.proof: tuple[str, str] | None = None
-        self._credential = credential
-        self._gate = login_gate
-        self._device_key = device_key
+        self._guarded = guarded
         self._transport = transport
         self._device_clock = device_clock
         self._measure_clock = measure_clock
@@ -107,7 +102,7 @@ class DeviceLogin:
     def refuse(self, refused_logins: int) -> CameraAuthFailed:
         """Block the credential after so many refused logins, and return the error to raise."""
         self._is_proven = False
-        self._gate.begin(self._device_key, self._credential).refused(refused_logins)
+        self._guarded.begin().refused(refused_logins)
         return CameraAuthFailed(_REFUSED)
 
     def run(
@@ -127,7 +122,7 @@ class DeviceLogin:
         """
         if (service, operation, address) in self._forbidden:
             raise NotAllowed(service, operation)
-        attempt = self._gate.begin(self._device_key, self._credential, timeout_s=timeout_s)
+        attempt = self._guarded.begin(timeout_s)
         run = _Run(self, service, operation, time.monotonic() + timeout_s, attempt.logins_left)
         try:
             answer = run.send(send)
@@ -161,14 +156,14 @@ class DeviceLogin:
     def kind_for(self, service: str) -> LoginKind:
         """Return the kind to begin with: that of the service, of another service, or the one that the device named."""
         for kind in (self._kinds.get(service), self._latest):
-            if kind is not None and (self._credential.may_be_readable or not kind.is_readable or self._is_tls):
+            if kind is not None and (self._guarded.credential.may_be_readable or not kind.is_readable or self._is_tls):
                 return kind
         if self._transport.has_challenge:
             return LoginKind.BOTH
         return LoginKind.BASIC if self._transport.names_basic and self.may_be_readable() else LoginKind.TOKEN
 
     def may_be_readable(self) -> bool:
-        return self._credential.may_be_readable or self._is_tls
+        return self._guarded.credential.may_be_readable or self._is_tls
 
     @property
     def _is_tls(self) -> bool:

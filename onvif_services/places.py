@@ -28,6 +28,20 @@ _MEDIA_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/
 
 
 @dataclass(frozen=True, slots=True)
+class OnvifAddress:
+    """The address of a device service. `scheme` is "http" or "https"; an empty `path` is the standard one."""
+
+    host: str
+    port: int
+    scheme: str = "http"
+    path: str = ""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.scheme, self.port)
+
+
+@dataclass(frozen=True, slots=True)
 class NamedAddress:
     """An address that the device named, at the configured host.
 
@@ -41,11 +55,11 @@ class NamedAddress:
 class ServicePlaces:
     """The addresses of the services of a device. `learned` is the knowledge of an earlier run. Thread-safe."""
 
-    def __init__(self, host: str, endpoint: Endpoint, path: str, learned: LearnedAccess) -> None:
-        self._host = host
-        self.endpoint = endpoint
-        self.device_path = learned.path or path or DEVICE_PATH
-        self._first_path = path or DEVICE_PATH
+    def __init__(self, address: OnvifAddress, learned: LearnedAccess) -> None:
+        self._host = address.host
+        self.endpoint = address.endpoint
+        self._first_path = address.path or DEVICE_PATH
+        self.device_path = learned.path or self._first_path
         self._moved = dict(learned.places)  # addresses that worked in place of the configured port
         self._listed: Mapping[str, str] = MappingProxyType({})
         self._others: dict[str, list[str]] = {}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from core.clock import SystemClock
-from core.login_gate import LoginGate
+from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
-from onvif_services.connection import DeviceConnection
+from onvif_services.connection import DeviceConnection, OnvifAddress
 from tests.ipycam_peer import ipycam
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
@@ -46,14 +46,14 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
         password: str = "s3cret&<",
         timeout_s: float = 3.0,
         readable: bool = False,
+        scheme: str = "http",
+        path: str = "",
         **options: Any,
     ) -> DeviceConnection:
+        credential = Credential(username, Secret(password), may_be_readable=readable)
         conn = DeviceConnection(
-            host,
-            port or device.port,
-            Credential(username, Secret(password), may_be_readable=readable),
-            login_gate=gate,
-            device_key="camera1",
+            OnvifAddress(host, port or device.port, scheme, path),
+            GuardedCredential(credential, "camera1", gate),
             timeout_s=timeout_s,
             **options,
         )

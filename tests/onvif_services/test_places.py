@@ -9,9 +9,8 @@ from PIL import Image
 
 from core.errors import CameraBadAnswer, CameraUnsupported
 from core.records import LearnedAccess
-from onvif_services.device_socket import Endpoint
 from onvif_services.media import read_channels
-from onvif_services.places import ServicePlaces
+from onvif_services.places import OnvifAddress, ServicePlaces
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, service
@@ -154,4 +153,4 @@ def test_two_ports_with_one_path_are_two_addresses() -> None:
 
 
 def _places() -> ServicePlaces:
-    return ServicePlaces("192.0.2.8", Endpoint("http", 8000), "", LearnedAccess())
+    return ServicePlaces(OnvifAddress("192.0.2.8", 8000), LearnedAccess())

@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cameras.connecting import Pace
 from cameras.records import CameraChange, CameraDraft
 from core.errors import Conflict, InvalidRequest, NotFound
 from core.records import CameraStatus
 from core.secrets import Secret
-from core.settings import Settings
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness
 from tests.onvif_services.soap_device import Reply, SoapDevice
 from tests.onvif_services.tls import server_context
 from tests.patience import LIMIT_S, until
-
-
-@pytest.fixture
-def real(harness: CameraHarness) -> CameraHarness:
-    harness.is_real = True
-    harness.settings = replace(harness.settings, device_timeout_s=Settings().device_timeout_s)
-    harness.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5, save_again_s=0.0)
-    return harness
-
-
-@pytest.fixture
-def device() -> Iterator[SoapDevice]:
-    made = SoapDevice()
-    made.start()
-    yield made
-    made.stop()
 
 
 def _add(manager: OnvifManager, device: SoapDevice, address: str, **fields: bool) -> int:

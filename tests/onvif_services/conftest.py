@@ -15,6 +15,7 @@ from onvif_services.connection import DeviceConnection, OnvifAddress
 from tests.ipycam_peer import ipycam
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
+from tests.onvif_services.recorder_answers import make_recorder
 from tests.onvif_services.soap_device import SoapDevice
 
 __all__ = ["ipycam"]
@@ -22,6 +23,15 @@ __all__ = ["ipycam"]
 
 @pytest.fixture
 def device() -> Iterator[SoapDevice]:
+    made = SoapDevice()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def other() -> Iterator[SoapDevice]:
+    """The second web server of `device`, at another port of its host."""
     made = SoapDevice()
     made.start()
     yield made
@@ -63,6 +73,15 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
     yield make
     for conn in made:
         conn.close()
+
+
+@pytest.fixture
+def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
+    """An open connection to `device`, which has recordings."""
+    make_recorder(device)
+    conn = connect()
+    conn.open()
+    return conn
 
 
 @pytest.fixture

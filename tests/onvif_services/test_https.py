@@ -87,20 +87,17 @@ def test_a_snapshot_is_fetched_over_https(secure: SoapDevice, connect: Connect, 
     assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
 
 
-def test_https_is_never_left_for_http(secure: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
-    plain = SoapDevice()
-    plain.start()
-    try:
-        secure.host_told = f"127.0.0.1:{plain.port}"  # its addresses begin with http://
-        secure.answers["GetProfiles"] = Reply(b"", 404)
-        conn = connect(port=secure.port, scheme="https", certificates=pins)
-        conn.open()
-        with pytest.raises(CameraUnsupported):
-            read_channels(conn)
-        assert secure.asked("GetProfiles")
-        assert plain.requests == []
-    finally:
-        plain.stop()
+def test_https_is_never_left_for_http(
+    secure: SoapDevice, other: SoapDevice, connect: Connect, pins: PinnedCertificates
+) -> None:
+    secure.host_told = f"127.0.0.1:{other.port}"  # its addresses begin with http://
+    secure.answers["GetProfiles"] = Reply(b"", 404)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    with pytest.raises(CameraUnsupported):
+        read_channels(conn)
+    assert secure.asked("GetProfiles")
+    assert other.requests == []
 
 
 def test_a_port_without_https_is_a_bad_answer(device: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:

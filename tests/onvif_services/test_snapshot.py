@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -83,16 +82,13 @@ def test_a_missing_permission_for_one_snapshot_leaves_the_others(device: SoapDev
 
 
 @pytest.fixture
-def other(device: SoapDevice) -> Iterator[SoapDevice]:
-    """The second web server of `device`, which has the snapshots by its own account."""
-    made = SoapDevice()
-    made.start()
+def other(device: SoapDevice, other: SoapDevice) -> SoapDevice:
+    """The second web server of `device`, which has the snapshots as the device says."""
     device.answers["GetSnapshotUri"] = (
-        f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{made.port}/snap.jpg</tt:Uri>"
+        f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{other.port}/snap.jpg</tt:Uri>"
         "</trt:MediaUri></trt:GetSnapshotUriResponse>"
     )
-    yield made
-    made.stop()
+    return other
 
 
 @pytest.mark.parametrize("login", ["basic", "digest"])

@@ -89,20 +89,19 @@ class PinnedCertificates:
         Do nothing if the host has no pin. Otherwise pin a certificate that the host has at another port, and raise
         CertificateChanged for any other one, which the user can then accept.
         """
-        pins = self.of_host(host)
-        own = [pin for pin in pins if pin.port == port]
-        known = {pin.sha256 for pin in own or pins}
-        if not known:
-            return
-        is_known = sha256 in known
         with self._lock:
-            if not own:
+            pins = [pin for pin in self._pins.values() if pin.host == host]
+            own = self._pins.get((host, port))
+            known = [pin.sha256 for pin in ([own] if own else pins)]
+            if not known:
+                return
+            if own is None:
                 self._check_ports(host)
-            pinned = sha256 if is_known else (own or pins)[0].sha256
-            self._pins[host, port] = PinnedCertificate(
-                host, port, pinned, self._clock.now_utc(), None if is_known else sha256
-            )
-        self._tell(host)
+            is_known = sha256 in known
+            pin = own or PinnedCertificate(host, port, sha256 if is_known else known[0], self._clock.now_utc())
+            self._pins[host, port] = replace(pin, changed_to=None if is_known else sha256)
+        if own is None:
+            self._tell(host)
         if not is_known:
             raise _changed(port)
 

@@ -229,7 +229,7 @@ class DeviceCalls:
                     raise CameraAuthFailed(NEEDS_LOGIN) from error
                 self.signs_pre_auth = True
 
-        def send(deadline_s: float, kind: LoginKind) -> Element:
+        def send(deadline_s: float, kind: LoginKind | None) -> Element:
             return self._send(service, operation, params, login=kind, deadline_s=deadline_s, address=address)
 
         return self.login.run(service, operation, limit_s, send)
@@ -347,7 +347,7 @@ class DeviceCalls:
         if error.is_cut:
             what = f"closed the connection before it had answered {operation}"
         if not self._has_answered:
-            return NoAnswer(f"The device {what}.", is_cut=error.is_cut)
+            return NoAnswer(f"The device {what}.", is_cut=error.is_cut, cut_logins=error.cut_logins)
         return NoAnswer(
             f"The device answers other requests, but {what}.",
             is_cut=error.is_cut,

@@ -70,7 +70,7 @@ class Downloads:
             "snapshot",
             "GET",
             deadline_s - time.monotonic(),
-            lambda _deadline_s, _kind: self._send(address, deadline_s, with_login=True),
+            lambda _deadline_s, kind: self._send(address, deadline_s, with_login=kind is not None),
             address=address,
         )
 

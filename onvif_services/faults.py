@@ -22,7 +22,7 @@ class NoAnswer(CameraUnreachable):
     """The device accepted the connection and did not answer. `is_cut`: it closed or reset the connection.
 
     Its code is `camera_no_answer` if the device answered other requests: then it has power, and its address is right.
-    `cut_logins`: the number of requests with a login that it cut off, if it answers requests without one.
+    `cut_logins`: the number of requests with a login that it cut off.
     """
 
     def __init__(self, detail: str, *, is_cut: bool = False, code: str | None = None, cut_logins: int = 0) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from core.errors import CameraAuthFailed, CameraUnsupported, ReadableLoginNeeded
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError, ReadableLoginNeeded
 from core.login_gate import GuardedCredential
 from onvif_services.faults import LoginRefused, NoAnswer
 from onvif_services.login_kinds import LoginKind, kind_named, next_kind
@@ -27,8 +27,8 @@ _NO_OTHER_KIND = (
     " The app tries no other kind of login there for now, because many devices lock an account after a few refusals."
 )
 _CUT = (
-    "The device closes the connection when it gets this user name and password, and answers requests without them. "
-    "It probably refuses them."
+    "The device closes the connection when it gets this user name and password, and answers the same request without "
+    "them. It probably refuses them."
 )
 _MAY_WANT_READABLE = (
     " If both are right, the device may accept the password only in readable form; the camera's settings can allow it."
@@ -110,15 +110,17 @@ class DeviceLogin:
         service: str,
         operation: str,
         timeout_s: float,
-        send: Callable[[float, LoginKind], _T],
+        send: Callable[[float, LoginKind | None], _T],
         *,
         address: str = "",
     ) -> _T:
         """Call `send(deadline_s, kind)` with the gate's permission. At most two refused logins reach the device.
 
-        `address` is that of a download: the account may have permission for those of some channels only. Raise
-        CameraAuthFailed if the device refuses the password, ReadableLoginNeeded if it wants the password in a form that
-        is not allowed, and NotAllowed if it refuses only the operation.
+        With None as its kind, `send` sends the request without a login. `address` is that of a download: the account
+        may have permission for those of some channels only.
+
+        Raise CameraAuthFailed if the device refuses the password, ReadableLoginNeeded if it wants the password in a
+        form that is not allowed, and NotAllowed if it refuses only the operation.
         """
         if (service, operation, address) in self._forbidden:
             raise NotAllowed(service, operation)
@@ -141,7 +143,8 @@ class DeviceLogin:
             attempt.refused(run.refusals)
             raise CameraAuthFailed(self._text_of(error, run)) from error
         except NoAnswer as error:
-            if error.cut_logins and attempt.cut(error.cut_logins, refused_logins=run.refusals):
+            is_login = error.cut_logins and not self._is_proven and run.is_answered_without_login(send)
+            if is_login and attempt.cut(error.cut_logins, refused_logins=run.refusals):
                 raise CameraAuthFailed(_CUT) from error
             raise
         finally:
@@ -200,7 +203,17 @@ class _Run:
         """True if earlier refusals did not leave this call its second login."""
         return self.refusals >= self._most_refusals and self._most_refusals < _MOST_REFUSALS
 
-    def send(self, send: Callable[[float, LoginKind], _T]) -> _T:
+    def is_answered_without_login(self, send: Callable[[float, LoginKind | None], object]) -> bool:
+        """True if the device answers the request, or refuses it, once it has no login."""
+        try:
+            send(self._deadline_s, None)
+        except LoginRefused:
+            return True
+        except DeviceError as error:
+            return not isinstance(error, CameraUnreachable)
+        return True
+
+    def send(self, send: Callable[[float, LoginKind | None], _T]) -> _T:
         kind = self._login.kind_for(self._service)
         while True:
             try:

@@ -8,7 +8,7 @@ from core.errors import CameraAuthFailed, CameraUnreachable, DeviceError, Readab
 from core.records import LearnedAccess
 from onvif_services.media import read_channels
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import CUT, SoapDevice
+from tests.onvif_services.soap_device import CUT, PRE_AUTH, SoapDevice
 
 
 @pytest.mark.parametrize("login", ["token", "digest", "digest-sha256", "both", "digest and token"])
@@ -113,10 +113,13 @@ def test_a_proven_login_may_be_cut_off_many_times(device: SoapDevice, connect: C
     conn.call("media", "GetProfiles")
 
 
-def test_a_device_that_cuts_off_every_request_has_refused_nothing(device: SoapDevice, connect: Connect) -> None:
+@pytest.mark.parametrize("cut", [("GetProfiles",), (*PRE_AUTH, "GetDeviceInformation", "GetProfiles")])
+def test_a_device_that_cuts_off_requests_without_a_login_has_refused_none(
+    device: SoapDevice, connect: Connect, cut: tuple[str, ...]
+) -> None:
     answers = dict(device.answers)
     device.login = "none"
-    device.answers = dict.fromkeys(answers, CUT)
+    device.answers |= dict.fromkeys(cut, CUT)
     for _ in range(3):
         with pytest.raises(CameraUnreachable):
             connect().open()

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from cameras.onvif_device import OnvifNetwork
 from cameras.records import CameraChange, CameraDraft
-from core.errors import Conflict, InvalidRequest, NotFound
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.errors import CertificateChanged, Conflict, InvalidRequest, NotFound
+from core.login_gate import LoginGate
+from core.login_protection import LoginProtection
 from core.records import CameraStatus
 from core.secrets import Secret
+from core.settings import Settings
 from onvif_manager import OnvifManager
+from onvif_services import probe
 from tests.cameras.doubles import CameraHarness
 from tests.onvif_services.soap_device import Reply, SoapDevice
 from tests.onvif_services.tls import server_context
@@ -66,6 +74,20 @@ def test_a_changed_certificate_is_asked_about(real: CameraHarness, device: SoapD
         again = _add(manager, device, f"https://127.0.0.1:{device.port}")
         assert manager.wait_first_connection(again, LIMIT_S).status is CameraStatus.ONLINE
     assert device.failed_logins == 0
+
+
+def test_a_search_compares_certificates_with_the_pins(
+    device: SoapDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.speak_tls(server_context(tmp_path, "camera"))
+    monkeypatch.setattr(probe, "probe_address", partial(probe.probe_address, port=device.port))
+    clock = SystemClock()
+    protection = LoginProtection(LoginGate(clock), PinnedCertificates(clock))
+    network = OnvifNetwork(Settings(), protection, clock)
+    assert network.find_place("127.0.0.1", LIMIT_S).port == device.port
+    protection.certificates.check("127.0.0.1", 443, b"the certificate of the device")
+    with pytest.raises(CertificateChanged):
+        network.find_place("127.0.0.1", LIMIT_S)
 
 
 def test_a_camera_with_a_path_of_its_own_is_added(real: CameraHarness, device: SoapDevice) -> None:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from core.device_address import WEB_PORTS
+from core.device_address import UNESCAPED, WEB_PORTS
 
 MAX_ADDRESS = 2048
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
@@ -26,8 +26,6 @@ _LOGIN = re.compile(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
 _LEAST_PORT = 80  # of a bare IPv6 address with a port; a smaller last number belongs to the address
-# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
-_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +111,5 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _path(text: str) -> str:
-    path = quote(text.partition("#")[0], safe=_UNESCAPED)
+    path = quote(text.partition("#")[0], safe=UNESCAPED)
     return path if path.startswith("/") else f"/{path}"

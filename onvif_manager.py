@@ -17,7 +17,6 @@ from cameras.device import DeviceNetwork
 from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
-from cameras.plain_device import DescribeStream, NetworkWithPlainCameras
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry
@@ -26,12 +25,11 @@ from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera
 from cameras.stream_addresses import StreamAddresses
-from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import Conflict, NotFound
-from core.login_gate import LoginGate
+from core.login_protection import LoginProtection
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
-from core.records import Channel, Problem, StreamFormats, StreamSource, VideoFormat, channel_of_profile
+from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -44,45 +42,35 @@ __all__ = ["OnvifManager", "Pace"]
 class OnvifManager:
     """Stores cameras in the database, connects them in the background, and shows them from memory.
 
-    `network` is the real one unless a test passes another. `spawner` starts the pretend recorder, which is unavailable
-    without it; it must run before start() and until after stop(). `describe_stream` opens the streams of cameras
-    without ONVIF to learn their formats; without it they are learned when a viewer watches.
+    `network` reaches the devices, whose logins `protection` guards. `spawner` starts the pretend recorder, which is
+    unavailable without it; it must run before start() and until after stop().
     """
 
     def __init__(
         self,
         database: Database,
         settings: Settings,
-        login_gate: LoginGate,
         clock: Clock,
+        protection: LoginProtection,
+        network: DeviceNetwork,
         *,
-        network: DeviceNetwork | None = None,
         spawner: Spawner | None = None,
         pace: Pace | None = None,
-        describe_stream: DescribeStream | None = None,
-        certificates: PinnedCertificates | None = None,
     ) -> None:
         self._database = database
         self._key_file = settings.key_file
         self._clock = clock
         self._store = CameraStore(database, settings.key_file)
-        self._certificates = certificates or PinnedCertificates(clock)
+        self._certificates = protection.certificates
         self._certificate_store = CertificateStore(database, self._certificates)
         self._registry = Registry(clock, self._certificates)
-        if network is None:
-            from cameras.onvif_device import OnvifNetwork  # noqa: PLC0415 - importing zeep takes a second
-
-            network = OnvifNetwork(settings, login_gate, self._certificates, clock)
-        network = NetworkWithPlainCameras(
-            network, describe_stream or _no_description, clock, login_gate, timeout_s=settings.device_timeout_s
-        )
         self._connector = Connector(self._registry, self._store, settings, clock, network, pace or Pace())
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
         self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
         self._editor = CameraEditor(
-            self._registry, self._store, self._connector, self._snapshots, self._cache, login_gate, clock
+            self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
         )
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
@@ -331,12 +319,6 @@ class OnvifManager:
     def keep_snapshot(self, camera_id: int, profile_token: str, jpeg: bytes) -> TimedSnapshot:
         """Keep a still that was taken now as the last one of its media profile, and return it with its time."""
         return self._snapshots.keep(camera_id, profile_token, jpeg)
-
-
-def _no_description(source: StreamSource, timeout_s: float) -> StreamFormats:
-    """Stand in for the gateway: the streams themselves show their formats."""
-    del source, timeout_s
-    return StreamFormats(None, None)
 
 
 def _as_loaded(camera: StoredCamera) -> StoredCamera:

@@ -10,11 +10,14 @@ from functools import partial
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
+from cameras.onvif_device import OnvifNetwork
+from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
+from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
@@ -52,15 +55,15 @@ class Application:
             certificates=certificates,
             thread=self._media_thread,
         )
-        self.cameras = OnvifManager(
-            self.database,
-            settings,
-            login_gate,
+        protection = LoginProtection(login_gate, certificates)
+        network = NetworkWithPlainCameras(
+            OnvifNetwork(settings, protection, clock),
+            self.gateway.describe,
             clock,
-            spawner=self.spawner,
-            describe_stream=self.gateway.describe,
-            certificates=certificates,
+            login_gate,
+            timeout_s=settings.device_timeout_s,
         )
+        self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pinned_channels = PinnedChannels(

@@ -15,11 +15,11 @@ from bench.figures import Figure
 from bench.meter import Cost, family, measure
 from bench.setting import PASSWORD, App, Recorder, app, recorder
 from core.clock import SystemClock
-from core.login_gate import LoginGate
+from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from media.ffmpeg import find_ffmpeg
-from onvif_services.connection import DeviceConnection
+from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.media import stream_uri
 
 
@@ -144,7 +144,7 @@ def stream_urls(device: Recorder, tokens: list[str]) -> list[str]:
     """Return the recorder's stream URIs of these profiles, with the password, for plain ffmpeg."""
     credential = Credential(device.username, Secret(PASSWORD))
     connection = DeviceConnection(
-        "127.0.0.1", device.onvif_port, credential, login_gate=LoginGate(SystemClock()), device_key="bench"
+        OnvifAddress("127.0.0.1", device.onvif_port), GuardedCredential(credential, "bench", LoginGate(SystemClock()))
     )
     connection.open()
     try:

@@ -7,15 +7,14 @@ import re
 import unicodedata
 
 from core.allowed_addresses import LOOPBACK_REFUSED, allowed_addresses, why_not_port
+from core.device_address import DEVICE_PATH
 from core.errors import InvalidRequest
+from onvif_services.addresses import is_plain_path
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # Last label of the IPv4 spellings that only inet_aton accepts: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
-
-_PATH = re.compile(r"/[!$%&'()*+,;=:@/A-Za-z0-9_.~-]{0,255}", re.ASCII)
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 NAME_LENGTH = 100
 _CREDENTIAL_LENGTH = 256
@@ -23,7 +22,7 @@ _HOST_LENGTH = 253
 
 
 _ADDRESS = re.compile(r"(https?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
-_STANDARD_PATHS = ("", "/", "/onvif/device_service")
+_STANDARD_PATHS = ("", "/", DEVICE_PATH)
 
 
 def split_address(text: str) -> tuple[str | None, str, str | None]:
@@ -36,8 +35,8 @@ def split_address(text: str) -> tuple[str | None, str, str | None]:
     match = _ADDRESS.match(text)
     if match is None:
         return None, text, None
-    path = match[3].rstrip("/") if match[3] in ("/", "/onvif/device_service/") else match[3]
-    if match.end() != len(text) or (path and not _PATH.fullmatch(path)):
+    path = match[3].rstrip("/") if match[3] in ("/", f"{DEVICE_PATH}/") else match[3]
+    if match.end() != len(text) or (path and not is_plain_path(path)):
         raise InvalidRequest.of_field("host", "the path of the address has characters that are not allowed")
     return match[1].lower(), match[2], "" if path in _STANDARD_PATHS else path
 

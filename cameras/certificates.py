@@ -44,11 +44,6 @@ class CertificateStore:
             except AppError as error:
                 log.warning("the certificate of a device could not be saved (%s)", error.detail)
 
-    def stored(self, host: str) -> bool:
-        """True if a pin of the host is in the database."""
-        with self._database.read() as session:
-            return session.scalars(select(CertificateRow).where(CertificateRow.host == host)).first() is not None
-
     def _save_soon(self, host: str) -> None:
         """Store in a thread of its own, because an event loop may have pinned the certificate. This happens rarely."""
         threading.Thread(target=self.save, args=(host,), name="certificates", daemon=True).start()

@@ -35,7 +35,7 @@ from core.errors import (
     DeviceError,
     ReadableLoginNeeded,
 )
-from core.records import CameraStatus, Problem
+from core.records import CameraStatus, DeviceAccess, Problem
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -244,7 +244,7 @@ class Connector:
         if device is not None:
             self._close_device(camera_id, generation, device)
         if stored.port is None:
-            stored = self._find_port(stored, generation)
+            stored = self._find_place(stored, generation)
         self._open(stored, generation)
 
     def _open(self, stored: StoredCamera, generation: int) -> None:
@@ -336,10 +336,14 @@ class Connector:
         except AppError as error:
             log.warning("camera %d: the device's data could not be saved (%s)", camera_id, error.detail)
 
-    def _find_port(self, stored: StoredCamera, generation: int) -> StoredCamera:
+    def _find_place(self, stored: StoredCamera, generation: int) -> StoredCamera:
+        """Search for the ONVIF place of a camera, and save it. Facts that were learned at an earlier place are dropped.
+
+        Raise Conflict if another camera is there, or the DeviceError.
+        """
         place = self._network.find_place(stored.host, self._settings.device_timeout_s)
         port = place.port
-        access = replace(stored.access, scheme=place.scheme, path=place.path)
+        access = DeviceAccess(place.scheme, place.path, stored.access.readable_password)
         with self._registry.saving:
             if self._registry.entry_of_generation(stored.id, generation) is None:
                 raise CameraUnreachable("The address was changed in the meantime.")

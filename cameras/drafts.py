@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cameras.addresses import DEFAULT_PORTS, check_credential, check_name, check_port, parse_host, split_address
+from cameras.addresses import check_credential, check_name, check_port, parse_host, split_address
 from cameras.records import CameraChange
 from cameras.store import StoredCamera
 from cameras.stream_uris import place_of, read_stream_uris
+from core.device_address import WEB_PORTS
 from core.errors import InvalidRequest
 from core.records import DeviceAccess, LearnedAccess, StreamUris
 
@@ -45,7 +46,7 @@ def parse_address(text: str, port: int | None) -> EnteredAddress:
     if scheme == "http" and port_in_host is None and not path:
         return EnteredAddress(host, None)  # a pasted address of the device's web page: its ONVIF port is found
     if port_in_host is None and scheme is not None:
-        port_in_host = DEFAULT_PORTS[scheme]
+        port_in_host = WEB_PORTS[scheme]
     return EnteredAddress(host, port_in_host, scheme, path)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
-from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import NotFound
-from core.login_gate import LoginGate
+from core.login_gate import GuardedCredential
+from core.login_protection import LoginProtection
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     Channel,
@@ -24,7 +24,7 @@ from core.records import (
 )
 from core.settings import Settings
 from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
-from onvif_services.connection import DeviceConnection
+from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.faults import SoapFault
 
 _SHORT_PROBE_S = 4.0
@@ -34,26 +34,15 @@ _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immedi
 class OnvifDevice(Device):
     """A device with a real ONVIF connection; Device documents the methods."""
 
-    def __init__(
-        self,
-        address: DeviceAddress,
-        settings: Settings,
-        login_gate: LoginGate,
-        certificates: PinnedCertificates,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, address: DeviceAddress, settings: Settings, protection: LoginProtection, clock: Clock) -> None:
+        access = address.access
         self._connection = DeviceConnection(
-            address.host,
-            address.port,
-            address.credential,
-            login_gate=login_gate,
-            device_key=address.device_key,
+            OnvifAddress(address.host, address.port, access.scheme, access.path),
+            GuardedCredential(address.credential, address.device_key, protection.gate),
             timeout_s=settings.device_timeout_s,
             clock=clock,
-            scheme=address.access.scheme,
-            path=address.access.path,
-            certificates=certificates,
-            learned=address.access.learned,
+            certificates=protection.certificates,
+            learned=access.learned,
         )
 
     @property
@@ -146,21 +135,19 @@ def _signal(message: events.EventMessage) -> tuple[str, bool]:
 
 
 class OnvifNetwork(DeviceNetwork):
-    """The real network. All its devices share the login gate."""
+    """The real network. All its devices share the protection of their logins."""
 
-    def __init__(
-        self, settings: Settings, login_gate: LoginGate, certificates: PinnedCertificates, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, protection: LoginProtection, clock: Clock) -> None:
         self._settings = settings
-        self._login_gate = login_gate
-        self._certificates = certificates
+        self._protection = protection
         self._clock = clock
 
     def connect(self, address: DeviceAddress) -> Device:
-        return OnvifDevice(address, self._settings, self._login_gate, self._certificates, self._clock)
+        return OnvifDevice(address, self._settings, self._protection, self._clock)
 
     def find_place(self, host: str, timeout_s: float) -> DevicePlace:
-        return probe.probe_address(host, timeout_s=min(timeout_s, _SHORT_PROBE_S))
+        limit_s = min(timeout_s, _SHORT_PROBE_S)
+        return probe.probe_address(host, timeout_s=limit_s, certificates=self._protection.certificates)
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return discovery.discover(listen_s)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
 from cameras.records import NO_RECORDINGS
 from cameras.stream_uris import place_of, with_password
-from core.allowed_addresses import allowed_addresses
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
@@ -30,8 +29,8 @@ from core.records import (
     StreamFormats,
     StreamSource,
 )
-
-_T = TypeVar("_T")
+from onvif_services.checks import Checks
+from onvif_services.device_socket import DeviceSockets
 
 DescribeStream = Callable[[StreamSource, float], StreamFormats]
 """Opens a stream for at most so many seconds and returns its formats. Raises the DeviceError."""
@@ -50,17 +49,18 @@ class PlainDevice(Device):
     def __init__(self, address: DeviceAddress, describe: DescribeStream, clock: Clock, *, timeout_s: float) -> None:
         self._address = address
         self._describe = describe
-        self._clock = clock
         self._timeout_s = timeout_s
-        self._checks: dict[str, ServiceCheck] = {}
+        self._checks = Checks(clock)
         uris = address.stream_uris
         if uris is None:
             raise ValueError("not a camera with stream addresses")
+        self._host, self._port = place_of(uris.main)
+        self._sockets = DeviceSockets(self._host)
         self._uris = {ProfileRole.MAIN.value: uris.main} | ({ProfileRole.SUB.value: uris.sub} if uris.sub else {})
 
     @property
     def checks(self) -> tuple[ServiceCheck, ...]:
-        return tuple(self._checks.values())
+        return self._checks.results()
 
     @property
     def learned(self) -> LearnedAccess:
@@ -72,8 +72,11 @@ class PlainDevice(Device):
 
     def check(self) -> None:
         """Connect to the RTSP port, and send nothing."""
-        host, port = place_of(self._uris[ProfileRole.MAIN.value])
-        self._checked("RTSP port", lambda: _connect(host, port, self._timeout_s))
+        with self._checks.checking("RTSP port"):
+            try:
+                self._sockets.reach(self._port, time.monotonic() + self._timeout_s)
+            except OSError:
+                raise CameraUnreachable("Nothing answers at this address on its RTSP port.") from None
 
     def channels(self) -> tuple[Channel, ...]:
         """Return the one channel. Its streams are opened for a moment, which shows their formats and their faults."""
@@ -102,7 +105,10 @@ class PlainDevice(Device):
             credential=self._address.credential,
             is_plain=True,
         )
-        return self._checked(f"{profile.profile_token} stream", lambda: self._describe(source, self._timeout_s))
+        with self._checks.checking(f"{profile.profile_token} stream") as check:
+            formats = self._describe(source, self._timeout_s)
+            check.detail = str(formats)
+            return formats
 
     def signals(self) -> Mapping[str, bool]:
         return {}
@@ -142,22 +148,7 @@ class PlainDevice(Device):
         return ()
 
     def close(self) -> None:
-        """Nothing is open between two calls."""
-
-    def _checked(self, name: str, call: Callable[[], _T]) -> _T:
-        """Return the result of `call`, and write its outcome and time as a row of the health card."""
-        began_s = self._clock.monotonic_s()
-        outcome, detail = "ok", ""
-        try:
-            result = call()
-            detail = str(result) if isinstance(result, StreamFormats) else ""
-            return result
-        except DeviceError as error:
-            outcome, detail = error.code, error.detail
-            raise
-        finally:
-            took_ms = round((self._clock.monotonic_s() - began_s) * 1000)
-            self._checks[name] = ServiceCheck(name, outcome, detail, took_ms, self._clock.now_utc())
+        self._sockets.close()
 
 
 class NetworkWithPlainCameras(DeviceNetwork):
@@ -184,22 +175,3 @@ class NetworkWithPlainCameras(DeviceNetwork):
 
     def search(self, listen_s: float) -> list[FoundDevice]:
         return self._onvif.search(listen_s)
-
-
-def _connect(host: str, port: int, timeout_s: float) -> None:
-    """Open and close a TCP connection. Raise CameraUnreachable, or AddressRefused if any address is forbidden."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise CameraUnreachable("The device's host name cannot be found.") from None
-    for *_, address in found:
-        allowed_addresses.check(str(address[0]), port)
-    for family, kind, protocol, _, address in found:
-        with socket.socket(family, kind, protocol) as tcp:
-            tcp.settimeout(timeout_s)
-            try:
-                tcp.connect(address)
-            except OSError:
-                continue
-            return
-    raise CameraUnreachable("Nothing answers at this address on its RTSP port.")

@@ -2,6 +2,7 @@
 
 - The first certificate of a host and port is pinned. Another one there is refused before any request is sent, and kept
   as `changed_to`, so that the user can compare its fingerprint and accept it.
+- A search for the port of a known host pins nothing new: see `check_found`.
 - All TLS clients (ONVIF, snapshots, RTSPS) share one `PinnedCertificates`, and use the context of `tls_context`.
 """
 
@@ -16,10 +17,10 @@ from datetime import datetime
 from functools import cache
 
 from core.clock import Clock
-from core.errors import CertificateChanged
+from core.errors import CameraBadAnswer, CertificateChanged
 
 _LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT of Python 3.12
-_MAX_PINS = 4096  # some for each device; a limit, because a device chooses the ports of its services
+_MOST_PORTS = 32  # with TLS at one host; a limit, because a device chooses the ports of its services
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,43 @@ class PinnedCertificates:
     def check(self, host: str, port: int, der: bytes | None) -> None:
         """Check the certificate that a device showed in the TLS handshake; pin the first one of its host and port.
 
-        Call it after the handshake and before the first byte of a request. Raise CertificateChanged.
+        Call it after the handshake and before the first byte of a request. Raise CertificateChanged, or CameraBadAnswer
+        if too many ports of the host have a pin.
         """
         shown = hashlib.sha256(der or b"").hexdigest()
         with self._lock:
             pin = self._pins.get((host, port))
-            if pin is not None:
-                self._pins[host, port] = replace(pin, changed_to=None if shown == pin.sha256 else shown)
-            elif len(self._pins) < _MAX_PINS:
+            if pin is None:
+                self._check_ports(host)
                 self._pins[host, port] = PinnedCertificate(host, port, shown, self._clock.now_utc())
+            else:
+                self._pins[host, port] = replace(pin, changed_to=None if shown == pin.sha256 else shown)
         if pin is None:
             self._tell(host)
         elif shown != pin.sha256:
-            raise CertificateChanged(
-                f"The device shows another certificate at port {port} than before, so the app sends it no password. "
-                "If the device was replaced, reset or updated, compare the fingerprints on its health card and accept "
-                "the new certificate; otherwise another machine may answer in its place."
-            )
+            raise _changed(port)
+
+    def check_found(self, host: str, port: int, sha256: str) -> None:
+        """Check the certificate at a port that a search has found: the password is meant for the pinned device.
+
+        Do nothing if the host has no pin. Otherwise pin a certificate that the host has at another port, and raise
+        CertificateChanged for any other one, which the user can then accept.
+        """
+        with self._lock:
+            pins = [pin for pin in self._pins.values() if pin.host == host]
+            own = self._pins.get((host, port))
+            known = [pin.sha256 for pin in ([own] if own else pins)]
+            if not known:
+                return
+            if own is None:
+                self._check_ports(host)
+            is_known = sha256 in known
+            pin = own or PinnedCertificate(host, port, sha256 if is_known else known[0], self._clock.now_utc())
+            self._pins[host, port] = replace(pin, changed_to=None if is_known else sha256)
+        if own is None:
+            self._tell(host)
+        if not is_known:
+            raise _changed(port)
 
     def of_host(self, host: str) -> tuple[PinnedCertificate, ...]:
         """Return the pins of a host, sorted by port."""
@@ -104,9 +125,22 @@ class PinnedCertificates:
         with self._lock:
             self._pins = {place: pin for place, pin in self._pins.items() if pin.host != host}
 
+    def _check_ports(self, host: str) -> None:
+        """Raise CameraBadAnswer if the host has no room for another pin. Call it with the lock held."""
+        if sum(pin.host == host for pin in self._pins.values()) >= _MOST_PORTS:
+            raise CameraBadAnswer(f"The device uses TLS at more than {_MOST_PORTS} ports, and the app trusts no more.")
+
     def _tell(self, host: str) -> None:
         for callback in self._on_change:
             callback(host)
+
+
+def _changed(port: int) -> CertificateChanged:
+    return CertificateChanged(
+        f"The device shows another certificate at port {port} than before, so the app sends it no password. "
+        "If the device was replaced, reset or updated, compare the fingerprints on its health card and accept "
+        "the new certificate; otherwise another machine may answer in its place."
+    )
 
 
 @cache

@@ -3,10 +3,14 @@
 Recorders lock an account after a few wrong passwords, and a page of sixteen tiles logs in sixteen times
 simultaneously. So:
 
-- While a credential is unproven, only one attempt is under way at a time, and the others wait for its outcome.
+- While a credential is unproven, only one attempt is under way at a time, and the others wait for its outcome. Other
+  credentials that the device has never accepted wait, too.
 - A refused credential is blocked for `retry_after_s`. A user's wish to try again lifts the block once, until the device
   accepts a login: eight clicks on Refresh must not cost eight wrong logins.
-- An edited credential counts as a new one, but after three refusals within that time the next must wait, too.
+- An edited credential counts as a new one, but after three wrong logins within that time the next must wait, too. One
+  attempt may send several, in different kinds of login: at most `Attempt.logins_left`.
+- Some devices close the connection instead of refusing a login. The second cut of a credential that the device has
+  never accepted counts as a refusal.
 - Refusals belong to the address of a device (`set_place`), so deleting and adding its camera does not clear them.
 """
 
@@ -21,7 +25,8 @@ from core.errors import CameraAuthFailed, CameraUnreachable
 from core.records import Credential
 
 _PROVEN_FOR_S = 30.0
-_MOST_REFUSALS = 3  # within `retry_after_s` at one device; many recorders lock an account after five wrong logins
+_MOST_REFUSALS = 3  # wrong logins within `retry_after_s` at one device; many recorders lock an account after five
+_MOST_CUTS = 2  # logins that the device cut off, before they count as refused
 _MOST_ENTRIES = 64  # of one device; a limit for scripts that try passwords for days
 _REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
 _TOO_MANY = (
@@ -43,6 +48,7 @@ class _Entry:
     refused_at_s: float = 0.0
     accepted_at_s: float = 0.0
     attempts: int = 0
+    cuts: int = 0  # logins that the device cut off since it last accepted or refused one
     holder: int = 0
     is_known: bool = False  # the device accepted this credential last time
     may_retry: bool = True  # a user's wish to try again still lifts a block
@@ -54,32 +60,47 @@ class _Entry:
 
 @dataclass(slots=True)
 class Attempt:
-    """The right to send this credential to this device. The first call of a method counts, later calls do nothing.
+    """The right to send this credential to this device. The first report of an outcome counts, later ones do nothing.
 
     So a caller can always end with unanswered(), which frees the gate if an exception prevented the verdict.
+    `logins_left` is the number of logins that the device may refuse before the caller must stop.
     """
 
     _gate: LoginGate
     _key: tuple[str, str, str]
     _number: int
+    logins_left: int
     _ended: bool = field(default=False)
 
     def accepted(self) -> None:
         """Report that the device accepted the credential: further attempts need not wait."""
-        self._end(_State.PROVEN)
+        self._end(_State.PROVEN, 0)
 
-    def refused(self) -> None:
-        """Report that the device refused the credential: it is blocked for `retry_after_s`."""
-        self._end(_State.REFUSED)
+    def refused(self, logins: int = 1) -> None:
+        """Report that the device refused the credential, in so many logins: it is blocked for `retry_after_s`."""
+        self._end(_State.REFUSED, logins)
 
-    def unanswered(self) -> None:
-        """Report an attempt without a verdict (no answer, another error): the next attempt may begin."""
-        self._end(None)
+    def unanswered(self, refused_logins: int = 0) -> None:
+        """Report an attempt without a verdict (no answer, another error): the next attempt may begin.
 
-    def _end(self, state: _State | None) -> None:
+        `refused_logins`: logins of this attempt that the device refused before.
+        """
+        self._end(None, refused_logins)
+
+    def cut(self, logins: int = 1, *, refused_logins: int = 0) -> bool:
+        """Report that the device closed the connection instead of an answer, after so many logins.
+
+        Return True if that counts as a refusal, as `refused` does.
+        """
+        if self._ended:
+            return False
+        self._ended = True
+        return self._gate._cut(self._key, self._number, logins, refused_logins)
+
+    def _end(self, state: _State | None, refused_logins: int) -> None:
         if not self._ended:
             self._ended = True
-            self._gate._end(self._key, self._number, state)
+            self._gate._end(self._key, self._number, state, refused_logins)
 
 
 class LoginGate:
@@ -90,12 +111,12 @@ class LoginGate:
         self._retry_after_s = retry_after_s
         self._entries: dict[tuple[str, str, str], _Entry] = {}
         self._places: dict[str, str] = {}  # device key -> address
-        self._refusals: dict[str, list[float]] = {}  # address -> times of the last refusals
+        self._refusals: dict[str, list[float]] = {}  # address -> times of the last refused logins
         self._changed = threading.Condition()
         self._numbers = 0
 
     def try_begin(self, device_key: str, credential: Credential) -> Attempt | None:
-        """Return an attempt, or None while another attempt with this unproven credential is under way.
+        """Return an attempt, or None while another attempt with an unproven credential is under way at this device.
 
         Raise CameraAuthFailed while the credential is blocked.
         """
@@ -108,9 +129,8 @@ class LoginGate:
                 if left_s > 0:
                     raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))))
                 entry.state = _State.UNPROVEN
-            if not entry.is_known:
-                self._check_refusals(key[0], now_s)
-            if entry.state is _State.TRYING:
+            logins_left = _MOST_REFUSALS if entry.is_known else self._logins_left(key[0], now_s)
+            if entry.state is _State.TRYING or (not entry.is_known and self._is_trying_another(key)):
                 return None
             if entry.state is _State.PROVEN and now_s - entry.accepted_at_s > _PROVEN_FOR_S:
                 entry.state = _State.UNPROVEN  # the password may have been changed since
@@ -119,21 +139,17 @@ class LoginGate:
                 entry.state = _State.TRYING
                 entry.holder = self._numbers
             entry.attempts += 1
-            return Attempt(self, key, self._numbers)
+            return Attempt(self, key, self._numbers, logins_left)
 
     def begin(self, device_key: str, credential: Credential, *, timeout_s: float = 30.0) -> Attempt:
         """Wait for the attempt under way, then do as `try_begin`. Raise CameraUnreachable after `timeout_s`."""
         deadline_s = self._clock.monotonic_s() + timeout_s
-        while True:
-            attempt = self.try_begin(device_key, credential)
-            if attempt is not None:
-                return attempt
-            with self._changed:
-                entry = self._entries.get(self._key(device_key, credential))
-                if entry is not None and entry.state is _State.TRYING:
-                    self._changed.wait(0.25)
-            if self._clock.monotonic_s() >= deadline_s:
-                raise CameraUnreachable("The device did not answer the login in time.")
+        with self._changed:
+            while (attempt := self.try_begin(device_key, credential)) is None:
+                if self._clock.monotonic_s() >= deadline_s:
+                    raise CameraUnreachable("The device did not answer the login in time.")
+                self._changed.wait(0.25)
+            return attempt
 
     def set_place(self, device_key: str, place: str) -> None:
         """Set the address of a device, to which its refusals belong. Without one, they belong to `device_key`."""
@@ -154,23 +170,36 @@ class LoginGate:
             entry = self._entries.get(self._key(device_key, credential))
             return entry.attempts if entry else 0
 
-    def _end(self, key: tuple[str, str, str], number: int, state: _State | None) -> None:
+    def _end(self, key: tuple[str, str, str], number: int, state: _State | None, refused_logins: int) -> None:
         with self._changed:
+            now_s = self._clock.monotonic_s()
+            if state is not _State.PROVEN:
+                self._count(key[0], refused_logins, now_s)
             entry = self._entries.get(key)
             if entry is None:
                 return
             if state is not None:
-                entry.state = state
-                now_s = self._clock.monotonic_s()
+                entry.state, entry.cuts = state, 0
                 entry.is_known = state is _State.PROVEN
                 if state is _State.REFUSED:
                     entry.refused_at_s = now_s
-                    self._refusals[key[0]] = [*self._refusals.get(key[0], [])[1 - _MOST_REFUSALS :], now_s]
                 else:
                     entry.accepted_at_s, entry.may_retry = now_s, True
             elif entry.state is _State.TRYING and entry.holder == number:
                 entry.state = _State.UNPROVEN
             self._changed.notify_all()
+
+    def _cut(self, key: tuple[str, str, str], number: int, logins: int, refused_logins: int) -> bool:
+        with self._changed:
+            entry = self._entries.get(key)
+            is_refusal = False
+            if entry is not None and not entry.is_known:
+                entry.cuts += logins
+                is_refusal = entry.cuts >= _MOST_CUTS
+            # Cut logins may have been wrong ones, so each of them counts.
+            refused_logins += logins if entry is None or not entry.is_known else 0
+            self._end(key, number, _State.REFUSED if is_refusal else None, refused_logins)
+            return is_refusal
 
     # call these with the lock held
 
@@ -185,9 +214,35 @@ class LoginGate:
                 del self._entries[other]
         return self._entries.setdefault(key, _Entry())
 
-    def _check_refusals(self, place: str, now_s: float) -> None:
-        """Raise CameraAuthFailed if the device refused too many logins to try another credential now."""
-        refusals = self._refusals.get(place, [])
-        left_s = refusals[0] + self._retry_after_s - now_s if len(refusals) == _MOST_REFUSALS else 0.0
-        if left_s > 0:
+    def _is_trying_another(self, key: tuple[str, str, str]) -> bool:
+        """True while another credential that the device has never accepted is tried: it may be refused, too."""
+        return any(
+            entry.state is _State.TRYING and not entry.is_known
+            for other, entry in self._entries.items()
+            if other[0] == key[0] and other != key
+        )
+
+    def _count(self, place: str, refused_logins: int, now_s: float) -> None:
+        if refused_logins:
+            self._refusals[place] = [*self._refusals.get(place, []), *[now_s] * refused_logins][-_MOST_REFUSALS:]
+
+    def _logins_left(self, place: str, now_s: float) -> int:
+        """Return the number of logins that the device may still refuse. Raise CameraAuthFailed if there are none."""
+        refusals = [at_s for at_s in self._refusals.get(place, []) if at_s + self._retry_after_s > now_s]
+        if len(refusals) == _MOST_REFUSALS:
+            left_s = refusals[0] + self._retry_after_s - now_s
             raise CameraAuthFailed(_TOO_MANY.format(left=max(1, round(left_s))))
+        return _MOST_REFUSALS - len(refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedCredential:
+    """The credential of one device, which clients send only with an attempt of the login gate."""
+
+    credential: Credential
+    device_key: str
+    gate: LoginGate
+
+    def begin(self, timeout_s: float = 30.0) -> Attempt:
+        """See LoginGate.begin."""
+        return self.gate.begin(self.device_key, self.credential, timeout_s=timeout_s)

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from core.device_address import UNESCAPED, WEB_PORTS
+
 MAX_ADDRESS = 2048
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
 _SCHEMES = {"rtsp": "rtsp", "rtspt": "rtsp", "rtspu": "rtsp", "rtsph": "rtsp", "rtsps": "rtsps"}
 _WEB_SCHEMES = {"http": "rtsp", "https": "rtsps"}
-_WEB_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)\s*:\s*([/\\]+)")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\w*)?", re.ASCII)
 _LOGIN = re.compile(
@@ -25,8 +26,6 @@ _LOGIN = re.compile(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
 _LEAST_PORT = 80  # of a bare IPv6 address with a port; a smaller last number belongs to the address
-# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
-_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressP
     if not authority and not path.strip("/"):
         return None
     host, port = _host_and_port(authority.rpartition("@")[2])
-    return StreamAddressParts(kind, host, port or _WEB_PORTS.get(scheme), _path(path))
+    return StreamAddressParts(kind, host, port or WEB_PORTS.get(scheme), _path(path))
 
 
 def _split_scheme(text: str) -> tuple[str, int, str]:
@@ -112,5 +111,5 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _path(text: str) -> str:
-    path = quote(text.partition("#")[0], safe=_UNESCAPED)
+    path = quote(text.partition("#")[0], safe=UNESCAPED)
     return path if path.startswith("/") else f"/{path}"

@@ -12,13 +12,9 @@ import re
 from urllib.parse import quote, urlsplit
 
 from core.allowed_addresses import why_not_port
+from core.device_address import UNESCAPED
 from core.errors import CameraBadAnswer
-from core.stream_address import read_stream_address
-
-MAX_ADDRESS = 2048
-
-# Characters that a path or a query keeps unescaped (RFC 3986 pchar, "/", "?", and an existing "%").
-_UNESCAPED = "/?:@!$&'()*+,;=-._~%[]|"
+from core.stream_address import MAX_ADDRESS, read_stream_address
 
 
 def authority(host: str, port: int) -> str:
@@ -99,5 +95,5 @@ def _split(address: str, schemes: set[str]) -> _Parts:
 
 
 def _path_and_query(parts: _Parts) -> str:
-    path = quote(parts.path, safe=_UNESCAPED) or "/"
-    return f"{path}?{quote(parts.query, safe=_UNESCAPED)}" if parts.query else path
+    path = quote(parts.path, safe=UNESCAPED) or "/"
+    return f"{path}?{quote(parts.query, safe=UNESCAPED)}" if parts.query else path

@@ -6,10 +6,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from core.clock import Clock
 from core.errors import DeviceError
 from core.records import ServiceCheck
+
+
+@dataclass(slots=True)
+class RunningCheck:
+    """A check under way. The block may set the `detail` of its line."""
+
+    detail: str = ""
 
 
 class Checks:
@@ -29,15 +37,16 @@ class Checks:
             self._results.clear()
 
     @contextmanager
-    def checking(self, name: str) -> Iterator[None]:
+    def checking(self, name: str) -> Iterator[RunningCheck]:
         """Keep the outcome and the duration of the block."""
         began_s = time.monotonic()
+        running = RunningCheck()
         try:
-            yield
+            yield running
         except DeviceError as error:
             self.note(name, error.code, error.detail, took_s=time.monotonic() - began_s)
             raise
-        self.note(name, "ok", took_s=time.monotonic() - began_s)
+        self.note(name, "ok", running.detail, took_s=time.monotonic() - began_s)
 
     def note(self, name: str, outcome: str, detail: str = "", *, took_s: float | None = None) -> None:
         """Keep a result, in place of an earlier one with the same name."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from onvif_services.device_calls import DeviceCalls
 from onvif_services.opening import open_device
+from onvif_services.places import OnvifAddress
 from onvif_services.slots import CALLS_AT_ONCE
 
-__all__ = ["CALLS_AT_ONCE", "DeviceConnection"]
+__all__ = ["CALLS_AT_ONCE", "DeviceConnection", "OnvifAddress"]
 
 
 class DeviceConnection(DeviceCalls):

@@ -17,8 +17,8 @@ from typing import Any
 from core.certificates import PinnedCertificates
 from core.clock import Clock, SystemClock
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported, DeviceError
-from core.login_gate import LoginGate
-from core.records import ClockOffset, Credential, DeviceInfo, LearnedAccess, ServiceCheck
+from core.login_gate import GuardedCredential
+from core.records import ClockOffset, DeviceInfo, LearnedAccess, ServiceCheck
 from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.camera import DeviceCamera
@@ -30,7 +30,7 @@ from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
-from onvif_services.places import ServicePlaces, endpoint_of
+from onvif_services.places import NamedAddress, OnvifAddress, ServicePlaces
 from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
@@ -52,62 +52,58 @@ class DeviceCalls:
     Every call ends within about `timeout_s`, plus at most as long again for another thread's login, and raises a
     DeviceError: an error of core.errors, or faults.SoapFault.
 
-    With an empty user name, no credential is sent. `path` is that of the device service, empty for the standard one.
-    `learned` is the knowledge of an earlier connection, and `certificates` has the pins of the devices with HTTPS.
+    With an empty user name, no credential is sent. `learned` is the knowledge of an earlier connection, and
+    `certificates` has the pins of the devices with HTTPS.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
-        credential: Credential,
+        address: OnvifAddress,
+        guarded: GuardedCredential,
         *,
-        login_gate: LoginGate,
-        device_key: str,
         timeout_s: float = 10.0,
         clock: Clock | None = None,
-        scheme: str = "http",
-        path: str = "",
         certificates: PinnedCertificates | None = None,
         learned: LearnedAccess | None = None,
     ) -> None:
-        self.host = host
-        self.port = port
-        self.device_key = device_key
+        credential = guarded.credential
+        self.host = address.host
+        self.port = address.port
+        self.device_key = guarded.device_key
         self.timeout_s = timeout_s
         self.has_user = bool(credential.username)
-        self.is_sendable = credential.username.isprintable() and host.isprintable()
+        self.is_sendable = credential.username.isprintable() and address.host.isprintable()
         clock = clock or SystemClock()
         learned = learned or LearnedAccess()
         self.device_clock = MeasuredClock(clock)
         self._checks = Checks(clock)
-        self._transport = CappedTransport(host, port, credential, scheme=scheme, certificates=certificates)
-        self.places = ServicePlaces(host, Endpoint(scheme, port), path, learned)
-        for _, address in learned.places:
-            self._transport.allow(endpoint_of(address))
+        self._transport = CappedTransport(
+            address.host, address.port, credential, scheme=address.scheme, certificates=certificates
+        )
+        self.places = ServicePlaces(address, learned)
+        for _, place in learned.places:
+            self._transport.allow(Endpoint.of(place))
         token = StatelessToken(credential, self.device_clock.now_utc, self._transport.token_kind)
         self._camera = DeviceCamera(self.places.device_address(), self._transport, token)
         self._slots = CallSlots()
         self._closed = threading.Event()
         self.info = DeviceInfo()
         """Make, model and firmware; empty before open()."""
+        self.stream_transports: dict[str, str] = {}
+        """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.signs_pre_auth = False
         self._has_answered = False
         self._repairs: set[str] = set()
         self._alive_call: tuple[str, str, Mapping[str, Any]] = ("device", "GetSystemDateAndTime", {})
         self.login = DeviceLogin(
-            credential,
-            login_gate,
-            device_key,
+            guarded,
             self._transport,
             self.device_clock,
             measure_clock=self.measure_clock,
             send=self._send_without_parameters,
             kinds=dict(learned.logins),
         )
-        self._downloads = Downloads(
-            self.places, self._transport, self._slots, self.login, has_user=self.has_user, timeout_s=timeout_s
-        )
+        self._downloads = Downloads(self._transport, self._slots, self.login, has_user=self.has_user)
 
     # -- findings ------------------------------------------------------------------------------
 
@@ -212,12 +208,12 @@ class DeviceCalls:
         params: Mapping[str, Any] | None = None,
         *,
         timeout_s: float | None = None,
-        address: str | None = None,
+        address: NamedAddress | None = None,
         soap_headers: list[Element] | None = None,
     ) -> Element:
         """Call an operation and return its raw response element, to be read with `answers`. For this package only.
 
-        zeep checks `params` against the WSDL. `address` (of `at_configured`) and `soap_headers` are for subscriptions.
+        zeep checks `params` against the WSDL. `address` (of `at_host`) and `soap_headers` are for subscriptions.
         """
         params = dict(params or {})
         limit_s = timeout_s if timeout_s is not None else self.timeout_s
@@ -233,18 +229,18 @@ class DeviceCalls:
                     raise CameraAuthFailed(NEEDS_LOGIN) from error
                 self.signs_pre_auth = True
 
-        def send(deadline_s: float, kind: LoginKind) -> Element:
+        def send(deadline_s: float, kind: LoginKind | None) -> Element:
             return self._send(service, operation, params, login=kind, deadline_s=deadline_s, address=address)
 
         return self.login.run(service, operation, limit_s, send)
 
-    def at_configured(self, address: str) -> str:
-        """Return an address that the device named at the configured host and port. Raise CameraBadAnswer."""
-        return self.places.at_configured(address)
+    def at_host(self, address: str) -> NamedAddress:
+        """Return an address that the device named, at the configured host. Raise CameraBadAnswer."""
+        return self.places.at_host(address)
 
-    def download(self, address: str) -> HttpAnswer:
+    def download(self, address: NamedAddress, deadline_s: float) -> HttpAnswer:
         """GET an address at this device, see downloads.Downloads. For `snapshot`."""
-        return self._downloads.get(address)
+        return self._downloads.get(address, deadline_s)
 
     def _send_without_parameters(self, service: str, operation: str, deadline_s: float, kind: LoginKind) -> Element:
         return self._send(service, operation, {}, login=kind, deadline_s=deadline_s)
@@ -257,7 +253,7 @@ class DeviceCalls:
         *,
         login: LoginKind | None,
         deadline_s: float,
-        address: str | None = None,
+        address: NamedAddress | None = None,
     ) -> Element:
         return self._send_timed(service, operation, params, login=login, deadline_s=deadline_s, address=address)[0]
 
@@ -269,20 +265,22 @@ class DeviceCalls:
         *,
         login: LoginKind | None,
         deadline_s: float,
-        address: str | None = None,
+        address: NamedAddress | None = None,
     ) -> tuple[Element, float]:
         """Return the answer, and the time.monotonic() halfway between request and answer."""
         try:
-            answer = self._send_once(service, operation, params, login, deadline_s, address)
+            answer = self._send_once(
+                service, operation, params, login, deadline_s, address.configured if address else None
+            )
         except (CameraUnsupported, CameraBadAnswer):
             other = self._other_place(service, operation, params, address, deadline_s)
             if other is None:
                 raise
             answer = self._send_once(service, operation, params, login, deadline_s, other)
         except (LoginRefused, SoapFault):
-            self.places.confirmed.add(service)
+            self.places.confirm(service)
             raise
-        self.places.confirmed.add(service)
+        self.places.confirm(service)
         return answer
 
     def _send_once(
@@ -316,7 +314,7 @@ class DeviceCalls:
         self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
     ) -> HttpAnswer:
         """Send a request. Repeat it if the connection was cut: the web server may be busy with another request."""
-        repeats = 0
+        repeats = cut_logins = 0
         while True:
             was_parallel = not self._slots.is_serial
             try:
@@ -324,7 +322,9 @@ class DeviceCalls:
             except NoAnswer as error:
                 # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
                 most = _REPEATS if self.login.is_proven else int(login is None or was_parallel)
+                cut_logins += error.cut_logins
                 if not error.is_cut or repeats >= most or self._closed.is_set():
+                    error.cut_logins = 0 if self._closed.is_set() else cut_logins  # close() cuts calls, too
                     raise
             repeats += 1
             if was_parallel:
@@ -347,15 +347,20 @@ class DeviceCalls:
         if error.is_cut:
             what = f"closed the connection before it had answered {operation}"
         if not self._has_answered:
-            return NoAnswer(f"The device {what}.", is_cut=error.is_cut)
-        return NoAnswer(f"The device answers other requests, but {what}.", is_cut=error.is_cut, code="camera_no_answer")
+            return NoAnswer(f"The device {what}.", is_cut=error.is_cut, cut_logins=error.cut_logins)
+        return NoAnswer(
+            f"The device answers other requests, but {what}.",
+            is_cut=error.is_cut,
+            code="camera_no_answer",
+            cut_logins=error.cut_logins,
+        )
 
     def _other_place(
-        self, service: str, operation: str, params: dict[str, Any], address: str | None, deadline_s: float
+        self, service: str, operation: str, params: dict[str, Any], address: NamedAddress | None, deadline_s: float
     ) -> str | None:
         """Return another address of a service, if it is there; None if the device does not have it elsewhere."""
         if address is not None:  # of a subscription
-            other = self.places.other_of(address)
+            other = address.named
             return other if other and self._is_at(service, operation, params, other, deadline_s) else None
         for candidate in self.places.others(service):
             asked = (operation, params) if operation == "GetProfiles" else ("GetServiceCapabilities", {})
@@ -369,7 +374,7 @@ class DeviceCalls:
 
     def _is_at(self, service: str, operation: str, params: dict[str, Any], address: str, deadline_s: float) -> bool:
         """True if a service answers at this address, to a request without a credential."""
-        self._transport.allow(endpoint_of(address))
+        self._transport.allow(Endpoint.of(address))
         try:
             self._send_once(service, operation, copy.deepcopy(params), None, deadline_s, address)
         except (LoginRefused, SoapFault):
@@ -392,7 +397,7 @@ class DeviceCalls:
     def _deadline(self, timeout_s: float | None = None) -> float:
         return time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
 
-    def checking(self, name: str) -> AbstractContextManager[None]:
+    def checking(self, name: str) -> AbstractContextManager[object]:
         """Write the outcome and the duration of the block to the health card."""
         return self._checks.checking(name)
 

@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates, tls_context
+from core.clock import SystemClock
 from onvif_services.addresses import bracketed
 from onvif_services.faults import NotConnected
 from onvif_services.http_answer import TooLarge
@@ -31,6 +33,12 @@ class Endpoint:
 
     scheme: str
     port: int
+
+    @classmethod
+    def of(cls, address: str) -> Endpoint:
+        """Return the endpoint of an address that is already rewritten."""
+        parts = urlsplit(address)
+        return cls(parts.scheme, parts.port or 0)
 
     def address(self, host: str, path_and_query: str) -> str:
         return f"{self.scheme}://{bracketed(host)}:{self.port}{path_and_query}"
@@ -72,9 +80,9 @@ def resolve(host: str, port: int, deadline_s: float) -> _Resolved:
 class DeviceSockets:
     """Opens the connections to one host, and keeps those that are open, so that `close` can end them. Thread-safe."""
 
-    def __init__(self, host: str, certificates: PinnedCertificates) -> None:
+    def __init__(self, host: str, certificates: PinnedCertificates | None = None) -> None:
         self.host = host
-        self._certificates = certificates
+        self._certificates = certificates or PinnedCertificates(SystemClock())
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self.is_closed = False
@@ -84,18 +92,17 @@ class DeviceSockets:
 
         Raise TimeoutError, OSError, a CameraUnreachable for a host that is unknown or refused, and CertificateChanged.
         """
-        host = self.host
-        place = allowed_addresses.place_of(host)
-        try:
-            sock = self._connect_to(place or host, endpoint, deadline_s)
-        except OSError:
-            if place is None:
-                raise
-            allowed_addresses.forget(host)  # the device may have moved
-            sock = self._connect_to(host, endpoint, deadline_s)
+        sock = self._connect(endpoint.port, deadline_s)
         if endpoint.scheme == "https":
             sock = self._begin_tls(sock, endpoint.port, deadline_s)
         return DeviceSocket(sock, deadline_s, allowance_bytes, self._closed)
+
+    def reach(self, port: int, deadline_s: float) -> None:
+        """Open a TCP connection and close it, without a byte in between.
+
+        Raise TimeoutError, OSError, or a CameraUnreachable for a host that is unknown or refused.
+        """
+        self._closed(self._connect(port, deadline_s))
 
     def close(self) -> None:
         """End the connections that are open, and refuse new ones."""
@@ -107,11 +114,22 @@ class DeviceSockets:
             with suppress(OSError):  # it is closed already
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def _connect_to(self, host: str, endpoint: Endpoint, deadline_s: float) -> socket.socket:
+    def _connect(self, port: int, deadline_s: float) -> socket.socket:
+        """Connect to the address at which the device was reached before, otherwise to those of its name."""
+        place = allowed_addresses.place_of(self.host)
+        try:
+            return self._connect_to(place or self.host, port, deadline_s)
+        except OSError:
+            if place is None:
+                raise
+            allowed_addresses.forget(self.host)  # the device may have moved
+            return self._connect_to(self.host, port, deadline_s)
+
+    def _connect_to(self, host: str, port: int, deadline_s: float) -> socket.socket:
         """Check all addresses of the host, then try to connect to each in turn. Raise the OSError of the last one."""
-        found = resolve(host, endpoint.port, deadline_s)
+        found = resolve(host, port, deadline_s)
         for *_, address in found:
-            allowed_addresses.check(str(address[0]), endpoint.port)
+            allowed_addresses.check(str(address[0]), port)
         problem: OSError = OSError("no address")
         for family, kind, proto, _, address in found:
             sock = socket.socket(family, kind, proto)

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from core.allowed_addresses import why_not_port
+from core.device_address import DEVICE_PATH, WEB_PORTS
 from core.errors import DeviceError
 from core.records import DevicePlace, FoundDevice
 from onvif_services import answers
 from onvif_services.addresses import is_plain_path
 from onvif_services.answers import Element, child, children, raw_text
-from onvif_services.places import DEVICE_PATH
 from onvif_services.xml_repair import read_xml
 
 GROUP = "239.255.255.250"
@@ -159,12 +159,12 @@ def _place(addresses: list[str], sender: str) -> DevicePlace | None:
     for address in addresses:
         try:
             parts = urlsplit(address)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
+            port = parts.port or WEB_PORTS.get(parts.scheme, 0)
             own = parts.hostname == sender
             path = parts.path if is_plain_path(parts.path) else ""
         except ValueError:
             continue
-        if parts.scheme in {"http", "https"} and why_not_port(port) is None:
+        if parts.scheme in WEB_PORTS and why_not_port(port) is None:
             is_standard = path.rstrip("/") in {"", DEVICE_PATH}
             place = DevicePlace(port, parts.scheme, "" if is_standard else path)
             found.append((not own, parts.scheme == "https", place))

@@ -14,6 +14,7 @@ from onvif_services import answers
 from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_moment
+from onvif_services.places import NamedAddress
 
 # Below the 30 s for which the login gate lets calls run in parallel: a longer pull could block others.
 MAX_PULL_S = 20.0
@@ -47,7 +48,7 @@ class PullPoint:
 
     def __init__(self, conn: DeviceConnection) -> None:
         self._conn = conn
-        self._address: str | None = None
+        self._address: NamedAddress | None = None
         self._parameters: list[Element] = []
 
     def __enter__(self) -> PullPoint:
@@ -65,7 +66,7 @@ class PullPoint:
         answer = self._conn.call("events", "CreatePullPointSubscription", params)
         reference = answers.child(answer, "SubscriptionReference")
         address = answers.raw_text(reference, "Address")
-        self._address = self._conn.at_configured(address)
+        self._address = self._conn.at_host(address)
         self._parameters = _reference_parameters(reference)
 
     def pull(self, *, timeout_s: float = 5.0, limit: int = 100) -> tuple[EventMessage, ...]:

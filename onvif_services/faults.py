@@ -22,11 +22,13 @@ class NoAnswer(CameraUnreachable):
     """The device accepted the connection and did not answer. `is_cut`: it closed or reset the connection.
 
     Its code is `camera_no_answer` if the device answered other requests: then it has power, and its address is right.
+    `cut_logins`: the number of requests with a login that it cut off.
     """
 
-    def __init__(self, detail: str, *, is_cut: bool = False, code: str | None = None) -> None:
+    def __init__(self, detail: str, *, is_cut: bool = False, code: str | None = None, cut_logins: int = 0) -> None:
         super().__init__(detail, code=code)
         self.is_cut = is_cut
+        self.cut_logins = cut_logins
 
 
 class DeviceBusy(CameraUnreachable):

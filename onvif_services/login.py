@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from core.errors import CameraAuthFailed, CameraUnsupported, ReadableLoginNeeded
-from core.login_gate import LoginGate
-from core.records import Credential
-from onvif_services.faults import LoginRefused
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError, ReadableLoginNeeded
+from core.login_gate import GuardedCredential
+from onvif_services.faults import LoginRefused, NoAnswer
 from onvif_services.login_kinds import LoginKind, kind_named, next_kind
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.transport import CappedTransport
@@ -22,7 +21,15 @@ from onvif_services.transport import CappedTransport
 _T = TypeVar("_T")
 
 _MOST_REFUSALS = 2
+_MOST_FORBIDDEN = 256
 _REFUSED = "The device refuses this user name or password."
+_NO_OTHER_KIND = (
+    " The app tries no other kind of login there for now, because many devices lock an account after a few refusals."
+)
+_CUT = (
+    "The device closes the connection when it gets this user name and password, and answers the same request without "
+    "them. It probably refuses them."
+)
 _MAY_WANT_READABLE = (
     " If both are right, the device may accept the password only in readable form; the camera's settings can allow it."
 )
@@ -33,12 +40,16 @@ _WANTS_READABLE = (
 
 
 class NotAllowed(CameraUnsupported):
-    """The password is right, but the account has no permission for this operation. Not sent again before open()."""
+    """The password is right, but the account has no permission for this operation. Not sent again before open().
 
-    def __init__(self, service: str, operation: str) -> None:
+    `refused_logins`: the number of logins that the device refused in this call.
+    """
+
+    def __init__(self, service: str, operation: str, refused_logins: int = 0) -> None:
         super().__init__(
             f"The account on the device has no permission for {operation} of the {service} service.", service=service
         )
+        self.refused_logins = refused_logins
 
 
 class DeviceLogin:
@@ -53,9 +64,7 @@ class DeviceLogin:
 
     def __init__(
         self,
-        credential: Credential,
-        login_gate: LoginGate,
-        device_key: str,
+        guarded: GuardedCredential,
         transport: CappedTransport,
         device_clock: MeasuredClock,
         *,
@@ -64,15 +73,13 @@ class DeviceLogin:
         kinds: Mapping[str, str],
     ) -> None:
         self.proof: tuple[str, str] | None = None
-        self._credential = credential
-        self._gate = login_gate
-        self._device_key = device_key
+        self._guarded = guarded
         self._transport = transport
         self._device_clock = device_clock
         self._measure_clock = measure_clock
         self._send = send
         self._is_proven = False
-        self._forbidden: set[tuple[str, str]] = set()
+        self._forbidden: set[tuple[str, str, str]] = set()  # service, operation, and address of a download
         named = {service: kind_named(name) for service, name in kinds.items()}
         self._kinds = {service: kind for service, kind in named.items() if kind is not None}
         self._confirmed: set[str] = set()  # services that accepted a login in this run
@@ -92,77 +99,121 @@ class DeviceLogin:
         """Send again the operations that the account had no permission for."""
         self._forbidden.clear()
 
-    def refuse(self) -> CameraAuthFailed:
-        """Block the credential, and return the error to raise."""
+    def refuse(self, refused_logins: int) -> CameraAuthFailed:
+        """Block the credential after so many refused logins, and return the error to raise."""
         self._is_proven = False
-        self._gate.begin(self._device_key, self._credential).refused()
+        self._guarded.begin().refused(refused_logins)
         return CameraAuthFailed(_REFUSED)
 
-    def run(self, service: str, operation: str, timeout_s: float, send: Callable[[float, LoginKind], _T]) -> _T:
+    def run(
+        self,
+        service: str,
+        operation: str,
+        timeout_s: float,
+        send: Callable[[float, LoginKind | None], _T],
+        *,
+        address: str = "",
+    ) -> _T:
         """Call `send(deadline_s, kind)` with the gate's permission. At most two refused logins reach the device.
+
+        With None as its kind, `send` sends the request without a login. `address` is that of a download: the account
+        may have permission for those of some channels only.
 
         Raise CameraAuthFailed if the device refuses the password, ReadableLoginNeeded if it wants the password in a
         form that is not allowed, and NotAllowed if it refuses only the operation.
         """
-        if (service, operation) in self._forbidden:
+        if (service, operation, address) in self._forbidden:
             raise NotAllowed(service, operation)
-        attempt = self._gate.begin(self._device_key, self._credential, timeout_s=timeout_s)
-        run = _Run(self, service, operation, time.monotonic() + timeout_s)
+        attempt = self._guarded.begin(timeout_s)
+        run = _Run(self, service, operation, time.monotonic() + timeout_s, attempt.logins_left)
         try:
             answer = run.send(send)
             self._is_proven = self._is_proven or (service, operation) == self.proof
             attempt.accepted()
         except NotAllowed:
-            self._forbidden.add((service, operation))
+            self._forbid(service, operation, address)
             attempt.accepted()
             raise
         except ReadableLoginNeeded:
             if run.refusals:
-                attempt.refused()
+                attempt.refused(run.refusals)
             raise
         except LoginRefused as error:
             self._is_proven = False
-            attempt.refused()
-            raise CameraAuthFailed(self._text_of(error)) from error
+            attempt.refused(run.refusals)
+            raise CameraAuthFailed(self._text_of(error, run)) from error
+        except NoAnswer as error:
+            is_login = error.cut_logins and not self._is_proven and run.is_answered_without_login(send)
+            if is_login and attempt.cut(error.cut_logins, refused_logins=run.refusals):
+                raise CameraAuthFailed(_CUT) from error
+            raise
         finally:
-            attempt.unanswered()  # does nothing after a verdict
+            attempt.unanswered(run.refusals)  # does nothing after a verdict
         return answer
+
+    def _forbid(self, service: str, operation: str, address: str) -> None:
+        if len(self._forbidden) >= _MOST_FORBIDDEN:  # some devices name another download address each time
+            self._forbidden.clear()
+        self._forbidden.add((service, operation, address))
 
     def kind_for(self, service: str) -> LoginKind:
         """Return the kind to begin with: that of the service, of another service, or the one that the device named."""
         for kind in (self._kinds.get(service), self._latest):
-            if kind is not None and (self._credential.may_be_readable or not kind.is_readable or self._is_tls):
+            if kind is not None and (self._guarded.credential.may_be_readable or not kind.is_readable or self._is_tls):
                 return kind
         if self._transport.has_challenge:
             return LoginKind.BOTH
         return LoginKind.BASIC if self._transport.names_basic and self.may_be_readable() else LoginKind.TOKEN
 
     def may_be_readable(self) -> bool:
-        return self._credential.may_be_readable or self._is_tls
+        return self._guarded.credential.may_be_readable or self._is_tls
 
     @property
     def _is_tls(self) -> bool:
         return self._transport.endpoint.scheme == "https"
 
-    def _text_of(self, refused: LoginRefused) -> str:
-        may_want_readable = refused.kind is LoginKind.TOKEN and not refused.is_verdict and not self.may_be_readable()
+    def _text_of(self, refused: LoginRefused, run: _Run) -> str:
+        if refused.is_verdict:
+            return _REFUSED
+        if run.is_cut_short:
+            return _REFUSED + _NO_OTHER_KIND
+        may_want_readable = refused.kind is LoginKind.TOKEN and not self.may_be_readable()
         return _REFUSED + (_MAY_WANT_READABLE if may_want_readable else "")
 
 
 class _Run:
-    """One call with a login, and its second tries."""
+    """One call with a login, and its second tries: the device may refuse `most_refusals` logins, and never over two.
 
-    def __init__(self, login: DeviceLogin, service: str, operation: str, deadline_s: float) -> None:
+    `refusals` counts the refused logins, those of the proof included.
+    """
+
+    def __init__(self, login: DeviceLogin, service: str, operation: str, deadline_s: float, most_refusals: int) -> None:
         self._login = login
         self._service = service
         self._operation = operation
         self._deadline_s = deadline_s
+        self._most_refusals = min(_MOST_REFUSALS, most_refusals)
         self.refusals = 0
         self._has_asked = False
         self._is_renewed = False
         self._is_password_right = False  # the proof was repeated, and the device accepted it
 
-    def send(self, send: Callable[[float, LoginKind], _T]) -> _T:
+    @property
+    def is_cut_short(self) -> bool:
+        """True if earlier refusals did not leave this call its second login."""
+        return self.refusals >= self._most_refusals and self._most_refusals < _MOST_REFUSALS
+
+    def is_answered_without_login(self, send: Callable[[float, LoginKind | None], object]) -> bool:
+        """True if the device answers the request, or refuses it, once it has no login."""
+        try:
+            send(self._deadline_s, None)
+        except LoginRefused:
+            return True
+        except DeviceError as error:
+            return not isinstance(error, CameraUnreachable)
+        return True
+
+    def send(self, send: Callable[[float, LoginKind | None], _T]) -> _T:
         kind = self._login.kind_for(self._service)
         while True:
             try:
@@ -185,7 +236,7 @@ class _Run:
         self._is_renewed = self._is_renewed or refused.nonce_renewed
         if refused.is_verdict:
             raise refused
-        if self.refusals >= _MOST_REFUSALS:
+        if self.refusals >= self._most_refusals:
             self._give_up(refused)
         return self._after_refusal(refused, refused.kind)
 
@@ -209,12 +260,12 @@ class _Run:
         if not is_digest and kind is not LoginKind.BASIC and self._clock_has_changed():
             return kind
         if login.proof and self._has_other_proof():
-            login._send(*login.proof, self._deadline_s, login.kind_for(login.proof[0]))
+            self._repeat(login.proof)
             self._is_password_right = True
             if refused.nonce_renewed:
                 login._transport.renews_nonces_without_stale = True
             elif self._service in login._confirmed:
-                raise NotAllowed(self._service, self._operation)
+                raise NotAllowed(self._service, self._operation, self.refusals)
         return kind if refused.nonce_renewed else self._other_kind(refused, kind)
 
     def _other_kind(self, refused: LoginRefused, sent: LoginKind | None) -> LoginKind:
@@ -225,8 +276,16 @@ class _Run:
         if wants_basic and not self._login.may_be_readable():
             raise ReadableLoginNeeded(_WANTS_READABLE)
         if self._is_password_right:
-            raise NotAllowed(self._service, self._operation)
+            raise NotAllowed(self._service, self._operation, self.refusals)
         raise refused
+
+    def _repeat(self, proof: tuple[str, str]) -> None:
+        """Send the operation that proved the password. Raise LoginRefused if the device refuses it now."""
+        try:
+            self._login._send(*proof, self._deadline_s, self._login.kind_for(proof[0]))
+        except LoginRefused as refused:
+            self.refusals += refused.kind is not None
+            raise
 
     def _give_up(self, refused: LoginRefused) -> None:
         if self._login._device_clock.zone_in_utc_s:
@@ -234,7 +293,7 @@ class _Run:
         if self._is_password_right:
             if self._is_renewed:
                 self._login._transport.renews_nonces_without_stale = False
-            raise NotAllowed(self._service, self._operation) from None
+            raise NotAllowed(self._service, self._operation, self.refusals) from None
         raise refused
 
     def _has_other_proof(self) -> bool:

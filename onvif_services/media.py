@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
 
 from core.errors import (
     CameraAuthFailed,
@@ -26,14 +26,16 @@ from onvif_services.connection import CALLS_AT_ONCE, DeviceConnection
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.inputs import FoundProfile, group_by_input, without_shared_tokens
 from onvif_services.media_lists import merge_services
+from onvif_services.places import NamedAddress
 from onvif_services.profile_roles import with_true_kbps
+
+_T = TypeVar("_T")
 
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
 # The values of tt:TransportProtocol, and those of Media2, in the order to try them.
 _TRANSPORTS = {"media": ("RTSP", "UDP", "HTTP"), "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
 _TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
-_transports: WeakKeyDictionary[DeviceConnection, dict[str, str]] = WeakKeyDictionary()  # those that were answered
 _MOST_SILENT = 3  # channels whose stream address the device does not tell, before the others are not asked for
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
@@ -83,13 +85,16 @@ def stream_uri(conn: DeviceConnection, profile_token: str, service: str = "media
     return _ask_services(conn, service, lambda name: _stream_uri_of(conn, profile_token, name))
 
 
-def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "media") -> str:
-    """Return the address of a media profile's JPEG snapshot, at the configured host and ONVIF port."""
+def snapshot_uri(
+    conn: DeviceConnection, profile_token: str, service: str = "media", *, deadline_s: float
+) -> NamedAddress:
+    """Return the address of a media profile's JPEG snapshot, until a deadline of time.monotonic()."""
     _check_token(profile_token)
 
-    def ask(name: str) -> str:
-        answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token})
-        return conn.at_configured(_uri_in(answer))
+    def ask(name: str) -> NamedAddress:
+        left_s = max(0.0, deadline_s - time.monotonic())
+        answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token}, timeout_s=left_s)
+        return conn.at_host(_uri_in(answer))
 
     return _ask_services(conn, service, ask)
 
@@ -97,23 +102,20 @@ def snapshot_uri(conn: DeviceConnection, profile_token: str, service: str = "med
 def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
     """Ask the device to send a key frame now (SetSynchronizationPoint). Devices may ignore this."""
     _check_token(profile_token)
-
-    def ask(name: str) -> str:
-        conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
-        return ""
-
-    _ask_services(conn, service, ask)
+    _ask_services(
+        conn, service, lambda name: conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
+    )
 
 
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
     """Ask for the address of RTSP over TCP; if the device refuses, for those of other transports.
 
-    Devices name the same address for UDP, or offer only RTSP over HTTP. The first transport that is answered is the
-    only one that the device is asked for later.
+    Devices name the same address for UDP, or offer only RTSP over HTTP. The transport that was answered last is the
+    first one that the device is asked for later.
     """
-    known = _transports.get(conn, {}).get(service)
+    known = conn.stream_transports.get(service)
     refusal: DeviceError | None = None
-    for transport in [known] if known else _TRANSPORTS[service]:
+    for transport in sorted(_TRANSPORTS[service], key=lambda transport: transport != known):
         params: dict[str, Any] = {"ProfileToken": profile_token}
         if service == "media2":
             params["Protocol"] = transport
@@ -125,7 +127,7 @@ def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> 
         except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
             refusal = refusal or error
             continue
-        _transports.setdefault(conn, {})[service] = transport
+        conn.stream_transports[service] = transport
         return uri
     raise refusal or unsupported("media")
 
@@ -140,7 +142,7 @@ def _uri_in(answer: Element) -> str:
     return uri
 
 
-def _ask_services(conn: DeviceConnection, service: str, ask: Callable[[str], str]) -> str:
+def _ask_services(conn: DeviceConnection, service: str, ask: Callable[[str], _T]) -> _T:
     """Return `ask(service)`, or the same of the other media service if the device refuses the first."""
     order = [service, *(name for name in _SERVICES if name != service)]
     offered = [name for name in order if name in conn.services]

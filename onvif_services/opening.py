@@ -57,7 +57,7 @@ class _Opening:
         self._began_s = time.monotonic()
         self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a login that the device answered
         self._services_refused = False
-        self._is_not_allowed = False  # the last optional request that failed was refused to this account
+        self._not_allowed: NotAllowed | None = None  # the last failure of an optional request, if it was that
         self._has_silence = False  # a request had no answer
         self._information_refused = False
 
@@ -190,8 +190,8 @@ class _Opening:
         answer = self._optional(_INFORMATION[1], lambda limit_s: conn.call(*_INFORMATION, timeout_s=limit_s))
         if answer is not None:
             conn.info = device.read_information(answer)
-        elif self._is_not_allowed and self._profiles_are_open():  # then GetProfiles has proved nothing
-            raise conn.login.refuse()
+        elif self._not_allowed and self._profiles_are_open():  # then GetProfiles has proved nothing
+            raise conn.login.refuse(self._not_allowed.refused_logins)
 
     def _profiles_are_open(self) -> bool:
         try:
@@ -228,7 +228,7 @@ class _Opening:
         try:
             return send(self._limit_s)
         except DeviceError as error:
-            self._is_not_allowed = isinstance(error, NotAllowed)
+            self._not_allowed = error if isinstance(error, NotAllowed) else None
             self._raise_if_needed(error)
             self._skip(name, error)
             return None

@@ -6,17 +6,19 @@ another port or path. So the configured port is tried first, the named one secon
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from core.allowed_addresses import why_not_port
+from core.device_address import DEVICE_PATH, WEB_PORTS
 from core.errors import CameraBadAnswer
 from core.records import LearnedAccess
 from onvif_services.addresses import rewrite_http
 from onvif_services.device_socket import Endpoint
 
-DEVICE_PATH = "/onvif/device_service"  # ONVIF Core, "Device service": the fixed entry point
 # Axis and others; GM8135 boards; Foscam; old firmware.
 OTHER_DEVICE_PATHS = (
     *("/onvif/services", "/onvif/device", "/onvif/devices", "/device_service", "/onvif/service", "/onvif"),
@@ -24,26 +26,45 @@ OTHER_DEVICE_PATHS = (
 # Of devices that list no services. Many serve them all at the path of the device service.
 _MEDIA_PATHS = ("/onvif/media_service", "/onvif/Media", "/onvif/media", "/onvif/services")
 
-_MOST_NAMED = 256
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+@dataclass(frozen=True, slots=True)
+class OnvifAddress:
+    """The address of a device service. `scheme` is "http" or "https"; an empty `path` is the standard one."""
+
+    host: str
+    port: int
+    scheme: str = "http"
+    path: str = ""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.scheme, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAddress:
+    """An address that the device named, at the configured host.
+
+    `configured` is at the configured port; `named` is at the port that the device named, None if that is no other one.
+    """
+
+    configured: str
+    named: str | None = None
 
 
 class ServicePlaces:
-    """The addresses of the services of a device. `learned` is the knowledge of an earlier run.
+    """The addresses of the services of a device. `learned` is the knowledge of an earlier run. Thread-safe."""
 
-    Not thread-safe by itself: only `open()` and the first call of a service change it.
-    """
-
-    def __init__(self, host: str, endpoint: Endpoint, path: str, learned: LearnedAccess) -> None:
-        self._host = host
-        self.endpoint = endpoint
-        self.device_path = learned.path or path or DEVICE_PATH
-        self._first_path = path or DEVICE_PATH
+    def __init__(self, address: OnvifAddress, learned: LearnedAccess) -> None:
+        self._host = address.host
+        self.endpoint = address.endpoint
+        self._first_path = address.path or DEVICE_PATH
+        self.device_path = learned.path or self._first_path
         self._moved = dict(learned.places)  # addresses that worked in place of the configured port
         self._listed: Mapping[str, str] = MappingProxyType({})
         self._others: dict[str, list[str]] = {}
-        self._named: dict[str, str] = {}
-        self.confirmed: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._lock = threading.Lock()
 
     @property
     def listed(self) -> Mapping[str, str]:
@@ -58,7 +79,8 @@ class ServicePlaces:
     @property
     def moved(self) -> dict[str, str]:
         """The services that are not at the configured port, with their addresses."""
-        return {name: address for name, address in list(self._moved.items()) if self._listed.get(name) == address}
+        with self._lock:
+            return {name: address for name, address in self._moved.items() if self._listed.get(name) == address}
 
     def device_address(self) -> str:
         return self.endpoint.address(self._host, self.device_path)
@@ -67,35 +89,24 @@ class ServicePlaces:
         """Return the paths at which the device service may be, the likely ones first."""
         return list(dict.fromkeys((self.device_path, self._first_path, DEVICE_PATH, *OTHER_DEVICE_PATHS)))
 
-    def at_configured(self, address: str) -> str:
-        """Return an address of the device at the configured host and port. Raise CameraBadAnswer.
+    def at_host(self, address: str) -> NamedAddress:
+        """Return an address that the device named, at the configured host. Raise CameraBadAnswer."""
+        configured = rewrite_http(address, self._host, self.endpoint.port, self.endpoint.scheme)
+        return NamedAddress(configured, self._at_named(address))
 
-        `other_of` then gives the address at the port that the device named.
-        """
-        rewritten = rewrite_http(address, self._host, self.endpoint.port, self.endpoint.scheme)
-        if len(self._named) >= _MOST_NAMED:
-            self._named.clear()
-        if (named := self.at_named(address)) is not None:
-            self._named[rewritten] = named
-        return rewritten
-
-    def other_of(self, rewritten: str) -> str | None:
-        """Return the address that the device named, if it is at another port than `rewritten`."""
-        return self._named.get(rewritten)
-
-    def at_named(self, address: str) -> str | None:
+    def _at_named(self, address: str) -> str | None:
         """Return an address at the configured host and the port that the device names.
 
         Return None if that is the configured port, a port of another protocol, or HTTP in place of HTTPS.
         """
         try:
             parts = urlsplit(address.strip())
-            port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+            port = parts.port or WEB_PORTS.get(parts.scheme, 0)
         except ValueError:
             return None
         named = Endpoint(parts.scheme, port)
         is_worse = self.endpoint.scheme == "https" and named.scheme != "https"
-        if named == self.endpoint or named.scheme not in _DEFAULT_PORTS or is_worse or why_not_port(port):
+        if named == self.endpoint or named.scheme not in WEB_PORTS or is_worse or why_not_port(port):
             return None
         return rewrite_http(address, self._host, port, named.scheme)
 
@@ -103,44 +114,50 @@ class ServicePlaces:
         """Take the addresses that the device names. Return the errors of unusable ones, by service."""
         errors: dict[str, CameraBadAnswer] = {}
         found: dict[str, str] = {}
-        for name, address in listed.items():
-            try:
-                found[name] = self.at_configured(address)
-            except CameraBadAnswer as error:
-                errors[name] = error
-                continue
-            named = self.at_named(address)
-            self._others[name] = [named] if named is not None and name != "device" else []
-            if self._moved.get(name) == named and named is not None:
-                self._others[name], found[name] = [found[name]], named
-        self._listed = MappingProxyType(found)
+        others: dict[str, list[str]] = {}
+        with self._lock:
+            for name, address in listed.items():
+                try:
+                    place = self.at_host(address)
+                except CameraBadAnswer as error:
+                    errors[name] = error
+                    continue
+                found[name] = place.configured
+                others[name] = [place.named] if place.named is not None and name != "device" else []
+                if place.named is not None and self._moved.get(name) == place.named:
+                    others[name], found[name] = [place.configured], place.named
+            self._others |= others
+            self._listed = MappingProxyType(found)
         return errors
 
     def guess_media(self) -> None:
         """Assume a media service at the usual places, because the device lists none."""
         paths = [self.device_path, *_MEDIA_PATHS]
         addresses = [self.endpoint.address(self._host, path) for path in dict.fromkeys(paths)]
-        if (moved := self._moved.get("media")) in addresses:
-            addresses.sort(key=lambda address: address != moved)
-        self._listed = MappingProxyType({**self._listed, "media": addresses[0]})
-        self._others["media"] = addresses[1:]
+        with self._lock:
+            if (moved := self._moved.get("media")) in addresses:
+                addresses.sort(key=lambda address: address != moved)
+            self._listed = MappingProxyType({**self._listed, "media": addresses[0]})
+            self._others["media"] = addresses[1:]
+
+    def confirm(self, service: str) -> None:
+        """Note that a service answers at its address: `others` then has no other one."""
+        with self._lock:
+            self._confirmed.add(service)
 
     def others(self, service: str) -> list[str]:
         """Return the other addresses at which a service may be, if none has worked so far."""
-        return [] if service in self.confirmed else list(self._others.get(service, ()))
+        with self._lock:
+            return [] if service in self._confirmed else list(self._others.get(service, ()))
 
     def give_up(self, service: str) -> None:
         """Look no further for a service."""
-        self._others.pop(service, None)
+        with self._lock:
+            self._others.pop(service, None)
 
     def move(self, service: str, address: str) -> None:
         """Note that a service is at another address than assumed."""
-        self._listed = MappingProxyType({**self._listed, service: address})
-        self._moved[service] = address
-        self.confirmed.add(service)
-
-
-def endpoint_of(address: str) -> Endpoint:
-    """Return the endpoint of an address that is already rewritten."""
-    parts = urlsplit(address)
-    return Endpoint(parts.scheme, parts.port or 0)
+        with self._lock:
+            self._listed = MappingProxyType({**self._listed, service: address})
+            self._moved[service] = address
+            self._confirmed.add(service)

@@ -1,7 +1,8 @@
 """Search for the ONVIF port of a host: the usual ports are asked for the time, in parallel; then other paths.
 
-GetSystemDateAndTime needs no login, so no credential is sent to a port that may belong to another service. A
-certificate is not pinned here: only the connection that follows sends anything that is worth protecting.
+GetSystemDateAndTime needs no login, so no credential is sent to a port that may belong to another service. The first
+certificate of a host is not pinned here: only the connection that follows sends anything that is worth protecting. But
+a certificate that does not fit the pins of a host is refused, because the password would follow.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import time
 from collections.abc import Sequence
 from enum import IntEnum
 
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.device_address import DEVICE_PATH
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from core.records import Credential, DevicePlace
 from core.secrets import Secret
 from onvif_services import answers
 from onvif_services.device_socket import Endpoint, resolve
 from onvif_services.faults import LoginRefused
-from onvif_services.places import DEVICE_PATH, OTHER_DEVICE_PATHS
+from onvif_services.places import OTHER_DEVICE_PATHS
 from onvif_services.transport import CappedTransport
 from onvif_services.xml_repair import read_xml
 
@@ -55,11 +59,12 @@ def probe_address(
     timeout_s: float = 4.0,
     ports: tuple[int, ...] = USUAL_PORTS,
     tls_ports: tuple[int, ...] = USUAL_TLS_PORTS,
+    certificates: PinnedCertificates | None = None,
 ) -> DevicePlace:
     """Return the place at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.
 
-    Plain HTTP goes first: the user did not ask for HTTPS. Raise CameraUnreachable if no port answers, and
-    CameraBadAnswer if only services other than ONVIF answer.
+    Plain HTTP goes first: the user did not ask for HTTPS. Raise CameraUnreachable if no port answers, CameraBadAnswer
+    if only services other than ONVIF answer, and CertificateChanged if the place does not fit `certificates`.
     """
     candidates = [Endpoint("http", item) for item in ((port,) if port is not None else ports)]
     candidates += [Endpoint("https", item) for item in ((port,) if port is not None else tls_ports)]
@@ -68,31 +73,39 @@ def probe_address(
         resolve(host, candidates[0].port, deadline_s)  # first, so that an unknown host name gets its own error
     except TimeoutError:
         raise CameraUnreachable("The device's host name cannot be found.") from None
-    verdicts = _ask_all(host, candidates, deadline_s)
+    shown = PinnedCertificates(SystemClock())  # of this search alone
+    verdicts = _ask_all(host, candidates, deadline_s, shown)
     best = max(verdicts.values(), default=_Verdict.SILENT)
-    if best >= _Verdict.GUARDED:
-        found = next(item for item in candidates if verdicts.get(item) is best)
-        return DevicePlace(found.port, found.scheme)
+    matches = [item for item in candidates if verdicts.get(item) is best]
+    if best is _Verdict.SILENT:
+        where = f"port {port}" if port is not None else "the usual ONVIF ports"
+        raise CameraUnreachable(f"Nothing answers at this address on {where}.")
     if best is _Verdict.OTHER:
-        others = [item for item in candidates if verdicts.get(item) is best]
-        return _find_path(host, others, max(deadline_s, time.monotonic() + timeout_s / 2))
-    where = f"port {port}" if port is not None else "the usual ONVIF ports"
-    raise CameraUnreachable(f"Nothing answers at this address on {where}.")
+        place = _find_path(host, matches, max(deadline_s, time.monotonic() + timeout_s / 2), shown)
+    else:
+        place = DevicePlace(matches[0].port, matches[0].scheme)
+    if certificates is not None and place.scheme == "https":
+        for pin in shown.of_host(host):
+            if pin.port == place.port:
+                certificates.check_found(host, pin.port, pin.sha256)
+    return place
 
 
-def _find_path(host: str, endpoints: Sequence[Endpoint], deadline_s: float) -> DevicePlace:
+def _find_path(host: str, endpoints: Sequence[Endpoint], deadline_s: float, shown: PinnedCertificates) -> DevicePlace:
     """Return the first place at which a web server has an ONVIF service at another path. Raise CameraBadAnswer."""
     for endpoint in endpoints:
-        transport = CappedTransport(host, endpoint.port, _NO_CREDENTIAL, scheme=endpoint.scheme)
+        transport = _transport(host, endpoint, shown)
         for path in OTHER_DEVICE_PATHS:
             if _ask(transport, path, deadline_s) >= _Verdict.GUARDED:
                 return DevicePlace(endpoint.port, endpoint.scheme, path)
     raise CameraBadAnswer("A web server answers at this address, but the app found no ONVIF service on it.")
 
 
-def _ask_all(host: str, candidates: Sequence[Endpoint], deadline_s: float) -> dict[Endpoint, _Verdict]:
+def _ask_all(
+    host: str, candidates: Sequence[Endpoint], deadline_s: float, shown: PinnedCertificates
+) -> dict[Endpoint, _Verdict]:
     results: queue.Queue[tuple[Endpoint, _Verdict]] = queue.Queue()
-    transports = {item: CappedTransport(host, item.port, _NO_CREDENTIAL, scheme=item.scheme) for item in candidates}
+    transports = {item: _transport(host, item, shown) for item in candidates}
 
     def ask(item: Endpoint) -> None:
         results.put((item, _ask(transports[item], DEVICE_PATH, deadline_s)))
@@ -122,6 +135,10 @@ def _collect(
                 break
             until_s = min(until_s, time.monotonic() + _GRACE_S)
     return verdicts
+
+
+def _transport(host: str, endpoint: Endpoint, shown: PinnedCertificates) -> CappedTransport:
+    return CappedTransport(host, endpoint.port, _NO_CREDENTIAL, scheme=endpoint.scheme, certificates=shown)
 
 
 def _ask(transport: CappedTransport, path: str, deadline_s: float) -> _Verdict:

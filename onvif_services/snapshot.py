@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 from core.errors import CameraBadAnswer, CameraUnsupported
 from onvif_services.connection import DeviceConnection
@@ -17,8 +18,12 @@ _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}
 
 
 def fetch_snapshot(conn: DeviceConnection, profile_token: str, service: str = "media") -> bytes:
-    """Return a JPEG of at most 10 MB. Raise CameraUnsupported without snapshots, CameraBadAnswer if it is no JPEG."""
-    answer = conn.download(snapshot_uri(conn, profile_token, service))
+    """Return a JPEG of at most 10 MB, within the time limit of one call.
+
+    Raise CameraUnsupported without snapshots, CameraBadAnswer if it is no JPEG.
+    """
+    deadline_s = time.monotonic() + conn.timeout_s
+    answer = conn.download(snapshot_uri(conn, profile_token, service, deadline_s=deadline_s), deadline_s)
     if answer.status in {404, 405, 501}:
         raise CameraUnsupported("The device offers no snapshot.", service="snapshot")
     if answer.status != 200:

@@ -27,7 +27,6 @@ from lxml import etree
 from zeep.transports import Transport
 
 from core.certificates import PinnedCertificates
-from core.clock import SystemClock
 from core.errors import CameraBadAnswer, DeviceError
 from core.records import Credential
 from onvif_services import http_digest
@@ -51,7 +50,6 @@ MAX_ANSWER_BYTES = 2_000_000
 MAX_PROFILES_BYTES = 12_000_000
 MAX_SNAPSHOT_BYTES = 10_000_000
 _GET_PROFILES = re.compile(rb"<(?:[\w-]+:)?GetProfiles[\s/>]")
-_SNAPSHOT = "snapshot"  # the service name of downloads
 
 
 class _Call(threading.local):
@@ -85,10 +83,11 @@ class CappedTransport(Transport):
         self._close_session = False
         self._credential = credential
         self._call = _Call()
-        self._sockets = DeviceSockets(host, certificates or PinnedCertificates(SystemClock()))
+        self._sockets = DeviceSockets(host, certificates)
         self._endpoints = {self.endpoint}
         self._digests: dict[str, http_digest.DigestLogin] = {}  # the latest challenge by service; "" for any service
-        self._download_basic = False
+        self._download_digests: dict[Endpoint, http_digest.DigestLogin] = {}
+        self._download_basics: set[Endpoint] = set()  # those that want HTTP Basic for snapshots
         self.names_basic = False  # the device has named HTTP Basic, and no Digest, for SOAP requests
         self.renews_nonces_without_stale = False  # True for a device that replaces nonces without sending "stale"
 
@@ -135,13 +134,16 @@ class CappedTransport(Transport):
             extra, used = self._digest_header(digest, "POST", address)
             if login is LoginKind.BASIC:
                 extra = {"Authorization": self._basic()}
-            answer = self._exchange("POST", address, message, {**headers, **extra}, self._call.deadline_s, limit_bytes)
+            sent = None if login is not None and login.uses_digest and digest is None else login
+            with _counting_cuts(sent):
+                answer = self._exchange(
+                    "POST", address, message, {**headers, **extra}, self._call.deadline_s, limit_bytes
+                )
             if answer.status != 401:
                 return answer
             offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
             self._keep_challenge(self._call.service, offer.digest)
             self.names_basic = offer.basic and offer.digest is None
-            sent = None if login is not None and login.uses_digest and digest is None else login
             refused = LoginRefused(sent, offer=offer, nonce_renewed=_is_renewed(digest, offer.digest, used))
             refused.date, refused.middle_s = answer.headers.get("Date"), answer.middle_s
             if not self._is_stale_nonce(refused):
@@ -153,21 +155,22 @@ class CappedTransport(Transport):
     def download(self, address: str, *, deadline_s: float, with_login: bool) -> HttpAnswer:
         """GET an address at this device. Raise LoginRefused on 401.
 
-        The kind of login that the 401 demands is kept for the next call with `with_login`.
+        The kind of login that the 401 demands is kept for the next call with `with_login` at the same port.
         """
+        endpoint = Endpoint.of(address)
         for _ in range(2):
-            digest = self._digests.get(_SNAPSHOT) if with_login else None
+            digest = self._download_digests.get(endpoint) if with_login else None
             extra, used = self._digest_header(digest, "GET", address)
-            is_basic = with_login and digest is None and self._download_basic
+            is_basic = with_login and digest is None and endpoint in self._download_basics
             if is_basic:
                 extra = {"Authorization": self._basic()}
-            answer = self._exchange("GET", address, None, extra, deadline_s, MAX_SNAPSHOT_BYTES)
+            sent = LoginKind.DIGEST if digest else LoginKind.BASIC if is_basic else None
+            with _counting_cuts(sent):
+                answer = self._exchange("GET", address, None, extra, deadline_s, MAX_SNAPSHOT_BYTES)
             if answer.status != 401:
                 return answer
             offer = http_digest.read_offer(answer.headers.get_all("WWW-Authenticate") or [])
-            self._keep_challenge(_SNAPSHOT, offer.digest)
-            self._download_basic = offer.basic and offer.digest is None
-            sent = LoginKind.DIGEST if digest else LoginKind.BASIC if is_basic else None
+            self._keep_download_login(endpoint, offer)
             refused = LoginRefused(sent, offer=offer, nonce_renewed=_is_renewed(digest, offer.digest, used))
             if not self._is_stale_nonce(refused):
                 raise refused
@@ -178,14 +181,14 @@ class CappedTransport(Transport):
         """True if the device has named HTTP Digest for SOAP requests."""
         return "" in self._digests
 
-    @property
-    def wants_basic_download(self) -> bool:
-        """True if the device wants HTTP Basic, and no Digest, for snapshots."""
-        return self._download_basic
+    def wants_basic_download(self, address: str) -> bool:
+        """True if the device wants HTTP Basic, and no Digest, for snapshots at the port of this address."""
+        return Endpoint.of(address) in self._download_basics
 
-    @property
-    def knows_download_login(self) -> bool:
-        return _SNAPSHOT in self._digests or self._download_basic
+    def knows_download_login(self, address: str) -> bool:
+        """True if the device has named a kind of login for snapshots at the port of this address."""
+        endpoint = Endpoint.of(address)
+        return endpoint in self._download_digests or endpoint in self._download_basics
 
     # -- the exchange --------------------------------------------------------------------------
 
@@ -198,9 +201,16 @@ class CappedTransport(Transport):
 
     def _keep_challenge(self, service: str, offered: http_digest.Challenge | None) -> None:
         if offered is not None:
-            self._digests[service] = http_digest.DigestLogin(offered)
-            if service != _SNAPSHOT:
-                self._digests[""] = self._digests[service]
+            self._digests[service] = self._digests[""] = http_digest.DigestLogin(offered)
+
+    def _keep_download_login(self, endpoint: Endpoint, offer: http_digest.Offer) -> None:
+        if offer.digest is not None:
+            self._download_digests[endpoint] = http_digest.DigestLogin(offer.digest)
+            self._download_basics.discard(endpoint)
+        elif offer.basic:
+            self._download_basics.add(endpoint)
+        else:
+            self._download_basics.discard(endpoint)
 
     def _basic(self) -> str:
         pair = f"{self._credential.username}:{self._credential.password.reveal()}"
@@ -254,11 +264,23 @@ class CappedTransport(Transport):
 
         This is the last check of addresses that are already rewritten.
         """
-        parts = urlsplit(address)
-        endpoint = Endpoint(parts.scheme, parts.port or 0)
-        if endpoint not in self._endpoints or bracketed(parts.hostname or "") != bracketed(self.host).lower():
+        endpoint = Endpoint.of(address)
+        if (
+            endpoint not in self._endpoints
+            or bracketed(urlsplit(address).hostname or "") != bracketed(self.host).lower()
+        ):
             raise CameraBadAnswer("The device names an address at another host or port.")
         return endpoint
+
+
+@contextmanager
+def _counting_cuts(sent: LoginKind | None) -> Iterator[None]:
+    """Note in the error if the device closes the connection instead of an answer to a login."""
+    try:
+        yield
+    except NoAnswer as error:
+        error.cut_logins = int(error.is_cut and sent is not None)
+        raise
 
 
 def _request(method: str, address: str, body: bytes | None, headers: dict[str, str]) -> bytes:

@@ -14,12 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cameras.connecting import Pace
-from cameras.device import Device, DeviceAddress
-from cameras.plain_device import DescribeStream
+from cameras.device import Device, DeviceAddress, DeviceNetwork
+from cameras.onvif_device import OnvifNetwork
+from cameras.plain_device import DescribeStream, NetworkWithPlainCameras
 from cameras.records import TimedSnapshot
+from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
+from core.login_protection import LoginProtection
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     CameraStatus,
@@ -32,6 +35,7 @@ from core.records import (
     MediaProfile,
     ProfileRole,
     ServiceCheck,
+    StreamFormats,
     StreamSource,
     VideoFormat,
 )
@@ -90,6 +94,8 @@ class FakeDevice:
     snapshots: int = 0
     key_frames: int = 0
     offset_s: float = 1.5
+    learned: LearnedAccess = LearnedAccess()
+    addresses: list[DeviceAddress] = field(default_factory=list)  # of its connections
     ignores_close: bool = False
     signals: dict[str, bool] = field(default_factory=dict)
     signals_problem: DeviceError | None = None
@@ -103,6 +109,7 @@ class Connection:
         self._device = device
         self._address = address
         self._gate = gate
+        device.addresses.append(address)
         self._closed = threading.Event()
         self.checks: tuple[ServiceCheck, ...] = ()
 
@@ -116,7 +123,7 @@ class Connection:
 
     @property
     def learned(self) -> LearnedAccess:
-        return LearnedAccess()
+        return self._device.learned
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -245,16 +252,21 @@ class CameraHarness:
         self.manager = self.make()
 
     def make(self) -> OnvifManager:
-        self.gate = LoginGate(SystemClock())
+        clock = SystemClock()
+        self.gate = LoginGate(clock)
+        protection = LoginProtection(self.gate, PinnedCertificates(clock))
+        onvif: DeviceNetwork = OnvifNetwork(self.settings, protection, clock) if self.is_real else FakeNetwork(self)
+        network = NetworkWithPlainCameras(
+            onvif, self.describe or _no_formats, clock, self.gate, timeout_s=self.settings.device_timeout_s
+        )
         self.manager = OnvifManager(
             Database(prepared(self.settings.database_file)),
             self.settings,
-            self.gate,
-            SystemClock(),
-            network=None if self.is_real else FakeNetwork(self),
+            clock,
+            protection,
+            network,
             spawner=self.spawner,
             pace=self.pace,
-            describe_stream=self.describe,
         )
         self.snapshots = SnapshotTaker(self.manager, Frames(self), self.settings)
         return self.manager
@@ -303,6 +315,10 @@ class FakeNetwork:
     def search(self, listen_s: float) -> list[FoundDevice]:
         self._harness.searches += 1
         return self._harness.found
+
+
+def _no_formats(source: StreamSource, timeout_s: float) -> StreamFormats:
+    return StreamFormats(None, None)
 
 
 def no_snapshots() -> DeviceError:

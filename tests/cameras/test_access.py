@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import sqlite3
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cameras.connecting import Pace
+from cameras.onvif_device import OnvifNetwork
 from cameras.records import CameraChange, CameraDraft
-from core.errors import Conflict, InvalidRequest, NotFound
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
+from core.errors import CertificateChanged, Conflict, InvalidRequest, NotFound
+from core.login_gate import LoginGate
+from core.login_protection import LoginProtection
 from core.records import CameraStatus
 from core.secrets import Secret
 from core.settings import Settings
 from onvif_manager import OnvifManager
+from onvif_services import probe
 from tests.cameras.doubles import CameraHarness
 from tests.onvif_services.soap_device import Reply, SoapDevice
 from tests.onvif_services.tls import server_context
 from tests.patience import LIMIT_S, until
 
 
-@pytest.fixture
-def real(harness: CameraHarness) -> CameraHarness:
-    harness.is_real = True
-    harness.settings = replace(harness.settings, device_timeout_s=Settings().device_timeout_s)
-    harness.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5, save_again_s=0.0)
-    return harness
-
-
-@pytest.fixture
-def device() -> Iterator[SoapDevice]:
-    made = SoapDevice()
-    made.start()
-    yield made
-    made.stop()
-
-
 def _add(manager: OnvifManager, device: SoapDevice, address: str, **fields: bool) -> int:
     draft = CameraDraft(address, device.username, Secret(device.password), **fields)  # type: ignore[arg-type] # flags
     return manager.add_camera(draft).id
+
+
+def _has_stored_pin(harness: CameraHarness) -> bool:
+    with closing(sqlite3.connect(harness.settings.database_file)) as database:
+        return database.execute("SELECT host FROM certificates").fetchone() is not None
 
 
 def test_a_camera_is_added_by_its_https_address(real: CameraHarness, device: SoapDevice, tmp_path: Path) -> None:
@@ -58,7 +53,7 @@ def test_a_changed_certificate_is_asked_about(real: CameraHarness, device: SoapD
         camera_id = _add(manager, device, f"https://127.0.0.1:{device.port}")
         assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.ONLINE
         pin = manager.get_camera(camera_id).certificate
-        until(lambda: real.manager._certificate_store.stored("127.0.0.1"))
+        until(lambda: _has_stored_pin(real))
     device.speak_tls(server_context(tmp_path, "another"))
     with real.running() as manager:  # the pin survives a restart
         view = manager.wait_first_connection(camera_id, LIMIT_S)
@@ -79,6 +74,20 @@ def test_a_changed_certificate_is_asked_about(real: CameraHarness, device: SoapD
         again = _add(manager, device, f"https://127.0.0.1:{device.port}")
         assert manager.wait_first_connection(again, LIMIT_S).status is CameraStatus.ONLINE
     assert device.failed_logins == 0
+
+
+def test_a_search_compares_certificates_with_the_pins(
+    device: SoapDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.speak_tls(server_context(tmp_path, "camera"))
+    monkeypatch.setattr(probe, "probe_address", partial(probe.probe_address, port=device.port))
+    clock = SystemClock()
+    protection = LoginProtection(LoginGate(clock), PinnedCertificates(clock))
+    network = OnvifNetwork(Settings(), protection, clock)
+    assert network.find_place("127.0.0.1", LIMIT_S).port == device.port
+    protection.certificates.check("127.0.0.1", 443, b"the certificate of the device")
+    with pytest.raises(CertificateChanged):
+        network.find_place("127.0.0.1", LIMIT_S)
 
 
 def test_a_camera_with_a_path_of_its_own_is_added(real: CameraHarness, device: SoapDevice) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cameras.records import CameraChange, CameraDraft
 from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
-from core.records import CameraStatus, DeviceInfo
+from core.records import CameraStatus, DeviceInfo, LearnedAccess
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness, channel
@@ -359,6 +359,20 @@ def test_a_refresh_finds_a_device_on_its_new_port(harness: CameraHarness, manage
     manager.refresh(camera_id)
     view = manager.wait_first_connection(camera_id, LIMIT_S)
     assert (view.status, view.port) == (CameraStatus.ONLINE, 8080)
+
+
+def test_facts_learned_at_an_old_port_are_dropped(harness: CameraHarness, manager: OnvifManager) -> None:
+    old = harness.device(port=80, learned=LearnedAccess(places=(("media", "http://cam:81/media"),)))
+    camera_id = add(manager, port=None)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
+    del harness.devices["cam", 80]
+    new = harness.device(port=8080, problem=CameraUnreachable("gone"))
+    old.problem = CameraUnreachable("gone")
+    harness.wait_status(camera_id, CameraStatus.OFFLINE)
+    new.problem = None
+    manager.refresh(camera_id)
+    assert manager.wait_first_connection(camera_id, LIMIT_S).port == 8080
+    assert new.addresses[0].access.learned == LearnedAccess()
 
 
 def test_dead_cameras_do_not_delay_the_list_of_64(harness: CameraHarness, manager: OnvifManager) -> None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
+from cameras.device import DeviceAddress
+from cameras.plain_device import PlainDevice
 from cameras.records import CameraChange, CameraDraft
-from core.errors import CameraAuthFailed, CameraNoSignal, CameraUnsupported, Conflict, DeviceError, InvalidRequest
+from core.clock import SystemClock
+from core.errors import (
+    CameraAuthFailed,
+    CameraNoSignal,
+    CameraUnreachable,
+    CameraUnsupported,
+    Conflict,
+    DeviceError,
+    InvalidRequest,
+)
 from core.records import (
     AudioFormat,
     CameraStatus,
     Channel,
+    Credential,
     ProfileRole,
     StreamFormats,
     StreamSource,
@@ -221,3 +234,24 @@ def test_the_kind_of_a_camera_stays(harness: CameraHarness, manager: OnvifManage
     assert [error.field for error in refused.value.errors] == ["stream_uris"]
     manager.update_camera(plain, CameraChange(name="Yard"))
     assert manager.get_camera(plain).name == "Yard"
+
+
+def test_a_name_with_many_silent_addresses_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = socket.getaddrinfo("192.0.2.8", 554, type=socket.SOCK_STREAM) * 5
+    waits_s: list[float] = []
+
+    def connect(sock: socket.socket, address: object) -> None:
+        waits_s.append(sock.gettimeout() or 0.0)
+        threading.Event().wait(waits_s[-1])
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    uris = StreamUris("rtsp://camera.example/live")
+    address = DeviceAddress(1, "camera.example", 554, Credential("", Secret("")), "camera1", uris)
+    device = PlainDevice(address, lambda *_: StreamFormats(None, None), SystemClock(), timeout_s=0.2)
+    with pytest.raises(CameraUnreachable):
+        device.check()
+    assert 0 < sum(waits_s) <= 0.2
+    (check,) = device.checks
+    assert (check.name, check.outcome) == ("RTSP port", "camera_unreachable")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from tests.cameras.doubles import CameraHarness
 from tests.media.encoded import encode_h264
 from tests.media.rtsp.camera_peer import PeerCamera
 from tests.media.rtsp.mjpeg_peer import MjpegCamera
+from tests.onvif_services.tls import server_context
 from tests.patience import LIMIT_S
-from tools.certificate import make_certificate
 
 Add = Callable[[PeerCamera, str], CameraView]
 
@@ -87,7 +86,7 @@ def test_a_wrong_password_costs_one_login(add: Add) -> None:
 
 
 def test_a_stream_over_tls_is_described(add: Add, tmp_path: Path) -> None:
-    view = add(PeerCamera(encode_h264(), tls=_certificate(tmp_path), login="basic"), "admin:pass%2012@")
+    view = add(PeerCamera(encode_h264(), tls=server_context(tmp_path, "camera"), login="basic"), "admin:pass%2012@")
     assert (view.status, view.error) == (CameraStatus.ONLINE, None)
     assert view.stream_uris is not None
     assert view.stream_uris.main.startswith("rtsps://127.0.0.1:")
@@ -106,11 +105,3 @@ def test_a_wrong_path_is_named(harness: CameraHarness, add: Add) -> None:
 def test_mjpeg_is_described(harness: CameraHarness, add: Add) -> None:
     view = add(MjpegCamera(), "")
     assert "mjpeg 320x240" in harness.manager.health(view.id).text
-
-
-def _certificate(folder: Path) -> ssl.SSLContext:
-    for name, pem in zip(("certificate.pem", "key.pem"), make_certificate(["camera"]), strict=True):
-        (folder / name).write_bytes(pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context

@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from ipycam.camera import IPCamera
 
-from cameras.connecting import Pace
 from cameras.records import CameraChange, CameraDraft
 from core.errors import CameraAuthFailed
 from core.records import CameraStatus
 from core.secrets import Secret
-from core.settings import Settings
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness
 from tests.onvif_services.soap_device import SoapDevice
 from tests.patience import LIMIT_S, promised, until
 
 WRONG = Secret("wrong password")
-
-
-@pytest.fixture
-def real(harness: CameraHarness) -> CameraHarness:
-    harness.is_real = True
-    # The doubles' time limit of 1 s is too short on a busy machine for the first call, which loads the WSDL files.
-    harness.settings = replace(harness.settings, device_timeout_s=Settings().device_timeout_s)
-    harness.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5)
-    return harness
-
-
-@pytest.fixture
-def device() -> Iterator[SoapDevice]:
-    made = SoapDevice()
-    made.start()
-    yield made
-    made.stop()
 
 
 def draft(device: SoapDevice, password: Secret | None = None) -> CameraDraft:

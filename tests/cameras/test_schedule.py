@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 
 from cameras.schedule import Schedule
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def now_utc(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return self.now_s
 
 
 def test_waiting_callers_come_before_periodic_checks() -> None:
     clock = HandClock()
     schedule = Schedule(clock, patient_workers=5)
     schedule.put(1, 0.0, patient=True)
-    clock.now_s += 10
+    clock.move(seconds=10)
     schedule.put(2, 0.0, patient=False)
     schedule.put_now(3)
     assert [schedule.take() for _ in range(3)] == [2, 3, 1]
@@ -35,7 +24,7 @@ def test_nothing_is_taken_before_it_is_due() -> None:
     schedule = Schedule(clock, patient_workers=5)
     schedule.put(1, 5.0, patient=False)
     schedule.put(2, 3.0, patient=False)
-    clock.now_s += 5.0
+    clock.move(seconds=5.0)
     assert [schedule.take(), schedule.take()] == [2, 1]
 
 
@@ -44,7 +33,7 @@ def test_retries_of_dead_devices_never_use_every_worker() -> None:
     schedule = Schedule(clock, patient_workers=2)
     for camera_id in range(10):
         schedule.put(camera_id, 0.0, patient=True)
-    clock.now_s += 1
+    clock.move(seconds=1)
     schedule.put(99, 0.0, patient=False)
     taken = [schedule.take() for _ in range(3)]
     assert taken == [99, 0, 1]

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from core.certificates import PinnedCertificates, fingerprint_text
-from core.errors import CertificateChanged
+from core.errors import CameraBadAnswer, CertificateChanged
 from tests.hand_clock import HandClock
 
 FIRST, SECOND = b"first certificate", b"second certificate"
@@ -66,6 +66,39 @@ def test_a_forgotten_host_is_pinned_anew(pins: PinnedCertificates) -> None:
     pins.forget("192.0.2.8")
     pins.check("192.0.2.8", 443, SECOND)
     assert pins.of_host("192.0.2.8")[0].sha256 == _sha256(SECOND)
+
+
+def test_a_host_with_too_many_ports_is_refused(pins: PinnedCertificates) -> None:
+    for port in range(8000, 8032):
+        pins.check("192.0.2.8", port, FIRST)
+    for _ in range(2):
+        with pytest.raises(CameraBadAnswer):
+            pins.check("192.0.2.8", 9000, FIRST)
+    pins.check("192.0.2.8", 8000, FIRST)
+    pins.check("192.0.2.9", 9000, FIRST)
+    assert len(pins.of_host("192.0.2.8")) == 32
+
+
+def test_a_found_port_has_the_certificate_of_its_host(pins: PinnedCertificates) -> None:
+    pins.check_found("192.0.2.8", 443, _sha256(SECOND))
+    assert pins.of_host("192.0.2.8") == (), "an unknown host has nothing to compare with"
+    pins.check("192.0.2.8", 443, FIRST)
+    pins.check_found("192.0.2.8", 8443, _sha256(FIRST))
+    with pytest.raises(CertificateChanged):
+        pins.check("192.0.2.8", 8443, SECOND)
+
+
+def test_a_found_port_with_another_certificate_waits_for_the_user(pins: PinnedCertificates) -> None:
+    pins.check("192.0.2.8", 443, FIRST)
+    for _ in range(2):
+        with pytest.raises(CertificateChanged):
+            pins.check_found("192.0.2.8", 8443, _sha256(SECOND))
+    with pytest.raises(CertificateChanged):
+        pins.check("192.0.2.8", 8443, SECOND)
+    assert pins.accept("192.0.2.8", _sha256(SECOND))
+    pins.check_found("192.0.2.8", 8443, _sha256(SECOND))
+    pins.check("192.0.2.8", 8443, SECOND)
+    pins.check("192.0.2.8", 443, FIRST)
 
 
 def test_pins_of_an_earlier_run_hold(pins: PinnedCertificates) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 
 import pytest
 
@@ -11,23 +10,11 @@ from core.errors import CameraAuthFailed
 from core.login_gate import LoginGate
 from core.records import Credential
 from core.secrets import Secret
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S
 
 WRONG = Credential("admin", Secret("wrong"))
 RIGHT = Credential("admin", Secret("right"))
-
-
-class HandClock:
-    """A clock that tests move by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def now_utc(self) -> datetime:
-        return datetime.fromtimestamp(self.now_s, UTC)
 
 
 def test_sixteen_threads_with_a_wrong_password_try_once() -> None:
@@ -64,10 +51,10 @@ def test_a_refused_password_is_tried_again_after_five_minutes() -> None:
     clock = HandClock()
     gate = LoginGate(clock, retry_after_s=300)
     gate.begin("dev", WRONG).refused()
-    clock.now_s += 299
+    clock.move(seconds=299)
     with pytest.raises(CameraAuthFailed):
         gate.try_begin("dev", WRONG)
-    clock.now_s += 2
+    clock.move(seconds=2)
     assert gate.try_begin("dev", WRONG) is not None
 
 
@@ -77,7 +64,7 @@ def test_an_accepted_password_allows_parallel_logins_for_30_seconds() -> None:
     gate.begin("dev", RIGHT).accepted()
     assert gate.try_begin("dev", RIGHT) is not None
     assert gate.try_begin("dev", RIGHT) is not None
-    clock.now_s += 31
+    clock.move(seconds=31)
     assert gate.try_begin("dev", RIGHT) is not None
     assert gate.try_begin("dev", RIGHT) is None
 
@@ -105,18 +92,67 @@ def test_after_three_refusals_another_password_waits_too() -> None:
     gate = LoginGate(clock, retry_after_s=300)
     for number in range(3):
         gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
-        clock.now_s += 10
+        clock.move(seconds=10)
     with pytest.raises(CameraAuthFailed):
         gate.try_begin("dev", RIGHT)
-    clock.now_s += 271
+    clock.move(seconds=271)
     gate.begin("dev", RIGHT).accepted()
+
+
+def test_every_wrong_login_of_an_attempt_counts() -> None:
+    gate = LoginGate(HandClock())
+    first = gate.begin("dev", Credential("admin", Secret("guess 1")))
+    assert first.logins_left == 3
+    first.refused(2)
+    second = gate.begin("dev", Credential("admin", Secret("guess 2")))
+    assert second.logins_left == 1
+    second.unanswered(refused_logins=1)
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", RIGHT)
+
+
+def test_one_unproven_password_is_tried_at_a_time() -> None:
+    gate = LoginGate(HandClock())
+    first = gate.begin("dev", WRONG)
+    assert gate.try_begin("dev", RIGHT) is None
+    assert gate.try_begin("another", RIGHT) is not None
+    first.refused()
+    gate.begin("dev", RIGHT).accepted()
+    gate.begin("dev", Credential("admin", Secret("third")))
+    assert gate.try_begin("dev", RIGHT) is not None, "the device accepted it before"
+
+
+def test_the_second_cut_of_an_unproven_login_is_a_refusal() -> None:
+    gate = LoginGate(HandClock())
+    assert not gate.begin("dev", WRONG).cut()
+    assert gate.begin("dev", WRONG).cut()
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", WRONG)
+    assert gate.begin("dev", RIGHT).logins_left == 1
+
+
+def test_two_cuts_in_one_attempt_are_a_refusal() -> None:
+    gate = LoginGate(HandClock())
+    assert gate.begin("dev", WRONG).cut(2)
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", WRONG)
+
+
+def test_cuts_of_a_proven_login_refuse_nothing() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock)
+    gate.begin("dev", RIGHT).accepted()
+    clock.move(seconds=31)
+    for _ in range(3):
+        assert not gate.begin("dev", RIGHT).cut(3)
+    assert gate.try_begin("dev", RIGHT) is not None
 
 
 def test_a_password_that_the_device_accepted_is_not_blocked_by_others() -> None:
     clock = HandClock()
     gate = LoginGate(clock)
     gate.begin("dev", RIGHT).accepted()
-    clock.now_s += 31
+    clock.move(seconds=31)
     for number in range(3):
         gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
     assert gate.try_begin("dev", RIGHT) is not None
@@ -138,7 +174,7 @@ def test_passwords_that_a_script_tries_for_days_take_little_memory() -> None:
     gate = LoginGate(clock)
     for number in range(500):
         gate.begin("dev", Credential("admin", Secret(f"guess {number}"))).refused()
-        clock.now_s += 301
+        clock.move(seconds=301)
     assert len(gate._entries) <= 64
 
 

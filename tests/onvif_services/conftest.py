@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from core.clock import SystemClock
-from core.login_gate import LoginGate
+from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
-from onvif_services.connection import DeviceConnection
+from onvif_services.connection import DeviceConnection, OnvifAddress
 from tests.ipycam_peer import ipycam
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
+from tests.onvif_services.recorder_answers import make_recorder
 from tests.onvif_services.soap_device import SoapDevice
 
 __all__ = ["ipycam"]
@@ -22,6 +23,15 @@ __all__ = ["ipycam"]
 
 @pytest.fixture
 def device() -> Iterator[SoapDevice]:
+    made = SoapDevice()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def other() -> Iterator[SoapDevice]:
+    """The second web server of `device`, at another port of its host."""
     made = SoapDevice()
     made.start()
     yield made
@@ -46,14 +56,14 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
         password: str = "s3cret&<",
         timeout_s: float = 3.0,
         readable: bool = False,
+        scheme: str = "http",
+        path: str = "",
         **options: Any,
     ) -> DeviceConnection:
+        credential = Credential(username, Secret(password), may_be_readable=readable)
         conn = DeviceConnection(
-            host,
-            port or device.port,
-            Credential(username, Secret(password), may_be_readable=readable),
-            login_gate=gate,
-            device_key="camera1",
+            OnvifAddress(host, port or device.port, scheme, path),
+            GuardedCredential(credential, "camera1", gate),
             timeout_s=timeout_s,
             **options,
         )
@@ -63,6 +73,15 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
     yield make
     for conn in made:
         conn.close()
+
+
+@pytest.fixture
+def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
+    """An open connection to `device`, which has recordings."""
+    make_recorder(device)
+    conn = connect()
+    conn.open()
+    return conn
 
 
 @pytest.fixture

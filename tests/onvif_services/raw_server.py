@@ -12,6 +12,13 @@ Handle = Callable[[socket.socket], None]
 Serve = Callable[[Handle], int]
 
 
+def sends_nothing(sock: socket.socket) -> None:
+    """Read requests until the client closes the connection, and answer none."""
+    sock.settimeout(LIMIT_S)
+    while sock.recv(65536):
+        pass
+
+
 class RawServer:
     """A server that calls `handle` in a thread for each connection to `port`."""
 

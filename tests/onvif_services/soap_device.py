@@ -163,6 +163,7 @@ class SoapDevice:
             "token"  # or "digest", "digest-sha256", "both" (either), "digest and token", "text", "basic", "none"
         )
         self.logins: dict[str, str] = {}  # other kinds of login, by operation
+        self.cuts_wrong_logins = False  # closes the connection instead of a refusal
         self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
         self.released = threading.Event()  # ends the requests that hang
         self._busy = 0
@@ -317,7 +318,7 @@ class SoapDevice:
     def _refuse(self, reply: Reply, was_login: bool) -> Reply:
         with self._lock:
             self.failed_logins += was_login
-        return reply
+        return CUT if was_login and self.cuts_wrong_logins else reply
 
     def _refusal(self, request: Request, login: str) -> Reply:
         has_digest = login == "digest and token" and self._digest_is_right(

@@ -1,4 +1,4 @@
-"""HTTP answers whose framing is wrong: what arrives complete is used."""
+"""HTTP answers with wrong framing: the app uses content that arrives complete."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
-from core.errors import CameraBadAnswer, CertificateChanged
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, CertificateChanged
 from onvif_services.media import read_channels
 from onvif_services.probe import probe_address
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.raw_server import Serve
+from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import Reply, SoapDevice
 from tests.onvif_services.tls import server_context
 
@@ -87,17 +87,17 @@ def test_a_snapshot_is_fetched_over_https(secure: SoapDevice, connect: Connect, 
     assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
 
 
-def test_https_is_never_left_for_http(secure: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
-    plain = SoapDevice()
-    plain.start()
-    try:
-        secure.host_told = f"127.0.0.1:{plain.port}"  # its addresses begin with http://
-        secure.answers["GetProfiles"] = Reply(b"", 404)
-        conn = connect(port=secure.port, scheme="https", certificates=pins)
-        conn.open()
-        assert plain.requests == []
-    finally:
-        plain.stop()
+def test_https_is_never_left_for_http(
+    secure: SoapDevice, other: SoapDevice, connect: Connect, pins: PinnedCertificates
+) -> None:
+    secure.host_told = f"127.0.0.1:{other.port}"  # its addresses begin with http://
+    secure.answers["GetProfiles"] = Reply(b"", 404)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    with pytest.raises(CameraUnsupported):
+        read_channels(conn)
+    assert secure.asked("GetProfiles")
+    assert other.requests == []
 
 
 def test_a_port_without_https_is_a_bad_answer(device: SoapDevice, connect: Connect, pins: PinnedCertificates) -> None:
@@ -107,12 +107,27 @@ def test_a_port_without_https_is_a_bad_answer(device: SoapDevice, connect: Conne
 
 
 def test_a_port_that_says_nothing_ends_in_time(serve: Serve, connect: Connect, pins: PinnedCertificates) -> None:
-    from tests.onvif_services.test_transport import _sends_nothing  # noqa: PLC0415 # the same server
-
-    with pytest.raises(Exception, match="in time"):
-        connect(port=serve(_sends_nothing), scheme="https", certificates=pins, timeout_s=0.5).open()
+    with pytest.raises(CameraUnreachable, match="in time"):
+        connect(port=serve(sends_nothing), scheme="https", certificates=pins, timeout_s=0.5).open()
 
 
 def test_the_probe_finds_a_device_with_https_only(secure: SoapDevice) -> None:
     place = probe_address("127.0.0.1", secure.port, timeout_s=5.0)
     assert (place.scheme, place.port) == ("https", secure.port)
+
+
+def test_a_search_refuses_another_certificate_of_a_known_host(
+    secure: SoapDevice, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    def search() -> int:
+        return probe_address("127.0.0.1", secure.port, timeout_s=5.0, certificates=pins).port
+
+    assert search() == secure.port
+    assert pins.of_host("127.0.0.1") == (), "the connection that follows pins the first certificate"
+    pins.check("127.0.0.1", 443, b"the certificate of the device")
+    with pytest.raises(CertificateChanged):
+        search()
+    changed_to = pins.of_host("127.0.0.1")[-1].changed_to
+    assert changed_to is not None
+    assert pins.accept("127.0.0.1", changed_to)
+    assert search() == secure.port

@@ -269,6 +269,18 @@ def test_another_transport_is_asked_for_if_the_device_refuses_rtsp(
     assert len(device.asked("GetStreamUri")) == calls + 1, "the transport is remembered"
 
 
+def test_a_known_transport_does_not_hide_the_others(device: SoapDevice, connect: Connect) -> None:
+    """Some channels of a recorder may be offered by another transport than the first one."""
+    by_token = {"A": "RTSP", "B": "UDP"}
+    device.answers["GetStreamUri"] = lambda request: _uri_for(
+        by_token[request.value("ProfileToken")], f"rtsp://10.0.0.1/{request.value('ProfileToken')}"
+    )(request)
+    conn = connect()
+    conn.open()
+    for token in ("A", "B", "A"):
+        assert media.stream_uri(conn, token) == f"rtsp://127.0.0.1:554/{token}"
+
+
 @pytest.mark.parametrize("token", ["", "a\x00b", "a\nb", "x" * 300])
 def test_an_invalid_token_is_refused_before_the_device_is_asked(
     device: SoapDevice, connect: Connect, token: str

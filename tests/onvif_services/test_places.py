@@ -7,9 +7,10 @@ import io
 import pytest
 from PIL import Image
 
-from core.errors import CameraBadAnswer
+from core.errors import CameraBadAnswer, CameraUnsupported
 from core.records import LearnedAccess
 from onvif_services.media import read_channels
+from onvif_services.places import OnvifAddress, ServicePlaces
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, service
@@ -59,27 +60,22 @@ def test_the_path_of_the_address_is_tried_first(device: SoapDevice, connect: Con
     assert conn.learned.path == ""
 
 
-def test_a_service_at_another_port_is_found_and_kept(device: SoapDevice, connect: Connect) -> None:
-    other = SoapDevice()
-    other.start()
-    try:
-        device.answers["GetServices"] = (
-            "<tds:GetServicesResponse>"
-            + service(MEDIA, f"http://10.0.0.1:{other.port}/onvif/media")
-            + "</tds:GetServicesResponse>"
-        )
-        device.answers |= {"GetProfiles": NOT_FOUND, "GetVideoSources": NOT_FOUND, "GetStreamUri": NOT_FOUND}
-        conn = connect()
-        conn.open()
-        assert len(read_channels(conn)) == 1
-        assert "address of media" in _found(conn.checks)
-        assert not other.asked("GetProfiles")[0].with_token, "the other port must show first that it is a device"
-        assert dict(conn.learned.places) == {"media": f"http://127.0.0.1:{other.port}/onvif/media"}
-        device.requests.clear()
-        connect(learned=conn.learned).open()
-        assert not device.asked("GetProfiles")
-    finally:
-        other.stop()
+def test_a_service_at_another_port_is_found_and_kept(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
+    device.answers["GetServices"] = (
+        "<tds:GetServicesResponse>"
+        + service(MEDIA, f"http://10.0.0.1:{other.port}/onvif/media")
+        + "</tds:GetServicesResponse>"
+    )
+    device.answers |= {"GetProfiles": NOT_FOUND, "GetVideoSources": NOT_FOUND, "GetStreamUri": NOT_FOUND}
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert "address of media" in _found(conn.checks)
+    assert not other.asked("GetProfiles")[0].with_token, "the other port must show first that it is a device"
+    assert dict(conn.learned.places) == {"media": f"http://127.0.0.1:{other.port}/onvif/media"}
+    device.requests.clear()
+    connect(learned=conn.learned).open()
+    assert not device.asked("GetProfiles")
 
 
 def test_a_named_port_at_which_nothing_listens_does_no_harm(device: SoapDevice, connect: Connect) -> None:
@@ -90,50 +86,56 @@ def test_a_named_port_at_which_nothing_listens_does_no_harm(device: SoapDevice, 
     assert not _found(conn.checks)
 
 
-def test_no_password_goes_to_a_named_port_that_is_no_device(device: SoapDevice, connect: Connect) -> None:
-    other = SoapDevice()
+def test_no_password_goes_to_a_named_port_that_is_no_device(
+    device: SoapDevice, other: SoapDevice, connect: Connect
+) -> None:
     other.answers.clear()
-    other.start()
-    try:
-        device.answers["GetServices"] = (
-            "<tds:GetServicesResponse>"
-            + service(MEDIA, f"http://10.0.0.1:{other.port}/x")
-            + "</tds:GetServicesResponse>"
-        )
-        device.answers["GetProfiles"] = NOT_FOUND
-        other.answers["GetProfiles"] = NOT_FOUND
-        other.login = "none"
-        conn = connect()
-        conn.open()
-        assert not any(request.with_token for request in other.requests)
-    finally:
-        other.stop()
+    device.answers["GetServices"] = (
+        "<tds:GetServicesResponse>" + service(MEDIA, f"http://10.0.0.1:{other.port}/x") + "</tds:GetServicesResponse>"
+    )
+    device.answers["GetProfiles"] = NOT_FOUND
+    other.answers["GetProfiles"] = NOT_FOUND
+    other.login = "none"
+    conn = connect()
+    conn.open()
+    with pytest.raises(CameraUnsupported):
+        read_channels(conn)
+    assert other.requests, "the app asks the named port"
+    assert not any(request.with_token or request.with_digest for request in other.requests)
 
 
-def test_a_snapshot_at_another_port_is_fetched(device: SoapDevice, connect: Connect) -> None:
+def test_a_snapshot_at_another_port_is_fetched(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
     """Cameras with ONVIF at port 8000 often serve their snapshots at port 80."""
     picture = io.BytesIO()
     Image.new("RGB", (64, 48), "navy").save(picture, "JPEG")
-    other = SoapDevice()
     other.pages["/snap.jpg"] = Reply(picture.getvalue(), 200, {"Content-Type": "image/jpeg"})
-    other.start()
-    try:
-        device.answers["GetSnapshotUri"] = (
-            f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{other.port}/snap.jpg</tt:Uri>"
-            "</trt:MediaUri></trt:GetSnapshotUriResponse>"
-        )
-        conn = connect()
-        conn.open()
-        assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
-    finally:
-        other.stop()
+    device.answers["GetSnapshotUri"] = (
+        f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{other.port}/snap.jpg</tt:Uri>"
+        "</trt:MediaUri></trt:GetSnapshotUriResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert fetch_snapshot(conn, "MediaProfile00000") == picture.getvalue()
 
 
-@pytest.mark.parametrize("named", ["http://10.0.0.1:22/x", "http://10.0.0.1:99999/x", "ftp://10.0.0.1:2121/x"])
-def test_ports_of_other_protocols_are_not_tried(device: SoapDevice, connect: Connect, named: str) -> None:
-    conn = connect(learned=LearnedAccess())
-    try:
-        rewritten = conn.at_configured(named)
-    except CameraBadAnswer:
-        return
-    assert conn.places.other_of(rewritten) is None
+@pytest.mark.parametrize("named", ["http://10.0.0.1:22/x", "http://10.0.0.1:25/x", "https://10.0.0.1:993/x"])
+def test_ports_of_other_protocols_are_not_tried(named: str) -> None:
+    place = _places().at_host(named)
+    assert (place.configured, place.named) == ("http://192.0.2.8:8000/x", None)
+
+
+@pytest.mark.parametrize("named", ["ftp://10.0.0.1:2121/x", "http:///x", "http://10.0.0.1/a\nb"])
+def test_an_address_that_cannot_be_used_is_a_bad_answer(named: str) -> None:
+    with pytest.raises(CameraBadAnswer):
+        _places().at_host(named)
+
+
+def test_two_ports_with_one_path_are_two_addresses() -> None:
+    places = _places()
+    one, two = places.at_host("http://10.0.0.1:81/snap"), places.at_host("http://10.0.0.1:82/snap")
+    assert (one.configured, one.named) == ("http://192.0.2.8:8000/snap", "http://192.0.2.8:81/snap")
+    assert (two.configured, two.named) == ("http://192.0.2.8:8000/snap", "http://192.0.2.8:82/snap")
+
+
+def _places() -> ServicePlaces:
+    return ServicePlaces(OnvifAddress("192.0.2.8", 8000), LearnedAccess())

@@ -10,9 +10,9 @@ from core.errors import CameraBadAnswer, CameraUnreachable
 from onvif_services.media import stream_uri
 from onvif_services.probe import probe_address
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.raw_server import Serve
+from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import SoapDevice, fault
-from tests.patience import LIMIT_S, promised
+from tests.patience import promised
 
 
 def _closed_port() -> int:
@@ -30,14 +30,8 @@ def _guarded(sock: socket.socket) -> None:
     sock.sendall(b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
 
 
-def _silent(sock: socket.socket) -> None:
-    sock.settimeout(LIMIT_S)
-    while sock.recv(65536):
-        pass
-
-
 def test_the_port_that_speaks_onvif_is_found_among_others(device: SoapDevice, serve: Serve) -> None:
-    ports = (_closed_port(), serve(_web_server), serve(_guarded), serve(_silent), device.port)
+    ports = (_closed_port(), serve(_web_server), serve(_guarded), serve(sends_nothing), device.port)
     with promised(1.5):
         assert probe_address("127.0.0.1", ports=ports, timeout_s=5.0).port == device.port
 
@@ -87,7 +81,7 @@ def test_a_host_without_answer_is_unreachable(serve: Serve) -> None:
     with pytest.raises(CameraUnreachable):
         probe_address("127.0.0.1", _closed_port(), timeout_s=2.0)
     with pytest.raises(CameraUnreachable):
-        probe_address("127.0.0.1", ports=(_closed_port(), serve(_silent)), timeout_s=0.5)
+        probe_address("127.0.0.1", ports=(_closed_port(), serve(sends_nothing)), timeout_s=0.5)
     with pytest.raises(CameraUnreachable):
         probe_address("no-such-host.invalid", timeout_s=3.0)
 

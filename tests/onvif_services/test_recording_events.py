@@ -14,20 +14,12 @@ from onvif_services import recording_search, searches
 from onvif_services.connection import DeviceConnection
 from onvif_services.recording_search import HISTORY, bare_topic, is_history
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.recorder_answers import begun, event, events, make_recorder, one_after_another, state
+from tests.onvif_services.recorder_answers import begun, event, events, one_after_another, state
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, fault, soap
 from tests.patience import promised
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 MOTION = "tns1:RuleEngine/CellMotionDetector/Motion"
-
-
-@pytest.fixture
-def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
-    make_recorder(device)
-    conn = connect()
-    conn.open()
-    return conn
 
 
 def _find(conn: DeviceConnection, **options: Any) -> EventSearch:

@@ -16,7 +16,6 @@ from tests.onvif_services.recorder_answers import (
     SEARCH,
     job,
     jobs,
-    make_recorder,
     one_after_another,
     recording,
     recording_item,
@@ -28,14 +27,6 @@ from tests.onvif_services.recorder_answers import (
 from tests.onvif_services.soap_device import Reply, SoapDevice, fault, system_time
 
 NOT_IMPLEMENTED = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
-
-
-@pytest.fixture
-def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
-    make_recorder(device)
-    conn = connect()
-    conn.open()
-    return conn
 
 
 def _tokens(conn: DeviceConnection, deadline_s: float = 10.0) -> list[str]:

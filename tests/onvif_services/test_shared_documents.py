@@ -17,12 +17,13 @@ import logging, os
 os.environ["http_proxy"] = os.environ["https_proxy"] = "http://proxy:1"
 zeep_level = logging.getLogger("zeep.client").level
 from core.clock import SystemClock
-from core.login_gate import LoginGate
+from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from onvif_services import connection, discovery, events, media, probe, ptz, snapshot
 credential = Credential("a", Secret("b"))
-connection.DeviceConnection("127.0.0.1", 1, credential, login_gate=LoginGate(SystemClock()), device_key="k")
+guarded = GuardedCredential(credential, "k", LoginGate(SystemClock()))
+connection.DeviceConnection(connection.OnvifAddress("127.0.0.1", 1), guarded)
 assert logging.getLogger().handlers == [], logging.getLogger().handlers
 assert logging.getLogger().level == logging.WARNING
 assert logging.getLogger("zeep.client").level == zeep_level

@@ -7,11 +7,12 @@ import io
 import pytest
 from PIL import Image
 
-from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import Reply, SoapDevice
+from tests.onvif_services.soap_device import HANG, Reply, SoapDevice
+from tests.patience import promised
 
 
 def _jpeg(width: int = 64, height: int = 48, **options: object) -> bytes:
@@ -61,6 +62,64 @@ def test_a_password_that_is_refused_for_snapshots_only_stays_valid(device: SoapD
             fetch_snapshot(conn, "MediaProfile00000")
     assert len([request for request in device.asked("GET") if "Authorization" in request.headers]) == 1
     conn.call("media", "GetProfiles")
+
+
+def test_a_missing_permission_for_one_snapshot_leaves_the_others(device: SoapDevice, connect: Connect) -> None:
+    device.pages["/1.jpg"] = Reply(b"", 401, {"WWW-Authenticate": 'Basic realm="pictures"'})
+    device.pages["/2.jpg"] = Reply(picture := _jpeg(), 200, {"X-Login": "basic"})
+    device.answers["GetSnapshotUri"] = lambda request: (
+        "<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://192.168.9.9/"
+        f"{request.value('ProfileToken')}.jpg</tt:Uri></trt:MediaUri></trt:GetSnapshotUriResponse>"
+    )
+    conn = connect(readable=True)
+    conn.open()
+    for _ in range(2):
+        with pytest.raises(CameraUnsupported):
+            fetch_snapshot(conn, "1")
+    assert fetch_snapshot(conn, "2") == picture
+    sent = [request.path for request in device.asked("GET") if "Authorization" in request.headers]
+    assert sent == ["/1.jpg", "/2.jpg"]
+
+
+@pytest.fixture
+def other(device: SoapDevice, other: SoapDevice) -> SoapDevice:
+    """The second web server of `device`, which has the snapshots as the device says."""
+    device.answers["GetSnapshotUri"] = (
+        f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>http://10.0.0.1:{other.port}/snap.jpg</tt:Uri>"
+        "</trt:MediaUri></trt:GetSnapshotUriResponse>"
+    )
+    return other
+
+
+@pytest.mark.parametrize("login", ["basic", "digest"])
+def test_a_second_port_is_asked_without_a_login_first(
+    device: SoapDevice, other: SoapDevice, connect: Connect, login: str
+) -> None:
+    device.pages["/snap.jpg"] = Reply(b"", 404, {"X-Login": login})
+    other.pages["/snap.jpg"] = Reply(picture := _jpeg())
+    conn = connect(readable=True)
+    conn.open()
+    for _ in range(2):
+        assert fetch_snapshot(conn, "MediaProfile00000") == picture
+    assert any("Authorization" in request.headers for request in device.asked("GET"))
+    assert len(other.asked("GET")) == 2
+    assert not any("Authorization" in request.headers for request in other.asked("GET"))
+
+
+def test_a_silent_port_leaves_time_for_the_second_one(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
+    device.pages["/snap.jpg"] = HANG
+    other.pages["/snap.jpg"] = Reply(picture := _jpeg())
+    conn = connect(timeout_s=2.0)
+    conn.open()
+    assert fetch_snapshot(conn, "MediaProfile00000") == picture
+
+
+def test_a_snapshot_has_one_deadline(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
+    device.pages["/snap.jpg"] = other.pages["/snap.jpg"] = HANG
+    conn = connect(timeout_s=3.0)
+    conn.open()
+    with promised(3.0), pytest.raises(CameraUnreachable):
+        fetch_snapshot(conn, "MediaProfile00000")
 
 
 def test_a_device_without_snapshots_is_unsupported(device: SoapDevice, connect: Connect) -> None:

@@ -8,18 +8,17 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
+from onvif_services.places import NamedAddress
 from onvif_services.transport import MAX_ANSWER_BYTES, MAX_PROFILES_BYTES
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.raw_server import Serve
+from tests.onvif_services.raw_server import Handle, Serve, sends_nothing
 from tests.onvif_services.soap_device import ENVELOPE, Reply, SoapDevice
 from tests.patience import LIMIT_S, promised
-
-Handle = Callable[[socket.socket], None]
 
 
 def _read_request(sock: socket.socket) -> bytes:
@@ -55,12 +54,6 @@ def _drips(first: bytes, drop: bytes) -> Handle:
     return handle
 
 
-def _sends_nothing(sock: socket.socket) -> None:
-    sock.settimeout(LIMIT_S)
-    while sock.recv(65536):
-        pass
-
-
 def _floods(first: bytes, block: bytes) -> Handle:
     def handle(sock: socket.socket) -> None:
         _read_request(sock)
@@ -82,7 +75,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
 @pytest.mark.parametrize(
     "handle",
     [
-        pytest.param(_sends_nothing, id="accepts and sends nothing"),
+        pytest.param(sends_nothing, id="accepts and sends nothing"),
         pytest.param(_drips(b"", b"H"), id="a byte at a time from the start"),
         pytest.param(_drips(OK, b"X-A: b\r\n"), id="headers without end"),
         pytest.param(
@@ -177,7 +170,7 @@ def test_a_call_to_another_host_or_port_is_refused(device: SoapDevice, connect: 
     conn.open()
     for address in (f"http://127.0.0.2:{device.port}/", "http://127.0.0.1:1/", f"https://127.0.0.1:{device.port}/"):
         with pytest.raises(CameraBadAnswer):
-            conn.call("media", "GetProfiles", address=address)
+            conn.call("media", "GetProfiles", address=NamedAddress(address))
 
 
 def _entity_bomb() -> bytes:
@@ -249,7 +242,7 @@ def test_a_wrong_host_name_is_unreachable_in_time(connect: Connect) -> None:
 
 
 def test_closing_ends_a_call_under_way_immediately(serve: Serve, connect: Connect) -> None:
-    conn = connect(port=serve(_sends_nothing), timeout_s=10.0)
+    conn = connect(port=serve(sends_nothing), timeout_s=10.0)
     timer = threading.Timer(0.2, conn.close)
     timer.start()
     with promised(1.5), pytest.raises(CameraUnreachable):

@@ -67,6 +67,6 @@ def test_a_known_web_port_is_the_only_one(
         return await connect(connector, host, port, *rest)  # type: ignore[arg-type]  # as they came
 
     monkeypatch.setattr(Connector, "_connect_to", remember)
-    web = web_server(camera, "Bearer")
+    web = camera(answers={"GET": web_answer("404 Not Found")})
     until_state(gateway.open_feed(source(f"rtsp://127.0.0.1:{closed_port}/live", web_port=web.port)), FeedState.FAILED)
     assert set(tried) == {closed_port, web.port}

@@ -126,6 +126,22 @@ def test_the_audio_of_a_channel_is_replayed(recorder: Simulator, gateway: RtspGa
     line.close()
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("g722", "the app does not play G.722 in recordings"), ("unknown_codec", "the app does not support AMR")],
+)
+def test_audio_that_no_browser_plays_leaves_the_picture(
+    recorder: Simulator, gateway: RtspGateway, kind: str, reason: str
+) -> None:
+    recorder.fault("audio", kind)
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener)
+    pictures = listener.until_pictures(25)
+    assert listener.left_out == [reason]
+    assert len(pictures) == len(listener.units), "there is no audio"
+    line.close()
+
+
 def test_two_recordings_play_at_a_time_and_a_third_is_refused(recorder: Simulator, gateway: RtspGateway) -> None:
     asked_s = spans(recorder, 3)[0][0] + 10
     lines = [gateway.open_replay(source_of(recorder, channel)) for channel in (1, 3, 4)]

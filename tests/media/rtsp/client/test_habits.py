@@ -1,4 +1,4 @@
-"""The habits of a device: what lasts, what ends by itself, and what is one event."""
+"""The habits of a device: their ends, and the doubts that are one event."""
 
 from __future__ import annotations
 

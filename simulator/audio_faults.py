@@ -1,4 +1,4 @@
-"""The fault `audio`: a live channel has bad audio or none, and good video."""
+"""The fault `audio`: a channel has bad audio or none, and good video. Recordings have its wrong descriptions only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 
 from simulator.audio import AudioLoop
 
-AUDIO_KINDS = ("refused", "none", "broken", "encrypted", "other_rate", "adts", "zero_stamps", "unknown_codec")
+AUDIO_KINDS = ("refused", "none", "broken", "encrypted", "other_rate", "adts", "zero_stamps", "unknown_codec", "g722")
 _RATES = {"config=1408": "config=1188"}  # 16 kHz becomes 48 kHz
 _HEAD_BYTES = 4  # the AU headers
 _KEPT_BYTES = 3  # of an AAC frame: its first element begins like audio
@@ -17,6 +17,8 @@ def description(loop: AudioLoop, kind: str | None) -> tuple[str, str]:
     """rtpmap and fmtp of the SDP."""
     if kind == "unknown_codec":
         return f"AMR/{loop.rate}", ""
+    if kind == "g722":  # 64 kbit/s, as G.711
+        return f"G722/{loop.rate}", ""
     fmtp = loop.fmtp
     if kind == "other_rate":
         for right, wrong in _RATES.items():

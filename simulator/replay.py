@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from simulator import audio_faults
 from simulator.archive import Archive, Recording
 from simulator.archive_frames import ArchiveFrames
 from simulator.audio import AudioLoop
@@ -284,6 +285,9 @@ class ReplayPlayer:
         ntp = at_s + NTP_EPOCH_S
         return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
 
+    def audio_fault(self) -> str | None:
+        return self._faults.text("audio", self.channel.number)
+
     def as_json(self) -> dict[str, object]:
         position = None if self.position_s is None else clock_text(self.position_s)
         return {
@@ -340,7 +344,8 @@ def _sdp_lines(player: ReplayPlayer) -> Iterator[str]:
     yield from (f"a=rtpmap:{VIDEO_PAYLOAD_TYPE} {rtpmap}", f"a=fmtp:{VIDEO_PAYLOAD_TYPE} {fmtp}", "a=recvonly")
     if audio_loop := player.audio_loop:
         yield from (f"m=audio 0 RTP/AVP {audio_loop.payload_type}", f"a=control:trackID={AUDIO}")
-        yield f"a=rtpmap:{audio_loop.payload_type} {audio_loop.rtpmap}"
-        if audio_loop.fmtp:
-            yield f"a=fmtp:{audio_loop.payload_type} {audio_loop.fmtp}"
+        rtpmap, fmtp = audio_faults.description(audio_loop, player.audio_fault())
+        yield f"a=rtpmap:{audio_loop.payload_type} {rtpmap}"
+        if fmtp:
+            yield f"a=fmtp:{audio_loop.payload_type} {fmtp}"
         yield "a=recvonly"

@@ -218,13 +218,18 @@ class HlsOutput(SessionOutput):
         log.warning("%s: ffmpeg ended with %s: %r", self._key.stream_id, process.poll(), stderr[-500:])
         if _NO_SPACE in stderr:
             raise StorageFull(_DISK_FULL)
-        self._leave_audio_out(stderr)
+        self._judge_audio(process, stderr)
         raise FfmpegEnded("ffmpeg ended unexpectedly.")
 
-    def _leave_audio_out(self, stderr: str) -> None:
-        """If ffmpeg ended because of the audio, the next one gets the video alone."""
+    def _judge_audio(self, process: SupervisedProcess, stderr: str) -> None:
+        """If ffmpeg could not begin because of the audio, the next one gets the video alone.
+
+        An ffmpeg that has written a segment can read the audio: its warnings about audio are no reason for its end.
+        """
         plan = self._status.plan
-        if plan is not None and plan.audio is not AudioHandling.NONE and _ABOUT_AUDIO.search(stderr):
+        has_audio = plan is not None and plan.audio is not AudioHandling.NONE
+        has_given_up = self.first_media_s is None and (process.poll() or 0) > 0  # negative: it was killed
+        if has_audio and has_given_up and _ABOUT_AUDIO.search(stderr):
             self._is_audio_left_out = True
 
     def _check_age(self, status: FeedStatus, process: SupervisedProcess) -> None:

@@ -61,6 +61,16 @@ def test_seeks_show_the_clicked_time_without_segments(app: App, camera_id: int, 
     assert fetched(page) == []
 
 
+def test_audio_that_no_browser_plays_leaves_the_picture(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    recorder.set_fault("audio", "g722", channel=1)
+    try:
+        moves(over_socket(open_at(app, camera_id, open_page, earlier(40)).page))
+    finally:
+        recorder.clear_fault("audio", channel=1)
+
+
 def test_seeks_within_the_buffer_need_no_request(app: App, camera_id: int, open_page: Open) -> None:
     at = earlier(40)
     page = over_socket(open_at(app, camera_id, open_page, at).page)

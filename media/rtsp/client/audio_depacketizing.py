@@ -22,6 +22,7 @@ _MAX_HELD = 32
 _JUDGED_FRAMES = 24
 _PLAUSIBLE_PART = 0.7
 _SAMPLES_IN_FRAGMENTS = frozenset({"aac", "pcm_alaw", "pcm_mulaw", "pcm_s16be", "opus"})
+_PLAYED_TYPES = frozenset({2, 5, 29})  # LC, also with SBR and PS: browsers have no decoder for Main, LTP or LD
 _CHECKED_TYPES = frozenset({1, 2, 3, 4, 5, 29})  # object types whose frames begin as aac.is_plausible() reads
 
 
@@ -51,8 +52,10 @@ class AudioDepacketizer:
 
     @staticmethod
     def can_carry(track: AudioTrack) -> bool:
-        """True if fragments can hold this audio. ffmpeg reads more."""
-        return track.format.codec in _SAMPLES_IN_FRAGMENTS
+        """True if fragments can hold this audio, and browsers play it. ffmpeg reads more."""
+        config = aac.read_config(track.config) if track.config else None
+        is_played = config is None or config.object_type in _PLAYED_TYPES
+        return is_played and track.format.codec in _SAMPLES_IN_FRAGMENTS
 
     @property
     def is_undecodable(self) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.errors import CameraBadAnswer, CameraUnreachable
 from core.login_gate import Attempt
 from core.stream_address import read_stream_address
 from media.rtsp.client.address import RtspSource, StreamAddress, is_same_place, pinned
-from media.rtsp.client.connection import RtspConnection
-from media.rtsp.client.errors import status_error
+from media.rtsp.client.connection import OnAnswer, RtspConnection
+from media.rtsp.client.errors import NoAnswer, status_error
 from media.rtsp.client.habits import SESSION_ID, DeviceHabits
 from media.rtsp.client.login import SessionLogin, says_stale
 from media.rtsp.client.messages import MessageError, Response, SessionHeader, parse_session
@@ -25,6 +25,19 @@ _SESSION_NOT_FOUND = 454
 _NONE: frozenset[int] = frozenset()
 
 Headers = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRules:
+    """The rules for all requests of a session.
+
+    `timeout_s`: for one answer. `require`: the value of the Require header, empty for none. `on_answer`: see
+    RtspConnection.request().
+    """
+
+    timeout_s: float
+    require: str = ""
+    on_answer: OnAnswer | None = None
 
 
 class DeviceRequests:
@@ -41,21 +54,19 @@ class DeviceRequests:
         reconnect: Callable[[], Awaitable[RtspConnection]],
         login: SessionLogin,
         habits: DeviceHabits,
-        *,
-        timeout_s: float,
-        require: str = "",
-        on_answer: Callable[[str, Response, int], None] | None = None,
+        rules: RequestRules,
     ) -> None:
         self._source = source
         self._address = address
         self.connection = connection
         self._reconnect = reconnect
-        self._has_answered = False  # on this connection
+        self.has_answered = False
+        """True if the device has answered a request on this connection."""
         self._login = login
         self._habits = habits
-        self._timeout_s = timeout_s
-        self._require = [("Require", require)] if require else []
-        self._on_answer = on_answer
+        self._timeout_s = rules.timeout_s
+        self._require = [("Require", rules.require)] if rules.require else []
+        self._on_answer = rules.on_answer
         self._sessions: list[SessionHeader] = []  # the first one that the device named, and the newest
         self._uses_first = habits.order(SESSION_ID, ["newest", "first"])[0] == "first"
         self._has_switched = False
@@ -153,10 +164,10 @@ class DeviceRequests:
         try:
             return await self._exchange_once(method, uri, headers, timeout_s)
         except CameraUnreachable:
-            if self.connection.is_open or self.session or not self._has_answered:
+            if self.connection.is_open or self.session or not self.has_answered:
                 raise
         # Some devices close the connection after each refusal, or after a redirect.
-        self.connection, self._has_answered = await self._reconnect(), False
+        self.connection, self.has_answered = await self._reconnect(), False
         return await self._exchange_once(method, uri, headers, timeout_s)
 
     async def _exchange_once(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
@@ -164,8 +175,8 @@ class DeviceRequests:
             async with asyncio.timeout(timeout_s):
                 answer = await self.send_now(method, uri, headers)
         except TimeoutError:
-            raise CameraUnreachable(f"The device did not answer {method} in time.") from None
-        self._has_answered = True
+            raise NoAnswer(f"The device did not answer {method} in time.") from None
+        self.has_answered = True
         return answer
 
     async def _log_in(self, method: str, uri: str, headers: Headers, answer: Response, timeout_s: float) -> Response:

@@ -41,6 +41,10 @@ class PortClosed(CameraUnreachable):
     """The device refuses connections to its RTSP port, or does not answer there."""
 
 
+class NoAnswer(CameraUnreachable):
+    """The device did not answer a request in time."""
+
+
 class NotRtsp(CameraBadAnswer):
     """A web server answers on the RTSP port."""
 

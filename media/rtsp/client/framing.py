@@ -60,7 +60,6 @@ class Splitter:
         self._end = 0
         self._garbage_bytes = 0
         self._is_out_of_sync = False
-        self.skipped_bytes = 0
 
     def free_space(self) -> memoryview:
         """Return the memory for the next bytes. It is never empty, because no unit is as large as the buffer."""
@@ -188,7 +187,6 @@ class Splitter:
         return found.start() if found else self._end
 
     def _skip_to(self, position: int, following: int) -> int:
-        self.skipped_bytes += following - position
         self._garbage_bytes += following - position
         if self._garbage_bytes > _MAX_GARBAGE_BYTES:
             raise FramingError("neither RTSP nor media")

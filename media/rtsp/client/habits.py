@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Any
 
 from core.clock import Clock
 
@@ -17,13 +18,18 @@ SESSION_ID = "session id"
 RANGE = "range of PLAY"
 KEEP_ALIVE = "keep-alive"
 TRANSPORT = "transport"
-CONNECTION = "connection"
 LOGIN = "kind of login"
-AUDIO = "audio"
 
 _MAX_DEVICES = 4096
-_MAX_FAILED = 256
+_MAX_STREAMS = 256
 _BUSY_AFTER_TEARDOWN_S = 5.0
+_ONE_EVENT_S = 10.0  # all streams of a device end together: that is one doubt
+_DOUBTED_S = 3600.0
+_SHORT_LIFETIME_S = 12 * 3600.0
+_TUNNEL_FIRST_S = 3600.0
+_NO_TUNNEL_S = 300.0
+_TUNNEL_UNREACHED_S = 30.0
+_WITHOUT_AUDIO_S = 600.0
 
 
 class DeviceHabits:
@@ -33,8 +39,11 @@ class DeviceHabits:
         self._clock = clock
         self._worked: dict[str, str] = {}
         self._failed: dict[str, dict[str, float]] = {}  # subject -> guess -> until when it counts as failed
+        self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
-        self.lifetime_s = float("inf")  # of a session that ended before its first keep-alive
+        self._lifetime_s, self._lifetime_until_s = float("inf"), 0.0
+        self.tunnel = TunnelHabit(clock)
+        self.audio = AudioHabit(clock)
         self.public: frozenset[str] | None = None  # the methods of its Public header; None if it has not told them
 
     def order(self, subject: str, guesses: Iterable[str]) -> list[str]:
@@ -56,21 +65,38 @@ class DeviceHabits:
         failed = self._failed.setdefault(subject, {})
         failed.pop(guess, None)
         failed[guess] = self._clock.monotonic_s() + for_s
-        while len(failed) > _MAX_FAILED:  # of audio there is one for each stream's address
-            del failed[next(iter(failed))]
 
     def doubt(self, subject: str, guess: str) -> None:
-        """A session ended, perhaps because of this guess. One that has worked before gets another chance."""
+        """A session ended, perhaps because of this guess. One that has worked before gets another chance.
+
+        Doubts within ten seconds are one: a restart of the device ends all of its streams. A doubt ends after an hour.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s - self._doubted_s.get((subject, guess), float("-inf")) < _ONE_EVENT_S:
+            return
+        self._doubted_s[subject, guess] = now_s
         if self.has_worked(subject, guess):
             del self._worked[subject]
         else:
-            self.failed(subject, guess)
+            self.failed(subject, guess, for_s=_DOUBTED_S)
 
     def has_worked(self, subject: str, guess: str) -> bool:
         return self._worked.get(subject) == guess
 
     def has_failed(self, subject: str, guess: str) -> bool:
         return self._clock.monotonic_s() < self._failed.get(subject, {}).get(guess, 0.0)
+
+    # -- sessions that end early -------------------------------------------------------------------
+
+    @property
+    def lifetime_s(self) -> float:
+        """Return how long a session without keep-alives lasts, in seconds; infinite if the device keeps its timeout."""
+        return self._lifetime_s if self._clock.monotonic_s() < self._lifetime_until_s else float("inf")
+
+    def ended_early(self, lasted_s: float) -> None:
+        """A session ended before its first keep-alive. That may have another reason: it counts for half a day."""
+        self._lifetime_s = lasted_s
+        self._lifetime_until_s = self._clock.monotonic_s() + _SHORT_LIFETIME_S
 
     # -- a device that refuses logins after a session's end ----------------------------------------
 
@@ -86,6 +112,87 @@ class DeviceHabits:
         if self._teardown is None or self._teardown[1] != fingerprint:
             return 0.0
         return max(0.0, self._teardown[0] + _BUSY_AFTER_TEARDOWN_S - self._clock.monotonic_s())
+
+
+class TunnelHabit:
+    """RTSP over HTTP at one device: the second way to it, the first one for an hour, or none for a while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._has_worked = False  # since it failed last
+        self._failed_s = float("-inf")
+        self._first_until_s = 0.0
+        self._left_out_until_s = 0.0
+
+    @property
+    def goes_first(self) -> bool:
+        return self._clock.monotonic_s() < self._first_until_s
+
+    @property
+    def is_left_out(self) -> bool:
+        return self._clock.monotonic_s() < self._left_out_until_s
+
+    def worked(self, *, is_only_way: bool) -> None:
+        """The device has set a session up in the tunnel. `is_only_way`: nothing speaks RTSP at its RTSP port.
+
+        Then the tunnel goes first for an hour. Otherwise it stays the second way: the port refuses one stream only.
+        """
+        self._has_worked = True
+        if is_only_way:
+            self._first_until_s = self._clock.monotonic_s() + _TUNNEL_FIRST_S
+
+    def failed(self, *, is_refused: bool) -> None:
+        """No tunnel could be opened. One that has worked before gets another chance.
+
+        `is_refused`: the web server answered, and offers none. A device that starts again does not answer at all.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s - self._failed_s < _ONE_EVENT_S:
+            return
+        self._failed_s = now_s
+        if not self._has_worked:
+            self._left_out_until_s = now_s + (_NO_TUNNEL_S if is_refused else _TUNNEL_UNREACHED_S)
+        self._has_worked = False
+        self._first_until_s = 0.0
+
+
+class AudioHabit:
+    """The audio tracks of one device that cost a stream its video, by the stream's address."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left_out: dict[str, tuple[float, str]] = {}  # address -> until when, and why
+        self._doubted: dict[str, None] = {}  # addresses, in the order of their doubts
+
+    def left_out(self, uri: str) -> str:
+        """Return why this stream is played without its audio, for users; empty if it is not."""
+        until_s, reason = self._left_out.get(uri, (0.0, ""))
+        return reason if self._clock.monotonic_s() < until_s else ""
+
+    def failed(self, uri: str, reason: str) -> None:
+        """Play this stream without its audio for ten minutes. `reason`: for users."""
+        self._left_out.pop(uri, None)
+        self._left_out[uri] = (self._clock.monotonic_s() + _WITHOUT_AUDIO_S, reason)
+        self._doubted.pop(uri, None)
+        _limit(self._left_out)
+
+    def doubt(self, uri: str, reason: str) -> None:
+        """A session with audio did not begin, perhaps because of it: the second one in a row counts as failed."""
+        if uri in self._doubted:
+            self.failed(uri, reason)
+        else:
+            self._doubted[uri] = None
+            _limit(self._doubted)
+
+    def worked(self, uri: str) -> None:
+        """The device plays this stream with its audio."""
+        self._left_out.pop(uri, None)
+        self._doubted.pop(uri, None)
+
+
+def _limit(by_address: dict[str, Any]) -> None:
+    while len(by_address) > _MAX_STREAMS:
+        del by_address[next(iter(by_address))]
 
 
 class HabitStore:

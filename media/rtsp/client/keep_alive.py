@@ -50,6 +50,7 @@ class KeepAlive:
         self._refused: set[str] = set()
         self._pending: asyncio.Future[Response] | None = None
         self._method = ""
+        self._method_since_s = self._started_s
 
     def tick(self) -> None:
         """Read the answer to the last keep-alive, send the next one when it is due.
@@ -68,12 +69,15 @@ class KeepAlive:
             self._pending.cancel()  # some devices never answer; media is what counts
             self._pending = None
             self._login.abandon_renewal()
-        self._method = self._next_method()
-        self._sent_s = now_s
-        if self._method != _NONE:
-            self._pending = self._requests.send_now(self._method, self._uri)
-        if now_s - self._started_s > 2 * self._timeout_s:
+        lives_by_method = self._sent_s is not None and now_s - self._method_since_s > 2 * self._timeout_s
+        if lives_by_method and self._method not in self._refused:
             self._habits.worked(KEEP_ALIVE, self._method)
+        method = self._next_method()
+        if method != self._method:
+            self._method, self._method_since_s = method, now_s
+        self._sent_s = now_s
+        if method != _NONE:
+            self._pending = self._requests.send_now(method, self._uri)
 
     def session_lost(self) -> None:
         """The device ended the session: if a keep-alive may be the reason, another method is used the next time.
@@ -84,7 +88,7 @@ class KeepAlive:
         lasted_s = now_s - self._started_s
         if self._sent_s is None:
             if lasted_s > _BLAME_S:  # its timeout is shorter than it says
-                self._habits.lifetime_s = lasted_s
+                self._habits.ended_early(lasted_s)
             return
         if now_s - self._sent_s < _BLAME_S or 0.7 * self._timeout_s < lasted_s < 1.5 * self._timeout_s + _BLAME_S:
             log.info("a session ended at the keep-alive %s", self._method)
@@ -120,7 +124,7 @@ class KeepAlive:
         if answer.status == 454:
             if self._requests.switch_session():
                 return True
-            self._habits.failed(KEEP_ALIVE, self._method)
+            self._habits.doubt(KEEP_ALIVE, self._method)
             raise status_error(self._method, 454)
         if answer.status < 400 or self._method in self._refused:
             return False

@@ -35,6 +35,7 @@ STATIC_TYPES = {
 }
 _NAMES = {
     "dvi4": "ADPCM (DVI4)",
+    "g722": "G.722",
     "g723": "G.723.1",
     "g729": "G.729",
     "mpa": "MPEG audio",
@@ -67,7 +68,9 @@ class AudioTrack:
 
 def audio_name(encoding: str) -> str:
     """Return the name of an encoding for users."""
-    return _NAMES.get(encoding, encoding.upper()) or "unknown"
+    if "g726" in encoding.lower():
+        return "G.726"
+    return _NAMES.get(encoding.lower(), encoding.upper()) or "unknown"
 
 
 def audio_track(number: int, control: str, rtpmap: tuple[str, int, int], fmtp: Mapping[str, str]) -> AudioTrack | None:

@@ -26,10 +26,9 @@ from core.login_gate import LoginGate
 from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
 from media.rtsp.client.connecting import CertificateCheck, Connector
 from media.rtsp.client.connection import RtspConnection
-from media.rtsp.client.device_requests import DeviceRequests, Headers
-from media.rtsp.client.errors import NotOffered, NoTransport, NotRtsp, PortClosed, status_error
-from media.rtsp.client.habits import AUDIO as AUDIO_SETUP
-from media.rtsp.client.habits import CONNECTION, RANGE, SESSION_ADDRESS, HabitStore
+from media.rtsp.client.device_requests import DeviceRequests, Headers, RequestRules
+from media.rtsp.client.errors import NoAnswer, NotOffered, NoTransport, NotRtsp, PortClosed, status_error
+from media.rtsp.client.habits import RANGE, SESSION_ADDRESS, HabitStore
 from media.rtsp.client.keep_alive import MOST_S, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
 from media.rtsp.client.messages import Headers as MessageHeaders
@@ -47,10 +46,13 @@ _TICK_S = 0.5
 _REPORT_EVERY_S = 5.0
 _TEARDOWN_S = 1.0
 _AUDIO_SETUP_S = 4.0
-_WITHOUT_AUDIO_S = 600.0
-_TUNNEL_AGAIN_S = 300.0
 _RTSP = "RTSP"
 _TUNNEL = "HTTP tunnel"
+# Why a stream has no audio, for users: the ends of sentences.
+_TRACK_REFUSED = "the device refuses its track"
+_TRACK_UNANSWERED = "the device does not answer the request for its track"
+_NOT_PLAYED = "the device did not play the stream with it"
+_NO_PICTURE = "the device sent no picture with it"
 # Live media has no range. Some devices want one, some refuse any: by 457, or by 400 and the like.
 _LIVE_RANGES = {"from now": [("Range", "npt=0.000-")], "none": [], "npt=now": [("Range", "npt=now-")]}
 _WRONG_RANGE = frozenset({400, 451, 456, 457})
@@ -84,6 +86,7 @@ class DeviceSession:
         self._timeout_s = context.timeout_s
         self._require = require
         self._has_audio = False
+        self._has_answered = False  # the device, over the present way
         self._keep_alive: KeepAlive | None = None  # from PLAY on
         self._keep_alive_most_s = MOST_S
         self._controls: dict[str, str] = {}  # the addresses that PLAY may need, by name
@@ -98,17 +101,18 @@ class DeviceSession:
         """
         self._address = parse_address(self._source.uri)
         self._habits = self._context.habits.of(self._source.device_key, self._address.origin)
+        tunnel = self._habits.tunnel
         first: DeviceError | None = None
-        for way in self._habits.order(CONNECTION, (_RTSP, _TUNNEL)):
-            if way == _TUNNEL and self._habits.has_failed(CONNECTION, _TUNNEL):
+        for way in (_TUNNEL, _RTSP) if tunnel.goes_first else (_RTSP, _TUNNEL):
+            if way == _TUNNEL and tunnel.is_left_out:
                 continue
             try:
-                await self._run_over(way)
+                await self._run_over(way, is_only_way=isinstance(first, (PortClosed, NotRtsp)))
             except DeviceError as error:
+                if way == _TUNNEL and not self._has_answered:
+                    tunnel.failed(is_refused=not isinstance(error, CameraUnreachable))
                 if self._keep_alive is not None or not self._is_worth_another(way, error):
                     raise first or error from None
-                if way == _TUNNEL:
-                    self._habits.failed(CONNECTION, _TUNNEL, for_s=_TUNNEL_AGAIN_S)
                 first = first or error
         raise first or CameraUnreachable("The device cannot be reached on its RTSP port.")
 
@@ -119,17 +123,16 @@ class DeviceSession:
         is_refused = isinstance(error, NotOffered) and not self._require
         return is_refused or isinstance(error, (PortClosed, NotRtsp, NoTransport))
 
-    async def _run_over(self, way: str) -> None:
-        """One session over RTSP's own port, or over the web server's."""
+    async def _run_over(self, way: str, *, is_only_way: bool) -> None:
+        """Run one session over RTSP's own port, or over the web server's. `is_only_way`: the other one failed."""
         context, habits, address = self._context, self._habits, self._address
+        self._has_answered = self._has_audio = False
         self._receiver = MediaReceiver(self._sink, self._clock)
         self._login = SessionLogin(self._source, context.login_gate, self._clock, habits, is_tls=address.is_tls)
         connect = partial(self._connect, way)
         self._requests = DeviceRequests(
             *(self._source, address, await connect(), connect, self._login, habits),
-            timeout_s=self._timeout_s,
-            require=self._require,
-            on_answer=self._on_answer,
+            RequestRules(self._timeout_s, self._require, self._on_answer),
         )
         self._setup = TrackSetup(
             *(address, self._requests, self._receiver, habits, self._clock),
@@ -143,11 +146,13 @@ class DeviceSession:
                     await self._open()
             except TimeoutError:
                 raise CameraUnreachable("The device took too long to begin.") from None
-            habits.worked(CONNECTION, way)
+            if way == _TUNNEL:
+                habits.tunnel.worked(is_only_way=is_only_way)
             self._sink.on_opened()
             await self._serve()
         except CameraNoSignal:
-            self._doubt_audio()
+            if self._has_audio:
+                habits.audio.failed(address.uri, _NO_PICTURE)
             if self._keep_alive is not None:  # the app ended the session: its keep-alives are not the reason
                 self._setup.no_media_came()
             raise
@@ -156,6 +161,7 @@ class DeviceSession:
                 self._note_loss(self._keep_alive)
             raise
         finally:
+            self._has_answered = self._requests.has_answered
             await self.teardown()
 
     @property
@@ -168,12 +174,13 @@ class DeviceSession:
         if way == _RTSP:
             return await connector.connect(address.port, lambda: RtspConnection(take), is_tls=address.is_tls)
         problem: DeviceError = CameraUnreachable("The device offers no RTSP over HTTP.")
-        ports = dict.fromkeys((address.port, *(() if address.is_tls else (self._source.web_port or 80, 80))))
+        ports = dict.fromkeys((address.port, *(() if address.is_tls else (self._source.web_port or 80,))))
         for port in ports:
             try:
                 return await open_tunnel(address, port, connector, self._login, take, timeout_s=self._timeout_s)
-            except (CameraUnreachable, CameraBadAnswer) as error:
+            except (CameraUnreachable, CameraBadAnswer, CameraUnsupported) as error:
                 problem = error
+                self._login.forget()  # the next port has a challenge of its own
         raise problem
 
     async def _open(self) -> None:
@@ -182,10 +189,8 @@ class DeviceSession:
         audio = description.audio
         if description.other_audio:
             self._sink.on_audio_left_out(f"the app does not support {description.other_audio}")
-        if audio and (
-            self._habits.has_failed(AUDIO_SETUP, self._address.uri) or not await self._set_up_audio(audio, bases)
-        ):
-            self._sink.on_audio_left_out("the device refuses its track")
+        if audio and (reason := await self._set_up_audio(audio, bases)):
+            self._sink.on_audio_left_out(reason)
             audio = None
         is_udp = self._setup.transport == UDP
         self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)
@@ -194,33 +199,33 @@ class DeviceSession:
         self._has_audio = audio is not None
         try:
             await self._after_setup()
-        except (CameraUnreachable, CameraBadAnswer, CameraUnsupported):
-            self._doubt_audio()
+        except (CameraBadAnswer, CameraUnsupported):  # the audio may belong to another session of the device
+            if self._has_audio:
+                self._habits.audio.failed(self._address.uri, _NOT_PLAYED)
+            raise
+        except CameraUnreachable:  # the device may have ended, too
+            if self._has_audio:
+                self._habits.audio.doubt(self._address.uri, _NOT_PLAYED)
             raise
 
-    def _doubt_audio(self) -> None:
-        """Leave the audio out of the next sessions: this one, which had it, gave no picture.
-
-        The track may belong to another session of the device, or PLAY may fail because of it.
-        """
-        if self._has_audio:
-            self._habits.failed(AUDIO_SETUP, self._address.uri, for_s=_WITHOUT_AUDIO_S)
-
-    async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> bool:
-        """SETUP of the audio. False if it fails: the video is worth more.
+    async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> str:
+        """SETUP of the audio. If it fails, return the reason, for users: the video is worth more.
 
         The next sessions with this stream leave the audio out. Other streams of the device keep theirs.
         """
+        habit = self._habits.audio
+        if reason := habit.left_out(self._address.uri):
+            return reason
         try:
             await self._setup.setup(AUDIO, audio, bases, timeout_s=min(self._timeout_s, _AUDIO_SETUP_S))
         except DeviceError as error:
-            self._habits.failed(AUDIO_SETUP, self._address.uri, for_s=_WITHOUT_AUDIO_S)
+            is_answered = self._connection.is_open and not isinstance(error, NoAnswer)
+            reason = _TRACK_REFUSED if is_answered else _TRACK_UNANSWERED
+            habit.failed(self._address.uri, reason)
             if not self._connection.is_open:
                 raise
             log.info("%s: no audio (%s)", self._source.device_key, error.code)
-            return False
-        self._habits.worked(AUDIO_SETUP, self._address.uri)
-        return True
+        return reason
 
     async def _after_setup(self) -> None:
         """Send PLAY. Hook for sessions that do something else once they are set up."""
@@ -333,6 +338,8 @@ class DeviceSession:
         reports = self._receiver.receiver_reports(now_s)
         if reports:
             self._setup.media_came()
+            if self._has_audio:
+                self._habits.audio.worked(self._address.uri)
         for report in reports:
             self._setup.send_report(report)
         self._setup.keep_open()

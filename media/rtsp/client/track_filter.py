@@ -6,9 +6,6 @@ change the SSRC in the middle, or announce one in SETUP that never comes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
-
 from media.rtsp.client.rtp import RtpPacket
 
 _SILENT_S = 1.0
@@ -21,28 +18,20 @@ _MAX_SENDERS = 16
 RTCP_TYPES = range(72, 80)  # the second byte of RTCP (RFC 5761 section 4)
 
 
-def announced_ssrc(transport: str) -> int | None:
-    """Return the SSRC in the Transport header of an answer to SETUP (RFC 2326 section 12.39). None without one."""
-    found = re.search(r";\s*ssrc\s*=\s*([0-9A-Fa-f]{1,8})\s*(?:;|,|$)", transport, re.IGNORECASE)
-    return int(found[1], 16) if found else None
-
-
 class TrackFilter:
     """`payload_type` and `ssrc` are those of the present sender, None before its first packet.
 
     The sender that SETUP announced counts most, then the first one. Another sender's packets are held; they count once
-    the present sender has been silent for a second. `other_types`: payload types of the session's other tracks.
-    `accepts_any_sender`: the SSRC does not count.
+    the present sender has been silent for a second. `accepts_any_sender`: the SSRC does not count.
     """
 
-    def __init__(self, payload_type: int, ssrc: int | None = None, other_types: Collection[int] = ()) -> None:
+    def __init__(self, payload_type: int, ssrc: int | None = None) -> None:
         self.payload_type = payload_type
         self.ssrc: int | None = None
         self.arrived_s = float("-inf")
         """Arrival of the last packet that belongs to the track."""
         self._described_type = payload_type
         self._announced_ssrc = ssrc or None  # some devices announce 0
-        self._other_types = frozenset(other_types)
         self._held: list[RtpPacket] = []
         self._held_bytes = 0
         self._senders: set[int] = set()
@@ -74,7 +63,7 @@ class TrackFilter:
                 self._drop_held()
             self.arrived_s = packet.arrived_s
             return [packet]
-        if packet.payload_type in RTCP_TYPES or packet.payload_type in self._other_types:
+        if packet.payload_type in RTCP_TYPES:
             return []
         self._note_sender(packet.ssrc)
         if self._is_preferred(packet):

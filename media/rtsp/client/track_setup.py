@@ -12,8 +12,8 @@ from media.rtsp.client.device_requests import DeviceRequests
 from media.rtsp.client.errors import NoTransport, status_error
 from media.rtsp.client.habits import TRACK_ADDRESS, TRANSPORT, DeviceHabits
 from media.rtsp.client.receiver import MediaReceiver
+from media.rtsp.client.rtp import VIDEO
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
-from media.rtsp.client.track_filter import announced_ssrc
 from media.rtsp.client.transports import TCP, UDP, interleaved_offer, read_transport, udp_offer
 from media.rtsp.client.udp import UdpTrack
 
@@ -24,7 +24,8 @@ _OTHER_TRANSPORT_S = 60.0
 # After these statuses the track may have another address. The clear ones do not change with the transport.
 _WRONG_ADDRESS = frozenset({400, 404, 410, 451, 454, 459, 460})
 _CLEAR = frozenset({404, 410, 454})
-_RAISED = frozenset({401, 403, 453, 503})
+_UNAVAILABLE = 503  # for now: neither the address nor the transport is wrong
+_RAISED = frozenset({401, 403, 453})
 _ACCEPTED = frozenset(range(400, 600)) - _RAISED
 
 
@@ -65,7 +66,7 @@ class TrackSetup:
             if status < 300:
                 return
             refusals.append(status)
-            if status == _REFUSED_TRANSPORT:
+            if status == _REFUSED_TRANSPORT and not self.transport:  # the second one has no choice
                 self._habits.failed(TRANSPORT, transport)
             elif status in _CLEAR:
                 break
@@ -84,20 +85,23 @@ class TrackSetup:
         """Try the addresses of a track over one transport. Return 200, or the status of the first refusal."""
         udp: UdpTrack | None = None
         offer = interleaved_offer(index)
-        if transport == UDP:
-            hosts = self._requests.connection.local_host, self._requests.connection.device_host
-            udp = UdpTrack(index, *hosts, self._receiver.take_frames, self._clock)
-            offer = udp_offer(await udp.open())
         first = 0
         try:
+            if transport == UDP:
+                hosts = self._requests.connection.local_host, self._requests.connection.device_host
+                udp = UdpTrack(index, *hosts, self._receiver.take_frames, self._clock)
+                offer = udp_offer(await udp.open())
             for name in self._habits.order(TRACK_ADDRESS, addresses):
                 try:
                     answer = await self._requests.send(
                         "SETUP", addresses[name], [("Transport", offer)], accept=_ACCEPTED, timeout_s=timeout_s
                     )
                 except CameraUnreachable:
-                    self._habits.doubt(TRACK_ADDRESS, name)
+                    if index == VIDEO:  # the audio is at the address of the video, or has a fault of its own
+                        self._habits.doubt(TRACK_ADDRESS, name)
                     raise
+                if answer.status == _UNAVAILABLE:
+                    raise status_error("SETUP", _UNAVAILABLE)
                 if answer.status < 300:
                     self._requests.take_session(answer)
                     self._habits.worked(TRACK_ADDRESS, name)
@@ -119,11 +123,11 @@ class TrackSetup:
         got = read_transport(header, offered)
         if got.kind == TCP:
             channels = got.channels or (2 * index, 2 * index + 1)
-            self._receiver.add_track(index, track.payload_type, channels, announced_ssrc(header))
+            self._receiver.add_track(index, track.payload_type, channels, got.ssrc)
         elif udp is None:
             return False
         else:
-            self._receiver.add_track(index, track.payload_type, udp.channels, announced_ssrc(header))
+            self._receiver.add_track(index, track.payload_type, udp.channels, got.ssrc)
             self._udp[udp.channels[1]] = udp
             udp.begin(got.server_ports)
         self.transport = got.kind

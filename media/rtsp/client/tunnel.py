@@ -83,7 +83,9 @@ async def open_tunnel(
 ) -> TunnelConnection:
     """Open a tunnel at a port of the device's web server; log in if it asks for it.
 
-    Raises CameraUnreachable, CameraAuthFailed, or CameraBadAnswer if no tunnel is offered there.
+    A refused login is no verdict on the credential: web servers have users of their own. Raises CameraUnreachable,
+    CameraAuthFailed without a login to try, CameraUnsupported for an unknown kind of login, or CameraBadAnswer if no
+    tunnel is offered there.
     """
     tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
     try:
@@ -93,15 +95,11 @@ async def open_tunnel(
             try:
                 tunnel.close()
                 tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
-                if answer.status == 401:
-                    attempt.refused()
-                    raise login.refuse()
-                if answer.status == 200:
+                if _is_tunnel(answer):
                     attempt.accepted()
             finally:
                 attempt.unanswered()
-        content_type = answer.headers.get("content-type").lower()
-        if not answer.is_http or answer.status != 200 or content_type.partition(";")[0].strip() not in {"", _TYPE}:
+        if not _is_tunnel(answer):
             raise CameraBadAnswer(f"The device offers no RTSP over HTTP (status {answer.status}).")
         uplink = await connector.connect(port, lambda: _Uplink(tunnel.uplink_lost), is_tls=address.is_tls)
         if uplink.transport is not None:
@@ -111,6 +109,11 @@ async def open_tunnel(
         tunnel.close()
         raise
     return tunnel
+
+
+def _is_tunnel(answer: Response) -> bool:
+    content_type = answer.headers.get("content-type").lower().partition(";")[0].strip()
+    return answer.is_http and answer.status == 200 and content_type in {"", _TYPE}
 
 
 async def _get(

@@ -38,13 +38,11 @@ class _Port(asyncio.DatagramProtocol):
         self._device = device
         self._take = take
         self.sender: Any = None
-        self.refused = 0
         self.transport: asyncio.DatagramTransport | None = None
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         if addr != self.sender:
             if _plain(addr[0]) != self._device:
-                self.refused += 1
                 return
             self.sender = addr
         self._take(data)
@@ -90,8 +88,13 @@ class UdpTrack:
                 first.close()
                 continue
             rtp, rtcp = (first, second) if port % 2 == 0 else (second, first)
-            self._rtp.transport, _ = await loop.create_datagram_endpoint(lambda: self._rtp, sock=rtp)
-            self._rtcp.transport, _ = await loop.create_datagram_endpoint(lambda: self._rtcp, sock=rtcp)
+            try:
+                self._rtp.transport, _ = await loop.create_datagram_endpoint(lambda: self._rtp, sock=rtp)
+                self._rtcp.transport, _ = await loop.create_datagram_endpoint(lambda: self._rtcp, sock=rtcp)
+            except BaseException:  # a cancelled task, too
+                self.close()
+                rtcp.close()  # perhaps no transport has it yet
+                raise
             return min(port, wanted), max(port, wanted)
         raise CameraUnreachable("The app has no free UDP ports for the device's media.")
 
@@ -134,11 +137,6 @@ class UdpTrack:
             counts = (buffer.received, buffer.lost, buffer.reordered, buffer.late, buffer.duplicates)
             log.info("UDP: %d packets, %d lost, %d reordered, %d too late, %d twice", *counts)
             self._buffer = ReorderBuffer(_REORDER_DELAY_S)
-
-    @property
-    def counts(self) -> ReorderBuffer:
-        """The counters of this track."""
-        return self._buffer
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ def test_a_recovery_point_is_found_among_other_messages() -> None:
     assert has_recovery_point(b"\x4e\x01\x06\x01\xc4\x80", 2)
     assert not has_recovery_point(b"\x06\x05\x02\x06\x01\x80", 1)
     assert not has_recovery_point(b"\x06\xff", 1)
+    assert not has_recovery_point(b"\x06" + b"\x05\x02ab" * 1000 + b"\x06\x01\xc4\x80", 1), "behind much other data"
 
 
 @given(st.binary(min_size=1, max_size=300))

@@ -88,6 +88,8 @@ class PeerCamera:
     fps: float = 25.0
     payload_type: int = 96
     has_audio: bool = False
+    audio_lines: tuple[str, ...] = ("m=audio 0 RTP/AVP 8",)
+    audio: tuple[bytes, int] | None = None  # the audio of one frame of video, and its ticks; G.711 silence if None
     names_sets: bool = True
     sends_sets: bool = True
     sends_reports: bool = True
@@ -287,7 +289,7 @@ class PeerCamera:
         lines = ["v=0", "o=- 0 0 IN IP4 10.0.0.1", "s=Media", "t=0 0", "a=control:*", "m=video 0 RTP/AVP 96"]
         lines += ["a=rtpmap:96 H264/90000", f"a=fmtp:96 packetization-mode=1{named}", "a=control:trackID=0"]
         if self.has_audio:
-            lines += ["m=audio 0 RTP/AVP 8", "a=control:trackID=1"]
+            lines += [*self.audio_lines, "a=control:trackID=1"]
         lines += ["m=application 0 RTP/AVP 107", "a=rtpmap:107 vnd.onvif.metadata/90000", "a=control:trackID=2"]
         return "\r\n".join((*lines, "")).encode()
 
@@ -330,8 +332,9 @@ class PeerCamera:
             packets.append((0, head + payload))
             sequence += 1
         if self.has_audio:
-            samples = int(8000 / self.fps)
-            head = struct.pack(">BBHII", 0x80, 0x88, number & 0xFFFF, number * samples & 0xFFFFFFFF, 78)
-            packets.append((2, head + b"\xd5" * samples))
+            silence = int(8000 / self.fps)
+            payload, ticks = self.audio or (b"\xd5" * silence, silence)
+            head = struct.pack(">BBHII", 0x80, 0x88, number & 0xFFFF, number * ticks & 0xFFFFFFFF, 78)
+            packets.append((2, head + payload))
         self._send(writer, packets)
         return sequence

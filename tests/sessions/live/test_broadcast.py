@@ -1,4 +1,4 @@
-"""Where a new viewer of a live session begins."""
+"""The first fragments of a new viewer of a live session."""
 
 from __future__ import annotations
 

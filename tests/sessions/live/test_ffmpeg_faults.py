@@ -19,7 +19,7 @@ from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
 from tests.patience import LIMIT_S, promised, until
-from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
+from tests.sessions.thin_device import AAC, ID, TOKEN, Device, MakeManager, is_running, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 
@@ -86,9 +86,10 @@ def test_an_ffmpeg_that_ignores_signals_and_floods_stderr_ends_at_stop(
     assert not (settings.streams_dir / ID).exists()
 
 
-FREEZES = """
+WRITES_A_SEGMENT = """
 printf 'x%.0s' $(seq 1000) > $folder/segment_00000.ts
-printf '#EXTM3U\\n#EXTINF:0.2,\\nsegment_00000.ts\\n' > $folder/stream.m3u8
+printf '#EXTM3U\\n#EXTINF:0.2,\\nsegment_00000.ts\\n' > $folder/stream.m3u8"""
+FREEZES = f"""{WRITES_A_SEGMENT}
 trap '' TERM
 while :; do sleep 1; done
 """
@@ -135,6 +136,36 @@ def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
     manager.start_session(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
+
+
+CANNOT_READ_AUDIO = "echo '[aac] Unsupported sample rate of the audio' >&2"
+
+
+def test_an_ffmpeg_that_cannot_read_the_audio_is_followed_by_one_without(
+    make_manager: MakeManager, script: MakeScript, device: Device
+) -> None:
+    device.path, device.audio = "/aac", AAC
+    broken = script(f"{CANNOT_READ_AUDIO}; exit 1")
+    manager = make_manager(ffmpeg=lambda: broken if not device.opened else find_ffmpeg())
+    manager.start_session(1, TOKEN)
+    until(lambda: is_running(manager))
+    view = manager.session_status(ID)
+    assert (view.audio, view.audio_left_out) == (None, "ffmpeg cannot read it")
+
+
+@pytest.mark.parametrize(
+    "end", ["kill -KILL $$", f"{WRITES_A_SEGMENT}\nsleep 1; exit 1", "exit 0"], ids=["killed", "later", "no error"]
+)
+def test_a_warning_about_audio_is_no_reason_for_another_end(
+    make_manager: MakeManager, script: MakeScript, device: Device, end: str
+) -> None:
+    device.path, device.audio = "/aac", AAC
+    broken = script(f"{CANNOT_READ_AUDIO}\n{end}")
+    manager = make_manager(ffmpeg=lambda: broken if not device.opened else find_ffmpeg())
+    manager.start_session(1, TOKEN)
+    until(lambda: len(device.opened) == 2 and is_running(manager))
+    view = manager.session_status(ID)
+    assert (view.audio, view.audio_left_out) == (AAC, None)
 
 
 def test_a_deleted_streams_folder_is_made_again(running: MakeManager, settings: Settings) -> None:

@@ -55,7 +55,7 @@ def test_each_kind_of_source_becomes_playable_segments(
             ffmpeg,
             f"rtsp://127.0.0.1:{rtsp_port}/{path}",
             name,
-            LiveOptions(video, audio, container, 5, 3, 0.5, 3),
+            LiveOptions(video, audio, container, 5, 3, 0.5, 200),  # the first segment stays
         )
         children[name] = spawner.spawn(argv, name=name, cwd=tmp_path)
     for name, (*_, container, codecs) in kinds.items():

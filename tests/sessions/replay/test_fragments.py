@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import CameraUnreachable, InvalidRequest, NotFound
-from core.records import StreamState, VideoFormat
+from core.records import AudioFormat, StreamState, VideoFormat
 from core.settings import Settings
 from media.codecs.access_unit import AccessUnit
 from media.ffmpeg import find_ffmpeg
@@ -59,6 +59,20 @@ def test_a_viewer_that_joins_right_after_the_start_gets_everything(
     assert frames(tmp_path, init.data + b"".join(part.data for part in parts)) == 6 * FPS
     assert isinstance(viewer.news[0], ReplayInit)
     assert viewer.news[-1] == ReplayEnd(1)
+
+
+def test_audio_that_fragments_cannot_hold_is_left_out(
+    real: ThinRecorder, make_replays: MakeManager, tmp_path: Path
+) -> None:
+    real.spans, real.audio = [(NIGHT_S, NIGHT_S + 8)], AudioFormat("adpcm_g722", 16_000, 1)
+    manager = make_replays()
+    stream_id, _, viewer = watched(manager, 2.0)
+    until(partial(viewer.ended, 1))
+    [init] = viewer.inits(1)
+    assert init.audio is None
+    assert "," not in init.codecs
+    assert frames(tmp_path, init.data + b"".join(part.data for part in viewer.parts(1))) == 6 * FPS
+    assert manager.session_status(stream_id).audio is None
 
 
 def test_the_segments_hold_the_same_data_as_the_sent_parts(real: ThinRecorder, replays: StreamManager) -> None:

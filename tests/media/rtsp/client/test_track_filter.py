@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from media.rtsp.client.rtp import VIDEO, RtpPacket
-from media.rtsp.client.track_filter import SwappedPackets, TrackFilter, announced_ssrc
+from media.rtsp.client.track_filter import SwappedPackets, TrackFilter
 
 OURS, STALE, NEXT = 0x1111, 0x9999, 0x2222
 
@@ -46,13 +46,6 @@ def test_another_payload_type_counts_if_it_is_the_only_one() -> None:
     taken = [one.payload_type for each in [*only, *both] for one in late.take(each)]
     assert taken == [97] * 40 + [96] * 40
     assert not senders(TrackFilter(96), [packet(OURS, number / 25, 72) for number in range(40)]), "RTCP"
-    assert not senders(TrackFilter(96, None, {97}), only), "the audio"
-
-
-def test_the_sender_of_a_setup_answer_is_read() -> None:
-    assert announced_ssrc("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=1A2b3C4d;mode=play") == 0x1A2B3C4D
-    assert announced_ssrc("RTP/AVP/TCP;interleaved=0-1; ssrc = 77") == 0x77
-    assert announced_ssrc("RTP/AVP/TCP;interleaved=0-1;ssrc=none") is None
 
 
 def test_two_swapped_packets_are_put_in_order() -> None:

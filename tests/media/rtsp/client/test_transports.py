@@ -11,6 +11,11 @@ from media.rtsp.client.transports import TCP, UDP, TransportAnswer, read_transpo
     ("header", "expected"),
     [
         ("RTP/AVP/TCP;unicast;interleaved=4-5;ssrc=1A2B", TransportAnswer(TCP, channels=(4, 5), ssrc=0x1A2B)),
+        (
+            "RTP/AVP/TCP;interleaved=0-1; ssrc = 77;mode=play",
+            TransportAnswer(TCP, channels=(0, 1), ssrc=0x77),
+        ),
+        ("RTP/AVP/TCP;interleaved=0-1;ssrc=none", TransportAnswer(TCP, channels=(0, 1))),
         ("RTP/AVP;unicast;interleaved=2-3", TransportAnswer(TCP, channels=(2, 3))),
         ('RTP/AVP/TCP;unicast;interleaved="2-3"', TransportAnswer(TCP, channels=(2, 3))),
         ("rtp/avp/tcp ; unicast ; Interleaved = 2 - 3", TransportAnswer(TCP, channels=(2, 3))),

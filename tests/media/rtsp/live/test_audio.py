@@ -23,10 +23,23 @@ def describes(peer: PeerCamera, lines: bytes) -> None:
     peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", "Content-Type: application/sdp", body=sdp)
 
 
+REFUSED, UNANSWERED = "the device refuses its track", "the device does not answer the request for its track"
+
+
 @pytest.mark.parametrize(
-    "status", ["453 Not Enough Bandwidth", "461 Unsupported Transport", "400 Bad Request", "404 No", ""]
+    ("status", "reason"),
+    [
+        ("453 Not Enough Bandwidth", REFUSED),
+        ("461 Unsupported Transport", REFUSED),
+        ("400 Bad Request", REFUSED),
+        ("404 No", REFUSED),
+        ("503 Service Unavailable", REFUSED),
+        ("", UNANSWERED),
+    ],
 )
-def test_a_refused_audio_track_costs_the_audio_alone(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+def test_a_refused_audio_track_costs_the_audio_alone(
+    camera: Cameras, gateway: RtspGateway, status: str, reason: str
+) -> None:
     peer = camera(has_audio=True)
 
     def set_up(asked: Asked) -> bytes | None:
@@ -38,7 +51,7 @@ def test_a_refused_audio_track_costs_the_audio_alone(camera: Cameras, gateway: R
     feed = gateway.open_feed(source(peer.uri()))
     assert feed.wait_described(LIMIT_S).audio is None
     found = until_state(feed, FeedState.FLOWING, FeedState.FAILED)
-    assert (found.problem, found.audio_left_out) == (None, "the device refuses its track")
+    assert (found.problem, found.audio_left_out) == (None, reason)
 
 
 def test_audio_of_another_codec_is_named(camera: Cameras, gateway: RtspGateway) -> None:
@@ -76,7 +89,29 @@ def test_a_play_that_fails_with_audio_is_repeated_without_it(camera: Cameras, ga
     peer.answers |= {"SETUP": set_up, "PLAY": play}
     assert until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
     feed = gateway.open_feed(source(peer.uri()))
-    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    found = until_state(feed, FeedState.FLOWING, FeedState.FAILED)
+    assert (found.problem, found.audio_left_out) == (None, "the device did not play the stream with it")
+
+
+@pytest.mark.parametrize("answer", ["503 Service Unavailable", ""])
+def test_one_play_without_success_does_not_cost_the_audio(camera: Cameras, gateway: RtspGateway, answer: str) -> None:
+    """The device is busy, or ends the connection because it starts again."""
+    peer = camera(has_audio=True)
+
+    def play(asked: Asked) -> bytes | None:
+        if peer.asked["PLAY"] > 1:
+            return peer.usual(asked)
+        if answer:
+            return asked.reply(answer)
+        asked.writer.transport.abort()
+        return None
+
+    peer.answers["PLAY"] = play
+    assert until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
+    feed = gateway.open_feed(source(peer.uri()))
+    found = until_state(feed, FeedState.FLOWING, FeedState.FAILED)
+    assert (found.problem, found.audio_left_out) == (None, "")
+    assert feed.wait_described(LIMIT_S).audio
 
 
 def test_a_session_without_pictures_is_repeated_without_audio(camera: Cameras, gateway: RtspGateway) -> None:
@@ -92,4 +127,4 @@ def test_a_session_without_pictures_is_repeated_without_audio(camera: Cameras, g
     assert until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem
     peer.stop_after = None
     feed = gateway.open_feed(source(peer.uri()))
-    assert until_state(feed, FeedState.FLOWING).audio_left_out == "the device refuses its track"
+    assert until_state(feed, FeedState.FLOWING).audio_left_out == "the device sent no picture with it"

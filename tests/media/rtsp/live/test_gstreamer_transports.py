@@ -8,7 +8,7 @@ import selectors
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import read, source, until_state
+from tests.media.rtsp.camera_peer import PeerCamera
 from tests.patience import LIMIT_S, until
 from tools.certificate import make_certificate
 
@@ -111,6 +112,23 @@ def test_a_device_that_answers_as_a_web_server_plays_through_http(gateway: RtspG
         until(lambda: gateway.device_sessions() == 0)
         check_flow(gateway, f"rtsp://127.0.0.1:{web.port}/alaw")
         assert web.methods[3:] == ["GET", "POST"], "the way that works goes first"
+        web.close()
+
+
+def test_a_tunnel_for_one_stream_moves_no_other(camera: Callable[..., PeerCamera], gateway: RtspGateway) -> None:
+    """The RTSP port refuses every transport of the first stream only."""
+    peer = camera()
+    peer.answers["SETUP"] = lambda asked: (
+        peer.usual(asked) if "/live" in asked.uri else asked.reply("461 Unsupported Transport")
+    )
+    with server("none") as port:
+        web = WebPort(port)
+        for path in ("/alaw", "/live"):
+            feed = gateway.open_feed(source(peer.uri(path), password=PASSWORD, web_port=web.port))
+            assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+            feed.close()
+            until(lambda: gateway.device_sessions() == 0)
+        assert web.methods == ["GET", "POST"], "of the first stream"
         web.close()
 
 

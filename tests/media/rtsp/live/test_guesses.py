@@ -77,6 +77,29 @@ def test_a_missing_track_ends_in_the_first_refusal(camera: Cameras, gateway: Rts
     assert len(paths(peer, "SETUP")) <= 8
 
 
+@pytest.mark.parametrize("is_video", [True, False])
+def test_a_device_that_is_busy_or_slow_keeps_its_track_address(
+    camera: Cameras, gateway: RtspGateway, is_video: bool
+) -> None:
+    """The video is refused with 503, or the audio is never answered: no address is wrong."""
+    refused: list[str] = []
+
+    def set_up(asked: Asked) -> bytes | None:
+        if not refused and asked.uri.endswith("trackID=0" if is_video else "trackID=1"):
+            refused.append(asked.uri)
+            return asked.reply("503 Service Unavailable") if is_video else None
+        return peer.usual(asked)
+
+    peer = camera(has_audio=True)
+    base = f"Content-Base: {peer.uri('/base/')}"
+    describe: Answer = lambda asked: asked.reply("200 OK", base, body=peer.sdp())  # noqa: E731  # one answer
+    peer.answers |= {"DESCRIBE": describe, "SETUP": set_up}
+    assert plays(gateway, peer) is not is_video
+    assert plays(gateway, peer)
+    assert refused
+    assert set(paths(peer, "SETUP")) == {"/base/trackID=0", "/base/trackID=1"}
+
+
 def test_play_is_found_at_another_address(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     base = f"Content-Base: {peer.uri('/base/')}"
@@ -326,6 +349,7 @@ def test_a_refusal_soon_after_a_teardown_means_busy(camera: Cameras, gateway: Rt
 
     peer.lets_in = lets_in  # type: ignore[method-assign]  # one camera's whim
     assert plays(gateway, peer)
+    assert refused == ["DESCRIBE"]
 
 
 # -- devices that close, and answers that come twice or never --------------------------------------
@@ -383,13 +407,16 @@ def test_the_timeout_of_setup_counts_if_play_names_none(camera: Cameras, gateway
 
 
 def test_a_session_that_ends_early_gets_an_earlier_keep_alive(camera: Cameras, gateway: RtspGateway) -> None:
+    """The device ends each session after four seconds without a keep-alive."""
     peer = camera()
+    has_ended: list[bool] = []
 
     def play(asked: Asked) -> bytes:
         keep_alives = peer.asked["OPTIONS"]
 
         def end() -> None:
-            if peer.asked["OPTIONS"] == keep_alives:
+            has_ended.append(peer.asked["OPTIONS"] == keep_alives)
+            if has_ended[-1]:
                 asked.writer.close()
 
         peer._loop.call_later(4.0, end)
@@ -398,5 +425,6 @@ def test_a_session_that_ends_early_gets_an_earlier_keep_alive(camera: Cameras, g
     peer.answers["PLAY"] = play
     until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
     feed = gateway.open_feed(source(peer.uri()))
-    until(lambda: peer.asked["OPTIONS"] >= 1)
+    until(lambda: len(has_ended) == 2)
+    assert has_ended == [True, False]
     assert feed.status().state is FeedState.FLOWING

@@ -76,6 +76,17 @@ def test_udp_is_tried_after_tcp_brought_no_media(camera: Cameras, gateway: RtspG
     assert flows(gateway, peer)
 
 
+def test_audio_that_refuses_its_transport_discredits_no_transport(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(has_audio=True)
+    peer.answers["SETUP"] = lambda asked: (
+        asked.reply("461 Unsupported Transport") if asked.uri.endswith("trackID=1") else peer.usual(asked)
+    )
+    for stream in ("?channel=1", "?channel=2"):
+        feed = gateway.open_feed(source(peer.uri() + stream))
+        until_state(feed, FeedState.FLOWING)
+    assert b"client_port" not in peer.received
+
+
 def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp")
     for setups in (2, 3):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.records import AudioFormat
 from media.codecs.access_unit import AUDIO
 from media.codecs.video import H264
+from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.sdp import AudioTrack, SessionDescription, VideoTrack, parse_sdp
 from media.rtsp.replay.answer_filter import AnswerFilter
 from media.rtsp.replay.playback import ReplayPlayback
@@ -47,11 +50,41 @@ def test_a_refused_track_of_a_recording_is_left_out_with_words() -> None:
     assert len(listener.pictures()) > FPS
 
 
-def test_audio_that_only_ffmpeg_reads_is_left_out_of_recordings() -> None:
-    audio = described("AAL2-G726-32/8000").audio
+@pytest.mark.parametrize(
+    ("rtpmap", "fmtp", "name"),
+    [
+        ("G726-32/8000", "", "G.726"),
+        ("AAL2-G726-32/8000", "", "G.726"),
+        ("G722/8000", "", "G.722"),
+        ("MPEG4-GENERIC/16000", "mode=AAC-hbr;config=0C08", "an unusual AAC"),  # Main
+        ("MPEG4-GENERIC/16000", "mode=AAC-hbr;config=BC08", "an unusual AAC"),  # LD
+    ],
+)
+def test_audio_that_no_browser_plays_is_left_out_of_recordings(rtpmap: str, fmtp: str, name: str) -> None:
+    audio = described(rtpmap, fmtp).audio
+    assert audio
     listener = played(audio)
-    assert listener.left_out == ["the app does not play AAL2-G726-32 in recordings"]
+    assert listener.left_out == [f"the app does not play {name} in recordings"]
+    assert [audio for _, audio, _, _ in listener.descriptions] == [None]
     assert len(listener.pictures()) > FPS
+
+
+@pytest.mark.parametrize(
+    ("rtpmap", "fmtp"),
+    [
+        ("PCMA/8000", ""),
+        ("PCMU/16000", ""),
+        ("L16/44100/2", ""),
+        ("opus/48000/2", ""),
+        ("MPEG4-GENERIC/16000", "mode=AAC-hbr;config=1408"),
+        ("MPEG4-GENERIC/16000", "mode=AAC-hbr"),
+        ("MP4A-LATM/16000", ""),
+    ],
+)
+def test_other_audio_is_carried_in_recordings(rtpmap: str, fmtp: str) -> None:
+    audio = described(rtpmap, fmtp).audio
+    assert audio
+    assert AudioDepacketizer.can_carry(audio)
 
 
 def test_a_wrong_rate_is_described_again_at_the_next_key_frame() -> None:

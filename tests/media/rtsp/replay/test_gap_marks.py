@@ -17,7 +17,8 @@ def frame(at_s: float, *, starts: bool = False, ends: bool = False) -> AccessUni
 
 def marks(frames: list[AccessUnit]) -> tuple[list[int], list[int]]:
     """Return the indexes of the frames with a believed D, and of those with a believed E."""
-    checked = [GapMarks.checked(checker, unit) for checker in [GapMarks()] for unit in frames]
+    checker = GapMarks()
+    checked = [checker.checked(unit) for unit in frames]
     return (
         [index for index, unit in enumerate(checked) if unit.is_discontinuous],
         [index for index, unit in enumerate(checked) if unit.ends_section],

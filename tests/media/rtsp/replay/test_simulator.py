@@ -4,60 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from core.errors import CameraBusy
-from core.recordings import ReplaySource
 from media.codecs.access_unit import AUDIO
 from media.rtsp.gateway import RtspGateway
-from tests.media.rtsp.replay.listening import Listener, recording, times_in
+from tests.media.rtsp.replay.listening import Listener, times_in
+from tests.media.rtsp.replay.simulated import GOP_S, source_of, spans, steps
 from tests.patience import until
-from tests.simulator.process import PASSWORD, Makes, Simulator
+from tests.simulator.process import Makes, Simulator
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
-GOP_S = 1.0
-DAY_S = 86_400
-
-
-@pytest.fixture(scope="module")
-def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
-    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def recorder(recorders: Makes) -> Iterator[Simulator]:
-    yield recorders["conformant"]
-    recorders["conformant"].clear()
-
-
-def source_of(recorder: Simulator, channel: int = 1) -> ReplaySource:
-    return recording(
-        f"rtsp://127.0.0.1:{recorder.rtsp_port}/cam/replay?channel={channel}&proto=Onvif", password=PASSWORD
-    )
-
-
-def spans(recorder: Simulator, channel: int, days: int = 6) -> list[tuple[float, float]]:
-    """Return the spans of the last days from the simulator's control interface."""
-    now_s = time.time()
-    start, end = (
-        datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (now_s - days * DAY_S, now_s)
-    )
-    told = recorder.get(f"/archive?channel={channel}&start={start}&end={end}")["spans"]
-    return [
-        (datetime.fromisoformat(span["start"]).timestamp(), datetime.fromisoformat(span["end"]).timestamp())
-        for span in told
-    ]
-
-
-def steps(times: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in pairwise(times)]
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -163,6 +123,22 @@ def test_the_audio_of_a_channel_is_replayed(recorder: Simulator, gateway: RtspGa
     assert audio.codec == "pcm_alaw"
     assert len(sounds) > 90  # 40 ms each
     assert [later.ticks - earlier.ticks for earlier, later in pairwise(sounds)] == [320] * (len(sounds) - 1)
+    line.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("g722", "the app does not play G.722 in recordings"), ("unknown_codec", "the app does not support AMR")],
+)
+def test_audio_that_no_browser_plays_leaves_the_picture(
+    recorder: Simulator, gateway: RtspGateway, kind: str, reason: str
+) -> None:
+    recorder.fault("audio", kind)
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener)
+    pictures = listener.until_pictures(25)
+    assert listener.left_out == [reason]
+    assert len(pictures) == len(listener.units), "there is no audio"
     line.close()
 
 

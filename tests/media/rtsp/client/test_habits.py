@@ -1,0 +1,125 @@
+"""The habits of a device: their ends, and the doubts that are one event."""
+
+from __future__ import annotations
+
+import pytest
+
+from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits
+from tests.hand_clock import HandClock
+
+HOUR = 3600
+STREAM, OTHER = "rtsp://10.0.0.9/1", "rtsp://10.0.0.9/2"
+REASON = "the device refuses its track"
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def habits(clock: HandClock) -> DeviceHabits:
+    return DeviceHabits(clock)
+
+
+def test_streams_that_end_together_raise_one_doubt(habits: DeviceHabits, clock: HandClock) -> None:
+    habits.worked(KEEP_ALIVE, "OPTIONS")
+    for _ in range(4):
+        habits.doubt(KEEP_ALIVE, "OPTIONS")
+        clock.move(seconds=2)
+    assert not habits.has_failed(KEEP_ALIVE, "OPTIONS")
+    clock.move(seconds=10)
+    habits.doubt(KEEP_ALIVE, "OPTIONS")
+    assert habits.has_failed(KEEP_ALIVE, "OPTIONS")
+
+
+def test_a_doubt_ends_after_an_hour(habits: DeviceHabits, clock: HandClock) -> None:
+    habits.doubt(KEEP_ALIVE, "OPTIONS")
+    assert habits.has_failed(KEEP_ALIVE, "OPTIONS")
+    clock.move(seconds=HOUR)
+    assert not habits.has_failed(KEEP_ALIVE, "OPTIONS")
+
+
+def test_a_short_lifetime_is_forgotten_after_half_a_day(habits: DeviceHabits, clock: HandClock) -> None:
+    assert habits.lifetime_s == float("inf")
+    habits.ended_early(7.0)
+    clock.move(seconds=11 * HOUR)
+    assert habits.lifetime_s == 7.0
+    clock.move(seconds=HOUR)
+    assert habits.lifetime_s == float("inf")
+
+
+# -- the tunnel ------------------------------------------------------------------------------------
+
+
+def test_a_tunnel_goes_first_for_an_hour_if_it_is_the_only_way(habits: DeviceHabits, clock: HandClock) -> None:
+    habits.tunnel.worked(is_only_way=True)
+    assert habits.tunnel.goes_first
+    clock.move(seconds=HOUR - 1)
+    habits.tunnel.worked(is_only_way=False)
+    clock.move(seconds=1)
+    assert not habits.tunnel.goes_first, "the RTSP port is tried again, even if the tunnel works all the time"
+
+
+def test_a_tunnel_for_one_stream_stays_the_second_way(habits: DeviceHabits) -> None:
+    habits.tunnel.worked(is_only_way=False)
+    assert not habits.tunnel.goes_first
+
+
+def test_a_tunnel_that_has_worked_fails_twice_before_it_is_left_out(habits: DeviceHabits, clock: HandClock) -> None:
+    habits.tunnel.worked(is_only_way=True)
+    for _ in range(4):  # four streams at the same moment
+        habits.tunnel.failed(is_refused=True)
+    assert not habits.tunnel.is_left_out
+    assert not habits.tunnel.goes_first
+    clock.move(seconds=20)
+    habits.tunnel.failed(is_refused=True)
+    assert habits.tunnel.is_left_out
+    clock.move(seconds=300)
+    assert not habits.tunnel.is_left_out
+
+
+@pytest.mark.parametrize(("is_refused", "seconds"), [(True, 300), (False, 30)])
+def test_a_web_server_is_left_alone_for_a_while(
+    habits: DeviceHabits, clock: HandClock, is_refused: bool, seconds: int
+) -> None:
+    habits.tunnel.failed(is_refused=is_refused)
+    clock.move(seconds=seconds - 1)
+    assert habits.tunnel.is_left_out
+    clock.move(seconds=1)
+    assert not habits.tunnel.is_left_out
+
+
+# -- audio -----------------------------------------------------------------------------------------
+
+
+def test_failed_audio_costs_its_own_stream_ten_minutes(habits: DeviceHabits, clock: HandClock) -> None:
+    habits.audio.failed(STREAM, REASON)
+    assert habits.audio.left_out(STREAM) == REASON
+    assert habits.audio.left_out(OTHER) == ""
+    clock.move(seconds=600)
+    assert habits.audio.left_out(STREAM) == ""
+
+
+def test_the_second_doubt_in_a_row_leaves_the_audio_out(habits: DeviceHabits) -> None:
+    habits.audio.doubt(STREAM, REASON)
+    assert habits.audio.left_out(STREAM) == ""
+    habits.audio.worked(STREAM)
+    habits.audio.doubt(STREAM, REASON)
+    assert habits.audio.left_out(STREAM) == ""
+    habits.audio.doubt(STREAM, REASON)
+    assert habits.audio.left_out(STREAM) == REASON
+
+
+def test_audio_that_plays_again_is_not_left_out(habits: DeviceHabits) -> None:
+    habits.audio.failed(STREAM, REASON)
+    habits.audio.worked(STREAM)
+    assert habits.audio.left_out(STREAM) == ""
+
+
+def test_the_audio_of_many_addresses_is_remembered_within_a_limit(habits: DeviceHabits) -> None:
+    for number in range(1000):
+        habits.audio.failed(f"{STREAM}/{number}", REASON)
+        habits.audio.doubt(f"{OTHER}/{number}", REASON)
+    assert habits.audio.left_out(f"{STREAM}/0") == ""
+    assert habits.audio.left_out(f"{STREAM}/999") == REASON

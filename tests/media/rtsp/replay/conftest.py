@@ -1,0 +1,22 @@
+"""Fixtures of the replay tests: recorders of the simulator in every make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulator.process import Makes, Simulator
+
+
+@pytest.fixture(scope="package")
+def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
+    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def recorder(recorders: Makes) -> Iterator[Simulator]:
+    yield recorders["conformant"]
+    recorders["conformant"].clear()

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isStreamAddress, parseCameraAddress, parseStreamAddress } from '../../static/js/lib/camera-address.js';
+import { isStreamAddress, keepsPassword, parseCameraAddress, parseStreamAddress } from '../../static/js/lib/camera-address.js';
 
 /** @type {[string, {host: string, port: number|null, username?: string, password?: string, address?: string}][]} */
 const GOOD = [
@@ -57,3 +57,36 @@ for (const text of ['', '10.0.0.5', 'http://10.0.0.5/', 'rtsp://', 'rtsp:///a', 
     assert.ok('error' in found && found.error.length > 10);
   });
 }
+
+/** @type {[string, string, boolean][]} */
+const STORED = [
+  ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5', true],
+  ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5:8000', true],
+  ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5:80', false],
+  ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.6', false],
+  ['http://10.0.0.5:8000/onvif/device_service', 'https://10.0.0.5:8000', false],
+  ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5:99999', false],
+  ['https://10.0.0.5:8443/onvif/device_service', '10.0.0.5', true],
+  ['https://10.0.0.5:8443/onvif/device_service', 'https://10.0.0.5:8443', true],
+  ['https://10.0.0.5:8443/onvif/device_service', 'https://10.0.0.5', false],
+  ['https://10.0.0.5:8443/onvif/device_service', 'http://10.0.0.5:8443/own', false],
+];
+
+for (const [address, typed, expected] of STORED) {
+  test(`the password of ${address} is ${expected ? 'kept' : 'typed again'} at ${typed}`, () => {
+    const port = Number(new URL(address).port);
+    const camera = { host: '10.0.0.5', port, address, stream_uris: null };
+    assert.equal(keepsPassword(camera, { address: typed }), expected);
+  });
+}
+
+test('the password of a camera without ONVIF goes to its known places only', () => {
+  const streams = { main: 'rtsp://10.0.0.5/main', sub: 'rtsp://10.0.0.5:8554/sub' };
+  const camera = { host: '10.0.0.5', port: 554, address: '', stream_uris: streams };
+  const keeps = (/** @type {string[]} */ ...typed) => keepsPassword(camera, { streams: typed });
+  assert.ok(keeps('rtsp://10.0.0.5/other', ''));
+  assert.ok(keeps('rtsp://10.0.0.5:554/main', 'rtsp://10.0.0.5:8554/sub'));
+  assert.ok(!keeps('rtsp://10.0.0.6/main', ''));
+  assert.ok(!keeps('rtsp://10.0.0.5/main', 'rtsp://10.0.0.6/sub'), 'another place of the sub stream');
+  assert.ok(!keeps('', ''));
+});

@@ -1,11 +1,15 @@
 // @ts-check
 import { ApiError } from '../lib/api.js';
-import { isStreamAddress, parseCameraAddress, parseStreamAddress } from '../lib/camera-address.js';
+import { isStreamAddress, keepsPassword, parseCameraAddress, parseStreamAddress } from '../lib/camera-address.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
 import { emit, part, setText } from './dom.js';
 
-/** @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera */
+/**
+ * @typedef {import('../lib/api.js').CameraDraft} CameraDraft @typedef {import('../lib/api.js').Camera} Camera
+ * @typedef {{id: number|null, draft: CameraDraft, signal: AbortSignal}} Submission `id`: null adds a camera; `signal` is
+ *   aborted when this form closes: then the answer does not concern the form on screen
+ */
 
 /** Fields of the form that the server names otherwise. @type {Record<string, string>} */
 const FIELDS = {
@@ -18,12 +22,14 @@ const FIELDS = {
 };
 
 /**
- * The dialog that adds or changes a camera. Emits 'camera-submit' with `{id: number|null, draft}`; the page then calls
- * `failed(error)` or closes the dialog. Until then the form cannot be sent again.
+ * The dialog that adds or changes a camera. Emits 'camera-submit' with a Submission; the page then calls
+ * `answered(submission, error)`. Until then the form cannot be sent again.
  */
 export class CameraForm extends AppDialog {
   /** @type {Camera|null} */
   #camera = null;
+  /** Ends with the form on screen. */
+  #shown = new AbortController();
 
   /** @override @param {AbortSignal} signal */
   wire(signal) {
@@ -45,12 +51,11 @@ export class CameraForm extends AppDialog {
       this.#input(name).addEventListener('input', () => this.#showPasswordHint(), { signal });
     }
     part(this, 'kinds', HTMLElement).addEventListener('change', () => this.#kindChosen(), { signal });
+    this.addEventListener('dialog-closed', () => this.#shown.abort(), { signal });
   }
 
-  /** @param {{host?: string}} [known] */
-  openToAdd(known = {}) {
+  openToAdd() {
     this.#open(null, 'Add a camera or recorder', 'Add');
-    this.#input('address').value = known.host ?? '';
     this.#input('address').focus();
   }
 
@@ -121,12 +126,25 @@ export class CameraForm extends AppDialog {
     this.#input('username').value = camera.username;
     this.#input('name').value = camera.name;
     this.#showPasswordHint();
-    const first = camera.status === 'auth_failed' ? 'password' : camera.stream_uris ? 'main' : 'address';
-    this.#input(first).focus();
+    this.#input(fieldToMend(camera)).focus();
   }
 
-  /** Show the server's error. @param {unknown} error */
-  failed(error) {
+  /**
+   * Take the server's answer: close the form, or show the error in it.
+   *
+   * @param {Submission} submission
+   * @param {unknown} [error]
+   * @returns {boolean} false if the user has closed this form since: then the page shows an error
+   */
+  answered({ signal }, error) {
+    if (signal.aborted) return false;
+    if (error === undefined) this.close();
+    else this.#failed(error);
+    return true;
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
     this.#busy(false);
     if (!(error instanceof ApiError)) {
       this.#general('Something went wrong. Please try again.');
@@ -137,7 +155,6 @@ export class CameraForm extends AppDialog {
       if (this.#error(FIELDS[field] ?? field, message)) placed += 1;
     }
     if (placed) {
-      this.querySelector('[aria-invalid="true"]')?.dispatchEvent(new Event('focus'));
       /** @type {HTMLElement|null} */ (this.querySelector('[aria-invalid="true"]'))?.focus();
       return;
     }
@@ -151,6 +168,8 @@ export class CameraForm extends AppDialog {
   /** @param {Camera|null} camera @param {string} title @param {string} submit */
   #open(camera, title, submit) {
     this.#camera = camera;
+    this.#shown.abort();
+    this.#shown = new AbortController();
     part(this, 'form', HTMLFormElement).reset();
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'submit', HTMLElement), submit);
@@ -167,10 +186,11 @@ export class CameraForm extends AppDialog {
   /** Explain if the stored password is kept: the server never sends it to another address. */
   #showPasswordHint() {
     const camera = this.#camera;
-    const address =
-      this.#kind === 'rtsp' ? parseStreamAddress(this.#input('main').value) : parseCameraAddress(this.#input('address').value);
-    const isThere =
-      !!camera && !('error' in address) && address.host.toLowerCase() === camera.host && (address.port ?? camera.port) === camera.port;
+    const typed =
+      this.#kind === 'rtsp'
+        ? { streams: ['main', 'sub'].map((name) => this.#input(name).value) }
+        : { address: this.#input('address').value };
+    const isThere = camera !== null && keepsPassword(camera, typed);
     this.#input('password').placeholder = isThere ? 'Unchanged' : '';
     const hint = part(this, 'password-hint', HTMLElement);
     if (!camera && this.#kind === 'rtsp') setText(hint, 'The login of the camera. Leave both empty if it needs none.');
@@ -194,7 +214,7 @@ export class CameraForm extends AppDialog {
     }
     if (password || !this.#camera) draft.password = password;
     this.#busy(true);
-    emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft });
+    emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft, signal: this.#shown.signal });
   }
 
   /** Return the ONVIF address; show its error and return null if it has one. @returns {CameraDraft|null} */
@@ -272,6 +292,13 @@ export class CameraForm extends AppDialog {
     submit.disabled = busy;
     submit.classList.toggle('busy', busy);
   }
+}
+
+/** Return the field that the camera's present problem is about. @param {Camera} camera */
+function fieldToMend({ status, error, stream_uris: uris }) {
+  if (error?.code === 'readable_login_needed') return 'readable';
+  if (status === 'auth_failed') return 'password';
+  return uris ? 'main' : 'address';
 }
 
 customElements.define('camera-form', CameraForm);

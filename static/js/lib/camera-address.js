@@ -72,6 +72,35 @@ export function parseStreamAddress(text) {
   return { uri, host: parsed.host, port, username: parsed.username, password: parsed.password };
 }
 
+/**
+ * True if the server keeps the stored password of a camera: it never sends it to another address.
+ *
+ * @param {Pick<import('./api.js').Camera, 'host'|'port'|'address'|'stream_uris'>} camera
+ * @param {{address: string}|{streams: string[]}} typed `streams`: of a camera without ONVIF; '' for none
+ */
+export function keepsPassword(camera, typed) {
+  if ('streams' in typed) {
+    const { main = '', sub = null } = camera.stream_uris ?? {};
+    const known = [main, sub ?? ''].map(placeOf);
+    return typed.streams.every((text, at) => (at > 0 && !text.trim()) || known.includes(placeOf(text) ?? ''));
+  }
+  const parsed = parseCameraAddress(typed.address);
+  if ('error' in parsed || parsed.host.toLowerCase() !== camera.host) return false;
+  const scheme = parsed.address?.split(':')[0] ?? null;
+  const isSameScheme = scheme === null || camera.address.startsWith(`${scheme}:`);
+  const port = parsed.port ?? (scheme ? DEFAULT_PORTS[scheme] : camera.port);
+  return isSameScheme && port === camera.port;
+}
+
+/** @type {Record<string, number>} */
+const DEFAULT_PORTS = { http: 80, https: 443 };
+
+/** @param {string} text a stream address @returns {string|null} its host and port */
+function placeOf(text) {
+  const parsed = parseStreamAddress(text);
+  return 'error' in parsed ? null : `${parsed.host.toLowerCase()} ${parsed.port}`;
+}
+
 /** @param {string} text */
 function decoded(text) {
   try {

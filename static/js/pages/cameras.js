@@ -3,7 +3,7 @@
 import { CameraCard, updateCard } from '../components/camera-card.js';
 import { CameraForm } from '../components/camera-form.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
-import { DiscoverPanel } from '../components/discover-panel.js';
+import { DiscoverPanel, refusalText } from '../components/discover-panel.js';
 import { HealthCard } from '../components/health-card.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
@@ -178,37 +178,43 @@ list.addEventListener('camera-delete', async (event) => {
 });
 
 form.addEventListener('camera-submit', async (event) => {
-  const { id, draft } = /** @type {CustomEvent<{id: number|null, draft: import('../lib/api.js').CameraDraft}>} */ (event).detail;
+  const submission = /** @type {CustomEvent<import('../components/camera-form.js').Submission>} */ (event).detail;
+  const { id, draft } = submission;
   try {
     const camera = id === null ? await api.addCamera(draft) : await api.updateCamera(id, draft);
-    form.close();
+    form.answered(submission);
     showToast(id === null ? `${camera.name || camera.host} was added.` : 'Saved.');
     poller.soon();
   } catch (error) {
-    form.failed(error);
+    if (!form.answered(submission, error)) showToast(`The camera was not saved. ${problemOf(error).detail}`, 'bad');
   }
 });
 
-discoverPanel.addEventListener('discover-search', async () => {
+discoverPanel.addEventListener('discover-search', async (event) => {
+  const signal = /** @type {CustomEvent<AbortSignal>} */ (event).detail;
   try {
-    discoverPanel.found(await api.discover());
+    const devices = await api.discover(signal);
+    if (!signal.aborted) discoverPanel.found(devices);
   } catch (error) {
-    discoverPanel.failed(error);
+    if (!signal.aborted) discoverPanel.failed(error);
   }
 });
 
 discoverPanel.addEventListener('discover-by-address', () => form.openToAdd());
 
 discoverPanel.addEventListener('discover-add', async (event) => {
-  const { devices, username, password } =
-    /** @type {CustomEvent<{devices: import('../lib/api.js').FoundDevice[], username: string, password: string}>} */ (event).detail;
+  const asked = /** @type {CustomEvent<import('../components/discover-panel.js').DevicesToAdd>} */ (event).detail;
+  const { devices, username, password, signal } = asked;
   const results = await Promise.allSettled(devices.map((device) => api.addCamera({ ...addressOf(device), username, password })));
-  const refused = results.find((result) => result.status === 'rejected');
-  const added = results.filter((result) => result.status === 'fulfilled').length;
+  const refused = devices.flatMap((device, at) => {
+    const result = results[at];
+    return result?.status === 'rejected' ? [{ device, error: result.reason }] : [];
+  });
+  const added = devices.length - refused.length;
   if (added) showToast(`${counted(added, 'device')} added.`);
+  if (signal.aborted) for (const each of refused) showToast(refusalText(each), 'bad');
   poller.soon();
-  if (refused) discoverPanel.failed(refused.reason);
-  else discoverPanel.close();
+  discoverPanel.added(asked, refused);
 });
 
 /** @param {import('../lib/api.js').FoundDevice} device @returns {{address: string}|{host: string, port: number}} */

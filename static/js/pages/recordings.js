@@ -55,6 +55,8 @@ let camera = null;
 let loader = null;
 /** The rows of the calendar's month. @type {Row[]} */
 let monthRows = [];
+let isBeginning = false;
+let hasSummary = false;
 
 // ── Choosing the recorder ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -67,6 +69,7 @@ async function begin() {
     showProblem(problemOf(error));
     return;
   }
+  showProblem(null);
   byId('empty', HTMLElement).hidden = cameras.length > 0;
   byId('recordings', HTMLElement).hidden = !cameras.length;
   if (!cameras.length) return;
@@ -82,11 +85,27 @@ async function begin() {
   const wanted = Number(document.body.dataset.cameraId || remembered('recordings-camera') || 0);
   const recorders = cameras.filter((item) => item.services.includes('search') || item.services.includes('recording'));
   camera = cameras.find((item) => item.id === wanted) ?? recorders[0] ?? cameras[0] ?? null;
-  select.addEventListener('change', () => {
-    remember('recordings-camera', select.value);
-    window.location.assign(`${document.body.dataset.recordings ?? ''}${select.value}`);
-  });
   if (camera) openCamera(camera);
+}
+
+byId('camera', HTMLSelectElement).addEventListener('change', (event) => {
+  const { value } = /** @type {HTMLSelectElement} */ (event.target);
+  remember('recordings-camera', value);
+  window.location.assign(`${document.body.dataset.recordings ?? ''}${value}`);
+});
+
+/** Load the list of cameras, unless that is under way. */
+async function beginOnce() {
+  if (isBeginning) return;
+  isBeginning = true;
+  await begin().finally(() => (isBeginning = false));
+}
+
+/** Try again what has failed: the list of cameras, or the recorder. */
+function retry() {
+  if (!loader) void beginOnce();
+  else void index('resume');
+  if (camera && !hasSummary) void askSummary(camera);
 }
 
 /** @param {Camera} chosen */
@@ -136,6 +155,7 @@ function monthSpan() {
 async function askSummary(chosen) {
   try {
     const summary = await api.recordingSummary(chosen.id);
+    hasSummary = true;
     pageClock.zoneS = summary.zone_s;
     playing.recordings = summary.recordings;
     if (summary.data_from) eventSteps.sinceMs = Date.parse(summary.data_from);
@@ -236,7 +256,7 @@ for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['keys', () => keysDialog.show()],
   ['indexing-stop', () => void index('stop')],
   ['indexing-resume', () => void index('resume')],
-  ['problem-retry', () => void index('resume')],
+  ['problem-retry', retry],
 ])) {
   byId(id, HTMLElement).addEventListener('click', work);
 }
@@ -250,8 +270,11 @@ async function index(what) {
   }
 }
 
-window.addEventListener('online', () => socket?.wake());
+window.addEventListener('online', () => {
+  socket?.wake();
+  if (!loader) void beginOnce();
+});
 // A hidden page sends no requests for the recorder.
 document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
 
-void begin();
+void beginOnce();

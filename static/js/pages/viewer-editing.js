@@ -61,6 +61,7 @@ export class ChannelEditing extends EventTarget {
     this.#isOn = isOn;
     if (isOn) {
       const loaded = await this.#dialogs.get();
+      if (!loaded) this.#isOn = false;
       if (!loaded || !this.#isOn) return;
       loaded.editor.channels = this.#channels;
     }

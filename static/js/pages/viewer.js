@@ -17,6 +17,7 @@ import { ChannelGrid } from '../components/channel-grid.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
+import { cameraStatusText } from '../lib/camera-status.js';
 import { inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
 import { codecName, counted } from '../lib/format.js';
 import { isComplete, messageOf } from '../lib/messages.js';
@@ -106,13 +107,12 @@ function pause(ms) {
 
 /** @param {Camera} now */
 function showCamera(now) {
-  const words = { connecting: 'Connecting', online: 'Online', offline: 'Offline', auth_failed: 'Wrong password' };
-  const tones = { connecting: 'busy', online: 'good', offline: 'bad', auth_failed: 'bad' };
+  const { text, tone } = cameraStatusText(now.status, now.error?.code);
   byId('camera-name', HTMLElement).textContent = now.name || now.host;
   const pill = byId('camera-status', HTMLElement);
   pill.hidden = false;
-  pill.textContent = words[now.status];
-  pill.dataset.tone = tones[now.status];
+  pill.textContent = text;
+  pill.dataset.tone = tone;
   grid.toggleAttribute('ask-device', now.status === 'online');
   const problem = now.status === 'online' ? null : now.error;
   stage.deviceProblem = channels.length ? null : problem;
@@ -338,14 +338,15 @@ async function editCamera() {
 }
 
 form.addEventListener('camera-submit', async (event) => {
-  const { draft } = /** @type {CustomEvent<{draft: import('../lib/api.js').CameraDraft}>} */ (event).detail;
+  const submission = /** @type {CustomEvent<import('../components/camera-form.js').Submission>} */ (event).detail;
   try {
-    await api.updateCamera(cameraId, draft);
-    dialogs.loaded?.form.close();
+    await api.updateCamera(cameraId, submission.draft);
+    dialogs.loaded?.form.answered(submission);
     poller.soon();
     stage.restart();
   } catch (error) {
-    dialogs.loaded?.form.failed(error);
+    const isShown = dialogs.loaded?.form.answered(submission, error);
+    if (!isShown) showToast(`The camera was not saved. ${problemOf(error).detail}`, 'bad');
   }
 });
 

@@ -40,7 +40,11 @@ export class WallArrangement extends EventTarget {
       const { id } = /** @type {CustomEvent<Wall>} */ (event).detail;
       this.#update({ layout: null, tiles: null, wallId: id });
     });
-    saved.addEventListener('deleted', () => this.#arrange(this.#allTiles(), { wallId: null }));
+    saved.addEventListener('deleted', (event) => {
+      const { layout, tiles } = /** @type {CustomEvent<Wall>} */ (event).detail;
+      if (!this.#state.tiles) this.#tiles = [...tiles];
+      this.#update({ layout: this.#state.layout ?? layout, tiles: this.#tiles, wallId: null });
+    });
     window.addEventListener('popstate', () => {
       this.#state = readWallState(window.location.search);
       this.#tiles = this.#state.tiles ?? [];
@@ -53,7 +57,8 @@ export class WallArrangement extends EventTarget {
   /** The arrangement on screen. @returns {import('./wall-board.js').WallView} */
   get view() {
     const { layout: chosen, full, tiles } = this.#state;
-    const all = tiles ? this.#tiles : (this.#saved.current?.tiles ?? defaultTiles(this.#cameras()));
+    const initial = this.isLoading ? [] : defaultTiles(this.#cameras());
+    const all = tiles ? this.#tiles : (this.#saved.current?.tiles ?? initial);
     const layout = chosen ?? this.#saved.current?.layout ?? layoutFor(all.length);
     return { layout, tiles: fitted(all, layout), full: full !== null && full < layout ? full : null };
   }
@@ -67,9 +72,10 @@ export class WallArrangement extends EventTarget {
     return this.#state.tiles === null && this.#saved.current === null;
   }
 
-  /** True if the address names a saved wall. */
-  get isOfSavedWall() {
-    return this.#state.wallId !== null;
+  /** True until the saved wall of the address is known. Changes are ignored until then: they would replace the wall. */
+  get isLoading() {
+    const { wallId, tiles } = this.#state;
+    return wallId !== null && tiles === null && this.#saved.current?.id !== wallId;
   }
 
   /** Number of all channels that are permitted and not hidden. */
@@ -87,12 +93,15 @@ export class WallArrangement extends EventTarget {
   async loadSavedWall() {
     const { wallId } = this.#state;
     if (wallId === null || this.#saved.current?.id === wallId) return;
+    // The user may have opened another wall, or changed this one, since the request.
+    const isOutdated = () => this.#state.wallId !== wallId || this.#saved.current?.id === wallId;
     try {
       const wall = await this.#api.wall(wallId);
+      if (isOutdated()) return;
       this.#saved.current = wall;
       if (!this.#state.tiles) this.#tiles = wall.tiles;
     } catch (error) {
-      if (problemOf(error).code !== 'not_found') return;
+      if (problemOf(error).code !== 'not_found' || isOutdated()) return;
       showToast('This layout does not exist, or it belongs to another user.', 'bad');
       this.#state.wallId = null;
     }
@@ -111,7 +120,7 @@ export class WallArrangement extends EventTarget {
 
   /** @param {number} layout */
   chooseLayout(layout) {
-    if (!isLayout(layout)) return;
+    if (!isLayout(layout) || this.isLoading) return;
     const whole = this.#state.tiles ?? this.#saved.current?.tiles ?? null;
     if (whole && !this.#state.tiles) this.#tiles = [...whole];
     this.#update({ layout, tiles: whole && this.#tiles, full: null }, { push: true });
@@ -120,7 +129,7 @@ export class WallArrangement extends EventTarget {
   /** Let a tile fill the page; null: none. @param {number|null} place */
   setFull(place) {
     const { full, tiles } = this.view;
-    if (place === full || (place !== null && !tiles[place])) return;
+    if (this.isLoading || place === full || (place !== null && !tiles[place])) return;
     this.#update({ full: place }, { push: true });
   }
 
@@ -168,6 +177,7 @@ export class WallArrangement extends EventTarget {
 
   /** @param {(Tile|null)[]} next @param {Partial<WallState>} [also] */
   #arrange(next, also = {}) {
+    if (this.isLoading) return;
     const { layout } = this.view;
     this.#tiles = next.slice(0, MOST_TILES);
     this.#update({ layout, tiles: this.#tiles, ...also });

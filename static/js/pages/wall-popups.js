@@ -104,7 +104,7 @@ export class WallPopups {
 
   async openPicker() {
     const loaded = await this.#panels.get();
-    if (!loaded) return;
+    if (!loaded || this.#arrangement.isLoading) return;
     this.#arrangement.setFull(null);
     loaded.picker.open();
     this.#markPicking(true);

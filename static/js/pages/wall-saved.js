@@ -16,7 +16,7 @@ import { byId, showToast } from './page.js';
 
 /**
  * Emits 'open' with the wall to show (null: all channels), 'saved' with a wall that was saved from the screen,
- * 'renamed' with the present wall, and 'deleted' if the present wall was deleted.
+ * 'renamed' with the present wall, and 'deleted' with the present wall after it was deleted: its tiles stay on screen.
  */
 export class SavedWalls extends EventTarget {
   #api;
@@ -27,6 +27,8 @@ export class SavedWalls extends EventTarget {
   #confirm = byId('confirm', ConfirmDialog);
   /** @type {Wall[]} */
   #walls = [];
+  /** Number of the newest request for the walls. The answers to earlier ones are outdated. */
+  #newestRequest = 0;
   /** The saved wall that is shown, without unsaved changes. @type {Wall|null} */
   #current = null;
 
@@ -73,8 +75,11 @@ export class SavedWalls extends EventTarget {
   }
 
   async #refresh() {
+    this.#newestRequest += 1;
+    const request = this.#newestRequest;
     try {
-      this.#walls = await this.#api.walls();
+      const walls = await this.#api.walls();
+      if (request === this.#newestRequest) this.#walls = walls;
     } catch (error) {
       showToast(problemOf(error).detail, 'bad');
     }
@@ -143,9 +148,10 @@ export class SavedWalls extends EventTarget {
     if (!isSure) return;
     try {
       await this.#api.remove(wall.id);
-      if (this.#current?.id === wall.id) {
+      const shown = this.#current;
+      if (shown?.id === wall.id) {
         this.#current = null;
-        this.dispatchEvent(new Event('deleted'));
+        this.dispatchEvent(new CustomEvent('deleted', { detail: shown }));
       }
     } catch (error) {
       showToast(problemOf(error).detail, 'bad');

@@ -68,11 +68,15 @@ async function askAll() {
 
 function draw() {
   // A wall without chosen tiles shows all channels: wait for them instead of showing empty tiles.
-  const isWaiting = arrangement.isDefault && (!isKnown || arrangement.isOfSavedWall);
+  const { isLoading } = arrangement;
+  const isWaiting = isLoading || (arrangement.isDefault && !isKnown);
   const isEmpty = isKnown && !known.length;
   byId('wall-waiting', HTMLElement).hidden = !isWaiting;
   byId('wall-empty', HTMLElement).hidden = !isEmpty;
   byId('wall-grid', HTMLElement).hidden = isWaiting || isEmpty;
+  byId('save-wall', HTMLElement).hidden = isLoading;
+  for (const id of ['copy-link', 'toggle-picker']) byId(id, HTMLButtonElement).disabled = isLoading;
+  for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) button.disabled = isLoading;
   if (isWaiting) return;
   const { view } = arrangement;
   board.setView(view);

@@ -1,4 +1,5 @@
 // @ts-check
+import { cameraStatusText } from '../lib/camera-status.js';
 import { clockNote, counted } from '../lib/format.js';
 import { messageOf } from '../lib/messages.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
@@ -6,11 +7,15 @@ import { SnapshotImage } from './snapshot-image.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
-const STATUS = {
-  connecting: { text: 'Connecting', tone: 'busy' },
-  online: { text: 'Online', tone: 'good' },
-  offline: { text: 'Offline', tone: 'bad' },
-  auth_failed: { text: 'Wrong password', tone: 'bad' },
+/**
+ * Problems that the user can solve here: the words of the button, and the dialog that it opens.
+ *
+ * @type {Record<string, {text: string, opens: 'edit'|'health'}>}
+ */
+const FIXES = {
+  camera_auth_failed: { text: 'Change it', opens: 'edit' },
+  readable_login_needed: { text: 'Allow it', opens: 'edit' },
+  certificate_changed: { text: 'Compare the certificates', opens: 'health' },
 };
 
 /** The observed attributes of a card. */
@@ -43,7 +48,8 @@ export class CameraCard extends HTMLElement {
       this.#built = true;
       this.append(cloneTemplate('camera-card'));
       part(this, 'fix', HTMLButtonElement).addEventListener('click', () => {
-        emit(this, 'camera-edit', Number(this.getAttribute('camera-id')));
+        const { opens = 'edit' } = FIXES[this.getAttribute('problem') ?? ''] ?? {};
+        emit(this, `camera-${opens}`, Number(this.getAttribute('camera-id')));
       });
       for (const action of ['refresh', 'health', 'edit', 'delete']) {
         part(this, action, HTMLButtonElement).addEventListener('click', () => {
@@ -69,7 +75,7 @@ export class CameraCard extends HTMLElement {
 
   #render() {
     const name = this.getAttribute('name') ?? '';
-    const status = STATUS[/** @type {keyof typeof STATUS} */ (this.getAttribute('status'))] ?? STATUS.connecting;
+    const status = cameraStatusText(this.getAttribute('status') ?? '', this.getAttribute('problem'));
     const pill = part(this, 'status', HTMLElement);
     setText(pill, status.text);
     setAttribute(pill, 'data-tone', status.tone);
@@ -99,7 +105,9 @@ export class CameraCard extends HTMLElement {
     const code = this.getAttribute('problem');
     problem.hidden = !code;
     setText(part(this, 'problem-text', HTMLElement), code ? this.getAttribute('detail') || messageOf(code).title : '');
-    part(this, 'fix', HTMLElement).hidden = code !== 'camera_auth_failed';
+    const fix = FIXES[code ?? ''];
+    part(this, 'fix', HTMLElement).hidden = !fix;
+    setText(part(this, 'fix', HTMLElement), fix?.text ?? '');
     const note = part(this, 'note', HTMLElement);
     setText(note, this.getAttribute('note') ?? '');
     note.hidden = !note.textContent;

@@ -25,17 +25,18 @@ export class HealthCard extends AppDialog {
   /** @param {string} name */
   openFor(name) {
     setText(part(this, 'title', HTMLElement), `Health card: ${name}`);
-    part(this, 'busy', HTMLElement).hidden = false;
-    for (const hidden of ['error', 'checks-frame', 'channels-frame']) part(this, hidden, HTMLElement).hidden = true;
+    this.#busy(true);
+    for (const hidden of ['error', 'certificate-note', 'checks-frame', 'channels-frame']) part(this, hidden, HTMLElement).hidden = true;
     part(this, 'facts', HTMLElement).replaceChildren();
     part(this, 'copy', HTMLButtonElement).disabled = true;
+    this.#camera = null;
     part(this, 'accept', HTMLButtonElement).hidden = true;
     this.show();
   }
 
   /** @param {unknown} error */
   failed(error) {
-    part(this, 'busy', HTMLElement).hidden = true;
+    this.#busy(false);
     const element = part(this, 'error', HTMLElement);
     setText(element, problemOf(error).detail);
     element.hidden = false;
@@ -43,12 +44,15 @@ export class HealthCard extends AppDialog {
 
   /** @param {Record<string, any>} card the answer of GET /api/cameras/<id>/health */
   fill(card) {
-    part(this, 'busy', HTMLElement).hidden = true;
+    this.#busy(false);
+    part(this, 'error', HTMLElement).hidden = true;
     this.#text = String(card.text ?? '');
     part(this, 'copy', HTMLButtonElement).disabled = !this.#text;
     this.#facts(card);
     this.#camera = card.camera;
-    part(this, 'accept', HTMLButtonElement).hidden = !card.camera.certificate?.changed;
+    const isChanged = Boolean(card.camera.certificate?.changed);
+    part(this, 'accept', HTMLButtonElement).hidden = !isChanged;
+    part(this, 'certificate-note', HTMLElement).hidden = !isChanged;
     this.#table('checks', card.checks ?? [], (check) => [
       check.name,
       { text: check.detail ? `${check.outcome}: ${check.detail}` : check.outcome, tone: toneOf(check.outcome) },
@@ -74,6 +78,7 @@ export class HealthCard extends AppDialog {
       ['Services', (camera.services ?? []).join(', ')],
       ['Certificate', certificateText(camera.certificate)],
       ['New certificate', camera.certificate?.changed ? fingerprint(camera.certificate.new_sha256) : ''],
+      ['Readable password', camera.readable_password ? 'Allowed' : ''],
       ['Clock', camera.clock_offset_s === null ? '' : clockNote(camera.clock_offset_s) || 'Right'],
       ['Last seen', camera.last_seen_at ? new Date(camera.last_seen_at).toLocaleString() : ''],
       ['Next try', card.next_try_at ? new Date(card.next_try_at).toLocaleString() : ''],
@@ -125,7 +130,15 @@ export class HealthCard extends AppDialog {
 
   #accept() {
     const sha256 = this.#camera?.certificate?.new_sha256;
-    if (this.#camera && sha256) emit(this, 'certificate-accept', { id: this.#camera.id, sha256 });
+    if (!this.#camera || !sha256) return;
+    this.#busy(true);
+    emit(this, 'certificate-accept', { id: this.#camera.id, sha256 });
+  }
+
+  /** @param {boolean} isBusy true while the server works for this card; the certificate is accepted only once */
+  #busy(isBusy) {
+    part(this, 'busy', HTMLElement).hidden = !isBusy;
+    part(this, 'accept', HTMLButtonElement).disabled = isBusy;
   }
 
   async #copy() {
@@ -135,10 +148,11 @@ export class HealthCard extends AppDialog {
   }
 }
 
-/** @param {{sha256: string, pinned_at: string}|null|undefined} certificate */
+/** @param {import('../lib/api-types.js').Certificate|null|undefined} certificate */
 function certificateText(certificate) {
   if (!certificate) return '';
-  return `${fingerprint(certificate.sha256)}, since ${new Date(certificate.pinned_at).toLocaleString()}`;
+  const { port, sha256, pinned_at: since } = certificate;
+  return `${fingerprint(sha256)}, at port ${port} since ${new Date(since).toLocaleString()}`;
 }
 
 /** @param {string} sha256 @returns {string} as browsers and devices print it */

@@ -1,0 +1,74 @@
+"""Questions of devices: a changed certificate, and a login that sends the password readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.watching import Open
+from tests.onvif_services.soap_device import SoapDevice
+from tests.onvif_services.tls import server_context
+from tools.running import App
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def device() -> Iterator[SoapDevice]:
+    made = SoapDevice()
+    made.start()
+    yield made
+    made.stop()
+
+
+def add(app: App, device: SoapDevice, address: str) -> int:
+    body = {"address": address, "username": device.username, "password": device.password, "name": "Gate"}
+    return int(app.call("POST", "/api/cameras?wait=1", body)["id"])
+
+
+def test_a_changed_certificate_is_compared_and_accepted(
+    empty_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
+) -> None:
+    device.speak_tls(server_context(tmp_path, "camera"))
+    camera_id = add(empty_app, device, f"https://127.0.0.1:{device.port}")
+    page = open_page(empty_app.url).page
+    card = page.locator("camera-card")
+    expect(card).to_contain_text("Online")
+    device.speak_tls(server_context(tmp_path, "another"))
+    empty_app.call("POST", f"/api/cameras/{camera_id}/refresh")
+    expect(card.locator("[data-part=status]")).to_have_text("New certificate")
+    card.get_by_role("button", name="Compare the certificates").click()
+    health = page.locator("#health-card")
+    expect(health).to_contain_text("another certificate than before")
+    expect(health).to_contain_text(re.compile(r"New certificate\s*([0-9A-F]{2}:){31}[0-9A-F]{2}"))
+    held: list[Route] = []
+    page.route("**/certificate", lambda route: held.append(route))
+    accept = health.get_by_role("button", name="Accept the new certificate")
+    accept.click()
+    expect(accept).to_be_disabled()
+    held[0].continue_()
+    expect(accept).to_be_hidden()
+    expect(health.locator("[data-part=certificate-note]")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(card.locator("[data-part=status]")).to_have_text("Online")
+
+
+def test_a_readable_password_is_allowed_from_the_card(empty_app: App, device: SoapDevice, open_page: Open) -> None:
+    device.login = "basic"
+    add(empty_app, device, f"http://127.0.0.1:{device.port}/onvif/device_service")
+    page = open_page(empty_app.url).page
+    card = page.locator("camera-card")
+    expect(card.locator("[data-part=status]")).to_have_text("Needs permission")
+    card.get_by_role("button", name="Allow it").click()
+    form = page.locator("#camera-form")
+    allow = form.get_by_label("Allow a readable password")
+    expect(allow).to_be_focused()
+    allow.check()
+    form.get_by_role("button", name="Save").click()
+    expect(card.locator("[data-part=status]")).to_have_text("Online")
+    card.get_by_role("button", name="Health card").click()
+    expect(page.locator("#health-card")).to_contain_text(re.compile(r"Readable password\s*Allowed"))

@@ -60,12 +60,6 @@ export class ChannelGrid extends HTMLElement {
     this.#mark();
   }
 
-  /** @param {number} channel @returns {SnapshotImage|null} */
-  snapshotOf(channel) {
-    const tile = this.#tiles.get(channel);
-    return tile ? part(tile, 'picture', SnapshotImage) : null;
-  }
-
   /** @param {number} number */
   #make(number) {
     const tile = document.createElement('div');

@@ -7,7 +7,7 @@
 /** @typedef {{pausedMs: number, hiddenMs: number}} Limits longest pause, and longest time in a hidden tab */
 
 /** @type {Limits} */
-export const LIMITS = { pausedMs: 5 * 60_000, hiddenMs: 60_000 };
+const LIMITS = { pausedMs: 5 * 60_000, hiddenMs: 60_000 };
 
 export class IdleLimits {
   limits = LIMITS;

@@ -54,8 +54,8 @@ const WAKE_WITHIN_MS = 1500;
 /** The delay before a reconnect: short at first, never much over two seconds. */
 export const RECONNECT = { firstMs: 50, startMs: 250, maxMs: 2000, jitter: 0.2 };
 
-/** Emits 'up' and 'down'. `failures`: how many attempts to connect have failed in a row. */
-export class LiveSocket extends EventTarget {
+/** `failures`: how many attempts to connect have failed in a row. */
+export class LiveSocket {
   #url;
   #WebSocket;
   #onLoginEnded;
@@ -80,7 +80,6 @@ export class LiveSocket extends EventTarget {
 
   /** @param {SocketOptions} options */
   constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random, opened = null }) {
-    super();
     this.#preopened = opened;
     if (opened) setTimeout(() => this.#takePreopened()?.close(), PREOPENED_KEPT_MS);
     this.#url = url;
@@ -190,7 +189,6 @@ export class LiveSocket extends EventTarget {
     this.#ticking ??= setInterval(() => this.#tick(), 1000);
     for (const id of this.#watches.keys()) this.#ask(id);
     for (const { listener } of this.#watches.values()) listener.onLink(true);
-    this.dispatchEvent(new Event('up'));
   }
 
   /** @param {WebSocket} socket @param {number} code */
@@ -205,7 +203,6 @@ export class LiveSocket extends EventTarget {
     if (!wasUp) this.failures += 1;
     for (const watch of this.#watches.values()) watch.init = null;
     for (const { listener } of [...this.#watches.values()]) listener.onLink(false);
-    this.dispatchEvent(new Event('down'));
     if (!this.#watches.size || this.#socket) return;
     this.#reopening = setTimeout(
       () => {

@@ -19,7 +19,7 @@ import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
  * @typedef {'socket'|'hls'} Transport
  */
 
-export const HLS_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
+const HLS_REASONS = /** @type {Record<Reason|'unsupported'|'converting'|'asked', string>} */ ({
   codec: 'this browser does not decode the camera’s codec',
   socket: 'no WebSocket could be opened',
   no_key_frame: 'the camera sends no key frames',

@@ -53,7 +53,7 @@ export function timeAt(view, fraction) {
  * @param {number} nowMs
  * @returns {Span}
  */
-export function bounded(view, nowMs) {
+function bounded(view, nowMs) {
   const length = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, view.endMs - view.startMs));
   const endMs = Math.min(view.startMs + length, nowMs + length * 0.05);
   return { startMs: endMs - length, endMs };

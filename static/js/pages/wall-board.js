@@ -30,8 +30,7 @@ const SIGHT_MARGIN = '120px';
 const PARALLEL_SNAPSHOTS = 3;
 
 /**
- * Emits 'chosen' when another place is chosen, 'awake' when the page wakes up, and 'settled' once every tile in sight
- * plays or has no picture to expect soon.
+ * Emits 'awake' when the page wakes up, and 'settled' once every tile in sight plays or has no picture to expect soon.
  */
 export class WallBoard extends EventTarget {
   #api;
@@ -130,14 +129,12 @@ export class WallBoard extends EventTarget {
 
   /** @param {number} place @param {{focus?: boolean}} [how] */
   choose(place, { focus = false } = {}) {
-    const before = this.#chosen;
     this.#chosen = place;
     this.#elements.forEach((element, each) => {
       setAttribute(element, 'tabindex', each === place ? '0' : '-1');
       setAttribute(element, 'aria-current', each === place ? 'true' : null);
     });
     if (focus) this.#elements[place]?.focus({ preventScroll: this.#view.full !== null });
-    if (place !== before) this.dispatchEvent(new Event('chosen'));
   }
 
   /** @param {number} place @returns {LiveTile|null} */

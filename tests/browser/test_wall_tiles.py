@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.wall import assert_all_move, at, centre, drag, expect_address, four, read, wait_all_playing
 from tests.browser.watching import Open, until_on
-from tools.running import App
+from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
 
@@ -47,6 +47,24 @@ def test_a_tile_over_hls_is_marked_and_its_menu_shows_the_reason(
     page.keyboard.press("ContextMenu")
     note = page.locator("#tile-menu [data-part=note]")
     expect(note).to_have_text("Now: sub. Over HLS, some seconds behind: no WebSocket could be opened")
+
+
+def test_a_damaged_tile_is_marked_with_the_reason(app: App, sixteen: Recorder, wall_id: int, open_page: Open) -> None:
+    page = open_page(four(app, wall_id)).page
+    wait_all_playing(page, 3)
+    marks = page.locator("live-tile [data-part=damage]:visible")
+    expect(marks).to_have_count(0)
+    sixteen.set_fault("packet_loss", 5, channel=2)
+    try:
+        mark = at(page, 2).locator("[data-part=damage]")
+        expect(mark).to_have_attribute("title", re.compile(r"^The picture is damaged: .+\. \d+ frames? left"))
+        expect(mark).to_contain_text("The picture is damaged")
+        expect(at(page, 2)).to_have_attribute("aria-label", re.compile("The picture is damaged"))
+        expect(marks).to_have_count(1)
+    finally:
+        sixteen.clear_fault("packet_loss", channel=2)
+    expect(marks).to_have_count(0)  # after ten seconds without another damaged frame
+    expect(at(page, 2)).not_to_have_attribute("aria-label", re.compile("damaged"))
 
 
 def test_tiles_name_their_recorder_if_there_are_several(

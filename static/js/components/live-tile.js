@@ -1,4 +1,5 @@
 // @ts-check
+import { damageOf } from '../lib/stream-facts.js';
 import { tileBadge, tileMessage, tileQuality } from '../lib/tile-facts.js';
 import { ChannelPlayer } from './channel-player.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
@@ -204,7 +205,16 @@ export class LiveTile extends HTMLElement {
     part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !player.isPaused;
     setText(part(this, 'quality', HTMLElement), player.isStarted && player.chosenProfile?.quality === 'main' ? 'Main' : '');
+    this.#drawDamage();
     this.#drawBadge();
+  }
+
+  #drawDamage() {
+    const { notice } = damageOf(this.#channelPlayer?.isStarted ? this.#channelPlayer.view.stream : null);
+    const mark = part(this, 'damage', HTMLElement);
+    mark.hidden = !notice;
+    setAttribute(mark, 'title', notice || null);
+    setText(part(this, 'damage-text', HTMLElement), notice);
   }
 
   #drawBadge() {
@@ -219,7 +229,9 @@ export class LiveTile extends HTMLElement {
     setAttribute(this, 'data-frozen', tone === 'frozen');
     badge.dataset.tone = tone;
     const message = part(this, 'title', HTMLElement).textContent;
-    setAttribute(this, 'aria-label', [nameOf(this.#request.content) || 'Empty', message || label].filter(Boolean).join(', '));
+    const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
+    const name = nameOf(this.#request.content) || 'Empty';
+    setAttribute(this, 'aria-label', [name, message || label, damage].filter(Boolean).join(', '));
   }
 }
 

@@ -172,6 +172,24 @@ test('the previous run gets no media after a seek', () => {
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
 
+test('a run knows its audio, and a feed without audio names the picture only', () => {
+  const audio = { codec: 'aac' };
+  const { socket, feed, runs } = feedOf();
+  socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 1, offsetS: 0 }, new Uint8Array([1]));
+  socket.part(0);
+  feed.leaveAudioOut();
+  socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 2, offsetS: 0 }, new Uint8Array([2]));
+  socket.part(0);
+  /** @type {string[]} */
+  const codecs = [];
+  for (const run of runs) run.sink = { init: (init) => codecs.push(init.codecs), append: () => {}, end: () => {} };
+  assert.deepEqual(codecs, ['avc1.64001f,mp4a.40.2', 'avc1.64001f']);
+  assert.deepEqual(
+    runs.map(({ hasAudio }) => hasAudio),
+    [true, false],
+  );
+});
+
 test('the wanted position is sent on changes and regularly', () => {
   const { socket, runs } = feedOf();
   socket.init(3);

@@ -8,9 +8,9 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isRetrying: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, request: import('../lib/replay-session.js').ReplayRequest|null,
  *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, waitedS: number}} Facts `isRetrying`: the server tries again;
+ *   speed: number, isSlow: boolean, isAudioLeftOut: boolean, waitedS: number}} Facts `isRetrying`: the server tries again;
  *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
- *   than 1×
+ *   than 1×; `isAudioLeftOut`: this browser cannot decode the audio
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
@@ -29,11 +29,19 @@ export function showReplay(player, facts) {
   badge.dataset.state = phase === 'stalled' || phase === 'problem' ? 'stalled' : phase;
   const speed = facts.rate === 1 ? '' : ` ${facts.rate}×`;
   setText(part(player, 'badge-text', HTMLElement), phase === 'paused' ? 'PAUSED' : `PLAYBACK${speed}`);
-  for (const name of ['back', 'forward', 'snapshot', 'mute']) {
-    part(player, name, HTMLButtonElement).disabled = !hasFrame || (name === 'mute' && !stream?.audio);
+  for (const name of ['back', 'forward', 'snapshot']) {
+    part(player, name, HTMLButtonElement).disabled = !hasFrame;
   }
+  showAudio(part(player, 'mute', HTMLButtonElement), facts);
   explain(player, facts);
   explainSpeed(player, facts);
+}
+
+/** @param {HTMLButtonElement} button @param {Facts} facts */
+function showAudio(button, { hasFrame, stream, isAudioLeftOut }) {
+  button.disabled = !hasFrame || !stream?.audio || isAudioLeftOut;
+  setAttribute(button, 'aria-label', isAudioLeftOut ? 'No sound: this browser cannot decode it' : 'Sound');
+  setAttribute(button, 'data-tip', isAudioLeftOut ? 'This browser cannot decode the sound' : 'Sound  M');
 }
 
 /** @param {HTMLElement} player @param {Facts} facts */

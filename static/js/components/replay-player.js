@@ -1,6 +1,7 @@
 // @ts-check
 import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
+import { pictureAloneLoader } from '../lib/picture-alone.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
@@ -52,7 +53,7 @@ export class ReplayPlayer extends HTMLElement {
     const session = new ReplaySession(api, decodableCodecs(), socket);
     this.#session = session;
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
-    session.addEventListener('missed', () => this.#goOn(0, { paused: this.#state.isPaused, exact: true }));
+    session.addEventListener('missed', () => this.#goOnExactly());
     session.addEventListener('changed', () => this.#tick());
   }
 
@@ -61,6 +62,7 @@ export class ReplayPlayer extends HTMLElement {
     const { signal } = this.#wires;
     const { video } = this;
     video.addEventListener('ended', () => this.#ended(), { signal });
+    video.addEventListener('error', () => this.#engine instanceof HlsEngine && this.#leaveAudioOut(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
     document.addEventListener('fullscreenchange', () => this.#draw(), { signal });
     document.addEventListener('visibilitychange', () => !document.hidden && !this.#state.isPaused && this.#wake(), { signal });
@@ -161,7 +163,7 @@ export class ReplayPlayer extends HTMLElement {
 
   /** Start a new session after a suspension. */
   #wake() {
-    if (this.#state.isSuspended) this.#goOn(0, { paused: this.#state.isPaused, exact: true });
+    if (this.#state.isSuspended) this.#goOnExactly();
   }
 
   togglePlay() {
@@ -280,24 +282,46 @@ export class ReplayPlayer extends HTMLElement {
   /** @param {import('../lib/replay-feed.js').ReplayRun} run */
   #loadRun(run) {
     const engine = new RunEngine(this.video, run, {
-      onFatal: () => {
-        if (engine !== this.#engine) return;
-        this.#session?.avoidSocket();
-        this.#goOn(0, { paused: this.#state.isPaused, exact: true });
-      },
-      onLost: () => engine === this.#engine && this.#goOn(0, { paused: this.#state.isPaused, exact: true }),
+      onFatal: () => engine === this.#engine && this.#runFailed(run),
+      onLost: () => engine === this.#engine && this.#goOnExactly(),
     });
     this.#engine = engine;
     engine.start();
     void this.#play();
   }
 
+  /** This browser does not play the run. @param {import('../lib/replay-feed.js').ReplayRun} run */
+  #runFailed(run) {
+    const session = this.#session;
+    if (!session || (this.video.error && run.hasAudio && this.#leaveAudioOut())) return;
+    session.isAudioLeftOut = false; // without the audio it failed, too
+    session.avoidSocket();
+    this.#goOnExactly();
+  }
+
+  /**
+   * Play the picture alone, because the decoder of the audio may be the one that refuses the media. False if the audio
+   * is left out already, or if the browser names the picture.
+   */
+  #leaveAudioOut() {
+    const session = this.#session;
+    if (!session || session.isAudioLeftOut || /video/i.test(this.video.error?.message ?? '')) return false;
+    session.isAudioLeftOut = true;
+    this.#goOnExactly();
+    return true;
+  }
+
+  #goOnExactly() {
+    this.#goOn(0, { paused: this.#state.isPaused, exact: true });
+  }
+
   /** @param {string} url */
   #loadUrl(url) {
     const { hls = '', hlsWorker = '' } = document.body.dataset;
+    const withoutAudio = this.#session?.isAudioLeftOut ? { fLoader: pictureAloneLoader() } : {};
     const engine = new HlsEngine(this.video, {
-      onFatal: (why) => engine === this.#engine && this.#fatal(why),
-      config: REPLAY_CONFIG,
+      onFatal: (why) => engine === this.#engine && !(why === 'media' && this.#leaveAudioOut()) && this.#fatal(why),
+      config: { ...REPLAY_CONFIG, ...withoutAudio },
       keepsTimes: true,
     });
     this.#engine = engine;
@@ -405,6 +429,7 @@ export class ReplayPlayer extends HTMLElement {
       rate: this.#rate,
       speed,
       isSlow: this.#isSlow,
+      isAudioLeftOut: this.#session?.isAudioLeftOut ?? false,
       waitedS: state.waitedS(nowMs),
     });
   }

@@ -4,8 +4,10 @@
  * one frame at any frame rate, also where the rate changes.
  */
 
+import { handlerOf, idOf, viewOf, whole, within } from './mp4-boxes.js';
+
 /** @typedef {{id: number, timescale: number, duration: number}} VideoTrack `duration`: default of a sample, in ticks */
-/** @typedef {{type: string, from: number, end: number}} Box `from`: offset of its content */
+/** @typedef {import('./mp4-boxes.js').Box} Box */
 
 /** Largest difference that rounding may make to the time of a frame. */
 export const SAME_FRAME_S = 0.0005;
@@ -19,11 +21,9 @@ export const SAME_FRAME_S = 0.0005;
 export function videoTrackOf(bytes) {
   const view = viewOf(bytes);
   for (const track of within(view, whole(view), 'moov', 'trak')) {
-    const [head] = within(view, track, 'tkhd');
+    const id = idOf(view, track);
     const [media] = within(view, track, 'mdia', 'mdhd');
-    const [handler] = within(view, track, 'mdia', 'hdlr');
-    if (!head || !media || !handler || nameAt(view, handler.from + 8) !== 'vide') continue;
-    const id = view.getUint32(head.from + (view.getUint8(head.from) ? 20 : 12));
+    if (id === null || !media || handlerOf(view, track) !== 'vide') continue;
     const timescale = view.getUint32(media.from + (view.getUint8(media.from) ? 20 : 12));
     const extend = within(view, whole(view), 'moov', 'mvex', 'trex').find((box) => view.getUint32(box.from + 4) === id);
     return { id, timescale, duration: extend ? view.getUint32(extend.from + 12) : 0 };
@@ -91,46 +91,4 @@ function readRun(view, run, ticks, usual, take) {
     ticks += duration;
   }
   return ticks;
-}
-
-/** @param {Uint8Array} bytes */
-function viewOf(bytes) {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** @param {DataView} view @returns {Box} */
-function whole(view) {
-  return { type: '', from: 0, end: view.byteLength };
-}
-
-/**
- * Return the boxes at a path of types.
- *
- * @param {DataView} view
- * @param {Box} box
- * @param {...string} path
- * @returns {Box[]}
- */
-function within(view, box, ...path) {
-  const [type, ...rest] = path;
-  const found = [...children(view, box)].filter((child) => child.type === type);
-  return rest.length ? found.flatMap((child) => within(view, child, ...rest)) : found;
-}
-
-/** @param {DataView} view @param {Box} box @returns {Generator<Box>} */
-function* children(view, box) {
-  let at = box.from;
-  while (at + 8 <= box.end) {
-    const short = view.getUint32(at);
-    const isLong = short === 1 && at + 16 <= box.end;
-    const size = isLong ? Number(view.getBigUint64(at + 8)) : short || box.end - at;
-    if (size < 8 || at + size > box.end) return;
-    yield { type: nameAt(view, at + 4), from: at + (isLong ? 16 : 8), end: at + size };
-    at += size;
-  }
-}
-
-/** @param {DataView} view @param {number} at */
-function nameAt(view, at) {
-  return String.fromCharCode(...[0, 1, 2, 3].map((place) => view.getUint8(at + place)));
 }

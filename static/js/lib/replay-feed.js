@@ -6,6 +6,8 @@
  * 'missed' if the page joined too late, so that the player has to seek again; 'refused' if the page cannot join.
  */
 
+import { AudioRemover, pictureCodecs } from './picture-alone.js';
+
 /**
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
@@ -30,6 +32,8 @@ export class ReplayRun {
   /** @type {Sink|null} */
   #sink = null;
   isEnded = false;
+  /** True if the media has audio for this browser. */
+  hasAudio = false;
 
   /**
    * @param {number} number
@@ -77,10 +81,17 @@ export class ReplayFeed extends EventTarget {
   #begun = null;
   #hasJoined = false;
   #isOver = false;
+  /** Takes the audio out of the media; null: the audio stays. @type {AudioRemover|null} */
+  #remover;
 
-  /** @param {Socket} socket @param {import('./live-socket.js').ReplaySource} source */
-  constructor(socket, source) {
+  /**
+   * @param {Socket} socket
+   * @param {import('./live-socket.js').ReplaySource} source
+   * @param {{leavesAudioOut?: boolean}} [how] `leavesAudioOut`: this browser cannot decode the audio
+   */
+  constructor(socket, source, { leavesAudioOut = false } = {}) {
     super();
+    this.#remover = leavesAudioOut ? new AudioRemover() : null;
     this.#socket = socket;
     this.#id = socket.watch(source, {
       onInit: (init, data) => this.#init(init, data),
@@ -108,19 +119,28 @@ export class ReplayFeed extends EventTarget {
     this.#socket.leave(this.#id);
   }
 
-  /** @param {SocketInit} init @param {Uint8Array<ArrayBuffer>} data */
-  #init(init, data) {
+  /** Leave the audio out from the next init section on. */
+  leaveAudioOut() {
+    this.#remover ??= new AudioRemover();
+  }
+
+  /** @param {SocketInit} described @param {Uint8Array<ArrayBuffer>} data */
+  #init(described, data) {
+    this.#remover?.remove(data);
+    const init = this.#remover ? { ...described, codecs: pictureCodecs(described.codecs), audio: null } : described;
     if (this.#run?.number === init.run) this.#run.take((sink) => sink.init(init, data));
     else this.#begun = { init, data };
   }
 
   /** @param {SocketFragments} fragments */
   #append(fragments) {
+    this.#remover?.remove(fragments.data);
     const begun = this.#begun;
     if (begun && fragments.takenMs !== null) {
       this.#begun = null;
       const { run: number } = begun.init;
       const run = new ReplayRun(number, fragments.takenMs, (untilS) => this.#socket.want(this.#id, number, untilS));
+      run.hasAudio = Boolean(begun.init.audio);
       run.take((sink) => sink.init(begun.init, begun.data));
       run.take((sink) => sink.append(fragments));
       this.#run = run;

@@ -50,6 +50,10 @@ export class ReplaySession extends EventTarget {
   #source = null;
   /** @type {ReplayRequest|null} */
   #wanted = null;
+  /** @type {ReplayRequest|null} */
+  #lastRequest = null;
+  /** Channels that play without their audio. @type {Set<string>} */
+  #withoutAudio = new Set();
   /** @type {Problem|null} */
   #problem = null;
   #isRetrying = false;
@@ -114,7 +118,7 @@ export class ReplaySession extends EventTarget {
   /** Play a recording from a time. @param {ReplayRequest} request */
   go(request) {
     this.#closed = false;
-    this.#wanted = request;
+    this.#wanted = this.#lastRequest = request;
     this.#problem = null;
     this.#isRetrying = false;
     this.#timer ??= setInterval(() => void this.#pollStatus(), STATUS_MS);
@@ -126,6 +130,19 @@ export class ReplaySession extends EventTarget {
   avoidSocket() {
     this.#socket = null;
     this.#leaveFeed();
+  }
+
+  /** True if the channel on screen plays without its audio, because this browser could not decode it. */
+  get isAudioLeftOut() {
+    return this.#lastRequest !== null && this.#withoutAudio.has(channelOf(this.#lastRequest));
+  }
+
+  /** Leave the audio of this channel out from the next request on, or play it again. @param {boolean} isLeftOut */
+  set isAudioLeftOut(isLeftOut) {
+    if (!this.#lastRequest) return;
+    if (isLeftOut) this.#withoutAudio.add(channelOf(this.#lastRequest));
+    else this.#withoutAudio.delete(channelOf(this.#lastRequest));
+    if (isLeftOut) this.#feed?.leaveAudioOut();
   }
 
   /** Stop the session. @param {{keepalive?: boolean}} [how] `keepalive`: the page is being closed */
@@ -230,7 +247,8 @@ export class ReplaySession extends EventTarget {
   #join(stream) {
     const socket = this.#socket;
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
-    const feed = new ReplayFeed(socket, { streamId: stream.stream_id, viewerId: stream.viewer_id });
+    const source = { streamId: stream.stream_id, viewerId: stream.viewer_id };
+    const feed = new ReplayFeed(socket, source, { leavesAudioOut: this.isAudioLeftOut });
     this.#feed = feed;
     this.#loadedRun = this.#requestedRun = 0;
     this.#passedOver = null;
@@ -346,6 +364,11 @@ export class ReplaySession extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event('changed'));
   }
+}
+
+/** Return a key of the requested channel. @param {ReplayRequest} request */
+function channelOf({ cameraId, channel, recordingToken }) {
+  return `${cameraId} ${channel ?? recordingToken}`;
 }
 
 /** True if one session plays both requests. @param {ReplayRequest|null} one @param {ReplayRequest} other */

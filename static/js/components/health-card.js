@@ -1,5 +1,6 @@
 // @ts-check
 import { problemOf } from '../lib/api.js';
+import { cameraStatusText } from '../lib/camera-status.js';
 import { clockNote, codecName, frameRate, resolution } from '../lib/format.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog } from './app-dialog.js';
@@ -68,16 +69,21 @@ export class HealthCard extends AppDialog {
   /** @param {Record<string, any>} card */
   #facts(card) {
     const camera = card.camera;
+    const isChanged = Boolean(camera.certificate?.changed);
+    const certificates = [
+      ['Certificate', certificateText(camera.certificate)],
+      ['New certificate', isChanged ? fingerprint(camera.certificate.new_sha256) : ''],
+    ];
     const facts = [
+      ...(isChanged ? certificates : []), // to be compared, so without scrolling
       ['Address', camera.address || (camera.port ? `${camera.host}:${camera.port}` : camera.host)],
       ['Added by', camera.onvif === false ? 'RTSP stream, without ONVIF' : ''],
-      ['State', camera.error ? `${camera.status} (${camera.error.detail})` : camera.status],
+      ['State', stateText(camera)],
       ['Device', [camera.manufacturer, camera.model].filter(Boolean).join(' ')],
       ['Firmware', camera.firmware],
       ['Serial number', card.serial],
       ['Services', (camera.services ?? []).join(', ')],
-      ['Certificate', certificateText(camera.certificate)],
-      ['New certificate', camera.certificate?.changed ? fingerprint(camera.certificate.new_sha256) : ''],
+      ...(isChanged ? [] : certificates),
       ['Readable password', camera.readable_password ? 'Allowed' : ''],
       ['Clock', camera.clock_offset_s === null ? '' : clockNote(camera.clock_offset_s) || 'Right'],
       ['Last seen', camera.last_seen_at ? new Date(camera.last_seen_at).toLocaleString() : ''],
@@ -91,7 +97,10 @@ export class HealthCard extends AppDialog {
           const term = document.createElement('dt');
           const text = document.createElement('dd');
           term.textContent = String(name);
-          text.textContent = String(value);
+          // A fingerprint breaks between its bytes.
+          for (const piece of isFingerprint(value) ? String(value).split(/(?<=:)/) : [String(value)]) {
+            text.append(piece, document.createElement('wbr'));
+          }
           row.append(term, text);
           return row;
         }),
@@ -153,6 +162,18 @@ function certificateText(certificate) {
   if (!certificate) return '';
   const { port, sha256, pinned_at: since } = certificate;
   return `${fingerprint(sha256)}, at port ${port} since ${new Date(since).toLocaleString()}`;
+}
+
+/** @param {import('../lib/api.js').Camera} camera */
+function stateText({ status, error }) {
+  const { text } = cameraStatusText(status, error?.code);
+  // The note above the facts explains a changed certificate.
+  return error && error.code !== 'certificate_changed' ? `${text} (${error.detail})` : text;
+}
+
+/** @param {unknown} value */
+function isFingerprint(value) {
+  return /^([0-9A-F]{2}:){31}/.test(String(value));
 }
 
 /** @param {string} sha256 @returns {string} as browsers and devices print it */

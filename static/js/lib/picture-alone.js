@@ -49,7 +49,7 @@ export function pictureCodecs(codecs) {
  */
 
 /**
- * Return hls.js's `fLoader`: its own loader, without the audio of what it has loaded.
+ * Return an `fLoader` for hls.js: the loader of hls.js, which here removes the audio from its segments.
  *
  * @returns {NonNullable<HlsConfig['fLoader']>}
  */

@@ -101,7 +101,7 @@ async function beginOnce() {
   await begin().finally(() => (isBeginning = false));
 }
 
-/** Try again what has failed: the list of cameras, or the recorder. */
+/** Load the list of cameras again if it is missing, otherwise let the server ask the recorder again. */
 function retry() {
   if (!loader) void beginOnce();
   else void index('resume');

@@ -4,7 +4,7 @@
  * one frame at any frame rate, also where the rate changes.
  */
 
-import { handlerOf, idOf, viewOf, whole, within } from './mp4-boxes.js';
+import { nameAt, viewOf, whole, within } from './mp4-boxes.js';
 
 /** @typedef {{id: number, timescale: number, duration: number}} VideoTrack `duration`: default of a sample, in ticks */
 /** @typedef {import('./mp4-boxes.js').Box} Box */
@@ -21,9 +21,11 @@ export const SAME_FRAME_S = 0.0005;
 export function videoTrackOf(bytes) {
   const view = viewOf(bytes);
   for (const track of within(view, whole(view), 'moov', 'trak')) {
-    const id = idOf(view, track);
+    const [head] = within(view, track, 'tkhd');
     const [media] = within(view, track, 'mdia', 'mdhd');
-    if (id === null || !media || handlerOf(view, track) !== 'vide') continue;
+    const [handler] = within(view, track, 'mdia', 'hdlr');
+    if (!head || !media || !handler || nameAt(view, handler.from + 8) !== 'vide') continue;
+    const id = view.getUint32(head.from + (view.getUint8(head.from) ? 20 : 12));
     const timescale = view.getUint32(media.from + (view.getUint8(media.from) ? 20 : 12));
     const extend = within(view, whole(view), 'moov', 'mvex', 'trex').find((box) => view.getUint32(box.from + 4) === id);
     return { id, timescale, duration: extend ? view.getUint32(extend.from + 12) : 0 };

@@ -3,7 +3,7 @@
  * Takes the audio out of fragmented MP4, for a browser that cannot decode it: the boxes of its track become free space
  * (ISO/IEC 14496-12, 8.1.2). Their sizes stay, so every offset stays right, and the samples in `mdat` are ignored.
  */
-import { handlerOf, idOf, viewOf, whole, within } from './mp4-boxes.js';
+import { nameAt, viewOf, whole, within } from './mp4-boxes.js';
 
 /** 'free' */
 const FREE = 0x66726565;
@@ -18,11 +18,12 @@ export class AudioRemover {
   remove(bytes) {
     const view = viewOf(bytes);
     const file = whole(view);
-    const free = (/** @type {Box} */ box) => view.setUint32(box.at + 4, FREE);
+    const free = (/** @type {Box} */ box) => view.setUint32(box.start + 4, FREE);
     for (const track of within(view, file, 'moov', 'trak')) {
-      const id = idOf(view, track);
-      if (id === null || handlerOf(view, track) !== 'soun') continue;
-      this.#ids.add(id);
+      const [head] = within(view, track, 'tkhd');
+      const [handler] = within(view, track, 'mdia', 'hdlr');
+      if (!head || !handler || nameAt(view, handler.from + 8) !== 'soun') continue;
+      this.#ids.add(view.getUint32(head.from + (view.getUint8(head.from) ? 20 : 12)));
       free(track);
     }
     for (const extend of within(view, file, 'moov', 'mvex', 'trex')) {

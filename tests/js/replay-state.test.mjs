@@ -164,7 +164,7 @@ test('a recording that has ended can be extended, or left by a step', () => {
   assert.equal(phase(state, { nowMs: 1100 }), 'playing');
 });
 
-test('steps that wait for their frames are counted up to a limit, until the player plays', () => {
+test('owed steps are counted up to a limit, until the player plays', () => {
   const state = playing();
   for (const direction of /** @type {(1|-1)[]} */ ([-1, -1, 1, -1])) state.oweStep(direction);
   assert.equal(state.owedSteps, -2);

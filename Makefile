@@ -19,7 +19,8 @@ CORES = $(shell nproc)
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
 PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $(CORES) )))) $(SHARED_OUT)
 NOT_QUICK := stress or gstreamer or programs or generated
-NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app) --ignore-glob=*/test_simulator.py
+NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app web/test_any_request.py) \
+	--ignore-glob=*/test_simulator.py
 
 .PHONY: help
 help: ## what can be made
@@ -92,8 +93,18 @@ test: $(if $(T),install-dev,lint test-js test-python) ## linters, types and all 
 check: install-dev ## within a minute: ruff, mypy, and the quick tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs=2 types quick-tests
+
+.PHONY: types
+types:
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(or $(WORKERS),$(CORES)) $(SHARED_OUT) -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
+
+# Bytecode is kept: without it each process compiles and rewrites 370 test files, which takes it 6 s. One process more
+# than cores, since some tests wait.
+.PHONY: quick-tests
+quick-tests: export PYTHONDONTWRITEBYTECODE =
+quick-tests:
+	$(BIN)/pytest -q -n $(or $(WORKERS),$(shell echo $$(( $(CORES) + 1 )))) $(SHARED_OUT) --hypothesis-profile=quick -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc, prettier

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,7 @@ class Database:
 
     def _upgrade(self, engine: Engine) -> None:
         """Run all migrations in one transaction, so that a kill in the middle leaves the old schema unchanged."""
-        config = Config()
-        config.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
-        scripts = ScriptDirectory.from_config(config)
+        scripts = _scripts_in(self._migrations)
         newest = scripts.get_current_head()
         with engine.connect().execution_options(sqlite_begin="BEGIN IMMEDIATE") as connection, connection.begin():
             current = MigrationContext.configure(connection).get_current_revision()
@@ -124,9 +123,22 @@ class Database:
                 )
             if current is not None:
                 log.info("upgrading %s from schema %s to %s", self._file, current, newest)
+            config = _config_of(self._migrations)
             config.attributes["connection"] = connection
             logging.getLogger("alembic").setLevel(logging.WARNING)  # its INFO lines repeat ours
             command.upgrade(config, "head")
+
+
+def _config_of(migrations: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    return config
+
+
+@cache
+def _scripts_in(migrations: Path) -> ScriptDirectory:
+    """Return the scripts of a folder. Reading them takes half the time of `open()`; tests open hundreds of files."""
+    return ScriptDirectory.from_config(_config_of(migrations))
 
 
 def _make_file(file: Path) -> None:

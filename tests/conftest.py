@@ -12,6 +12,7 @@ from media.process import Spawner
 
 # Property tests judge behaviour; a busy machine may take long to make an example.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("any machine"), max_examples=25)  # for `make check`
 settings.load_profile("any machine")
 
 allowed_addresses.allow_loopback(True)  # session fixtures connect before the fixture below runs

@@ -75,9 +75,9 @@ class Sentence:
 
 
 def python_texts(source: str, *, with_messages: bool = True) -> Iterator[Text]:
-    tree = ast.parse(source)
+    nodes = list(ast.walk(ast.parse(source)))
     other_use: set[int] = set()  # constants that are docstrings or parts of f-strings
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
@@ -86,12 +86,12 @@ def python_texts(source: str, *, with_messages: bool = True) -> Iterator[Text]:
         elif isinstance(node, ast.JoinedStr):
             other_use.update(map(id, node.values))
     if with_messages:
-        yield from _messages(tree, other_use)
+        yield from _messages(nodes, other_use)
     yield from _python_comments(source)
 
 
-def _messages(tree: ast.Module, other_use: set[int]) -> Iterator[Text]:
-    for node in ast.walk(tree):
+def _messages(nodes: list[ast.AST], other_use: set[int]) -> Iterator[Text]:
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in other_use:

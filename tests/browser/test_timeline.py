@@ -325,11 +325,13 @@ def test_a_finger_scrolls_the_page_and_drags_the_timeline_sideways(app: App, cam
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     before = page.evaluate(VIEW), page.evaluate("scrollY")
+    page.evaluate("document.addEventListener('scrollend', () => { window.scrollEndedAt = scrollY; })")
     swipe(0, -200)
-    wait(page, f"scrollY > {before[1]} + 120")
+    wait(page, f"window.scrollEndedAt > {before[1]} + 120")  # the page rolls on after the finger has left
     assert page.evaluate(VIEW) == before[0], "the page was scrolled, not the time"
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
     page.evaluate("(y) => scrollTo(0, y)", before[1])
+    assert page.evaluate("scrollY") == before[1]
     swipe(100, 0)
     after = page.evaluate(VIEW)
     assert after["startMs"] < before[0]["startMs"] - 3_600_000, "a drag to the right shows what was before"

@@ -164,6 +164,19 @@ test('a recording that has ended can be extended, or left by a step', () => {
   assert.equal(phase(state, { nowMs: 1100 }), 'playing');
 });
 
+test('owed steps are counted up to a limit, until the player plays', () => {
+  const state = playing();
+  for (const direction of /** @type {(1|-1)[]} */ ([-1, -1, 1, -1])) state.oweStep(direction);
+  assert.equal(state.owedSteps, -2);
+  for (let press = 0; press < 99; press += 1) state.oweStep(-1);
+  assert.equal(state.owedSteps, -10);
+  state.setPaused(false, 0);
+  assert.equal(state.owedSteps, 0);
+  state.oweStep(1);
+  state.go(PLACE, { nowMs: 0, isPaused: true, isLoaded: false, exact: true });
+  assert.equal(state.owedSteps, 0);
+});
+
 test('a suspended player keeps its frame and counts as paused', () => {
   const state = playing();
   state.suspend(START + 1040);

@@ -22,12 +22,20 @@ from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
 from tests.recordings.recorder import Archive
+from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
 from web.flask_app import build_web
 from web.services import Services
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_rules() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        share_compiled_rules(patch)
+        yield
 
 
 def settings_in(folder: Path) -> Settings:

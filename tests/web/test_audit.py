@@ -156,7 +156,9 @@ def test_hostile_text_cannot_forge_a_log_line(harness: WebHarness, audit: AuditL
         "/api/session", json={"name": hostile, "password": "wrong"}, environ_overrides={"REMOTE_ADDR": 'x"\n{}'}
     )
     for name in (AUDIT_FILE, STRANGERS_FILE):
-        for line in audit.lines(name):
+        found = audit.lines(name)
+        assert found, name
+        for line in found:
             assert set(line) >= {"time", "who", "action", "outcome"}
             assert len(json.dumps(line)) < 1500
 

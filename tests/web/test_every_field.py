@@ -179,6 +179,7 @@ def shown(value: Any) -> str:
     return repr(value)[:40]
 
 
+@pytest.mark.generated
 def test_a_body_field_is_accepted_or_refused_by_name(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):
@@ -198,10 +199,11 @@ def test_a_body_field_is_accepted_or_refused_by_name(real: ApiClient) -> None:
 def test_invalid_setup_fields_are_refused_by_name(real_app: OpenAPI) -> None:
     api = ApiClient(real_app.test_client(), {})
     (call,) = [item for item in calls(api) if item.path == "/api/setup"]
-    for field, value, is_valid in values_of(call):
-        if not is_valid:
-            answer = api.request(call.method, call.path, json={**VALID[call.path], field: value})
-            assert fault_of(answer, field, is_valid=False) is None, (field, shown(value))
+    invalid = [(field, value) for field, value, is_valid in values_of(call) if not is_valid]
+    assert len(invalid) > 50
+    for field, value in invalid:
+        answer = api.request(call.method, call.path, json={**VALID[call.path], field: value})
+        assert fault_of(answer, field, is_valid=False) is None, (field, shown(value))
     assert api.request("POST", call.path, json=VALID[call.path]).status_code == 201
 
 
@@ -287,10 +289,10 @@ def test_pages_and_files_with_strange_names_are_not_found(real: ApiClient) -> No
 
 
 def test_a_refusal_never_repeats_a_password(real: ApiClient) -> None:
-    for call in calls(real):
-        for field in call.fields:
-            if "password" in field:
-                body = {**VALID.get(call.path, {}), field: "canary\x00pass", "oops": 1}
-                answer = real.request(call.method, filled(call.path), json=body)
-                assert answer.status_code == (400 if call.path != "/api/setup" else 403)
-                assert b"canary" not in answer.get_data(), call
+    secret = [(call, field) for call in calls(real) for field in call.fields if "password" in field]
+    assert len(secret) > 5
+    for call, field in secret:
+        body = {**VALID.get(call.path, {}), field: "canary\x00pass", "oops": 1}
+        answer = real.request(call.method, filled(call.path), json=body)
+        assert answer.status_code == (400 if call.path != "/api/setup" else 403)
+        assert b"canary" not in answer.get_data(), call

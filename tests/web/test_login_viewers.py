@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+import pytest
+
 from core.records import StreamState
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
@@ -136,12 +138,13 @@ def test_a_viewer_leaves_once_and_its_first_look_is_reported_once() -> None:
     assert viewers.note_fetch("token:1", "camera1_a")
 
 
-def test_the_oldest_viewers_are_forgotten_beyond_the_limit() -> None:
+def test_the_oldest_viewers_are_forgotten_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.login_viewers._MAX_ENTRIES", 200)
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
-    for number in range(5001):
+    for number in range(201):
         viewers.note_fetch("session:1", f"camera1_{number}")
         viewers.add_viewer("session:1", f"camera1_{number}", "viewer")
     assert not viewers.is_viewer_of("session:1", "camera1_0")
-    calls = leave_calls.after(end(viewers, "session:1"), 5000)
+    calls = leave_calls.after(end(viewers, "session:1"), 200)
     assert min(calls) == leave_call("camera1_1", "viewer", UNNAMED)

@@ -61,9 +61,10 @@ def at_yesterday(line: str) -> str:
 def test_the_summary_call_lists_the_recordings(run: Run) -> None:
     document = run(call_of(SUMMARY))
     assert document.keys() >= {"data_from", "data_until", "number_recordings", "recordings", "clock_offset_s"}
-    assert document["number_recordings"] == 2
+    assert document["number_recordings"] == len(document["recordings"]) == 2
     for item in document["recordings"]:
         assert item.keys() >= {"recording_token", "channel", "source_name", "earliest", "latest", "tracks"}
+        assert item["tracks"]
         assert all(track.keys() >= TRACK for track in item["tracks"])
 
 
@@ -76,6 +77,7 @@ def test_the_search_call_works_unchanged_and_for_a_recorded_day(run: Run) -> Non
     for item in document["recordings"]:
         assert item["start_time"].startswith(yesterday)
         assert item["coverage"] == "known"
+        assert item["tracks"]
         assert all(track.keys() >= TRACK for track in item["tracks"])
         assert item["spans"][0]["start_time"] == item["start_time"]
         assert item["spans"][-1]["end_time"] == item["end_time"]

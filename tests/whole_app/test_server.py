@@ -60,7 +60,9 @@ def test_the_app_prints_its_address_and_writes_only_to_its_folders(make_app: Mak
     home = app.folder / "home"
     assert not list(home.rglob(".gunicorn"))
     assert not [path for path in app.folder.rglob("*") if path.is_socket()]
-    for path in (app.folder / "data").rglob("*"):
+    written = list((app.folder / "data").rglob("*"))
+    assert app.folder / "data" / "cameras.sqlite3" in written
+    for path in written:
         assert path.stat().st_mode & 0o077 == 0, path
 
 

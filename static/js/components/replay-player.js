@@ -195,20 +195,38 @@ export class ReplayPlayer extends HTMLElement {
     if (request && atMs !== null) this.go({ ...request, atMs: Math.min(Date.now(), atMs + byMs) }, { paused: isPaused });
   }
 
-  /** Pause, and move by one frame. @param {1|-1} direction */
+  /** Pause, and move by one frame: now, or when it is loaded. @param {1|-1} direction */
   step(direction) {
     const state = this.#state;
     state.isPaused = true;
     this.#stand();
     this.#wake();
-    const engine = this.#engine;
-    if (!state.request || !engine || state.exactMs !== null) return;
-    const { shownFrameMs } = engine;
-    state.owesStep = false;
-    if (engine.step(direction)) state.leaveEnd();
-    else if (direction > 0) state.owesStep = !this.video.ended;
-    else if (shownFrameMs !== null) this.go({ ...state.request, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
+    if (!state.request) return;
+    state.oweStep(direction);
+    this.#takeSteps();
     this.#draw();
+  }
+
+  /** Take the owed steps whose frames are loaded, and request a previous frame that is not. */
+  #takeSteps() {
+    const state = this.#state;
+    const engine = this.#engine;
+    if (!state.isPaused || !engine || state.exactMs !== null || this.#session?.isPending) return;
+    while (state.owedSteps !== 0) {
+      const direction = state.owedSteps > 0 ? 1 : -1;
+      const { shownFrameMs } = engine;
+      const leftSteps = state.owedSteps - direction;
+      if (engine.step(direction)) {
+        state.leaveEnd();
+        state.owedSteps = leftSteps;
+      } else {
+        if (direction > 0 && this.video.ended) state.owedSteps = 0;
+        if (direction > 0 || !state.request || shownFrameMs === null) return;
+        this.go({ ...state.request, atMs: shownFrameMs - INSIDE_MS }, { paused: true, exact: true });
+        state.owedSteps = leftSteps; // go() forgets owed steps
+        return;
+      }
+    }
   }
 
   /** @param {number} speed */
@@ -356,7 +374,7 @@ export class ReplayPlayer extends HTMLElement {
   #tick() {
     const { video } = this;
     this.#reachExact();
-    if (this.#state.owesStep && this.#state.isPaused) this.step(1);
+    this.#takeSteps();
     const frameMs = this.#engine?.playingDate?.getTime() ?? null;
     const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
     if (frameMs !== null && isThere) this.#observe(frameMs);

@@ -23,6 +23,8 @@ const STALL_MS = 2500;
 const CAUGHT_UP_MS = 700;
 /** The longest wait for a frame that was requested exactly. */
 const EXACT_MS = 8000;
+/** A held key repeats 30 times a second: a slow recorder must not move the picture long after its release. */
+const MOST_OWED_STEPS = 10;
 
 export class ReplayState {
   /** @type {Stage} */
@@ -39,8 +41,8 @@ export class ReplayState {
   isPaused = false;
   /** True after the session was given back, because the player was not used. */
   isSuspended = false;
-  /** True after a step to a frame that is not loaded yet. */
-  owesStep = false;
+  /** Steps to frames that are not loaded yet; negative: back. */
+  owedSteps = 0;
   /** @type {Problem|null} */
   problem = null;
   #speed = 1;
@@ -112,7 +114,13 @@ export class ReplayState {
   /** The user has paused or resumed. @param {boolean} isPaused @param {number} nowMs */
   setPaused(isPaused, nowMs) {
     this.isPaused = isPaused;
+    this.owedSteps = 0;
     this.#movedAtMs = nowMs;
+  }
+
+  /** The user wants the next frame (1) or the previous one (-1). @param {1|-1} direction */
+  oweStep(direction) {
+    this.owedSteps = Math.max(-MOST_OWED_STEPS, Math.min(MOST_OWED_STEPS, this.owedSteps + direction));
   }
 
   // ── Observations ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +211,7 @@ export class ReplayState {
     this.stage = stage;
     this.#isHeldTo1 = this.isSuspended = false;
     this.exactMs = null;
-    this.owesStep = false;
+    this.owedSteps = 0;
     this.problem = null;
     this.#movedAtMs = nowMs;
   }

@@ -6,13 +6,23 @@ import math
 import re
 import struct
 import subprocess
+from bisect import bisect
 from pathlib import Path
 
 from media.codecs import flac
 from media.ffmpeg import find_ffmpeg
 
 VALUES = struct.unpack(">256h", flac.pcm_of_g711("pcm_alaw", bytes(range(256))))
-TONE = bytes(VALUES.index(min(VALUES, key=lambda value: abs(value - 8000 * math.sin(at / 4)))) for at in range(8000))
+_BY_VALUE = sorted((value, code) for code, value in enumerate(VALUES))
+
+
+def _code_of(value: float) -> int:
+    """Return the A-law code with the nearest value."""
+    place = bisect(_BY_VALUE, (value, 0))
+    return min(_BY_VALUE[max(0, place - 1) : place + 1], key=lambda pair: abs(pair[0] - value))[1]
+
+
+TONE = bytes(_code_of(8000 * math.sin(at / 4)) for at in range(8000))
 
 
 def decoded(tmp_path: Path, content: bytes, stream: str = "v") -> list[tuple[float, float, str]]:

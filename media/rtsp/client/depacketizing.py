@@ -299,17 +299,20 @@ class VideoDepacketizer:
         if self._is_key:
             self._since_idr = 0
         elif self._since_idr is None or self._since_idr > _STRONG_KEY_FOR:
-            is_beginning = self._has_recovery
-            has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
-            if not is_beginning and (has_sets or self._since_key > _ANY_INTRA_AFTER):
-                is_beginning = all(map(self._functions.is_intra, self._slices))
-            if not is_beginning and self._functions.RECOVERY_POINT and self._since_key > _ANY_FRAME_AFTER:
-                # Rolling intra refresh without recovery points: the picture becomes right after a while.
-                self._parts.insert(0, self._functions.RECOVERY_POINT)
-                is_beginning = True
+            # Without recovery points the picture of rolling intra refresh becomes right after a while.
+            is_late = bool(self._functions.RECOVERY_POINT) and self._since_key > _ANY_FRAME_AFTER
+            is_beginning = self._has_recovery or is_late or self._is_intra_beginning()
+            if is_beginning and not self._has_recovery and self._functions.RECOVERY_POINT:
+                self._parts.insert(0, self._functions.RECOVERY_POINT)  # ffmpeg and browsers begin there only
         if is_beginning:
             self._since_key = 0
         return is_beginning
+
+    def _is_intra_beginning(self) -> bool:
+        """True for an intra frame with parameter sets before it, or after a long time without a beginning."""
+        has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
+        may_begin = has_sets or self._since_key > _ANY_INTRA_AFTER
+        return may_begin and all(map(self._functions.is_intra, self._slices))
 
     def _is_leading(self, ticks: int, *, is_key: bool) -> bool:
         """True if a frame may refer to frames before the last key frame: it is decoded after it and shown before it."""

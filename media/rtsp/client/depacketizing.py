@@ -27,6 +27,7 @@ from media.rtsp.client.track_times import DeviceTime, TickCounter
 _MAX_PARTS = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
 _ANY_FRAME_AFTER = 500  # frames without a beginning, after which any frame is taken for one
+_ANY_FRAME_AGAIN = 100  # the same once it has happened, so that HLS gets segments
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -98,6 +99,7 @@ class VideoDepacketizer:
         self._frames_dropped_before = 0  # since the last complete frame
         self._since_idr: int | None = None  # frames
         self._since_key = 0  # frames, from the first one on
+        self._any_frame_after = _ANY_FRAME_AFTER
         self._open_key_ticks: int | None = None  # of a key frame that is no IDR, until the first frame shown after it
         self._ended: tuple[int, bool] | None = None  # time stamp and kind of the last frame if a marker ended it
         self._has_new_sets: set[str] = set()
@@ -298,10 +300,14 @@ class VideoDepacketizer:
         is_beginning = self._is_key
         if self._is_key:
             self._since_idr = 0
+            self._any_frame_after = _ANY_FRAME_AFTER
         elif self._since_idr is None or self._since_idr > _STRONG_KEY_FOR:
             # Without recovery points the picture of rolling intra refresh becomes right after a while.
-            is_late = bool(self._functions.RECOVERY_POINT) and self._since_key > _ANY_FRAME_AFTER
-            is_beginning = self._has_recovery or is_late or self._is_intra_beginning()
+            is_late = bool(self._functions.RECOVERY_POINT) and self._since_key > self._any_frame_after
+            is_true = self._has_recovery or self._is_intra_beginning()
+            is_beginning = is_true or is_late
+            if is_beginning:
+                self._any_frame_after = _ANY_FRAME_AFTER if is_true else _ANY_FRAME_AGAIN
             if is_beginning and not self._has_recovery and self._functions.RECOVERY_POINT:
                 self._parts.insert(0, self._functions.RECOVERY_POINT)  # ffmpeg and browsers begin there only
         if is_beginning:

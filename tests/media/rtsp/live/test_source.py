@@ -293,6 +293,13 @@ def test_h264_with_intra_refresh_and_no_recovery_points_begins_at_last() -> None
     for _ in range(5):
         camera.picture(SLICE)
     assert taker.payloads[:4] == [SPS, PPS, h264.RECOVERY_POINT, SLICE], "so that a decoder shows it"
+    for _ in range(400):
+        camera.picture(SLICE)
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 4, "HLS needs further ones"
+    camera.picture(IDR)
+    for _ in range(400):
+        camera.picture(SLICE)
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 4
 
 
 @pytest.mark.parametrize(("has_sets", "beginnings"), [(True, 6), (False, 2)])

@@ -142,7 +142,7 @@ def _device(match: Element, sender: str) -> FoundDevice | None:
     place = _place(_BETWEEN_ADDRESSES.split(raw_text(match, "XAddrs"))[:16], sender)
     if place is None and "NetworkVideoTransmitter" not in types:
         return None
-    place = place or DevicePlace(WEB_PORTS["http"], "http", "")  # the device names no usable address, but it has answered
+    place = place or DevicePlace(WEB_PORTS["http"], "http", "")  # no usable address, but it has answered
     return FoundDevice(
         host=sender,
         port=place.port,

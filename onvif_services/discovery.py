@@ -7,6 +7,7 @@ which its answer came. XML that is not well-formed is repaired as in SOAP answer
 from __future__ import annotations
 
 import ipaddress
+import re
 import selectors
 import socket
 import struct
@@ -31,6 +32,8 @@ MAX_ANSWERS = 4096
 MAX_ANSWER_BYTES = 65_535
 
 _ENDPOINT_LENGTH = 128
+_BETWEEN_ADDRESSES = re.compile(r"\s+|[,;](?=\s*https?://)", re.IGNORECASE)
+_HOST = re.compile(r"[\w.-]+(?::\d{1,5})?(?=/|$)", re.ASCII)
 _REPEAT_AFTER_S = 0.4  # UDP packets get lost; SOAP-over-UDP repeats them
 
 # Some old firmware answers only to one of the two types, some only to a probe without types.
@@ -136,9 +139,10 @@ def _device(match: Element, sender: str) -> FoundDevice | None:
     types, scopes = raw_text(match, "Types"), raw_text(match, "Scopes").split()[:200]
     if "onvif" not in f"{types} {' '.join(scopes)}".lower() and "NetworkVideoTransmitter" not in types:
         return None  # printers and computers answer to a probe without types
-    place = _place(raw_text(match, "XAddrs").split()[:16], sender)
-    if place is None:
+    place = _place(_BETWEEN_ADDRESSES.split(raw_text(match, "XAddrs"))[:16], sender)
+    if place is None and "NetworkVideoTransmitter" not in types:
         return None
+    place = place or DevicePlace(WEB_PORTS["http"], "http", "")  # no usable address, but it has answered
     return FoundDevice(
         host=sender,
         port=place.port,
@@ -158,7 +162,7 @@ def _place(addresses: list[str], sender: str) -> DevicePlace | None:
     found: list[tuple[bool, bool, DevicePlace]] = []
     for address in addresses:
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(f"http://{address}" if _HOST.match(address) else address)
             port = parts.port or WEB_PORTS.get(parts.scheme, 0)
             own = parts.hostname == sender
             path = parts.path if is_plain_path(parts.path) else ""

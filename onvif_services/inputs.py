@@ -191,6 +191,8 @@ def _are_inputs(groups: Sequence[_Group], listed_count: int, *, is_numbered: boo
     """True if each group looks like an input. `is_numbered`: the groups' names are numbers of channels."""
     if any(len(group) > _MOST_STREAMS for group in groups):
         return False
+    if len({all(_is_mjpeg(item) for item in group) for group in groups}) > 1:
+        return False  # a profile for JPEG is no input of its own
     if not is_numbered and not _have_own_encoders(groups):
         return False
     if all(len(group) == 1 for group in groups):
@@ -276,6 +278,10 @@ def _token(item: FoundProfile) -> str:
 
 def _encoder(item: FoundProfile) -> str:
     return item.encoder
+
+
+def _is_mjpeg(item: FoundProfile) -> bool:
+    return item.profile.video is not None and item.profile.video.codec == "mjpeg"
 
 
 def _format(item: FoundProfile) -> tuple[int, str]:

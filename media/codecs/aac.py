@@ -50,17 +50,18 @@ def read_config(config: bytes) -> AacConfig | None:
 def read_config_bits(bits: BitReader) -> AacConfig | None:
     """Parse the beginning of an AudioSpecificConfig. None as read_config(). Raises BitsEnded."""
     object_type = bits.u(5)
-    rate = _rate(bits)
+    rate = read_rate(bits)
     channels = bits.u(4)
     output_rate = rate
     if object_type in _WITH_SBR:
-        output_rate = _rate(bits)
+        output_rate = read_rate(bits)
     if not 0 < object_type < 31 or not 4000 <= rate <= 192_000 or channels > _MAX_CHANNELS:
         return None
     return AacConfig(object_type, rate, channels, output_rate)
 
 
-def _rate(bits: BitReader) -> int:
+def read_rate(bits: BitReader) -> int:
+    """Return a samplingFrequency in Hz: an index, or the number itself. 0 for an unknown index. Raises BitsEnded."""
     index = bits.u(4)
     if index == _ESCAPED_INDEX:
         return bits.u(24)

@@ -27,6 +27,10 @@ class BitReader:
         self._left -= count
         return self._value >> self._left & (1 << count) - 1
 
+    def peek(self, count: int) -> int:
+        """Return the next `count` bits without reading them; -1 if there are fewer."""
+        return self._value >> (self._left - count) & (1 << count) - 1 if count <= self._left else -1
+
     def ue(self) -> int:
         """Return ue(v), of at most 32 bits as in the standards."""
         zeros = 0

@@ -129,6 +129,32 @@ def parameter_set_type(nal: bytes) -> str | None:
     return {_SPS: "sps", _PPS: "pps"}.get(nal[0] & 0x1F) if nal else None
 
 
+def set_id(nal: bytes) -> int:
+    """Return the id of a parameter set (sections 7.3.2.1.1 and 7.3.2.2). 0 if it cannot be read."""
+    return _number(nal[4:12] if nal[0] & 0x1F == _SPS else nal[1:9], 0)
+
+
+def referred_set_id(nal: bytes) -> int:
+    """Return the id of the sps that a pps refers to. 0 for an sps, and if it cannot be read."""
+    return _number(nal[1:17], 1) if nal[0] & 0x1F == _PPS else 0
+
+
+def pps_id(nal: bytes) -> int:
+    """Return the id of the pps that a slice refers to (section 7.3.3). 0 if it cannot be read."""
+    return _number(nal[1:17], 2)
+
+
+def _number(data: bytes, skipped: int) -> int:
+    """Return the ue(v) after `skipped` others; 0 if it cannot be read."""
+    try:
+        bits = BitReader(data)
+        for _ in range(skipped):
+            bits.ue()
+        return bits.ue()
+    except BitsEnded:
+        return 0
+
+
 def frame_size(sps: bytes) -> tuple[int, int] | None:
     """Return width and height after cropping (section 7.3.2.1.1). None if `sps` cannot be read."""
     try:

@@ -63,6 +63,49 @@ def parameter_set_type(nal: bytes) -> str | None:
     return _SETS.get(nal[0] >> 1 & 0x3F) if len(nal) > 2 else None
 
 
+def set_id(nal: bytes) -> int:
+    """Return the id of a parameter set (sections 7.3.2.1 to 7.3.2.3). 0 if it cannot be read."""
+    kind = nal_type(nal)
+    try:
+        bits = BitReader(nal[2:256])
+        if kind == _VPS:
+            return bits.u(4)
+        if kind == _SPS:
+            bits.u(4)
+            sub_layers = bits.u(3)
+            bits.u(1)
+            skip_profile_tier_level(bits, sub_layers)
+        return bits.ue()
+    except BitsEnded:
+        return 0
+
+
+def referred_set_id(nal: bytes) -> int:
+    """Return the id of the sps that a pps refers to, or of the vps that an sps refers to. 0 if it cannot be read."""
+    try:
+        bits = BitReader(nal[2:18])
+        if nal_type(nal) == _SPS:
+            return bits.u(4)
+        if nal_type(nal) != _PPS:
+            return 0
+        bits.ue()
+        return bits.ue()
+    except BitsEnded:
+        return 0
+
+
+def pps_id(nal: bytes) -> int:
+    """Return the id of the pps that a slice refers to (section 7.3.6.1). 0 if it cannot be read."""
+    try:
+        bits = BitReader(nal[2:18])
+        bits.u(1)  # first_slice_segment_in_pic_flag
+        if 16 <= nal_type(nal) <= 23:
+            bits.u(1)
+        return bits.ue()
+    except BitsEnded:
+        return 0
+
+
 def frame_size(sps: bytes) -> tuple[int, int] | None:
     """Return width and height after cropping (section 7.3.2.2.1). None if `sps` cannot be read."""
     try:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from media.codecs.aac import MAX_FRAME_BYTES, AacConfig, read_config_bits
+from media.codecs.aac import MAX_FRAME_BYTES, AacConfig, read_config_bits, read_rate
 from media.codecs.bits import BitReader, BitsEnded
 
 _LOAS_HEAD_BYTES = 3
 _WITH_SBR = frozenset({5, 29})
+_SBR_FOLLOWS, _PS_FOLLOWS = 0x2B7, 0x548  # 11 bits each, section 1.6.6.1
 _PLAIN_TYPES = frozenset({1, 2, 3, 4})  # Main, LC, SSR, LTP: their GASpecificConfig has no further parts
 
 
@@ -25,9 +26,12 @@ class MuxConfig:
 
 
 def read_mux_config(config: bytes) -> MuxConfig | None:
-    """Parse a StreamMuxConfig, such as `config` in an SDP. None if it is broken, or of a kind that we do not read."""
+    """Parse a StreamMuxConfig, such as `config` in an SDP. None if it is broken, or of a kind that we do not read.
+
+    GStreamer ends it after the AudioSpecificConfig: zeros stand for the rest.
+    """
     try:
-        return _mux_config(BitReader(config, is_escaped=False))
+        return _mux_config(BitReader(config + bytes(3), is_escaped=False))
     except BitsEnded:
         return None
 
@@ -140,7 +144,23 @@ def _audio_config(bits: BitReader) -> AacConfig | None:
     if bits.u(1):
         bits.u(14)  # the delay of a core coder
     bits.u(1)  # an extension, which these types do not have
+    _skip_sbr(bits)
     return config
+
+
+def _skip_sbr(bits: BitReader) -> None:
+    """Skip what encoders append about SBR and PS (section 1.6.2.1). No readable StreamMuxConfig goes on with its bits.
+
+    The core is what counts: decoders find SBR in the frames.
+    """
+    if bits.peek(11) != _SBR_FOLLOWS:
+        return
+    bits.u(11)
+    if bits.u(5) not in _WITH_SBR or not bits.u(1):
+        return
+    read_rate(bits)
+    if bits.peek(11) == _PS_FOLLOWS:
+        bits.u(12)
 
 
 def _other_bits(bits: BitReader, version: int) -> int:

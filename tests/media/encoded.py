@@ -86,6 +86,25 @@ def _apart(codec: str, raw: bytes) -> Encoded:
     return Encoded(codec, tuple(sets), tuple(map(tuple, pictures)), frozenset(keys))
 
 
+def renumbered(codec: str, nal: bytes) -> bytes:
+    """Return a parameter set of id 0, which refers to sets of id 0, with id 1 and references to id 1."""
+    header, payload = (nal[:1], nal[1:]) if codec == "h264" else (nal[:2], nal[2:])
+    kind = {(1, 7): "sps", (1, 8): "pps", (2, 32): "vps", (2, 33): "sps"}.get(
+        (len(header), nal[0] & 0x1F if codec == "h264" else nal[0] >> 1 & 0x3F), "pps"
+    )
+    bits = "".join(f"{byte:08b}" for byte in payload.replace(b"\0\0\3", b"\0\0"))
+    if kind == "pps":  # two numbers ue(v)
+        bits = "010010" + bits[2:]
+    elif codec == "h264":
+        bits = bits[:24] + "010" + bits[25:]
+    else:  # u(4) of the vps comes first
+        bits = "0001" + bits[4:104] + ("010" + bits[105:] if kind == "sps" else bits[104:])
+    bits = bits.rstrip("0")  # the last 1 is the stop bit
+    bits += "0" * (-len(bits) % 8)
+    plain = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+    return header + re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\3", plain)
+
+
 class RtpSender:
     """Makes the RTP packets of one track, in order. `limit_bytes` is the largest payload."""
 

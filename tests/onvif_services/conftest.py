@@ -12,13 +12,13 @@ from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from onvif_services.connection import DeviceConnection, OnvifAddress
-from tests.ipycam_peer import ipycam
+from tests.ipycam_peer import ipycam, secure_ipycam
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
 from tests.onvif_services.recorder_answers import make_recorder
 from tests.onvif_services.soap_device import SoapDevice
 
-__all__ = ["ipycam"]
+__all__ = ["ipycam", "secure_ipycam"]
 
 
 @pytest.fixture

@@ -168,6 +168,12 @@ def test_broken_xml_is_repaired_as_in_soap_answers(message: bytes, name: str) ->
         ("http://192.168.1.9/onvif/device_service/", ("http", 80, "")),
         ("http://192.168.1.9", ("http", 80, "")),
         ("http://192.168.1.9/a\u202eb", ("http", 80, "")),
+        ("192.168.1.9:8080/onvif/devices", ("http", 8080, "/onvif/devices")),
+        ("192.168.1.9", ("http", 80, "")),
+        ("https://192.168.1.9/onvif/device_service;http://192.168.1.9:8000/x", ("http", 8000, "/x")),
+        ("http://10.0.0.1/onvif/device_service, http://192.168.1.9:8000/x;y", ("http", 8000, "/x;y")),
+        ("", ("http", 80, "")),
+        ("/onvif/device_service", ("http", 80, "")),
     ],
 )
 def test_scheme_port_and_path_of_a_device_are_listed(xaddrs: str, place: tuple[str, int, str]) -> None:

@@ -231,6 +231,14 @@ def test_encoders_without_a_source_find_their_input(
     assert tokens_of(profiles, listed) == wanted
 
 
+def test_a_jpeg_profile_is_no_input_of_its_own() -> None:
+    named = [("main", BIG, "h264"), ("sub", SMALL, "h264"), ("jpeg", BIG, "mjpeg")]
+    profiles = [found(name, "1", size, name=name, codec=codec) for name, size, codec in named]
+    for listed in (["1"], ["1", "2"]):
+        first = channels_of(profiles, listed)[0]
+        assert [profile.profile_token for profile in first.profiles] == ["main", "sub", "jpeg"]
+
+
 def test_only_a_list_that_fits_adds_dead_inputs() -> None:
     profiles = [found("a", "1", config="1"), found("b", "2", config="2")]
     assert [channel.problem is not None for channel in channels_of(profiles, ["1", "2", "3"])] == [False, False, True]

@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 from ipycam.camera import IPCamera
 
+from core.certificates import PinnedCertificates
+from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnsupported
 from core.records import ProfileRole
 from onvif_services import media, ptz
@@ -49,6 +51,18 @@ def test_an_ipycam_channel_has_a_main_and_a_sub_profile(ipycam: IPCamera, connec
 def test_an_ipycam_snapshot_behind_basic_is_fetched(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
     assert jpeg_size(fetch_snapshot(conn, "Profile_Main"))[0] > 0
+
+
+def test_ipycam_is_opened_over_https(secure_ipycam: IPCamera, connect: Connect) -> None:
+    port, password = secure_ipycam.config.onvif_port, secure_ipycam.config.password
+    pins = PinnedCertificates(SystemClock())
+    conn = connect(port=port, password=password, scheme="https", certificates=pins)
+    conn.open()
+    assert all(address.startswith(f"https://127.0.0.1:{port}/") for address in conn.services.values())
+    (channel,) = media.read_channels(conn)
+    assert channel.problem is None
+    assert jpeg_size(fetch_snapshot(conn, "Profile_Main"))[0] > 0
+    assert [pin.port for pin in pins.of_host("127.0.0.1")] == [port]
 
 
 def test_ipycam_ptz_moves_although_its_prefix_is_undeclared(ipycam: IPCamera, connect: Connect) -> None:

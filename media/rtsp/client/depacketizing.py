@@ -16,19 +16,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.codecs.bits import BitReader, BitsEnded
 from media.codecs.nal import NalKind, has_recovery_point
 from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
+from media.rtsp.client.parameter_sets import ParameterSetStore
 from media.rtsp.client.payloads import MAX_NAL_BYTES, NO_BEGINNING, PayloadReader
 from media.rtsp.client.rtp import Delivery, RtpPacket
 from media.rtsp.client.track_times import DeviceTime, TickCounter
 
 _MAX_PARTS = 4096
-_MAX_SETS = 16
-_MAX_SET_BYTES = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
 _ANY_FRAME_AFTER = 500  # frames without a beginning, after which any frame is taken for one
+_ANY_FRAME_AGAIN = 100  # the same once it has happened, so that HLS gets segments
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -62,7 +61,7 @@ class MarkerHabit:
 
 
 class VideoDepacketizer:
-    """One track of H.264 or H.265, from its first packet on. `sets`: the parameter sets in the SDP.
+    """One track of H.264 or H.265, from its first packet on. `sets`, `more_sets`: the parameter sets in the SDP.
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
@@ -78,6 +77,7 @@ class VideoDepacketizer:
         clock_rate: int,
         start_device_s: float | None = None,
         *,
+        more_sets: Sequence[bytes] = (),
         delivery: Delivery = Delivery.STREAM,
         markers: MarkerHabit | None = None,
         place: Callable[[int, float], float] | None = None,
@@ -92,23 +92,19 @@ class VideoDepacketizer:
         self._reader = PayloadReader(codec)
         self._ticks = TickCounter()
         self._device_time = DeviceTime(clock_rate, start_device_s)
-        self._sets: dict[tuple[str, int], bytes] = {}
-        self._ordered_sets: tuple[bytes, ...] = ()
-        self.sets_changed = 0
+        self._sets = ParameterSetStore(codec, (*sets.values(), *more_sets))
         self.frames_dropped = 0
         self.damage = ""
         self._is_discontinuity = False
         self._frames_dropped_before = 0  # since the last complete frame
         self._since_idr: int | None = None  # frames
         self._since_key = 0  # frames, from the first one on
+        self._any_frame_after = _ANY_FRAME_AFTER
         self._open_key_ticks: int | None = None  # of a key frame that is no IDR, until the first frame shown after it
         self._ended: tuple[int, bool] | None = None  # time stamp and kind of the last frame if a marker ended it
         self._has_new_sets: set[str] = set()
         self._has_recovery = False
         self._following: list[bytes] = []  # units after the slices that may belong to the next frame
-        for nal in sets.values():
-            self._take_set(nal)
-        self._has_new_sets.clear()
         self._sequence = 0
         self._has_joined = False  # a frame was complete, or began
         self._clear()
@@ -116,12 +112,16 @@ class VideoDepacketizer:
     @property
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order: vps, sps, pps; there may be several pps."""
-        return self._ordered_sets
+        return self._sets.in_use
+
+    @property
+    def sets_changed(self) -> int:
+        return self._sets.changes
 
     @property
     def is_described(self) -> bool:
         """True once there is a parameter set of each type, as decoding needs."""
-        return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
+        return self._sets.is_complete
 
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
         """Return the units that these packets complete. Packets of one track, over UDP in the order of their numbers.
@@ -263,6 +263,8 @@ class VideoDepacketizer:
         else:
             self._is_discontinuity = False
             is_key = self._is_beginning()
+            if is_key:
+                self._sets.use_for(self._slices[0])
             units.append(
                 AccessUnit(
                     VIDEO,
@@ -277,7 +279,7 @@ class VideoDepacketizer:
                     frames_dropped_before=self._frames_dropped_before,
                     arrived_s=self._arrived_s,
                     is_leading=self._is_leading(ticks, is_key=is_key),
-                    parameter_sets=self._ordered_sets if is_key and self.is_described else (),
+                    parameter_sets=self._sets.in_use if is_key and self.is_described else (),
                 )
             )
             self._frames_dropped_before = 0
@@ -298,18 +300,25 @@ class VideoDepacketizer:
         is_beginning = self._is_key
         if self._is_key:
             self._since_idr = 0
+            self._any_frame_after = _ANY_FRAME_AFTER
         elif self._since_idr is None or self._since_idr > _STRONG_KEY_FOR:
-            is_beginning = self._has_recovery
-            has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
-            if not is_beginning and (has_sets or self._since_key > _ANY_INTRA_AFTER):
-                is_beginning = all(map(self._functions.is_intra, self._slices))
-            if not is_beginning and self._functions.RECOVERY_POINT and self._since_key > _ANY_FRAME_AFTER:
-                # Rolling intra refresh without recovery points: the picture becomes right after a while.
-                self._parts.insert(0, self._functions.RECOVERY_POINT)
-                is_beginning = True
+            # Without recovery points the picture of rolling intra refresh becomes right after a while.
+            is_late = bool(self._functions.RECOVERY_POINT) and self._since_key > self._any_frame_after
+            is_true = self._has_recovery or self._is_intra_beginning()
+            is_beginning = is_true or is_late
+            if is_beginning:
+                self._any_frame_after = _ANY_FRAME_AFTER if is_true else _ANY_FRAME_AGAIN
+            if is_beginning and not self._has_recovery and self._functions.RECOVERY_POINT:
+                self._parts.insert(0, self._functions.RECOVERY_POINT)  # ffmpeg and browsers begin there only
         if is_beginning:
             self._since_key = 0
         return is_beginning
+
+    def _is_intra_beginning(self) -> bool:
+        """True for an intra frame with parameter sets before it, or after a long time without a beginning."""
+        has_sets = self._has_new_sets >= set(self._codec.parameter_set_types)
+        may_begin = has_sets or self._since_key > _ANY_INTRA_AFTER
+        return may_begin and all(map(self._functions.is_intra, self._slices))
 
     def _is_leading(self, ticks: int, *, is_key: bool) -> bool:
         """True if a frame may refer to frames before the last key frame: it is decoded after it and shown before it."""
@@ -382,14 +391,15 @@ class VideoDepacketizer:
             self._add(leading)
 
     def _is_second_field(self, nal: bytes) -> bool:
-        sps = next((one for (set_type, _), one in self._sets.items() if set_type == "sps"), b"")
-        return len(self._slices) < _MAX_PARTS and self._functions.is_second_field(self._slices[0], nal, sps)
+        is_short = len(self._slices) < _MAX_PARTS
+        return is_short and self._functions.is_second_field(self._slices[0], nal, self._sets.sps)
 
     def _add(self, nal: bytes) -> None:
         """Add a NAL unit to the present frame."""
         kind = self._kind(nal)
         if kind is NalKind.SET:
-            self._take_set(nal)
+            if set_type := self._sets.take(nal):
+                self._has_new_sets.add(set_type)
             return
         self._bytes += len(nal)
         if self._bytes > MAX_NAL_BYTES or len(self._parts) >= _MAX_PARTS:
@@ -401,24 +411,3 @@ class VideoDepacketizer:
             self._is_key = self._is_key or kind is NalKind.KEY_SLICE
         elif kind is NalKind.SEI and not self._has_recovery:
             self._has_recovery = has_recovery_point(nal, self._header_bytes)
-
-    def _take_set(self, nal: bytes) -> None:
-        """Keep the newest parameter set of each type, of pps the newest with each id."""
-        set_type = self._codec.parameter_set_type(nal)
-        if set_type is None or len(nal) > _MAX_SET_BYTES:
-            return
-        self._has_new_sets.add(set_type)
-        key = (set_type, self._pps_id(nal) if set_type == "pps" else 0)
-        if self._sets.get(key) != nal and (key in self._sets or len(self._sets) < _MAX_SETS):
-            self._sets[key] = nal
-            self.sets_changed += 1
-            order = {set_type: index for index, set_type in enumerate(self._codec.parameter_set_types)}
-            ordered = sorted(self._sets.items(), key=lambda item: order[item[0][0]])
-            self._ordered_sets = tuple(nal for _, nal in ordered)
-
-    def _pps_id(self, nal: bytes) -> int:
-        """Return pps_pic_parameter_set_id, which comes first in both codecs. 0 if it cannot be read."""
-        try:
-            return BitReader(nal[self._header_bytes : self._header_bytes + 8]).ue()
-        except BitsEnded:
-            return 0

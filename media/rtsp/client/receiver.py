@@ -23,6 +23,7 @@ from media.rtsp.client.track_filter import RTCP_TYPES, SwappedPackets, TrackFilt
 
 _OUR_SSRC = 0x4F57_5652
 _GOODBYE_AFTER_S = 0.3
+_OTHER_CHANNEL_S = 1.0
 
 
 class SessionSink(Protocol):
@@ -67,8 +68,10 @@ class MediaReceiver:
     def __init__(self, sink: SessionSink, clock: Clock) -> None:
         self._sink = sink
         self._clock = clock
+        self._tracks: list[_Track] = []
         self._by_rtp: dict[int, _Track] = {}
         self._by_rtcp: dict[int, _Track] = {}
+        self._strays: dict[int, float] = {}  # channels of no track, with the arrival of their first packet
 
     def add_track(self, index: int, payload_type: int, channels: tuple[int, int], ssrc: int | None = None) -> None:
         """Expect a track on its RTP and RTCP channels. `ssrc`: the sender that SETUP announced.
@@ -79,6 +82,7 @@ class MediaReceiver:
         if rtp in self._by_rtp:
             raise CameraBadAnswer("The device gives two tracks the same channel.")
         track = _Track(index, TrackFilter(payload_type, ssrc), SwappedPackets(), rtcp)
+        self._tracks.append(track)
         self._by_rtp[rtp] = track
         self._by_rtcp[rtcp] = track
 
@@ -88,7 +92,7 @@ class MediaReceiver:
 
         Some servers send a BYE of another session's sender while the video goes on.
         """
-        video = next((track for track in self._by_rtp.values() if track.index == VIDEO), None)
+        video = next((track for track in self._tracks if track.index == VIDEO), None)
         if video is None or video.goodbye_s is None:
             return False
         if video.filter.arrived_s > video.goodbye_s:
@@ -98,13 +102,13 @@ class MediaReceiver:
 
     def begin_play(self) -> None:
         """A recorder has answered PLAY: forget a BYE before it, and accept another sender."""
-        for track in self._by_rtp.values():
+        for track in self._tracks:
             track.goodbye_s = None
             track.filter.accept_any_sender()
 
     def forget_goodbye(self) -> None:
         """has_goodbye has been taken note of."""
-        for track in self._by_rtp.values():
+        for track in self._tracks:
             track.goodbye_s = None
 
     def take_frames(self, frames: list[Frame]) -> None:
@@ -117,6 +121,8 @@ class MediaReceiver:
             if track is None:
                 if channel in self._by_rtcp:
                     self._take_rtcp(self._by_rtcp[channel], data, now_s)
+                else:
+                    self._take_stray(channel, data, now_s)
                 continue
             packet = parse_rtp(data, track.index, now_s)
             if packet is None:
@@ -138,6 +144,15 @@ class MediaReceiver:
         elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
             self._take_rtcp(track, data, packet.arrived_s)
 
+    def _take_stray(self, channel: int, data: bytes, now_s: float) -> None:
+        """Expect a track on another channel than agreed, if its packets come there and none on the channel agreed."""
+        since_s = self._strays.setdefault(channel, now_s)
+        packet = parse_rtp(data, VIDEO, now_s) if now_s - since_s >= _OTHER_CHANNEL_S else None
+        for track in self._tracks:
+            if packet and packet.payload_type == track.filter.payload_type and not track.last_frame:
+                self._by_rtp[channel] = track
+                return
+
     def _take_rtcp(self, track: _Track, data: bytes, now_s: float) -> None:
         info = parse_rtcp(data)
         ssrc = track.filter.ssrc
@@ -152,14 +167,14 @@ class MediaReceiver:
     def flush(self) -> None:
         """Deliver a packet that waits for the one before it. Call it now and then."""
         now_s = self._clock.monotonic_s()
-        packets = [packet for track in self._by_rtp.values() for packet in track.order.flush(now_s)]
+        packets = [packet for track in self._tracks for packet in track.order.flush(now_s)]
         if packets:
             self._sink.on_packets(packets)
 
     def receiver_reports(self, now_s: float) -> list[bytes]:
         """Return a framed receiver report for each track that has sent a packet."""
         reports = []
-        for track in self._by_rtp.values():
+        for track in self._tracks:
             if len(track.last_frame) >= 12:
                 of_ssrc = int.from_bytes(track.last_frame[8:12], "big")
                 sequence = int.from_bytes(track.last_frame[2:4], "big")

@@ -60,7 +60,8 @@ _PARAMETER_END = re.compile(
     re.IGNORECASE,
 )
 _MAX_PARAMETERS = 32
-_ALIASES = {"h.264": "h264", "avc": "h264", "h.265": "h265"}
+_DYNAMIC_TYPES = 96  # from here on, RFC 3551 section 3
+_ALIASES = {"h.264": "h264", "avc": "h264", "x-h264": "h264", "h.265": "h265", "x-h265": "h265"}
 _VIDEO_RATE = 90_000
 _AUDIO_RATE = 8000
 
@@ -71,13 +72,17 @@ class SdpError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """A video track that we can carry. `sets`: the parameter sets in the SDP, often none."""
+    """A video track that we can carry.
+
+    `sets`: the first parameter set of each type in the SDP, often none; `more_sets`: the others.
+    """
 
     codec: VideoCodec
     payload_type: int
     clock_rate: int
     control: str
     sets: ParameterSets
+    more_sets: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +182,18 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
 def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
     """Let each medium have its rtpmap and fmtp lines that stand elsewhere, such as behind the next medium.
 
-    A line belongs to the medium whose payload type it names, unless the medium around it has that type, too.
+    A line belongs to the medium whose payload type it names, unless the medium around it has that type, too. A type
+    that no medium has belongs to the medium around it, if that has no line for its own types.
     """
+    known = {number for media in sections for number in media.payload_types}
     for media in sections:
         if not media.payload_types:
             media.payload_types = list(media.rtpmap)
+        elif min(media.payload_types) >= _DYNAMIC_TYPES and not set(media.payload_types) & set(media.rtpmap):
+            first = media.payload_types[0]
+            for number in set(media.rtpmap) - known:
+                media.rtpmap.setdefault(first, media.rtpmap[number])
+                media.fmtp.setdefault(first, media.fmtp.get(number, {}))
     for media in sections:
         for other in (whole, *sections):
             for number in set(media.payload_types) - set(other.payload_types):
@@ -196,8 +208,9 @@ def _video(media: _Media) -> VideoTrack | None:
         fmtp = media.fmtp.get(number, {})
         encoding, rate, _ = media.rtpmap.get(number) or (_guessed_encoding(number, fmtp), _VIDEO_RATE, 1)
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
-        if codec and 1000 <= rate <= 1_000_000 and not _is_interleaved_mode(fmtp):
-            return VideoTrack(codec, number, rate, media.control, _parameter_sets(codec, fmtp))
+        if codec and not _has_order_numbers(fmtp):
+            rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
+            return VideoTrack(codec, number, rate, media.control, *_parameter_sets(codec, fmtp))
     return None
 
 
@@ -218,14 +231,19 @@ def _other_video(videos: list[_Media]) -> str:
     return ""
 
 
-def _is_interleaved_mode(fmtp: dict[str, str]) -> bool:
-    """True for NAL units in another order, with decoding order numbers (RFC 6184 mode 2, RFC 7798): not carried."""
-    return fmtp.get("packetization-mode") == "2" or fmtp.get("sprop-max-don-diff", "0") != "0"
+def _has_order_numbers(fmtp: dict[str, str]) -> bool:
+    """True for H.265 with decoding order numbers in its packets (RFC 7798 section 4.4): not carried.
+
+    Of H.264, packetization-mode=2 would mean the same, but devices write it and send the packets of mode 1.
+    """
+    return fmtp.get("sprop-max-don-diff", "0") not in {"", "0"}
 
 
-def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
+def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> tuple[ParameterSets, tuple[bytes, ...]]:
+    """Return the first set of each type, and the others."""
     names = ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps")
     sets: dict[str, bytes] = {}
+    more: list[bytes] = []
     for text in (item for name in names for item in fmtp.get(name, "").split(",")[:8]):
         text = re.sub(r"[\s\"']", "", text)
         try:
@@ -233,9 +251,10 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> ParameterSets:
         except (binascii.Error, ValueError):
             continue
         for unit in split_at_start_codes(nal) if len(nal) <= _MAX_SET_BYTES else ():
-            if set_type := codec.parameter_set_type(unit):
-                sets.setdefault(set_type, unit)
-    return sets
+            set_type = codec.parameter_set_type(unit)
+            if set_type and sets.setdefault(set_type, unit) != unit:
+                more.append(unit)
+    return sets, tuple(more)
 
 
 def _audio(media: _Media) -> AudioTrack | None:

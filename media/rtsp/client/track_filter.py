@@ -65,6 +65,8 @@ class TrackFilter:
             return [packet]
         if packet.payload_type in RTCP_TYPES:
             return []
+        if packet.payload_type != self.payload_type == self._described_type and self.ssrc is not None:
+            return []  # another track's: some devices use one channel for all
         self._note_sender(packet.ssrc)
         if self._is_preferred(packet):
             self._drop_held()

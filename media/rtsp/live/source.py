@@ -391,6 +391,7 @@ def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int
         video.codec,
         video.sets,
         video.clock_rate,
+        more_sets=video.more_sets,
         delivery=delivery,
         markers=MarkerHabit(is_patient=True),
         place=place,

@@ -5,6 +5,7 @@ So the first stamp after a PLAY is compared with the start of the answer's Range
 
 - near one of them: the stamps are right;
 - a whole number of quarter hours from one of them: the stamps are in another time zone, which is taken off;
+- near one of them if they count from 1970 instead of 1900 (as NTP does): the difference is taken off;
 - anything else: frames are counted from the Range or the requested time by their RTP timestamps, unconfirmed.
 """
 
@@ -20,6 +21,7 @@ _SAME_TIME_S = 10.0  # a GOP, and the error of a clock
 _QUARTER_HOUR_S = 900.0
 _LARGEST_ZONE_S = 14 * 3600.0
 _YEAR_S = 366 * 86_400.0
+_EPOCHS_APART_S = 2.0**32 - 2_208_988_800  # of 1970 and of NTP's era 1, as which such stamps are read
 _STANDSTILL_S = 3.0  # some recorders stamp whole seconds only
 
 
@@ -49,7 +51,7 @@ class FrameTimes:
         self._is_confirmed = self._is_range_confirmed
         self._stamps = _Stamps.WRONG if is_standing else _Stamps.NOT_JUDGED
         self.zone_s = 0.0
-        """The time zone of the stamps."""
+        """The time zone of the stamps, or the difference of their epoch."""
         self._last: tuple[int, float] | None = None  # ticks and time of the last frame
         self._last_told_s: float | None = None
         self._standstill_s = 0.0
@@ -94,10 +96,12 @@ class FrameTimes:
     def _judge(self, told_s: float) -> None:
         references = [self._requested_s] if self._range_s is None else [self._range_s, self._requested_s]
         self._stamps = _Stamps.WRONG
-        if any(self._is_near(told_s, reference_s) for reference_s in references):
-            is_requested = self._is_near(told_s, self._requested_s)
-            self._stamps, self._is_confirmed = _Stamps.RIGHT, is_requested or self._is_range_confirmed
-            return
+        for off_s in (0.0, _EPOCHS_APART_S):
+            if any(self._is_near(told_s - off_s, reference_s) for reference_s in references):
+                is_requested = self._is_near(told_s - off_s, self._requested_s)
+                self._stamps, self._is_confirmed = _Stamps.RIGHT, is_requested or self._is_range_confirmed
+                self.zone_s = off_s
+                return
         for reference_s in references:
             if zone_s := _zone_s(told_s - reference_s):
                 self._stamps, self.zone_s = _Stamps.RIGHT, zone_s

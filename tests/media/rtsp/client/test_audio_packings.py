@@ -123,6 +123,11 @@ PACKINGS: dict[str, tuple[str, str, Callable[[], Payloads]]] = {
         f"cpresent=1;config={mux_config()}",
         lambda: [plain_element(frame) for frame in aac_frames()],
     ),
+    "LATM, described by GStreamer": (  # with a note that there is no SBR, and without its end
+        LATM,
+        "cpresent=0;config=40002810ADCA",
+        lambda: [plain_element(frame) for frame in aac_frames()],
+    ),
     "LATM, in band": (LATM, "cpresent=1", lambda: list(latm_elements())),
     "LATM, described as not in band": (LATM, f"cpresent=0;config={mux_config()}", lambda: list(latm_elements())),
     "LATM with a sync word": (

@@ -45,9 +45,9 @@ class Wire:
         self.receiver.add_track(VIDEO, 96, (0, 1), OURS)
         self._sequence = 0
 
-    def video(self, ssrc: int = OURS, payload: bytes = b"\x41\x9a") -> None:
+    def video(self, ssrc: int = OURS, payload: bytes = b"\x41\x9a", channel: int = 0) -> None:
         self._sequence += 1
-        self.receiver.take_frames([(0, struct.pack(">BBHII", 0x80, 96, self._sequence, 0, ssrc) + payload)])
+        self.receiver.take_frames([(channel, struct.pack(">BBHII", 0x80, 96, self._sequence, 0, ssrc) + payload)])
 
     def goodbye(self, *ssrcs: int) -> None:
         body = struct.pack(f">{len(ssrcs)}I", *ssrcs)
@@ -94,3 +94,24 @@ def test_a_packet_that_waits_for_its_neighbour_is_flushed() -> None:
     wire.clock.seconds += 0.5
     wire.receiver.flush()
     assert len(wire.sink.packets) == 51
+
+
+def test_video_on_another_channel_than_agreed_counts_after_a_second() -> None:
+    wire = Wire()
+    wire.video(channel=4)
+    assert not wire.sink.packets
+    wire.clock.seconds += 1.5
+    wire.video(channel=4)
+    wire.video(channel=4)
+    assert len(wire.sink.packets) == 1, "the first one shows the channel"
+    assert len(wire.receiver.receiver_reports(wire.clock.seconds)) == 1
+
+
+def test_packets_on_other_channels_do_not_count_if_the_right_one_is_used() -> None:
+    wire = Wire()
+    wire.video(channel=4)
+    wire.video()
+    wire.clock.seconds += 1.5
+    wire.video(STALE, channel=4)
+    wire.video(STALE, channel=4)
+    assert [packet.ssrc for packet in wire.sink.packets] == [OURS]

@@ -37,6 +37,14 @@ def test_h264_is_read_with_its_parameter_sets() -> None:
     assert dict(video.sets) == {"sps": SPS, "pps": PPS}
 
 
+def test_all_parameter_sets_are_kept() -> None:
+    other = b"\x68\x4e\x3c\x80"
+    named = ",".join(base64.b64encode(nal).decode() for nal in (SPS, PPS, other, PPS))
+    video = described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={named}").video
+    assert video
+    assert (dict(video.sets), video.more_sets) == ({"sps": SPS, "pps": PPS}, (other,))
+
+
 def test_invalid_parameter_sets_are_left_out() -> None:
     video = described(
         *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
@@ -46,15 +54,14 @@ def test_invalid_parameter_sets_are_left_out() -> None:
     assert dict(video.sets) == {"pps": PPS}
 
 
-@pytest.mark.parametrize("rtpmap", ["96 MP4V-ES/90000", "96 H264/0", "96 vnd.onvif.metadata/90000"])
+@pytest.mark.parametrize("rtpmap", ["96 MP4V-ES/90000", "96 vnd.onvif.metadata/90000"])
 def test_unsupported_video_differs_from_no_video(rtpmap: str) -> None:
     description = described("m=video 0 RTP/AVP 96", f"a=rtpmap:{rtpmap}")
     assert description.video is None
     assert description.has_other_video
 
 
-def test_interleaved_modes_are_not_supported() -> None:
-    assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=2").video is None
+def test_order_numbers_in_packets_are_not_supported() -> None:
     assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
 
 
@@ -83,6 +90,10 @@ SPACED = SETS.replace(",", " , ")
         ("m=video 0 RTP/AVP", *VIDEO[1:]),
         ("\ufeffm=application 0 RTP/AVP 107", "a=control:t0", "", "m=text 0 RTP/AVP 98", *VIDEO),
         (*VIDEO[:3], "a=control:*", "a=control:t1"),
+        (VIDEO[0], "a=rtpmap:96 H264/0", VIDEO[2], VIDEO[3]),
+        (VIDEO[0], "a=rtpmap:96 x-h264/90000", VIDEO[2], VIDEO[3]),
+        (VIDEO[0], "a=rtpmap:97 H264/90000", VIDEO[2].replace("96", "97"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("96 ", "96 packetization-mode=2;"), VIDEO[3]),
         (*VIDEO[:3], 'a=control:"t1"\0'),
     ],
 )

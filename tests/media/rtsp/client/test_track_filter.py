@@ -48,6 +48,14 @@ def test_another_payload_type_counts_if_it_is_the_only_one() -> None:
     assert not senders(TrackFilter(96), [packet(OURS, number / 25, 72) for number in range(40)]), "RTCP"
 
 
+def test_audio_on_the_videos_channel_never_counts_after_video() -> None:
+    video = [packet(OURS, 4.0 * number) for number in range(5)]
+    audio = [packet(NEXT, 4.0 * number + 0.05 * n, 8) for number in range(5) for n in range(1, 80)]
+    track = TrackFilter(96)
+    sent = sorted([*video, *audio], key=lambda one: one.arrived_s)
+    assert [one for each in sent for one in track.take(each)] == video
+
+
 def test_two_swapped_packets_are_put_in_order() -> None:
     order = SwappedPackets()
     numbers = [*range(65500, 65536), 1, 0, *range(2, 40), 41, 42, 40, 43, 44]

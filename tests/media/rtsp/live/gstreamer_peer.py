@@ -35,6 +35,11 @@ MOUNTS = {
     " ! rtpmp4gpay name=pay1 pt=97",
     "/g722": f"{H264.format(interval=1)} {TONE.format(rate=16000)} ! avenc_g722 ! rtpg722pay name=pay1 pt=9",
     "/g726": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! avenc_g726 ! rtpg726pay name=pay1 pt=98",
+    "/l16": f"{H264.format(interval=1)} {TONE.format(rate=16000)} ! audioconvert ! rtpL16pay name=pay1 pt=98",
+    "/latm": f"{H264.format(interval=1)} {TONE.format(rate=48000)} ! audioconvert ! avenc_aac ! aacparse"
+    " ! rtpmp4apay name=pay1 pt=97",
+    "/opus": f"{H264.format(interval=1)} {TONE.format(rate=48000)} ! opusenc ! rtpopuspay name=pay1 pt=97",
+    "/mjpeg": f"{VIDEO},format=I420 ! jpegenc ! rtpjpegpay name=pay0 pt=26",
     "/quiet": H264.format(interval=1),
     "/hevc": f"{H265} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
     "/vp8": f"{VIDEO} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",

@@ -51,6 +51,9 @@ def basic() -> Iterator[str]:
         ("/g722", "h264", "adpcm_g722", 16000),
         ("/g726", "h264", "g726", 8000),
         ("/hevc", "hevc", "pcm_alaw", 8000),
+        ("/l16", "h264", "pcm_s16be", 16000),
+        ("/latm", "h264", "aac", 48000),
+        ("/opus", "h264", "opus", 48000),
         ("/quiet", "h264", None, None),
     ],
 )
@@ -74,6 +77,18 @@ def test_each_codec_is_described_and_decoded(
     status = feed.status()
     assert status.lost == 0
     assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_mjpeg_is_described_and_decoded(digest: str, gateway: RtspGateway) -> None:
+    feed = gateway.open_feed(source(digest + "/mjpeg", password=PASSWORD))
+    video = feed.wait_described(LIMIT_S).video
+    assert video
+    assert (video.codec, video.width, video.height) == ("mjpeg", 320, 240)
+    listing = read(feed, "-an", "-c:v", "rawvideo", "-pix_fmt", "gray", "-f", "framecrc", seconds=2).decode()
+    frames = [line.rsplit(",", 1)[-1] for line in listing.splitlines() if not line.startswith("#")]
+    assert len(frames) >= 26
+    assert len(set(frames)) > 20, "the pictures move"
+    assert feed.status().frames_dropped == 0
 
 
 def test_basic_login_works_too(basic: str, gateway: RtspGateway) -> None:

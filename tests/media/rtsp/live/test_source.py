@@ -293,6 +293,25 @@ def test_h264_with_intra_refresh_and_no_recovery_points_begins_at_last() -> None
     for _ in range(5):
         camera.picture(SLICE)
     assert taker.payloads[:4] == [SPS, PPS, h264.RECOVERY_POINT, SLICE], "so that a decoder shows it"
+    for _ in range(400):
+        camera.picture(SLICE)
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 4, "HLS needs further ones"
+    camera.picture(IDR)
+    for _ in range(400):
+        camera.picture(SLICE)
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 4
+
+
+@pytest.mark.parametrize(("has_sets", "beginnings"), [(True, 6), (False, 2)])
+def test_an_intra_frame_that_is_a_beginning_gets_a_recovery_point(has_sets: bool, beginnings: int) -> None:
+    intra, camera, taker = b"\x41\x88intra", Camera(), Taker()
+    camera.source.attach(taker)
+    for number in range(260):
+        sets = (SPS, PPS) if has_sets else ()
+        camera.picture(*((*sets, intra) if number % 50 == 0 else (SLICE,)))
+    beginning = [SPS, PPS, h264.RECOVERY_POINT, intra, SLICE]
+    assert taker.payloads[:5] == beginning, "without it ffmpeg finds no key frame for HLS"
+    assert taker.payloads.count(h264.RECOVERY_POINT) == taker.payloads.count(SPS) == beginnings
 
 
 def test_a_refusal_lowers_the_budget_with_occasional_retries() -> None:

@@ -43,6 +43,9 @@ def stamps(start_s: float, step_s: float = 0.04) -> list[float]:
         (ASKED_S - 3.5 * HOUR_S - 1.4, ASKED_S, -1.4, True),
         (ASKED_S + 5.75 * HOUR_S - 1.4, None, -1.4, False),  # the answer does not confirm it
         (ASKED_S + 8 * HOUR_S, ASKED_S + 8 * HOUR_S, 8 * HOUR_S, False),  # a gap, or local time in both
+        (ZERO_S + ASKED_S - 1.4, None, -1.4, True),  # seconds since 1970
+        (ZERO_S + ASKED_S - 1.4, ASKED_S - 3, -1.4, True),
+        (ZERO_S + ASKED_S + 5000, ASKED_S, 0, False),
         (ZERO_S, ASKED_S, 0, False),
         (ZERO_S, ASKED_S - 3, -3, False),
         (ZERO_S, None, 0, False),

@@ -1,0 +1,90 @@
+"""The parameter sets of one stream, from its SDP and in band: the newest of each id, and those that its frames use.
+
+Encoders send sets that no frame uses: those of another stream, or of another layer. A player's description has one
+SPS, so a wrong one means no picture. The first slice of a key frame names its PPS, which names the SPS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from media.codecs.video import VideoCodec
+
+_MAX_SETS = 16
+_MAX_SET_BYTES = 4096
+
+_Key = tuple[str, int]
+
+
+class ParameterSetStore:
+    """`changes` counts the sets that were new. `in_use`: NAL units in sending order: vps, sps, pps.
+
+    There may be several pps. Until a key frame shows the sps that counts, it is the first one.
+    """
+
+    def __init__(self, codec: VideoCodec, sets: Iterable[bytes] = ()) -> None:
+        self._codec = codec
+        self._sets: dict[_Key, bytes] = {}  # the newest last
+        self._sps_id: int | None = None
+        self.in_use: tuple[bytes, ...] = ()
+        self.changes = 0
+        for nal in sets:
+            self.take(nal)
+
+    @property
+    def is_complete(self) -> bool:
+        """True once there is a parameter set of each type, as decoding needs."""
+        return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
+
+    @property
+    def sps(self) -> bytes:
+        """The sps in use; empty without one."""
+        key = self._sps_key()
+        return self._sets[key] if key else b""
+
+    def take(self, nal: bytes) -> str | None:
+        """Keep a parameter set in place of the one with its type and id. Return its type; None for other NAL units."""
+        set_type = self._codec.parameter_set_type(nal)
+        if set_type is None or len(nal) > _MAX_SET_BYTES:
+            return None
+        key = (set_type, self._codec.functions.set_id(nal))
+        if self._sets.get(key) != nal:
+            self._sets.pop(key, None)
+            if len(self._sets) >= _MAX_SETS:
+                del self._sets[next(iter(self._sets))]
+            self._sets[key] = nal
+            if set_type == "sps" and self._sps_id is None:
+                self._sps_id = key[1]
+            self.changes += 1
+            self._choose()
+        return set_type
+
+    def use_for(self, slice_nal: bytes) -> None:
+        """A key frame begins with this slice: its sets are those in use."""
+        functions = self._codec.functions
+        pps = self._sets.get(("pps", functions.pps_id(slice_nal)))
+        sps_id = functions.referred_set_id(pps) if pps is not None else None
+        if sps_id != self._sps_id and ("sps", sps_id) in self._sets:
+            self._sps_id = sps_id
+            self._choose()
+
+    def _sps_key(self) -> _Key | None:
+        keys = [key for key in self._sets if key[0] == "sps"]
+        return next((key for key in keys if key[1] == self._sps_id), keys[-1] if keys else None)  # it may be evicted
+
+    def _choose(self) -> None:
+        """Leave out the sets of another sps than the one in use."""
+        functions, sps_key = self._codec.functions, self._sps_key()
+        vps_key = ("vps", functions.referred_set_id(self._sets[sps_key])) if sps_key else None
+        chosen: list[tuple[int, int, bytes]] = []
+        for (set_type, number), nal in self._sets.items():
+            if set_type == "pps":
+                used = ("sps", functions.referred_set_id(nal))
+                is_in_use = used == sps_key or used not in self._sets
+            elif set_type == "sps":
+                is_in_use = (set_type, number) == sps_key
+            else:
+                is_in_use = (set_type, number) == vps_key or vps_key not in self._sets
+            if is_in_use:
+                chosen.append((self._codec.parameter_set_types.index(set_type), number, nal))
+        self.in_use = tuple(nal for _, _, nal in sorted(chosen))

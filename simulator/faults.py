@@ -133,6 +133,7 @@ _KINDS = (
         _one_of(*PACKING_KINDS),
         per_channel=True,
     ),
+    FaultKind("plain_sps", "the sps of H.264 has no VUI", "true", _is_true, per_channel=True),
     FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
     FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),
     FaultKind(

@@ -20,10 +20,11 @@ from simulator.clip import Clip
 from simulator.clip_store import ClipStore
 from simulator.clock import DeviceClock
 from simulator.faults import Faults
-from simulator.h26x import AccessUnit
+from simulator.h26x import AccessUnit, ParameterSets
 from simulator.layout import ROLES, ChannelSpec, Layout, Role, clip_spec
 from simulator.packing import repack
 from simulator.painter import STILL_EVERY_S
+from simulator.plain_sps import is_sps, without_vui
 from simulator.rtp import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 
 _REPORT_EVERY_S = 5.0
@@ -171,7 +172,8 @@ class LiveStream:
             self._collect_audio(due)
             return
         muted = self._faults.is_on("rtcp_only", number) or self.dead_kind() == "no_signal"
-        sent: list[_Part] = [] if muted else [(VIDEO, self.video, unit.payloads, self.video.timestamp(due))]
+        payloads = tuple(map(self._plain, unit.payloads)) if unit.is_key else unit.payloads
+        sent: list[_Part] = [] if muted else [(VIDEO, self.video, payloads, self.video.timestamp(due))]
         if unit.is_key and self._faults.is_on("no_key_frames", number):
             sent = []
         audio_frames = self._collect_audio(due)
@@ -194,6 +196,17 @@ class LiveStream:
             index = 0
         self.offset = (index - tick) % self.spec.frames
         return clip.units[index]
+
+    def _plain(self, nal: bytes) -> bytes:
+        """The payload; an sps without its VUI while the fault `plain_sps` is on."""
+        is_plain = self.spec.codec == "h264" and is_sps(nal) and self._faults.is_on("plain_sps", self.channel.number)
+        return without_vui(nal) if is_plain else nal
+
+    def parameter_sets(self) -> ParameterSets:
+        """The parameter sets for SDP."""
+        assert self.clip is not None  # noqa: S101 (prepare() came before)
+        sets = self.clip.sets
+        return ParameterSets(sets.vps, self._plain(sets.sps), sets.pps)
 
     def _swapped_clip(self) -> Clip | None:
         """The sub stream's clip while the fault `resolution_change` makes the main stream carry it."""

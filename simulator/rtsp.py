@@ -49,8 +49,7 @@ class _Gone(Exception):
 
 def describe(stream: LiveStream) -> str:
     """SDP (RFC 4566) of a stream that is prepared."""
-    assert stream.clip is not None  # noqa: S101 (prepare() came before)
-    rtpmap, fmtp = sdp_format(stream.spec.codec, stream.clip.sets)
+    rtpmap, fmtp = sdp_format(stream.spec.codec, stream.parameter_sets())
     lines = [
         "v=0", "o=- 2208988800 1 IN IP4 127.0.0.1", "s=Media Server", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*",
         "a=range:npt=now-",

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from media.codecs.bits import BitReader, BitsEnded
+from media.codecs.h264_sps import skip_order_count, skip_profile
 from media.codecs.nal import MAX_SIDE, NalKind
 
 HEADER_BYTES = 1
 _IDR, _SPS, _PPS = 5, 7, 8
-_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _INTRA_SLICES = frozenset({2, 4, 7, 9})  # I and SI (table 7-6)
+_BIDIRECTIONAL_SLICES = frozenset({1, 6})  # B
+_INTER_TYPES = frozenset({1, 2})  # NAL units with the header of a slice that may refer to other frames
 
 NAL_KINDS = tuple(
     {
@@ -66,6 +68,21 @@ def is_intra(nal: bytes) -> bool:
         return False
 
 
+def is_bidirectional(nal: bytes) -> bool:
+    """True for a B slice."""
+    if nal[0] & 0x1F not in _INTER_TYPES or len(nal) < 2:
+        return False
+    first = nal[1]
+    if first >= 0x80:  # first_mb_in_slice 0: slice_type is in the other seven bits
+        return first >> 4 == 0b1010 or first >> 2 == 0b100111
+    try:
+        bits = BitReader(nal[1:17])
+        bits.ue()
+        return bits.ue() in _BIDIRECTIONAL_SLICES
+    except BitsEnded:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _FieldLayout:
     """The fields of an sps on which the place of field_pic_flag in a slice header depends."""
@@ -105,9 +122,9 @@ def _field(nal: bytes, layout: _FieldLayout) -> tuple[int, int] | None:
 def _field_layout(sps: bytes) -> _FieldLayout | None:
     try:
         bits = BitReader(sps[1:256])
-        chroma = _skip_profile(bits)
+        chroma = skip_profile(bits)
         frame_num_bits = bits.ue() + 4
-        _skip_order_count(bits)
+        skip_order_count(bits)
         bits.ue()  # max_num_ref_frames
         bits.u(1)
         bits.ue()
@@ -164,9 +181,9 @@ def frame_size(sps: bytes) -> tuple[int, int] | None:
 
 
 def _frame_size(bits: BitReader) -> tuple[int, int] | None:
-    chroma = _skip_profile(bits)
+    chroma = skip_profile(bits)
     bits.ue()  # log2_max_frame_num_minus4
-    _skip_order_count(bits)
+    skip_order_count(bits)
     bits.ue()  # max_num_ref_frames
     bits.u(1)
     width = (bits.ue() + 1) * 16
@@ -182,48 +199,3 @@ def _frame_size(bits: BitReader) -> tuple[int, int] | None:
         width -= (bits.ue() + bits.ue()) * across
         height -= (bits.ue() + bits.ue()) * down
     return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
-
-
-def _skip_profile(bits: BitReader) -> int:
-    """Skip an sps up to log2_max_frame_num_minus4. Return chroma_format_idc."""
-    profile = bits.u(8)
-    bits.u(16)
-    bits.ue()
-    return _skip_high_profile(bits) if profile in _HIGH_PROFILES else 1
-
-
-def _skip_high_profile(bits: BitReader) -> int:
-    chroma = bits.ue()
-    if chroma == 3:
-        bits.u(1)
-    bits.ue()
-    bits.ue()
-    bits.u(1)
-    if bits.u(1):  # seq_scaling_matrix_present_flag
-        for index in range(12 if chroma == 3 else 8):
-            if bits.u(1):
-                _skip_scaling_list(bits, 16 if index < 6 else 64)
-    return chroma
-
-
-def _skip_scaling_list(bits: BitReader, size: int) -> None:
-    last = following = 8
-    for _ in range(size):
-        if following:
-            following = (last + bits.se()) & 0xFF
-        last = following or last
-
-
-def _skip_order_count(bits: BitReader) -> None:
-    kind = bits.ue()
-    if kind == 0:
-        bits.ue()
-    elif kind == 1:
-        bits.u(1)
-        bits.se()
-        bits.se()
-        cycle = bits.ue()
-        if cycle > 255:
-            raise BitsEnded("no such cycle")
-        for _ in range(cycle):
-            bits.se()

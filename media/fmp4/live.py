@@ -17,7 +17,8 @@ from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import AccessUnit
-from media.codecs.video import VideoCodec
+from media.codecs.display_order import DisplayOrder
+from media.codecs.video import H264, VideoCodec
 from media.fmp4.audio import AudioTrackBuilder, audio_track_builder
 from media.fmp4.tracks import Track, TrackError, video_track
 from media.fmp4.writer import Sample, TrackRun, fragment, init_section
@@ -100,6 +101,9 @@ class LiveFragmentBuilder:
         self._is_audio_enabled = False
         self._audio: AudioTrackBuilder | None = None
         self._video: Track | None = None
+        self._parameter_sets: tuple[bytes, ...] = ()
+        self._display_order = DisplayOrder() if codec is H264 else None
+        self._frame_rate = 0.0  # the highest so far, 0 until it is known
         self.origin_s = origin_s
         self._is_waiting_for_key = True
         self._end = 0  # the end of the last frame, and the decoding time of the next
@@ -113,8 +117,11 @@ class LiveFragmentBuilder:
         """Describe the frames from now on. None if no container can describe them: then build() returns None."""
         by_type = {set_type: nal for nal in parameter_sets if (set_type := self._codec.parameter_set_type(nal))}
         video = self._codec.video_format(by_type)
+        if parameter_sets != self._parameter_sets:
+            self._frame_rate = 0.0
+        self._parameter_sets = parameter_sets
         try:
-            self._video = video_track(video, parameter_sets, TIMESCALE)
+            self._video = self._track(video)
         except TrackError:
             self._video = None
             return None
@@ -128,6 +135,29 @@ class LiveFragmentBuilder:
             data=init_section([self._video]),
             data_with_audio=init_section(tracks),
         )
+
+    def look_at(self, unit: AccessUnit) -> None:
+        """Take note of a frame before build() gets it. The next describe() uses it."""
+        if self._display_order is not None:
+            self._display_order.look_at(unit)
+
+    def must_describe_again(self) -> bool:
+        """True if describe() describes the same parameter sets in another way than before.
+
+        B-frames have come, none have come although the sps announces them, or the rate is above the announced level.
+        """
+        if self._video is None or self._display_order is None:
+            return False
+        if len(self._steps) >= _SURE_AFTER and not self._reorders:
+            self._frame_rate = max(self._frame_rate, TIMESCALE / self._step)
+        return self._track(VideoFormat(self._codec.name, self._video.width, self._video.height)) != self._video
+
+    def _track(self, video: VideoFormat) -> Track:
+        """Return the track of the parameter sets. Raises TrackError."""
+        sets = self._parameter_sets
+        if self._display_order is not None:
+            sets = self._display_order.parameter_sets(sets)
+        return video_track(video, sets, TIMESCALE, frame_rate=self._frame_rate)
 
     def set_audio(self, audio: AudioFormat | None, audio_config: bytes) -> None:
         """Take another audio from now on. Call describe() next."""
@@ -177,6 +207,8 @@ class LiveFragmentBuilder:
 
     def _sample(self, unit: AccessUnit, shown: int) -> Sample:
         step = shown - self._newest
+        if step < 0 and self._display_order is not None:
+            self._display_order.time_went_back()
         if step < 0 and not self._reorders:
             self._reorders = True  # frames come in another order than they are shown
             self._steps.clear()

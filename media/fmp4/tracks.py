@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from core.records import AudioFormat, VideoFormat
 from media.codecs import aac, flac, h264, h265, opus
 from media.codecs.bits import BitReader, BitsEnded
+from media.codecs.h264_sps import covering_level, parse_sps
 from media.fmp4.boxes import box, full_box, u16, u32
 
 VIDEO_ID, AUDIO_ID = 1, 2
 _MAX_SET_BYTES = 65_535
 _AS_FLAC = {"pcm_alaw", "pcm_mulaw", "pcm_s16be"}
 _PLAIN_PROFILES = {66, 77, 88}
+_USUAL_FPS = 30.0
+_MOST_STATED_FPS = 60.0  # VUI of some cameras states thousands
 
 
 class TrackError(ValueError):
@@ -37,8 +40,13 @@ class Track:
     height: int = 0
 
 
-def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale: int = 90_000) -> Track:
-    """Return a track of H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError."""
+def video_track(
+    video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale: int = 90_000, *, frame_rate: float = 0.0
+) -> Track:
+    """Return a track of H.264 (sps, pps) or H.265 (vps, sps, pps). Raises TrackError.
+
+    `frame_rate`: as measured, 0 if it is not known. The level in the codec string of H.264 covers it.
+    """
     if video.codec == "h264":
         type_of, frame_size = h264.parameter_set_type, h264.frame_size
     elif video.codec == "hevc":
@@ -56,7 +64,7 @@ def video_track(video: VideoFormat, parameter_sets: tuple[bytes, ...], timescale
         raise TrackError("the size of the video is not known")
     try:
         if video.codec == "h264":
-            kind, config, name = b"avc1", box(b"avcC", _avc_configuration(sets)), _avc_name(sets["sps"][0])
+            kind, config, name = b"avc1", box(b"avcC", _avc_configuration(sets)), _avc_name(sets["sps"][0], frame_rate)
         else:
             general = _hevc_general(sets["sps"][0])
             kind, config, name = b"hvc1", box(b"hvcC", _hevc_configuration(sets, general)), _hevc_name(general)
@@ -111,8 +119,13 @@ def _esds(config: bytes) -> bytes:
 # -- H.264 -----------------------------------------------------------------------------------------
 
 
-def _avc_name(sps: bytes) -> str:
-    return f"avc1.{sps[1]:02X}{sps[2]:02X}{sps[3]:02X}"
+def _avc_name(sps: bytes, frame_rate: float) -> str:
+    """Return the codec string (RFC 6381 section 3.3), with a level that covers the frame size and rate."""
+    level = sps[3]
+    if (parsed := parse_sps(sps)) is not None:
+        stated = parsed.frame_rate or 0.0
+        level = covering_level(parsed, max(frame_rate, stated if 1 <= stated <= _MOST_STATED_FPS else _USUAL_FPS))
+    return f"avc1.{sps[1]:02X}{sps[2]:02X}{level:02X}"
 
 
 def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:

@@ -43,6 +43,9 @@ class LiveFragments(MediaConsumer):
         made: list[LiveFragment] = []
         for item in media:
             if item.track == VIDEO:
+                self._builder.look_at(item)
+        for item in media:
+            if item.track == VIDEO:
                 self._take_frame(item, made)
             elif self._source.announced_audio == self._audio:
                 self._builder.add_audio(item)
@@ -57,7 +60,7 @@ class LiveFragments(MediaConsumer):
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
         sets = unit.parameter_sets
         audio = self._source.announced_audio
-        if sets and (sets, audio) != (self._announced_sets, self._audio):
+        if sets and ((sets, audio) != (self._announced_sets, self._audio) or self._builder.must_describe_again()):
             if made:  # they belong to the parameter sets before
                 self._sink.on_fragments(tuple(made))
                 made.clear()

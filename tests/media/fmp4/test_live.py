@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
+from media.codecs.h264_sps import parse_sps
 from media.codecs.video import H264, HEVC, ParameterSets, VideoCodec
-from media.fmp4.live import TIMESCALE, LiveFragment
+from media.fmp4.live import TIMESCALE, LiveFragment, LiveInit
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.rtp import AUDIO, RtpPacket
@@ -23,7 +24,8 @@ from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
-from tests.media.encoded import FPS, RtpSender, encoded, with_b_frames
+from tests.media.codecs.sps_writer import without_restriction
+from tests.media.encoded import FPS, Encoded, RtpSender, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE, decoded
 from tests.media.fmp4.player import Player, times
 from tests.media.recording import HandClock
@@ -191,6 +193,71 @@ def test_b_frames_are_shown_in_display_order(tmp_path: Path) -> None:
     for place in settled:
         index = positions.index(place)
         assert shown[index] / TIMESCALE == pytest.approx(place / FPS, abs=0.001)
+
+
+def bare_film(film: Encoded) -> tuple[bytes, ...]:
+    sets = film.named_sets()
+    return (without_restriction(sets["sps"], keeps_vui=False), sets["pps"])
+
+
+def feed(
+    fragments: FedFragments, film: Encoded, sets: tuple[bytes, ...], positions: Sequence[int] | None = None, at: int = 0
+) -> None:
+    """Send the frames of a film, with these parameter sets before each key frame."""
+    sender = RtpSender("h264")
+    for index, nals in enumerate(film.pictures):
+        place = at + (positions[index] if positions else index)
+        units = (*sets, *nals) if index in film.keys else nals
+        fragments.on_packets(timed(sender.picture(place, units), START_S + place / FPS))
+
+
+def announced_order(init: LiveInit) -> int | None:
+    """Return max_num_reorder_frames in an init section; None without bitstream_restriction."""
+    at = init.data.index(b"avcC") + 4 + 6
+    size = int.from_bytes(init.data[at : at + 2])
+    parsed = parse_sps(init.data[at + 2 : at + 2 + size])
+    assert parsed is not None
+    return parsed.restriction.max_num_reorder_frames if parsed.restriction else None
+
+
+def test_browsers_are_told_that_frames_are_not_reordered(tmp_path: Path) -> None:
+    fragments, player = live(sets=False)
+    feed(fragments, encoded("h264"), bare_film(encoded("h264")))
+    assert [announced_order(init) for init in player.inits] == [0]
+    assert len(decoded(tmp_path, player.film())) == 60
+
+
+def test_b_frames_bring_a_new_init_section_with_the_own_sps(tmp_path: Path) -> None:
+    film, positions = with_b_frames()
+    fragments, player = live(sets=False)
+    feed(fragments, film, bare_film(film), positions)
+    assert [announced_order(init) for init in player.inits] == [0, None]
+    assert player.inits[0].codecs == player.inits[1].codecs
+    assert len(decoded(tmp_path, player.film())) == len(film.pictures)
+
+
+def test_b_frames_in_the_first_batch_are_seen_before_it_is_described() -> None:
+    film, positions = with_b_frames()
+    sets, player, sender = bare_film(film), Player(), RtpSender("h264")
+    fragments = FedFragments(H264, {}, None, player)
+    packets = []
+    for index in range(8):
+        nals = (*sets, *film.pictures[index]) if index in film.keys else film.pictures[index]
+        packets += timed(sender.picture(positions[index], nals), START_S + positions[index] / FPS)
+    fragments.on_packets(packets)
+    assert [announced_order(init) for init in player.inits] == [None]
+
+
+def test_a_rate_above_the_level_is_announced_with_a_higher_one() -> None:
+    film = encoded("h264", 6, "640x360")
+    sps = bytearray(bare_film(film)[0])
+    sps[3] = 30  # 920 macroblocks a frame: up to 44 frames a second
+    fragments, player = live(sets=False)
+    sender = RtpSender("h264")
+    for index, nals in enumerate(film.pictures):
+        units = (bytes(sps), film.named_sets()["pps"], *nals) if index in film.keys else nals
+        fragments.on_packets(timed(sender.picture(index, units), START_S + index / 100))
+    assert [init.codecs[-2:] for init in player.inits] == ["1E", "1F"]
 
 
 def audio_packet(index: int, time_s: float, samples: int = 320) -> RtpPacket:

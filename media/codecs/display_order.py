@@ -1,0 +1,66 @@
+"""Whether the frames of an H.264 stream are shown in decoding order, and the sps that says so.
+
+A stream without B-frames is shown in decoding order. Its sps goes to browsers rewritten (h264_sps.py), until the first
+B-frame comes. Recordings, replays, downloads and HLS keep the device's own bytes.
+"""
+
+from __future__ import annotations
+
+from media.codecs import h264
+from media.codecs.access_unit import AccessUnit
+from media.codecs.h264_sps import parse_sps, without_reordering
+
+_PROVEN_AFTER = 100
+_BACKWARDS_MOST = 3
+
+
+class DisplayOrder:
+    """Watches the frames of one H.264 stream, sps by sps.
+
+    An sps without bitstream_restriction is rewritten from the first frame on: cameras leave it out, and few of them
+    send B-frames. A wrong guess lasts up to the next key frame. An sps that itself announces reordering is rewritten
+    only after `_PROVEN_AFTER` frames without any.
+    """
+
+    def __init__(self) -> None:
+        self._sps = b""
+        self._in_decoding_order = b""
+        self._never_reorders = False
+        self._announces_reordering = False
+        self._has_reordering = False
+        self._frames = 0
+        self._backwards = 0
+
+    def look_at(self, unit: AccessUnit) -> None:
+        """Take note of the slices of a frame, in decoding order."""
+        for nal in unit.parameter_sets:
+            if h264.parameter_set_type(nal) == "sps":
+                if nal != self._sps:
+                    self._begin(nal)
+                break
+        self._frames += 1
+        if not (self._has_reordering or self._never_reorders) and any(map(h264.is_bidirectional, unit.parts)):
+            self._has_reordering = True
+
+    def time_went_back(self) -> None:
+        """Take note of a frame that is shown before the one decoded before it. Once may be a fault of the clock."""
+        self._backwards += 1
+        if self._backwards >= _BACKWARDS_MOST and not self._never_reorders:
+            self._has_reordering = True
+
+    def parameter_sets(self, parameter_sets: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the parameter sets for a browser, by what the frames have shown so far."""
+        if self._has_reordering or (self._announces_reordering and self._frames < _PROVEN_AFTER):
+            return parameter_sets
+        return tuple(self._in_decoding_order if nal == self._sps else nal for nal in parameter_sets)
+
+    def _begin(self, sps: bytes) -> None:
+        parsed = parse_sps(sps)
+        restriction = parsed.restriction if parsed else None
+        self._sps = sps
+        self._in_decoding_order = without_reordering(sps)
+        self._never_reorders = parsed is not None and parsed.is_in_decoding_order
+        self._announces_reordering = restriction is not None and restriction.max_num_reorder_frames > 0
+        self._has_reordering = False
+        self._frames = 0
+        self._backwards = 0

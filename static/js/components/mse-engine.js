@@ -42,6 +42,7 @@ export class MseEngine {
 
   /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data */
   init(codecs, data) {
+    this.#pace.setAudio(codecs.includes(','));
     this.#appender.init(codecs, data, { dropsWaiting: true });
   }
 
@@ -104,17 +105,17 @@ export class MseEngine {
       video.currentTime = Math.max(end - this.#pace.targetS, start);
       return;
     }
-    const ahead = end - video.currentTime;
-    const { rate, jumpToS } = this.#pace.next(performance.now() / 1000, ahead);
+    const { currentTime } = video;
+    const { rate, jumpToS } = this.#pace.next(performance.now() / 1000, currentTime, end);
     if (jumpToS !== null) video.currentTime = Math.max(end - jumpToS, start);
-    if (ahead > 0.02) this.#isStalled = false;
+    if (end - currentTime > 0.02) this.#isStalled = false;
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
   #stalled() {
     if (this.#isStalled || !this.#started || this.#isHeld || this.#video.seeking) return;
     this.#isStalled = true;
-    this.#pace.stalled();
+    this.#pace.stalled((this.#end() ?? 0) - this.#video.currentTime);
   }
 
   #end() {

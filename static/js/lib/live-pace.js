@@ -3,79 +3,208 @@
  * Playback rate of live media: stay close to the newest frame, without stalls and without visible jumps. Pure
  * decisions, times in seconds.
  *
- * The target is the buffer to keep ahead of the frame on screen. It grows at each stall. It shrinks slowly all the
- * time, and after each calm period by half of the buffer that was not needed in it. That period is short after a single
- * stall, such as when sixteen decoders start at the same time, and long if stalls repeat.
+ * The reserve is the buffer that is left just before the next media comes, when they come as late as the latest of the
+ * last seconds did. It is held at a small margin by the playback rate. Two causes let it run out:
+ *
+ * - Media come late. Their lateness is measured at each arrival, so the distance grows by as much as they are late, and
+ *   shrinks when they have come in time for a while. Lateness of the first seconds is soon forgotten, because sixteen
+ *   decoders that start together say nothing about the link. Repeated stalls are remembered for longer.
+ * - The decoder is slow: the video stalls although media are there. The margin grows by a step, and shrinks later.
+ *   Stalls of the first seconds do not count.
+ *
+ * Some engines ignore the playback rate (WebKitGTK). If a rate has no effect for two seconds, one jump follows.
  */
 
-export const LEAST_TARGET_S = 0.12;
-export const FIRST_TARGET_S = 0.18;
-const MOST_TARGET_S = 0.8;
-const AFTER_A_STALL_S = 0.08;
-const SHRINKS_S_PER_S = 0.004;
-/** Part of the smallest buffer that counts as needed. */
-const KEPT_S = 0.06;
-const CALM_AFTER_S = 4;
-const CALM_AFTER_MOST_S = 64;
+/** The least margin without audio and with it: audio decoders take more media in advance. */
+export const LEAST_MARGIN_S = 0.03;
+export const LEAST_MARGIN_WITH_AUDIO_S = 0.08;
+export const FIRST_TARGET_S = 0.15;
+/** More lateness than this is an outage, which no distance can cover. */
+const MOST_S = 0.8;
+const MOST_MARGIN_S = 0.3;
+const MARGIN_STEP_S = 0.02;
+const EMPTY_S = 0.01;
+const START_S = 3;
+const SLOT_S = 0.5;
+const REMEMBERED_S = 10;
+const REMEMBERED_MOST_S = 80;
 const ONE_MOMENT_S = 5;
 const AGAIN_S = 120;
-/** The rate stays 1 within this distance of the target, because a change of rate is audible. */
-const CALM_S = 0.06;
+const LEAP_S = 1.5;
+/** The rate stays 1 within this distance of the target. A change of rate is audible. */
+const CALM_S = 0.015;
+const CALM_WITH_AUDIO_S = 0.06;
 export const JUMP_S = 1.0;
 const FASTEST = 1.5;
 const SLOWEST = 0.95;
+const NO_EFFECT_AFTER_S = 2;
+/** Less cannot be told from the steps in which an engine reports its position. */
+const LEAST_EFFECT_S = 0.15;
+const JUMPS_AGAIN_AFTER_S = 10;
+const JUMPS_AGAIN_AFTER_MOST_S = 300;
+
+/**
+ * @typedef {{rate: number, jumpToS: number|null}} Pace
+ *   `jumpToS`: distance from the end of the buffer to seek to
+ */
 
 export class LivePace {
+  #hasAudio = false;
   #targetS = FIRST_TARGET_S;
-  #atS = -1;
+  #marginS = LEAST_MARGIN_S;
+  #startedS = NaN;
+  #atS = NaN;
+  #endS = NaN;
+  /** @type {{fromS: number, leastS: number}[]} smallest `end of the buffer - time` before an arrival, by `SLOT_S` */
+  #slots = [];
+  #rememberedS = REMEMBERED_S;
   #stalledAtS = -Infinity;
-  #calmAfterS = CALM_AFTER_S;
-  /** Start of the calm period, and the smallest buffer since. */
-  #watchedFromS = 0;
-  #leastS = Infinity;
+  #calmFromS = 0;
+  #effect = new RateEffect();
 
+  /** @param {boolean} hasAudio */
+  setAudio(hasAudio) {
+    if (this.#hasAudio === hasAudio) return;
+    this.#hasAudio = hasAudio;
+    this.#marginS = this.#leastMarginS;
+  }
+
+  /** Distance from the end of the buffer to seek to. */
   get targetS() {
     return this.#targetS;
   }
 
-  /** Enlarge the target, because the buffer ran empty. */
-  stalled() {
-    this.#targetS = Math.min(MOST_TARGET_S, this.#targetS + AFTER_A_STALL_S);
-    const sinceS = this.#atS - this.#stalledAtS;
-    if (sinceS > AGAIN_S) this.#calmAfterS = CALM_AFTER_S;
-    else if (sinceS > ONE_MOMENT_S) this.#calmAfterS = Math.min(CALM_AFTER_MOST_S, 2 * this.#calmAfterS);
-    this.#stalledAtS = this.#atS;
-    this.#watch(this.#atS);
+  /** The video stands. @param {number} aheadS buffer after the frame on screen */
+  stalled(aheadS) {
+    const nowS = this.#atS;
+    const sinceS = nowS - this.#stalledAtS;
+    this.#effect.reset();
+    if (!(nowS - this.#startedS >= START_S)) return;
+    if (sinceS > AGAIN_S) this.#rememberedS = REMEMBERED_S;
+    else if (sinceS > ONE_MOMENT_S) this.#rememberedS = Math.min(REMEMBERED_MOST_S, 2 * this.#rememberedS);
+    if (aheadS > EMPTY_S) this.#marginS = Math.min(MOST_MARGIN_S, this.#marginS + MARGIN_STEP_S);
+    this.#stalledAtS = nowS;
+    this.#calmFromS = nowS;
   }
 
   /**
    * @param {number} nowS of any monotonic clock
-   * @param {number} aheadS buffered media after the frame on screen
-   * @returns {{rate: number, jumpToS: number|null}} `jumpToS`: distance from the end of the buffer to seek to
+   * @param {number} playedS place of the frame on screen
+   * @param {number} endS end of the buffer
+   * @returns {Pace}
    */
-  next(nowS, aheadS) {
-    if (this.#atS >= 0) {
-      const passedS = Math.min(1, Math.max(0, nowS - this.#atS));
-      this.#targetS = Math.max(LEAST_TARGET_S, this.#targetS - passedS * SHRINKS_S_PER_S);
-    }
-    if (this.#atS < 0 || nowS - this.#atS > 1 || nowS < this.#atS) this.#watch(nowS);
+  next(nowS, playedS, endS) {
+    if (!(nowS >= this.#atS && nowS - this.#atS <= LEAP_S)) this.#begin(nowS);
+    if (endS > this.#endS) this.#remember(nowS, this.#endS - nowS);
     this.#atS = nowS;
-    this.#leastS = Math.min(this.#leastS, aheadS);
-    if (nowS - this.#watchedFromS >= this.#calmAfterS) {
-      this.#targetS = Math.max(LEAST_TARGET_S, this.#targetS - Math.max(0, this.#leastS - KEPT_S) / 2);
-      this.#watch(nowS);
+    this.#endS = endS;
+    this.#shrinkMargin(nowS);
+    const lowS = this.#lowS(endS - nowS);
+    const delayS = nowS - playedS;
+    this.#targetS = Math.min(MOST_S, Math.max(this.#marginS, endS - nowS - lowS + this.#marginS));
+    return this.#paced(nowS, delayS, lowS + delayS - this.#marginS);
+  }
+
+  /**
+   * @param {number} nowS
+   * @param {number} delayS time minus the place of the frame on screen
+   * @param {number} excessS the reserve without the margin
+   * @returns {Pace}
+   */
+  #paced(nowS, delayS, excessS) {
+    const calmS = this.#hasAudio ? CALM_WITH_AUDIO_S : CALM_S;
+    if (excessS > JUMP_S) {
+      this.#effect.reset();
+      return { rate: 1, jumpToS: this.#targetS };
     }
-    const tooMuchS = aheadS - this.#targetS;
-    if (tooMuchS > JUMP_S) return { rate: 1, jumpToS: this.#targetS };
-    if (tooMuchS > CALM_S) return { rate: Math.min(FASTEST, 1.02 + (tooMuchS - CALM_S) * 0.9), jumpToS: null };
+    let rate = 1;
+    if (excessS > calmS) rate = Math.min(FASTEST, 1.02 + (excessS - calmS) * 0.9);
     // Play a little slower before the buffer runs empty: that is less visible than a stall.
-    if (aheadS < this.#targetS * 0.35) return { rate: SLOWEST, jumpToS: null };
-    return { rate: 1, jumpToS: null };
+    else if (excessS < -this.#marginS * 0.65) rate = SLOWEST;
+    rate = Math.round(rate * 100) / 100;
+    const mustJump = this.#effect.isMissing(nowS, delayS, rate);
+    return mustJump ? { rate: 1, jumpToS: this.#targetS } : { rate, jumpToS: null };
+  }
+
+  get #leastMarginS() {
+    return this.#hasAudio ? LEAST_MARGIN_WITH_AUDIO_S : LEAST_MARGIN_S;
+  }
+
+  /** Begin anew: at the start, and after a leap of the clock. @param {number} nowS */
+  #begin(nowS) {
+    this.#startedS = nowS;
+    this.#slots = [];
+    this.#endS = NaN;
+    this.#calmFromS = nowS;
+    this.#effect.reset();
+  }
+
+  /** @param {number} nowS @param {number} leastS of the buffer just before media came */
+  #remember(nowS, leastS) {
+    const last = this.#slots.at(-1);
+    if (last && nowS - last.fromS < SLOT_S) last.leastS = Math.min(last.leastS, leastS);
+    else this.#slots.push({ fromS: nowS, leastS });
+    // At the start the first half is forgotten all the time.
+    const keptS = Math.min(this.#rememberedS, Math.max(SLOT_S, (nowS - this.#startedS) / 2));
+    while (this.#slots.length > 2 && nowS - this.#slots[0].fromS > keptS + SLOT_S) this.#slots.shift();
+  }
+
+  /** The smallest remembered value, without those of an outage. @param {number} presentS */
+  #lowS(presentS) {
+    let lowS = presentS;
+    for (const { leastS } of this.#slots) if (presentS - leastS <= MOST_S) lowS = Math.min(lowS, leastS);
+    return lowS;
   }
 
   /** @param {number} nowS */
-  #watch(nowS) {
-    this.#watchedFromS = nowS;
-    this.#leastS = Infinity;
+  #shrinkMargin(nowS) {
+    if (nowS - this.#calmFromS < this.#rememberedS) return;
+    this.#calmFromS = nowS;
+    this.#marginS = Math.max(this.#leastMarginS, this.#marginS - MARGIN_STEP_S);
+  }
+}
+
+/** Compares the effect of a playback rate with the expected one. */
+class RateEffect {
+  #sinceS = NaN;
+  #atS = NaN;
+  #delayS = 0;
+  #expectedS = 0;
+  #rate = 1;
+  #notBeforeS = -Infinity;
+  #pauseS = JUMPS_AGAIN_AFTER_S;
+
+  reset() {
+    this.#sinceS = NaN;
+  }
+
+  /**
+   * True if a jump is necessary, because the rate has had no effect.
+   *
+   * @param {number} nowS
+   * @param {number} delayS time minus the place of the frame on screen
+   * @param {number} rate from now on
+   */
+  isMissing(nowS, delayS, rate) {
+    if (rate <= 1) {
+      this.reset();
+      return false;
+    }
+    if (Number.isNaN(this.#sinceS)) {
+      this.#sinceS = nowS;
+      this.#delayS = delayS;
+      this.#expectedS = 0;
+    } else this.#expectedS += (nowS - this.#atS) * (this.#rate - 1);
+    this.#atS = nowS;
+    this.#rate = rate;
+    if (nowS - this.#sinceS < NO_EFFECT_AFTER_S) return false;
+    if (this.#expectedS < LEAST_EFFECT_S) return false;
+    const isMissing = this.#delayS - delayS < this.#expectedS / 4;
+    this.reset();
+    if (!isMissing || nowS < this.#notBeforeS) return false;
+    // A jump that did not help for long is not repeated soon.
+    this.#notBeforeS = nowS + this.#pauseS;
+    this.#pauseS = Math.min(JUMPS_AGAIN_AFTER_MOST_S, 2 * this.#pauseS);
+    return true;
   }
 }

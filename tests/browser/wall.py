@@ -11,7 +11,7 @@ from tools.running import App
 
 # For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the video's width, and the
 # tile's own delay text.
-_READ_TILES = """
+READ_TILES = """
 () => [...document.querySelectorAll('live-tile')].map((tile) => {
   const video = tile.querySelector('live-player [data-part=video]');
   const behind = tile.querySelector('[data-part=badge]').textContent;
@@ -47,7 +47,7 @@ def wait_all_playing(page: Page, count: int) -> None:
 
 
 def read(page: Page) -> list[tuple[int, float, int, str]]:
-    return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(_READ_TILES)]
+    return [(number, at_ms, width, behind) for number, at_ms, width, behind in page.evaluate(READ_TILES)]
 
 
 def assert_all_move(page: Page) -> None:

@@ -3,8 +3,8 @@
  * Playback rate of live media: stay close to the newest frame, without stalls and without visible jumps. Pure
  * decisions, times in seconds.
  *
- * The reserve is the buffer that is left just before the next media comes, when they come as late as the latest of the
- * last seconds did. It is held at a small margin by the playback rate. Two causes let it run out:
+ * The reserve is the buffer that is left just before the next media comes, if it comes as late as it did in the worst
+ * moments but one of the last seconds. The playback rate holds the reserve at a small margin. Two causes let it run out:
  *
  * - Media come late. Their lateness is measured at each arrival, so the distance grows by as much as they are late, and
  *   shrinks when they have come in time for a while. Lateness of the first seconds is soon forgotten, because sixteen
@@ -26,6 +26,7 @@ const MARGIN_STEP_S = 0.02;
 const EMPTY_S = 0.01;
 const START_S = 3;
 const SLOT_S = 0.5;
+const FEW_SLOTS = 2;
 const REMEMBERED_S = 10;
 const REMEMBERED_MOST_S = 80;
 const ONE_MOMENT_S = 5;
@@ -149,11 +150,20 @@ export class LivePace {
     while (this.#slots.length > 2 && nowS - this.#slots[0].fromS > keptS + SLOT_S) this.#slots.shift();
   }
 
-  /** The smallest remembered value, without those of an outage. @param {number} presentS */
+  /**
+   * The second smallest remembered value: one moment is no habit of the link. Outages do not count.
+   *
+   * @param {number} presentS
+   */
   #lowS(presentS) {
+    let lowestS = presentS;
     let lowS = presentS;
-    for (const { leastS } of this.#slots) if (presentS - leastS <= MOST_S) lowS = Math.min(lowS, leastS);
-    return lowS;
+    for (const { leastS } of this.#slots) {
+      if (presentS - leastS > MOST_S) continue;
+      if (leastS < lowestS) [lowestS, lowS] = [leastS, lowestS];
+      else if (leastS < lowS) lowS = leastS;
+    }
+    return this.#slots.length > FEW_SLOTS ? lowS : lowestS;
   }
 
   /** @param {number} nowS */

@@ -12,7 +12,8 @@
  * - The decoder is slow: the video stalls although media are there. The margin grows by a step, and shrinks later.
  *   Stalls of the first seconds do not count.
  *
- * Some engines ignore the playback rate (WebKitGTK). If a rate has no effect for two seconds, one jump follows.
+ * The rate has few steps and changes rarely: WebKitGTK empties its decoder at each change, and falls back by more than
+ * a rate gains. If a rate has no effect for two seconds, one jump follows, and the rate stays 1 for some minutes.
  */
 
 /** The least margin without audio and with it: audio decoders take more media in advance. */
@@ -36,13 +37,23 @@ const LEAP_S = 1.5;
 const CALM_S = 0.015;
 const CALM_WITH_AUDIO_S = 0.06;
 export const JUMP_S = 1.0;
-const FASTEST = 1.5;
-const SLOWEST = 0.95;
+/** The rate for an excess above a value. */
+const RATES = [
+  { aboveS: 0.5, rate: 1.5 },
+  { aboveS: 0.2, rate: 1.25 },
+  { aboveS: 0.08, rate: 1.1 },
+  { aboveS: 0, rate: 1.05 },
+];
+const SLOWER = 0.95;
+const SLOWER_BELOW = -0.65;
+const SLOWER_UNTIL = -0.2;
 const NO_EFFECT_AFTER_S = 2;
 /** Less cannot be told from the steps in which an engine reports its position. */
 const LEAST_EFFECT_S = 0.15;
+const WORTH_A_JUMP_S = 0.15;
+const RATE_AGAIN_AFTER_S = 300;
 const JUMPS_AGAIN_AFTER_S = 10;
-const JUMPS_AGAIN_AFTER_MOST_S = 300;
+const JUMPS_AGAIN_AFTER_MOST_S = 80;
 
 /**
  * @typedef {{rate: number, jumpToS: number|null}} Pace
@@ -61,7 +72,8 @@ export class LivePace {
   #rememberedS = REMEMBERED_S;
   #stalledAtS = -Infinity;
   #calmFromS = 0;
-  #effect = new RateEffect();
+  #rate = 1;
+  #jumps = new Jumps();
 
   /** @param {boolean} hasAudio */
   setAudio(hasAudio) {
@@ -79,7 +91,7 @@ export class LivePace {
   stalled(aheadS) {
     const nowS = this.#atS;
     const sinceS = nowS - this.#stalledAtS;
-    this.#effect.reset();
+    this.#jumps.reset();
     if (!(nowS - this.#startedS >= START_S)) return;
     if (sinceS > AGAIN_S) this.#rememberedS = REMEMBERED_S;
     else if (sinceS > ONE_MOMENT_S) this.#rememberedS = Math.min(REMEMBERED_MOST_S, 2 * this.#rememberedS);
@@ -113,18 +125,28 @@ export class LivePace {
    * @returns {Pace}
    */
   #paced(nowS, delayS, excessS) {
-    const calmS = this.#hasAudio ? CALM_WITH_AUDIO_S : CALM_S;
     if (excessS > JUMP_S) {
-      this.#effect.reset();
-      return { rate: 1, jumpToS: this.#targetS };
+      this.#jumps.reset();
+      this.#rate = 1;
+    } else {
+      this.#rate = this.#jumps.areInsteadOfRate(nowS) ? 1 : this.#nextRate(excessS);
+      if (!this.#jumps.isDue(nowS, delayS, this.#rate, excessS)) return { rate: this.#rate, jumpToS: null };
+      this.#rate = 1;
     }
-    let rate = 1;
-    if (excessS > calmS) rate = Math.min(FASTEST, 1.02 + (excessS - calmS) * 0.9);
+    return { rate: 1, jumpToS: this.#targetS };
+  }
+
+  /**
+   * A rate begins outside of the calm distance, and lasts until the target is reached.
+   *
+   * @param {number} excessS
+   */
+  #nextRate(excessS) {
+    const parts = excessS / this.#marginS;
     // Play a little slower before the buffer runs empty: that is less visible than a stall.
-    else if (excessS < -this.#marginS * 0.65) rate = SLOWEST;
-    rate = Math.round(rate * 100) / 100;
-    const mustJump = this.#effect.isMissing(nowS, delayS, rate);
-    return mustJump ? { rate: 1, jumpToS: this.#targetS } : { rate, jumpToS: null };
+    if (parts < SLOWER_BELOW || (this.#rate < 1 && parts < SLOWER_UNTIL)) return SLOWER;
+    const least = rateFor(excessS - (this.#hasAudio ? CALM_WITH_AUDIO_S : CALM_S));
+    return Math.max(least, Math.min(this.#rate, rateFor(2 * excessS)));
   }
 
   get #leastMarginS() {
@@ -137,7 +159,7 @@ export class LivePace {
     this.#slots = [];
     this.#endS = NaN;
     this.#calmFromS = nowS;
-    this.#effect.reset();
+    this.#jumps.reset();
   }
 
   /** @param {number} nowS @param {number} leastS of the buffer just before media came */
@@ -174,8 +196,14 @@ export class LivePace {
   }
 }
 
-/** Compares the effect of a playback rate with the expected one. */
-class RateEffect {
+/** @param {number} excessS */
+function rateFor(excessS) {
+  return RATES.find(({ aboveS }) => excessS > aboveS)?.rate ?? 1;
+}
+
+/** Compares the effect of a playback rate with the expected one, and says when to jump instead. */
+class Jumps {
+  #insteadOfRateUntilS = -Infinity;
   #sinceS = NaN;
   #atS = NaN;
   #delayS = 0;
@@ -188,15 +216,22 @@ class RateEffect {
     this.#sinceS = NaN;
   }
 
+  /** True while the rate has no effect, as far as it is known. @param {number} nowS */
+  areInsteadOfRate(nowS) {
+    return nowS < this.#insteadOfRateUntilS;
+  }
+
   /**
-   * True if a jump is necessary, because the rate has had no effect.
+   * True if a jump is due, because the rate has had no effect for a while.
    *
    * @param {number} nowS
    * @param {number} delayS time minus the place of the frame on screen
    * @param {number} rate from now on
+   * @param {number} excessS
    */
-  isMissing(nowS, delayS, rate) {
-    if (rate <= 1) {
+  isDue(nowS, delayS, rate, excessS) {
+    const isInstead = this.areInsteadOfRate(nowS);
+    if (isInstead ? excessS < WORTH_A_JUMP_S : rate <= 1) {
       this.reset();
       return false;
     }
@@ -208,13 +243,18 @@ class RateEffect {
     this.#atS = nowS;
     this.#rate = rate;
     if (nowS - this.#sinceS < NO_EFFECT_AFTER_S) return false;
-    if (this.#expectedS < LEAST_EFFECT_S) return false;
-    const isMissing = this.#delayS - delayS < this.#expectedS / 4;
-    this.reset();
-    if (!isMissing || nowS < this.#notBeforeS) return false;
+    if (!isInstead) {
+      if (this.#expectedS < LEAST_EFFECT_S) return false;
+      this.reset();
+      if (this.#delayS - delayS >= this.#expectedS / 4) return false;
+      this.#insteadOfRateUntilS = nowS + RATE_AGAIN_AFTER_S;
+    }
+    if (nowS < this.#notBeforeS) return false;
     // A jump that did not help for long is not repeated soon.
+    this.#pauseS = nowS > this.#notBeforeS + AGAIN_S ? JUMPS_AGAIN_AFTER_S : this.#pauseS;
     this.#notBeforeS = nowS + this.#pauseS;
     this.#pauseS = Math.min(JUMPS_AGAIN_AFTER_MOST_S, 2 * this.#pauseS);
+    this.reset();
     return true;
   }
 }

@@ -1,4 +1,4 @@
-"""Whether the frames of an H.264 stream are shown in decoding order, and the sps that says so.
+"""The display order of an H.264 stream, and the sps that states it.
 
 A stream without B-frames is shown in decoding order. Its sps goes to browsers rewritten (h264_sps.py), until the first
 B-frame comes. Recordings, replays, downloads and HLS keep the device's own bytes.

@@ -1,4 +1,4 @@
-"""A camera whose sps leaves bitstream_restriction out: the browser is told that nothing is reordered."""
+"""A camera whose sps has no bitstream_restriction: browsers get an sps without reordering."""
 
 from __future__ import annotations
 

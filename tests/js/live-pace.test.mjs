@@ -231,7 +231,7 @@ test('a rate that works is followed by no jump', () => {
   assert.equal(viewer.jumps, 0);
 });
 
-test('the rate changes rarely, because a change empties the decoder of WebKit', () => {
+test('the rate changes rarely, because WebKit falls back at each change', () => {
   const viewer = new Viewer({ lateS: jitter(3, 0.06) });
   viewer.play(15);
   const before = viewer.changes;

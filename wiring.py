@@ -24,6 +24,7 @@ from database import Database
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
+from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
@@ -66,6 +67,7 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
+        self.ptz = PtzManager(self.database, clock, self.cameras)
         self.pinned_channels = PinnedChannels(
             parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
@@ -74,6 +76,7 @@ class Application:
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.recordings.forget_camera)
+            subscribe(self.ptz.forget_camera)
         services = Services(
             settings,
             self.cameras,
@@ -81,6 +84,7 @@ class Application:
             self.recordings,
             self.accounts,
             WallManager(self.database),
+            self.ptz,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -103,6 +107,7 @@ class Application:
                 (self.cameras.start, self.cameras.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
+                (self.ptz.start, self.ptz.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):

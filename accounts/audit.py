@@ -87,16 +87,17 @@ class AuditLog:
         address: str,
         outcome: str,
         camera_id: int | None,
+        channel: object = None,
         stream_id: str | None = None,
         **about: object,
     ) -> None:
         """Write a line about a frequent action, at most once a minute for the same sender, action and outcome.
 
-        Successes are distinguished by camera and stream, too; refusals are not, because a refused request can name any
-        camera id. `left_out` in the line counts the lines that were left out since the last one.
+        Successes are distinguished by camera, channel and stream, too; refusals are not, because a refused request can
+        name any camera id. `left_out` in the line counts the lines that were left out since the last one.
         """
         now_s = self._clock.monotonic_s()
-        key = (who, kind, action, outcome, *((camera_id, stream_id) if outcome == "ok" else ()))
+        key = (who, kind, action, outcome, *((camera_id, channel, stream_id) if outcome == "ok" else ()))
         with self._lock:
             written_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
             if now_s - written_s < _MINUTE_S:
@@ -113,6 +114,7 @@ class AuditLog:
             address=address,
             outcome=outcome,
             camera_id=camera_id,
+            channel=channel,
             **about,
             stream_id=stream_id,
             left_out=left_out,

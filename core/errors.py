@@ -6,6 +6,7 @@ AppError                        code                      meaning
 ├── Forbidden                   forbidden                 the user has no permission to do this
 ├── NotFound                    not_found                 no such camera, channel, media profile, session
 ├── Conflict                    conflict, already_added   the request conflicts with the present state
+│   └── PtzInUse                ptz_in_use                another user moves the head
 ├── LimitReached                stream_limit, ...         a limit of the app; names the sessions that use it up
 ├── StorageFull                 storage_full              no disk space left for segments
 ├── Unavailable                 not_ready, ...            not now; try again after `retry_after_s`
@@ -94,6 +95,18 @@ class Conflict(AppError):
     def __init__(self, detail: str, *, code: str | None = None, existing_id: int | None = None) -> None:
         super().__init__(detail, code=code)
         self.existing_id = existing_id
+
+
+class PtzInUse(Conflict):
+    """Another user moves the head: `moved_by`, for `moving_for_s` seconds. It is free after `free_in_s` seconds."""
+
+    code = "ptz_in_use"
+
+    def __init__(self, moved_by: str, *, moving_for_s: float, free_in_s: float) -> None:
+        super().__init__(f"{moved_by} has been moving this camera for {max(1, round(moving_for_s))} s.")
+        self.moved_by = moved_by
+        self.moving_for_s = moving_for_s
+        self.free_in_s = free_in_s
 
 
 class LimitReached(AppError):

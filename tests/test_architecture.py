@@ -22,6 +22,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "workers",
             "accounts",
             "walls",
+            "ptz",
             "onvif",
             "stream",
             "recordings",
@@ -31,9 +32,10 @@ ARROWS: dict[str, frozenset[str]] = {
             "core",
         }
     ),
-    "web": frozenset({"accounts", "walls", "onvif", "stream", "recordings", "core"}),
+    "web": frozenset({"accounts", "walls", "ptz", "onvif", "stream", "recordings", "core"}),
     "accounts": frozenset({"database", "core"}),
     "walls": frozenset({"database", "core"}),
+    "ptz": frozenset({"onvif", "database", "core"}),
     "recordings": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
@@ -53,6 +55,7 @@ PACKAGE_OF = {
     "stream_manager": "stream",
     "sessions": "stream",
     "recording_manager": "recordings",
+    "ptz_manager": "ptz",
     "migrations": "database",
     "tables": "database",
 }

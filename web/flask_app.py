@@ -13,7 +13,7 @@ from web import pages, static_files, stream_files
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
-from web.api import models, playback, recordings, system, walls
+from web.api import imaging, models, playback, ptz, recordings, system, walls
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.front_end import Addresses, FrontEnd
@@ -61,6 +61,8 @@ def build_web(services: Services) -> OpenAPI:
         recordings.blueprint,
         api_accounts.blueprint,
         walls.blueprint,
+        ptz.blueprint,
+        imaging.blueprint,
         system.blueprint,
     ):
         app.register_api(blueprint)

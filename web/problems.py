@@ -30,6 +30,7 @@ from core.errors import (
     LimitReached,
     NotFound,
     NotLoggedIn,
+    PtzInUse,
     ReadableLoginNeeded,
     StorageFull,
     StreamNotFound,
@@ -51,6 +52,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (Refused, 403, "Refused", None),
     (Forbidden, 403, "Not allowed", None),
     (NotFound, 404, "Not found", None),
+    (PtzInUse, 409, "Another user moves this camera", None),
     (Conflict, 409, "Conflict with the present state", None),
     (UnsupportedMediaType, 415, "JSON is needed", None),
     (CameraUnsupported, 422, "The device cannot do this", None),
@@ -87,6 +89,8 @@ _FINER_CODES = (
     (409, "wall_name_taken", "There is a layout of this name already"),
     (409, "too_many_walls", "There are too many layouts already"),
     (409, "superseded", "A later seek replaced this one"),
+    (409, "tour_name_taken", "The channel has a tour of this name already"),
+    (409, "too_many_tours", "The channel has too many tours already"),
     (409, "already_added", "This device has been added already, as `camera_id`"),
     (429, "too_many_logins", "Too many failed logins from this address or for this account"),
     (429, "replay_limit", "All replay sessions of the recorder are in use"),
@@ -169,6 +173,12 @@ def _extras(error: AppError) -> dict[str, Any]:
         return {"used_by": visible_streams(services(), current_principal_or_none(), error.used_by)}
     if isinstance(error, CameraUnsupported):
         return {"service": error.service}
+    if isinstance(error, PtzInUse):
+        return {
+            "moved_by": error.moved_by,
+            "moving_for_s": round(error.moving_for_s, 1),
+            "free_in_s": round(error.free_in_s, 1),
+        }
     if isinstance(error, Conflict) and error.existing_id is not None:
         return {"camera_id": error.existing_id}
     return {}

@@ -10,6 +10,7 @@ from flask import current_app
 from account_manager import AccountManager
 from core.settings import Settings
 from onvif_manager import OnvifManager
+from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
@@ -34,6 +35,7 @@ class Services:
         recordings: RecordingManager,
         accounts: AccountManager,
         walls: WallManager,
+        ptz: PtzManager,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -43,6 +45,7 @@ class Services:
         self.recordings = recordings
         self.accounts = accounts
         self.walls = walls
+        self.ptz = ptz
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
@@ -51,6 +54,7 @@ class Services:
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.viewers.end_logins)
         accounts.on_ended(self.sockets.end_logins)
+        accounts.on_ended(ptz.end_logins)
 
 
 def services() -> Services:

@@ -23,6 +23,7 @@ from tests.browser.watching import Watched
 from tests.media.encoded import encoded
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
+from tests.web.stand_in_ptz import StandInPtz
 from web.flask_app import build_web
 from web.services import Services
 
@@ -82,7 +83,16 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
     accounts.start()
     accounts.postpone()
     web = build_web(
-        Services(settings, cast(Any, None), manager, cast(Any, None), accounts, cast(Any, None), is_ready=lambda: True)
+        Services(
+            settings,
+            cast(Any, None),
+            manager,
+            cast(Any, None),
+            accounts,
+            cast(Any, None),
+            StandInPtz(),
+            is_ready=lambda: True,
+        )
     )
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)

@@ -24,6 +24,7 @@ from tests.prepared_database import prepared
 from tests.recordings.recorder import Archive
 from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_ptz import StandInPtz
 from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
@@ -78,6 +79,11 @@ def walls(database: Database) -> WallManager:
 
 
 @pytest.fixture
+def ptz() -> StandInPtz:
+    return StandInPtz()
+
+
+@pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
     """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
@@ -95,8 +101,9 @@ def web_app(
     archive: Archive,
     accounts: AccountManager,
     walls: WallManager,
+    ptz: StandInPtz,
 ) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
+    return build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -113,12 +120,15 @@ def real_app(
     archive: Archive,
     accounts: AccountManager,
     walls: WallManager,
+    ptz: StandInPtz,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
-        yield build_web(Services(settings, manager, streams, archive.manager, accounts, walls, is_ready=lambda: True))
+        yield build_web(
+            Services(settings, manager, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True)
+        )
 
 
 @pytest.fixture
@@ -137,8 +147,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()
-    walls = WallManager(database)
-    yield build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, is_ready=lambda: True))
+    walls, ptz = WallManager(database), StandInPtz()
+    yield build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True))
     accounts.stop()
     database.close()
     archive.close()

@@ -55,6 +55,11 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "streams": (),
     "address": (),
     "fingerprint": (),
+    "speed": (0, -1),
+    "part": (0,),
+    "seconds": (1.5,),
+    "setting": (0, -1, 65536, 1.5),
+    "stops": (),
 }
 KINDS = {
     "camera_id": "id",
@@ -90,6 +95,28 @@ KINDS = {
     "password": "credential",
     "current_password": "login",
     "new_password": "new password",
+    "pan": "speed",
+    "tilt": "speed",
+    "zoom": "speed",
+    "speed": "speed",
+    "timeout_s": "seconds",
+    "take_over": "flag",
+    "preset": "token",
+    "x": "part",
+    "y": "part",
+    "here": "flag",
+    "auto": "flag",
+    "value": "setting",
+    "command": "token",
+    "stops": "stops",
+    "brightness": "setting",
+    "contrast": "setting",
+    "saturation": "setting",
+    "sharpness": "setting",
+    "ir_cut_filter": "choice",
+    "wide_dynamic_range": "flag",
+    "wide_dynamic_range_level": "setting",
+    "active": "flag",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {
@@ -102,7 +129,7 @@ KINDS_AT = {
     ("/api/cameras/{camera_id}", "address"): "host",
     ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
 }
-QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag"}
+QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag", "all": "flag"}
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
 # Valid values are not tried at these paths: they would change the caller's own login.
 CHANGES_THE_LOGIN = {"/api/session/password", "/api/setup"}

@@ -226,7 +226,7 @@ def test_the_first_visit_shows_setup_and_the_choice_is_kept(
     fresh = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     fresh.start()
     client = build_web(
-        Services(settings, cameras, old.streams, old.recordings, fresh, old.walls, is_ready=lambda: True)
+        Services(settings, cameras, old.streams, old.recordings, fresh, old.walls, old.ptz, is_ready=lambda: True)
     ).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):

@@ -59,7 +59,26 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",
 }
-OPERATOR = {"/api/cameras/<camera_id>/refresh"}
+PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
+OPERATOR = {
+    "/api/cameras/<camera_id>/refresh",
+    PTZ,
+    f"{PTZ}/move",
+    f"{PTZ}/stop",
+    f"{PTZ}/goto",
+    f"{PTZ}/home",
+    f"{PTZ}/presets",
+    f"{PTZ}/presets/<path:preset_token>",
+    f"{PTZ}/focus",
+    f"{PTZ}/iris",
+    f"{PTZ}/auxiliary",
+    f"{PTZ}/tours",
+    f"{PTZ}/tours/<tour_id>",
+    f"{PTZ}/tours/<tour_id>/start",
+    f"{PTZ}/tours/<tour_id>/stop",
+    "/api/cameras/<camera_id>/relays",
+    "/api/cameras/<camera_id>/relays/<path:relay_token>",
+}
 PEOPLE = {  # routes that need a login; a token is refused
     "/api/users POST",
     "/api/users/<user_id> PATCH",
@@ -139,6 +158,16 @@ BODIES: dict[str, dict[str, Any]] = {
         "end_time": "2026-11-22T11:00:00Z",
     },
     "/api/cameras/<camera_id>/channels/order": {"channels": [1]},
+    f"{PTZ}/move": {"pan": 0.5},
+    f"{PTZ}/goto": {"preset": "1"},
+    f"{PTZ}/presets": {"name": "Gate"},
+    f"{PTZ}/presets/<path:preset_token>": {"name": "Gate"},
+    f"{PTZ}/focus": {"speed": 0.5},
+    f"{PTZ}/iris": {"value": -6.0},
+    f"{PTZ}/auxiliary": {"command": "tt:Wiper|On"},
+    f"{PTZ}/tours": {"name": "Round", "stops": [{"preset": "1"}, {"preset": "2"}]},
+    "/api/cameras/<camera_id>/channels/<number>/imaging": {"brightness": 50.0},
+    "/api/cameras/<camera_id>/relays/<path:relay_token>": {"active": True},
 }
 
 
@@ -156,6 +185,9 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "file": "stream.m3u8",
         "profile_token": "MediaProfile00000",
         "path:name": "css/base.css",
+        "path:preset_token": "1",
+        "path:relay_token": "RelayOutput1",
+        "tour_id": "1",
     }
     for name, value in values.items():
         path = path.replace(f"<{name}>", value)

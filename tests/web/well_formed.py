@@ -8,7 +8,7 @@ from tests.web.web_harness import BODIES, PASSWORD
 
 USER = {"name": "Ben", "password": "correct-horse-battery", "role": "viewer"}
 VALID: dict[str, dict[str, Any]] = {
-    **{path.replace("<", "{").replace(">", "}"): body for path, body in BODIES.items()},
+    **{path.replace("<path:", "{").replace("<", "{").replace(">", "}"): body for path, body in BODIES.items()},
     "/api/cameras": {"host": "10.0.0.77"},
     "/api/session": {"name": "Nobody", "password": "of no account"},
     "/api/session/password": {"current_password": PASSWORD.reveal(), "new_password": "correct-horse-battery-2"},
@@ -35,6 +35,9 @@ PATH_PARTS: dict[str, Any] = {
     "session_id": 1,
     "token_id": 1,
     "wall_id": 1,
+    "tour_id": 1,
+    "preset_token": "1",
+    "relay_token": "RelayOutput1",
     "stream_id": "camera1_MediaProfile00000",
 }
 

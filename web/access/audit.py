@@ -11,7 +11,8 @@ from web.access.principal import current_principal_or_none
 from web.client import client
 from web.services import services
 
-_FREQUENT = frozenset({"snapshot", "watch"})  # pages fetch snapshots every few seconds, and leave and join streams
+# Pages fetch snapshots every few seconds, leave and join streams, and repeat moves while a button is held.
+_FREQUENT = frozenset({"snapshot", "watch", "ptz_move", "ptz_focus"})
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from cameras.stream_addresses import StreamAddresses
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.login_protection import LoginProtection
+from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
 from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
@@ -292,6 +293,10 @@ class OnvifManager:
         Raise NotFound, or the DeviceError, which also counts for the camera's state.
         """
         return self._addresses.ask_recorder(camera_id, call)
+
+    def ask_head(self, camera_id: int, call: Callable[[PtzDevice], _T], *, wait_s: float | None = None) -> _T:
+        """Like ask_recorder(), for heads, imaging and relays; wait at most `wait_s` until the device is open."""
+        return self._addresses.ask_head(camera_id, call, wait_s=wait_s)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Ask the device for a key frame now (SetSynchronizationPoint). Raise NotFound, or the DeviceError."""

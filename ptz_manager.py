@@ -1,99 +1,157 @@
 """Heads that pan, tilt and zoom, imaging and relay outputs: the interface of the package `ptz`."""
 
-# ruff: noqa: ARG002 # the commands follow
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NoReturn
+import math
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import CameraUnsupported, NotFound
-from core.ptz import NO_HEAD, ImagingChange, Preset, Relay, Velocity
+from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
+from core.ptz import NO_HEAD, HeadAbilities, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
+from core.single_flight import SingleFlight
 from database import Database
 from onvif_manager import OnvifManager
+from ptz.channel_head import ChannelHead, ChannelHeads
+from ptz.dead_man import DeadMan
+from ptz.head import SUPERSEDED, AskDevice
+from ptz.imaging import Imaging
+from ptz.marks import MotionMarks
+from ptz.presets import first_slot, made_by_users, with_names
+from ptz.store import HeadKey, PtzStore
+from ptz.tours import Tours
 from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour, TourStop
+
+_T = TypeVar("_T")
+_Call = Callable[[PtzDevice, HeadAbilities], object]
+
+_READ_AGAIN_S = 900.0
+_READ_WAIT_S = 30.0
+_ANSWER_S = 1.0
+_STOP_WAIT_S = 2.0
+_GOTO_WAIT_S = 3.0  # some devices answer GotoPreset only when the head has arrived
+_STORE_WAIT_S = 20.0
+_SHUTDOWN_S = 1.0
 
 
 class PtzManager:
     """Safe between threads. Methods raise NotFound for an unknown camera or channel, and the DeviceError.
 
     `take_over`: the user is an admin and moves a head that another user moves. Without it, such a command raises
-    PtzInUse.
+    PtzInUse. Commands wait for the device at most a few seconds; their result then has `done` False.
     """
 
     def __init__(self, database: Database, clock: Clock, cameras: OnvifManager) -> None:
-        self._database = database
         self._clock = clock
         self._cameras = cameras
+        self._store = PtzStore(database)
+        self._marks = MotionMarks(self._store)
+        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note)
+        self._dead_man = DeadMan(lambda: [item.head for item in self._heads.all()], clock)
+        self._tours = Tours(self._store, clock)
+        self._imaging = Imaging(cameras)
+        self._reading: SingleFlight[HeadAbilities] = SingleFlight()
 
     def start(self) -> None:
-        """Begin to run commands."""
+        """Begin to run commands. The first one to a head that moved when the app ended is Stop."""
+        self._marks.start()
+        for camera_id, place in self._store.moving():
+            self._heads.of(HeadKey(camera_id, place.video_source_token)).head.stop_after_restart(place)
+        self._tours.load()
+        self._dead_man.start()
 
     def stop(self) -> None:
         """Stop every head that moves, within a second, and take no more commands. May be called twice."""
+        deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
+        for stopping in [item.head.close() for item in self._heads.all()]:
+            if stopping is not None:
+                _wait(stopping, max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._dead_man.stop()
+        self._marks.stop()
 
     def end_logins(self, keys: Collection[str]) -> None:
         """Stop the heads that these logins and tokens move."""
+        for item in self._heads.all():
+            if item.movers.end_logins(frozenset(keys)) and item.head.is_moving:
+                item.head.stop()
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands."""
+        self._heads.forget(camera_id)
+        self._imaging.forget(camera_id)
+        self._tours.forget(camera_id)
+
+    # ---- moves
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
-        """Return the abilities of a channel's head, from memory if they were read before."""
-        del who
-        self._channel(camera_id, number)
-        return HeadView(NO_HEAD)
+        """Return the abilities of a channel's head, from memory if they were read recently."""
+        item, able = self._able(camera_id, number, max_age_s=_READ_AGAIN_S)
+        return HeadView(able, item.movers.view(who), self._tours.running(item.key), item.head.error)
 
     def move(
         self, who: Principal, camera_id: int, number: int, velocity: Velocity, *, timeout_s: float, take_over: bool
     ) -> CommandResult:
         """Move at a velocity until `timeout_s` is over, or until the next command."""
-        self._refuse(camera_id, number)
+        if velocity.is_zero:
+            return self.stop_head(who, camera_id, number, take_over=take_over)
+        item, able = self._able(camera_id, number)
+        is_able = (
+            (able.pan_tilt or not velocity.turns)
+            and (able.zoom or not velocity.zoom)
+            and (able.focus or not velocity.focus)
+        )
+        if not is_able:
+            raise CameraUnsupported("This channel does not move in this direction.", service="ptz")
+        item.movers.claim(who, for_s=timeout_s, take_over=take_over, moves=True)
+        had_tour = self._tours.end(item.key)
+        future = item.head.move(able.place, velocity, timeout_s)
+        self._dead_man.wake()
+        return self._result(who, item, future, _ANSWER_S, had_tour=had_tour)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        self._refuse(camera_id, number)
+        """Stop pan, tilt, zoom and focus, and a running tour."""
+        item = self._item(camera_id, self._channel(camera_id, number))
+        place = None
+        if not item.head.is_moving:
+            item, able = self._able(camera_id, number)
+            _require_head(able)
+            place = able.place
+        item.movers.claim(who, take_over=take_over)
+        had_tour = self._tours.end(item.key)
+        return self._result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
 
     def go_to_preset(
         self, who: Principal, camera_id: int, number: int, preset_token: str, *, take_over: bool
     ) -> CommandResult:
-        self._refuse(camera_id, number)
+        def go(device: PtzDevice, able: HeadAbilities) -> None:
+            device.go_to_preset(able.place, preset_token)
+
+        return self._command(who, camera_id, number, go, take_over=take_over, stands_before=True, wait_s=_GOTO_WAIT_S)
 
     def center(
         self, who: Principal, camera_id: int, number: int, x: float, y: float, *, take_over: bool
     ) -> CommandResult:
         """Bring a place in the picture to its centre; x from the left and y from the top, 0 to 1."""
-        self._refuse(camera_id, number)
+
+        def turn(device: PtzDevice, able: HeadAbilities) -> None:
+            device.turn_by(able, x - 0.5, 0.5 - y)
+
+        return self._command(who, camera_id, number, turn, take_over=take_over, stands_before=True)
 
     def go_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        self._refuse(camera_id, number)
+        def go(device: PtzDevice, able: HeadAbilities) -> None:
+            device.go_home(able.place)
+
+        return self._command(who, camera_id, number, go, take_over=take_over, stands_before=True, wait_s=_GOTO_WAIT_S)
 
     def set_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        self._refuse(camera_id, number)
+        def store(device: PtzDevice, able: HeadAbilities) -> None:
+            device.set_home(able.place)
 
-    def presets(self, camera_id: int, number: int, *, with_slots: bool) -> PresetListing:
-        """Return the presets, without unused factory slots unless `with_slots`."""
-        self._refuse(camera_id, number)
-
-    def add_preset(self, who: Principal, camera_id: int, number: int, name: str, *, take_over: bool) -> Preset:
-        self._refuse(camera_id, number)
-
-    def change_preset(
-        self,
-        who: Principal,
-        camera_id: int,
-        number: int,
-        preset_token: str,
-        *,
-        name: str | None,
-        is_here: bool,
-        take_over: bool,
-    ) -> Preset:
-        self._refuse(camera_id, number)
-
-    def remove_preset(self, who: Principal, camera_id: int, number: int, preset_token: str) -> None:
-        self._refuse(camera_id, number)
+        return self._command(who, camera_id, number, store, take_over=take_over)
 
     def focus(
         self,
@@ -106,47 +164,172 @@ class PtzManager:
         take_over: bool,
     ) -> CommandResult:
         """Move the focus at a speed; 0 stops it, None lets the device focus by itself."""
-        self._refuse(camera_id, number)
+        _, able = self._able(camera_id, number)
+        if not (able.auto_focus if speed is None else able.focus):
+            raise CameraUnsupported("The focus of this channel cannot be moved.", service="imaging")
+        if speed is not None:
+            velocity = Velocity(focus=speed)
+            return self.move(who, camera_id, number, velocity, timeout_s=timeout_s, take_over=take_over)
+
+        def focus(device: PtzDevice, able: HeadAbilities) -> None:
+            device.focus_by_itself(able.place)
+
+        return self._command(who, camera_id, number, focus, take_over=take_over)
 
     def set_iris(
         self, who: Principal, camera_id: int, number: int, value: float | None, *, take_over: bool
     ) -> CommandResult:
-        self._refuse(camera_id, number)
+        """Set the opening of the iris in decibels; None lets the device choose it."""
+        item, able = self._able(camera_id, number)
+        if able.iris is None:
+            raise CameraUnsupported("The iris of this channel cannot be set.", service="imaging")
+        if value is not None and not able.iris.min <= value <= able.iris.max:
+            raise InvalidRequest.of_field("value", f"from {able.iris.min:g} to {able.iris.max:g}")
+
+        def change(device: PtzDevice, able: HeadAbilities) -> None:
+            device.set_iris(able.place, value)
+            item.abilities_read_s = -math.inf  # the next view() has the new opening
+
+        return self._command(who, camera_id, number, change, take_over=take_over)
 
     def send_auxiliary(
         self, who: Principal, camera_id: int, number: int, command: str, *, take_over: bool
     ) -> CommandResult:
-        self._refuse(camera_id, number)
+        """Raise InvalidRequest for a command that the device does not list."""
+        _, able = self._able(camera_id, number)
+        if not able.auxiliary:
+            raise CameraUnsupported("This channel has no auxiliary commands.", service="ptz")
+        if command not in able.auxiliary:
+            raise InvalidRequest("The device does not list such a command.")
+
+        def send(device: PtzDevice, able: HeadAbilities) -> None:
+            device.send_auxiliary(able, command)
+
+        return self._command(who, camera_id, number, send, take_over=take_over)
+
+    # ---- presets
+
+    def presets(self, camera_id: int, number: int, *, with_slots: bool) -> PresetListing:
+        """Return the presets, without empty factory slots and functions unless `with_slots`."""
+        item, able = self._able(camera_id, number)
+        _require_head(able)
+        names = self._store.preset_names(item.key)
+        listed = self._cameras.ask_head(camera_id, lambda device: device.presets(able.place))
+        if listed is None:
+            own = tuple(Preset(token, name) for token, name in names.items())
+            return PresetListing(own, max_presets=able.max_presets, listed=False)
+        shown = listed if with_slots else made_by_users(listed, names)
+        return PresetListing(with_names(shown, names), len(listed) - len(shown), able.max_presets)
+
+    def add_preset(self, who: Principal, camera_id: int, number: int, name: str, *, take_over: bool) -> Preset:
+        """Store the present position. A device that lists all of its slots gets the first empty one."""
+        key = self._key(camera_id, number)
+        own = self._store.preset_names(key)
+
+        def store(device: PtzDevice, able: HeadAbilities) -> str:
+            slot = first_slot(device.presets(able.place) or (), own)
+            return device.set_preset(able.place, name, slot)
+
+        token = cast(str, self._finished(who, camera_id, number, store, take_over=take_over))
+        self._store.set_preset_name(key, token, name)
+        return Preset(token, name)
+
+    def change_preset(
+        self,
+        who: Principal,
+        camera_id: int,
+        number: int,
+        preset_token: str,
+        *,
+        name: str | None,
+        is_here: bool,
+        take_over: bool,
+    ) -> Preset:
+        """Rename a preset in the app, or store the present position in it. Raise NotFound for an unknown one."""
+        presets = self.presets(camera_id, number, with_slots=True).presets
+        found = next((preset for preset in presets if preset.preset_token == preset_token), None)
+        if found is None:
+            raise NotFound("The device has no such preset.")
+        new_name = name or found.name
+
+        def store(device: PtzDevice, able: HeadAbilities) -> None:
+            device.set_preset(able.place, new_name, preset_token)
+
+        if is_here:
+            self._finished(who, camera_id, number, store, take_over=take_over)
+        if name is not None or is_here:
+            self._store.set_preset_name(self._key(camera_id, number), preset_token, new_name)
+        return Preset(preset_token, new_name)
+
+    def remove_preset(self, who: Principal, camera_id: int, number: int, preset_token: str) -> None:
+        def remove(device: PtzDevice, able: HeadAbilities) -> None:
+            device.remove_preset(able.place, preset_token)
+
+        self._finished(who, camera_id, number, remove, take_over=False)
+        self._store.forget_preset_name(self._key(camera_id, number), preset_token)
+
+    # ---- tours
 
     def tours(self, camera_id: int, number: int) -> list[Tour]:
-        self._channel(camera_id, number)
-        return []
+        return self._store.tours(self._key(camera_id, number))
 
     def add_tour(self, camera_id: int, number: int, name: str, stops: Sequence[TourStop]) -> Tour:
-        self._refuse(camera_id, number)
+        """Raise Conflict (tour_name_taken, too_many_tours)."""
+        return self._store.add_tour(self._key(camera_id, number), name, stops)
 
     def remove_tour(self, camera_id: int, number: int, tour_id: int) -> None:
-        self._refuse(camera_id, number)
+        key = self._key(camera_id, number)
+        self._store.remove_tour(key, tour_id)
+        if self._tours.running(key) == tour_id:
+            self._tours.end(key)
 
     def start_tour(self, who: Principal, camera_id: int, number: int, tour_id: int, *, take_over: bool) -> Tour:
-        self._refuse(camera_id, number)
+        """Start a tour; workers.tours steps it. Raise PtzInUse while another user moves the head."""
+        item = self._item(camera_id, self._channel(camera_id, number))
+        tour = self._store.tour(item.key, tour_id)
+        item.movers.claim(who, take_over=take_over)
+        self._tours.begin(item.key, tour)
+        return self._store.tour(item.key, tour_id)
 
     def stop_tour(self, camera_id: int, number: int, tour_id: int) -> Tour:
-        self._refuse(camera_id, number)
+        key = self._key(camera_id, number)
+        self._store.tour(key, tour_id)
+        if self._tours.running(key) == tour_id and self._tours.end(key):
+            self._tours.save_end(key)
+        return self._store.tour(key, tour_id)
+
+    def step_tours(self) -> None:
+        """Send the heads of running tours to their next presets, if they are due."""
+        for key, preset_token in self._tours.due():
+            try:
+                channel = self._channel_of(key)
+            except NotFound:  # the device no longer has the channel
+                self._tours.end(key)
+                continue
+            self._step_tour(channel, self._heads.of(key), preset_token)
+
+    def _step_tour(self, channel: Channel, item: ChannelHead, preset_token: str) -> None:
+        def go(device: PtzDevice) -> None:
+            device.go_to_preset(self._abilities(item, channel, math.inf).place, preset_token)
+
+        self._tours.stepped(item.key, item.head.run(go))
+
+    # ---- imaging and relays
 
     def imaging(self, camera_id: int, number: int) -> ImagingView:
-        self._refuse(camera_id, number)
+        return self._imaging.settings(self._key(camera_id, number))
 
     def change_imaging(self, camera_id: int, number: int, change: ImagingChange) -> ImagingView:
-        self._refuse(camera_id, number)
+        """Raise InvalidRequest, which names the field, for a value that the device does not take."""
+        return self._imaging.change(self._key(camera_id, number), change)
 
     def relays(self, camera_id: int) -> list[Relay]:
-        self._cameras.channels(camera_id)
-        raise CameraUnsupported("The device has no relay outputs.", service="deviceio")
+        return self._imaging.relays(camera_id)
 
     def set_relay(self, camera_id: int, relay_token: str, *, is_active: bool) -> Relay:
-        self._cameras.channels(camera_id)
-        raise CameraUnsupported("The device has no relay outputs.", service="deviceio")
+        return self._imaging.set_relay(camera_id, relay_token, is_active=is_active)
+
+    # ---- channels and commands
 
     def _channel(self, camera_id: int, number: int) -> Channel:
         for channel in self._cameras.channels(camera_id):
@@ -154,6 +337,104 @@ class PtzManager:
                 return channel
         raise NotFound(f"There is no channel {number}.")
 
-    def _refuse(self, camera_id: int, number: int) -> NoReturn:
-        self._channel(camera_id, number)
+    def _channel_of(self, key: HeadKey) -> Channel:
+        for channel in self._cameras.channels(key.camera_id):
+            if channel.video_source_token == key.video_source_token:
+                return channel
+        raise NotFound("The device no longer has this channel.")
+
+    def _key(self, camera_id: int, number: int) -> HeadKey:
+        return HeadKey(camera_id, self._channel(camera_id, number).video_source_token)
+
+    def _item(self, camera_id: int, channel: Channel) -> ChannelHead:
+        return self._heads.of(HeadKey(camera_id, channel.video_source_token))
+
+    def _able(self, camera_id: int, number: int, *, max_age_s: float = math.inf) -> tuple[ChannelHead, HeadAbilities]:
+        channel = self._channel(camera_id, number)
+        item = self._item(camera_id, channel)
+        return item, self._abilities(item, channel, max_age_s)
+
+    def _abilities(self, item: ChannelHead, channel: Channel, max_age_s: float) -> HeadAbilities:
+        """Return the abilities from memory; ask the device if they are not known, or older than `max_age_s`."""
+        known = item.abilities
+        if known is not None and self._clock.monotonic_s() - item.abilities_read_s <= max_age_s:
+            return known
+        camera_id = item.key.camera_id
+        channels = self._cameras.channels(camera_id)
+
+        def read() -> HeadAbilities:
+            try:
+                found = self._cameras.ask_head(camera_id, lambda device: device.abilities(channel, channels))
+            except CameraUnsupported:  # a camera without ONVIF
+                found = NO_HEAD
+            item.abilities, item.abilities_read_s = found, self._clock.monotonic_s()
+            return found
+
+        try:
+            return self._reading.run(item.key, read, wait_s=_READ_WAIT_S)
+        except TimeoutError:
+            raise CameraUnreachable("The device has not answered yet.") from None
+
+    def _ask_of(self, camera_id: int) -> AskDevice:
+        def ask(call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T:
+            return self._cameras.ask_head(camera_id, call, wait_s=wait_s)
+
+        return ask
+
+    def _begin(
+        self, who: Principal, camera_id: int, number: int, call: _Call, *, take_over: bool, stands_before: bool = False
+    ) -> tuple[ChannelHead, Future[Any], bool]:
+        """Queue a command. Return the head, the command's future, and True if the command has ended a tour."""
+        item, able = self._able(camera_id, number)
+        _require_head(able)
+        item.movers.claim(who, take_over=take_over)
+        had_tour = self._tours.end(item.key)
+        return item, item.head.run(lambda device: call(device, able), stands_before=stands_before), had_tour
+
+    def _command(
+        self,
+        who: Principal,
+        camera_id: int,
+        number: int,
+        call: _Call,
+        *,
+        take_over: bool,
+        stands_before: bool = False,
+        wait_s: float = _ANSWER_S,
+    ) -> CommandResult:
+        item, future, had_tour = self._begin(
+            who, camera_id, number, call, take_over=take_over, stands_before=stands_before
+        )
+        return self._result(who, item, future, wait_s, had_tour=had_tour)
+
+    def _finished(self, who: Principal, camera_id: int, number: int, call: _Call, *, take_over: bool) -> object:
+        """Return the result of a command. Raise CameraUnreachable if the device does not answer."""
+        item, future, had_tour = self._begin(who, camera_id, number, call, take_over=take_over)
+        if had_tour:
+            self._tours.save_end(item.key)
+        try:
+            return future.result(_STORE_WAIT_S)
+        except TimeoutError:
+            raise CameraUnreachable("The device has not answered yet.") from None
+
+    def _result(
+        self, who: Principal, item: ChannelHead, future: Future[Any], wait_s: float, *, had_tour: bool
+    ) -> CommandResult:
+        is_done = _wait(future, wait_s) and future.result() is not SUPERSEDED
+        if had_tour:
+            self._tours.save_end(item.key)
+        return CommandResult(is_done, item.movers.view(who))
+
+
+def _require_head(able: HeadAbilities) -> None:
+    if not (able.pan_tilt or able.zoom or able.focus or able.iris or able.auxiliary):
         raise CameraUnsupported("This channel has no head that the app can move.", service="ptz")
+
+
+def _wait(future: Future[Any], timeout_s: float) -> bool:
+    """Wait for a result or an error. False if neither came in time."""
+    try:
+        future.exception(timeout_s)
+    except TimeoutError:
+        return False
+    return True

@@ -197,6 +197,41 @@ class ReplayAbilitiesRow(Base):
     beats_real_time: Mapped[bool | None] = mapped_column(Boolean)
 
 
+class MovingHeadRow(Base):
+    """A head that the app has set in motion and not stopped yet: its first request after a restart is Stop."""
+
+    __tablename__ = "ptz_moving"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    video_source_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    profile_tokens: Mapped[Any] = mapped_column(Json)  # a list, as in core.ptz.HeadPlace
+
+
+class PresetNameRow(Base):
+    """The user's name of a preset. ONVIF cannot rename a preset without moving it."""
+
+    __tablename__ = "ptz_preset_names"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    video_source_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    preset_token: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+
+
+class TourRow(Base):
+    """A round through presets of a channel. A tour that was running continues after a restart of the app."""
+
+    __tablename__ = "ptz_tours"
+    __table_args__ = (Index("ix_ptz_tours_channel", "camera_id", "video_source_token"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    video_source_token: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(80))
+    stops: Mapped[Any] = mapped_column(Json)  # a list; see ptz/store.py
+    is_running: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
 class CertificateRow(Base):
     """The pinned certificate of a device, as in core.certificates."""
 

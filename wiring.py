@@ -33,6 +33,7 @@ from web.logs import start_logging
 from web.secrets_command import secrets_commands
 from web.services import Services
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
+from workers.tours import TourWorker
 
 
 class Application:
@@ -68,6 +69,7 @@ class Application:
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.ptz = PtzManager(self.database, clock, self.cameras)
+        self.tours = TourWorker(self.ptz)
         self.pinned_channels = PinnedChannels(
             parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
@@ -108,6 +110,7 @@ class Application:
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
                 (self.ptz.start, self.ptz.stop),
+                (self.tours.start, self.tours.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.ptz import PtzDevice
 from core.recordings import RecordingDevice
 from core.records import (
     Channel,
@@ -55,6 +56,11 @@ class Device(RecordingDevice, Protocol):
     @property
     def learned(self) -> LearnedAccess:
         """How the device was reached, for the next connection."""
+        ...
+
+    @property
+    def ptz(self) -> PtzDevice:
+        """The calls about heads, imaging and relays."""
         ...
 
     def open(self) -> None:

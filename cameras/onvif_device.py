@@ -11,6 +11,7 @@ from core.clock import Clock
 from core.errors import NotFound
 from core.login_gate import GuardedCredential
 from core.login_protection import LoginProtection
+from core.ptz import PtzDevice
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     Channel,
@@ -26,6 +27,7 @@ from core.settings import Settings
 from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.faults import SoapFault
+from onvif_services.heads import Heads
 
 _SHORT_PROBE_S = 4.0
 _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immediately; later changes are not needed
@@ -44,6 +46,7 @@ class OnvifDevice(Device):
             certificates=protection.certificates,
             learned=access.learned,
         )
+        self._heads = Heads(self._connection)
 
     @property
     def info(self) -> DeviceInfo:
@@ -64,6 +67,10 @@ class OnvifDevice(Device):
     @property
     def learned(self) -> LearnedAccess:
         return self._connection.learned
+
+    @property
+    def ptz(self) -> PtzDevice:
+        return self._heads
 
     def open(self) -> None:
         self._connection.open()

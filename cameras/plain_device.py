@@ -66,6 +66,12 @@ class PlainDevice(Device):
     def learned(self) -> LearnedAccess:
         return LearnedAccess()
 
+    @property
+    def ptz(self) -> NoReturn:
+        raise CameraUnsupported(
+            "This camera was added by its stream address, without ONVIF, so the app cannot move it.", service="ptz"
+        )
+
     def open(self) -> None:
         """Only connect: channels() opens the streams, with the credential."""
         self.check()

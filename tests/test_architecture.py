@@ -37,7 +37,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "walls": frozenset({"database", "core"}),
     "ptz": frozenset({"onvif", "database", "core"}),
     "recordings": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "media", "core"}),
+    "workers": frozenset({"onvif", "stream", "ptz", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),

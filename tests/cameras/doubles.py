@@ -23,6 +23,7 @@ from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
+from core.ptz import PtzDevice
 from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
 from core.records import (
     CameraStatus,
@@ -100,6 +101,7 @@ class FakeDevice:
     signals: dict[str, bool] = field(default_factory=dict)
     signals_problem: DeviceError | None = None
     signal_reads: int = 0
+    ptz: PtzDevice | None = None
 
 
 class Connection:
@@ -128,6 +130,12 @@ class Connection:
     @property
     def clock_offset(self) -> ClockOffset | None:
         return ClockOffset(self._device.offset_s, datetime.now(UTC))
+
+    @property
+    def ptz(self) -> PtzDevice:
+        if self._device.ptz is None:
+            raise CameraUnsupported("It has no head.", service="ptz")
+        return self._device.ptz
 
     def open(self) -> None:
         self._device.opens += 1

@@ -9,6 +9,7 @@ from ipycam.camera import IPCamera
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnsupported
+from core.ptz import Velocity
 from core.records import ProfileRole
 from onvif_services import media, ptz
 from onvif_services.connection import DeviceConnection
@@ -67,7 +68,7 @@ def test_ipycam_is_opened_over_https(secure_ipycam: IPCamera, connect: Connect) 
 
 def test_ipycam_ptz_moves_although_its_prefix_is_undeclared(ipycam: IPCamera, connect: Connect) -> None:
     conn = _opened(ipycam, connect)
-    ptz.continuous_move(conn, "Profile_Main", pan=0.5)
+    ptz.continuous_move(conn, "Profile_Main", Velocity(pan=0.5), 1.0)
     ptz.stop(conn, "Profile_Main")
     token = ptz.set_preset(conn, "Profile_Main", "Gate")
     assert token in {preset.preset_token for preset in ptz.read_presets(conn, "Profile_Main")}

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.ptz import Velocity
 from onvif_services import discovery, events, media, ptz, recording_search, replay
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
@@ -236,7 +237,7 @@ def test_hostile_names_are_only_text(recorder: Recorder, connect: Connect) -> No
 def test_the_channel_with_ptz_moves(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
     profile = next(item for channel in media.read_channels(conn) for item in channel.profiles if item.has_ptz)
-    ptz.continuous_move(conn, profile.profile_token, pan=0.5, tilt=-0.5)
+    ptz.continuous_move(conn, profile.profile_token, Velocity(pan=0.5, tilt=-0.5), 1.0)
     ptz.stop(conn, profile.profile_token)
     token = ptz.set_preset(conn, profile.profile_token, "Gate & <wall>")
     assert "Gate & <wall>" in {item.name for item in ptz.read_presets(conn, profile.profile_token)}

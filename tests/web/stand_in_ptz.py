@@ -17,6 +17,7 @@ from core.ptz import (
     Preset,
     Range,
     Relay,
+    Span,
     Velocity,
     WideDynamicRange,
 )
@@ -24,12 +25,11 @@ from ptz.views import CommandResult, HeadView, ImagingView, MoverView, PresetLis
 from ptz_manager import PtzManager
 
 ABLE = HeadAbilities(
-    profile_token="MediaProfile00000",
     pan_tilt=True,
     zoom=True,
     continuous=True,
-    absolute=True,
-    relative=True,
+    absolute=Span(0.3, 0.4, (-1.0, 1.0), (-1.0, 1.0)),
+    relative=Span(2.0, 2.0, (-1.0, 1.0), (-1.0, 1.0)),
     home=True,
     home_settable=True,
     presets=True,
@@ -61,7 +61,9 @@ class StandInPtz(PtzManager):
     stored_tours: dict[int, Tour] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def _do(self, call: str) -> CommandResult:
+    def _do(self, call: str, camera_id: int = 1, number: int = 1) -> CommandResult:
+        if camera_id not in (1, 2) or number not in (1, 2, 3):
+            raise NotFound("There is no such channel.")
         if self.fail_with is not None:
             raise self.fail_with
         self.calls.append(call)
@@ -71,39 +73,39 @@ class StandInPtz(PtzManager):
         self.calls.append("end_logins")
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
-        self._do("view")
+        self._do("view", camera_id, number)
         return HeadView(ABLE, self.mover)
 
     def move(
         self, who: Principal, camera_id: int, number: int, velocity: Velocity, *, timeout_s: float, take_over: bool
     ) -> CommandResult:
-        return self._do("move")
+        return self._do("move", camera_id, number)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        return self._do("stop")
+        return self._do("stop", camera_id, number)
 
     def go_to_preset(
         self, who: Principal, camera_id: int, number: int, preset_token: str, *, take_over: bool
     ) -> CommandResult:
-        return self._do(f"preset {preset_token}")
+        return self._do(f"preset {preset_token}", camera_id, number)
 
     def center(
         self, who: Principal, camera_id: int, number: int, x: float, y: float, *, take_over: bool
     ) -> CommandResult:
-        return self._do("center")
+        return self._do("center", camera_id, number)
 
     def go_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        return self._do("home")
+        return self._do("home", camera_id, number)
 
     def set_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        return self._do("set home")
+        return self._do("set home", camera_id, number)
 
     def presets(self, camera_id: int, number: int, *, with_slots: bool) -> PresetListing:
-        self._do("presets")
+        self._do("presets", camera_id, number)
         return PresetListing(tuple(Preset(token, name) for token, name in self.preset_names.items()), 0, 300)
 
     def add_preset(self, who: Principal, camera_id: int, number: int, name: str, *, take_over: bool) -> Preset:
-        self._do("add preset")
+        self._do("add preset", camera_id, number)
         token = str(len(self.preset_names) + 1)
         self.preset_names[token] = name
         return Preset(token, name)
@@ -119,11 +121,17 @@ class StandInPtz(PtzManager):
         is_here: bool,
         take_over: bool,
     ) -> Preset:
-        self._do("change preset")
+        self._do("change preset", camera_id, number)
+        self._check_preset(preset_token)
         return Preset(preset_token, name or self.preset_names.get(preset_token, ""))
 
     def remove_preset(self, who: Principal, camera_id: int, number: int, preset_token: str) -> None:
-        self._do("remove preset")
+        self._do("remove preset", camera_id, number)
+        self._check_preset(preset_token)
+
+    def _check_preset(self, preset_token: str) -> None:
+        if preset_token not in self.preset_names:
+            raise NotFound("The device has no such preset.")
 
     def focus(
         self,
@@ -135,35 +143,40 @@ class StandInPtz(PtzManager):
         timeout_s: float,
         take_over: bool,
     ) -> CommandResult:
-        return self._do("focus")
+        return self._do("focus", camera_id, number)
 
     def set_iris(
         self, who: Principal, camera_id: int, number: int, value: float | None, *, take_over: bool
     ) -> CommandResult:
-        return self._do("iris")
+        return self._do("iris", camera_id, number)
 
     def send_auxiliary(
         self, who: Principal, camera_id: int, number: int, command: str, *, take_over: bool
     ) -> CommandResult:
         if command not in ABLE.auxiliary:
             raise InvalidRequest("This head has no such command.")
-        return self._do(f"auxiliary {command}")
+        return self._do(f"auxiliary {command}", camera_id, number)
 
     def tours(self, camera_id: int, number: int) -> list[Tour]:
+        self._do("tours", camera_id, number)
         return list(self.stored_tours.values())
 
     def add_tour(self, camera_id: int, number: int, name: str, stops: Sequence[TourStop]) -> Tour:
+        self._do("add tour", camera_id, number)
         tour = Tour(next(self.ids), name, tuple(stops))
         self.stored_tours[tour.id] = tour
         return tour
 
     def remove_tour(self, camera_id: int, number: int, tour_id: int) -> None:
+        self._do("remove tour", camera_id, number)
         self._tour(tour_id)
 
     def start_tour(self, who: Principal, camera_id: int, number: int, tour_id: int, *, take_over: bool) -> Tour:
+        self._do("start tour", camera_id, number)
         return replace(self._tour(tour_id), is_running=True)
 
     def stop_tour(self, camera_id: int, number: int, tour_id: int) -> Tour:
+        self._do("stop tour", camera_id, number)
         return self._tour(tour_id)
 
     def _tour(self, tour_id: int) -> Tour:
@@ -172,17 +185,19 @@ class StandInPtz(PtzManager):
         return self.stored_tours[tour_id]
 
     def imaging(self, camera_id: int, number: int) -> ImagingView:
-        self._do("imaging")
+        self._do("imaging", camera_id, number)
         return ImagingView(SETTINGS)
 
     def change_imaging(self, camera_id: int, number: int, change: ImagingChange) -> ImagingView:
-        self._do("change imaging")
+        self._do("change imaging", camera_id, number)
         return ImagingView(SETTINGS, ImagingChange(brightness=50.0))
 
     def relays(self, camera_id: int) -> list[Relay]:
-        self._do("relays")
+        self._do("relays", camera_id)
         return [Relay("RelayOutput1")]
 
     def set_relay(self, camera_id: int, relay_token: str, *, is_active: bool) -> Relay:
-        self._do("relay")
+        self._do("relay", camera_id)
+        if relay_token != "RelayOutput1":
+            raise NotFound("The device has no such relay output.")
         return Relay(relay_token, active=is_active)

@@ -74,7 +74,7 @@ def go_to(path: models.ChannelPath, body: shapes.PtzGoto) -> Response:
         elif body.preset is None and body.x is not None and body.y is not None:
             result = ptz.center(who, path.camera_id, path.number, body.x, body.y, take_over=body.take_over)
         else:
-            raise InvalidRequest.of_field("preset", "either preset, or x and y")
+            raise InvalidRequest("Send either preset, or x and y.")
     return _done(result)
 
 

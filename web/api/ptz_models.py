@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasPath, BaseModel, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field
 
 from web.api.models import AnswerModel, CameraPath, ChannelPath, Problem, Tenths
 from web.fields import Flag, Name, PathId, QueryModel, RequestModel, printable
@@ -169,8 +169,8 @@ class Ptz(AnswerModel):
         description="false: the device does not say what its head can do; try it",
     )
     continuous: bool = Field(validation_alias=AliasPath("abilities", "continuous"), description="POST ptz/move works")
-    absolute: bool = Field(validation_alias=AliasPath("abilities", "absolute"))
-    relative: bool = Field(validation_alias=AliasPath("abilities", "relative"))
+    absolute: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias=AliasPath("abilities", "absolute"))
+    relative: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias=AliasPath("abilities", "relative"))
     center: bool = Field(
         validation_alias=AliasPath("abilities", "can_center"), description="POST ptz/goto works with x and y"
     )

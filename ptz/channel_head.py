@@ -1,0 +1,69 @@
+"""The head of one channel: its queue, its mover, its abilities as far as they are known, and its running tour."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from core.clock import Clock
+from core.ptz import HeadAbilities, HeadPlace
+from ptz.head import AskDevice, Head
+from ptz.mover import Movers
+from ptz.store import HeadKey
+
+
+@dataclass
+class ChannelHead:
+    """`abilities` is None until the device was asked."""
+
+    key: HeadKey
+    head: Head
+    movers: Movers
+    abilities: HeadAbilities | None = None
+    abilities_read_s: float = 0.0
+
+
+@dataclass
+class ChannelHeads:
+    """The heads by camera and video source. Thread-safe.
+
+    `ask_of(camera_id)` returns the function that asks the device. `on_motion(key, place)` is called when a head begins
+    to move, with None when it stands.
+    """
+
+    clock: Clock
+    ask_of: Callable[[int], AskDevice]
+    on_motion: Callable[[HeadKey, HeadPlace | None], None]
+    _heads: dict[HeadKey, ChannelHead] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, key: HeadKey) -> ChannelHead:
+        """Return the head of a channel; a new one the first time."""
+        with self._lock:
+            found = self._heads.get(key)
+            if found is None:
+                found = self._heads[key] = self._made(key)
+            return found
+
+    def all(self) -> Collection[ChannelHead]:
+        with self._lock:
+            return list(self._heads.values())
+
+    def forget(self, camera_id: int) -> None:
+        """Forget the heads of a camera that was changed or removed, without a request to it."""
+        with self._lock:
+            gone = [key for key in self._heads if key.camera_id == camera_id]
+            heads = [self._heads.pop(key).head for key in gone]
+        for head in heads:
+            head.discard()
+
+    def _made(self, key: HeadKey) -> ChannelHead:
+        movers = Movers(self.clock)
+
+        def on_motion(place: HeadPlace | None) -> None:
+            if place is None:
+                movers.stopped()
+            self.on_motion(key, place)
+
+        return ChannelHead(key, Head(self.ask_of(key.camera_id), self.clock, on_motion), movers)

@@ -1,0 +1,384 @@
+"""The commands to one head: one queue and one thread, so that the device gets them in their order.
+
+- A newer move replaces a waiting one. A stop, a preset and their order are never dropped.
+- A stop does not wait for a command that the device has not answered yet: it is sent beside it, and once more after it,
+  because the device may carry out a slow move last.
+- Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
+  network between them.
+- A stop that fails is repeated until the device has accepted it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from core.backoff import growing_wait_s
+from core.clock import Clock
+from core.errors import AppError, CameraUnreachable, DeviceError, Unavailable
+from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
+from core.records import Problem
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+_MOST_WAITING = 32
+_IDLE_S = 20.0  # a thread without commands ends after this
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
+_MOST_REFUSED_STOPS = 3
+_LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
+_DEVICE_MARGIN_S = 1.0
+_STOP_WAIT_S = 5.0  # for a device that is not connected
+
+
+class AskDevice(Protocol):
+    """Returns the result of `call` to the open device, or raises the DeviceError; waits `wait_s` until it is open."""
+
+    def __call__(self, call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Command:
+    """A waiting command. `velocity` is set for a move; `stops` is True for a stop."""
+
+    run: Callable[[PtzDevice], object] | None = None
+    velocity: Velocity | None = None
+    timeout_s: float = 0.0
+    stops: bool = False
+    done: Future[Any] = field(default_factory=Future)
+
+    def finish(self, result: object) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+SUPERSEDED = object()
+"""The result of a move that a newer command has replaced."""
+
+
+class Head:
+    """The queue of one head. Thread-safe. `on_motion(place)` is called when it begins to move, `on_motion(None)` when
+    it stands; both wait for nothing.
+
+    The thread starts with the first command, and ends when there are none.
+    """
+
+    def __init__(self, ask: AskDevice, clock: Clock, on_motion: Callable[[HeadPlace | None], None]) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._on_motion = on_motion
+        self._changed = threading.Condition()
+        self._waiting: deque[_Command] = deque()
+        self._running: _Command | None = None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._place = HeadPlace()
+        self._sent = STANDING  # the velocity that the device may have
+        self._sent_s = -math.inf
+        self._dead_man_s = math.inf  # when a move that is not renewed is stopped
+        self._stop_again_s = math.inf
+        self._is_stopping_beside = False
+        self._is_marked = False
+        self.error: Problem | None = None
+        """The problem of the last command, None if it succeeded."""
+
+    # ---- commands
+
+    def move(self, place: HeadPlace, velocity: Velocity, timeout_s: float) -> Future[Any]:
+        """Move until `timeout_s` from now, unless the move is renewed by then. The result may be SUPERSEDED."""
+        with self._changed:
+            self._check_open()
+            now_s = self._clock.monotonic_s()
+            self._place = place
+            self._dead_man_s = now_s + timeout_s
+            if self._is_known(velocity, timeout_s, now_s):
+                renewed: Future[Any] = Future()
+                renewed.set_result(None)
+                return renewed
+            self._drop_waiting_move()
+            self._mark(place)
+            return self._put(_Command(velocity=velocity, timeout_s=timeout_s))
+
+    def stop(self, place: HeadPlace | None = None) -> Future[Any]:
+        """Stop all axes. A move that waits is dropped. `place` is needed unless the head moves."""
+        with self._changed:
+            self._check_open()
+            self._place = place or self._place
+            return self._put_stop().done
+
+    def run(self, call: Callable[[PtzDevice], object], *, stands_before: bool = False) -> Future[Any]:
+        """Run a command in its turn. Raise Unavailable if too many wait.
+
+        `stands_before`: stop the head before the command, if it moves.
+        """
+        with self._changed:
+            self._check_open()
+            if len(self._waiting) >= _MOST_WAITING:
+                raise Unavailable("Too many commands are waiting for this camera.", code="busy")
+            if stands_before and self._may_move():
+                self._put_stop()
+            return self._put(_Command(run=call))
+
+    def stop_after_restart(self, place: HeadPlace) -> None:
+        """Make Stop the first request: the head was moving when the app ended."""
+        with self._changed:
+            self._place, self._is_marked = place, True
+            self._sent = Velocity(pan=1.0, zoom=1.0)
+            self._put_stop()
+
+    def look(self) -> float:
+        """Stop the head if its time is over. Return the time (monotonic_s) of the next look; infinite if it stands."""
+        with self._changed:
+            now_s = self._clock.monotonic_s()
+            if self._is_closed:
+                return math.inf
+            if now_s >= self._dead_man_s or now_s >= self._stop_again_s:
+                self._stop_again_s = math.inf
+                self._put_stop()
+            return min(self._dead_man_s, self._stop_again_s)
+
+    @property
+    def is_moving(self) -> bool:
+        """True if the device may move the head."""
+        with self._changed:
+            return self._may_move()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if there is no command, and the head stands."""
+        with self._changed:
+            return not self._waiting and self._running is None and not self._may_move()
+
+    def close(self) -> Future[Any] | None:
+        """Take no more commands, drop those that wait, and stop the head if it moves. Return the stop's future."""
+        with self._changed:
+            if self._is_closed:
+                return None
+            is_needed = self._may_move()
+            self._drop_all()
+            stopping = self._put_stop().done if is_needed else None
+            self._is_closed = True
+            self._changed.notify_all()
+            return stopping
+
+    def discard(self) -> None:
+        """End without a request: the camera was changed or removed."""
+        with self._changed:
+            self._is_closed = True
+            self._drop_all()
+            self._changed.notify_all()
+
+    # ---- with the lock held
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Unavailable("The app is stopping, or the camera was changed.")
+
+    def _is_known(self, velocity: Velocity, timeout_s: float, now_s: float) -> bool:
+        """True if the device moves at this velocity already, and does not stop by itself soon."""
+        if self._waiting:
+            last = self._waiting[-1]
+            return last.velocity == velocity
+        if self._running is not None:
+            return self._running.velocity == velocity
+        renew_s = (timeout_s + _DEVICE_MARGIN_S) / 2
+        return self._sent == velocity and not velocity.is_zero and now_s - self._sent_s < renew_s
+
+    def _may_move(self) -> bool:
+        running = self._running is not None and self._running.velocity is not None
+        return running or not self._sent.is_zero or any(command.velocity for command in self._waiting)
+
+    def _mark(self, place: HeadPlace) -> None:
+        if not self._is_marked:
+            self._is_marked = True
+            self._on_motion(place)
+
+    def _unmark(self) -> None:
+        if self._is_marked:
+            self._is_marked = False
+            self._on_motion(None)
+
+    def _drop_waiting_move(self) -> None:
+        for command in [command for command in self._waiting if command.velocity is not None]:
+            self._waiting.remove(command)
+            command.finish(SUPERSEDED)
+
+    def _drop_all(self) -> None:
+        for command in self._waiting:
+            command.fail(Unavailable("The app is stopping, or the camera was changed."))
+        self._waiting.clear()
+
+    def _put_stop(self) -> _Command:
+        """Queue a stop, unless the last command is one. Send it beside a command that has no answer yet."""
+        self._dead_man_s = math.inf
+        self._drop_waiting_move()
+        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
+            self._is_stopping_beside = True
+            threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True).start()
+        if self._waiting and self._waiting[-1].stops:
+            self._changed.notify_all()
+            return self._waiting[-1]
+        command = _Command(stops=True)
+        self._put(command)
+        return command
+
+    def _put(self, command: _Command) -> Future[Any]:
+        self._waiting.append(command)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="ptz-head", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+        return command.done
+
+    # ---- in the head's thread
+
+    def _serve(self) -> None:
+        while (command := self._take()) is not None:
+            try:
+                if command.stops:
+                    self._run_stop(command)
+                elif command.velocity is not None:
+                    self._run_move(command, command.velocity)
+                elif command.run is not None:
+                    call = command.run
+                    command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
+                    self.error = None
+            except AppError as error:
+                self.error = Problem(error.code, error.detail)
+                command.fail(error)
+            except Exception as error:  # the top of a thread
+                log.exception("a command to a head failed")
+                command.fail(error)
+            finally:
+                with self._changed:
+                    self._running = None
+                    self._changed.notify_all()
+
+    def _take(self) -> _Command | None:
+        with self._changed:
+            while not self._waiting:
+                if self._is_closed or not self._changed.wait(_IDLE_S):
+                    if self._waiting:
+                        break
+                    self._thread = None
+                    return None
+            self._running = self._waiting.popleft()
+            return self._running
+
+    def _run_move(self, command: _Command, velocity: Velocity) -> None:
+        with self._changed:
+            before, place = self._sent, self._place
+            self._sent, self._sent_s = velocity, self._clock.monotonic_s()
+        limit_s = command.timeout_s + _DEVICE_MARGIN_S
+        has_begun = False
+
+        def change(device: PtzDevice) -> None:
+            nonlocal has_begun
+            has_begun = True
+            _change_velocity(device, place, before, velocity, limit_s)
+
+        try:
+            self._ask(change, wait_s=0.0)
+        except AppError as error:
+            with self._changed:
+                self._after_failed_move(error, before, has_begun=has_begun)
+            raise
+        self.error = None
+        command.finish(None)
+
+    def _after_failed_move(self, error: AppError, before: Velocity, *, has_begun: bool) -> None:
+        """Stop the head after a move that failed: the device may have got it, or get it later."""
+        if has_begun:
+            if isinstance(error, CameraUnreachable):
+                self._stop_again_s = self._clock.monotonic_s() + _LATE_MOVE_S
+            else:
+                self._sent = before
+            self._put_stop()
+            return
+        self._sent = before
+        if before.is_zero and not any(command.velocity for command in self._waiting):
+            self._dead_man_s = math.inf
+            self._unmark()
+
+    def _run_stop(self, command: _Command) -> None:
+        failures = refusals = 0
+        while True:
+            with self._changed:
+                sent, place = self._sent, self._place
+            try:
+                self._ask(lambda device: _stop(device, place, sent), wait_s=_STOP_WAIT_S)  # noqa: B023 # called immediately
+            except DeviceError as error:
+                failures, refusals = failures + 1, refusals + (not isinstance(error, CameraUnreachable))
+                self.error = Problem(error.code, error.detail)
+                log.warning("a head could not be stopped (%s)", error.code)
+                if sent.is_zero or refusals >= _MOST_REFUSED_STOPS or not self._pause(failures):
+                    self._stopped(is_certain=refusals >= _MOST_REFUSED_STOPS or sent.is_zero)
+                    raise
+                continue
+            self.error = None
+            self._stopped(is_certain=True)
+            command.finish(None)
+            return
+
+    def _pause(self, failures: int) -> bool:
+        """Wait before the next attempt to stop; a new command ends the wait. Return False if the head is closed."""
+        wait_s = growing_wait_s(failures, _FIRST_RETRY_S, _LONGEST_RETRY_S)
+        with self._changed:
+            if not self._is_closed:
+                self._changed.wait(wait_s)
+            return not self._is_closed
+
+    def _stopped(self, *, is_certain: bool) -> None:
+        with self._changed:
+            if not is_certain:
+                return
+            self._sent = STANDING
+            if not any(command.velocity for command in self._waiting):
+                self._unmark()
+
+    def _stop_beside(self) -> None:
+        """Send a stop while a command has no answer. The queue sends another one after that command."""
+        with self._changed:
+            place, sent = self._place, self._sent
+        try:
+            self._ask(lambda device: _stop(device, place, sent), wait_s=0.0)
+        except AppError as error:
+            log.info("a stop beside a slow command failed (%s)", error.code)
+        except Exception:  # the top of a thread
+            log.exception("a stop beside a slow command failed")
+        finally:
+            with self._changed:
+                self._is_stopping_beside = False
+
+
+def _change_velocity(
+    device: PtzDevice, place: HeadPlace, before: Velocity, velocity: Velocity, timeout_s: float
+) -> None:
+    """Stop the axes that moved and shall not move any more, because a move leaves the others as they are."""
+    if before.focus and not velocity.focus:
+        device.stop_focus(place)
+    halts_turn, halts_zoom = before.turns and not velocity.turns, bool(before.zoom and not velocity.zoom)
+    if halts_turn or halts_zoom:
+        device.stop(place, pan_tilt=halts_turn, zoom=halts_zoom)
+    if velocity.turns or velocity.zoom:
+        device.move(place, Velocity(velocity.pan, velocity.tilt, velocity.zoom), timeout_s)
+    if velocity.focus:
+        device.move_focus(place, velocity.focus)
+
+
+def _stop(device: PtzDevice, place: HeadPlace, sent: Velocity) -> None:
+    if sent.focus:
+        device.stop_focus(place)
+    if not sent.focus or sent.turns or sent.zoom:
+        device.stop(place)

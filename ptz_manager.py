@@ -49,8 +49,8 @@ class PtzManager:
         self._cameras = cameras
         self._store = PtzStore(database)
         self._marks = MotionMarks(self._store)
-        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note)
         self._dead_man = DeadMan(lambda: [item.head for item in self._heads.all()], clock)
+        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake)
         self._tours = Tours(self._store, clock)
         self._imaging = Imaging(cameras)
         self._reading: SingleFlight[HeadAbilities] = SingleFlight()
@@ -108,7 +108,6 @@ class PtzManager:
         item.movers.claim(who, for_s=timeout_s, take_over=take_over, moves=True)
         had_tour = self._tours.end(item.key)
         future = item.head.move(able.place, velocity, timeout_s)
-        self._dead_man.wake()
         return self._result(who, item, future, _ANSWER_S, had_tour=had_tour)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:

@@ -29,12 +29,13 @@ class ChannelHeads:
     """The heads by camera and video source. Thread-safe.
 
     `ask_of(camera_id)` returns the function that asks the device. `on_motion(key, place)` is called when a head begins
-    to move, with None when it stands.
+    to move, with None when it stands; `on_time()` when a head must be looked at earlier (dead_man.DeadMan.wake).
     """
 
     clock: Clock
     ask_of: Callable[[int], AskDevice]
     on_motion: Callable[[HeadKey, HeadPlace | None], None]
+    on_time: Callable[[], None]
     _heads: dict[HeadKey, ChannelHead] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,4 +67,4 @@ class ChannelHeads:
                 movers.stopped()
             self.on_motion(key, place)
 
-        return ChannelHead(key, Head(self.ask_of(key.camera_id), self.clock, on_motion), movers)
+        return ChannelHead(key, Head(self.ask_of(key.camera_id), self.clock, on_motion, self.on_time), movers)

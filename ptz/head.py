@@ -68,16 +68,25 @@ SUPERSEDED = object()
 
 
 class Head:
-    """The queue of one head. Thread-safe. `on_motion(place)` is called when it begins to move, `on_motion(None)` when
-    it stands; both wait for nothing.
+    """The queue of one head. Thread-safe.
+
+    `on_motion(place)` is called when it begins to move, `on_motion(None)` when it stands, and `on_time()` when look()
+    must be called earlier than it said. All of them return immediately.
 
     The thread starts with the first command, and ends when there are none.
     """
 
-    def __init__(self, ask: AskDevice, clock: Clock, on_motion: Callable[[HeadPlace | None], None]) -> None:
+    def __init__(
+        self,
+        ask: AskDevice,
+        clock: Clock,
+        on_motion: Callable[[HeadPlace | None], None],
+        on_time: Callable[[], None],
+    ) -> None:
         self._ask = ask
         self._clock = clock
         self._on_motion = on_motion
+        self._on_time = on_time
         self._changed = threading.Condition()
         self._waiting: deque[_Command] = deque()
         self._running: _Command | None = None
@@ -102,6 +111,7 @@ class Head:
             now_s = self._clock.monotonic_s()
             self._place = place
             self._dead_man_s = now_s + timeout_s
+            self._on_time()
             if self._is_known(velocity, timeout_s, now_s):
                 renewed: Future[Any] = Future()
                 renewed.set_result(None)
@@ -302,6 +312,7 @@ class Head:
         if has_begun:
             if isinstance(error, CameraUnreachable):
                 self._stop_again_s = self._clock.monotonic_s() + _LATE_MOVE_S
+                self._on_time()
             else:
                 self._sent = before
             self._put_stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from core.access import Principal, Role
@@ -29,7 +29,7 @@ from tests.patience import LIMIT_S
 
 _T = TypeVar("_T")
 
-PLACE = HeadPlace(("P1", "P2"), "00001")
+PLACE = HeadPlace(("P1", "P2"), "VideoSource000")
 ABLE = HeadAbilities(
     place=PLACE,
     pan_tilt=True,
@@ -87,7 +87,7 @@ class ScriptedHead(PtzDevice):
 
     def abilities(self, channel: Channel, channels: Sequence[Channel]) -> HeadAbilities:
         self._call("abilities")
-        return self.able
+        return replace(self.able, place=HeadPlace(PLACE.profile_tokens, channel.video_source_token))
 
     def move(self, place: HeadPlace, velocity: Velocity, timeout_s: float) -> None:
         self._call("move", f"{velocity.pan:g} {velocity.tilt:g} {velocity.zoom:g} within {timeout_s:g}")

@@ -1,0 +1,69 @@
+"""The PTZ manager over the real camera manager and a scripted device; both can be restarted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cameras.records import CameraDraft
+from core.access import Principal
+from core.clock import SystemClock
+from core.ptz import Velocity
+from core.records import CameraStatus
+from core.secrets import Secret
+from database import Database
+from ptz.views import CommandResult
+from ptz_manager import PtzManager
+from tests.cameras.doubles import CameraHarness
+from tests.ptz.doubles import ANNA, ScriptedHead
+
+RIGHT = Velocity(pan=0.5)
+LONG_S = 60.0
+
+
+class PtzBench:
+    """`head` is that of the device; `ptz` the running manager. Commands without a user are Anna's, to channel 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cameras = CameraHarness(folder)
+        self.head = ScriptedHead()
+        self.device = self.cameras.device("cam", 80, ptz=self.head)
+        self.ptz: PtzManager
+
+    @contextmanager
+    def running(self, *, is_killed: bool = False) -> Iterator[PtzManager]:
+        """Run the managers. `is_killed`: end without stop(), as a killed process does."""
+        with self.cameras.running() as cameras:
+            database = Database(self.cameras.settings.database_file)
+            database.open()
+            if not cameras.list_cameras():
+                cameras.add_camera(CameraDraft("cam", "admin", Secret("right"), 80))
+            self.ptz = PtzManager(database, SystemClock(), cameras)
+            cameras.on_change(self.ptz.forget_camera)
+            cameras.on_delete(self.ptz.forget_camera)
+            self.ptz.start()
+            self.cameras.wait_status(1, CameraStatus.ONLINE)
+            try:
+                yield self.ptz
+            finally:
+                for event in self.head.held.values():
+                    event.set()
+                if is_killed:
+                    self.ptz.forget_camera(1)
+                self.ptz.stop()
+                database.close()
+
+    def move(
+        self,
+        velocity: Velocity = RIGHT,
+        who: Principal = ANNA,
+        *,
+        number: int = 1,
+        timeout_s: float = LONG_S,
+        take_over: bool = False,
+    ) -> CommandResult:
+        return self.ptz.move(who, 1, number, velocity, timeout_s=timeout_s, take_over=take_over)
+
+    def stop(self, who: Principal = ANNA, *, take_over: bool = False) -> CommandResult:
+        return self.ptz.stop_head(who, 1, 1, take_over=take_over)

@@ -1,0 +1,41 @@
+"""How long a user keeps a head."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import PtzInUse
+from ptz.mover import HOLD_S, Movers
+from tests.hand_clock import HandClock
+from tests.ptz.doubles import ANNA, BERT
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def test_a_head_is_free_some_seconds_after_the_last_command(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    clock.move(seconds=3)
+    with pytest.raises(PtzInUse) as refused:
+        movers.claim(BERT)
+    assert (refused.value.moving_for_s, refused.value.free_in_s) == (3.0, 1.0 + HOLD_S - 3.0)
+    clock.move(seconds=HOLD_S - 1.9)
+    movers.claim(BERT)
+    mover = movers.view(BERT)
+    assert mover is not None
+    assert (mover.name, mover.for_s) == ("Bert", 0.0)
+
+
+def test_a_stop_begins_the_hold(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=10.0, moves=True)
+    clock.move(seconds=1)
+    movers.stopped()
+    mover = movers.view(ANNA)
+    assert mover is not None
+    assert (mover.moving, mover.for_s, mover.free_in_s) == (False, 1.0, HOLD_S)
+    clock.move(seconds=HOLD_S)
+    assert movers.view(ANNA) is None

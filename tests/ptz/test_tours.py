@@ -1,0 +1,101 @@
+"""Tours of presets: stored, stepped, ended by any command of a user, continued after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import CameraUnsupported, Conflict, NotFound
+from core.ptz import Velocity
+from ptz.views import Tour, TourStop
+from tests.patience import until
+from tests.ptz.bench import PtzBench
+from tests.ptz.doubles import ANNA, BERT
+
+STOPS = (TourStop("1", 0.05), TourStop("2", 0.05))
+
+
+def _stepped(bench: PtzBench) -> bool:
+    bench.ptz.step_tours()
+    return len(bench.head.named("go_to_preset")) >= 4
+
+
+def _begun(bench: PtzBench) -> Tour:
+    tour = bench.ptz.add_tour(1, 1, "Round", STOPS)
+    return bench.ptz.start_tour(ANNA, 1, 1, tour.id, take_over=False)
+
+
+def test_a_tour_visits_its_presets_in_turn(bench: PtzBench) -> None:
+    assert _begun(bench).is_running
+    until(lambda: _stepped(bench))
+    assert bench.head.named("go_to_preset")[:4] == [f"go_to_preset {token}" for token in ("1", "2", "1", "2")]
+    assert bench.ptz.view(ANNA, 1, 1).tour_id == 1
+
+
+def test_any_command_of_a_user_ends_the_tour(bench: PtzBench) -> None:
+    tour = _begun(bench)
+    commands: tuple[Callable[[], object], ...] = (
+        lambda: bench.move(Velocity(pan=0.5)),
+        bench.stop,
+        lambda: bench.ptz.go_to_preset(ANNA, 1, 1, "1", take_over=False),
+    )
+    for command in commands:
+        bench.ptz.start_tour(ANNA, 1, 1, tour.id, take_over=False)
+        command()
+        assert not bench.ptz.tours(1, 1)[0].is_running
+        assert bench.ptz.view(ANNA, 1, 1).tour_id is None
+
+
+def test_a_tour_does_not_lock_the_head(bench: PtzBench) -> None:
+    _begun(bench)
+    until(lambda: _stepped(bench))
+    bench.ptz.end_logins({ANNA.key})  # the hold of the user who started it is over
+    assert bench.move(who=BERT).done
+
+
+def test_a_tour_is_stopped_and_deleted(bench: PtzBench) -> None:
+    tour = _begun(bench)
+    assert not bench.ptz.stop_tour(1, 1, tour.id).is_running
+    bench.ptz.start_tour(ANNA, 1, 1, tour.id, take_over=False)
+    bench.ptz.remove_tour(1, 1, tour.id)
+    assert bench.ptz.view(ANNA, 1, 1).tour_id is None
+    for call in (bench.ptz.stop_tour, bench.ptz.remove_tour):
+        with pytest.raises(NotFound):
+            call(1, 1, tour.id)
+    with pytest.raises(NotFound):
+        bench.ptz.start_tour(ANNA, 1, 1, tour.id, take_over=False)
+
+
+def test_names_and_numbers_of_tours_are_limited(bench: PtzBench) -> None:
+    bench.ptz.add_tour(1, 1, "Round", STOPS)
+    with pytest.raises(Conflict) as taken:
+        bench.ptz.add_tour(1, 1, "Round", STOPS)
+    assert taken.value.code == "tour_name_taken"
+    bench.ptz.add_tour(1, 2, "Round", STOPS)  # of another channel
+    for number in range(19):
+        bench.ptz.add_tour(1, 1, f"Round {number}", STOPS)
+    with pytest.raises(Conflict) as full:
+        bench.ptz.add_tour(1, 1, "One more", STOPS)
+    assert full.value.code == "too_many_tours"
+
+
+def test_a_tour_ends_if_the_device_refuses_all_its_presets(bench: PtzBench) -> None:
+    bench.head.problems["go_to_preset"] = CameraUnsupported("No.", service="ptz")
+    _begun(bench)
+
+    def has_ended() -> bool:
+        bench.ptz.step_tours()
+        return bench.ptz.view(ANNA, 1, 1).tour_id is None
+
+    until(has_ended)
+
+
+def test_a_running_tour_continues_after_a_restart(tmp_path: Path) -> None:
+    bench = PtzBench(tmp_path)
+    with bench.running():
+        _begun(bench)
+    bench.head.calls.clear()
+    with bench.running():
+        until(lambda: _stepped(bench))

@@ -2,8 +2,8 @@
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
 ``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``,
-``GET /replay``. Requests with the name of another host are refused, so that a web page cannot use the port through a
-host name that resolves to this machine.
+``GET /replay``, ``GET /ptz``. Requests with the name of another host are refused, so that a web page cannot use the
+port through a host name that resolves to this machine.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from simulator.clock import DeviceClock, as_xml_time
 from simulator.faults import KINDS, BadFault, Faults
 from simulator.identity import Identity
 from simulator.layout import ROLES, Layout, find_channel
+from simulator.lens import Lens
 from simulator.listeners import Listeners
 from simulator.live import LiveStreams
 from simulator.login import Login
+from simulator.ptz import PtzHead
 from simulator.rtsp import RtspServer
 from simulator.soap.xml import parse_time
 from simulator.subscriptions import Subscriptions
@@ -60,10 +62,13 @@ class ControlPort:
         subscriptions: Subscriptions,
         rtsp: RtspServer,
         listeners: Listeners,
+        head: PtzHead,
+        lens: Lens,
     ) -> None:
         self._layout, self._identity, self._addresses, self._clock = layout, identity, addresses, clock
         self._login, self._faults, self._store, self._streams = login, faults, store, streams
         self._archive, self._subscriptions, self._rtsp, self._listeners = archive, subscriptions, rtsp, listeners
+        self._head, self._lens = head, lens
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -77,6 +82,7 @@ class ControlPort:
             ("GET", "/logins"): self._get_logins,
             ("GET", "/archive"): self._get_archive,
             ("GET", "/replay"): self._get_replay,
+            ("GET", "/ptz"): self._get_ptz,
             ("POST", "/fault"): self._post_fault,
             ("POST", "/clear"): self._post_clear,
             ("POST", "/prepare"): self._post_prepare,
@@ -134,6 +140,10 @@ class ControlPort:
     def _get_replay(self, _request: Request) -> Response:
         players = [connection.replay.player for connection in self._rtsp.connections]
         return _json({"sessions": [player.as_json() for player in players if player is not None]})
+
+    def _get_ptz(self, _request: Request) -> Response:
+        """Position and movement of the head, its last commands with their times, the lens, lamp and relays."""
+        return _json({**self._head.as_json(), **self._lens.as_json()})
 
     def _get_archive(self, request: Request) -> Response:
         """Spans and motion of a channel's recording between two times, to compare the answers of services with."""

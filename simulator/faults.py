@@ -66,6 +66,11 @@ def _is_lockout(value: object) -> bool:
 STAMP_KINDS = ("zero", "local", "present", "other_year", "standing", "all_bits", "no_cseq")
 REQUEST_KINDS = ("whole_seconds", "no_options", "no_immediate", "late", "no_pause", "never_paused", "echoes_range")
 END_KINDS = ("silent", "bye", "notice", "close")
+# How the head misbehaves; see simulator/soap/ptz.py.
+PTZ_KINDS = (
+    *("empty_spaces", "one_profile", "no_configuration", "refuses_timeout", "garbage_zoom", "no_stop"),
+    *("slow_move", "slow_goto", "factory_slots", "no_preset_list", "text_presets"),
+)
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
     FaultKind("soap_silent", "SOAP requests and snapshots are accepted and never answered", "true", _is_true),
@@ -112,6 +117,7 @@ _KINDS = (
         _one_of(*REQUEST_KINDS),
     ),
     FaultKind("replay_end", "how a replay ends, instead of by its bits", ", ".join(END_KINDS), _one_of(*END_KINDS)),
+    FaultKind("ptz", "the head misbehaves", ", ".join(PTZ_KINDS), _one_of(*PTZ_KINDS)),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind(
         "audio",

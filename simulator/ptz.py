@@ -1,8 +1,12 @@
-"""A head that pans, tilts and zooms: its position, movement and presets. The video does not follow it."""
+"""A head that pans, tilts and zooms: its position, movement and presets. The video does not follow it.
+
+The control port shows where it is, and which commands it got.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 _UNITS_PER_S = 0.5  # at full speed, of a range from -1 to 1
@@ -41,6 +45,23 @@ class PtzHead:
     _velocity: Position = field(default_factory=Position)
     _since_s: float = 0.0
     _until_s: float = 0.0
+    commands: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=200))
+
+    def note(self, operation: str) -> None:
+        """Write down a command with its time, as time.time() counts."""
+        self.commands.append({"operation": operation, "at": time.time()})
+
+    def as_json(self) -> dict[str, object]:
+        now, (turns, zooms) = self.position(), self.is_moving()
+        return {
+            "pan": now.pan,
+            "tilt": now.tilt,
+            "zoom": now.zoom,
+            "turns": turns,
+            "zooms": zooms,
+            "presets": {token: preset.name for token, preset in self.presets.items()},
+            "commands": list(self.commands),
+        }
 
     def position(self) -> Position:
         """The present position."""

@@ -17,6 +17,7 @@ from simulator.discovery import Discovery
 from simulator.faults import Fault, Faults
 from simulator.identity import Identity
 from simulator.layout import Layout, Role
+from simulator.lens import Lens
 from simulator.listeners import Listeners
 from simulator.live import LiveStreams
 from simulator.login import Login
@@ -28,8 +29,10 @@ from simulator.rtsp import RtspServer
 from simulator.searches import Searches
 from simulator.soap.configurations import Configurations
 from simulator.soap.device import DeviceService
+from simulator.soap.device_io import DeviceIoService
 from simulator.soap.dispatch import SoapDispatcher
 from simulator.soap.events import EventService, SubscriptionService
+from simulator.soap.imaging import ImagingService
 from simulator.soap.media import MediaService
 from simulator.soap.media2 import Media2Service
 from simulator.soap.ptz import PtzService
@@ -85,6 +88,7 @@ class Recorder:
         self._searches = Searches()
 
         configurations = Configurations(layout, identity, faults)
+        head, lens = PtzHead(), Lens()
         offered = OfferedServices(make, faults)
         descriptions = RecordingDescriptions(archive, identity, self.addresses)
         self.soap = SoapDispatcher(
@@ -96,6 +100,7 @@ class Recorder:
                     clock,
                     faults,
                     offered,
+                    lens,
                     username=config.username,
                     is_discoverable=config.discovery,
                 ),
@@ -103,7 +108,9 @@ class Recorder:
                 Media2Service(layout, configurations, self.addresses, self.streams),
                 EventService(self._subscriptions, self.addresses, clock),
                 SubscriptionService(self._subscriptions, clock),
-                PtzService(layout, configurations, PtzHead(), clock),
+                PtzService(layout, configurations, head, clock, faults),
+                ImagingService(layout, lens),
+                DeviceIoService(lens),
                 RecordingService(layout, archive, descriptions),
                 SearchService(archive, make, self._searches, descriptions, clock),
                 ReplayService(descriptions, self.addresses),
@@ -131,6 +138,8 @@ class Recorder:
                 subscriptions=self._subscriptions,
                 rtsp=self.rtsp,
                 listeners=self.listeners,
+                head=head,
+                lens=lens,
             )
         )
         self.control_port = config.control_port

@@ -8,6 +8,7 @@ from simulator.soap.service import PATHS
 from simulator.soap.xml import Element, el
 
 MAX_PULL_POINTS = 16
+LAMP_COMMANDS = ("tt:IRLamp|On", "tt:IRLamp|Off", "tt:IRLamp|Auto")
 
 
 def device() -> Element:
@@ -19,6 +20,7 @@ def device() -> Element:
         el("tds:Network", attributes=network),
         el("tds:Security", attributes=security),
         el("tds:System", attributes=system),
+        el("tds:Misc", attributes={"AuxiliaryCommands": " ".join(LAMP_COMMANDS)}),
     )
 
 
@@ -57,6 +59,15 @@ def events() -> Element:
 
 def ptz() -> Element:
     return el("tptz:Capabilities", attributes={"MoveStatus": True, "StatusPosition": True})
+
+
+def imaging() -> Element:
+    return el("timg:Capabilities", attributes={"ImageStabilization": False})
+
+
+def device_io(relays: int) -> Element:
+    inputs = {"VideoSources": 0, "VideoOutputs": 0, "AudioSources": 0, "AudioOutputs": 0}
+    return el("tmd:Capabilities", attributes={**inputs, "RelayOutputs": relays})
 
 
 def recording(recordings: int) -> Element:

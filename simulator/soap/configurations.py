@@ -208,6 +208,11 @@ class Configurations:
                     found.append(made)
         return found
 
+    def has_ptz_configuration(self, channel: ChannelSpec, role: Role) -> bool:
+        """True if the profile has the PTZ configuration, which the fault `ptz` leaves out of one profile or of both."""
+        habit = self._faults.text("ptz")
+        return channel.has_ptz and habit != "no_configuration" and not (habit == "one_profile" and role == "main")
+
     def is_visible_in_media1(self, channel: ChannelSpec, role: Role) -> bool:
         """True unless the stream is H.265, which Media (version 1) cannot name. Some firmware calls it H264 there."""
         return channel.stream(role).codec == "h264" or self._faults.is_on("h265_as_h264")

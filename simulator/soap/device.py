@@ -9,6 +9,7 @@ from simulator.clock import DeviceClock
 from simulator.faults import REBOOT_S, Faults
 from simulator.identity import FIRMWARE, HARDWARE, MANUFACTURER, MODEL, Identity
 from simulator.layout import Layout
+from simulator.lens import RELAYS, Lens
 from simulator.soap import capabilities
 from simulator.soap.service import PATHS, Call, Handler, OfferedServices, SoapFault, SoapService, done
 from simulator.soap.xml import NAMESPACES, Element, el, text_of, texts_of
@@ -36,12 +37,13 @@ class DeviceService(SoapService):
         clock: DeviceClock,
         faults: Faults,
         offered: OfferedServices,
+        lens: Lens,
         *,
         username: str,
         is_discoverable: bool,
     ) -> None:
         self._layout, self._identity, self._addresses, self._clock = layout, identity, addresses, clock
-        self._faults, self._offered = faults, offered
+        self._faults, self._offered, self._lens = faults, offered, lens
         self._username, self._is_discoverable = username, is_discoverable
 
     def operations(self) -> dict[str, Handler]:
@@ -63,6 +65,7 @@ class DeviceService(SoapService):
             "tds:GetNTP": self.get_ntp,
             "tds:SetSystemDateAndTime": self.set_system_date_and_time,
             "tds:SystemReboot": self.system_reboot,
+            "tds:SendAuxiliaryCommand": self.send_auxiliary_command,
         }
 
     def _capabilities(self) -> dict[str, Element]:
@@ -73,6 +76,8 @@ class DeviceService(SoapService):
             "tr2": capabilities.media2(2 * len(self._layout)),
             "tev": capabilities.events(),
             "tptz": capabilities.ptz(),
+            "timg": capabilities.imaging(),
+            "tmd": capabilities.device_io(len(RELAYS)),
             "trc": capabilities.recording(len(self._layout)),
             "tse": capabilities.search(),
             "trp": capabilities.replay(),
@@ -180,6 +185,13 @@ class DeviceService(SoapService):
         if text_of(call.body, "tds:DateTimeType") not in ("Manual", "NTP"):
             raise SoapFault("Sender", "ter:InvalidArgVal", "ter:InvalidDateTime", reason="DateTimeType is missing")
         return done("tds:SetSystemDateAndTime")
+
+    def send_auxiliary_command(self, call: Call) -> Element:
+        command = call.text("tds:AuxiliaryCommand")
+        if command not in capabilities.LAMP_COMMANDS:
+            raise SoapFault("Sender", "ter:InvalidArgVal", "ter:AuxiliaryDataNotSupported", reason="Unknown command")
+        self._lens.lamp = command.rpartition("|")[2]
+        return el("tds:SendAuxiliaryCommandResponse")
 
     def system_reboot(self, _call: Call) -> Element:
         self._faults.set("reboot", True, after_s=0.5)

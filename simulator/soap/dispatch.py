@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Sequence
 
 from simulator.login import Login, Outcome, UsernameToken
-from simulator.soap.service import Call, Handler, OfferedServices, SoapFault, SoapService
+from simulator.soap.service import Call, Handler, OfferedServices, SoapFault, SoapService, TextAnswer
 from simulator.soap.xml import BadXml, Element, child, el, envelope, fault, parse, qname, text_of
 from simulator.web import Request, Response
 
@@ -58,6 +58,8 @@ class SoapDispatcher:
             result = handler(call)
             body = await result if inspect.isawaitable(result) else result
             return _response(200, body, call)
+        except TextAnswer as answer:
+            return Response(200, str(answer).encode(), "text/plain")
         except SoapFault as problem:
             status = 400 if problem.code == "Sender" else 500
             return _response(status, fault(problem.code, problem.subcodes, problem.reason), None)

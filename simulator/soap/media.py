@@ -70,7 +70,9 @@ class MediaService(SoapService):
             audio,
             self._configurations.video_encoder(channel, role, "tt:VideoEncoderConfiguration"),
             self._configurations.audio_encoder(channel, role, "tt:AudioEncoderConfiguration"),
-            self._configurations.ptz_configuration("tt:PTZConfiguration") if channel.has_ptz else None,
+            self._configurations.ptz_configuration("tt:PTZConfiguration")
+            if self._configurations.has_ptz_configuration(channel, role)
+            else None,
             attributes={"token": channel.profile_token(role), "fixed": True},
         )
 

@@ -59,7 +59,12 @@ class Media2Service(SoapService):
             part("AudioSource", audio),
             part("VideoEncoder", self._configurations.video_encoder2(channel, role, "tr2:VideoEncoder")),
             part("AudioEncoder", self._configurations.audio_encoder2(channel, role, "tr2:AudioEncoder")),
-            part("PTZ", self._configurations.ptz_configuration("tr2:PTZ") if channel.has_ptz else None),
+            part(
+                "PTZ",
+                self._configurations.ptz_configuration("tr2:PTZ")
+                if self._configurations.has_ptz_configuration(channel, role)
+                else None,
+            ),
         )
         return el(
             "tr2:Profiles",

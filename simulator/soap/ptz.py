@@ -1,18 +1,34 @@
-"""The PTZ service (ONVIF PTZ Service Specification), on one channel."""
+"""The PTZ service (ONVIF PTZ Service Specification), on one channel. The fault `ptz` lets its head misbehave."""
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Mapping
 
 from simulator.clock import DeviceClock, as_xml_time
+from simulator.faults import Faults
 from simulator.layout import Layout
-from simulator.ptz import MAX_PRESETS, Position, PtzHead
+from simulator.ptz import MAX_PRESETS, Position, Preset, PtzHead
 from simulator.soap import capabilities
 from simulator.soap.configurations import PTZ_CONFIGURATION, PTZ_NODE, PTZ_SPACES, Configurations
-from simulator.soap.service import PATHS, Call, Handler, SoapFault, SoapService, done, no_such, profile_of
+from simulator.soap.service import (
+    PATHS,
+    Call,
+    Handler,
+    SoapFault,
+    SoapService,
+    TextAnswer,
+    done,
+    no_such,
+    profile_of,
+)
 from simulator.soap.xml import Element, child, el, parse_duration
 
 _DEFAULT_MOVE_S, _MAX_MOVE_S = 10.0, 60.0
+_SLOW_S = 2.0
+_FACTORY_SLOTS = 300
+_COMMANDS = ("tt:Wiper|On", "tt:Wiper|Off")
 
 
 def _number(element: Element | None, name: str) -> float:
@@ -70,13 +86,14 @@ def _spaces(name: str) -> Element:
     )
 
 
-def _node() -> Element:
+def _node(*, has_spaces: bool) -> Element:
     return el(
         "tptz:PTZNode",
         el("tt:Name", "PTZ"),
-        _spaces("tt:SupportedPTZSpaces"),
+        _spaces("tt:SupportedPTZSpaces") if has_spaces else el("tt:SupportedPTZSpaces"),
         el("tt:MaximumNumberOfPresets", MAX_PRESETS),
         el("tt:HomeSupported", True),
+        *(el("tt:AuxiliaryCommands", command) for command in _COMMANDS),
         attributes={"token": PTZ_NODE, "FixedHomePosition": False},
     )
 
@@ -91,8 +108,11 @@ class PtzService(SoapService):
 
     path = PATHS["tptz"]
 
-    def __init__(self, layout: Layout, configurations: Configurations, head: PtzHead, clock: DeviceClock) -> None:
+    def __init__(
+        self, layout: Layout, configurations: Configurations, head: PtzHead, clock: DeviceClock, faults: Faults
+    ) -> None:
         self._layout, self._configurations, self._head, self._clock = layout, configurations, head, clock
+        self._faults = faults
 
     def operations(self) -> dict[str, Handler]:
         return {
@@ -113,12 +133,17 @@ class PtzService(SoapService):
             "tptz:GotoPreset": self.goto_preset,
             "tptz:GotoHomePosition": self.goto_home_position,
             "tptz:SetHomePosition": self.set_home_position,
+            "tptz:GetCompatibleConfigurations": self.get_compatible_configurations,
+            "tptz:SendAuxiliaryCommand": self.send_auxiliary_command,
         }
 
     def _check_profile(self, call: Call) -> None:
-        channel, _ = profile_of(self._layout, call, "tptz:ProfileToken")
-        if not channel.has_ptz:
+        channel, role = profile_of(self._layout, call, "tptz:ProfileToken")
+        if not channel.has_ptz or (self._is("one_profile") and role == "main"):
             raise SoapFault("Sender", "ter:InvalidArgVal", "ter:NoPTZProfile", reason="The profile has no PTZ")
+
+    def _is(self, habit: str) -> bool:
+        return self._faults.text("ptz") == habit
 
     def _preset_token(self, call: Call) -> str:
         token = call.text("tptz:PresetToken")
@@ -130,15 +155,28 @@ class PtzService(SoapService):
         return el("tptz:GetServiceCapabilitiesResponse", capabilities.ptz())
 
     def get_nodes(self, _call: Call) -> Element:
-        return el("tptz:GetNodesResponse", _node())
+        return el("tptz:GetNodesResponse", _node(has_spaces=not self._is("empty_spaces")))
 
     def get_node(self, call: Call) -> Element:
         if call.text("tptz:NodeToken") != PTZ_NODE:
             raise no_such("ter:NoEntity", "node")
-        return el("tptz:GetNodeResponse", _node())
+        return el("tptz:GetNodeResponse", _node(has_spaces=not self._is("empty_spaces")))
 
     def get_configurations(self, _call: Call) -> Element:
         return el("tptz:GetConfigurationsResponse", self._configurations.ptz_configuration("tptz:PTZConfiguration"))
+
+    def get_compatible_configurations(self, call: Call) -> Element:
+        channel, _ = profile_of(self._layout, call, "tptz:ProfileToken")
+        found = self._configurations.ptz_configuration("tptz:PTZConfiguration") if channel.has_ptz else None
+        return el("tptz:GetCompatibleConfigurationsResponse", found)
+
+    def send_auxiliary_command(self, call: Call) -> Element:
+        self._check_profile(call)
+        command = call.text("tptz:AuxiliaryData")
+        if command not in _COMMANDS:
+            raise SoapFault("Sender", "ter:InvalidArgVal", "ter:AuxiliaryDataNotSupported", reason="Unknown command")
+        self._head.note(command)
+        return el("tptz:SendAuxiliaryCommandResponse", el("tptz:AuxiliaryResponse", command))
 
     def get_configuration(self, call: Call) -> Element:
         _check_configuration(call, "tptz:PTZConfigurationToken")
@@ -162,9 +200,16 @@ class PtzService(SoapService):
         )
         return el("tptz:GetStatusResponse", status)
 
-    def continuous_move(self, call: Call) -> Element:
+    async def continuous_move(self, call: Call) -> Element:
         self._check_profile(call)
-        velocity, _, _ = _vector(call, "tptz:Velocity")
+        velocity, _, zooms = _vector(call, "tptz:Velocity")
+        if self._is("refuses_timeout") and child(call.body, "tptz:Timeout") is not None:
+            raise SoapFault("Sender", "ter:InvalidArgVal", "ter:TimeoutNotSupported", reason="No time limit here")
+        self._head.note("ContinuousMove")
+        if self._is("garbage_zoom") and zooms:
+            raise TextAnswer("zoom!")
+        if self._is("slow_move"):
+            await asyncio.sleep(_SLOW_S)
         timeout = parse_duration(call.text("tptz:Timeout"))
         seconds = _DEFAULT_MOVE_S if timeout is None else timeout.total_seconds()
         self._head.move(velocity, max(0.0, min(seconds, _MAX_MOVE_S)))
@@ -193,12 +238,19 @@ class PtzService(SoapService):
 
     def stop(self, call: Call) -> Element:
         self._check_profile(call)
+        if self._is("no_stop"):
+            raise SoapFault("Receiver", "ter:ActionNotSupported", reason="Optional Action Not Implemented")
+        self._head.note("Stop")
         axes = [call.text(name, "true") in ("true", "1") for name in ("tptz:PanTilt", "tptz:Zoom")]
         self._head.stop(pan_tilt=axes[0], zoom=axes[1])
         return done("tptz:Stop")
 
     def get_presets(self, call: Call) -> Element:
         self._check_profile(call)
+        if self._is("no_preset_list"):
+            raise SoapFault("Receiver", "ter:ActionNotSupported", reason="Optional Action Not Implemented")
+        if self._is("text_presets"):
+            raise TextAnswer("GetPresets is not implemented")
         presets = [
             el(
                 "tptz:Preset",
@@ -206,14 +258,21 @@ class PtzService(SoapService):
                 _position("tt:PTZPosition", preset.position),
                 attributes={"token": token},
             )
-            for token, preset in self._head.presets.items()
+            for token, preset in self._listed_presets().items()
         ]
         return el("tptz:GetPresetsResponse", *presets)
+
+    def _listed_presets(self) -> Mapping[str, Preset]:
+        """The presets; with the fault `factory_slots` the empty slots, too, all with one position."""
+        if not self._is("factory_slots"):
+            return self._head.presets
+        slots = {str(number): Preset(f"Preset {number}", Position()) for number in range(1, _FACTORY_SLOTS + 1)}
+        return {**slots, **self._head.presets}
 
     def set_preset(self, call: Call) -> Element:
         self._check_profile(call)
         head, token = self._head, call.text("tptz:PresetToken")
-        if token and token not in head.presets:
+        if token and token not in self._listed_presets():
             raise no_such("ter:NoToken", "preset")
         if not token and len(head.presets) >= MAX_PRESETS:
             raise SoapFault(
@@ -227,9 +286,12 @@ class PtzService(SoapService):
         del self._head.presets[self._preset_token(call)]
         return done("tptz:RemovePreset")
 
-    def goto_preset(self, call: Call) -> Element:
+    async def goto_preset(self, call: Call) -> Element:
         self._check_profile(call)
         head = self._head
+        head.note("GotoPreset")
+        if self._is("slow_goto"):
+            await asyncio.sleep(_SLOW_S)
         head.go_to(head.presets[self._preset_token(call)].position)
         return done("tptz:GotoPreset")
 

@@ -19,6 +19,8 @@ PATHS = {
     "tr2": "/onvif/media2_service",
     "tev": "/onvif/event_service",
     "tptz": "/onvif/ptz_service",
+    "timg": "/onvif/imaging_service",
+    "tmd": "/onvif/deviceio_service",
     "trc": "/onvif/recording_service",
     "tse": "/onvif/search_service",
     "trp": "/onvif/replay_service",
@@ -33,6 +35,10 @@ class SoapFault(Exception):
     def __init__(self, code: str, *subcodes: str, reason: str) -> None:
         super().__init__(reason)
         self.code, self.subcodes, self.reason = code, subcodes, reason
+
+
+class TextAnswer(Exception):
+    """An answer that is a text, as broken firmware sends it."""
 
 
 def no_such(subcode: str, what: str) -> SoapFault:

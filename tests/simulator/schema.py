@@ -18,6 +18,8 @@ WSDLS = {
     "tr2": WSDL_DIR / "ver20/media/wsdl/media.wsdl",
     "tev": WSDL_DIR / "ver10/events/wsdl/event.wsdl",
     "tptz": WSDL_DIR / "ver20/ptz/wsdl/ptz.wsdl",
+    "timg": WSDL_DIR / "ver20/imaging/wsdl/imaging.wsdl",
+    "tmd": WSDL_DIR / "ver10/deviceio.wsdl",
     "trc": WSDL_DIR / "ver10/recording.wsdl",
     "tse": WSDL_DIR / "ver10/search.wsdl",
     "trp": WSDL_DIR / "ver10/replay.wsdl",

@@ -19,6 +19,7 @@ from tests.simulator.services import call, last_answer
 MAIN, SUB, H265 = "MediaProfile00000", "MediaProfile00001", "MediaProfile00100"
 RECORDING = "RecordMediaProfile00000"
 UNICAST = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+SOURCE = "VideoSource000"
 NODE, CONFIGURATION = "PtzNode000", "PtzConfiguration000"
 SPEED = {"PanTilt": {"x": 0.1, "y": -0.1}, "Zoom": {"x": 0.1}}
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -89,6 +90,19 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("tptz", "GotoPreset", {"ProfileToken": MAIN, "PresetToken": "1"}),
     ("tptz", "SetHomePosition", {"ProfileToken": MAIN}),
     ("tptz", "GotoHomePosition", {"ProfileToken": MAIN}),
+    ("tptz", "GetCompatibleConfigurations", {"ProfileToken": MAIN}),
+    ("tptz", "SendAuxiliaryCommand", {"ProfileToken": MAIN, "AuxiliaryData": "tt:Wiper|On"}),
+    ("tds", "SendAuxiliaryCommand", {"AuxiliaryCommand": "tt:IRLamp|On"}),
+    ("timg", "GetServiceCapabilities", {}),
+    ("timg", "GetImagingSettings", {"VideoSourceToken": SOURCE}),
+    ("timg", "GetOptions", {"VideoSourceToken": SOURCE}),
+    ("timg", "GetMoveOptions", {"VideoSourceToken": SOURCE}),
+    ("timg", "SetImagingSettings", {"VideoSourceToken": SOURCE, "ImagingSettings": {"Brightness": 60.0}}),
+    ("timg", "Move", {"VideoSourceToken": SOURCE, "Focus": {"Continuous": {"Speed": 0.5}}}),
+    ("timg", "Stop", {"VideoSourceToken": SOURCE}),
+    ("tmd", "GetServiceCapabilities", {}),
+    ("tmd", "GetRelayOutputs", {}),
+    ("tmd", "SetRelayOutputState", {"RelayOutputToken": "RelayOutput1", "LogicalState": "active"}),
     ("trc", "GetServiceCapabilities", {}),
     ("trc", "GetRecordings", {}),
     ("trc", "GetRecordingConfiguration", {"RecordingToken": RECORDING}),

@@ -1,7 +1,8 @@
 """Write the front end's types of the API's answers from the OpenAPI description: `python tools/api_types.py`.
 
-The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. A test fails if the file does not match
-the description.
+The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
+and imaging use are in ptz-types.js; api-types.js has them, too, by reference. A test fails if a file does not match the
+description.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TYPES_FILE = ROOT / "static/js/lib/api-types.js"
+FOLDER = ROOT / "static/js/lib"
+TYPES_FILE, PTZ_FILE = "api-types.js", "ptz-types.js"
+_PTZ_TAGS = frozenset({"ptz", "imaging"})
 _WIDTH = 120
 _HEAD = """\
 // @ts-check
@@ -24,18 +27,34 @@ export {};
 _JS_NAMES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
-def api_types(document: dict[str, Any]) -> str:
-    """Return the text of a JavaScript module with a typedef for each schema in answers of an OpenAPI document."""
+def api_types(document: dict[str, Any]) -> dict[str, str]:
+    """Return JavaScript modules by name, with a typedef for each schema in answers of an OpenAPI document."""
+    usual = _names_in_answers(document, lambda tags: not tags & _PTZ_TAGS)
+    of_ptz = _names_in_answers(document, lambda tags: bool(tags & _PTZ_TAGS)) - usual
     schemas: dict[str, Any] = document["components"]["schemas"]
-    return _HEAD + "".join(f"\n{_typedef(name, schemas[name])}" for name in sorted(_names_in_answers(document)))
+    borrowed = {name for own in of_ptz for name in _references(schemas[own])} - of_ptz
+    modules = {TYPES_FILE: _module(document, usual, of_ptz, PTZ_FILE)}
+    if of_ptz:
+        modules[PTZ_FILE] = _module(document, of_ptz, borrowed, TYPES_FILE)
+    return modules
 
 
-def _names_in_answers(document: dict[str, Any]) -> set[str]:
+def _module(document: dict[str, Any], names: set[str], others: set[str], other_file: str) -> str:
+    """Return a module with the typedefs of `names`, and references to `others` in the other file."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    lines = [f"/** @typedef {{import('./{other_file}').{name}}} {name} */\n" for name in sorted(others)]
+    references = f"\n{''.join(lines)}" if lines else ""
+    return _HEAD + references + "".join(f"\n{_typedef(name, schemas[name])}" for name in sorted(names))
+
+
+def _names_in_answers(document: dict[str, Any], is_wanted: Callable[[frozenset[str]], bool]) -> set[str]:
+    """Return the names of the schemas in answers of the operations whose tags are wanted."""
     found: set[str] = set()
     waiting = [
         name
         for path in document["paths"].values()
         for operation in path.values()
+        if is_wanted(frozenset(operation.get("tags", ())))
         for name in _references(operation["responses"])
     ]
     while waiting:
@@ -116,4 +135,5 @@ def _description() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    TYPES_FILE.write_text(api_types(_description()), "utf-8")
+    for file, text in api_types(_description()).items():
+        (FOLDER / file).write_text(text, "utf-8")

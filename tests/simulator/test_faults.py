@@ -80,7 +80,7 @@ def test_all_urls_have_another_host(simulator: Simulator, value: str, authority:
     services = ask(simulator, "GetServices", content="<n:IncludeCapability>false</n:IncludeCapability>").text
     addresses = re.findall(r"<tds:XAddr>http://([^/]+)/", services)
     assert set(addresses) == {authority or f"{value}:{simulator.onvif_port}"}
-    assert len(addresses) == 8
+    assert len(addresses) == 10
     body = envelope("GetStreamUri", MEDIA, header=token(), content=UNICAST)
     uri = post(simulator, body, path="/onvif/media_service").text
     assert f"rtsp://{authority or f'{value}:{simulator.rtsp_port}'}/cam/realmonitor?channel=1" in uri

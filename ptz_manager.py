@@ -118,7 +118,7 @@ class PtzManager:
             item, able = self._able(camera_id, number)
             _require_head(able)
             place = able.place
-        item.movers.claim(who, take_over=take_over)
+        item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
         return self._result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
 
@@ -286,7 +286,7 @@ class PtzManager:
         """Start a tour; workers.tours steps it. Raise PtzInUse while another user moves the head."""
         item = self._item(camera_id, self._channel(camera_id, number))
         tour = self._store.tour(item.key, tour_id)
-        item.movers.claim(who, take_over=take_over)
+        item.movers.check(who, take_over=take_over)
         self._tours.begin(item.key, tour)
         return self._store.tour(item.key, tour_id)
 

@@ -21,7 +21,14 @@ from typing import Any, Protocol, TypeVar
 
 from core.backoff import growing_wait_s
 from core.clock import Clock
-from core.errors import AppError, CameraUnreachable, DeviceError, Unavailable
+from core.errors import (
+    AppError,
+    CameraAuthFailed,
+    CameraUnreachable,
+    CertificateChanged,
+    DeviceError,
+    Unavailable,
+)
 from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
 from core.records import Problem
 
@@ -33,6 +40,7 @@ _MOST_WAITING = 32
 _IDLE_S = 20.0  # a thread without commands ends after this
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
 _MOST_REFUSED_STOPS = 3
+_LASTING = (CameraUnreachable, CameraAuthFailed, CertificateChanged)  # the request did not reach the head
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
@@ -330,7 +338,7 @@ class Head:
             try:
                 self._ask(lambda device: _stop(device, place, sent), wait_s=_STOP_WAIT_S)  # noqa: B023 # called immediately
             except DeviceError as error:
-                failures, refusals = failures + 1, refusals + (not isinstance(error, CameraUnreachable))
+                failures, refusals = failures + 1, refusals + (not isinstance(error, _LASTING))
                 self.error = Problem(error.code, error.detail)
                 log.warning("a head could not be stopped (%s)", error.code)
                 if sent.is_zero or refusals >= _MOST_REFUSED_STOPS or not self._pause(failures):

@@ -44,6 +44,13 @@ class Movers:
         Raise PtzInUse if another user is the mover. With `take_over`, an admin replaces that user; others get
         Forbidden.
         """
+        self._claim(who, for_s=for_s, take_over=take_over, moves=moves, begins=True)
+
+    def check(self, who: Principal, *, take_over: bool = False) -> None:
+        """Raise as claim() does, but make nobody the mover who is not."""
+        self._claim(who, for_s=0.0, take_over=take_over, moves=False, begins=False)
+
+    def _claim(self, who: Principal, *, for_s: float, take_over: bool, moves: bool, begins: bool) -> None:
         now_s = self._clock.monotonic_s()
         user = _user_of(who)
         with self._lock:
@@ -56,6 +63,9 @@ class Movers:
                 if not who.may(Permission.MANAGE):
                     raise Forbidden("Only an admin may take over a camera that another user moves.")
                 mover = None
+            if mover is None and not begins:
+                self._mover = None
+                return
             if mover is None:
                 mover = self._mover = _Mover(user, who.name, who.key, now_s, now_s)
             mover.key, mover.until_s, mover.is_moving = who.key, now_s + for_s, moves

@@ -24,7 +24,8 @@ EXTENSION = "web.services"
 class Services:
     """Everything that a view can reach. Ended logins and tokens end their viewers and sockets.
 
-    A quarter of the request threads may wait for playlists that do not exist yet, another quarter for devices.
+    A quarter of the request threads may wait for playlists that do not exist yet, another for devices, and another for
+    heads.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Services:
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
+        self.head_limit = RequestLimit(slots, "cameras that move")  # a stop must not wait for snapshots
         self.viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.viewers.end_logins)

@@ -43,7 +43,7 @@ def move(path: models.ChannelPath, body: shapes.PtzMove) -> Response:
     409 `ptz_in_use` while another user moves the head: `moved_by`, `moving_for_s` and `free_in_s` say who, for how
     long, and when it is free. A move ends a running tour.
     """
-    with services().device_limit:
+    with services().head_limit:
         result = services().ptz.move(
             current_principal(),
             path.camera_id,
@@ -58,7 +58,7 @@ def move(path: models.ChannelPath, body: shapes.PtzMove) -> Response:
 @blueprint.post("/stop", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def stop(path: models.ChannelPath, body: shapes.PtzCommand) -> Response:
     """Stop pan, tilt, zoom and focus, and a running tour. The app repeats it until the device has accepted it."""
-    with services().device_limit:
+    with services().head_limit:
         result = services().ptz.stop_head(current_principal(), path.camera_id, path.number, take_over=body.take_over)
     return _done(result)
 
@@ -68,7 +68,7 @@ def go_to(path: models.ChannelPath, body: shapes.PtzGoto) -> Response:
     """Go to a preset, or bring a place in the picture to its centre."""
     audit_about(preset=body.preset)
     ptz, who = services().ptz, current_principal()
-    with services().device_limit:
+    with services().head_limit:
         if body.preset is not None and body.x is None and body.y is None:
             result = ptz.go_to_preset(who, path.camera_id, path.number, body.preset, take_over=body.take_over)
         elif body.preset is None and body.x is not None and body.y is not None:
@@ -81,7 +81,7 @@ def go_to(path: models.ChannelPath, body: shapes.PtzGoto) -> Response:
 @blueprint.post("/home", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def go_home(path: models.ChannelPath, body: shapes.PtzCommand) -> Response:
     """Go to the home position."""
-    with services().device_limit:
+    with services().head_limit:
         result = services().ptz.go_home(current_principal(), path.camera_id, path.number, take_over=body.take_over)
     return _done(result)
 
@@ -143,7 +143,7 @@ def remove_preset(path: shapes.PresetPath) -> Response:
 @blueprint.post("/focus", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def focus(path: models.ChannelPath, body: shapes.FocusMove) -> Response:
     """Move the focus at a speed, or let the device focus by itself."""
-    with services().device_limit:
+    with services().head_limit:
         result = services().ptz.focus(
             current_principal(),
             path.camera_id,

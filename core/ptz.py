@@ -69,7 +69,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class HeadAbilities:
-    """What the head of a channel can do. The defaults are those of a camera without a head.
+    """Abilities of the head of a channel. The defaults are those of a camera without a head.
 
     `is_certain`: False if the device lists no usable spaces, so that moves have to be tried. `relative` and `absolute`
     are None without such moves; `is_fov_relative`: the relative space is measured in pictures, whatever the zoom.

@@ -1,1 +1,1 @@
-"""Heads (pan, tilt, zoom): who moves them, their queue of commands, presets, tours, imaging. See ptz_manager.py."""
+"""Heads (pan, tilt, zoom): their mover, their queue of commands, presets, tours, imaging. See ptz_manager.py."""

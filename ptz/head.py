@@ -125,6 +125,7 @@ class Head:
                 renewed.set_result(None)
                 return renewed
             self._drop_waiting_move()
+            self._stop_again_s = math.inf  # the stop of this move also ends a late one
             self._mark(place)
             return self._put(_Command(velocity=velocity, timeout_s=timeout_s))
 

@@ -34,7 +34,7 @@ class MotionMarks:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Save what is not saved yet, within a second."""
+        """Save the latest notes, within a second."""
         with self._changed:
             thread, self._thread = self._thread, None
             self._is_running = False

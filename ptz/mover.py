@@ -1,4 +1,4 @@
-"""The one user who moves a head: others have to wait until this user has finished."""
+"""The mover of a head: one user at a time. Other users wait until the mover has finished."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Movers:
         self._claim(who, for_s=for_s, take_over=take_over, moves=moves, begins=True)
 
     def check(self, who: Principal, *, take_over: bool = False) -> None:
-        """Raise as claim() does, but make nobody the mover who is not."""
+        """Raise the errors of claim(), and leave the mover as it is."""
         self._claim(who, for_s=0.0, take_over=take_over, moves=False, begins=False)
 
     def _claim(self, who: Principal, *, for_s: float, take_over: bool, moves: bool, begins: bool) -> None:

@@ -30,7 +30,7 @@ def with_names(presets: Sequence[Preset], names: Mapping[str, str]) -> tuple[Pre
 
 
 def made_by_users(presets: Sequence[Preset], own: Collection[str]) -> tuple[Preset, ...]:
-    """Return the presets without empty slots and functions, which are told apart only in a long list.
+    """Return the presets without empty slots and functions. A short list is returned unchanged.
 
     A slot has a name with a number and the position that most others have. `own`: tokens of presets that the app has
     set or that users have named, which are always kept.

@@ -1,4 +1,4 @@
-"""What the API shows of heads: the abilities with the mover, results of commands, presets, tours, imaging."""
+"""Views of heads for the API: abilities with the mover, results of commands, presets, tours, imaging."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.records import Problem
 
 @dataclass(frozen=True, slots=True)
 class MoverView:
-    """The user who moves a head. `own`: the user who asks. `free_in_s`: until others may move it."""
+    """The mover of a head. `own`: it is the sender of the request. `free_in_s`: seconds until others may move it."""
 
     name: str
     own: bool
@@ -21,7 +21,7 @@ class MoverView:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """The abilities of a channel's head, who moves it, and the problem of the last command."""
+    """The abilities of a channel's head, its mover, its running tour, and the problem of the last command."""
 
     abilities: HeadAbilities
     mover: MoverView | None = None

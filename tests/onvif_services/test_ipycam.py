@@ -13,6 +13,7 @@ from core.ptz import Velocity
 from core.records import ProfileRole
 from onvif_services import media, ptz
 from onvif_services.connection import DeviceConnection
+from onvif_services.heads import Heads
 from onvif_services.probe import probe_address
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif_services.connecting import Connect
@@ -72,6 +73,20 @@ def test_ipycam_ptz_moves_although_its_prefix_is_undeclared(ipycam: IPCamera, co
     ptz.stop(conn, "Profile_Main")
     token = ptz.set_preset(conn, "Profile_Main", "Gate")
     assert token in {preset.preset_token for preset in ptz.read_presets(conn, "Profile_Main")}
+
+
+def test_the_head_of_ipycam_moves_stops_and_keeps_presets(ipycam: IPCamera, connect: Connect) -> None:
+    conn = _opened(ipycam, connect)
+    channels = media.read_channels(conn)
+    heads = Heads(conn)
+    able = heads.abilities(channels[0], channels)
+    assert (able.pan_tilt, able.zoom, able.place.profile_tokens[0]) == (True, True, "Profile_Main")
+    heads.move(able.place, Velocity(pan=0.5, zoom=0.5), 1.0)
+    heads.stop(able.place)
+    token = heads.set_preset(able.place, "Yard")
+    heads.go_to_preset(able.place, token)
+    assert token in {preset.preset_token for preset in heads.presets(able.place) or ()}
+    heads.go_home(able.place)
 
 
 def test_an_operation_that_ipycam_lacks_is_unsupported(ipycam: IPCamera, connect: Connect) -> None:

@@ -51,7 +51,7 @@ def test_any_command_of_a_user_ends_the_tour(bench: PtzBench) -> None:
 def test_a_tour_does_not_lock_the_head(bench: PtzBench) -> None:
     _begun(bench)
     until(lambda: _stepped(bench))
-    bench.ptz.end_logins({ANNA.key})  # the hold of the user who started it is over
+    bench.ptz.end_logins({ANNA.key})  # the user has left
     assert bench.move(who=BERT).done
 
 

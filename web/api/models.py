@@ -206,7 +206,7 @@ class ProblemDocument(Problem):
     used_by: list[str] | None = Field(default=None, description="limits: the ids of the streams that use the limit up")
     service: str | None = Field(default=None, description="camera_unsupported: the missing ONVIF service")
     camera_id: int | None = Field(default=None, description="already_added: the id of the existing camera")
-    moved_by: str | None = Field(default=None, description="ptz_in_use: the name of the user who moves the head")
+    moved_by: str | None = Field(default=None, description="ptz_in_use: the name of the mover")
     moving_for_s: float | None = Field(default=None, description="ptz_in_use: seconds since that user began")
     free_in_s: float | None = Field(default=None, description="ptz_in_use: seconds until the head is free")
 

@@ -27,7 +27,7 @@ _COMMAND_ERRORS = (409, *_DEVICE_ERRORS)
 
 @blueprint.get("", responses=answers_with({200: shapes.Ptz}, *_DEVICE_ERRORS))
 def get_ptz(path: models.ChannelPath) -> Response:
-    """Get the abilities of a channel's head, and who moves it. The first call asks the device, later ones do not.
+    """Get the abilities of a channel's head, and its mover. The first call asks the device, later ones do not.
 
     Call it before the first move: the app then knows all that a move needs.
     """

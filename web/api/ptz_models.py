@@ -143,7 +143,7 @@ class RelayChange(RequestModel):
 
 
 class PtzMover(AnswerModel):
-    """The user who moves the head. Others get 409 `ptz_in_use` until `free_in_s` is over."""
+    """The mover: the one user of the head. Others get 409 `ptz_in_use` until `free_in_s` is over."""
 
     name: str
     own: bool = Field(description="it is you")
@@ -160,7 +160,7 @@ class PtzIris(AnswerModel):
 
 
 class Ptz(AnswerModel):
-    """What the head of a channel can do, and who moves it. Without a head, all abilities are false, null or empty."""
+    """Abilities of the head of a channel, and its mover. Without a head, all abilities are false, null or empty."""
 
     pan_tilt: bool = Field(validation_alias=AliasPath("abilities", "pan_tilt"))
     zoom: bool = Field(validation_alias=AliasPath("abilities", "zoom"))

@@ -220,7 +220,7 @@ export {};
  * @property {string[]|null} [used_by] limits: the ids of the streams that use the limit up
  * @property {string|null} [service] camera_unsupported: the missing ONVIF service
  * @property {number|null} [camera_id] already_added: the id of the existing camera
- * @property {string|null} [moved_by] ptz_in_use: the name of the user who moves the head
+ * @property {string|null} [moved_by] ptz_in_use: the name of the mover
  * @property {number|null} [moving_for_s] ptz_in_use: seconds since that user began
  * @property {number|null} [free_in_s] ptz_in_use: seconds until the head is free
  */

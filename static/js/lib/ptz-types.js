@@ -34,7 +34,7 @@ export {};
 /** @typedef {{on: boolean, level: ImagingRange|null}} ImagingWideDynamicRange */
 
 /**
- * @typedef {object} Ptz What the head of a channel can do, and who moves it. Without a head, all abilities are false,
+ * @typedef {object} Ptz Abilities of the head of a channel, and its mover. Without a head, all abilities are false,
  *   null or empty.
  * @property {boolean} pan_tilt
  * @property {boolean} zoom
@@ -67,7 +67,8 @@ export {};
 /** @typedef {{value: number|null, min: number, max: number, auto: boolean}} PtzIris */
 
 /**
- * @typedef {object} PtzMover The user who moves the head. Others get 409 `ptz_in_use` until `free_in_s` is over.
+ * @typedef {object} PtzMover The mover: the one user of the head. Others get 409 `ptz_in_use` until `free_in_s` is
+ *   over.
  * @property {string} name
  * @property {boolean} own it is you
  * @property {boolean} moving

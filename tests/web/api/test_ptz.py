@@ -1,4 +1,4 @@
-"""Heads, imaging and relays over HTTP: answers, the user who moves, permissions, the audit log."""
+"""Heads, imaging and relays over HTTP: answers, movers, permissions, the audit log."""
 
 from __future__ import annotations
 

@@ -78,6 +78,12 @@ class PtzManager:
             if item.movers.end_logins(frozenset(keys)) and item.head.is_moving:
                 item.head.stop()
 
+    def leave(self, who: Principal) -> None:
+        """Stop the heads that this login moves: its last page was closed."""
+        for item in self._heads.all():
+            if item.movers.is_moved_by(who) and item.head.is_moving:
+                item.head.stop()
+
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands."""
         self._heads.forget(camera_id)

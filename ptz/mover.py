@@ -85,6 +85,12 @@ class Movers:
             self._mover = None
             return True
 
+    def is_moved_by(self, who: Principal) -> bool:
+        """True if this login or token is the mover; another login of the same user is not."""
+        with self._lock:
+            mover = self._mover
+            return mover is not None and mover.is_moving and (mover.user, mover.key) == (_user_of(who), who.key)
+
     def view(self, who: Principal) -> MoverView | None:
         now_s = self._now_s()
         with self._lock:

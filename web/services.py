@@ -57,6 +57,7 @@ class Services:
         accounts.on_ended(self.viewers.end_logins)
         accounts.on_ended(self.sockets.end_logins)
         accounts.on_ended(ptz.end_logins)
+        self.sockets.on_left(ptz.leave)
 
 
 def services() -> Services:

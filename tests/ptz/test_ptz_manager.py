@@ -128,6 +128,15 @@ def test_a_head_stops_when_the_login_of_its_mover_ends(bench: PtzBench) -> None:
     assert bench.move(who=BERT).done
 
 
+def test_a_head_stops_when_the_last_page_of_its_mover_is_closed(bench: PtzBench) -> None:
+    bench.move()
+    for other in (BERT, replace(ANNA, key="token:4")):
+        bench.ptz.leave(other)
+    assert bench.head.velocity == Velocity(pan=0.5)
+    bench.ptz.leave(ANNA)
+    bench.head.wait_for(lambda: bench.head.calls[-1] == "stop")
+
+
 def test_a_head_stops_within_a_second_when_the_app_ends(bench: PtzBench) -> None:
     bench.move()
     with promised(1.0):

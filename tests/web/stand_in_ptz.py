@@ -72,6 +72,9 @@ class StandInPtz(PtzManager):
     def end_logins(self, keys: Collection[str]) -> None:
         self.calls.append("end_logins")
 
+    def leave(self, who: Principal) -> None:
+        self.calls.append(f"leave {who.name}")
+
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
         self._do("view", camera_id, number)
         return HeadView(ABLE, self.mover)

@@ -12,6 +12,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 from websockets.frames import CloseCode
@@ -67,6 +68,11 @@ class Sockets:
         self._counts: Counter[Hashable] = Counter()  # sockets by owner, including those that have not begun yet
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
+        self._on_left: list[Callable[[Principal], None]] = []
+
+    def on_left(self, callback: Callable[[Principal], None]) -> None:
+        """Call `callback`, in a worker thread, after the last socket of a user or token was closed."""
+        self._on_left.append(callback)
 
     def start(self, thread: LoopThread | None = None) -> None:
         """Begin to take sockets, in the event loop of this thread; in an own one unless given."""
@@ -186,6 +192,9 @@ class Sockets:
             del self._open[connection]
             with self._lock:
                 self._counts[_owner(handler.principal)] -= 1
+                has_left = self._counts[_owner(handler.principal)] <= 0
+            for callback in self._on_left if has_left else ():
+                self.work(partial(callback, handler.principal))
 
     async def _drop_all(self) -> None:
         if self._next_tick:

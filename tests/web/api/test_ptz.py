@@ -11,6 +11,8 @@ from core.access import Role, Scope
 from core.errors import PtzInUse
 from core.settings import Settings
 from ptz.views import MoverView
+from tests.patience import until
+from tests.web.live.live_peer import opened_by_request
 from tests.web.stand_in_ptz import StandInPtz
 from tests.web.test_audit import AuditLines
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
@@ -112,6 +114,21 @@ def test_moves_are_logged_once_a_minute_for_each_channel(harness: WebHarness, se
     assert found.count(("ptz_goto", 1)) == 5
     assert len(found) == 7
     assert {line.get("preset") for line in audit.lines() if line["action"] == "ptz_goto"} == {"2"}
+
+
+def test_the_last_closed_page_of_a_user_reaches_the_heads(harness: WebHarness, ptz: StandInPtz) -> None:
+    api = harness.token_client(Role.OPERATOR)
+    harness.sockets.start()
+    try:
+        with opened_by_request(api.client, api.headers):
+            with opened_by_request(api.client, api.headers):
+                pass
+            until(lambda: sum(harness.sockets._counts.values()) == 1)
+            assert ptz.calls == []
+        until(lambda: ptz.calls != [])
+        assert [call.split()[0] for call in ptz.calls] == ["leave"]
+    finally:
+        harness.sockets.stop()
 
 
 def test_the_end_of_a_login_reaches_the_heads(harness: WebHarness, ptz: StandInPtz) -> None:

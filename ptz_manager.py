@@ -123,6 +123,8 @@ class PtzManager:
         if not item.head.is_moving:
             item, able = self._able(camera_id, number)
             _require_head(able)
+            if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
+                return CommandResult(done=True, mover=item.movers.view(who))
             place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
@@ -315,6 +317,8 @@ class PtzManager:
 
     def _step_tour(self, channel: Channel, item: ChannelHead, preset_token: str) -> None:
         def go(device: PtzDevice) -> None:
+            if self._tours.running(item.key) is None:  # a user has ended it meanwhile
+                return
             device.go_to_preset(self._abilities(item, channel, math.inf).place, preset_token)
 
         self._tours.stepped(item.key, item.head.run(go))

@@ -43,6 +43,10 @@ def continuous_move(
     conn.call("ptz", "ContinuousMove", params, timeout_s=timeout)
 
 
+STOP_S = 3.0
+"""Limit of a call that stops a head: a request that was lost is repeated soon."""
+
+
 def stop_by_move(conn: DeviceConnection, profile_token: str, *, pan_tilt: bool, zoom: bool) -> None:
     """Stop by a move at the speed 0, for devices that do not know Stop."""
     speeds: dict[str, Any] = {}
@@ -50,16 +54,17 @@ def stop_by_move(conn: DeviceConnection, profile_token: str, *, pan_tilt: bool, 
         speeds["PanTilt"] = {"x": 0.0, "y": 0.0}
     if zoom:
         speeds["Zoom"] = {"x": 0.0}
-    conn.call("ptz", "ContinuousMove", {"ProfileToken": profile_token, "Velocity": speeds})
+    conn.call("ptz", "ContinuousMove", {"ProfileToken": profile_token, "Velocity": speeds}, timeout_s=STOP_S)
 
 
 def stop(conn: DeviceConnection, profile_token: str, *, pan_tilt: bool = True, zoom: bool = True) -> None:
-    conn.call("ptz", "Stop", {"ProfileToken": profile_token, "PanTilt": pan_tilt, "Zoom": zoom})
+    params = {"ProfileToken": profile_token, "PanTilt": pan_tilt, "Zoom": zoom}
+    conn.call("ptz", "Stop", params, timeout_s=STOP_S)
 
 
 def stop_everything(conn: DeviceConnection, profile_token: str) -> None:
     """Stop all axes by leaving out their names, as the specification allows."""
-    conn.call("ptz", "Stop", {"ProfileToken": profile_token})
+    conn.call("ptz", "Stop", {"ProfileToken": profile_token}, timeout_s=STOP_S)
 
 
 def relative_move(conn: DeviceConnection, profile_token: str, pan: float, tilt: float, *, is_fov: bool) -> None:

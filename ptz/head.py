@@ -173,12 +173,6 @@ class Head:
         with self._changed:
             return self._may_move()
 
-    @property
-    def is_idle(self) -> bool:
-        """True if there is no command, and the head stands."""
-        with self._changed:
-            return not self._waiting and self._running is None and not self._may_move()
-
     def close(self) -> Future[Any] | None:
         """Take no more commands, drop those that wait, and stop the head if it moves. Return the stop's future."""
         with self._changed:

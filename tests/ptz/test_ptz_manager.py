@@ -13,7 +13,7 @@ from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, Invalid
 from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
 from core.records import CameraStatus
 from tests.patience import LIMIT_S, promised, until
-from tests.ptz.bench import PtzBench
+from tests.ptz.bench import LONG_S, PtzBench
 from tests.ptz.doubles import ABLE, ANNA, BERT, CHEF, PLACE
 
 
@@ -242,6 +242,14 @@ def test_home_centre_auxiliary_focus_and_iris_reach_the_device(bench: PtzBench) 
         ptz.send_auxiliary(ANNA, 1, 1, "tt:Reboot|On", take_over=False)
     with pytest.raises(InvalidRequest):
         ptz.set_iris(ANNA, 1, 1, 5.0, take_over=False)
+
+
+def test_a_camera_with_only_a_lens_focuses_and_stops(bench: PtzBench) -> None:
+    bench.head.able = replace(ABLE, pan_tilt=False, zoom=False)
+    bench.ptz.focus(ANNA, 1, 1, 0.5, timeout_s=LONG_S, take_over=False)
+    for _ in range(2):  # the second one of a page that lets go twice
+        assert bench.stop().done
+    assert bench.head.calls == ["abilities", "move_focus 0.5", "stop_focus"]
 
 
 def test_a_focus_move_ends_by_itself(bench: PtzBench) -> None:

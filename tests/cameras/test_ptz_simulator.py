@@ -172,6 +172,16 @@ def test_focus_imaging_lamps_and_relays_reach_the_recorder(ptz: PtzManager, simu
     assert simulator.get("/ptz")["relays"][relay.relay_token]
 
 
+def test_a_head_stops_although_the_network_to_it_is_lost(ptz: PtzManager, simulator: Simulator) -> None:
+    """The device stops by itself after the limit that it got, and gets Stop as soon as it can be reached again."""
+    _move(ptz, timeout_s=0.5)
+    simulator.fault("soap_silent")
+    until(lambda: _stands(simulator))
+    assert [item["operation"] for item in simulator.get("/ptz")["commands"]][-1] == "ContinuousMove"
+    simulator.clear()
+    until(lambda: [item["operation"] for item in simulator.get("/ptz")["commands"]][-1] == "Stop")
+
+
 def test_a_head_stops_when_the_app_stops(ptz: PtzManager, simulator: Simulator) -> None:
     _move(ptz)
     assert not _stands(simulator)

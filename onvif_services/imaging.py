@@ -11,9 +11,10 @@ from core.ptz import CutFilter, ImagingChange, ImagingSettings, Iris, Range, Wid
 from onvif_services import answers
 from onvif_services.answers import Element, child, children, raw_text
 from onvif_services.connection import DeviceConnection
-from onvif_services.faults import SoapFault
+from onvif_services.faults import NoAnswer, SoapFault
+from onvif_services.ptz_nodes import OPTIONAL_S
 
-_REFUSALS = (SoapFault, CameraUnsupported, CameraBadAnswer)
+_REFUSALS = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer)
 # Field of ImagingSettings, element of tt:ImagingSettings20.
 _NUMBERS = {
     "brightness": "Brightness",
@@ -36,7 +37,7 @@ class LensAbilities:
 
 
 def read_lens(conn: DeviceConnection, source_token: str) -> LensAbilities:
-    """Return the abilities of a lens; none without the service. Raise CameraUnreachable or CameraAuthFailed."""
+    """Return the abilities of a lens; none without the service. Raise NotConnected or CameraAuthFailed."""
     if "imaging" not in conn.services or not source_token:
         return LensAbilities()
     settings = _optional(conn, "GetImagingSettings", source_token, "ImagingSettings")
@@ -122,7 +123,8 @@ def _refused(refusal: DeviceError, wanted: Mapping[str, Any]) -> Exception:
 
 def _optional(conn: DeviceConnection, operation: str, source_token: str, name: str) -> Element | None:
     try:
-        return child(conn.call("imaging", operation, {"VideoSourceToken": source_token}), name)
+        params = {"VideoSourceToken": source_token}
+        return child(conn.call("imaging", operation, params, timeout_s=OPTIONAL_S), name)
     except _REFUSALS:
         return None
 

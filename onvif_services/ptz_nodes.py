@@ -15,14 +15,16 @@ from core.records import Channel
 from onvif_services import answers
 from onvif_services.answers import Element, child, children, is_true, raw_text, whole
 from onvif_services.connection import DeviceConnection
-from onvif_services.faults import SoapFault
+from onvif_services.faults import NoAnswer, SoapFault
 
 _MOST_COMMANDS = 64
 _MOST_PRESETS = 10_000
 # The part of its whole range that a head covers with one picture, if it does not list a space that is measured in
 # pictures: a lens of 60 by 34 degrees, 360 degrees of pan, and 180 degrees of tilt.
 _PICTURE_OF_PAN, _PICTURE_OF_TILT = 60 / 360, 34 / 180
-_REFUSALS = (SoapFault, CameraUnsupported, CameraBadAnswer)
+_REFUSALS = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer)
+OPTIONAL_S = 4.0
+"""Limit of a request about abilities: a head without an answer to it is moved all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class _Space:
 
 
 def read_abilities(conn: DeviceConnection, channel: Channel, channels: Sequence[Channel]) -> HeadAbilities:
-    """Return the abilities of a channel's head; NO_HEAD without one. Raise CameraUnreachable or CameraAuthFailed."""
+    """Return the abilities of a channel's head; NO_HEAD without one. Raise NotConnected or CameraAuthFailed."""
     place = HeadPlace(_profiles_to_try(channel), channel.video_source_token)
     without = replace(NO_HEAD, place=place)
     if "ptz" not in conn.services or not place.profile_tokens:
@@ -61,7 +63,7 @@ def _profiles_to_try(channel: Channel) -> tuple[str, ...]:
 
 def _read_nodes(conn: DeviceConnection) -> tuple[Element, ...]:
     try:
-        return tuple(children(conn.call("ptz", "GetNodes"), "PTZNode"))
+        return tuple(children(conn.call("ptz", "GetNodes", timeout_s=OPTIONAL_S), "PTZNode"))
     except _REFUSALS:
         return ()
 
@@ -97,7 +99,8 @@ def _compatible_node(conn: DeviceConnection, channel: Channel) -> str | None:
     """Return the node token of the first PTZ configuration that fits the channel's profile; None if there is none."""
     profile_token = _profiles_to_try(channel)[0]
     try:
-        found = conn.call("ptz", "GetCompatibleConfigurations", {"ProfileToken": profile_token})
+        params = {"ProfileToken": profile_token}
+        found = conn.call("ptz", "GetCompatibleConfigurations", params, timeout_s=OPTIONAL_S)
     except _REFUSALS:
         return None
     return next((token for item in children(found, "PTZConfiguration") if (token := raw_text(item, "NodeToken"))), None)
@@ -175,7 +178,7 @@ def auxiliary_commands(node: Element | None) -> tuple[str, ...]:
 def device_auxiliary_commands(conn: DeviceConnection) -> tuple[str, ...]:
     """Return the commands of the device service (ONVIF Core, GetServiceCapabilities, Misc), such as tt:IRLamp|On."""
     try:
-        found = conn.call("device", "GetServiceCapabilities")
+        found = conn.call("device", "GetServiceCapabilities", timeout_s=OPTIONAL_S)
     except _REFUSALS:
         return ()
     listed = [item.get("AuxiliaryCommands", "") for item in answers.descendants(found, "Misc")]

@@ -146,6 +146,18 @@ def test_a_head_without_a_readable_node_may_do_everything(device: SoapDevice, he
     assert (able.pan_tilt, able.zoom, able.home, able.is_certain) == (True, True, True, False)
 
 
+def test_requests_that_hang_leave_the_head_usable(
+    device: SoapDevice, heads: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("ptz_nodes", "imaging"):
+        monkeypatch.setattr(f"onvif_services.{module}.OPTIONAL_S", 0.3)
+    for name in ("GetNodes", "GetImagingSettings", "GetOptions", "GetMoveOptions", "GetServiceCapabilities"):
+        device.answers[name] = HANG
+    able = heads.abilities(channel("P1"), [channel("P1")])
+    assert (able.pan_tilt, able.is_certain, able.imaging) == (True, False, False)
+    heads.move(able.place, RIGHT, 1.0)
+
+
 def test_a_device_without_a_ptz_service_has_no_head(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()

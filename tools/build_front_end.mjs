@@ -23,6 +23,9 @@ const SOURCE_FOLDERS = ['css', 'img', 'js', 'vendor'];
 /** Files that keep their content. hls.js starts its worker by address. */
 const COPIED = ['img/icon.svg', 'vendor/hls.mjs', 'vendor/hls.worker.js'];
 
+/** Style sheets that a page loads later. */
+const LATER_STYLES = ['css/ptz.css'];
+
 const OPTIONS = /** @type {const} */ ({
   absWorkingDir: STATIC,
   bundle: true,
@@ -149,6 +152,7 @@ async function main() {
   await Promise.all([
     ...pages.map((page) => build.bundle([`js/pages/${page}.js`, `css/pages/${page}.css`], { format: 'esm', splitting: true })),
     build.bundle(['js/boot.js'], { format: 'iife' }),
+    build.bundle(LATER_STYLES, { format: 'esm' }),
     ...COPIED.map((name) => build.copy(name)),
   ]);
   await build.write(made);

@@ -11,7 +11,7 @@ export class ApiError extends Error {
    * @param {string} code
    * @param {string} detail
    * @param {{status?: number, errors?: {field: string, message: string}[], retryAfterS?: number|null,
-   *   cameraId?: number|null, usedBy?: string[]}} [more]
+   *   cameraId?: number|null, usedBy?: string[], freeInS?: number|null}} [more] `freeInS`: of `ptz_in_use`
    */
   constructor(code, detail, more = {}) {
     super(detail);
@@ -22,6 +22,7 @@ export class ApiError extends Error {
     this.retryAfterS = more.retryAfterS ?? null;
     this.cameraId = more.cameraId ?? null;
     this.usedBy = more.usedBy ?? [];
+    this.freeInS = more.freeInS ?? null;
   }
 }
 
@@ -122,6 +123,7 @@ async function errorOf(answer) {
       retryAfterS: Number.isFinite(retry) && retry > 0 ? retry : null,
       cameraId: typeof body.camera_id === 'number' ? body.camera_id : null,
       usedBy: Array.isArray(body.used_by) ? body.used_by : [],
+      freeInS: typeof body.free_in_s === 'number' ? body.free_in_s : null,
     },
   );
 }

@@ -3,9 +3,9 @@
 
 /**
  * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'
- *   |'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'} KeyAction
+ *   |'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'|'control'} KeyAction
  * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'toggle'|'mute'|'snapshot'|'ago'|'recordings'
- *   |'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'} WallAction
+ *   |'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'|'control'} WallAction
  * @typedef {{key: string, ctrlKey?: boolean, altKey?: boolean, metaKey?: boolean}} Pressed
  */
 
@@ -31,6 +31,7 @@ const ACTIONS = {
   z: 'zoom_reset',
   r: 'recordings',
   b: 'ago',
+  c: 'control',
 };
 
 /**
@@ -58,6 +59,7 @@ const WALL_ACTIONS = {
   '=': 'zoom_in',
   '-': 'zoom_out',
   z: 'zoom_reset',
+  c: 'control',
   '?': 'help',
 };
 

@@ -96,6 +96,10 @@ export class ViewerStage extends EventTarget {
     return this.#channelPlayer.isStarted;
   }
 
+  get hasFrame() {
+    return this.#channelPlayer.hasFrame;
+  }
+
   /** The chosen media profile; null: nothing to play. */
   get chosenProfile() {
     return this.#channelPlayer.chosenProfile;

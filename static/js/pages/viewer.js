@@ -6,6 +6,7 @@
  *   viewer.js                      the chosen channel and quality, in the address
  *   viewer-keys.js, viewer-editing.js   the keys; the edit mode
  *   viewer-stage.js                the player's buttons, clock and messages
+ *   ptz-control.js                 the camera controls, for channels that move
  *   components/channel-player.js   the media profile (lib/profile-choice.js), pause, fallback, the first snapshot
  *   lib/live-transport.js          socket or HLS; the media comes
  *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
@@ -25,6 +26,7 @@ import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, lazyModule, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { PtzControl } from './ptz-control.js';
 import { ChannelEditing } from './viewer-editing.js';
 import { handleKeys } from './viewer-keys.js';
 import { ViewerStage } from './viewer-stage.js';
@@ -51,6 +53,7 @@ const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
 const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
+const ptz = new PtzControl(byId('ptz', HTMLButtonElement));
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = lazyModule(() => import('./viewer-dialogs.js'));
@@ -174,8 +177,17 @@ function updateStage() {
     transport: state.transport,
     isActive: state.view === 'single' && !stopped && !asleep,
   });
+  showPtz();
   showQuality();
   snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isStarted ? 'live' : 'nothing'];
+}
+
+/** Offer the controls of a channel after its first live picture; they stay while the picture is interrupted. */
+function showPtz() {
+  const number = state.view === 'single' ? (currentChannel()?.channel ?? null) : null;
+  if (number !== null && ptz.isShowing(cameraId, number)) return;
+  const isLive = number !== null && stage.hasFrame;
+  ptz.show(isLive ? { cameraId, number, place: byId('stage', HTMLElement), before: byId('overlay', HTMLElement) } : null);
 }
 
 /** @param {Channel} channel */
@@ -287,6 +299,7 @@ const ACTIONS = {
   zoom_reset: () => void stage.leaveZoom(),
   recordings: () => openRecordings(MOMENT_MS),
   ago: () => openRecordings(AGO_MS),
+  control: () => void ptz.toggle(),
 };
 
 /** Open this channel's recordings. @param {number} beforeMs time before the frame on screen */
@@ -369,6 +382,8 @@ stage.addEventListener('ended', () => {
   updateStage();
 });
 stage.addEventListener('profile', showQuality);
+stage.addEventListener('settled', showPtz);
+ptz.addEventListener('mode', () => void stage.leaveZoom());
 stage.addEventListener('asleep', () => {
   asleep = true;
   updateStage();

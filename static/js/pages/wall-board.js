@@ -118,7 +118,9 @@ export class WallBoard extends EventTarget {
     });
     if (this.#audibleTile && !this.#elements.includes(this.#audibleTile)) this.#audibleTile = null;
     this.#updateTiles();
-    this.choose(full ?? Math.min(this.#chosen, layout - 1), { focus: hadFocus });
+    const chosen = full ?? Math.min(this.#chosen, layout - 1);
+    // The focus stays on a control inside the tile.
+    this.choose(chosen, { focus: hadFocus && !this.#elements[chosen]?.contains(document.activeElement) });
   }
 
   // ── One tile ─────────────────────────────────────────────────────────────────────────────────────────────────────

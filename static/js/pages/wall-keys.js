@@ -15,9 +15,9 @@ const ZOOM_STEP = 1.4;
  * @param {import('./wall-board.js').WallBoard} board
  * @param {import('./wall-arrangement.js').WallArrangement} arrangement
  * @param {import('./wall-popups.js').WallPopups} popups
- * @param {{toggleFullscreen: () => Promise<void>}} page
+ * @param {{toggleFullscreen: () => Promise<void>, toggleControl: () => Promise<void>}} page
  */
-export function handleKeys(board, arrangement, popups, { toggleFullscreen }) {
+export function handleKeys(board, arrangement, popups, { toggleFullscreen, toggleControl }) {
   const typeDigit = numberTyping(
     () => Array.from({ length: arrangement.view.layout }, (_, place) => place + 1),
     (number) => choosePlace(number - 1),
@@ -50,6 +50,7 @@ export function handleKeys(board, arrangement, popups, { toggleFullscreen }) {
     ago: () => void popups.withMenu((menu) => menu.openRecordings(board.chosen, AGO_MS)),
     recordings: () => void popups.withMenu((menu) => menu.openRecordings(board.chosen, MOMENT_MS)),
     fullscreen: () => void toggleFullscreen(),
+    control: () => void toggleControl(),
     picker: () => popups.togglePicker(),
     help: () => void popups.showKeys(),
   };

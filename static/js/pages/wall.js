@@ -15,6 +15,7 @@ import { Poller } from '../lib/poller.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { hideBarsAtRest } from './attention.js';
 import { byId, httpOptions, pageApi, pageData, showToast, whenIdle } from './page.js';
+import { PtzControl } from './ptz-control.js';
 import { WallArrangement } from './wall-arrangement.js';
 import { WallBoard } from './wall-board.js';
 import { handleKeys } from './wall-keys.js';
@@ -24,6 +25,7 @@ import { SavedWalls } from './wall-saved.js';
 
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
+const LOOK_MS = 500;
 
 const api = pageApi();
 const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpOptions());
@@ -31,6 +33,7 @@ const board = new WallBoard(api);
 const saved = new SavedWalls(wallsApi, () => arrangement.view);
 const arrangement = new WallArrangement(wallsApi, saved);
 const popups = new WallPopups(api, board, arrangement);
+const ptz = new PtzControl(byId('ptz', HTMLButtonElement));
 
 /** The first answers of the API, which stand in the page. @type {import('./wall-board.js').Known|null} */
 let firstAnswers = pageData();
@@ -86,8 +89,18 @@ function draw() {
   setText(byId('wall-name-shown', HTMLElement), saved.current ? `${saved.current.name}${saved.isChanged ? ' *' : ''}` : 'Layouts');
   setAttribute(byId('open-walls', HTMLElement), 'data-plain', saved.current === null);
   drawLeftOut(view.tiles.filter(Boolean).length);
+  showPtz();
   const full = view.full === null ? null : board.at(view.full);
   document.title = `${[full && nameOf(full.content), saved.current?.name, 'Wall'].filter(Boolean).join(' · ')} · ONVIF Web Viewer`;
+}
+
+/** Offer the controls of the tile that fills the page after its first live picture. */
+function showPtz() {
+  const tile = board.alone;
+  const { cameraId, channel: number } = tile?.content?.tile ?? {};
+  if (!tile || cameraId === undefined || number === undefined) ptz.show(null);
+  else if (tile.hasFrame || ptz.isShowing(cameraId, number)) ptz.show({ cameraId, number, place: tile, before: null });
+  else ptz.show(null);
 }
 
 /** Show how many of all channels are on the wall, unless the user has arranged it. @param {number} count */
@@ -135,7 +148,7 @@ document.addEventListener('fullscreenchange', () => {
   setAttribute(byId('wall', HTMLElement), 'data-fullscreen', isFull);
   byId('fullscreen', HTMLElement).setAttribute('aria-label', isFull ? 'Leave full screen' : 'Full screen');
 });
-handleKeys(board, arrangement, popups, { toggleFullscreen });
+handleKeys(board, arrangement, popups, { toggleFullscreen, toggleControl: () => ptz.toggle() });
 handlePointer(board, arrangement, popups);
 hideBarsAtRest(byId('wall', HTMLElement));
 
@@ -143,6 +156,8 @@ hideBarsAtRest(byId('wall', HTMLElement));
 
 board.addEventListener('awake', () => poller.soon());
 board.addEventListener('settled', () => whenIdle(() => popups.prepare()), { once: true });
+ptz.addEventListener('mode', () => void board.alone?.leaveZoom());
+setInterval(showPtz, LOOK_MS);
 saved.addEventListener('renamed', draw);
 arrangement.addEventListener('change', draw);
 draw();

@@ -1,0 +1,145 @@
+// @ts-check
+/**
+ * The control mode of the shown channel, on the viewer page and on the wall.
+ *
+ * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves the button
+ * appears, and the controls (ptz-parts.js and its style sheet) load when it is pressed.
+ */
+import { PtzApi } from '../lib/ptz-api.js';
+import { httpOptions, lazyModule, may, remember, remembered, showToast } from './page.js';
+
+/**
+ * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
+ *   before its child `before`
+ * @typedef {import('../lib/ptz-types.js').Ptz} Ptz
+ */
+
+/** After a device did not answer. */
+const ASK_AGAIN_MS = 15_000;
+
+/** Emits 'mode' when the control mode has begun or ended. */
+export class PtzControl extends EventTarget {
+  #button;
+  #parts = lazyModule(() => Promise.all([import('./ptz-parts.js'), styled()]).then(([parts]) => parts));
+  /** @type {Shown|null} */
+  #shown = null;
+  #key = '';
+  /** Abilities by channel. @type {Map<string, {api: PtzApi, abilities: Ptz|null}>} */
+  #known = new Map();
+  /** @type {import('../components/ptz-mode.js').PtzMode|null} */
+  #mode = null;
+
+  /** @param {HTMLElement} button switches the mode */
+  constructor(button) {
+    super();
+    this.#button = button;
+    button.addEventListener('click', () => void this.toggle());
+  }
+
+  /** @param {number} cameraId @param {number} number */
+  isShowing(cameraId, number) {
+    return this.#shown?.cameraId === cameraId && this.#shown.number === number;
+  }
+
+  get isOn() {
+    return this.#mode !== null;
+  }
+
+  /** Set the channel on screen, once it shows a live picture; null: none. @param {Shown|null} shown */
+  show(shown) {
+    const key = shown ? `${shown.cameraId} ${shown.number}` : '';
+    if (key === this.#key && shown?.place === this.#shown?.place) return;
+    this.#shown = shown;
+    this.#key = key;
+    this.leave();
+    this.#draw();
+    if (shown && may('ptz')) void this.#ask(shown, key);
+  }
+
+  async toggle() {
+    if (this.#mode) this.leave();
+    else await this.#enter();
+  }
+
+  leave() {
+    if (!this.#mode) return;
+    const hadFocus = this.#mode.element.contains(document.activeElement);
+    this.#mode.close();
+    this.#mode = null;
+    this.#draw();
+    if (hadFocus) this.#button.focus();
+    this.dispatchEvent(new Event('mode'));
+  }
+
+  /** @param {Shown} shown @param {string} key */
+  async #ask(shown, key) {
+    if (this.#known.has(key)) return;
+    const { cameraId, number } = shown;
+    const api = new PtzApi(document.body.dataset.cameras ?? '', cameraId, number, httpOptions());
+    this.#known.set(key, { api, abilities: null });
+    try {
+      this.#known.set(key, { api, abilities: await api.view() });
+    } catch {
+      this.#known.delete(key);
+      setTimeout(() => this.#shown === shown && void this.#ask(shown, key), ASK_AGAIN_MS);
+    }
+    this.#draw();
+  }
+
+  get #movable() {
+    const { api, abilities } = this.#known.get(this.#key) ?? {};
+    if (!api || !abilities) return null;
+    const moves = abilities.pan_tilt || abilities.zoom || abilities.presets || abilities.focus || abilities.home;
+    return moves ? { api, abilities } : null;
+  }
+
+  async #enter() {
+    const { parts, key } = { parts: await this.#parts.get(), key: this.#key };
+    const [shown, movable] = [this.#shown, this.#movable];
+    if (!parts || !shown || !movable || this.#mode || key !== this.#key) return;
+    const mode = parts.createMode({
+      ...movable,
+      picture: () => pictureIn(shown.place),
+      mayManage: may('manage'),
+      toast: showToast,
+      leave: () => this.leave(),
+      memory: { speed: remembered('ptz-speed'), setSpeed: (name) => remember('ptz-speed', name) },
+    });
+    this.#mode = mode;
+    shown.place.insertBefore(mode.element, shown.before);
+    mode.start();
+    this.#draw();
+    this.dispatchEvent(new Event('mode'));
+  }
+
+  #draw() {
+    this.#button.hidden = !this.#movable;
+    this.#button.setAttribute('aria-pressed', String(this.isOn));
+    for (const element of document.querySelectorAll('[data-ptz]')) element.removeAttribute('data-ptz');
+    if (this.isOn) this.#shown?.place.setAttribute('data-ptz', '');
+  }
+}
+
+/** Return the element that shows the live picture: a video, or the canvas of an engine that draws. @param {HTMLElement} place */
+function pictureIn(place) {
+  const found = /** @type {NodeListOf<HTMLVideoElement|HTMLCanvasElement>} */ (place.querySelectorAll('live-player :is(video, canvas)'));
+  return (
+    [...found].find((element) => element.getClientRects().length > 0 && (element instanceof HTMLCanvasElement || element.videoWidth > 0)) ??
+    null
+  );
+}
+
+/** Load the style sheet of the controls. @returns {Promise<void>} */
+function styled() {
+  return new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = document.body.dataset.ptzStyle ?? '';
+    link.addEventListener('load', () => resolve());
+    link.addEventListener('error', () => {
+      link.remove();
+      reject(new Error('The style sheet cannot be loaded.'));
+    });
+    document.head.append(link);
+  });
+}

@@ -32,6 +32,7 @@ export class PtzLayer {
   constructor(options) {
     this.#options = options;
     this.element = make('div', { class: 'ptz-layer', 'data-centers': options.center !== null });
+    this.element.append(make('span', { class: 'ptz-sign', 'aria-hidden': true }, 'Camera control'));
     this.element.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
     this.element.addEventListener('pointerdown', (event) => this.#down(event));
     this.element.addEventListener('pointermove', (event) => this.#move(event));

@@ -1,0 +1,186 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CommandPacer } from '../../static/js/lib/command-pacer.js';
+import { ApiError } from '../../static/js/lib/http.js';
+import { mockTime, pass } from './time.mjs';
+
+mockTime();
+
+/** A head whose answers come after `delayMs`, or by hand. */
+function head({ delayMs = 0 } = {}) {
+  /** What was sent, with its time. @type {[string, number][]} */
+  const sent = [];
+  /** @type {unknown[]} */
+  const problems = [];
+  /** Errors of the next answers. @type {Record<'move'|'stop', unknown[]>} */
+  const errors = { move: [], stop: [] };
+  const startMs = Date.now();
+  /** @param {string} what @param {'move'|'stop'} kind */
+  const answer = async (what, kind) => {
+    sent.push([what, Date.now() - startMs]);
+    const error = errors[kind].shift();
+    if (delayMs) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (error) throw error;
+  };
+  const pacer = new CommandPacer({
+    send: (/** @type {number} */ value) => answer(String(value), 'move'),
+    stop: () => answer('stop', 'stop'),
+    isSame: (one, other) => one === other,
+    onProblem: (error) => problems.push(error),
+    nowMs: () => Date.now(),
+  });
+  return { pacer, sent, problems, errors, what: () => sent.map(([text]) => text) };
+}
+
+const AWAY = new ApiError('server_unreachable', 'The server does not answer.');
+const IN_USE = new ApiError('ptz_in_use', 'Anna has been moving this camera for 3 s.', { status: 409 });
+
+test('the first command and the stop are sent immediately', async () => {
+  const { pacer, sent } = head();
+  pacer.set(1);
+  assert.deepEqual(sent, [['1', 0]]);
+  await pass(100);
+  pacer.set(null);
+  assert.deepEqual(sent, [
+    ['1', 0],
+    ['stop', 100],
+  ]);
+  await pass(3000);
+  assert.equal(sent.length, 2);
+});
+
+test('a held command is renewed at half of its time', async () => {
+  const { pacer, sent } = head();
+  pacer.set(1);
+  await pass(1600);
+  assert.deepEqual(
+    sent.map(([, ms]) => ms),
+    [0, 500, 1000, 1500],
+  );
+});
+
+test('changes are sent at most five times a second, and a newer one replaces a waiting one', async () => {
+  const { pacer, sent } = head();
+  for (let step = 0; step < 40; step += 1) {
+    pacer.set(step);
+    await pass(50);
+  }
+  for (const [, ms] of sent) assert.ok(sent.filter(([, other]) => other >= ms && other < ms + 1000).length <= 5);
+  assert.ok(sent.length >= 9, String(sent.length));
+  await pass(200);
+  assert.equal(sent.at(-1)?.[0], '39');
+});
+
+test('an equal command is not sent again', async () => {
+  const { pacer, sent } = head();
+  pacer.set(1);
+  await pass(250);
+  pacer.set(1);
+  await pass(50);
+  assert.equal(sent.length, 1);
+});
+
+test('short presses are all sent, up to five a second', async () => {
+  const { pacer, what } = head();
+  for (let press = 0; press < 8; press += 1) {
+    pacer.set(1);
+    await pass(50);
+    pacer.set(null);
+    await pass(50);
+  }
+  assert.deepEqual(what(), ['1', 'stop', '1', 'stop', '1', 'stop', '1', 'stop', '1', 'stop']);
+});
+
+test('a stop goes while moves are under way, and again after their answers', async () => {
+  const { pacer, what } = head({ delayMs: 2000 });
+  pacer.set(1);
+  await pass(600);
+  pacer.set(null);
+  assert.deepEqual(what(), ['1', '1', 'stop']);
+  await pass(2500);
+  assert.deepEqual(what(), ['1', '1', 'stop', 'stop']);
+  await pass(5000);
+  assert.equal(what().length, 4);
+});
+
+test('a slow server gets at most three moves at a time', async () => {
+  const { pacer, what } = head({ delayMs: 5000 });
+  for (let step = 1; step <= 20; step += 1) {
+    pacer.set(step);
+    await pass(200);
+  }
+  assert.equal(what().length, 3);
+  await pass(1500);
+  assert.equal(what()[3], '20');
+});
+
+test('a stop that fails is repeated until the server has it', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.stop.push(AWAY, AWAY);
+  pacer.set(1);
+  await pass();
+  pacer.set(null);
+  await pass(1000);
+  assert.deepEqual(what(), ['1', 'stop', 'stop', 'stop']);
+  assert.equal(problems.length, 0);
+});
+
+test('a stop that stays without success is reported', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.stop.push(AWAY, AWAY, AWAY, AWAY);
+  pacer.set(1);
+  await pass();
+  pacer.set(null);
+  await pass(3000);
+  assert.equal(what().length, 5);
+  assert.deepEqual(problems, [AWAY]);
+});
+
+test('a repeated stop does not end a newer movement', async () => {
+  const { pacer, what, errors } = head();
+  errors.stop.push(AWAY);
+  pacer.set(1);
+  await pass();
+  pacer.set(null);
+  await pass(100);
+  pacer.set(2);
+  await pass(400);
+  assert.deepEqual(what(), ['1', 'stop', '2']);
+});
+
+test('after a failed move it stops, and moves again after a release', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.move.push(new ApiError('camera_unreachable', 'No answer.', { status: 504 }));
+  pacer.set(1);
+  await pass();
+  pacer.set(2);
+  await pass(1000);
+  assert.deepEqual(what(), ['1', 'stop']);
+  assert.equal(problems.length, 1);
+  pacer.set(null);
+  pacer.set(3);
+  assert.deepEqual(what(), ['1', 'stop', '3']);
+});
+
+test('the movement of another user is not stopped', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.move.push(IN_USE);
+  pacer.set(1);
+  await pass(1000);
+  pacer.set(2);
+  pacer.set(null);
+  await pass(1000);
+  assert.deepEqual(what(), ['1']);
+  assert.deepEqual(problems, [IN_USE]);
+});
+
+test('no stop follows a command that replaces the movement', async () => {
+  const { pacer, what } = head({ delayMs: 300 });
+  pacer.set(1);
+  await pass(100);
+  pacer.set(null);
+  pacer.supersede();
+  await pass(2000);
+  assert.deepEqual(what(), ['1', 'stop']);
+});

@@ -98,6 +98,11 @@ export class Api {
     return (await this.#http.json('GET', `${this.#camera(id)}/profiles`)).channels;
   }
 
+  /** Ask what the head of a channel can do. @param {number} id @param {number} channel @returns {Promise<import('./api-types.js').Ptz>} */
+  ptz(id, channel) {
+    return this.#http.json('GET', `${this.#camera(id)}/channels/${channel}/ptz`);
+  }
+
   /** @param {number} id @param {number} channel @param {{name?: string, hidden?: boolean}} change */
   async updateChannel(id, channel, change) {
     await this.#http.json('PATCH', `${this.#camera(id)}/channels/${channel}`, change);

@@ -5,8 +5,7 @@
  * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves the button
  * appears, and the controls (ptz-parts.js and its style sheet) load when it is pressed.
  */
-import { PtzApi } from '../lib/ptz-api.js';
-import { httpOptions, lazyModule, may, remember, remembered, showToast } from './page.js';
+import { lazyModule, may, remember, remembered, showToast } from './page.js';
 
 /**
  * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
@@ -19,19 +18,21 @@ const ASK_AGAIN_MS = 15_000;
 
 /** Emits 'mode' when the control mode has begun or ended. */
 export class PtzControl extends EventTarget {
+  #api;
   #button;
   #parts = lazyModule(() => Promise.all([import('./ptz-parts.js'), styled()]).then(([parts]) => parts));
   /** @type {Shown|null} */
   #shown = null;
   #key = '';
-  /** Abilities by channel. @type {Map<string, {api: PtzApi, abilities: Ptz|null}>} */
+  /** Abilities by channel; null: asked for. @type {Map<string, Ptz|null>} */
   #known = new Map();
   /** @type {import('../components/ptz-mode.js').PtzMode|null} */
   #mode = null;
 
-  /** @param {HTMLElement} button switches the mode */
-  constructor(button) {
+  /** @param {import('../lib/api.js').Api} api @param {HTMLElement} button switches the mode */
+  constructor(api, button) {
     super();
+    this.#api = api;
     this.#button = button;
     button.addEventListener('click', () => void this.toggle());
   }
@@ -75,10 +76,9 @@ export class PtzControl extends EventTarget {
   async #ask(shown, key) {
     if (this.#known.has(key)) return;
     const { cameraId, number } = shown;
-    const api = new PtzApi(document.body.dataset.cameras ?? '', cameraId, number, httpOptions());
-    this.#known.set(key, { api, abilities: null });
+    this.#known.set(key, null);
     try {
-      this.#known.set(key, { api, abilities: await api.view() });
+      this.#known.set(key, await this.#api.ptz(cameraId, number));
     } catch {
       this.#known.delete(key);
       setTimeout(() => this.#shown === shown && void this.#ask(shown, key), ASK_AGAIN_MS);
@@ -87,18 +87,19 @@ export class PtzControl extends EventTarget {
   }
 
   get #movable() {
-    const { api, abilities } = this.#known.get(this.#key) ?? {};
-    if (!api || !abilities) return null;
+    const abilities = this.#known.get(this.#key);
+    if (!abilities) return null;
     const moves = abilities.pan_tilt || abilities.zoom || abilities.presets || abilities.focus || abilities.home;
-    return moves ? { api, abilities } : null;
+    return moves ? abilities : null;
   }
 
   async #enter() {
-    const { parts, key } = { parts: await this.#parts.get(), key: this.#key };
-    const [shown, movable] = [this.#shown, this.#movable];
-    if (!parts || !shown || !movable || this.#mode || key !== this.#key) return;
-    const mode = parts.createMode({
-      ...movable,
+    const [shown, abilities] = [this.#shown, this.#movable];
+    if (!shown || !abilities) return;
+    const parts = await this.#parts.get();
+    if (!parts || this.#mode || shown !== this.#shown) return;
+    const mode = parts.createMode(shown, {
+      abilities,
       picture: () => pictureIn(shown.place),
       mayManage: may('manage'),
       toast: showToast,

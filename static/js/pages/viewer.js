@@ -53,7 +53,7 @@ const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
 const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
-const ptz = new PtzControl(byId('ptz', HTMLButtonElement));
+const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement));
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = lazyModule(() => import('./viewer-dialogs.js'));

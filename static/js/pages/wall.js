@@ -33,7 +33,7 @@ const board = new WallBoard(api);
 const saved = new SavedWalls(wallsApi, () => arrangement.view);
 const arrangement = new WallArrangement(wallsApi, saved);
 const popups = new WallPopups(api, board, arrangement);
-const ptz = new PtzControl(byId('ptz', HTMLButtonElement));
+const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement));
 
 /** The first answers of the API, which stand in the page. @type {import('./wall-board.js').Known|null} */
 let firstAnswers = pageData();

@@ -1,0 +1,265 @@
+"""The camera controls on the viewer page and on the wall: moving by pad, keys and fingers, and the stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.heads import HIDE_TAB, HIDEABLE, Head, open_section, pad_at, take_control
+from tests.browser.pictures import wait_playing
+from tests.browser.test_access_pages import PASSWORD, add_recorder, add_user, fetch, log_in, make_first
+from tests.browser.watching import Open, until_on
+from tools.running import App, Recorder
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("still_head")]
+
+Moving = Callable[[], bool]
+
+
+@pytest.fixture
+def still_head(recorder: Recorder) -> Iterator[Head]:
+    head = Head(recorder)
+    yield head
+    assert head.stands(), "the test left a head that moves"
+
+
+@pytest.fixture
+def head(still_head: Head) -> Head:
+    return still_head
+
+
+def viewer(app: App, camera_id: int, channel: int = 1) -> str:
+    return f"{app.url}/viewer/{camera_id}?channel={channel}&quality=sub"
+
+
+def test_the_pad_moves_while_it_is_held(app: App, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    take_control(page)
+    before = head.state["pan"]
+    page.mouse.move(*pad_at(page, -0.8, 0.0))
+    page.mouse.down()
+    until_on(page, head.turns)
+    page.mouse.move(*pad_at(page, -0.6, -0.6))
+    renewals = head.count("ContinuousMove")
+    until_on(page, lambda: head.count("ContinuousMove") >= renewals + 3)  # it is renewed
+    assert head.turns()
+    page.mouse.up()
+    until_on(page, lambda: head.last() == "Stop" and head.stands())
+    state = head.state
+    assert state["pan"] < before
+    assert state["tilt"] > 0
+
+
+def test_keys_move_while_they_are_held(app: App, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    expect(page.get_by_role("button", name="Control the camera")).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.get_by_role("group", name="Camera control")).to_be_visible()
+    page.keyboard.down("ArrowRight")
+    until_on(page, head.turns)
+    page.keyboard.up("ArrowRight")
+    until_on(page, lambda: head.last() == "Stop" and head.stands())
+    page.keyboard.down("-")
+    until_on(page, head.zooms)
+    page.keyboard.up("-")
+    until_on(page, lambda: head.last() == "Stop" and head.stands())
+    assert "channel=1" in page.url, "the arrows did not change the channel"
+    page.keyboard.press("1")
+    until_on(page, lambda: head.last() == "GotoPreset")
+    # A button of the pad moves while Space is held.
+    page.get_by_role("button", name="Move up").focus()
+    page.keyboard.down("Space")
+    until_on(page, head.turns)
+    page.keyboard.up("Space")
+    until_on(page, head.stands)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("group", name="Camera control")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**channel=2*")
+
+
+def test_wheel_and_click_move_the_camera_instead_of_the_digital_zoom(
+    app: App, camera_id: int, head: Head, open_page: Open
+) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    page.keyboard.press("+")
+    expect(page.locator("#zoom-level")).to_have_text("1.4×")
+    take_control(page)
+    expect(page.locator("#zoom-level")).to_be_hidden()
+    before, stops = head.state["zoom"], head.count("Stop")
+    layer = page.locator(".ptz-layer")
+    layer.hover(position={"x": 200, "y": 200})
+    page.mouse.wheel(0, -120 if before < 0.9 else 120)
+    until_on(page, lambda: head.count("Stop") > stops)
+    until_on(page, lambda: head.stands() and head.state["zoom"] != before)
+    expect(page.locator("#zoom-level")).to_be_hidden()
+    pan = head.state["pan"]
+    box = layer.bounding_box()
+    assert box is not None
+    layer.click(position={"x": box["width"] * (0.25 if pan > 0 else 0.75), "y": box["height"] / 2})
+    until_on(page, lambda: head.state["pan"] != pan and head.stands())
+
+
+def test_the_camera_stops_when_the_page_can_no_longer_stop_it(
+    app: App, camera_id: int, head: Head, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    page.add_init_script(HIDEABLE)
+    page.goto(viewer(app, camera_id))
+    take_control(page)
+
+    def hold() -> None:
+        page.mouse.move(*pad_at(page, 0.5, 0.0))
+        page.mouse.down()
+        until_on(page, head.turns)
+
+    def has_stopped() -> bool:
+        return head.last() == "Stop" and head.stands()
+
+    hold()
+    page.evaluate(HIDE_TAB, True)
+    until_on(page, has_stopped)
+    page.evaluate(HIDE_TAB, False)
+    page.mouse.move(*pad_at(page, 0.8, 0.3))
+    page.mouse.up()
+    hold()
+    page.evaluate("dispatchEvent(new Event('blur'))")
+    until_on(page, has_stopped)
+    page.mouse.up()
+    hold()
+    page.evaluate(
+        "document.querySelector('.ptz-pad').dispatchEvent(new PointerEvent('pointercancel', { pointerId: 1 }))"
+    )
+    until_on(page, has_stopped)
+    page.mouse.up()
+    hold()
+    page.goto("about:blank")
+    until_on(page, has_stopped)
+
+
+def test_a_channel_without_a_head_gets_no_controls_and_loads_nothing(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(viewer(app, camera_id, channel=3))
+    wait_playing(page)
+    until_on(page, lambda: any(url.endswith("/channels/3/ptz") for url in asked))
+    page.keyboard.press("c")
+    page.wait_for_timeout(500)  # for what must not happen
+    expect(page.locator("#ptz")).to_be_hidden()
+    expect(page.locator(".ptz")).to_have_count(0)
+    about = [url for url in asked if "ptz" in url.rpartition("/")[2] or "/ptz/" in url]
+    assert {url.rpartition("/")[2] for url in about} <= {"ptz", "ptz-control.js"}
+    assert sum(url.endswith("/ptz") for url in about) == 1
+
+
+def test_one_hand_controls_the_camera_on_a_phone(app: App, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id), width=390, height=844, has_touch=True, is_mobile=True).page
+    take_control(page)
+    touch = page.context.new_cdp_session(page)
+
+    def finger(kind: str, *points: tuple[float, float]) -> None:
+        touch_points = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touch_points})
+
+    finger("touchStart", pad_at(page, 0.7, 0.0))
+    until_on(page, head.turns)
+    finger("touchMove", pad_at(page, -0.7, 0.0))
+    finger("touchEnd")
+    until_on(page, lambda: head.last() == "Stop" and head.stands())
+    assert_inside(page, ".ptz-dock", ".ptz-layer", "#ptz")
+    panel = open_section(page, "Presets")
+    expect(panel.get_by_role("button", name="Go to Gate")).to_be_visible()
+    panel.get_by_role("button", name="Go to Gate").tap()
+    until_on(page, lambda: head.last() == "GotoPreset")
+    assert_inside(page, ".ptz-panel", ".ptz-dock")
+
+
+def assert_inside(page: Page, *selectors: str) -> None:
+    """Assert that elements are whole on the screen."""
+    size = page.viewport_size
+    assert size is not None
+    for selector in selectors:
+        box = page.locator(selector).bounding_box()
+        assert box is not None, selector
+        assert box["x"] >= 0, (selector, box)
+        assert box["y"] >= 0, (selector, box)
+        assert box["x"] + box["width"] <= size["width"], (selector, box)
+        assert box["y"] + box["height"] <= size["height"], (selector, box)
+
+
+def test_the_tile_that_fills_the_wall_has_the_controls(app: App, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(f"{app.url}/wall?layout=4&tiles={camera_id}.3,{camera_id}.1").page
+    expect(page.locator("live-tile[data-phase=playing]")).to_have_count(2)
+    expect(page.locator("#ptz")).to_be_hidden()
+    page.locator('live-tile[data-place="2"]').dblclick()
+    take_control(page)
+    page.mouse.move(*pad_at(page, 0.0, 0.9))
+    page.mouse.down()
+    until_on(page, head.turns)
+    page.mouse.up()
+    until_on(page, head.stands)
+    expect(page.locator("live-tile[data-full]")).to_have_count(1)  # a press on the controls is none on the tile
+    page.get_by_role("button", name="Back to all").click()
+    expect(page.locator(".ptz")).to_have_count(0)
+    expect(page.locator("#ptz")).to_be_hidden()
+
+
+def test_another_mover_is_named_and_an_admin_takes_over(
+    tmp_path: Path, recorder: Recorder, head: Head, open_page: Open
+) -> None:
+    app = App(tmp_path, is_chosen=False, SEGMENT_S="1")
+    app.start()
+    try:
+        admin = open_page(f"{app.url}/")
+        admin.forgive("status of 409")
+        make_first(admin.page, app)
+        add_recorder(admin.page, recorder)
+        for name, role in (("Olaf", "operator"), ("Vera", "viewer")):
+            add_user(admin.page, name, role)
+        url = viewer(app, 1)
+        admin.page.goto(url)
+        take_control(admin.page)
+        admin.page.keyboard.down("ArrowLeft")
+        until_on(admin.page, head.turns)
+
+        other = open_page(f"{app.url}/login?next=/viewer/1%3Fchannel=1%26quality=sub")
+        other.forgive("status of 409")
+        log_in(other.page, "Olaf", PASSWORD)
+        take_control(other.page)
+        note = other.page.locator(".ptz-note")
+        expect(note).to_contain_text("Anna has been moving this camera for")
+        expect(note.get_by_role("button", name="Take over")).to_be_hidden()
+        other.page.keyboard.down("ArrowUp")
+        expect(note).to_contain_text("It is free in")
+        other.page.keyboard.up("ArrowUp")
+        assert head.turns(), "a refused user does not stop it"
+        admin.page.keyboard.up("ArrowLeft")
+        until_on(admin.page, head.stands)
+
+        # Five seconds after the stop the head is free, and then it is Olaf's.
+        expect(note).to_be_hidden()
+        until_on(other.page, lambda: fetch(other.page, "GET", "/api/cameras/1/channels/1/ptz")[1]["mover"] is None)
+        other.page.keyboard.down("ArrowUp")
+        until_on(other.page, head.turns)
+        expect(admin.page.locator(".ptz-note")).to_contain_text("Olaf has been moving this camera")
+        admin.page.get_by_role("button", name="Take over").click()
+        expect(admin.page.locator("toast-area")).to_contain_text("You can move the camera now.")
+        admin.page.keyboard.down("ArrowRight")
+        expect(note).to_contain_text("Anna has been moving this camera")
+        other.page.keyboard.up("ArrowUp")
+        admin.page.keyboard.up("ArrowRight")
+        until_on(admin.page, head.stands)
+
+        viewing = open_page(f"{app.url}/login?next=/viewer/1%3Fchannel=1%26quality=sub")
+        asked: list[str] = []
+        viewing.page.on("request", lambda request: asked.append(request.url))
+        log_in(viewing.page, "Vera", PASSWORD)
+        wait_playing(viewing.page)
+        expect(viewing.page.locator("#ptz")).to_be_hidden()
+        assert not [url for url in asked if url.endswith("/ptz")]
+    finally:
+        app.stop()

@@ -1,0 +1,113 @@
+"""The panel of the camera controls: presets, tours, lens, outputs and the settings of the picture."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.heads import Head, confirm, open_section, pad_at, take_control
+from tests.browser.watching import Open, until_on
+from tools.running import App, Recorder
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def head(recorder: Recorder) -> Head:
+    return Head(recorder)
+
+
+def viewer(app: App, camera_id: int) -> str:
+    return f"{app.url}/viewer/{camera_id}?channel=1&quality=sub"
+
+
+def test_presets_and_a_tour_of_them(app: App, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    take_control(page)
+    panel = open_section(page, "Presets")
+    panel.get_by_role("button", name="Store this position").click()
+    panel.get_by_label("Name of the new preset").fill("Door")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("button", name="Go to Door")).to_be_visible()
+    stored = next(token for token, name in head.state["presets"].items() if name == "Door")
+    pan = head.state["pan"]
+    page.mouse.move(*pad_at(page, 0.9 if pan < 0 else -0.9, 0.0))
+    page.mouse.down()
+    until_on(page, lambda: head.state["pan"] != pan)
+    page.mouse.up()
+    until_on(page, head.stands)
+    panel.get_by_role("button", name="Go to Door").click()
+    until_on(page, lambda: head.state["pan"] == pan)
+
+    panel.get_by_role("button", name="More for Door").click()
+    panel.get_by_role("button", name="Rename Door").click()
+    panel.get_by_label("Name of the preset").fill("Front door")
+    panel.get_by_role("button", name="Save").click()
+    expect(panel.get_by_role("button", name="Go to Front door")).to_be_visible()
+
+    open_section(page, "Tours")
+    panel.get_by_role("button", name="New tour").click()
+    panel.get_by_label("Name of the tour").fill("Round")
+    panel.get_by_role("button", name="Create").click()
+    panel.get_by_role("button", name="Start Round").click()
+    until_on(page, lambda: head.last() == "GotoPreset")
+    panel.get_by_role("button", name="Stop Round").click()
+    expect(panel.get_by_role("button", name="Start Round")).to_be_visible()
+    panel.get_by_role("button", name="Delete Round").click()
+    confirm(page, "Delete")
+    expect(panel.get_by_role("button", name="Start Round")).to_have_count(0)
+
+    open_section(page, "Presets")
+    panel.get_by_role("button", name="More for Front door").click()
+    panel.get_by_role("button", name="Delete Front door").click()
+    confirm(page, "Delete")
+    expect(panel.get_by_role("button", name="Go to Front door")).to_have_count(0)
+    assert stored not in head.state["presets"]
+
+
+def test_imaging_is_changed_and_undone(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
+    def settings() -> dict[str, float]:
+        found: dict[str, float] = recorder.control("GET", "/ptz")["settings"]
+        return found
+
+    page = open_page(viewer(app, camera_id)).page
+    take_control(page)
+    panel = open_section(page, "Picture")
+    before = settings()
+    brightness = panel.get_by_label("Brightness")
+    brightness.fill("70")
+    until_on(page, lambda: settings()["Brightness"] == 70)
+    undo = panel.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled()
+    panel.get_by_label("Contrast").fill("20")
+    until_on(page, lambda: settings()["Contrast"] == 20)
+    expect(brightness).to_have_value("70")
+    undo.click()
+    until_on(page, lambda: settings() == {**before, "Brightness": 70})
+    undo.click()
+    until_on(page, lambda: settings() == before)
+    expect(brightness).to_have_value(str(round(before["Brightness"])))
+
+
+def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, head: Head, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    take_control(page)
+    panel = open_section(page, "Lens")
+    box = panel.get_by_role("button", name="Focus further: hold").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)
+    page.mouse.up()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
+    open_section(page, "Outputs")
+    panel.get_by_role("button", name="Wiper on").click()
+    confirm(page, "Send")
+    until_on(page, lambda: head.last() == "tt:Wiper|On")
+    panel.get_by_role("button", name="Switch RelayOutput1 on").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Cancel").click()
+    assert not recorder.control("GET", "/ptz")["relays"]["RelayOutput1"]
+    for word, active in (("on", True), ("off", False)):
+        panel.get_by_role("button", name=f"Switch RelayOutput1 {word}").click()
+        confirm(page, f"Switch {word}")
+        until_on(page, lambda active=active: recorder.control("GET", "/ptz")["relays"]["RelayOutput1"] is active)

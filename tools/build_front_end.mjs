@@ -23,8 +23,11 @@ const SOURCE_FOLDERS = ['css', 'img', 'js', 'vendor'];
 /** Files that keep their content. hls.js starts its worker by address. */
 const COPIED = ['img/icon.svg', 'vendor/hls.mjs', 'vendor/hls.worker.js'];
 
-/** Style sheets that a page loads later. */
-const LATER_STYLES = ['css/ptz.css'];
+/**
+ * Files that a page loads later by their address. A script of these has copies of the modules that it shares with the
+ * page: with `import()` of its source, the page's own script would fall into several files.
+ */
+const LATER = ['css/ptz.css', 'js/components/ptz-mode.js'];
 
 const OPTIONS = /** @type {const} */ ({
   absWorkingDir: STATIC,
@@ -152,7 +155,7 @@ async function main() {
   await Promise.all([
     ...pages.map((page) => build.bundle([`js/pages/${page}.js`, `css/pages/${page}.css`], { format: 'esm', splitting: true })),
     build.bundle(['js/boot.js'], { format: 'iife' }),
-    build.bundle(LATER_STYLES, { format: 'esm' }),
+    build.bundle(LATER, { format: 'esm' }),
     ...COPIED.map((name) => build.copy(name)),
   ]);
   await build.write(made);

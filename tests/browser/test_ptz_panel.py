@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from playwright.sync_api import expect
 
@@ -100,6 +102,10 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)
     page.mouse.up()
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
+
+    def is_relay(active: bool) -> bool:
+        return bool(recorder.control("GET", "/ptz")["relays"]["RelayOutput1"]) is active
+
     open_section(page, "Outputs")
     panel.get_by_role("button", name="Wiper on").click()
     confirm(page, "Send")
@@ -110,4 +116,4 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     for word, active in (("on", True), ("off", False)):
         panel.get_by_role("button", name=f"Switch RelayOutput1 {word}").click()
         confirm(page, f"Switch {word}")
-        until_on(page, lambda active=active: recorder.control("GET", "/ptz")["relays"]["RelayOutput1"] is active)
+        until_on(page, partial(is_relay, active))

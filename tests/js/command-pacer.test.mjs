@@ -60,7 +60,7 @@ test('a held command is renewed at half of its time', async () => {
   );
 });
 
-test('changes are sent at most five times a second, and a newer one replaces a waiting one', async () => {
+test('the newest change is sent, at most five a second', async () => {
   const { pacer, sent } = head();
   for (let step = 0; step < 40; step += 1) {
     pacer.set(step);

@@ -45,7 +45,7 @@ test('a stick has a dead zone and a square curve', () => {
   assert.ok(Math.abs(stickCurve(0.575) - 0.25) < 1e-9);
 });
 
-test('a gamepad pans and tilts with its left stick or cross, and zooms with its right stick or triggers', () => {
+test('sticks, cross and triggers of a gamepad', () => {
   const released = Array.from({ length: 16 }, () => ({ pressed: false, value: 0 }));
   /** @param {Record<number, number>} values */
   const buttons = (values) => released.map((button, index) => (index in values ? { pressed: true, value: values[index] ?? 0 } : button));

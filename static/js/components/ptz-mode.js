@@ -10,6 +10,8 @@ import { PtzLayer } from './ptz-layer.js';
 import { PtzPad } from './ptz-pad.js';
 import { PtzPanel } from './ptz-panel.js';
 
+export { PtzApi } from '../lib/ptz-api.js';
+
 /**
  * @typedef {import('../lib/ptz-motion.js').Velocity} Velocity
  * @typedef {import('../lib/ptz-types.js').Ptz} Ptz

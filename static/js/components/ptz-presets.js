@@ -115,6 +115,7 @@ export class PtzPresets extends EventTarget {
     const rename = () => {
       const save = async (/** @type {string} */ wanted) => {
         if (await run(() => api.changePreset(token, { name: wanted }))) toast(`Renamed to ${wanted}`);
+        this.#open = '';
         await this.load();
       };
       row.replaceChildren(
@@ -137,6 +138,7 @@ export class PtzPresets extends EventTarget {
         return true;
       });
       if (done) toast(`Deleted ${name}`);
+      this.#open = '';
       await this.load();
     };
     return make(

@@ -3,9 +3,9 @@
  * The control mode of the shown channel, on the viewer page and on the wall.
  *
  * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves the button
- * appears, and the controls (ptz-parts.js and its style sheet) load when it is pressed.
+ * appears, and the controls (components/ptz-mode.js and their style sheet) load when it is pressed.
  */
-import { lazyModule, may, remember, remembered, showToast } from './page.js';
+import { httpOptions, lazyModule, may, remember, remembered, showToast } from './page.js';
 
 /**
  * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
@@ -20,7 +20,8 @@ const ASK_AGAIN_MS = 15_000;
 export class PtzControl extends EventTarget {
   #api;
   #button;
-  #parts = lazyModule(() => Promise.all([import('./ptz-parts.js'), styled()]).then(([parts]) => parts));
+  #confirm;
+  #parts = lazyModule(() => Promise.all([script(), styled()]).then(([parts]) => parts));
   /** @type {Shown|null} */
   #shown = null;
   #key = '';
@@ -29,11 +30,16 @@ export class PtzControl extends EventTarget {
   /** @type {import('../components/ptz-mode.js').PtzMode|null} */
   #mode = null;
 
-  /** @param {import('../lib/api.js').Api} api @param {HTMLElement} button switches the mode */
-  constructor(api, button) {
+  /**
+   * @param {import('../lib/api.js').Api} api
+   * @param {HTMLElement} button switches the mode
+   * @param {(title: string, text: string, yes: string) => Promise<boolean>} confirm
+   */
+  constructor(api, button, confirm) {
     super();
     this.#api = api;
     this.#button = button;
+    this.#confirm = confirm;
     button.addEventListener('click', () => void this.toggle());
   }
 
@@ -98,8 +104,11 @@ export class PtzControl extends EventTarget {
     if (!shown || !abilities) return;
     const parts = await this.#parts.get();
     if (!parts || this.#mode || shown !== this.#shown) return;
-    const mode = parts.createMode(shown, {
+    const { cameraId, number } = shown;
+    const mode = new parts.PtzMode({
+      api: new parts.PtzApi(document.body.dataset.cameras ?? '', cameraId, number, httpOptions()),
       abilities,
+      confirm: this.#confirm,
       picture: () => pictureIn(shown.place),
       mayManage: may('manage'),
       toast: showToast,
@@ -128,6 +137,11 @@ function pictureIn(place) {
     [...found].find((element) => element.getClientRects().length > 0 && (element instanceof HTMLCanvasElement || element.videoWidth > 0)) ??
     null
   );
+}
+
+/** Load the controls. @returns {Promise<typeof import('../components/ptz-mode.js')>} */
+function script() {
+  return import(new URL(document.body.dataset.ptzScript ?? '', window.location.href).href);
 }
 
 /** Load the style sheet of the controls. @returns {Promise<void>} */

@@ -53,12 +53,14 @@ const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
 const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
-const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement));
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = lazyModule(() => import('./viewer-dialogs.js'));
 const editing = new ChannelEditing(api, cameraId, dialogs);
 const form = byId('camera-form', HTMLElement);
+const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement), async (...texts) => {
+  return (await dialogs.get())?.confirmDialog.ask(...texts) ?? false;
+});
 
 const state = readViewerState(window.location.search);
 /** The first answers of the API, which stand in the page. @type {{camera: Camera, channels: Channel[]}|null} */

@@ -9,6 +9,7 @@
  *   components/channel-player.js   plays a tile's channel, as on the viewer page (see viewer.js)
  *   wall-popups.js                 opens wall-panels.js: the tiles' menu (wall-menu.js), the picker, the list of keys
  */
+import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
 import { nameOf } from '../components/live-tile.js';
 import { Poller } from '../lib/poller.js';
@@ -33,7 +34,7 @@ const board = new WallBoard(api);
 const saved = new SavedWalls(wallsApi, () => arrangement.view);
 const arrangement = new WallArrangement(wallsApi, saved);
 const popups = new WallPopups(api, board, arrangement);
-const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement));
+const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement), (...texts) => byId('confirm', ConfirmDialog).ask(...texts));
 
 /** The first answers of the API, which stand in the page. @type {import('./wall-board.js').Known|null} */
 let firstAnswers = pageData();

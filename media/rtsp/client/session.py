@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import (
     CameraBadAnswer,
@@ -24,7 +25,7 @@ from core.errors import (
 )
 from core.login_gate import LoginGate
 from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
-from media.rtsp.client.connecting import CertificateCheck, Connector
+from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.device_requests import DeviceRequests, Headers, RequestRules
 from media.rtsp.client.errors import NoAnswer, NotOffered, NoTransport, NotRtsp, PortClosed, status_error
@@ -66,7 +67,7 @@ class ClientContext:
     login_gate: LoginGate
     clock: Clock
     timeout_s: float
-    certificates: CertificateCheck
+    certificates: PinnedCertificates
     tls_context: Callable[[], ssl.SSLContext]
     habits: HabitStore
 

@@ -138,8 +138,9 @@ class SessionLogin:
         return self._challenge.kind if self._challenge else ""
 
     def accepted(self) -> None:
-        """The device accepted the credential by the present kind of login, which goes first the next time."""
-        self._habits.worked(LOGIN, self.kind)
+        """The device accepted the credential by the present kind of login, which goes first in the next RTSP login."""
+        if self._outer is None:
+            self._habits.worked(LOGIN, self.kind)
         if self.tries is not None:
             self.tries.attempt.accepted()
 

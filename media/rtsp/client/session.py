@@ -148,10 +148,9 @@ class DeviceSession:
         if not isinstance(first, (PortClosed, NotRtsp)):
             return error if isinstance(first, TunnelLoginRefused) and self._has_answered else first
         is_known = self._context.login_gate.has_accepted(self._source.device_key, self._source.credential)
-        if isinstance(error, TunnelLoginRefused) and is_known:  # the web server has users of its own
-            return type(first)(f"{first.detail} Its web port refuses this user name or password.")
-        if self._has_answered or isinstance(error, CameraAuthFailed):
+        if self._has_answered or (isinstance(error, CameraAuthFailed) and not is_known):
             return error
+        # A device may have other users for its web server, so that says nothing about a login that it has accepted.
         return first if isinstance(error, CameraUnreachable) else type(first)(f"{first.detail} {error.detail}")
 
     def _is_worth_another(self, way: str, error: DeviceError) -> bool:

@@ -164,6 +164,12 @@ class LoginGate:
                 entry.state, entry.may_retry = _State.UNPROVEN, False
             self._changed.notify_all()
 
+    def has_accepted(self, device_key: str, credential: Credential) -> bool:
+        """True if the last verdict of this device on the credential was to accept it."""
+        with self._changed:
+            entry = self._entries.get(self._key(device_key, credential))
+            return entry is not None and entry.is_known
+
     def attempts(self, device_key: str, credential: Credential) -> int:
         """Return the number of attempts with this credential at this device."""
         with self._changed:

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cameraStatusText } from '../../static/js/lib/camera-status.js';
 
-test('a device that waits for the user is neither offline nor has it a wrong password', () => {
+test('a device that waits for the user is not offline', () => {
   assert.deepEqual(cameraStatusText('online', null), { text: 'Online', tone: 'good' });
   assert.deepEqual(cameraStatusText('auth_failed', 'camera_auth_failed'), { text: 'Wrong password', tone: 'bad' });
   assert.deepEqual(cameraStatusText('auth_failed', 'readable_login_needed'), { text: 'Needs permission', tone: 'bad' });

@@ -87,7 +87,7 @@ def recorder(running: Recorder) -> Recorder:
 
 
 def _open(recorder: Recorder, connect: Connect, **options: Any) -> DeviceConnection:
-    conn = connect(port=recorder.onvif_port, **{"password": PASSWORD, **options})
+    conn = connect(port=recorder.onvif_port, **{"password": PASSWORD, "timeout_s": LIMIT_S, **options})
     conn.open()
     return conn
 

@@ -6,28 +6,21 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from core.allowed_addresses import allowed_addresses
+from core.certificates import PinnedCertificates
 from core.errors import CameraUnreachable, DeviceError
 from media.rtsp.client.errors import PortClosed
 
 _P = TypeVar("_P", bound=asyncio.BaseProtocol)
 
 
-class CertificateCheck(Protocol):
-    """Pins the certificates of devices (core/certificates.py)."""
-
-    def check(self, host: str, port: int, der: bytes | None) -> None:
-        """Pin the first certificate of a host and port. Raises a DeviceError for another one."""
-        ...
-
-
 class Connector:
     """Connects to one device. `host` as in its address: the user's."""
 
     def __init__(
-        self, host: str, certificates: CertificateCheck, tls_context: Callable[[], ssl.SSLContext], timeout_s: float
+        self, host: str, certificates: PinnedCertificates, tls_context: Callable[[], ssl.SSLContext], timeout_s: float
     ) -> None:
         self._name = host.strip("[]")
         self._certificates = certificates
@@ -38,7 +31,7 @@ class Connector:
         """Connect to the address at which ONVIF reached the device; without one, or if it does not answer, to the name.
 
         Raises PortClosed if the device refuses the connection or does not answer, CameraUnreachable, or the error of
-        CertificateCheck.
+        PinnedCertificates.check().
         """
         address = allowed_addresses.place_of(self._name)
         try:

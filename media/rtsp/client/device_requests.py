@@ -7,20 +7,20 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
-from core.errors import CameraBadAnswer, CameraUnreachable
-from core.login_gate import Attempt
+from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from core.stream_address import read_stream_address
 from media.rtsp.client.address import RtspSource, StreamAddress, is_same_place, pinned
 from media.rtsp.client.connection import OnAnswer, RtspConnection
 from media.rtsp.client.errors import NoAnswer, status_error
 from media.rtsp.client.habits import SESSION_ID, DeviceHabits
-from media.rtsp.client.login import SessionLogin, says_stale
+from media.rtsp.client.login import LoginTries, SessionLogin, says_stale
 from media.rtsp.client.messages import MessageError, Response, SessionHeader, parse_session
 
 log = logging.getLogger(__name__)
 
 _USER_AGENT = ("User-Agent", "onvif-web-viewer")
 _MAX_REDIRECTS = 3
+_CLOSES_WITHIN_S = 0.1
 _SESSION_NOT_FOUND = 454
 _NONE: frozenset[int] = frozenset()
 
@@ -90,9 +90,11 @@ class DeviceRequests:
         limit_s = timeout_s or self._timeout_s
         for _ in range(_MAX_REDIRECTS):
             self.last_uri = uri
+            has_login = self._login.has_challenge
             answer = await self._exchange(method, uri, complete, limit_s)
             if answer.status == 401:
-                answer = await self._log_in(method, uri, complete, answer, limit_s)
+                refused = int(has_login and not says_stale(answer))
+                answer = await self._log_in(method, uri, complete, answer, limit_s, refused)
             if answer.status == _SESSION_NOT_FOUND and self.switch_session():
                 answer = await self._exchange(method, uri, complete, limit_s)
             if not 300 <= answer.status < 400 or (location := self._redirect(answer)) is None:
@@ -166,61 +168,99 @@ class DeviceRequests:
         except CameraUnreachable:
             if self.connection.is_open or self.session or not self.has_answered:
                 raise
+            if self._login.tries and self._login.has_challenge and self._login.tries.logins_left < 1:
+                raise
         # Some devices close the connection after each refusal, or after a redirect.
         self.connection, self.has_answered = await self._reconnect(), False
         return await self._exchange_once(method, uri, headers, timeout_s)
 
     async def _exchange_once(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
+        tries = self._login.tries if self._login.has_challenge and self.connection.is_open else None
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self.send_now(method, uri, headers)
         except TimeoutError:
             raise NoAnswer(f"The device did not answer {method} in time.") from None
+        except CameraUnreachable:
+            if tries:
+                tries.cut += 1
+            raise
+        if tries:
+            tries.answered(answer.status)
         self.has_answered = True
         return answer
 
-    async def _log_in(self, method: str, uri: str, headers: Headers, answer: Response, timeout_s: float) -> Response:
-        """Send the request with the credential.
-
-        Once more if only the nonce was stale, once for each further kind of login that the device names, and again
-        while a refusal may mean that the device is still busy with the end of the session before.
-        """
-        attempt: Attempt | None = None
-        try:
-            if not self._login.can_answer(answer) and self._busy_s() > 0:
-                answer = await self._exchange_later(method, uri, headers, timeout_s)
-            while answer.status == 401:
-                self._login.take_up(answer)
-                attempt = attempt or await self._login.begin_attempt()
-                answer = await self._try_logins(method, uri, headers, timeout_s)
-                if answer.status != 401:
-                    if 200 <= answer.status < 500 and answer.status not in {400, 403}:
-                        attempt.accepted()
-                        self._login.accepted()
-                elif self._busy_s() > 0:
-                    answer = await self._exchange_later(method, uri, headers, timeout_s)
-                else:
-                    attempt.refused()
-                    raise self._login.refuse()
+    async def _log_in(
+        self, method: str, uri: str, headers: Headers, answer: Response, timeout_s: float, refused: int
+    ) -> Response:
+        """Send the request with the credential, after a 401 that refused no login, or one that worked before."""
+        if not self._login.can_answer(answer) and self._busy_s() > 0:
+            answer = await self._exchange_later(method, uri, headers, timeout_s)
+            if answer.status != 401:
+                return answer
+        self._login.take_up(answer)
+        async with self._login.attempt() as tries:
+            tries.refused = refused
+            try:
+                if tries.logins_left > 0:
+                    answer = await self._try_logins(method, uri, headers, timeout_s, tries)
+            except CameraUnreachable:
+                is_login = tries.cut and await self._is_answered_without_login(method, uri, headers, timeout_s)
+                if is_login and (error := tries.cut_off()):
+                    raise error from None
+                raise
+            if answer.status == 401:
+                self._login.forget()
+                raise tries.refuse()
+            if 200 <= answer.status < 500 and answer.status not in {400, 403} and self._login.has_challenge:
+                self._login.accepted()
             return answer
-        finally:
-            if attempt:
-                attempt.unanswered()  # without effect after accepted() and refused()
 
-    async def _try_logins(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
-        """Try the kinds of login that the device names, each once; again with a new nonce if only that was stale."""
+    async def _try_logins(
+        self, method: str, uri: str, headers: Headers, timeout_s: float, tries: LoginTries
+    ) -> Response:
+        """Try the kinds of login that the device names, each once, until no login is left.
+
+        Once more with a new nonce if only that was stale, and after a wait if the device may still be busy with the end
+        of the session before.
+        """
         tried: set[str] = set()
         was_stale = False
         while True:
             tried.add(self._login.kind)
+            await self._wait_for_close(tries)
             answer = await self._exchange(method, uri, headers, timeout_s)
             if answer.status != 401:
                 return answer
-            if says_stale(answer) and not was_stale:
+            if self._busy_s() > 0 and tries.attempt.logins_left > tries.refused and not says_stale(answer):
+                tries.waits += 1
+                answer = await self._exchange_later(method, uri, headers, timeout_s)
+                if answer.status != 401:
+                    return answer
+                self._login.take_up(answer)
+                tried.clear()
+            elif tries.logins_left < 1:
+                return answer
+            elif says_stale(answer) and not was_stale:
                 was_stale = True
                 self._login.take_up(answer)
             elif not self._login.take_up_another(answer, tried):
                 return answer
+
+    async def _wait_for_close(self, tries: LoginTries) -> None:
+        """Before the last login: a device that closes after each refusal would cut it without having read it."""
+        if tries.logins_left < 2 and not self.session:
+            await asyncio.wait({self.connection.ended}, timeout=_CLOSES_WITHIN_S)
+
+    async def _is_answered_without_login(self, method: str, uri: str, headers: Headers, timeout_s: float) -> bool:
+        """True if a device that closed the connection at a login answers the same request without one."""
+        self._login.forget()
+        try:
+            self.connection, self.has_answered = await self._reconnect(), False
+            await self._exchange_once(method, uri, headers, timeout_s)
+        except DeviceError:
+            return False
+        return True
 
     def _busy_s(self) -> float:
         return self._habits.busy_s(self._source.credential.password.fingerprint())

@@ -45,6 +45,10 @@ class NoAnswer(CameraUnreachable):
     """The device did not answer a request in time."""
 
 
+class TunnelLoginRefused(CameraAuthFailed):
+    """The web server refuses the login of an HTTP tunnel. It may have users of its own."""
+
+
 class NotRtsp(CameraBadAnswer):
     """A web server answers on the RTSP port."""
 

@@ -123,6 +123,7 @@ class TunnelHabit:
         self._failed_s = float("-inf")
         self._first_until_s = 0.0
         self._left_out_until_s = 0.0
+        self._refused: dict[str, float] = {}  # fingerprint of a credential -> until when it is not sent again
 
     @property
     def goes_first(self) -> bool:
@@ -131,6 +132,17 @@ class TunnelHabit:
     @property
     def is_left_out(self) -> bool:
         return self._clock.monotonic_s() < self._left_out_until_s
+
+    def refuses(self, fingerprint: str) -> bool:
+        """True if the web server has refused this credential in the last five minutes."""
+        return self._clock.monotonic_s() < self._refused.get(fingerprint, 0.0)
+
+    def refused_login(self, fingerprint: str) -> None:
+        """The web server refused this credential. It may accept another one, so the tunnel is not left out."""
+        if not self.refuses(fingerprint):
+            self._refused.pop(fingerprint, None)
+            self._refused[fingerprint] = self._clock.monotonic_s() + _NO_TUNNEL_S
+            _limit(self._refused)
 
     def worked(self, *, is_only_way: bool) -> None:
         """The device has set a session up in the tunnel. `is_only_way`: nothing speaks RTSP at its RTSP port.

@@ -1,8 +1,15 @@
-"""The login of one session: answers a device's challenges, no more often than the login gate allows."""
+"""The login of one session: answers a device's challenges, no more often than the login gate allows.
+
+Devices lock an account after some wrong passwords. So the device may refuse at most two logins of one request, and
+fewer if the login gate allows fewer.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, ReadableLoginNeeded
@@ -14,13 +21,62 @@ from media.rtsp.client.messages import Response
 
 LOGIN_WAIT_S = 30.0
 _POLL_S = 0.05
+_MOST_REFUSALS = 2
+_REFUSED = "The device refuses this user name or password."
+_CUT = (
+    "The device closes the connection when it gets this user name and password, and answers the same request without "
+    "them. It probably refuses them."
+)
+
+
+@dataclass(slots=True)
+class LoginTries:
+    """The logins of one attempt of the login gate. The first verdict counts.
+
+    `refused` counts the logins that the device refused, `cut` those that it closed the connection at.
+    `waits` counts the refusals that meant "busy": after each, the request may be refused once more.
+    """
+
+    attempt: Attempt
+    refused: int = 0
+    cut: int = 0
+    waits: int = 0
+
+    @property
+    def logins_left(self) -> int:
+        """The number of further logins that may be sent."""
+        return min(_MOST_REFUSALS + self.waits, self.attempt.logins_left) - self.refused - self.cut
+
+    def answered(self, status: int) -> None:
+        """The device answered a login. A cut before it belonged to the refusal before: some devices close at each."""
+        self.cut = 0
+        self.refused += status == 401
+
+    def refuse(self) -> CameraAuthFailed:
+        """Block the credential, and return the error for it."""
+        self.attempt.refused(self.refused)
+        return CameraAuthFailed(_REFUSED)
+
+    def cut_off(self) -> CameraAuthFailed | None:
+        """Report the cut logins. Return the error for a refused credential if they count as a refusal."""
+        return CameraAuthFailed(_CUT) if self.attempt.cut(self.cut, refused_logins=self.refused) else None
 
 
 class SessionLogin:
-    """In the gateway's thread. `authorization()` goes with every request once a challenge was taken up."""
+    """In the gateway's thread. `authorization()` goes with every request once a challenge was taken up.
+
+    `outer` is the login whose attempt this one shares: a tunnel may be opened again while a request in it logs in.
+    """
 
     def __init__(
-        self, source: RtspSource, gate: LoginGate, clock: Clock, habits: DeviceHabits, *, is_tls: bool
+        self,
+        source: RtspSource,
+        gate: LoginGate,
+        clock: Clock,
+        habits: DeviceHabits,
+        *,
+        is_tls: bool,
+        outer: SessionLogin | None = None,
     ) -> None:
         self._source = source
         self._gate = gate
@@ -28,7 +84,11 @@ class SessionLogin:
         self._habits = habits
         self._is_tls = is_tls
         self._challenge: Challenge | None = None
+        self._outer = outer
+        self.tries: LoginTries | None = None
+        """The attempt under way."""
         self._renewal: Attempt | None = None  # sent with a keep-alive that has no answer yet
+        self._renewal_refusals = 0
 
     def authorization(self, method: str, uri: str) -> str | None:
         """Return the value of the Authorization header. None before the device has asked for a login."""
@@ -78,8 +138,16 @@ class SessionLogin:
         return self._challenge.kind if self._challenge else ""
 
     def accepted(self) -> None:
-        """The device accepted the credential by the present kind of login, which goes first the next time."""
-        self._habits.worked(LOGIN, self.kind)
+        """The device accepted the credential by the present kind of login, which goes first in the next RTSP login."""
+        if self._outer is None:
+            self._habits.worked(LOGIN, self.kind)
+        if self.tries is not None:
+            self.tries.attempt.accepted()
+
+    @property
+    def has_challenge(self) -> bool:
+        """True if requests are sent with a login."""
+        return self._challenge is not None
 
     def _offered(self, answer: Response) -> list[Challenge]:
         """Return the challenges that can be answered, the best first; before them the kind that worked before."""
@@ -92,12 +160,31 @@ class SessionLogin:
             kinds.sort(key=lambda kind: not offered[kind].algorithm)
         return [offered[kind] for kind in kinds]
 
-    async def begin_attempt(self) -> Attempt:
-        """Wait until the login gate allows an attempt.
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[LoginTries]:
+        """Hold the login gate's permission to send logins. Without a verdict inside, the next attempt may begin.
 
         Raises CameraUnreachable if another attempt has no result within LOGIN_WAIT_S, CameraAuthFailed while the
         credential is blocked.
         """
+        tries = LoginTries(await self._begin_attempt())
+        self.tries = tries
+        try:
+            yield tries
+        finally:
+            self.tries = None
+            tries.attempt.unanswered(tries.refused)  # without effect after a verdict
+
+    @asynccontextmanager
+    async def shared_attempt(self) -> AsyncIterator[LoginTries]:
+        """As attempt(), but within an attempt of the outer login it is that one, whose verdict stays open."""
+        if self._outer is not None and self._outer.tries is not None:
+            yield self._outer.tries
+            return
+        async with self.attempt() as tries:
+            yield tries
+
+    async def _begin_attempt(self) -> Attempt:
         deadline_s = self._clock.monotonic_s() + LOGIN_WAIT_S
         while self._clock.monotonic_s() < deadline_s:
             attempt = self._gate.try_begin(self._source.device_key, self._source.credential)
@@ -105,11 +192,6 @@ class SessionLogin:
                 return attempt
             await asyncio.sleep(_POLL_S)
         raise CameraUnreachable("The device did not answer the login in time.")
-
-    def refuse(self) -> CameraAuthFailed:
-        """Forget the challenge and return the error for a refused credential."""
-        self._challenge = None
-        return CameraAuthFailed("The device refuses this user name or password.")
 
     def forget(self) -> None:
         """Forget the challenge: the next request goes without a login."""
@@ -128,11 +210,12 @@ class SessionLogin:
             if challenge and challenge.is_stale:
                 attempt.unanswered()
                 return False
-            attempt.refused()
+            attempt.refused(self._renewal_refusals + 1)
             raise CameraAuthFailed("The device no longer accepts this user name or password.")
         if challenge and self._source.credential.username:
             self._renewal = self._gate.try_begin(self._source.device_key, self._source.credential)
             if self._renewal:
+                self._renewal_refusals = int(self.has_challenge and not challenge.is_stale)
                 self._challenge = challenge
                 return True
         return False

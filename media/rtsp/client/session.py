@@ -14,8 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import (
+    CameraAuthFailed,
     CameraBadAnswer,
     CameraNoSignal,
     CameraUnreachable,
@@ -24,10 +26,18 @@ from core.errors import (
 )
 from core.login_gate import LoginGate
 from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
-from media.rtsp.client.connecting import CertificateCheck, Connector
+from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.device_requests import DeviceRequests, Headers, RequestRules
-from media.rtsp.client.errors import NoAnswer, NotOffered, NoTransport, NotRtsp, PortClosed, status_error
+from media.rtsp.client.errors import (
+    NoAnswer,
+    NotOffered,
+    NoTransport,
+    NotRtsp,
+    PortClosed,
+    TunnelLoginRefused,
+    status_error,
+)
 from media.rtsp.client.habits import RANGE, SESSION_ADDRESS, HabitStore
 from media.rtsp.client.keep_alive import MOST_S, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
@@ -38,6 +48,7 @@ from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery
 from media.rtsp.client.sdp import AudioTrack, SdpError, SessionDescription, VideoTrack, parse_sdp
 from media.rtsp.client.track_setup import TrackSetup
 from media.rtsp.client.transports import UDP
+from media.rtsp.client.tunnel import LOGIN_REFUSED as TUNNEL_LOGIN_REFUSED
 from media.rtsp.client.tunnel import open_tunnel
 
 log = logging.getLogger(__name__)
@@ -66,7 +77,7 @@ class ClientContext:
     login_gate: LoginGate
     clock: Clock
     timeout_s: float
-    certificates: CertificateCheck
+    certificates: PinnedCertificates
     tls_context: Callable[[], ssl.SSLContext]
     habits: HabitStore
 
@@ -107,19 +118,45 @@ class DeviceSession:
             if way == _TUNNEL and tunnel.is_left_out:
                 continue
             try:
+                if way == _TUNNEL and tunnel.refuses(self._fingerprint):
+                    raise TunnelLoginRefused(TUNNEL_LOGIN_REFUSED)
                 await self._run_over(way, is_only_way=isinstance(first, (PortClosed, NotRtsp)))
             except DeviceError as error:
                 if way == _TUNNEL and not self._has_answered:
-                    tunnel.failed(is_refused=not isinstance(error, CameraUnreachable))
+                    self._note_no_tunnel(error)
+                telling = self._more_telling(first, error)
                 if self._keep_alive is not None or not self._is_worth_another(way, error):
-                    raise first or error from None
-                first = first or error
+                    raise telling from None
+                first = telling
         raise first or CameraUnreachable("The device cannot be reached on its RTSP port.")
+
+    @property
+    def _fingerprint(self) -> str:
+        return self._source.credential.password.fingerprint()
+
+    def _note_no_tunnel(self, error: DeviceError) -> None:
+        """No tunnel could be opened. Another login may open it, so a refused one does not count against the tunnel."""
+        if isinstance(error, TunnelLoginRefused):
+            self._habits.tunnel.refused_login(self._fingerprint)
+        elif not isinstance(error, CameraAuthFailed):
+            self._habits.tunnel.failed(is_refused=not isinstance(error, CameraUnreachable))
+
+    def _more_telling(self, first: DeviceError | None, error: DeviceError) -> DeviceError:
+        """Return the error that says more to users: of the first port, of the second one, or of both."""
+        if first is None or self._keep_alive is not None:
+            return error
+        if not isinstance(first, (PortClosed, NotRtsp)):
+            return error if isinstance(first, TunnelLoginRefused) and self._has_answered else first
+        is_known = self._context.login_gate.has_accepted(self._source.device_key, self._source.credential)
+        if self._has_answered or (isinstance(error, CameraAuthFailed) and not is_known):
+            return error
+        # A device may have other users for its web server, so that says nothing about a login that it has accepted.
+        return first if isinstance(error, CameraUnreachable) else type(first)(f"{first.detail} {error.detail}")
 
     def _is_worth_another(self, way: str, error: DeviceError) -> bool:
         """True if the device may be reached over its other port."""
         if way == _TUNNEL:
-            return isinstance(error, (CameraUnreachable, CameraBadAnswer, CameraUnsupported))
+            return isinstance(error, (CameraUnreachable, CameraBadAnswer, CameraUnsupported, TunnelLoginRefused))
         is_refused = isinstance(error, NotOffered) and not self._require
         return is_refused or isinstance(error, (PortClosed, NotRtsp, NoTransport))
 
@@ -129,6 +166,9 @@ class DeviceSession:
         self._has_answered = self._has_audio = False
         self._receiver = MediaReceiver(self._sink, self._clock)
         self._login = SessionLogin(self._source, context.login_gate, self._clock, habits, is_tls=address.is_tls)
+        self._web_login = SessionLogin(
+            *(self._source, context.login_gate, self._clock, habits), is_tls=address.is_tls, outer=self._login
+        )
         connect = partial(self._connect, way)
         self._requests = DeviceRequests(
             *(self._source, address, await connect(), connect, self._login, habits),
@@ -177,11 +217,25 @@ class DeviceSession:
         ports = dict.fromkeys((address.port, *(() if address.is_tls else (self._source.web_port or 80,))))
         for port in ports:
             try:
-                return await open_tunnel(address, port, connector, self._login, take, timeout_s=self._timeout_s)
-            except (CameraUnreachable, CameraBadAnswer, CameraUnsupported) as error:
+                return await self._open_tunnel(port, connector)
+            except (CameraUnreachable, CameraBadAnswer, CameraUnsupported, TunnelLoginRefused) as error:
                 problem = error
-                self._login.forget()  # the next port has a challenge of its own
         raise problem
+
+    async def _open_tunnel(self, port: int, connector: Connector) -> RtspConnection:
+        """Open a tunnel at this port: once more if the device may be busy with the end of the session before."""
+        address, take, web_login = self._address, self._receiver.take_frames, self._web_login
+        open_it = partial(open_tunnel, address, port, connector, web_login, take, timeout_s=self._timeout_s)
+        web_login.forget()  # each port, and often each connection, has a challenge of its own
+        try:
+            return await open_it()
+        except TunnelLoginRefused:
+            busy_s = self._habits.busy_s(self._fingerprint)
+            if busy_s <= 0:
+                raise
+        await asyncio.sleep(busy_s)
+        web_login.forget()
+        return await open_it()
 
     async def _open(self) -> None:
         description, video, bases = await self.describe()
@@ -302,7 +356,7 @@ class DeviceSession:
                         if answer.status == 401 and says_stale(answer):
                             self._login.take_up(answer)
                             await self._requests.send_now("TEARDOWN", self._control)
-                self._habits.ended_session(self._source.credential.password.fingerprint())
+                self._habits.ended_session(self._fingerprint)
         finally:
             self._setup.close()
             connection.close()

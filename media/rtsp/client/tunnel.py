@@ -15,12 +15,14 @@ from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from media.rtsp.client.address import StreamAddress
 from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
+from media.rtsp.client.errors import TunnelLoginRefused
 from media.rtsp.client.framing import Frame
 from media.rtsp.client.login import SessionLogin
 from media.rtsp.client.messages import Response
 
 _TYPE = "application/x-rtsp-tunnelled"
 _MAX_UNSENT_BYTES = 64 * 1024
+LOGIN_REFUSED = "The device's web port refuses this user name or password."
 
 
 class _Uplink(asyncio.Protocol):
@@ -83,22 +85,23 @@ async def open_tunnel(
 ) -> TunnelConnection:
     """Open a tunnel at a port of the device's web server; log in if it asks for it.
 
-    A refused login is no verdict on the credential: web servers have users of their own. Raises CameraUnreachable,
-    CameraAuthFailed without a login to try, CameraUnsupported for an unknown kind of login, or CameraBadAnswer if no
-    tunnel is offered there.
+    A refused login counts as a wrong one, but is no verdict on the credential: web servers have users of their own.
+    Raises CameraUnreachable, TunnelLoginRefused, CameraAuthFailed without a login to try, CameraUnsupported for an
+    unknown kind of login, or CameraBadAnswer if no tunnel is offered there.
     """
     tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
     try:
         if answer.status == 401:
             login.take_up(answer)
-            attempt = await login.begin_attempt()
-            try:
+            async with login.shared_attempt() as tries:
                 tunnel.close()
-                tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
+                if tries.logins_left > 0:
+                    tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
+                    tries.refused += answer.status == 401
+                if answer.status == 401:
+                    raise TunnelLoginRefused(LOGIN_REFUSED)
                 if _is_tunnel(answer):
-                    attempt.accepted()
-            finally:
-                attempt.unanswered()
+                    login.accepted()
         if not _is_tunnel(answer):
             raise CameraBadAnswer(f"The device offers no RTSP over HTTP (status {answer.status}).")
         uplink = await connector.connect(port, lambda: _Uplink(tunnel.uplink_lost), is_tls=address.is_tls)

@@ -26,6 +26,11 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 
 @pytest.fixture
+def rtsp_timeout_s() -> float:
+    return LIMIT_S
+
+
+@pytest.fixture
 def open_channel(recorder: Simulator, gateway: RtspGateway) -> Iterator[Open]:
     recorder.clear()
 
@@ -80,15 +85,15 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
 
 
 @pytest.mark.parametrize(
-    ("fault", "value", "code"),
+    ("fault", "value", "code", "rtsp_timeout_s"),
     [
-        ("refuse_password", True, "camera_auth_failed"),
-        ("session_limit", 0, "camera_busy"),
-        ("rtsp_redirect", "rtsp://127.0.0.1:1/", "camera_bad_answer"),
-        ("dead", "not_found", "camera_no_signal"),
-        ("dead", "no_signal", "camera_no_signal"),
-        ("rtsp_silent", True, "camera_unreachable"),
-        ("drop_connections", True, "camera_unreachable"),
+        ("refuse_password", True, "camera_auth_failed", LIMIT_S),
+        ("session_limit", 0, "camera_busy", LIMIT_S),
+        ("rtsp_redirect", "rtsp://127.0.0.1:1/", "camera_bad_answer", LIMIT_S),
+        ("dead", "not_found", "camera_no_signal", LIMIT_S),
+        ("dead", "no_signal", "camera_no_signal", 2.0),
+        ("rtsp_silent", True, "camera_unreachable", 2.0),
+        ("drop_connections", True, "camera_unreachable", LIMIT_S),
     ],
 )
 def test_a_fault_at_the_start_is_reported_with_its_code(
@@ -101,8 +106,12 @@ def test_a_fault_at_the_start_is_reported_with_its_code(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
-    [("rtcp_only", "stream_stalled"), ("rtsp_silent", "stream_stalled"), ("drop_connections", "camera_unreachable")],
+    ("fault", "code", "rtsp_timeout_s"),
+    [
+        ("rtcp_only", "stream_stalled", 2.0),
+        ("rtsp_silent", "stream_stalled", 2.0),
+        ("drop_connections", "camera_unreachable", LIMIT_S),
+    ],
 )
 def test_a_fault_in_mid_stream_fails_the_feed_and_a_new_one_plays_again(
     recorder: Simulator, open_channel: Open, fault: str, code: str

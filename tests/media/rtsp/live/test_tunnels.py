@@ -44,7 +44,7 @@ def test_a_login_that_the_web_server_refuses_is_no_verdict(
     stream = source(f"rtsp://127.0.0.1:{closed_port}/live", web_port=web.port)
     problem = until_state(gateway.open_feed(stream), FeedState.FAILED).problem
     assert problem
-    assert problem.code == "camera_unreachable"
+    assert problem.code == "camera_auth_failed"
     assert web.received.count(b"Authorization: Digest") == 1
     gate.begin(stream.device_key, stream.credential).unanswered()  # it is not blocked
 

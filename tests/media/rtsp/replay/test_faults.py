@@ -13,10 +13,15 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection
 from tests.media.rtsp.replay.listening import Listener, times_in
 from tests.media.rtsp.replay.simulated import GOP_S, source_of, spans, steps
-from tests.patience import settled, until
+from tests.patience import LIMIT_S, settled, until
 from tests.simulator.process import Makes, Simulator
 
 pytestmark = pytest.mark.programs
+
+
+@pytest.fixture
+def rtsp_timeout_s() -> float:
+    return LIMIT_S
 
 
 @pytest.fixture
@@ -134,7 +139,9 @@ def test_a_recorder_that_does_not_pause_is_held_back(
     assert steps(listener.times()) == pytest.approx([0.2] * (len(listener.times()) - 1), abs=0.01)
 
 
-@pytest.mark.parametrize("end", ["silent", "bye", "notice", "close"])
+@pytest.mark.parametrize(
+    ("end", "rtsp_timeout_s"), [("silent", 2.0), ("bye", LIMIT_S), ("notice", LIMIT_S), ("close", LIMIT_S)]
+)
 def test_the_end_of_a_recording_is_an_end_however_it_is_told(recorders: Makes, gateway: RtspGateway, end: str) -> None:
     """The recording has ended before: one that grows has no end yet."""
     recorder = recorders["many-recordings"]

@@ -14,10 +14,15 @@ from media.codecs.access_unit import AUDIO
 from media.rtsp.gateway import RtspGateway
 from tests.media.rtsp.replay.listening import Listener, times_in
 from tests.media.rtsp.replay.simulated import GOP_S, source_of, spans, steps
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.simulator.process import Makes, Simulator
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
+
+
+@pytest.fixture
+def rtsp_timeout_s() -> float:
+    return LIMIT_S
 
 
 @pytest.mark.parametrize("make", MAKES)

@@ -148,7 +148,7 @@ def test_a_channel_without_a_head_gets_no_controls_and_loads_nothing(app: App, c
     wait_playing(page)
     until_on(page, lambda: any(url.endswith("/channels/3/ptz") for url in asked))
     page.keyboard.press("c")
-    page.wait_for_timeout(500)  # for what must not happen
+    page.wait_for_timeout(500)  # longer than the code takes to load
     expect(page.locator("#ptz")).to_be_hidden()
     expect(page.locator(".ptz")).to_have_count(0)
     about = [url for url in asked if "ptz" in url.rpartition("/")[2] or "/ptz/" in url]

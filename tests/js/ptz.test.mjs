@@ -31,7 +31,7 @@ test('a trembling hand does not change the speed', () => {
   assert.ok(isSameVelocity(padVelocity({ x: 0.601, y: 0 }, 0.5), padVelocity({ x: 0.607, y: 0.004 }, 0.5)));
 });
 
-test('speeds add up to at most full speed', () => {
+test('the sum of speeds is at most full speed', () => {
   const one = { pan: 0.75, tilt: -0.5, zoom: 0 };
   assert.deepEqual(sumOf([one, one, { pan: 0, tilt: 0.25, zoom: 1 }]), { pan: 1, tilt: -0.75, zoom: 1 });
   assert.deepEqual(sumOf([]), STILL);

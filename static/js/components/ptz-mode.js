@@ -130,7 +130,7 @@ export class PtzMode {
     this.element.remove();
   }
 
-  /** Release everything that is held: it moves again only after another press. */
+  /** Release pad, keys and buttons: they act again only after another press. */
   halt() {
     this.#pad.halt();
     this.#layer.halt();
@@ -220,7 +220,7 @@ export class PtzMode {
     this.#looking = this.#wires.signal.aborted ? null : setTimeout(() => void this.#look(), ms);
   }
 
-  /** Look who moves the head, and which tour runs. */
+  /** Show the mover, if that is another user, and the running tour. */
   async #look() {
     if (!document.hidden) {
       const view = await this.#options.api.view().catch(() => null);

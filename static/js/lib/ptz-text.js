@@ -23,7 +23,7 @@ function freeText(seconds) {
   return seconds === null ? '' : ` It is free in ${Math.max(1, Math.round(seconds))} s.`;
 }
 
-/** Return the sentence about another user who moves the head; '' if none does. @param {PtzMover|null} mover */
+/** Return the sentence about another mover; '' without one. @param {PtzMover|null} mover */
 export function moverText(mover) {
   if (!mover || mover.own) return '';
   const seconds = Math.max(1, Math.round(mover.for_s ?? 0));

@@ -5,7 +5,7 @@
  * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves the button
  * appears, and the controls (components/ptz-mode.js and their style sheet) load when it is pressed.
  */
-import { httpOptions, lazyModule, may, remember, remembered, showToast } from './page.js';
+import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
 
 /**
  * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
@@ -60,7 +60,7 @@ export class PtzControl extends EventTarget {
     this.#key = key;
     this.leave();
     this.#draw();
-    if (shown && may('ptz')) void this.#ask(shown, key);
+    if (shown && may('ptz')) whenIdle(() => shown === this.#shown && void this.#ask(shown, key));
   }
 
   async toggle() {

@@ -103,6 +103,34 @@ def test_wheel_and_click_move_the_camera_instead_of_the_digital_zoom(
     until_on(page, lambda: head.state["pan"] != pan and head.stands())
 
 
+def test_a_gamepad_moves_the_camera_in_the_control_mode_only(
+    app: App, camera_id: int, head: Head, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    page.add_init_script(
+        "window.axes = [0, 0, 0, 0]; window.reads = 0;"
+        "navigator.getGamepads = () => { window.reads += 1; return [null, { axes: window.axes, buttons: [] }]; };"
+    )
+    page.goto(viewer(app, camera_id))
+    expect(page.get_by_role("button", name="Control the camera")).to_be_visible()
+    assert page.evaluate("window.reads") == 0
+    page.evaluate("window.axes = [0.9, 0, 0, 0]")
+    take_control(page)
+    page.wait_for_function("window.reads > 5")
+    assert not head.turns(), "a stick that is held already waits for its middle"
+    page.evaluate("window.axes = [0.1, 0, 0, 0]")
+    reads = page.evaluate("window.reads")
+    page.wait_for_function("(before) => window.reads > before + 2", arg=reads)
+    page.evaluate("window.axes = [-0.9, 0, 0, 0]")
+    until_on(page, head.turns)
+    page.evaluate("window.axes = [0, 0, 0, 0]")
+    until_on(page, lambda: head.last() == "Stop" and head.stands())
+    page.keyboard.press("Escape")
+    reads = page.evaluate("window.reads")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.reads") == reads
+
+
 def test_the_camera_stops_when_the_page_can_no_longer_stop_it(
     app: App, camera_id: int, head: Head, open_page: Open
 ) -> None:

@@ -2,7 +2,7 @@
 /** Elements of the camera controls. They are made here, not in the page, so that other channels' pages do not carry them. */
 import { icon } from './dom.js';
 
-/** How long a button that a screen reader clicks is held. */
+/** Time that a click of a screen reader holds a button. */
 const CLICK_MS = 400;
 
 /**
@@ -41,7 +41,7 @@ export function makeButton(text, work, { icon: name = '', className = 'button sm
 }
 
 /**
- * A button that acts while it is held: by pointer, by Enter or Space, and for a moment by a click of a screen reader.
+ * Let a button act while it is held: by pointer, by Enter or Space, and for a moment by a click of a screen reader.
  *
  * @param {HTMLButtonElement} button
  * @param {{hold: () => void, release: () => void}} work
@@ -64,6 +64,7 @@ export function holdButton(button, { hold, release }) {
     button.setAttribute('data-held', '');
     hold();
   };
+  button.setAttribute('data-hold', '');
   button.addEventListener('pointerdown', (event) => {
     if (event.button !== 0 || holder !== null) return;
     begin(event.pointerId);
@@ -90,7 +91,7 @@ export function holdButton(button, { hold, release }) {
 }
 
 /**
- * A form for one name, in place of its row.
+ * Make a form for one name, which stands in place of a row.
  *
  * @param {{label: string, value?: string, submit: string}} texts
  * @param {(name: string) => void} save

@@ -51,6 +51,8 @@ export class PtzMode {
   #wires = new AbortController();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #looking = null;
+  /** The failure that was shown last. */
+  #shownProblem = '';
 
   /** @param {ModeOptions} options */
   constructor(options) {
@@ -153,7 +155,7 @@ export class PtzMode {
       const { pan_tilt: turns, zoom: zooms } = this.#options.abilities;
       const { pan, tilt, zoom } = sumOf(this.#held.values());
       const sum = { pan: turns ? pan : 0, tilt: turns ? tilt : 0, zoom: zooms ? zoom : 0 };
-      // The middle of the pad stops, and holds on.
+      // The pad's middle, and keys in opposite directions, stand still.
       if (!isStill(sum)) this.#pacer.set(sum);
       else if (this.#pacer.isMoving) this.#pacer.set(null);
     }
@@ -192,6 +194,7 @@ export class PtzMode {
     const { text, isInUse } = ptzProblem(error);
     if (isInUse) this.#showNote(text);
     else this.#options.toast(text, 'bad');
+    this.#shownProblem = text;
     this.#lookSoon();
   }
 
@@ -228,11 +231,19 @@ export class PtzMode {
         const text = moverText(view.mover);
         if (text && !this.#options.api.takesOver) this.#showNote(text);
         else this.#hideNote();
+        this.#showFailure(view.error);
         this.#panel.runningTour = view.tour_id;
         this.element.toggleAttribute('data-tour', view.tour_id !== null);
       }
     }
     this.#lookSoon();
+  }
+
+  /** Show the failure of a command whose answer did not wait for the device. @param {Ptz['error']} error */
+  #showFailure(error) {
+    const text = error?.detail ?? '';
+    if (text && text !== this.#shownProblem) this.#options.toast(text, 'bad');
+    this.#shownProblem = text;
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,5 @@
 // @ts-check
-/** Sends the commands of something that moves while it is held: not too many, renewed in time, and always a stop. */
+/** Paces the commands of a movement that lasts while it is held: not too many, renewed in time, and always a stop. */
 import { ApiError } from './http.js';
 
 /** Seconds until the server stops the movement by itself. */
@@ -27,7 +27,7 @@ const STOP_TRIES = 4;
  *   a waiting one, and the last one is renewed at half of its time.
  * - A stop is sent immediately, whatever is under way. The server may get a command after the stop that was sent before
  *   it: then a second stop follows. A stop that fails is repeated.
- * - After a failure nothing is sent until the movement has been released.
+ * - After a failure the pacer sends nothing until the movement has been released.
  *
  * @template T
  */
@@ -39,7 +39,7 @@ export class CommandPacer {
   #isNew = false;
   #isRefused = false;
   #needsStop = false;
-  /** Counts commands and stops: a repeated stop is left out once something else was sent. */
+  /** Counts commands and stops: after a newer one, a stop is not repeated. */
   #turn = 0;
   #sentAtMs = -Infinity;
   /** Times of the commands of the last second. @type {number[]} */
@@ -72,7 +72,7 @@ export class CommandPacer {
     this.#sendIfDue();
   }
 
-  /** Another command replaces the movement, so that no stop of it may follow. */
+  /** End the movement without a stop, because another command replaces it. */
   supersede() {
     this.#end();
     this.#needsStop = false;

@@ -15,7 +15,7 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./ptz-motion.js').Velocity} Velocity
  */
 
-/** A command to a slow head is answered late; a stop of a page that closes is sent to its end. */
+/** A slow head answers late. A stop outlives the page. */
 const COMMAND = { timeoutMs: 20_000 };
 const STOP = { keepalive: true, timeoutMs: 20_000 };
 

@@ -2,8 +2,8 @@
 /**
  * The control mode of the shown channel, on the viewer page and on the wall.
  *
- * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves the button
- * appears, and the controls (components/ptz-mode.js and their style sheet) load when it is pressed.
+ * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves, the
+ * button appears; a press loads the controls (components/ptz-mode.js and their style sheet).
  */
 import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
 
@@ -13,7 +13,7 @@ import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle
  * @typedef {import('../lib/ptz-types.js').Ptz} Ptz
  */
 
-/** After a device did not answer. */
+/** Pause after a failed request for the abilities. */
 const ASK_AGAIN_MS = 15_000;
 
 /** Emits 'mode' when the control mode has begun or ended. */

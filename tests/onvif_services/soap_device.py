@@ -213,8 +213,8 @@ class SoapDevice:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
-    def speak_tls(self, context: ssl.SSLContext) -> None:
-        """Speak HTTPS from now on, with this certificate."""
+    def speak_tls(self, context: ssl.SSLContext | None) -> None:
+        """Speak HTTPS with this certificate from now on; None: plain HTTP."""
         self._server.tls = context
 
     def start(self) -> None:

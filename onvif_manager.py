@@ -192,32 +192,41 @@ class OnvifManager:
         """
         before = self._registry.view(camera_id).host
         self._editor.update(camera_id, change)
-        self._forget_unused_certificates(before)
+        self._forget_unused_certificates(before, set())
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
         """Remove a camera and all its data. Its streams have ended when this returns. Raise NotFound."""
+        ports = self._registry.ports(camera_id)
         removed = self._editor.delete(camera_id)
         if removed.pretend:
             self._pretend.stop()
-        self._forget_unused_certificates(removed.host)
+        self._forget_unused_certificates(removed.host, ports)
 
-    def _forget_unused_certificates(self, host: str) -> None:
-        """Forget the certificates of a host that no camera has any longer: another device may get its address."""
-        if self._certificates.of_host(host) and not self._registry.with_address(host):
-            self._certificates.forget(host)
+    def _forget_unused_certificates(self, host: str, ports: set[int]) -> None:
+        """Forget certificates that no camera uses any longer, because another device may get the address.
+
+        Those are the ones at these ports, and all of the host if no camera has it.
+        """
+        pinned = {pin.port for pin in self._certificates.of_host(host)}
+        others = [self._registry.ports(stored.id) for stored in self._registry.with_address(host)]
+        unused = pinned & ports - set().union(*others) if others else pinned
+        if unused:
+            self._certificates.forget(host, unused)
             self._certificate_store.save(host)
 
     def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
-        """Pin the changed certificate of a camera's host that has this fingerprint, and connect again.
+        """Pin the changed certificate of a camera that has this fingerprint, and connect again.
 
         Raise NotFound, or Conflict if the device has not shown this certificate: it may have changed once more.
         """
         host = self._registry.view(camera_id).host
-        if not self._certificates.accept(host, sha256.replace(":", "").lower()):
+        ports = self._registry.ports(camera_id)
+        if not self._certificates.accept(host, ports, sha256.replace(":", "").lower()):
             raise Conflict("The device has not shown a changed certificate with this fingerprint.")
         for stored in self._registry.with_address(host):
-            self._editor.refresh(stored.id)
+            if ports & self._registry.ports(stored.id):
+                self._editor.refresh(stored.id)
         return self.get_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from cameras.certificates import port_of
 from cameras.connecting import Connector
 from cameras.registry import Registry, credential_of, device_key
 from cameras.store import CameraStore
@@ -51,6 +52,7 @@ class StreamAddresses:
         device = self._connector.device_with(camera_id, profile_token)
         profile = self._registry.profile(camera_id, profile_token)
         uri = self._connector.ask(camera_id, device, lambda: device.stream_uri(profile))
+        registry.note_port(camera_id, port_of(uri))
         with registry.changed:
             entry = registry.entry(camera_id)
             if entry.device is device:
@@ -64,6 +66,7 @@ class StreamAddresses:
         """
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         uri = self._connector.ask(camera_id, device, lambda: device.replay_uri(recording_token))
+        self._registry.note_port(camera_id, port_of(uri))
         with self._registry.changed:
             entry = self._registry.entry(camera_id)
             stored, generation, abilities = entry.stored, entry.generation, entry.replay_abilities

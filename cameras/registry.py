@@ -171,7 +171,8 @@ class Registry:
         stored = entry.stored
         pins = self._certificates.of_host(stored.host)
         certificate = shown_certificate(pins, ports_of(stored, entry.ports), stored.port)
-        return replace(_view(entry, first), certificate=certificate)
+        error = entry.error or _problem_of_plain(entry)
+        return replace(_view(entry, first), error=error, certificate=certificate)
 
     def ports(self, camera_id: int) -> set[int]:
         """Return the ports of its host that the camera uses. Raise NotFound."""
@@ -376,6 +377,13 @@ def _identity(stored: StoredCamera) -> tuple[str, ...] | None:
     """
     info = stored.info
     return (info.manufacturer, info.model, info.serial) if info.serial else None
+
+
+def _problem_of_plain(entry: Entry) -> Problem | None:
+    """Return the problem of the only channel of a camera without ONVIF, which is the problem of the camera."""
+    if not entry.stored.is_plain or entry.status is not CameraStatus.ONLINE:
+        return None
+    return next((channel.problem for channel in shown_channels(entry.channels, entry.problems)), None)
 
 
 def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:

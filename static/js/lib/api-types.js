@@ -31,7 +31,7 @@ export {};
  * @property {number|null} port
  * @property {string} username
  * @property {CameraStatus} status
- * @property {Problem|null} error
+ * @property {Problem|null} error of an online camera without ONVIF: its stream has no picture
  * @property {string} manufacturer
  * @property {string} model
  * @property {string} firmware

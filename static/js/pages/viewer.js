@@ -117,7 +117,7 @@ function showCamera(now) {
   const problem = now.status === 'online' ? null : now.error;
   stage.deviceProblem = channels.length ? null : problem;
   stage.deviceBusy = !channels.length && now.status === 'connecting';
-  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '');
+  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '', { asksUser: problem?.code === 'certificate_changed' });
 }
 
 /** @param {import('../lib/api.js').Problem} problem */
@@ -126,11 +126,13 @@ function sentenceOf({ code, detail }) {
   return `${title}. ${isComplete(code) ? advice : detail}`;
 }
 
-/** @param {string} text */
-function showCameraProblem(text) {
-  const element = byId('camera-problem', HTMLElement);
-  if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
+/** @param {string} text @param {{asksUser?: boolean}} [how] `asksUser`: the health card has a question about it */
+function showCameraProblem(text, { asksUser = false } = {}) {
+  const words = byId('camera-problem-text', HTMLElement);
+  if (words.textContent !== text) words.textContent = text;
+  byId('camera-problem-link', HTMLAnchorElement).href = healthAddress();
+  byId('camera-problem-link', HTMLAnchorElement).hidden = !asksUser || !may('manage');
+  byId('camera-problem', HTMLElement).hidden = !text;
 }
 
 function showChannels() {
@@ -329,8 +331,14 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   else if (action === 'retry') void refreshCamera();
   else if (action === 'use_sub') chooseQuality('sub');
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
+  else if (action === 'compare_certificates') window.location.assign(healthAddress());
   else void editCamera();
 });
+
+/** Return the address of this camera's health card. */
+function healthAddress() {
+  return `${document.body.dataset.home}#camera-${document.body.dataset.cameraId}-health`;
+}
 
 async function editCamera() {
   const loaded = await dialogs.get();

@@ -122,13 +122,14 @@ class Socket {
   }
 }
 
-function feedOf(socket = new Socket()) {
-  const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' });
+/** @param {Socket} [socket] @param {ConstructorParameters<typeof ReplayFeed>[2]} [how] */
+function feedOf(socket = new Socket(), how = {}) {
+  const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' }, how);
   /** @type {string[]} */
   const emitted = [];
   /** @type {ReplayRun[]} */
   const runs = [];
-  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => emitted.push(type));
+  for (const type of ['segments', 'missed', 'refused', 'audio-left-out']) feed.addEventListener(type, () => emitted.push(type));
   feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
   return { socket, feed, emitted, runs };
 }
@@ -190,6 +191,23 @@ test('a feed without audio names the picture only', () => {
   );
 });
 
+for (const [codecs, playable, expected, events] of /** @type {[string, RegExp, string, string[]][]} */ ([
+  ['avc1.64001f,opus', /^avc1[^,]*$/, 'avc1.64001f', ['audio-left-out']],
+  ['avc1.64001f,opus', /avc1/, 'avc1.64001f,opus', []],
+  ['hvc1.1.6.L120.90,opus', /^avc1/, 'hvc1.1.6.L120.90,opus', []],
+  ['hvc1.1.6.L120.90', /^avc1/, 'hvc1.1.6.L120.90', []],
+])) {
+  test(`${codecs} plays as ${expected} where ${playable} is played`, () => {
+    const { socket, runs, emitted } = feedOf(new Socket(), { plays: (asked) => playable.test(asked) });
+    socket.listener.onInit({ codecs, audio: null, run: 1, offsetS: 0 }, new Uint8Array([1]));
+    socket.part(0);
+    /** @type {string[]} */
+    const got = [];
+    for (const run of runs) run.sink = { init: (init) => got.push(init.codecs), append: () => {}, end: () => {} };
+    assert.deepEqual([got, emitted], [[expected], events]);
+  });
+}
+
 test('the wanted position is sent on changes and regularly', () => {
   const { socket, runs } = feedOf();
   socket.init(3);
@@ -241,7 +259,8 @@ const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
 
 mockTime();
 
-function sessionOver(socket = new Socket()) {
+/** @param {Socket} [socket] @param {(codecs: string) => boolean} [plays] */
+function sessionOver(socket = new Socket(), plays = () => true) {
   let status = /** @type {any} */ ({ stream_id: 'replay1', status: 'running', error: null, playlist_url: '/replay1/run3.m3u8' });
   const api = /** @type {any} */ ({
     startPlayback: async () => ({ stream_id: 'replay1', viewer_id: 'me', playlist_url: '/replay1/run1.m3u8' }),
@@ -249,7 +268,7 @@ function sessionOver(socket = new Socket()) {
     stopStream: async () => {},
     streamStatus: async () => status,
   });
-  const session = new ReplaySession(api, ['h264'], /** @type {any} */ (socket));
+  const session = new ReplaySession(api, ['h264'], /** @type {any} */ (socket), { plays });
   /** @type {(string|number)[]} */
   const loads = [];
   session.addEventListener('load', (event) => {
@@ -273,6 +292,17 @@ test('runs are loaded over the socket after start and seek', async (context) => 
   socket.part(0, NIGHT + HOUR);
   await pass();
   assert.deepEqual(loads, [1, 2]);
+});
+
+test('a session knows that the browser cannot decode the audio', async (context) => {
+  const { session, socket } = sessionOver(new Socket(), (codecs) => !codecs.includes('opus'));
+  context.after(() => session.close());
+  session.go(PLACE);
+  await pass();
+  socket.listener.onMessage({ type: 'watching', from_start: true });
+  assert.ok(!session.isAudioLeftOut);
+  socket.listener.onInit({ codecs: 'avc1.64001f,opus', audio: { codec: 'opus' }, run: 1, offsetS: 0 }, new Uint8Array([1]));
+  assert.ok(session.isAudioLeftOut);
 });
 
 test('a seek is under way until its own run arrives', async (context) => {

@@ -6,6 +6,7 @@ import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
+import { playsFragments } from './fragment-appender.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-display.js';
 import { RunEngine } from './run-engine.js';
@@ -50,7 +51,7 @@ export class ReplayPlayer extends HTMLElement {
    * @param {import('../lib/live-socket.js').LiveSocket|null} socket null: over HLS
    */
   connect(api, socket) {
-    const session = new ReplaySession(api, decodableCodecs(), socket);
+    const session = new ReplaySession(api, decodableCodecs(), socket, { plays: playsFragments });
     this.#session = session;
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
     session.addEventListener('missed', () => this.#goOnExactly());

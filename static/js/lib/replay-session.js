@@ -65,6 +65,7 @@ export class ReplaySession extends EventTarget {
   #timer = null;
 
   #socket;
+  #plays;
   /** @type {ReplayFeed|null} */
   #feed = null;
   /** The newest run that was loaded, and the run that the last request started. */
@@ -83,9 +84,11 @@ export class ReplaySession extends EventTarget {
    * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
    * @param {string[]} accept
    * @param {Socket|null} [socket] null: over HLS
+   * @param {{plays?: (codecs: string) => boolean}} [how] `plays`: true if this browser plays the codecs (RFC 6381)
    */
-  constructor(api, accept, socket = null) {
+  constructor(api, accept, socket = null, { plays = () => true } = {}) {
     super();
+    this.#plays = plays;
     this.#api = api;
     this.#accept = accept;
     this.#socket = socket;
@@ -248,7 +251,7 @@ export class ReplaySession extends EventTarget {
     const socket = this.#socket;
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
     const source = { streamId: stream.stream_id, viewerId: stream.viewer_id };
-    const feed = new ReplayFeed(socket, source, { leavesAudioOut: this.isAudioLeftOut });
+    const feed = new ReplayFeed(socket, source, { leavesAudioOut: this.isAudioLeftOut, plays: this.#plays });
     this.#feed = feed;
     this.#loadedRun = this.#requestedRun = 0;
     this.#passedOver = null;
@@ -265,6 +268,10 @@ export class ReplaySession extends EventTarget {
     on('segments', () => this.#goOverToHls());
     on('refused', () => this.#goOverToHls());
     on('missed', () => this.#missed());
+    on('audio-left-out', () => {
+      if (this.#source) this.#withoutAudio.add(channelOf(this.#source));
+      this.#changed();
+    });
     setTimeout(() => feed === this.#feed && !feed.hasJoined && this.#goOverToHls(), SOCKET_MS);
   }
 

@@ -180,8 +180,8 @@ class CertificateChanged(DeviceError):
 
     code = "certificate_changed"
 
-    def __init__(self, detail: str, *, port: int | None = None) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, code: str | None = None, port: int | None = None) -> None:
+        super().__init__(detail, code=code)
         self.port = port
 
 

@@ -103,6 +103,8 @@ def test_a_changed_certificate_concerns_only_the_camera_at_its_port(
         assert same is not None
         assert (changed.port, changed.changed) == (device.port, True)
         assert (same.port, same.changed) == (other.port, False)
+        with pytest.raises(CertificateChanged):
+            manager.stream_source(cameras[0], manager.first_profile(cameras[0]))
         with pytest.raises(Conflict):
             manager.accept_certificate(cameras[1], changed.changed_to or "")
         manager.delete_camera(cameras[0])

@@ -191,6 +191,7 @@ const COMPLETE = new Set([
   'replay_limit',
   'no_recording',
   'camera_auth_failed',
+  'certificate_changed',
   'camera_no_signal',
   'camera_busy',
   'stream_not_found',

@@ -99,9 +99,7 @@ def test_audio_that_the_browser_refuses_costs_only_the_audio_over_hls(
     assert fetched(page)
 
 
-def test_live_audio_that_the_browser_refuses_costs_only_the_audio_over_hls(
-    app: App, camera_id: int, open_page: Open
-) -> None:
+def test_refused_live_audio_costs_only_the_audio_over_hls(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page("about:blank").page
     page.add_init_script(_SPOIL_AUDIO)
     page.goto(f"{app.url}/viewer/{camera_id}?channel={AAC_CHANNEL}&way=hls")

@@ -150,7 +150,7 @@ class Connector:
                     raise CameraUnreachable("The device has not answered yet.")
                 registry.changed.wait(left_s)
 
-    def device_with(self, camera_id: int, profile_token: str) -> Device:
+    def device_of_profile(self, camera_id: int, profile_token: str) -> Device:
         """Like device(), within the time limit of one call. Raise NotFound if the channels are known and have no such
         media profile."""
         if self._registry.channels(camera_id):

@@ -24,7 +24,7 @@ from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, 
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
-from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, MakersReplay, RecordingSummary
 from core.records import (
     CameraStatus,
     Channel,
@@ -177,7 +177,7 @@ class Connection:
     ) -> EventSearch:
         raise CameraUnsupported("It records nothing.", service="search")
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         return ()
 
     def stream_uri(self, profile: MediaProfile) -> str:

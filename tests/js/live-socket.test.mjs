@@ -30,7 +30,7 @@ function begun() {
   const sunk = [];
   session.addEventListener('open', () => {
     heard.push('open');
-    const run = session.view.run;
+    const run = session.view.startNumber;
     session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));

@@ -362,7 +362,10 @@ class DeviceSession:
             connection.close()
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:
-        """Called between the packets before an answer and those after it."""
+        """Hook for an answer: the packets before it were delivered, those after it were not.
+
+        ReplayDeviceSession opens its AnswerFilter here for the packets of the PLAY that was answered.
+        """
 
     # -- while the session is open -----------------------------------------------------------------
 

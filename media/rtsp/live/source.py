@@ -314,7 +314,7 @@ class SharedSource(SessionSink):
         return self._video_format is not None and self._audio.is_known
 
     async def until_described(self, timeout_s: float) -> bool:
-        """Wait until the parameter sets are known. False on failure or timeout."""
+        """Wait until the parameter sets are known, and the audio. False on failure or timeout."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self._is_described() and self.error is None:

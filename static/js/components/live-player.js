@@ -26,10 +26,10 @@ export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
   /** @type {HlsEngine|MseEngine|null} */
   #engine = null;
-  /** Opened for the next `attachLive()`. @type {MseEngine|null} */
+  /** An engine for a first stream, opened early in the present `<video>`; `attachLive()` takes it. @type {MseEngine|null} */
   #prepared = null;
   /**
-   * The next stream, which takes over with its first frame.
+   * The next stream, in a second `<video>` behind the present one. It takes over with its first frame.
    *
    * @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null}
    */

@@ -298,7 +298,7 @@ export class ReplayPlayer extends HTMLElement {
     });
   }
 
-  /** @param {import('../lib/replay-feed.js').ReplayRun} run */
+  /** @param {import('../lib/replay-media.js').ReplayRun} run */
   #loadRun(run) {
     const engine = new RunEngine(this.video, run, {
       onFatal: () => engine === this.#engine && this.#runFailed(run),
@@ -309,7 +309,7 @@ export class ReplayPlayer extends HTMLElement {
     void this.#play();
   }
 
-  /** This browser does not play the run. @param {import('../lib/replay-feed.js').ReplayRun} run */
+  /** This browser does not play the run. @param {import('../lib/replay-media.js').ReplayRun} run */
   #runFailed(run) {
     const session = this.#session;
     if (!session || (this.video.error && run.hasAudio && this.#leaveAudioOut())) return;

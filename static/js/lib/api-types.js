@@ -348,7 +348,10 @@ export {};
 
 /** @typedef {{streams: StreamStatus[]}} StreamList */
 
-/** @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. */
+/**
+ * @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. Only
+ *   `stopped` is final: a `failed` one tries again, or plays after a seek.
+ */
 
 /**
  * @typedef {object} StreamStatus

@@ -19,7 +19,7 @@ import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast,
 
 /**
  * Emits
- *   'wanted'   the user pressed Play and no channel is requested
+ *   'play-pressed' the user pressed Play and no channel is requested
  *   'ended'    the stream was stopped, by this user or by another one
  *   'asleep'   the tab has been hidden for a while: the page should leave the stream
  *   'awake'    the tab is visible again
@@ -126,7 +126,7 @@ export class ViewerStage extends EventTarget {
 
   togglePlay() {
     if (this.isWanted) this.#channelPlayer.togglePlay();
-    else this.dispatchEvent(new Event('wanted'));
+    else this.dispatchEvent(new Event('play-pressed'));
   }
 
   toLive() {

@@ -68,7 +68,8 @@ let stopped = false;
 let asleep = false;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
-// A player seeks to the newest frame once it has media; the main thread has little to do while the browser decodes.
+// 'seeking' is the first sign of media: the player then seeks to the newest frame. While the browser decodes that, the
+// main thread has little to do.
 const firstMedia = new Promise((resolve) =>
   byId('player', HTMLElement).addEventListener('seeking', resolve, { capture: true, once: true }),
 );
@@ -367,7 +368,7 @@ async function refreshCamera() {
   poller.soon();
 }
 
-stage.addEventListener('wanted', () => {
+stage.addEventListener('play-pressed', () => {
   stopped = false;
   updateStage();
 });

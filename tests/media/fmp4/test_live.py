@@ -122,7 +122,7 @@ def test_fragments_begin_with_a_key_frame(tmp_path: Path) -> None:
     assert player.fragments[0].is_key
     assert len(player.fragments) == 7
     assert player.fragments[0].start_s == 0.0
-    assert player.fragments[0].taken_utc == BEGAN_UTC + timedelta(seconds=1.0)
+    assert player.fragments[0].arrived_utc == BEGAN_UTC + timedelta(seconds=1.0)
     assert len(decoded(tmp_path, player.film())) == 7
 
 

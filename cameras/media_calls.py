@@ -24,11 +24,11 @@ _T = TypeVar("_T")
 log = logging.getLogger(__name__)
 
 
-class StreamAddresses:
+class MediaCalls:
     """The calls that OnvifManager hands on. They wait for the device, at most for its time limit.
 
-    Exceptions: stream_source() may know the address, note_replay_abilities() waits for the disk only, and
-    request_key_frame() does nothing if the device is not connected.
+    Exceptions: stream_source() answers from memory if it asked less than ten minutes ago, note_replay_abilities() waits
+    for the disk only, and request_key_frame() does nothing if the device is not connected.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class StreamAddresses:
         now_s = self._clock.monotonic_s()
         if cached is not None and now_s - cached[1] < _URI_KEPT_S:
             return self._source(camera_id, self._registry.profile(camera_id, profile_token), cached[0])
-        device = self._connector.device_with(camera_id, profile_token)
+        device = self._connector.device_of_profile(camera_id, profile_token)
         profile = self._registry.profile(camera_id, profile_token)
         uri = self._connector.ask(camera_id, device, lambda: device.stream_uri(profile))
         registry.note_port(camera_id, port_of(uri))

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunTimeline } from '../../static/js/lib/run-timeline.js';
-import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
+import { ReplayMedia } from '../../static/js/lib/replay-media.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
 import { mockTime, pass } from './time.mjs';
 
@@ -31,7 +31,7 @@ function lineWithAGap() {
 
 const everywhere = () => true;
 
-/** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
+/** @typedef {import('../../static/js/lib/replay-media.js').ReplayRun} ReplayRun */
 
 // ── RunTimeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,7 +83,7 @@ test('forget keeps the piece that contains the position', () => {
   assert.equal(line.beginsMs, NIGHT + HOUR + 4000);
 });
 
-// ── ReplayFeed ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── ReplayMedia ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Socket {
   isUp = true;
@@ -122,16 +122,16 @@ class Socket {
   }
 }
 
-/** @param {Socket} [socket] @param {ConstructorParameters<typeof ReplayFeed>[2]} [how] */
-function feedOf(socket = new Socket(), how = {}) {
-  const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' }, how);
+/** @param {Socket} [socket] @param {ConstructorParameters<typeof ReplayMedia>[2]} [how] */
+function mediaOf(socket = new Socket(), how = {}) {
+  const media = new ReplayMedia(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' }, how);
   /** @type {string[]} */
   const emitted = [];
   /** @type {ReplayRun[]} */
   const runs = [];
-  for (const type of ['segments', 'missed', 'refused', 'audio-left-out']) feed.addEventListener(type, () => emitted.push(type));
-  feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
-  return { socket, feed, emitted, runs };
+  for (const type of ['segments', 'missed', 'refused', 'audio-left-out']) media.addEventListener(type, () => emitted.push(type));
+  media.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
+  return { socket, media, emitted, runs };
 }
 
 /** @param {ReplayRun} run */
@@ -147,7 +147,7 @@ function taken(run) {
 }
 
 test('a run starts with its first frame, and keeps media for its sink', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   assert.deepEqual(socket.sent, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
   socket.init(1);
   assert.equal(runs.length, 0);
@@ -162,7 +162,7 @@ test('a run starts with its first frame, and keeps media for its sink', () => {
 });
 
 test('the previous run gets no media after a seek', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   socket.init(1);
   socket.part(0);
   const first = taken(/** @type {ReplayRun} */ (runs[0]));
@@ -173,12 +173,12 @@ test('the previous run gets no media after a seek', () => {
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
 
-test('a feed without audio names the picture only', () => {
+test('media without audio names the picture only', () => {
   const audio = { codec: 'aac' };
-  const { socket, feed, runs } = feedOf();
+  const { socket, media, runs } = mediaOf();
   socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 1, offsetS: 0 }, new Uint8Array([1]));
   socket.part(0);
-  feed.leaveAudioOut();
+  media.leaveAudioOut();
   socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 2, offsetS: 0 }, new Uint8Array([2]));
   socket.part(0);
   /** @type {string[]} */
@@ -198,7 +198,7 @@ for (const [codecs, playable, expected, events] of /** @type {[string, RegExp, s
   ['hvc1.1.6.L120.90', /^avc1/, 'hvc1.1.6.L120.90', []],
 ])) {
   test(`${codecs} plays as ${expected} where ${playable} is played`, () => {
-    const { socket, runs, emitted } = feedOf(new Socket(), { plays: (asked) => playable.test(asked) });
+    const { socket, runs, emitted } = mediaOf(new Socket(), { plays: (asked) => playable.test(asked) });
     socket.listener.onInit({ codecs, audio: null, run: 1, offsetS: 0 }, new Uint8Array([1]));
     socket.part(0);
     /** @type {string[]} */
@@ -209,7 +209,7 @@ for (const [codecs, playable, expected, events] of /** @type {[string, RegExp, s
 }
 
 test('the wanted position is sent on changes and regularly', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   socket.init(3);
   socket.part(0);
   const run = /** @type {ReplayRun} */ (runs[0]);
@@ -232,23 +232,23 @@ test('the wanted position is sent on changes and regularly', () => {
   assert.equal(socket.sent.length, 3, 'the run has ended');
 });
 
-test('the feed emits missed, refused and segments', () => {
+test('the media emits missed, refused and segments', () => {
   for (const [message, sent] of /** @type {[object, string[]][]} */ ([
     [{ type: 'watching', from_start: true }, []],
     [{ type: 'watching', from_start: false }, ['missed']],
     [{ type: 'segments_only', run: 1 }, ['segments']],
   ])) {
-    const { socket, emitted } = feedOf();
+    const { socket, emitted } = mediaOf();
     socket.listener.onMessage(message);
     assert.deepEqual(emitted, sent);
   }
-  const { socket, feed, emitted } = feedOf();
+  const { socket, media, emitted } = mediaOf();
   socket.listener.onProblem({ code: 'not_found' });
   socket.listener.onMessage({ type: 'watching', from_start: true });
-  assert.ok(feed.hasJoined);
+  assert.ok(media.hasJoined);
   socket.listener.onProblem({ code: 'not_found' });
   assert.deepEqual(emitted, ['refused', 'missed']);
-  feed.leave();
+  media.leave();
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(emitted.length, 2);
 });

@@ -13,9 +13,9 @@ import { AudioRemover, pictureCodecs } from './picture-alone.js';
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: SocketFragments) => void,
- *   end: () => void}} Sink
+ *   end: () => void}} RunSink made by RunEngine.start()
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
- * @typedef {(sink: Sink) => void} Delivery
+ * @typedef {(sink: RunSink) => void} Delivery
  */
 
 /** The smallest change of the wanted position that is sent. */
@@ -30,7 +30,7 @@ export class ReplayRun {
   #sentMs = -Infinity;
   /** @type {Delivery[]} */
   #kept = [];
-  /** @type {Sink|null} */
+  /** @type {RunSink|null} */
   #sink = null;
   isEnded = false;
   /** True if the media has audio for this browser. */
@@ -47,7 +47,7 @@ export class ReplayRun {
     this.#want = want;
   }
 
-  /** The receiver of the media. @param {Sink|null} sink */
+  /** The receiver of the media. @param {RunSink|null} sink */
   set sink(sink) {
     this.#sink = sink;
     if (sink) for (const deliver of this.#kept.splice(0)) deliver(sink);
@@ -73,7 +73,7 @@ export class ReplayRun {
   }
 }
 
-export class ReplayFeed extends EventTarget {
+export class ReplayMedia extends EventTarget {
   #socket;
   #id;
   /** @type {ReplayRun|null} */
@@ -88,7 +88,7 @@ export class ReplayFeed extends EventTarget {
 
   /**
    * @param {Socket} socket
-   * @param {import('./live-socket.js').ReplaySource} source
+   * @param {import('./live-socket.js').ReplayWatchRequest} source
    * @param {{leavesAudioOut?: boolean, plays?: (codecs: string) => boolean}} [how]
    *   `leavesAudioOut`: this browser cannot decode the audio; `plays`: true if this browser plays the codecs
    */

@@ -148,7 +148,7 @@ class DeviceCalls:
                 self.measure_clock()
                 return
             try:
-                self.ask(service, operation, params)
+                self.call_without_login(service, operation, params)
             except (LoginRefused, SoapFault, CameraUnsupported):
                 return
 
@@ -190,7 +190,7 @@ class DeviceCalls:
 
     # -- calling -------------------------------------------------------------------------------
 
-    def ask(
+    def call_without_login(
         self,
         service: str,
         operation: str,

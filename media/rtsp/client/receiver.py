@@ -39,8 +39,8 @@ class SessionSink(Protocol):
         """Called before on_description() if there is audio that cannot be had. `reason`: for users."""
         ...
 
-    def on_opened(self) -> None:
-        """The session is set up; a live session has got its answer to PLAY."""
+    def on_opened(self, patience_s: float) -> None:
+        """The session is set up; a live session has got its answer to PLAY. `patience_s`: until its first video."""
         ...
 
     def on_packets(self, packets: list[RtpPacket]) -> None: ...

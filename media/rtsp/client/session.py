@@ -188,13 +188,14 @@ class DeviceSession:
                 raise CameraUnreachable("The device took too long to begin.") from None
             if way == _TUNNEL:
                 habits.tunnel.worked(is_only_way=is_only_way)
-            self._sink.on_opened()
+            self._sink.on_opened(habits.patience_s(address.uri, self._timeout_s))
             await self._serve()
         except CameraNoSignal:
             if self._has_audio:
                 habits.audio.failed(address.uri, _NO_PICTURE)
             if self._keep_alive is not None:  # the app ended the session: its keep-alives are not the reason
                 self._setup.no_media_came()
+                habits.no_media_came(address.uri)
             raise
         except CameraUnreachable:
             if self._keep_alive is not None and self._connection.ended.done():
@@ -368,7 +369,8 @@ class DeviceSession:
 
     async def _serve(self) -> None:
         """Send reports and keep-alives until the connection ends. Raises the DeviceError that ended it."""
-        next_report_s = self._clock.monotonic_s() + _REPORT_EVERY_S / 2
+        began_s, has_media = self._clock.monotonic_s(), False
+        next_report_s = began_s + _REPORT_EVERY_S / 2
         self._keep_alive = keep_alive = KeepAlive(
             *(self._requests, self._login, self._habits, self._clock),
             uri=self._control,
@@ -386,6 +388,10 @@ class DeviceSession:
             if now_s >= next_report_s:
                 next_report_s = now_s + _REPORT_EVERY_S
                 self._send_reports(now_s)
+            if not has_media and self._receiver.receiver_reports(now_s):
+                has_media = True
+                if now_s - began_s > self._timeout_s:
+                    self._habits.audio.late_media_came(self._address.uri, _NO_PICTURE)
             keep_alive.tick()
 
     def _send_reports(self, now_s: float) -> None:

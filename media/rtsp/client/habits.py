@@ -44,6 +44,7 @@ class DeviceHabits:
         self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
         self._lifetime_s, self._lifetime_until_s = float("inf"), 0.0
+        self._codecs: dict[str, tuple[str, str]] = {}  # address -> the described codec, and the one that came
         self._late: dict[str, tuple[float, int]] = {}  # address -> last session without media, and their number
         self.tunnel = TunnelHabit(clock)
         self.audio = AudioHabit(clock)
@@ -100,6 +101,19 @@ class DeviceHabits:
         """A session ended before its first keep-alive. That may have another reason: it counts for half a day."""
         self._lifetime_s = lasted_s
         self._lifetime_until_s = self._clock.monotonic_s() + _SHORT_LIFETIME_S
+
+    # -- a codec that is not the described one -----------------------------------------------------
+
+    def true_codec(self, uri: str, described: str) -> str:
+        """Return the name of the codec that a stream has, given the described one's."""
+        return self._codecs[uri][1] if self._codecs.get(uri, ("",))[0] == described else described
+
+    def note_codec(self, uri: str, described: str, sent: str) -> None:
+        """The device sends this stream in another codec than it describes, or again in the described one."""
+        self._codecs.pop(uri, None)
+        if sent != described:
+            self._codecs[uri] = (described, sent)
+            _limit(self._codecs)
 
     # -- media that begin late ---------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from core.clock import Clock
 from core.errors import CameraBadAnswer
+from media.codecs.video import VideoCodec
+from media.rtsp.client.codec_judge import CodecJudge
 from media.rtsp.client.framing import Frame
 from media.rtsp.client.rtp import (
     VIDEO,
@@ -71,6 +73,8 @@ class MediaReceiver:
         self._tracks: list[_Track] = []
         self._by_rtp: dict[int, _Track] = {}
         self._by_rtcp: dict[int, _Track] = {}
+        self._judge: CodecJudge | None = None
+        self._is_judging = False
         self._strays: dict[int, float] = {}  # channels of no track, with the arrival of their first packet
 
     def add_track(self, index: int, payload_type: int, channels: tuple[int, int], ssrc: int | None = None) -> None:
@@ -85,6 +89,15 @@ class MediaReceiver:
         self._tracks.append(track)
         self._by_rtp[rtp] = track
         self._by_rtcp[rtcp] = track
+
+    def judge_codec(self, codec: VideoCodec) -> None:
+        """Compare the packets of the video with its description. To be called before the first packet."""
+        self._judge, self._is_judging = CodecJudge(codec), True
+
+    @property
+    def other_codec(self) -> VideoCodec | None:
+        """The codec of the video, once its packets have shown that it is another than the described one."""
+        return self._judge.found if self._judge else None
 
     @property
     def has_goodbye(self) -> bool:
@@ -133,6 +146,8 @@ class MediaReceiver:
                 continue
             self._take_unusual(track, packet, data, packets)
         if packets:
+            if self._is_judging and self._judge:
+                self._is_judging = self._judge.look([packet for packet in packets if packet.track == VIDEO])
             self._sink.on_packets(packets)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:

@@ -56,6 +56,24 @@ def test_media_that_begin_later_than_the_limit_are_waited_for(
     assert peer.asked["SETUP"] >= 4, "the audio was not the reason"
 
 
+# -- a codec that is not the described one -----------------------------------------------------------
+
+
+def test_a_stream_with_another_codec_than_described_plays(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(names_sets=False)
+    sdp = peer.sdp().replace(b"H264/90000", b"H265/90000")
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
+    feed = gateway.open_feed(source(peer.uri()))
+    problem = until_state(feed, FeedState.FAILED).problem
+    feed.close()
+    assert problem
+    assert "describes its video as H.265 and sends H.264" in problem.detail
+    for _ in range(2):
+        assert plays(gateway, peer), "the codec is kept"
+    sdp = peer.sdp()
+    assert plays(gateway, peer), "a description that was mended counts"
+
+
 # -- addresses of tracks ---------------------------------------------------------------------------
 
 

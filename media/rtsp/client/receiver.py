@@ -132,7 +132,7 @@ class MediaReceiver:
         for channel, data in frames:
             track = by_rtp.get(channel)
             if track is None:
-                if channel in self._by_rtcp:
+                if channel in self._by_rtcp and not self._is_swapped(self._by_rtcp[channel], data):
                     self._take_rtcp(self._by_rtcp[channel], data, now_s)
                 else:
                     self._take_stray(channel, data, now_s)
@@ -158,6 +158,10 @@ class MediaReceiver:
             track.last_frame = data
         elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
             self._take_rtcp(track, data, packet.arrived_s)
+
+    def _is_swapped(self, track: _Track, data: bytes) -> bool:
+        """True for media on the channel of a track's RTCP while none come on its own."""
+        return not track.last_frame and data[1:2] != b"" and data[1] & 0x7F == track.filter.payload_type
 
     def _take_stray(self, channel: int, data: bytes, now_s: float) -> None:
         """Expect a track on another channel than agreed, if its packets come there and none on the channel agreed."""

@@ -107,6 +107,19 @@ def test_video_on_another_channel_than_agreed_counts_after_a_second() -> None:
     assert len(wire.receiver.receiver_reports(wire.clock.seconds)) == 1
 
 
+def test_swapped_channels_of_media_and_reports_are_found() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.video(channel=1)
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, OURS, 7, 0, 90, 1, 1)
+        wire.receiver.take_frames([(0, report)])
+        wire.clock.seconds += 0.7
+    wire.video(channel=1)
+    assert len(wire.sink.packets) == 1
+    assert len(wire.sink.reports) == 3
+    assert len(wire.receiver.receiver_reports(wire.clock.seconds)) == 1
+
+
 def test_packets_on_other_channels_do_not_count_if_the_right_one_is_used() -> None:
     wire = Wire()
     wire.video(channel=4)

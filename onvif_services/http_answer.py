@@ -281,7 +281,9 @@ class _Chunks:
             return True
         end = self._pending.find(b"\n")
         if end < 0:
-            self.is_broken = len(self._pending) > _MAX_SIZE_LINE or self._pending[:1] in (b"<", b"\xef")  # of a BOM
+            self.is_broken = len(self._pending) > _MAX_SIZE_LINE or self._pending.startswith(
+                (b"<", b"\xef")
+            )  # of a BOM
             return False
         line = bytes(self._pending[:end]).partition(b";")[0].strip()
         del self._pending[: end + 1]

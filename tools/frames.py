@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 # Twenty cells in black and white: white, black, sixteen bits with the highest first, even parity, odd parity.
@@ -48,6 +50,21 @@ READ_FRAMES = f"""
 }})
 """
 
+# The numbers of all displayed frames of the first video for some seconds; -1 for an unreadable one.
+RECORD_FRAMES = f"""
+(seconds) => new Promise((resolve) => {{
+  {_READ}
+  const video = document.querySelector('live-player [data-part=video]');
+  const seen = [];
+  const onFrame = () => {{
+    seen.push(read(video));
+    video.requestVideoFrameCallback(onFrame);
+  }};
+  video.requestVideoFrameCallback(onFrame);
+  setTimeout(() => resolve(seen), 1000 * seconds);
+}})
+"""
+
 # Read all videos of the page for some seconds: one frame of each per second, so that reading costs the page little.
 # For each video, in the page's order: [number or -1, display time in ms of the wall clock] of its frames.
 READ_ALL_VIDEOS = f"""
@@ -75,3 +92,9 @@ def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
     wanted = (number - timing["offset"]) % frames
     tick = now_tick - (now_tick - wanted) % frames
     return float(at_ms / 1000 - (tick + timing["phase"]) / fps)
+
+
+def frame_steps(numbers: Sequence[int], timing: dict[str, Any]) -> list[int]:
+    """Return by how many frames of the recorder's loop each number follows the one before; 1 if none is missing."""
+    frames = int(timing["frames"])
+    return [(after - before) % frames for before, after in pairwise(numbers)]

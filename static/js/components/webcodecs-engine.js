@@ -32,6 +32,7 @@ export class WebCodecsEngine {
   #stream = null;
   /** @type {HTMLCanvasElement|null} */
   #canvas = null;
+  #isDescribed = false;
   #isHeld = false;
   #hasFailed = false;
   #flowedMs = -Infinity;
@@ -62,7 +63,11 @@ export class WebCodecsEngine {
     const track = avcTrackOf(data);
     if (!track || codecs.includes(',')) this.#fail(track ? 'audio' : 'codec', codecs);
     else if (mostReordered(track.sps)) this.#fail('reordered', codecs);
-    else this.#decoder?.init(track);
+    else {
+      this.#isDescribed = true;
+      this.#attach();
+      this.#decoder?.init(track);
+    }
   }
 
   /** @param {import('../lib/live-socket.js').SocketFragments} fragments */
@@ -170,6 +175,12 @@ export class WebCodecsEngine {
       return;
     }
     this.#stream = new MediaStream([track]);
+    this.#attach();
+  }
+
+  /** Begin once a stream is there: a `<video>` that waits for its first frame delays the page's load event. */
+  #attach() {
+    if (!this.#stream || !this.#isDescribed || this.#video.srcObject === this.#stream) return;
     this.#video.srcObject = this.#stream;
     void this.#video.play().catch(() => {});
   }

@@ -44,7 +44,7 @@ class Settings:
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     serve_sources: bool = _setting(False, "Serve the front end's source files even if a current build exists.")
     browser_decoder: str = _setting(
-        "mse", "How pages show live H.264: webcodecs (nearest to live, where a browser can), or mse (MediaSource only)."
+        "webcodecs", "How pages show live H.264: webcodecs (nearest to live, where a browser can), or mse (MediaSource only)."
     )
     request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
@@ -162,7 +162,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT_CHANNEL.fullmatch(text)
     ]
-    if values.get("browser_decoder", "mse") not in {"webcodecs", "mse"}:
+    if values.get("browser_decoder", "webcodecs") not in {"webcodecs", "mse"}:
         problems.append("BROWSER_DECODER: must be webcodecs or mse")
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
         problems.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")

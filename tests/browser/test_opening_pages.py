@@ -16,12 +16,13 @@ from tools.running import ROOT, App, Recorder
 pytestmark = pytest.mark.browser
 
 # `window.shiftMs` moves the page's clock, so that no test waits for minutes. `window.firstPictureMs` is the display
-# time of the first frame of a video.
+# time of the first frame of a video; a video of a track plays from its first displayed frame on.
 _WATCH = """
 window.shiftMs = 0;
 const now = Date.now;
 Date.now = () => now() + window.shiftMs;
-addEventListener('playing', ({ target }) => {
+addEventListener('playing', ({ target, timeStamp }) => {
+  if (target.srcObject) window.firstPictureMs ??= timeStamp;
   target.requestVideoFrameCallback?.((shownMs) => { window.firstPictureMs ??= shownMs; });
 }, true);
 """

@@ -44,7 +44,7 @@ class Settings:
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     serve_sources: bool = _setting(False, "Serve the front end's source files even if a current build exists.")
     browser_decoder: str = _setting(
-        "webcodecs", "How pages show live H.264: webcodecs (nearest to live, where a browser can), or mse (MediaSource only)."
+        "webcodecs", "How pages show live H.264: webcodecs (nearest to live, where a browser can) or mse (MediaSource)."
     )
     request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)

@@ -50,17 +50,21 @@ READ_FRAMES = f"""
 }})
 """
 
-# The numbers of all displayed frames of the first video for some seconds; -1 for an unreadable one.
+# For each live video of the page, for some seconds: [number or -1, count of displayed frames so far] of its frames. A
+# busy page misses some, but the browser counts them.
 RECORD_FRAMES = f"""
 (seconds) => new Promise((resolve) => {{
   {_READ}
-  const video = document.querySelector('live-player [data-part=video]');
-  const seen = [];
-  const onFrame = () => {{
-    seen.push(read(video));
+  const videos = [...document.querySelectorAll('live-player [data-part=video]')].filter((one) => one.readyState >= 2);
+  const seen = videos.map((video) => {{
+    const numbers = [];
+    const onFrame = (now, {{ presentedFrames }}) => {{
+      numbers.push([read(video), presentedFrames]);
+      video.requestVideoFrameCallback(onFrame);
+    }};
     video.requestVideoFrameCallback(onFrame);
-  }};
-  video.requestVideoFrameCallback(onFrame);
+    return numbers;
+  }});
   setTimeout(() => resolve(seen), 1000 * seconds);
 }})
 """
@@ -94,7 +98,10 @@ def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
     return float(at_ms / 1000 - (tick + timing["phase"]) / fps)
 
 
-def frame_steps(numbers: Sequence[int], timing: dict[str, Any]) -> list[int]:
-    """Return by how many frames of the recorder's loop each number follows the one before; 1 if none is missing."""
+def frame_steps(seen: Sequence[tuple[int, int]], timing: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return how far each readable frame of RECORD_FRAMES is from the one before: in frames of the recorder, and in
+    displayed frames.
+    """
     frames = int(timing["frames"])
-    return [(after - before) % frames for before, after in pairwise(numbers)]
+    readable = [(number, count) for number, count in seen if number >= 0]
+    return [((after - before) % frames, then - now) for (before, now), (after, then) in pairwise(readable)]

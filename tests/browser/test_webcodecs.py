@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 _SECONDS = 60
 _WALL_SECONDS = 20
-# Changes the binary messages of the socket: `window.damage` gets each one of a frame that is not a key frame.
+# Passes the bytes of each message with fragments to `window.damage`, which may change them.
 _DAMAGE = """
 const take = Object.getOwnPropertyDescriptor(MessageEvent.prototype, 'data').get;
 Object.defineProperty(MessageEvent.prototype, 'data', { get() {
@@ -33,7 +33,7 @@ Object.defineProperty(MessageEvent.prototype, 'data', { get() {
   return data;
 } });
 """
-# A worker whose decoder fails: at once, at each tenth frame, or never.
+# Code for the beginning of the worker: the decoder fails at each sample for which an expression is true.
 _FAILING = """
 const Real = self.VideoDecoder;
 self.VideoDecoder = class extends Real {
@@ -148,7 +148,7 @@ def test_audio_is_played_by_mediasource_and_the_picture_stays(viewer: Callable[.
     assert min(seen) > 0.5 * max(seen), "a black picture"
 
 
-# The brightness of what the page shows in each of its frames; 0 without a picture.
+# Records the brightness of the live picture in each frame of the page; 0 without a picture.
 _WATCH_BRIGHTNESS = """
 () => {
   window.brightness = [];

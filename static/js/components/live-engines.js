@@ -3,6 +3,7 @@
 import { EngineChoice } from '../lib/engine-choice.js';
 import { avcTrackOf } from '../lib/fragment-samples.js';
 import { mostReordered } from '../lib/h264-reordering.js';
+import { pictureOf } from './frame-capture.js';
 import { MseEngine } from './mse-engine.js';
 import { WebCodecsEngine } from './webcodecs-engine.js';
 
@@ -79,4 +80,16 @@ export class LiveEngines {
 /** @param {unknown} engine @returns {engine is WebCodecsEngine} */
 export function isWebCodecs(engine) {
   return engine instanceof WebCodecsEngine;
+}
+
+/** Return the element on screen, and the size of its frame. @param {unknown} engine @param {HTMLVideoElement} video */
+export function shownPicture(engine, video) {
+  return isWebCodecs(engine) && engine.canvas ? { source: engine.canvas, ...engine.size } : pictureOf(video);
+}
+
+/** Return how far the picture is, for lib/stall-watch.js. @param {unknown} engine @param {HTMLVideoElement} video */
+export function progressOf(engine, video) {
+  if (isWebCodecs(engine) && engine.canvas) return { timeS: engine.frames, frames: engine.frames, isStopped: false };
+  const frames = video.getVideoPlaybackQuality?.().totalVideoFrames ?? null;
+  return { timeS: video.currentTime, frames, isStopped: video.paused };
 }

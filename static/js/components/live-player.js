@@ -1,9 +1,9 @@
 // @ts-check
 import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
-import { drawPicture, pictureOf } from './frame-capture.js';
+import { drawPicture } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
-import { LiveEngines, isWebCodecs } from './live-engines.js';
+import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
 
 /** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
 
@@ -187,8 +187,7 @@ export class LivePlayer extends HTMLElement {
 
   /** @returns {import('./frame-capture.js').Picture} */
   get #picture() {
-    const engine = this.#engine;
-    return isWebCodecs(engine) && engine.canvas ? { source: engine.canvas, ...engine.size } : pictureOf(this.video);
+    return shownPicture(this.#engine, this.video);
   }
 
   /** @returns {import('../lib/engine-choice.js').Wanted} */
@@ -365,16 +364,11 @@ export class LivePlayer extends HTMLElement {
       this.#watch.excuse(nowMs);
       return;
     }
-    const { video } = this;
-    const canvas = isWebCodecs(engine) && engine.canvas ? { timeS: engine.frames, frames: engine.frames, isStopped: false } : null;
     const { moves, isFirst, stalledS, step } = this.#watch.look({
       nowMs,
-      timeS: video.currentTime,
-      frames: video.getVideoPlaybackQuality?.().totalVideoFrames ?? null,
       isReady: this.#playable,
-      isStopped: video.paused,
       isHidden: document.hidden,
-      ...canvas,
+      ...progressOf(engine, this.video),
     });
     if (isFirst) this.#unfreeze();
     if (moves) emit(this, 'player-plays', this.#next ? 'before' : 'present');

@@ -70,7 +70,7 @@ class Channel {
     this.#renderer?.close();
   }
 
-  /** Return what was shown since the last report; null for nothing. */
+  /** Return the newest report, and forget it; null if no frame was shown since the last call. */
   takeReport() {
     const report = this.#report;
     this.#report = null;

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.pictures import assert_close_behind, assert_pictures_move, wait_playing
+from tests.browser.pictures import (
+    assert_close_behind,
+    assert_moves_again,
+    assert_pictures_move,
+    read_number,
+    wait_playing,
+)
 from tests.browser.wall import assert_all_move, at, four, wait_all_playing
 from tests.browser.watching import Open, until_on
 from tests.patience import Slowness
@@ -54,19 +60,6 @@ window.setHidden = (isHidden) => {
 };
 """
 _NO_TRACKS = "delete window.MediaStreamTrackGenerator;"
-_CANVAS_NUMBER = """
-() => {
-  const canvas = document.querySelector('live-player canvas[data-part=picture]');
-  if (!canvas) return -1;
-  const small = new OffscreenCanvas(200, 4);
-  const context = small.getContext('2d', { willReadFrequently: true });
-  context.drawImage(canvas, 0, 0, canvas.width, canvas.height / 16, 0, 0, 200, 4);
-  const { data } = context.getImageData(0, 0, 200, 4);
-  const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
-  if (bits[0] !== 1 || bits[1] !== 0) return -1;
-  return bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -305,25 +298,18 @@ def test_a_browser_without_track_generators_shows_a_canvas(viewer: Callable[...,
     page = viewer(_NO_TRACKS)
     expect_engine(page, "webcodecs")
     expect(page.locator("live-player canvas[data-part=picture]")).to_be_visible()
-
-    def number() -> int:
-        found: int = page.evaluate(_CANVAS_NUMBER)
-        return found
-
-    first = number()
-    until_on(page, lambda: number() not in {first, -1})
+    assert_moves_again(page, read_number(page))
     with page.expect_download() as download:
         page.keyboard.press("s")
     assert download.value.suggested_filename.endswith(".jpg")
     page.keyboard.press("k")
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
     page.wait_for_timeout(300)
-    stands = number()
+    stands = read_number(page)
     page.wait_for_timeout(700)
-    assert number() == stands
+    assert read_number(page) == stands
     page.keyboard.press("k")
-    until_on(page, lambda: number() not in {stands, -1})
-    wait_playing(page)
+    assert_moves_again(page, stands)
     page.keyboard.press("q")
     width = "document.querySelector('live-player canvas[data-part=picture]').width"
     until_on(page, lambda: page.evaluate(width) >= 640)

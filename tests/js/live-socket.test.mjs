@@ -135,6 +135,22 @@ test('a broken player requests fresh media from the next key frame', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
+test('another engine gets the stream while the old picture stays', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  session.rewatch();
+  assert.equal(asked(latest()).length, 1, 'the first one still waits for media');
+  start(latest(), id);
+  session.playerPlays();
+  session.rewatch();
+  assert.equal(asked(latest()).at(-1).fresh, false);
+  assert.equal(session.view.phase, 'playing');
+  assert.ok(!latest().sent.some(({ type }) => type === 'leave'));
+  start(latest(), asked(latest()).at(-1).id);
+  session.playerPlays();
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
+});
+
 /** @param {Wire} wire @param {string} [codecs] */
 function startWithAudio(wire, codecs = 'avc1.42,mp4a.40.2') {
   const { id } = asked(wire).at(-1);

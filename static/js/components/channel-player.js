@@ -73,6 +73,7 @@ export class ChannelPlayer extends EventTarget {
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
     on(player, 'player-idle', () => transport.suspend());
     on(player, 'player-restart', (how) => transport.restartForPlayer(how ?? undefined));
+    on(player, 'player-engine', () => transport.rewatch());
     on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }
@@ -134,12 +135,18 @@ export class ChannelPlayer extends EventTarget {
       phase,
       transport: this.isStarted ? transport : /** @type {const} */ ('socket'),
       transportReason,
+      engineReason: this.chosenEngine?.reason ?? null,
       quality,
       isFallback,
       converting,
       refusedCodec,
       refusal,
     };
+  }
+
+  /** The engine of the live picture, and the reason if it is not WebCodecs; null over HLS and without a stream. */
+  get chosenEngine() {
+    return this.isStarted ? this.#player.chosenEngine : null;
   }
 
   /** Delay of the picture in seconds; null without a frame. @param {number} nowMs the server's clock */
@@ -180,6 +187,12 @@ export class ChannelPlayer extends EventTarget {
     if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
     this.#showAudio(isOn);
     if (this.isStarted) this.#transport.setAudio(isOn);
+  }
+
+  /** Choose the engine of the live picture anew, because the user has switched WebCodecs on or off. */
+  changeEngine() {
+    this.#player.forgetFailures();
+    if (this.isStarted) this.#transport.rewatch();
   }
 
   /** Stop the stream, on the user's request. */

@@ -120,6 +120,11 @@ export class LiveTransport extends EventTarget {
     if (this.#transport === 'socket') this.#socketSession?.resume();
   }
 
+  /** Get the socket's media from the last key frame on, for another engine. HLS goes on. */
+  rewatch() {
+    if (this.#transport === 'socket') this.#socketSession?.rewatch();
+  }
+
   stop() {
     this.#endRetry();
     this.#session.stop();

@@ -131,6 +131,11 @@ export class SocketSession extends BaseSession {
     if (this.state.problem && this.state.retryAtMs !== null) this.retry();
   }
 
+  /** Watch the same stream again, from its last key frame on. Its picture stays until the first new frame. */
+  rewatch() {
+    if (this.isWanted && this.#watch?.isOpen && !this.state.problem && !this.state.isOffline) this.start();
+  }
+
   /** @override */
   playerPlays() {
     // Until the present watch has media, the moving picture is that of the previous one.

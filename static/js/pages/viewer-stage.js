@@ -8,12 +8,13 @@ import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
+import { engineFact } from '../lib/engine-choice.js';
 import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
+import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 /** @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'>} StageRequest */
 
@@ -50,6 +51,7 @@ export class ViewerStage extends EventTarget {
     this.#api = api;
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
     this.#livePlayer.toggleAttribute('muted', !this.#wantsAudio);
+    this.#livePlayer.setAttribute('decoder', chosenDecoder());
     this.#channelPlayer = new ChannelPlayer({
       player: this.#livePlayer,
       snapshot: byId('still', SnapshotImage),
@@ -59,6 +61,7 @@ export class ViewerStage extends EventTarget {
       decodes: decodableCodecs(),
     });
     this.#wirePlayer();
+    this.#wireDecoder();
     this.#wirePage();
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -189,6 +192,17 @@ export class ViewerStage extends EventTarget {
     });
   }
 
+  /** The switch for the shortest delay: WebCodecs, or MediaSource. */
+  #wireDecoder() {
+    const box = byId('shortest-delay', HTMLInputElement);
+    box.checked = chosenDecoder() === 'webcodecs';
+    box.addEventListener('change', () => {
+      remember('decoder', box.checked ? 'webcodecs' : 'mse');
+      this.#livePlayer.setAttribute('decoder', chosenDecoder());
+      this.#channelPlayer.changeEngine();
+    });
+  }
+
   #wirePage() {
     const attention = new Attention({ isAudible: () => !this.#livePlayer.hasAttribute('muted') });
     attention.addEventListener('asleep', () => this.dispatchEvent(new Event('asleep')));
@@ -260,6 +274,9 @@ export class ViewerStage extends EventTarget {
     byId('facts', HTMLElement).dataset.way = transport;
     byId('way', HTMLElement).hidden = !transportReason;
     setText(byId('way-reason', HTMLElement), transportReason);
+    const { chosenEngine } = this.#channelPlayer;
+    byId('facts', HTMLElement).dataset.engine = chosenEngine?.engine ?? '';
+    setText(byId('engine', HTMLElement), engineFact(chosenEngine));
     this.#showDamage();
     for (const element of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(element, facts[/** @type {HTMLElement} */ (element).dataset.fact ?? ''] ?? '');

@@ -8,8 +8,9 @@
  *   viewer-stage.js                the player's buttons, clock and messages
  *   components/channel-player.js   the media profile (lib/profile-choice.js), pause, fallback, the first snapshot
  *   lib/live-transport.js          socket or HLS; the media comes
- *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
- *                                  -> fragment-appender.js -> <video>
+ *     over the socket              lib/socket-session.js -> lib/live-socket.js -> one engine of live-engines.js:
+ *                                  webcodecs-engine.js -> workers/live-decoder.js -> <video>, or
+ *                                  mse-engine.js -> fragment-appender.js -> <video>
  *     over HLS                     lib/hls-session.js -> components/hls-engine.js -> hls.js -> <video>
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */

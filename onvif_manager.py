@@ -17,6 +17,7 @@ from cameras.device import DeviceNetwork
 from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
+from cameras.media_calls import MediaCalls
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry
@@ -24,7 +25,6 @@ from cameras.rotation import rotate_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera
-from cameras.stream_addresses import StreamAddresses
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.login_protection import LoginProtection
@@ -67,7 +67,7 @@ class OnvifManager:
         self._registry = Registry(clock, self._certificates)
         self._connector = Connector(self._registry, self._store, settings, clock, network, pace or Pace())
         self._cache = SnapshotCache(settings.data_dir / "cache" / "snapshots")
-        self._addresses = StreamAddresses(self._registry, self._store, self._connector, settings, clock)
+        self._media_calls = MediaCalls(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
         self._editor = CameraEditor(
@@ -192,32 +192,41 @@ class OnvifManager:
         """
         before = self._registry.view(camera_id).host
         self._editor.update(camera_id, change)
-        self._forget_unused_certificates(before)
+        self._forget_unused_certificates(before, set())
         return self.get_camera(camera_id)
 
     def delete_camera(self, camera_id: int) -> None:
         """Remove a camera and all its data. Its streams have ended when this returns. Raise NotFound."""
+        ports = self._registry.ports(camera_id)
         removed = self._editor.delete(camera_id)
         if removed.pretend:
             self._pretend.stop()
-        self._forget_unused_certificates(removed.host)
+        self._forget_unused_certificates(removed.host, ports)
 
-    def _forget_unused_certificates(self, host: str) -> None:
-        """Forget the certificates of a host that no camera has any longer: another device may get its address."""
-        if self._certificates.of_host(host) and not self._registry.with_address(host):
-            self._certificates.forget(host)
+    def _forget_unused_certificates(self, host: str, ports: set[int]) -> None:
+        """Forget certificates that no camera uses any longer, because another device may get the address.
+
+        Those are the ones at these ports, and all of the host if no camera has it.
+        """
+        pinned = {pin.port for pin in self._certificates.of_host(host)}
+        others = [self._registry.ports(stored.id) for stored in self._registry.with_address(host)]
+        unused = pinned & ports - set().union(*others) if others else pinned
+        if unused:
+            self._certificates.forget(host, unused)
             self._certificate_store.save(host)
 
     def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
-        """Pin the changed certificate of a camera's host that has this fingerprint, and connect again.
+        """Pin the changed certificate of a camera that has this fingerprint, and connect again.
 
         Raise NotFound, or Conflict if the device has not shown this certificate: it may have changed once more.
         """
         host = self._registry.view(camera_id).host
-        if not self._certificates.accept(host, sha256.replace(":", "").lower()):
+        ports = self._registry.ports(camera_id)
+        if not self._certificates.accept(host, ports, sha256.replace(":", "").lower()):
             raise Conflict("The device has not shown a changed certificate with this fingerprint.")
         for stored in self._registry.with_address(host):
-            self._editor.refresh(stored.id)
+            if ports & self._registry.ports(stored.id):
+                self._editor.refresh(stored.id)
         return self.get_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:
@@ -270,7 +279,7 @@ class OnvifManager:
 
         Wait at most about twice settings.device_timeout_s. Raise NotFound, or the DeviceError.
         """
-        return self._addresses.stream_source(camera_id, profile_token)
+        return self._media_calls.stream_source(camera_id, profile_token)
 
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         """Return the source of a recording, and correction_s: the seconds to add to true time to get the device's.
@@ -278,29 +287,29 @@ class OnvifManager:
         That is not clock_offset_s(): see core.recordings.correction_s. Wait at most about twice
         settings.device_timeout_s. Raise NotFound, InvalidRequest, or the DeviceError.
         """
-        return self._addresses.replay_source(camera_id, recording_token)
+        return self._media_calls.replay_source(camera_id, recording_token)
 
     def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
         """Remember the replay abilities that a device has shown, until its camera's address or credential changes.
 
         Wait for the disk. A `source` from before such a change is ignored.
         """
-        self._addresses.note_replay_abilities(source, abilities)
+        self._media_calls.note_replay_abilities(source, abilities)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """Return the result of `call` to the open device; wait at most settings.device_timeout_s until it is open.
 
         Raise NotFound, or the DeviceError, which also counts for the camera's state.
         """
-        return self._addresses.ask_recorder(camera_id, call)
+        return self._media_calls.ask_recorder(camera_id, call)
 
     def ask_head(self, camera_id: int, call: Callable[[PtzDevice], _T], *, wait_s: float | None = None) -> _T:
         """Like ask_recorder(), for heads, imaging and relays; wait at most `wait_s` until the device is open."""
-        return self._addresses.ask_head(camera_id, call, wait_s=wait_s)
+        return self._media_calls.ask_head(camera_id, call, wait_s=wait_s)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Ask the device for a key frame now (SetSynchronizationPoint). Raise NotFound, or the DeviceError."""
-        self._addresses.request_key_frame(camera_id, profile_token)
+        self._media_calls.request_key_frame(camera_id, profile_token)
 
     def device_snapshot(self, camera_id: int, profile_token: str) -> bytes | None:
         """Return the device's own still, a JPEG. Return None if a frame of the stream has to do.

@@ -18,7 +18,7 @@ from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError, Invalid
 from core.recordings import (
     DeviceRecording,
     Listed,
-    PlainReplay,
+    MakersReplay,
     RecordedPlace,
     RecordingDevice,
     ReplaySource,
@@ -268,10 +268,10 @@ class RecordingManager:
             return source, correction_s
         port = urlsplit(source.uri).port or _RTSP_PORT
 
-        def find_plain() -> tuple[PlainReplay, ...]:
-            return self._cameras.ask_recorder(camera_id, lambda device: device.plain_replays(number, port))
+        def find_makers_replays() -> tuple[MakersReplay, ...]:
+            return self._cameras.ask_recorder(camera_id, lambda device: device.makers_replays(number, port))
 
-        return replace(source, find_plain=find_plain), correction_s
+        return replace(source, find_makers_replays=find_makers_replays), correction_s
 
     # ---- inside ----------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class StreamManager:
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def start_session(
+    def start_hls(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
         """Start or join a live session, never a replay, for a viewer of HLS.
@@ -136,7 +136,7 @@ class StreamManager:
     ) -> tuple[str, str]:
         """Start or join a live session for a viewer on a socket, and send its fragments to `listener`.
 
-        Return the stream_id and a viewer's id immediately. The session is the one that start_session() returns for a
+        Return the stream_id and a viewer's id immediately. The session is the one that start_hls() returns for a
         player without HEVC, whatever codec the device sends; ffmpeg runs only while a viewer uses HLS too. The first
         fragment is the last key frame's, or with `at_next_key_frame` the next one received. The viewer
         leaves by stop_session(stream_id, viewer_id).
@@ -177,9 +177,9 @@ class StreamManager:
             self._check_capacity()
             replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
-            places = self._gateway.replay_capacity(device_key(camera_id))
-            if len(active) >= places:
-                what = "one recording" if places == 1 else f"{places} recordings"
+            capacity = self._gateway.replay_capacity(device_key(camera_id))
+            if len(active) >= capacity:
+                what = "one recording" if capacity == 1 else f"{capacity} recordings"
                 raise LimitReached(
                     f"This recorder plays {what} at a time, and others are watching.",
                     code="replay_limit",
@@ -252,7 +252,7 @@ class StreamManager:
             return StreamState.RUNNING
         return self._stop(session)
 
-    def session_status(self, stream_id: str) -> StreamView:
+    def session_view(self, stream_id: str) -> StreamView:
         """Return one session; one that has ended as it was at the end, with the state stopped. Raises NotFound."""
         with self._lock:
             session = self._sessions.get(stream_id)

@@ -8,7 +8,7 @@ store.py, vault.py            their rows, and the encryption of the passwords; r
 editing.py                    a user's changes; addresses.py and drafts.py check them, channels.py orders the channels
 connecting.py, schedule.py    worker threads that keep every camera connected, and their queue
 device.py, onvif_device.py    the interface of a device, and its implementation with `onvif_services`
-stream_addresses.py           calls about live media and recordings: their RTSP addresses, key frames, any other call
+media_calls.py                calls about live media and recordings: their RTSP addresses, key frames, any other call
 plain_device.py               a camera without ONVIF
 snapshots.py                  stills of devices; snapshot_cache.py keeps the last ones
 finding.py                    the search of the local network

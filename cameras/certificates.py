@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, select
 
+from cameras.store import StoredCamera
 from core.certificates import PinnedCertificate, PinnedCertificates
+from core.device_address import WEB_PORTS
 from core.errors import AppError
+from core.stream_address import DEFAULT_PORTS
 from database import Database
 from tables import CertificateRow
 
 log = logging.getLogger(__name__)
+
+_DEFAULT_PORTS = DEFAULT_PORTS | WEB_PORTS
 
 
 class CertificateStore:
@@ -49,8 +56,30 @@ class CertificateStore:
         threading.Thread(target=self.save, args=(host,), name="certificates", daemon=True).start()
 
 
-def shown_certificate(pins: tuple[PinnedCertificate, ...], port: int | None) -> PinnedCertificate | None:
-    """Return the pin to show for a camera: a changed one, otherwise that of its ONVIF port, otherwise any."""
-    changed = [pin for pin in pins if pin.changed_to is not None]
-    own = [pin for pin in pins if pin.port == port]
-    return next(iter((*changed, *own, *pins)), None)
+def ports_of(stored: StoredCamera, seen: Collection[int]) -> set[int]:
+    """Return the ports that a camera uses: of ONVIF, of the streams that the user gave, and the `seen` ones.
+
+    Other ports of its host may belong to another device behind the same address (NAT).
+    """
+    uris = stored.stream_uris
+    streams = [uri for uri in (uris.main, uris.sub) if uri] if uris else []
+    services = [address for _, address in stored.access.learned.places]
+    ports = {stored.port, *seen, *map(port_of, (*streams, *services))}
+    return {port for port in ports if port is not None}
+
+
+def port_of(address: str) -> int | None:
+    """Return the port of an RTSP or a web address; None if it has none."""
+    try:
+        parts = urlsplit(address)
+        return parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+
+
+def shown_certificate(
+    pins: tuple[PinnedCertificate, ...], ports: Collection[int], onvif_port: int | None
+) -> PinnedCertificate | None:
+    """Return the pin to show for a camera with these ports: a changed one, otherwise that of ONVIF, otherwise any."""
+    own = [pin for pin in pins if pin.port in ports]
+    return min(own, key=lambda pin: (not pin.changed, pin.port != onvif_port), default=None)

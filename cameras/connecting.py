@@ -150,7 +150,7 @@ class Connector:
                     raise CameraUnreachable("The device has not answered yet.")
                 registry.changed.wait(left_s)
 
-    def device_with(self, camera_id: int, profile_token: str) -> Device:
+    def device_of_profile(self, camera_id: int, profile_token: str) -> Device:
         """Like device(), within the time limit of one call. Raise NotFound if the channels are known and have no such
         media profile."""
         if self._registry.channels(camera_id):
@@ -171,6 +171,8 @@ class Connector:
             entry = self._registry.find(camera_id)
             if entry is None or entry.device is not device:
                 return
+            if isinstance(error, CertificateChanged):
+                self._registry.note_port(camera_id, error.port)
             if isinstance(error, CameraAuthFailed):
                 # Read the channels, too: check() sends no credential. Only a call with it shows whether the device
                 # refuses it everywhere, or only at one address.
@@ -363,6 +365,8 @@ class Connector:
         refused = isinstance(error, CameraAuthFailed)
         status = CameraStatus.AUTH_FAILED if refused else CameraStatus.OFFLINE
         log.info("camera %d: %s", camera_id, error.code)
+        if isinstance(error, CertificateChanged):
+            self._registry.note_port(camera_id, error.port)
         held = self._registry.note_failed_attempt(camera_id, generation, status, Problem(error.code, error.detail))
         if held is not None:
             held.close()

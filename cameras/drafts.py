@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cameras.addresses import check_credential, check_name, check_port, parse_host, split_address
+from cameras.access import address_text
+from cameras.addresses import authority, check_credential, check_name, check_port, parse_host, split_address
 from cameras.records import CameraChange
 from cameras.store import StoredCamera
 from cameras.stream_uris import place_of, read_stream_uris
@@ -17,7 +18,10 @@ _TYPE_AGAIN = "type it again: a stored password is not sent to another address"
 
 @dataclass(frozen=True, slots=True)
 class EnteredAddress:
-    """The address of a device as a user entered it. `scheme` and `path` are None if it has no scheme."""
+    """The address of a device as a user entered it. `scheme` and `path` are None if it has no scheme.
+
+    A pasted address of the device's web page, `http://host`, has scheme and path, but no port: its ONVIF port is found.
+    """
 
     host: str
     port: int | None
@@ -43,9 +47,7 @@ def parse_address(text: str, port: int | None) -> EnteredAddress:
         if port_in_host not in (None, port):
             raise InvalidRequest.of_field("port", f"the address has the port {port_in_host}")
         port_in_host = port
-    if scheme == "http" and port_in_host is None and not path:
-        return EnteredAddress(host, None)  # a pasted address of the device's web page: its ONVIF port is found
-    if port_in_host is None and scheme is not None:
+    if port_in_host is None and scheme is not None and (scheme, path) != ("http", ""):
         port_in_host = WEB_PORTS[scheme]
     return EnteredAddress(host, port_in_host, scheme, path)
 
@@ -56,7 +58,7 @@ def apply_change(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     A new host or port needs the password again, because the stored one must never be sent to another address.
     """
     if camera.pretend:
-        _refuse_pretend(change)
+        change = _only_name(camera, change)
     name = camera.name if change.name is None else check_name(change.name)
     if change.username is not None:
         check_credential(change.username, field="username")
@@ -74,9 +76,10 @@ def _apply_to_onvif(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     if change.host is not None:
         entered = parse_address(change.host, change.port)
         host, access = entered.host, entered.applied_to(access)
+        is_other_scheme = access.scheme != camera.access.scheme
         if entered.port is not None:
             port, port_found = entered.port, False
-        elif host != camera.host and camera.port_found:
+        elif is_other_scheme or (host != camera.host and camera.port_found):
             port, port_found = None, False
     elif change.port is not None:
         port, port_found = check_port(change.port), False
@@ -130,7 +133,19 @@ def _places(uris: StreamUris | None) -> set[tuple[str, int]]:
     return set() if uris is None else {place_of(uri) for uri in (uris.main, uris.sub) if uri}
 
 
-def _refuse_pretend(change: CameraChange) -> None:
-    for name in ("host", "port", "username", "password", "stream_uris", "readable_password"):
-        if getattr(change, name) is not None:
-            raise InvalidRequest.of_field(name, "the pretend recorder sets this itself")
+def _only_name(camera: StoredCamera, change: CameraChange) -> CameraChange:
+    """Return the change of the pretend recorder's name. Raise InvalidRequest if another field has a new value."""
+    host, port, access = camera.host, camera.port, camera.access
+    same: dict[str, tuple[object, ...]] = {
+        "host": (host, authority(host, port), address_text(host, port, access)),
+        "port": (port,),
+        "username": (camera.username,),
+        "password": (),
+        "stream_uris": (),
+        "readable_password": (access.readable_password,),
+    }
+    for field, values in same.items():
+        value = getattr(change, field)
+        if value is not None and value not in values:
+            raise InvalidRequest.of_field(field, "the pretend recorder sets this itself")
+    return CameraChange(name=change.name)

@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.login_gate import GuardedCredential
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
-from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, MakersReplay, RecordingSummary
 from core.records import (
     Channel,
     ClockOffset,
@@ -112,9 +112,9 @@ class OnvifDevice(Device):
             self._connection, start=start, end=end, deadline_s=deadline_s, should_stop=should_stop
         )
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         conn = self._connection
-        found = replay.plain_replays(self.info.manufacturer, channel_number, conn.host, rtsp_port)
+        found = replay.makers_replays(self.info.manufacturer, channel_number, conn.host, rtsp_port)
         zone_s = replay.zone_s(conn) if found else 0.0
         return tuple(dataclasses.replace(address, zone_s=zone_s) for address in found)
 

@@ -14,7 +14,7 @@ from cameras.stream_uris import place_of, with_password
 from core.clock import Clock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
 from core.login_gate import LoginGate
-from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, MakersReplay, RecordingSummary
 from core.records import (
     Channel,
     ClockOffset,
@@ -149,7 +149,7 @@ class PlainDevice(Device):
         del recording_token
         raise CameraUnsupported(NO_RECORDINGS, service="replay")
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         del channel_number, rtsp_port
         return ()
 

@@ -50,8 +50,9 @@ class CameraView:
 
     `clock_offset_s` is device time minus ours. `same_device_as` is the id of an older camera with the same make, model
     and serial number: most likely one device that was added twice. `stream_uris` is set for a camera without ONVIF.
-    `address` is that of the device service. `certificate`: a changed one of the device if there is one, otherwise the
-    one of its ONVIF port, or of another.
+    `address` is that of the device service. `certificate`: of the ports that the camera uses; a changed one if
+    there is one, otherwise the one of its ONVIF port, or of another. An online camera has an `error` if its only
+    channel, without ONVIF, has no picture.
     """
 
     id: int

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cameras.access import address_text
-from cameras.certificates import shown_certificate
+from cameras.certificates import ports_of, shown_certificate
 from cameras.channels import shown_channels
 from cameras.device import Device
 from cameras.records import CameraView
@@ -70,6 +70,7 @@ class Entry:
     problems: dict[str, Problem] = field(default_factory=dict)  # present problems by video source token
     replay_abilities: ReplayAbilities = ReplayAbilities()
     uris: dict[str, tuple[str, float]] = field(default_factory=dict)  # profile_token -> (URI, time of reading)
+    ports: frozenset[int] = frozenset()  # of streams and refused certificates, besides the stored ones
 
 
 class Registry:
@@ -167,8 +168,25 @@ class Registry:
             return self._view(self.entry(camera_id), self._first_of_each_device())
 
     def _view(self, entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
-        pins = self._certificates.of_host(entry.stored.host)
-        return replace(_view(entry, first), certificate=shown_certificate(pins, entry.stored.port))
+        stored = entry.stored
+        pins = self._certificates.of_host(stored.host)
+        certificate = shown_certificate(pins, ports_of(stored, entry.ports), stored.port)
+        error = entry.error or _problem_of_plain(entry)
+        return replace(_view(entry, first), error=error, certificate=certificate)
+
+    def ports(self, camera_id: int) -> set[int]:
+        """Return the ports of its host that the camera uses. Raise NotFound."""
+        with self.changed:
+            entry = self.entry(camera_id)
+            return ports_of(entry.stored, entry.ports)
+
+    def note_port(self, camera_id: int, port: int | None) -> None:
+        """Note a port of a stream or of a refused certificate. Ignore None, and an unknown camera."""
+        with self.changed:
+            entry = self._entries.get(camera_id)
+            if entry is not None and port is not None and port not in entry.ports:
+                entry.ports |= {port}
+                self.changed.notify_all()
 
     def channels(self, camera_id: int) -> tuple[Channel, ...]:
         """Return the present channels, with the user's names, in the user's order. Raise NotFound."""
@@ -359,6 +377,13 @@ def _identity(stored: StoredCamera) -> tuple[str, ...] | None:
     """
     info = stored.info
     return (info.manufacturer, info.model, info.serial) if info.serial else None
+
+
+def _problem_of_plain(entry: Entry) -> Problem | None:
+    """Return the problem of the only channel of a camera without ONVIF, which is the problem of the camera."""
+    if not entry.stored.is_plain or entry.status is not CameraStatus.ONLINE:
+        return None
+    return next((channel.problem for channel in shown_channels(entry.channels, entry.problems)), None)
 
 
 def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:

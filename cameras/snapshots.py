@@ -40,7 +40,7 @@ class Snapshots:
 
         Wait for the device, at most its time limit. Raise NotFound, or CameraAuthFailed.
         """
-        device = self._connector.device_with(camera_id, profile_token)
+        device = self._connector.device_of_profile(camera_id, profile_token)
         profile = self._registry.profile(camera_id, profile_token)
         key = (camera_id, profile_token)
         with self._lock:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -110,20 +110,25 @@ class PinnedCertificates:
         with self._lock:
             return tuple(sorted((pin for pin in self._pins.values() if pin.host == host), key=lambda pin: pin.port))
 
-    def accept(self, host: str, sha256: str) -> bool:
-        """Pin the changed certificates of a host that have this fingerprint. Return False if there are none."""
+    def accept(self, host: str, ports: Collection[int], sha256: str) -> bool:
+        """Pin the changed certificates of a host at these ports that have this fingerprint.
+
+        Return False if there are none.
+        """
         with self._lock:
-            changed = [pin for pin in self._pins.values() if pin.host == host and pin.changed_to == sha256]
+            pins = [self._pins.get((host, port)) for port in ports]
+            changed = [pin for pin in pins if pin is not None and pin.changed_to == sha256]
             for pin in changed:
                 self._pins[host, pin.port] = PinnedCertificate(host, pin.port, sha256, self._clock.now_utc())
         if changed:
             self._tell(host)
         return bool(changed)
 
-    def forget(self, host: str) -> None:
-        """Forget the pins of a host that no camera has any longer."""
+    def forget(self, host: str, ports: Collection[int]) -> None:
+        """Forget the pins of a host at ports that no camera uses any longer."""
         with self._lock:
-            self._pins = {place: pin for place, pin in self._pins.items() if pin.host != host}
+            for port in ports:
+                self._pins.pop((host, port), None)
 
     def _check_ports(self, host: str) -> None:
         """Raise CameraBadAnswer if the host has no room for another pin. Call it with the lock held."""
@@ -139,7 +144,8 @@ def _changed(port: int) -> CertificateChanged:
     return CertificateChanged(
         f"The device shows another certificate at port {port} than before, so the app sends it no password. "
         "If the device was replaced, reset or updated, compare the fingerprints on its health card and accept "
-        "the new certificate; otherwise another machine may answer in its place."
+        "the new certificate; otherwise another machine may answer in its place.",
+        port=port,
     )
 
 

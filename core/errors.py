@@ -176,9 +176,13 @@ class CameraBadAnswer(DeviceError):
 
 
 class CertificateChanged(DeviceError):
-    """The device shows another TLS certificate than the pinned one. No request was sent."""
+    """The device shows another TLS certificate at `port` than the pinned one. No request was sent."""
 
     code = "certificate_changed"
+
+    def __init__(self, detail: str, *, code: str | None = None, port: int | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.port = port
 
 
 class CameraBusy(DeviceError):

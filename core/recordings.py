@@ -131,8 +131,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainReplay:
-    """A vendor's own replay address with placeholders `{start}` and `{end}` for times in the format of its `kind`:
+class MakersReplay:
+    """A maker's own replay address with placeholders `{start}` and `{end}` for times in the format of its `kind`:
     "dahua" (the device's local time, 2026_11_22_10_00_00) or "hikvision" (UTC, 20261122T100000Z).
     `zone_s`: the device's local time minus UTC."""
 
@@ -141,11 +141,11 @@ class PlainReplay:
     zone_s: float = 0.0
 
 
-FindPlain = Callable[[], tuple[PlainReplay, ...]]
+FindMakersReplays = Callable[[], tuple[MakersReplay, ...]]
 
 
-def no_plain_replays() -> tuple[PlainReplay, ...]:
-    """Return none: the default of a source without vendor addresses."""
+def no_makers_replays() -> tuple[MakersReplay, ...]:
+    """Return none: the default of a source without makers' addresses."""
     return ()
 
 
@@ -207,9 +207,9 @@ class ReplaySource:
     """RTSP address of a recording, without user-info, and the credential for it.
 
     `device_key` names the device for its replay budget and its login attempts. `generation` changes with the camera's
-    address and credential. `abilities`: the device's replay abilities as known so far. `find_plain` returns vendor
-    addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it may wait for
-    the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
+    address and credential. `abilities`: the device's replay abilities as known so far. `find_makers_replays` returns
+    the makers' addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it
+    may wait for the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
     """
 
     camera_id: int
@@ -220,7 +220,7 @@ class ReplaySource:
     manufacturer: str = ""
     generation: int = 0
     abilities: ReplayAbilities = field(default=ReplayAbilities(), compare=False)
-    find_plain: FindPlain = field(default=no_plain_replays, compare=False)
+    find_makers_replays: FindMakersReplays = field(default=no_makers_replays, compare=False)
     web_port: int = 0
 
 
@@ -235,7 +235,8 @@ def correction_s(offset_s: float | None) -> int:
 
 
 class RecordingDevice(Protocol):
-    """The calls about recordings. cameras.device.Device inherits them; cameras.onvif_device.OnvifDevice implements it.
+    """The calls about recordings. cameras.device.Device inherits them; cameras.onvif_device.OnvifDevice implements it;
+    cameras.plain_device.PlainDevice refuses most of them.
 
     Each method waits for the device and may raise a DeviceError.
     """
@@ -267,6 +268,6 @@ class RecordingDevice(Protocol):
         """
         ...
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
-        """Return the vendor's own replay addresses of a channel; none for a maker without known addresses."""
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
+        """Return the maker's own replay addresses of a channel; none for a maker without known addresses."""
         ...

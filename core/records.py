@@ -20,13 +20,13 @@ class CameraStatus(StrEnum):
 
 
 class StreamState(StrEnum):
-    """The life of a session."""
+    """The life of a session. Only `stopped` is final: a `failed` one tries again, or plays after a seek."""
 
-    STARTING = "starting"
+    STARTING = "starting"  # until the first media
     RUNNING = "running"
-    RECONNECTING = "reconnecting"
-    STALLED = "stalled"
-    FAILED = "failed"
+    RECONNECTING = "reconnecting"  # an attempt has failed, another one follows
+    STALLED = "stalled"  # connected, and no media comes
+    FAILED = "failed"  # six attempts failed, or the error will last
     STOPPED = "stopped"
 
 

@@ -43,6 +43,9 @@ class Settings:
     ffmpeg: str = _setting("", "Path of an ffmpeg to use instead of the bundled one.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     serve_sources: bool = _setting(False, "Serve the front end's source files even if a current build exists.")
+    browser_decoder: str = _setting(
+        "webcodecs", "How pages show live H.264: webcodecs (nearest to live, where a browser can) or mse (MediaSource)."
+    )
     request_threads: int = _setting(48, "Requests answered at the same time.", low=8, high=512)
     segment_s: float = _setting(2.0, "Length of a live segment; never shorter than the camera's GOP.", low=1, high=10)
     playlist_segments: int = _setting(10, "Segments kept in a live playlist.", low=3, high=100)
@@ -159,6 +162,8 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT_CHANNEL.fullmatch(text)
     ]
+    if values.get("browser_decoder", "webcodecs") not in {"webcodecs", "mse"}:
+        problems.append("BROWSER_DECODER: must be webcodecs or mse")
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
         problems.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
     return problems

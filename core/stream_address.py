@@ -1,7 +1,8 @@
 """Stream addresses as devices write them: only scheme, port and path are read, because the host is always ours.
 
 Devices write `rtsp://rtsp://host/live` (D-Link), `rtsp://::ffff:192.168.1.10:554/live`, `rtsp://:554/live`,
-`rtsp://0.0.0.0/live`, `192.168.1.10:554/live`, `/live`, ports such as 0 or `null`, and a `&` escaped twice.
+`rtsp://0.0.0.0/live`, `192.168.1.10:554/live`, `/live`, ports such as 0 or `null`, and a `&` escaped twice. Some write
+a backslash or `%2F` before the path, escape the whole address, or send a NUL or a byte order mark with it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from core.device_address import UNESCAPED, WEB_PORTS
+from core.device_address import INVISIBLE, UNESCAPED, WEB_PORTS
 
 MAX_ADDRESS = 2048
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
@@ -21,8 +22,10 @@ _WEB_SCHEMES = {"http": "rtsp", "https": "rtsps"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)\s*:\s*([/\\]+)")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\w*)?", re.ASCII)
 _LOGIN = re.compile(
-    rf"[^:/?#]+:(?!\d{{1,5}}[/?#]).*@{_ADDRESS.pattern}(?=[/?#]|$)", re.ASCII
+    rf"[^:/?#]+:(?!\d{{1,5}}[/?#]).*@{_ADDRESS.pattern}(?=[/?#\\%]|$)", re.ASCII
 )  # a password with a slash
+_ESCAPED_SCHEME = re.compile(r"[a-z]+(?:%3a(?:%2f|/)|:%2f)", re.IGNORECASE)
+_ODD_SLASH = re.compile(r"\\|%2f|%5c", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
 _LEAST_PORT = 80  # of a bare IPv6 address with a port; a smaller last number belongs to the address
@@ -51,14 +54,17 @@ def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressP
     None for another scheme, for control characters, and for a text that is empty or longer than MAX_ADDRESS.
     With `is_tunnel`, an HTTP address becomes an RTSP address at the web server's port (RTSP over HTTP).
     """
-    text = text.strip().strip("\"'<>").strip()
+    text = text.strip(INVISIBLE + "\"'<>")
+    if _ESCAPED_SCHEME.match(text):
+        text = unquote(text)
     if not text or len(text) > MAX_ADDRESS or _CONTROL.search(text):
         return None
-    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&"))
+    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&").replace("\\/", "/"))
+    rest = rest.lstrip(INVISIBLE)
     kind = _SCHEMES.get(scheme) or (_WEB_SCHEMES.get(scheme) if is_tunnel else None)
     if kind is None:
         return None
-    end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
+    end = _authority_end(rest)
     if slashes != 2 and not _ADDRESS.fullmatch(rest[:end]):  # rtsp:///live: there is no host
         end = 0
     elif "@" not in rest[:end] and (found := _LOGIN.match(rest)):
@@ -68,6 +74,13 @@ def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressP
         return None
     host, port = _host_and_port(authority.rpartition("@")[2])
     return StreamAddressParts(kind, host, port or WEB_PORTS.get(scheme), _path(path))
+
+
+def _authority_end(rest: str) -> int:
+    """Return the place where the path begins, also with a backslash or an escaped slash."""
+    end = min((index for mark in "/?#" if (index := rest.find(mark)) >= 0), default=len(rest))
+    odd = _ODD_SLASH.search(rest, rest.rfind("@", 0, end) + 1, end)  # before the "@" it belongs to the login
+    return odd.start() if odd else end
 
 
 def _split_scheme(text: str) -> tuple[str, int, str]:
@@ -111,5 +124,10 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _path(text: str) -> str:
+    if text.startswith("\\"):
+        before, mark, query = text.partition("?")
+        text = before.replace("\\", "/") + mark + query
+    elif text.startswith("%"):  # only an escaped slash begins a path like this
+        text = unquote(text).replace("\\", "/")
     path = quote(text.partition("#")[0], safe=UNESCAPED)
     return path if path.startswith("/") else f"/{path}"

@@ -12,7 +12,7 @@ import re
 from urllib.parse import quote, urlsplit
 
 from core.allowed_addresses import why_not_port
-from core.device_address import UNESCAPED
+from core.device_address import INVISIBLE, UNESCAPED
 from core.errors import CameraBadAnswer
 from core.stream_address import MAX_ADDRESS, read_stream_address
 
@@ -81,7 +81,7 @@ class _Parts:
 
 
 def _split(address: str, schemes: set[str]) -> _Parts:
-    address = address.strip()
+    address = address.strip(INVISIBLE)
     if not address or len(address) > MAX_ADDRESS:
         raise CameraBadAnswer("The device names an address that is empty or too long.")
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in address):

@@ -155,6 +155,9 @@ class Fault:
     reason: str
 
 
+_CODE_PREFIX = re.compile(r".*[:#}/]", re.DOTALL)  # a prefix, or a whole namespace in its place
+
+
 def read_fault(root: Element) -> Fault | None:
     """Return the SOAP 1.1 or 1.2 fault of an answer, or None. Undeclared prefixes are accepted."""
     fault = child(root, "Body", "Fault")
@@ -164,7 +167,7 @@ def read_fault(root: Element) -> Fault | None:
         return None
     values = [raw_text(fault, "faultcode")]
     values += [raw_text(code, "Value") for name in ("Code", "Subcode") for code in descendants(fault, name)]
-    codes = tuple(clean(value.rpartition(":")[2]) for value in values[:8] if value)
+    codes = tuple(clean(_CODE_PREFIX.sub("", value)) for value in values[:8] if value)
     reason = next((found for item in descendants(fault, "Text") if (found := text(item))), "")
     return Fault(codes, reason or text(fault, "faultstring"))
 

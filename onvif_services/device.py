@@ -44,7 +44,7 @@ def read_zone_s(answer: Element) -> float:
     """Return the device's local time minus UTC in seconds, from GetSystemDateAndTime.
 
     Use its two clocks, which include summer time, if it tells both; otherwise its POSIX TZ, without summer time; 0 if
-    neither is readable. For vendors' own addresses, which take local time.
+    neither is readable. For makers' own addresses, which take local time.
     """
     return read_known_zone_s(answer) or 0.0
 

@@ -35,11 +35,9 @@ from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
 from onvif_services.username_token import StatelessToken
+from onvif_services.weak_servers import RepeatedRequests
 
 _log = logging.getLogger(__name__)
-
-_REPEATS = 2
-_PAUSE_S = 0.2  # before a request is repeated that a busy web server has cut off
 
 # ONVIF Core, access class PRE_AUTH: a device answers these without a login, so they are sent without a credential
 # first and count as no attempt.
@@ -85,7 +83,6 @@ class DeviceCalls:
             self._transport.allow(Endpoint.of(place))
         token = StatelessToken(credential, self.device_clock.now_utc, self._transport.token_kind)
         self._camera = DeviceCamera(self.places.device_address(), self._transport, token)
-        self._slots = CallSlots()
         self._closed = threading.Event()
         self.info = DeviceInfo()
         """Make, model and firmware; empty before open()."""
@@ -103,7 +100,10 @@ class DeviceCalls:
             send=self._send_without_parameters,
             kinds=dict(learned.logins),
         )
-        self._downloads = Downloads(self._transport, self._slots, self.login, has_user=self.has_user)
+        self._repeated = RepeatedRequests(
+            CallSlots(), self._closed, is_proven=lambda: self.login.is_proven, on_cut=self._note_weak_server
+        )
+        self._downloads = Downloads(self._transport, self._repeated, self.login, has_user=self.has_user)
 
     # -- findings ------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class DeviceCalls:
                 self.measure_clock()
                 return
             try:
-                self.ask(service, operation, params)
+                self.call_without_login(service, operation, params)
             except (LoginRefused, SoapFault, CameraUnsupported):
                 return
 
@@ -190,7 +190,7 @@ class DeviceCalls:
 
     # -- calling -------------------------------------------------------------------------------
 
-    def ask(
+    def call_without_login(
         self,
         service: str,
         operation: str,
@@ -313,33 +313,14 @@ class DeviceCalls:
     def _exchange(
         self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
     ) -> HttpAnswer:
-        """Send a request. Repeat it if the connection was cut: the web server may be busy with another request."""
-        repeats = cut_logins = 0
-        while True:
-            was_parallel = not self._slots.is_serial
-            try:
-                return self._exchange_once(call, service, login, deadline_s)
-            except NoAnswer as error:
-                # Some devices close the connection after a wrong password, so an unproven one is repeated only once.
-                most = _REPEATS if self.login.is_proven else int(login is None or was_parallel)
-                cut_logins += error.cut_logins
-                if not error.is_cut or repeats >= most or self._closed.is_set():
-                    error.cut_logins = 0 if self._closed.is_set() else cut_logins  # close() cuts calls, too
-                    raise
-            repeats += 1
-            if was_parallel:
-                self._slots.serialize()
-                self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
-            self._closed.wait(_PAUSE_S)
+        def send() -> HttpAnswer:
+            with self._transport.calling(deadline_s=deadline_s, login=login, service=service):
+                return call()
 
-    def _exchange_once(
-        self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
-    ) -> HttpAnswer:
-        with (
-            self._slots.taking(deadline_s),
-            self._transport.calling(deadline_s=deadline_s, login=login, service=service),
-        ):
-            return call()
+        return self._repeated.send(send, deadline_s)
+
+    def _note_weak_server(self) -> None:
+        self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
 
     def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:
         """Return the error with the name of the request, and its own code if the device has answered others."""

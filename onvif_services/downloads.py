@@ -10,8 +10,8 @@ from onvif_services.faults import LoginRefused
 from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.places import NamedAddress
-from onvif_services.slots import CallSlots
 from onvif_services.transport import CappedTransport
+from onvif_services.weak_servers import RepeatedRequests
 
 NEEDS_LOGIN = "The device requires a user name and password, but none is set."
 
@@ -19,9 +19,11 @@ NEEDS_LOGIN = "The device requires a user name and password, but none is set."
 class Downloads:
     """Thread-safe. `has_user`: there is a credential to send."""
 
-    def __init__(self, transport: CappedTransport, slots: CallSlots, login: DeviceLogin, *, has_user: bool) -> None:
+    def __init__(
+        self, transport: CappedTransport, repeated: RepeatedRequests, login: DeviceLogin, *, has_user: bool
+    ) -> None:
         self._transport = transport
-        self._slots = slots
+        self._repeated = repeated
         self._login = login
         self._has_user = has_user
 
@@ -75,5 +77,6 @@ class Downloads:
         )
 
     def _send(self, address: str, deadline_s: float, *, with_login: bool) -> HttpAnswer:
-        with self._slots.taking(deadline_s):
-            return self._transport.download(address, deadline_s=deadline_s, with_login=with_login)
+        return self._repeated.send(
+            lambda: self._transport.download(address, deadline_s=deadline_s, with_login=with_login), deadline_s
+        )

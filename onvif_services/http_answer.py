@@ -281,7 +281,9 @@ class _Chunks:
             return True
         end = self._pending.find(b"\n")
         if end < 0:
-            self.is_broken = len(self._pending) > _MAX_SIZE_LINE
+            self.is_broken = len(self._pending) > _MAX_SIZE_LINE or self._pending.startswith(
+                (b"<", b"\xef")
+            )  # of a BOM
             return False
         line = bytes(self._pending[:end]).partition(b";")[0].strip()
         del self._pending[: end + 1]
@@ -299,17 +301,21 @@ class _Chunks:
 def _unpacked(content: bytes, packing: str, cap_bytes: int) -> bytes:
     """Return the content without gzip or deflate. Content that begins with "<" is not packed, whatever its header says.
 
+    Some devices pack without a header that says so, or send deflate without the frame of zlib (RFC 9110, 8.4.1.2).
     Raise CameraBadAnswer or TooLarge.
     """
+    if packing == "identity" and content.startswith(b"\x1f\x8b"):
+        packing = "gzip"
     if packing == "identity" or not content or content.lstrip()[:1] == b"<":
         return content
     if packing not in {"gzip", "x-gzip", "deflate"}:
         raise CameraBadAnswer("The device's answer is compressed in an unknown format.")
-    unpacker = zlib.decompressobj(wbits=47)  # detects gzip or zlib
-    try:
-        unpacked = unpacker.decompress(content, cap_bytes + 1)
-    except zlib.error as error:
-        raise CameraBadAnswer("The device's answer cannot be decompressed.") from error
-    if len(unpacked) > cap_bytes:
-        raise TooLarge
-    return unpacked
+    for wbits in (47, -15):  # gzip or zlib, detected; the bare data
+        try:
+            unpacked = zlib.decompressobj(wbits).decompress(content, cap_bytes + 1)
+        except zlib.error:
+            continue
+        if len(unpacked) > cap_bytes:
+            raise TooLarge
+        return unpacked
+    raise CameraBadAnswer("The device's answer cannot be decompressed.")

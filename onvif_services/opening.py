@@ -195,7 +195,7 @@ class _Opening:
 
     def _profiles_are_open(self) -> bool:
         try:
-            self._conn.ask(self._media(), "GetProfiles", timeout_s=self._limit_s)
+            self._conn.call_without_login(self._media(), "GetProfiles", timeout_s=self._limit_s)
         except DeviceError:
             return False
         return True
@@ -209,7 +209,7 @@ class _Opening:
         """Send an optional request without a login. Return None if it fails or the device refuses it."""
         try:
             answer = self._optional(
-                operation, lambda limit_s: self._conn.ask(service, operation, params, timeout_s=limit_s)
+                operation, lambda limit_s: self._conn.call_without_login(service, operation, params, timeout_s=limit_s)
             )
         except LoginRefused:
             self._services_refused = self._services_refused or (service, operation) != _INFORMATION

@@ -1,11 +1,11 @@
-"""The Replay service (ver10/replay): RTSP addresses of recordings, also in vendors' own forms."""
+"""The Replay service (ver10/replay): RTSP addresses of recordings, also in makers' own forms."""
 
 from __future__ import annotations
 
 import re
 
 from core.errors import CameraBadAnswer, CameraUnsupported, InvalidRequest
-from core.recordings import PlainReplay
+from core.recordings import MakersReplay
 from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
@@ -51,9 +51,9 @@ def known_zone_s(conn: DeviceConnection) -> float | None:
         return None
 
 
-def plain_replays(
+def makers_replays(
     manufacturer: str, channel_number: int, host: str, rtsp_port: int, zone_s: float = 0.0
-) -> tuple[PlainReplay, ...]:
+) -> tuple[MakersReplay, ...]:
     """Return a known maker's own addresses of a channel's recordings; none for other makers.
 
     `channel_number` counts from 1; `zone_s` is the device's local time minus UTC. The caller fills in `{start}` and
@@ -62,7 +62,7 @@ def plain_replays(
     place = f"rtsp://{authority(host, rtsp_port)}"
     times = "starttime={start}&endtime={end}"
     if _DAHUA.search(manufacturer):
-        return (PlainReplay(f"{place}/cam/playback?channel={channel_number}&{times}", "dahua", zone_s),)
+        return (MakersReplay(f"{place}/cam/playback?channel={channel_number}&{times}", "dahua", zone_s),)
     if _HIKVISION.search(manufacturer):
-        return (PlainReplay(f"{place}/Streaming/tracks/{channel_number}01?{times}", "hikvision", zone_s),)
+        return (MakersReplay(f"{place}/Streaming/tracks/{channel_number}01?{times}", "hikvision", zone_s),)
     return ()

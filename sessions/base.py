@@ -60,7 +60,7 @@ class BaseSession(ABC):
     # ---- for viewers -----------------------------------------------------------------------------
 
     def add_viewer(self) -> str | None:
-        """Return a new viewer's id, or None if this session is ending."""
+        """Return a new viewer's id, or None if this session is ending. In a live session: a viewer of HLS."""
         with self._lock:
             return None if self._is_over else self._viewers.add(self._now_s())
 

@@ -19,8 +19,8 @@ from recording_manager import RecordingManager
 class TranscodeSlots:
     """Limits how many sessions encode video at the same time."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, count: int) -> None:
+        self._count = count
         self._lock = threading.Lock()
         self._held: dict[str, object] = {}
 
@@ -30,9 +30,9 @@ class TranscodeSlots:
             if stream_id in self._held:
                 self._held[stream_id] = holder  # the slot of a session that ends goes to the next one of this id
                 return
-            if len(self._held) >= self._places:
+            if len(self._held) >= self._count:
                 raise LimitReached(
-                    f"Only {self._places} streams can be transcoded at the same time.",
+                    f"Only {self._count} streams can be transcoded at the same time.",
                     code="transcode_limit",
                     used_by=tuple(self._held),
                 )

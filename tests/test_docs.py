@@ -97,17 +97,41 @@ def test_every_name_in_the_walks_of_the_architecture_exists() -> None:
 
 
 def _defines(file: str, name: str) -> bool:
-    """True if the file defines the name: `function`, `Class`, `Class.method`, or `#method` of a JavaScript class."""
+    """True if the file defines the name: `function`, `Class`, `Class.method`, or `#method` of a JavaScript class.
+
+    A method must be in the body of its class.
+    """
     text = (ROOT / file).read_text("utf-8")
     holder, _, member = name.rpartition(".")
-    if holder and not re.search(rf"^(?:export )?class {holder}\b", text, re.MULTILINE):
-        return False
+    if holder:
+        body = re.search(rf"^(?:export )?class {holder}\b.*\n((?:[ )].*\n|\n)*)", text, re.MULTILINE)
+        text = body[1] if body else ""
     patterns = (
         rf"^ *(?:async )?(?:def|class|function) {re.escape(member)}\b",
         rf"^(?:export )?(?:async )?(?:class|function|const) {re.escape(member)}\b",
         rf"^  (?:async )?{re.escape(member)}\(",
     )
     return any(re.search(pattern, text, re.MULTILINE) for pattern in patterns)
+
+
+def test_names_in_prose_are_in_the_file_that_the_sentence_names() -> None:
+    """Checks "`name` in `file`", and "`name` in the same file" by the file before it in the paragraph.
+
+    The case is ignored, because documents write settings as in the environment.
+    """
+    pairs: list[tuple[str, str]] = []
+    for path in DOCUMENTS:
+        for paragraph in re.split(r"\n\n|\n[|-] ", _prose(path)):
+            flat = " ".join(paragraph.split())
+            pairs += re.findall(r"`([\w.]+)` in `([\w/-]+\.(?:py|js))`", flat)
+            for found in re.finditer(r"`([\w.]+)` in the same file", flat):
+                pairs.append((found[1], re.findall(r"`([\w/-]+\.(?:py|js))`", flat[: found.start()])[-1]))
+    assert len(pairs) > 8
+    assert not [
+        f"{name} is not in {file}"
+        for name, file in pairs
+        if not re.search(rf"\b{name.rpartition('.')[2]}\b", (ROOT / file).read_text("utf-8"), re.IGNORECASE)
+    ]
 
 
 def test_every_name_of_the_glossary_is_in_the_code() -> None:

@@ -20,6 +20,8 @@ const STATIC = path.resolve(fileURLToPath(import.meta.url), '../../static');
 const BUILT = path.join(STATIC, 'built');
 const MANIFEST = path.join(BUILT, 'manifest.json');
 const SOURCE_FOLDERS = ['css', 'img', 'js', 'vendor'];
+/** Decodes live pictures. A page starts it by address, so it is a script of its own. */
+const WORKER = 'js/workers/live-decoder.js';
 /** Files that keep their content. hls.js starts its worker by address. */
 const COPIED = ['img/icon.svg', 'vendor/hls.mjs', 'vendor/hls.worker.js'];
 
@@ -156,6 +158,7 @@ async function main() {
     ...pages.map((page) => build.bundle([`js/pages/${page}.js`, `css/pages/${page}.css`], { format: 'esm', splitting: true })),
     build.bundle(['js/boot.js'], { format: 'iife' }),
     build.bundle(LATER, { format: 'esm' }),
+    build.bundle([WORKER], { format: 'esm' }),
     ...COPIED.map((name) => build.copy(name)),
   ]);
   await build.write(made);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 # Twenty cells in black and white: white, black, sixteen bits with the highest first, even parity, odd parity.
@@ -48,6 +50,25 @@ READ_FRAMES = f"""
 }})
 """
 
+# For each live video of the page, for some seconds: [number or -1, count of displayed frames so far] of its frames. A
+# busy page misses some, but the browser counts them.
+RECORD_FRAMES = f"""
+(seconds) => new Promise((resolve) => {{
+  {_READ}
+  const videos = [...document.querySelectorAll('live-player [data-part=video]')].filter((one) => one.readyState >= 2);
+  const seen = videos.map((video) => {{
+    const numbers = [];
+    const onFrame = (now, {{ presentedFrames }}) => {{
+      numbers.push([read(video), presentedFrames]);
+      video.requestVideoFrameCallback(onFrame);
+    }};
+    video.requestVideoFrameCallback(onFrame);
+    return numbers;
+  }});
+  setTimeout(() => resolve(seen), 1000 * seconds);
+}})
+"""
+
 # Read all videos of the page for some seconds: one frame of each per second, so that reading costs the page little.
 # For each video, in the page's order: [number or -1, display time in ms of the wall clock] of its frames.
 READ_ALL_VIDEOS = f"""
@@ -75,3 +96,12 @@ def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
     wanted = (number - timing["offset"]) % frames
     tick = now_tick - (now_tick - wanted) % frames
     return float(at_ms / 1000 - (tick + timing["phase"]) / fps)
+
+
+def frame_steps(seen: Sequence[tuple[int, int]], timing: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return how far each readable frame of RECORD_FRAMES is from the one before: in frames of the recorder, and in
+    displayed frames.
+    """
+    frames = int(timing["frames"])
+    readable = [(number, count) for number, count in seen if number >= 0]
+    return [((after - before) % frames, then - now) for (before, now), (after, then) in pairwise(readable)]

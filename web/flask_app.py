@@ -8,7 +8,7 @@ from flask import Flask
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from core.settings import ROOT
+from core.settings import ROOT, Settings
 from web import pages, static_files, stream_files
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
@@ -50,7 +50,7 @@ def build_web(services: Services) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined] # only the default provider has it
     app.url_map.merge_slashes = False  # otherwise `//host/..` is answered with a redirect
     app.extensions[EXTENSION] = services
-    _install_front_end(app, FrontEnd(static_files.STATIC_ROOT, serves_sources=services.settings.serve_sources))
+    _install_front_end(app, services.settings)
     install_guard(app, services.settings)
     install_access(app)
     install_problems(app)
@@ -72,13 +72,14 @@ def build_web(services: Services) -> OpenAPI:
     return app
 
 
-def _install_front_end(app: Flask, front_end: FrontEnd) -> None:
-    """Templates find addresses of static files in `files`."""
+def _install_front_end(app: Flask, settings: Settings) -> None:
+    """Templates find addresses of static files in `files`, and the setting BROWSER_DECODER in `browser_decoder`."""
+    front_end = FrontEnd(static_files.STATIC_ROOT, serves_sources=settings.serve_sources)
 
-    def files() -> dict[str, Addresses]:
-        return {"files": front_end.addresses()}
+    def for_templates() -> dict[str, Addresses | str]:
+        return {"files": front_end.addresses(), "browser_decoder": settings.browser_decoder}
 
-    app.context_processor(files)
+    app.context_processor(for_templates)
 
 
 def _with_deadlines(inner: Any) -> Any:

@@ -38,7 +38,7 @@ class LoginViewers:
         self._fetched_s: OrderedDict[tuple[str, str, str], float] = OrderedDict()  # (key, stream_id, viewer_id)
         self._streams_fetched_s: OrderedDict[tuple[str, str], float] = OrderedDict()  # (key, stream_id)
 
-    def add_viewer(self, key: str, stream_id: str, viewer_id: str) -> None:
+    def note_viewer(self, key: str, stream_id: str, viewer_id: str) -> None:
         """Note that a login started or joined a stream."""
         with self._lock:
             self._viewers[(stream_id, viewer_id)] = key

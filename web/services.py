@@ -52,9 +52,9 @@ class Services:
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a stop must not wait for snapshots
-        self.viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
+        self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
-        accounts.on_ended(self.viewers.end_logins)
+        accounts.on_ended(self.login_viewers.end_logins)
         accounts.on_ended(self.sockets.end_logins)
         accounts.on_ended(ptz.end_logins)
         self.sockets.on_left(ptz.leave)

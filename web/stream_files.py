@@ -34,7 +34,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     viewer_id = request.args.get("viewer")
     if viewer_id is not None and _VIEWER.fullmatch(viewer_id) is None:
         raise InvalidRequest.of_field("viewer", "the viewer_id that /api/streams/start returned")
-    if services().viewers.note_fetch(current_principal().key, stream_id, viewer_id):
+    if services().login_viewers.note_fetch(current_principal().key, stream_id, viewer_id):
         audit_as("watch")  # a new viewer, with the address but without a start
     if match[1] == "m3u8":
         return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)

@@ -25,7 +25,7 @@ class AccessUnit:
     `frames_dropped_before`: number of frames just before this one that came incomplete and were discarded.
     Replays sum it up (sessions/replay/status.py); a live source has VideoDepacketizer.frames_dropped instead.
     `arrived_s`: arrival of the first packet by our monotonic clock. `time_s`: place on the source's timeline
-    (rtp.RtpPacket); 0 in replay.
+    (live/timeline.py), comparable between tracks, without the jumps of the device's clock; 0 in replay.
     `is_leading`: the frame is shown before the last key frame and may refer to frames before it (open group of
     pictures), so a consumer that begins at that key frame cannot decode it.
     `parameter_sets`: of a key frame, all that apply to it, in sending order; empty if some are still missing.

@@ -54,6 +54,11 @@ class VideoCodec:
     has_fragments: bool = True
 
     @property
+    def title(self) -> str:
+        """The name for users: H.264, H.265 or MJPEG."""
+        return {"H264": "H.264", "H265": "H.265"}.get(self.encoding, "MJPEG")
+
+    @property
     def functions(self) -> _NalFunctions:
         """The functions for NAL units. Raises ValueError for MJPEG, which has none."""
         if self.nal_functions is None:

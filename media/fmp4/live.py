@@ -52,7 +52,7 @@ class LiveInit:
 class LiveFragment:
     """One frame, and the audio since the frame before as a fragment of its own (often empty).
 
-    `start_s` is its place on the timeline of the fragments. `taken_utc`: arrival time of a key frame at this machine,
+    `start_s` is its place on the timeline of the fragments. `arrived_utc`: arrival time of a key frame at this machine,
     unlike in a replay (ReplayPart), which has the recording time; None for other frames.
     """
 
@@ -60,7 +60,7 @@ class LiveFragment:
     audio: bytes
     is_key: bool
     start_s: float
-    taken_utc: datetime | None
+    arrived_utc: datetime | None
 
 
 class FragmentSink(Protocol):
@@ -185,7 +185,7 @@ class LiveFragmentBuilder:
         placed = replace(unit, ticks=round(at_s * rate), clock_rate=rate)
         self._audio.add(placed, self._end / TIMESCALE, at_s)
 
-    def build(self, unit: AccessUnit, taken_utc: datetime | None) -> LiveFragment | None:
+    def build(self, unit: AccessUnit, arrived_utc: datetime | None) -> LiveFragment | None:
         """Return the fragment of this frame. None before the first key frame, and while nothing is described."""
         if self._video is None or (self._is_waiting_for_key and not unit.is_key):
             return None
@@ -203,7 +203,7 @@ class LiveFragmentBuilder:
         self._end += sample.duration
         self._number += 1
         data = fragment(self._number, [TrackRun(self._video, start, [sample])])
-        return LiveFragment(data, self._build_audio(), unit.is_key, start / TIMESCALE, taken_utc)
+        return LiveFragment(data, self._build_audio(), unit.is_key, start / TIMESCALE, arrived_utc)
 
     def _sample(self, unit: AccessUnit, shown: int) -> Sample:
         step = shown - self._newest

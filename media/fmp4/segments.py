@@ -64,9 +64,9 @@ class SegmentBuilder:
     """Builds the segments of one description. When parameter sets change, flush() it and make another one.
 
     Audio that we cannot carry (G.722, G.726) is left out. Raises tracks.TrackError if the parameter sets describe no
-    video. `first_target_s`: length of the first segment, which a player waits for; 2 s unless given. `on_part` gets
-    the parts of the segments: the first frame immediately, then about 0.2 s each. If the device sends frames in
-    another order than they are shown, a segment is one part.
+    video. `first_target_s`: length of the first segment, which a player waits for; 2 s unless given. `on_part`
+    (ReplayPlay._send_part) gets the parts of the segments: the first frame immediately, then about 0.2 s each. If the
+    device sends frames in another order than they are shown, a segment is one part.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
 """The RTSP gateway: every session with a device, live and replay, in one thread.
 
-client/         one session with a device: messages, login, RTP, SDP; knows neither live nor replay
+client/         one session with a device: messages, login, RTP, SDP; imports neither live nor replay
 live/           sources shared by feeds, their fragments, and the RTSP server for ffmpeg    -> client
 replay/         connections that play recordings and seek in them                           -> client
 gateway.py      RtspGateway, the public methods                                             -> live, replay
 
 A frame of a live stream:
- 1. gateway.py: open_feed() returns a feed.Feed. live/connections.py: feeds of one source share a LiveConnection.
+ 1. gateway.py: open_feed() returns a feed.Feed. live/session_pool.py: feeds of one source share a SharedDeviceSession.
  2. client/session.py: DeviceSession.run() sends DESCRIBE, SETUP and PLAY; client/login.py answers the 401.
  3. client/connection.py receives bytes from the socket; client/framing.py cuts them into interleaved frames.
  4. client/receiver.py parses RTP (client/rtp.py) and calls on_packets() of its sink, the SharedSource.

@@ -19,8 +19,8 @@ from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
-from media.rtsp.live.connections import LiveConnections
 from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import DeviceSessionPool
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
 from media.rtsp.replay.interface import ReplayConnection
@@ -56,7 +56,7 @@ class RtspGateway:
         )
         self._thread = thread or LoopThread("rtsp-gateway")
         self._is_running = False
-        self._live = LiveConnections(
+        self._live = DeviceSessionPool(
             self._thread, client, SessionBudget(settings.device_live_sessions, clock), linger_s=linger_s
         )
         self._replay = ReplayContext(client, SessionBudget(settings.device_replay_sessions, clock))

@@ -142,7 +142,7 @@ class FragmentBroadcaster(FragmentSink):
             self._fragment_s = self._clock.monotonic_s()
             for piece in fragments:
                 self._hold(piece)
-            from_key = fragments_from_key(fragments) if self._awaits_key else ()
+            from_key = fragments_from_first_key(fragments) if self._awaits_key else ()
             for listener in self._listeners:
                 if listener not in self._awaits_key:
                     listener.on_live_fragments(fragments)
@@ -178,7 +178,7 @@ class FragmentBroadcaster(FragmentSink):
         self._held_bytes = 0
 
 
-def fragments_from_key(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
+def fragments_from_first_key(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
     """Return the fragments from the first key frame on, or () without one."""
     first = next((index for index, piece in enumerate(fragments) if piece.is_key), None)
     return () if first is None else fragments[first:]

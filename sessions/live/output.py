@@ -72,7 +72,10 @@ class SessionOutput(ABC):
 
     @abstractmethod
     def start(self, feed: Feed) -> None:
-        """Start on this feed, as SessionStatus.plan says; prepares if prepare() was not called."""
+        """Start on this feed; prepares if prepare() was not called.
+
+        Follows SessionStatus.plan, which is None for an output that `starts_early`.
+        """
 
     @abstractmethod
     def look(self, status: FeedStatus) -> None:

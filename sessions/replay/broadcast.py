@@ -44,13 +44,13 @@ class ReplayInit:
 class ReplayPart:
     """A fragment (media.fmp4 Part) at `start_s` of the run's time line.
 
-    `taken_utc`: the recording time of its first frame, in true UTC.
+    `recorded_utc`: the recording time of its first frame, in true UTC.
     """
 
     run: int
     data: bytes
     start_s: float
-    taken_utc: datetime
+    recorded_utc: datetime
     is_key: bool
 
 

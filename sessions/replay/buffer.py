@@ -1,4 +1,4 @@
-"""A buffer between the gateway's thread and the session's, for what one PLAY brings.
+"""A buffer between the gateway's thread and the session's, for the units of one play() of the connection.
 
 A recorder asked for `Rate-Control: no` sends an hour in a minute. The buffer holds it back: it counts the playing time
 that has arrived, and pauses the connection before that is too far ahead of the viewers; the session allows more as
@@ -42,9 +42,9 @@ BufferItem = Description | AccessUnit | Ended | DeviceError
 
 
 class ReplayBuffer(ReplayConsumer):
-    """Queues the units of one PLAY for the session's thread.
+    """Queues the units of one play() of the connection for the session's thread.
 
-    `begins_s`: the playing time at which this PLAY continues the run. `queue_bytes`: how much may wait for the
+    `begins_s`: the playing time at which this play() continues the run. `queue_bytes`: how much may wait for the
     session's thread before the connection is paused. `wake` is set when something has arrived.
     """
 
@@ -133,7 +133,7 @@ class ReplayBuffer(ReplayConsumer):
             self._pause_or_resume()
 
     def retire(self) -> None:
-        """Take nothing more, and leave the connection to the buffer of the next PLAY."""
+        """Take nothing more, and leave the connection to the buffer of the next play()."""
         with self._lock:
             self._is_retired = True
             self._queue = []

@@ -1,8 +1,8 @@
 """Plays one recording in one run: makes segments and parts of the recorder's frames, until the recording ends.
 
 The recorder never gets more than HLS_AHEAD_S ahead of HLS players, or beyond the position that viewers on sockets have
-requested. A recording that is still being written has no end yet: another PLAY from the last frame on asks for more
-every ASK_AGAIN_S, and joins without a discontinuity.
+requested. A recording that is still being written has no end yet: another play() from the last frame on asks for
+more every ASK_AGAIN_S, and joins without a discontinuity.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class ReplayPlay:
         return self._continuation
 
     def start(self) -> None:
-        """Send PLAY. Raises StorageFull."""
+        """Request the play(): the gateway sends PLAY later. Raises StorageFull."""
         self._check_disk()
         self._buffer = self._play(self._run.resume_device_s)
         self._received_s = self._now_s()
@@ -179,7 +179,7 @@ class ReplayPlay:
             self._buffer.retire()
         self._status.break_off(self._run)
 
-    # ---- PLAY ------------------------------------------------------------------------------------
+    # ---- play() of the connection ----------------------------------------------------------------
 
     def _play(self, start_device_s: float) -> ReplayBuffer:
         buffer = ReplayBuffer(
@@ -294,8 +294,8 @@ class ReplayPlay:
             return
         run, start_s = self._run, self._offset_s + part.start_s
         device_s = part.start_device_s
-        taken_utc = run.true_utc(run.device_s_at(start_s) if device_s is None else device_s)
-        self._broadcaster.send(ReplayPart(run.number, part.data, start_s, taken_utc, part.is_key))
+        recorded_utc = run.true_utc(run.device_s_at(start_s) if device_s is None else device_s)
+        self._broadcaster.send(ReplayPart(run.number, part.data, start_s, recorded_utc, part.is_key))
 
     def _take(self, unit: AccessUnit) -> None:
         if self._builder is None or (placed := self._place(unit)) is None:

@@ -180,7 +180,8 @@ class ReplayStatus:
     def drop_beyond(self, limit_bytes: int) -> tuple[str, ...]:
         """Drop the oldest segments while there is more than limit_bytes. Return the names of their files.
 
-        Segments that no player has fetched yet are kept: the session makes the recorder wait instead.
+        Segments of earlier runs go first. The oldest segment of the present run is kept until a player has fetched it
+        or a page on a socket has shown it: the session makes the recorder wait instead.
         """
         gone: list[str] = []
         with self._changed:
@@ -263,7 +264,7 @@ class ReplayStatus:
             raise Unavailable("The recorder has not sent a picture of that time yet.")
 
     def has_hls_viewer(self, run: ReplayRun) -> bool:
-        """True once a player has fetched the run's playlist."""
+        """True once a player has fetched the run's playlist or a segment of it."""
         with self._changed:
             return run.has_hls_viewer
 

@@ -46,10 +46,12 @@ def read_number(page: Page) -> int:
     number: int = page.evaluate(
         """() => {
           const video = document.querySelector('live-player [data-part=video]');
-          if (!video || video.readyState < 2) return -1;
+          const shown = document.querySelector('live-player canvas[data-part=picture]');
+          if (!shown && (!video || video.readyState < 2)) return -1;
+          const [width, height] = shown ? [shown.width, shown.height] : [video.videoWidth, video.videoHeight];
           const canvas = new OffscreenCanvas(200, 4);
           const context = canvas.getContext('2d', { willReadFrequently: true });
-          context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+          context.drawImage(shown ?? video, 0, 0, width, height / 16, 0, 0, 200, 4);
           const { data } = context.getImageData(0, 0, 200, 4);
           const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
           return bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);

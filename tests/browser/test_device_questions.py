@@ -57,6 +57,26 @@ def test_a_changed_certificate_is_compared_and_accepted(
     expect(card.locator("[data-part=status]")).to_have_text("Online")
 
 
+def test_the_viewer_leads_to_the_question_about_the_certificate(
+    empty_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
+) -> None:
+    device.speak_tls(server_context(tmp_path, "camera"))
+    camera_id = add(empty_app, device, f"https://127.0.0.1:{device.port}")
+    device.speak_tls(server_context(tmp_path, "another"))
+    empty_app.call("POST", f"/api/cameras/{camera_id}/refresh")
+    watched = open_page(f"{empty_app.url}/viewer/{camera_id}")
+    watched.forgive("502")
+    page = watched.page
+    expect(page.locator("#camera-status")).to_have_text("New certificate")
+    page.get_by_role("link", name="Compare the certificates").click()
+    health = page.locator("#health-card")
+    expect(health.get_by_role("button", name="Accept the new certificate")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator("camera-card")).to_be_visible()
+    expect(health.locator("dialog")).to_be_hidden()
+
+
 def test_a_readable_password_is_allowed_from_the_card(empty_app: App, device: SoapDevice, open_page: Open) -> None:
     device.login = "basic"
     add(empty_app, device, f"http://127.0.0.1:{device.port}/onvif/device_service")

@@ -17,7 +17,7 @@ from tests.browser.pictures import (
     wait_playing,
 )
 from tests.browser.relay import relayed
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, Watched, until_on
 from tests.patience import Slowness, promised
 from tools.running import App, Recorder
 
@@ -44,6 +44,20 @@ _WATCH_BRIGHTNESS = """
 """
 
 
+@pytest.fixture(params=["webcodecs", "mse"])
+def open_live(request: pytest.FixtureRequest, open_page: Open) -> Open:
+    """Return a function that opens a page whose live picture is shown by this engine."""
+
+    def open_it(url: str) -> Watched:
+        watched: Watched = open_page("about:blank")
+        if request.param == "mse":
+            watched.page.add_init_script("delete window.VideoDecoder;")
+        watched.page.goto(url)
+        return watched
+
+    return open_it
+
+
 def streams_fetched(page: Page) -> list[str]:
     names: list[str] = page.evaluate(
         "performance.getEntriesByType('resource').map((r) => r.name).filter((n) => n.includes('/static/streams/'))"
@@ -52,9 +66,9 @@ def streams_fetched(page: Page) -> list[str]:
 
 
 def test_live_video_has_a_small_delay_without_ffmpeg(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
+    app: App, recorder: Recorder, camera_id: int, open_live: Open
 ) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    page = open_live(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
     assert_close_behind(page, recorder.frames(1, "main"))
     expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
@@ -122,10 +136,10 @@ def test_the_address_can_select_hls(app: App, camera_id: int, open_page: Open) -
 
 @pytest.mark.parametrize("way", ["cut", "hushed"])
 def test_video_resumes_within_three_seconds_of_a_network_fault(
-    app: App, camera_id: int, open_page: Open, way: str
+    app: App, camera_id: int, open_live: Open, way: str
 ) -> None:
     with relayed(app.port) as relay:
-        watched = open_page(f"{relay.url}/viewer/{camera_id}?channel=1&quality=sub")
+        watched = open_live(f"{relay.url}/viewer/{camera_id}?channel=1&quality=sub")
         watched.forgive("ERR_", "WebSocket", "status of 50", "status of 404")
         page = watched.page
         wait_playing(page)
@@ -139,8 +153,8 @@ def test_video_resumes_within_three_seconds_of_a_network_fault(
         assert_pictures_move(page)
 
 
-def test_a_change_of_quality_shows_no_black_frame(app: App, camera_id: int, open_page: Open) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+def test_a_change_of_quality_shows_no_black_frame(app: App, camera_id: int, open_live: Open) -> None:
+    page = open_live(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
     page.evaluate(_WATCH_BRIGHTNESS)
@@ -239,9 +253,9 @@ def test_a_camera_silent_for_long_resumes_over_the_socket(
 
 
 def test_a_paused_stream_stands_still_and_resumes_live(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
+    app: App, recorder: Recorder, camera_id: int, open_live: Open
 ) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    page = open_live(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
     page.keyboard.press("k")
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
@@ -257,8 +271,8 @@ def test_a_paused_stream_stands_still_and_resumes_live(
     assert_close_behind(page, timing)
 
 
-def test_a_pause_during_a_change_of_quality_stays_paused(app: App, camera_id: int, open_page: Open) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+def test_a_pause_during_a_change_of_quality_stays_paused(app: App, camera_id: int, open_live: Open) -> None:
+    page = open_live(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
     page.evaluate(
@@ -282,9 +296,9 @@ def test_a_pause_during_a_change_of_quality_stays_paused(app: App, camera_id: in
 
 
 def test_a_paused_page_leaves_its_stream_and_resumes_live(
-    app: App, recorder: Recorder, camera_id: int, open_page: Open
+    app: App, recorder: Recorder, camera_id: int, open_live: Open
 ) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
+    page = open_live(f"{app.url}/viewer/{camera_id}?channel=5&quality=sub").page
     wait_playing(page)
     page.wait_for_timeout(500)
     page.keyboard.press("k")

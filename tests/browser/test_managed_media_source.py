@@ -21,6 +21,7 @@ pytestmark = pytest.mark.browser
 MANAGED = """
 const Real = window.MediaSource;
 delete window.MediaSource;
+delete window.VideoDecoder;  // live pictures would not need a MediaSource
 window.taken = 0;
 const append = SourceBuffer.prototype.appendBuffer;
 SourceBuffer.prototype.appendBuffer = function (data) {

@@ -13,11 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import FloatRect, Locator, Page, Request, expect
 
 from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, click_time
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
 from tests.browser.watching import Open, until_on
+from tests.patience import LIMIT_S
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -241,13 +242,23 @@ def test_a_drag_moves_the_timeline_and_the_wheel_zooms_it(
     expect(recordings.locator("#gap-note")).to_have_text("" if is_recorded else re.compile("^Nothing was recorded at"))
 
 
+def _box_at_rest(page: Page, element: Locator) -> FloatRect:
+    """Return the element's place once the page's layout does not move it any more."""
+    ends_s = time.monotonic() + LIMIT_S
+    before = None
+    while (box := element.bounding_box()) is None or box != before:
+        assert time.monotonic() < ends_s, box
+        before = box
+        page.wait_for_timeout(200)
+    return box
+
+
 def test_a_tap_plays_and_two_fingers_zoom_the_timeline(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}", 390, 844, is_mobile=True, has_touch=True).page
     wait(page, ROWS)
     frame = page.locator(".timeline-frame")
     frame.scroll_into_view_if_needed()
-    box = frame.bounding_box()
-    assert box is not None
+    box = _box_at_rest(page, frame)
     x, y = box["x"] + 84 + (box["width"] - 84) / 2, box["y"] + 43
     touch = page.context.new_cdp_session(page)
 

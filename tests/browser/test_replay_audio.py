@@ -1,4 +1,4 @@
-"""A recording whose audio the browser cannot decode plays on without it."""
+"""A picture whose audio the browser cannot decode plays on without it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.pictures import assert_pictures_move, wait_playing
 from tests.browser.replaying import PLAYING, fetched, moves
 from tests.browser.watching import Open
 from tools.running import App
@@ -96,3 +97,15 @@ def test_audio_that_the_browser_refuses_costs_only_the_audio_over_hls(
     page = play_with_spoilt_audio(app, camera_id, open_page, "&way=hls")
     expect_picture_alone(page)
     assert fetched(page)
+
+
+def test_refused_live_audio_costs_only_the_audio_over_hls(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    page.add_init_script(_SPOIL_AUDIO)
+    page.goto(f"{app.url}/viewer/{camera_id}?channel={AAC_CHANNEL}&way=hls")
+    page.wait_for_function("() => window.spoilt > 0")
+    wait_playing(page)
+    assert_pictures_move(page)
+    spoilt = page.evaluate("window.spoilt")
+    assert_pictures_move(page)
+    assert page.evaluate("window.spoilt") == spoilt, "the audio is left out"

@@ -26,10 +26,12 @@ MOST_BEHIND_S = {"chromium": 0.4, "firefox": 0.4, "webkit": 0.6}
 _VIDEO = "document.querySelector('live-player [data-part=video]')"
 _READ_FRAME = f"""(() => {{
   const video = {_VIDEO};
-  if (!video || video.readyState < 2) return [-1, Date.now()];
+  const shown = document.querySelector('live-player canvas[data-part=picture]');
+  if (!shown && (!video || video.readyState < 2)) return [-1, Date.now()];
+  const [width, height] = shown ? [shown.width, shown.height] : [video.videoWidth, video.videoHeight];
   const canvas = new OffscreenCanvas(200, 4);
   const context = canvas.getContext('2d', {{ willReadFrequently: true }});
-  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  context.drawImage(shown ?? video, 0, 0, width, height / 16, 0, 0, 200, 4);
   const {{ data }} = context.getImageData(0, 0, 200, 4);
   const bits = Array.from({{ length: 20 }}, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
   const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);

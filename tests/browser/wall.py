@@ -9,22 +9,24 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.watching import until_on
 from tools.running import App
 
-# For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the video's width, and the
-# tile's own delay text.
+# For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the frame's width, and the
+# tile's own delay text. A canvas stands in the video's place where a browser cannot make a track of frames.
 READ_TILES = """
 () => [...document.querySelectorAll('live-tile')].map((tile) => {
   const video = tile.querySelector('live-player [data-part=video]');
   const behind = tile.querySelector('[data-part=badge]').textContent;
-  if (!video || video.readyState < 2) return [-1, Date.now(), 0, behind];
+  const shown = tile.querySelector('live-player canvas[data-part=picture]');
+  if (!shown && (!video || video.readyState < 2)) return [-1, Date.now(), 0, behind];
+  const [width, height] = shown ? [shown.width, shown.height] : [video.videoWidth, video.videoHeight];
   const canvas = new OffscreenCanvas(200, 4);
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 16, 0, 0, 200, 4);
+  context.drawImage(shown ?? video, 0, 0, width, height / 16, 0, 0, 200, 4);
   const { data } = context.getImageData(0, 0, 200, 4);
   const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
   const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
   const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
   const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
-  return [isWhole ? number : -1, Date.now(), video.videoWidth, behind];
+  return [isWhole ? number : -1, Date.now(), width, behind];
 })
 """
 

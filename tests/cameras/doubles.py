@@ -24,7 +24,7 @@ from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, 
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
-from core.recordings import EventSearch, Listed, PlainReplay, RecordingSummary
+from core.recordings import EventSearch, Listed, MakersReplay, RecordingSummary
 from core.records import (
     CameraStatus,
     Channel,
@@ -85,6 +85,7 @@ class FakeDevice:
     snapshot_problem: DeviceError | None = None
     uri_problem: DeviceError | None = None
     jpeg: bytes = JPEG
+    stream_port: int = 554
     takes_s: float = 0.0
     release: threading.Event = field(default_factory=threading.Event)
     opens: int = 0
@@ -162,7 +163,7 @@ class Connection:
 
     def replay_uri(self, recording_token: str) -> str:
         self._answer()
-        return f"rtsp://{self._address.host}:554/recorded/{recording_token}"
+        return f"rtsp://{self._address.host}:{self._device.stream_port}/recorded/{recording_token}"
 
     def recordings(self) -> Listed:
         raise CameraUnsupported("It records nothing.", service="search")
@@ -176,7 +177,7 @@ class Connection:
     ) -> EventSearch:
         raise CameraUnsupported("It records nothing.", service="search")
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         return ()
 
     def stream_uri(self, profile: MediaProfile) -> str:
@@ -184,7 +185,7 @@ class Connection:
         self._answer()
         if self._device.uri_problem:
             raise self._device.uri_problem
-        return f"rtsp://{self._address.host}:554/{profile.profile_token}"
+        return f"rtsp://{self._address.host}:{self._device.stream_port}/{profile.profile_token}"
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         self._device.snapshots += 1
@@ -257,12 +258,14 @@ class CameraHarness:
         self.pace = QUICK
         self.is_real = False  # True: connect to devices over ONVIF
         self.gate = LoginGate(SystemClock())
+        self.certificates = PinnedCertificates(SystemClock())
         self.manager = self.make()
 
     def make(self) -> OnvifManager:
         clock = SystemClock()
         self.gate = LoginGate(clock)
-        protection = LoginProtection(self.gate, PinnedCertificates(clock))
+        self.certificates = PinnedCertificates(clock)
+        protection = LoginProtection(self.gate, self.certificates)
         onvif: DeviceNetwork = OnvifNetwork(self.settings, protection, clock) if self.is_real else FakeNetwork(self)
         network = NetworkWithPlainCameras(
             onvif, self.describe or _no_formats, clock, self.gate, timeout_s=self.settings.device_timeout_s

@@ -21,6 +21,7 @@ from core.errors import (
     Conflict,
     DeviceError,
     InvalidRequest,
+    StreamNotFound,
 )
 from core.records import (
     AudioFormat,
@@ -170,6 +171,19 @@ def test_a_stream_that_cannot_be_shown_marks_the_channel(manager: OnvifManager, 
     assert channel.problem is not None
     assert channel.problem.detail == "The device sends VP8."
     assert [profile.video is None for profile in channel.profiles] == [True, False]
+
+
+def test_a_wrong_path_is_the_problem_of_the_camera(manager: OnvifManager, server: Server) -> None:
+    server.errors["main"] = StreamNotFound("The device has no stream at this address.")
+    camera_id = _added(manager, server.uri("wrong"))
+    view = manager.get_camera(camera_id)
+    assert (view.status, view.error) == (CameraStatus.ONLINE, _channel(manager, camera_id).problem)
+    assert view.error is not None
+    assert view.error.code == "stream_not_found"
+    server.errors.clear()
+    manager.update_camera(camera_id, CameraChange(stream_uris=StreamUris(server.uri("right"), None)))
+    until(lambda: bool(manager.channels(camera_id)))
+    assert manager.get_camera(camera_id).error is None
 
 
 def test_a_picture_clears_the_mark_of_a_channel(manager: OnvifManager, server: Server) -> None:

@@ -212,6 +212,17 @@ def test_only_the_name_of_the_pretend_recorder_can_change(harness: CameraHarness
                 manager.update_camera(camera_id, change)
 
 
+def test_the_pretend_recorder_is_renamed_with_all_its_values(harness: CameraHarness, spawner: ProgramSpawner) -> None:
+    with harness.running() as manager:
+        camera_id = manager.add_pretend_recorder().id
+        until(lambda: manager.get_camera(camera_id).port is not None)
+        view = manager.get_camera(camera_id)
+        for host in (view.host, f"{view.host}:{view.port}", view.address):
+            change = CameraChange(f"Toy at {host}", host, view.port, view.username, readable_password=False)
+            renamed = manager.update_camera(camera_id, change)
+            assert (renamed.name, renamed.port) == (f"Toy at {host}", view.port)
+
+
 def test_other_devices_on_loopback_can_still_be_added(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     with harness.running() as manager:
         manager.add_pretend_recorder()

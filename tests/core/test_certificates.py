@@ -11,6 +11,7 @@ from core.errors import CameraBadAnswer, CertificateChanged
 from tests.hand_clock import HandClock
 
 FIRST, SECOND = b"first certificate", b"second certificate"
+ACCEPTED = (443, 8443)
 
 
 def _sha256(der: bytes) -> str:
@@ -39,8 +40,8 @@ def test_another_certificate_is_refused_until_it_is_accepted(pins: PinnedCertifi
             pins.check("192.0.2.8", 443, SECOND)
     (pin,) = pins.of_host("192.0.2.8")
     assert (pin.sha256, pin.changed_to) == (_sha256(FIRST), _sha256(SECOND))
-    assert not pins.accept("192.0.2.8", _sha256(b"a third one"))
-    assert pins.accept("192.0.2.8", _sha256(SECOND))
+    assert not pins.accept("192.0.2.8", ACCEPTED, _sha256(b"a third one"))
+    assert pins.accept("192.0.2.8", ACCEPTED, _sha256(SECOND))
     pins.check("192.0.2.8", 443, SECOND)
     with pytest.raises(CertificateChanged):
         pins.check("192.0.2.8", 443, FIRST)
@@ -63,9 +64,20 @@ def test_each_host_and_port_has_its_own_certificate(pins: PinnedCertificates) ->
 
 def test_a_forgotten_host_is_pinned_anew(pins: PinnedCertificates) -> None:
     pins.check("192.0.2.8", 443, FIRST)
-    pins.forget("192.0.2.8")
+    pins.forget("192.0.2.8", [443])
     pins.check("192.0.2.8", 443, SECOND)
     assert pins.of_host("192.0.2.8")[0].sha256 == _sha256(SECOND)
+
+
+def test_a_certificate_is_accepted_only_at_the_ports_of_a_camera(pins: PinnedCertificates) -> None:
+    for port in (443, 322):
+        pins.check("192.0.2.8", port, FIRST)
+        with pytest.raises(CertificateChanged) as refused:
+            pins.check("192.0.2.8", port, SECOND)
+        assert refused.value.port == port
+    assert not pins.accept("192.0.2.8", {8443}, _sha256(SECOND))
+    assert pins.accept("192.0.2.8", {443}, _sha256(SECOND))
+    assert [pin.changed for pin in pins.of_host("192.0.2.8")] == [True, False]
 
 
 def test_a_host_with_too_many_ports_is_refused(pins: PinnedCertificates) -> None:
@@ -95,7 +107,7 @@ def test_a_found_port_with_another_certificate_waits_for_the_user(pins: PinnedCe
             pins.check_found("192.0.2.8", 8443, _sha256(SECOND))
     with pytest.raises(CertificateChanged):
         pins.check("192.0.2.8", 8443, SECOND)
-    assert pins.accept("192.0.2.8", _sha256(SECOND))
+    assert pins.accept("192.0.2.8", ACCEPTED, _sha256(SECOND))
     pins.check_found("192.0.2.8", 8443, _sha256(SECOND))
     pins.check("192.0.2.8", 8443, SECOND)
     pins.check("192.0.2.8", 443, FIRST)

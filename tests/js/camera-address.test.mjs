@@ -1,13 +1,21 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isStreamAddress, keepsPassword, parseCameraAddress, parseStreamAddress } from '../../static/js/lib/camera-address.js';
+import {
+  isStreamAddress,
+  keepsPassword,
+  parseCameraAddress,
+  parseStreamAddress,
+  shortAddress,
+} from '../../static/js/lib/camera-address.js';
 
 /** @type {[string, {host: string, port: number|null, username?: string, password?: string, address?: string}][]} */
 const GOOD = [
   ['192.168.1.108', { host: '192.168.1.108', port: null }],
   [' nvr.local:8080 ', { host: 'nvr.local', port: 8080 }],
-  ['http://10.0.0.5/onvif/device_service', { host: '10.0.0.5', port: null }],
+  ['http://10.0.0.5/onvif/device_service', { host: '10.0.0.5', port: null, address: 'http://10.0.0.5' }],
+  ['http://10.0.0.5:8080', { host: '10.0.0.5', port: 8080, address: 'http://10.0.0.5:8080' }],
+  ['onvif://10.0.0.5:8080/x', { host: '10.0.0.5', port: 8080 }],
   ['https://10.0.0.5:8443/x?y#z', { host: '10.0.0.5', port: 8443, address: 'https://10.0.0.5:8443/x' }],
   ['https://nvr.local', { host: 'nvr.local', port: null, address: 'https://nvr.local' }],
   ['https://[fd00::8]/onvif/device_service', { host: 'fd00::8', port: null, address: 'https://[fd00::8]' }],
@@ -65,11 +73,15 @@ const STORED = [
   ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5:80', false],
   ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.6', false],
   ['http://10.0.0.5:8000/onvif/device_service', 'https://10.0.0.5:8000', false],
+  ['http://10.0.0.5:8000/onvif/device_service', 'http://10.0.0.5', true],
+  ['http://10.0.0.5:8000/onvif/device_service', 'http://10.0.0.5/own', false],
   ['http://10.0.0.5:8000/onvif/device_service', '10.0.0.5:99999', false],
   ['https://10.0.0.5:8443/onvif/device_service', '10.0.0.5', true],
   ['https://10.0.0.5:8443/onvif/device_service', 'https://10.0.0.5:8443', true],
   ['https://10.0.0.5:8443/onvif/device_service', 'https://10.0.0.5', false],
   ['https://10.0.0.5:8443/onvif/device_service', 'http://10.0.0.5:8443/own', false],
+  ['https://10.0.0.5:8443/onvif/device_service', 'http://10.0.0.5:8443', false],
+  ['https://10.0.0.5:8443/onvif/device_service', 'http://10.0.0.5', false],
 ];
 
 for (const [address, typed, expected] of STORED) {
@@ -90,3 +102,18 @@ test('the password of a camera without ONVIF goes to its known places only', () 
   assert.ok(!keeps('rtsp://10.0.0.5/main', 'rtsp://10.0.0.6/sub'), 'another place of the sub stream');
   assert.ok(!keeps('', ''));
 });
+
+/** @type {[string, string][]} */
+const SHORT = [
+  ['http://10.0.0.5:8000', '10.0.0.5:8000'],
+  ['http://10.0.0.5', '10.0.0.5'],
+  ['http://[fd00::8]:80', '[fd00::8]:80'],
+  ['http://10.0.0.5:8000/own', 'http://10.0.0.5:8000/own'],
+  ['https://10.0.0.5:443', 'https://10.0.0.5:443'],
+];
+
+for (const [address, expected] of SHORT) {
+  test(`the form shows ${address} as ${expected}`, () => {
+    assert.equal(shortAddress({ host: '10.0.0.5', port: 8000, address }), expected);
+  });
+}

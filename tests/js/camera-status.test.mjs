@@ -11,6 +11,11 @@ test('a device that waits for the user is not offline', () => {
   assert.deepEqual(cameraStatusText('offline', 'camera_unreachable'), { text: 'Offline', tone: 'bad' });
 });
 
+test('a device that answers without a picture is not simply online', () => {
+  assert.deepEqual(cameraStatusText('online', 'stream_not_found'), { text: 'Wrong address', tone: 'bad' });
+  assert.deepEqual(cameraStatusText('online', 'camera_no_signal'), { text: 'No signal', tone: 'bad' });
+});
+
 test('a state of another version of the app counts as connecting', () => {
   assert.deepEqual(cameraStatusText('toString', 'toString'), { text: 'Connecting', tone: 'busy' });
 });

@@ -2,26 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seekTimeIn, frameTimesOf, videoTrackOf } from '../../static/js/lib/frame-times.js';
-
-/** @param {...number} values */
-const u32 = (...values) => values.flatMap((value) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
-
-/** @param {string} type @param {...number[]} content */
-function box(type, ...content) {
-  const inside = content.flat();
-  return [...u32(inside.length + 8), ...[...type].map((letter) => letter.charCodeAt(0)), ...inside];
-}
-
-const zeros = (/** @type {number} */ count) => new Array(count).fill(0);
+import { box, letters, u32, zeros } from './boxes.mjs';
 
 /** @param {number} id @param {string} kind @param {number} timescale */
 function trak(id, kind, timescale) {
-  const handler = box(
-    'hdlr',
-    zeros(8),
-    [...kind].map((letter) => letter.charCodeAt(0)),
-    zeros(12),
-  );
+  const handler = box('hdlr', zeros(8), letters(kind), zeros(12));
   return box('trak', box('tkhd', zeros(12), u32(id)), box('mdia', box('mdhd', zeros(12), u32(timescale)), handler));
 }
 

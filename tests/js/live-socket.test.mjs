@@ -30,7 +30,7 @@ function begun() {
   const sunk = [];
   session.addEventListener('open', () => {
     heard.push('open');
-    const run = session.view.run;
+    const run = session.view.startNumber;
     session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));
@@ -133,6 +133,22 @@ test('a broken player requests fresh media from the next key frame', () => {
   session.restartForPlayer();
   mock.timers.tick(10);
   assert.equal(asked(latest()).at(-1).fresh, true);
+});
+
+test('another engine gets the stream while the old picture stays', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  session.rewatch();
+  assert.equal(asked(latest()).length, 1, 'the first one still waits for media');
+  start(latest(), id);
+  session.playerPlays();
+  session.rewatch();
+  assert.equal(asked(latest()).at(-1).fresh, false);
+  assert.equal(session.view.phase, 'playing');
+  assert.ok(!latest().sent.some(({ type }) => type === 'leave'));
+  start(latest(), asked(latest()).at(-1).id);
+  session.playerPlays();
+  assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
 });
 
 /** @param {Wire} wire @param {string} [codecs] */

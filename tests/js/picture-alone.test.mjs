@@ -98,3 +98,42 @@ test('hls.js gets what its own loader has loaded, without the audio', () => {
     ],
   );
 });
+
+/** Return a packet of a transport stream that begins a section. @param {number} pid @param {number[]} section */
+function packet(pid, section) {
+  const head = [0x47, 0x40 | (pid >> 8), pid & 255, 0x30, 3, 0, 0xff, 0xff, 0];
+  return [...head, ...section, ...Array(188 - head.length - section.length).fill(0xff)];
+}
+
+/** @param {number} table @param {number[]} content */
+function section(table, content) {
+  return [table, 0xb0, content.length + 9, 0, 1, 0xc1, 0, 0, ...content, 1, 2, 3, 4];
+}
+
+/** @param {...number} types */
+const programMap = (...types) => [0xe1, 0, 0xf0, 2, 9, 0, ...types.flatMap((type, at) => [type, 0xe1, at, 0xf0, 1, 7])];
+
+test('the program map of a transport stream names the picture only', () => {
+  const before = Uint8Array.from([
+    ...packet(0, section(0, [0, 0, 0xe0, 0x10, 0, 1, 0xf0, 0])),
+    ...packet(0x1000, section(2, programMap(0x1b, 0x0f, 0x06))),
+    ...packet(0x100, section(2, programMap(0x0f))),
+  ]);
+  const after = before.slice();
+  new AudioRemover().remove(after);
+  const expected = Uint8Array.from([
+    ...packet(0, section(0, [0, 0, 0xe0, 0x10, 0, 1, 0xf0, 0])),
+    ...packet(0x1000, section(2, programMap(0x1b, 0x05, 0x05))),
+    ...packet(0x100, section(2, programMap(0x0f))),
+  ]);
+  assert.deepEqual(after, expected);
+});
+
+test('a broken transport stream stays as it is', () => {
+  for (const bytes of [packet(0, section(0, [0, 1])), packet(0, [0, 0xbf, 0xff]), [0x47, 0x40, 0, 0x30, 255, ...Array(183).fill(0)]]) {
+    const broken = Uint8Array.from([...bytes, ...packet(0x1000, [2, 0xbf, 0xff, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xff, 0xff])]);
+    const after = broken.slice();
+    new AudioRemover().remove(after);
+    assert.deepEqual(after, broken);
+  }
+});

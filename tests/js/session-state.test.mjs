@@ -8,23 +8,23 @@ const PROBLEM = { code: 'stream_limit', detail: 'full' };
 function failed() {
   const state = new SessionState();
   state.request = { cameraId: 1 };
-  state.beginRun();
+  state.beginStart();
   Object.assign(state, { problem: PROBLEM, usedBy: ['camera1_a'], retryAtMs: 5, isShown: true, stalledS: 9 });
   return state;
 }
 
-test('a new run keeps the request and forgets the rest', () => {
+test('a new start keeps the request and forgets the rest', () => {
   const state = failed();
-  const { run } = state;
+  const { startNumber } = state;
   assert.equal(state.phase, 'failed');
-  state.beginRun();
+  state.beginStart();
   assert.deepEqual(state.view, {
     phase: 'connecting',
     problem: null,
     usedBy: [],
     stream: null,
     playlistUrl: null,
-    run: run + 1,
+    startNumber: startNumber + 1,
     retryAtMs: null,
     stalledS: 0,
     shown: false,
@@ -34,11 +34,11 @@ test('a new run keeps the request and forgets the rest', () => {
   assert.ok(state.isWanted);
 });
 
-test('clear forgets the request, too, and ends the run', () => {
+test('clear forgets the request, too, and ends the start', () => {
   const state = failed();
-  const { run } = state;
+  const { startNumber } = state;
   state.clear();
-  assert.deepEqual([state.phase, state.isWanted, state.run], ['idle', false, run + 1]);
+  assert.deepEqual([state.phase, state.isWanted, state.startNumber], ['idle', false, startNumber + 1]);
 });
 
 test('a solved problem leaves no users and no next try', () => {
@@ -47,9 +47,9 @@ test('a solved problem leaves no users and no next try', () => {
   assert.deepEqual([state.problem, state.usedBy, state.retryAtMs], [null, [], null]);
 });
 
-test('the picture of the previous run counts as playing', () => {
+test('the picture of the previous start counts as playing', () => {
   const state = failed();
-  state.beginRun();
+  state.beginStart();
   state.showsPrevious = true;
   assert.deepEqual([state.phase, state.view.shown], ['playing', false]);
   state.stream = /** @type {import('../../static/js/lib/api.js').Stream} */ ({ status: 'running' });

@@ -314,8 +314,10 @@ test('the menu’s note has the stream and the reasons for it', () => {
     refusal: null,
     transport: 'socket',
     transportReason: '',
+    engineReason: null,
   });
   assert.equal(playingNote(playing), 'Now: sub');
+  assert.equal(playingNote({ ...playing, engineReason: 'audio' }), 'Now: sub. By MediaSource, a little behind: sound is on');
   assert.equal(playingNote({ ...playing, quality: null }), '');
   const fallback = { ...playing, isFallback: true, refusedCodec: 'mjpeg' };
   assert.equal(playingNote(fallback), 'Main stream: MJPEG, which this browser cannot play');

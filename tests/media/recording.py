@@ -210,7 +210,7 @@ def watched(
     clock = HandClock()
     source = SharedSource(clock, WallClock(clock), name="recorded", timeout_s=10.0)
     source.on_description(take.video, take.audio, delivery)
-    source.on_opened()
+    source.on_opened(10.0)
     viewers: list[Viewer] = []
     reports = list(take.reports)
     for number, batch in enumerate(take.batches):

@@ -165,6 +165,8 @@ class SoapDevice:
         self.logins: dict[str, str] = {}  # other kinds of login, by operation
         self.cuts_wrong_logins = False  # closes the connection instead of a refusal
         self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
+        self.cuts_every_second_from: int | None = None  # the number of the first request that is cut off
+        self._numbers = 0
         self.released = threading.Event()  # ends the requests that hang
         self._busy = 0
         self.open_operations = set(PRE_AUTH)
@@ -213,8 +215,8 @@ class SoapDevice:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
-    def speak_tls(self, context: ssl.SSLContext) -> None:
-        """Speak HTTPS from now on, with this certificate."""
+    def speak_tls(self, context: ssl.SSLContext | None) -> None:
+        """Speak HTTPS with this certificate from now on; None: plain HTTP."""
         self._server.tls = context
 
     def start(self) -> None:
@@ -242,10 +244,13 @@ class SoapDevice:
 
     @contextmanager
     def _counted(self) -> Iterator[bool]:
-        """Count the requests at a time; yield True for one too many."""
+        """Count the requests; yield True for one that is cut off."""
         with self._lock:
             self._busy += 1
+            self._numbers += 1
             is_refused = self.cuts_at_once_over is not None and self._busy > self.cuts_at_once_over
+            if self.cuts_every_second_from is not None and self._numbers >= self.cuts_every_second_from:
+                is_refused = (self._numbers - self.cuts_every_second_from) % 2 == 0
         try:
             if self.cuts_at_once_over is not None and not is_refused:
                 time.sleep(0.05)  # a weak web server is slow, too
@@ -276,7 +281,8 @@ class SoapDevice:
                 self.wfile.write(reply.body)
 
             def do_GET(self) -> None:
-                self._send(device._page(self.path, dict(self.headers.items())))
+                with device._counted() as is_refused:
+                    self._send(CUT if is_refused else device._page(self.path, dict(self.headers.items())))
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()

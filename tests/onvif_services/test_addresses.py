@@ -23,6 +23,7 @@ from onvif_services.addresses import authority, rewrite_http, rewrite_rtsp
         ("/onvif/media", "http://cam:8000/onvif/media"),
         (" http://0.0.0.0/a b ", "http://cam:8000/a%20b"),
         ("http://10.0.0.9/a%20b#frag", "http://cam:8000/a%20b"),
+        ("\ufeffhttp://10.0.0.9/onvif/media\x00\n", "http://cam:8000/onvif/media"),
     ],
 )
 def test_http_addresses_are_rewritten_to_the_onvif_port(address: str, expected: str) -> None:
@@ -71,6 +72,21 @@ def test_stream_addresses_keep_port_path_and_query(address: str, expected: str |
         ("rtsp://10.0.0.9/live?channel=1&amp;subtype=0", "rtsp://cam:554/live?channel=1&subtype=0"),
         ('"rtsp://10.0.0.9/live"', "rtsp://cam:554/live"),
         ("rtspt://10.0.0.9/live", "rtsp://cam:554/live"),
+        (r"rtsp://10.0.0.9:5544\live\1?a=b", "rtsp://cam:5544/live/1?a=b"),
+        (r"rtsp://10.0.0.9\live", "rtsp://cam:554/live"),
+        (r"rtsp:\/\/10.0.0.9:5544\/live\/1", "rtsp://cam:5544/live/1"),
+        (r"rtsp://admin:a\b@10.0.0.9:5544\live", "rtsp://cam:5544/live"),
+        (r"rtsp://home\admin:a@10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("rtsp://10.0.0.9:5544%2Flive%2F1", "rtsp://cam:5544/live/1"),
+        ("rtsp://10.0.0.9%2flive%3fa=b%26c=d", "rtsp://cam:554/live?a=b&c=d"),
+        ("rtsp://10.0.0.9:5544%5Clive", "rtsp://cam:5544/live"),
+        ("rtsp://admin:a%2Fb@10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("rtsp%3A%2F%2F10.0.0.9%3A5544%2Flive%3Fa%3Db", "rtsp://cam:5544/live?a=b"),
+        ("rtsp://10.0.0.9:5544/live%2F1", "rtsp://cam:5544/live%2F1"),
+        ("rtsp://10.0.0.9:5544/live\x00", "rtsp://cam:5544/live"),
+        ("\ufeffrtsp://10.0.0.9:5544/live\x00\x00\n", "rtsp://cam:5544/live"),
+        ("\u200brtsp://10.0.0.9:5544/live\u200e\x7f", "rtsp://cam:5544/live"),
+        ("rtsp://\ufeff10.0.0.9:5544/live", "rtsp://cam:5544/live"),
     ],
 )
 def test_a_stream_address_is_repaired_because_the_host_is_known(address: str, expected: str) -> None:
@@ -96,8 +112,10 @@ HOSTILE = [
     "rtsp://",
     "rtsp://10.0.0.9:6379/x",
     "rtsp://10.0.0.9/a\r\nAuthorization: x",
-    "rtsp://10.0.0.9/\x00",
-    "rtsp://10.0.0.9/\x7f",
+    "rtsp://10.0.0.9/a\x00b",
+    "rtsp://10.0.0.9/a\x7fb",
+    "\x00\ufeff",
+    "rtsp%3A%2F%2F10.0.0.9%2Fa%0D%0AAuthorization%3A x",
     "rtsp://10.0.0.9/" + "a" * 3000,
     "-i rtsp://10.0.0.9/x",
 ]

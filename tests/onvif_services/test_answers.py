@@ -88,6 +88,9 @@ def test_a_fault_outside_of_the_body_is_found() -> None:
             SoapFault,
         ),
         ("<faultcode>wsse:FailedAuthentication</faultcode><faultstring>x</faultstring>", CameraAuthFailed),
+        ("<faultcode>{http://www.onvif.org/ver10/error}NotAuthorized</faultcode>", CameraAuthFailed),
+        ("<faultcode>http://www.onvif.org/ver10/error#NotAuthorized</faultcode>", CameraAuthFailed),
+        ("<faultcode>http://www.onvif.org/ver10/error/NotAuthorized</faultcode>", CameraAuthFailed),
         (
             "<Code><Value>Receiver</Value></Code><Reason><Text>Authority failure: unauthorized</Text></Reason>",
             CameraAuthFailed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from collections.abc import Iterable
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_whole_envelope_is_an_answer_whatever_the_framing_says(answer: bytes, 
         found = _read(parts, is_closed=is_closed)
         assert found.status == 200
         assert BODY in found.body
+
+
+def test_a_short_answer_that_is_chunked_in_name_only_is_used() -> None:
+    short = b"<Envelope><Body/></Envelope>"
+    for start in (b"", b"\xef\xbb\xbf"):
+        assert _read([CHUNKED + start, short[:9], short[9:]], is_closed=True).body.endswith(short)
+
+
+@pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n", b"Content-Encoding: deflate\r\n"])
+@pytest.mark.parametrize("wbits", [31, 15, -15])
+def test_packed_content_is_unpacked_whatever_its_header_says(header: bytes, wbits: int) -> None:
+    packer = zlib.compressobj(wbits=wbits)
+    packed = packer.compress(BODY) + packer.flush()
+    answer = OK + header + f"Content-Length: {len(packed)}\r\n\r\n".encode() + packed
+    if header or wbits == 31:  # the others show no sign that they are packed
+        assert _read([answer], is_closed=True).body == BODY
 
 
 @pytest.mark.parametrize("is_closed", [True, False])

@@ -58,7 +58,7 @@ def test_a_changed_certificate_gets_no_request(
     assert secure.requests == []
     changed_to = pins.of_host("127.0.0.1")[0].changed_to
     assert changed_to is not None
-    assert pins.accept("127.0.0.1", changed_to)
+    assert pins.accept("127.0.0.1", [secure.port], changed_to)
     connect(port=secure.port, scheme="https", certificates=pins).open()
     assert secure.failed_logins == 0
 
@@ -129,5 +129,5 @@ def test_a_search_refuses_another_certificate_of_a_known_host(
         search()
     changed_to = pins.of_host("127.0.0.1")[-1].changed_to
     assert changed_to is not None
-    assert pins.accept("127.0.0.1", changed_to)
+    assert pins.accept("127.0.0.1", [secure.port], changed_to)
     assert search() == secure.port

@@ -133,6 +133,39 @@ def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connec
     assert _outcomes(conn)["web server"] == "guessed"
 
 
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+@pytest.mark.parametrize("login", ["token", "digest"])
+def test_a_web_server_that_resets_every_second_request_opens(
+    device: SoapDevice, connect: Connect, login: str, first: int
+) -> None:
+    device.cuts_every_second_from, device.login = first, login
+    _eight_channels(device)
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None] * 8
+    assert conn.info.model == "Model-16"
+    assert device.failed_logins == 0
+
+
+def test_a_wrong_password_on_such_a_web_server_costs_two_logins(device: SoapDevice, connect: Connect) -> None:
+    device.cuts_every_second_from = 1
+    for _ in range(3):
+        with pytest.raises(CameraAuthFailed):
+            connect(password="wrong").open()
+    assert device.failed_logins <= 2
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 5])
+def test_such_a_web_server_that_cuts_off_wrong_logins_gets_three(
+    device: SoapDevice, connect: Connect, first: int
+) -> None:
+    device.cuts_every_second_from, device.cuts_wrong_logins = first, True
+    for _ in range(5):
+        with pytest.raises(DeviceError):
+            connect(password="wrong").open()
+    assert device.failed_logins <= 3
+
+
 def test_one_channel_that_hangs_costs_that_channel_only(device: SoapDevice, connect: Connect) -> None:
     _eight_channels(device)
     answer = device.answers["GetStreamUri"]

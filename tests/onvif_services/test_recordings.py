@@ -242,13 +242,13 @@ def test_a_device_that_refuses_the_time_has_no_known_zone(device: SoapDevice, re
 
 
 def test_vendors_have_their_own_replay_addresses() -> None:
-    (dahua,) = replay.plain_replays("Dahua Technology", 3, "10.0.0.5", 554, 3600.0)
+    (dahua,) = replay.makers_replays("Dahua Technology", 3, "10.0.0.5", 554, 3600.0)
     assert dahua.uri == "rtsp://10.0.0.5:554/cam/playback?channel=3&starttime={start}&endtime={end}"
     assert (dahua.kind, dahua.zone_s) == ("dahua", 3600.0)
-    (hikvision,) = replay.plain_replays("HIKVISION", 3, "fe80::1", 554)
+    (hikvision,) = replay.makers_replays("HIKVISION", 3, "fe80::1", 554)
     assert hikvision.uri == "rtsp://[fe80::1]:554/Streaming/tracks/301?starttime={start}&endtime={end}"
     assert hikvision.kind == "hikvision"
-    assert replay.plain_replays("Another Maker", 1, "h", 554) == ()
+    assert replay.makers_replays("Another Maker", 1, "h", 554) == ()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ def test_a_snapshot_is_fetched_with_any_kind_of_login(device: SoapDevice, connec
     assert len(device.asked("GET")) == (4 if login else 3)
 
 
+@pytest.mark.parametrize("login", ["", "basic", "digest"])
+def test_a_snapshot_that_is_cut_off_is_fetched_once_more(device: SoapDevice, connect: Connect, login: str) -> None:
+    picture = _jpeg()
+    conn = _opened(device, connect, Reply(picture, 200, {"X-Login": login}))
+    device.cuts_every_second_from = 1
+    for _ in range(3):
+        assert fetch_snapshot(conn, "MediaProfile00000") == picture
+    assert device.failed_logins == 0
+
+
 def test_a_password_changed_on_the_device_costs_two_logins(device: SoapDevice, connect: Connect) -> None:
     conn = _opened(device, connect, Reply(_jpeg(), 200, {"X-Login": "basic"}))
     device.password = "changed"

@@ -19,7 +19,7 @@ from core.recordings import (
     DeviceRecording,
     EventSearch,
     Listed,
-    PlainReplay,
+    MakersReplay,
     RecordingDevice,
     RecordingEvent,
     RecordingSummary,
@@ -148,8 +148,8 @@ class Recorder:
             raise NotFound("This device has no such recording.")
         return f"rtsp://recorder:8554/recording/{recording_token}"
 
-    def plain_replays(self, channel_number: int, rtsp_port: int) -> tuple[PlainReplay, ...]:
-        return (PlainReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
+    def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
+        return (MakersReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
 
 
 class ArchiveCameras(OnvifManager):

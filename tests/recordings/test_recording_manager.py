@@ -409,7 +409,7 @@ def test_the_playback_uri_holds_no_password(archive: Archive) -> None:
 def test_vendor_addresses_are_used_only_if_allowed(archive: Archive) -> None:
     archive.manager.summary(1)
     source, _ = archive.manager.replay_source(1, "Rec2")
-    assert source.find_plain() == ()
+    assert source.find_makers_replays() == ()
 
 
 def test_a_vendor_address_has_the_recordings_channel_and_port(archive: Archive) -> None:
@@ -417,7 +417,7 @@ def test_a_vendor_address_has_the_recordings_channel_and_port(archive: Archive) 
     manager = archive.make_manager()
     manager.summary(1)
     source, _ = manager.replay_source(1, "Rec2")
-    assert [plain.uri for plain in source.find_plain()] == ["rtsp://recorder:8554/cam/playback?channel=2"]
+    assert [plain.uri for plain in source.find_makers_replays()] == ["rtsp://recorder:8554/cam/playback?channel=2"]
 
 
 @pytest.mark.parametrize(("start", "end"), [(NOON, NOON), (NOON, MIDNIGHT), (NOON - 500 * DAY, NOON)])

@@ -102,7 +102,7 @@ def running(make_manager: MakeManager) -> Callable[..., StreamManager]:
 
     def make(**changed: object) -> StreamManager:
         manager = make_manager(**changed)
-        manager.start_session(1, TOKEN)
+        manager.start_hls(1, TOKEN)
         until(lambda: is_running(manager))
         return manager
 

@@ -66,7 +66,7 @@ def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
         stop(session)
 
     for number in range(6):
-        manager.start_session(1, f"Profile{number}")
+        manager.start_hls(1, f"Profile{number}")
     with monkeypatch.context() as patch:
         patch.setattr(BaseSession, "stop", stop_late)
         patch.setattr("stream_manager._STOP_ALL_S", 1.0)
@@ -90,7 +90,7 @@ def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(
     seen = len(second.fragments)
     until(lambda: len(second.fragments) > seen + 10)
     assert not has_stopped_state(second)
-    assert harness.manager.session_status(second.stream_id).viewers == 1
+    assert harness.manager.session_view(second.stream_id).viewers == 1
     assert harness.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
 
 
@@ -98,15 +98,15 @@ def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
     manager = make_manager()
-    _, viewer_id, _ = manager.start_session(1, TOKEN)
+    _, viewer_id, _ = manager.start_hls(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", LIMIT_S, viewer_id)
     started: list[tuple[str, bool]] = []
-    meanwhile(lambda: started.append(manager.start_session(1, TOKEN)[1:]))
+    meanwhile(lambda: started.append(manager.start_hls(1, TOKEN)[1:]))
     assert manager.stop_session(ID, viewer_id) is StreamState.STOPPED
     [(second_id, is_new)] = started
     assert is_new
     assert "segment_00000" in manager.playlist(ID, "stream.m3u8", LIMIT_S, second_id)
-    assert manager.session_status(ID).viewers == 1
+    assert manager.session_view(ID).viewers == 1
 
 
 def test_a_viewer_that_joins_an_idle_session_at_its_end_gets_a_new_one(
@@ -115,12 +115,12 @@ def test_a_viewer_that_joins_an_idle_session_at_its_end_gets_a_new_one(
     manager = make_manager(idle_end_s=0.4, unwatched_end_s=0.4)
     tab, started = Tab(), list[bool]()
     meanwhile(lambda: tab.open(manager, TOKEN))
-    meanwhile(lambda: started.append(manager.start_session(1, TOKEN)[2]))
-    manager.start_session(1, TOKEN)
+    meanwhile(lambda: started.append(manager.start_hls(1, TOKEN)[2]))
+    manager.start_hls(1, TOKEN)
     until(lambda: tab.viewer_id)
     assert started == [True]
     stays(lambda: not has_stopped_state(tab), 1.0)
-    assert manager.session_status(ID).viewers == 1
+    assert manager.session_view(ID).viewers == 1
     assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
@@ -155,8 +155,8 @@ def test_a_socket_viewer_counts_while_the_recorder_opens_slowly(
     stream_id, _, viewer = watched(replays)
     with pytest.raises(Unavailable):
         replays.playlist(stream_id, "run1.m3u8", 0.0, "another")
-    until(lambda: replays.session_status(stream_id).viewers == 1)  # the HLS viewer ends after idle_end_s
-    stays(lambda: replays.session_status(stream_id).viewers == 1, 0.4)
+    until(lambda: replays.session_view(stream_id).viewers == 1)  # the HLS viewer ends after idle_end_s
+    stays(lambda: replays.session_view(stream_id).viewers == 1, 0.4)
     assert replays.stop_session(stream_id, "another") is StreamState.RUNNING
     may_open.set()
     until(lambda: viewer.reached_s(1) > 2)
@@ -187,7 +187,7 @@ def test_a_device_that_goes_and_comes_back_does_not_send_stopped(
     del impatient
     manager, tab = make_manager(), Tab()
     tab.open(manager, TOKEN)
-    until(lambda: manager.session_status(ID).status is not StreamState.STARTING or device.opened)
+    until(lambda: manager.session_view(ID).status is not StreamState.STARTING or device.opened)
     device.refuse(CameraUnreachable("It is being restarted."))
     until(lambda: (StreamState.RECONNECTING, "camera_unreachable") in tab.states)
     connected = len(device.opened)
@@ -198,9 +198,9 @@ def test_a_device_that_goes_and_comes_back_does_not_send_stopped(
 
 def test_viewers_taken_away_get_no_stopped_and_others_stay(harness: GatewayHarness) -> None:
     mine, hers = Tab().open(harness.manager, "plain"), Tab().open(harness.manager, "plain")
-    _, viewer_id, _ = harness.manager.start_session(1, "plain")
+    _, viewer_id, _ = harness.manager.start_hls(1, "plain")
     assert harness.manager.leave_session(mine.stream_id, (mine.viewer_id, viewer_id, UNNAMED)) is StreamState.RUNNING
-    assert harness.manager.session_status(mine.stream_id).viewers == 1
+    assert harness.manager.session_view(mine.stream_id).viewers == 1
     assert harness.manager.leave_session(hers.stream_id, (hers.viewer_id,), may_end=False) is StreamState.RUNNING
     assert harness.manager.leave_session(hers.stream_id, ("nobody",)) is StreamState.STOPPED
     assert not has_stopped_state(mine)
@@ -238,8 +238,8 @@ def test_a_seek_works_immediately_after_an_internal_error(
 
     monkeypatch.setattr(ReplayPlay, "start", start_badly)
     stream_id, _, viewer = watched(replays)
-    until(lambda: replays.session_status(stream_id).error)
+    until(lambda: replays.session_view(stream_id).error)
     replays.seek_replay(stream_id, at(60))
     until(lambda: viewer.reached_s(2) > 2)
-    assert replays.session_status(stream_id).error is None
+    assert replays.session_view(stream_id).error is None
     assert real.open_lines() == 1

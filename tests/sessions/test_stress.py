@@ -42,7 +42,7 @@ def test_two_thousand_starts_and_stops_leak_no_resources(
         chance = random.Random(number)
         try:
             for _ in range(count):
-                view, viewer_id, _ = manager.start_session(number, "plain")
+                view, viewer_id, _ = manager.start_hls(number, "plain")
                 if chance.random() < 0.05:
                     manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
                 else:

@@ -166,7 +166,7 @@ class Seen(NamedTuple):
 
 
 def seen(manager: StreamManager, stream_id: str = ID) -> Seen:
-    view = manager.session_status(stream_id)
+    view = manager.session_view(stream_id)
     return Seen(view.status, view.error.code if view.error else None)
 
 

@@ -58,7 +58,7 @@ class StandInStreams(StreamManager):
     viewers_seen: list[str | None] = field(default_factory=list)
     replays: list[tuple[str, datetime, datetime | None, tuple[str, ...]]] = field(default_factory=list)
 
-    def start_session(
+    def start_hls(
         self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
     ) -> tuple[StreamView, str, bool]:
         if self.fail_with is not None:
@@ -105,28 +105,28 @@ class StandInStreams(StreamManager):
         wants_audio: bool = False,
         at_next_key_frame: bool = False,
     ) -> tuple[str, str]:
-        view, viewer_id, _ = self.start_session(camera_id, profile_token)
+        view, viewer_id, _ = self.start_hls(camera_id, profile_token)
         listener.on_live_state(view)
         return view.stream_id, viewer_id
 
     def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
-        view = self.session_status(stream_id)
+        view = self.session_view(stream_id)
         if self.fail_with is not None:
             raise self.fail_with
         return replace(view, start_time=time_utc, playlist_url=f"/static/streams/{stream_id}/run2.m3u8")
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
         return bool(viewer_id and listener)
 
     def unwatch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> None:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
 
     def request_replay_until(self, stream_id: str, viewer_id: str, run: int, until_s: float) -> None:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
 
     def stop_session(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
         if viewer_id == "not-the-last":
             return StreamState.RUNNING
         self.sessions[stream_id] = replace(self.sessions[stream_id], status=StreamState.STOPPED)
@@ -135,7 +135,7 @@ class StandInStreams(StreamManager):
     def leave_session(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
         return self.stop_session(stream_id) if may_end and viewer_ids else StreamState.RUNNING
 
-    def session_status(self, stream_id: str) -> StreamView:
+    def session_view(self, stream_id: str) -> StreamView:
         if stream_id not in self.sessions:
             raise NotFound("There is no such stream.")
         return self.sessions[stream_id]
@@ -144,12 +144,12 @@ class StandInStreams(StreamManager):
         return list(self.sessions.values())
 
     def playlist(self, stream_id: str, name: str, wait_s: float = 0.0, viewer_id: str | None = None) -> str:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
         self.viewers_seen.append(viewer_id)
         if not self.ready.wait(wait_s):
             raise Unavailable("The first segment is not there yet.")
         return "#EXTM3U\n"
 
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
-        self.session_status(stream_id)
+        self.session_view(stream_id)
         return self.folder / stream_id / file

@@ -94,7 +94,7 @@ def _of_login(path: str) -> int:
 def test_a_well_formed_request_gets_the_described_response(
     operations: list[Any], log_in_anew: LogIn, streams: StandInStreams
 ) -> None:
-    streams.start_session(1, "MediaProfile00000")
+    streams.start_hls(1, "MediaProfile00000")
     streams.start_replay(1, "Rec1", NOON)
     for operation in operations:
         key = (operation.method.upper(), operation.path)

@@ -55,11 +55,11 @@ def end(viewers: LoginViewers, *keys: str) -> Callable[[], None]:
 def test_a_login_that_ends_takes_named_and_unnamed_players_away() -> None:
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
-    viewers.add_viewer("session:1", "camera1_a", "viewer-1")
+    viewers.note_viewer("session:1", "camera1_a", "viewer-1")
     assert not viewers.note_fetch("session:1", "camera1_a", "viewer-1")
     assert not viewers.note_fetch("session:1", "camera1_a")
     assert not viewers.note_fetch("session:1", "camera1_a", "invented")
-    viewers.add_viewer("session:1", "camera1_b", "viewer-2")
+    viewers.note_viewer("session:1", "camera1_b", "viewer-2")
     assert leave_calls.after(end(viewers, "session:1"), 2) == {
         leave_call("camera1_a", "viewer-1", UNNAMED, "invented"),
         leave_call("camera1_b", "viewer-2"),
@@ -69,7 +69,7 @@ def test_a_login_that_ends_takes_named_and_unnamed_players_away() -> None:
 def test_a_stream_that_another_login_fetches_goes_on() -> None:
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
-    viewers.add_viewer("session:1", "camera1_a", "viewer-1")
+    viewers.note_viewer("session:1", "camera1_a", "viewer-1")
     viewers.note_fetch("session:1", "camera1_a")
     viewers.note_fetch("", "camera1_a")  # a local viewer from the time before the first account
     assert leave_calls.after(end(viewers, "session:1"), 1) == {leave_call("camera1_a", "viewer-1", may_end=False)}
@@ -78,7 +78,7 @@ def test_a_stream_that_another_login_fetches_goes_on() -> None:
 def test_a_viewer_id_that_another_login_uses_stays() -> None:
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
-    viewers.add_viewer("session:2", "camera1_a", "viewer-2")
+    viewers.note_viewer("session:2", "camera1_a", "viewer-2")
     viewers.note_fetch("session:1", "camera1_a", "viewer-2")
     viewers.note_fetch("session:1", "camera1_a", "viewer-1")
     assert leave_calls.after(end(viewers, "session:1"), 1) == {leave_call("camera1_a", "viewer-1")}
@@ -97,7 +97,7 @@ def test_a_socket_viewer_without_fetches_counts_until_it_leaves() -> None:
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
     for number in (1, 2):
-        viewers.add_viewer("session:1", f"camera1_{number}", f"viewer-{number}")
+        viewers.note_viewer("session:1", f"camera1_{number}", f"viewer-{number}")
     leave_calls.now_s += 10 * FRESH_S
     viewers.remove_viewer("camera1_1", "viewer-1")
     assert leave_calls.after(end(viewers, "session:1"), 1) == {leave_call("camera1_2", "viewer-2")}
@@ -108,7 +108,7 @@ def test_streams_that_a_login_has_left_are_not_touched_by_its_end() -> None:
     viewers = leave_calls.login_viewers()
     viewers.note_fetch("session:1", "camera1_long_ago")
     leave_calls.now_s += FRESH_S
-    viewers.add_viewer("session:1", "camera1_a", "viewer-1")
+    viewers.note_viewer("session:1", "camera1_a", "viewer-1")
     viewers.note_fetch("session:1", "camera1_a", "viewer-1")
     viewers.note_fetch("session:1", "camera1_a")
     viewers.note_fetch("session:1", "camera1_b")
@@ -120,7 +120,7 @@ def test_a_viewer_that_left_does_not_keep_a_shared_stream() -> None:
     leave_calls = LeaveCalls()
     viewers = leave_calls.login_viewers()
     for number in (1, 2):
-        viewers.add_viewer(f"session:{number}", "camera1_a", f"viewer-{number}")
+        viewers.note_viewer(f"session:{number}", "camera1_a", f"viewer-{number}")
         viewers.note_fetch(f"session:{number}", "camera1_a")
     viewers.remove_viewer("camera1_a", "viewer-2")
     assert leave_calls.after(end(viewers, "session:1"), 1) == {leave_call("camera1_a", "viewer-1", UNNAMED)}
@@ -144,7 +144,7 @@ def test_the_oldest_viewers_are_forgotten_beyond_the_limit(monkeypatch: pytest.M
     viewers = leave_calls.login_viewers()
     for number in range(201):
         viewers.note_fetch("session:1", f"camera1_{number}")
-        viewers.add_viewer("session:1", f"camera1_{number}", "viewer")
+        viewers.note_viewer("session:1", f"camera1_{number}", "viewer")
     assert not viewers.is_viewer_of("session:1", "camera1_0")
     calls = leave_calls.after(end(viewers, "session:1"), 200)
     assert min(calls) == leave_call("camera1_1", "viewer", UNNAMED)

@@ -141,7 +141,7 @@ def test_an_error_names_the_unusable_setting(environ: dict[str, str], named: str
 def test_only_nginx_gets_the_path_of_a_segment(behind: Make, accounts: AccountManager, streams: StandInStreams) -> None:
     accounts.create_first("Anna", PASSWORD)
     stream_id = "camera1_MediaProfile00000"
-    streams.start_session(1, "MediaProfile00000")
+    streams.start_hls(1, "MediaProfile00000")
     (streams.folder / stream_id).mkdir(parents=True)
     (streams.folder / stream_id / "s1.ts").write_bytes(b"segment")
     client = behind(accel_prefix="/streams-by-nginx/")

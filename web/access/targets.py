@@ -89,7 +89,7 @@ def _may_see_stream(services: Services, who: Principal, stream_id: str) -> bool:
     if not who.scope.is_limited and who.may(Permission.RECORDINGS):
         return True
     try:
-        return may_watch(services, who, services.streams.session_status(stream_id))
+        return may_watch(services, who, services.streams.session_view(stream_id))
     except AppError:  # this is part of an error message, which must be sent even if the look-up fails
         return False
 
@@ -201,7 +201,7 @@ def stream_to_stop() -> Target:
 
 def _stream(stream_id: str) -> Target:
     """Raise NotFound if there is no such session."""
-    view = services().streams.session_status(stream_id)
+    view = services().streams.session_view(stream_id)
     audit_about(profile_token=view.profile_token or None, recording_token=view.recording_token, stream_id=stream_id)
     return target_of_stream(services(), current_principal(), view)
 

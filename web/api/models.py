@@ -235,7 +235,7 @@ class Camera(AnswerModel):
     port: int | None
     username: str
     status: records.CameraStatus
-    error: Problem | None
+    error: Problem | None = Field(description="of an online camera without ONVIF: its stream has no picture")
     manufacturer: str = Field(validation_alias=AliasPath("info", "manufacturer"))
     model: str = Field(validation_alias=AliasPath("info", "model"))
     firmware: str = Field(validation_alias=AliasPath("info", "firmware"))

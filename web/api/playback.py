@@ -36,7 +36,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     view, viewer_id = services().streams.start_replay(
         body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
     )
-    services().viewers.add_viewer(current_principal().key, view.stream_id, viewer_id)
+    services().login_viewers.note_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)
     return answers.answer(answers.started(view, viewer_id), 201)
 
@@ -54,7 +54,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     """
     audit_about(seek_time=rfc3339(body.time))
     who = current_principal()
-    if not who.may(Permission.OPERATE) and not services().viewers.is_viewer_of(who.key, body.stream_id):
+    if not who.may(Permission.OPERATE) and not services().login_viewers.is_viewer_of(who.key, body.stream_id):
         raise Forbidden("Another user started this stream: start your own.", code="not_yours")
     with services().device_limit:
         view = services().streams.seek_replay(body.stream_id, body.time)

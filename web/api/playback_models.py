@@ -15,7 +15,10 @@ RecordingToken = Annotated[
 
 
 class PlaybackStart(RequestModel):
-    """The recording to play, its start time, optionally its end time, and the codecs that the player decodes."""
+    """A recording of the channel, the start time, optionally the end time, and the codecs that the player decodes.
+
+    The recording of that channel that covers `start_time` plays; the status names it.
+    """
 
     camera_id: BodyId
     recording_token: RecordingToken

@@ -1,4 +1,8 @@
-"""/api/streams: starts, stops and lists sessions, which browsers and scripts can play."""
+"""/api/streams: starts, stops and lists sessions.
+
+POST /start is for viewers of HLS: players, scripts, and pages that cannot use the socket. Other pages join over the
+socket (web/live).
+"""
 
 from __future__ import annotations
 
@@ -22,9 +26,9 @@ blueprint = APIBlueprint("api_streams", __name__, url_prefix="/api/streams", abp
     responses=answers_with({200: models.StartedStream, 201: models.StartedStream}, 404, 415, 429, 503),
 )
 def start_stream(body: models.StreamStart) -> Response:
-    """Start a session (201) or join a running one (200). The answer does not wait for video."""
-    view, viewer_id, is_new = services().streams.start_session(body.camera_id, body.profile_token, tuple(body.accept))
-    services().viewers.add_viewer(current_principal().key, view.stream_id, viewer_id)
+    """Start a session (201) or join a running one (200), for a viewer of HLS. The answer does not wait for video."""
+    view, viewer_id, is_new = services().streams.start_hls(body.camera_id, body.profile_token, tuple(body.accept))
+    services().login_viewers.note_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(
         channel=channel_number(services(), body.camera_id, body.profile_token),
         profile_token=body.profile_token,
@@ -38,7 +42,7 @@ def stop_stream(body: models.StreamStop) -> Response:
     """Stop a session for all viewers, or with `viewer_id` only if that was its last viewer."""
     state = services().streams.stop_session(body.stream_id, body.viewer_id)
     if body.viewer_id is not None:
-        services().viewers.remove_viewer(body.stream_id, body.viewer_id)
+        services().login_viewers.remove_viewer(body.stream_id, body.viewer_id)
     return answers.answer(
         models.StoppedStream(stream_id=body.stream_id, status="stopped" if state is StreamState.STOPPED else "running")
     )
@@ -47,7 +51,7 @@ def stop_stream(body: models.StreamStop) -> Response:
 @blueprint.get("/status/<stream_id>", responses=answers_with({200: models.StreamStatus}, 404))
 def stream_status(path: models.StreamPath) -> Response:
     """Get the present state of a session."""
-    return answers.answer(models.StreamStatus.model_validate(services().streams.session_status(path.stream_id)))
+    return answers.answer(models.StreamStatus.model_validate(services().streams.session_view(path.stream_id)))
 
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))

@@ -40,7 +40,10 @@ class LiveBackend:
         wants_audio: bool,
         at_next_key_frame: bool,
     ) -> tuple[str, str]:
-        """Watch a channel if the user may; return (stream_id, viewer_id). Raise NotFound or LimitReached."""
+        """Watch a channel if the user may; return (stream_id, viewer_id).
+
+        Raise NotFound, LimitReached or Unavailable.
+        """
         channel = channel_number(self._services, camera_id, profile_token)
         about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
         if not may_access(who, Target(camera_id, channel, needs=Permission.LIVE)):
@@ -49,13 +52,13 @@ class LiveBackend:
         stream_id, viewer_id = self._services.streams.watch_live(
             camera_id, profile_token, listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame
         )
-        self._services.viewers.add_viewer(who.key, stream_id, viewer_id)
+        self._services.login_viewers.note_viewer(who.key, stream_id, viewer_id)
         self._audit(who, "ok", **about, stream_id=stream_id)
         return stream_id, viewer_id
 
     def leave_live(self, stream_id: str, viewer_id: str) -> None:
         """Leave a channel. The stream may have ended before."""
-        self._services.viewers.remove_viewer(stream_id, viewer_id)
+        self._services.login_viewers.remove_viewer(stream_id, viewer_id)
         with contextlib.suppress(NotFound):
             self._services.streams.stop_session(stream_id, viewer_id)
 
@@ -65,8 +68,8 @@ class LiveBackend:
         Other users are refused: they would see the position of the first user, and would slow seeks down. Raise
         NotFound, or InvalidRequest if the stream is not a replay.
         """
-        if not self._services.viewers.is_viewer_of(who.key, stream_id):
-            self._services.streams.session_status(stream_id)  # NotFound without an audit line
+        if not self._services.login_viewers.is_viewer_of(who.key, stream_id):
+            self._services.streams.session_view(stream_id)  # NotFound without an audit line
             self._audit(who, "not_found", stream_id=stream_id)
             raise NotFound("There is no such stream.")
         return self._services.streams.watch_replay(stream_id, viewer_id, listener)

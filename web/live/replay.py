@@ -31,7 +31,7 @@ from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 MAX_WAITING_BYTES = 1024 * 1024  # after a seek, the page reads the waiting bytes first
 
 
-class _SocketHandler(Protocol):
+class _ReplaySender(Protocol):
     """web.live.socket_handler.LiveSocketHandler, which imports this module."""
 
     sockets: Sockets
@@ -45,21 +45,21 @@ class _SocketHandler(Protocol):
 class ReplayWatch(ReplayListener):
     """One replay that a page watches. Passes everything on to the sockets' thread."""
 
-    handler: _SocketHandler
+    handler: _ReplaySender
     number: int
     stream_id: str
     viewer_id: str
     is_over: bool = False
     is_joined: bool = False
     posted_bytes: int = 0  # counted by the session's thread
-    taken_bytes: int = 0  # counted by the sockets' thread
+    handed_on_bytes: int = 0  # counted by the sockets' thread
 
     def on_replay_news(self, news: ReplayNews) -> None:
         self.posted_bytes += size_of(news)
         self.handler.sockets.post(self.handler.send_replay, self, news)
 
     def is_full(self) -> bool:
-        waiting = self.posted_bytes - self.taken_bytes + self.handler.unsent_bytes
+        waiting = self.posted_bytes - self.handed_on_bytes + self.handler.unsent_bytes
         return not self.is_over and waiting > MAX_WAITING_BYTES
 
 
@@ -93,5 +93,5 @@ def binary_message(number: int, news: ReplayNews) -> bytes | None:
         return HEAD.pack(INIT, 0, number, 0.0, math.nan) + news.data
     if isinstance(news, ReplayPart):
         flags = STARTS_WITH_KEY if news.is_key else 0
-        return HEAD.pack(FRAGMENTS, flags, number, news.start_s, news.taken_utc.timestamp() * 1000) + news.data
+        return HEAD.pack(FRAGMENTS, flags, number, news.start_s, news.recorded_utc.timestamp() * 1000) + news.data
     return None

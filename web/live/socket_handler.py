@@ -348,7 +348,7 @@ class LiveSocketHandler(SocketHandler):
         if watch.is_skipping:
             return
         first = fragments[0]
-        taken_ms = math.nan if first.taken_utc is None else first.taken_utc.timestamp() * 1000
+        taken_ms = math.nan if first.arrived_utc is None else first.arrived_utc.timestamp() * 1000
         flags = STARTS_WITH_KEY if first.is_key else 0
         parts = [HEAD.pack(FRAGMENTS, flags, watch.number, first.start_s, taken_ms)]
         for piece in fragments:
@@ -359,7 +359,7 @@ class LiveSocketHandler(SocketHandler):
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""
-        watch.taken_bytes += size_of(news)
+        watch.handed_on_bytes += size_of(news)
         if watch.is_over or self._connection is None:
             return
         if message := json_message(news):

@@ -169,7 +169,6 @@ class AudioDepacketizer:
                     device_s=None if device_s is None else device_s + shift / rate,
                     is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
                     arrived_s=packet.arrived_s,
-                    time_s=packet.time_s + shift / rate,
                 )
             )
 

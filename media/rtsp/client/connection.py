@@ -30,7 +30,10 @@ class _PendingRequest:
 
 
 class RtspConnection(asyncio.BufferedProtocol):
-    """In the event loop's thread. `ended` gets the error that the connection ended with."""
+    """In the event loop's thread. `ended` gets the error that the connection ended with.
+
+    `on_frames` is MediaReceiver.take_frames in sessions with devices.
+    """
 
     def __init__(self, on_frames: Callable[[list[Frame]], None], *, accepts_http: bool = False) -> None:
         self._on_frames = on_frames

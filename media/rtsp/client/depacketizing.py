@@ -65,7 +65,7 @@ class VideoDepacketizer:
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
-    `place` returns the time_s of a complete frame from its ticks and arrival; without it, the first packet's counts.
+    `place` returns the time_s of a complete frame from its ticks and arrival (SharedSource._place_frame); 0 without it.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
     SharedSource.status() reads both for a live source; a replay reads AccessUnit.frames_dropped_before.
     """
@@ -188,7 +188,6 @@ class VideoDepacketizer:
     def _clear(self) -> None:
         self._timestamp: int | None = None
         self._arrived_s = 0.0
-        self._time_s = 0.0
         self._parts: list[bytes] = []
         self._bytes = 0
         self._slices: list[bytes] = []
@@ -201,7 +200,6 @@ class VideoDepacketizer:
     def _begin(self, packet: RtpPacket) -> None:
         self._timestamp = packet.timestamp
         self._arrived_s = packet.arrived_s
-        self._time_s = packet.time_s
         following, self._following = self._following, []
         for nal in following:
             self._add(nal)
@@ -275,7 +273,7 @@ class VideoDepacketizer:
                     device_s=device_s,
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
-                    time_s=self._place(ticks, self._arrived_s) if self._place else self._time_s,
+                    time_s=self._place(ticks, self._arrived_s) if self._place else 0.0,
                     frames_dropped_before=self._frames_dropped_before,
                     arrived_s=self._arrived_s,
                     is_leading=self._is_leading(ticks, is_key=is_key),

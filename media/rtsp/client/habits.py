@@ -30,6 +30,8 @@ _TUNNEL_FIRST_S = 3600.0
 _NO_TUNNEL_S = 300.0
 _TUNNEL_UNREACHED_S = 30.0
 _WITHOUT_AUDIO_S = 600.0
+_MOST_PATIENCE_S = 60.0
+_PATIENT_FOR_S = 3600.0
 
 
 class DeviceHabits:
@@ -42,6 +44,8 @@ class DeviceHabits:
         self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
         self._lifetime_s, self._lifetime_until_s = float("inf"), 0.0
+        self._codecs: dict[str, tuple[str, str]] = {}  # address -> the described codec, and the one that came
+        self._late: dict[str, tuple[float, int]] = {}  # address -> last session without media, and their number
         self.tunnel = TunnelHabit(clock)
         self.audio = AudioHabit(clock)
         self.public: frozenset[str] | None = None  # the methods of its Public header; None if it has not told them
@@ -97,6 +101,38 @@ class DeviceHabits:
         """A session ended before its first keep-alive. That may have another reason: it counts for half a day."""
         self._lifetime_s = lasted_s
         self._lifetime_until_s = self._clock.monotonic_s() + _SHORT_LIFETIME_S
+
+    # -- a codec that is not the described one -----------------------------------------------------
+
+    def true_codec(self, uri: str, described: str) -> str:
+        """Return the name of the codec that a stream has, given the described one's."""
+        return self._codecs[uri][1] if self._codecs.get(uri, ("",))[0] == described else described
+
+    def note_codec(self, uri: str, described: str, sent: str) -> None:
+        """The device sends this stream in another codec than it describes, or again in the described one."""
+        self._codecs.pop(uri, None)
+        if sent != described:
+            self._codecs[uri] = (described, sent)
+            _limit(self._codecs)
+
+    # -- media that begin late ---------------------------------------------------------------------
+
+    def patience_s(self, uri: str, usual_s: float) -> float:
+        """Return how long the video of a stream may take to begin after PLAY, in seconds.
+
+        It doubles with each session in which none came, up to a minute: a sleeping camera or an encoder that starts
+        on demand takes longer than others.
+        """
+        last_s, sessions = self._late.get(uri, (float("-inf"), 0))
+        if self._clock.monotonic_s() - last_s >= _PATIENT_FOR_S:
+            return usual_s
+        return max(usual_s, min(usual_s * (1 << min(sessions, 6)), _MOST_PATIENCE_S))
+
+    def no_media_came(self, uri: str) -> None:
+        """The device agreed to play this stream and sent no video for `patience_s`."""
+        _, sessions = self._late.pop(uri, (0.0, 0))
+        self._late[uri] = (self._clock.monotonic_s(), sessions + 1)
+        _limit(self._late)
 
     # -- a device that refuses logins after a session's end ----------------------------------------
 
@@ -195,6 +231,11 @@ class AudioHabit:
         else:
             self._doubted[uri] = None
             _limit(self._doubted)
+
+    def late_media_came(self, uri: str, reason: str) -> None:
+        """The video began later than usual: if this was the reason to leave the audio out, it was a wrong one."""
+        if self.left_out(uri) == reason:
+            self.worked(uri)
 
     def worked(self, uri: str) -> None:
         """The device plays this stream with its audio."""

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from core.clock import Clock
 from core.errors import CameraBadAnswer
+from media.codecs.video import VideoCodec
+from media.rtsp.client.codec_judge import CodecJudge
 from media.rtsp.client.framing import Frame
 from media.rtsp.client.rtp import (
     VIDEO,
@@ -39,8 +41,8 @@ class SessionSink(Protocol):
         """Called before on_description() if there is audio that cannot be had. `reason`: for users."""
         ...
 
-    def on_opened(self) -> None:
-        """The session is set up; a live session has got its answer to PLAY."""
+    def on_opened(self, patience_s: float) -> None:
+        """The session is set up; a live session has got its answer to PLAY. `patience_s`: until its first video."""
         ...
 
     def on_packets(self, packets: list[RtpPacket]) -> None: ...
@@ -71,6 +73,8 @@ class MediaReceiver:
         self._tracks: list[_Track] = []
         self._by_rtp: dict[int, _Track] = {}
         self._by_rtcp: dict[int, _Track] = {}
+        self._judge: CodecJudge | None = None
+        self._is_judging = False
         self._strays: dict[int, float] = {}  # channels of no track, with the arrival of their first packet
 
     def add_track(self, index: int, payload_type: int, channels: tuple[int, int], ssrc: int | None = None) -> None:
@@ -85,6 +89,15 @@ class MediaReceiver:
         self._tracks.append(track)
         self._by_rtp[rtp] = track
         self._by_rtcp[rtcp] = track
+
+    def judge_codec(self, codec: VideoCodec) -> None:
+        """Compare the packets of the video with its description. To be called before the first packet."""
+        self._judge, self._is_judging = CodecJudge(codec), True
+
+    @property
+    def other_codec(self) -> VideoCodec | None:
+        """The codec of the video, once its packets have shown that it is another than the described one."""
+        return self._judge.found if self._judge else None
 
     @property
     def has_goodbye(self) -> bool:
@@ -119,7 +132,7 @@ class MediaReceiver:
         for channel, data in frames:
             track = by_rtp.get(channel)
             if track is None:
-                if channel in self._by_rtcp:
+                if channel in self._by_rtcp and not self._is_swapped(self._by_rtcp[channel], data):
                     self._take_rtcp(self._by_rtcp[channel], data, now_s)
                 else:
                     self._take_stray(channel, data, now_s)
@@ -133,6 +146,8 @@ class MediaReceiver:
                 continue
             self._take_unusual(track, packet, data, packets)
         if packets:
+            if self._is_judging and self._judge:
+                self._is_judging = self._judge.look([packet for packet in packets if packet.track == VIDEO])
             self._sink.on_packets(packets)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
@@ -143,6 +158,10 @@ class MediaReceiver:
             track.last_frame = data
         elif packet.payload_type in RTCP_TYPES:  # on the wrong channel
             self._take_rtcp(track, data, packet.arrived_s)
+
+    def _is_swapped(self, track: _Track, data: bytes) -> bool:
+        """True for media on the channel of a track's RTCP while none come on its own."""
+        return not track.last_frame and data[1:2] != b"" and data[1] & 0x7F == track.filter.payload_type
 
     def _take_stray(self, channel: int, data: bytes, now_s: float) -> None:
         """Expect a track on another channel than agreed, if its packets come there and none on the channel agreed."""

@@ -33,11 +33,10 @@ class Delivery(Enum):
 
 @dataclass(slots=True)
 class RtpPacket:
-    """One packet of a source, as all consumers get it. Consumers must not change it.
+    """One packet as the device sent it. The depacketizers make access units of packets; consumers get only those.
 
     `track`: VIDEO or AUDIO. `timestamp`: the device's (32 bits, at the track's clock rate). `extension`: the header
-    extension with its 4-byte header, empty without one. `arrived_s`: our monotonic clock. `time_s`: the packet's place
-    on the source's timeline (live/timeline.py), comparable between tracks, without the jumps of the device's clock.
+    extension with its 4-byte header, empty without one. `arrived_s`: our monotonic clock.
     `lost_before`: number of packets lost just before this one; always 0 over TCP. `ssrc`: the sender's id.
     """
 
@@ -49,7 +48,6 @@ class RtpPacket:
     payload: bytes
     extension: bytes
     arrived_s: float
-    time_s: float = 0.0
     lost_before: int = 0
     ssrc: int = 0
 
@@ -84,7 +82,7 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
     first, second, sequence, timestamp, ssrc = _RTP_HEADER.unpack_from(frame)
     if first == 0x80:  # no padding, no extension, no contributing sources: nearly always
         marker = second >= 0x80
-        return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, frame[12:], b"", arrived_s, 0.0, 0, ssrc)
+        return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, frame[12:], b"", arrived_s, 0, ssrc)
     if first & 0xC0 != 0x80:
         return None
     start = 12 + 4 * (first & 0x0F)
@@ -102,7 +100,7 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
         return None
     payload = frame[start:stop]
     marker = second >= 0x80
-    return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, payload, extension, arrived_s, 0.0, 0, ssrc)
+    return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, payload, extension, arrived_s, 0, ssrc)
 
 
 def framed_rtp_header(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from media.codecs.nal import split_at_start_codes
 from media.codecs.video import BY_ENCODING, ParameterSets, VideoCodec
+from media.rtsp.client.codec_judge import is_sps, other_codec
 from media.rtsp.client.sdp_audio import STATIC_TYPES, AudioTrack, audio_name, audio_track
 
 __all__ = [
@@ -210,8 +211,21 @@ def _video(media: _Media) -> VideoTrack | None:
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec and not _has_order_numbers(fmtp):
             rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
+            codec = _codec_of_sets(codec, fmtp)
             return VideoTrack(codec, number, rate, media.control, *_parameter_sets(codec, fmtp))
     return None
+
+
+def _codec_of_sets(codec: VideoCodec, fmtp: dict[str, str]) -> VideoCodec:
+    """Return the codec to which the parameter sets belong: that of the rtpmap line, or the one it is mixed up with.
+
+    Without sets, the rtpmap line counts (see `codec_judge` for the packets).
+    """
+    other = other_codec(codec)
+    if other is None or "sps" in _parameter_sets(codec, fmtp)[0]:
+        return codec
+    sets, _ = _parameter_sets(other, fmtp)
+    return other if other.has_all(sets) and is_sps(other, sets["sps"]) else codec
 
 
 def _guessed_encoding(number: int, fmtp: dict[str, str]) -> str:

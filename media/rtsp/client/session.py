@@ -25,7 +25,9 @@ from core.errors import (
     DeviceError,
 )
 from core.login_gate import LoginGate
+from media.codecs.video import VideoCodec
 from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
+from media.rtsp.client.codec_judge import other_codec
 from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.device_requests import DeviceRequests, Headers, RequestRules
@@ -188,13 +190,14 @@ class DeviceSession:
                 raise CameraUnreachable("The device took too long to begin.") from None
             if way == _TUNNEL:
                 habits.tunnel.worked(is_only_way=is_only_way)
-            self._sink.on_opened()
+            self._sink.on_opened(habits.patience_s(address.uri, self._timeout_s))
             await self._serve()
         except CameraNoSignal:
             if self._has_audio:
                 habits.audio.failed(address.uri, _NO_PICTURE)
             if self._keep_alive is not None:  # the app ended the session: its keep-alives are not the reason
                 self._setup.no_media_came()
+                habits.no_media_came(address.uri)
             raise
         except CameraUnreachable:
             if self._keep_alive is not None and self._connection.ended.done():
@@ -239,6 +242,7 @@ class DeviceSession:
 
     async def _open(self) -> None:
         description, video, bases = await self.describe()
+        video = self._with_true_codec(video)
         await self._setup.setup(VIDEO, video, bases)
         audio = description.audio
         if description.other_audio:
@@ -261,6 +265,15 @@ class DeviceSession:
             if self._has_audio:
                 self._habits.audio.doubt(self._address.uri, _NOT_PLAYED)
             raise
+
+    def _with_true_codec(self, video: VideoTrack) -> VideoTrack:
+        """Return the video with the codec that the last session with this stream has found in its packets."""
+        self._described_codec = described = video.codec
+        other = other_codec(described)
+        if other and self._habits.true_codec(self._address.uri, described.name) == other.name:
+            video = replace(video, codec=other, sets={}, more_sets=())
+        self._receiver.judge_codec(video.codec)
+        return video
 
     async def _set_up_audio(self, audio: AudioTrack, bases: Mapping[str, str]) -> str:
         """SETUP of the audio. If it fails, return the reason, for users: the video is worth more.
@@ -362,13 +375,17 @@ class DeviceSession:
             connection.close()
 
     def _on_answer(self, method: str, answer: Response, cseq: int) -> None:
-        """Called between the packets before an answer and those after it."""
+        """Hook for an answer: the packets before it were delivered, those after it were not.
+
+        ReplayDeviceSession opens its AnswerFilter here for the packets of the PLAY that was answered.
+        """
 
     # -- while the session is open -----------------------------------------------------------------
 
     async def _serve(self) -> None:
         """Send reports and keep-alives until the connection ends. Raises the DeviceError that ended it."""
-        next_report_s = self._clock.monotonic_s() + _REPORT_EVERY_S / 2
+        began_s, has_media = self._clock.monotonic_s(), False
+        next_report_s = began_s + _REPORT_EVERY_S / 2
         self._keep_alive = keep_alive = KeepAlive(
             *(self._requests, self._login, self._habits, self._clock),
             uri=self._control,
@@ -380,12 +397,18 @@ class DeviceSession:
                 raise self._connection.ended.result()
             if self._receiver.has_goodbye:
                 self._on_goodbye()
+            if self._receiver.other_codec:
+                self._on_other_codec(self._receiver.other_codec)
             self._receiver.flush()
             self._sink.on_tick()
             now_s = self._clock.monotonic_s()
             if now_s >= next_report_s:
                 next_report_s = now_s + _REPORT_EVERY_S
                 self._send_reports(now_s)
+            if not has_media and self._receiver.receiver_reports(now_s):
+                has_media = True
+                if now_s - began_s > self._timeout_s:
+                    self._habits.audio.late_media_came(self._address.uri, _NO_PICTURE)
             keep_alive.tick()
 
     def _send_reports(self, now_s: float) -> None:
@@ -403,6 +426,16 @@ class DeviceSession:
         keep_alive.session_lost()
         if not self._receiver.receiver_reports(self._clock.monotonic_s()):
             self._setup.no_media_came()
+
+    def _on_other_codec(self, sent: VideoCodec) -> None:
+        """End the session: the next one reads the video in the codec that its packets have."""
+        described = self._described_codec
+        self._habits.note_codec(self._address.uri, described.name, sent.name)
+        if sent is described:
+            raise CameraBadAnswer(f"The device sends {sent.title} again, as it describes its video.")
+        raise CameraBadAnswer(
+            f"The device describes its video as {described.title} and sends {sent.title}. The next try reads that."
+        )
 
     def _on_goodbye(self) -> None:
         """RTCP BYE: the device ends the stream."""

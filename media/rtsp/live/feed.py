@@ -76,8 +76,10 @@ class Feed(Protocol):
     def wait_described(self, timeout_s: float) -> MediaDescription:
         """Wait for the description of the tracks, which often comes before the first key frame.
 
-        Raises the DeviceError that the source failed with; after `timeout_s` CameraUnreachable if the device does not
-        play yet, CameraNoSignal if it plays and no parameter sets have come.
+        Also wait until the first packets have confirmed or corrected the description of the audio, at most 2 s after
+        the first video. Raises the DeviceError that the source failed with; after `timeout_s` CameraUnreachable if the
+        device does not play yet, CameraNoSignal if it plays and sends no video, CameraBadAnswer if it sends video
+        without parameter sets.
         """
         ...
 
@@ -101,6 +103,7 @@ class Feed(Protocol):
         """Make fragments of the source's frames for `sink` (fmp4/live.py), from the last key frame until close().
 
         Only the first call has an effect. `origin_s`: the source's time that is 0 on the timeline of the fragments.
+        MJPEG has no fragments: the sink gets no call then.
         """
         ...
 

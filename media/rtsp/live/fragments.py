@@ -20,9 +20,9 @@ class LiveFragments(MediaConsumer):
     """
 
     def __init__(
-        self, source: SharedSource, codec: VideoCodec, sink: FragmentSink, *, origin_s: float | None = None
+        self, shared_source: SharedSource, codec: VideoCodec, sink: FragmentSink, *, origin_s: float | None = None
     ) -> None:
-        self._source = source
+        self._shared_source = shared_source
         self._sink = sink
         self._builder = LiveFragmentBuilder(codec, origin_s=origin_s)
         self._audio: AudioTrack | None = None  # as it was announced to the viewers
@@ -47,7 +47,7 @@ class LiveFragments(MediaConsumer):
         for item in media:
             if item.track == VIDEO:
                 self._take_frame(item, made)
-            elif self._source.announced_audio == self._audio:
+            elif self._shared_source.announced_audio == self._audio:
                 self._builder.add_audio(item)
         if made:
             self._sink.on_fragments(made)
@@ -59,7 +59,7 @@ class LiveFragments(MediaConsumer):
 
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
         sets = unit.parameter_sets
-        audio = self._source.announced_audio
+        audio = self._shared_source.announced_audio
         if sets and ((sets, audio) != (self._announced_sets, self._audio) or self._builder.must_describe_again()):
             if made:  # they belong to the parameter sets before
                 self._sink.on_fragments(tuple(made))
@@ -70,6 +70,6 @@ class LiveFragments(MediaConsumer):
             self._announced_sets = sets
             if (init := self._builder.describe(sets)) is not None:
                 self._sink.on_init(init)
-        built = self._builder.build(unit, self._source.arrived_utc(unit.time_s) if unit.is_key else None)
+        built = self._builder.build(unit, self._shared_source.arrived_utc(unit.time_s) if unit.is_key else None)
         if built is not None:
             made.append(built)

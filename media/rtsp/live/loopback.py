@@ -48,8 +48,8 @@ class LoopbackOutlet:
     `start_s`: the place of the present reader's first packet on the source's timeline; None before it.
     """
 
-    def __init__(self, source: SharedSource, port: int) -> None:
-        self.source = source
+    def __init__(self, shared_source: SharedSource, port: int) -> None:
+        self.shared_source = shared_source
         self.path = secrets.token_urlsafe(24)
         self.url = f"rtsp://127.0.0.1:{port}/{self.path}"
         self.start_s: float | None = None
@@ -125,19 +125,19 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
         """The reader is too slow: it gets nothing until it has caught up, then continues at a key frame."""
         if self._outlet and self._is_playing:
             log.info("a reader on loopback is too slow; it continues at the next key frame")
-            self._outlet.source.detach(self)
+            self._outlet.shared_source.detach(self)
 
     def resume_writing(self) -> None:
         if self._outlet and self._is_playing:
             for track in self._tracks.values():
                 track.sequence += 1  # so that ffmpeg sees the loss
-            self._outlet.source.attach(self, at_next_key_frame=True)
+            self._outlet.shared_source.attach(self, at_next_key_frame=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         log.debug("a reader on loopback has left: %s", exc)
         self._transport = None
         if self._outlet:
-            self._outlet.source.detach(self)
+            self._outlet.shared_source.detach(self)
         if self.task:
             self.task.cancel()
 
@@ -167,9 +167,9 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
             return False
         self._outlet = outlet
         if request.method == "DESCRIBE":
-            return await self._describe(request, outlet.source)
+            return await self._describe(request, outlet.shared_source)
         if request.method == "SETUP":
-            return self._set_up(request, outlet.source, track)
+            return self._set_up(request, outlet.shared_source, track)
         if request.method == "PLAY":
             return self._play(request, outlet)
         if request.method in {"GET_PARAMETER", "SET_PARAMETER"}:
@@ -179,18 +179,18 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
             return False
         return self._reply(request, 405, "Method Not Allowed", ("Allow", _METHODS))
 
-    async def _describe(self, request: Request, source: SharedSource) -> bool:
-        is_described = await source.until_described(_DESCRIBE_S)
-        if not is_described or not source.codec:
+    async def _describe(self, request: Request, shared_source: SharedSource) -> bool:
+        is_described = await shared_source.until_described(_DESCRIBE_S)
+        if not is_described or not shared_source.codec:
             self._reply(request, 503, "Service Unavailable")
             return False
-        body = build_sdp(source.codec, source.sets, source.audio)
+        body = build_sdp(shared_source.codec, shared_source.sets, shared_source.audio)
         base = request.uri.rstrip("/") + "/"
         return self._reply(request, 200, "OK", ("Content-Type", "application/sdp"), ("Content-Base", base), body=body)
 
-    def _set_up(self, request: Request, source: SharedSource, track: str) -> bool:
+    def _set_up(self, request: Request, shared_source: SharedSource, track: str) -> bool:
         channels = parse_interleaved(request.headers.get("transport"))
-        audio = source.announced_audio
+        audio = shared_source.announced_audio
         if self._is_playing or (track == "track1" and not audio) or track not in {"track0", "track1"}:
             return self._reply(request, 455, "Method Not Valid in This State")
         if channels is None or channels[1] != channels[0] + 1:
@@ -209,11 +209,11 @@ class LoopbackReader(asyncio.BufferedProtocol, MediaConsumer):
         self._reply(request, 200, "OK", ("Range", "npt=now-"), *self._session())
         if not self._is_playing:
             self._is_playing = True
-            self._codec = outlet.source.codec
-            audio = outlet.source.announced_audio
+            self._codec = outlet.shared_source.codec
+            audio = outlet.shared_source.announced_audio
             self._has_aac = audio is not None and audio.format.codec == "aac"
             outlet.take_reader(self)
-            outlet.source.attach(self)
+            outlet.shared_source.attach(self)
         return True
 
     def _session(self) -> tuple[tuple[str, str], ...]:
@@ -327,9 +327,9 @@ class LoopbackServer:
         self._readers: set[LoopbackReader] = set()
         self._port = 0
 
-    def add_outlet(self, source: SharedSource) -> LoopbackOutlet:
+    def add_outlet(self, shared_source: SharedSource) -> LoopbackOutlet:
         """Return a new address for a reader of this source."""
-        outlet = LoopbackOutlet(source, self._port)
+        outlet = LoopbackOutlet(shared_source, self._port)
         with self._lock:
             self._outlets[outlet.path] = outlet
         return outlet

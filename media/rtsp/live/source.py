@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 _SILENT_AFTER_S = 3.0
 _KEY_FRAME_PATIENCE_S = 90.0
+_NO_VIDEO = "The device agreed to play, but has sent no video for {seconds:.0f} s; the next try waits longer."
 _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
@@ -57,6 +58,7 @@ class SharedSource(SessionSink):
         self._clock = clock
         self._name = name
         self._timeout_s = timeout_s
+        self._patience_s = timeout_s  # until the first video
         self._wall = wall
         self._codec: VideoCodec | None = None
         self._audio = AudioIntake(None)
@@ -97,7 +99,8 @@ class SharedSource(SessionSink):
     def on_audio_left_out(self, reason: str) -> None:
         self._audio_left_out = reason
 
-    def on_opened(self) -> None:
+    def on_opened(self, patience_s: float) -> None:
+        self._patience_s = patience_s
         self._playing_since_s = self._clock.monotonic_s()
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
@@ -216,8 +219,8 @@ class SharedSource(SessionSink):
     def _raise_if_silent(self, now_s: float) -> None:
         began_s = self._playing_since_s if self._playing_since_s is not None else now_s
         if self._last_video_s is None:
-            if now_s - began_s > self._timeout_s:
-                raise CameraNoSignal("The device agreed to play but sends no picture.")
+            if now_s - began_s > self._patience_s:
+                raise CameraNoSignal(_NO_VIDEO.format(seconds=self._patience_s))
         elif now_s - self._last_video_s > self._timeout_s:
             raise StreamStalled("The device has stopped sending video.")
         elif not self._ever_had_key and now_s - began_s > _KEY_FRAME_PATIENCE_S:
@@ -314,7 +317,7 @@ class SharedSource(SessionSink):
         return self._video_format is not None and self._audio.is_known
 
     async def until_described(self, timeout_s: float) -> bool:
-        """Wait until the parameter sets are known. False on failure or timeout."""
+        """Wait until the parameter sets are known, and the audio. False on failure or timeout."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self._is_described() and self.error is None:
@@ -332,7 +335,12 @@ class SharedSource(SessionSink):
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
         """See feed.Feed.wait_described. From other threads."""
         with self._waiters:
-            self._waiters.wait_for(lambda: self._is_described() or self.error or is_given_up(), timeout_s)
+
+            def is_over() -> bool:
+                return self._is_described() or self.error is not None or is_given_up()
+
+            if not self._waiters.wait_for(is_over, timeout_s) and self._is_patient:
+                self._waiters.wait_for(lambda: is_over() or not self._is_patient, self._patience_s)
         if is_given_up():
             raise CameraUnreachable("The feed was closed.")
         if self.error:
@@ -343,8 +351,13 @@ class SharedSource(SessionSink):
         if self._playing_since_s is None:
             raise CameraUnreachable("The device did not begin to play in time.")
         if self._last_video_s is None:
-            raise CameraNoSignal("The device agreed to play but sends no picture.")
+            raise CameraNoSignal(_NO_VIDEO.format(seconds=self._patience_s))
         raise CameraBadAnswer("The device sends video, but without the parameter sets that describe its picture.")
+
+    @property
+    def _is_patient(self) -> bool:
+        """True while the device has agreed to play, and its first video may take longer than usual."""
+        return self._playing_since_s is not None and self._last_video_s is None and self._patience_s > self._timeout_s
 
     def status(self) -> FeedStatus:
         """Return the present state and rates. From any thread.

@@ -122,7 +122,7 @@ class AnswerFilter(SessionSink):
     def on_audio_left_out(self, reason: str) -> None:
         self._audio_left_out = reason
 
-    def on_opened(self) -> None:
+    def on_opened(self, patience_s: float) -> None:
         """Nothing to do: a playback begins with the answer to its PLAY."""
 
     def on_packets(self, packets: list[RtpPacket]) -> None:

@@ -56,7 +56,7 @@ class GatewayReplayConnection(ReplayConnection):
         self._state = ReplayState.IDLE
         self._playback: ReplayPlayback | None = None  # the newest one that was started
         self._checked_s = 0.0  # our monotonic clock at the last look at its progress
-        self._session = HeldSession(source, context, self._changed)
+        self._held = HeldSession(source, context, self._changed)
         self._slot = SessionSlot(context.budget, source.device_key)
 
     # -- any thread: see interface.ReplayConnection ------------------------------------------------
@@ -91,7 +91,7 @@ class GatewayReplayConnection(ReplayConnection):
         self._wake()
 
     def abilities(self) -> ReplayAbilities:
-        return self._session.abilities
+        return self._held.abilities
 
     def close(self, wait_s: float = 0.0) -> None:
         self._close_requested = True
@@ -113,7 +113,7 @@ class GatewayReplayConnection(ReplayConnection):
                 await self._until_due()
                 await self._update()
         finally:
-            await self._session.end()
+            await self._held.end()
             self._slot.give_back()
             self._state = ReplayState.CLOSED
             self._closed.set()
@@ -129,7 +129,7 @@ class GatewayReplayConnection(ReplayConnection):
         """Take the next steps. Only this method and run() change the state: each step returns the state after it."""
         if self._close_requested:
             return
-        if (error := self._session.take_loss()) is not None:
+        if (error := self._held.take_loss()) is not None:
             self._state = await self._recover(error)
         requested = self._requested
         if requested is not None and requested is not self._playback and not requested.is_over:
@@ -155,21 +155,21 @@ class GatewayReplayConnection(ReplayConnection):
     async def _start(self, playback: ReplayPlayback) -> ReplayState:
         """PLAY: in the open session if there is one, otherwise in a new one."""
         if self._playback is not None and self._state in _EXPECTING:
-            self._session.learn_from(self._playback)
+            self._held.learn_from(self._playback)
         self._playback = playback
         playback.silent_since_s = self._clock.monotonic_s()
         try:
             if not self._slot.try_take():
                 limit = self._slot.limit
                 raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
-            is_seek = await self._session.play(playback)
+            is_seek = await self._held.play(playback)
         except NoSuchRange:
             playback.end()
             return ReplayState.IDLE
         except DeviceError as error:
             if isinstance(error, CameraBusy):
                 self._slot.refused_by_device()
-            await self._session.end()
+            await self._held.end()
             self._slot.give_back()
             log.info("%s: replay failed: %s (%s)", self._source.device_key, error.detail, error.code)
             playback.fail(error)
@@ -179,20 +179,20 @@ class GatewayReplayConnection(ReplayConnection):
 
     async def _finish(self, playback: ReplayPlayback) -> ReplayState:
         """Pause a recorder that was to play only a part: it would go on sending until the next PLAY."""
-        self._session.learn_from(playback)
+        self._held.learn_from(playback)
         if playback.is_cut_short:
-            await self._session.pause()
+            await self._held.pause()
         return ReplayState.IDLE
 
     async def _pause(self, playback: ReplayPlayback) -> ReplayState:
-        self._session.learn_from(playback)  # before the pause, which would count as slowness
-        return ReplayState.PAUSED if await self._session.pause() else ReplayState.BLOCKED
+        self._held.learn_from(playback)  # before the pause, which would count as slowness
+        return ReplayState.PAUSED if await self._held.pause() else ReplayState.BLOCKED
 
     async def _resume(self, playback: ReplayPlayback) -> ReplayState:
         """Read again, or send another PLAY from the newest frame; the playback drops repeated frames."""
-        if self._state is ReplayState.BLOCKED and self._session.is_open:
+        if self._state is ReplayState.BLOCKED and self._held.is_open:
             playback.silent_since_s = self._clock.monotonic_s()
-            self._session.read_again()
+            self._held.read_again()
             return ReplayState.PLAYING if playback.is_heard else ReplayState.SEEKING
         return await self._start(playback)
 
@@ -202,18 +202,18 @@ class GatewayReplayConnection(ReplayConnection):
         if now_s - self._checked_s < _TICK_S:
             return self._state
         self._checked_s = now_s
-        self._session.learn_from(playback)
+        self._held.learn_from(playback)
         if self._state is ReplayState.SEEKING and not playback.is_heard:
             # GStreamer's server accepts one seek in a hundred and sends nothing: a new session plays.
             if now_s - playback.silent_since_s > min(_SEEK_PATIENCE_S, self._timeout_s):
-                self._session.note_silent_seek()
-                await self._session.end()
+                self._held.note_silent_seek()
+                await self._held.end()
                 return await self._start(playback)
             return ReplayState.SEEKING
         try:
             playback.check_silence(now_s, self._timeout_s)
         except DeviceError as error:
-            await self._session.end()
+            await self._held.end()
             return await self._recover(error)
         return await self._finish(playback) if playback.is_over else ReplayState.PLAYING
 

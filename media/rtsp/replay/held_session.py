@@ -20,7 +20,7 @@ from media.rtsp.client.errors import NoSuchRange, NotUnderstood
 from media.rtsp.client.session import ClientContext
 from media.rtsp.replay.device_session import ReplayDeviceSession
 from media.rtsp.replay.headers import PLAY_FORMS, PlayForm, play_headers
-from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, plain_uri, replay_methods
+from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, makers_uri, replay_methods
 from media.rtsp.replay.playback import ReplayPlayback
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class HeldSession:
         self.abilities = source.abilities  # with those that the recorder has shown since
         self._context = context
         self._changed = changed
-        self._session: ReplayDeviceSession | None = None
+        self._device_session: ReplayDeviceSession | None = None
         self._task: asyncio.Task[None] | None = None  # runs the session
         self._method: ReplayMethod | None = None  # of the session
         self._plays = 0  # in the session
@@ -55,7 +55,7 @@ class HeldSession:
     @property
     def is_open(self) -> bool:
         """True from the opening until the loss was taken or end() was called."""
-        return self._session is not None
+        return self._device_session is not None
 
     def take_loss(self) -> BaseException | None:
         """Return the error that the session has ended with, and forget the session. None while it runs."""
@@ -78,31 +78,31 @@ class HeldSession:
 
     async def pause(self) -> bool:
         """PAUSE; if the recorder cannot pause, stop reading from its connection. True if it paused or is ending."""
-        if self._session is None:
+        if self._device_session is None:
             return True
         # A recorder that takes no second PLAY in a session would need a new session to continue after PAUSE.
         takes_another_play = self.abilities.seeks_in_session is not False
         if self._method is not None and self._method.is_onvif and takes_another_play:
             try:
-                await self._session.pause()
+                await self._device_session.pause()
                 return True
             except METHOD_ERRORS:
                 log.info("%s cannot pause", self._source.device_key)
             except DeviceError:
-                if not self._session.is_connected:
+                if not self._device_session.is_connected:
                     return True  # take_loss() follows
                 log.info("%s does not answer PAUSE", self._source.device_key)
-        self._session.set_reading(False)
+        self._device_session.set_reading(False)
         return False
 
     def read_again(self) -> None:
         """Continue after a pause() that returned False."""
-        if self._session is not None:
-            self._session.set_reading(True)
+        if self._device_session is not None:
+            self._device_session.set_reading(True)
 
     async def end(self) -> None:
         """End the session with TEARDOWN, if one is open. May be called twice."""
-        session, task = self._session, self._task
+        session, task = self._device_session, self._task
         self._forget()
         if session is not None and task is not None:
             session.prepare_end()
@@ -111,7 +111,7 @@ class HeldSession:
 
     def note_silent_seek(self) -> None:
         """The open session has accepted a PLAY, and no packet that answers it has come."""
-        if self._session is not None and self._session.is_sending_old:
+        if self._device_session is not None and self._device_session.is_sending_old:
             log.info("%s goes on with the old position after a PLAY", self._source.device_key)
             self._pauses_first = True
 
@@ -127,19 +127,19 @@ class HeldSession:
 
     def _can_seek(self) -> bool:
         """True if another PLAY in the open session is worth a try. A maker's address contains its times."""
-        is_open = self._session is not None and self._method is not None and self._method.plain is None
+        is_open = self._device_session is not None and self._method is not None and self._method.makers is None
         return is_open and self.abilities.seeks_in_session is not False
 
     async def _seek(self, playback: ReplayPlayback) -> bool:
         """PLAY in the open session. False if the recorder refuses it."""
-        assert self._session is not None  # noqa: S101 - _can_seek() is True
+        assert self._device_session is not None  # noqa: S101 - _can_seek() is True
         assert self._method is not None  # noqa: S101 - _can_seek() is True
-        self._session.set_reading(True)  # otherwise the answer is not seen
+        self._device_session.set_reading(True)  # otherwise the answer is not seen
         try:
             if not self._method.is_onvif or self._pauses_first or not self._form.has_options:
                 # Without Immediate, the recorder would finish the present PLAY first (RFC 2326 section 10.5).
-                await self._session.pause()
-            await self._send_play(self._session, playback, self._method)
+                await self._device_session.pause()
+            await self._send_play(self._device_session, playback, self._method)
         except NoSuchRange:
             raise
         except (*METHOD_ERRORS, CameraUnreachable) as error:
@@ -174,7 +174,7 @@ class HeldSession:
 
         Some recorders understand whole seconds only, and call a fraction a bad request or an invalid range.
         """
-        forms = PLAY_FORMS[PLAY_FORMS.index(self._form) :] if method.plain is None else PLAY_FORMS[:1]
+        forms = PLAY_FORMS[PLAY_FORMS.index(self._form) :] if method.makers is None else PLAY_FORMS[:1]
         refusal: DeviceError | None = None
         for form in forms:
             if isinstance(refusal, NoSuchRange) and (self._takes_form or not form.has_options):
@@ -191,9 +191,9 @@ class HeldSession:
 
     async def _open(self, playback: ReplayPlayback, method: ReplayMethod) -> ReplayDeviceSession:
         end_s = playback.end_device_s or playback.resume_s + _FAR_END_S
-        uri = self._source.uri if method.plain is None else plain_uri(method.plain, playback.resume_s, end_s)
+        uri = self._source.uri if method.makers is None else makers_uri(method.makers, playback.resume_s, end_s)
         source = replace(self._source, uri=uri)
-        session = self._session = ReplayDeviceSession(source, self._context.client, is_onvif=method.is_onvif)
+        session = self._device_session = ReplayDeviceSession(source, self._context.client, is_onvif=method.is_onvif)
         self._task = asyncio.get_running_loop().create_task(session.run())
         self._task.add_done_callback(self._on_task_done)
         await session.until_opened(self._task)
@@ -216,7 +216,7 @@ class HeldSession:
         self._changed.set()
 
     def _forget(self) -> None:
-        self._session = self._task = None
+        self._device_session = self._task = None
         self._plays = 0
 
     def _learn(self, **seen: Any) -> None:
@@ -226,7 +226,7 @@ class HeldSession:
 
 
 def _headers(playback: ReplayPlayback, method: ReplayMethod, form: PlayForm) -> list[tuple[str, str]]:
-    if method.plain is not None:
+    if method.makers is not None:
         return [("Range", "npt=0.000-")]
     return play_headers(
         playback.resume_s,

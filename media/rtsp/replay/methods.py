@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnsupported, DeviceError
-from core.recordings import PlainReplay, ReplaySource
+from core.recordings import MakersReplay, ReplaySource
 from media.rtsp.client.errors import NotNow, NotOffered
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,10 @@ LASTING_ERRORS = (NotOffered, NotNow)
 
 @dataclass(frozen=True, slots=True)
 class ReplayMethod:
-    """How a recording is requested. `kind` as in ReplayAbilities.method; `plain` is a maker's own address."""
+    """How a recording is requested. `kind` as in ReplayAbilities.method; `makers` is a maker's own address."""
 
     kind: str
-    plain: PlainReplay | None = None
+    makers: MakersReplay | None = None
 
     @property
     def is_onvif(self) -> bool:
@@ -48,19 +48,19 @@ async def replay_methods(source: ReplaySource, worked: str) -> AsyncIterator[Rep
 async def _makers_methods(source: ReplaySource) -> list[ReplayMethod]:
     """Return an empty list if the look-up fails: the error of the earlier methods is the one to report."""
     try:
-        found = await asyncio.to_thread(source.find_plain)
+        found = await asyncio.to_thread(source.find_makers_replays)
     except DeviceError as error:
         log.info("%s: its maker's addresses are not known (%s)", source.device_key, error.code)
         return []
-    return [ReplayMethod(plain.kind, plain) for plain in found]
+    return [ReplayMethod(replay.kind, replay) for replay in found]
 
 
-def plain_uri(plain: PlainReplay, start_device_s: float, end_device_s: float) -> str:
+def makers_uri(replay: MakersReplay, start_device_s: float, end_device_s: float) -> str:
     """Return a maker's address with the times written as the maker does."""
-    pattern = "%Y_%m_%d_%H_%M_%S" if plain.kind == "dahua" else "%Y%m%dT%H%M%SZ"
-    zone_s = plain.zone_s if plain.kind == "dahua" else 0.0
+    pattern = "%Y_%m_%d_%H_%M_%S" if replay.kind == "dahua" else "%Y%m%dT%H%M%SZ"
+    zone_s = replay.zone_s if replay.kind == "dahua" else 0.0
     start, end = (
         datetime.fromtimestamp(int(moment_s + zone_s), UTC).strftime(pattern)
         for moment_s in (start_device_s, end_device_s)
     )
-    return plain.uri.replace("{start}", start).replace("{end}", end)
+    return replay.uri.replace("{start}", start).replace("{end}", end)

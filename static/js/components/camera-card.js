@@ -15,6 +15,7 @@ import { SnapshotImage } from './snapshot-image.js';
 const FIXES = {
   camera_auth_failed: { text: 'Change it', opens: 'edit' },
   readable_login_needed: { text: 'Allow it', opens: 'edit' },
+  stream_not_found: { text: 'Change it', opens: 'edit' },
   certificate_changed: { text: 'Compare the certificates', opens: 'health' },
 };
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { ApiError } from '../lib/api.js';
-import { isStreamAddress, keepsPassword, parseCameraAddress, parseStreamAddress } from '../lib/camera-address.js';
+import { isStreamAddress, keepsPassword, parseCameraAddress, parseStreamAddress, shortAddress } from '../lib/camera-address.js';
 import { messageOf } from '../lib/messages.js';
 import { AppDialog, wireReveal } from './app-dialog.js';
 import { emit, part, setText } from './dom.js';
@@ -115,10 +115,7 @@ export class CameraForm extends AppDialog {
   /** @param {Camera} camera */
   openToEdit(camera) {
     this.#open(camera, `Edit ${camera.name || camera.host}`, 'Save');
-    const host = camera.host.includes(':') ? `[${camera.host}]` : camera.host;
-    const own = parseCameraAddress(camera.address);
-    const place = camera.port ? `${host}:${camera.port}` : host;
-    this.#input('address').value = ('address' in own && own.address) || place;
+    this.#input('address').value = shortAddress(camera);
     this.#input('readable').checked = camera.readable_password;
     part(this, 'readable-field', HTMLElement).hidden = false; // a stream may need it although the camera is online
     this.#input('main').value = camera.stream_uris?.main ?? '';
@@ -204,17 +201,26 @@ export class CameraForm extends AppDialog {
     const address = this.#kind === 'rtsp' ? this.#streams() : this.#address();
     if (!address) return;
     part(this, 'error', HTMLElement).hidden = true;
+    const camera = this.#camera;
     const name = this.#input('name').value.trim();
+    const username = this.#input('username').value;
     const password = this.#input('password').value;
+    const isReadable = this.#input('readable').checked;
     /** @type {CameraDraft} */
-    const draft = { ...address, username: this.#input('username').value };
-    if (name) draft.name = name;
-    if (this.#camera && this.#input('readable').checked !== this.#camera.readable_password) {
-      draft.readable_password = this.#input('readable').checked;
-    }
-    if (password || !this.#camera) draft.password = password;
+    const draft = camera && this.#isAddressOf(camera) ? {} : address;
+    if (username !== camera?.username) draft.username = username;
+    if (name !== (camera?.name ?? '')) draft.name = name;
+    if (camera && isReadable !== camera.readable_password) draft.readable_password = isReadable;
+    if (password || !camera) draft.password = password;
     this.#busy(true);
-    emit(this, 'camera-submit', { id: this.#camera?.id ?? null, draft, signal: this.#shown.signal });
+    emit(this, 'camera-submit', { id: camera?.id ?? null, draft, signal: this.#shown.signal });
+  }
+
+  /** True if the form has the stored address of this camera. @param {Camera} camera */
+  #isAddressOf(camera) {
+    const typed = (/** @type {string} */ name) => this.#input(name).value.trim();
+    if (this.#kind === 'onvif') return typed('address') === shortAddress(camera);
+    return typed('main') === camera.stream_uris?.main && typed('sub') === (camera.stream_uris?.sub ?? '');
   }
 
   /** Return the ONVIF address; show its error and return null if it has one. @returns {CameraDraft|null} */

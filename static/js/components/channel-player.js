@@ -36,8 +36,8 @@ export class ChannelPlayer extends EventTarget {
   #transport;
   /** @type {ChannelRequest|null} */
   #request = null;
-  /** The profile whose stream was started; '' if none was. */
-  #started = '';
+  /** Profile and conversion of the stream that was started; '' if none was. */
+  #startedKey = '';
   /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
   #isPaused = false;
@@ -73,6 +73,7 @@ export class ChannelPlayer extends EventTarget {
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
     on(player, 'player-idle', () => transport.suspend());
     on(player, 'player-restart', (how) => transport.restartForPlayer(how ?? undefined));
+    on(player, 'player-engine', () => transport.rewatch());
     on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
   }
@@ -92,7 +93,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** True if a stream was started, also while it waits for media or has failed. */
   get isStarted() {
-    return this.#started !== '';
+    return this.#startedKey !== '';
   }
 
   /** True while the transport has a request: false after the stream was stopped. */
@@ -134,12 +135,18 @@ export class ChannelPlayer extends EventTarget {
       phase,
       transport: this.isStarted ? transport : /** @type {const} */ ('socket'),
       transportReason,
+      engineReason: this.chosenEngine?.reason ?? null,
       quality,
       isFallback,
       converting,
       refusedCodec,
       refusal,
     };
+  }
+
+  /** The engine of the live picture, and the reason if it is not WebCodecs; null over HLS and without a stream. */
+  get chosenEngine() {
+    return this.isStarted ? this.#player.chosenEngine : null;
   }
 
   /** Delay of the picture in seconds; null without a frame. @param {number} nowMs the server's clock */
@@ -182,9 +189,15 @@ export class ChannelPlayer extends EventTarget {
     if (this.isStarted) this.#transport.setAudio(isOn);
   }
 
+  /** Choose the engine of the live picture anew, because the user has switched WebCodecs on or off. */
+  changeEngine() {
+    this.#player.forgetFailures();
+    if (this.isStarted) this.#transport.rewatch();
+  }
+
   /** Stop the stream, on the user's request. */
   stop() {
-    this.#started = '';
+    this.#startedKey = '';
     this.#transport.stop();
   }
 
@@ -202,7 +215,7 @@ export class ChannelPlayer extends EventTarget {
   retry() {
     this.forgetRefusal();
     const { phase } = this.view;
-    if (phase === 'ended') this.#started = '';
+    if (phase === 'ended') this.#startedKey = '';
     else if (phase === 'failed') this.restart();
     this.#applyRequest();
   }
@@ -253,17 +266,17 @@ export class ChannelPlayer extends EventTarget {
   #applyRequest() {
     const request = this.#request;
     const chosenProfile = request && this.#choice.choose({ convert: false, ...request });
-    const wanted =
+    const wantedKey =
       request?.isActive && chosenProfile ? `${chosenProfile.profile.profile_token}${chosenProfile.converting ? ' converted' : ''}` : '';
     this.#showAudio(request?.isAudible ?? false);
-    if (wanted === this.#started) {
-      if (wanted) this.#transport.setAudio(request?.isAudible ?? false);
-    } else if (!wanted && this.view.phase === 'ended')
-      this.#started = ''; // the user still sees that it was stopped
-    else if (!wanted) this.#leaveStream();
+    if (wantedKey === this.#startedKey) {
+      if (wantedKey) this.#transport.setAudio(request?.isAudible ?? false);
+    } else if (!wantedKey && this.view.phase === 'ended')
+      this.#startedKey = ''; // the user still sees that it was stopped
+    else if (!wantedKey) this.#leaveStream();
     else if (request && chosenProfile) {
       if (!this.isStarted) this.#showSnapshot(request);
-      this.#started = wanted;
+      this.#startedKey = wantedKey;
       this.#player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
@@ -283,7 +296,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
-    this.#started = '';
+    this.#startedKey = '';
     this.#wantsSnapshot = false;
     this.#transport.leave();
     this.#detach();
@@ -303,7 +316,7 @@ export class ChannelPlayer extends EventTarget {
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
-      else this.#player.setAttribute('src', playlistUrl);
+      else this.#player.setAttribute('src', playlistUrl); // LivePlayer#load makes the HlsEngine
     }
   }
 

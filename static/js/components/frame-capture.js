@@ -2,18 +2,33 @@
 /** The present frame of a video, drawn on a canvas or saved as a file. */
 
 /**
- * Draw the frame; false if the video has none.
+ * @typedef {{source: HTMLVideoElement|HTMLCanvasElement, width: number, height: number}} Picture an element that shows
+ *   frames, and their size: 0 without a frame
+ */
+
+/** @param {HTMLVideoElement} video @returns {Picture} */
+export function pictureOf(video) {
+  const hasFrame = video.readyState >= 2;
+  return { source: video, width: hasFrame ? video.videoWidth : 0, height: hasFrame ? video.videoHeight : 0 };
+}
+
+/**
+ * Draw the frame; false if there is none.
  *
- * @param {HTMLVideoElement} video
+ * @param {Picture} picture
  * @param {HTMLCanvasElement} canvas gets the size of the frame
  */
-export function drawFrame(video, canvas) {
-  if (!video.videoWidth || video.readyState < 2) return false;
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
+export function drawPicture({ source, width, height }, canvas) {
+  if (!width) return false;
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext('2d');
-  context?.drawImage(video, 0, 0);
+  context?.drawImage(source, 0, 0);
   return context !== null;
+}
+
+/** Draw the frame; false if the video has none. @param {HTMLVideoElement} video @param {HTMLCanvasElement} canvas */
+export function drawFrame(video, canvas) {
+  return drawPicture(pictureOf(video), canvas);
 }
 
 /**

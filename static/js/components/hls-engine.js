@@ -1,4 +1,5 @@
 // @ts-check
+import { pictureAloneLoader } from '../lib/picture-alone.js';
 import { SAME_FRAME_S, seekTimeIn, frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
 import { ShownFrame } from './shown-frame.js';
 
@@ -78,6 +79,9 @@ export const REPLAY_CONFIG = {
 
 const NATIVE_STEP_S = 0.04;
 
+/** Media errors that are further apart have separate causes. Buffered segments prove nothing: they may fail later. */
+const SAME_CAUSE_MS = 20_000;
+
 /** The times of so many segments' frames are kept: more than are ever buffered. */
 const SEGMENTS_KEPT = 120;
 
@@ -91,6 +95,10 @@ export class HlsEngine {
   #module = null;
   #native = false;
   #mediaErrors = 0;
+  #lastErrorMs = -Infinity;
+  #playsAlone;
+  /** Ends the watch for errors of decoders. @type {AbortController} */
+  #decoding = new AbortController();
   #closed = false;
   #keepsTimes;
   /** @type {VideoTrack|null} */
@@ -109,10 +117,12 @@ export class HlsEngine {
   /**
    * @param {HTMLVideoElement} video
    * @param {{onFatal: (why: 'network'|'media'|'unsupported', detail: string) => void,
-   *   config?: Partial<import('hls.js').HlsConfig>, keepsTimes?: boolean}} outcome
-   *   `keepsTimes`: keep the times of frames, which `step()` needs
+   *   config?: Partial<import('hls.js').HlsConfig>, keepsTimes?: boolean, playsAlone?: boolean}} outcome
+   *   `keepsTimes`: keep the times of frames, which `step()` needs; `playsAlone`: after repeated media errors, play the
+   *   picture without the audio, whose decoder may be the one that refuses the media
    */
-  constructor(video, { onFatal, config = {}, keepsTimes = false }) {
+  constructor(video, { onFatal, config = {}, keepsTimes = false, playsAlone = !keepsTimes }) {
+    this.#playsAlone = playsAlone;
     this.#video = video;
     this.#config = config;
     this.#keepsTimes = keepsTimes;
@@ -221,6 +231,7 @@ export class HlsEngine {
 
   close() {
     this.#closed = true;
+    this.#decoding.abort();
     this.#shown?.close();
     this.#hls?.destroy();
     this.#hls = null;
@@ -237,22 +248,56 @@ export class HlsEngine {
     hls.on(Events.ERROR, (_, data) => {
       if (data.response?.code === 401) document.dispatchEvent(new Event('login-needed'));
       if (!data.fatal || this.#closed) return;
-      if (data.type === ErrorTypes.MEDIA_ERROR && this.#mediaErrors < 2) {
-        this.#mediaErrors += 1;
-        hls.recoverMediaError();
-        void this.#video.play().catch(() => {});
-        return;
-      }
+      if (data.type === ErrorTypes.MEDIA_ERROR && this.#recover(hls, url)) return;
       this.#onFatal(data.type === ErrorTypes.NETWORK_ERROR ? 'network' : 'media', data.details);
     });
-    hls.on(Events.FRAG_BUFFERED, () => (this.#mediaErrors = 0));
     if (this.#keepsTimes) {
       this.#shown = new ShownFrame(this.#video);
       hls.on(Events.INIT_PTS_FOUND, (_, { frag, initPTS, timescale }) => this.#aheadS.set(frag.cc, initPTS / timescale));
       hls.on(Events.BUFFER_APPENDING, (_, { type, data, frag }) => type !== 'audio' && this.#note(data, frag));
     }
+    if (this.#playsAlone) this.#watchDecoders(hls, url);
     hls.loadSource(url);
     hls.attachMedia(this.#video);
+  }
+
+  /** Continue after a media error; false after too many. @param {Hls} hls @param {string} url */
+  #recover(hls, url) {
+    const nowMs = performance.now();
+    if (nowMs - this.#lastErrorMs > SAME_CAUSE_MS) this.#mediaErrors = 0;
+    this.#lastErrorMs = nowMs;
+    this.#mediaErrors += 1;
+    if (this.#playsAlone && this.#mediaErrors === 2) {
+      this.#playAlone(hls, url);
+      return true;
+    }
+    if (this.#mediaErrors > 2) return false;
+    hls.recoverMediaError();
+    void this.#video.play().catch(() => {});
+    return true;
+  }
+
+  /** Play the picture without its audio from now on. @param {Hls} hls @param {string} url */
+  #playAlone(hls, url) {
+    const { default: Hls } = /** @type {HlsModule} */ (this.#module);
+    this.#playsAlone = false;
+    this.#mediaErrors = 0;
+    this.#decoding.abort();
+    hls.destroy();
+    this.#attach(new Hls({ ...hls.userConfig, fLoader: pictureAloneLoader() }), url);
+    void this.#video.play().catch(() => {});
+  }
+
+  /**
+   * Play the picture alone after an error of a decoder, unless the browser names the picture: hls.js reports such an
+   * error only after it has tried again, and not each time.
+   *
+   * @param {Hls} hls
+   * @param {string} url
+   */
+  #watchDecoders(hls, url) {
+    const refused = () => !/video/i.test(this.#video.error?.message ?? '') && this.#playAlone(hls, url);
+    this.#video.addEventListener('error', refused, { signal: this.#decoding.signal });
   }
 
   /** @param {Uint8Array} data an init section or a segment @param {{sn: number|'initSegment', cc: number}} fragment */

@@ -1,9 +1,11 @@
 // @ts-check
 import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
-import { drawFrame } from './frame-capture.js';
+import { drawPicture } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
-import { MseEngine } from './mse-engine.js';
+import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
+
+/** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
@@ -11,12 +13,13 @@ const NEXT_WITHIN_MS = 8000;
 const IDLE_AFTER_MS = 8000;
 
 /**
- * Plays live video. Attributes: `src` (a playlist), `muted`. `attachLive()` returns a sink for live fragments instead
- * of `src`. Emits
+ * Plays live video. Attributes: `src` (a playlist), `muted`, `decoder` (`mse`: without WebCodecs). `attachLive()` returns
+ * a sink for live fragments instead of `src`. Emits
  *   'player-plays'   the picture moves; `detail` 'before': it is the old picture, which the next one will replace
  *   'player-stalls'  the picture has stood still for `detail` seconds although it should move
  *   'player-idle'   the player has been paused for so long that it needs no media
  *   'player-restart' the player cannot recover: the session should start again; `{isMedia}`: the browser refused media
+ *   'player-engine' WebCodecs has failed: MediaSource needs the stream from its last key frame on
  *   'player-failed'  `{code, detail}`: this browser cannot play the stream
  *   'player-audio'   state of the audio: 'on', 'off' or 'blocked' (the browser requires a click first)
  * The old picture stays visible until the new one moves: after a change between live streams the old one plays on in a
@@ -24,14 +27,19 @@ const IDLE_AFTER_MS = 8000;
  */
 export class LivePlayer extends HTMLElement {
   static observedAttributes = ['src', 'muted'];
-  /** @type {HlsEngine|MseEngine|null} */
+  /** @type {HlsEngine|LiveEngine|null} */
   #engine = null;
-  /** Opened for the next `attachLive()`. @type {MseEngine|null} */
+  /** An engine for a first stream, opened early in the present `<video>`; `attachLive()` takes it. @type {LiveEngine|null} */
   #prepared = null;
+  #engines = new LiveEngines({
+    onFatal: (engine, why, detail) => this.#isCurrent(engine) && this.#fatal(why, detail),
+    onFailed: (engine) => this.#webCodecsFailed(engine),
+    onFirstFrames: (engine) => this.#firstFrames(engine),
+  });
   /**
-   * The next stream, which takes over with its first frame.
+   * The next stream, in a second `<video>` behind the present one. It takes over with its first frame.
    *
-   * @type {{video: HTMLVideoElement, engine: MseEngine, timer: ReturnType<typeof setTimeout>}|null}
+   * @type {{video: HTMLVideoElement, engine: LiveEngine, timer: ReturnType<typeof setTimeout>}|null}
    */
   #next = null;
   /** @type {ReturnType<typeof setInterval>|null} */
@@ -83,7 +91,12 @@ export class LivePlayer extends HTMLElement {
   }
 
   get hasFrame() {
-    return this.#playable && this.video.videoWidth > 0;
+    return this.#playable && this.#picture.width > 0;
+  }
+
+  /** The engine of live fragments, and the reason if it is not WebCodecs. @returns {import('../lib/engine-choice.js').Chosen|null} */
+  get chosenEngine() {
+    return isLive(this.#engine) ? this.#engines.chosen : null;
   }
 
   /** Time of the frame on screen. */
@@ -100,36 +113,35 @@ export class LivePlayer extends HTMLElement {
     this.#paused = true;
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => this.#paused && emit(this, 'player-idle'), IDLE_AFTER_MS);
-    if (this.#engine instanceof MseEngine) this.#engine.hold();
+    if (isLive(this.#engine)) this.#engine.hold();
     this.video.pause();
   }
 
-  /** Opens a MediaSource for `attachLive()` while the fragments are still on their way. */
+  /** Open the engine for `attachLive()` while the fragments are still on their way. */
   prepareLive() {
-    if (!this.#engine) this.#prepared ??= this.#liveEngine(this.video);
+    if (!this.#engine) this.#prepared ??= this.#engines.prepare(this.video, { isAudible: !this.hasAttribute('muted') }, this.#wanted);
   }
 
   /**
-   * Play live fragments from now on. The old picture stays until their first frame.
+   * Play live fragments from the sink's first `init()` on. The old picture stays until their first frame.
    *
    * @returns {import('../lib/socket-session.js').Sink}
    */
   attachLive() {
-    this.#dropNext();
-    this.removeAttribute('src');
-    if (this.#engine instanceof MseEngine && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext();
-    const prepared = this.#prepared;
-    this.#prepared = null;
-    this.#freeze();
-    this.#unload();
-    const engine = prepared ?? this.#liveEngine(this.video);
-    this.#begin(engine);
-    return sinkOf(engine);
+    /** @type {LiveEngine|null} */
+    let engine = null;
+    return {
+      init: (codecs, data) => {
+        engine ??= this.#attach(this.#engines.choose(codecs, data, this.#wanted));
+        engine.init(codecs, data);
+      },
+      append: (fragments) => engine?.append(fragments),
+    };
   }
 
   /** Stop playing live fragments. */
   detachLive() {
-    if (this.#engine instanceof MseEngine || this.#next || this.#prepared) {
+    if (isLive(this.#engine) || this.#next || this.#prepared) {
       this.#freeze();
       this.#unload();
     }
@@ -159,12 +171,35 @@ export class LivePlayer extends HTMLElement {
   capture() {
     if (!this.hasFrame) return null;
     const canvas = document.createElement('canvas');
-    return drawFrame(this.video, canvas) ? canvas : null;
+    return drawPicture(this.#picture, canvas) ? canvas : null;
   }
 
-  /** Remove the frozen frame. */
+  /** Forget the channel: remove its frozen frame. */
   forget() {
-    part(this, 'frozen', HTMLCanvasElement).hidden = true;
+    this.#engines.forgetStream();
+    this.#unfreeze();
+  }
+
+  /** Try WebCodecs again, although it has failed. */
+  forgetFailures() {
+    this.#engines.forgetFailures();
+  }
+
+  /** The size of the picture on screen in pixels of the stream; 0 without one. */
+  get pictureSize() {
+    const { width, height } = this.#picture;
+    return { width, height };
+  }
+
+  /** @returns {import('./frame-capture.js').Picture} */
+  get #picture() {
+    return shownPicture(this.#engine, this.video);
+  }
+
+  /** @returns {import('../lib/engine-choice.js').Wanted} */
+  get #wanted() {
+    if (document.body.dataset.decoder === 'mse') return 'setting';
+    return this.getAttribute('decoder') === 'mse' ? 'switch' : 'webcodecs';
   }
 
   /** @param {{isReload?: boolean}} [how] `isReload`: to help a picture that stands still */
@@ -182,7 +217,22 @@ export class LivePlayer extends HTMLElement {
     );
   }
 
-  /** @param {HlsEngine|MseEngine} engine */
+  /** @param {import('../lib/engine-choice.js').Engine} kind @returns {LiveEngine} */
+  #attach(kind) {
+    this.#dropNext();
+    this.removeAttribute('src');
+    if (isLive(this.#engine) && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext(kind);
+    const prepared = this.#prepared;
+    const isFitting = prepared !== null && isWebCodecs(prepared) === (kind === 'webcodecs');
+    if (isFitting) this.#prepared = null;
+    this.#freeze();
+    this.#unload();
+    const engine = isFitting ? prepared : this.#engines.make(kind, this.video);
+    this.#begin(engine);
+    return engine;
+  }
+
+  /** @param {HlsEngine|LiveEngine} engine */
   #begin(engine) {
     this.#engine = engine;
     this.#paused = false;
@@ -203,29 +253,40 @@ export class LivePlayer extends HTMLElement {
     else this.#watch.begin(Date.now());
   }
 
-  /** @param {HTMLVideoElement} video */
-  #liveEngine(video) {
-    const engine = new MseEngine(video, {
-      onFatal: (why, detail) => {
-        if (engine === this.#next?.engine)
-          this.#dropNext(); // the old picture goes on until another try
-        else if (engine !== this.#engine) return;
-        this.#fatal(why, detail);
-      },
-    });
-    return engine;
+  /** True if a report of this engine counts. A failed next stream is dropped: the old picture goes on. @param {LiveEngine} engine */
+  #isCurrent(engine) {
+    if (engine !== this.#next?.engine) return engine === this.#engine;
+    this.#dropNext();
+    return true;
+  }
+
+  /** @param {LiveEngine} engine */
+  #webCodecsFailed(engine) {
+    if (engine === this.#prepared) {
+      this.#prepared = null;
+      engine.close();
+    } else if (this.#isCurrent(engine)) emit(this, 'player-engine');
+  }
+
+  /** The canvas of an engine has its first frame, or its second. @param {LiveEngine} engine */
+  #firstFrames(engine) {
+    if (engine === this.#next?.engine) this.#takeNext();
+    if (engine !== this.#engine) return;
+    this.#playable = true;
+    this.#look();
   }
 
   // ── Changing streams without a gap ───────────────────────────────────────────────────────────────────────────────
 
-  #prepareNext() {
+  /** @param {import('../lib/engine-choice.js').Engine} kind @returns {LiveEngine} */
+  #prepareNext(kind) {
     const video = /** @type {HTMLVideoElement} */ (this.video.cloneNode());
     video.removeAttribute('src');
     video.removeAttribute('data-part');
     video.muted = true;
     video.dataset.next = '';
     this.video.before(video); // below the present one
-    const engine = this.#liveEngine(video);
+    const engine = this.#engines.make(kind, video);
     const timer = setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS);
     this.#next = { video, engine, timer };
     const wait = () => {
@@ -239,7 +300,7 @@ export class LivePlayer extends HTMLElement {
       else this.#takeNext();
     };
     wait();
-    return sinkOf(engine);
+    return engine;
   }
 
   #takeNext() {
@@ -254,7 +315,7 @@ export class LivePlayer extends HTMLElement {
     next.video.dataset.part = 'video';
     next.video.muted = this.hasAttribute('muted');
     this.#engine = next.engine;
-    this.#playable = next.video.readyState >= 2;
+    this.#playable = this.#picture.width > 0;
     this.#watch.begin(Date.now());
     if (this.#paused) this.pause(); // the user paused the old stream
   }
@@ -304,20 +365,18 @@ export class LivePlayer extends HTMLElement {
   /** Check if the picture moves, and help it if it stands still. */
   #look() {
     const nowMs = Date.now();
-    if (this.#paused) {
+    const engine = this.#engine;
+    if (this.#paused || (isWebCodecs(engine) && engine.isResting)) {
       this.#watch.excuse(nowMs);
       return;
     }
-    const { video } = this;
     const { moves, isFirst, stalledS, step } = this.#watch.look({
       nowMs,
-      timeS: video.currentTime,
-      frames: video.getVideoPlaybackQuality?.().totalVideoFrames ?? null,
       isReady: this.#playable,
-      isStopped: video.paused,
       isHidden: document.hidden,
+      ...progressOf(engine, this.video),
     });
-    if (isFirst) this.forget();
+    if (isFirst) this.#unfreeze();
     if (moves) emit(this, 'player-plays', this.#next ? 'before' : 'present');
     else if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     this.#help(step);
@@ -326,6 +385,7 @@ export class LivePlayer extends HTMLElement {
   /** @param {import('../lib/stall-watch.js').Step} step */
   #help(step) {
     if (step === 'edge') {
+      if (isWebCodecs(this.#engine) && this.#engine.isFlowing) this.#engine.standsStill();
       this.#engine?.nudge();
       void this.#play();
     } else if (step === 'reload' && this.#engine instanceof HlsEngine) {
@@ -345,13 +405,17 @@ export class LivePlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.hasFrame && drawFrame(this.video, frozen)) frozen.hidden = false;
+    if (this.hasFrame && drawPicture(this.#picture, frozen)) frozen.hidden = false;
+  }
+
+  #unfreeze() {
+    part(this, 'frozen', HTMLCanvasElement).hidden = true;
   }
 }
 
-/** @param {MseEngine} engine @returns {import('../lib/socket-session.js').Sink} */
-function sinkOf(engine) {
-  return { init: (codecs, data) => engine.init(codecs, data), append: (fragments) => engine.append(fragments) };
+/** @param {HlsEngine|LiveEngine|null} engine @returns {engine is LiveEngine} */
+function isLive(engine) {
+  return engine !== null && !(engine instanceof HlsEngine);
 }
 
 customElements.define('live-player', LivePlayer);

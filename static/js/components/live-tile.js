@@ -10,7 +10,8 @@ import { ZoomView } from './zoom-view.js';
 /**
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
- * @typedef {Pick<import('./channel-player.js').ChannelPlayerOptions, 'socket'|'api'|'snapshots'|'decodes'>} TileOptions
+ * @typedef {Pick<import('./channel-player.js').ChannelPlayerOptions, 'socket'|'api'|'snapshots'|'decodes'> &
+ *   {decoder: 'webcodecs'|'mse'}} TileOptions
  * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
  *   isAudible: boolean}} TileRequest
  *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
@@ -38,9 +39,12 @@ export class LiveTile extends HTMLElement {
   connectedCallback() {
     if (!this.firstElementChild) this.append(cloneTemplate('live-tile'));
     if (!this.options) throw new Error('A tile needs its options before it is put on the page.');
+    const { decoder, ...options } = this.options;
+    const livePlayer = part(this, 'player', LivePlayer);
+    livePlayer.setAttribute('decoder', decoder);
     const player = new ChannelPlayer({
-      ...this.options,
-      player: part(this, 'player', LivePlayer),
+      ...options,
+      player: livePlayer,
       snapshot: part(this, 'still', SnapshotImage),
     });
     this.#channelPlayer = player;

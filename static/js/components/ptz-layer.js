@@ -9,7 +9,7 @@ import { make } from './ptz-dom.js';
  * @property {() => number} speed
  * @property {((place: {x: number, y: number}) => void)|null} center null: the head cannot
  * @property {boolean} zooms
- * @property {() => HTMLVideoElement|HTMLCanvasElement|null} picture
+ * @property {() => {width: number, height: number}} pictureSize
  */
 
 /** The lens moves on for this long after a turn of the wheel or a movement of the fingers. */
@@ -104,11 +104,11 @@ export class PtzLayer {
     this.#forget(event.pointerId);
     if (!press || press.id !== event.pointerId || event.timeStamp - press.ms > TAP_MS) return;
     if (Math.hypot(event.clientX - press.x, event.clientY - press.y) > TAP_PX) return;
-    const { center, picture } = this.#options;
+    const { center, pictureSize } = this.#options;
     if (!center) return;
     const box = this.element.getBoundingClientRect();
     const at = { x: event.clientX - box.left, y: event.clientY - box.top };
-    const place = placeInPicture(at, box, sizeOf(picture()));
+    const place = placeInPicture(at, box, pictureSize());
     if (!place) return;
     this.#mark(at.x, at.y);
     center(place);
@@ -119,10 +119,4 @@ export class PtzLayer {
     this.#fingers.delete(id);
     this.#press = null;
   }
-}
-
-/** @param {HTMLVideoElement|HTMLCanvasElement|null} picture */
-function sizeOf(picture) {
-  if (picture instanceof HTMLVideoElement) return { width: picture.videoWidth, height: picture.videoHeight };
-  return { width: picture?.width ?? 0, height: picture?.height ?? 0 };
 }

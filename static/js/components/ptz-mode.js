@@ -18,7 +18,7 @@ export { PtzApi } from '../lib/ptz-api.js';
  * @typedef {object} ModeOptions
  * @property {import('../lib/ptz-api.js').PtzApi} api
  * @property {Ptz} abilities
- * @property {() => HTMLVideoElement|HTMLCanvasElement|null} picture
+ * @property {() => {width: number, height: number}} pictureSize
  * @property {boolean} mayManage
  * @property {(title: string, text: string, yes: string) => Promise<boolean>} confirm
  * @property {(text: string, tone?: 'good'|'bad') => void} toast
@@ -75,7 +75,7 @@ export class PtzMode {
       speed,
       center: abilities.center ? (place) => void this.#command(() => api.center(place)) : null,
       zooms: abilities.zoom,
-      picture: options.picture,
+      pictureSize: options.pictureSize,
     });
     this.#panel = new PtzPanel(
       {

@@ -6,6 +6,7 @@ import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
+import { playsFragments } from './fragment-appender.js';
 import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-display.js';
 import { RunEngine } from './run-engine.js';
@@ -50,7 +51,7 @@ export class ReplayPlayer extends HTMLElement {
    * @param {import('../lib/live-socket.js').LiveSocket|null} socket null: over HLS
    */
   connect(api, socket) {
-    const session = new ReplaySession(api, decodableCodecs(), socket);
+    const session = new ReplaySession(api, decodableCodecs(), socket, { plays: playsFragments });
     this.#session = session;
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
     session.addEventListener('missed', () => this.#goOnExactly());
@@ -297,7 +298,7 @@ export class ReplayPlayer extends HTMLElement {
     });
   }
 
-  /** @param {import('../lib/replay-feed.js').ReplayRun} run */
+  /** @param {import('../lib/replay-media.js').ReplayRun} run */
   #loadRun(run) {
     const engine = new RunEngine(this.video, run, {
       onFatal: () => engine === this.#engine && this.#runFailed(run),
@@ -308,7 +309,7 @@ export class ReplayPlayer extends HTMLElement {
     void this.#play();
   }
 
-  /** This browser does not play the run. @param {import('../lib/replay-feed.js').ReplayRun} run */
+  /** This browser does not play the run. @param {import('../lib/replay-media.js').ReplayRun} run */
   #runFailed(run) {
     const session = this.#session;
     if (!session || (this.video.error && run.hasAudio && this.#leaveAudioOut())) return;

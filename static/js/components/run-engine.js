@@ -9,7 +9,7 @@ import { FragmentAppender } from './fragment-appender.js';
 import { ShownFrame } from './shown-frame.js';
 
 /**
- * @typedef {import('../lib/replay-feed.js').ReplayRun} ReplayRun
+ * @typedef {import('../lib/replay-media.js').ReplayRun} ReplayRun
  * @typedef {import('../lib/frame-times.js').VideoTrack} VideoTrack
  */
 

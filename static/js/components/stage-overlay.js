@@ -11,7 +11,11 @@ const ACTION_TEXT = {
   edit_camera: 'Change address or password',
   use_sub: 'Use the sub stream',
   open_cameras: 'All cameras',
+  compare_certificates: 'Compare the certificates',
 };
+
+/** Actions of users who may manage cameras. @type {Set<Action>} */
+const FOR_MANAGERS = new Set(['edit_camera', 'compare_certificates']);
 
 /**
  * The layer over a picture that is missing or stands still: shows the wait or the problem, and possible actions. Emits
@@ -71,7 +75,7 @@ export class StageOverlay extends HTMLElement {
     this.#retryAtMs = phase === 'failed' ? view.retryAtMs : null;
     this.#count();
     const actions = (phase === 'failed' ? (message?.actions ?? []) : []).filter(
-      (action) => (action !== 'use_sub' || subPossible) && (action !== 'edit_camera' || mayManage()),
+      (action) => (action !== 'use_sub' || subPossible) && (mayManage() || !FOR_MANAGERS.has(action)),
     );
     this.#setActions(actions);
   }

@@ -31,7 +31,7 @@ export {};
  * @property {number|null} port
  * @property {string} username
  * @property {CameraStatus} status
- * @property {Problem|null} error
+ * @property {Problem|null} error of an online camera without ONVIF: its stream has no picture
  * @property {string} manufacturer
  * @property {string} model
  * @property {string} firmware
@@ -348,7 +348,10 @@ export {};
 
 /** @typedef {{streams: StreamStatus[]}} StreamList */
 
-/** @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. */
+/**
+ * @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. Only
+ *   `stopped` is final: a `failed` one tries again, or plays after a seek.
+ */
 
 /**
  * @typedef {object} StreamStatus

@@ -3,9 +3,10 @@
  * Base of HlsSession and SocketSession: one viewer of one stream. It keeps the state, the retries and the player's
  * reports; a subclass starts and stops the media in `start()` and `release()`.
  *
- * No DOM. The page passes the player's reports on (`playerPlays`, `playerStalls`, ...) and listens for the events
+ * No DOM. The owner (ChannelPlayer, through LiveTransport) passes the player's reports on (`playerPlays`,
+ * `playerStalls`, ...) and listens for the events
  *   'change'  `view` has changed
- *   'open'    the media of `view.run` can be played
+ *   'open'    the media of the present start (`view.startNumber`) can be played
  */
 import { backoffMs } from './backoff.js';
 import { retryDelayS } from './recovery.js';
@@ -109,10 +110,10 @@ export class BaseSession extends EventTarget {
   // ── For subclasses ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Start a new run of the request.
+   * Start the media of the request anew.
    *
    * @protected
-   * @param {{isBroken?: boolean}} [_how] `isBroken`: the media of the run before broke the player
+   * @param {{isBroken?: boolean}} [_how] `isBroken`: the media of the start before broke the player
    */
   start(_how) {
     throw new Error('A subclass starts the media.');

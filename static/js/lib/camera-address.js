@@ -7,7 +7,7 @@
 /**
  * @param {string} text
  * @returns {{host: string, port: number|null, username: string|null, password: string|null, address: string|null}|{error: string}}
- *   `address`: that of the device service, if it is HTTPS or has a path of its own; otherwise host and port say it all
+ *   `address`: that of the device service, if the text has the scheme http or https
  */
 export function parseCameraAddress(text) {
   const trimmed = text.trim();
@@ -44,7 +44,7 @@ export function parseCameraAddress(text) {
 /** @param {string|null} scheme @param {string} host @param {number|null} port @param {string} path @returns {string|null} */
 function serviceAddress(scheme, host, port, path) {
   const own = ['', '/', '/onvif/device_service', '/onvif/device_service/'].includes(path) ? '' : (path.split(/[?#]/)[0] ?? '');
-  if (scheme !== 'https' && !(scheme === 'http' && own)) return null;
+  if (scheme !== 'https' && scheme !== 'http') return null;
   const bracketed = host.includes(':') ? `[${host}]` : host;
   return `${scheme}://${bracketed}${port ? `:${port}` : ''}${own}`;
 }
@@ -88,8 +88,25 @@ export function keepsPassword(camera, typed) {
   if ('error' in parsed || parsed.host.toLowerCase() !== camera.host) return false;
   const scheme = parsed.address?.split(':')[0] ?? null;
   const isSameScheme = scheme === null || camera.address.startsWith(`${scheme}:`);
-  const port = parsed.port ?? (scheme ? DEFAULT_PORTS[scheme] : camera.port);
+  const keepsPort = scheme === null || isWebPage(parsed.address ?? '');
+  const port = parsed.port ?? (keepsPort ? camera.port : DEFAULT_PORTS[scheme]);
   return isSameScheme && port === camera.port;
+}
+
+/** True if this is `http://host`, whose ONVIF port the server finds. @param {string} address */
+function isWebPage(address) {
+  return /^http:\/\/(\[[^\]]*\]|[^:/]*)$/.test(address);
+}
+
+/**
+ * Return the shortest text with the address of a camera that speaks ONVIF.
+ *
+ * @param {Pick<import('./api.js').Camera, 'host'|'port'|'address'>} camera
+ */
+export function shortAddress({ host, port, address }) {
+  const [, authority] = /^http:\/\/([^/]*)$/.exec(address) ?? [];
+  const bracketed = host.includes(':') ? `[${host}]` : host;
+  return authority ?? (address || (port ? `${bracketed}:${port}` : bracketed));
 }
 
 /** @type {Record<string, number>} */

@@ -1,5 +1,6 @@
 // @ts-check
 /** The state of a camera in two words. */
+import { shortMessageOf } from './messages.js';
 
 /** @typedef {{text: string, tone: 'busy'|'good'|'bad'}} CameraStatusText */
 
@@ -20,6 +21,7 @@ const WAITS_FOR_USER = {
 /** @param {string} status of the camera @param {string|null|undefined} code of its problem @returns {CameraStatusText} */
 export function cameraStatusText(status, code) {
   const known = Object.hasOwn(STATUS, status) ? STATUS[/** @type {keyof typeof STATUS} */ (status)] : STATUS.connecting;
+  if (known.tone === 'good' && code) return { text: shortMessageOf(code), tone: 'bad' };
   const waits = known.tone === 'bad' && code && Object.hasOwn(WAITS_FOR_USER, code) ? WAITS_FOR_USER[code] : undefined;
   return waits ? { text: waits, tone: 'bad' } : known;
 }

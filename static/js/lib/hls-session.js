@@ -3,7 +3,7 @@
  * One viewer of one stream over HLS: starts the stream, polls its status, and starts it again if the session is gone
  * (the server restarted, or stopped an idle session while the machine slept).
  *
- * On 'open' `view.playlistUrl` can be played; the player loads it again whenever `view.run` has changed.
+ * On 'open' `view.playlistUrl` can be played; it comes once in each start, and the player then loads the address again.
  */
 
 import { ApiError, problemOf } from './api.js';
@@ -62,7 +62,7 @@ export class HlsSession extends BaseSession {
     if (this.state.problem) {
       if (this.state.retryAtMs !== null) this.retry();
     } else if (!this.#isPolling) {
-      void this.#poll(this.state.run, { restartIfStopped: true });
+      void this.#poll(this.state.startNumber, { restartIfStopped: true });
     }
   }
 
@@ -71,7 +71,7 @@ export class HlsSession extends BaseSession {
     const before = this.state.phase;
     super.playerStalls(seconds);
     const { phase } = this.state;
-    if (phase !== before && phase !== 'playing' && !this.#isPolling) void this.#poll(this.state.run);
+    if (phase !== before && phase !== 'playing' && !this.#isPolling) void this.#poll(this.state.startNumber);
   }
 
   /** @override @protected @param {{keepalive?: boolean}} [how] */
@@ -94,21 +94,21 @@ export class HlsSession extends BaseSession {
     const oldViewerId = this.#viewerId;
     if (!request) return;
     this.clearTimer();
-    this.state.beginRun();
+    this.state.beginStart();
     this.#viewerId = null;
     this.#isOpen = false;
-    const { run } = this.state;
+    const { startNumber } = this.state;
     this.changed();
     let stream;
     try {
       stream = await this.#api.startStream(request);
     } catch (error) {
-      if (run === this.state.run) this.#startFailed(error);
+      if (startNumber === this.state.startNumber) this.#startFailed(error);
       return;
     }
     // Leave as the old viewer only now that the new one has joined, so that the session never is without a viewer.
     if (oldViewerId !== stream.viewer_id) this.#leave(oldStream, oldViewerId);
-    if (run !== this.state.run) {
+    if (startNumber !== this.state.startNumber) {
       this.#leave(stream, stream.viewer_id ?? null);
       return;
     }
@@ -120,7 +120,7 @@ export class HlsSession extends BaseSession {
     }
     this.#openWhenReady();
     this.changed();
-    this.later(POLL_CONNECTING_MS, () => this.#poll(run));
+    this.later(POLL_CONNECTING_MS, () => this.#poll(startNumber));
   }
 
   /** @param {unknown} error */
@@ -134,10 +134,10 @@ export class HlsSession extends BaseSession {
     } else this.fail({ code, detail }, error instanceof ApiError ? error : {});
   }
 
-  /** @param {number} run @param {{restartIfStopped?: boolean}} [how] */
-  async #poll(run, { restartIfStopped = false } = {}) {
+  /** @param {number} startNumber @param {{restartIfStopped?: boolean}} [how] */
+  async #poll(startNumber, { restartIfStopped = false } = {}) {
     const { stream } = this.state;
-    if (run !== this.state.run || !stream) return;
+    if (startNumber !== this.state.startNumber || !stream) return;
     this.clearTimer();
     this.#isPolling = true;
     /** @type {Stream} */
@@ -145,12 +145,12 @@ export class HlsSession extends BaseSession {
     try {
       now = await this.#api.streamStatus(stream.stream_id);
     } catch (error) {
-      if (run === this.state.run) this.#pollFailed(error);
+      if (startNumber === this.state.startNumber) this.#pollFailed(error);
       return;
     } finally {
       this.#isPolling = false;
     }
-    if (run !== this.state.run) return;
+    if (startNumber !== this.state.startNumber) return;
     const wasOffline = this.state.isOffline;
     this.state.isOffline = false;
     if (now.status === 'stopped') {
@@ -167,7 +167,7 @@ export class HlsSession extends BaseSession {
     if (wasOffline && this.state.phase !== 'playing') this.#isOpen = false;
     this.#openWhenReady();
     this.changed();
-    this.later(this.#pauseMs(), () => this.#poll(run));
+    this.later(this.#pauseMs(), () => this.#poll(startNumber));
   }
 
   /** @param {unknown} error */
@@ -178,8 +178,8 @@ export class HlsSession extends BaseSession {
     }
     this.state.isOffline = problemOf(error).code === 'server_unreachable';
     this.changed();
-    const { run } = this.state;
-    this.later(POLL_OFFLINE_MS, () => this.#poll(run, { restartIfStopped: true }));
+    const { startNumber } = this.state;
+    this.later(POLL_OFFLINE_MS, () => this.#poll(startNumber, { restartIfStopped: true }));
   }
 
   /** Emit 'open' as soon as media arrives. An earlier player would wait for a playlist that may never exist. */

@@ -20,9 +20,9 @@ import { SocketClock } from './socket-clock.js';
  *   `hasAudio`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
  *   the start of this init section's fragments on the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
- * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveSource
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveWatchRequest
  *   `fresh`: start with the next key frame
- * @typedef {{streamId: string, viewerId: string}} ReplaySource a replay session of this page
+ * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
  *   onInit: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void,
@@ -68,7 +68,7 @@ export class LiveSocket {
   #wasEverUp = false;
   #lastId = 0;
   #receivedMs = 0;
-  /** @type {Map<number, {source: LiveSource|ReplaySource, listener: SocketListener, init: SocketInit|null}>} */
+  /** @type {Map<number, {source: LiveWatchRequest|ReplayWatchRequest, listener: SocketListener, init: SocketInit|null}>} */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #reopening = null;
@@ -97,7 +97,7 @@ export class LiveSocket {
     return this.#wasEverUp;
   }
 
-  /** @param {LiveSource|ReplaySource} source @param {SocketListener} listener @returns {number} the id for `leave()` */
+  /** @param {LiveWatchRequest|ReplayWatchRequest} source @param {SocketListener} listener @returns {number} the id for `leave()` */
   watch(source, listener) {
     this.#lastId = (this.#lastId % 65_535) + 1;
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;

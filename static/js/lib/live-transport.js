@@ -5,7 +5,7 @@
  * HLS plays; the socket takes over with its first frame.
  *
  * Emits 'codec' {profileToken, codec} if the stream's codec turns out to be one that this browser does not decode. A
- * page that plays another profile instead of a converted one prevents the default.
+ * listener (ChannelPlayer) that plays another profile instead of a converted one prevents the default.
  */
 import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
 
@@ -51,15 +51,17 @@ export class LiveTransport extends EventTarget {
     super();
     this.#socketSession = socketSession;
     this.#hlsSession = hlsSession;
-    socketSession?.addEventListener('open', () => this.#changeToSocket());
     hlsSession.addEventListener('change', () => this.#retryWhenBack());
     for (const session of [socketSession, hlsSession]) {
-      session?.addEventListener('open', () => session === this.#session && this.#passOn(new Event('open')));
+      session?.addEventListener('open', () => {
+        if (session === socketSession) this.#changeToSocket(); // first: then `#session` is the socket's
+        if (session === this.#session) this.#passOn(new Event('open'));
+      });
       session?.addEventListener('change', () => session === this.#session && this.#passOn(new Event('change')));
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
-      if (this.#isRetrying || !this.#isHandled(codec)) this.#giveUpSocket(reason);
+      if (this.#isRetrying || !this.#offerCodec(codec)) this.#giveUpSocket(reason);
     });
   }
 
@@ -118,6 +120,11 @@ export class LiveTransport extends EventTarget {
     if (this.#transport === 'socket') this.#socketSession?.resume();
   }
 
+  /** Get the socket's media from the last key frame on, for another engine. HLS goes on. */
+  rewatch() {
+    if (this.#transport === 'socket') this.#socketSession?.rewatch();
+  }
+
   stop() {
     this.#endRetry();
     this.#session.stop();
@@ -154,18 +161,23 @@ export class LiveTransport extends EventTarget {
   playerCannotPlay(problem) {
     if (this.#transport === 'socket' && this.#socketSession?.leaveAudioOut()) return;
     if (this.#transport === 'socket') this.#giveUpSocket('codec');
-    else if (!this.#isHandled(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
+    else if (!this.#offerCodec(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
   }
 
-  /** Emit an event of the session that plays, unless the page plays another profile now. @param {Event} event */
+  /** Emit an event of the session that plays, unless ChannelPlayer plays another profile now. @param {Event} event */
   #passOn(event) {
     const codec = this.#session.view.stream?.source_codec;
-    if (codec && !this.#request?.accept.includes(codec) && this.#isHandled(codec)) return;
+    if (codec && !this.#request?.accept.includes(codec) && this.#offerCodec(codec)) return;
     this.dispatchEvent(event);
   }
 
-  /** Emit 'codec' once; true if the page now plays another profile. @param {string|null|undefined} codec */
-  #isHandled(codec) {
+  /**
+   * Emit 'codec', once after each play(). True if the listener (ChannelPlayer) plays another profile now: then it has
+   * called play() meanwhile, and the caller's request is the old one.
+   *
+   * @param {string|null|undefined} codec
+   */
+  #offerCodec(codec) {
     const request = this.#request;
     if (!codec || !request || request.converting || this.#hasEmittedCodec) return false;
     this.#hasEmittedCodec = true;

@@ -2,7 +2,7 @@
 /** Texts of the error codes for users: the problem, and advice. */
 
 /**
- * @typedef {'edit_camera'|'retry'|'use_sub'|'open_cameras'} Action
+ * @typedef {'edit_camera'|'retry'|'use_sub'|'open_cameras'|'compare_certificates'} Action
  * @typedef {{title: string, advice: string, tone: 'warn'|'bad'|'quiet', actions: Action[]}} Message
  */
 
@@ -25,7 +25,7 @@ const MESSAGES = {
     title: 'The device shows another certificate',
     advice: 'The app sends it nothing until you accept the new certificate on its health card. Compare the fingerprints there.',
     tone: 'bad',
-    actions: ['open_cameras', 'retry'],
+    actions: ['compare_certificates', 'retry'],
   },
   readable_login_needed: {
     title: 'The device accepts only a readable password',
@@ -191,6 +191,7 @@ const COMPLETE = new Set([
   'replay_limit',
   'no_recording',
   'camera_auth_failed',
+  'certificate_changed',
   'camera_no_signal',
   'camera_busy',
   'stream_not_found',
@@ -215,6 +216,7 @@ const SHORT = {
   camera_bad_answer: 'Broken answer',
   no_key_frame: 'No key frame',
   stream_not_found: 'Wrong address',
+  stream_stalled: 'Picture stopped',
   not_found: 'Missing',
 };
 

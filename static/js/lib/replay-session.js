@@ -8,7 +8,7 @@
  */
 
 import { ApiError, problemOf } from './api.js';
-import { ReplayFeed } from './replay-feed.js';
+import { ReplayMedia } from './replay-media.js';
 
 /**
  * @typedef {import('./api.js').Api} Api
@@ -17,7 +17,7 @@ import { ReplayFeed } from './replay-feed.js';
  * @typedef {{cameraId: number, recordingToken: string, channel?: number|null, atMs: number}} ReplayRequest
  *   `channel`: not sent; requests of one channel share a session, because the server finds the channel by the recording,
  *   and the recording that plays by the time
- * @typedef {{url: string|null, run: import('./replay-feed.js').ReplayRun|null, startMs: number}} Load
+ * @typedef {{url: string|null, run: import('./replay-media.js').ReplayRun|null, startMs: number}} Load
  *   either `url` or `run` is set
  * @typedef {import('./live-socket.js').LiveSocket} Socket
  */
@@ -65,8 +65,9 @@ export class ReplaySession extends EventTarget {
   #timer = null;
 
   #socket;
-  /** @type {ReplayFeed|null} */
-  #feed = null;
+  #plays;
+  /** @type {ReplayMedia|null} */
+  #media = null;
   /** The newest run that was loaded, and the run that the last request started. */
   #loadedRun = 0;
   #requestedRun = 0;
@@ -75,7 +76,7 @@ export class ReplaySession extends EventTarget {
   /**
    * A run that arrived while a later request was under way. It is played if that request fails.
    *
-   * @type {import('./replay-feed.js').ReplayRun|null}
+   * @type {import('./replay-media.js').ReplayRun|null}
    */
   #passedOver = null;
 
@@ -83,9 +84,11 @@ export class ReplaySession extends EventTarget {
    * @param {Pick<Api, 'startPlayback'|'seekPlayback'|'stopStream'|'streamStatus'>} api
    * @param {string[]} accept
    * @param {Socket|null} [socket] null: over HLS
+   * @param {{plays?: (codecs: string) => boolean}} [how] `plays`: true if this browser plays the codecs (RFC 6381)
    */
-  constructor(api, accept, socket = null) {
+  constructor(api, accept, socket = null, { plays = () => true } = {}) {
     super();
+    this.#plays = plays;
     this.#api = api;
     this.#accept = accept;
     this.#socket = socket;
@@ -108,7 +111,7 @@ export class ReplaySession extends EventTarget {
 
   /** True if the media of the last request has not been loaded yet. */
   get isPending() {
-    return this.#busy || (this.#feed !== null && this.#loadedRun < this.#requestedRun);
+    return this.#busy || (this.#media !== null && this.#loadedRun < this.#requestedRun);
   }
 
   get stream() {
@@ -142,7 +145,7 @@ export class ReplaySession extends EventTarget {
     if (!this.#lastRequest) return;
     if (isLeftOut) this.#withoutAudio.add(channelOf(this.#lastRequest));
     else this.#withoutAudio.delete(channelOf(this.#lastRequest));
-    if (isLeftOut) this.#feed?.leaveAudioOut();
+    if (isLeftOut) this.#media?.leaveAudioOut();
   }
 
   /** Stop the session. @param {{keepalive?: boolean}} [how] `keepalive`: the page is being closed */
@@ -188,10 +191,10 @@ export class ReplaySession extends EventTarget {
   #failed(error) {
     this.#problem = problemOf(error);
     const run = this.#passedOver;
-    if (run && this.#feed && run.number >= this.#requestedRun) this.#loadRun(run);
+    if (run && this.#media && run.number >= this.#requestedRun) this.#loadRun(run);
   }
 
-  /** @param {import('./replay-feed.js').ReplayRun} run */
+  /** @param {import('./replay-media.js').ReplayRun} run */
   #loadRun(run) {
     this.#passedOver = null;
     this.#loadedRun = run.number;
@@ -240,7 +243,7 @@ export class ReplaySession extends EventTarget {
   #loadOf(playlistUrl, startMs) {
     // the name that ReplayRun.playlist_name in sessions/replay/run.py gives to a playlist
     this.#requestedRun = Number(/\/run(\d+)\.m3u8/.exec(playlistUrl)?.[1] ?? 0);
-    return this.#feed ? null : { url: this.#withViewer(playlistUrl), run: null, startMs };
+    return this.#media ? null : { url: this.#withViewer(playlistUrl), run: null, startMs };
   }
 
   /** Join the session over the socket, if there is one. @param {Stream} stream */
@@ -248,14 +251,14 @@ export class ReplaySession extends EventTarget {
     const socket = this.#socket;
     if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
     const source = { streamId: stream.stream_id, viewerId: stream.viewer_id };
-    const feed = new ReplayFeed(socket, source, { leavesAudioOut: this.isAudioLeftOut });
-    this.#feed = feed;
+    const media = new ReplayMedia(socket, source, { leavesAudioOut: this.isAudioLeftOut, plays: this.#plays });
+    this.#media = media;
     this.#loadedRun = this.#requestedRun = 0;
     this.#passedOver = null;
     /** @param {string} type @param {(event: Event) => void} work */
-    const on = (type, work) => feed.addEventListener(type, (event) => feed === this.#feed && work(event));
+    const on = (type, work) => media.addEventListener(type, (event) => media === this.#media && work(event));
     on('run', (event) => {
-      const run = /** @type {CustomEvent<import('./replay-feed.js').ReplayRun>} */ (event).detail;
+      const run = /** @type {CustomEvent<import('./replay-media.js').ReplayRun>} */ (event).detail;
       if (run.number < this.#requestedRun) return;
       // A newer request is waiting or under way: keep this run for the case that it fails.
       if (this.#wanted || (this.#busy && run.number === this.#requestedRun)) this.#passedOver = run;
@@ -265,7 +268,11 @@ export class ReplaySession extends EventTarget {
     on('segments', () => this.#goOverToHls());
     on('refused', () => this.#goOverToHls());
     on('missed', () => this.#missed());
-    setTimeout(() => feed === this.#feed && !feed.hasJoined && this.#goOverToHls(), SOCKET_MS);
+    on('audio-left-out', () => {
+      if (this.#source) this.#withoutAudio.add(channelOf(this.#source));
+      this.#changed();
+    });
+    setTimeout(() => media === this.#media && !media.hasJoined && this.#goOverToHls(), SOCKET_MS);
   }
 
   /** Play this session over HLS from now on. */
@@ -287,7 +294,7 @@ export class ReplaySession extends EventTarget {
 
   /** True if the run is complete in this browser, so that nothing can be missed. */
   get #hasAll() {
-    return (this.#feed?.isComplete ?? false) && !this.isPending;
+    return (this.#media?.isComplete ?? false) && !this.isPending;
   }
 
   #missed() {
@@ -299,8 +306,8 @@ export class ReplaySession extends EventTarget {
   }
 
   #leaveFeed() {
-    this.#feed?.leave();
-    this.#feed = null;
+    this.#media?.leave();
+    this.#media = null;
   }
 
   /** Return the address although the recorder is slow: its playlist request waits. @param {ReplayRequest} request */
@@ -358,7 +365,7 @@ export class ReplaySession extends EventTarget {
   #ended() {
     this.#stream = null;
     this.#isRetrying = false;
-    if (this.#feed && !this.#hasAll) this.#problem = { code: 'stream_ended', detail: '' };
+    if (this.#media && !this.#hasAll) this.#problem = { code: 'stream_ended', detail: '' };
   }
 
   #changed() {

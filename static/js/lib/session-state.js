@@ -6,10 +6,10 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {{phase: import('./stream-phase.js').Phase, problem: Problem|null, usedBy: string[], stream: Stream|null,
- *   playlistUrl: string|null, run: number, retryAtMs: number|null, stalledS: number, shown: boolean,
+ *   playlistUrl: string|null, startNumber: number, retryAtMs: number|null, stalledS: number, shown: boolean,
  *   hasAudio: boolean|null, isAudioRefused: boolean}} View
- *   `usedBy`: ids of the sessions that use up the limit; `run`: changes with each start; `retryAtMs`: time of the next
- *   try; `shown`: this run has shown a frame; `hasAudio`: null if only the stream knows;
+ *   `usedBy`: ids of the sessions that use up the limit; `startNumber`: changes with each start; `retryAtMs`: time of
+ *   the next try; `shown`: the present start has shown a frame; `hasAudio`: null if only the stream knows;
  *   `isAudioRefused`: this browser could not decode the audio, so the picture plays alone
  */
 
@@ -25,14 +25,14 @@ export class SessionState {
   usedBy = [];
   /** @type {number|null} */
   retryAtMs = null;
-  run = 0;
+  startNumber = 0;
   /** True if the stream was stopped on the server. */
   hasEnded = false;
   /** True while the server does not answer. */
   isOffline = false;
-  /** True once the present run has shown a frame. */
+  /** True once the present start has shown a frame. */
   isShown = false;
-  /** True while the picture of the previous run is still on screen. */
+  /** True while the picture of the previous start is still on screen. */
   showsPrevious = false;
   stalledS = 0;
 
@@ -54,9 +54,9 @@ export class SessionState {
 
   /** @returns {View} */
   get view() {
-    const { phase, problem, usedBy, stream, run, retryAtMs, stalledS, isShown: shown } = this;
+    const { phase, problem, usedBy, stream, startNumber, retryAtMs, stalledS, isShown: shown } = this;
     const audio = { hasAudio: null, isAudioRefused: false };
-    return { phase, problem, usedBy, stream, playlistUrl: null, run, retryAtMs, stalledS, shown, ...audio };
+    return { phase, problem, usedBy, stream, playlistUrl: null, startNumber, retryAtMs, stalledS, shown, ...audio };
   }
 
   clearProblem() {
@@ -65,18 +65,18 @@ export class SessionState {
     this.retryAtMs = null;
   }
 
-  /** Begin a new run of the present request. */
-  beginRun() {
-    this.run += 1;
+  /** Begin a new start of the present request. */
+  beginStart() {
+    this.startNumber += 1;
     this.stream = null;
     this.clearProblem();
     this.hasEnded = this.isOffline = this.isShown = false;
     this.stalledS = 0;
   }
 
-  /** Forget the request and its run. */
+  /** Forget the request and its start. */
   clear() {
-    this.beginRun();
+    this.beginStart();
     this.request = null;
     this.showsPrevious = false;
   }

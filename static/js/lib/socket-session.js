@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * One viewer of one channel over the page's WebSocket. On 'open' the page sets `sink`, which gets the media of
- * `view.run`.
+ * One viewer of one channel over the page's WebSocket. On 'open' the owner (ChannelPlayer, through LiveTransport) sets
+ * `sink`, which gets the media of the present start.
  *
  * Emits 'unplayable' {reason, codec} if the channel needs HLS. `codec`: the codec that this browser does not decode;
  * null for other reasons.
@@ -13,7 +13,7 @@ import { BaseSession } from './base-session.js';
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
- *   append: (fragments: SocketFragments) => void}} Sink
+ *   append: (fragments: SocketFragments) => void}} Sink made by sinkOf() in components/live-player.js
  * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
@@ -95,7 +95,7 @@ export class SocketSession extends BaseSession {
     return this.#isSuspended;
   }
 
-  /** The receiver of the present run's media. @param {Sink} sink */
+  /** The receiver of the present start's media. @param {Sink} sink */
   set sink(sink) {
     if (this.#watch) this.#watch.sink = sink;
   }
@@ -129,6 +129,11 @@ export class SocketSession extends BaseSession {
     if (!this.isWanted || this.#isSuspended) return;
     this.#socket.wake();
     if (this.state.problem && this.state.retryAtMs !== null) this.retry();
+  }
+
+  /** Watch the same stream again, from its last key frame on. Its picture stays until the first new frame. */
+  rewatch() {
+    if (this.isWanted && this.#watch?.isOpen && !this.state.problem && !this.state.isOffline) this.start();
   }
 
   /** @override */
@@ -184,7 +189,7 @@ export class SocketSession extends BaseSession {
     if (!request) return;
     this.clearTimer();
     this.#keepOld({ isShown: this.state.isShown && !isBroken });
-    this.state.beginRun();
+    this.state.beginStart();
     this.#isSuspended = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const watch = new Watch();
@@ -255,7 +260,7 @@ export class SocketSession extends BaseSession {
     }
     this.state.isOffline = !isUp;
     if (isUp) {
-      this.state.run += 1;
+      this.state.startNumber += 1;
       this.state.clearProblem();
     } else {
       watch.reset();

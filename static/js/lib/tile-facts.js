@@ -1,5 +1,6 @@
 // @ts-check
 /** The stream and the texts of a tile on the wall. Pure decisions. */
+import { MSE_REASONS } from './engine-choice.js';
 import { codecName, duration } from './format.js';
 import { isComplete, messageOf } from './messages.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
@@ -125,13 +126,14 @@ function wholeSeconds(seconds) {
 }
 
 /**
- * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS.
+ * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS or by
+ * MediaSource.
  *
  * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
- *   transport: TileView['transport'],
- *   transportReason: string}} playing
+ *   transport: TileView['transport'], transportReason: string,
+ *   engineReason: import('./engine-choice.js').MseReason|null}} playing
  */
-export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason }) {
+export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason }) {
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
     : isFallback
@@ -139,5 +141,9 @@ export function playingNote({ quality, isFallback, converting, refusedCodec, ref
       : converting
         ? 'Converted to H.264 for this browser'
         : quality && `Now: ${quality}`;
-  return [what, transport === 'hls' && `Over HLS, some seconds behind: ${transportReason}`].filter(Boolean).join('. ');
+  const how =
+    transport === 'hls'
+      ? `Over HLS, some seconds behind: ${transportReason}`
+      : engineReason && `By MediaSource, a little behind: ${MSE_REASONS[engineReason]}`;
+  return [what, how].filter(Boolean).join('. ');
 }

@@ -36,6 +36,7 @@ const poller = new Poller(async () => {
     const cameras = await api.listCameras();
     byId('offline', HTMLElement).hidden = true;
     show(cameras);
+    openNamedHealthCard();
     const busy = cameras.some((camera) => camera.status === 'connecting');
     if (document.hidden) return POLL_MS * 5;
     return busy ? POLL_BUSY_MS : POLL_MS;
@@ -142,10 +143,23 @@ async function fillHealthCard(request) {
 
 list.addEventListener('camera-health', (event) => {
   const camera = cameraOf(event);
-  if (!camera) return;
+  if (camera) openHealthCard(camera);
+});
+
+/** @param {Camera} camera */
+function openHealthCard(camera) {
   healthCard.openFor(camera.name || camera.host);
   void fillHealthCard(() => api.health(camera.id));
-});
+}
+
+/** Open the health card that the page's address names, as in `/cameras#camera-3-health`, once. */
+function openNamedHealthCard() {
+  const id = Number(/^#camera-(\d+)-health$/.exec(window.location.hash)?.[1]);
+  const camera = cards.get(id)?.camera;
+  if (!camera) return;
+  window.history.replaceState(window.history.state, '', window.location.pathname + window.location.search);
+  openHealthCard(camera);
+}
 
 healthCard.addEventListener('certificate-accept', async (event) => {
   const { id, sha256 } = /** @type {CustomEvent<{id: number, sha256: string}>} */ (event).detail;
@@ -247,4 +261,5 @@ byId('empty-pretend', HTMLElement).addEventListener('click', () => void addPrete
 setInterval(() => cards.forEach(({ card }) => showAge(card)), 15_000);
 document.addEventListener('visibilitychange', () => document.hidden || poller.soon());
 window.addEventListener('online', () => poller.soon());
+window.addEventListener('hashchange', openNamedHealthCard);
 poller.start();

@@ -118,3 +118,8 @@ export function remember(key, value) {
     // Storage may be forbidden: then the value is lost with the page.
   }
 }
+
+/** The decoder of live pictures that the user has chosen in this browser. @returns {'webcodecs'|'mse'} */
+export function chosenDecoder() {
+  return remembered('decoder') === 'mse' ? 'mse' : 'webcodecs';
+}

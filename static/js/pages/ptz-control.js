@@ -11,6 +11,7 @@ import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle
  * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
  *   before its child `before`
  * @typedef {import('../lib/ptz-types.js').Ptz} Ptz
+ * @typedef {import('../components/live-player.js').LivePlayer} LivePlayer
  */
 
 /** Pause after a failed request for the abilities. */
@@ -109,7 +110,7 @@ export class PtzControl extends EventTarget {
       api: new parts.PtzApi(document.body.dataset.cameras ?? '', cameraId, number, httpOptions()),
       abilities,
       confirm: this.#confirm,
-      picture: () => pictureIn(shown.place),
+      pictureSize: () => /** @type {LivePlayer} */ (shown.place.querySelector('live-player')).pictureSize,
       mayManage: may('manage'),
       toast: showToast,
       leave: () => this.leave(),
@@ -128,15 +129,6 @@ export class PtzControl extends EventTarget {
     for (const element of document.querySelectorAll('[data-ptz]')) element.removeAttribute('data-ptz');
     if (this.isOn) this.#shown?.place.setAttribute('data-ptz', '');
   }
-}
-
-/** Return the element that shows the live picture: a video, or the canvas of an engine that draws. @param {HTMLElement} place */
-function pictureIn(place) {
-  const found = /** @type {NodeListOf<HTMLVideoElement|HTMLCanvasElement>} */ (place.querySelectorAll('live-player :is(video, canvas)'));
-  return (
-    [...found].find((element) => element.getClientRects().length > 0 && (element instanceof HTMLCanvasElement || element.videoWidth > 0)) ??
-    null
-  );
 }
 
 /** Load the controls. @returns {Promise<typeof import('../components/ptz-mode.js')>} */

@@ -8,7 +8,7 @@
  *   recordings-playing.js          finds the recording of a time (lib/place-finder.js), and plays it in a player
  *   components/replay-player.js    <replay-player>: controls, single steps, pause (lib/replay-state.js)
  *   lib/replay-session.js          start and seek on the server; the media comes
- *     over the socket              lib/replay-feed.js -> components/run-engine.js -> fragment-appender.js -> <video>
+ *     over the socket              lib/replay-media.js -> components/run-engine.js -> fragment-appender.js -> <video>
  *     over HLS                     components/hls-engine.js -> hls.js -> <video>
  */
 import { AppDialog } from '../components/app-dialog.js';

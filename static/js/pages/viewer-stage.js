@@ -8,18 +8,19 @@ import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { ZoomView } from '../components/zoom-view.js';
+import { engineFact } from '../lib/engine-choice.js';
 import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
+import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
 
 /** @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'>} StageRequest */
 
 /**
  * Emits
- *   'wanted'   the user pressed Play and no channel is requested
+ *   'play-pressed' the user pressed Play and no channel is requested
  *   'ended'    the stream was stopped, by this user or by another one
  *   'asleep'   the tab has been hidden for a while: the page should leave the stream
  *   'awake'    the tab is visible again
@@ -50,6 +51,7 @@ export class ViewerStage extends EventTarget {
     this.#api = api;
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
     this.#livePlayer.toggleAttribute('muted', !this.#wantsAudio);
+    this.#livePlayer.setAttribute('decoder', chosenDecoder());
     this.#channelPlayer = new ChannelPlayer({
       player: this.#livePlayer,
       snapshot: byId('still', SnapshotImage),
@@ -59,6 +61,7 @@ export class ViewerStage extends EventTarget {
       decodes: decodableCodecs(),
     });
     this.#wirePlayer();
+    this.#wireDecoder();
     this.#wirePage();
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -130,7 +133,7 @@ export class ViewerStage extends EventTarget {
 
   togglePlay() {
     if (this.isWanted) this.#channelPlayer.togglePlay();
-    else this.dispatchEvent(new Event('wanted'));
+    else this.dispatchEvent(new Event('play-pressed'));
   }
 
   toLive() {
@@ -190,6 +193,17 @@ export class ViewerStage extends EventTarget {
       const chip = byId('zoom-level', HTMLElement);
       chip.hidden = scale === 1;
       chip.textContent = `${scale.toFixed(1)}×`;
+    });
+  }
+
+  /** The switch for the shortest delay: WebCodecs, or MediaSource. */
+  #wireDecoder() {
+    const box = byId('shortest-delay', HTMLInputElement);
+    box.checked = chosenDecoder() === 'webcodecs';
+    box.addEventListener('change', () => {
+      remember('decoder', box.checked ? 'webcodecs' : 'mse');
+      this.#livePlayer.setAttribute('decoder', chosenDecoder());
+      this.#channelPlayer.changeEngine();
     });
   }
 
@@ -264,6 +278,9 @@ export class ViewerStage extends EventTarget {
     byId('facts', HTMLElement).dataset.way = transport;
     byId('way', HTMLElement).hidden = !transportReason;
     setText(byId('way-reason', HTMLElement), transportReason);
+    const { chosenEngine } = this.#channelPlayer;
+    byId('facts', HTMLElement).dataset.engine = chosenEngine?.engine ?? '';
+    setText(byId('engine', HTMLElement), engineFact(chosenEngine));
     this.#showDamage();
     for (const element of byId('facts', HTMLElement).querySelectorAll('[data-fact]')) {
       setText(element, facts[/** @type {HTMLElement} */ (element).dataset.fact ?? ''] ?? '');

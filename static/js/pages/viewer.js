@@ -9,8 +9,9 @@
  *   ptz-control.js                 the camera controls, for channels that move
  *   components/channel-player.js   the media profile (lib/profile-choice.js), pause, fallback, the first snapshot
  *   lib/live-transport.js          socket or HLS; the media comes
- *     over the socket              lib/socket-session.js -> lib/live-socket.js -> components/mse-engine.js
- *                                  -> fragment-appender.js -> <video>
+ *     over the socket              lib/socket-session.js -> lib/live-socket.js -> one engine of live-engines.js:
+ *                                  webcodecs-engine.js -> workers/live-decoder.js -> <video>, or
+ *                                  mse-engine.js -> fragment-appender.js -> <video>
  *     over HLS                     lib/hls-session.js -> components/hls-engine.js -> hls.js -> <video>
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */
@@ -73,7 +74,8 @@ let stopped = false;
 let asleep = false;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
-// A player seeks to the newest frame once it has media; the main thread has little to do while the browser decodes.
+// 'seeking' is the first sign of media: the player then seeks to the newest frame. While the browser decodes that, the
+// main thread has little to do.
 const firstMedia = new Promise((resolve) =>
   byId('player', HTMLElement).addEventListener('seeking', resolve, { capture: true, once: true }),
 );
@@ -122,7 +124,7 @@ function showCamera(now) {
   const problem = now.status === 'online' ? null : now.error;
   stage.deviceProblem = channels.length ? null : problem;
   stage.deviceBusy = !channels.length && now.status === 'connecting';
-  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '');
+  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '', { asksUser: problem?.code === 'certificate_changed' });
 }
 
 /** @param {import('../lib/api.js').Problem} problem */
@@ -131,11 +133,13 @@ function sentenceOf({ code, detail }) {
   return `${title}. ${isComplete(code) ? advice : detail}`;
 }
 
-/** @param {string} text */
-function showCameraProblem(text) {
-  const element = byId('camera-problem', HTMLElement);
-  if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
+/** @param {string} text @param {{asksUser?: boolean}} [how] `asksUser`: the health card has a question about it */
+function showCameraProblem(text, { asksUser = false } = {}) {
+  const words = byId('camera-problem-text', HTMLElement);
+  if (words.textContent !== text) words.textContent = text;
+  byId('camera-problem-link', HTMLAnchorElement).href = healthAddress();
+  byId('camera-problem-link', HTMLAnchorElement).hidden = !asksUser || !may('manage');
+  byId('camera-problem', HTMLElement).hidden = !text;
 }
 
 function showChannels() {
@@ -344,8 +348,14 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   else if (action === 'retry') void refreshCamera();
   else if (action === 'use_sub') chooseQuality('sub');
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
+  else if (action === 'compare_certificates') window.location.assign(healthAddress());
   else void editCamera();
 });
+
+/** Return the address of this camera's health card. */
+function healthAddress() {
+  return `${document.body.dataset.home}#camera-${document.body.dataset.cameraId}-health`;
+}
 
 async function editCamera() {
   const loaded = await dialogs.get();
@@ -374,7 +384,7 @@ async function refreshCamera() {
   poller.soon();
 }
 
-stage.addEventListener('wanted', () => {
+stage.addEventListener('play-pressed', () => {
   stopped = false;
   updateStage();
 });

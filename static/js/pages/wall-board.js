@@ -10,7 +10,7 @@ import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, liveUrl, openedSocket, showToast, toLogin } from './page.js';
+import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -191,7 +191,7 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.options = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes };
+    tile.options = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes, decoder: chosenDecoder() };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -37,20 +38,23 @@ CODECS = {"h264": H264, "hevc": HEVC}
 
 
 class FedFragments:
-    """LiveFragments that are fed with packets."""
+    """LiveFragments that are fed with packets. The place of each unit is its arrival."""
 
     def __init__(self, codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None, player: Player) -> None:
         clock = HandClock()
         source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
         source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
         self.fragments = LiveFragments(source, codec, player)
-        self._frames = VideoDepacketizer(codec, sets, TIMESCALE)
+        self._frames = VideoDepacketizer(codec, sets, TIMESCALE, place=lambda _, arrived_s: arrived_s)
         self._audio = AudioDepacketizer(audio or ALAW)
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:
         media: list[Media] = []
         for packet in packets:
-            media += (self._audio if packet.track == AUDIO else self._frames).push([packet])
+            if packet.track == AUDIO:
+                media += [replace(unit, time_s=unit.arrived_s) for unit in self._audio.push([packet])]
+            else:
+                media += self._frames.push([packet])
         self.fragments.on_media(media)
 
     def enable_audio(self) -> None:
@@ -67,7 +71,7 @@ def live(codec: str = "h264", audio: AudioTrack | None = None, *, sets: bool = T
 
 def timed(packets: Sequence[RtpPacket], time_s: float) -> list[RtpPacket]:
     for packet in packets:
-        packet.time_s = time_s
+        packet.arrived_s = time_s
     return list(packets)
 
 
@@ -118,7 +122,7 @@ def test_fragments_begin_with_a_key_frame(tmp_path: Path) -> None:
     assert player.fragments[0].is_key
     assert len(player.fragments) == 7
     assert player.fragments[0].start_s == 0.0
-    assert player.fragments[0].taken_utc == BEGAN_UTC + timedelta(seconds=1.0)
+    assert player.fragments[0].arrived_utc == BEGAN_UTC + timedelta(seconds=1.0)
     assert len(decoded(tmp_path, player.film())) == 7
 
 
@@ -262,7 +266,7 @@ def test_a_rate_above_the_level_is_announced_with_a_higher_one() -> None:
 
 def audio_packet(index: int, time_s: float, samples: int = 320) -> RtpPacket:
     at = index * samples % 8000
-    return RtpPacket(AUDIO, 8, True, index, index * samples, TONE[at : at + samples], b"", 0.0, time_s)
+    return RtpPacket(AUDIO, 8, True, index, index * samples, TONE[at : at + samples], b"", time_s)
 
 
 def test_audio_is_made_on_request_and_lasts_as_long_as_the_video(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ class PeerCamera:
     tls: ssl.SSLContext | None = None
     most_sessions: int = 1000
     stop_after: int | None = None  # frames, after which only RTCP is sent
+    media_after_s: float = 0.0  # after the answer to PLAY
     burst: int = 0  # frames sent without a pause at the start
     nonce: str = "n1"
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -295,8 +296,10 @@ class PeerCamera:
 
     async def _play(self, writer: asyncio.StreamWriter) -> None:
         self.playing += 1
-        sequence, started, loop = 0, self._loop.time(), self._loop
+        sequence, loop = 0, self._loop
         try:
+            await asyncio.sleep(self.media_after_s)
+            started = loop.time()
             number = 0
             while True:
                 everything = self._pictures

@@ -55,7 +55,7 @@ def describe(peer: PeerCamera, rtpmap: str, *more: str) -> None:
 
 
 def is_running(harness: GatewayHarness) -> bool:
-    return harness.manager.session_status(STREAM_ID).status is StreamState.RUNNING
+    return harness.manager.session_view(STREAM_ID).status is StreamState.RUNNING
 
 
 def segments(folder: Path) -> list[bytes]:
@@ -82,15 +82,15 @@ def test_each_format_is_heard_or_named(
     peer.audio = (b"\xd5" * count, ticks)
     tab = Tab().open(harness.manager, "live", wants_audio=True)
     until(lambda: len(tab.fragments) > 10 and is_running(harness))
-    view = harness.manager.session_status(STREAM_ID)
+    view = harness.manager.session_view(STREAM_ID)
     assert view.audio_left_out == (reason or None)
     assert (view.audio is None) == bool(reason)
     assert ("flac" in tab.inits[-1].codecs_with_audio) == (not reason)
     if not reason:
         until(lambda: any(piece.audio for piece in tab.fragments))
-    _, viewer_id, _ = harness.manager.start_session(1, "live")
+    _, viewer_id, _ = harness.manager.start_hls(1, "live")
     harness.manager.playlist(STREAM_ID, "stream.m3u8", LIMIT_S, viewer_id)
-    view = harness.manager.session_status(STREAM_ID)
+    view = harness.manager.session_view(STREAM_ID)
     assert (view.audio and view.audio.codec, view.audio_left_out) == ("aac", None)
     until(lambda: len(segments(settings.streams_dir / STREAM_ID)) >= 3)
     written = segments(settings.streams_dir / STREAM_ID)  # of one second each
@@ -100,7 +100,7 @@ def test_each_format_is_heard_or_named(
 def test_hls_goes_on_without_audio_that_ffmpeg_cannot_write(harness: GatewayHarness, peer: PeerCamera) -> None:
     """AAC-LD has no place in MPEG-TS: the first ffmpeg ends, the second one gets the picture alone."""
     describe(peer, "MPEG4-GENERIC/16000", "a=fmtp:8 mode=AAC-hbr;config=BC08")
-    _, viewer_id, _ = harness.manager.start_session(1, "live")
+    _, viewer_id, _ = harness.manager.start_hls(1, "live")
     harness.manager.playlist(STREAM_ID, "stream.m3u8", LIMIT_S, viewer_id)
-    view = harness.manager.session_status(STREAM_ID)
+    view = harness.manager.session_view(STREAM_ID)
     assert (view.audio, view.audio_left_out, view.restarts) == (None, "ffmpeg cannot read it", 1)

@@ -34,7 +34,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
     after = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
     assert after[: len(before)] == before  # still there for players
     assert after == list(range(after[0], after[0] + len(after)))
-    assert manager.session_status(ID).restarts == 1
+    assert manager.session_view(ID).restarts == 1
     assert is_running(manager)
     for number in after:
         assert manager.segment_path(ID, f"segment_{number:05d}.ts").stat().st_size > 0
@@ -42,7 +42,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
 
 def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
     manager = make_manager(ffmpeg=lambda: script("echo oh no >&2; exit 1"))
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"))
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"))
     tried = len(device.opened)
@@ -62,7 +62,7 @@ def test_a_missing_ffmpeg_is_reported_and_found_after_a_restart(make_manager: Ma
         return find_ffmpeg() if present[0] else find_ffmpeg("/no/such/ffmpeg")
 
     manager = make_manager(ffmpeg=ffmpeg)
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_missing"))
     assert device.resolved == 0  # no request to the device without ffmpeg
     with pytest.raises(FfmpegMissing):
@@ -76,7 +76,7 @@ def test_an_ffmpeg_that_ignores_signals_and_floods_stderr_ends_at_stop(
     make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
 ) -> None:
     manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: (settings.streams_dir / ID / "up").exists())
     (settings.streams_dir / ID / "up").unlink()
     pid = spawner.running()[0].pid
@@ -101,7 +101,7 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     frozen = script(FREEZES)
     manager = make_manager(ffmpeg=lambda: frozen if len(device.opened) == 0 else find_ffmpeg(), stall_after_s=1.0)
     device.key_frame_interval_s = None
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: is_running(manager))
     until(lambda: seen(manager) == (StreamState.STALLED, "stream_stalled"))
     until(lambda: is_running(manager))
@@ -134,7 +134,7 @@ def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
 ) -> None:
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
     manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
 
 
@@ -147,9 +147,9 @@ def test_an_ffmpeg_that_cannot_read_the_audio_is_followed_by_one_without(
     device.path, device.audio = "/aac", AAC
     broken = script(f"{CANNOT_READ_AUDIO}; exit 1")
     manager = make_manager(ffmpeg=lambda: broken if not device.opened else find_ffmpeg())
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: is_running(manager))
-    view = manager.session_status(ID)
+    view = manager.session_view(ID)
     assert (view.audio, view.audio_left_out) == (None, "ffmpeg cannot read it")
 
 
@@ -162,9 +162,9 @@ def test_a_warning_about_audio_is_no_reason_for_another_end(
     device.path, device.audio = "/aac", AAC
     broken = script(f"{CANNOT_READ_AUDIO}\n{end}")
     manager = make_manager(ffmpeg=lambda: broken if not device.opened else find_ffmpeg())
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: len(device.opened) == 2 and is_running(manager))
-    view = manager.session_status(ID)
+    view = manager.session_view(ID)
     assert (view.audio, view.audio_left_out) == (AAC, None)
 
 

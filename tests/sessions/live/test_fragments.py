@@ -30,7 +30,7 @@ def test_a_tab_gets_fragments_without_ffmpeg(harness: GatewayHarness, spawner: S
     assert tab.inits[0].video.width == 192
     assert not spawner.running()
     assert not (settings.streams_dir / "camera1_plain").exists()
-    view = harness.manager.session_status("camera1_plain")
+    view = harness.manager.session_view("camera1_plain")
     assert (view.status, view.viewers, view.transcoding) == (StreamState.RUNNING, 1, False)
     assert view.video is not None
     assert view.video.codec == "h264"
@@ -58,22 +58,22 @@ def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
 ) -> None:
     tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
-    view, viewer_id, is_new = harness.manager.start_session(1, "plain")
+    view, viewer_id, is_new = harness.manager.start_hls(1, "plain")
     assert (view.stream_id, is_new) == (tab.stream_id, False)
     harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     assert len(spawner.running()) == 1
     assert harness.gateway.device_sessions() == 1
-    assert harness.manager.session_status(view.stream_id).viewers == 2
+    assert harness.manager.session_view(view.stream_id).viewers == 2
     assert harness.manager.stop_session(view.stream_id, viewer_id) is StreamState.RUNNING
     until(lambda: not spawner.running())
     until(lambda: not list((settings.streams_dir / "camera1_plain").glob("*")))
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 10)
-    assert harness.manager.session_status(view.stream_id).status is StreamState.RUNNING
+    assert harness.manager.session_view(view.stream_id).status is StreamState.RUNNING
 
 
 def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(harness: GatewayHarness, spawner: Spawner) -> None:
-    view, viewer_id, _ = harness.manager.start_session(1, "plain")
+    view, viewer_id, _ = harness.manager.start_hls(1, "plain")
     harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
@@ -103,7 +103,7 @@ def test_h265_is_sent_unchanged_and_uses_no_transcode_slot(harness: GatewayHarne
     tab = Tab().open(harness.manager, "hevc")
     until(lambda: len(tab.fragments) > 5)
     assert tab.inits[0].codecs.startswith("hvc1.")
-    view = harness.manager.session_status("camera1_hevc")
+    view = harness.manager.session_view("camera1_hevc")
     assert (view.transcoding, view.source_codec) == (False, "hevc")
     assert view.video is not None
     assert view.video.codec == "hevc"
@@ -120,7 +120,7 @@ def test_a_reconnect_continues_on_the_same_timeline(harness: GatewayHarness) -> 
     starts = [piece.start_s for piece in tab.fragments]
     assert all(after > earlier - 1.5 for earlier, after in pairwise(starts)), "what lingers may be sent once more"
     assert starts[-1] > starts[before - 1]
-    assert harness.manager.session_status("camera1_plain").viewers == 1
+    assert harness.manager.session_view("camera1_plain").viewers == 1
 
 
 def test_a_tab_gets_the_states_of_its_session(make_manager: MakeManager, device: Device, impatient: None) -> None:
@@ -155,7 +155,7 @@ def test_fragments_go_on_and_playlists_fail_with_a_broken_ffmpeg(
         with pytest.raises(Unavailable) as refused:
             manager.playlist(ID, "stream.m3u8", LIMIT_S)
         assert refused.value.code == "ffmpeg_failed"
-        until(lambda: manager.session_status(ID).status is StreamState.RUNNING)
+        until(lambda: manager.session_view(ID).status is StreamState.RUNNING)
         seen = len(tab.fragments)
         until(lambda: len(tab.fragments) > seen + 5)
         assert len(device.opened) == 1, "the device is not asked again for that"
@@ -167,13 +167,13 @@ def test_fragments_go_on_and_playlists_fail_with_a_broken_ffmpeg(
 def test_the_transcode_limit_refuses_hls_and_leaves_the_tab_alone(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(known_codec="hevc", max_transcodes=1)
-    manager.start_session(2, TOKEN)
+    manager.start_hls(2, TOKEN)
     tab = Tab().open(manager, TOKEN)
     with pytest.raises(LimitReached) as refused:
-        manager.start_session(1, TOKEN)
+        manager.start_hls(1, TOKEN)
     assert refused.value.code == "transcode_limit"
-    assert manager.session_status(ID).error is None
-    assert manager.session_status(ID).viewers == 1
+    assert manager.session_view(ID).error is None
+    assert manager.session_view(ID).viewers == 1
     assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
@@ -197,9 +197,9 @@ def test_a_codec_without_fragments_is_left_to_hls(make_manager: MakeManager, dev
     device.video = VideoFormat("mjpeg", 320, 240)
     manager = make_manager(stall_after_s=0.2)
     tab = Tab().open(manager, TOKEN)
-    until(lambda: manager.session_status(tab.stream_id).waiting_for == "hls")
-    until(lambda: manager.session_status(tab.stream_id).uptime_s > 2.0)  # longer than it waits for fragments
-    view = manager.session_status(tab.stream_id)
+    until(lambda: manager.session_view(tab.stream_id).waiting_for == "hls")
+    until(lambda: manager.session_view(tab.stream_id).uptime_s > 2.0)  # longer than it waits for fragments
+    view = manager.session_view(tab.stream_id)
     assert (view.status, view.error, view.source_codec) == (StreamState.STARTING, None, "mjpeg")
     assert not tab.fragments
 

@@ -72,8 +72,8 @@ def test_a_session_starts_plays_and_stops(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager()
-    device.may_answer.clear()  # start_session() does not wait for the device
-    view, viewer_id, is_new = manager.start_session(1, TOKEN)
+    device.may_answer.clear()  # start_hls() does not wait for the device
+    view, viewer_id, is_new = manager.start_hls(1, TOKEN)
     assert is_new
     assert (view.stream_id, view.status, view.waiting_for) == (ID, StreamState.STARTING, "connecting")
     assert (view.kind, view.playlist_url) == (StreamKind.LIVE, f"/static/streams/{ID}/stream.m3u8")
@@ -87,7 +87,7 @@ def test_a_session_starts_plays_and_stops(
     path = manager.segment_path(ID, first[1])
     assert path == settings.streams_dir / ID / first[1]
     assert path.read_bytes()[0] == 0x47
-    running = manager.session_status(ID)
+    running = manager.session_view(ID)
     assert (running.status, running.error, running.viewers, running.restarts) == (StreamState.RUNNING, None, 1, 0)
     assert (running.transcoding, running.waiting_for, running.source_codec) == (False, None, "h264")
     assert running.video is not None
@@ -95,7 +95,7 @@ def test_a_session_starts_plays_and_stops(
     assert running.last_segment_age_s is not None
     assert [view.stream_id for view in manager.list_sessions()] == [ID]
 
-    again, other_viewer, is_new = manager.start_session(1, TOKEN)
+    again, other_viewer, is_new = manager.start_hls(1, TOKEN)
     assert (again.stream_id, again.viewers, is_new) == (ID, 2, False)
     assert manager.stop_session(ID, viewer_id) is StreamState.RUNNING
     assert manager.stop_session(ID, other_viewer) is StreamState.STOPPED
@@ -105,8 +105,8 @@ def test_a_session_starts_plays_and_stops(
     assert len(device.opened) == 1
     assert manager.list_sessions() == []
     assert manager.stop_session(ID) is StreamState.STOPPED
-    assert manager.session_status(ID).status is StreamState.STOPPED
-    for call in (manager.stop_session, manager.session_status):
+    assert manager.session_view(ID).status is StreamState.STOPPED
+    for call in (manager.stop_session, manager.session_view):
         with pytest.raises(NotFound):
             call("camera9_never")
     with pytest.raises(NotFound):
@@ -115,7 +115,7 @@ def test_a_session_starts_plays_and_stops(
 
 def test_old_segments_are_deleted(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     until(lambda: "segment_00005" in (_text(manager) or ""))
     segments = sorted(path.name for path in (settings.streams_dir / ID).glob("segment_*.ts"))
     assert len(segments) <= 3 + 2  # the window, one for late players, one being written
@@ -137,11 +137,11 @@ def test_hevc_is_copied_for_players_with_it_and_transcoded_for_others(
 ) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(known_codec="hevc", max_transcodes=1)
-    view, viewer_id, _ = manager.start_session(1, TOKEN, ("h264", "hevc"))
-    plain, plain_viewer, _ = manager.start_session(1, TOKEN, ("h264",))
+    view, viewer_id, _ = manager.start_hls(1, TOKEN, ("h264", "hevc"))
+    plain, plain_viewer, _ = manager.start_hls(1, TOKEN, ("h264",))
     assert (view.stream_id, plain.stream_id) == (f"{ID}.hevc", ID)
     with pytest.raises(LimitReached) as refused:
-        manager.start_session(1, "MediaProfile00100")
+        manager.start_hls(1, "MediaProfile00100")
     assert (refused.value.code, refused.value.used_by) == ("transcode_limit", (ID,))
     copied = manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     assert '#EXT-X-MAP:URI="init_0.mp4"' in copied
@@ -149,62 +149,62 @@ def test_hevc_is_copied_for_players_with_it_and_transcoded_for_others(
     assert codecs_of(folder / "init_0.mp4", folder / re.findall(r"segment_\d+\.m4s", copied)[0]) == ["hevc"]
     assert manager.segment_path(view.stream_id, "init_0.mp4").is_file()
     manager.playlist(ID, "stream.m3u8", LIMIT_S, plain_viewer)
-    assert manager.session_status(ID).transcoding
-    assert not manager.session_status(view.stream_id).transcoding
+    assert manager.session_view(ID).transcoding
+    assert not manager.session_view(view.stream_id).transcoding
     manager.stop_session(ID)
-    manager.start_session(1, "MediaProfile00100")
+    manager.start_hls(1, "MediaProfile00100")
 
 
 def test_a_codec_found_late_counts_for_the_transcode_limit(make_manager: MakeManager, device: Device) -> None:
     device.path, device.video = "/hevc", HEVC
     manager = make_manager(max_transcodes=0)
-    manager.start_session(1, TOKEN)
-    until(lambda: manager.session_status(ID).status is StreamState.FAILED)
-    error = manager.session_status(ID).error
+    manager.start_hls(1, TOKEN)
+    until(lambda: manager.session_view(ID).status is StreamState.FAILED)
+    error = manager.session_view(ID).error
     assert error is not None
     assert error.code == "transcode_limit"
-    view, _, _ = manager.start_session(1, TOKEN, ("hevc",))  # the codec is known now
+    view, _, _ = manager.start_hls(1, TOKEN, ("hevc",))  # the codec is known now
     assert view.stream_id == f"{ID}.hevc"
 
 
 def test_sessions_are_limited_and_the_error_names_them(make_manager: MakeManager) -> None:
     manager = make_manager(max_sessions=2)
-    manager.start_session(1, "a")
-    manager.start_session(1, "b")
-    manager.start_session(1, "a")
+    manager.start_hls(1, "a")
+    manager.start_hls(1, "b")
+    manager.start_hls(1, "a")
     with pytest.raises(LimitReached) as refused:
-        manager.start_session(2, "a")
+        manager.start_hls(2, "a")
     assert refused.value.code == "stream_limit"
     assert refused.value.used_by == ("camera1_a", "camera1_b")
     manager.stop_session("camera1_a")
-    manager.start_session(2, "a")
+    manager.start_hls(2, "a")
     for accept in ((), ("av1",), ("h264", "")):
         with pytest.raises(InvalidRequest):
-            manager.start_session(2, "a", accept)
+            manager.start_hls(2, "a", accept)
 
 
 def test_a_session_ends_after_its_last_viewer_has_gone(
     make_manager: MakeManager, settings: Settings, spawner: Spawner
 ) -> None:
     manager = make_manager(idle_end_s=2.5, unwatched_end_s=10 * LIMIT_S)
-    _, viewer_id, _ = manager.start_session(1, TOKEN)
+    _, viewer_id, _ = manager.start_hls(1, TOKEN)
     text = manager.playlist(ID, "stream.m3u8", LIMIT_S, viewer_id)
     watching_until = time.monotonic() + 3.5
     while time.monotonic() < watching_until:  # with a viewer id, and only segments without one
         manager.playlist(ID, "stream.m3u8", 0.0, viewer_id)
         manager.segment_path(ID, re.findall(r"segment_\d+\.ts", _text(manager) or text)[-1])
         time.sleep(0.3)
-    assert manager.session_status(ID).status is StreamState.RUNNING
-    until(lambda: manager.session_status(ID).status is StreamState.STOPPED)
+    assert manager.session_view(ID).status is StreamState.RUNNING
+    until(lambda: manager.session_view(ID).status is StreamState.STOPPED)
     until(lambda: not (settings.streams_dir / ID).exists() and not spawner.running())
-    _, _, is_new = manager.start_session(1, TOKEN)
+    _, _, is_new = manager.start_hls(1, TOKEN)
     assert is_new
 
 
 def test_a_session_that_was_never_watched_ends(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
-    manager.start_session(1, TOKEN)
-    until(lambda: manager.session_status(ID).status is StreamState.STOPPED)
+    manager.start_hls(1, TOKEN)
+    until(lambda: manager.session_view(ID).status is StreamState.STOPPED)
     until(lambda: not spawner.running())
 
 
@@ -219,13 +219,13 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
 
 def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
-    manager.start_session(1, TOKEN)
+    manager.start_hls(1, TOKEN)
     manager.playlist(ID, "stream.m3u8", LIMIT_S)
     stopping = threading.Thread(target=manager.stop_session, args=(ID,))
     stopping.start()
     news: list[bool] = []
     while stopping.is_alive() or not news:
-        news.append(manager.start_session(1, TOKEN)[2])
+        news.append(manager.start_hls(1, TOKEN)[2])
         time.sleep(0.01)
     stopping.join()
     assert True in news
@@ -243,7 +243,7 @@ def test_the_manager_stops_quickly_and_leaves_nothing_behind(
     manager.start()
     assert not leftover.exists()
     for token in "abcdefgh":
-        manager.start_session(1, token)
+        manager.start_hls(1, token)
     until(lambda: len(spawner.running()) == 8)
     with promised(5):
         manager.stop()
@@ -252,11 +252,11 @@ def test_the_manager_stops_quickly_and_leaves_nothing_behind(
     assert not spawner.running()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("session-")]
     with pytest.raises(Unavailable):
-        manager.start_session(1, TOKEN)
+        manager.start_hls(1, TOKEN)
 
 
 def test_times_in_the_status_are_aware_and_the_uptime_grows(make_manager: MakeManager) -> None:
     manager, before = make_manager(), datetime.now(UTC)
-    view = manager.start_session(1, TOKEN)[0]
+    view = manager.start_hls(1, TOKEN)[0]
     assert before <= view.started_at <= datetime.now(UTC)
-    until(lambda: manager.session_status(ID).uptime_s > 0.1)
+    until(lambda: manager.session_view(ID).uptime_s > 0.1)

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.gstreamer
 
 def test_a_stream_has_the_arrival_times_of_its_frames(harness: GatewayHarness, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
-    view, viewer_id, _ = harness.manager.start_session(1, "alaw")
+    view, viewer_id, _ = harness.manager.start_hls(1, "alaw")
     text = harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
     got_utc = datetime.now(UTC)
     first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
     length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
     assert (first - began_utc).total_seconds() > -3  # no older than the GOP kept in memory
     assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as the segment was complete
-    status = harness.manager.session_status(view.stream_id)
+    status = harness.manager.session_view(view.stream_id)
     assert status.status is StreamState.RUNNING
     assert status.video is not None
     assert (status.video.codec, status.video.width, status.video.height) == ("h264", 192, 108)
@@ -40,7 +40,7 @@ def test_a_stream_has_the_arrival_times_of_its_frames(harness: GatewayHarness, s
 
 
 def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> None:
-    view, _, _ = harness.manager.start_session(1, "plain")
+    view, _, _ = harness.manager.start_hls(1, "plain")
     seen: dict[str, tuple[datetime, float]] = {}
 
     def watch() -> bool:
@@ -57,26 +57,26 @@ def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> No
 
 
 def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness: GatewayHarness) -> None:
-    harness.manager.start_session(1, "plain")
-    until(lambda: harness.manager.session_status("camera1_plain").status is StreamState.RUNNING)
+    harness.manager.start_hls(1, "plain")
+    until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)
     harness.manager.stop_session("camera1_plain")
     with promised(2.0):
-        view, _, _ = harness.manager.start_session(
+        view, _, _ = harness.manager.start_hls(
             1, "plain"
         )  # the device session is kept for a while, with its last GOP in memory
         harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
 
 
 def test_a_snapshot_is_taken_from_the_running_session(harness: GatewayHarness) -> None:
-    harness.manager.start_session(1, "plain")
-    until(lambda: harness.manager.session_status("camera1_plain").status is StreamState.RUNNING)
+    harness.manager.start_hls(1, "plain")
+    until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)
     assert FrameGrabber(harness.manager._context).grab(harness.source(1, "plain")).startswith(b"\xff\xd8")
 
 
 def test_an_unknown_channel_gets_an_error_and_leaves_nothing(harness: GatewayHarness, spawner: Spawner) -> None:
-    view, _, _ = harness.manager.start_session(1, "nothing-here")
-    until(lambda: harness.manager.session_status(view.stream_id).error is not None)
-    error = harness.manager.session_status(view.stream_id).error
+    view, _, _ = harness.manager.start_hls(1, "nothing-here")
+    until(lambda: harness.manager.session_view(view.stream_id).error is not None)
+    error = harness.manager.session_view(view.stream_id).error
     assert error is not None
     assert error.code.startswith("camera_")
     assert not spawner.running()
@@ -85,7 +85,7 @@ def test_an_unknown_channel_gets_an_error_and_leaves_nothing(harness: GatewayHar
 
 def test_stop_ends_a_session_that_is_still_connecting(harness: GatewayHarness) -> None:
     for path in ("plain", "alaw", "aac"):
-        harness.manager.start_session(1, path)
+        harness.manager.start_hls(1, path)
     with promised(1.0):
         harness.manager.stop_camera(1)
     assert harness.manager.list_sessions() == []

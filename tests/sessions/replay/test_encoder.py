@@ -194,7 +194,7 @@ def test_a_player_without_h265_gets_h264_and_others_the_original(manager: Stream
             until(partial(is_complete, manager, view.stream_id))
             paths = [manager.segment_path(view.stream_id, name) for name in ("run1_init0.mp4", "run1_1.m4s")]
             assert codec_of(paths[0].parent, *(path.name for path in paths)) == codec
-            status = manager.session_status(view.stream_id)
+            status = manager.session_view(view.stream_id)
             assert status.video is not None
             assert status.audio is not None
             assert (status.video.codec, status.audio.codec) == (codec, "flac")
@@ -215,6 +215,6 @@ def test_a_replay_beyond_the_transcode_limit_gets_an_error(manager: StreamManage
         assert caught.value.code == "transcode_limit"
         manager.stop_session(first.stream_id)
         assert manager.seek_replay(second.stream_id, NIGHT).playlist_url.endswith("run2.m3u8")
-        until(lambda: manager.session_status(second.stream_id).status is StreamState.RUNNING)
+        until(lambda: manager.session_view(second.stream_id).status is StreamState.RUNNING)
     finally:
         manager.stop()

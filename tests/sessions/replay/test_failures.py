@@ -35,11 +35,11 @@ def test_a_seek_beyond_the_end_fails_and_the_session_goes_on(replays: StreamMana
     with pytest.raises(NotFound) as caught:
         replays.seek_replay(view.stream_id, at(2 * HOUR_S))
     assert caught.value.code == "no_recording"
-    status = replays.session_status(view.stream_id)
+    status = replays.session_view(view.stream_id)
     assert status.error is not None
     assert (status.status, status.error.code) == (StreamState.FAILED, "no_recording")
     assert replays.seek_replay(view.stream_id, at(7)).start_time == at(7)
-    until(lambda: replays.session_status(view.stream_id).status is StreamState.RUNNING)
+    until(lambda: replays.session_view(view.stream_id).status is StreamState.RUNNING)
     assert len(recorder.lines) == 1
 
 
@@ -55,7 +55,7 @@ def test_a_session_lost_in_mid_play_continues_without_a_gap_or_repeat(
     assert text.count("#EXT-X-DISCONTINUITY\n") == 1
     seen = [moment for name in segments_of(text) for moment in pictures_in(replays.segment_path(view.stream_id, name))]
     assert seen == [pytest.approx(place / 5) for place in range(100)]
-    assert replays.session_status(view.stream_id).restarts == 1
+    assert replays.session_view(view.stream_id).restarts == 1
     assert len(recorder.lines) == 2
 
 
@@ -66,7 +66,7 @@ def test_an_unreachable_recorder_is_retried(make_replays: MakeManager, recorder:
     states: set[tuple[StreamState, str | None]] = set()
 
     def look() -> bool:
-        status = replays.session_status(view.stream_id)
+        status = replays.session_view(view.stream_id)
         states.add((status.status, status.error.code if status.error else None))
         return status.status is StreamState.RUNNING
 
@@ -123,7 +123,7 @@ def test_a_silent_recorder_is_reported_as_stalled(
     recorder.silent = True
     with pytest.raises(Stalled):
         replays.seek_replay(view.stream_id, at(50))
-    error = replays.session_status(view.stream_id).error
+    error = replays.session_view(view.stream_id).error
     assert error is not None
     assert error.code == "stream_stalled"
 

@@ -72,7 +72,7 @@ def test_audio_that_fragments_cannot_hold_is_left_out(
     assert init.audio is None
     assert "," not in init.codecs
     assert frames(tmp_path, init.data + b"".join(part.data for part in viewer.parts(1))) == 6 * FPS
-    assert manager.session_status(stream_id).audio is None
+    assert manager.session_view(stream_id).audio is None
 
 
 def test_the_segments_hold_the_same_data_as_the_sent_parts(real: ThinRecorder, replays: StreamManager) -> None:
@@ -169,10 +169,10 @@ def test_a_broken_connection_neither_loses_nor_repeats_frames(
     kept = [one for one in viewer.news[:place] if isinstance(one, ReplayPart) and one.start_s < second.offset_s - 0.001]
     after = [one for one in viewer.news[place:] if isinstance(one, ReplayPart)]
     assert after[0].start_s == pytest.approx(second.offset_s)
-    assert (after[0].taken_utc - NIGHT).total_seconds() == pytest.approx(second.offset_s)
+    assert (after[0].recorded_utc - NIGHT).total_seconds() == pytest.approx(second.offset_s)
     count = frames(tmp_path, first.data + b"".join(part.data for part in kept))
     assert count + frames(tmp_path, second.data + b"".join(part.data for part in after)) == 9 * FPS
-    assert manager.session_status(stream_id).status is StreamState.RUNNING
+    assert manager.session_view(stream_id).status is StreamState.RUNNING
 
 
 def test_sent_segments_are_deleted_beyond_the_disk_limit(
@@ -198,10 +198,10 @@ def test_a_gap_takes_no_playing_time_and_keeps_true_times(real: ThinRecorder, ma
     real.spans = [(NIGHT_S, NIGHT_S + 4), (NIGHT_S + HOUR_S, NIGHT_S + HOUR_S + 4)]
     _, _, viewer = watched(make_replays())
     until(partial(viewer.ended, 1))
-    behind = next(part for part in viewer.parts(1) if (part.taken_utc - NIGHT).total_seconds() >= HOUR_S)
+    behind = next(part for part in viewer.parts(1) if (part.recorded_utc - NIGHT).total_seconds() >= HOUR_S)
     assert behind.start_s == pytest.approx(4.0)
     assert behind.is_key
-    assert (behind.taken_utc - NIGHT).total_seconds() == HOUR_S
+    assert (behind.recorded_utc - NIGHT).total_seconds() == HOUR_S
 
 
 def test_frames_without_a_time_follow_the_requested_time(
@@ -234,11 +234,11 @@ def test_a_joined_page_counts_as_a_viewer_while_the_recorder_is_silent(
     real.silent = True
     replays = make_replays(idle_end_s=0.6)
     stream_id, viewer_id, viewer = watched(replays)
-    stays(lambda: replays.session_status(stream_id).status is not StreamState.STOPPED, 2.0)
+    stays(lambda: replays.session_view(stream_id).status is not StreamState.STOPPED, 2.0)
     real.silent = False
     until(lambda: viewer.reached_s(1) > 2)
     replays.unwatch_replay(stream_id, viewer_id, viewer)
-    until(lambda: replays.session_status(stream_id).status is StreamState.STOPPED)
+    until(lambda: replays.session_view(stream_id).status is StreamState.STOPPED)
 
 
 @pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1)], ids=["IPBB", "IPB"])
@@ -291,7 +291,7 @@ def test_live_and_ended_sessions_cannot_be_watched_as_replays(real: ThinRecorder
     del real
     with pytest.raises(NotFound):
         replays.watch_replay("1-r-nothing", "v", Viewer())
-    live, _, _ = replays.start_session(1, "Profile1")
+    live, _, _ = replays.start_hls(1, "Profile1")
     for call in (replays.watch_replay, replays.unwatch_replay):
         with pytest.raises(InvalidRequest):
             call(live.stream_id, "v", Viewer())

@@ -53,13 +53,13 @@ def test_playback_continues_in_the_channels_next_recording(hourly: StreamManager
     assert pictures(hourly, view) == [round(step / FPS, 1) for step in steps]
     assert text_of(hourly, view).count("#EXT-X-DISCONTINUITY\n") == 2
     assert [line.recording_token for line in recorder.lines] == ["Rec0", "Rec1", "Rec2"]
-    assert hourly.session_status(view.stream_id).recording_token == "Rec2"
+    assert hourly.session_view(view.stream_id).recording_token == "Rec2"
 
 
 def test_a_seek_finds_the_recording_of_its_time(hourly: StreamManager, recorder: ThinRecorder) -> None:
     view = play(hourly, 0.0)
     assert hourly.seek_replay(view.stream_id, at(1002.4)).start_time == at(1002)
-    assert hourly.session_status(view.stream_id).recording_token == "Rec2"
+    assert hourly.session_view(view.stream_id).recording_token == "Rec2"
     assert hourly.seek_replay(view.stream_id, at(5.4)).start_time == at(5)
     assert hourly.seek_replay(view.stream_id, at(500)).start_time == at(1000)  # in the gap
     assert recorder.open_lines() == 1
@@ -122,7 +122,7 @@ def test_a_growing_recording_plays_on_as_it_grows(writing: StreamManager, record
     start_s = recorder.spans[0][1] - 20.5
     view, _ = writing.start_replay(1, "Rec0", utc(start_s))
     text_of(writing, view)
-    until(lambda: writing.session_status(view.stream_id).waiting_for == "recording")
+    until(lambda: writing.session_view(view.stream_id).waiting_for == "recording")
     assert not text_of(writing, view).endswith(ENDED)
     for by_s in (0.4, 2.1, 3.0):  # the ends fall between key frames
         grow(recorder, by_s)
@@ -143,11 +143,11 @@ def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, 
     assert isinstance(session, ReplaySession)
     with pytest.raises(Unavailable):
         session.seek(wanted, wait_s=0.3)
-    assert writing.session_status(view.stream_id).waiting_for == "recording"
+    assert writing.session_view(view.stream_id).waiting_for == "recording"
     grow(recorder, 5.5)
-    until(lambda: writing.session_status(view.stream_id).status is StreamState.RUNNING)
+    until(lambda: writing.session_view(view.stream_id).status is StreamState.RUNNING)
     first = datetime.fromisoformat(
-        re.findall("DATE-TIME:(.*)", text_of(writing, writing.session_status(view.stream_id)))[0]
+        re.findall("DATE-TIME:(.*)", text_of(writing, writing.session_view(view.stream_id)))[0]
     )
     assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
 
@@ -159,7 +159,7 @@ def test_a_recording_that_stops_growing_ends(
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
     until(lambda: text_of(writing, view).endswith(ENDED))
     assert pictures(writing, view)[-1] == pytest.approx(recorder.spans[0][1] - NIGHT_S, abs=0.5)
-    assert writing.session_status(view.stream_id).waiting_for is None
+    assert writing.session_view(view.stream_id).waiting_for is None
 
 
 def test_a_growing_recording_does_not_increase_the_read_ahead(writing: StreamManager, recorder: ThinRecorder) -> None:
@@ -175,7 +175,7 @@ def test_a_recorder_without_seeks_in_a_session_is_asked_more_rarely(
 ) -> None:
     recorder.seeks_in_session = False
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
-    until(lambda: writing.session_status(view.stream_id).waiting_for == "recording")
+    until(lambda: writing.session_view(view.stream_id).waiting_for == "recording")
     time.sleep(0.3)
     assert len(recorder.plays) == 1
 

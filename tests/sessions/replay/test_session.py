@@ -39,7 +39,7 @@ def test_a_recording_plays_from_the_requested_time(
     assert path.parent == settings.streams_dir / view.stream_id
     assert pictures_in(path)[:3] == [780.0, 780.2, 780.4]
     assert replays.segment_path(view.stream_id, "run1_init0.mp4").read_bytes()[4:8] == b"ftyp"
-    status = replays.session_status(view.stream_id)
+    status = replays.session_view(view.stream_id)
     assert (status.status, status.error, status.start_time) == (StreamState.RUNNING, None, at(780))
     assert status.video is not None
     assert (status.video.codec, status.transcoding, status.source_codec) == ("h264", False, "h264")
@@ -52,7 +52,7 @@ def test_times_are_unconfirmed_if_the_recorder_sends_none(make_replays: MakeMana
     replays = make_replays()
     view = play(replays, 780.4)
     text_of(replays, view)
-    assert replays.session_status(view.stream_id).time_confirmed is False
+    assert replays.session_view(view.stream_id).time_confirmed is False
     recorder.tells_time = True
     assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
 
@@ -61,19 +61,19 @@ def test_the_status_counts_frames_that_came_incomplete(replays: StreamManager, r
     recorder.spans = [(NIGHT_S, NIGHT_S + 10)]
     view = play(replays)
     until(lambda: "ENDLIST" in text_of(replays, view))
-    assert replays.session_status(view.stream_id).frames_dropped == 0
+    assert replays.session_view(view.stream_id).frames_dropped == 0
     recorder.dropped_per_second = 2
     view = replays.seek_replay(view.stream_id, at(5))
     until(lambda: "ENDLIST" in text_of(replays, view))
-    assert replays.session_status(view.stream_id).frames_dropped == 10
+    assert replays.session_view(view.stream_id).frames_dropped == 10
 
 
 def test_the_status_tells_if_the_recorder_beats_real_time(replays: StreamManager, recorder: ThinRecorder) -> None:
     view = play(replays)
     text_of(replays, view)
-    assert replays.session_status(view.stream_id).beats_real_time is None
+    assert replays.session_view(view.stream_id).beats_real_time is None
     recorder.beats_real_time = False
-    assert replays.session_status(view.stream_id).beats_real_time is False
+    assert replays.session_view(view.stream_id).beats_real_time is False
 
 
 def test_times_are_true_with_a_recorder_clock_an_hour_ahead(make_replays: MakeManager, recorder: ThinRecorder) -> None:
@@ -98,7 +98,7 @@ def test_a_seek_is_a_new_run_at_a_new_address_in_the_same_session(
     text = text_of(replays, moved)
     assert times_of(text)[0] == 1800.0
     assert all(name.startswith("run2_") for name in segments_of(text))
-    assert replays.session_status(view.stream_id).playlist_url == moved.playlist_url
+    assert replays.session_view(view.stream_id).playlist_url == moved.playlist_url
     assert len(recorder.lines) == 1
     assert text_of(replays, view).endswith("#EXT-X-ENDLIST\n")  # a player of the old run may finish its segments
     replays.seek_replay(view.stream_id, at(0))
@@ -206,7 +206,7 @@ def test_a_later_seek_supersedes_a_waiting_one(make_replays: MakeManager, record
 
     waiting = threading.Thread(target=seek_first)
     waiting.start()
-    until(lambda: replays.session_status(view.stream_id).playlist_url.endswith("run2.m3u8"))
+    until(lambda: replays.session_view(view.stream_id).playlist_url.endswith("run2.m3u8"))
     assert replays.seek_replay(view.stream_id, at(200)).start_time == at(200)
     waiting.join(LIMIT_S)
     assert codes == ["superseded"]
@@ -223,8 +223,8 @@ def test_a_seek_on_a_slow_recorder_completes_after_its_time_out(
     with pytest.raises(Unavailable) as caught:
         session.seek(at(100), wait_s=0.2)
     assert caught.value.code == "not_ready"
-    until(lambda: replays.session_status(view.stream_id).start_time == at(100))
-    assert times_of(text_of(replays, replays.session_status(view.stream_id)))[0] == 100.0
+    until(lambda: replays.session_view(view.stream_id).start_time == at(100))
+    assert times_of(text_of(replays, replays.session_view(view.stream_id)))[0] == 100.0
 
 
 def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder, settings: Settings) -> None:
@@ -234,7 +234,7 @@ def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder
     assert replays.stop_session(view.stream_id, viewer_id) is StreamState.STOPPED
     assert recorder.open_lines() == 0
     assert list(settings.streams_dir.iterdir()) == []
-    assert replays.session_status(view.stream_id).status is StreamState.STOPPED
+    assert replays.session_view(view.stream_id).status is StreamState.STOPPED
     assert replays.stop_session(view.stream_id) is StreamState.STOPPED
     for call in (lambda: replays.seek_replay(view.stream_id, at(1)), lambda: text_of(replays, view)):
         with pytest.raises(NotFound):
@@ -260,7 +260,7 @@ def test_a_replay_played_to_its_end_stays_available_for_longer(
     view = play(replays)
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
     until(lambda: recorder.open_lines() == 0)  # the recorder's session is closed early
-    assert replays.session_status(view.stream_id).status is StreamState.RUNNING
+    assert replays.session_view(view.stream_id).status is StreamState.RUNNING
     other = play(replays)  # another viewer can use the recorder's session
     replays.stop_session(other.stream_id)
     assert replays.seek_replay(view.stream_id, at(2)).start_time == at(2)

@@ -120,7 +120,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: Rep
     done = subprocess.run(decode, check=True, capture_output=True, text=True)
     assert done.stderr == ""
     assert len(re.findall("^0,", done.stdout, re.MULTILINE)) >= 5
-    assert harness.manager.session_status(view.stream_id).restarts == 0
+    assert harness.manager.session_view(view.stream_id).restarts == 0
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) 
     harness.manager.stop_session(first.stream_id)
     third = play(harness.manager, 7200.0)
     assert times_of(text_of(harness.manager, third))[0] == pytest.approx(7200.0, abs=0.01)
-    assert harness.manager.session_status(second.stream_id).status is StreamState.RUNNING
+    assert harness.manager.session_view(second.stream_id).status is StreamState.RUNNING
 
 
 def test_the_recorders_session_is_closed_before_a_stop_returns(harness: ReplayHarness) -> None:
@@ -179,7 +179,7 @@ def test_the_recorders_session_is_closed_before_a_stop_returns(harness: ReplayHa
     for number in range(5):
         view = play(harness.manager, 60.0 * number)
         text_of(harness.manager, view)
-        assert harness.manager.session_status(view.stream_id).restarts == 0, "it was refused at first"
+        assert harness.manager.session_view(view.stream_id).restarts == 0, "it was refused at first"
         harness.manager.stop_session(view.stream_id)
 
 
@@ -188,7 +188,7 @@ def test_a_wrong_password_fails_the_seek(harness: ReplayHarness) -> None:
     view = play(harness.manager)
     with pytest.raises(CameraAuthFailed):
         harness.manager.seek_replay(view.stream_id, at(10))
-    error = harness.manager.session_status(view.stream_id).error
+    error = harness.manager.session_view(view.stream_id).error
     assert error is not None
     assert error.code == "camera_auth_failed"
 
@@ -202,11 +202,11 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(harness: ReplayHarnes
     with pytest.raises(DeviceError) as caught:
         harness.manager.seek_replay(view.stream_id, at(100))
     assert caught.value.code == "camera_unreachable"
-    assert harness.manager.session_status(view.stream_id).status is StreamState.RECONNECTING
+    assert harness.manager.session_view(view.stream_id).status is StreamState.RECONNECTING
     back = Peer()
     harness.port = back.port
-    until(lambda: harness.manager.session_status(view.stream_id).status is StreamState.RUNNING)
-    assert times_of(text_of(harness.manager, harness.manager.session_status(view.stream_id)))[0] == pytest.approx(
+    until(lambda: harness.manager.session_view(view.stream_id).status is StreamState.RUNNING)
+    assert times_of(text_of(harness.manager, harness.manager.session_view(view.stream_id)))[0] == pytest.approx(
         100.0, abs=0.01
     )
     harness.manager.stop_session(view.stream_id)
@@ -231,6 +231,6 @@ def test_two_hundred_seeks_over_the_gateway_leak_no_resources(harness: ReplayHar
     assert fds_after <= fds + 2  # a connection that is being opened
     assert threads_after <= threads
     assert rss_after - rss < 20_000_000
-    text = text_of(harness.manager, harness.manager.session_status(view.stream_id))
+    text = text_of(harness.manager, harness.manager.session_view(view.stream_id))
     folder = harness.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     assert {path.name.partition("_")[0] for path in folder.iterdir()} <= {"run250", "run251"}

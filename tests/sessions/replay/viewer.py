@@ -36,7 +36,7 @@ class Viewer:
 
     def taken(self, run: int) -> list[float]:
         """Return the capture time of each part in seconds after NIGHT."""
-        return [round((part.taken_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
+        return [round((part.recorded_utc - NIGHT).total_seconds(), 3) for part in self.parts(run)]
 
     def ended(self, run: int) -> bool:
         return ReplayEnd(run) in self.news

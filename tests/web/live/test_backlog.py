@@ -52,8 +52,8 @@ class Camera:
         for _ in range(count):
             number = len(self._made)
             is_key = number % 8 == 0
-            taken_utc = datetime.now(UTC) if is_key else None
-            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, taken_utc)
+            arrived_utc = datetime.now(UTC) if is_key else None
+            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, arrived_utc)
             self._made.append(weakref.ref(picture))
             self.broadcaster.on_fragments((picture,))
 

@@ -49,6 +49,18 @@ def test_a_short_lifetime_is_forgotten_after_half_a_day(habits: DeviceHabits, cl
     assert habits.lifetime_s == float("inf")
 
 
+def test_patience_for_media_grows_up_to_a_minute_and_ends_after_an_hour(habits: DeviceHabits, clock: HandClock) -> None:
+    limits_s = []
+    for _ in range(5):
+        limits_s.append(habits.patience_s(STREAM, 10.0))
+        habits.no_media_came(STREAM)
+    assert limits_s == [10.0, 20.0, 40.0, 60.0, 60.0]
+    assert habits.patience_s(OTHER, 10.0) == 10.0
+    assert habits.patience_s(STREAM, 120.0) == 120.0
+    clock.move(seconds=HOUR)
+    assert habits.patience_s(STREAM, 10.0) == 10.0
+
+
 # -- the tunnel ------------------------------------------------------------------------------------
 
 

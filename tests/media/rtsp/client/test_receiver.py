@@ -25,7 +25,7 @@ class Sink:
         self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM
     ) -> None: ...
     def on_audio_left_out(self, reason: str) -> None: ...
-    def on_opened(self) -> None: ...
+    def on_opened(self, patience_s: float) -> None: ...
     def on_tick(self) -> None: ...
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
@@ -104,6 +104,19 @@ def test_video_on_another_channel_than_agreed_counts_after_a_second() -> None:
     wire.video(channel=4)
     wire.video(channel=4)
     assert len(wire.sink.packets) == 1, "the first one shows the channel"
+    assert len(wire.receiver.receiver_reports(wire.clock.seconds)) == 1
+
+
+def test_swapped_channels_of_media_and_reports_are_found() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.video(channel=1)
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, OURS, 7, 0, 90, 1, 1)
+        wire.receiver.take_frames([(0, report)])
+        wire.clock.seconds += 0.7
+    wire.video(channel=1)
+    assert len(wire.sink.packets) == 1
+    assert len(wire.sink.reports) == 3
     assert len(wire.receiver.receiver_reports(wire.clock.seconds)) == 1
 
 

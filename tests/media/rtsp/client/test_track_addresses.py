@@ -42,7 +42,7 @@ def test_an_odd_base_is_repaired(base: str) -> None:
     assert guesses("track1", base=base)[0] == "/live/track1"
 
 
-@pytest.mark.parametrize("base", ["ftp://x/", "rtsp://10.0.0.9/\x00", "???", "rtsp://"])
+@pytest.mark.parametrize("base", ["ftp://x/", "rtsp://10.0.0.9/a\x00b", "???", "rtsp://"])
 def test_an_unusable_base_is_not_used(base: str) -> None:
     assert guesses("track1", base=base)[0] == "/live/track1"
 

@@ -9,7 +9,7 @@ OURS, STALE, NEXT = 0x1111, 0x9999, 0x2222
 
 
 def packet(ssrc: int, at_s: float, payload_type: int = 96, sequence: int = 0) -> RtpPacket:
-    return RtpPacket(VIDEO, payload_type, False, sequence, 0, b"x", b"", at_s, 0.0, 0, ssrc)
+    return RtpPacket(VIDEO, payload_type, False, sequence, 0, b"x", b"", at_s, 0, ssrc)
 
 
 def senders(track: TrackFilter, packets: list[RtpPacket]) -> list[int]:

@@ -31,6 +31,49 @@ def paths(peer: PeerCamera, method: str) -> list[str]:
     return re.findall(rf"^{method} rtsp://[^/]+(\S*) ", peer.received.decode(), re.MULTILINE)
 
 
+# -- media that begin late -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names_sets", [True, False])
+def test_media_that_begin_later_than_the_limit_are_waited_for(
+    camera: Cameras, gateway: RtspGateway, names_sets: bool
+) -> None:
+    peer = camera(media_after_s=2.5, has_audio=True, names_sets=names_sets, sends_reports=False)
+    feed = gateway.open_feed(source(peer.uri()))
+    problem = until_state(feed, FeedState.FAILED).problem
+    feed.close()
+    assert problem
+    assert problem.code == "camera_no_signal"
+    assert "the next try waits longer" in problem.detail
+    feed = gateway.open_feed(source(peer.uri()))
+    assert feed.wait_described(0.5).video, "the description waits as long as the session"
+    assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
+    until(lambda: feed.status().video is not None)
+    feed.close()
+    until(lambda: peer.open_connections == 0)
+    assert plays(gateway, peer), "the patience is kept"
+    assert len(paths(peer, "PLAY")) == 3
+    assert peer.asked["SETUP"] >= 4, "the audio was not the reason"
+
+
+# -- a codec that is not the described one -----------------------------------------------------------
+
+
+def test_a_stream_with_another_codec_than_described_plays(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(names_sets=False)
+    sdp = peer.sdp().replace(b"H264/90000", b"H265/90000")
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
+    feed = gateway.open_feed(source(peer.uri()))
+    problem = until_state(feed, FeedState.FAILED).problem
+    feed.close()
+    assert problem
+    assert "describes its video as H.265 and sends H.264" in problem.detail
+    for _ in range(2):
+        assert plays(gateway, peer), "the codec is kept"
+    sdp = peer.sdp()
+    assert plays(gateway, peer), "a description that was mended counts"
+
+
 # -- addresses of tracks ---------------------------------------------------------------------------
 
 

@@ -142,9 +142,9 @@ def test_stamps_of_another_frame_rate_keep_the_times_right(camera: Cameras, gate
     player = Player()
     feed.open_fragments(player)
     until(lambda: len(player.fragments) >= 12 * 25)
-    keys = [piece for piece in player.fragments if piece.taken_utc is not None][-4:]
+    keys = [piece for piece in player.fragments if piece.arrived_utc is not None][-4:]
     for before, after in pairwise(keys):
-        assert before.taken_utc is not None
-        assert after.taken_utc is not None
-        passed_s = (after.taken_utc - before.taken_utc).total_seconds()
+        assert before.arrived_utc is not None
+        assert after.arrived_utc is not None
+        passed_s = (after.arrived_utc - before.arrived_utc).total_seconds()
         assert after.start_s - before.start_s == pytest.approx(passed_s, abs=0.1)

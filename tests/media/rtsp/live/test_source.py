@@ -63,7 +63,7 @@ class Camera:
         audio = parse_sdp(b"m=audio 0 RTP/AVP 8\n").audio
         assert isinstance(audio, AudioTrack)
         self.source.on_description(VideoTrack(codec, 96, 90_000, "", sets), audio, delivery)
-        self.source.on_opened()
+        self.source.on_opened(10.0)
         self.number = 0
         self.sequence = 0
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.errors import DeviceError
-from core.recordings import FindPlain, ReplayAbilities, ReplaySource, no_plain_replays
+from core.recordings import FindMakersReplays, ReplayAbilities, ReplaySource, no_makers_replays
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import VIDEO, AccessUnit
@@ -25,10 +25,12 @@ def recording(
     token: str = "Recording1",
     password: str = PASSWORD,
     abilities: ReplayAbilities = NONE_SHOWN,
-    find_plain: FindPlain = no_plain_replays,
+    find_makers_replays: FindMakersReplays = no_makers_replays,
 ) -> ReplaySource:
     credential = Credential("admin", Secret(password))
-    return ReplaySource(1, token, uri, "camera1", credential, abilities=abilities, find_plain=find_plain)
+    return ReplaySource(
+        1, token, uri, "camera1", credential, abilities=abilities, find_makers_replays=find_makers_replays
+    )
 
 
 @dataclass

@@ -12,11 +12,11 @@ from functools import partial
 import pytest
 
 from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnsupported, DeviceError
-from core.recordings import PlainReplay, ReplayAbilities
+from core.recordings import MakersReplay, ReplayAbilities
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.headers import clock_time
 from media.rtsp.replay.interface import ReplayConnection
-from media.rtsp.replay.methods import plain_uri
+from media.rtsp.replay.methods import makers_uri
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.patience import LIMIT_S, promised, settled, until
@@ -152,8 +152,8 @@ def test_a_refusal_of_replay_headers_is_remembered(gateway: RtspGateway, camera:
 
 def test_the_makers_own_address_is_the_last_resort(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
-    own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
-    abilities = shown_abilities(gateway, peer, find_plain=lambda: (own,))
+    own = MakersReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua", 3600.0)
+    abilities = shown_abilities(gateway, peer, find_makers_replays=lambda: (own,))
     assert b"starttime=2026_11_22_03_13_00&endtime=2026_11_23_03_13_00" in peer.received
     assert abilities.method == "dahua"
     [first, *_] = abilities.checks()
@@ -162,8 +162,8 @@ def test_the_makers_own_address_is_the_last_resort(gateway: RtspGateway, camera:
 
 def test_a_seek_by_the_makers_address_closes_the_old_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", lambda asked: "/cam/playback" in asked.uri)})
-    own = PlainReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua")
-    line = gateway.open_replay(recording(peer.uri("/recording"), find_plain=lambda: (own,)))
+    own = MakersReplay(peer.uri("/cam/playback?channel=1&starttime={start}&endtime={end}"), "dahua")
+    line = gateway.open_replay(recording(peer.uri("/recording"), find_makers_replays=lambda: (own,)))
     for number in range(3):
         listener = Listener()
         line.play(NIGHT_S + 60 * number, listener)
@@ -176,22 +176,22 @@ def test_a_seek_by_the_makers_address_closes_the_old_session(gateway: RtspGatewa
 def test_the_makers_address_is_looked_up_only_if_needed(gateway: RtspGateway, camera: Start) -> None:
     found_by: list[str] = []
 
-    def find_plain() -> tuple[PlainReplay, ...]:
+    def find_makers_replays() -> tuple[MakersReplay, ...]:
         found_by.append(threading.current_thread().name)
         raise CameraAuthFailed("Its clock is not told to just anybody.")
 
-    play(gateway, camera(), find_plain=find_plain).until_pictures(3)
+    play(gateway, camera(), find_makers_replays=find_makers_replays).until_pictures(3)
     assert found_by == []
     refuses = camera(answers={"DESCRIBE": refuse("551 Option not supported")})
-    error = until_error(play(gateway, refuses, find_plain=find_plain))
+    error = until_error(play(gateway, refuses, find_makers_replays=find_makers_replays))
     assert isinstance(error, CameraUnsupported), "what the recorder itself said first"
     assert len(found_by) == 1
     assert found_by != ["rtsp-gateway"], "it waits for the device"
 
 
 def test_times_in_hikvisions_address_are_utc() -> None:
-    plain = PlainReplay("rtsp://h/Streaming/tracks/101?starttime={start}&endtime={end}", "hikvision", 3600.0)
-    assert plain_uri(plain, NIGHT_S, NIGHT_S + 60).endswith("?starttime=20261122T021300Z&endtime=20261122T021400Z")
+    plain = MakersReplay("rtsp://h/Streaming/tracks/101?starttime={start}&endtime={end}", "hikvision", 3600.0)
+    assert makers_uri(plain, NIGHT_S, NIGHT_S + 60).endswith("?starttime=20261122T021300Z&endtime=20261122T021400Z")
 
 
 def test_a_device_without_any_replay_gets_its_first_error(gateway: RtspGateway, camera: Start) -> None:

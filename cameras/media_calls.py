@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from cameras.certificates import port_of
 from cameras.connecting import Connector
 from cameras.registry import Registry, credential_of, device_key
 from cameras.store import CameraStore
@@ -23,11 +24,11 @@ _T = TypeVar("_T")
 log = logging.getLogger(__name__)
 
 
-class StreamAddresses:
+class MediaCalls:
     """The calls that OnvifManager hands on. They wait for the device, at most for its time limit.
 
-    Exceptions: stream_source() may know the address, note_replay_abilities() waits for the disk only, and
-    request_key_frame() does nothing if the device is not connected.
+    Exceptions: stream_source() answers from memory if it asked less than ten minutes ago, note_replay_abilities() waits
+    for the disk only, and request_key_frame() does nothing if the device is not connected.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class StreamAddresses:
         now_s = self._clock.monotonic_s()
         if cached is not None and now_s - cached[1] < _URI_KEPT_S:
             return self._source(camera_id, self._registry.profile(camera_id, profile_token), cached[0])
-        device = self._connector.device_with(camera_id, profile_token)
+        device = self._connector.device_of_profile(camera_id, profile_token)
         profile = self._registry.profile(camera_id, profile_token)
         uri = self._connector.ask(camera_id, device, lambda: device.stream_uri(profile))
+        registry.note_port(camera_id, port_of(uri))
         with registry.changed:
             entry = registry.entry(camera_id)
             if entry.device is device:
@@ -64,6 +66,7 @@ class StreamAddresses:
         """
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         uri = self._connector.ask(camera_id, device, lambda: device.replay_uri(recording_token))
+        self._registry.note_port(camera_id, port_of(uri))
         with self._registry.changed:
             entry = self._registry.entry(camera_id)
             stored, generation, abilities = entry.stored, entry.generation, entry.replay_abilities

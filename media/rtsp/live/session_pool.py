@@ -1,7 +1,7 @@
 """Device sessions of live sources, and the feeds that share them.
 
-Feeds of the same source (camera, media profile, address, credential) share one connection; its device session ends
-some seconds after the last feed has closed. A device has a budget of sessions, lowered for a while after a 453.
+Feeds of the same source (camera, media profile, address, credential) share one device session, which ends some
+seconds after the last feed has closed. A device has a budget of sessions, lowered for a while after a 453.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 _Key = tuple[int, str, str, str, str]
 
 
-class LiveConnection:
-    """One source, its device session and the feeds that share it. LiveConnections guards `feeds` by its lock."""
+class SharedDeviceSession:
+    """A device session, its source, and the feeds that share it. DeviceSessionPool guards `feeds` by its lock."""
 
     def __init__(self, key: _Key, source: StreamSource, shared_source: SharedSource, slot: SessionSlot) -> None:
         self.key = key
@@ -53,12 +53,12 @@ class GatewayFeed(Feed):
     """Feed documents the public methods."""
 
     def __init__(
-        self, connections: LiveConnections, connection: LiveConnection, outlet: LoopbackOutlet, thread: LoopThread
+        self, pool: DeviceSessionPool, session: SharedDeviceSession, outlet: LoopbackOutlet, thread: LoopThread
     ) -> None:
-        self._connections = connections
-        self.connection = connection
+        self._pool = pool
+        self.session = session
         self.outlet = outlet
-        self._frames_dropped_before = connection.shared_source.status().frames_dropped
+        self._frames_dropped_before = session.shared_source.status().frames_dropped
         self._thread = thread
         self._is_closed = False
         self._is_audio_enabled = False
@@ -72,18 +72,18 @@ class GatewayFeed(Feed):
         return self.outlet.url
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
-        return self.connection.shared_source.wait_described(timeout_s, lambda: self._is_closed)
+        return self.session.shared_source.wait_described(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
-        status = self.connection.shared_source.status()
+        status = self.session.shared_source.status()
         return replace(status, frames_dropped=status.frames_dropped - self._frames_dropped_before)
 
     def is_failed(self) -> bool:
-        return self.connection.shared_source.error is not None
+        return self.session.shared_source.error is not None
 
     def wall_time_of(self, media_s: float) -> datetime | None:
         start_s = self.outlet.start_s
-        return None if start_s is None else self.connection.shared_source.arrived_utc(start_s + media_s)
+        return None if start_s is None else self.session.shared_source.arrived_utc(start_s + media_s)
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self._thread.call(self._start_fragments, sink, origin_s)
@@ -97,8 +97,8 @@ class GatewayFeed(Feed):
 
     def close(self) -> None:
         self._is_closed = True
-        self.connection.shared_source.wake_waiters()
-        self._connections.close_feed(self)
+        self.session.shared_source.wake_waiters()
+        self._pool.close_feed(self)
 
     # -- the gateway's thread ----------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class GatewayFeed(Feed):
         if self._fragments_task:
             self._fragments_task.cancel()
         if self._fragments:
-            self.connection.shared_source.detach(self._fragments)
+            self.session.shared_source.detach(self._fragments)
 
     def _start_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         if self._fragments_task is None and not self._is_closed:
@@ -116,7 +116,7 @@ class GatewayFeed(Feed):
 
     async def _attach_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         """Wait for the codec only: the parameter sets may come as late as the first key frame."""
-        shared_source = self.connection.shared_source
+        shared_source = self.session.shared_source
         codec = await shared_source.until_announced()
         if codec is None:
             sink.on_end()
@@ -132,8 +132,8 @@ class GatewayFeed(Feed):
             self._fragments.enable_audio()
 
 
-class LiveConnections:
-    """All live connections of the gateway. Feeds are opened and closed from any thread."""
+class DeviceSessionPool:
+    """All live device sessions of the gateway. Feeds are opened and closed from any thread."""
 
     def __init__(self, thread: LoopThread, client: ClientContext, budget: SessionBudget, *, linger_s: float) -> None:
         self._thread = thread
@@ -144,9 +144,9 @@ class LiveConnections:
         self._wall = WallClock(client.clock)
         self._lock = threading.Lock()
         self._is_open = False
-        self._connections: dict[_Key, LiveConnection] = {}
+        self._sessions: dict[_Key, SharedDeviceSession] = {}
         self._feeds: set[GatewayFeed] = set()
-        self._running: set[LiveConnection] = set()  # those with a slot of the budget; the gateway's thread only
+        self._running: set[SharedDeviceSession] = set()  # those with a slot of the budget; the gateway's thread only
 
     async def start(self) -> None:
         """Listen on loopback and accept feeds. Raises OSError."""
@@ -161,12 +161,12 @@ class LiveConnections:
         with self._lock:
             if not self._is_open:
                 raise Unavailable("The media gateway is not running.")
-            connection = self._connections.get(key)
-            if connection is None or connection.shared_source.error:
-                connection = self._connections[key] = self._new_connection(key, source)
-                self._thread.call(self._start_session, connection)
-            feed = GatewayFeed(self, connection, self._server.add_outlet(connection.shared_source), self._thread)
-            connection.feeds.add(feed)
+            session = self._sessions.get(key)
+            if session is None or session.shared_source.error:
+                session = self._sessions[key] = self._new_session(key, source)
+                self._thread.call(self._start_session, session)
+            feed = GatewayFeed(self, session, self._server.add_outlet(session.shared_source), self._thread)
+            session.feeds.add(feed)
             self._feeds.add(feed)
         return feed
 
@@ -176,83 +176,83 @@ class LiveConnections:
             if feed not in self._feeds:
                 return
             self._feeds.discard(feed)
-            feed.connection.feeds.discard(feed)
+            feed.session.feeds.discard(feed)
         self._server.remove_outlet(feed.outlet)
         self._thread.call(self._after_close, feed)
 
     def session_count(self) -> int:
         """Return how many device sessions are open or opening, also those that no feed uses any more."""
         with self._lock:
-            return sum(connection.shared_source.error is None for connection in self._connections.values())
+            return sum(session.shared_source.error is None for session in self._sessions.values())
 
-    def _new_connection(self, key: _Key, source: StreamSource) -> LiveConnection:
+    def _new_session(self, key: _Key, source: StreamSource) -> SharedDeviceSession:
         name = f"{source.device_key}/{source.profile_token!r}"
         shared_source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
-        return LiveConnection(key, source, shared_source, SessionSlot(self._budget, source.device_key))
+        return SharedDeviceSession(key, source, shared_source, SessionSlot(self._budget, source.device_key))
 
     # -- the gateway's thread ----------------------------------------------------------------------
 
-    def _start_session(self, connection: LiveConnection) -> None:
-        connection.task = asyncio.get_running_loop().create_task(self._run(connection))
+    def _start_session(self, session: SharedDeviceSession) -> None:
+        session.task = asyncio.get_running_loop().create_task(self._run(session))
 
-    async def _run(self, connection: LiveConnection) -> None:
+    async def _run(self, session: SharedDeviceSession) -> None:
         """Run one device session from its slot in the budget to its end. A new feed is needed for another one."""
         try:
-            await self._take_slot(connection)
-            await DeviceSession(connection.source, connection.shared_source, self._client).run()
+            await self._take_slot(session)
+            await DeviceSession(session.source, session.shared_source, self._client).run()
         except DeviceError as error:
             if isinstance(error, CameraBusy):
-                connection.slot.refused_by_device()
-            if isinstance(error, NoSuchStream) and connection.source.is_plain:
+                session.slot.refused_by_device()
+            if isinstance(error, NoSuchStream) and session.source.is_plain:
                 error = StreamNotFound("The camera has no stream at this address.")
-            log.info("%s failed: %s (%s)", connection.source.device_key, error.detail, error.code)
-            connection.shared_source.fail(error)
+            log.info("%s failed: %s (%s)", session.source.device_key, error.detail, error.code)
+            session.shared_source.fail(error)
         except asyncio.CancelledError:
-            connection.shared_source.fail(CameraUnreachable("The session was ended."))
+            session.shared_source.fail(CameraUnreachable("The session was ended."))
             raise
         except Exception:  # the top of a session: a fault of ours must not leave feeds waiting
             log.exception("a device session ended with an unexpected error")
-            connection.shared_source.fail(CameraBadAnswer("The device sent data that the app cannot process."))
+            session.shared_source.fail(CameraBadAnswer("The device sent data that the app cannot process."))
         finally:
-            self._running.discard(connection)
-            connection.slot.give_back()
-            self._forget_if_unused(connection)
+            self._running.discard(session)
+            session.slot.give_back()
+            self._forget_if_unused(session)
 
-    async def _take_slot(self, connection: LiveConnection) -> None:
+    async def _take_slot(self, session: SharedDeviceSession) -> None:
         """Take a slot, if needed from a session that no feed uses any more. Raises CameraBusy."""
-        while not connection.slot.try_take():
-            unused = self._unused(connection.source.device_key)
+        while not session.slot.try_take():
+            unused = self._unused(session.source.device_key)
             if unused is None or unused.task is None:
                 raise CameraBusy(
-                    f"All {connection.slot.limit} sessions that the app may open with this device are in use."
+                    f"All {session.slot.limit} sessions that the app may open with this device are in use."
                 )
             unused.task.cancel()
             await asyncio.wait({unused.task})
-        self._running.add(connection)
+        self._running.add(session)
 
-    def _unused(self, device_key: str) -> LiveConnection | None:
+    def _unused(self, device_key: str) -> SharedDeviceSession | None:
         with self._lock:
             same_device = (one for one in self._running if one.source.device_key == device_key)
             return next((one for one in same_device if not one.feeds), None)
 
     def _after_close(self, feed: GatewayFeed) -> None:
         feed.end_consumers()
-        if feed.connection.shared_source.error:
-            self._forget_if_unused(feed.connection)
+        if feed.session.shared_source.error:
+            self._forget_if_unused(feed.session)
         else:
-            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.connection)
+            asyncio.get_running_loop().call_later(self._linger_s, self._end_if_unused, feed.session)
 
-    def _end_if_unused(self, connection: LiveConnection) -> None:
-        if self._forget_if_unused(connection) and connection.task:
-            connection.task.cancel()
+    def _end_if_unused(self, session: SharedDeviceSession) -> None:
+        if self._forget_if_unused(session) and session.task:
+            session.task.cancel()
 
-    def _forget_if_unused(self, connection: LiveConnection) -> bool:
-        """Remove a connection without feeds, so that the next feed gets a new one. True if it has no feeds."""
+    def _forget_if_unused(self, session: SharedDeviceSession) -> bool:
+        """Remove a session without feeds, so that the next feed gets a new one. True if it has no feeds."""
         with self._lock:
-            if connection.feeds:
+            if session.feeds:
                 return False
-            if self._connections.get(connection.key) is connection:
-                del self._connections[connection.key]
+            if self._sessions.get(session.key) is session:
+                del self._sessions[session.key]
             return True
 
     async def stop(self) -> set[asyncio.Task[None]]:
@@ -263,8 +263,8 @@ class LiveConnections:
         for feed in feeds:
             feed.close()
         with self._lock:
-            tasks = {connection.task for connection in self._connections.values() if connection.task}
-            self._connections.clear()
+            tasks = {session.task for session in self._sessions.values() if session.task}
+            self._sessions.clear()
         for task in tasks:
             task.cancel()
         await self._server.stop()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunTimeline } from '../../static/js/lib/run-timeline.js';
-import { ReplayFeed } from '../../static/js/lib/replay-feed.js';
+import { ReplayMedia } from '../../static/js/lib/replay-media.js';
 import { ReplaySession } from '../../static/js/lib/replay-session.js';
 import { mockTime, pass } from './time.mjs';
 
@@ -31,7 +31,7 @@ function lineWithAGap() {
 
 const everywhere = () => true;
 
-/** @typedef {import('../../static/js/lib/replay-feed.js').ReplayRun} ReplayRun */
+/** @typedef {import('../../static/js/lib/replay-media.js').ReplayRun} ReplayRun */
 
 // ── RunTimeline ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,7 +83,7 @@ test('forget keeps the piece that contains the position', () => {
   assert.equal(line.beginsMs, NIGHT + HOUR + 4000);
 });
 
-// ── ReplayFeed ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── ReplayMedia ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Socket {
   isUp = true;
@@ -122,15 +122,16 @@ class Socket {
   }
 }
 
-function feedOf(socket = new Socket()) {
-  const feed = new ReplayFeed(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' });
+/** @param {Socket} [socket] @param {ConstructorParameters<typeof ReplayMedia>[2]} [how] */
+function mediaOf(socket = new Socket(), how = {}) {
+  const media = new ReplayMedia(/** @type {any} */ (socket), { streamId: 'replay1', viewerId: 'me' }, how);
   /** @type {string[]} */
   const emitted = [];
   /** @type {ReplayRun[]} */
   const runs = [];
-  for (const type of ['segments', 'missed', 'refused']) feed.addEventListener(type, () => emitted.push(type));
-  feed.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
-  return { socket, feed, emitted, runs };
+  for (const type of ['segments', 'missed', 'refused', 'audio-left-out']) media.addEventListener(type, () => emitted.push(type));
+  media.addEventListener('run', (event) => runs.push(/** @type {CustomEvent} */ (event).detail));
+  return { socket, media, emitted, runs };
 }
 
 /** @param {ReplayRun} run */
@@ -146,7 +147,7 @@ function taken(run) {
 }
 
 test('a run starts with its first frame, and keeps media for its sink', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   assert.deepEqual(socket.sent, [['watch', { streamId: 'replay1', viewerId: 'me' }]]);
   socket.init(1);
   assert.equal(runs.length, 0);
@@ -161,7 +162,7 @@ test('a run starts with its first frame, and keeps media for its sink', () => {
 });
 
 test('the previous run gets no media after a seek', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   socket.init(1);
   socket.part(0);
   const first = taken(/** @type {ReplayRun} */ (runs[0]));
@@ -172,12 +173,12 @@ test('the previous run gets no media after a seek', () => {
   assert.deepEqual([runs[1]?.number, runs[1]?.startMs, runs[1]?.isEnded], [2, NIGHT + HOUR, false]);
 });
 
-test('a feed without audio names the picture only', () => {
+test('media without audio names the picture only', () => {
   const audio = { codec: 'aac' };
-  const { socket, feed, runs } = feedOf();
+  const { socket, media, runs } = mediaOf();
   socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 1, offsetS: 0 }, new Uint8Array([1]));
   socket.part(0);
-  feed.leaveAudioOut();
+  media.leaveAudioOut();
   socket.listener.onInit({ codecs: 'avc1.64001f,mp4a.40.2', audio, run: 2, offsetS: 0 }, new Uint8Array([2]));
   socket.part(0);
   /** @type {string[]} */
@@ -190,8 +191,25 @@ test('a feed without audio names the picture only', () => {
   );
 });
 
+for (const [codecs, playable, expected, events] of /** @type {[string, RegExp, string, string[]][]} */ ([
+  ['avc1.64001f,opus', /^avc1[^,]*$/, 'avc1.64001f', ['audio-left-out']],
+  ['avc1.64001f,opus', /avc1/, 'avc1.64001f,opus', []],
+  ['hvc1.1.6.L120.90,opus', /^avc1/, 'hvc1.1.6.L120.90,opus', []],
+  ['hvc1.1.6.L120.90', /^avc1/, 'hvc1.1.6.L120.90', []],
+])) {
+  test(`${codecs} plays as ${expected} where ${playable} is played`, () => {
+    const { socket, runs, emitted } = mediaOf(new Socket(), { plays: (asked) => playable.test(asked) });
+    socket.listener.onInit({ codecs, audio: null, run: 1, offsetS: 0 }, new Uint8Array([1]));
+    socket.part(0);
+    /** @type {string[]} */
+    const got = [];
+    for (const run of runs) run.sink = { init: (init) => got.push(init.codecs), append: () => {}, end: () => {} };
+    assert.deepEqual([got, emitted], [[expected], events]);
+  });
+}
+
 test('the wanted position is sent on changes and regularly', () => {
-  const { socket, runs } = feedOf();
+  const { socket, runs } = mediaOf();
   socket.init(3);
   socket.part(0);
   const run = /** @type {ReplayRun} */ (runs[0]);
@@ -214,23 +232,23 @@ test('the wanted position is sent on changes and regularly', () => {
   assert.equal(socket.sent.length, 3, 'the run has ended');
 });
 
-test('the feed emits missed, refused and segments', () => {
+test('the media emits missed, refused and segments', () => {
   for (const [message, sent] of /** @type {[object, string[]][]} */ ([
     [{ type: 'watching', from_start: true }, []],
     [{ type: 'watching', from_start: false }, ['missed']],
     [{ type: 'segments_only', run: 1 }, ['segments']],
   ])) {
-    const { socket, emitted } = feedOf();
+    const { socket, emitted } = mediaOf();
     socket.listener.onMessage(message);
     assert.deepEqual(emitted, sent);
   }
-  const { socket, feed, emitted } = feedOf();
+  const { socket, media, emitted } = mediaOf();
   socket.listener.onProblem({ code: 'not_found' });
   socket.listener.onMessage({ type: 'watching', from_start: true });
-  assert.ok(feed.hasJoined);
+  assert.ok(media.hasJoined);
   socket.listener.onProblem({ code: 'not_found' });
   assert.deepEqual(emitted, ['refused', 'missed']);
-  feed.leave();
+  media.leave();
   socket.listener.onProblem({ code: 'not_found' });
   assert.equal(emitted.length, 2);
 });
@@ -241,7 +259,8 @@ const PLACE = { cameraId: 1, recordingToken: 'R1', atMs: NIGHT };
 
 mockTime();
 
-function sessionOver(socket = new Socket()) {
+/** @param {Socket} [socket] @param {(codecs: string) => boolean} [plays] */
+function sessionOver(socket = new Socket(), plays = () => true) {
   let status = /** @type {any} */ ({ stream_id: 'replay1', status: 'running', error: null, playlist_url: '/replay1/run3.m3u8' });
   const api = /** @type {any} */ ({
     startPlayback: async () => ({ stream_id: 'replay1', viewer_id: 'me', playlist_url: '/replay1/run1.m3u8' }),
@@ -249,7 +268,7 @@ function sessionOver(socket = new Socket()) {
     stopStream: async () => {},
     streamStatus: async () => status,
   });
-  const session = new ReplaySession(api, ['h264'], /** @type {any} */ (socket));
+  const session = new ReplaySession(api, ['h264'], /** @type {any} */ (socket), { plays });
   /** @type {(string|number)[]} */
   const loads = [];
   session.addEventListener('load', (event) => {
@@ -273,6 +292,17 @@ test('runs are loaded over the socket after start and seek', async (context) => 
   socket.part(0, NIGHT + HOUR);
   await pass();
   assert.deepEqual(loads, [1, 2]);
+});
+
+test('a session knows that the browser cannot decode the audio', async (context) => {
+  const { session, socket } = sessionOver(new Socket(), (codecs) => !codecs.includes('opus'));
+  context.after(() => session.close());
+  session.go(PLACE);
+  await pass();
+  socket.listener.onMessage({ type: 'watching', from_start: true });
+  assert.ok(!session.isAudioLeftOut);
+  socket.listener.onInit({ codecs: 'avc1.64001f,opus', audio: { codec: 'opus' }, run: 1, offsetS: 0 }, new Uint8Array([1]));
+  assert.ok(session.isAudioLeftOut);
 });
 
 test('a seek is under way until its own run arrives', async (context) => {

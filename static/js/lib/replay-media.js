@@ -3,7 +3,8 @@
  * A replay session's media over the page's socket, run by run.
  *
  * Emits 'run' with a ReplayRun as soon as its first frame has arrived; 'segments' if this session only plays over HLS;
- * 'missed' if the page joined too late, so that the player has to seek again; 'refused' if the page cannot join.
+ * 'missed' if the page joined too late, so that the player has to seek again; 'refused' if the page cannot join;
+ * 'audio-left-out' before media whose audio this browser cannot decode, and which plays without it.
  */
 
 import { AudioRemover, pictureCodecs } from './picture-alone.js';
@@ -12,9 +13,9 @@ import { AudioRemover, pictureCodecs } from './picture-alone.js';
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: SocketFragments) => void,
- *   end: () => void}} Sink
+ *   end: () => void}} RunSink made by RunEngine.start()
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
- * @typedef {(sink: Sink) => void} Delivery
+ * @typedef {(sink: RunSink) => void} Delivery
  */
 
 /** The smallest change of the wanted position that is sent. */
@@ -29,7 +30,7 @@ export class ReplayRun {
   #sentMs = -Infinity;
   /** @type {Delivery[]} */
   #kept = [];
-  /** @type {Sink|null} */
+  /** @type {RunSink|null} */
   #sink = null;
   isEnded = false;
   /** True if the media has audio for this browser. */
@@ -46,7 +47,7 @@ export class ReplayRun {
     this.#want = want;
   }
 
-  /** The receiver of the media. @param {Sink|null} sink */
+  /** The receiver of the media. @param {RunSink|null} sink */
   set sink(sink) {
     this.#sink = sink;
     if (sink) for (const deliver of this.#kept.splice(0)) deliver(sink);
@@ -72,7 +73,7 @@ export class ReplayRun {
   }
 }
 
-export class ReplayFeed extends EventTarget {
+export class ReplayMedia extends EventTarget {
   #socket;
   #id;
   /** @type {ReplayRun|null} */
@@ -81,16 +82,19 @@ export class ReplayFeed extends EventTarget {
   #begun = null;
   #hasJoined = false;
   #isOver = false;
+  #plays;
   /** Takes the audio out of the media; null: the audio stays. @type {AudioRemover|null} */
   #remover;
 
   /**
    * @param {Socket} socket
-   * @param {import('./live-socket.js').ReplaySource} source
-   * @param {{leavesAudioOut?: boolean}} [how] `leavesAudioOut`: this browser cannot decode the audio
+   * @param {import('./live-socket.js').ReplayWatchRequest} source
+   * @param {{leavesAudioOut?: boolean, plays?: (codecs: string) => boolean}} [how]
+   *   `leavesAudioOut`: this browser cannot decode the audio; `plays`: true if this browser plays the codecs
    */
-  constructor(socket, source, { leavesAudioOut = false } = {}) {
+  constructor(socket, source, { leavesAudioOut = false, plays = () => true } = {}) {
     super();
+    this.#plays = plays;
     this.#remover = leavesAudioOut ? new AudioRemover() : null;
     this.#socket = socket;
     this.#id = socket.watch(source, {
@@ -126,8 +130,13 @@ export class ReplayFeed extends EventTarget {
 
   /** @param {SocketInit} described @param {Uint8Array<ArrayBuffer>} data */
   #init(described, data) {
+    const alone = pictureCodecs(described.codecs);
+    if (!this.#remover && !this.#plays(described.codecs) && alone !== described.codecs && this.#plays(alone)) {
+      this.leaveAudioOut();
+      this.#emit('audio-left-out');
+    }
     this.#remover?.remove(data);
-    const init = this.#remover ? { ...described, codecs: pictureCodecs(described.codecs), audio: null } : described;
+    const init = this.#remover ? { ...described, codecs: alone, audio: null } : described;
     if (this.#run?.number === init.run) this.#run.take((sink) => sink.init(init, data));
     else this.#begun = { init, data };
   }
@@ -160,7 +169,7 @@ export class ReplayFeed extends EventTarget {
     }
   }
 
-  /** @param {'missed'|'refused'|'segments'} type */
+  /** @param {'missed'|'refused'|'segments'|'audio-left-out'} type */
   #emit(type) {
     if (!this.#isOver) this.dispatchEvent(new Event(type));
   }

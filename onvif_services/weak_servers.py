@@ -1,0 +1,92 @@
+"""Sends the requests to one device's web server, and repeats those that the web server cuts off.
+
+The web servers of cheap cameras serve one connection at a time and reset the others, or reset some without a reason.
+After the first reset such a device gets one request at a time, and each request that it cuts off once more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import CameraUnreachable, DeviceError
+from onvif_services.faults import NoAnswer
+from onvif_services.http_answer import HttpAnswer
+from onvif_services.slots import CallSlots
+
+_REPEATS = 2  # of a request whose login the device accepted before
+_PAUSE_S = 0.2
+
+
+@dataclass(slots=True)
+class _Tries:
+    """The repetitions of one request, and the logins that the device cut off in them."""
+
+    repeats: int = 0
+    cut_logins: int = 0
+
+
+class RepeatedRequests:
+    """Thread-safe. `is_proven` tells if the device has accepted the login; `on_cut` is called at the first reset.
+
+    Some devices close the connection after a wrong password. So an unproven login is repeated once at most: if other
+    requests were under way, or if the device has cut off a request without a login and answered its repetition.
+    """
+
+    def __init__(
+        self, slots: CallSlots, closed: threading.Event, *, is_proven: Callable[[], bool], on_cut: Callable[[], None]
+    ) -> None:
+        self._slots = slots
+        self._closed = closed
+        self._is_proven = is_proven
+        self._on_cut = on_cut
+        self._cuts_at_random = False
+
+    def send(self, call: Callable[[], HttpAnswer], deadline_s: float) -> HttpAnswer:
+        """Return the answer of `call`, which sends one request. Raise its DeviceError.
+
+        `NoAnswer.cut_logins` of the error counts the logins of all tries.
+        """
+        tries = _Tries()
+        if not self._slots.is_serial:
+            with self._slots.taking(deadline_s):
+                answer = self._try(call, tries, was_parallel=True)
+            if answer is not None:
+                return answer
+            self._slots.serialize()
+            self._on_cut()
+            self._closed.wait(_PAUSE_S)
+        # The repetition follows in the same slot, because the web server may reset every second request.
+        with self._slots.taking(deadline_s):
+            while (answer := self._try(call, tries, was_parallel=False)) is None:
+                self._closed.wait(_PAUSE_S)
+        return answer
+
+    def _try(self, call: Callable[[], HttpAnswer], tries: _Tries, *, was_parallel: bool) -> HttpAnswer | None:
+        """Send the request. Return None if the device cut it off and it may be repeated."""
+        try:
+            answer = call()
+        except NoAnswer as error:
+            tries.cut_logins += error.cut_logins
+            most = self._most(error, was_parallel=was_parallel)
+            if error.is_cut and tries.repeats < most and not self._closed.is_set():
+                tries.repeats += 1
+                return None
+            error.cut_logins = 0 if self._closed.is_set() else tries.cut_logins  # close() cuts calls, too
+            raise
+        except DeviceError as error:
+            self._note_answer(tries, is_answer=not isinstance(error, CameraUnreachable))
+            raise
+        self._note_answer(tries, is_answer=True)
+        return answer
+
+    def _most(self, error: NoAnswer, *, was_parallel: bool) -> int:
+        """Return how many times a request may be repeated that the device has cut off."""
+        if self._is_proven():
+            return _REPEATS
+        return int(not error.cut_logins or was_parallel or self._cuts_at_random)
+
+    def _note_answer(self, tries: _Tries, *, is_answer: bool) -> None:
+        if tries.repeats and not tries.cut_logins and is_answer:
+            self._cuts_at_random = True

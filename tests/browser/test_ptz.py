@@ -204,6 +204,16 @@ def test_one_hand_controls_the_camera_on_a_phone(app: App, camera_id: int, head:
     panel.get_by_role("button", name="Go to Gate").tap()
     until_on(page, lambda: head.last() == "GotoPreset")
     assert_inside(page, ".ptz-panel", ".ptz-dock")
+    zoom = head.state["zoom"]
+    left, right = 150.0, 230.0
+    finger("touchStart", (left, 150.0))
+    finger("touchStart", (left, 150.0), (right, 150.0))
+    for step in range(1, 9):
+        finger("touchMove", (left - 5 * step, 150.0), (right + 5 * step, 150.0))
+        page.wait_for_timeout(40)
+    finger("touchEnd")
+    until_on(page, lambda: head.state["zoom"] > zoom and head.stands())
+    expect(page.locator("#zoom-level")).to_be_hidden()
 
 
 def assert_inside(page: Page, *selectors: str) -> None:

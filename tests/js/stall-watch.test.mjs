@@ -57,6 +57,26 @@ test('each step of help is taken once per stall', () => {
   assert.equal(watch.look({ ...sample, nowMs: 65_000, frames: 9 }).step, 'edge');
 });
 
+test('frames that a help shows again are no movement', () => {
+  const { watch, sample } = moving();
+  assert.equal(watch.look({ ...sample, nowMs: 5000 }).step, 'edge');
+  assert.deepEqual(watch.look({ ...sample, nowMs: 5250, timeS: 0.8, frames: 5 }), {
+    moves: false,
+    isFirst: false,
+    stalledS: 4.25,
+    step: 'none',
+  });
+  assert.equal(watch.look({ ...sample, nowMs: 5500, timeS: 1, frames: 6 }).moves, false);
+  assert.equal(watch.look({ ...sample, nowMs: 5750, timeS: 1.04, frames: 7 }).moves, true, 'a new frame');
+});
+
+test('a picture that goes on after a help at an earlier time moves', () => {
+  const { watch, sample } = moving();
+  assert.equal(watch.look({ ...sample, nowMs: 5000 }).step, 'edge');
+  assert.equal(watch.look({ ...sample, nowMs: 6500, timeS: 0.3, frames: 30 }).moves, false);
+  assert.equal(watch.look({ ...sample, nowMs: 7000, timeS: 0.8, frames: 42 }).moves, true);
+});
+
 test('a picture that stands for two seconds no longer counts as moving', () => {
   const { watch, sample } = moving();
   watch.look({ ...sample, nowMs: 2900 });

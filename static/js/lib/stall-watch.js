@@ -13,11 +13,15 @@
 
 /** A picture counts as moving for so long after its last new frame. */
 const STANDS_AFTER_S = 2;
+/** After a step of help the player shows frames again that it had shown before. */
+const SHOWS_AGAIN_FOR_S = 2;
 
 export class StallWatch {
   #isMoving = false;
   #movedAtMs = 0;
   #stepsTaken = 0;
+  #helpedAtMs = 0;
+  #stoodAtS = -1;
   #lastTimeS = -1;
   /** @type {number|null} */
   #lastFrames = null;
@@ -30,6 +34,7 @@ export class StallWatch {
   begin(nowMs) {
     this.#isMoving = false;
     this.#stepsTaken = 0;
+    this.#stoodAtS = -1;
     this.#lastTimeS = -1;
     this.#lastFrames = null;
     this.#movedAtMs = nowMs;
@@ -38,6 +43,7 @@ export class StallWatch {
   /** Watch the same stream again, which was loaded anew as one of the steps. */
   beginReload() {
     this.#isMoving = false;
+    this.#stoodAtS = -1;
     this.#lastTimeS = -1;
     this.#lastFrames = null;
   }
@@ -53,18 +59,31 @@ export class StallWatch {
     const isFirstLook = this.#lastTimeS < 0;
     this.#lastTimeS = timeS;
     this.#lastFrames = frames;
-    if (hasChanged && !isFirstLook && isReady && !isStopped) {
+    if (hasChanged && !isFirstLook && isReady && !isStopped && !this.#isShownAgain(nowMs, timeS)) {
       const isFirst = !this.#isMoving;
       this.#isMoving = true;
       this.#movedAtMs = nowMs;
       this.#stepsTaken = 0;
+      this.#stoodAtS = timeS;
       return { moves: true, isFirst, stalledS: 0, step: 'none' };
     }
     const stalledS = (nowMs - this.#movedAtMs) / 1000;
     this.#isMoving &&= stalledS < STANDS_AFTER_S;
     const step = isReady ? nextStep(stalledS, this.#stepsTaken) : 'none';
-    if (step !== 'none') this.#stepsTaken += 1;
+    if (step !== 'none') {
+      this.#stepsTaken += 1;
+      this.#helpedAtMs = nowMs;
+    }
     return { moves: false, isFirst: false, stalledS, step };
+  }
+
+  /**
+   * True for a frame from before the stall: a seek to the newest frame decodes the last ones again.
+   *
+   * @param {number} nowMs @param {number} timeS
+   */
+  #isShownAgain(nowMs, timeS) {
+    return this.#stepsTaken > 0 && timeS <= this.#stoodAtS && nowMs - this.#helpedAtMs < SHOWS_AGAIN_FOR_S * 1000;
   }
 }
 

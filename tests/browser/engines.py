@@ -134,8 +134,11 @@ def firefox(folder: Path) -> Iterator[EnginePage]:
     (folder / "user.js").write_text("\n".join(lines))
     size = ("--width", str(_WIDTH), "--height", str(_HEIGHT))
     command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(folder), *size]
-    with _running(command, folder, {}), _connected(port) as connection:
-        marionette = _Marionette(connection)
+    with (
+        _running(command, folder, {}),
+        _connected(port) as connection,
+        contextlib.closing(_Marionette(connection)) as marionette,
+    ):
         marionette.send("", "NewSession", {})
         marionette.send("", "SetTimeouts", {"script": int(1000 * LIMIT_S), "pageLoad": int(1000 * LIMIT_S)})
         yield _WebDriverPage(marionette.send)
@@ -148,6 +151,10 @@ class _Marionette:
         self._connection = connection
         self._stream = connection.makefile("rb")
         self._number = 0
+
+    def close(self) -> None:
+        """Close the stream, which keeps the socket open otherwise."""
+        self._stream.close()
         self._read()  # the greeting
 
     def send(self, path: str, name: str, parameters: dict[str, Any]) -> Any:

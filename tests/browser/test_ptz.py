@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.heads import HIDE_TAB, HIDEABLE, Head, open_section, pad_at, take_control
 from tests.browser.pictures import wait_playing
+from tests.browser.replaying import wait
 from tests.browser.test_access_pages import PASSWORD, add_recorder, add_user, fetch, log_in, make_first
 from tests.browser.watching import Open, until_on
 from tools.running import App, Recorder
@@ -116,11 +117,11 @@ def test_a_gamepad_moves_the_camera_in_the_control_mode_only(
     assert page.evaluate("window.reads") == 0
     page.evaluate("window.axes = [0.9, 0, 0, 0]")
     take_control(page)
-    page.wait_for_function("window.reads > 5")
+    wait(page, "window.reads > 5")
     assert not head.turns(), "a stick that is held already waits for its middle"
     page.evaluate("window.axes = [0.1, 0, 0, 0]")
     reads = page.evaluate("window.reads")
-    page.wait_for_function("(before) => window.reads > before + 2", arg=reads)
+    wait(page, f"window.reads > {reads} + 2")
     page.evaluate("window.axes = [-0.9, 0, 0, 0]")
     until_on(page, head.turns)
     page.evaluate("window.axes = [0, 0, 0, 0]")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import assert_pictures_move, wait_playing
-from tests.browser.replaying import PLAYING, fetched, moves
+from tests.browser.replaying import PLAYING, fetched, moves, wait
 from tests.browser.watching import Open
 from tools.running import App
 
@@ -103,7 +103,7 @@ def test_refused_live_audio_costs_only_the_audio_over_hls(app: App, camera_id: i
     page = open_page("about:blank").page
     page.add_init_script(_SPOIL_AUDIO)
     page.goto(f"{app.url}/viewer/{camera_id}?channel={AAC_CHANNEL}&way=hls")
-    page.wait_for_function("() => window.spoilt > 0")
+    wait(page, "window.spoilt > 0")
     wait_playing(page)
     assert_pictures_move(page)
     spoilt = page.evaluate("window.spoilt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.replaying import BURNT, NUMBER, PLAYING, burnt_s, no_longer_seeks, open_at, play_for, wait
@@ -350,8 +352,9 @@ def test_a_hidden_silent_tab_frees_its_session_and_resumes_when_shown(
 
 def changed(route: Route, **fields: object) -> None:
     """Fulfil the route with the server's response and changed fields, which no simulated recorder produces."""
-    answer = route.fetch()
-    route.fulfill(response=answer, json={**answer.json(), **fields})
+    with contextlib.suppress(PlaywrightError):  # the page of a test that has just ended is gone
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), **fields})
 
 
 def test_a_time_without_proof_from_the_recorder_is_unconfirmed(app: App, camera_id: int, open_page: Open) -> None:

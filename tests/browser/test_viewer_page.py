@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.pictures import assert_close_behind, assert_pictures_move, read_frames, seconds_behind, wait_playing
+from tests.browser.replaying import wait
 from tests.browser.watching import Open, until_on
 from tests.patience import Slowness, promised
 from tools.running import App, Recorder, running_recorder
@@ -94,7 +95,7 @@ def test_the_viewer_works_by_keyboard(app: App, camera_id: int, open_page: Open)
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Keys")).to_be_hidden()
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement?.id === 'stage'")
+    wait(page, "document.fullscreenElement?.id === 'stage'")
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement === null")
     assert page.evaluate("document.querySelector('live-player [data-part=video]').muted")

@@ -22,7 +22,7 @@ export class PtzOutputs {
   }
 
   async load() {
-    // Many devices have no relays, and some cameras of a recorder may be hidden from this user: no message then.
+    // A device without relays, or a recorder with cameras that are hidden from this user, is no fault: no message then.
     this.#relays = await this.#context.api.relays().catch(() => []);
     this.#draw();
   }

@@ -133,7 +133,7 @@ def test_a_recorder_that_does_not_pause_is_held_back(
     listener.until_pictures(10)
     connection.pause()
     settled(lambda: len(listener.units))
-    assert recorder.get("/replay")["sessions"][0]["playing"]
+    assert until(lambda: recorder.get("/replay")["sessions"][0]["playing"])
     connection.resume()
     listener.until_pictures(len(listener.pictures()) + 10)
     assert steps(listener.times()) == pytest.approx([0.2] * (len(listener.times()) - 1), abs=0.01)

@@ -151,11 +151,11 @@ class _Marionette:
         self._connection = connection
         self._stream = connection.makefile("rb")
         self._number = 0
+        self._read()  # the greeting
 
     def close(self) -> None:
         """Close the stream, which keeps the socket open otherwise."""
         self._stream.close()
-        self._read()  # the greeting
 
     def send(self, path: str, name: str, parameters: dict[str, Any]) -> Any:
         self._number += 1

@@ -47,7 +47,10 @@ class Movers:
         self._claim(who, for_s=for_s, take_over=take_over, moves=moves, begins=True)
 
     def check(self, who: Principal, *, take_over: bool = False) -> None:
-        """Raise the errors of claim(), and leave the mover as it is."""
+        """Raise the errors of claim(). Make the user the mover only in place of another one (`take_over`).
+
+        That other user is kept out for HOLD_S: a page that still holds its pad renews its move twice a second.
+        """
         self._claim(who, for_s=0.0, take_over=take_over, moves=False, begins=False)
 
     def _claim(self, who: Principal, *, for_s: float, take_over: bool, moves: bool, begins: bool) -> None:
@@ -57,13 +60,14 @@ class Movers:
             mover = self._mover
             if mover is not None and mover.free_in_s(now_s) <= 0:
                 mover = None
-            if mover is not None and mover.user != user:
+            replaces = mover is not None and mover.user != user
+            if mover is not None and replaces:
                 if not take_over:
                     raise PtzInUse(mover.name, moving_for_s=now_s - mover.since_s, free_in_s=mover.free_in_s(now_s))
                 if not who.may(Permission.MANAGE):
                     raise Forbidden("Only an admin may take over a camera that another user moves.")
                 mover = None
-            if mover is None and not begins:
+            if mover is None and not (begins or replaces):
                 self._mover = None
                 return
             if mover is None:

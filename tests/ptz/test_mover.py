@@ -7,7 +7,7 @@ import pytest
 from core.errors import PtzInUse
 from ptz.mover import HOLD_S, Movers
 from tests.hand_clock import HandClock
-from tests.ptz.doubles import ANNA, BERT
+from tests.ptz.doubles import ANNA, BERT, CHEF
 
 
 @pytest.fixture
@@ -39,3 +39,22 @@ def test_a_stop_begins_the_hold(clock: HandClock) -> None:
     assert (mover.moving, mover.for_s, mover.free_in_s) == (False, 1.0, HOLD_S)
     clock.move(seconds=HOLD_S)
     assert movers.view(ANNA) is None
+
+
+def test_a_check_that_takes_over_keeps_the_other_user_out(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.check(CHEF, take_over=True)
+    mover = movers.view(CHEF)
+    assert mover is not None
+    assert (mover.name, mover.own, mover.moving, mover.free_in_s) == ("Chef", True, False, HOLD_S)
+    with pytest.raises(PtzInUse):  # the page of Anna renews its move
+        movers.claim(ANNA, for_s=1.0, moves=True)
+    clock.move(seconds=HOLD_S)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+
+
+def test_a_check_of_a_free_head_makes_no_mover(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.check(CHEF, take_over=True)
+    assert movers.view(CHEF) is None

@@ -105,6 +105,14 @@ def test_only_an_admin_takes_a_head_over(bench: PtzBench) -> None:
     assert (mover.name, mover.own) == ("Chef", True)
 
 
+def test_a_stop_that_takes_over_keeps_the_first_user_out(bench: PtzBench) -> None:
+    bench.move()
+    assert bench.stop(CHEF, take_over=True).done
+    with pytest.raises(PtzInUse):  # the page of the first user renews its move
+        bench.move()
+    assert bench.head.velocity == Velocity()
+
+
 def test_another_login_of_the_same_user_goes_on(bench: PtzBench) -> None:
     bench.move()
     assert bench.move(Velocity(pan=0.1), replace(ANNA, key="session:9")).done

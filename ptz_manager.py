@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -9,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
 from core.ptz import NO_HEAD, HeadAbilities, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
 from core.single_flight import SingleFlight
@@ -24,6 +25,8 @@ from ptz.presets import first_slot, made_by_users, with_names
 from ptz.store import HeadKey, PtzStore
 from ptz.tours import Tours
 from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour, TourStop
+
+log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _Call = Callable[[PtzDevice, HeadAbilities], object]
@@ -85,10 +88,10 @@ class PtzManager:
                 item.head.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """Forget the abilities of a camera that was changed or removed, and its waiting commands."""
+        """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""
         self._heads.forget(camera_id)
         self._imaging.forget(camera_id)
-        self._tours.forget(camera_id)
+        self._tours.go_on(camera_id)
 
     # ---- moves
 
@@ -300,8 +303,11 @@ class PtzManager:
 
     def stop_tour(self, camera_id: int, number: int, tour_id: int) -> Tour:
         key = self._key(camera_id, number)
-        self._store.tour(key, tour_id)
-        if self._tours.running(key) == tour_id and self._tours.end(key):
+        is_marked = self._store.tour(key, tour_id).is_running
+        if self._tours.running(key) == tour_id:
+            self._tours.end(key)
+            is_marked = True
+        if is_marked:
             self._tours.save_end(key)
         return self._store.tour(key, tour_id)
 
@@ -309,11 +315,15 @@ class PtzManager:
         """Send the heads of running tours to their next presets, if they are due."""
         for key, preset_token in self._tours.due():
             try:
-                channel = self._channel_of(key)
-            except NotFound:  # the device no longer has the channel
-                self._tours.end(key)
-                continue
-            self._step_tour(channel, self._heads.of(key), preset_token)
+                if not self._cameras.channels(key.camera_id):  # not read yet at a new address
+                    continue
+                self._step_tour(self._channel_of(key), self._heads.of(key), preset_token)
+            except NotFound:  # the device no longer has the channel, or the camera was removed
+                if self._tours.end(key):
+                    self._tours.save_end(key)
+            except AppError as error:  # the tours of other heads go on
+                log.info("camera %d: a tour could not go to its next preset (%s)", key.camera_id, error.code)
+                self._tours.failed(key, error)
 
     def _step_tour(self, channel: Channel, item: ChannelHead, preset_token: str) -> None:
         def go(device: PtzDevice) -> None:

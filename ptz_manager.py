@@ -53,10 +53,15 @@ class PtzManager:
         self._store = PtzStore(database)
         self._marks = MotionMarks(self._store)
         self._dead_man = DeadMan(lambda: [item.head for item in self._heads.all()], clock)
-        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake)
+        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake, self._taken)
         self._tours = Tours(self._store, clock)
         self._imaging = Imaging(cameras)
         self._reading: SingleFlight[HeadAbilities] = SingleFlight()
+        self._taken_callbacks: list[Callable[[str], None]] = []
+
+    def on_taken(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(name)` when an admin has taken a head over from this user, in the thread of the command."""
+        self._taken_callbacks.append(callback)
 
     def start(self) -> None:
         """Begin to run commands. The first one to a head that moved when the app ended is Stop."""
@@ -349,6 +354,10 @@ class PtzManager:
         return self._imaging.set_relay(camera_id, relay_token, is_active=is_active)
 
     # ---- channels and commands
+
+    def _taken(self, name: str) -> None:
+        for callback in self._taken_callbacks:
+            callback(name)
 
     def _channel(self, camera_id: int, number: int) -> Channel:
         for channel in self._cameras.channels(camera_id):

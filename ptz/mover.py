@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.access import Permission, Principal
@@ -31,10 +32,12 @@ class Movers:
     """The mover of one head. Thread-safe.
 
     All logins of a user count as the same mover, so that a page on a phone can continue what a desk began.
+    `on_taken(name)` is called when an admin has replaced the user of this name, in the thread of the admin's request.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_taken: Callable[[str], None] | None = None) -> None:
         self._clock = clock
+        self._on_taken = on_taken
         self._lock = threading.Lock()
         self._mover: _Mover | None = None
 
@@ -56,23 +59,25 @@ class Movers:
     def _claim(self, who: Principal, *, for_s: float, take_over: bool, moves: bool, begins: bool) -> None:
         now_s = self._clock.monotonic_s()
         user = _user_of(who)
+        taken_from: str | None = None
         with self._lock:
             mover = self._mover
             if mover is not None and mover.free_in_s(now_s) <= 0:
                 mover = None
-            replaces = mover is not None and mover.user != user
-            if mover is not None and replaces:
+            if mover is not None and mover.user != user:
                 if not take_over:
                     raise PtzInUse(mover.name, moving_for_s=now_s - mover.since_s, free_in_s=mover.free_in_s(now_s))
                 if not who.may(Permission.MANAGE):
                     raise Forbidden("Only an admin may take over a camera that another user moves.")
-                mover = None
-            if mover is None and not (begins or replaces):
+                taken_from, mover = mover.name, None
+            if mover is None and not begins and taken_from is None:
                 self._mover = None
                 return
             if mover is None:
                 mover = self._mover = _Mover(user, who.name, who.key, now_s, now_s)
             mover.key, mover.until_s, mover.is_moving = who.key, now_s + for_s, moves
+        if taken_from is not None and self._on_taken is not None:
+            self._on_taken(taken_from)
 
     def stopped(self) -> None:
         """Note that the head stands: the mover keeps it for HOLD_S more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import PtzInUse
@@ -52,6 +54,18 @@ def test_a_check_that_takes_over_keeps_the_other_user_out(clock: HandClock) -> N
         movers.claim(ANNA, for_s=1.0, moves=True)
     clock.move(seconds=HOLD_S)
     movers.claim(ANNA, for_s=1.0, moves=True)
+
+
+def test_a_replaced_user_is_reported_once(clock: HandClock) -> None:
+    taken: list[str] = []
+    movers = Movers(clock, taken.append)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.claim(ANNA, take_over=True)
+    for _ in range(2):
+        movers.claim(CHEF, take_over=True)
+    assert taken == ["Anna"]
+    movers.check(replace(CHEF, user_id=4, name="Dora"), take_over=True)
+    assert taken == ["Anna", "Chef"]
 
 
 def test_a_check_of_a_free_head_makes_no_mover(clock: HandClock) -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
-from core.errors import PtzInUse
+from core.errors import CameraUnreachable, PtzInUse
 from core.settings import Settings
 from ptz.views import MoverView
 from tests.patience import until
@@ -114,6 +114,23 @@ def test_moves_are_logged_once_a_minute_for_each_channel(harness: WebHarness, se
     assert found.count(("ptz_goto", 1)) == 5
     assert len(found) == 7
     assert {line.get("preset") for line in audit.lines() if line["action"] == "ptz_goto"} == {"2"}
+
+
+def test_taking_a_head_over_is_logged_on_every_route(harness: WebHarness, settings: Settings, ptz: StandInPtz) -> None:
+    audit, api = AuditLines(settings), harness.token_client(Role.ADMIN)
+    ptz.taken_from = "Anna"
+    for path, body in (("stop", {}), ("move", {"pan": 1}), ("goto", {"preset": "2"})):
+        api.request("POST", f"{URL}/ptz/{path}", json={**body, "take_over": True})
+    ptz.fail_with = CameraUnreachable("It is off.")
+    api.request("POST", f"{URL}/ptz/home", json={"take_over": True})
+    lines = audit.lines()
+    assert {line["action"] for line in lines} == {"ptz_take_over"}
+    assert [(line["taken_from"], line["channel"], line["outcome"]) for line in lines] == [
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "camera_unreachable"),
+    ]
 
 
 def test_the_last_closed_page_of_a_user_reaches_the_heads(harness: WebHarness, ptz: StandInPtz) -> None:

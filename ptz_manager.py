@@ -6,11 +6,12 @@ import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound
 from core.ptz import NO_HEAD, HeadAbilities, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
 from core.single_flight import SingleFlight
@@ -103,6 +104,9 @@ class PtzManager:
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
         """Return the abilities of a channel's head, from memory if they were read recently."""
         item, able = self._able(camera_id, number, max_age_s=_READ_AGAIN_S)
+        if able.device_auxiliary and not _sees_whole_device(who, camera_id):
+            own = tuple(command for command in able.auxiliary if command not in able.device_auxiliary)
+            able = replace(able, auxiliary=own, device_auxiliary=())
         return HeadView(able, item.movers.view(who), self._tours.running(item.key), item.head.error)
 
     def move(
@@ -210,12 +214,17 @@ class PtzManager:
     def send_auxiliary(
         self, who: Principal, camera_id: int, number: int, command: str, *, take_over: bool
     ) -> CommandResult:
-        """Raise InvalidRequest for a command that the device does not list."""
+        """Raise InvalidRequest for a command that the device does not list.
+
+        Raise Forbidden for one that concerns the whole device, if the user may see only some of its channels.
+        """
         _, able = self._able(camera_id, number)
         if not able.auxiliary:
             raise CameraUnsupported("This channel has no auxiliary commands.", service="ptz")
         if command not in able.auxiliary:
             raise InvalidRequest("The device does not list such a command.")
+        if command in able.device_auxiliary and not _sees_whole_device(who, camera_id):
+            raise Forbidden("This affects every channel of the camera, but you may see only some of them.")
 
         def send(device: PtzDevice, able: HeadAbilities) -> None:
             device.send_auxiliary(able, command)
@@ -457,6 +466,10 @@ class PtzManager:
 def _require_head(able: HeadAbilities) -> None:
     if not (able.pan_tilt or able.zoom or able.focus or able.iris or able.auxiliary):
         raise CameraUnsupported("This channel has no head that the app can move.", service="ptz")
+
+
+def _sees_whole_device(who: Principal, camera_id: int) -> bool:
+    return who.scope.channels_of(camera_id) is None
 
 
 def _wait(future: Future[Any], timeout_s: float) -> bool:

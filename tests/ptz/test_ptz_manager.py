@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.access import Principal, Role
+from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
 from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
 from core.records import CameraStatus
@@ -250,6 +250,20 @@ def test_home_centre_auxiliary_focus_and_iris_reach_the_device(bench: PtzBench) 
         ptz.send_auxiliary(ANNA, 1, 1, "tt:Reboot|On", take_over=False)
     with pytest.raises(InvalidRequest):
         ptz.set_iris(ANNA, 1, 1, 5.0, take_over=False)
+
+
+def test_commands_of_the_whole_device_need_a_view_of_all_channels(bench: PtzBench) -> None:
+    lamp, wiper = "tt:IRLamp|On", "tt:Wiper|On"
+    bench.head.able = replace(ABLE, auxiliary=(wiper, lamp), device_auxiliary=(lamp,))
+    limited = replace(BERT, scope=Scope({1: frozenset({1})}))
+    assert bench.ptz.view(limited, 1, 1).abilities.auxiliary == (wiper,)
+    with pytest.raises(Forbidden):
+        bench.ptz.send_auxiliary(limited, 1, 1, lamp, take_over=False)
+    bench.ptz.send_auxiliary(limited, 1, 1, wiper, take_over=False)
+    whole = replace(limited, scope=Scope({1: None}))
+    assert bench.ptz.view(whole, 1, 1).abilities.auxiliary == (wiper, lamp)
+    bench.ptz.send_auxiliary(whole, 1, 1, lamp, take_over=False)
+    assert bench.head.named("auxiliary") == [f"auxiliary {wiper}", f"auxiliary {lamp}"]
 
 
 def test_a_camera_with_only_a_lens_focuses_and_stops(bench: PtzBench) -> None:

@@ -168,7 +168,10 @@ def iris(path: models.ChannelPath, body: shapes.IrisChange) -> Response:
 
 @blueprint.post("/auxiliary", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def auxiliary(path: models.ChannelPath, body: shapes.AuxiliaryCommand) -> Response:
-    """Send an auxiliary command, for example to a lamp or a wiper. 400 for a command that the device does not list."""
+    """Send an auxiliary command, for example to a lamp or a wiper. 400 for a command that the device does not list.
+
+    403 for a command of the whole device, if the user may see only some of its channels.
+    """
     audit_about(command=body.command)
     with services().device_limit:
         result = services().ptz.send_auxiliary(

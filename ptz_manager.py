@@ -345,7 +345,7 @@ class PtzManager:
                 return
             device.go_to_preset(self._abilities(item, channel, math.inf).place, preset_token)
 
-        self._tours.stepped(item.key, item.head.run(go))
+        self._tours.stepped(item.key, item.head.run(go, stands_before=True))
 
     # ---- imaging and relays
 

@@ -55,6 +55,15 @@ def test_a_tour_does_not_lock_the_head(bench: PtzBench) -> None:
     assert bench.move(who=BERT).done
 
 
+def test_a_tour_stops_a_head_that_moves_before_its_first_preset(bench: PtzBench) -> None:
+    bench.move()
+    bench.head.calls.clear()
+    _begun(bench)
+    bench.ptz.step_tours()
+    bench.head.wait_for(lambda: bench.head.named("go_to_preset") != [])
+    assert bench.head.calls == ["stop", "go_to_preset 1"]
+
+
 def test_a_tour_is_stopped_and_deleted(bench: PtzBench) -> None:
     tour = _begun(bench)
     assert not bench.ptz.stop_tour(1, 1, tour.id).is_running

@@ -6,13 +6,14 @@ import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import AppError, CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound
-from core.ptz import NO_HEAD, HeadAbilities, ImagingChange, Preset, PtzDevice, Relay, Velocity
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, Unavailable
+from core.ptz import NO_HEAD, HeadAbilities, HeadPlace, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
 from core.single_flight import SingleFlight
 from database import Database
@@ -85,13 +86,15 @@ class PtzManager:
         """Stop the heads that these logins and tokens move."""
         for item in self._heads.all():
             if item.movers.end_logins(frozenset(keys)) and item.head.is_moving:
-                item.head.stop()
+                with suppress(Unavailable):  # the camera was changed meanwhile
+                    item.head.stop()
 
     def leave(self, who: Principal) -> None:
         """Stop the heads that this login moves: its last page was closed."""
         for item in self._heads.all():
             if item.movers.is_moved_by(who) and item.head.is_moving:
-                item.head.stop()
+                with suppress(Unavailable):
+                    item.head.stop()
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""
@@ -129,15 +132,18 @@ class PtzManager:
         return self._result(who, item, future, _ANSWER_S, had_tour=had_tour)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        """Stop pan, tilt, zoom and focus, and a running tour."""
-        item = self._item(camera_id, self._channel(camera_id, number))
+        """Stop pan, tilt, zoom and focus, and a running tour. It needs no answer about abilities, which may be late."""
+        channel = self._channel(camera_id, number)
+        item = self._item(camera_id, channel)
         place = None
         if not item.head.is_moving:
-            item, able = self._able(camera_id, number)
-            _require_head(able)
-            if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
-                return CommandResult(done=True, mover=item.movers.view(who))
-            place = able.place
+            if (able := item.abilities) is None:
+                place = HeadPlace(tuple(each.profile_token for each in channel.profiles), channel.video_source_token)
+            else:
+                _require_head(able)
+                if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
+                    return CommandResult(done=True, mover=item.movers.view(who))
+                place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
         return self._result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)

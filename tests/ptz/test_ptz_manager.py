@@ -145,6 +145,29 @@ def test_a_head_stops_when_the_last_page_of_its_mover_is_closed(bench: PtzBench)
     bench.head.wait_for(lambda: bench.head.calls[-1] == "stop")
 
 
+def test_a_stop_does_not_wait_for_the_abilities(bench: PtzBench) -> None:
+    bench.head.held["abilities"] = threading.Event()
+    looking = threading.Thread(target=bench.ptz.view, args=(ANNA, 1, 1))
+    looking.start()
+    bench.head.wait_for(lambda: bench.head.calls == ["abilities"])
+    assert bench.stop().done
+    assert bench.head.calls == ["abilities", "stop"]
+    bench.head.held["abilities"].set()
+    looking.join(LIMIT_S)
+
+
+@pytest.mark.parametrize("is_login", [True, False])
+def test_a_changed_camera_does_not_keep_other_heads_moving(bench: PtzBench, *, is_login: bool) -> None:
+    for number in (1, 2):
+        bench.move(number=number)
+    bench.ptz._heads.of(bench.ptz._key(1, 1)).head.discard()
+    if is_login:
+        bench.ptz.end_logins({ANNA.key})
+    else:
+        bench.ptz.leave(ANNA)
+    bench.head.wait_for(lambda: bench.head.calls[-1] == "stop")
+
+
 def test_a_head_stops_within_a_second_when_the_app_ends(bench: PtzBench) -> None:
     bench.move()
     with promised(1.0):

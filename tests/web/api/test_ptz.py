@@ -16,6 +16,8 @@ from tests.web.live.live_peer import opened_by_request
 from tests.web.stand_in_ptz import StandInPtz
 from tests.web.test_audit import AuditLines
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
+from web.request_limit import RequestLimit
+from web.services import EXTENSION
 
 URL = "/api/cameras/1/channels/1"
 
@@ -114,6 +116,17 @@ def test_moves_are_logged_once_a_minute_for_each_channel(harness: WebHarness, se
     assert found.count(("ptz_goto", 1)) == 5
     assert len(found) == 7
     assert {line.get("preset") for line in audit.lines() if line["action"] == "ptz_goto"} == {"2"}
+
+
+def test_a_stop_is_taken_while_too_many_commands_wait(
+    client: FlaskClient, ptz: StandInPtz, assert_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = RequestLimit(1, "cameras that move")
+    monkeypatch.setattr(client.application.extensions[EXTENSION], "head_limit", limit)
+    with limit:
+        assert_problem(client.post(f"{URL}/ptz/move", json={"pan": 1}), 503, "busy")
+        assert client.post(f"{URL}/ptz/stop", json={}).status_code == 200
+    assert ptz.calls == ["stop"]
 
 
 def test_taking_a_head_over_is_logged_on_every_route(harness: WebHarness, settings: Settings, ptz: StandInPtz) -> None:

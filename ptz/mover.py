@@ -44,13 +44,14 @@ class Movers:
     def claim(self, who: Principal, *, for_s: float = 0.0, take_over: bool = False, moves: bool = False) -> None:
         """Make a user the mover for a command that takes `for_s`. `moves`: the head moves until stop or dead man.
 
+        A command that does not move the head, such as one to a lamp, leaves a move of the user as it is.
         Raise PtzInUse if another user is the mover. With `take_over`, an admin replaces that user; others get
         Forbidden.
         """
         self._claim(who, for_s=for_s, take_over=take_over, moves=moves, begins=True)
 
     def check(self, who: Principal, *, take_over: bool = False) -> None:
-        """Raise the errors of claim(). Make the user the mover only in place of another one (`take_over`).
+        """Raise the errors of claim(). Begin to hold the head only in place of another user (`take_over`).
 
         That other user is kept out for HOLD_S: a page that still holds its pad renews its move twice a second.
         """
@@ -75,7 +76,9 @@ class Movers:
                 return
             if mover is None:
                 mover = self._mover = _Mover(user, who.name, who.key, now_s, now_s)
-            mover.key, mover.until_s, mover.is_moving = who.key, now_s + for_s, moves
+            mover.until_s = now_s + for_s if moves else max(mover.until_s, now_s + for_s)
+            if moves or not mover.is_moving:
+                mover.key, mover.is_moving = who.key, moves
         if taken_from is not None and self._on_taken is not None:
             self._on_taken(taken_from)
 

@@ -43,6 +43,26 @@ def test_a_stop_begins_the_hold(clock: HandClock) -> None:
     assert movers.view(ANNA) is None
 
 
+def test_a_command_to_a_lamp_leaves_the_move_of_its_user_as_it_is(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=10.0, moves=True)
+    clock.move(seconds=1)
+    for use in (movers.claim, movers.check):
+        use(replace(ANNA, key="session:9"))
+        mover = movers.view(ANNA)
+        assert mover is not None
+        assert (mover.moving, mover.free_in_s) == (True, 9.0 + HOLD_S)
+        assert movers.is_moved_by(ANNA), "its page stops the head when it is closed"
+    movers.stopped()
+    mover = movers.view(ANNA)
+    assert mover is not None
+    assert (mover.moving, mover.free_in_s) == (False, HOLD_S)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.claim(ANNA, for_s=0.5, moves=True)
+    assert (mover := movers.view(ANNA)) is not None
+    assert mover.free_in_s == 0.5 + HOLD_S
+
+
 def test_a_check_that_takes_over_keeps_the_other_user_out(clock: HandClock) -> None:
     movers = Movers(clock)
     movers.claim(ANNA, for_s=1.0, moves=True)

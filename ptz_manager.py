@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
-from core.ptz import NO_HEAD, HeadAbilities, ImagingChange, Preset, PtzDevice, Relay, Velocity
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, Unavailable
+from core.ptz import NO_HEAD, HeadAbilities, HeadPlace, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
 from core.single_flight import SingleFlight
 from database import Database
@@ -24,6 +27,8 @@ from ptz.presets import first_slot, made_by_users, with_names
 from ptz.store import HeadKey, PtzStore
 from ptz.tours import Tours
 from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour, TourStop
+
+log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _Call = Callable[[PtzDevice, HeadAbilities], object]
@@ -50,10 +55,15 @@ class PtzManager:
         self._store = PtzStore(database)
         self._marks = MotionMarks(self._store)
         self._dead_man = DeadMan(lambda: [item.head for item in self._heads.all()], clock)
-        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake)
+        self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake, self._taken)
         self._tours = Tours(self._store, clock)
         self._imaging = Imaging(cameras)
         self._reading: SingleFlight[HeadAbilities] = SingleFlight()
+        self._taken_callbacks: list[Callable[[str], None]] = []
+
+    def on_taken(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(name)` when an admin has taken a head over from this user, in the thread of the command."""
+        self._taken_callbacks.append(callback)
 
     def start(self) -> None:
         """Begin to run commands. The first one to a head that moved when the app ended is Stop."""
@@ -76,25 +86,30 @@ class PtzManager:
         """Stop the heads that these logins and tokens move."""
         for item in self._heads.all():
             if item.movers.end_logins(frozenset(keys)) and item.head.is_moving:
-                item.head.stop()
+                with suppress(Unavailable):  # the camera was changed meanwhile
+                    item.head.stop()
 
     def leave(self, who: Principal) -> None:
         """Stop the heads that this login moves: its last page was closed."""
         for item in self._heads.all():
             if item.movers.is_moved_by(who) and item.head.is_moving:
-                item.head.stop()
+                with suppress(Unavailable):
+                    item.head.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """Forget the abilities of a camera that was changed or removed, and its waiting commands."""
+        """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""
         self._heads.forget(camera_id)
         self._imaging.forget(camera_id)
-        self._tours.forget(camera_id)
+        self._tours.go_on(camera_id)
 
     # ---- moves
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
         """Return the abilities of a channel's head, from memory if they were read recently."""
         item, able = self._able(camera_id, number, max_age_s=_READ_AGAIN_S)
+        if able.device_auxiliary and not _sees_whole_device(who, camera_id):
+            own = tuple(command for command in able.auxiliary if command not in able.device_auxiliary)
+            able = replace(able, auxiliary=own, device_auxiliary=())
         return HeadView(able, item.movers.view(who), self._tours.running(item.key), item.head.error)
 
     def move(
@@ -117,15 +132,18 @@ class PtzManager:
         return self._result(who, item, future, _ANSWER_S, had_tour=had_tour)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
-        """Stop pan, tilt, zoom and focus, and a running tour."""
-        item = self._item(camera_id, self._channel(camera_id, number))
+        """Stop pan, tilt, zoom and focus, and a running tour. It needs no answer about abilities, which may be late."""
+        channel = self._channel(camera_id, number)
+        item = self._item(camera_id, channel)
         place = None
         if not item.head.is_moving:
-            item, able = self._able(camera_id, number)
-            _require_head(able)
-            if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
-                return CommandResult(done=True, mover=item.movers.view(who))
-            place = able.place
+            if (able := item.abilities) is None:
+                place = HeadPlace(tuple(each.profile_token for each in channel.profiles), channel.video_source_token)
+            else:
+                _require_head(able)
+                if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
+                    return CommandResult(done=True, mover=item.movers.view(who))
+                place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
         return self._result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
@@ -202,12 +220,17 @@ class PtzManager:
     def send_auxiliary(
         self, who: Principal, camera_id: int, number: int, command: str, *, take_over: bool
     ) -> CommandResult:
-        """Raise InvalidRequest for a command that the device does not list."""
+        """Raise InvalidRequest for a command that the device does not list.
+
+        Raise Forbidden for one that concerns the whole device, if the user may see only some of its channels.
+        """
         _, able = self._able(camera_id, number)
         if not able.auxiliary:
             raise CameraUnsupported("This channel has no auxiliary commands.", service="ptz")
         if command not in able.auxiliary:
             raise InvalidRequest("The device does not list such a command.")
+        if command in able.device_auxiliary and not _sees_whole_device(who, camera_id):
+            raise Forbidden("This affects every channel of the camera, but you may see only some of them.")
 
         def send(device: PtzDevice, able: HeadAbilities) -> None:
             device.send_auxiliary(able, command)
@@ -300,8 +323,11 @@ class PtzManager:
 
     def stop_tour(self, camera_id: int, number: int, tour_id: int) -> Tour:
         key = self._key(camera_id, number)
-        self._store.tour(key, tour_id)
-        if self._tours.running(key) == tour_id and self._tours.end(key):
+        is_marked = self._store.tour(key, tour_id).is_running
+        if self._tours.running(key) == tour_id:
+            self._tours.end(key)
+            is_marked = True
+        if is_marked:
             self._tours.save_end(key)
         return self._store.tour(key, tour_id)
 
@@ -309,11 +335,15 @@ class PtzManager:
         """Send the heads of running tours to their next presets, if they are due."""
         for key, preset_token in self._tours.due():
             try:
-                channel = self._channel_of(key)
-            except NotFound:  # the device no longer has the channel
-                self._tours.end(key)
-                continue
-            self._step_tour(channel, self._heads.of(key), preset_token)
+                if not self._cameras.channels(key.camera_id):  # not read yet at a new address
+                    continue
+                self._step_tour(self._channel_of(key), self._heads.of(key), preset_token)
+            except NotFound:  # the device no longer has the channel, or the camera was removed
+                if self._tours.end(key):
+                    self._tours.save_end(key)
+            except AppError as error:  # the tours of other heads go on
+                log.info("camera %d: a tour could not go to its next preset (%s)", key.camera_id, error.code)
+                self._tours.failed(key, error)
 
     def _step_tour(self, channel: Channel, item: ChannelHead, preset_token: str) -> None:
         def go(device: PtzDevice) -> None:
@@ -321,7 +351,7 @@ class PtzManager:
                 return
             device.go_to_preset(self._abilities(item, channel, math.inf).place, preset_token)
 
-        self._tours.stepped(item.key, item.head.run(go))
+        self._tours.stepped(item.key, item.head.run(go, stands_before=True))
 
     # ---- imaging and relays
 
@@ -339,6 +369,10 @@ class PtzManager:
         return self._imaging.set_relay(camera_id, relay_token, is_active=is_active)
 
     # ---- channels and commands
+
+    def _taken(self, name: str) -> None:
+        for callback in self._taken_callbacks:
+            callback(name)
 
     def _channel(self, camera_id: int, number: int) -> Channel:
         for channel in self._cameras.channels(camera_id):
@@ -438,6 +472,10 @@ class PtzManager:
 def _require_head(able: HeadAbilities) -> None:
     if not (able.pan_tilt or able.zoom or able.focus or able.iris or able.auxiliary):
         raise CameraUnsupported("This channel has no head that the app can move.", service="ptz")
+
+
+def _sees_whole_device(who: Principal, camera_id: int) -> bool:
+    return who.scope.channels_of(camera_id) is None
 
 
 def _wait(future: Future[Any], timeout_s: float) -> bool:

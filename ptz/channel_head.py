@@ -29,13 +29,15 @@ class ChannelHeads:
     """The heads by camera and video source. Thread-safe.
 
     `ask_of(camera_id)` returns the function that asks the device. `on_motion(key, place)` is called when a head begins
-    to move, with None when it stands; `on_time()` when a head must be looked at earlier (dead_man.DeadMan.wake).
+    to move, with None when it stands; `on_time()` when a head must be looked at earlier (dead_man.DeadMan.wake),
+    `on_taken(name)` when an admin takes a head over (mover.Movers).
     """
 
     clock: Clock
     ask_of: Callable[[int], AskDevice]
     on_motion: Callable[[HeadKey, HeadPlace | None], None]
     on_time: Callable[[], None]
+    on_taken: Callable[[str], None]
     _heads: dict[HeadKey, ChannelHead] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,7 +62,7 @@ class ChannelHeads:
             head.discard()
 
     def _made(self, key: HeadKey) -> ChannelHead:
-        movers = Movers(self.clock)
+        movers = Movers(self.clock, self.on_taken)
 
         def on_motion(place: HeadPlace | None) -> None:
             if place is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.access import Permission, Principal
@@ -31,28 +32,35 @@ class Movers:
     """The mover of one head. Thread-safe.
 
     All logins of a user count as the same mover, so that a page on a phone can continue what a desk began.
+    `on_taken(name)` is called when an admin has replaced the user of this name, in the thread of the admin's request.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_taken: Callable[[str], None] | None = None) -> None:
         self._clock = clock
+        self._on_taken = on_taken
         self._lock = threading.Lock()
         self._mover: _Mover | None = None
 
     def claim(self, who: Principal, *, for_s: float = 0.0, take_over: bool = False, moves: bool = False) -> None:
         """Make a user the mover for a command that takes `for_s`. `moves`: the head moves until stop or dead man.
 
+        A command that does not move the head, such as one to a lamp, leaves a move of the user as it is.
         Raise PtzInUse if another user is the mover. With `take_over`, an admin replaces that user; others get
         Forbidden.
         """
         self._claim(who, for_s=for_s, take_over=take_over, moves=moves, begins=True)
 
     def check(self, who: Principal, *, take_over: bool = False) -> None:
-        """Raise the errors of claim(), and leave the mover as it is."""
+        """Raise the errors of claim(). Begin to hold the head only in place of another user (`take_over`).
+
+        That other user is kept out for HOLD_S: a page that still holds its pad renews its move twice a second.
+        """
         self._claim(who, for_s=0.0, take_over=take_over, moves=False, begins=False)
 
     def _claim(self, who: Principal, *, for_s: float, take_over: bool, moves: bool, begins: bool) -> None:
         now_s = self._clock.monotonic_s()
         user = _user_of(who)
+        taken_from: str | None = None
         with self._lock:
             mover = self._mover
             if mover is not None and mover.free_in_s(now_s) <= 0:
@@ -62,13 +70,17 @@ class Movers:
                     raise PtzInUse(mover.name, moving_for_s=now_s - mover.since_s, free_in_s=mover.free_in_s(now_s))
                 if not who.may(Permission.MANAGE):
                     raise Forbidden("Only an admin may take over a camera that another user moves.")
-                mover = None
-            if mover is None and not begins:
+                taken_from, mover = mover.name, None
+            if mover is None and not begins and taken_from is None:
                 self._mover = None
                 return
             if mover is None:
                 mover = self._mover = _Mover(user, who.name, who.key, now_s, now_s)
-            mover.key, mover.until_s, mover.is_moving = who.key, now_s + for_s, moves
+            mover.until_s = now_s + for_s if moves else max(mover.until_s, now_s + for_s)
+            if moves or not mover.is_moving:
+                mover.key, mover.is_moving = who.key, moves
+        if taken_from is not None and self._on_taken is not None:
+            self._on_taken(taken_from)
 
     def stopped(self) -> None:
         """Note that the head stands: the mover keeps it for HOLD_S more."""

@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from core.settings import ROOT, Settings
 from web import pages, static_files, stream_files
+from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
@@ -53,6 +54,7 @@ def build_web(services: Services) -> OpenAPI:
     _install_front_end(app, services.settings)
     install_guard(app, services.settings)
     install_access(app)
+    services.ptz.on_taken(lambda name: audit_as("ptz_take_over", taken_from=name))
     install_problems(app)
     for blueprint in (
         api_cameras.blueprint,

@@ -51,7 +51,7 @@ class Services:
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
-        self.head_limit = RequestLimit(slots, "cameras that move")  # a stop must not wait for snapshots
+        self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
         self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.login_viewers.end_logins)

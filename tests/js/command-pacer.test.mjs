@@ -184,3 +184,38 @@ test('no stop follows a command that replaces the movement', async () => {
   await pass(2000);
   assert.deepEqual(what(), ['1', 'stop']);
 });
+
+test('stop() stops a head that something else moves, and is repeated', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.stop.push(AWAY, new ApiError('busy', 'Too many requests.', { status: 503 }));
+  let isDone = false;
+  void pacer.stop().then(() => (isDone = true));
+  assert.deepEqual(what(), ['stop']);
+  await pass(1000);
+  assert.deepEqual(what(), ['stop', 'stop', 'stop']);
+  assert.deepEqual([isDone, problems], [true, []]);
+});
+
+test('stop() needs no second stop by the release after it', async () => {
+  const { pacer, what, errors } = head();
+  errors.stop.push(AWAY);
+  pacer.set(1);
+  await pass();
+  void pacer.stop();
+  pacer.set(null);
+  await pass(1000);
+  assert.deepEqual(what(), ['1', 'stop', 'stop']);
+});
+
+test('stop() reports a refusal, and a newer command ends its repetitions', async () => {
+  const { pacer, what, errors, problems } = head();
+  errors.stop.push(IN_USE);
+  await pacer.stop();
+  assert.deepEqual(problems, [IN_USE]);
+  errors.stop.push(AWAY);
+  void pacer.stop();
+  await pass();
+  pacer.supersede();
+  await pass(1000);
+  assert.deepEqual(what(), ['stop', 'stop']);
+});

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import PtzInUse
 from ptz.mover import HOLD_S, Movers
 from tests.hand_clock import HandClock
-from tests.ptz.doubles import ANNA, BERT
+from tests.ptz.doubles import ANNA, BERT, CHEF
 
 
 @pytest.fixture
@@ -39,3 +41,54 @@ def test_a_stop_begins_the_hold(clock: HandClock) -> None:
     assert (mover.moving, mover.for_s, mover.free_in_s) == (False, 1.0, HOLD_S)
     clock.move(seconds=HOLD_S)
     assert movers.view(ANNA) is None
+
+
+def test_a_command_to_a_lamp_leaves_the_move_of_its_user_as_it_is(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=10.0, moves=True)
+    clock.move(seconds=1)
+    for use in (movers.claim, movers.check):
+        use(replace(ANNA, key="session:9"))
+        mover = movers.view(ANNA)
+        assert mover is not None
+        assert (mover.moving, mover.free_in_s) == (True, 9.0 + HOLD_S)
+        assert movers.is_moved_by(ANNA), "its page stops the head when it is closed"
+    movers.stopped()
+    mover = movers.view(ANNA)
+    assert mover is not None
+    assert (mover.moving, mover.free_in_s) == (False, HOLD_S)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.claim(ANNA, for_s=0.5, moves=True)
+    assert (mover := movers.view(ANNA)) is not None
+    assert mover.free_in_s == 0.5 + HOLD_S
+
+
+def test_a_check_that_takes_over_keeps_the_other_user_out(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.check(CHEF, take_over=True)
+    mover = movers.view(CHEF)
+    assert mover is not None
+    assert (mover.name, mover.own, mover.moving, mover.free_in_s) == ("Chef", True, False, HOLD_S)
+    with pytest.raises(PtzInUse):  # the page of Anna renews its move
+        movers.claim(ANNA, for_s=1.0, moves=True)
+    clock.move(seconds=HOLD_S)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+
+
+def test_a_replaced_user_is_reported_once(clock: HandClock) -> None:
+    taken: list[str] = []
+    movers = Movers(clock, taken.append)
+    movers.claim(ANNA, for_s=1.0, moves=True)
+    movers.claim(ANNA, take_over=True)
+    for _ in range(2):
+        movers.claim(CHEF, take_over=True)
+    assert taken == ["Anna"]
+    movers.check(replace(CHEF, user_id=4, name="Dora"), take_over=True)
+    assert taken == ["Anna", "Chef"]
+
+
+def test_a_check_of_a_free_head_makes_no_mover(clock: HandClock) -> None:
+    movers = Movers(clock)
+    movers.check(CHEF, take_over=True)
+    assert movers.view(CHEF) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.access import Principal, Role
+from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
 from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
 from core.records import CameraStatus
@@ -105,6 +105,14 @@ def test_only_an_admin_takes_a_head_over(bench: PtzBench) -> None:
     assert (mover.name, mover.own) == ("Chef", True)
 
 
+def test_a_stop_that_takes_over_keeps_the_first_user_out(bench: PtzBench) -> None:
+    bench.move()
+    assert bench.stop(CHEF, take_over=True).done
+    with pytest.raises(PtzInUse):  # the page of the first user renews its move
+        bench.move()
+    assert bench.head.velocity == Velocity()
+
+
 def test_another_login_of_the_same_user_goes_on(bench: PtzBench) -> None:
     bench.move()
     assert bench.move(Velocity(pan=0.1), replace(ANNA, key="session:9")).done
@@ -134,6 +142,29 @@ def test_a_head_stops_when_the_last_page_of_its_mover_is_closed(bench: PtzBench)
         bench.ptz.leave(other)
     assert bench.head.velocity == Velocity(pan=0.5)
     bench.ptz.leave(ANNA)
+    bench.head.wait_for(lambda: bench.head.calls[-1] == "stop")
+
+
+def test_a_stop_does_not_wait_for_the_abilities(bench: PtzBench) -> None:
+    bench.head.held["abilities"] = threading.Event()
+    looking = threading.Thread(target=bench.ptz.view, args=(ANNA, 1, 1))
+    looking.start()
+    bench.head.wait_for(lambda: bench.head.calls == ["abilities"])
+    assert bench.stop().done
+    assert bench.head.calls == ["abilities", "stop"]
+    bench.head.held["abilities"].set()
+    looking.join(LIMIT_S)
+
+
+@pytest.mark.parametrize("is_login", [True, False])
+def test_a_changed_camera_does_not_keep_other_heads_moving(bench: PtzBench, *, is_login: bool) -> None:
+    for number in (1, 2):
+        bench.move(number=number)
+    bench.ptz._heads.of(bench.ptz._key(1, 1)).head.discard()
+    if is_login:
+        bench.ptz.end_logins({ANNA.key})
+    else:
+        bench.ptz.leave(ANNA)
     bench.head.wait_for(lambda: bench.head.calls[-1] == "stop")
 
 
@@ -242,6 +273,20 @@ def test_home_centre_auxiliary_focus_and_iris_reach_the_device(bench: PtzBench) 
         ptz.send_auxiliary(ANNA, 1, 1, "tt:Reboot|On", take_over=False)
     with pytest.raises(InvalidRequest):
         ptz.set_iris(ANNA, 1, 1, 5.0, take_over=False)
+
+
+def test_commands_of_the_whole_device_need_a_view_of_all_channels(bench: PtzBench) -> None:
+    lamp, wiper = "tt:IRLamp|On", "tt:Wiper|On"
+    bench.head.able = replace(ABLE, auxiliary=(wiper, lamp), device_auxiliary=(lamp,))
+    limited = replace(BERT, scope=Scope({1: frozenset({1})}))
+    assert bench.ptz.view(limited, 1, 1).abilities.auxiliary == (wiper,)
+    with pytest.raises(Forbidden):
+        bench.ptz.send_auxiliary(limited, 1, 1, lamp, take_over=False)
+    bench.ptz.send_auxiliary(limited, 1, 1, wiper, take_over=False)
+    whole = replace(limited, scope=Scope({1: None}))
+    assert bench.ptz.view(whole, 1, 1).abilities.auxiliary == (wiper, lamp)
+    bench.ptz.send_auxiliary(whole, 1, 1, lamp, take_over=False)
+    assert bench.head.named("auxiliary") == [f"auxiliary {wiper}", f"auxiliary {lamp}"]
 
 
 def test_a_camera_with_only_a_lens_focuses_and_stops(bench: PtzBench) -> None:

@@ -55,6 +55,15 @@ def test_a_tour_does_not_lock_the_head(bench: PtzBench) -> None:
     assert bench.move(who=BERT).done
 
 
+def test_a_tour_stops_a_head_that_moves_before_its_first_preset(bench: PtzBench) -> None:
+    bench.move()
+    bench.head.calls.clear()
+    _begun(bench)
+    bench.ptz.step_tours()
+    bench.head.wait_for(lambda: bench.head.named("go_to_preset") != [])
+    assert bench.head.calls == ["stop", "go_to_preset 1"]
+
+
 def test_a_tour_is_stopped_and_deleted(bench: PtzBench) -> None:
     tour = _begun(bench)
     assert not bench.ptz.stop_tour(1, 1, tour.id).is_running
@@ -90,6 +99,59 @@ def test_a_tour_ends_if_the_device_refuses_all_its_presets(bench: PtzBench) -> N
         return bench.ptz.view(ANNA, 1, 1).tour_id is None
 
     until(has_ended)
+    assert not bench.ptz.tours(1, 1)[0].is_running, "it must not begin again after a restart"
+
+
+def test_a_tour_goes_on_after_an_edit_of_its_camera(bench: PtzBench) -> None:
+    tour = _begun(bench)
+    until(lambda: _stepped(bench))
+    bench.ptz.forget_camera(1)
+    assert bench.ptz.view(ANNA, 1, 1).tour_id == tour.id
+    bench.head.calls.clear()
+    until(lambda: _stepped(bench))
+    assert not bench.ptz.stop_tour(1, 1, tour.id).is_running
+
+
+def test_a_tour_that_only_the_database_knows_is_stopped(bench: PtzBench) -> None:
+    tour = _begun(bench)
+    bench.ptz._tours.end(bench.ptz._key(1, 1))
+    assert bench.ptz.tours(1, 1)[0].is_running
+    assert not bench.ptz.stop_tour(1, 1, tour.id).is_running
+
+
+def test_a_tour_waits_until_the_channels_of_a_new_address_are_read(
+    bench: PtzBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tour = _begun(bench)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.cameras.manager, "channels", lambda camera_id: [])
+        bench.ptz.step_tours()
+    assert bench.ptz.view(ANNA, 1, 1).tour_id == tour.id
+    assert bench.head.named("go_to_preset") == []
+
+
+def test_a_tour_ends_with_its_channel(bench: PtzBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    _begun(bench)
+    others = bench.cameras.manager.channels(1)[1:]
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.cameras.manager, "channels", lambda camera_id: others)
+        bench.ptz.step_tours()
+    assert not bench.ptz.tours(1, 1)[0].is_running
+
+
+def test_a_head_that_takes_no_command_holds_up_no_other_tour(bench: PtzBench) -> None:
+    tour = _begun(bench)
+    other = bench.ptz.add_tour(1, 2, "Other", (TourStop("9", 0.05),))
+    bench.ptz.start_tour(ANNA, 1, 2, other.id, take_over=False)
+    bench.ptz._heads.of(bench.ptz._key(1, 1)).head.discard()
+
+    def has_stepped() -> bool:
+        bench.ptz.step_tours()
+        return len(bench.head.named("go_to_preset")) >= 3
+
+    until(has_stepped)
+    assert set(bench.head.named("go_to_preset")) == {"go_to_preset 9"}
+    assert bench.ptz.view(ANNA, 1, 1).tour_id == tour.id, "the device has refused none of its presets"
 
 
 def test_a_running_tour_continues_after_a_restart(tmp_path: Path) -> None:

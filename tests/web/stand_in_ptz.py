@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.access import Principal
@@ -52,7 +52,7 @@ SETTINGS = ImagingSettings(
 
 @dataclass
 class StandInPtz(PtzManager):
-    """`fail_with` is raised by each command. `calls` has their names."""
+    """`fail_with` is raised by each command. `calls` has their names. Each takes the head over from `taken_from`."""
 
     fail_with: Exception | None = None
     mover: MoverView | None = None
@@ -60,10 +60,17 @@ class StandInPtz(PtzManager):
     preset_names: dict[str, str] = field(default_factory=lambda: {"1": "Gate", "2": "Barn"})
     stored_tours: dict[int, Tour] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    taken_from: str = ""
+    taken_callbacks: list[Callable[[str], None]] = field(default_factory=list)
+
+    def on_taken(self, callback: Callable[[str], None]) -> None:
+        self.taken_callbacks.append(callback)
 
     def _do(self, call: str, camera_id: int = 1, number: int = 1) -> CommandResult:
         if camera_id not in (1, 2) or number not in (1, 2, 3):
             raise NotFound("There is no such channel.")
+        for callback in self.taken_callbacks if self.taken_from else ():
+            callback(self.taken_from)
         if self.fail_with is not None:
             raise self.fail_with
         self.calls.append(call)

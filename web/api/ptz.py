@@ -58,8 +58,8 @@ def move(path: models.ChannelPath, body: shapes.PtzMove) -> Response:
 @blueprint.post("/stop", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def stop(path: models.ChannelPath, body: shapes.PtzCommand) -> Response:
     """Stop pan, tilt, zoom and focus, and a running tour. The app repeats it until the device has accepted it."""
-    with services().head_limit:
-        result = services().ptz.stop_head(current_principal(), path.camera_id, path.number, take_over=body.take_over)
+    # No limit: it waits for the device two seconds at most, and commands that wait longer must not refuse it.
+    result = services().ptz.stop_head(current_principal(), path.camera_id, path.number, take_over=body.take_over)
     return _done(result)
 
 
@@ -168,7 +168,10 @@ def iris(path: models.ChannelPath, body: shapes.IrisChange) -> Response:
 
 @blueprint.post("/auxiliary", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def auxiliary(path: models.ChannelPath, body: shapes.AuxiliaryCommand) -> Response:
-    """Send an auxiliary command, for example to a lamp or a wiper. 400 for a command that the device does not list."""
+    """Send an auxiliary command, for example to a lamp or a wiper. 400 for a command that the device does not list.
+
+    403 for a command of the whole device, if the user may see only some of its channels.
+    """
     audit_about(command=body.command)
     with services().device_limit:
         result = services().ptz.send_auxiliary(

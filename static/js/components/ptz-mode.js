@@ -134,13 +134,13 @@ export class PtzMode {
 
   /** Release pad, keys and buttons: they act again only after another press. */
   halt() {
+    this.#held.clear(); // first: each release below would move on at the sum of the others
     this.#pad.halt();
     this.#layer.halt();
     this.#gamepad.halt();
     this.#panel.halt();
     this.#keys.clear();
     for (const each of this.#halts) each();
-    this.#held.clear();
     this.#pacer.set(null);
   }
 
@@ -181,9 +181,9 @@ export class PtzMode {
 
   /** Stop everything: a movement, a way to a preset, a tour. */
   async #stop() {
+    const stopping = this.#pacer.stop(); // before halt(), which then sends no other stop
     this.halt();
-    this.#pacer.supersede();
-    await this.#run(() => this.#options.api.stop());
+    await stopping;
     this.#lookSoon(0);
   }
 

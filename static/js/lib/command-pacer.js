@@ -27,6 +27,7 @@ const STOP_TRIES = 4;
  *   a waiting one, and the last one is renewed at half of its time.
  * - A stop is sent immediately, whatever is under way. The server may get a command after the stop that was sent before
  *   it: then a second stop follows. A stop that fails is repeated.
+ * - stop() sends a stop whether or not the pacer moves the head, because a preset or a tour may move it.
  * - After a failure the pacer sends nothing until the movement has been released.
  *
  * @template T
@@ -70,6 +71,13 @@ export class CommandPacer {
     this.#wanted = value;
     this.#isNew = true;
     this.#sendIfDue();
+  }
+
+  /** Stop whatever moves the head. Resolves after the last attempt; a failure goes to `onProblem`. */
+  async stop() {
+    this.#end();
+    this.#isRefused = false;
+    await this.#stop();
   }
 
   /** End the movement without a stop, because another command replaces it. */

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
-from core.errors import PtzInUse
+from core.errors import CameraUnreachable, PtzInUse
 from core.settings import Settings
 from ptz.views import MoverView
 from tests.patience import until
@@ -16,6 +16,8 @@ from tests.web.live.live_peer import opened_by_request
 from tests.web.stand_in_ptz import StandInPtz
 from tests.web.test_audit import AuditLines
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
+from web.request_limit import RequestLimit
+from web.services import EXTENSION
 
 URL = "/api/cameras/1/channels/1"
 
@@ -114,6 +116,34 @@ def test_moves_are_logged_once_a_minute_for_each_channel(harness: WebHarness, se
     assert found.count(("ptz_goto", 1)) == 5
     assert len(found) == 7
     assert {line.get("preset") for line in audit.lines() if line["action"] == "ptz_goto"} == {"2"}
+
+
+def test_a_stop_is_taken_while_too_many_commands_wait(
+    client: FlaskClient, ptz: StandInPtz, assert_problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = RequestLimit(1, "cameras that move")
+    monkeypatch.setattr(client.application.extensions[EXTENSION], "head_limit", limit)
+    with limit:
+        assert_problem(client.post(f"{URL}/ptz/move", json={"pan": 1}), 503, "busy")
+        assert client.post(f"{URL}/ptz/stop", json={}).status_code == 200
+    assert ptz.calls == ["stop"]
+
+
+def test_taking_a_head_over_is_logged_on_every_route(harness: WebHarness, settings: Settings, ptz: StandInPtz) -> None:
+    audit, api = AuditLines(settings), harness.token_client(Role.ADMIN)
+    ptz.taken_from = "Anna"
+    for path, body in (("stop", {}), ("move", {"pan": 1}), ("goto", {"preset": "2"})):
+        api.request("POST", f"{URL}/ptz/{path}", json={**body, "take_over": True})
+    ptz.fail_with = CameraUnreachable("It is off.")
+    api.request("POST", f"{URL}/ptz/home", json={"take_over": True})
+    lines = audit.lines()
+    assert {line["action"] for line in lines} == {"ptz_take_over"}
+    assert [(line["taken_from"], line["channel"], line["outcome"]) for line in lines] == [
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "ok"),
+        ("Anna", 1, "camera_unreachable"),
+    ]
 
 
 def test_the_last_closed_page_of_a_user_reaches_the_heads(harness: WebHarness, ptz: StandInPtz) -> None:

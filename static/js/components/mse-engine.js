@@ -15,6 +15,7 @@ const STUCK_MS = 2000;
 export class MseEngine {
   #video;
   #appender;
+  #onPlay;
   #pace = new LivePace();
   #started = false;
   #isHeld = false;
@@ -32,10 +33,12 @@ export class MseEngine {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onFatal: (why: 'media'|'unsupported', detail: string) => void}} outcome
+   * @param {{onFatal: (why: 'media'|'unsupported', detail: string) => void, onPlay: () => void}} outcome `onPlay`: the
+   *   `<video>` has its first media and should play
    */
-  constructor(video, { onFatal }) {
+  constructor(video, { onFatal, onPlay }) {
     this.#video = video;
+    this.#onPlay = onPlay;
     this.#appender = new FragmentAppender(video, KEPT, { onFatal, onPut: () => this.#followLive() });
     video.addEventListener('loadedmetadata', () => this.#followLive(), { signal: this.#wires.signal });
     video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
@@ -97,7 +100,7 @@ export class MseEngine {
       if (video.readyState < 1) return;
       this.#started = true;
       video.currentTime = Math.max(end - this.#pace.targetS, this.#startOfLast());
-      void video.play().catch(() => {});
+      this.#onPlay();
       return;
     }
     if (this.#isSeekStuck()) this.toLive();

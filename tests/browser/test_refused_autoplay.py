@@ -42,7 +42,7 @@ def refused(app: App, camera_id: int, open_page: Open) -> Callable[[], Page]:
 
     def open_viewer() -> Page:
         page: Page = open_page("about:blank").page
-        page.add_init_script(f"if (location.protocol !== 'about:') {{ {_REFUSE} }}")
+        page.add_init_script(_REFUSE)
         page.goto(f"{app.url}/viewer/{camera_id}?channel={_CHANNEL}&quality=main")
         return page
 

@@ -73,6 +73,22 @@ test('damaged fragments give null', () => {
   assert.equal(samplesIn(fragmentOf({ data: [0, 0] })), null);
 });
 
+test('fragments damaged at any place throw nothing', () => {
+  const whole = [...fragmentOf({ isKey: true }), ...fragmentOf({ timeS: 0.04 })];
+  for (let end = 0; end < whole.length; end += 1) samplesIn(whole.slice(0, end));
+  for (let bit = 0; bit < whole.length * 8; bit += 1) {
+    samplesIn(whole.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
+  }
+});
+
+test('a last box that is too short for its fields is damage', () => {
+  const short = [
+    box('moof', box('traf', box('tfdt', 0, 0, 0, 0), box('tfhd', 0, 0, 0, 0))),
+    box('moof', box('traf', box('tfhd', [0, 0, 0, 0, 0, 0, 0, 1]), box('tfdt', [0, 0, 0, 0, 0, 0, 0, 1]), box('trun', 0, 0))),
+  ];
+  for (const bytes of short) assert.equal(samplesIn(bytes), null);
+});
+
 // ── Queue ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A decoder's queue, and a clock for both. */

@@ -5,12 +5,12 @@
  * Its owner passes the fragments in (`init`, `append`). It has those methods of HlsEngine that the live player needs.
  */
 import { LivePace } from '../lib/live-pace.js';
+import { SeekWatch } from '../lib/seek-watch.js';
 import { FragmentAppender } from './fragment-appender.js';
 
 const TICK_MS = 50;
 const KEPT = { keptS: 6, trimmedAboveS: 14, waitsWhenFull: false };
 const HOLE_S = 0.05;
-const STUCK_MS = 2000;
 
 export class MseEngine {
   #video;
@@ -20,7 +20,7 @@ export class MseEngine {
   #started = false;
   #isHeld = false;
   #isStalled = false;
-  #seekingSinceMs = performance.now();
+  #seekWatch = new SeekWatch(performance.now());
   /**
    * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
    *
@@ -103,7 +103,7 @@ export class MseEngine {
       this.#onPlay();
       return;
     }
-    if (this.#isSeekStuck()) this.toLive();
+    if (this.#seekWatch.isStuck(video.seeking, performance.now())) this.toLive();
     if (video.seeking || video.paused) return;
     const start = this.#startOfLast();
     // A gap between two runs of the session: continue after it.
@@ -116,15 +116,6 @@ export class MseEngine {
     if (jumpToS !== null) video.currentTime = Math.max(end - jumpToS, start);
     if (end - currentTime > 0.02) this.#isStalled = false;
     if (video.playbackRate !== rate) video.playbackRate = rate;
-  }
-
-  /** True once for each STUCK_MS of a seek that does not end: WebKitGTK may never show the first frame then. */
-  #isSeekStuck() {
-    const nowMs = performance.now();
-    if (!this.#video.seeking) this.#seekingSinceMs = nowMs;
-    if (nowMs - this.#seekingSinceMs < STUCK_MS) return false;
-    this.#seekingSinceMs = nowMs;
-    return true;
   }
 
   #stalled() {

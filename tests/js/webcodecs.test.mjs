@@ -206,6 +206,16 @@ test('frames in another order are found, unlike a clock that is set back', () =>
   assert.equal(fed.giveUp, 'reordered');
 });
 
+test('frames that are decoded again after a hidden tab are no B-frames', () => {
+  const fed = new Fed();
+  for (let change = 0; change < 6; change += 1) {
+    fed.queue.awaitKey();
+    fed.queue.excuse();
+    for (let frame = 0; frame < 8; frame += 1) fed.feed({ isKey: frame === 0, timeUs: (frame + change) * 200_000 });
+    assert.equal(fed.giveUp, null);
+  }
+});
+
 // ── Shown frames ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('live, every decoded frame is shown', () => {

@@ -166,7 +166,12 @@ export class WebCodecsEngine {
     });
     const { MediaStreamTrackGenerator: Generator } = /** @type {any} */ (window);
     const generator = Generator ? new Generator({ kind: 'video' }) : null;
-    this.#decoder.open(generator?.writable ?? null);
+    try {
+      this.#decoder.open(generator?.writable ?? null);
+    } catch (error) {
+      generator?.stop();
+      throw error;
+    }
     if (generator) this.#setTrack(generator);
     this.#setResting();
   }
@@ -215,7 +220,7 @@ export class WebCodecsEngine {
   }
 
   #setResting() {
-    this.#decoder?.setResting(document.hidden);
+    if (!this.#hasFailed) this.#decoder?.setResting(document.hidden);
   }
 
   /** @param {MseReason} reason @param {string} detail */

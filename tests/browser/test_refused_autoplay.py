@@ -57,7 +57,9 @@ def test_the_picture_plays_muted_until_the_first_click(refused: Callable[[], Pag
 
 
 def test_webcodecs_asks_for_no_audio(recorder: Recorder, stop_streams: None, refused: Callable[[], Page]) -> None:
-    recorder.set_fault("audio", "none", channel=_CHANNEL)
+    recorder.set_fault("audio", "unknown_codec", channel=_CHANNEL)
+    recorder.set_fault("drop_connections", channel=_CHANNEL)  # a device session of the test before goes on otherwise
+    recorder.clear_fault("drop_connections", channel=_CHANNEL)
     try:
         page = refused()
         wait_playing(page)

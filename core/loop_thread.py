@@ -14,13 +14,16 @@ from contextlib import suppress
 from typing import Any
 
 _STOP_S = 4.0
+_WAITS_FOR_ITSELF = "the thread would wait for itself"
 
 
 class LoopThread:
     """Runs from the first start() until each part that called start() has called stop(). May be started again then."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stop_s: float = _STOP_S) -> None:
+        """`stop_s`: limit of the coroutine of stop(), in seconds."""
         self._name = name
+        self._stop_s = stop_s
         self._lock = threading.Lock()
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,30 +44,39 @@ class LoopThread:
                 self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, None], timeout_s: float) -> None:
-        """Run a coroutine in the thread and wait for its end. Raises its exception, or TimeoutError."""
-        if self._loop is None:
+        """Run a coroutine in the thread and wait for its end. Raises its exception, or TimeoutError, which cancels it.
+
+        Raises RuntimeError in the thread itself and while the thread does not run.
+        """
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is threading.current_thread():
             work.close()
-            raise RuntimeError("the thread is not running")
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+            raise RuntimeError("the thread is not running" if loop is None else _WAITS_FOR_ITSELF)
+        _finish(work, loop, timeout_s)
 
     def stop(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the coroutine of `last`, for a few seconds at most. Then end the thread if no other part uses it.
 
-        One call for each start(). Not in the thread itself.
+        One call for each start(). Raises RuntimeError in the thread itself. Raises the exception of the coroutine
+        after the end of the thread.
         """
         with self._lock:
             loop, thread = self._loop, self._thread
+            if thread is threading.current_thread():
+                raise RuntimeError(_WAITS_FOR_ITSELF)
             if loop is None or thread is None:
                 return
             self._users -= 1
             is_last = self._users == 0
             if is_last:
                 self._loop = self._thread = None
-        with suppress(FutureTimeout):
-            asyncio.run_coroutine_threadsafe(last(), loop).result(_STOP_S)
-        if is_last:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(_STOP_S)
+        try:
+            with suppress(FutureTimeout):
+                _finish(last(), loop, self._stop_s)
+        finally:
+            if is_last:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join(self._stop_s)
 
     def call(self, work: Callable[..., None], *arguments: object) -> None:
         """Call a function in the thread soon; without effect after the last stop(). From any thread.
@@ -78,6 +90,16 @@ class LoopThread:
                 self._loop.call_soon(work, *arguments)
             else:
                 self._loop.call_soon_threadsafe(work, *arguments)
+
+
+def _finish(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+    """Wait for a coroutine in the loop. Cancel it after the timeout: the loop may go on for other parts."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        future.result(timeout_s)
+    except FutureTimeout:
+        future.cancel()
+        raise
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -6,12 +6,15 @@ B-frame comes. Recordings, replays, downloads and HLS keep the device's own byte
 
 from __future__ import annotations
 
+from collections import deque
+
 from media.codecs import h264
 from media.codecs.access_unit import AccessUnit
 from media.codecs.h264_sps import parse_sps, without_reordering
 
 _PROVEN_AFTER = 100
 _BACKWARDS_MOST = 3
+_BACKWARDS_WITHIN = 50  # frames
 
 
 class DisplayOrder:
@@ -19,7 +22,8 @@ class DisplayOrder:
 
     An sps without bitstream_restriction is rewritten from the first frame on: cameras leave it out, and few of them
     send B-frames. A wrong guess lasts up to the next key frame. An sps that itself announces reordering is rewritten
-    only after `_PROVEN_AFTER` frames without any.
+    only after `_PROVEN_AFTER` frames without any. Times that go back count for so long, too: a device's clock may be
+    set back several times in a month. A B-frame counts for as long as the sps stays the same.
     """
 
     def __init__(self) -> None:
@@ -27,9 +31,15 @@ class DisplayOrder:
         self._in_decoding_order = b""
         self._never_reorders = False
         self._announces_reordering = False
-        self._has_reordering = False
+        self._has_b_frames = False
+        self._has_times_back = False
         self._frames = 0
-        self._backwards = 0
+        self._backwards: deque[int] = deque(maxlen=_BACKWARDS_MOST)  # numbers of the last frames that went back
+
+    @property
+    def has_reordering(self) -> bool:
+        """True if frames are shown in another order than they are decoded."""
+        return self._has_b_frames or self._has_times_back
 
     def look_at(self, unit: AccessUnit) -> None:
         """Take note of the slices of a frame, in decoding order."""
@@ -39,18 +49,21 @@ class DisplayOrder:
                     self._begin(nal)
                 break
         self._frames += 1
-        if not (self._has_reordering or self._never_reorders) and any(map(h264.is_bidirectional, unit.parts)):
-            self._has_reordering = True
+        if self._has_times_back and self._frames - self._backwards[-1] >= _PROVEN_AFTER:
+            self._has_times_back = False
+        if not (self._has_b_frames or self._never_reorders) and any(map(h264.is_bidirectional, unit.parts)):
+            self._has_b_frames = True
 
     def time_went_back(self) -> None:
         """Take note of a frame that is shown before the one decoded before it. Once may be a fault of the clock."""
-        self._backwards += 1
-        if self._backwards >= _BACKWARDS_MOST and not self._never_reorders:
-            self._has_reordering = True
+        self._backwards.append(self._frames)
+        is_often = len(self._backwards) == _BACKWARDS_MOST and self._frames - self._backwards[0] < _BACKWARDS_WITHIN
+        if is_often and not self._never_reorders:
+            self._has_times_back = True
 
     def parameter_sets(self, parameter_sets: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the parameter sets for a browser, by what the frames have shown so far."""
-        if self._has_reordering or (self._announces_reordering and self._frames < _PROVEN_AFTER):
+        if self.has_reordering or (self._announces_reordering and self._frames < _PROVEN_AFTER):
             return parameter_sets
         return tuple(self._in_decoding_order if nal == self._sps else nal for nal in parameter_sets)
 
@@ -61,6 +74,7 @@ class DisplayOrder:
         self._in_decoding_order = without_reordering(sps)
         self._never_reorders = parsed is not None and parsed.is_in_decoding_order
         self._announces_reordering = restriction is not None and restriction.max_num_reorder_frames > 0
-        self._has_reordering = False
+        self._has_b_frames = False
+        self._has_times_back = False
         self._frames = 0
-        self._backwards = 0
+        self._backwards.clear()

@@ -29,6 +29,7 @@ _LEAST_STEP = TIMESCALE // 240
 _LONGEST_STEP = 2 * TIMESCALE
 _STEPS_KEPT = 25
 _SURE_AFTER = 8
+_IN_ORDER_AFTER = 100  # frames
 _AUDIO_MAY_LAG_S = 0.4
 
 
@@ -108,9 +109,11 @@ class LiveFragmentBuilder:
         self._is_waiting_for_key = True
         self._end = 0  # the end of the last frame, and the decoding time of the next
         self._newest = 0  # the latest presentation time so far
+        self._last_shown = 0  # presentation time of the frame decoded last
         self._steps: deque[int] = deque(maxlen=_STEPS_KEPT)
         self._step = _USUAL_STEP
         self._reorders = False
+        self._in_order = 0  # frames since the last one that went back in time
         self._number = 0
 
     def describe(self, parameter_sets: tuple[bytes, ...]) -> LiveInit | None:
@@ -195,7 +198,7 @@ class LiveFragmentBuilder:
         if self._is_waiting_for_key:
             self._is_waiting_for_key = False
             self._end = max(self._end, shown)
-            self._newest = shown
+            self._newest = self._last_shown = shown
             if self._audio:
                 self._audio.restart(self._end / TIMESCALE)
         sample = self._sample(unit, shown)
@@ -207,8 +210,13 @@ class LiveFragmentBuilder:
 
     def _sample(self, unit: AccessUnit, shown: int) -> Sample:
         step = shown - self._newest
-        if step < 0 and self._display_order is not None:
+        if shown < self._last_shown and self._display_order is not None:
             self._display_order.time_went_back()
+        self._in_order = 0 if step < 0 else self._in_order + 1
+        self._last_shown = shown
+        if self._reorders and unit.is_key and self._was_a_fault_of_the_clock():
+            self._reorders = False
+            self._steps.clear()
         if step < 0 and not self._reorders:
             self._reorders = True  # frames come in another order than they are shown
             self._steps.clear()
@@ -222,6 +230,11 @@ class LiveFragmentBuilder:
         # Until it is sure that frames are not reordered, a frame that leaps ahead is shown at its own time.
         offset = max(0, shown - self._end) if self._number < _SURE_AFTER else 0
         return Sample(data, max(_LEAST_STEP, shown + self._step - self._end), unit.is_key, offset)
+
+    def _was_a_fault_of_the_clock(self) -> bool:
+        """True if frames come in display order again, and neither their slices nor their times show B-frames."""
+        is_plain = self._display_order is not None and not self._display_order.has_reordering
+        return is_plain and self._in_order >= _IN_ORDER_AFTER
 
     def _learn(self, step: int) -> None:
         """Update the usual distance of frames: the median, so that lost frames and jumps do not count.

@@ -93,3 +93,51 @@ def test_run_raises_the_error_of_its_coroutine(thread: LoopThread) -> None:
     thread.start()
     with pytest.raises(OSError, match="no such address"):
         thread.run(fail(), LIMIT_S)
+
+
+def test_the_thread_ends_although_the_last_work_fails(thread: LoopThread) -> None:
+    async def fail() -> None:
+        raise OSError("no such address")
+
+    thread.start()
+    with pytest.raises(OSError, match="no such address"):
+        thread.stop(fail)
+    until(lambda: not _threads())
+    assert thread.loop is None
+
+
+def test_work_that_takes_too_long_is_cancelled() -> None:
+    thread = LoopThread("shared", stop_s=0.05)
+    ended: list[str] = []
+
+    async def hang(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    thread.start()
+    thread.start()
+    thread.stop(lambda: hang("last"))
+    until(lambda: ended == ["last"])
+    with pytest.raises(TimeoutError):
+        thread.run(hang("run"), 0.05)
+    until(lambda: ended == ["last", "run"])
+    thread.stop(_nothing)
+
+
+def test_the_thread_does_not_wait_for_itself(thread: LoopThread) -> None:
+    refused: list[str] = []
+
+    def wait_for_itself() -> None:
+        with pytest.raises(RuntimeError) as error:
+            thread.run(_nothing(), LIMIT_S)
+        refused.append(str(error.value))
+        with pytest.raises(RuntimeError) as error:
+            thread.stop(_nothing)
+        refused.append(str(error.value))
+
+    thread.start()
+    thread.call(wait_for_itself)
+    until(lambda: refused == ["the thread would wait for itself"] * 2)
+    assert thread.loop is not None

@@ -151,6 +151,39 @@ test('another engine gets the stream while the old picture stays', () => {
   assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
 });
 
+test('another engine gets the stream after a failure of the camera', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id);
+  session.playerPlays();
+  const running = { status: 'running', error: null, bitrate_kbps: 500, waiting_for: null };
+  latest().receive({ type: 'state', id, stream: { ...running, status: 'failed', error: { code: 'unreachable', detail: 'Away.' } } });
+  session.rewatch();
+  assert.equal(asked(latest()).length, 1);
+  latest().receive({ type: 'state', id, stream: running });
+  assert.equal(asked(latest()).length, 2);
+  latest().receive({ type: 'state', id: asked(latest())[1].id, stream: running });
+  assert.equal(asked(latest()).length, 2, 'once is enough');
+});
+
+test('a next stream whose engine fails leaves the picture on screen', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id);
+  session.playerPlays();
+  session.play({ ...REQUEST, profileToken: 'b' });
+  const next = asked(latest())[1].id;
+  start(latest(), next);
+  mock.timers.tick(7000);
+  session.rewatch();
+  mock.timers.tick(7000);
+  const left = () => latest().sent.flatMap((message) => (message.type === 'leave' ? [message.id] : []));
+  assert.deepEqual([left(), session.view.phase], [[next], 'playing']);
+  start(latest(), asked(latest())[2].id);
+  session.playerPlays();
+  assert.deepEqual(left(), [next, id]);
+});
+
 /** @param {Wire} wire @param {string} [codecs] */
 function startWithAudio(wire, codecs = 'avc1.42,mp4a.40.2') {
   const { id } = asked(wire).at(-1);

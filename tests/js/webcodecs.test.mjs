@@ -73,6 +73,22 @@ test('damaged fragments give null', () => {
   assert.equal(samplesIn(fragmentOf({ data: [0, 0] })), null);
 });
 
+test('fragments damaged at any place throw nothing', () => {
+  const whole = [...fragmentOf({ isKey: true }), ...fragmentOf({ timeS: 0.04 })];
+  for (let end = 0; end < whole.length; end += 1) samplesIn(whole.slice(0, end));
+  for (let bit = 0; bit < whole.length * 8; bit += 1) {
+    samplesIn(whole.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
+  }
+});
+
+test('a last box that is too short for its fields is damage', () => {
+  const short = [
+    box('moof', box('traf', box('tfdt', 0, 0, 0, 0), box('tfhd', 0, 0, 0, 0))),
+    box('moof', box('traf', box('tfhd', [0, 0, 0, 0, 0, 0, 0, 1]), box('tfdt', [0, 0, 0, 0, 0, 0, 0, 1]), box('trun', 0, 0))),
+  ];
+  for (const bytes of short) assert.equal(samplesIn(bytes), null);
+});
+
 // ── Queue ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A decoder's queue, and a clock for both. */
@@ -188,6 +204,16 @@ test('frames in another order are found, unlike a clock that is set back', () =>
   assert.equal(fed.giveUp, null);
   for (const timeUs of [300, 260, 280, 400, 360].map((ms) => ms * 1000)) fed.feed({ timeUs });
   assert.equal(fed.giveUp, 'reordered');
+});
+
+test('frames that are decoded again after a hidden tab are no B-frames', () => {
+  const fed = new Fed();
+  for (let change = 0; change < 6; change += 1) {
+    fed.queue.awaitKey();
+    fed.queue.excuse();
+    for (let frame = 0; frame < 8; frame += 1) fed.feed({ isKey: frame === 0, timeUs: (frame + change) * 200_000 });
+    assert.equal(fed.giveUp, null);
+  }
 });
 
 // ── Shown frames ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -127,8 +127,8 @@ class LiveSocketHandler(SocketHandler):
     def on_tick(self) -> None:
         is_due = self.sockets.clock.monotonic_s() - self._login_checked_s > _CHECK_LOGIN_AFTER_S
         if is_due and not self._is_checking_login:
-            self._is_checking_login = True
             self.sockets.work(self._check_login)
+            self._is_checking_login = True  # not before work(), which may raise; results come in this thread later
 
     def on_closed(self) -> None:
         self._connection = None

@@ -93,8 +93,10 @@ class Sockets:
             workers, self._workers = self._workers, None
         if thread is None or workers is None:
             return
-        thread.stop(self._drop_all)
-        workers.shutdown(wait=False, cancel_futures=True)
+        try:
+            thread.stop(self._drop_all)
+        finally:
+            workers.shutdown(wait=False, cancel_futures=True)
 
     def check_capacity(self, who: Principal) -> None:
         """Raise Unavailable if there are too many sockets, LimitReached if this user or token has too many.
@@ -181,10 +183,12 @@ class Sockets:
             _logged(work, *arguments)
 
     def _tick(self) -> None:
-        for connection, handler in list(self._open.items()):
-            connection.tick()
-            handler.on_tick()
-        self._next_tick = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
+        try:
+            for connection, handler in list(self._open.items()):
+                _logged(connection.tick)
+                _logged(handler.on_tick)
+        finally:
+            self._next_tick = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def forget(self, handler: SocketHandler) -> None:
         """Forget a handler whose connection is closed."""
@@ -221,8 +225,10 @@ class ForgottenAtClose(MessageTaker):
         self._handler.on_text(data)
 
     def on_closed(self) -> None:
-        self._sockets.forget(self._handler)
-        self._handler.on_closed()
+        try:
+            self._handler.on_closed()
+        finally:
+            self._sockets.forget(self._handler)
 
 
 def _logged(job: Callable[..., object], *arguments: object) -> None:

@@ -47,7 +47,8 @@ class DecoderWorker {
       return;
     }
     const listener = this.#listeners.get(message.id);
-    if (message.type === 'track') listener?.onTrack(message.track);
+    if (message.type === 'track' && !listener) message.track.stop();
+    else if (message.type === 'track') listener?.onTrack(message.track);
     else if (message.type === 'needs_canvas') listener?.onNeedsCanvas();
     else listener?.onFailed(message.reason, message.detail);
   }

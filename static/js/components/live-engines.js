@@ -12,9 +12,10 @@ import { WebCodecsEngine } from './webcodecs-engine.js';
  * @typedef {import('../lib/engine-choice.js').Engine} Engine
  * @typedef {import('../lib/engine-choice.js').Wanted} Wanted
  * @typedef {{onFatal: (engine: LiveEngine, why: 'media'|'unsupported', detail: string) => void,
- *   onFailed: (engine: LiveEngine) => void, onFirstFrames: (engine: LiveEngine) => void}} EnginesOutcome
+ *   onFailed: (engine: LiveEngine) => void, onFirstFrames: (engine: LiveEngine) => void,
+ *   onPlay: (video: HTMLVideoElement) => void}} EnginesOutcome
  *   `onFatal`: MediaSource cannot go on; `onFailed`: WebCodecs cannot go on; `onFirstFrames`: a canvas has its first
- *   frame, and again for its second
+ *   frame, and again for its second; `onPlay`: the `<video>` of an engine has media and should play
  */
 
 export class LiveEngines {
@@ -54,7 +55,10 @@ export class LiveEngines {
   /** @param {Engine} kind @param {HTMLVideoElement} video @returns {LiveEngine} */
   make(kind, video) {
     if (kind === 'mse') {
-      const mse = new MseEngine(video, { onFatal: (why, detail) => this.#outcome.onFatal(mse, why, detail) });
+      const mse = new MseEngine(video, {
+        onFatal: (why, detail) => this.#outcome.onFatal(mse, why, detail),
+        onPlay: () => this.#outcome.onPlay(video),
+      });
       return mse;
     }
     const engine = new WebCodecsEngine(video, {
@@ -63,6 +67,7 @@ export class LiveEngines {
         this.#outcome.onFailed(engine);
       },
       onFirstFrames: () => this.#outcome.onFirstFrames(engine),
+      onPlay: () => this.#outcome.onPlay(video),
     });
     return engine;
   }

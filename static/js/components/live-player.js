@@ -35,6 +35,7 @@ export class LivePlayer extends HTMLElement {
     onFatal: (engine, why, detail) => this.#isCurrent(engine) && this.#fatal(why, detail),
     onFailed: (engine) => this.#webCodecsFailed(engine),
     onFirstFrames: (engine) => this.#firstFrames(engine),
+    onPlay: (video) => void this.#play(video),
   });
   /**
    * The next stream, in a second `<video>` behind the present one. It takes over with its first frame.
@@ -235,6 +236,7 @@ export class LivePlayer extends HTMLElement {
   /** @param {HlsEngine|LiveEngine} engine */
   #begin(engine) {
     this.#engine = engine;
+    this.#setMuted();
     this.#paused = false;
     this.#timer ??= setInterval(() => this.#look(), TICK_MS);
   }
@@ -313,8 +315,8 @@ export class LivePlayer extends HTMLElement {
     old.remove();
     delete next.video.dataset.next;
     next.video.dataset.part = 'video';
-    next.video.muted = this.hasAttribute('muted');
     this.#engine = next.engine;
+    this.#setMuted();
     this.#playable = this.#picture.width > 0;
     this.#watch.begin(Date.now());
     if (this.#paused) this.pause(); // the user paused the old stream
@@ -329,15 +331,15 @@ export class LivePlayer extends HTMLElement {
     next.video.remove();
   }
 
-  async #play() {
+  async #play(video = this.video) {
     try {
-      await this.video.play();
+      await video.play();
     } catch (error) {
       // The browser does not allow audio before the user's first click or key: play muted.
-      if (error instanceof DOMException && error.name === 'NotAllowedError' && !this.video.muted) {
-        this.video.muted = true;
+      if (error instanceof DOMException && error.name === 'NotAllowedError' && !video.muted) {
+        video.muted = true;
         emit(this, 'player-audio', 'blocked');
-        await this.video.play().catch(() => {});
+        await video.play().catch(() => {});
       }
     }
   }
@@ -347,8 +349,13 @@ export class LivePlayer extends HTMLElement {
   }
 
   #setAudio() {
-    this.video.muted = this.hasAttribute('muted');
-    emit(this, 'player-audio', this.video.muted ? 'off' : 'on');
+    this.#setMuted();
+    emit(this, 'player-audio', this.hasAttribute('muted') ? 'off' : 'on');
+  }
+
+  /** WebCodecs plays no audio, so its `<video>` is always muted: browsers refuse to play one that is not. */
+  #setMuted() {
+    this.video.muted = this.hasAttribute('muted') || isWebCodecs(this.#engine);
   }
 
   /** The first two frames tell sooner than the timer that the picture moves. */

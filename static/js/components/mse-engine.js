@@ -5,21 +5,22 @@
  * Its owner passes the fragments in (`init`, `append`). It has those methods of HlsEngine that the live player needs.
  */
 import { LivePace } from '../lib/live-pace.js';
+import { SeekWatch } from '../lib/seek-watch.js';
 import { FragmentAppender } from './fragment-appender.js';
 
 const TICK_MS = 50;
 const KEPT = { keptS: 6, trimmedAboveS: 14, waitsWhenFull: false };
 const HOLE_S = 0.05;
-const STUCK_MS = 2000;
 
 export class MseEngine {
   #video;
   #appender;
+  #onPlay;
   #pace = new LivePace();
   #started = false;
   #isHeld = false;
   #isStalled = false;
-  #seekingSinceMs = performance.now();
+  #seekWatch = new SeekWatch(performance.now());
   /**
    * Maps the media timeline to time: the frame at `startS` arrived at the server at `takenMs`.
    *
@@ -32,10 +33,12 @@ export class MseEngine {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onFatal: (why: 'media'|'unsupported', detail: string) => void}} outcome
+   * @param {{onFatal: (why: 'media'|'unsupported', detail: string) => void, onPlay: () => void}} outcome `onPlay`: the
+   *   `<video>` has its first media and should play
    */
-  constructor(video, { onFatal }) {
+  constructor(video, { onFatal, onPlay }) {
     this.#video = video;
+    this.#onPlay = onPlay;
     this.#appender = new FragmentAppender(video, KEPT, { onFatal, onPut: () => this.#followLive() });
     video.addEventListener('loadedmetadata', () => this.#followLive(), { signal: this.#wires.signal });
     video.addEventListener('waiting', () => this.#stalled(), { signal: this.#wires.signal });
@@ -97,10 +100,10 @@ export class MseEngine {
       if (video.readyState < 1) return;
       this.#started = true;
       video.currentTime = Math.max(end - this.#pace.targetS, this.#startOfLast());
-      void video.play().catch(() => {});
+      this.#onPlay();
       return;
     }
-    if (this.#isSeekStuck()) this.toLive();
+    if (this.#seekWatch.isStuck(video.seeking, performance.now())) this.toLive();
     if (video.seeking || video.paused) return;
     const start = this.#startOfLast();
     // A gap between two runs of the session: continue after it.
@@ -113,15 +116,6 @@ export class MseEngine {
     if (jumpToS !== null) video.currentTime = Math.max(end - jumpToS, start);
     if (end - currentTime > 0.02) this.#isStalled = false;
     if (video.playbackRate !== rate) video.playbackRate = rate;
-  }
-
-  /** True once for each STUCK_MS of a seek that does not end: WebKitGTK may never show the first frame then. */
-  #isSeekStuck() {
-    const nowMs = performance.now();
-    if (!this.#video.seeking) this.#seekingSinceMs = nowMs;
-    if (nowMs - this.#seekingSinceMs < STUCK_MS) return false;
-    this.#seekingSinceMs = nowMs;
-    return true;
   }
 
   #stalled() {

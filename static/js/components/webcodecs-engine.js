@@ -39,13 +39,16 @@ export class WebCodecsEngine {
   /** When the first fragment came since the last shown frame. @type {number|null} */
   #silentSinceMs = null;
   #frames = 0;
+  /** Frames and time of the `<video>` at the last report. */
+  #progress = '';
   #size = { width: 0, height: 0 };
   #wires = new AbortController();
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {{onFailed: (reason: MseReason, detail: string) => void, onFirstFrames: () => void}} outcome `onFailed`:
-   *   called once, never from the constructor; `onFirstFrames`: the canvas has its first frame, and again for its second
+   * @param {{onFailed: (reason: MseReason, detail: string) => void, onFirstFrames: () => void, onPlay: () => void}} outcome
+   *   `onFailed`: called once, never from the constructor; `onFirstFrames`: the canvas has its first frame, and again for
+   *   its second; `onPlay`: the `<video>` has its track and should play
    */
   constructor(video, outcome) {
     this.#video = video;
@@ -154,7 +157,7 @@ export class WebCodecsEngine {
       onNeedsCanvas: () => this.#setCanvas(),
       onShown: ({ timeUs, atMs, frames, width, height }) => {
         this.#clock.shown(timeUs, atMs);
-        this.#silentSinceMs = null;
+        if (this.#canvas || this.#hasVideoMoved()) this.#silentSinceMs = null;
         this.#frames = frames;
         this.#size = { width, height };
         if (frames <= FIRST_FRAMES && this.#canvas && !this.#hasFailed) this.#outcome.onFirstFrames();
@@ -163,7 +166,12 @@ export class WebCodecsEngine {
     });
     const { MediaStreamTrackGenerator: Generator } = /** @type {any} */ (window);
     const generator = Generator ? new Generator({ kind: 'video' }) : null;
-    this.#decoder.open(generator?.writable ?? null);
+    try {
+      this.#decoder.open(generator?.writable ?? null);
+    } catch (error) {
+      generator?.stop();
+      throw error;
+    }
     if (generator) this.#setTrack(generator);
     this.#setResting();
   }
@@ -182,7 +190,19 @@ export class WebCodecsEngine {
   #attach() {
     if (!this.#stream || !this.#isDescribed || this.#video.srcObject === this.#stream) return;
     this.#video.srcObject = this.#stream;
-    void this.#video.play().catch(() => {});
+    this.#outcome.onPlay();
+  }
+
+  /**
+   * True if the `<video>` has shown a frame of the track since the last call. A track takes frames although the `<video>`
+   * does not play, for example because the browser has refused it.
+   */
+  #hasVideoMoved() {
+    const video = this.#video;
+    const progress = `${video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0} ${video.currentTime}`;
+    if (progress === this.#progress) return false;
+    this.#progress = progress;
+    return true;
   }
 
   #setCanvas() {
@@ -200,7 +220,7 @@ export class WebCodecsEngine {
   }
 
   #setResting() {
-    this.#decoder?.setResting(document.hidden);
+    if (!this.#hasFailed) this.#decoder?.setResting(document.hidden);
   }
 
   /** @param {MseReason} reason @param {string} detail */

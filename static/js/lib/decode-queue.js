@@ -102,8 +102,10 @@ export class DecodeQueue {
     return null;
   }
 
-  /** Start the waiting times now: the tab was hidden, or the machine slept. */
+  /** Start the waiting times now, because the tab was hidden. Then samples may come again, so the time may go back once. */
   excuse() {
+    this.#lastUs = -Infinity;
+    this.#back = [];
     this.#lateSinceMs = this.#waitingSinceMs = null;
     this.#isBurst = true;
   }

@@ -45,6 +45,16 @@ export function avcTrackOf(init) {
  * @returns {VideoSample[]|null}
  */
 export function samplesOf(fragments, track) {
+  try {
+    return readAll(fragments, track);
+  } catch (error) {
+    if (error instanceof RangeError) return null; // a box is too short for its fields
+    throw error;
+  }
+}
+
+/** @param {Uint8Array<ArrayBuffer>} fragments @param {AvcTrack} track @returns {VideoSample[]|null} */
+function readAll(fragments, track) {
   const view = viewOf(fragments);
   /** @type {VideoSample[]} */
   const samples = [];

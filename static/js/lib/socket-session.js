@@ -75,6 +75,8 @@ export class SocketSession extends BaseSession {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #leavingOld = null;
   #isSuspended = false;
+  /** True if another engine waits for the media until the server receives the stream again. */
+  #mustRewatch = false;
   /** Channels whose audio broke the decoder: their picture plays alone. @type {Set<string>} */
   #refusedAudio = new Set();
 
@@ -131,9 +133,16 @@ export class SocketSession extends BaseSession {
     if (this.state.problem && this.state.retryAtMs !== null) this.retry();
   }
 
-  /** Watch the same stream again, from its last key frame on. Its picture stays until the first new frame. */
+  /**
+   * Watch the same stream again, from its last key frame on; if the server does not receive it, as soon as it does. The
+   * picture on screen stays until the first new frame.
+   */
   rewatch() {
-    if (this.isWanted && this.#watch?.isOpen && !this.state.problem && !this.state.isOffline) this.start();
+    if (!this.isWanted || !this.#watch?.isOpen || this.state.isOffline) return;
+    this.#mustRewatch = this.state.problem !== null;
+    if (this.#mustRewatch) return;
+    this.start();
+    if (this.#old) this.#leaveOldLater(); // it may be older than the watch whose engine has failed
   }
 
   /** @override */
@@ -174,7 +183,7 @@ export class SocketSession extends BaseSession {
     this.#leaveOld();
     if (this.#watch) this.#socket.leave(this.#watch.id);
     this.#watch = null;
-    this.#isSuspended = false;
+    this.#isSuspended = this.#mustRewatch = false;
     super.release();
   }
 
@@ -190,7 +199,7 @@ export class SocketSession extends BaseSession {
     this.clearTimer();
     this.#keepOld({ isShown: this.state.isShown && !isBroken });
     this.state.beginStart();
-    this.#isSuspended = false;
+    this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const watch = new Watch();
     this.#watch = watch;
@@ -238,6 +247,10 @@ export class SocketSession extends BaseSession {
       this.state.problem = stream.error;
     } else {
       this.state.clearProblem();
+      if (this.#mustRewatch) {
+        this.rewatch();
+        return;
+      }
       const watch = this.#watch;
       if (watch && !watch.isOpen && stream.waiting_for === 'hls') {
         this.#unplayable('codec', stream.source_codec);
@@ -264,6 +277,7 @@ export class SocketSession extends BaseSession {
       this.state.clearProblem();
     } else {
       watch.reset();
+      this.#mustRewatch = false;
       if (!this.#socket.wasEverUp && this.#socket.failures >= MAX_FAILURES) {
         this.#unplayable('socket');
         return;
@@ -292,6 +306,11 @@ export class SocketSession extends BaseSession {
     this.#leaveOld();
     this.#old = watch;
     this.state.showsPrevious = true;
+    this.#leaveOldLater();
+  }
+
+  #leaveOldLater() {
+    if (this.#leavingOld !== null) clearTimeout(this.#leavingOld);
     this.#leavingOld = setTimeout(() => this.#leaveOld(), LEAVE_OLD_AFTER_MS);
   }
 

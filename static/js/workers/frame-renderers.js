@@ -60,10 +60,13 @@ export class CanvasRenderer {
   /** @param {VideoFrame} frame */
   show(frame) {
     const { displayWidth: width, displayHeight: height } = frame;
-    if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
-    if (this.#context) this.#context.drawImage(frame, 0, 0);
-    else this.#onFailed('The canvas has no 2D context.');
-    frame.close();
+    try {
+      if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
+      if (this.#context) this.#context.drawImage(frame, 0, 0);
+      else this.#onFailed('The canvas has no 2D context.');
+    } finally {
+      frame.close();
+    }
   }
 
   close() {}

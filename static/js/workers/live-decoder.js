@@ -46,7 +46,10 @@ class Channel {
   /** @param {number} id @param {WritableStream<VideoFrame>|null} writable */
   constructor(id, writable) {
     this.#id = id;
-    this.#decoder = new ChannelDecoder({ onFrame: (frame) => this.#show(frame), onFailed: (reason, detail) => this.#fail(reason, detail) });
+    this.#decoder = new ChannelDecoder({
+      onFrame: (frame) => this.try(() => this.#show(frame)),
+      onFailed: (reason, detail) => this.#fail(reason, detail),
+    });
     if (writable) this.#renderer = new TrackRenderer(writable, (detail) => this.#fail('display', detail));
     else this.#makeTrack();
   }
@@ -68,6 +71,15 @@ class Channel {
     this.#waiting?.close();
     this.#waiting = null;
     this.#renderer?.close();
+  }
+
+  /** Do work for this channel: an exception ends this channel, and not the others of the page. @param {() => void} work */
+  try(work) {
+    try {
+      work();
+    } catch (error) {
+      this.#fail('error', String(error));
+    }
   }
 
   /** Return the newest report, and forget it; null if no frame was shown since the last call. */
@@ -123,20 +135,31 @@ function sendReports() {
 function take(message) {
   const { id } = message;
   if (message.type === 'open') {
-    channels.set(id, new Channel(id, message.writable));
+    open(id, message.writable);
     return;
   }
   const channel = channels.get(id);
-  if (!channel) return;
+  if (message.type === 'close') channels.delete(id);
+  channel?.try(() => pass(channel, message));
+}
+
+/** @param {number} id @param {WritableStream<VideoFrame>|null} writable */
+function open(id, writable) {
+  try {
+    channels.set(id, new Channel(id, writable));
+  } catch (error) {
+    scope.postMessage({ type: 'failed', id, reason: 'error', detail: String(error) });
+  }
+}
+
+/** @param {Channel} channel @param {ToDecoder} message */
+function pass(channel, message) {
   if (message.type === 'media') channel.decoder.take(message.fragments);
   else if (message.type === 'init') channel.decoder.init(message.track);
   else if (message.type === 'canvas') channel.setCanvas(message.canvas);
   else if (message.type === 'held') channel.decoder.setHeld(message.is);
   else if (message.type === 'resting') channel.decoder.setResting(message.is);
-  else {
-    channels.delete(id);
-    channel.close();
-  }
+  else channel.close();
 }
 
 scope.addEventListener('message', ({ data }) => take(data));

@@ -90,6 +90,30 @@ def test_frames_shown_before_earlier_ones_bring_the_own_sps_back() -> None:
     assert order.parameter_sets(sets) == sets
 
 
+def test_corrections_of_a_clock_are_no_b_frames() -> None:
+    film = encoded("h264")
+    sets, order = bare_sets(with_b_frames()[0]), DisplayOrder()
+    order.look_at(units(with_b_frames()[0], sets)[0])
+    for _ in range(5):
+        order.time_went_back()
+        for unit in units(film, sets)[1:27]:  # the third one comes after more than 50 frames
+            order.look_at(unit)
+    assert reorder_frames(order.parameter_sets(sets)) == 0
+
+
+def test_times_that_no_longer_go_back_are_forgotten_after_a_hundred_frames() -> None:
+    frames, sets = units(encoded("h264"), ()), bare_sets(with_b_frames()[0])
+    order = DisplayOrder()
+    order.look_at(units(with_b_frames()[0], sets)[0])
+    for _ in range(3):
+        order.time_went_back()
+    for unit in [*frames, *frames][:99]:
+        order.look_at(unit)
+        assert order.parameter_sets(sets) == sets
+    order.look_at(frames[0])
+    assert reorder_frames(order.parameter_sets(sets)) == 0
+
+
 def test_an_order_count_without_reordering_is_believed() -> None:
     film = encoded("h264")  # its encoder writes pic_order_cnt_type 2
     sets, order = bare_sets(film), DisplayOrder()

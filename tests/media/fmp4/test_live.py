@@ -240,6 +240,20 @@ def test_b_frames_bring_a_new_init_section_with_the_own_sps(tmp_path: Path) -> N
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)
 
 
+def test_a_clock_that_was_set_back_once_is_forgotten() -> None:
+    film = encoded("h264")
+    sets, sender = bare_film(film), RtpSender("h264")
+    fragments, player = live(sets=False)
+    for index in range(4 * len(film.pictures)):
+        at = index % len(film.pictures)
+        nals = (*sets, *film.pictures[at]) if at in film.keys else film.pictures[at]
+        place = index + 0.3 * (index % 3) - (2 if index >= 20 else 0)
+        fragments.on_packets(timed(sender.picture(index, nals), START_S + place / FPS))
+    assert [announced_order(init) for init in player.inits] == [0]
+    assert any(shown_after(piece) for piece in player.fragments[30:60])
+    assert not any(shown_after(piece) for piece in player.fragments[-60:])
+
+
 def test_b_frames_in_the_first_batch_are_seen_before_it_is_described() -> None:
     film, positions = with_b_frames()
     sets, player, sender = bare_film(film), Player(), RtpSender("h264")

@@ -44,6 +44,8 @@ _LASTING = (CameraUnreachable, CameraAuthFailed, CertificateChanged)  # the requ
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
+_COMMAND_WAIT_S = 20.0
+_CALLER_MARGIN_S = 1.0
 
 
 class AskDevice(Protocol):
@@ -54,12 +56,16 @@ class AskDevice(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Command:
-    """A waiting command. `velocity` is set for a move; `stops` is True for a stop."""
+    """A waiting command. `velocity` is set for a move; `stops` is True for a stop.
+
+    `until_s`: after this time (monotonic_s) the command is no longer sent, because its caller has given up.
+    """
 
     run: Callable[[PtzDevice], object] | None = None
     velocity: Velocity | None = None
     timeout_s: float = 0.0
     stops: bool = False
+    until_s: float = math.inf
     done: Future[Any] = field(default_factory=Future)
 
     def finish(self, result: object) -> None:
@@ -106,6 +112,7 @@ class Head:
         self._dead_man_s = math.inf  # when a move that is not renewed is stopped
         self._stop_again_s = math.inf
         self._is_stopping_beside = False
+        self._stop_fails = False  # the thread repeats a stop
         self._is_marked = False
         self.error: Problem | None = None
         """The problem of the last command, None if it succeeded."""
@@ -136,18 +143,26 @@ class Head:
             self._place = place or self._place
             return self._put_stop().done
 
-    def run(self, call: Callable[[PtzDevice], object], *, stands_before: bool = False) -> Future[Any]:
+    def run(
+        self, call: Callable[[PtzDevice], object], *, stands_before: bool = False, wait_s: float = _COMMAND_WAIT_S
+    ) -> Future[Any]:
         """Run a command in its turn. Raise Unavailable if too many wait.
 
-        `stands_before`: stop the head before the command, if it moves.
+        `stands_before`: stop the head before the command, if it moves. The result is CameraUnreachable while a stop
+        fails, and if the turn comes later than `wait_s`: the caller no longer waits.
         """
         with self._changed:
             self._check_open()
+            if self._stop_fails:
+                refused: Future[Any] = Future()
+                refused.set_exception(CameraUnreachable("The device does not stop the head yet."))
+                return refused
             if len(self._waiting) >= _MOST_WAITING:
                 raise Unavailable("Too many commands are waiting for this camera.", code="busy")
             if stands_before and self._may_move():
                 self._put_stop()
-            return self._put(_Command(run=call))
+            until_s = self._clock.monotonic_s() + wait_s + _CALLER_MARGIN_S
+            return self._put(_Command(run=call, until_s=until_s))
 
     def stop_after_restart(self, place: HeadPlace) -> None:
         """Make Stop the first request: the head was moving when the app ended."""
@@ -275,19 +290,26 @@ class Head:
                 command.fail(error)
             finally:
                 with self._changed:
-                    self._running = None
+                    self._running, self._stop_fails = None, False
                     self._changed.notify_all()
 
     def _take(self) -> _Command | None:
         with self._changed:
-            while not self._waiting:
-                if self._is_closed or not self._changed.wait(_IDLE_S):
-                    if self._waiting:
-                        break
-                    self._thread = None
-                    return None
-            self._running = self._waiting.popleft()
-            return self._running
+            while True:
+                while not self._waiting:
+                    if self._is_closed or not self._changed.wait(_IDLE_S):
+                        if self._waiting:
+                            break
+                        self._thread = None
+                        return None
+                command = self._waiting.popleft()
+                if not command.done.set_running_or_notify_cancel():
+                    continue
+                if self._clock.monotonic_s() > command.until_s:
+                    command.fail(CameraUnreachable("The device was not ready for this command in time."))
+                    continue
+                self._running = command
+                return command
 
     def _run_move(self, command: _Command, velocity: Velocity) -> None:
         with self._changed:
@@ -335,6 +357,7 @@ class Head:
             except DeviceError as error:
                 failures, refusals = failures + 1, refusals + (not isinstance(error, _LASTING))
                 self.error = Problem(error.code, error.detail)
+                self._stop_fails = True
                 log.warning("a head could not be stopped (%s)", error.code)
                 if sent.is_zero or refusals >= _MOST_REFUSED_STOPS or not self._pause(failures):
                     self._stopped(is_certain=refusals >= _MOST_REFUSED_STOPS or sent.is_zero)

@@ -153,12 +153,17 @@ class ScriptedHead(PtzDevice):
 
 @dataclass
 class Link:
-    """The way to a head; while `is_up` is False, no request reaches it."""
+    """The way to a head; while `is_up` is False, no request reaches it, and each waits until `held` is set."""
 
     device: PtzDevice
     is_up: bool = True
+    held: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.held.set()
 
     def __call__(self, call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T:
+        assert self.held.wait(LIMIT_S)
         if not self.is_up:
             raise CameraUnreachable("The device cannot be reached.")
         return call(self.device)

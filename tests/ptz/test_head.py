@@ -21,12 +21,23 @@ LONG_S = 60.0
 
 
 @dataclass
+class ShiftedClock(SystemClock):
+    """The clock of the system, `ahead_s` seconds later."""
+
+    ahead_s: float = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.ahead_s
+
+
+@dataclass
 class Bench:
     """A head with its device, and the notes of when it begins and ends to move."""
 
     device: ScriptedHead
     link: Link
     head: Head
+    clock: ShiftedClock
     motion: list[HeadPlace | None] = field(default_factory=list)
 
 
@@ -37,10 +48,12 @@ def bench() -> Iterator[Bench]:
     motion: list[HeadPlace | None] = []
     heads: list[Head] = []
     dead_man = DeadMan(lambda: heads, SystemClock())
-    head = Head(link, SystemClock(), motion.append, dead_man.wake)
+    clock = ShiftedClock()
+    head = Head(link, clock, motion.append, dead_man.wake)
     heads.append(head)
     dead_man.start()
-    yield Bench(device, link, head, motion)
+    yield Bench(device, link, head, clock, motion)
+    link.held.set()
     for event in device.held.values():
         event.set()
     head.discard()
@@ -182,10 +195,10 @@ def test_a_preset_stops_a_moving_head_first(bench: Bench) -> None:
 
 
 def test_a_head_that_moved_before_a_restart_gets_stop_first(bench: Bench) -> None:
-    bench.link.is_up = False
+    bench.device.held["stop"] = threading.Event()
     bench.head.stop_after_restart(PLACE)
     moved = bench.head.run(lambda device: device.go_to_preset(PLACE, "1"))
-    bench.link.is_up = True
+    bench.device.held["stop"].set()
     moved.result(LIMIT_S)
     assert bench.device.calls == ["stop", "go_to_preset 1"]
 
@@ -215,3 +228,43 @@ def test_a_flood_of_commands_is_refused(bench: Bench) -> None:
     bench.head.run(lambda device: device.go_home(PLACE))
     with pytest.raises(Unavailable):
         bench.head.run(lambda device: device.go_home(PLACE))
+
+
+# --- commands of people who have given up
+
+
+def test_no_command_is_sent_long_after_its_caller_has_given_up(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.link.held.clear()
+    stopped = bench.head.stop()
+    late = bench.head.run(lambda device: device.set_preset(PLACE, "Gate"))
+    bench.clock.ahead_s = 3600.0
+    bench.link.held.set()
+    stopped.result(LIMIT_S)
+    with pytest.raises(CameraUnreachable):
+        late.result(LIMIT_S)
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "stop"]
+
+
+def test_a_command_is_refused_while_a_stop_fails(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.link.is_up = False
+    stopped = bench.head.stop()
+    until(lambda: bench.head.error is not None)
+    with pytest.raises(CameraUnreachable):
+        bench.head.run(lambda device: device.set_home(PLACE)).result(LIMIT_S)
+    bench.link.is_up = True
+    stopped.result(LIMIT_S)
+    bench.head.run(lambda device: device.set_home(PLACE)).result(LIMIT_S)
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "stop", "set_home"]
+
+
+def test_a_cancelled_command_is_not_sent(bench: Bench) -> None:
+    bench.device.held["go_home"] = threading.Event()
+    bench.head.run(lambda device: device.go_home(PLACE))
+    bench.device.wait_for(lambda: bench.device.calls == ["go_home"])
+    assert bench.head.run(lambda device: device.set_home(PLACE)).cancel()
+    last = bench.head.run(lambda device: device.presets(PLACE))
+    bench.device.held["go_home"].set()
+    last.result(LIMIT_S)
+    assert bench.device.calls == ["go_home", "presets"]

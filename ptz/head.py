@@ -1,6 +1,7 @@
 """The commands to one head: one queue and one thread, so that the device gets them in their order.
 
-- A newer move replaces a waiting one. A stop, a preset and their order are never dropped.
+- A newer move replaces a waiting one, and a newer way to a position (preset, home, centre) another waiting way. A user's
+  stop drops both. A stop and other commands are never dropped, and keep their order.
 - A stop does not wait for a command that the device has not answered yet: it is sent beside it, and once more after it,
   because the device may carry out a slow move last.
 - Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
@@ -14,7 +15,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -58,6 +59,7 @@ class AskDevice(Protocol):
 class _Command:
     """A waiting command. `velocity` is set for a move; `stops` is True for a stop.
 
+    `travels`: it takes the head to a position (a preset, home, the centre of a picture).
     `until_s`: after this time (monotonic_s) the command is no longer sent, because its caller has given up.
     """
 
@@ -65,6 +67,7 @@ class _Command:
     velocity: Velocity | None = None
     timeout_s: float = 0.0
     stops: bool = False
+    travels: bool = False
     until_s: float = math.inf
     done: Future[Any] = field(default_factory=Future)
 
@@ -78,7 +81,7 @@ class _Command:
 
 
 SUPERSEDED = object()
-"""The result of a move that a newer command has replaced."""
+"""The result of a command that a newer one has replaced."""
 
 
 class Head:
@@ -137,9 +140,10 @@ class Head:
             return self._put(_Command(velocity=velocity, timeout_s=timeout_s))
 
     def stop(self, place: HeadPlace | None = None) -> Future[Any]:
-        """Stop all axes. A move that waits is dropped. `place` is needed unless the head moves."""
+        """Stop all axes. Drop what waits and would move the head. `place` is needed unless the head moves."""
         with self._changed:
             self._check_open()
+            self._drop_waiting_travel()
             self._place = place or self._place
             return self._put_stop().done
 
@@ -148,7 +152,7 @@ class Head:
     ) -> Future[Any]:
         """Run a command in its turn. Raise Unavailable if too many wait.
 
-        `stands_before`: stop the head before the command, if it moves. The result is CameraUnreachable while a stop
+        `stands_before`: the command takes the head to a position, so the head is stopped first if it moves. The result is CameraUnreachable while a stop
         fails, and if the turn comes later than `wait_s`: the caller no longer waits.
         """
         with self._changed:
@@ -159,10 +163,12 @@ class Head:
                 return refused
             if len(self._waiting) >= _MOST_WAITING:
                 raise Unavailable("Too many commands are waiting for this camera.", code="busy")
-            if stands_before and self._may_move():
-                self._put_stop()
+            if stands_before:
+                self._drop_waiting_travel()
+                if self._may_move():
+                    self._put_stop()
             until_s = self._clock.monotonic_s() + wait_s + _CALLER_MARGIN_S
-            return self._put(_Command(run=call, until_s=until_s))
+            return self._put(_Command(run=call, travels=stands_before, until_s=until_s))
 
     def stop_after_restart(self, place: HeadPlace) -> None:
         """Make Stop the first request: the head was moving when the app ended."""
@@ -238,7 +244,13 @@ class Head:
             self._on_motion(None)
 
     def _drop_waiting_move(self) -> None:
-        for command in [command for command in self._waiting if command.velocity is not None]:
+        self._drop([command for command in self._waiting if command.velocity is not None])
+
+    def _drop_waiting_travel(self) -> None:
+        self._drop([command for command in self._waiting if command.travels])
+
+    def _drop(self, commands: Iterable[_Command]) -> None:
+        for command in commands:
             self._waiting.remove(command)
             command.finish(SUPERSEDED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import pytest
@@ -268,3 +269,36 @@ def test_a_cancelled_command_is_not_sent(bench: Bench) -> None:
     bench.device.held["go_home"].set()
     last.result(LIMIT_S)
     assert bench.device.calls == ["go_home", "presets"]
+
+
+# --- ways to positions
+
+
+def _go(bench: Bench, token: str) -> Future[object]:
+    return bench.head.run(lambda device: device.go_to_preset(PLACE, token), stands_before=True)
+
+
+def test_stop_drops_the_presets_that_wait(bench: Bench) -> None:
+    bench.device.held["go_to_preset"] = threading.Event()
+    _go(bench, "1")
+    bench.device.wait_for(lambda: bench.device.calls == ["go_to_preset 1"])
+    stored = bench.head.run(lambda device: device.set_preset(PLACE, "Gate"))
+    waiting = _go(bench, "2")
+    stopped = bench.head.stop()
+    assert waiting.result(LIMIT_S) is SUPERSEDED
+    bench.device.wait_for(lambda: bench.device.calls[-1] == "stop")
+    bench.device.held["go_to_preset"].set()
+    stopped.result(LIMIT_S)
+    assert stored.result(LIMIT_S) == "7"
+    assert bench.device.calls == ["go_to_preset 1", "stop", "set_preset Gate None", "stop"]
+
+
+def test_a_newer_preset_replaces_a_waiting_one(bench: Bench) -> None:
+    bench.device.held["go_to_preset"] = threading.Event()
+    _go(bench, "1")
+    bench.device.wait_for(lambda: bench.device.calls == ["go_to_preset 1"])
+    waiting, newest = _go(bench, "2"), _go(bench, "3")
+    assert waiting.result(LIMIT_S) is SUPERSEDED
+    bench.device.held["go_to_preset"].set()
+    newest.result(LIMIT_S)
+    assert bench.device.calls == ["go_to_preset 1", "go_to_preset 3"]

@@ -1,7 +1,7 @@
 """The commands to one head: one queue and one thread, so that the device gets them in their order.
 
-- A newer move replaces a waiting one, and a newer way to a position (preset, home, centre) another waiting way. A user's
-  stop drops both. A stop and other commands are never dropped, and keep their order.
+- A newer move replaces a waiting one, and a newer way to a position (preset, home, centre) another waiting way. A stop
+  of a user drops both. A stop and other commands are never dropped, and keep their order.
 - A stop does not wait for a command that the device has not answered yet: it is sent beside it, and once more after it,
   because the device may carry out a slow move last.
 - Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
@@ -25,9 +25,13 @@ from core.clock import Clock
 from core.errors import (
     AppError,
     CameraAuthFailed,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraNoSignal,
     CameraUnreachable,
     CertificateChanged,
     DeviceError,
+    NotFound,
     Unavailable,
 )
 from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
@@ -41,7 +45,16 @@ _MOST_WAITING = 32
 _IDLE_S = 20.0  # a thread without commands ends after this
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
 _MOST_REFUSED_STOPS = 3
-_LASTING = (CameraUnreachable, CameraAuthFailed, CertificateChanged)  # the request did not reach the head
+_REFUSING_S = 10.0  # the shortest time of refusals after which a stop is given up
+# The request did not reach the head, or a device that boots has answered it.
+_LASTING = (
+    CameraUnreachable,
+    CameraAuthFailed,
+    CertificateChanged,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraNoSignal,
+)
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
@@ -117,6 +130,7 @@ class Head:
         self._is_stopping_beside = False
         self._stop_fails = False  # the thread repeats a stop
         self._is_marked = False
+        self._is_unstopped = False  # the device refused all stops of a moving head
         self.error: Problem | None = None
         """The problem of the last command, None if it succeeded."""
 
@@ -152,8 +166,8 @@ class Head:
     ) -> Future[Any]:
         """Run a command in its turn. Raise Unavailable if too many wait.
 
-        `stands_before`: the command takes the head to a position, so the head is stopped first if it moves. The result is CameraUnreachable while a stop
-        fails, and if the turn comes later than `wait_s`: the caller no longer waits.
+        `stands_before`: the command takes the head to a position, so the head is stopped first if it moves. The result
+        is CameraUnreachable while a stop fails, and if the turn comes later than `wait_s`: the caller no longer waits.
         """
         with self._changed:
             self._check_open()
@@ -360,25 +374,47 @@ class Head:
             self._unmark()
 
     def _run_stop(self, command: _Command) -> None:
+        """Send a stop until the device has accepted it. Raise its last error if it is given up."""
         failures = refusals = 0
+        first_s = math.inf
         while True:
             with self._changed:
                 sent, place = self._sent, self._place
+            has_begun = False
+
+            def stop(device: PtzDevice, place: HeadPlace = place, sent: Velocity = sent) -> None:
+                nonlocal has_begun
+                has_begun = True
+                _stop(device, place, sent)
+
             try:
-                self._ask(lambda device: _stop(device, place, sent), wait_s=_STOP_WAIT_S)  # noqa: B023 # called immediately
-            except DeviceError as error:
-                failures, refusals = failures + 1, refusals + (not isinstance(error, _LASTING))
-                self.error = Problem(error.code, error.detail)
-                self._stop_fails = True
-                log.warning("a head could not be stopped (%s)", error.code)
-                if sent.is_zero or refusals >= _MOST_REFUSED_STOPS or not self._pause(failures):
-                    self._stopped(is_certain=refusals >= _MOST_REFUSED_STOPS or sent.is_zero)
+                self._ask(stop, wait_s=_STOP_WAIT_S)
+            except NotFound:  # the camera was removed
+                self._stopped()
+                raise
+            except Exception as error:  # a lost stop leaves the head turning
+                now_s = self._clock.monotonic_s()
+                failures, first_s = failures + 1, min(first_s, now_s)
+                refusals += has_begun and _is_refusal(error)
+                self._note_failed_stop(error)
+                is_over = sent.is_zero or (refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S)
+                if is_over:
+                    self._stopped(is_accepted=False)
+                if is_over or not self._pause(failures):
                     raise
                 continue
             self.error = None
-            self._stopped(is_certain=True)
+            self._stopped()
             command.finish(None)
             return
+
+    def _note_failed_stop(self, error: Exception) -> None:
+        self._stop_fails = True
+        if isinstance(error, AppError):
+            self.error = Problem(error.code, error.detail)
+            log.warning("a head could not be stopped (%s)", error.code)
+        else:
+            log.error("a head could not be stopped", exc_info=error)
 
     def _pause(self, failures: int) -> bool:
         """Wait before the next attempt to stop; a new command ends the wait. Return False if the head is closed."""
@@ -388,12 +424,12 @@ class Head:
                 self._changed.wait(wait_s)
             return not self._is_closed
 
-    def _stopped(self, *, is_certain: bool) -> None:
+    def _stopped(self, *, is_accepted: bool = True) -> None:
+        """Note that nothing is left to stop. A moving head whose stop was not accepted is stopped after a restart."""
         with self._changed:
-            if not is_certain:
-                return
+            self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
             self._sent = STANDING
-            if not any(command.velocity for command in self._waiting):
+            if not self._is_unstopped and not any(command.velocity for command in self._waiting):
                 self._unmark()
 
     def _stop_beside(self) -> None:
@@ -431,3 +467,8 @@ def _stop(device: PtzDevice, place: HeadPlace, sent: Velocity) -> None:
         device.stop_focus(place)
     if not sent.focus or sent.turns or sent.zoom:
         device.stop(place)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """True if the device has read the request and refuses it."""
+    return isinstance(error, DeviceError) and not isinstance(error, _LASTING)

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from core.clock import SystemClock
-from core.errors import CameraUnreachable, CameraUnsupported, Unavailable
+from core.errors import (
+    AppError,
+    CameraBadAnswer,
+    CameraBusy,
+    CameraUnreachable,
+    CameraUnsupported,
+    NotFound,
+    Unavailable,
+)
 from core.ptz import HeadPlace, Velocity
 from ptz.dead_man import DeadMan
 from ptz.head import SUPERSEDED, Head
@@ -302,3 +310,72 @@ def test_a_newer_preset_replaces_a_waiting_one(bench: Bench) -> None:
     bench.device.held["go_to_preset"].set()
     newest.result(LIMIT_S)
     assert bench.device.calls == ["go_to_preset 1", "go_to_preset 3"]
+
+
+# --- stops that fail
+
+
+class NotReady(AppError):
+    """An error that is not the device's."""
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptz.head._FIRST_RETRY_S", 0.02)
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize(
+    "problem", [CameraBadAnswer("A login page."), CameraBusy("Too busy."), NotReady("Not now."), ValueError("broken")]
+)
+def test_a_stop_is_repeated_whatever_made_it_fail(bench: Bench, problem: Exception) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.device.problems["stop"] = problem
+    stopped = bench.head.stop()
+    bench.clock.ahead_s = 3600.0
+    bench.device.wait_for(lambda: len(bench.device.named("stop")) > 4)
+    assert (stopped.done(), bench.motion) == (False, [PLACE])
+    del bench.device.problems["stop"]
+    stopped.result(LIMIT_S)
+    assert bench.motion == [PLACE, None]
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_refused_stop_is_repeated_for_some_time_and_keeps_its_mark(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.device.problems["stop"] = CameraUnsupported("No.", service="ptz")
+    stopped = bench.head.stop()
+    bench.device.wait_for(lambda: len(bench.device.named("stop")) > 3)
+    assert not stopped.done(), "three refusals within a second may be those of a device that boots"
+    bench.clock.ahead_s = 10.0
+    with pytest.raises(CameraUnsupported):
+        stopped.result(LIMIT_S)
+    with pytest.raises(CameraUnsupported):
+        bench.head.stop().result(LIMIT_S)
+    assert bench.motion == [PLACE], "a restart begins with Stop"
+    del bench.device.problems["stop"]
+    bench.head.stop().result(LIMIT_S)
+    assert bench.motion == [PLACE, None]
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_an_offline_camera_refuses_no_stop(bench: Bench) -> None:
+    """Without a request, an offline camera gives its stored problem, such as a missing service."""
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.link.problem = CameraUnsupported("No service.", service="ptz")
+    bench.link.is_up = False
+    stopped = bench.head.stop()
+    bench.clock.ahead_s = 3600.0
+    until(lambda: bench.link.refused > 4)
+    assert not stopped.done()
+    bench.link.is_up = True
+    stopped.result(LIMIT_S)
+
+
+def test_a_stop_for_a_removed_camera_ends(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.link.problem = NotFound("It is gone.")
+    bench.link.is_up = False
+    with pytest.raises(NotFound):
+        bench.head.stop().result(LIMIT_S)
+    assert not bench.head.is_moving

@@ -24,18 +24,13 @@ from core.backoff import growing_wait_s
 from core.clock import Clock
 from core.errors import (
     AppError,
-    CameraAuthFailed,
-    CameraBadAnswer,
-    CameraBusy,
-    CameraNoSignal,
     CameraUnreachable,
-    CertificateChanged,
-    DeviceError,
     NotFound,
     Unavailable,
 )
 from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
 from core.records import Problem
+from ptz.axes import EVERYTHING, after_failure, change_velocity, is_refusal, stop_axes
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +41,6 @@ _IDLE_S = 20.0  # a thread without commands ends after this
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
 _MOST_REFUSED_STOPS = 3
 _REFUSING_S = 10.0  # the shortest time of refusals after which a stop is given up
-# The request did not reach the head, or a device that boots has answered it.
-_LASTING = (
-    CameraUnreachable,
-    CameraAuthFailed,
-    CertificateChanged,
-    CameraBadAnswer,
-    CameraBusy,
-    CameraNoSignal,
-)
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
@@ -130,6 +116,7 @@ class Head:
         self._is_stopping_beside = False
         self._stop_fails = False  # the thread repeats a stop
         self._is_marked = False
+        self._is_guess = False  # nothing is known about the axes that move
         self._is_unstopped = False  # the device refused all stops of a moving head
         self.error: Problem | None = None
         """The problem of the last command, None if it succeeded."""
@@ -188,7 +175,7 @@ class Head:
         """Make Stop the first request: the head was moving when the app ended."""
         with self._changed:
             self._place, self._is_marked = place, True
-            self._sent = Velocity(pan=1.0, zoom=1.0)
+            self._sent, self._is_guess = EVERYTHING, True
             self._put_stop()
 
     def look(self) -> float:
@@ -347,25 +334,26 @@ class Head:
         def change(device: PtzDevice) -> None:
             nonlocal has_begun
             has_begun = True
-            _change_velocity(device, place, before, velocity, limit_s)
+            change_velocity(device, place, before, velocity, limit_s)
 
         try:
             self._ask(change, wait_s=0.0)
         except AppError as error:
             with self._changed:
-                self._after_failed_move(error, before, has_begun=has_begun)
+                self._after_failed_move(error, before, velocity, has_begun=has_begun)
             raise
         self.error = None
         command.finish(None)
 
-    def _after_failed_move(self, error: AppError, before: Velocity, *, has_begun: bool) -> None:
+    def _after_failed_move(self, error: AppError, before: Velocity, wanted: Velocity, *, has_begun: bool) -> None:
         """Stop the head after a move that failed: the device may have got it, or get it later."""
         if has_begun:
+            self._running = None  # nothing to stop beside it
             if isinstance(error, CameraUnreachable):
                 self._stop_again_s = self._clock.monotonic_s() + _LATE_MOVE_S
                 self._on_time()
             else:
-                self._sent = before
+                self._sent = after_failure(error, before, wanted)
             self._put_stop()
             return
         self._sent = before
@@ -379,13 +367,13 @@ class Head:
         first_s = math.inf
         while True:
             with self._changed:
-                sent, place = self._sent, self._place
+                sent, place, is_guess = self._sent, self._place, self._is_guess
             has_begun = False
 
-            def stop(device: PtzDevice, place: HeadPlace = place, sent: Velocity = sent) -> None:
+            def stop(device: PtzDevice) -> None:
                 nonlocal has_begun
                 has_begun = True
-                _stop(device, place, sent)
+                stop_axes(device, place, sent, is_guess=is_guess, tries=failures)  # noqa: B023 # called immediately
 
             try:
                 self._ask(stop, wait_s=_STOP_WAIT_S)
@@ -395,7 +383,7 @@ class Head:
             except Exception as error:  # a lost stop leaves the head turning
                 now_s = self._clock.monotonic_s()
                 failures, first_s = failures + 1, min(first_s, now_s)
-                refusals += has_begun and _is_refusal(error)
+                refusals += has_begun and is_refusal(error)
                 self._note_failed_stop(error)
                 is_over = sent.is_zero or (refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S)
                 if is_over:
@@ -428,7 +416,7 @@ class Head:
         """Note that nothing is left to stop. A moving head whose stop was not accepted is stopped after a restart."""
         with self._changed:
             self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
-            self._sent = STANDING
+            self._sent, self._is_guess = STANDING, False
             if not self._is_unstopped and not any(command.velocity for command in self._waiting):
                 self._unmark()
 
@@ -437,7 +425,7 @@ class Head:
         with self._changed:
             place, sent = self._place, self._sent
         try:
-            self._ask(lambda device: _stop(device, place, sent), wait_s=0.0)
+            self._ask(lambda device: stop_axes(device, place, sent), wait_s=0.0)
         except AppError as error:
             log.info("a stop beside a slow command failed (%s)", error.code)
         except Exception:  # the top of a thread
@@ -445,30 +433,3 @@ class Head:
         finally:
             with self._changed:
                 self._is_stopping_beside = False
-
-
-def _change_velocity(
-    device: PtzDevice, place: HeadPlace, before: Velocity, velocity: Velocity, timeout_s: float
-) -> None:
-    """Stop the axes that moved and shall not move any more, because a move leaves the others as they are."""
-    if before.focus and not velocity.focus:
-        device.stop_focus(place)
-    halts_turn, halts_zoom = before.turns and not velocity.turns, bool(before.zoom and not velocity.zoom)
-    if halts_turn or halts_zoom:
-        device.stop(place, pan_tilt=halts_turn, zoom=halts_zoom)
-    if velocity.turns or velocity.zoom:
-        device.move(place, Velocity(velocity.pan, velocity.tilt, velocity.zoom), timeout_s)
-    if velocity.focus:
-        device.move_focus(place, velocity.focus)
-
-
-def _stop(device: PtzDevice, place: HeadPlace, sent: Velocity) -> None:
-    if sent.focus:
-        device.stop_focus(place)
-    if not sent.focus or sent.turns or sent.zoom:
-        device.stop(place)
-
-
-def _is_refusal(error: Exception) -> bool:
-    """True if the device has read the request and refuses it."""
-    return isinstance(error, DeviceError) and not isinstance(error, _LASTING)

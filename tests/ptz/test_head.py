@@ -209,7 +209,7 @@ def test_a_head_that_moved_before_a_restart_gets_stop_first(bench: Bench) -> Non
     moved = bench.head.run(lambda device: device.go_to_preset(PLACE, "1"))
     bench.device.held["stop"].set()
     moved.result(LIMIT_S)
-    assert bench.device.calls == ["stop", "go_to_preset 1"]
+    assert bench.device.calls == ["stop", "stop_focus", "go_to_preset 1"]
 
 
 def test_closing_stops_a_moving_head_and_drops_what_waits(bench: Bench) -> None:
@@ -379,3 +379,43 @@ def test_a_stop_for_a_removed_camera_ends(bench: Bench) -> None:
     with pytest.raises(NotFound):
         bench.head.stop().result(LIMIT_S)
     assert not bench.head.is_moving
+
+
+# --- the focus, whose moves have no time limit
+
+
+def test_a_focus_move_with_an_unreadable_answer_is_stopped(bench: Bench) -> None:
+    bench.device.problems["move_focus"] = CameraBadAnswer("OK")
+    with pytest.raises(CameraBadAnswer):
+        bench.head.move(PLACE, Velocity(focus=0.5), LONG_S).result(LIMIT_S)
+    bench.device.wait_for(lambda: bench.device.calls == ["move_focus 0.5", "stop_focus"])
+
+
+@pytest.mark.parametrize("missing", ["stop", "stop_focus"])
+def test_after_a_restart_head_and_focus_are_stopped(bench: Bench, missing: str) -> None:
+    """The app does not know which of them moved, and the device may have only one."""
+    bench.device.problems[missing] = CameraUnsupported("No.", service="ptz")
+    bench.head.stop_after_restart(PLACE)
+    bench.head.run(lambda device: device.presets(PLACE)).result(LIMIT_S)
+    assert bench.device.calls == ["stop", "stop_focus", "presets"]
+    assert bench.motion == [None]
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_restart_repeats_a_stop_of_the_focus_without_an_answer(bench: Bench) -> None:
+    bench.device.problems["stop_focus"] = CameraUnreachable("It did not answer in time.")
+    bench.head.stop_after_restart(PLACE)
+    bench.device.wait_for(lambda: len(bench.device.named("stop_focus")) == 3)
+    until(lambda: bench.motion == [None])
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_the_head_is_stopped_although_the_focus_is_not(bench: Bench) -> None:
+    bench.head.move(PLACE, Velocity(pan=0.5, focus=0.5), LONG_S).result(LIMIT_S)
+    bench.device.problems["stop_focus"] = CameraUnreachable("It did not answer in time.")
+    stopped = bench.head.stop()
+    bench.device.wait_for(lambda: len(bench.device.named("stop_focus")) == 2)
+    assert bench.device.velocity == Velocity()
+    assert not stopped.done()
+    del bench.device.problems["stop_focus"]
+    stopped.result(LIMIT_S)

@@ -45,6 +45,7 @@ _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
 _COMMAND_WAIT_S = 20.0
+_NO_THREAD_S = 0.5  # the wait after the system had no thread left
 _CALLER_MARGIN_S = 1.0
 
 
@@ -262,25 +263,35 @@ class Head:
 
     def _put_stop(self) -> _Command:
         """Queue a stop, unless the last command is one. Send it beside a command that has no answer yet."""
-        self._dead_man_s = math.inf
         self._drop_waiting_move()
-        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
-            self._is_stopping_beside = True
-            threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True).start()
         if self._waiting and self._waiting[-1].stops:
-            self._changed.notify_all()
-            return self._waiting[-1]
-        command = _Command(stops=True)
-        self._put(command)
+            command = self._waiting[-1]
+            self._wake_thread()
+        else:
+            command = _Command(stops=True)
+            self._put(command)
+        self._dead_man_s = math.inf
+        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
+            self._is_stopping_beside = _has_started(
+                threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True)
+            )
         return command
 
     def _put(self, command: _Command) -> Future[Any]:
         self._waiting.append(command)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="ptz-head", daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
+        self._wake_thread()
         return command.done
+
+    def _wake_thread(self) -> None:
+        """Let the thread run the commands. Without one, the dead man tries again."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._serve, name="ptz-head", daemon=True)
+            if _has_started(thread):
+                self._thread = thread
+            else:
+                self._stop_again_s = min(self._stop_again_s, self._clock.monotonic_s() + _NO_THREAD_S)
+                self._on_time()
+        self._changed.notify_all()
 
     # ---- in the head's thread
 
@@ -433,3 +444,13 @@ class Head:
         finally:
             with self._changed:
                 self._is_stopping_beside = False
+
+
+def _has_started(thread: threading.Thread) -> bool:
+    """Start a thread. False if the system has none left."""
+    try:
+        thread.start()
+    except RuntimeError:
+        log.exception("a head gets no thread")
+        return False
+    return True

@@ -47,6 +47,7 @@ class Bench:
     link: Link
     head: Head
     clock: ShiftedClock
+    heads: list[Head]
     motion: list[HeadPlace | None] = field(default_factory=list)
 
 
@@ -61,7 +62,7 @@ def bench() -> Iterator[Bench]:
     head = Head(link, clock, motion.append, dead_man.wake)
     heads.append(head)
     dead_man.start()
-    yield Bench(device, link, head, clock, motion)
+    yield Bench(device, link, head, clock, heads, motion)
     link.held.set()
     for event in device.held.values():
         event.set()
@@ -419,3 +420,40 @@ def test_the_head_is_stopped_although_the_focus_is_not(bench: Bench) -> None:
     assert not stopped.done()
     del bench.device.problems["stop_focus"]
     stopped.result(LIMIT_S)
+
+
+# --- a system without threads
+
+
+def test_a_stop_is_sent_as_soon_as_the_system_has_a_thread(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.device.held["move"] = threading.Event()
+    bench.head.move(PLACE, RIGHT, LONG_S)
+    bench.device.wait_for(lambda: len(bench.device.calls) == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse_to_start)
+        stopped = bench.head.stop()
+    bench.device.held["move"].set()
+    stopped.result(LIMIT_S)
+    assert bench.device.calls[-1] == "stop"
+
+
+def test_a_head_without_a_thread_gets_one_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse_to_start)
+        moved = bench.head.move(PLACE, RIGHT, LONG_S)
+    bench.device.wait_for(lambda: bench.device.calls == ["stop"])
+    assert moved.result(LIMIT_S) is SUPERSEDED, "half a second later, the move is no longer wanted"
+
+
+def test_a_head_that_fails_does_not_keep_the_dead_man_from_others(bench: Bench) -> None:
+    class Broken(Head):
+        def look(self) -> float:
+            raise ValueError("broken")
+
+    bench.heads.insert(0, Broken(bench.link, bench.clock, bench.motion.append, lambda: None))
+    bench.head.move(PLACE, RIGHT, 0.3).result(LIMIT_S)
+    bench.device.wait_for(lambda: bench.device.named("stop") != [])
+
+
+def _refuse_to_start(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -45,6 +45,7 @@ _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
 _COMMAND_WAIT_S = 20.0
+_TRAVEL_S = 30.0  # the longest usual way to a preset: no device tells reliably that its head has arrived
 _NO_THREAD_S = 0.5  # the wait after the system had no thread left
 _CALLER_MARGIN_S = 1.0
 
@@ -117,6 +118,7 @@ class Head:
         self._is_stopping_beside = False
         self._stop_fails = False  # the thread repeats a stop
         self._is_marked = False
+        self._travels_until_s = -math.inf  # the head may be on its way to a position
         self._is_guess = False  # nothing is known about the axes that move
         self._is_unstopped = False  # the device refused all stops of a moving head
         self.error: Problem | None = None
@@ -303,9 +305,7 @@ class Head:
                 elif command.velocity is not None:
                     self._run_move(command, command.velocity)
                 elif command.run is not None:
-                    call = command.run
-                    command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
-                    self.error = None
+                    self._run_call(command, command.run)
             except AppError as error:
                 self.error = Problem(error.code, error.detail)
                 command.fail(error)
@@ -334,6 +334,13 @@ class Head:
                     continue
                 self._running = command
                 return command
+
+    def _run_call(self, command: _Command, call: Callable[[PtzDevice], object]) -> None:
+        if command.travels:
+            with self._changed:
+                self._travels_until_s = self._clock.monotonic_s() + _TRAVEL_S
+        command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
+        self.error = None
 
     def _run_move(self, command: _Command, velocity: Velocity) -> None:
         with self._changed:
@@ -396,7 +403,9 @@ class Head:
                 failures, first_s = failures + 1, min(first_s, now_s)
                 refusals += has_begun and is_refusal(error)
                 self._note_failed_stop(error)
-                is_over = sent.is_zero or (refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S)
+                is_over = (sent.is_zero and now_s >= self._travels_until_s) or (
+                    refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S
+                )
                 if is_over:
                     self._stopped(is_accepted=False)
                 if is_over or not self._pause(failures):
@@ -427,7 +436,7 @@ class Head:
         """Note that nothing is left to stop. A moving head whose stop was not accepted is stopped after a restart."""
         with self._changed:
             self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
-            self._sent, self._is_guess = STANDING, False
+            self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
             if not self._is_unstopped and not any(command.velocity for command in self._waiting):
                 self._unmark()
 

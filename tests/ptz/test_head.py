@@ -457,3 +457,23 @@ def test_a_head_that_fails_does_not_keep_the_dead_man_from_others(bench: Bench) 
 
 def _refuse_to_start(_thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_stop_on_the_way_to_a_preset_is_repeated(bench: Bench) -> None:
+    _go(bench, "1").result(LIMIT_S)
+    bench.device.problems["stop"] = CameraUnreachable("It did not answer in time.")
+    stopped = bench.head.stop()
+    bench.device.wait_for(lambda: len(bench.device.named("stop")) == 3)
+    del bench.device.problems["stop"]
+    stopped.result(LIMIT_S)
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_stop_of_a_head_that_has_arrived_is_tried_once(bench: Bench) -> None:
+    _go(bench, "1").result(LIMIT_S)
+    bench.clock.ahead_s = 60.0
+    bench.device.problems["stop"] = CameraUnreachable("It did not answer in time.")
+    with pytest.raises(CameraUnreachable):
+        bench.head.stop().result(LIMIT_S)
+    assert bench.device.named("stop") == ["stop"]

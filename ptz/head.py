@@ -235,7 +235,13 @@ class Head:
 
     def _may_move(self) -> bool:
         running = self._running is not None and self._running.velocity is not None
-        return running or not self._sent.is_zero or any(command.velocity for command in self._waiting)
+        waits = any(command.velocity or command.stops for command in self._waiting)
+        return running or waits or not self._sent.is_zero or self._may_move_late
+
+    @property
+    def _may_move_late(self) -> bool:
+        """True if a move without an answer may still arrive: another stop is due."""
+        return not math.isinf(self._stop_again_s)
 
     def _mark(self, place: HeadPlace) -> None:
         if not self._is_marked:
@@ -437,7 +443,8 @@ class Head:
         with self._changed:
             self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
             self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
-            if not self._is_unstopped and not any(command.velocity for command in self._waiting):
+            is_wanted = any(command.velocity for command in self._waiting)
+            if not (self._is_unstopped or self._may_move_late or is_wanted):
                 self._unmark()
 
     def _stop_beside(self) -> None:

@@ -180,6 +180,20 @@ def test_a_move_without_an_answer_is_followed_by_two_stops(bench: Bench) -> None
     with pytest.raises(CameraUnreachable):
         bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
     bench.device.wait_for(lambda: len(bench.device.named("stop")) == 2)
+    until(lambda: bench.motion == [PLACE, None])
+
+
+def test_a_move_that_may_still_arrive_is_stopped_at_the_end(bench: Bench) -> None:
+    bench.device.problems["move"] = CameraUnreachable("It did not answer in time.")
+    with pytest.raises(CameraUnreachable):
+        bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.head.stop().result(LIMIT_S)
+    assert bench.motion == [PLACE], "a restart now must begin with Stop"
+    sent = len(bench.device.named("stop"))
+    stopping = bench.head.close()
+    assert stopping is not None
+    stopping.result(LIMIT_S)
+    assert len(bench.device.named("stop")) > sent
 
 
 def test_a_move_that_cannot_be_sent_leaves_nothing_to_stop(bench: Bench) -> None:

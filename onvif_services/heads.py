@@ -40,6 +40,7 @@ class Heads(PtzDevice):
         self._profiles: dict[HeadPlace, str] = {}
         self._refuses_timeout = False
         self._one_axis_at_a_time = False
+        self._answers_garbage = False
         self._stop: _Stop | None = None
 
     def abilities(self, channel: Channel, channels: Sequence[Channel]) -> HeadAbilities:
@@ -85,7 +86,12 @@ class Heads(PtzDevice):
         try:
             self._send_move(place, velocity, timeout_s)
         except CameraBadAnswer as error:
-            _log.info("%s: the answer to a move cannot be read (%s)", self._conn.device_key, error.detail)
+            self._note_unreadable("a move", error)
+
+    def _note_unreadable(self, what: str, error: CameraBadAnswer) -> None:
+        """Note that the device answers moves with garbage: its garbage after a stop then means as little."""
+        self._answers_garbage = True
+        _log.info("%s: the answer to %s cannot be read (%s)", self._conn.device_key, what, error.detail)
 
     def _send_move(self, place: HeadPlace, velocity: Velocity, timeout_s: float) -> None:
         """Send a move, again without its time limit if the device refuses it."""
@@ -119,7 +125,9 @@ class Heads(PtzDevice):
                 continue
             self._stop = stop
             return
-        if first is not None:
+        if isinstance(first, CameraBadAnswer) and self._answers_garbage:
+            self._note_unreadable("a stop", first)
+        elif first is not None:
             raise first
 
     def _stop_with(self, stop: _Stop, place: HeadPlace, *, pan_tilt: bool, zoom: bool) -> None:
@@ -205,10 +213,19 @@ class Heads(PtzDevice):
     # -- imaging and relays --------------------------------------------------------------------
 
     def move_focus(self, place: HeadPlace, speed: float) -> None:
-        imaging.move_focus(self._conn, place.video_source_token, speed)
+        """Move the focus. Some firmware answers moves with garbage, and moves."""
+        try:
+            imaging.move_focus(self._conn, place.video_source_token, speed)
+        except CameraBadAnswer as error:
+            self._note_unreadable("a move of the focus", error)
 
     def stop_focus(self, place: HeadPlace) -> None:
-        imaging.stop_focus(self._conn, place.video_source_token)
+        try:
+            imaging.stop_focus(self._conn, place.video_source_token)
+        except CameraBadAnswer as error:
+            if not self._answers_garbage:
+                raise
+            self._note_unreadable("a stop of the focus", error)
 
     def focus_by_itself(self, place: HeadPlace) -> None:
         imaging.set_auto_focus(self._conn, place.video_source_token, is_auto=True)

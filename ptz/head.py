@@ -6,7 +6,8 @@
   because the device may carry out a slow move last.
 - Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
   network between them.
-- A stop that fails is repeated until the device has accepted it.
+- A stop that fails is repeated until the device has accepted it, or has refused it for some time. Meanwhile the head
+  takes no other commands than moves and stops.
 """
 
 from __future__ import annotations

@@ -254,7 +254,7 @@ def test_a_flood_of_commands_is_refused(bench: Bench) -> None:
         bench.head.run(lambda device: device.go_home(PLACE))
 
 
-# --- commands of people who have given up
+# --- commands whose caller has given up
 
 
 def test_no_command_is_sent_long_after_its_caller_has_given_up(bench: Bench) -> None:

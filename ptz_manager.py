@@ -425,14 +425,23 @@ class PtzManager:
         return ask
 
     def _begin(
-        self, who: Principal, camera_id: int, number: int, call: _Call, *, take_over: bool, stands_before: bool = False
+        self,
+        who: Principal,
+        camera_id: int,
+        number: int,
+        call: _Call,
+        *,
+        take_over: bool,
+        wait_s: float,
+        stands_before: bool = False,
     ) -> tuple[ChannelHead, Future[Any], bool]:
         """Queue a command. Return the head, the command's future, and True if the command has ended a tour."""
         item, able = self._able(camera_id, number)
         _require_head(able)
         item.movers.claim(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
-        return item, item.head.run(lambda device: call(device, able), stands_before=stands_before), had_tour
+        future = item.head.run(lambda device: call(device, able), stands_before=stands_before, wait_s=wait_s)
+        return item, future, had_tour
 
     def _command(
         self,
@@ -446,18 +455,19 @@ class PtzManager:
         wait_s: float = _ANSWER_S,
     ) -> CommandResult:
         item, future, had_tour = self._begin(
-            who, camera_id, number, call, take_over=take_over, stands_before=stands_before
+            who, camera_id, number, call, take_over=take_over, wait_s=wait_s, stands_before=stands_before
         )
         return self._result(who, item, future, wait_s, had_tour=had_tour)
 
     def _finished(self, who: Principal, camera_id: int, number: int, call: _Call, *, take_over: bool) -> object:
         """Return the result of a command. Raise CameraUnreachable if the device does not answer."""
-        item, future, had_tour = self._begin(who, camera_id, number, call, take_over=take_over)
+        item, future, had_tour = self._begin(who, camera_id, number, call, take_over=take_over, wait_s=_STORE_WAIT_S)
         if had_tour:
             self._tours.save_end(item.key)
         try:
             return future.result(_STORE_WAIT_S)
         except TimeoutError:
+            future.cancel()  # the device must not store a position later
             raise CameraUnreachable("The device has not answered yet.") from None
 
     def _result(

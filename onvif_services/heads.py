@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__)
 _REFUSALS = (SoapFault, CameraUnsupported)
 _UNREADABLE = (*_REFUSALS, CameraBadAnswer)
 _WRONG_PROFILE = frozenset({"NoProfile", "NoPTZProfile", "NoConfig"})
+_LIMIT_CODES = frozenset({"TimeoutNotSupported", "InvalidTimeout", "InvalidArgVal"})
+_MOST_REFUSED_LIMITS = 2
+_ASK_AGAIN_S = 600.0
 _MOVE_S = 3.0  # a move that has no answer by then is followed by a stop
 _GOTO_S = 5.0
 _ZOOM_STEPS = 19.0  # a lens of 20x: its picture at the long end has a twentieth of the width
@@ -38,8 +42,10 @@ class Heads(PtzDevice):
     def __init__(self, conn: DeviceConnection) -> None:
         self._conn = conn
         self._profiles: dict[HeadPlace, str] = {}
-        self._refuses_timeout = False
+        self._without_limit_until_s = -math.inf
+        self._refused_limits = 0  # in a row
         self._one_axis_at_a_time = False
+        self._answers_garbage = False
         self._stop: _Stop | None = None
 
     def abilities(self, channel: Channel, channels: Sequence[Channel]) -> HeadAbilities:
@@ -85,25 +91,40 @@ class Heads(PtzDevice):
         try:
             self._send_move(place, velocity, timeout_s)
         except CameraBadAnswer as error:
-            _log.info("%s: the answer to a move cannot be read (%s)", self._conn.device_key, error.detail)
+            self._note_unreadable("a move", error)
+
+    def _note_unreadable(self, what: str, error: CameraBadAnswer) -> None:
+        """Note that the device answers moves with garbage: its garbage after a stop then means as little."""
+        self._answers_garbage = True
+        _log.info("%s: the answer to %s cannot be read (%s)", self._conn.device_key, what, error.detail)
 
     def _send_move(self, place: HeadPlace, velocity: Velocity, timeout_s: float) -> None:
-        """Send a move, again without its time limit if the device refuses it."""
+        """Send a move, again without its time limit if the device refuses it.
+
+        The limit stops the head if the app cannot. So the app leaves it out of later moves only after a fault that
+        names it, or after refusals of two moves in a row, and asks again after a time.
+        """
 
         def send(limit_s: float | None) -> None:
             self._on_profile(
                 place, lambda token: ptz.continuous_move(self._conn, token, velocity, limit_s, timeout=_MOVE_S)
             )
 
-        if not self._refuses_timeout:
-            try:
-                send(timeout_s)
-            except _REFUSALS as refusal:
-                _log.info("%s: a move with a time limit fails (%s)", self._conn.device_key, refusal.code)
-            else:
-                return
+        if time.monotonic() < self._without_limit_until_s:
+            send(None)
+            return
+        try:
+            send(timeout_s)
+        except _REFUSALS as refusal:
+            _log.info("%s: a move with a time limit fails (%s)", self._conn.device_key, refusal.code)
+            names_limit = isinstance(refusal, SoapFault) and bool(_LIMIT_CODES & set(refusal.codes))
+        else:
+            self._refused_limits = 0
+            return
         send(None)
-        self._refuses_timeout = True
+        self._refused_limits += 1
+        if names_limit or self._refused_limits >= _MOST_REFUSED_LIMITS:
+            self._without_limit_until_s = time.monotonic() + _ASK_AGAIN_S
 
     def stop(self, place: HeadPlace, *, pan_tilt: bool = True, zoom: bool = True) -> None:
         """Stop axes: by Stop, by Stop without the names of the axes, or by a move at the speed 0."""
@@ -119,7 +140,9 @@ class Heads(PtzDevice):
                 continue
             self._stop = stop
             return
-        if first is not None:
+        if isinstance(first, CameraBadAnswer) and self._answers_garbage:
+            self._note_unreadable("a stop", first)
+        elif first is not None:
             raise first
 
     def _stop_with(self, stop: _Stop, place: HeadPlace, *, pan_tilt: bool, zoom: bool) -> None:
@@ -205,10 +228,19 @@ class Heads(PtzDevice):
     # -- imaging and relays --------------------------------------------------------------------
 
     def move_focus(self, place: HeadPlace, speed: float) -> None:
-        imaging.move_focus(self._conn, place.video_source_token, speed)
+        """Move the focus. Some firmware answers moves with garbage, and moves."""
+        try:
+            imaging.move_focus(self._conn, place.video_source_token, speed)
+        except CameraBadAnswer as error:
+            self._note_unreadable("a move of the focus", error)
 
     def stop_focus(self, place: HeadPlace) -> None:
-        imaging.stop_focus(self._conn, place.video_source_token)
+        try:
+            imaging.stop_focus(self._conn, place.video_source_token)
+        except CameraBadAnswer as error:
+            if not self._answers_garbage:
+                raise
+            self._note_unreadable("a stop of the focus", error)
 
     def focus_by_itself(self, place: HeadPlace) -> None:
         imaging.set_auto_focus(self._conn, place.video_source_token, is_auto=True)

@@ -12,6 +12,7 @@ from onvif_services import answers
 from onvif_services.answers import Element, child, children, raw_text
 from onvif_services.connection import DeviceConnection
 from onvif_services.faults import NoAnswer, SoapFault
+from onvif_services.ptz import STOP_S
 from onvif_services.ptz_nodes import OPTIONAL_S
 
 _REFUSALS = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer)
@@ -23,6 +24,7 @@ _NUMBERS = {
     "sharpness": "Sharpness",
 }
 _CUT_FILTERS = ("on", "off", "auto")
+_MOVE_S = 3.0  # the lens may run meanwhile: a move without an answer is followed by a stop
 _USUAL_MAX = 100.0  # of devices that do not tell their limits
 
 
@@ -83,11 +85,16 @@ def set_auto_focus(conn: DeviceConnection, source_token: str, *, is_auto: bool) 
 
 def move_focus(conn: DeviceConnection, source_token: str, speed: float) -> None:
     """Move the focus at a speed until `stop_focus`: ONVIF has no time limit for it."""
-    conn.call("imaging", "Move", {"VideoSourceToken": source_token, "Focus": {"Continuous": {"Speed": speed}}})
+    conn.call(
+        "imaging",
+        "Move",
+        {"VideoSourceToken": source_token, "Focus": {"Continuous": {"Speed": speed}}},
+        timeout_s=_MOVE_S,
+    )
 
 
 def stop_focus(conn: DeviceConnection, source_token: str) -> None:
-    conn.call("imaging", "Stop", {"VideoSourceToken": source_token})
+    conn.call("imaging", "Stop", {"VideoSourceToken": source_token}, timeout_s=STOP_S)
 
 
 def _wide_dynamic_range(conn: DeviceConnection, source_token: str, change: ImagingChange) -> dict[str, Any]:

@@ -48,11 +48,7 @@ class DeadMan:
 
     def _serve(self) -> None:
         while True:
-            try:
-                next_s = min((head.look() for head in self._heads()), default=math.inf)
-            except Exception:  # the top of a thread
-                log.exception("looking at the heads failed")
-                next_s = self._clock.monotonic_s() + _LONGEST_WAIT_S
+            next_s = min((self._look(head) for head in self._heads()), default=math.inf)
             with self._changed:
                 wait_s = max(0.0, next_s - self._clock.monotonic_s())
                 if not self._is_woken and self._is_running:
@@ -60,3 +56,11 @@ class DeadMan:
                 self._is_woken = False
                 if not self._is_running:
                     return
+
+    def _look(self, head: Head) -> float:
+        """Return the time of the next look at a head. A head that fails does not keep the others from theirs."""
+        try:
+            return head.look()
+        except Exception:  # at the top of a thread
+            log.exception("looking at a head failed")
+            return self._clock.monotonic_s() + _LONGEST_WAIT_S

@@ -1,11 +1,13 @@
 """The commands to one head: one queue and one thread, so that the device gets them in their order.
 
-- A newer move replaces a waiting one. A stop, a preset and their order are never dropped.
+- A newer move replaces a waiting one, and a newer way to a position (preset, home, centre) another waiting way. A stop
+  of a user drops both. A stop and other commands are never dropped, and keep their order.
 - A stop does not wait for a command that the device has not answered yet: it is sent beside it, and once more after it,
   because the device may carry out a slow move last.
 - Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
   network between them.
-- A stop that fails is repeated until the device has accepted it.
+- A stop that fails is repeated until the device has accepted it, or has refused it for some time. Meanwhile the head
+  takes no other commands than moves and stops.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -23,14 +25,13 @@ from core.backoff import growing_wait_s
 from core.clock import Clock
 from core.errors import (
     AppError,
-    CameraAuthFailed,
     CameraUnreachable,
-    CertificateChanged,
-    DeviceError,
+    NotFound,
     Unavailable,
 )
 from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
 from core.records import Problem
+from ptz.axes import EVERYTHING, after_failure, change_velocity, is_refusal, stop_axes
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,14 @@ _MOST_WAITING = 32
 _IDLE_S = 20.0  # a thread without commands ends after this
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
 _MOST_REFUSED_STOPS = 3
-_LASTING = (CameraUnreachable, CameraAuthFailed, CertificateChanged)  # the request did not reach the head
+_REFUSING_S = 10.0  # the shortest time of refusals after which a stop is given up
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
 _DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
+_COMMAND_WAIT_S = 20.0
+_TRAVEL_S = 30.0  # the longest usual way to a preset: no device tells reliably that its head has arrived
+_NO_THREAD_S = 0.5  # the wait after the system had no thread left
+_CALLER_MARGIN_S = 1.0
 
 
 class AskDevice(Protocol):
@@ -54,12 +59,18 @@ class AskDevice(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Command:
-    """A waiting command. `velocity` is set for a move; `stops` is True for a stop."""
+    """A waiting command. `velocity` is set for a move; `stops` is True for a stop.
+
+    `travels`: it takes the head to a position (a preset, home, the centre of a picture).
+    `until_s`: after this time (monotonic_s) the command is no longer sent, because its caller has given up.
+    """
 
     run: Callable[[PtzDevice], object] | None = None
     velocity: Velocity | None = None
     timeout_s: float = 0.0
     stops: bool = False
+    travels: bool = False
+    until_s: float = math.inf
     done: Future[Any] = field(default_factory=Future)
 
     def finish(self, result: object) -> None:
@@ -72,7 +83,7 @@ class _Command:
 
 
 SUPERSEDED = object()
-"""The result of a move that a newer command has replaced."""
+"""The result of a command that a newer one has replaced."""
 
 
 class Head:
@@ -106,7 +117,11 @@ class Head:
         self._dead_man_s = math.inf  # when a move that is not renewed is stopped
         self._stop_again_s = math.inf
         self._is_stopping_beside = False
+        self._stop_fails = False  # the thread repeats a stop
         self._is_marked = False
+        self._travels_until_s = -math.inf  # the head may be on its way to a position
+        self._is_guess = False  # nothing is known about the axes that move
+        self._is_unstopped = False  # the device refused all stops of a moving head
         self.error: Problem | None = None
         """The problem of the last command, None if it succeeded."""
 
@@ -130,30 +145,41 @@ class Head:
             return self._put(_Command(velocity=velocity, timeout_s=timeout_s))
 
     def stop(self, place: HeadPlace | None = None) -> Future[Any]:
-        """Stop all axes. A move that waits is dropped. `place` is needed unless the head moves."""
+        """Stop all axes. Drop what waits and would move the head. `place` is needed unless the head moves."""
         with self._changed:
             self._check_open()
+            self._drop_waiting_travel()
             self._place = place or self._place
             return self._put_stop().done
 
-    def run(self, call: Callable[[PtzDevice], object], *, stands_before: bool = False) -> Future[Any]:
+    def run(
+        self, call: Callable[[PtzDevice], object], *, stands_before: bool = False, wait_s: float = _COMMAND_WAIT_S
+    ) -> Future[Any]:
         """Run a command in its turn. Raise Unavailable if too many wait.
 
-        `stands_before`: stop the head before the command, if it moves.
+        `stands_before`: the command takes the head to a position, so the head is stopped first if it moves. The result
+        is CameraUnreachable while a stop fails, and if the turn comes later than `wait_s`: the caller no longer waits.
         """
         with self._changed:
             self._check_open()
+            if self._stop_fails:
+                refused: Future[Any] = Future()
+                refused.set_exception(CameraUnreachable("The device does not stop the head yet."))
+                return refused
             if len(self._waiting) >= _MOST_WAITING:
                 raise Unavailable("Too many commands are waiting for this camera.", code="busy")
-            if stands_before and self._may_move():
-                self._put_stop()
-            return self._put(_Command(run=call))
+            if stands_before:
+                self._drop_waiting_travel()
+                if self._may_move():
+                    self._put_stop()
+            until_s = self._clock.monotonic_s() + wait_s + _CALLER_MARGIN_S
+            return self._put(_Command(run=call, travels=stands_before, until_s=until_s))
 
     def stop_after_restart(self, place: HeadPlace) -> None:
         """Make Stop the first request: the head was moving when the app ended."""
         with self._changed:
             self._place, self._is_marked = place, True
-            self._sent = Velocity(pan=1.0, zoom=1.0)
+            self._sent, self._is_guess = EVERYTHING, True
             self._put_stop()
 
     def look(self) -> float:
@@ -210,7 +236,13 @@ class Head:
 
     def _may_move(self) -> bool:
         running = self._running is not None and self._running.velocity is not None
-        return running or not self._sent.is_zero or any(command.velocity for command in self._waiting)
+        waits = any(command.velocity or command.stops for command in self._waiting)
+        return running or waits or not self._sent.is_zero or self._may_move_late
+
+    @property
+    def _may_move_late(self) -> bool:
+        """True if a move without an answer may still arrive: another stop is due."""
+        return not math.isinf(self._stop_again_s)
 
     def _mark(self, place: HeadPlace) -> None:
         if not self._is_marked:
@@ -223,7 +255,13 @@ class Head:
             self._on_motion(None)
 
     def _drop_waiting_move(self) -> None:
-        for command in [command for command in self._waiting if command.velocity is not None]:
+        self._drop([command for command in self._waiting if command.velocity is not None])
+
+    def _drop_waiting_travel(self) -> None:
+        self._drop([command for command in self._waiting if command.travels])
+
+    def _drop(self, commands: Iterable[_Command]) -> None:
+        for command in commands:
             self._waiting.remove(command)
             command.finish(SUPERSEDED)
 
@@ -234,25 +272,35 @@ class Head:
 
     def _put_stop(self) -> _Command:
         """Queue a stop, unless the last command is one. Send it beside a command that has no answer yet."""
-        self._dead_man_s = math.inf
         self._drop_waiting_move()
-        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
-            self._is_stopping_beside = True
-            threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True).start()
         if self._waiting and self._waiting[-1].stops:
-            self._changed.notify_all()
-            return self._waiting[-1]
-        command = _Command(stops=True)
-        self._put(command)
+            command = self._waiting[-1]
+            self._wake_thread()
+        else:
+            command = _Command(stops=True)
+            self._put(command)
+        self._dead_man_s = math.inf
+        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
+            self._is_stopping_beside = _has_started(
+                threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True)
+            )
         return command
 
     def _put(self, command: _Command) -> Future[Any]:
         self._waiting.append(command)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="ptz-head", daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
+        self._wake_thread()
         return command.done
+
+    def _wake_thread(self) -> None:
+        """Let the thread run the commands. Without one, the dead man tries again."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._serve, name="ptz-head", daemon=True)
+            if _has_started(thread):
+                self._thread = thread
+            else:
+                self._stop_again_s = min(self._stop_again_s, self._clock.monotonic_s() + _NO_THREAD_S)
+                self._on_time()
+        self._changed.notify_all()
 
     # ---- in the head's thread
 
@@ -264,9 +312,7 @@ class Head:
                 elif command.velocity is not None:
                     self._run_move(command, command.velocity)
                 elif command.run is not None:
-                    call = command.run
-                    command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
-                    self.error = None
+                    self._run_call(command, command.run)
             except AppError as error:
                 self.error = Problem(error.code, error.detail)
                 command.fail(error)
@@ -275,19 +321,33 @@ class Head:
                 command.fail(error)
             finally:
                 with self._changed:
-                    self._running = None
+                    self._running, self._stop_fails = None, False
                     self._changed.notify_all()
 
     def _take(self) -> _Command | None:
         with self._changed:
-            while not self._waiting:
-                if self._is_closed or not self._changed.wait(_IDLE_S):
-                    if self._waiting:
-                        break
-                    self._thread = None
-                    return None
-            self._running = self._waiting.popleft()
-            return self._running
+            while True:
+                while not self._waiting:
+                    if self._is_closed or not self._changed.wait(_IDLE_S):
+                        if self._waiting:
+                            break
+                        self._thread = None
+                        return None
+                command = self._waiting.popleft()
+                if not command.done.set_running_or_notify_cancel():
+                    continue
+                if self._clock.monotonic_s() > command.until_s:
+                    command.fail(CameraUnreachable("The device was not ready for this command in time."))
+                    continue
+                self._running = command
+                return command
+
+    def _run_call(self, command: _Command, call: Callable[[PtzDevice], object]) -> None:
+        if command.travels:
+            with self._changed:
+                self._travels_until_s = self._clock.monotonic_s() + _TRAVEL_S
+        command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
+        self.error = None
 
     def _run_move(self, command: _Command, velocity: Velocity) -> None:
         with self._changed:
@@ -299,25 +359,26 @@ class Head:
         def change(device: PtzDevice) -> None:
             nonlocal has_begun
             has_begun = True
-            _change_velocity(device, place, before, velocity, limit_s)
+            change_velocity(device, place, before, velocity, limit_s)
 
         try:
             self._ask(change, wait_s=0.0)
         except AppError as error:
             with self._changed:
-                self._after_failed_move(error, before, has_begun=has_begun)
+                self._after_failed_move(error, before, velocity, has_begun=has_begun)
             raise
         self.error = None
         command.finish(None)
 
-    def _after_failed_move(self, error: AppError, before: Velocity, *, has_begun: bool) -> None:
+    def _after_failed_move(self, error: AppError, before: Velocity, wanted: Velocity, *, has_begun: bool) -> None:
         """Stop the head after a move that failed: the device may have got it, or get it later."""
         if has_begun:
+            self._running = None  # nothing to stop beside it
             if isinstance(error, CameraUnreachable):
                 self._stop_again_s = self._clock.monotonic_s() + _LATE_MOVE_S
                 self._on_time()
             else:
-                self._sent = before
+                self._sent = after_failure(error, before, wanted)
             self._put_stop()
             return
         self._sent = before
@@ -326,24 +387,49 @@ class Head:
             self._unmark()
 
     def _run_stop(self, command: _Command) -> None:
+        """Send a stop until the device has accepted it. Raise its last error if it is given up."""
         failures = refusals = 0
+        first_s = math.inf
         while True:
             with self._changed:
-                sent, place = self._sent, self._place
+                sent, place, is_guess = self._sent, self._place, self._is_guess
+            has_begun = False
+
+            def stop(device: PtzDevice) -> None:
+                nonlocal has_begun
+                has_begun = True
+                stop_axes(device, place, sent, is_guess=is_guess, tries=failures)  # noqa: B023 # called immediately
+
             try:
-                self._ask(lambda device: _stop(device, place, sent), wait_s=_STOP_WAIT_S)  # noqa: B023 # called immediately
-            except DeviceError as error:
-                failures, refusals = failures + 1, refusals + (not isinstance(error, _LASTING))
-                self.error = Problem(error.code, error.detail)
-                log.warning("a head could not be stopped (%s)", error.code)
-                if sent.is_zero or refusals >= _MOST_REFUSED_STOPS or not self._pause(failures):
-                    self._stopped(is_certain=refusals >= _MOST_REFUSED_STOPS or sent.is_zero)
+                self._ask(stop, wait_s=_STOP_WAIT_S)
+            except NotFound:  # the camera was removed
+                self._stopped()
+                raise
+            except Exception as error:  # a lost stop leaves the head turning
+                now_s = self._clock.monotonic_s()
+                failures, first_s = failures + 1, min(first_s, now_s)
+                refusals += has_begun and is_refusal(error)
+                self._note_failed_stop(error)
+                is_over = (sent.is_zero and now_s >= self._travels_until_s) or (
+                    refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S
+                )
+                if is_over:
+                    self._stopped(is_accepted=False)
+                if is_over or not self._pause(failures):
                     raise
                 continue
             self.error = None
-            self._stopped(is_certain=True)
+            self._stopped()
             command.finish(None)
             return
+
+    def _note_failed_stop(self, error: Exception) -> None:
+        self._stop_fails = True
+        if isinstance(error, AppError):
+            self.error = Problem(error.code, error.detail)
+            log.warning("a head could not be stopped (%s)", error.code)
+        else:
+            log.error("a head could not be stopped", exc_info=error)
 
     def _pause(self, failures: int) -> bool:
         """Wait before the next attempt to stop; a new command ends the wait. Return False if the head is closed."""
@@ -353,12 +439,13 @@ class Head:
                 self._changed.wait(wait_s)
             return not self._is_closed
 
-    def _stopped(self, *, is_certain: bool) -> None:
+    def _stopped(self, *, is_accepted: bool = True) -> None:
+        """Note that nothing is left to stop. A moving head whose stop was not accepted is stopped after a restart."""
         with self._changed:
-            if not is_certain:
-                return
-            self._sent = STANDING
-            if not any(command.velocity for command in self._waiting):
+            self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
+            self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
+            is_wanted = any(command.velocity for command in self._waiting)
+            if not (self._is_unstopped or self._may_move_late or is_wanted):
                 self._unmark()
 
     def _stop_beside(self) -> None:
@@ -366,7 +453,7 @@ class Head:
         with self._changed:
             place, sent = self._place, self._sent
         try:
-            self._ask(lambda device: _stop(device, place, sent), wait_s=0.0)
+            self._ask(lambda device: stop_axes(device, place, sent), wait_s=0.0)
         except AppError as error:
             log.info("a stop beside a slow command failed (%s)", error.code)
         except Exception:  # the top of a thread
@@ -376,23 +463,11 @@ class Head:
                 self._is_stopping_beside = False
 
 
-def _change_velocity(
-    device: PtzDevice, place: HeadPlace, before: Velocity, velocity: Velocity, timeout_s: float
-) -> None:
-    """Stop the axes that moved and shall not move any more, because a move leaves the others as they are."""
-    if before.focus and not velocity.focus:
-        device.stop_focus(place)
-    halts_turn, halts_zoom = before.turns and not velocity.turns, bool(before.zoom and not velocity.zoom)
-    if halts_turn or halts_zoom:
-        device.stop(place, pan_tilt=halts_turn, zoom=halts_zoom)
-    if velocity.turns or velocity.zoom:
-        device.move(place, Velocity(velocity.pan, velocity.tilt, velocity.zoom), timeout_s)
-    if velocity.focus:
-        device.move_focus(place, velocity.focus)
-
-
-def _stop(device: PtzDevice, place: HeadPlace, sent: Velocity) -> None:
-    if sent.focus:
-        device.stop_focus(place)
-    if not sent.focus or sent.turns or sent.zoom:
-        device.stop(place)
+def _has_started(thread: threading.Thread) -> bool:
+    """Start a thread. False if the system has none left."""
+    try:
+        thread.start()
+    except RuntimeError:
+        log.exception("a head gets no thread")
+        return False
+    return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from core.access import Principal, Role
-from core.errors import CameraUnreachable, DeviceError
+from core.errors import AppError, CameraUnreachable
 from core.ptz import (
     CutFilter,
     HeadAbilities,
@@ -58,7 +58,7 @@ class ScriptedHead(PtzDevice):
     calls: list[str] = field(default_factory=list)
     velocity: Velocity = Velocity()
     able: HeadAbilities = ABLE
-    problems: dict[str, DeviceError] = field(default_factory=dict)
+    problems: dict[str, Exception] = field(default_factory=dict)
     held: dict[str, threading.Event] = field(default_factory=dict)
     listed: list[Preset] | None = field(default_factory=lambda: [Preset("1", "Gate")])
     settings: ImagingSettings = ImagingSettings(
@@ -153,12 +153,20 @@ class ScriptedHead(PtzDevice):
 
 @dataclass
 class Link:
-    """The way to a head; while `is_up` is False, no request reaches it."""
+    """The way to a head; while `is_up` is False, no request reaches it, and each waits until `held` is set."""
 
     device: PtzDevice
     is_up: bool = True
+    problem: AppError = field(default_factory=lambda: CameraUnreachable("The device cannot be reached."))
+    refused: int = 0
+    held: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.held.set()
 
     def __call__(self, call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T:
+        assert self.held.wait(LIMIT_S)
         if not self.is_up:
-            raise CameraUnreachable("The device cannot be reached.")
+            self.refused += 1
+            raise self.problem
         return call(self.device)

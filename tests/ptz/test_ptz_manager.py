@@ -191,9 +191,9 @@ def test_the_first_request_after_a_kill_is_stop(tmp_path: Path) -> None:
         assert ptz._marks.wait_saved(LIMIT_S)
     bench.head.calls.clear()
     with bench.running():
-        bench.head.wait_for(lambda: bench.head.calls != [])
+        bench.head.wait_for(lambda: len(bench.head.calls) == 2)
         bench.move()
-        assert bench.head.calls == ["stop", "abilities", "move 0.5 0 0 within 61"]
+        assert bench.head.calls == ["stop", "stop_focus", "abilities", "move 0.5 0 0 within 61"]
         bench.stop()
     bench.head.calls.clear()
     with bench.running():

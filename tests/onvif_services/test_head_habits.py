@@ -1,0 +1,94 @@
+"""Habits of heads that the app learns, and how long a focus move may take. The answers are written by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import CameraBadAnswer
+from core.ptz import HeadPlace, Velocity
+from onvif_services.faults import NoAnswer
+from onvif_services.heads import Heads
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import HANG, Reply, Request, SoapDevice, fault
+from tests.patience import promised
+
+PLACE = HeadPlace(("P1", "P2"), "00000")
+NEARER = Velocity(zoom=0.5)
+
+
+@pytest.fixture
+def heads(device: SoapDevice, connect: Connect) -> Heads:
+    device.services |= {
+        "ptz": "http://www.onvif.org/ver20/ptz/wsdl",
+        "imaging": "http://www.onvif.org/ver20/imaging/wsdl",
+    }
+    conn = connect()
+    conn.open()
+    return Heads(conn)
+
+
+def test_garbage_after_stop_counts_only_where_moves_get_it(device: SoapDevice, heads: Heads) -> None:
+    """A login page of a device that boots does not mean that the head stands."""
+    garbage = Reply(b"OK", 200, {"Content-Type": "text/plain"})
+    device.answers |= dict.fromkeys(("ContinuousMove", "Stop", "Move"), garbage)
+    for stop in (heads.stop, heads.stop_focus):
+        with pytest.raises(CameraBadAnswer):
+            stop(PLACE)
+    heads.move(PLACE, NEARER, 1.0)
+    heads.move_focus(PLACE, 0.5)
+    heads.stop(PLACE)
+    heads.stop_focus(PLACE)
+
+
+def test_a_focus_move_without_an_answer_fails_soon(
+    device: SoapDevice, heads: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onvif_services.imaging._MOVE_S", 0.3)
+    monkeypatch.setattr("onvif_services.imaging.STOP_S", 0.3)
+    device.answers |= {"Move": HANG, "Stop": HANG}
+    with promised(3.0), pytest.raises(NoAnswer):
+        heads.move_focus(PLACE, 0.5)
+    with promised(3.0), pytest.raises(NoAnswer):
+        heads.stop_focus(PLACE)
+
+
+def _limits(device: SoapDevice) -> list[bool]:
+    """Return for each move whether it had a time limit."""
+    return ["Timeout" in request.text for request in device.asked("ContinuousMove")]
+
+
+def _refuse_limits(device: SoapDevice, code: str) -> None:
+    def answer(request: Request) -> str | Reply:
+        return fault(code, "No") if "Timeout" in request.text else "<tptz:ContinuousMoveResponse/>"
+
+    device.answers["ContinuousMove"] = answer
+
+
+def test_a_passing_fault_does_not_end_the_time_limit(device: SoapDevice, heads: Heads) -> None:
+    _refuse_limits(device, "ter:MovingPTZ")
+    heads.move(PLACE, NEARER, 1.0)
+    device.answers["ContinuousMove"] = "<tptz:ContinuousMoveResponse/>"
+    heads.move(PLACE, NEARER, 1.0)
+    assert (_limits(device)[0], _limits(device)[-1]) == (True, True)
+
+
+def test_two_moves_refused_with_a_time_limit_end_it(device: SoapDevice, heads: Heads) -> None:
+    _refuse_limits(device, "ter:HeadFailed")
+    for _ in range(2):
+        heads.move(PLACE, NEARER, 1.0)
+    sent = len(_limits(device))
+    heads.move(PLACE, NEARER, 1.0)
+    assert _limits(device)[sent:] == [False]
+
+
+@pytest.mark.parametrize("code", ["ter:TimeoutNotSupported", "ter:InvalidTimeout", "ter:InvalidArgVal"])
+def test_a_fault_that_names_the_time_limit_ends_it_for_a_time(device: SoapDevice, heads: Heads, code: str) -> None:
+    _refuse_limits(device, code)
+    heads.move(PLACE, NEARER, 1.0)
+    sent = len(_limits(device))
+    heads.move(PLACE, NEARER, 1.0)
+    assert _limits(device)[sent:] == [False]
+    heads._without_limit_until_s -= 600.0  # ten minutes later
+    device.answers["ContinuousMove"] = "<tptz:ContinuousMoveResponse/>"
+    heads.move(PLACE, NEARER, 1.0)
+    assert _limits(device)[sent + 1 :] == [True]

@@ -101,7 +101,7 @@ def test_corrections_of_a_clock_are_no_b_frames() -> None:
     assert reorder_frames(order.parameter_sets(sets)) == 0
 
 
-def test_times_that_no_longer_go_back_are_forgotten_after_a_hundred_frames() -> None:
+def test_times_that_went_back_are_forgotten_after_100_frames() -> None:
     frames, sets = units(encoded("h264"), ()), bare_sets(with_b_frames()[0])
     order = DisplayOrder()
     order.look_at(units(with_b_frames()[0], sets)[0])

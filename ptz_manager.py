@@ -5,22 +5,30 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import AppError, CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, Unavailable
-from core.ptz import NO_HEAD, HeadAbilities, HeadPlace, ImagingChange, Preset, PtzDevice, Relay, Velocity
+from core.errors import (
+    AppError,
+    CameraUnsupported,
+    DeviceError,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
+from core.ptz import HeadAbilities, HeadPlace, ImagingChange, Preset, PtzDevice, Relay, Velocity
 from core.records import Channel
-from core.single_flight import SingleFlight
 from database import Database
 from onvif_manager import OnvifManager
+from ptz.axes import is_refusal
 from ptz.channel_head import ChannelHead, ChannelHeads
+from ptz.commands import READ_AGAIN_S, HeadCommands, Sender, has_ended, require_head
 from ptz.dead_man import DeadMan
-from ptz.head import SUPERSEDED, AskDevice
+from ptz.head import AskDevice
 from ptz.imaging import Imaging
 from ptz.marks import MotionMarks
 from ptz.presets import first_slot, made_by_users, with_names
@@ -31,14 +39,8 @@ from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour,
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_Call = Callable[[PtzDevice, HeadAbilities], object]
-
-_READ_AGAIN_S = 900.0
-_READ_WAIT_S = 30.0
-_ANSWER_S = 1.0
 _STOP_WAIT_S = 2.0
 _GOTO_WAIT_S = 3.0  # some devices answer GotoPreset only when the head has arrived
-_STORE_WAIT_S = 20.0
 _SHUTDOWN_S = 1.0
 
 
@@ -58,7 +60,7 @@ class PtzManager:
         self._heads = ChannelHeads(clock, self._ask_of, self._marks.note, self._dead_man.wake, self._taken)
         self._tours = Tours(self._store, clock)
         self._imaging = Imaging(cameras)
-        self._reading: SingleFlight[HeadAbilities] = SingleFlight()
+        self._commands = HeadCommands(clock, cameras, self._heads, self._tours)
         self._taken_callbacks: list[Callable[[str], None]] = []
 
     def on_taken(self, callback: Callable[[str], None]) -> None:
@@ -78,7 +80,7 @@ class PtzManager:
         deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
         for stopping in [item.head.close() for item in self._heads.all()]:
             if stopping is not None:
-                _wait(stopping, max(0.0, deadline_s - self._clock.monotonic_s()))
+                has_ended(stopping, max(0.0, deadline_s - self._clock.monotonic_s()))
         self._dead_man.stop()
         self._marks.stop()
 
@@ -106,7 +108,7 @@ class PtzManager:
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
         """Return the abilities of a channel's head, from memory if they were read recently."""
-        item, able = self._able(camera_id, number, max_age_s=_READ_AGAIN_S)
+        item, able = self._commands.able(camera_id, number, max_age_s=READ_AGAIN_S)
         if able.device_auxiliary and not _sees_whole_device(who, camera_id):
             own = tuple(command for command in able.auxiliary if command not in able.device_auxiliary)
             able = replace(able, auxiliary=own, device_auxiliary=())
@@ -115,10 +117,16 @@ class PtzManager:
     def move(
         self, who: Principal, camera_id: int, number: int, velocity: Velocity, *, timeout_s: float, take_over: bool
     ) -> CommandResult:
-        """Move at a velocity until `timeout_s` is over, or until the next command."""
+        """Move at a velocity until `timeout_s` is over, or until the next command.
+
+        A move that had to wait for the abilities until the user has let go is not sent; `done` is False then.
+        """
         if velocity.is_zero:
             return self.stop_head(who, camera_id, number, take_over=take_over)
-        item, able = self._able(camera_id, number)
+        channel = self._commands.channel(camera_id, number)
+        item = self._commands.head_of(camera_id, channel)
+        begun_s, stops = self._clock.monotonic_s(), item.stops
+        able = self._commands.abilities(item, channel)
         is_able = (
             (able.pan_tilt or not velocity.turns)
             and (able.zoom or not velocity.zoom)
@@ -126,27 +134,30 @@ class PtzManager:
         )
         if not is_able:
             raise CameraUnsupported("This channel does not move in this direction.", service="ptz")
+        if item.stops != stops or self._clock.monotonic_s() - begun_s > timeout_s:
+            return CommandResult(done=False, mover=item.movers.view(who))
         item.movers.claim(who, for_s=timeout_s, take_over=take_over, moves=True)
         had_tour = self._tours.end(item.key)
         future = item.head.move(able.place, velocity, timeout_s)
-        return self._result(who, item, future, _ANSWER_S, had_tour=had_tour)
+        return self._commands.result(who, item, future, had_tour=had_tour)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
         """Stop pan, tilt, zoom and focus, and a running tour. It needs no answer about abilities, which may be late."""
-        channel = self._channel(camera_id, number)
-        item = self._item(camera_id, channel)
+        channel = self._commands.channel(camera_id, number)
+        item = self._commands.head_of(camera_id, channel)
+        item.stops += 1
         place = None
         if not item.head.is_moving:
             if (able := item.abilities) is None:
                 place = HeadPlace(tuple(each.profile_token for each in channel.profiles), channel.video_source_token)
             else:
-                _require_head(able)
+                require_head(able)
                 if not (able.pan_tilt or able.zoom):  # only a lens, whose focus stands
                     return CommandResult(done=True, mover=item.movers.view(who))
                 place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
-        return self._result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
+        return self._commands.result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
 
     def go_to_preset(
         self, who: Principal, camera_id: int, number: int, preset_token: str, *, take_over: bool
@@ -154,7 +165,9 @@ class PtzManager:
         def go(device: PtzDevice, able: HeadAbilities) -> None:
             device.go_to_preset(able.place, preset_token)
 
-        return self._command(who, camera_id, number, go, take_over=take_over, stands_before=True, wait_s=_GOTO_WAIT_S)
+        return self._commands.run(
+            Sender(who, camera_id, number, take_over), go, stands_before=True, wait_s=_GOTO_WAIT_S
+        )
 
     def center(
         self, who: Principal, camera_id: int, number: int, x: float, y: float, *, take_over: bool
@@ -164,19 +177,21 @@ class PtzManager:
         def turn(device: PtzDevice, able: HeadAbilities) -> None:
             device.turn_by(able, x - 0.5, 0.5 - y)
 
-        return self._command(who, camera_id, number, turn, take_over=take_over, stands_before=True)
+        return self._commands.run(Sender(who, camera_id, number, take_over), turn, stands_before=True)
 
     def go_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
         def go(device: PtzDevice, able: HeadAbilities) -> None:
             device.go_home(able.place)
 
-        return self._command(who, camera_id, number, go, take_over=take_over, stands_before=True, wait_s=_GOTO_WAIT_S)
+        return self._commands.run(
+            Sender(who, camera_id, number, take_over), go, stands_before=True, wait_s=_GOTO_WAIT_S
+        )
 
     def set_home(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:
         def store(device: PtzDevice, able: HeadAbilities) -> None:
             device.set_home(able.place)
 
-        return self._command(who, camera_id, number, store, take_over=take_over)
+        return self._commands.run(Sender(who, camera_id, number, take_over), store)
 
     def focus(
         self,
@@ -189,7 +204,7 @@ class PtzManager:
         take_over: bool,
     ) -> CommandResult:
         """Move the focus at a speed; 0 stops it, None lets the device focus by itself."""
-        _, able = self._able(camera_id, number)
+        _, able = self._commands.able(camera_id, number)
         if not (able.auto_focus if speed is None else able.focus):
             raise CameraUnsupported("The focus of this channel cannot be moved.", service="imaging")
         if speed is not None:
@@ -199,13 +214,13 @@ class PtzManager:
         def focus(device: PtzDevice, able: HeadAbilities) -> None:
             device.focus_by_itself(able.place)
 
-        return self._command(who, camera_id, number, focus, take_over=take_over)
+        return self._commands.run(Sender(who, camera_id, number, take_over), focus)
 
     def set_iris(
         self, who: Principal, camera_id: int, number: int, value: float | None, *, take_over: bool
     ) -> CommandResult:
         """Set the opening of the iris in decibels; None lets the device choose it."""
-        item, able = self._able(camera_id, number)
+        item, able = self._commands.able(camera_id, number)
         if able.iris is None:
             raise CameraUnsupported("The iris of this channel cannot be set.", service="imaging")
         if value is not None and not able.iris.min <= value <= able.iris.max:
@@ -215,7 +230,7 @@ class PtzManager:
             device.set_iris(able.place, value)
             item.abilities_read_s = -math.inf  # the next view() has the new opening
 
-        return self._command(who, camera_id, number, change, take_over=take_over)
+        return self._commands.run(Sender(who, camera_id, number, take_over), change)
 
     def send_auxiliary(
         self, who: Principal, camera_id: int, number: int, command: str, *, take_over: bool
@@ -224,7 +239,7 @@ class PtzManager:
 
         Raise Forbidden for one that concerns the whole device, if the user may see only some of its channels.
         """
-        _, able = self._able(camera_id, number)
+        _, able = self._commands.able(camera_id, number)
         if not able.auxiliary:
             raise CameraUnsupported("This channel has no auxiliary commands.", service="ptz")
         if command not in able.auxiliary:
@@ -235,14 +250,14 @@ class PtzManager:
         def send(device: PtzDevice, able: HeadAbilities) -> None:
             device.send_auxiliary(able, command)
 
-        return self._command(who, camera_id, number, send, take_over=take_over)
+        return self._commands.run(Sender(who, camera_id, number, take_over), send)
 
     # ---- presets
 
     def presets(self, camera_id: int, number: int, *, with_slots: bool) -> PresetListing:
         """Return the presets, without empty factory slots and functions unless `with_slots`."""
-        item, able = self._able(camera_id, number)
-        _require_head(able)
+        item, able = self._commands.able(camera_id, number)
+        require_head(able)
         names = self._store.preset_names(item.key)
         listed = self._cameras.ask_head(camera_id, lambda device: device.presets(able.place))
         if listed is None:
@@ -252,15 +267,20 @@ class PtzManager:
         return PresetListing(with_names(shown, names), len(listed) - len(shown), able.max_presets)
 
     def add_preset(self, who: Principal, camera_id: int, number: int, name: str, *, take_over: bool) -> Preset:
-        """Store the present position. A device that lists all of its slots gets the first empty one."""
-        key = self._key(camera_id, number)
+        """Store the present position. A device that makes no new preset gets the first empty one of its slots."""
+        key = self._commands.key(camera_id, number)
         own = self._store.preset_names(key)
 
         def store(device: PtzDevice, able: HeadAbilities) -> str:
-            slot = first_slot(device.presets(able.place) or (), own)
+            try:
+                return device.set_preset(able.place, name)
+            except DeviceError as error:
+                slot = first_slot(device.presets(able.place) or (), own) if is_refusal(error) else None
+                if slot is None:
+                    raise
             return device.set_preset(able.place, name, slot)
 
-        token = cast(str, self._finished(who, camera_id, number, store, take_over=take_over))
+        token = cast(str, self._commands.finish(Sender(who, camera_id, number, take_over), store))
         self._store.set_preset_name(key, token, name)
         return Preset(token, name)
 
@@ -286,43 +306,43 @@ class PtzManager:
             device.set_preset(able.place, new_name, preset_token)
 
         if is_here:
-            self._finished(who, camera_id, number, store, take_over=take_over)
+            self._commands.finish(Sender(who, camera_id, number, take_over), store)
         if name is not None or is_here:
-            self._store.set_preset_name(self._key(camera_id, number), preset_token, new_name)
+            self._store.set_preset_name(self._commands.key(camera_id, number), preset_token, new_name)
         return Preset(preset_token, new_name)
 
     def remove_preset(self, who: Principal, camera_id: int, number: int, preset_token: str) -> None:
         def remove(device: PtzDevice, able: HeadAbilities) -> None:
             device.remove_preset(able.place, preset_token)
 
-        self._finished(who, camera_id, number, remove, take_over=False)
-        self._store.forget_preset_name(self._key(camera_id, number), preset_token)
+        self._commands.finish(Sender(who, camera_id, number), remove)
+        self._store.forget_preset_name(self._commands.key(camera_id, number), preset_token)
 
     # ---- tours
 
     def tours(self, camera_id: int, number: int) -> list[Tour]:
-        return self._store.tours(self._key(camera_id, number))
+        return self._store.tours(self._commands.key(camera_id, number))
 
     def add_tour(self, camera_id: int, number: int, name: str, stops: Sequence[TourStop]) -> Tour:
         """Raise Conflict (tour_name_taken, too_many_tours)."""
-        return self._store.add_tour(self._key(camera_id, number), name, stops)
+        return self._store.add_tour(self._commands.key(camera_id, number), name, stops)
 
     def remove_tour(self, camera_id: int, number: int, tour_id: int) -> None:
-        key = self._key(camera_id, number)
+        key = self._commands.key(camera_id, number)
         self._store.remove_tour(key, tour_id)
         if self._tours.running(key) == tour_id:
             self._tours.end(key)
 
     def start_tour(self, who: Principal, camera_id: int, number: int, tour_id: int, *, take_over: bool) -> Tour:
         """Start a tour; workers.tours steps it. Raise PtzInUse while another user moves the head."""
-        item = self._item(camera_id, self._channel(camera_id, number))
+        item = self._commands.head_of(camera_id, self._commands.channel(camera_id, number))
         tour = self._store.tour(item.key, tour_id)
         item.movers.check(who, take_over=take_over)
         self._tours.begin(item.key, tour)
         return self._store.tour(item.key, tour_id)
 
     def stop_tour(self, camera_id: int, number: int, tour_id: int) -> Tour:
-        key = self._key(camera_id, number)
+        key = self._commands.key(camera_id, number)
         is_marked = self._store.tour(key, tour_id).is_running
         if self._tours.running(key) == tour_id:
             self._tours.end(key)
@@ -337,7 +357,7 @@ class PtzManager:
             try:
                 if not self._cameras.channels(key.camera_id):  # not read yet at a new address
                     continue
-                self._step_tour(self._channel_of(key), self._heads.of(key), preset_token)
+                self._step_tour(self._commands.channel_of(key), self._heads.of(key), preset_token)
             except NotFound:  # the device no longer has the channel, or the camera was removed
                 if self._tours.end(key):
                     self._tours.save_end(key)
@@ -349,18 +369,18 @@ class PtzManager:
         def go(device: PtzDevice) -> None:
             if self._tours.running(item.key) is None:  # a user has ended it meanwhile
                 return
-            device.go_to_preset(self._abilities(item, channel, math.inf).place, preset_token)
+            device.go_to_preset(self._commands.abilities(item, channel).place, preset_token)
 
         self._tours.stepped(item.key, item.head.run(go, stands_before=True))
 
     # ---- imaging and relays
 
     def imaging(self, camera_id: int, number: int) -> ImagingView:
-        return self._imaging.settings(self._key(camera_id, number))
+        return self._imaging.settings(self._commands.key(camera_id, number))
 
     def change_imaging(self, camera_id: int, number: int, change: ImagingChange) -> ImagingView:
         """Raise InvalidRequest, which names the field, for a value that the device does not take."""
-        return self._imaging.change(self._key(camera_id, number), change)
+        return self._imaging.change(self._commands.key(camera_id, number), change)
 
     def relays(self, camera_id: int) -> list[Relay]:
         return self._imaging.relays(camera_id)
@@ -374,124 +394,12 @@ class PtzManager:
         for callback in self._taken_callbacks:
             callback(name)
 
-    def _channel(self, camera_id: int, number: int) -> Channel:
-        for channel in self._cameras.channels(camera_id):
-            if channel.number == number:
-                return channel
-        raise NotFound(f"There is no channel {number}.")
-
-    def _channel_of(self, key: HeadKey) -> Channel:
-        for channel in self._cameras.channels(key.camera_id):
-            if channel.video_source_token == key.video_source_token:
-                return channel
-        raise NotFound("The device no longer has this channel.")
-
-    def _key(self, camera_id: int, number: int) -> HeadKey:
-        return HeadKey(camera_id, self._channel(camera_id, number).video_source_token)
-
-    def _item(self, camera_id: int, channel: Channel) -> ChannelHead:
-        return self._heads.of(HeadKey(camera_id, channel.video_source_token))
-
-    def _able(self, camera_id: int, number: int, *, max_age_s: float = math.inf) -> tuple[ChannelHead, HeadAbilities]:
-        channel = self._channel(camera_id, number)
-        item = self._item(camera_id, channel)
-        return item, self._abilities(item, channel, max_age_s)
-
-    def _abilities(self, item: ChannelHead, channel: Channel, max_age_s: float) -> HeadAbilities:
-        """Return the abilities from memory; ask the device if they are not known, or older than `max_age_s`."""
-        known = item.abilities
-        if known is not None and self._clock.monotonic_s() - item.abilities_read_s <= max_age_s:
-            return known
-        camera_id = item.key.camera_id
-        channels = self._cameras.channels(camera_id)
-
-        def read() -> HeadAbilities:
-            try:
-                found = self._cameras.ask_head(camera_id, lambda device: device.abilities(channel, channels))
-            except CameraUnsupported:  # a camera without ONVIF
-                found = NO_HEAD
-            item.abilities, item.abilities_read_s = found, self._clock.monotonic_s()
-            return found
-
-        try:
-            return self._reading.run(item.key, read, wait_s=_READ_WAIT_S)
-        except TimeoutError:
-            raise CameraUnreachable("The device has not answered yet.") from None
-
     def _ask_of(self, camera_id: int) -> AskDevice:
         def ask(call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T:
             return self._cameras.ask_head(camera_id, call, wait_s=wait_s)
 
         return ask
 
-    def _begin(
-        self,
-        who: Principal,
-        camera_id: int,
-        number: int,
-        call: _Call,
-        *,
-        take_over: bool,
-        wait_s: float,
-        stands_before: bool = False,
-    ) -> tuple[ChannelHead, Future[Any], bool]:
-        """Queue a command. Return the head, the command's future, and True if the command has ended a tour."""
-        item, able = self._able(camera_id, number)
-        _require_head(able)
-        item.movers.claim(who, take_over=take_over)
-        had_tour = self._tours.end(item.key)
-        future = item.head.run(lambda device: call(device, able), stands_before=stands_before, wait_s=wait_s)
-        return item, future, had_tour
-
-    def _command(
-        self,
-        who: Principal,
-        camera_id: int,
-        number: int,
-        call: _Call,
-        *,
-        take_over: bool,
-        stands_before: bool = False,
-        wait_s: float = _ANSWER_S,
-    ) -> CommandResult:
-        item, future, had_tour = self._begin(
-            who, camera_id, number, call, take_over=take_over, wait_s=wait_s, stands_before=stands_before
-        )
-        return self._result(who, item, future, wait_s, had_tour=had_tour)
-
-    def _finished(self, who: Principal, camera_id: int, number: int, call: _Call, *, take_over: bool) -> object:
-        """Return the result of a command. Raise CameraUnreachable if the device does not answer."""
-        item, future, had_tour = self._begin(who, camera_id, number, call, take_over=take_over, wait_s=_STORE_WAIT_S)
-        if had_tour:
-            self._tours.save_end(item.key)
-        try:
-            return future.result(_STORE_WAIT_S)
-        except TimeoutError:
-            future.cancel()  # the device must not store a position later
-            raise CameraUnreachable("The device has not answered yet.") from None
-
-    def _result(
-        self, who: Principal, item: ChannelHead, future: Future[Any], wait_s: float, *, had_tour: bool
-    ) -> CommandResult:
-        is_done = _wait(future, wait_s) and future.result() is not SUPERSEDED
-        if had_tour:
-            self._tours.save_end(item.key)
-        return CommandResult(is_done, item.movers.view(who))
-
-
-def _require_head(able: HeadAbilities) -> None:
-    if not (able.pan_tilt or able.zoom or able.focus or able.iris or able.auxiliary):
-        raise CameraUnsupported("This channel has no head that the app can move.", service="ptz")
-
 
 def _sees_whole_device(who: Principal, camera_id: int) -> bool:
     return who.scope.channels_of(camera_id) is None
-
-
-def _wait(future: Future[Any], timeout_s: float) -> bool:
-    """Wait for a result or an error. False if neither came in time."""
-    try:
-        future.exception(timeout_s)
-    except TimeoutError:
-        return False
-    return True

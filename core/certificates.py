@@ -84,7 +84,7 @@ class PinnedCertificates:
             raise _changed(port)
 
     def check_found(self, host: str, port: int, sha256: str) -> None:
-        """Check the certificate at a port that a search has found: the password is meant for the pinned device.
+        """Check the certificate at a port found by a search, so that only the pinned device gets the password.
 
         Do nothing if the host has no pin. Otherwise pin a certificate that the host has at another port, and raise
         CertificateChanged for any other one, which the user can then accept.

@@ -1,8 +1,8 @@
 """Logins to one device: the kind for each service, second tries, and the meaning of a refusal.
 
 Devices lock an account after some wrong passwords. So the login gate permits each login, and a call sends at most two
-that the device may refuse. The kind of login that a service accepted is kept for that service, and tried first with
-the others.
+that the device may refuse. Each service begins with the kind of login that it accepted last, otherwise with the kind
+that another service accepted.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class _Run:
                 continue
             if self._is_renewed:
                 self._login._transport.renews_nonces_without_stale = True
-            if self._service != "snapshot":  # its login depends on the other web server, and is kept by the transport
+            if self._service != "snapshot":  # the transport keeps it: the web server of the picture decides
                 self._login._kinds[self._service] = self._login._latest = kind
                 self._login._confirmed.add(self._service)
             return answer

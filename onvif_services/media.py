@@ -110,8 +110,8 @@ def request_key_frame(conn: DeviceConnection, profile_token: str, service: str =
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:
     """Ask for the address of RTSP over TCP; if the device refuses, for those of other transports.
 
-    Devices name the same address for UDP, or offer only RTSP over HTTP. The transport that was answered last is the
-    first one that the device is asked for later.
+    Devices name the same address for UDP, or offer only RTSP over HTTP. The next call begins with the transport that
+    the device answered last.
     """
     known = conn.stream_transports.get(service)
     refusal: DeviceError | None = None

@@ -155,7 +155,7 @@ class CappedTransport(Transport):
     def download(self, address: str, *, deadline_s: float, with_login: bool) -> HttpAnswer:
         """GET an address at this device. Raise LoginRefused on 401.
 
-        The kind of login that the 401 demands is kept for the next call with `with_login` at the same port.
+        The next call with `with_login` at the same port uses the kind of login that the 401 demands.
         """
         endpoint = Endpoint.of(address)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The head of one channel: its queue, its mover, its abilities as far as they are known, and its running tour."""
+"""The head of one channel: its queue, its mover, and its abilities as far as they are known."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ptz.store import HeadKey
 
 @dataclass
 class ChannelHead:
-    """`abilities` is None until the device was asked."""
+    """`abilities` is None until the device was asked. `stops` counts the stops of users."""
 
     key: HeadKey
     head: Head
     movers: Movers
     abilities: HeadAbilities | None = None
     abilities_read_s: float = 0.0
+    stops: int = 0
 
 
 @dataclass

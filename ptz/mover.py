@@ -53,7 +53,7 @@ class Movers:
     def check(self, who: Principal, *, take_over: bool = False) -> None:
         """Raise the errors of claim(). Begin to hold the head only in place of another user (`take_over`).
 
-        That other user is kept out for HOLD_S: a page that still holds its pad renews its move twice a second.
+        HOLD_S then keeps the other user out, whose page may renew its move twice a second.
         """
         self._claim(who, for_s=0.0, take_over=take_over, moves=False, begins=False)
 

@@ -42,10 +42,13 @@ def made_by_users(presets: Sequence[Preset], own: Collection[str]) -> tuple[Pres
 
 
 def first_slot(presets: Sequence[Preset], own: Collection[str]) -> str | None:
-    """Return the token of the first empty slot of a long list, which a new preset may take; None if there is none."""
+    """Return the token of the first empty slot of a long list, which a new preset may take; None if there is none.
+
+    Only a position shows that a slot is empty: a preset of another program may have kept the name of its slot.
+    """
     used = {preset.preset_token for preset in made_by_users(presets, own)}
     empty = (preset for preset in presets if preset.preset_token not in used and not _is_function(preset))
-    return next((preset.preset_token for preset in empty), None)
+    return next((preset.preset_token for preset in empty if preset.position is not None), None)
 
 
 def _is_used(preset: Preset, made_up: tuple[float, float, float] | None) -> bool:

@@ -180,7 +180,7 @@ class ReplayStatus:
     def drop_beyond(self, limit_bytes: int) -> tuple[str, ...]:
         """Drop the oldest segments while there is more than limit_bytes. Return the names of their files.
 
-        Segments of earlier runs go first. The oldest segment of the present run is kept until a player has fetched it
+        Segments of earlier runs go first. The oldest segment of the present run stays until a player has fetched it
         or a page on a socket has shown it: the session makes the recorder wait instead.
         """
         gone: list[str] = []

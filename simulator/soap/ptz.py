@@ -274,7 +274,7 @@ class PtzService(SoapService):
         head, token = self._head, call.text("tptz:PresetToken")
         if token and token not in self._listed_presets():
             raise no_such("ter:NoToken", "preset")
-        if not token and len(head.presets) >= MAX_PRESETS:
+        if not token and (self._is("factory_slots") or len(head.presets) >= MAX_PRESETS):
             raise SoapFault(
                 "Receiver", "ter:Action", "ter:TooManyPresets", reason="There is no room for another preset"
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from core.access import Principal, Role
-from core.errors import AppError, CameraUnreachable
+from core.errors import AppError, CameraUnreachable, CameraUnsupported
 from core.ptz import (
     CutFilter,
     HeadAbilities,
@@ -61,6 +61,7 @@ class ScriptedHead(PtzDevice):
     problems: dict[str, Exception] = field(default_factory=dict)
     held: dict[str, threading.Event] = field(default_factory=dict)
     listed: list[Preset] | None = field(default_factory=lambda: [Preset("1", "Gate")])
+    makes_presets: bool = True
     settings: ImagingSettings = ImagingSettings(
         brightness=Range(50.0, 0.0, 100.0),
         ir_cut_filter=CutFilter("auto", ("on", "off", "auto")),
@@ -115,6 +116,8 @@ class ScriptedHead(PtzDevice):
 
     def set_preset(self, place: HeadPlace, name: str, preset_token: str | None = None) -> str:
         self._call("set_preset", f"{name} {preset_token}")
+        if preset_token is None and not self.makes_presets:
+            raise CameraUnsupported("The device has no room for another preset.", service="ptz")
         return preset_token or "7"
 
     def remove_preset(self, place: HeadPlace, preset_token: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,11 +157,29 @@ def test_a_stop_does_not_wait_for_the_abilities(bench: PtzBench) -> None:
     looking.join(LIMIT_S)
 
 
+@pytest.mark.parametrize("end", ["stop", "time"])
+def test_a_move_that_waited_until_the_release_is_not_sent(bench: PtzBench, end: str) -> None:
+    bench.head.held["abilities"] = threading.Event()
+    results: list[bool] = []
+    timeout_s = LONG_S if end == "stop" else 0.05
+    moving = threading.Thread(target=lambda: results.append(bench.move(timeout_s=timeout_s).done))
+    began_s = time.monotonic()
+    moving.start()
+    bench.head.wait_for(lambda: bench.head.calls == ["abilities"])
+    if end == "stop":
+        bench.stop()
+    until(lambda: time.monotonic() - began_s > 0.1)
+    bench.head.held["abilities"].set()
+    moving.join(LIMIT_S)
+    assert results == [False]
+    assert bench.head.named("move") == []
+
+
 @pytest.mark.parametrize("is_login", [True, False])
 def test_a_changed_camera_does_not_keep_other_heads_moving(bench: PtzBench, *, is_login: bool) -> None:
     for number in (1, 2):
         bench.move(number=number)
-    bench.ptz._heads.of(bench.ptz._key(1, 1)).head.discard()
+    bench.ptz._heads.of(bench.ptz._commands.key(1, 1)).head.discard()
     if is_login:
         bench.ptz.end_logins({ANNA.key})
     else:
@@ -244,8 +263,23 @@ def test_a_new_preset_takes_an_empty_slot_of_a_full_list(bench: PtzBench) -> Non
     found = bench.ptz.presets(1, 1, with_slots=False)
     assert (found.presets, found.hidden) == ((Preset("1", "Gate", (0.5, 0.1, 0.0)),), 298)
     assert len(bench.ptz.presets(1, 1, with_slots=True).presets) == 299
+    bench.head.makes_presets = False
     assert bench.ptz.add_preset(ANNA, 1, 1, "Barn", take_over=False).preset_token == "2"
     assert [preset.name for preset in bench.ptz.presets(1, 1, with_slots=False).presets] == ["Gate", "Barn"]
+
+
+def test_a_device_that_makes_new_presets_keeps_its_slots(bench: PtzBench) -> None:
+    bench.head.listed = [Preset(str(number), f"Preset {number}", (0.0, 0.0, 0.0)) for number in range(2, 300)]
+    assert bench.ptz.add_preset(ANNA, 1, 1, "Barn", take_over=False).preset_token == "7"
+    assert bench.head.named("set_preset") == ["set_preset Barn None"]
+
+
+def test_a_slot_without_a_position_is_not_overwritten(bench: PtzBench) -> None:
+    bench.head.listed = [Preset(str(number), f"Preset {number}") for number in range(1, 300)]
+    bench.head.makes_presets = False
+    with pytest.raises(CameraUnsupported):
+        bench.ptz.add_preset(ANNA, 1, 1, "Barn", take_over=False)
+    assert bench.head.named("set_preset") == ["set_preset Barn None"]
 
 
 # --- the other commands

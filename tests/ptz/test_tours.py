@@ -114,7 +114,7 @@ def test_a_tour_goes_on_after_an_edit_of_its_camera(bench: PtzBench) -> None:
 
 def test_a_tour_that_only_the_database_knows_is_stopped(bench: PtzBench) -> None:
     tour = _begun(bench)
-    bench.ptz._tours.end(bench.ptz._key(1, 1))
+    bench.ptz._tours.end(bench.ptz._commands.key(1, 1))
     assert bench.ptz.tours(1, 1)[0].is_running
     assert not bench.ptz.stop_tour(1, 1, tour.id).is_running
 
@@ -143,7 +143,7 @@ def test_a_head_that_takes_no_command_holds_up_no_other_tour(bench: PtzBench) ->
     tour = _begun(bench)
     other = bench.ptz.add_tour(1, 2, "Other", (TourStop("9", 0.05),))
     bench.ptz.start_tour(ANNA, 1, 2, other.id, take_over=False)
-    bench.ptz._heads.of(bench.ptz._key(1, 1)).head.discard()
+    bench.ptz._heads.of(bench.ptz._commands.key(1, 1)).head.discard()
 
     def has_stepped() -> bool:
         bench.ptz.step_tours()

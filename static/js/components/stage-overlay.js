@@ -14,7 +14,7 @@ const ACTION_TEXT = {
   compare_certificates: 'Compare the certificates',
 };
 
-/** Actions of users who may manage cameras. @type {Set<Action>} */
+/** Actions that need the permission to manage cameras. @type {Set<Action>} */
 const FOR_MANAGERS = new Set(['edit_camera', 'compare_certificates']);
 
 /**

@@ -2,8 +2,8 @@
 /**
  * The control mode of the shown channel, on the viewer page and on the wall.
  *
- * A channel's abilities are asked for once, after its first live picture. Only for a channel that moves, the
- * button appears; a press loads the controls (components/ptz-mode.js and their style sheet).
+ * The page requests a channel's abilities once, after its first live picture. Only a channel that moves gets the button;
+ * a press of the button loads the controls (components/ptz-mode.js and their style sheet).
  */
 import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
 

@@ -1,4 +1,4 @@
-"""Devices whose web server is asked for a tunnel: its answers say little about the RTSP port."""
+"""Tunnels through a device's web server, whose answers say little about the RTSP port."""
 
 from __future__ import annotations
 

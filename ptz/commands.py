@@ -16,7 +16,7 @@ from core.records import Channel
 from core.single_flight import SingleFlight
 from onvif_manager import OnvifManager
 from ptz.channel_head import ChannelHead, ChannelHeads
-from ptz.head import SUPERSEDED
+from ptz.command_queue import SUPERSEDED
 from ptz.store import HeadKey
 from ptz.tours import Tours
 from ptz.views import CommandResult

@@ -15,10 +15,8 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from core.backoff import growing_wait_s
@@ -32,6 +30,7 @@ from core.errors import (
 from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
 from core.records import Problem
 from ptz.axes import EVERYTHING, after_failure, change_velocity, is_refusal, stop_axes
+from ptz.command_queue import Command, CommandQueue
 
 log = logging.getLogger(__name__)
 
@@ -49,41 +48,13 @@ _COMMAND_WAIT_S = 20.0
 _TRAVEL_S = 30.0  # the longest usual way to a preset: no device tells reliably that its head has arrived
 _NO_THREAD_S = 0.5  # the wait after the system had no thread left
 _CALLER_MARGIN_S = 1.0
+_ENDED = "The app is stopping, or the camera was changed."
 
 
 class AskDevice(Protocol):
     """Returns the result of `call` to the open device, or raises the DeviceError; waits `wait_s` until it is open."""
 
     def __call__(self, call: Callable[[PtzDevice], _T], *, wait_s: float) -> _T: ...
-
-
-@dataclass(eq=False, slots=True)
-class _Command:
-    """A waiting command. `velocity` is set for a move; `stops` is True for a stop.
-
-    `travels`: it takes the head to a position (a preset, home, the centre of a picture).
-    `until_s`: after this time (monotonic_s) the command is no longer sent, because its caller has given up.
-    """
-
-    run: Callable[[PtzDevice], object] | None = None
-    velocity: Velocity | None = None
-    timeout_s: float = 0.0
-    stops: bool = False
-    travels: bool = False
-    until_s: float = math.inf
-    done: Future[Any] = field(default_factory=Future)
-
-    def finish(self, result: object) -> None:
-        if not self.done.done():
-            self.done.set_result(result)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
-
-SUPERSEDED = object()
-"""The result of a command that a newer one has replaced."""
 
 
 class Head:
@@ -107,8 +78,8 @@ class Head:
         self._on_motion = on_motion
         self._on_time = on_time
         self._changed = threading.Condition()
-        self._waiting: deque[_Command] = deque()
-        self._running: _Command | None = None
+        self._waiting = CommandQueue()
+        self._running: Command | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._place = HeadPlace()
@@ -139,16 +110,16 @@ class Head:
                 renewed: Future[Any] = Future()
                 renewed.set_result(None)
                 return renewed
-            self._drop_waiting_move()
+            self._waiting.drop_move()
             self._stop_again_s = math.inf  # the stop of this move also ends a late one
             self._mark(place)
-            return self._put(_Command(velocity=velocity, timeout_s=timeout_s))
+            return self._put(Command(velocity=velocity, timeout_s=timeout_s))
 
     def stop(self, place: HeadPlace | None = None) -> Future[Any]:
         """Stop all axes. Drop what waits and would move the head. `place` is needed unless the head moves."""
         with self._changed:
             self._check_open()
-            self._drop_waiting_travel()
+            self._waiting.drop_travel()
             self._place = place or self._place
             return self._put_stop().done
 
@@ -169,11 +140,11 @@ class Head:
             if len(self._waiting) >= _MOST_WAITING:
                 raise Unavailable("Too many commands are waiting for this camera.", code="busy")
             if stands_before:
-                self._drop_waiting_travel()
+                self._waiting.drop_travel()
                 if self._may_move():
                     self._put_stop()
             until_s = self._clock.monotonic_s() + wait_s + _CALLER_MARGIN_S
-            return self._put(_Command(run=call, travels=stands_before, until_s=until_s))
+            return self._put(Command(run=call, travels=stands_before, until_s=until_s))
 
     def stop_after_restart(self, place: HeadPlace) -> None:
         """Make Stop the first request: the head was moving when the app ended."""
@@ -222,12 +193,11 @@ class Head:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise Unavailable("The app is stopping, or the camera was changed.")
+            raise Unavailable(_ENDED)
 
     def _is_known(self, velocity: Velocity, timeout_s: float, now_s: float) -> bool:
         """True if the device moves at this velocity already, and does not stop by itself soon."""
-        if self._waiting:
-            last = self._waiting[-1]
+        if (last := self._waiting.last) is not None:
             return last.velocity == velocity
         if self._running is not None:
             return self._running.velocity == velocity
@@ -236,7 +206,7 @@ class Head:
 
     def _may_move(self) -> bool:
         running = self._running is not None and self._running.velocity is not None
-        waits = any(command.velocity or command.stops for command in self._waiting)
+        waits = self._waiting.has_move or self._waiting.has_stop
         return running or waits or not self._sent.is_zero or self._may_move_late
 
     @property
@@ -254,30 +224,18 @@ class Head:
             self._is_marked = False
             self._on_motion(None)
 
-    def _drop_waiting_move(self) -> None:
-        self._drop([command for command in self._waiting if command.velocity is not None])
-
-    def _drop_waiting_travel(self) -> None:
-        self._drop([command for command in self._waiting if command.travels])
-
-    def _drop(self, commands: Iterable[_Command]) -> None:
-        for command in commands:
-            self._waiting.remove(command)
-            command.finish(SUPERSEDED)
-
     def _drop_all(self) -> None:
-        for command in self._waiting:
-            command.fail(Unavailable("The app is stopping, or the camera was changed."))
-        self._waiting.clear()
+        self._waiting.fail_all(Unavailable(_ENDED))
 
-    def _put_stop(self) -> _Command:
+    def _put_stop(self) -> Command:
         """Queue a stop, unless the last command is one. Send it beside a command that has no answer yet."""
-        self._drop_waiting_move()
-        if self._waiting and self._waiting[-1].stops:
-            command = self._waiting[-1]
+        self._waiting.drop_move()
+        last = self._waiting.last
+        if last is not None and last.stops:
+            command = last
             self._wake_thread()
         else:
-            command = _Command(stops=True)
+            command = Command(stops=True)
             self._put(command)
         self._dead_man_s = math.inf
         if self._running is not None and not self._running.stops and not self._is_stopping_beside:
@@ -286,8 +244,8 @@ class Head:
             )
         return command
 
-    def _put(self, command: _Command) -> Future[Any]:
-        self._waiting.append(command)
+    def _put(self, command: Command) -> Future[Any]:
+        self._waiting.put(command)
         self._wake_thread()
         return command.done
 
@@ -324,7 +282,7 @@ class Head:
                     self._running, self._stop_fails = None, False
                     self._changed.notify_all()
 
-    def _take(self) -> _Command | None:
+    def _take(self) -> Command | None:
         with self._changed:
             while True:
                 while not self._waiting:
@@ -333,7 +291,7 @@ class Head:
                             break
                         self._thread = None
                         return None
-                command = self._waiting.popleft()
+                command = self._waiting.take()
                 if not command.done.set_running_or_notify_cancel():
                     continue
                 if self._clock.monotonic_s() > command.until_s:
@@ -342,14 +300,14 @@ class Head:
                 self._running = command
                 return command
 
-    def _run_call(self, command: _Command, call: Callable[[PtzDevice], object]) -> None:
+    def _run_call(self, command: Command, call: Callable[[PtzDevice], object]) -> None:
         if command.travels:
             with self._changed:
                 self._travels_until_s = self._clock.monotonic_s() + _TRAVEL_S
         command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
         self.error = None
 
-    def _run_move(self, command: _Command, velocity: Velocity) -> None:
+    def _run_move(self, command: Command, velocity: Velocity) -> None:
         with self._changed:
             before, place = self._sent, self._place
             self._sent, self._sent_s = velocity, self._clock.monotonic_s()
@@ -382,11 +340,11 @@ class Head:
             self._put_stop()
             return
         self._sent = before
-        if before.is_zero and not any(command.velocity for command in self._waiting):
+        if before.is_zero and not self._waiting.has_move:
             self._dead_man_s = math.inf
             self._unmark()
 
-    def _run_stop(self, command: _Command) -> None:
+    def _run_stop(self, command: Command) -> None:
         """Send a stop until the device has accepted it. Raise its last error if it is given up."""
         failures = refusals = 0
         first_s = math.inf
@@ -444,8 +402,7 @@ class Head:
         with self._changed:
             self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
             self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
-            is_wanted = any(command.velocity for command in self._waiting)
-            if not (self._is_unstopped or self._may_move_late or is_wanted):
+            if not (self._is_unstopped or self._may_move_late or self._waiting.has_move):
                 self._unmark()
 
     def _stop_beside(self) -> None:

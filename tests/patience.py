@@ -51,13 +51,13 @@ def stays(claim: Callable[[], object], for_s: float) -> None:
         time.sleep(0.01)
 
 
-def settled(value: Callable[[], T], for_s: float = 1.0) -> T:
+def settled(value: Callable[[], T], for_s: float = 1.0, rest: Callable[[float], object] = time.sleep) -> T:
     """Return the value once it has stood still for `for_s`; fail the test if it never does."""
     ends_s = time.monotonic() + LIMIT_S
     last, since_s = value(), time.monotonic()
     while time.monotonic() - since_s < for_s:
         assert time.monotonic() < ends_s, f"it never stood still for {for_s:g} s"
-        time.sleep(0.01)
+        rest(0.01)
         if (now := value()) != last:
             last, since_s = now, time.monotonic()
     return last

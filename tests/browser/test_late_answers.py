@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.wall import channel_at, expect_address, tiles
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, round_trip, until_on
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -133,7 +133,7 @@ def test_the_answer_of_an_old_search_is_not_shown(empty_app: App, open_page: Ope
     panel.get_by_role("checkbox").uncheck()
     with contextlib.suppress(Error):  # the page may have given this request up
         held[0].fulfill(json=found("10.9.0.1"))
-    page.wait_for_timeout(300)
+    round_trip(page)
     expect(panel.locator(".found-list")).to_contain_text("10.9.0.2")
     expect(panel.locator(".found-list")).not_to_contain_text("10.9.0.1")
     expect(panel.get_by_role("checkbox")).not_to_be_checked()
@@ -158,7 +158,7 @@ def test_a_found_device_is_added_once(empty_app: App, open_page: Open) -> None:
     panel.get_by_label("User name").focus()
     expect(submit).to_be_disabled()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(300)
+    round_trip(page)
     posted = [route for route in held if route.request.method == "POST"]
     assert len(posted) == 2
     for route in posted:

@@ -12,7 +12,7 @@ from tests.browser.heads import HIDE_TAB, HIDEABLE, Head, open_section, pad_at, 
 from tests.browser.pictures import wait_playing
 from tests.browser.replaying import wait
 from tests.browser.test_access_pages import PASSWORD, add_recorder, add_user, fetch, log_in, make_first
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, next_frames, round_trip, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("still_head")]
@@ -128,7 +128,7 @@ def test_a_gamepad_moves_the_camera_in_the_control_mode_only(
     until_on(page, lambda: head.last() == "Stop" and head.stands())
     page.keyboard.press("Escape")
     reads = page.evaluate("window.reads")
-    page.wait_for_timeout(300)
+    next_frames(page)  # the gamepad is read in each frame
     assert page.evaluate("window.reads") == reads
 
 
@@ -177,7 +177,7 @@ def test_a_channel_without_a_head_gets_no_controls_and_loads_nothing(app: App, c
     wait_playing(page)
     until_on(page, lambda: any(url.endswith("/channels/3/ptz") for url in asked))
     page.keyboard.press("c")
-    page.wait_for_timeout(500)  # longer than the code takes to load
+    round_trip(page)  # a request for the code would have come by then
     expect(page.locator("#ptz")).to_be_hidden()
     expect(page.locator(".ptz")).to_have_count(0)
     about = [url for url in asked if "ptz" in url.rpartition("/")[2] or "/ptz/" in url]
@@ -211,7 +211,7 @@ def test_one_hand_controls_the_camera_on_a_phone(app: App, camera_id: int, head:
     finger("touchStart", (left, 150.0), (right, 150.0))
     for step in range(1, 9):
         finger("touchMove", (left - 5 * step, 150.0), (right + 5 * step, 150.0))
-        page.wait_for_timeout(40)
+        page.wait_for_timeout(40)  # fingers need time, and the zoom counts it
     finger("touchEnd")
     until_on(page, lambda: head.state["zoom"] > zoom and head.stands())
     expect(page.locator("#zoom-level")).to_be_hidden()

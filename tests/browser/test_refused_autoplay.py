@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,16 +24,6 @@ HTMLMediaElement.prototype.play = function () {
   return Promise.reject(new DOMException('The user has not clicked.', 'NotAllowedError'));
 };
 """
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("app"), SEGMENT_S="1", STALL_AFTER_S="4", BROWSER_DECODER="webcodecs")
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from playwright.sync_api import ConsoleMessage, Page
 
-from tests.patience import until
+from tests.patience import settled, until
 
 
 @dataclass
@@ -38,3 +38,25 @@ T = TypeVar("T")
 def until_on(page: Page, claim: Callable[[], T]) -> T:
     """Wait like `until`; the page's events go on meanwhile."""
     return until(claim, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))
+
+
+def settled_on(page: Page, value: Callable[[], T], for_s: float = 0.3) -> T:
+    """Return the value once it has stood still for `for_s`, as `settled` does; the page's events go on meanwhile."""
+    return settled(value, for_s, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))
+
+
+def round_trip(page: Page) -> None:
+    """Wait for an answer of the server to a new request: earlier answers and requests have come by then."""
+    page.evaluate("fetch('/api/health', { cache: 'no-store' }).then((answer) => answer.text())")
+    next_frames(page)
+
+
+def next_frames(page: Page, count: int = 3) -> None:
+    """Wait until the page has been drawn some times: what its handlers change immediately is visible then."""
+    page.evaluate(
+        """(count) => new Promise((resolve) => {
+          const next = () => (count-- > 0 ? requestAnimationFrame(next) : resolve());
+          next();
+        })""",
+        count,
+    )

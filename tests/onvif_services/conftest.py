@@ -12,8 +12,10 @@ from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from onvif_services.connection import DeviceConnection, OnvifAddress
+from onvif_services.heads import Heads
 from tests.ipycam_peer import ipycam, secure_ipycam
 from tests.onvif_services.connecting import Connect
+from tests.onvif_services.head_answers import DEVICE_IO, IMAGING, PTZ, done, node
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
 from tests.onvif_services.recorder_answers import make_recorder
 from tests.onvif_services.soap_device import SoapDevice
@@ -96,3 +98,15 @@ def serve() -> Iterator[Serve]:
     yield start
     for server in made:
         server.close()
+
+
+@pytest.fixture
+def heads(device: SoapDevice, connect: Connect) -> Heads:
+    device.services |= {"ptz": PTZ, "imaging": IMAGING, "deviceio": DEVICE_IO}
+    device.answers |= {
+        "GetNodes": f"<tptz:GetNodesResponse>{node()}</tptz:GetNodesResponse>",
+        **{name: done(name) for name in ("ContinuousMove", "Stop", "GotoPreset", "RelativeMove", "AbsoluteMove")},
+    }
+    conn = connect()
+    conn.open()
+    return Heads(conn)

@@ -5,26 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.errors import CameraBadAnswer
-from core.ptz import HeadPlace, Velocity
 from onvif_services.faults import NoAnswer
 from onvif_services.heads import Heads
-from tests.onvif_services.connecting import Connect
+from tests.onvif_services.head_answers import NEARER, PLACE
 from tests.onvif_services.soap_device import HANG, Reply, Request, SoapDevice, fault
 from tests.patience import promised
-
-PLACE = HeadPlace(("P1", "P2"), "00000")
-NEARER = Velocity(zoom=0.5)
-
-
-@pytest.fixture
-def heads(device: SoapDevice, connect: Connect) -> Heads:
-    device.services |= {
-        "ptz": "http://www.onvif.org/ver20/ptz/wsdl",
-        "imaging": "http://www.onvif.org/ver20/imaging/wsdl",
-    }
-    conn = connect()
-    conn.open()
-    return Heads(conn)
 
 
 def test_garbage_after_stop_counts_only_where_moves_get_it(device: SoapDevice, heads: Heads) -> None:

@@ -1,4 +1,4 @@
-"""Heads, imaging and relays of devices with habits of their own. The answers are written by hand."""
+"""Heads of devices with habits of their own. The answers are written by hand."""
 
 from __future__ import annotations
 
@@ -8,80 +8,29 @@ from collections.abc import Callable
 
 import pytest
 
-from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest
-from core.ptz import CutFilter, HeadAbilities, HeadPlace, ImagingChange, Iris, Preset, Range, Relay, Velocity
-from core.records import Channel, MediaProfile
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
+from core.ptz import HeadAbilities, Preset
 from onvif_services.heads import Heads
 from tests.onvif_services.connecting import Connect
+from tests.onvif_services.head_answers import (
+    ABSOLUTE,
+    BOTH,
+    NEARER,
+    NO_PROFILE,
+    PLACE,
+    RELATIVE,
+    RELATIVE_FOV,
+    RIGHT,
+    STILL,
+    TURNS,
+    ZOOMS,
+    channel,
+    done,
+    line,
+    node,
+    set_nodes,
+)
 from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, soap
-
-PTZ = "http://www.onvif.org/ver20/ptz/wsdl"
-IMAGING = "http://www.onvif.org/ver20/imaging/wsdl"
-DEVICE_IO = "http://www.onvif.org/ver10/deviceIO/wsdl"
-SPACES = "http://www.onvif.org/ver10/tptz"
-PLACE = HeadPlace(("P1", "P2"), "00000")
-RIGHT, NEARER, BOTH = Velocity(pan=0.5), Velocity(zoom=0.5), Velocity(pan=0.5, tilt=-0.5, zoom=0.5)
-NO_PROFILE = fault("ter:NoPTZProfile", "The profile has no PTZ configuration")
-
-
-def plane(name: str, kind: str, limits: tuple[float, float] = (-1.0, 1.0)) -> str:
-    ends = f"<tt:Min>{limits[0]}</tt:Min><tt:Max>{limits[1]}</tt:Max>"
-    return (
-        f"<tt:{name}><tt:URI>{SPACES}/PanTiltSpaces/{kind}</tt:URI><tt:XRange>{ends}</tt:XRange>"
-        f"<tt:YRange>{ends}</tt:YRange></tt:{name}>"
-    )
-
-
-def line(name: str, kind: str, limits: tuple[float, float] = (-1.0, 1.0)) -> str:
-    ends = f"<tt:Min>{limits[0]}</tt:Min><tt:Max>{limits[1]}</tt:Max>"
-    return f"<tt:{name}><tt:URI>{SPACES}/ZoomSpaces/{kind}</tt:URI><tt:XRange>{ends}</tt:XRange></tt:{name}>"
-
-
-TURNS = plane("ContinuousPanTiltVelocitySpace", "VelocityGenericSpace")
-ZOOMS = line("ContinuousZoomVelocitySpace", "VelocityGenericSpace")
-STILL = plane("ContinuousPanTiltVelocitySpace", "VelocityGenericSpace", (0.0, 0.0))
-RELATIVE = plane("RelativePanTiltTranslationSpace", "TranslationGenericSpace")
-RELATIVE_FOV = plane("RelativePanTiltTranslationSpace", "TranslationSpaceFov")
-ABSOLUTE = plane("AbsolutePanTiltPositionSpace", "PositionGenericSpace")
-
-
-def node(spaces: str = TURNS + ZOOMS, *, token: str = "N1", more: str = "", presets: int = 255) -> str:
-    return (
-        f'<tptz:PTZNode token="{token}" FixedHomePosition="false"><tt:Name>PTZ</tt:Name>'
-        f"<tt:SupportedPTZSpaces>{spaces}</tt:SupportedPTZSpaces>"
-        f"<tt:MaximumNumberOfPresets>{presets}</tt:MaximumNumberOfPresets><tt:HomeSupported>true</tt:HomeSupported>"
-        f"{more}</tptz:PTZNode>"
-    )
-
-
-def done(name: str) -> str:
-    return f"<tptz:{name}Response/>"
-
-
-def channel(*with_ptz: str, number: int = 1) -> Channel:
-    """Return a channel with the profiles P1 and P2; those in `with_ptz` have a PTZ configuration."""
-    source = f"0000{number - 1}"
-    profiles = tuple(
-        MediaProfile(token, token, source, None, has_ptz=token in with_ptz)
-        for token in ((f"P{2 * number - 1}"), (f"P{2 * number}"))
-    )
-    return Channel(number, f"Channel {number}", source, profiles)
-
-
-@pytest.fixture
-def heads(device: SoapDevice, connect: Connect) -> Heads:
-    device.services |= {"ptz": PTZ, "imaging": IMAGING, "deviceio": DEVICE_IO}
-    device.answers |= {
-        "GetNodes": f"<tptz:GetNodesResponse>{node()}</tptz:GetNodesResponse>",
-        **{name: done(name) for name in ("ContinuousMove", "Stop", "GotoPreset", "RelativeMove", "AbsoluteMove")},
-    }
-    conn = connect()
-    conn.open()
-    return Heads(conn)
-
-
-def _nodes(device: SoapDevice, *nodes: str) -> None:
-    device.answers["GetNodes"] = f"<tptz:GetNodesResponse>{''.join(nodes)}</tptz:GetNodesResponse>"
 
 
 def _only_on(token: str, name: str) -> Callable[[Request], str | Reply]:
@@ -93,7 +42,7 @@ def _only_on(token: str, name: str) -> Callable[[Request], str | Reply]:
 
 def test_a_usual_head_tells_its_abilities(device: SoapDevice, heads: Heads) -> None:
     commands = "<tt:AuxiliaryCommands>tt:Wiper|On</tt:AuxiliaryCommands>" * 2
-    _nodes(device, node(TURNS + ZOOMS + RELATIVE_FOV + ABSOLUTE, more=commands))
+    set_nodes(device, node(TURNS + ZOOMS + RELATIVE_FOV + ABSOLUTE, more=commands))
     able = heads.abilities(channel("P1"), [channel("P1")])
     assert able.place == PLACE
     assert (able.pan_tilt, able.zoom, able.continuous, able.is_certain) == (True, True, True, True)
@@ -104,13 +53,13 @@ def test_a_usual_head_tells_its_abilities(device: SoapDevice, heads: Heads) -> N
 
 @pytest.mark.parametrize("spaces", ["", STILL, STILL + line("ContinuousZoomVelocitySpace", "V", (0.0, 0.0))])
 def test_empty_spaces_do_not_mean_that_a_head_cannot_move(device: SoapDevice, heads: Heads, spaces: str) -> None:
-    _nodes(device, node(spaces))
+    set_nodes(device, node(spaces))
     able = heads.abilities(channel("P1"), [channel("P1")])
     assert (able.pan_tilt, able.zoom, able.continuous, able.is_certain) == (True, True, True, False)
 
 
 def test_a_head_that_lists_only_pan_and_tilt_has_no_zoom(device: SoapDevice, heads: Heads) -> None:
-    _nodes(device, node(TURNS, presets=0))
+    set_nodes(device, node(TURNS, presets=0))
     able = heads.abilities(channel("P1"), [channel("P1")])
     assert (able.pan_tilt, able.zoom, able.max_presets) == (True, False, None)
 
@@ -121,7 +70,7 @@ def test_the_profile_with_a_configuration_is_tried_first(heads: Heads) -> None:
 
 def test_a_head_whose_profiles_have_no_configuration_is_found_by_its_node(device: SoapDevice, heads: Heads) -> None:
     assert heads.abilities(channel(), [channel()]).pan_tilt
-    _nodes(device)
+    set_nodes(device)
     assert not heads.abilities(channel(), [channel()]).pan_tilt
     device.answers["GetNodes"] = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
     assert not heads.abilities(channel(), [channel()]).pan_tilt
@@ -134,7 +83,7 @@ def test_a_channel_beside_one_with_a_head_has_none(heads: Heads) -> None:
 
 
 def test_a_recorder_with_a_node_for_each_channel_has_as_many_heads(device: SoapDevice, heads: Heads) -> None:
-    _nodes(device, node(TURNS, token="N1"), node(ZOOMS, token="N2"))
+    set_nodes(device, node(TURNS, token="N1"), node(ZOOMS, token="N2"))
     channels = [channel(), channel(number=2)]
     able = [heads.abilities(item, channels) for item in channels]
     assert [(item.pan_tilt, item.zoom) for item in able] == [(True, False), (False, True)]
@@ -242,7 +191,7 @@ def test_a_refused_move_raises_the_device_error(device: SoapDevice, heads: Heads
 
 
 def _able(device: SoapDevice, heads: Heads, spaces: str) -> HeadAbilities:
-    _nodes(device, node(TURNS + spaces))
+    set_nodes(device, node(TURNS + spaces))
     return heads.abilities(channel("P1"), [channel("P1")])
 
 
@@ -358,128 +307,3 @@ def test_a_preset_that_is_answered_late_counts_as_sent(
     device.answers["GotoPreset"] = CUT
     with pytest.raises(DeviceError):
         heads.go_to_preset(PLACE, "1")
-
-
-# --- imaging
-
-
-SETTINGS = (
-    "<timg:GetImagingSettingsResponse xmlns:timg='http://www.onvif.org/ver20/imaging/wsdl'><timg:ImagingSettings>"
-    "<tt:Brightness>60</tt:Brightness><tt:Contrast>120</tt:Contrast>"
-    "<tt:Exposure><tt:Mode>MANUAL</tt:Mode><tt:Iris>-6</tt:Iris></tt:Exposure>"
-    "<tt:IrCutFilter>AUTO</tt:IrCutFilter><tt:WideDynamicRange><tt:Mode>OFF</tt:Mode></tt:WideDynamicRange>"
-    "</timg:ImagingSettings></timg:GetImagingSettingsResponse>"
-)
-OPTIONS = (
-    "<timg:GetOptionsResponse xmlns:timg='http://www.onvif.org/ver20/imaging/wsdl'><timg:ImagingOptions>"
-    "<tt:Brightness><tt:Min>0</tt:Min><tt:Max>255</tt:Max></tt:Brightness>"
-    "<tt:Exposure><tt:Mode>AUTO</tt:Mode><tt:Mode>MANUAL</tt:Mode>"
-    "<tt:Iris><tt:Min>-22</tt:Min><tt:Max>0</tt:Max></tt:Iris></tt:Exposure>"
-    "<tt:Focus><tt:AutoFocusModes>AUTO</tt:AutoFocusModes><tt:AutoFocusModes>MANUAL</tt:AutoFocusModes></tt:Focus>"
-    "<tt:IrCutFilterModes>ON</tt:IrCutFilterModes><tt:IrCutFilterModes>AUTO</tt:IrCutFilterModes>"
-    "</timg:ImagingOptions></timg:GetOptionsResponse>"
-)
-MOVES = (
-    "<timg:GetMoveOptionsResponse xmlns:timg='http://www.onvif.org/ver20/imaging/wsdl'><timg:MoveOptions>"
-    "<tt:Continuous><tt:Speed><tt:Min>-1</tt:Min><tt:Max>1</tt:Max></tt:Speed></tt:Continuous>"
-    "</timg:MoveOptions></timg:GetMoveOptionsResponse>"
-)
-CHANGED = "<timg:SetImagingSettingsResponse xmlns:timg='http://www.onvif.org/ver20/imaging/wsdl'/>"
-
-
-@pytest.fixture
-def picture(device: SoapDevice, heads: Heads) -> Heads:
-    device.answers |= {
-        "GetImagingSettings": SETTINGS,
-        "GetOptions": OPTIONS,
-        "GetMoveOptions": MOVES,
-        "SetImagingSettings": CHANGED,
-    }
-    return heads
-
-
-def test_settings_are_read_with_their_limits(picture: Heads) -> None:
-    found = picture.imaging(PLACE)
-    assert found.brightness == Range(60.0, 0.0, 255.0)
-    assert found.contrast == Range(120.0, 0.0, 120.0), "without limits the present value is possible"
-    assert found.sharpness is None
-    assert found.ir_cut_filter == CutFilter("auto", ("on", "auto"))
-    assert found.wide_dynamic_range is not None
-    assert (found.wide_dynamic_range.on, found.wide_dynamic_range.level) == (False, None)
-
-
-def test_focus_and_iris_are_abilities_of_the_lens(device: SoapDevice, picture: Heads) -> None:
-    able = picture.abilities(channel("P1"), [channel("P1")])
-    assert (able.focus, able.auto_focus, able.imaging) == (True, True, True)
-    assert able.iris == Iris(-6.0, -22.0, 0.0, auto=False)
-    for name in ("GetImagingSettings", "GetOptions", "GetMoveOptions"):
-        device.answers[name] = fault("ter:NoImagingForSource", "?")
-    able = picture.abilities(channel("P1"), [channel("P1")])
-    assert (able.focus, able.auto_focus, able.imaging, able.iris) == (False, False, False, None)
-
-
-def test_only_the_changed_settings_are_sent(device: SoapDevice, picture: Heads) -> None:
-    picture.change_imaging(PLACE, ImagingChange(brightness=10.0, ir_cut_filter="on", wide_dynamic_range=True))
-    (request,) = device.asked("SetImagingSettings")
-    assert (request.value("Brightness"), request.value("IrCutFilter"), request.value("Mode")) == ("10.0", "ON", "ON")
-    assert "Contrast" not in request.text
-    assert request.value("ForcePersistence") == "true"
-
-
-def test_a_device_that_refuses_to_keep_settings_still_gets_them(device: SoapDevice, picture: Heads) -> None:
-    device.answers["SetImagingSettings"] = lambda request: (
-        fault("ter:InvalidArgVal", "?") if "ForcePersistence" in request.text else CHANGED
-    )
-    picture.change_imaging(PLACE, ImagingChange(brightness=10.0))
-    device.answers["SetImagingSettings"] = fault("ter:SettingsInvalid", "?")
-    with pytest.raises(InvalidRequest):
-        picture.change_imaging(PLACE, ImagingChange(brightness=10.0))
-
-
-# --- relays and auxiliary commands
-
-
-RELAYS = (
-    '<tds:GetRelayOutputsResponse><tds:RelayOutputs token="R1"><tt:Properties><tt:Mode>Bistable</tt:Mode>'
-    "<tt:DelayTime>PT0S</tt:DelayTime><tt:IdleState>open</tt:IdleState></tt:Properties></tds:RelayOutputs>"
-    '<tds:RelayOutputs token="R2"><tt:Properties><tt:Mode>Monostable</tt:Mode>'
-    "<tt:DelayTime>{delay}</tt:DelayTime></tt:Properties></tds:RelayOutputs></tds:GetRelayOutputsResponse>"
-)
-
-
-@pytest.mark.parametrize(("delay", "seconds"), [("PT1M30.5S", 90.5), ("5", 5.0), ("soon", None)])
-def test_relays_are_listed_and_switched(device: SoapDevice, heads: Heads, delay: str, seconds: float | None) -> None:
-    device.answers["GetRelayOutputs"] = RELAYS.format(delay=delay)
-    device.answers["SetRelayOutputState"] = "<tds:SetRelayOutputStateResponse/>"
-    assert heads.relays() == (Relay("R1"), Relay("R2", is_monostable=True, delay_s=seconds))
-    heads.set_relay("R1", is_active=True)
-    (request,) = device.asked("SetRelayOutputState")
-    assert (request.path, request.value("LogicalState")) == ("/onvif/deviceio", "active")
-
-
-def test_old_devices_have_relays_in_the_device_service(device: SoapDevice, heads: Heads) -> None:
-    refused = fault("ter:ActionNotSupported", "?")
-    device.answers["GetRelayOutputs"] = lambda request: (
-        refused if request.path == "/onvif/deviceio" else RELAYS.format(delay="PT1S")
-    )
-    assert len(heads.relays()) == 2
-
-
-def test_lights_of_the_device_service_are_among_the_commands(device: SoapDevice, heads: Heads) -> None:
-    _nodes(device, node(more="<tt:AuxiliaryCommands>tt:Wiper|On</tt:AuxiliaryCommands>"))
-    device.answers["GetServiceCapabilities"] = (
-        "<tds:GetServiceCapabilitiesResponse><tds:Capabilities>"
-        '<tds:Misc AuxiliaryCommands="tt:IRLamp|On tt:IRLamp|Off tt:Wiper|On"/>'
-        "</tds:Capabilities></tds:GetServiceCapabilitiesResponse>"
-    )
-    device.answers["SendAuxiliaryCommand"] = lambda request: (
-        "<tds:SendAuxiliaryCommandResponse/>" if "AuxiliaryCommand>" in request.text else done("SendAuxiliaryCommand")
-    )
-    able = heads.abilities(channel("P1"), [channel("P1")])
-    assert able.auxiliary == ("tt:Wiper|On", "tt:IRLamp|On", "tt:IRLamp|Off")
-    heads.send_auxiliary(able, "tt:IRLamp|On")
-    heads.send_auxiliary(able, "tt:Wiper|On")
-    assert [request.path.rpartition("/")[2] for request in device.asked("SendAuxiliaryCommand")] == [
-        "device_service",
-        "ptz",
-    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +45,12 @@ class Head:
         return [item["operation"] for item in self.state()["commands"] if item["at"] > at]
 
 
+def moving_heads(app: RunningApp) -> int:
+    """Return how many heads move, by the database."""
+    with contextlib.closing(sqlite3.connect(app.folder / "data" / "cameras.sqlite3")) as database:
+        return int(database.execute("SELECT count(*) FROM ptz_moving").fetchone()[0])
+
+
 @pytest.fixture
 def running(make_app: Callable[..., RunningApp], recorder: Recorder) -> tuple[RunningApp, Head]:
     app = make_app().start()
@@ -77,7 +85,7 @@ def test_a_renewed_move_goes_on_and_ends_with_stop(running: tuple[RunningApp, He
     while time.monotonic() - began < 2.5:
         head.post("move", pan=0.05)
         assert not head.stands()
-        time.sleep(0.2)
+        time.sleep(0.2)  # a page renews as often
     assert head.post("stop")["done"]
     assert head.stands()
 
@@ -85,7 +93,7 @@ def test_a_renewed_move_goes_on_and_ends_with_stop(running: tuple[RunningApp, He
 def test_the_first_request_after_a_kill_is_stop(running: tuple[RunningApp, Head]) -> None:
     app, head = running
     head.post("move", pan=0.02, timeout_s=10)
-    time.sleep(0.5)  # the mark in the database is written beside the move
+    until(lambda: moving_heads(app) == 1)  # the app saves the mark beside the move
     killed = time.time()
     worker, family = app.worker(), app.family()
     os.kill(app.process.pid, signal.SIGKILL)

@@ -226,6 +226,20 @@ class PeerCamera:
             return self.answers[asked.method](asked)
         return self.usual(asked)
 
+    def close_at_refusals(self) -> None:
+        """Close the connection after each 401 from now on."""
+        plain = self._answer
+
+        def answer(asked: Asked) -> bytes | None:
+            given = plain(asked)
+            if given and b" 401 " in given:
+                asked.writer.write(given)
+                asked.writer.close()
+                return None
+            return given
+
+        self._answer = answer  # type: ignore[method-assign]  # one camera's whim
+
     def usual(self, asked: Asked) -> bytes:
         if asked.method == "DESCRIBE":
             return asked.reply("200 OK", "Content-Type: application/sdp", body=self.sdp())

@@ -1,4 +1,4 @@
-"""Notes in the database which heads move, in a thread of its own: a move does not wait for the disk."""
+"""Notes in the database which heads move, in a separate thread: a move does not wait for the disk."""
 
 from __future__ import annotations
 

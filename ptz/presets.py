@@ -14,7 +14,7 @@ _MANY = 64  # a device that lists so many presets lists its empty slots, too
 _FACTORY_NAME = re.compile(
     r"(?:pre-?set|preset ?point|position|point|预置点|预置位|预设点)?[\s_#:.-]*\d{1,3}", re.IGNORECASE
 )
-# Functions that Hikvision, Dahua and others reach as presets of their own.
+# Functions that Hikvision, Dahua and others reach as presets.
 _FUNCTION_NAME = re.compile(
     r"auto[- ]?flip|back to origin|(?:call |run |start |stop )?(?:patrol|pattern|cruise)s?[ -]?\d*|(?:day|night) ?mode"
     r"|one[- ]touch.*|remote reboot|(?:manual|set|stop|start)? ?(?:manual )?limits?|(?:auto|random|frame|panorama|tilt)"

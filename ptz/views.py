@@ -31,7 +31,10 @@ class HeadView:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """`done`: the device has accepted the command; False: it is still under way, or a newer one replaced it."""
+    """`done`: the device has accepted the command.
+
+    False: it is still under way, a newer one replaced it, or a move was dropped because it came too late.
+    """
 
     done: bool
     mover: MoverView | None = None

@@ -29,7 +29,7 @@ def ipycam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IPCamera
 
 @pytest.fixture
 def secure_ipycam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IPCamera]:
-    """ipycam behind HTTPS. It still names http addresses of its own."""
+    """ipycam behind HTTPS. It still names http addresses."""
     monkeypatch.chdir(tmp_path)
     with _serving(server_context(tmp_path, "ipycam")) as camera:
         yield camera

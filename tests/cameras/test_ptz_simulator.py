@@ -101,7 +101,7 @@ def test_a_head_with_a_habit_moves_stops_and_goes_to_presets(
 
 
 def test_a_slow_move_that_arrives_after_stop_is_stopped_too(ptz: PtzManager, simulator: Simulator) -> None:
-    """The device carries out the move 2 s after it got the request, and the user lets go at once."""
+    """The device carries out the move 2 s after it got the request, and the user lets go immediately."""
     ptz.view(ANNA, 1, 1)
     simulator.fault("ptz", "slow_move")
     _move(ptz)

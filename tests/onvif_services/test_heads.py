@@ -1,4 +1,4 @@
-"""Heads of devices with habits of their own. The answers are written by hand."""
+"""Heads of devices with unusual habits. The answers are written by hand."""
 
 from __future__ import annotations
 

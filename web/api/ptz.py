@@ -57,7 +57,10 @@ def move(path: models.ChannelPath, body: shapes.PtzMove) -> Response:
 
 @blueprint.post("/stop", responses=answers_with({200: shapes.PtzDone}, 415, *_COMMAND_ERRORS))
 def stop(path: models.ChannelPath, body: shapes.PtzCommand) -> Response:
-    """Stop pan, tilt, zoom and focus, and a running tour. The app repeats it until the device has accepted it."""
+    """Stop pan, tilt, zoom and focus, and a running tour.
+
+    The app repeats the stop until the device accepts it, or has refused it for ten seconds.
+    """
     # No limit: it waits for the device two seconds at most, and commands that wait longer must not refuse it.
     result = services().ptz.stop_head(current_principal(), path.camera_id, path.number, take_over=body.take_over)
     return _done(result)

@@ -196,7 +196,10 @@ class Ptz(AnswerModel):
 
 
 class PtzDone(AnswerModel):
-    """`done`: the device has accepted the command. false: it is still on its way, or a newer command replaced it."""
+    """`done`: the device has accepted the command.
+
+    false: the command is still on its way, a newer one replaced it, or a move was dropped because it came too late.
+    """
 
     done: bool
     mover: PtzMover | None

@@ -46,7 +46,7 @@ class NoAnswer(CameraUnreachable):
 
 
 class TunnelLoginRefused(CameraAuthFailed):
-    """The web server refuses the login of an HTTP tunnel. It may have users of its own."""
+    """The web server refuses the login of an HTTP tunnel. It may have its own users."""
 
 
 class NotRtsp(CameraBadAnswer):

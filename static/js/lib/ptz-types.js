@@ -58,8 +58,8 @@ export {};
  */
 
 /**
- * @typedef {object} PtzDone `done`: the device has accepted the command. false: it is still on its way, or a newer
- *   command replaced it.
+ * @typedef {object} PtzDone `done`: the device has accepted the command. false: the command is still on its way, a
+ *   newer one replaced it, or a move was dropped because it came too late.
  * @property {boolean} done
  * @property {PtzMover|null} mover
  */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The page's worker for live pictures: decodes all channels of the page and shows their frames. A script of its own in
+ * The page's worker for live pictures: decodes all channels of the page and shows their frames. A separate script in
  * the build, see tools/build_front_end.mjs; components/decoder-worker.js starts it.
  */
 import { ChannelDecoder } from './channel-decoder.js';

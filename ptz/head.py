@@ -106,10 +106,8 @@ class Head:
             self._place = place
             self._dead_man_s = now_s + timeout_s
             self._on_time()
-            if self._is_known(velocity, timeout_s, now_s):
-                renewed: Future[Any] = Future()
-                renewed.set_result(None)
-                return renewed
+            if (known := self._same_move(velocity, timeout_s, now_s)) is not None:
+                return known
             self._waiting.drop_move()
             self._stop_again_s = math.inf  # the stop of this move also ends a late one
             self._mark(place)
@@ -195,14 +193,20 @@ class Head:
         if self._is_closed:
             raise Unavailable(_ENDED)
 
-    def _is_known(self, velocity: Velocity, timeout_s: float, now_s: float) -> bool:
-        """True if the device moves at this velocity already, and does not stop by itself soon."""
-        if (last := self._waiting.last) is not None:
-            return last.velocity == velocity
-        if self._running is not None:
-            return self._running.velocity == velocity
+    def _same_move(self, velocity: Velocity, timeout_s: float, now_s: float) -> Future[Any] | None:
+        """Return the result of the newest command if it is a move at this velocity, which needs no other request.
+
+        None if the newest command is another one, or if the device will stop by itself soon.
+        """
+        newest = self._waiting.last or self._running
+        if newest is not None:
+            return newest.done if newest.velocity == velocity else None
         renew_s = (timeout_s + _DEVICE_MARGIN_S) / 2
-        return self._sent == velocity and not velocity.is_zero and now_s - self._sent_s < renew_s
+        if self._sent != velocity or velocity.is_zero or now_s - self._sent_s >= renew_s:
+            return None
+        accepted: Future[Any] = Future()
+        accepted.set_result(None)
+        return accepted
 
     def _may_move(self) -> bool:
         running = self._running is not None and self._running.velocity is not None

@@ -20,7 +20,7 @@ from ptz.command_queue import SUPERSEDED
 from ptz.head import Head
 from tests.patience import LIMIT_S, until
 from tests.ptz.doubles import PLACE
-from tests.ptz.head_bench import LONG_S, RIGHT, Bench, running_head
+from tests.ptz.head_bench import LEFT, LONG_S, RIGHT, Bench, running_head
 
 
 @pytest.fixture
@@ -70,6 +70,18 @@ def test_a_refused_stop_is_repeated_for_some_time_and_keeps_its_mark(bench: Benc
     del bench.device.problems["stop"]
     bench.head.stop().result(LIMIT_S)
     assert bench.motion == [PLACE, None]
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_an_equal_move_behind_a_failing_stop_is_not_called_done(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.device.problems["stop"] = CameraUnreachable("It did not answer in time.")
+    bench.head.stop()
+    bench.device.wait_for(lambda: bench.device.calls[-1] == "stop")
+    moves = [bench.head.move(PLACE, LEFT, LONG_S) for _ in range(2)]
+    assert not any(move.done() for move in moves)
+    del bench.device.problems["stop"]
+    assert [move.result(LIMIT_S) for move in moves] == [None, None]
 
 
 @pytest.mark.usefixtures("short_pauses")

@@ -8,6 +8,7 @@ from typing import Any
 
 # Twenty cells in black and white: white, black, sixteen bits with the highest first, even parity, odd parity.
 # `read` returns the number, or -1 if the cells are invalid.
+_READ_LATE_S = 1.0
 _READ = """
 const canvas = document.createElement('canvas');
 canvas.width = 200;
@@ -90,9 +91,12 @@ READ_ALL_VIDEOS = f"""
 
 
 def seconds_behind(number: int, at_ms: float, timing: dict[str, Any]) -> float:
-    """Return how long ago the recorder sent this frame, by its time rule. The loop repeats: take the latest time."""
+    """Return how long ago the recorder sent this frame, by its time rule. The loop repeats: take the latest time.
+
+    Down to -1: a busy page reads a frame later than `at_ms` says, so the frame may be newer than that.
+    """
     fps, frames = float(timing["fps"]), int(timing["frames"])
-    now_tick = int(at_ms / 1000 * fps - timing["phase"])
+    now_tick = int((at_ms / 1000 + _READ_LATE_S) * fps - timing["phase"])
     wanted = (number - timing["offset"]) % frames
     tick = now_tick - (now_tick - wanted) % frames
     return float(at_ms / 1000 - (tick + timing["phase"]) / fps)

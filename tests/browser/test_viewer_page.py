@@ -102,7 +102,7 @@ def test_the_viewer_works_by_keyboard(app: App, camera_id: int, open_page: Open)
     page.keyboard.press("m")
     expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
     expect(page.locator("live-player video")).to_have_count(1)  # the player with audio has taken over
-    assert not page.evaluate("document.querySelector('live-player [data-part=video]').muted")
+    wait(page, "!document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     page.keyboard.press("+")
     expect(page.locator("#zoom-level")).to_have_text("1.4×")

@@ -30,7 +30,10 @@ notes, port, arguments = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 file = Path(arguments[arguments.index("--password-file") + 1])
 note = {"pid": os.getpid(), "arguments": arguments, "password": file.read_text(), "file": str(file),
         "mode": stat.S_IMODE(file.stat().st_mode), "cwd": os.getcwd(), "environ": dict(os.environ)}
-(notes / f"{time.monotonic_ns()}.json").write_text(json.dumps(note))
+whole = notes / f"{time.monotonic_ns()}.json"
+part = whole.with_suffix(".part")
+part.write_text(json.dumps(note))
+part.rename(whole)
 print(READY, flush=True)
 time.sleep(60)
 """
@@ -67,7 +70,7 @@ class ProgramSpawner(Spawner):
 
     @property
     def started(self) -> list[dict[str, object]]:
-        return [json.loads(file.read_text()) for file in sorted(self._notes.iterdir())]
+        return [json.loads(file.read_text()) for file in sorted(self._notes.glob("*.json"))]
 
 
 @pytest.fixture

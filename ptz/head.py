@@ -242,7 +242,9 @@ class Head:
             command = Command(stops=True)
             self._put(command)
         self._dead_man_s = math.inf
-        if self._running is not None and not self._running.stops and not self._is_stopping_beside:
+        running = self._running
+        is_unanswered = running is not None and not running.stops and not running.done.done()
+        if is_unanswered and not self._is_stopping_beside:
             self._is_stopping_beside = _has_started(
                 threading.Thread(target=self._stop_beside, name="ptz-stop", daemon=True)
             )

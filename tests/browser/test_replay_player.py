@@ -213,10 +213,16 @@ def test_play_at_the_end_asks_for_more_instead_of_starting_over(
     last_s = burnt_s(page)
     assert last_s == pytest.approx(end.timestamp(), abs=0.5)
     page.evaluate(f"""setInterval(() => (window.seen ??= []).push(({BURNT})('player')), 20)""")
+    # The loading lasts for one answer of the recorder: an observer keeps what a look from outside may miss.
+    page.evaluate(
+        """new MutationObserver((changes) => (window.left ??= []).push(...changes.map((change) => change.oldValue)))
+          .observe(document.querySelector('#player'),
+            { subtree: true, attributeFilter: ['data-phase'], attributeOldValue: true })"""
+    )
     with page.expect_request("**/api/playback/seek") as asked:
         page.keyboard.press("k")
     assert asked.value.post_data
-    page.wait_for_selector("#player [data-phase=loading]")
+    wait(page, "(window.left ?? []).includes('loading')")
     expect(title).to_have_text("The recording ends here")
     still = page.locator("#player [data-part=frozen]")
     expect(still).to_be_hidden()

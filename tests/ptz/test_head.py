@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -32,6 +33,18 @@ def test_a_move_and_a_stop_reach_the_device_in_their_order(bench: Bench) -> None
     assert bench.device.calls == ["move 0.5 0 0 within 61", "stop"]
     assert bench.motion == [PLACE, None]
     assert not bench.head.is_moving
+
+
+def test_a_stop_right_after_the_answer_of_a_move_is_sent_once(bench: Bench) -> None:
+    bench.device.held["move"] = threading.Event()
+    moved = bench.head.move(PLACE, RIGHT, LONG_S)
+    stops: list[Future[object]] = []
+    moved.add_done_callback(lambda _: stops.append(bench.head.stop()))  # in the head's thread
+    bench.device.held["move"].set()
+    moved.result(LIMIT_S)
+    until(lambda: stops and stops[0].done())
+    assert bench.head.run(lambda device: device.presets(PLACE)).result(LIMIT_S) is not None
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "stop", "presets"]
 
 
 def test_a_newer_move_replaces_a_waiting_one(bench: Bench) -> None:

@@ -1,15 +1,14 @@
 // @ts-check
 import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
-import { pictureAloneLoader } from '../lib/picture-alone.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
 import { playsFragments } from './fragment-appender.js';
-import { HlsEngine, REPLAY_CONFIG, decodableCodecs } from './hls-engine.js';
+import { decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-display.js';
-import { RunEngine } from './run-engine.js';
+import { ReplayEngines } from './replay-engines.js';
 import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
@@ -31,8 +30,8 @@ const INSIDE_MS = 5;
 export class ReplayPlayer extends HTMLElement {
   /** @type {ReplaySession|null} */
   #session = null;
-  /** @type {HlsEngine|RunEngine|null} */
-  #engine = null;
+  /** @type {ReplayEngines|null} */
+  #engines = null;
   /** @type {AbortController|null} */
   #wires = null;
   /** @type {ReturnType<typeof setInterval>|null} */
@@ -53,6 +52,11 @@ export class ReplayPlayer extends HTMLElement {
   connect(api, socket) {
     const session = new ReplaySession(api, decodableCodecs(), socket, { plays: playsFragments });
     this.#session = session;
+    this.#engines = new ReplayEngines(session, () => this.video, {
+      onReady: () => void this.#play(),
+      onAgain: () => this.#goOnExactly(),
+      onFatal: (why) => this.#fatal(why),
+    });
     session.addEventListener('load', (event) => this.#load(/** @type {CustomEvent} */ (event).detail));
     session.addEventListener('missed', () => this.#goOnExactly());
     session.addEventListener('changed', () => this.#tick());
@@ -63,7 +67,7 @@ export class ReplayPlayer extends HTMLElement {
     const { signal } = this.#wires;
     const { video } = this;
     video.addEventListener('ended', () => this.#ended(), { signal });
-    video.addEventListener('error', () => this.#engine instanceof HlsEngine && this.#leaveAudioOut(), { signal });
+    video.addEventListener('error', () => this.#engines?.videoFailed(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
     document.addEventListener('fullscreenchange', () => this.#draw(), { signal });
     document.addEventListener('visibilitychange', () => !document.hidden && !this.#state.isPaused && this.#wake(), { signal });
@@ -94,6 +98,10 @@ export class ReplayPlayer extends HTMLElement {
 
   get video() {
     return part(this, 'video', HTMLVideoElement);
+  }
+
+  get #engine() {
+    return this.#engines?.current ?? null;
   }
 
   /** When to give the recorder's session back. @param {import('../lib/idle-limits.js').Limits} limits */
@@ -139,8 +147,7 @@ export class ReplayPlayer extends HTMLElement {
   /** Stop playing, and give the recorder's session back. */
   close() {
     this.#session?.close();
-    this.#engine?.close();
-    this.#engine = null;
+    this.#engines?.close();
     this.#state.close(Date.now());
     this.#idleLimits.restart();
     part(this, 'frozen', HTMLCanvasElement).hidden = true;
@@ -277,12 +284,10 @@ export class ReplayPlayer extends HTMLElement {
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {import('../lib/replay-session.js').Load} load */
-  #load({ url, run, startMs }) {
+  #load(load) {
     this.#freeze();
-    this.#engine?.close();
-    this.#state.loaded(startMs, Date.now());
-    if (run) this.#loadRun(run);
-    else if (url) this.#loadUrl(url);
+    this.#state.loaded(load.startMs, Date.now());
+    this.#engines?.open(load);
     this.#awaitFrame();
     this.#draw();
   }
@@ -298,56 +303,8 @@ export class ReplayPlayer extends HTMLElement {
     });
   }
 
-  /** @param {import('../lib/replay-media.js').ReplayRun} run */
-  #loadRun(run) {
-    const engine = new RunEngine(this.video, run, {
-      onFatal: () => engine === this.#engine && this.#runFailed(run),
-      onLost: () => engine === this.#engine && this.#goOnExactly(),
-    });
-    this.#engine = engine;
-    engine.start();
-    void this.#play();
-  }
-
-  /** This browser does not play the run. @param {import('../lib/replay-media.js').ReplayRun} run */
-  #runFailed(run) {
-    const session = this.#session;
-    if (!session || (this.video.error && run.hasAudio && this.#leaveAudioOut())) return;
-    session.isAudioLeftOut = false; // without the audio it failed, too
-    session.avoidSocket();
-    this.#goOnExactly();
-  }
-
-  /**
-   * Play the picture alone, because the decoder of the audio may be the one that refuses the media. False if the audio
-   * is left out already, or if the browser names the picture.
-   */
-  #leaveAudioOut() {
-    const session = this.#session;
-    if (!session || session.isAudioLeftOut || /video/i.test(this.video.error?.message ?? '')) return false;
-    session.isAudioLeftOut = true;
-    this.#goOnExactly();
-    return true;
-  }
-
   #goOnExactly() {
     this.#goOn(0, { paused: this.#state.isPaused, exact: true });
-  }
-
-  /** @param {string} url */
-  #loadUrl(url) {
-    const { hls = '', hlsWorker = '' } = document.body.dataset;
-    const withoutAudio = this.#session?.isAudioLeftOut ? { fLoader: pictureAloneLoader() } : {};
-    const engine = new HlsEngine(this.video, {
-      onFatal: (why) => engine === this.#engine && !(why === 'media' && this.#leaveAudioOut()) && this.#fatal(why),
-      config: { ...REPLAY_CONFIG, ...withoutAudio },
-      keepsTimes: true,
-    });
-    this.#engine = engine;
-    engine.load(url, { hlsAddress: hls, workerAddress: hlsWorker }).then(
-      () => (engine === this.#engine ? this.#play() : undefined),
-      () => (engine === this.#engine ? this.#fatal('network') : undefined),
-    );
   }
 
   async #play() {
@@ -414,8 +371,7 @@ export class ReplayPlayer extends HTMLElement {
     const shownFrameMs = this.#engine?.shownFrameMs ?? null;
     state.suspend(shownFrameMs === null ? null : shownFrameMs + INSIDE_MS);
     this.#session?.close();
-    this.#engine?.close();
-    this.#engine = null;
+    this.#engines?.close();
     this.#draw();
   }
 

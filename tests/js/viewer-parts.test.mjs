@@ -51,6 +51,7 @@ test('invalid values of the address are ignored', () => {
 test('each wait has its own phase', () => {
   assert.equal(phaseOf({ ...FACTS, wanted: false }), 'idle');
   assert.equal(phaseOf(FACTS), 'connecting');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'video' }) }), 'video');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'key_frame' }) }), 'key_frame');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'buffering' }) }), 'buffering');
   assert.equal(phaseOf({ ...FACTS, stream: stream({}) }), 'buffering');

@@ -210,6 +210,7 @@ export function isComplete(code) {
 const SHORT = {
   camera_unreachable: 'No answer',
   camera_auth_failed: 'Wrong password',
+  certificate_changed: 'New certificate',
   camera_no_signal: 'No signal',
   camera_busy: 'Too many sessions',
   camera_unsupported: 'Not supported',

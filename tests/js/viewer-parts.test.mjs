@@ -136,7 +136,8 @@ test('each code has its own message, and unknown codes have one', () => {
   }
   assert.ok(messageOf('constructor').title);
   assert.equal(shortMessageOf('camera_no_signal'), 'No signal');
-  assert.ok(isComplete('camera_auth_failed'));
+  assert.ok(isComplete('camera_busy'));
+  assert.ok(!isComplete('camera_auth_failed'), 'the device may refuse more than the password: its detail says what');
 });
 
 test('zooming keeps the point under the pointer', () => {

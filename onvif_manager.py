@@ -70,6 +70,7 @@ class OnvifManager:
         self._media_calls = MediaCalls(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
+        self._on_accepted_certificate: list[Callable[[int], None]] = []
         self._editor = CameraEditor(
             self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
         )
@@ -125,6 +126,10 @@ class OnvifManager:
     def on_change(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after address or credential changed: its streams must restart."""
         self._editor.on_change.append(callback)
+
+    def on_accepted_certificate(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` after a user has accepted a changed certificate: its streams may go on."""
+        self._on_accepted_certificate.append(callback)
 
     # ---- reading from memory ---------------------------------------------------------------------
 
@@ -227,6 +232,8 @@ class OnvifManager:
         for stored in self._registry.with_address(host):
             if ports & self._registry.ports(stored.id):
                 self._editor.refresh(stored.id)
+                for callback in self._on_accepted_certificate:
+                    callback(stored.id)
         return self.get_camera(camera_id)
 
     def refresh(self, camera_id: int) -> CameraView:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cameras.records import TimedSnapshot
 from cameras.registry import device_key
 from core.clock import Clock
-from core.errors import InvalidRequest, LimitReached, NotFound, Unavailable
+from core.errors import CertificateChanged, InvalidRequest, LimitReached, NotFound, Unavailable
 from core.records import StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
@@ -294,6 +294,15 @@ class StreamManager:
             self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
         for session in sessions:
             session.retry()
+
+    def retry_certificate(self, camera_id: int) -> None:
+        """Connect again the sessions that wait because of a changed certificate: a user has accepted it."""
+        with self._lock:
+            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
+        for session in sessions:
+            error = session.view().error
+            if error is not None and error.code == CertificateChanged.code:
+                session.retry()
 
     # ---- inside ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from cameras.device import Device, DeviceAddress, DeviceNetwork
 from cameras.records import NO_RECORDINGS
 from cameras.stream_uris import place_of, with_password
 from core.clock import Clock
-from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, CertificateChanged, DeviceError
 from core.login_gate import LoginGate
 from core.recordings import EventSearch, Listed, MakersReplay, RecordingSummary
 from core.records import (
@@ -93,7 +93,7 @@ class PlainDevice(Device):
             try:
                 formats = self._formats(profile)
                 profile = replace(profile, video=formats.video, audio=formats.audio)
-            except (CameraAuthFailed, CameraUnreachable):
+            except (CameraAuthFailed, CameraUnreachable, CertificateChanged):
                 if not profiles:
                     raise
             except DeviceError as error:

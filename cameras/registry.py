@@ -41,6 +41,7 @@ _CHANNEL_CODES = frozenset(
         "camera_unreachable",
         "camera_bad_answer",
         "camera_unsupported",
+        "certificate_changed",
         "stream_stalled",
         "stream_not_found",
     }

@@ -6,6 +6,7 @@ from the schema, and zeep then silently returns None. zeep is only used to build
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -147,6 +148,16 @@ def is_true(value: str | None) -> bool:
     return (value or "").strip().lower() in {"true", "1"}
 
 
+def is_envelope(root: Element) -> bool:
+    """True for the root of a SOAP answer, in any namespace and any case."""
+    return _is_named(root, "envelope")
+
+
+def body_of(root: Element) -> Element | None:
+    """Return the Body of an envelope, in any namespace and any case."""
+    return next((part for part in root if _is_named(part, "body")), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A SOAP fault: the local names of its codes from the outermost in, and the device's reason text, cleaned."""
@@ -156,27 +167,65 @@ class Fault:
 
 
 _CODE_PREFIX = re.compile(r".*[:#}/]", re.DOTALL)  # a prefix, or a whole namespace in its place
+_MARKUP = re.compile(r"<[^<>]{0,200}>")
+_MOST_CODES = 8
+_MOST_CHARACTERS = 4096  # of one text in a fault, before it is cleaned
 
 
 def read_fault(root: Element) -> Fault | None:
-    """Return the SOAP 1.1 or 1.2 fault of an answer, or None. Undeclared prefixes are accepted."""
-    fault = child(root, "Body", "Fault")
-    if fault is None:
-        fault = child(root, "Fault")  # some firmware omits the Body element
+    """Return the SOAP 1.1 or 1.2 fault of an answer, or None.
+
+    Accepted are undeclared prefixes, other namespaces, names in another case, a fault without Body or Envelope, codes
+    of both versions together, and HTML in the place of a text.
+    """
+    body = body_of(root)
+    places = (*(body if body is not None else ()), *root, root)
+    fault = next((place for place in places if _is_named(place, "fault")), None)
     if fault is None:
         return None
-    values = [raw_text(fault, "faultcode")]
-    values += [raw_text(code, "Value") for name in ("Code", "Subcode") for code in descendants(fault, name)]
-    codes = tuple(clean(_CODE_PREFIX.sub("", value)) for value in values[:8] if value)
-    reason = next((found for item in descendants(fault, "Text") if (found := text(item))), "")
-    return Fault(codes, reason or text(fault, "faultstring"))
+    values = [_code_of(code) for code in _parts(fault, "faultcode", "code", "subcode")]
+    details = [child for detail in _parts(fault, "detail") for child in detail]
+    # SOAP 1.1 joins the code and its finer codes by dots; gSOAP writes the code of ONVIF as an element of the detail.
+    codes = [code for value in values for code in _CODE_PREFIX.sub("", value).split(".")]
+    codes += [local_name(child) for child in details]
+    texts = [_words(part) for name in ("text", "reason", "faultstring", "detail") for part in _parts(fault, name)]
+    texts += [value for value in values if " " in value]
+    return Fault(
+        tuple(cleaned for code in codes[:_MOST_CODES] if (cleaned := clean(code))), next(filter(None, texts), "")
+    )
+
+
+def _is_named(element: Element, *names: str) -> bool:
+    return local_name(element).lower() in names
+
+
+def _parts(element: Element, *names: str) -> Iterator[Element]:
+    return (item for item in element.iter() if _is_named(item, *names))
+
+
+def _code_of(code: Element) -> str:
+    """Return the value of one code: without those of its subcodes, which are codes themselves."""
+    value = next((part for part in code if _is_named(part, "value")), None)
+    if value is not None:
+        return _words(value)
+    return "" if any(_is_named(part, "subcode") for part in code) else _words(code)
+
+
+def _words(element: Element) -> str:
+    """Return the text of an element and of those in it, without HTML, cleaned for display."""
+    pieces: list[str] = []
+    for item in element.iter():
+        if not _is_named(item, "style", "script"):
+            pieces.append(item.text or "")
+        if item is not element:
+            pieces.append(item.tail or "")
+    return clean(html.unescape(_MARKUP.sub(" ", " ".join(pieces)[:_MOST_CHARACTERS])))
 
 
 def read_payload(root: Element, operation: str) -> Element:
     """Return the operation's response element. Raise CameraBadAnswer if the body contains another element."""
-    body = child(root, "Body")
     wanted = operation + "Response"
-    found = child(body, wanted)
+    found = child(body_of(root), wanted)
     if found is None:
         raise CameraBadAnswer(f"The device's answer to {operation} contains no {wanted}.")
     return found

@@ -22,7 +22,7 @@ from core.errors import DeviceError
 from core.records import DevicePlace, FoundDevice
 from onvif_services import answers
 from onvif_services.addresses import is_plain_path
-from onvif_services.answers import Element, child, children, raw_text
+from onvif_services.answers import Element, body_of, child, children, raw_text
 from onvif_services.xml_repair import read_xml
 
 GROUP = "239.255.255.250"
@@ -130,7 +130,7 @@ def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
         root = read_xml(message).root
     except DeviceError:
         return []
-    matches = child(root, "Body", "ProbeMatches")
+    matches = child(body_of(root), "ProbeMatches")
     found = [_device(item, sender) for _, item in zip(range(16), children(matches, "ProbeMatch"), strict=False)]
     return [item for item in found if item is not None]
 

@@ -76,17 +76,17 @@ class SoapFault(DeviceError):
         self.reason = fault.reason
 
 
-# Codes of ONVIF Core ("Common faults") and of WS-Security. Some firmware sends only the words.
+# Codes of ONVIF Core ("Common faults") and of WS-Security, in lower case. Some firmware sends only the words.
 _LOGIN_CODES = {
-    "NotAuthorized",
-    "SenderNotAuthorized",
-    "FailedAuthentication",
-    "FailedCheck",
-    "InvalidSecurity",
-    "InvalidSecurityToken",
-    "MessageExpired",
-    "AccountLocked",
-    "PasswordExpired",
+    "notauthorized",
+    "sendernotauthorized",
+    "failedauthentication",
+    "failedcheck",
+    "invalidsecurity",
+    "invalidsecuritytoken",
+    "messageexpired",
+    "accountlocked",
+    "passwordexpired",
 }
 _LOGIN_WORDS = re.compile(
     r"not\s*authori[sz]ed|unauthori[sz]ed|authori[sz]ation|authenticat|(wrong|invalid|bad) (user|password|credential)"
@@ -94,17 +94,17 @@ _LOGIN_WORDS = re.compile(
     re.IGNORECASE,
 )
 # The device has judged the user name or the password: another kind of login would count as another wrong password.
-_VERDICT_CODES = {"AccountLocked", "PasswordExpired"}
+_VERDICT_CODES = {"accountlocked", "passwordexpired"}
 _VERDICT_WORDS = re.compile(
     r"(wrong|invalid|bad|incorrect) (user ?name|user|password|credential)|(account|user) (is )?locked", re.IGNORECASE
 )
 _MISSING_CODES = {
-    "ActionNotSupported",
-    "OptionalActionNotImplemented",
-    "NotImplemented",
-    "NoSuchService",
-    "NoSnapshotUri",
-    "CapabilityNotSupported",
+    "actionnotsupported",
+    "optionalactionnotimplemented",
+    "notimplemented",
+    "nosuchservice",
+    "nosnapshoturi",
+    "capabilitynotsupported",
 }
 _MISSING_WORDS = re.compile(
     r"not (been )?(supported|implemented)|unsupported|unknown (action|operation)", re.IGNORECASE
@@ -113,7 +113,7 @@ _MISSING_WORDS = re.compile(
 
 def error_of(fault: Fault, service: str, operation: str) -> DeviceError:
     """Return LoginRefused, CameraUnsupported or SoapFault: by the fault's codes, otherwise by its words."""
-    codes = set(fault.codes)
+    codes = {code.lower() for code in fault.codes}
     is_verdict = bool(codes & _VERDICT_CODES or _VERDICT_WORDS.search(fault.reason))
     if codes & _LOGIN_CODES:
         return LoginRefused(is_verdict=is_verdict)

@@ -81,8 +81,8 @@ class NotHttp(Exception):
     """The answer is not HTTP."""
 
 
-_END_OF_ENVELOPE = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Envelope\s*>")
-_BEGIN_OF_ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]")
+_END_OF_ENVELOPE = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Envelope\s*>", re.IGNORECASE)
+_BEGIN_OF_ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]", re.IGNORECASE)
 _EDGE_BYTES = 2000
 
 

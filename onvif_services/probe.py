@@ -153,4 +153,4 @@ def _ask(transport: CappedTransport, path: str, deadline_s: float) -> _Verdict:
         return _Verdict.SILENT
     except DeviceError:
         return _Verdict.OTHER
-    return _Verdict.ONVIF if answers.local_name(root) == "Envelope" else _Verdict.OTHER
+    return _Verdict.ONVIF if answers.is_envelope(root) else _Verdict.OTHER

@@ -21,7 +21,8 @@ def parse_soap(answer: HttpAnswer, service: str) -> Parsed:
         if answer.status >= 400:
             raise _status_error(answer.status, service) from None
         raise
-    is_soap = answers.local_name(parsed.root) == "Envelope" and answers.child(parsed.root, "Body") is not None
+    has_body = answers.is_envelope(parsed.root) and answers.body_of(parsed.root) is not None
+    is_soap = has_body or answers.read_fault(parsed.root) is not None
     if parsed.repairs and not is_soap:
         if answer.status >= 400:
             raise _status_error(answer.status, service)

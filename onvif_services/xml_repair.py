@@ -28,12 +28,14 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 _FORBIDDEN_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcBCeEfF]|1[0-9a-fA-F]));")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_CHARACTERS = {"amp": "&#38;", "lt": "&#60;", "gt": "&#62;", "quot": "&#34;", "apos": "&#39;"}
+_ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
 _TAG = re.compile(r"<[A-Za-z_][^<>]*>")
 _ATTRIBUTE = re.compile(r"""([A-Za-z_][\w:.-]*\s*=\s*)("[^"]*"|'[^']*'|[^\s"'<>]+)""")
 _PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[\w.-]+(?=[\s=/>])")
 _DECLARED_PREFIX = re.compile(r"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
 _ROOT_NAME = re.compile(r"<[A-Za-z_][\w:.-]*")
-_ENVELOPE = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?Envelope\b")
+_ENVELOPE = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?Envelope\b", re.IGNORECASE)
 _PAIRS_OF_HIGH_BYTES = re.compile(rb"(?:[\x81-\xfe][\x40-\xfe])+")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
@@ -60,6 +62,8 @@ def read_xml(body: bytes) -> Parsed:
     except MalformedXml:
         if not _has_end(text):
             raise
+    # After the first error, libxml2 drops references to entities, but not those to characters.
+    text = _ENTITY.sub(lambda entity: _CHARACTERS[entity[1]], text)
     return Parsed(answers.parse_xml(text.encode("utf-8"), recover=True), (*repairs, "broken tags"))
 
 

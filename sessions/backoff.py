@@ -14,13 +14,15 @@ FIXED_WAIT_S = {
     "transcode_limit": 5.0,
     "ffmpeg_missing": 10.0,
     "camera_unsupported": 60.0,
+    "certificate_changed": 60.0,
     "not_found": 60.0,
     "internal_error": 60.0,
 }
 """Seconds until the next try, by error code; the session is failed until then.
 
-The reason is on this machine, where a look costs little, or is one that the device will not change soon."""
-RETRY_AFTER_S = {"camera_auth_failed": 60, "camera_unsupported": 60, "ffmpeg_missing": 10}
+The reason is on this machine, where a look costs little, or is one that the device will not change soon. A user who
+accepts a changed certificate starts the next try immediately."""
+RETRY_AFTER_S = {"camera_auth_failed": 60, "certificate_changed": 60, "camera_unsupported": 60, "ffmpeg_missing": 10}
 """Retry-After for players, by error code."""
 
 

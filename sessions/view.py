@@ -8,9 +8,11 @@ from typing import Literal
 
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
-SegmentWait = Literal["connecting", "key_frame", "buffering", "hls", "recording"]
+SegmentWait = Literal["connecting", "video", "key_frame", "buffering", "hls", "recording"]
 """Why a session has nothing to show yet.
 
+"video": the device has agreed to play, and sends no video yet, or none any more. "key_frame": video comes, but no key
+frame, so that no picture can begin.
 "hls": no viewer of HLS has come, and this codec goes over HLS only. "recording": a replay has sent everything that is
 recorded so far.
 """

@@ -7,6 +7,7 @@ B-frame comes. Recordings, replays, downloads and HLS keep the device's own byte
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from media.codecs import h264
 from media.codecs.access_unit import AccessUnit
@@ -17,29 +18,39 @@ _BACKWARDS_MOST = 3
 _BACKWARDS_WITHIN = 50  # frames
 
 
+@dataclass(slots=True)
+class KnownReordering:
+    """The sps of one stream with which reordered frames came last; kept from one device session to the next."""
+
+    sps: bytes = b""
+
+
 class DisplayOrder:
     """Watches the frames of one H.264 stream, sps by sps.
 
     An sps without bitstream_restriction is rewritten from the first frame on: cameras leave it out, and few of them
     send B-frames. A wrong guess lasts up to the next key frame. An sps that itself announces reordering is rewritten
     only after `_PROVEN_AFTER` frames without any. Times that go back count for so long, too: a device's clock may be
-    set back several times in a month. A B-frame counts for as long as the sps stays the same.
+    set back several times in a month. A B-frame counts for as long as the sps stays the same. Reordering that `known`
+    remembers of an earlier device session counts until so many frames have come without any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownReordering | None = None) -> None:
+        self._known = known or KnownReordering()
         self._sps = b""
         self._in_decoding_order = b""
         self._never_reorders = False
         self._announces_reordering = False
         self._has_b_frames = False
         self._has_times_back = False
+        self._is_remembered = False
         self._frames = 0
         self._backwards: deque[int] = deque(maxlen=_BACKWARDS_MOST)  # numbers of the last frames that went back
 
     @property
     def has_reordering(self) -> bool:
         """True if frames are shown in another order than they are decoded."""
-        return self._has_b_frames or self._has_times_back
+        return self._has_b_frames or self._has_times_back or self._is_remembered
 
     def look_at(self, unit: AccessUnit) -> None:
         """Take note of the slices of a frame, in decoding order."""
@@ -51,8 +62,12 @@ class DisplayOrder:
         self._frames += 1
         if self._has_times_back and self._frames - self._backwards[-1] >= _PROVEN_AFTER:
             self._has_times_back = False
+        if self._is_remembered and self._frames >= _PROVEN_AFTER:
+            self._is_remembered = False
+            self._known.sps = self._sps if self.has_reordering else b""
         if not (self._has_b_frames or self._never_reorders) and any(map(h264.is_bidirectional, unit.parts)):
             self._has_b_frames = True
+            self._known.sps = self._sps
 
     def time_went_back(self) -> None:
         """Take note of a frame that is shown before the one decoded before it. Once may be a fault of the clock."""
@@ -60,6 +75,7 @@ class DisplayOrder:
         is_often = len(self._backwards) == _BACKWARDS_MOST and self._frames - self._backwards[0] < _BACKWARDS_WITHIN
         if is_often and not self._never_reorders:
             self._has_times_back = True
+            self._known.sps = self._sps
 
     def parameter_sets(self, parameter_sets: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Return the parameter sets for a browser, by what the frames have shown so far."""
@@ -76,5 +92,6 @@ class DisplayOrder:
         self._announces_reordering = restriction is not None and restriction.max_num_reorder_frames > 0
         self._has_b_frames = False
         self._has_times_back = False
+        self._is_remembered = bool(sps) and sps == self._known.sps
         self._frames = 0
         self._backwards.clear()

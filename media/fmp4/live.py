@@ -17,7 +17,7 @@ from typing import Protocol
 
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import AccessUnit
-from media.codecs.display_order import DisplayOrder
+from media.codecs.display_order import DisplayOrder, KnownReordering
 from media.codecs.video import H264, VideoCodec
 from media.fmp4.audio import AudioTrackBuilder, audio_track_builder
 from media.fmp4.tracks import Track, TrackError, video_track
@@ -38,7 +38,8 @@ class LiveInit:
     """The description that a player needs before the first fragment. `audio` is None if we cannot carry any.
 
     `data` is the init section for video alone, `data_with_audio` the one for both; `codecs` and `codecs_with_audio`
-    are the same as codec strings (RFC 6381, `avc1.64001F,flac`).
+    are the same as codec strings (RFC 6381, `avc1.64001F,flac`). `is_reordered`: H.264 frames come in another order
+    than they are shown (B-frames), which the sps of many cameras does not say.
     """
 
     video: VideoFormat
@@ -47,6 +48,7 @@ class LiveInit:
     codecs_with_audio: str
     data: bytes
     data_with_audio: bytes
+    is_reordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class LiveFragmentBuilder:
         audio_config: bytes = b"",
         *,
         origin_s: float | None = None,
+        known_reordering: KnownReordering | None = None,
     ) -> None:
         self._codec = codec
         self._audio_format = audio
@@ -103,7 +106,8 @@ class LiveFragmentBuilder:
         self._audio: AudioTrackBuilder | None = None
         self._video: Track | None = None
         self._parameter_sets: tuple[bytes, ...] = ()
-        self._display_order = DisplayOrder() if codec is H264 else None
+        self._is_described_reordered = False
+        self._display_order = DisplayOrder(known_reordering) if codec is H264 else None
         self._frame_rate = 0.0  # the highest so far, 0 until it is known
         self.origin_s = origin_s
         self._is_waiting_for_key = True
@@ -128,6 +132,7 @@ class LiveFragmentBuilder:
         except TrackError:
             self._video = None
             return None
+        self._is_described_reordered = self._has_reordering
         audio = audio_track_builder(self._audio_format, self._audio_config)
         tracks = [self._video, audio.track] if audio else [self._video]
         return LiveInit(
@@ -137,7 +142,12 @@ class LiveFragmentBuilder:
             codecs_with_audio=",".join(track.codec_string for track in tracks),
             data=init_section([self._video]),
             data_with_audio=init_section(tracks),
+            is_reordered=self._is_described_reordered,
         )
+
+    @property
+    def _has_reordering(self) -> bool:
+        return self._display_order is not None and self._display_order.has_reordering
 
     def look_at(self, unit: AccessUnit) -> None:
         """Take note of a frame before build() gets it. The next describe() uses it."""
@@ -151,6 +161,8 @@ class LiveFragmentBuilder:
         """
         if self._video is None or self._display_order is None:
             return False
+        if self._has_reordering != self._is_described_reordered:
+            return True
         if len(self._steps) >= _SURE_AFTER and not self._reorders:
             self._frame_rate = max(self._frame_rate, TIMESCALE / self._step)
         return self._track(VideoFormat(self._codec.name, self._video.width, self._video.height)) != self._video

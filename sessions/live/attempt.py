@@ -136,11 +136,11 @@ class LiveAttempt:
             raise RestartWanted
 
     def _request_key_frame(self, status: FeedStatus) -> None:
-        """Once, as soon as the device plays: viewers get nothing before the first key frame."""
+        """Once, as soon as the device has agreed to play: viewers get nothing before the first key frame."""
         if self._has_checked_key_frame or status.state is FeedState.CONNECTING:
             return
         self._has_checked_key_frame = True
-        if status.state is FeedState.WAITING_KEY_FRAME and self._source is not None:
+        if status.state in (FeedState.WAITING_VIDEO, FeedState.WAITING_KEY_FRAME) and self._source is not None:
             threading.Thread(
                 target=self._send_key_frame_request,
                 args=(self._source,),

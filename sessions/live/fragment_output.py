@@ -72,7 +72,7 @@ class FragmentOutput(SessionOutput):
             limit_s = patience_s(stall_after_s, status.key_frame_interval_s or 0.0)
         age_s = now_s - max(fragment_s or 0.0, self._first_look_s)
         if age_s >= limit_s:
-            if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
+            if status.state is FeedState.WAITING_KEY_FRAME:
                 raise NoKeyFrame(age_s)
             raise Stalled(f"No picture for {age_s:.0f} s.")
 

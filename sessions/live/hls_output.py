@@ -243,7 +243,7 @@ class HlsOutput(SessionOutput):
         if age_s >= limit_s:
             if _NO_SPACE in process.stderr_tail():
                 raise StorageFull(_DISK_FULL)
-            if status.state is FeedState.WAITING_KEY_FRAME and status.packets:
+            if status.state is FeedState.WAITING_KEY_FRAME:
                 raise NoKeyFrame(age_s)
             raise Stalled(f"No new segment for {age_s:.0f} s.")
 

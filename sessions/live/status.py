@@ -21,6 +21,11 @@ from sessions.live.plan import Plan, is_for_hls_only
 from sessions.view import SegmentWait, StreamView, playlist_url
 
 _SILENT = Problem("stream_stalled", "The device has stopped sending video.")
+_WAITS: dict[FeedState, SegmentWait] = {
+    FeedState.WAITING_VIDEO: "video",
+    FeedState.SILENT: "video",
+    FeedState.WAITING_KEY_FRAME: "key_frame",
+}
 
 
 class SessionStatus:
@@ -263,4 +268,4 @@ class SessionStatus:
             return "connecting"
         if not self._makes_segments and is_for_hls_only(self._source_codec):
             return "hls"
-        return "key_frame" if self._feed.state is FeedState.WAITING_KEY_FRAME else "buffering"
+        return _WAITS.get(self._feed.state, "buffering")

@@ -32,7 +32,8 @@ class ReplayRun:
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
     the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
     continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
-    None while there are none. `error`: why there is no frame yet.
+    None while there are none. `error`: why there is no frame yet. `has_video`: video has come, with or without a key
+    frame.
     `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
     `fetched_end_s`: up to which playing time players have fetched segments.
     `watched_end_s`: up to which playing time a player has fetched it or a page on a socket has shown it.
@@ -49,6 +50,7 @@ class ReplayRun:
     fetched_end_s: float = 0.0
     watched_end_s: float = 0.0
     recording_token: str | None = None
+    has_video: bool = False
 
     def __post_init__(self) -> None:
         self.playlist = ReplayPlaylist(target_s=SEGMENT_S)
@@ -106,6 +108,7 @@ class ReplayRun:
 
     def note_unit(self, unit: AccessUnit) -> bool:
         """Return True for the first frame that can be shown. Without a time of its own it gets the requested one."""
+        self.has_video = self.has_video or unit.track == VIDEO
         if unit.track != VIDEO or not unit.is_key:
             return False
         self.time_confirmed = unit.is_time_confirmed and unit.device_s is not None

@@ -318,7 +318,9 @@ class ReplayStatus:
             return None
         if self._phase in (ReplayPhase.CONNECTING, ReplayPhase.RESTING):
             return "connecting"
-        return "key_frame" if run.key_frame_device_s is None else "buffering"
+        if run.key_frame_device_s is None:
+            return "key_frame" if run.has_video else "video"
+        return "buffering"
 
     def _size_bytes(self) -> int:
         return sum(run.playlist.size_bytes for run in self._runs)

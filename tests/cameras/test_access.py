@@ -73,9 +73,12 @@ def test_a_changed_certificate_is_asked_about(real: CameraHarness, device: SoapD
         assert pin is not None
         assert shown.sha256 == pin.sha256
         assert shown.changed_to is not None
+        accepted: list[int] = []
+        manager.on_accepted_certificate(accepted.append)
         with pytest.raises(Conflict):
             manager.accept_certificate(camera_id, "00" * 32)
         manager.accept_certificate(camera_id, shown.changed_to)
+        assert accepted == [camera_id]
         assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.ONLINE
         manager.delete_camera(camera_id)
         with pytest.raises(NotFound):

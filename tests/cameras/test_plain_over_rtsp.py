@@ -18,7 +18,7 @@ from tests.media.encoded import encode_h264
 from tests.media.rtsp.camera_peer import PeerCamera
 from tests.media.rtsp.mjpeg_peer import MjpegCamera
 from tests.onvif_services.tls import server_context
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 
 Add = Callable[[PeerCamera, str], CameraView]
 
@@ -65,6 +65,21 @@ def test_a_stream_with_any_login_is_described(harness: CameraHarness, add: Add, 
     assert (profile.video.codec, profile.video.width, profile.video.height) == ("h264", 320, 240)
     assert profile.audio is not None
     assert "h264 320x240, pcm_alaw" in harness.manager.health(view.id).text
+
+
+def test_another_certificate_of_a_plain_camera_is_asked_about(harness: CameraHarness, add: Add, tmp_path: Path) -> None:
+    context = server_context(tmp_path, "first")
+    peer = PeerCamera(encode_h264(), tls=context)
+    view = add(peer, "")
+    assert view.status is CameraStatus.ONLINE
+    until(lambda: peer.open_connections == 0)
+    server_context(tmp_path, "second")
+    context.load_cert_chain(tmp_path / "second.pem")
+    harness.manager.refresh(view.id)
+    harness.wait_status(view.id, CameraStatus.OFFLINE)
+    error = harness.manager.get_camera(view.id).error
+    assert error is not None
+    assert error.code == "certificate_changed"
 
 
 def test_cameras_at_one_address_share_their_refused_logins(harness: CameraHarness, add: Add) -> None:

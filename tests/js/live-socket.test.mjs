@@ -31,7 +31,10 @@ function begun() {
   session.addEventListener('open', () => {
     heard.push('open');
     const run = session.view.startNumber;
-    session.sink = { init: (codecs) => sunk.push([run, 'init', codecs]), append: () => sunk.push([run, 'pictures']) };
+    session.sink = {
+      init: (codecs, _data, isReordered) => sunk.push([run, 'init', codecs, isReordered]),
+      append: () => sunk.push([run, 'pictures']),
+    };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));
   session.play(REQUEST);

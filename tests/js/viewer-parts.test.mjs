@@ -51,6 +51,7 @@ test('invalid values of the address are ignored', () => {
 test('each wait has its own phase', () => {
   assert.equal(phaseOf({ ...FACTS, wanted: false }), 'idle');
   assert.equal(phaseOf(FACTS), 'connecting');
+  assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'video' }) }), 'video');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'key_frame' }) }), 'key_frame');
   assert.equal(phaseOf({ ...FACTS, stream: stream({ status: 'starting', waiting_for: 'buffering' }) }), 'buffering');
   assert.equal(phaseOf({ ...FACTS, stream: stream({}) }), 'buffering');
@@ -135,7 +136,8 @@ test('each code has its own message, and unknown codes have one', () => {
   }
   assert.ok(messageOf('constructor').title);
   assert.equal(shortMessageOf('camera_no_signal'), 'No signal');
-  assert.ok(isComplete('camera_auth_failed'));
+  assert.ok(isComplete('camera_busy'));
+  assert.ok(!isComplete('camera_auth_failed'), 'the device may refuse more than the password: its detail says what');
 });
 
 test('zooming keeps the point under the pointer', () => {

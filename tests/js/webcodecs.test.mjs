@@ -293,6 +293,7 @@ test('MediaSource plays the rest, and the reason is known', () => {
   assert.equal(reason({}, { codecs: 'avc1.64001F,flac' }), 'audio');
   assert.equal(reason({}, { codecs: 'hvc1.1.6.L120.90' }), 'codec');
   assert.equal(reason({}, { reordered: 2 }), 'reordered');
+  assert.equal(reason({}, { isReordered: true }), 'reordered');
 });
 
 test('the engine is expected before the codecs are known', () => {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.message import Message
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnsupported, DeviceError
 from onvif_services import answers
 from onvif_services.faults import SoapFault, error_of
+from onvif_services.http_answer import HttpAnswer
+from onvif_services.soap_answer import parse_soap
 
 
 @given(st.text())
@@ -110,6 +114,76 @@ def test_a_fault_outside_of_the_body_is_found() -> None:
 )
 def test_faults_are_distinguished_by_codes_then_by_words(inner: str, error: type[DeviceError]) -> None:
     assert isinstance(error_of(_fault(inner), "media", "GetProfiles"), error)
+
+
+_ENVELOPE_11 = 'xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+
+
+@pytest.mark.parametrize(
+    ("body", "codes", "reason"),
+    [
+        (
+            "<envelope><body><fault><faultcode>x:Client</faultcode><faultstring>No.</faultstring></fault></body></envelope>",
+            ("Client",),
+            "No.",
+        ),
+        (
+            "<Envelope><Body><FAULT><faultCode>Client</faultCode><faultString>No.</faultString></FAULT></Body></Envelope>",
+            ("Client",),
+            "No.",
+        ),
+        (
+            f"<s:Envelope {_ENVELOPE_11}><s:Body><s:Fault><faultcode>s:Client.NotAuthorized</faultcode>"
+            "<faultstring>No.</faultstring></s:Fault></s:Body></s:Envelope>",
+            ("Client", "NotAuthorized"),
+            "No.",
+        ),
+        (
+            f"<s:Envelope {_ENVELOPE_11}><s:Body><Fault xmlns='urn:other'><faultcode>s:Server</faultcode><faultstring/>"
+            "<detail><NotAuthorized/><text>No right.</text></detail></Fault></s:Body></s:Envelope>",
+            ("Server", "NotAuthorized", "text"),
+            "No right.",
+        ),
+        (
+            f"<s:Envelope {_ENVELOPE_11}><s:Body><s:Fault><s:code><s:value>s:Sender</s:value><s:subcode>"
+            "<s:value>t:NoProfile</s:value></s:subcode></s:code><s:reason>No such profile.</s:reason></s:Fault>"
+            "</s:Body></s:Envelope>",
+            ("Sender", "NoProfile"),
+            "No such profile.",
+        ),
+        (
+            "<Envelope><Body><Fault><faultcode><html><head><style>p {}</style></head><body><h1>401 Unauthorized</h1>"
+            "</body></html></faultcode></Fault></Body></Envelope>",
+            ("401 Unauthorized",),
+            "401 Unauthorized",
+        ),
+        (
+            "<Envelope><Body><Fault><faultcode>Client</faultcode><faultstring>&lt;p&gt;No&amp;nbsp;right&lt;/p&gt;"
+            "</faultstring></Fault></Body></Envelope>",
+            ("Client",),
+            "No right",
+        ),
+        (
+            "<Envelope><Body><Fault><faultcode><p>401<br>Unauthorized</faultcode><faultstring>No&nbsp;right</faultstring>"
+            "</Fault></Body></Envelope>",
+            (),
+            "No right",
+        ),
+        ("<Fault><faultcode>Client</faultcode><faultstring>No.</faultstring></Fault>", ("Client",), "No."),
+        ("<x:Envelope><x:Body><y:Fault><faultstring>No.</faultstring></y:Fault></x:Body></x:Envelope>", (), "No."),
+    ],
+)
+def test_a_fault_in_odd_xml_is_read_with_its_reason(body: str, codes: tuple[str, ...], reason: str) -> None:
+    answer = HttpAnswer(500, Message(), body.encode())
+    fault = answers.read_fault(parse_soap(answer, "media").root)
+    assert fault is not None
+    assert fault.reason == reason
+    assert fault.codes[: len(codes)] == codes
+
+
+@pytest.mark.parametrize("code", ["notauthorized", "Client.NotAuthorized", "<b>ter:NotAuthorized</b>"])
+def test_a_refused_login_is_known_by_an_odd_code(code: str) -> None:
+    assert isinstance(error_of(_fault(f"<faultcode>{code}</faultcode>"), "media", "GetProfiles"), CameraAuthFailed)
 
 
 def test_an_unsupported_fault_names_the_service() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import CameraBadAnswer
-from onvif_services.answers import MalformedXml, child, parse_xml, raw_text, token
+from onvif_services.answers import MalformedXml, child, descendants, parse_xml, raw_text, token
 from onvif_services.xml_repair import read_xml
 from tests.patience import promised
 
@@ -63,6 +63,12 @@ def test_the_repairs_are_named() -> None:
         "attributes without quotes",
         "undeclared prefixes",
     )
+
+
+def test_an_address_in_broken_tags_keeps_its_ampersands() -> None:
+    root = read_xml(b"<a><b><i>x</b><Uri>rtsp://cam/live?a=1&amp;b=2&c=&lt;3&#62;</Uri></a>").root
+    (uri,) = descendants(root, "Uri")
+    assert uri.text == "rtsp://cam/live?a=1&b=2&c=<3>"
 
 
 def test_quoted_values_keep_their_text() -> None:

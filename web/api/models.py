@@ -369,7 +369,8 @@ class StreamStatus(AnswerModel):
     )
     playlist_url: str
     waiting_for: SegmentWait | None = Field(
-        description="why there is no video yet; `hls`: this codec goes over HLS only, encoded; `recording`: a replay "
+        description="why there is no video yet; `video`: the device has agreed to play and sends none; `key_frame`: it "
+        "sends video, but no key frame has come; `hls`: this codec goes over HLS only, encoded; `recording`: a replay "
         "has sent everything that is recorded so far",
     )
     source_codec: str | None

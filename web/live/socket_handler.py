@@ -326,6 +326,7 @@ class LiveSocketHandler(SocketHandler):
             if audio
             else None,
             has_sound=init.audio is not None,
+            reordered=init.is_reordered,
         )
         data = init.data_with_audio if has_audio else init.data
         self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)

@@ -19,7 +19,8 @@ class FeedState(StrEnum):
     """The state of a feed's source."""
 
     CONNECTING = "connecting"  # until the device has answered PLAY
-    WAITING_KEY_FRAME = "waiting_key_frame"  # the device agreed to play; no key frame has come yet
+    WAITING_VIDEO = "waiting_video"  # the device agreed to play; no video has come yet
+    WAITING_KEY_FRAME = "waiting_key_frame"  # video has come, but no key frame
     FLOWING = "flowing"
     SILENT = "silent"  # no video for some seconds; then flowing again, or failed
     FAILED = "failed"  # over; `problem` says why

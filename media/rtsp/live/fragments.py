@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.display_order import KnownReordering
 from media.codecs.video import VideoCodec
 from media.fmp4.live import FragmentSink, LiveFragment, LiveFragmentBuilder
 from media.rtsp.client.sdp_audio import AudioTrack
@@ -20,11 +21,17 @@ class LiveFragments(MediaConsumer):
     """
 
     def __init__(
-        self, shared_source: SharedSource, codec: VideoCodec, sink: FragmentSink, *, origin_s: float | None = None
+        self,
+        shared_source: SharedSource,
+        codec: VideoCodec,
+        sink: FragmentSink,
+        *,
+        origin_s: float | None = None,
+        known_reordering: KnownReordering | None = None,
     ) -> None:
         self._shared_source = shared_source
         self._sink = sink
-        self._builder = LiveFragmentBuilder(codec, origin_s=origin_s)
+        self._builder = LiveFragmentBuilder(codec, origin_s=origin_s, known_reordering=known_reordering)
         self._audio: AudioTrack | None = None  # as it was announced to the viewers
         self._announced_sets: tuple[bytes, ...] = ()
 

@@ -22,6 +22,7 @@ from core.errors import (
 )
 from core.loop_thread import LoopThread
 from core.records import StreamSource
+from media.codecs.display_order import KnownReordering
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.errors import NoSuchStream
@@ -34,17 +35,30 @@ from media.rtsp.live.timeline import WallClock
 
 log = logging.getLogger(__name__)
 
+_MOST_KNOWN_STREAMS = 1024
+
 _Key = tuple[int, str, str, str, str]
 
 
 class SharedDeviceSession:
-    """A device session, its source, and the feeds that share it. DeviceSessionPool guards `feeds` by its lock."""
+    """A device session, its source, and the feeds that share it. DeviceSessionPool guards `feeds` by its lock.
 
-    def __init__(self, key: _Key, source: StreamSource, shared_source: SharedSource, slot: SessionSlot) -> None:
+    `known_reordering` belongs to the stream, and is used in the gateway's thread only.
+    """
+
+    def __init__(
+        self,
+        key: _Key,
+        source: StreamSource,
+        shared_source: SharedSource,
+        slot: SessionSlot,
+        known_reordering: KnownReordering,
+    ) -> None:
         self.key = key
         self.source = source
         self.shared_source = shared_source
         self.slot = slot
+        self.known_reordering = known_reordering
         self.feeds: set[GatewayFeed] = set()
         self.task: asyncio.Task[None] | None = None
 
@@ -123,7 +137,9 @@ class GatewayFeed(Feed):
             return
         if not codec.has_fragments:
             return
-        self._fragments = LiveFragments(shared_source, codec, sink, origin_s=origin_s)
+        self._fragments = LiveFragments(
+            shared_source, codec, sink, origin_s=origin_s, known_reordering=self.session.known_reordering
+        )
         self._apply_audio()
         shared_source.attach(self._fragments)
 
@@ -146,6 +162,7 @@ class DeviceSessionPool:
         self._is_open = False
         self._sessions: dict[_Key, SharedDeviceSession] = {}
         self._feeds: set[GatewayFeed] = set()
+        self._known_reordering: dict[tuple[int, str], KnownReordering] = {}  # by camera and media profile
         self._running: set[SharedDeviceSession] = set()  # those with a slot of the budget; the gateway's thread only
 
     async def start(self) -> None:
@@ -188,7 +205,16 @@ class DeviceSessionPool:
     def _new_session(self, key: _Key, source: StreamSource) -> SharedDeviceSession:
         name = f"{source.device_key}/{source.profile_token!r}"
         shared_source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
-        return SharedDeviceSession(key, source, shared_source, SessionSlot(self._budget, source.device_key))
+        slot = SessionSlot(self._budget, source.device_key)
+        return SharedDeviceSession(key, source, shared_source, slot, self._known_reordering_of(source))
+
+    def _known_reordering_of(self, source: StreamSource) -> KnownReordering:
+        """Return the memory of a stream, with the lock held."""
+        stream = (source.camera_id, source.profile_token)
+        known = self._known_reordering.setdefault(stream, KnownReordering())
+        if len(self._known_reordering) > _MOST_KNOWN_STREAMS:
+            del self._known_reordering[next(iter(self._known_reordering))]
+        return known
 
     # -- the gateway's thread ----------------------------------------------------------------------
 

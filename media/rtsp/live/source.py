@@ -392,7 +392,9 @@ class SharedSource(SessionSink):
             return FeedState.FAILED
         if self._playing_since_s is None:
             return FeedState.CONNECTING
-        if self._last_video_s is not None and now_s - self._last_video_s > min(_SILENT_AFTER_S, self._timeout_s / 2):
+        if self._last_video_s is None:
+            return FeedState.WAITING_VIDEO
+        if now_s - self._last_video_s > min(_SILENT_AFTER_S, self._timeout_s / 2):
             return FeedState.SILENT
         return FeedState.FLOWING if self._ever_had_key else FeedState.WAITING_KEY_FRAME
 

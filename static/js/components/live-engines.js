@@ -45,10 +45,16 @@ export class LiveEngines {
     return this.make(this.#choice.expected({ wanted, isAudible }, performance.now()).engine, video);
   }
 
-  /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} init section of a stream @param {Wanted} wanted @returns {Engine} */
-  choose(codecs, init, wanted) {
+  /**
+   * @param {{codecs: string, init: Uint8Array<ArrayBuffer>, isReordered: boolean}} stream `init`: its init section;
+   *   `isReordered`: the server has seen B-frames in it
+   * @param {Wanted} wanted
+   * @returns {Engine}
+   */
+  choose({ codecs, init, isReordered }, wanted) {
     const track = avcTrackOf(init);
-    this.chosen = this.#choice.choose({ wanted, codecs, reordered: track && mostReordered(track.sps) }, performance.now());
+    const reordered = track && mostReordered(track.sps);
+    this.chosen = this.#choice.choose({ wanted, codecs, reordered, isReordered }, performance.now());
     return this.chosen.engine;
   }
 

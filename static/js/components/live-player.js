@@ -132,9 +132,9 @@ export class LivePlayer extends HTMLElement {
     /** @type {LiveEngine|null} */
     let engine = null;
     return {
-      init: (codecs, data) => {
-        engine ??= this.#attach(this.#engines.choose(codecs, data, this.#wanted));
-        engine.init(codecs, data);
+      init: (codecs, data, isReordered) => {
+        engine ??= this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted));
+        engine.init(codecs, data, isReordered);
       },
       append: (fragments) => engine?.append(fragments),
     };

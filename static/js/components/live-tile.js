@@ -18,7 +18,7 @@ import { ZoomView } from './zoom-view.js';
  */
 
 /** Phases before the first picture. */
-const OPENING = new Set(['connecting', 'key_frame', 'buffering']);
+const OPENING = new Set(['connecting', 'video', 'key_frame', 'buffering']);
 
 /**
  * One channel of the wall, live. The page sets `options` first, then calls `setRequest()` whenever the request changes,

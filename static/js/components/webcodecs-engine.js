@@ -61,11 +61,11 @@ export class WebCodecsEngine {
     }
   }
 
-  /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data */
-  init(codecs, data) {
+  /** @param {string} codecs @param {Uint8Array<ArrayBuffer>} data @param {boolean} isReordered the server has seen B-frames */
+  init(codecs, data, isReordered) {
     const track = avcTrackOf(data);
     if (!track || codecs.includes(',')) this.#fail(track ? 'audio' : 'codec', codecs);
-    else if (mostReordered(track.sps)) this.#fail('reordered', codecs);
+    else if (isReordered || mostReordered(track.sps)) this.#fail('reordered', codecs);
     else {
       this.#isDescribed = true;
       this.#attach();

@@ -293,8 +293,9 @@ export {};
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
- *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
+ * @property {'connecting'|'video'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video
+ *   yet; `video`: the device has agreed to play and sends none; `key_frame`: it sends video, but no key frame has come;
+ *   `hls`: this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -330,8 +331,9 @@ export {};
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
- *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
+ * @property {'connecting'|'video'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video
+ *   yet; `video`: the device has agreed to play and sends none; `key_frame`: it sends video, but no key frame has come;
+ *   `hls`: this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
@@ -378,8 +380,9 @@ export {};
  * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
  *   seconds
  * @property {string} playlist_url
- * @property {'connecting'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video yet; `hls`:
- *   this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
+ * @property {'connecting'|'video'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video
+ *   yet; `video`: the device has agreed to play and sends none; `key_frame`: it sends video, but no key frame has come;
+ *   `hls`: this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
  * @property {string|null} source_codec
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now

@@ -74,13 +74,14 @@ export class EngineChoice {
   /**
    * Return the engine for a stream.
    *
-   * @param {{wanted: Wanted, codecs: string, reordered: number|null}} stream `codecs`: RFC 6381; `reordered`: how many
-   *   frames the SPS allows to be reordered, null if it does not say it
+   * @param {{wanted: Wanted, codecs: string, reordered: number|null, isReordered?: boolean}} stream `codecs`: RFC 6381;
+   *   `reordered`: how many frames the SPS allows to be reordered, null if it does not say it; `isReordered`: the server
+   *   has seen reordered frames
    * @param {number} nowMs
    * @returns {Chosen}
    */
-  choose({ wanted, codecs, reordered }, nowMs) {
-    const reason = this.#reasonOfPage(wanted) ?? reasonOfStream(codecs, reordered) ?? this.#refused(nowMs);
+  choose({ wanted, codecs, reordered, isReordered = false }, nowMs) {
+    const reason = this.#reasonOfPage(wanted) ?? reasonOfStream(codecs, isReordered || Boolean(reordered)) ?? this.#refused(nowMs);
     return { engine: reason ? 'mse' : 'webcodecs', reason };
   }
 
@@ -114,9 +115,9 @@ export class EngineChoice {
   }
 }
 
-/** @param {string} codecs @param {number|null} reordered @returns {MseReason|null} */
-function reasonOfStream(codecs, reordered) {
+/** @param {string} codecs @param {boolean} isReordered @returns {MseReason|null} */
+function reasonOfStream(codecs, isReordered) {
   if (!/^avc1\.[0-9a-f]{6}(,|$)/i.test(codecs)) return 'codec';
   if (codecs.includes(',')) return 'audio';
-  return reordered ? 'reordered' : null;
+  return isReordered ? 'reordered' : null;
 }

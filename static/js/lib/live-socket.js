@@ -16,9 +16,10 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {Problem & {usedBy: string[], retryAfterS: number|null}} Refusal
  *   `usedBy`: ids of the sessions that use up the limit
  * @typedef {{codecs: string, codec: string, width: number|null, height: number|null, hasAudio: boolean,
- *   audio: {codec: string}|null, run: number, offsetS: number}} SocketInit `audio`: the audio that this watch gets;
- *   `hasAudio`: the stream has audio that a watch may request; `run`, `offsetS` (replay only): number of the run, and
- *   the start of this init section's fragments on the run's timeline
+ *   audio: {codec: string}|null, run: number, offsetS: number, isReordered: boolean}} SocketInit
+ *   `audio`: the audio that this watch gets; `hasAudio`: the stream has audio that a watch may request; `isReordered`: it
+ *   has B-frames; `run`, `offsetS` (replay only): number of the run, and the start of this init section's fragments on
+ *   the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
  * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveWatchRequest
  *   `fresh`: start with the next key frame
@@ -273,7 +274,8 @@ export class LiveSocket {
     else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message));
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;
-      watch.init = { codecs, codec, width, height, audio, hasAudio, run, offsetS };
+      const isReordered = Boolean(message.reordered);
+      watch.init = { codecs, codec, width, height, audio, hasAudio, run, offsetS, isReordered };
     } else watch.listener.onMessage?.(message);
   }
 

@@ -35,7 +35,7 @@ const MESSAGES = {
   },
   camera_auth_failed: {
     title: 'Wrong user name or password',
-    advice: 'The device refuses the login. The app does not try again by itself, so that the device does not lock the account.',
+    advice: 'The app does not try again by itself, so that the device does not lock the account.',
     tone: 'bad',
     actions: ['edit_camera', 'retry'],
   },
@@ -190,7 +190,6 @@ export function messageOf(code) {
 const COMPLETE = new Set([
   'replay_limit',
   'no_recording',
-  'camera_auth_failed',
   'certificate_changed',
   'camera_no_signal',
   'camera_busy',
@@ -210,6 +209,7 @@ export function isComplete(code) {
 const SHORT = {
   camera_unreachable: 'No answer',
   camera_auth_failed: 'Wrong password',
+  certificate_changed: 'New certificate',
   camera_no_signal: 'No signal',
   camera_busy: 'Too many sessions',
   camera_unsupported: 'Not supported',

@@ -13,7 +13,7 @@ const FIXED_S = /** @type {Record<string, number>} */ ({
 });
 
 /** Codes that another try cannot help: a user has to change something first. */
-const FINAL = new Set(['camera_auth_failed', 'not_found', 'invalid_request', 'camera_unsupported', 'cannot_play']);
+const FINAL = new Set(['camera_auth_failed', 'certificate_changed', 'not_found', 'invalid_request', 'camera_unsupported', 'cannot_play']);
 
 const UNREACHABLE = { startMs: 1000, maxMs: 5000, jitter: 0.15 };
 const OTHER = { startMs: 3000, maxMs: 30_000, jitter: 0.15 };

@@ -18,6 +18,7 @@ const NEAR_NOW_S = 15 * 60;
 /** @type {Record<string, [string, string]>} */
 const OPENING = {
   connecting: ['Opening the recording', 'The recorder takes a moment'],
+  video: ['Opening the recording', 'Waiting for its first picture'],
   key_frame: ['Opening the recording', 'Waiting for its first picture'],
   buffering: ['Opening the recording', 'Collecting the first pictures'],
 };

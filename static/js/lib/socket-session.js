@@ -12,7 +12,7 @@ import { BaseSession } from './base-session.js';
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
- * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>) => void,
+ * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>, isReordered: boolean) => void,
  *   append: (fragments: SocketFragments) => void}} Sink made by sinkOf() in components/live-player.js
  * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
@@ -229,7 +229,7 @@ export class SocketSession extends BaseSession {
       this.dispatchEvent(new Event('open'));
       this.changed();
     }
-    watch.sink?.init(init.codecs, data);
+    watch.sink?.init(init.codecs, data, init.isReordered);
   }
 
   /** @param {Stream} stream */

@@ -2,7 +2,7 @@
 /** The phase of a live picture, from the server's stream state and the player's observations. */
 
 /**
- * @typedef {'idle'|'connecting'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'
+ * @typedef {'idle'|'connecting'|'video'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'
  *   |'ended'} Phase
  * @typedef {{
  *   wanted: boolean,
@@ -38,6 +38,7 @@ export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalle
 export const PHASE_TEXT = {
   idle: { title: '', detail: '', busy: false },
   connecting: { title: 'Connecting', detail: 'Waiting for the device to answer', busy: true },
+  video: { title: 'Waiting for video', detail: 'The device has agreed to play, but sends no picture yet', busy: true },
   key_frame: { title: 'Waiting for a key frame', detail: 'The picture can start at the next complete frame', busy: true },
   buffering: { title: 'Buffering', detail: 'Collecting the first seconds of video', busy: true },
   playing: { title: '', detail: '', busy: false },

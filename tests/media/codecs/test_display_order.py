@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from media.codecs import h264
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.bits import BitWriter
-from media.codecs.display_order import DisplayOrder
+from media.codecs.display_order import DisplayOrder, KnownReordering
 from media.codecs.h264_sps import parse_sps
 from tests.media.codecs.sps_writer import without_restriction
 from tests.media.encoded import Encoded, encoded, with_b_frames
@@ -112,6 +112,22 @@ def test_times_that_went_back_are_forgotten_after_100_frames() -> None:
         assert order.parameter_sets(sets) == sets
     order.look_at(frames[0])
     assert reorder_frames(order.parameter_sets(sets)) == 0
+
+
+def test_known_b_frames_are_forgotten_after_100_frames_without_any() -> None:
+    film, _ = with_b_frames()
+    sets, known = bare_sets(film), KnownReordering()
+    order = DisplayOrder(known)
+    for unit in units(film, sets)[:4]:
+        order.look_at(unit)
+    later, plain = DisplayOrder(known), units(encoded("h264"), ())
+    later.look_at(units(film, sets)[0])
+    for unit in [*plain, *plain][:98]:
+        later.look_at(unit)
+        assert later.has_reordering
+    later.look_at(plain[0])
+    assert not later.has_reordering
+    assert known.sps == b""
 
 
 def test_an_order_count_without_reordering_is_believed() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
+from media.codecs.display_order import KnownReordering
 from media.codecs.h264_sps import parse_sps
 from media.codecs.video import H264, HEVC, ParameterSets, VideoCodec
 from media.fmp4.live import TIMESCALE, LiveFragment, LiveInit
@@ -40,11 +41,18 @@ CODECS = {"h264": H264, "hevc": HEVC}
 class FedFragments:
     """LiveFragments that are fed with packets. The place of each unit is its arrival."""
 
-    def __init__(self, codec: VideoCodec, sets: ParameterSets, audio: AudioTrack | None, player: Player) -> None:
+    def __init__(
+        self,
+        codec: VideoCodec,
+        sets: ParameterSets,
+        audio: AudioTrack | None,
+        player: Player,
+        known: KnownReordering | None = None,
+    ) -> None:
         clock = HandClock()
         source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
         source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
-        self.fragments = LiveFragments(source, codec, player)
+        self.fragments = LiveFragments(source, codec, player, known_reordering=known)
         self._frames = VideoDepacketizer(codec, sets, TIMESCALE, place=lambda _, arrived_s: arrived_s)
         self._audio = AudioDepacketizer(audio or ALAW)
 
@@ -227,7 +235,7 @@ def announced_order(init: LiveInit) -> int | None:
 def test_browsers_are_told_that_frames_are_not_reordered(tmp_path: Path) -> None:
     fragments, player = live(sets=False)
     feed(fragments, encoded("h264"), bare_film(encoded("h264")))
-    assert [announced_order(init) for init in player.inits] == [0]
+    assert [(announced_order(init), init.is_reordered) for init in player.inits] == [(0, False)]
     assert len(decoded(tmp_path, player.film())) == 60
 
 
@@ -235,9 +243,27 @@ def test_b_frames_bring_a_new_init_section_with_the_own_sps(tmp_path: Path) -> N
     film, positions = with_b_frames()
     fragments, player = live(sets=False)
     feed(fragments, film, bare_film(film), positions)
-    assert [announced_order(init) for init in player.inits] == [0, None]
+    assert [(announced_order(init), init.is_reordered) for init in player.inits] == [(0, False), (None, True)]
     assert player.inits[0].codecs == player.inits[1].codecs
     assert len(decoded(tmp_path, player.film())) == len(film.pictures)
+
+
+def test_b_frames_of_an_earlier_device_session_are_known_at_the_start() -> None:
+    film, positions = with_b_frames()
+    known = KnownReordering()
+    for expected in ([False, True], [True]):
+        player = Player()
+        feed(FedFragments(H264, {}, None, player, known), film, bare_film(film), positions)
+        assert [init.is_reordered for init in player.inits] == expected
+
+
+def test_b_frames_are_told_even_if_the_sps_cannot_be_rewritten() -> None:
+    film, positions = with_b_frames()
+    sets = tuple(film.named_sets()[name] for name in ("sps", "pps"))
+    fragments, player = live(sets=False)
+    feed(fragments, film, sets, positions)
+    assert [announced_order(init) for init in player.inits] == [2, 2]
+    assert [init.is_reordered for init in player.inits] == [False, True]
 
 
 def test_a_clock_that_was_set_back_once_is_forgotten() -> None:

@@ -145,6 +145,10 @@ class PeerCamera:
         for udp in self.udp_sockets:
             udp.close()
 
+    def drop_connections(self) -> None:
+        for writer in list(self._writers.values()):
+            self._loop.call_soon_threadsafe(writer.transport.abort)
+
     def switch_to(self, stream: bytes) -> None:
         """Play this stream from the next frame on; the SDP stays the same."""
         self._pictures = pictures(stream)

@@ -193,6 +193,37 @@ def test_a_session_without_a_key_frame_says_so(make_manager: MakeManager, device
     until(lambda: (StreamState.STALLED, "no_key_frame") in tab.states)
 
 
+@pytest.mark.parametrize(
+    ("state", "packets", "waits"),
+    [
+        (FeedState.CONNECTING, 0, "connecting"),
+        (FeedState.WAITING_VIDEO, 0, "video"),
+        (FeedState.WAITING_VIDEO, 40, "video"),  # of audio
+        (FeedState.WAITING_KEY_FRAME, 40, "key_frame"),
+        (FeedState.FLOWING, 40, "buffering"),
+        (FeedState.SILENT, 40, "video"),
+    ],
+)
+def test_a_session_says_what_it_waits_for(
+    make_manager: MakeManager, device: Device, state: FeedState, packets: int, waits: str
+) -> None:
+    device.state, device.packets = state, packets
+    manager = make_manager()
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: bool(device.opened))
+    until(lambda: manager.session_view(tab.stream_id).waiting_for == waits)
+
+
+def test_late_video_is_not_called_a_missing_key_frame(
+    make_manager: MakeManager, device: Device, impatient: None
+) -> None:
+    device.state, device.packets = FeedState.WAITING_VIDEO, 40
+    manager = make_manager(stall_after_s=0.2)
+    tab = Tab().open(manager, TOKEN)
+    until(lambda: (StreamState.STALLED, "stream_stalled") in tab.states)
+    assert (StreamState.STALLED, "no_key_frame") not in tab.states
+
+
 def test_a_codec_without_fragments_is_left_to_hls(make_manager: MakeManager, device: Device, impatient: None) -> None:
     device.video = VideoFormat("mjpeg", 320, 240)
     manager = make_manager(stall_after_s=0.2)

@@ -47,6 +47,17 @@ def test_a_recording_plays_from_the_requested_time(
     assert (view.time_confirmed, status.time_confirmed) == (None, True)
 
 
+def test_a_recorder_that_sends_nothing_yet_is_awaited_for_video(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.silent = True
+    replays = make_replays()
+    view = play(replays)
+    until(lambda: replays.session_view(view.stream_id).waiting_for == "video")
+    recorder.silent = False
+    until(lambda: replays.session_view(view.stream_id).waiting_for is None)
+
+
 def test_times_are_unconfirmed_if_the_recorder_sends_none(make_replays: MakeManager, recorder: ThinRecorder) -> None:
     recorder.tells_time = False
     replays = make_replays()

@@ -276,12 +276,12 @@ def test_a_web_port_that_refuses_after_a_teardown_is_busy(
     peer = tunnel(web_password=PASSWORD)
     uri = f"rtsp://127.0.0.1:{closed_port}/live"
     feed = gateway.open_feed(source(uri, web_port=peer.port))
-    assert until_state(feed, FeedState.WAITING_KEY_FRAME, FeedState.FAILED).problem is None
+    assert until_state(feed, FeedState.WAITING_VIDEO, FeedState.FAILED).problem is None
     feed.close()
     until(lambda: peer.asked["TEARDOWN"])
     peer.web_refusals = 1
     feed = gateway.open_feed(source(uri, token="sub", web_port=peer.port))
-    assert until_state(feed, FeedState.WAITING_KEY_FRAME, FeedState.FAILED).problem is None
+    assert until_state(feed, FeedState.WAITING_VIDEO, FeedState.FAILED).problem is None
     assert peer.web_refusals == 0
 
 

@@ -128,7 +128,7 @@ def test_a_cameras_refusal_becomes_a_problem_code(
 def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stop_after=0).uri()))
     assert feed.wait_described(LIMIT_S).video, "the description names the picture"
-    until_state(feed, FeedState.WAITING_KEY_FRAME)
+    until_state(feed, FeedState.WAITING_VIDEO)
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
     assert problem.code == "camera_no_signal"

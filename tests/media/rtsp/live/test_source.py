@@ -14,6 +14,7 @@ from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
 from media.rtsp.live import gop_buffer
+from media.rtsp.live.feed import FeedState
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
@@ -103,6 +104,18 @@ def test_a_taker_before_the_first_key_frame_waits_for_it() -> None:
     for payloads in ([SLICE], [SLICE], [SPS, PPS], [IDR], [SLICE]):
         camera.picture(*payloads)
     assert taker.payloads[:3] == [SPS, PPS, IDR]
+
+
+def test_late_video_is_awaited_as_video_not_as_a_key_frame() -> None:
+    camera = Camera()
+    assert camera.source.status().state is FeedState.WAITING_VIDEO
+    camera.source.on_packets([camera.packet(b"\xd5" * 320, AUDIO)])
+    assert camera.source.status().state is FeedState.WAITING_VIDEO
+    camera.picture(SLICE)
+    assert camera.source.status().state is FeedState.WAITING_KEY_FRAME
+    camera.picture(IDR)
+    camera.picture(SLICE)
+    assert camera.source.status().state is FeedState.FLOWING
 
 
 def test_parameter_sets_and_frame_may_come_in_separate_reads() -> None:

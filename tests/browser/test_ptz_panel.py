@@ -103,6 +103,23 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     page.mouse.up()
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
 
+    # Two fingers: the focus and the head move together, and each stops alone.
+    page.keyboard.down("ArrowLeft")
+    until_on(page, head.turns)
+    page.mouse.down()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)
+    moves = head.count("ContinuousMove")
+    until_on(page, lambda: head.count("ContinuousMove") >= moves + 2)  # both are renewed
+    state = recorder.control("GET", "/ptz")
+    assert (state["turns"], state["focus_speed"] > 0) == (True, True)
+    page.mouse.up()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
+    moves = head.count("ContinuousMove")
+    until_on(page, lambda: head.count("ContinuousMove") > moves)
+    assert head.turns()
+    page.keyboard.up("ArrowLeft")
+    until_on(page, head.stands)
+
     def is_relay(active: bool) -> bool:
         return bool(recorder.control("GET", "/ptz")["relays"]["RelayOutput1"]) is active
 

@@ -35,7 +35,7 @@ export class PtzMode {
   #options;
   #pacer;
   #panel;
-  /** The speeds that pad, keys, buttons, wheel and gamepad ask for now. @type {Map<string, Velocity>} */
+  /** The speeds that pad, keys, buttons, wheel, gamepad and focus ask for now. @type {Map<string, Velocity>} */
   #held = new Map();
   #keys = new HeldKeys();
   #pad;
@@ -82,7 +82,7 @@ export class PtzMode {
         ...options,
         run: (work) => this.#run(work),
         command: (work) => this.#command(work),
-        onProblem: (error) => this.#problem(error),
+        hold: (source, velocity) => this.#hold(source, velocity),
       },
       () => this.#showPanel(false),
     );
@@ -152,9 +152,9 @@ export class PtzMode {
     else this.#held.set(source, velocity);
     if (!this.#held.size) this.#pacer.set(null);
     else {
-      const { pan_tilt: turns, zoom: zooms } = this.#options.abilities;
-      const { pan, tilt, zoom } = sumOf(this.#held.values());
-      const sum = { pan: turns ? pan : 0, tilt: turns ? tilt : 0, zoom: zooms ? zoom : 0 };
+      const { pan_tilt: turns, zoom: zooms, focus: focuses } = this.#options.abilities;
+      const { pan, tilt, zoom, focus } = sumOf(this.#held.values());
+      const sum = { pan: turns ? pan : 0, tilt: turns ? tilt : 0, zoom: zooms ? zoom : 0, focus: focuses ? focus : 0 };
       // The pad's middle, and keys in opposite directions, stand still.
       if (!isStill(sum)) this.#pacer.set(sum);
       else if (this.#pacer.isMoving) this.#pacer.set(null);
@@ -171,9 +171,15 @@ export class PtzMode {
     }
   }
 
-  /** Send a command that ends a movement. @template T @param {() => Promise<T>} work @returns {Promise<T|null>} */
+  /**
+   * Send a command that replaces a movement, unless a newer one comes before it is sent.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T|null>}
+   */
   async #command(work) {
-    this.#pacer.supersede();
+    if (!(await this.#pacer.supersede())) return null;
     const answer = await this.#run(work);
     if (answer !== null) this.#hideNote();
     return answer;

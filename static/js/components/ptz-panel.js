@@ -12,8 +12,10 @@ import { PtzTours } from './ptz-tours.js';
  * @property {import('../lib/ptz-api.js').PtzApi} api
  * @property {import('../lib/ptz-types.js').Ptz} abilities
  * @property {<T>(work: () => Promise<T>) => Promise<T|null>} run sends a request; null after a failure, which it shows
- * @property {<T>(work: () => Promise<T>) => Promise<T|null>} command the same for a command that ends a movement
- * @property {(error: unknown) => void} onProblem
+ * @property {<T>(work: () => Promise<T>) => Promise<T|null>} command the same for a command that replaces a movement; null
+ *   also if a newer one replaced it
+ * @property {(source: string, velocity: import('../lib/ptz-motion.js').Velocity|null) => void} hold moves while it is held;
+ *   null: released
  * @property {(title: string, text: string, yes: string) => Promise<boolean>} confirm
  * @property {(text: string, tone?: 'good'|'bad') => void} toast
  * @property {boolean} mayManage

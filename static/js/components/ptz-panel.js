@@ -28,6 +28,7 @@ import { PtzTours } from './ptz-tours.js';
 /** The panel beside the picture: presets, tours, lens, outputs and, for admins, the settings of the picture. */
 export class PtzPanel {
   #context;
+  #changed;
   #presets;
   #tours;
   /** @type {PtzLens|null} */
@@ -38,9 +39,10 @@ export class PtzPanel {
   #bar = make('div', { class: 'ptz-tabs', role: 'group', 'aria-label': 'Sections' });
   #body = make('div', { class: 'ptz-body' });
 
-  /** @param {PtzContext} context @param {() => void} close */
-  constructor(context, close) {
+  /** @param {PtzContext} context @param {() => void} close @param {() => void} changed called for a late section */
+  constructor(context, close, changed) {
     this.#context = context;
+    this.#changed = changed;
     this.#presets = new PtzPresets(context);
     this.#tours = new PtzTours(context, () => this.#presets.presets);
     const { abilities, mayManage } = context;
@@ -83,6 +85,11 @@ export class PtzPanel {
     this.#choose(this.#current || (this.#sections[0]?.name ?? ''));
   }
 
+  /** Move the keyboard's focus to the shown section's button. */
+  focus() {
+    /** @type {HTMLElement|null} */ (this.#bar.querySelector('[aria-pressed="true"]'))?.focus();
+  }
+
   halt() {
     this.#lens?.halt();
   }
@@ -108,6 +115,7 @@ export class PtzPanel {
   #addLate(outputs) {
     this.#add('outputs', 'Outputs', { element: outputs.element });
     this.#drawBar();
+    this.#changed();
   }
 
   #drawBar() {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +25,7 @@ from database import Database
 from onvif_manager import OnvifManager
 from ptz.axes import is_refusal
 from ptz.channel_head import ChannelHead, ChannelHeads
-from ptz.commands import READ_AGAIN_S, HeadCommands, Sender, has_ended, require_head
+from ptz.commands import HeadCommands, Sender, has_ended, require_head
 from ptz.dead_man import DeadMan
 from ptz.head import AskDevice
 from ptz.imaging import Imaging
@@ -107,8 +106,11 @@ class PtzManager:
     # ---- moves
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:
-        """Return the abilities of a channel's head, from memory if they were read recently."""
-        item, able = self._commands.able(camera_id, number, max_age_s=READ_AGAIN_S)
+        """Return the abilities of a channel's head, from memory unless they are unknown."""
+        channel = self._commands.channel(camera_id, number)
+        item = self._commands.head_of(camera_id, channel)
+        able = self._commands.abilities(item, channel)
+        self._commands.read_again_if_old(item, channel)
         if able.device_auxiliary and not _sees_whole_device(who, camera_id):
             own = tuple(command for command in able.auxiliary if command not in able.device_auxiliary)
             able = replace(able, auxiliary=own, device_auxiliary=())
@@ -228,7 +230,7 @@ class PtzManager:
 
         def change(device: PtzDevice, able: HeadAbilities) -> None:
             device.set_iris(able.place, value)
-            item.abilities_read_s = -math.inf  # the next view() has the new opening
+            item.set_iris(value)
 
         return self._commands.run(Sender(who, camera_id, number, take_over), change)
 

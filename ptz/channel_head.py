@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.clock import Clock
 from core.ptz import HeadAbilities, HeadPlace
@@ -15,14 +16,25 @@ from ptz.store import HeadKey
 
 @dataclass
 class ChannelHead:
-    """`abilities` is None until the device was asked. `stops` counts the stops of users."""
+    """`abilities` is None until the device was asked, and read again after `read_again_s` (monotonic_s).
+
+    `stops` counts the stops of users.
+    """
 
     key: HeadKey
     head: Head
     movers: Movers
     abilities: HeadAbilities | None = None
-    abilities_read_s: float = 0.0
+    read_again_s: float = math.inf
     stops: int = 0
+
+    def set_iris(self, value: float | None) -> None:
+        """Note the new opening of the iris (None: automatic) for pages that ask before the device was read again."""
+        if self.abilities is not None and self.abilities.iris is not None:
+            known = self.abilities.iris
+            iris = replace(known, value=known.value if value is None else value, auto=value is None)
+            self.abilities = replace(self.abilities, iris=iris)
+            self.read_again_s = -math.inf
 
 
 @dataclass

@@ -50,6 +50,10 @@ class CommandQueue:
         return len(self._waiting)
 
     @property
+    def first(self) -> Command | None:
+        return self._waiting[0] if self._waiting else None
+
+    @property
     def last(self) -> Command | None:
         return self._waiting[-1] if self._waiting else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from core.access import Principal
 from core.clock import Clock
-from core.errors import CameraUnreachable, CameraUnsupported, NotFound
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, NotFound
 from core.ptz import NO_HEAD, HeadAbilities, PtzDevice
 from core.records import Channel
 from core.single_flight import SingleFlight
@@ -21,9 +22,12 @@ from ptz.store import HeadKey
 from ptz.tours import Tours
 from ptz.views import CommandResult
 
+log = logging.getLogger(__name__)
+
 DeviceCall = Callable[[PtzDevice, HeadAbilities], object]
 
-READ_AGAIN_S = 900.0
+_READ_AGAIN_S = 900.0
+_READ_AFTER_FAILURE_S = 60.0
 _READ_WAIT_S = 30.0
 _ANSWER_S = 1.0
 _STORE_WAIT_S = 20.0
@@ -48,6 +52,7 @@ class HeadCommands:
         self._heads = heads
         self._tours = tours
         self._reading: SingleFlight[HeadAbilities] = SingleFlight()
+        self._reading_lock = threading.Lock()
 
     # ---- channels and abilities
 
@@ -69,17 +74,34 @@ class HeadCommands:
     def head_of(self, camera_id: int, channel: Channel) -> ChannelHead:
         return self._heads.of(HeadKey(camera_id, channel.video_source_token))
 
-    def able(self, camera_id: int, number: int, *, max_age_s: float = math.inf) -> tuple[ChannelHead, HeadAbilities]:
-        """Return the head of a channel and its abilities. Ask the device if these are unknown or too old."""
+    def able(self, camera_id: int, number: int) -> tuple[ChannelHead, HeadAbilities]:
+        """Return the head of a channel and its abilities. Ask the device if these are unknown."""
         channel = self.channel(camera_id, number)
         item = self.head_of(camera_id, channel)
-        return item, self.abilities(item, channel, max_age_s)
+        return item, self.abilities(item, channel)
 
-    def abilities(self, item: ChannelHead, channel: Channel, max_age_s: float = math.inf) -> HeadAbilities:
-        """Return the abilities from memory; ask the device if they are not known, or older than `max_age_s`."""
+    def abilities(self, item: ChannelHead, channel: Channel) -> HeadAbilities:
+        """Return the abilities from memory; ask the device if they are not known."""
         known = item.abilities
-        if known is not None and self._clock.monotonic_s() - item.abilities_read_s <= max_age_s:
-            return known
+        return known if known is not None else self._read(item, channel)
+
+    def read_again_if_old(self, item: ChannelHead, channel: Channel) -> None:
+        """Begin to read old abilities again, in a thread: pages ask every two seconds, also while a device is away."""
+        now_s = self._clock.monotonic_s()
+        with self._reading_lock:
+            if now_s < item.read_again_s:
+                return
+            item.read_again_s = now_s + _READ_AFTER_FAILURE_S
+
+        def read() -> None:
+            try:
+                self._read(item, channel)
+            except AppError as error:
+                log.info("camera %d: the abilities of a head cannot be read again (%s)", item.key.camera_id, error.code)
+
+        threading.Thread(target=read, name="ptz-abilities", daemon=True).start()
+
+    def _read(self, item: ChannelHead, channel: Channel) -> HeadAbilities:
         camera_id = item.key.camera_id
         channels = self._cameras.channels(camera_id)
 
@@ -88,7 +110,7 @@ class HeadCommands:
                 found = self._cameras.ask_head(camera_id, lambda device: device.abilities(channel, channels))
             except CameraUnsupported:  # a camera without ONVIF
                 found = NO_HEAD
-            item.abilities, item.abilities_read_s = found, self._clock.monotonic_s()
+            item.abilities, item.read_again_s = found, self._clock.monotonic_s() + _READ_AGAIN_S
             return found
 
         try:

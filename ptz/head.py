@@ -3,7 +3,7 @@
 - A newer move replaces a waiting one, and a newer way to a position (preset, home, centre) another waiting way. A stop
   of a user drops both. A stop and other commands are never dropped, and keep their order.
 - A stop does not wait for a command that the device has not answered yet: it is sent beside it, and once more after it,
-  because the device may carry out a slow move last.
+  because the device may carry out a slow move last. Only stops overtake a stop that is sent beside a command.
 - Dead man: a move that is not renewed within its time is stopped, whatever became of the page, the login or the
   network between them.
 - A stop that fails is repeated until the device has accepted it, or has refused it for some time. Meanwhile the head
@@ -291,12 +291,13 @@ class Head:
     def _take(self) -> Command | None:
         with self._changed:
             while True:
-                while not self._waiting:
-                    if self._is_closed or not self._changed.wait(_IDLE_S):
-                        if self._waiting:
-                            break
+                while not self._is_next_due():
+                    is_idle = not self._waiting
+                    if is_idle and (self._is_closed or not self._changed.wait(_IDLE_S)) and not self._waiting:
                         self._thread = None
                         return None
+                    if not is_idle:
+                        self._changed.wait(_IDLE_S)
                 command = self._waiting.take()
                 if not command.done.set_running_or_notify_cancel():
                     continue
@@ -305,6 +306,14 @@ class Head:
                     continue
                 self._running = command
                 return command
+
+    def _is_next_due(self) -> bool:
+        """True if the next command may be sent: none but a stop overtakes a stop beside another command.
+
+        The device may get that stop late, and it would break off the new movement.
+        """
+        first = self._waiting.first
+        return first is not None and (first.stops or not self._is_stopping_beside)
 
     def _run_call(self, command: Command, call: Callable[[PtzDevice], object]) -> None:
         if command.travels:
@@ -424,6 +433,7 @@ class Head:
         finally:
             with self._changed:
                 self._is_stopping_beside = False
+                self._changed.notify_all()
 
 
 def _has_started(thread: threading.Thread) -> bool:

@@ -64,11 +64,12 @@ class ControlPort:
         listeners: Listeners,
         head: PtzHead,
         lens: Lens,
+        fixed_lens: Lens,
     ) -> None:
         self._layout, self._identity, self._addresses, self._clock = layout, identity, addresses, clock
         self._login, self._faults, self._store, self._streams = login, faults, store, streams
         self._archive, self._subscriptions, self._rtsp, self._listeners = archive, subscriptions, rtsp, listeners
-        self._head, self._lens = head, lens
+        self._head, self._lens, self._fixed_lens = head, lens, fixed_lens
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -142,8 +143,12 @@ class ControlPort:
         return _json({"sessions": [player.as_json() for player in players if player is not None]})
 
     def _get_ptz(self, _request: Request) -> Response:
-        """Position and movement of the head, its last commands with their times, the lens, lamp and relays."""
-        return _json({**self._head.as_json(), **self._lens.as_json()})
+        """Position and movement of the head, its last commands with their times, the lens, lamp and relays.
+
+        `fixed_settings`: those of the channel that has settings of the picture and no head.
+        """
+        fixed = {"fixed_settings": dict(self._fixed_lens.values)}
+        return _json({**self._head.as_json(), **self._lens.as_json(), **fixed})
 
     def _get_archive(self, request: Request) -> Response:
         """Spans and motion of a channel's recording between two times, to compare the answers of services with."""

@@ -58,6 +58,8 @@ ARCHIVE_LOOP_S = 10
 # Some recorders add a track of ONVIF metadata to each stream; players that probe it need seconds longer to open.
 METADATA_EVERY = 4
 PTZ_CHANNEL = 1
+IMAGING_CHANNEL = 4
+"""A channel without a head that has settings of the picture, as most cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class ChannelSpec:
     def stream(self, role: Role) -> StreamSpec:
         """The main or the sub stream."""
         return self.main if role == "main" else self.sub
+
+    @property
+    def has_imaging(self) -> bool:
+        return self.has_ptz or self.number == IMAGING_CHANNEL
 
     @property
     def video_source_token(self) -> str:

@@ -1,4 +1,4 @@
-"""The lens, the settings of the picture, the lamp and the relays of the channel with a head. The video ignores them."""
+"""A lens and the settings of its picture; the lamp and the relays. The video ignores them."""
 
 from __future__ import annotations
 

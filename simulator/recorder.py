@@ -88,7 +88,7 @@ class Recorder:
         self._searches = Searches()
 
         configurations = Configurations(layout, identity, faults)
-        head, lens = PtzHead(), Lens()
+        head, lens, fixed_lens = PtzHead(), Lens(), Lens()
         offered = OfferedServices(make, faults)
         descriptions = RecordingDescriptions(archive, identity, self.addresses)
         self.soap = SoapDispatcher(
@@ -109,7 +109,7 @@ class Recorder:
                 EventService(self._subscriptions, self.addresses, clock),
                 SubscriptionService(self._subscriptions, clock),
                 PtzService(layout, configurations, head, clock, faults),
-                ImagingService(layout, lens),
+                ImagingService(layout, lens, fixed_lens),
                 DeviceIoService(lens),
                 RecordingService(layout, archive, descriptions),
                 SearchService(archive, make, self._searches, descriptions, clock),
@@ -140,6 +140,7 @@ class Recorder:
                 listeners=self.listeners,
                 head=head,
                 lens=lens,
+                fixed_lens=fixed_lens,
             )
         )
         self.control_port = config.control_port

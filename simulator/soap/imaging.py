@@ -1,4 +1,7 @@
-"""The Imaging service (ONVIF Imaging Service Specification). Only the channel with a head has settings."""
+"""The Imaging service (ONVIF Imaging Service Specification): of the channel with a head, and of a fixed one.
+
+The fixed channel has settings of the picture, but neither focus nor iris.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ class ImagingService(SoapService):
 
     path = PATHS["timg"]
 
-    def __init__(self, layout: Layout, lens: Lens) -> None:
-        self._layout, self._lens = layout, lens
+    def __init__(self, layout: Layout, lens: Lens, fixed_lens: Lens) -> None:
+        self._layout, self._lens, self._fixed_lens = layout, lens, fixed_lens
 
     def operations(self) -> dict[str, Handler]:
         return {
@@ -61,25 +64,32 @@ class ImagingService(SoapService):
             "timg:Stop": self.stop,
         }
 
-    def _check_source(self, call: Call) -> None:
+    def _lens_of(self, call: Call) -> Lens:
         token = call.text("timg:VideoSourceToken")
         channel = next((item for item in self._layout if item.video_source_token == token), None)
         if channel is None:
             raise no_such("ter:NoSource", "video source")
-        if not channel.has_ptz:
+        if not channel.has_imaging:
             raise SoapFault("Receiver", "ter:ActionNotSupported", "ter:NoImagingForSource", reason="No settings")
+        return self._lens if channel.has_ptz else self._fixed_lens
+
+    def _check_focus(self, call: Call) -> None:
+        if self._lens_of(call) is not self._lens:
+            raise SoapFault("Receiver", "ter:ActionNotSupported", "ter:NoImagingForSource", reason="A fixed lens")
 
     def get_service_capabilities(self, _call: Call) -> Element:
         return el("timg:GetServiceCapabilitiesResponse", capabilities.imaging())
 
     def get_imaging_settings(self, call: Call) -> Element:
-        self._check_source(call)
-        lens = self._lens
+        lens = self._lens_of(call)
+        moving = [
+            el("tt:Exposure", el("tt:Mode", lens.exposure), el("tt:Iris", lens.iris_db)),
+            el("tt:Focus", el("tt:AutoFocusMode", lens.focus_mode)),
+        ]
         settings = el(
             "timg:ImagingSettings",
             *(el(f"tt:{name}", lens.values[name]) for name in _ORDER),
-            el("tt:Exposure", el("tt:Mode", lens.exposure), el("tt:Iris", lens.iris_db)),
-            el("tt:Focus", el("tt:AutoFocusMode", lens.focus_mode)),
+            *(moving if lens is self._lens else ()),
             el("tt:IrCutFilter", lens.cut_filter),
             el("tt:Sharpness", lens.values["Sharpness"]),
             el(
@@ -92,8 +102,7 @@ class ImagingService(SoapService):
 
     def set_imaging_settings(self, call: Call) -> Element:
         """Read everything before the first change: a refused request changes nothing."""
-        self._check_source(call)
-        given, lens = child(call.body, "timg:ImagingSettings"), self._lens
+        given, lens = child(call.body, "timg:ImagingSettings"), self._lens_of(call)
         exposure, focus = child(given, "tt:Exposure"), child(given, "tt:Focus")
         dynamic_range = child(given, "tt:WideDynamicRange")
         numbers = {name: _number(given, f"tt:{name}", limits) for name, limits in RANGES.items()}
@@ -111,13 +120,16 @@ class ImagingService(SoapService):
         return done("timg:SetImagingSettings")
 
     def get_options(self, call: Call) -> Element:
-        self._check_source(call)
+        lens = self._lens_of(call)
         modes = [el("tt:Mode", mode) for mode in ("AUTO", "MANUAL")]
+        moving = [
+            el("tt:Exposure", *modes, _float_range("tt:Iris", IRIS_DB)),
+            el("tt:Focus", *(el("tt:AutoFocusModes", mode) for mode in ("AUTO", "MANUAL"))),
+        ]
         options = el(
             "timg:ImagingOptions",
             *(_float_range(f"tt:{name}", RANGES[name]) for name in _ORDER),
-            el("tt:Exposure", *modes, _float_range("tt:Iris", IRIS_DB)),
-            el("tt:Focus", *(el("tt:AutoFocusModes", mode) for mode in ("AUTO", "MANUAL"))),
+            *(moving if lens is self._lens else ()),
             *(el("tt:IrCutFilterModes", mode) for mode in ("ON", "OFF", "AUTO")),
             _float_range("tt:Sharpness", RANGES["Sharpness"]),
             el(
@@ -129,12 +141,12 @@ class ImagingService(SoapService):
         return el("timg:GetOptionsResponse", options)
 
     def get_move_options(self, call: Call) -> Element:
-        self._check_source(call)
+        self._check_focus(call)
         speed = el("tt:Continuous", _float_range("tt:Speed", (-1.0, 1.0)))
         return el("timg:GetMoveOptionsResponse", el("timg:MoveOptions", speed))
 
     def move(self, call: Call) -> Element:
-        self._check_source(call)
+        self._check_focus(call)
         continuous = child(child(call.body, "timg:Focus"), "tt:Continuous")
         speed = _number(continuous, "tt:Speed", (-1.0, 1.0))
         if speed is None:
@@ -143,6 +155,6 @@ class ImagingService(SoapService):
         return done("timg:Move")
 
     def stop(self, call: Call) -> Element:
-        self._check_source(call)
+        self._check_focus(call)
         self._lens.focus_speed = 0.0
         return done("timg:Stop")

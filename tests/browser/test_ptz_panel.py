@@ -91,6 +91,39 @@ def test_imaging_is_changed_and_undone(app: App, recorder: Recorder, camera_id: 
     expect(brightness).to_have_value(str(round(before["Brightness"])))
 
 
+def test_a_camera_without_a_head_has_the_settings_of_its_picture(
+    app: App, recorder: Recorder, camera_id: int, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=4&quality=sub").page
+    button = page.get_by_role("button", name="Settings of the camera")
+    button.click()
+    expect(page.locator(".ptz-panel")).to_be_visible()
+    panel = open_section(page, "Picture")
+    brightness = panel.get_by_label("Brightness")
+    expect(brightness).to_have_value("50")
+    brightness.fill("30")
+    until_on(page, lambda: recorder.control("GET", "/ptz")["fixed_settings"]["Brightness"] == 30)
+    panel.get_by_role("button", name="Undo").click()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["fixed_settings"]["Brightness"] == 50)
+    for name in ("Presets", "Tours", "Lens"):
+        expect(panel.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    expect(page.locator(".ptz-stop")).to_have_count(0)
+    expect(page.locator("#zoom-in")).to_be_visible()
+    panel.get_by_role("button", name="Picture").focus()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(button).to_be_focused()
+    page.keyboard.press("c")
+    expect(panel).to_be_visible()
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_have_count(0)
+    page.keyboard.press("c")
+    panel.get_by_role("button", name="Picture").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**channel=3*")
+    expect(panel).to_have_count(0)
+
+
 def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, head: Head, open_page: Open) -> None:
     page = open_page(viewer(app, camera_id)).page
     take_control(page)
@@ -102,6 +135,23 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)
     page.mouse.up()
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
+
+    # Two fingers: the focus and the head move together, and each stops alone.
+    page.keyboard.down("ArrowLeft")
+    until_on(page, head.turns)
+    page.mouse.down()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)
+    moves = head.count("ContinuousMove")
+    until_on(page, lambda: head.count("ContinuousMove") >= moves + 2)  # both are renewed
+    state = recorder.control("GET", "/ptz")
+    assert (state["turns"], state["focus_speed"] > 0) == (True, True)
+    page.mouse.up()
+    until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] == 0)
+    moves = head.count("ContinuousMove")
+    until_on(page, lambda: head.count("ContinuousMove") > moves)
+    assert head.turns()
+    page.keyboard.up("ArrowLeft")
+    until_on(page, head.stands)
 
     def is_relay(active: bool) -> bool:
         return bool(recorder.control("GET", "/ptz")["relays"]["RelayOutput1"]) is active

@@ -180,9 +180,78 @@ test('no stop follows a command that replaces the movement', async () => {
   pacer.set(1);
   await pass(100);
   pacer.set(null);
-  pacer.supersede();
+  void pacer.supersede();
   await pass(2000);
   assert.deepEqual(what(), ['1', 'stop']);
+});
+
+test('a command in place of a movement waits for the moves under way', async () => {
+  const { pacer, sent } = head({ delayMs: 200 });
+  /** @param {string} text */
+  const command = async (text) => {
+    const isNewest = await pacer.supersede();
+    sent.push([isNewest ? text : `${text} left out`, Date.now()]);
+  };
+  pacer.set(1);
+  await pass(50);
+  void command('preset 1');
+  await pass(100);
+  assert.deepEqual(
+    sent.map(([text]) => text),
+    ['1'],
+  );
+  await pass(100);
+  assert.equal(sent.at(-1)?.[0], 'preset 1');
+  await command('preset 2'); // nothing is under way now
+  assert.equal(sent.at(-1)?.[0], 'preset 2');
+  await pass(2000);
+  assert.equal(sent.length, 3);
+});
+
+test('a held movement that a command has replaced needs another press', async () => {
+  const { pacer, what } = head();
+  pacer.set(1);
+  await pass();
+  void pacer.supersede();
+  await pass();
+  pacer.set(2); // a hand that trembles on the pad
+  await pass(2000);
+  assert.deepEqual(what(), ['1']);
+  pacer.set(null);
+  pacer.set(3);
+  await pass();
+  assert.deepEqual(what(), ['1', '3']);
+});
+
+test('a command waits for a slow move 300 ms at most', async () => {
+  const { pacer } = head({ delayMs: 5000 });
+  let isReady = false;
+  pacer.set(1);
+  await pass(50);
+  void pacer.supersede().then((isNewest) => (isReady = isNewest));
+  await pass(250);
+  assert.equal(isReady, false);
+  await pass(100);
+  assert.equal(isReady, true);
+});
+
+test('a command that waits gives way to a newer movement, command or stop', async () => {
+  for (const newer of /** @type {((pacer: CommandPacer<number>) => unknown)[]} */ ([
+    (pacer) => [pacer.set(null), pacer.set(2)],
+    (pacer) => pacer.supersede(),
+    (pacer) => pacer.stop(),
+  ])) {
+    const { pacer } = head({ delayMs: 200 });
+    pacer.set(1);
+    await pass(50);
+    const isNewest = pacer.supersede();
+    await pass(50);
+    void newer(pacer);
+    await pass(300);
+    assert.equal(await isNewest, false, String(newer));
+    pacer.set(null);
+    await pass(3000);
+  }
 });
 
 test('stop() stops a head that something else moves, and is repeated', async () => {
@@ -215,7 +284,7 @@ test('stop() reports a refusal, and a newer command ends its repetitions', async
   errors.stop.push(AWAY);
   void pacer.stop();
   await pass();
-  pacer.supersede();
+  void pacer.supersede();
   await pass(1000);
   assert.deepEqual(what(), ['stop', 'stop']);
 });

@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/http.js';
 import { HeldKeys, ptzKeyOf } from '../../static/js/lib/ptz-keys.js';
-import { STILL, gamepadVelocity, isSameVelocity, padVelocity, placeInPicture, stickCurve, sumOf } from '../../static/js/lib/ptz-motion.js';
+import {
+  STILL,
+  gamepadVelocity,
+  isSameVelocity,
+  isStill,
+  padVelocity,
+  placeInPicture,
+  stickCurve,
+  sumOf,
+} from '../../static/js/lib/ptz-motion.js';
 import { auxiliaryName, moverText, ptzProblem, stayText } from '../../static/js/lib/ptz-text.js';
 
 /** @param {string} key @param {Partial<import('../../static/js/lib/ptz-keys.js').Pressed>} [more] */
@@ -13,9 +22,9 @@ function pressed(key, more = {}) {
 
 test('the middle of the pad stands still, and its edge is the chosen speed', () => {
   assert.deepEqual(padVelocity({ x: 0.05, y: -0.1 }, 1), STILL);
-  assert.deepEqual(padVelocity({ x: 1, y: 0 }, 0.5), { pan: 0.5, tilt: 0, zoom: 0 });
-  assert.deepEqual(padVelocity({ x: 0, y: -1 }, 1), { pan: 0, tilt: 1, zoom: 0 });
-  assert.deepEqual(padVelocity({ x: -7, y: 0 }, 1), { pan: -1, tilt: 0, zoom: 0 });
+  assert.deepEqual(padVelocity({ x: 1, y: 0 }, 0.5), { pan: 0.5, tilt: 0, zoom: 0, focus: 0 });
+  assert.deepEqual(padVelocity({ x: 0, y: -1 }, 1), { pan: 0, tilt: 1, zoom: 0, focus: 0 });
+  assert.deepEqual(padVelocity({ x: -7, y: 0 }, 1), { pan: -1, tilt: 0, zoom: 0, focus: 0 });
 });
 
 test('on the pad the angle is the direction and the distance the speed', () => {
@@ -32,9 +41,15 @@ test('a trembling hand does not change the speed', () => {
 });
 
 test('the sum of speeds is at most full speed', () => {
-  const one = { pan: 0.75, tilt: -0.5, zoom: 0 };
-  assert.deepEqual(sumOf([one, one, { pan: 0, tilt: 0.25, zoom: 1 }]), { pan: 1, tilt: -0.75, zoom: 1 });
+  const one = { pan: 0.75, tilt: -0.5, zoom: 0, focus: 0 };
+  assert.deepEqual(sumOf([one, one, { pan: 0, tilt: 0.25, zoom: 1, focus: -0.5 }]), { pan: 1, tilt: -0.75, zoom: 1, focus: -0.5 });
   assert.deepEqual(sumOf([]), STILL);
+});
+
+test('the focus is an axis as the others', () => {
+  const nearer = { ...STILL, focus: -0.5 };
+  assert.ok(!isStill(nearer));
+  assert.ok(!isSameVelocity(nearer, STILL));
 });
 
 test('a stick has a dead zone and a square curve', () => {
@@ -49,9 +64,14 @@ test('sticks, cross and triggers of a gamepad', () => {
   const released = Array.from({ length: 16 }, () => ({ pressed: false, value: 0 }));
   /** @param {Record<number, number>} values */
   const buttons = (values) => released.map((button, index) => (index in values ? { pressed: true, value: values[index] ?? 0 } : button));
-  assert.deepEqual(gamepadVelocity({ axes: [1, -1, 0, 0], buttons: released }, 0.5), { pan: 0.5, tilt: 0.5, zoom: 0 });
-  assert.deepEqual(gamepadVelocity({ axes: [0.1, 0.1, 0, -1], buttons: released }, 1), { pan: 0, tilt: 0, zoom: 1 });
-  assert.deepEqual(gamepadVelocity({ axes: [0, 0], buttons: buttons({ 6: 1, 13: 1, 14: 1 }) }, 1), { pan: -1, tilt: -1, zoom: -1 });
+  assert.deepEqual(gamepadVelocity({ axes: [1, -1, 0, 0], buttons: released }, 0.5), { pan: 0.5, tilt: 0.5, zoom: 0, focus: 0 });
+  assert.deepEqual(gamepadVelocity({ axes: [0.1, 0.1, 0, -1], buttons: released }, 1), { pan: 0, tilt: 0, zoom: 1, focus: 0 });
+  assert.deepEqual(gamepadVelocity({ axes: [0, 0], buttons: buttons({ 6: 1, 13: 1, 14: 1 }) }, 1), {
+    pan: -1,
+    tilt: -1,
+    zoom: -1,
+    focus: 0,
+  });
   assert.deepEqual(gamepadVelocity({ axes: [], buttons: [] }, 1), STILL);
 });
 
@@ -79,12 +99,12 @@ test('held keys move together, and Shift makes turns fast', () => {
   const keys = new HeldKeys();
   keys.press(pressed('ArrowUp'), 'up');
   keys.press(pressed('ArrowRight'), 'right');
-  assert.deepEqual(keys.velocity(0.5), { pan: 0.5, tilt: 0.5, zoom: 0 });
+  assert.deepEqual(keys.velocity(0.5), { pan: 0.5, tilt: 0.5, zoom: 0, focus: 0 });
   assert.ok(keys.lift(pressed('ArrowUp')));
   keys.press(pressed('ArrowRight', { shiftKey: true }), 'right');
-  assert.deepEqual(keys.velocity(0.5), { pan: 1, tilt: 0, zoom: 0 });
+  assert.deepEqual(keys.velocity(0.5), { pan: 1, tilt: 0, zoom: 0, focus: 0 });
   assert.ok(keys.lift(pressed('Shift')));
-  assert.deepEqual(keys.velocity(0.5), { pan: 0.5, tilt: 0, zoom: 0 });
+  assert.deepEqual(keys.velocity(0.5), { pan: 0.5, tilt: 0, zoom: 0, focus: 0 });
   assert.ok(!keys.lift(pressed('a')));
   keys.clear();
   assert.deepEqual(keys.velocity(0.5), STILL);

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cameras.records import CameraDraft
 from core.access import Principal
-from core.clock import SystemClock
 from core.ptz import Velocity
 from core.records import CameraStatus
 from core.secrets import Secret
@@ -17,6 +16,7 @@ from ptz.views import CommandResult
 from ptz_manager import PtzManager
 from tests.cameras.doubles import CameraHarness
 from tests.ptz.doubles import ANNA, ScriptedHead
+from tests.ptz.head_bench import ShiftedClock
 
 RIGHT = Velocity(pan=0.5)
 LONG_S = 60.0
@@ -28,6 +28,7 @@ class PtzBench:
     def __init__(self, folder: Path) -> None:
         self.cameras = CameraHarness(folder)
         self.head = ScriptedHead()
+        self.clock = ShiftedClock()
         self.device = self.cameras.device("cam", 80, ptz=self.head)
         self.ptz: PtzManager
 
@@ -39,7 +40,7 @@ class PtzBench:
             database.open()
             if not cameras.list_cameras():
                 cameras.add_camera(CameraDraft("cam", "admin", Secret("right"), 80))
-            self.ptz = PtzManager(database, SystemClock(), cameras)
+            self.ptz = PtzManager(database, self.clock, cameras)
             cameras.on_change(self.ptz.forget_camera)
             cameras.on_delete(self.ptz.forget_camera)
             self.ptz.start()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
-from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
+from core.ptz import NO_HEAD, ImagingChange, Iris, Preset, Velocity
 from core.records import CameraStatus
 from tests.patience import LIMIT_S, promised, until
 from tests.ptz.bench import LONG_S, PtzBench
@@ -23,6 +24,45 @@ def test_abilities_are_read_once_and_a_move_needs_nothing_else(bench: PtzBench) 
         assert bench.ptz.view(ANNA, 1, 1).abilities == ABLE
     assert bench.move().done
     assert bench.head.calls == ["abilities", "move 0.5 0 0 within 61"]
+
+
+def test_old_abilities_are_read_again_in_the_background(bench: PtzBench) -> None:
+    bench.ptz.view(ANNA, 1, 1)
+    bench.clock.ahead_s = 1000.0
+    bench.move()
+    bench.head.held["abilities"] = threading.Event()
+    bench.head.able = replace(ABLE, home=False)
+    for _ in range(3):
+        view = bench.ptz.view(ANNA, 1, 1)
+        assert view.abilities == ABLE
+        assert view.mover is not None
+    bench.head.wait_for(lambda: len(bench.head.named("abilities")) == 2)
+    bench.head.held["abilities"].set()
+    until(lambda: not bench.ptz.view(ANNA, 1, 1).abilities.home)
+    assert len(bench.head.named("abilities")) == 2
+
+
+def test_a_device_that_is_away_is_asked_for_its_abilities_once_a_minute(bench: PtzBench) -> None:
+    bench.ptz.view(ANNA, 1, 1)
+    bench.head.problems["abilities"] = CameraUnreachable("It is off.")
+    for ahead_s, asked in ((1000.0, 2), (1030.0, 2), (1070.0, 3)):
+        bench.clock.ahead_s = ahead_s
+        for _ in range(3):
+            assert bench.ptz.view(ANNA, 1, 1).abilities == ABLE
+        bench.head.wait_for(partial(_is_asked, bench, asked))
+
+
+def _is_asked(bench: PtzBench, times: int) -> bool:
+    return len(bench.head.named("abilities")) == times
+
+
+def test_a_page_gets_the_iris_that_was_set(bench: PtzBench) -> None:
+    bench.ptz.view(ANNA, 1, 1)
+    bench.head.held["abilities"] = threading.Event()
+    bench.ptz.set_iris(ANNA, 1, 1, -8.0, take_over=False)
+    assert bench.ptz.view(ANNA, 1, 1).abilities.iris == Iris(-8.0, -22.0, 0.0, auto=False)
+    bench.ptz.set_iris(ANNA, 1, 1, None, take_over=False)
+    assert bench.ptz.view(ANNA, 1, 1).abilities.iris == Iris(-8.0, -22.0, 0.0, auto=True)
 
 
 def test_a_camera_without_a_head_says_so_and_refuses_commands(bench: PtzBench) -> None:
@@ -321,6 +361,23 @@ def test_commands_of_the_whole_device_need_a_view_of_all_channels(bench: PtzBenc
     assert bench.ptz.view(whole, 1, 1).abilities.auxiliary == (wiper, lamp)
     bench.ptz.send_auxiliary(whole, 1, 1, lamp, take_over=False)
     assert bench.head.named("auxiliary") == [f"auxiliary {wiper}", f"auxiliary {lamp}"]
+
+
+def test_the_focus_is_an_axis_of_a_move(bench: PtzBench) -> None:
+    bench.move(Velocity(pan=0.5, focus=-0.5))
+    bench.move(Velocity(pan=0.5))
+    bench.move(Velocity(pan=0.5, focus=0.5))
+    bench.stop()
+    assert bench.head.calls[1:] == [
+        "move 0.5 0 0 within 61",
+        "move_focus -0.5",
+        "stop_focus",
+        "move 0.5 0 0 within 61",
+        "move 0.5 0 0 within 61",
+        "move_focus 0.5",
+        "stop",
+        "stop_focus",
+    ]
 
 
 def test_a_camera_with_only_a_lens_focuses_and_stops(bench: PtzBench) -> None:

@@ -15,7 +15,7 @@ from core.errors import (
     CameraUnsupported,
     NotFound,
 )
-from core.ptz import Velocity
+from core.ptz import HeadPlace, Velocity
 from ptz.command_queue import SUPERSEDED
 from ptz.head import Head
 from tests.patience import LIMIT_S, until
@@ -202,3 +202,33 @@ def test_a_stop_of_a_head_that_has_arrived_is_tried_once(bench: Bench) -> None:
     with pytest.raises(CameraUnreachable):
         bench.head.stop().result(LIMIT_S)
     assert bench.device.named("stop") == ["stop"]
+
+
+@pytest.mark.parametrize("next_command", ["preset", "move"])
+def test_nothing_overtakes_a_stop_beside_a_slow_move(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, next_command: str
+) -> None:
+    """A stop beside a command may reach the device late. It would break off what the user has begun since."""
+    beside, is_late, send_stop = threading.Event(), threading.Event(), bench.device.stop
+
+    def stop(place: HeadPlace, *, pan_tilt: bool = True, zoom: bool = True) -> None:
+        if threading.current_thread().name == "ptz-stop":
+            beside.set()
+            assert is_late.wait(LIMIT_S)
+        send_stop(place, pan_tilt=pan_tilt, zoom=zoom)
+
+    monkeypatch.setattr(bench.device, "stop", stop)
+    bench.device.held["move"] = threading.Event()
+    bench.head.move(PLACE, RIGHT, LONG_S)
+    bench.device.wait_for(lambda: len(bench.device.named("move")) == 1)
+    bench.head.stop()
+    assert beside.wait(LIMIT_S)
+    bench.device.held["move"].set()
+    done = bench.go("1") if next_command == "preset" else bench.head.move(PLACE, LEFT, LONG_S)
+    bench.device.wait_for(lambda: len(bench.device.named("stop")) == 1)  # that of the queue
+    with pytest.raises(TimeoutError):
+        done.result(0.2)
+    is_late.set()
+    done.result(LIMIT_S)
+    last = "go_to_preset 1" if next_command == "preset" else "move -0.5 0 0 within 61"
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "stop", "stop", last]

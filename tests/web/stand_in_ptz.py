@@ -57,6 +57,7 @@ class StandInPtz(PtzManager):
     fail_with: Exception | None = None
     mover: MoverView | None = None
     calls: list[str] = field(default_factory=list)
+    velocities: list[Velocity] = field(default_factory=list)
     preset_names: dict[str, str] = field(default_factory=lambda: {"1": "Gate", "2": "Barn"})
     stored_tours: dict[int, Tour] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -89,6 +90,7 @@ class StandInPtz(PtzManager):
     def move(
         self, who: Principal, camera_id: int, number: int, velocity: Velocity, *, timeout_s: float, take_over: bool
     ) -> CommandResult:
+        self.velocities.append(velocity)
         return self._do("move", camera_id, number)
 
     def stop_head(self, who: Principal, camera_id: int, number: int, *, take_over: bool) -> CommandResult:

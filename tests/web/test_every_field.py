@@ -98,6 +98,7 @@ KINDS = {
     "pan": "speed",
     "tilt": "speed",
     "zoom": "speed",
+    "focus": "speed",
     "speed": "speed",
     "timeout_s": "seconds",
     "take_over": "flag",

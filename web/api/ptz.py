@@ -27,7 +27,7 @@ _COMMAND_ERRORS = (409, *_DEVICE_ERRORS)
 
 @blueprint.get("", responses=answers_with({200: shapes.Ptz}, *_DEVICE_ERRORS))
 def get_ptz(path: models.ChannelPath) -> Response:
-    """Get the abilities of a channel's head, and its mover. The first call asks the device, later ones do not.
+    """Get the abilities of a channel's head, and its mover. Only the first call waits for the device.
 
     Call it before the first move: the app then knows all that a move needs.
     """
@@ -48,7 +48,7 @@ def move(path: models.ChannelPath, body: shapes.PtzMove) -> Response:
             current_principal(),
             path.camera_id,
             path.number,
-            Velocity(body.pan, body.tilt, body.zoom),
+            Velocity(body.pan, body.tilt, body.zoom, body.focus),
             timeout_s=body.timeout_s,
             take_over=body.take_over,
         )

@@ -53,7 +53,7 @@ class PtzCommand(RequestModel):
 
 
 class PtzMove(PtzCommand):
-    """Speeds: `pan` 1 is to the right, `tilt` 1 up, `zoom` 1 towards the scene; all 0 is a stop.
+    """Speeds: `pan` 1 is to the right, `tilt` 1 up, `zoom` 1 towards the scene, `focus` 1 further; all 0 is a stop.
 
     The movement ends after `timeout_s` unless the request is repeated: repeat it while the user holds the button, about
     every half of that time.
@@ -62,6 +62,7 @@ class PtzMove(PtzCommand):
     pan: Speed = 0.0
     tilt: Speed = 0.0
     zoom: Speed = 0.0
+    focus: Speed = 0.0
     timeout_s: Timeout = 1.0
 
 
@@ -90,7 +91,10 @@ class PresetEdit(PtzCommand):
 
 
 class FocusMove(PtzCommand):
-    """Either `speed` (1 is further away, 0 stops), which ends after `timeout_s` unless repeated, or `auto` true."""
+    """Either `speed` (1 is further, 0 stops), which ends after `timeout_s` unless repeated, or `auto` true.
+
+    A `speed` ends the movement of the other axes; POST ptz/move takes all of them.
+    """
 
     speed: Speed = 0.0
     timeout_s: Timeout = 1.0
@@ -179,7 +183,8 @@ class Ptz(AnswerModel):
     presets: bool = Field(validation_alias=AliasPath("abilities", "presets"))
     max_presets: int | None = Field(validation_alias=AliasPath("abilities", "max_presets"))
     focus: bool = Field(
-        validation_alias=AliasPath("abilities", "focus"), description="POST ptz/focus works with a speed"
+        validation_alias=AliasPath("abilities", "focus"),
+        description="POST ptz/move works with `focus`, and POST ptz/focus with a speed",
     )
     auto_focus: bool = Field(
         validation_alias=AliasPath("abilities", "auto_focus"), description="POST ptz/focus works with auto"

@@ -1,5 +1,5 @@
 // @ts-check
-import { CommandPacer, TIMEOUT_S } from '../lib/command-pacer.js';
+import { STILL } from '../lib/ptz-motion.js';
 import { holdButton, make, makeButton } from './ptz-dom.js';
 
 /** @typedef {import('./ptz-panel.js').PtzContext} PtzContext */
@@ -31,28 +31,26 @@ export class PtzLens {
   }
 
   #focus() {
-    const { api, abilities, command, onProblem, toast } = this.#context;
+    const { api, abilities, hold, run, toast } = this.#context;
     const row = make('div', { class: 'ptz-tools', role: 'group', 'aria-label': 'Focus' });
     if (abilities.focus) {
-      const pacer = new CommandPacer({
-        send: (/** @type {number} */ speed) => api.focus(speed, TIMEOUT_S),
-        stop: () => api.stop(),
-        isSame: (one, other) => one === other,
-        onProblem,
-      });
       for (const [text, speed] of /** @type {[string, number][]} */ ([
         ['Near', -FOCUS_SPEED],
         ['Far', FOCUS_SPEED],
       ])) {
         const button = makeButton(text, () => {}, { label: `Focus ${text.toLowerCase()}er: hold` });
         if (text === 'Far') button.setAttribute('aria-label', 'Focus further: hold');
-        const { halt } = holdButton(button, { hold: () => pacer.set(speed), release: () => pacer.set(null) });
+        const source = `focus ${text}`;
+        const { halt } = holdButton(button, {
+          hold: () => hold(source, { ...STILL, focus: speed }),
+          release: () => hold(source, null),
+        });
         this.#halts.push(halt);
         row.append(button);
       }
     }
     const auto = async () => {
-      if (await command(() => api.autoFocus())) toast('The camera focuses by itself');
+      if (await run(() => api.autoFocus())) toast('The camera focuses by itself');
     };
     if (abilities.auto_focus) row.append(makeButton('Auto', () => void auto(), { label: 'Focus automatically' }));
     return make('div', { class: 'ptz-field' }, make('span', { class: 'ptz-label' }, 'Focus'), row);
@@ -60,15 +58,15 @@ export class PtzLens {
 
   /** @param {import('../lib/ptz-types.js').PtzIris} iris */
   #iris({ value, min, max, auto }) {
-    const { api, command } = this.#context;
+    const { api, run } = this.#context;
     const slider = make('input', { type: 'range', min, max, step: (max - min) / 40 || 'any', 'aria-label': 'Iris' });
     slider.value = String(value ?? max);
     const box = make('input', { type: 'checkbox' });
     box.checked = auto;
     slider.disabled = auto;
-    slider.addEventListener('change', () => void command(() => api.iris(Number(slider.value))));
+    slider.addEventListener('change', () => void run(() => api.iris(Number(slider.value))));
     box.addEventListener('change', async () => {
-      const done = await command(() => api.iris(box.checked ? null : Number(slider.value)));
+      const done = await run(() => api.iris(box.checked ? null : Number(slider.value)));
       if (!done) box.checked = !box.checked;
       slider.disabled = box.checked;
     });

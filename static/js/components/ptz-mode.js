@@ -18,6 +18,7 @@ export { PtzApi } from '../lib/ptz-api.js';
  * @typedef {object} ModeOptions
  * @property {import('../lib/ptz-api.js').PtzApi} api
  * @property {Ptz} abilities
+ * @property {boolean} moves false: only the panel is shown
  * @property {() => {width: number, height: number}} pictureSize
  * @property {boolean} mayManage
  * @property {(title: string, text: string, yes: string) => Promise<boolean>} confirm
@@ -30,12 +31,12 @@ export { PtzApi } from '../lib/ptz-api.js';
 const SPEEDS = { slow: 0.25, normal: 0.5, fast: 1 };
 const LOOK_MS = 2000;
 
-/** The controls of one head over its picture, while the control mode is on. `element` goes over the picture. */
+/** The controls of one channel over its picture, while the control mode is on. `element` goes over the picture. */
 export class PtzMode {
   #options;
   #pacer;
   #panel;
-  /** The speeds that pad, keys, buttons, wheel and gamepad ask for now. @type {Map<string, Velocity>} */
+  /** The speeds that pad, keys, buttons, wheel, gamepad and focus ask for now. @type {Map<string, Velocity>} */
   #held = new Map();
   #keys = new HeldKeys();
   #pad;
@@ -82,9 +83,10 @@ export class PtzMode {
         ...options,
         run: (work) => this.#run(work),
         command: (work) => this.#command(work),
-        onProblem: (error) => this.#problem(error),
+        hold: (source, velocity) => this.#hold(source, velocity),
       },
-      () => this.#showPanel(false),
+      () => this.#leave(),
+      () => (this.#panelButton.hidden = this.#panel.isEmpty),
     );
     this.#noteButton = makeButton('Take over', () => void this.#takeOver(), { className: 'button small on-dark' });
     this.#note.append(icon('user'), this.#noteText, this.#noteButton);
@@ -93,15 +95,12 @@ export class PtzMode {
       className: 'ptz-round',
     });
     this.#panelButton.setAttribute('aria-expanded', 'false');
+    this.#panelButton.hidden = this.#panel.isEmpty;
     this.#panel.element.hidden = true;
-    this.element = make(
-      'div',
-      { class: 'ptz', 'data-panel': false, 'data-pans': abilities.pan_tilt },
-      this.#layer.element,
-      this.#note,
-      this.#panel.element,
-      this.#dock(),
-    );
+    const parts = [this.#note, this.#panel.element];
+    if (options.moves) parts.unshift(this.#layer.element);
+    if (options.moves) parts.push(this.#dock());
+    this.element = make('div', { class: 'ptz', 'data-panel': false, 'data-pans': abilities.pan_tilt }, ...parts);
     // The page below acts on presses, clicks and double clicks of the picture.
     for (const type of ['pointerdown', 'click', 'dblclick', 'contextmenu']) {
       this.element.addEventListener(type, (event) => event.stopPropagation());
@@ -118,8 +117,13 @@ export class PtzMode {
     // Before the keys of the page, which leave handled events alone.
     document.addEventListener('keydown', (event) => this.#keyDown(event), { signal, capture: true });
     document.addEventListener('keyup', (event) => this.#keyUp(event), { signal, capture: true });
-    this.#gamepad.start();
-    void this.#look();
+    if (this.#options.moves) {
+      this.#gamepad.start();
+      void this.#look();
+    } else {
+      this.#showPanel(true);
+      this.#panel.focus();
+    }
   }
 
   /** Stop the movement and take everything away. */
@@ -152,9 +156,9 @@ export class PtzMode {
     else this.#held.set(source, velocity);
     if (!this.#held.size) this.#pacer.set(null);
     else {
-      const { pan_tilt: turns, zoom: zooms } = this.#options.abilities;
-      const { pan, tilt, zoom } = sumOf(this.#held.values());
-      const sum = { pan: turns ? pan : 0, tilt: turns ? tilt : 0, zoom: zooms ? zoom : 0 };
+      const { pan_tilt: turns, zoom: zooms, focus: focuses } = this.#options.abilities;
+      const { pan, tilt, zoom, focus } = sumOf(this.#held.values());
+      const sum = { pan: turns ? pan : 0, tilt: turns ? tilt : 0, zoom: zooms ? zoom : 0, focus: focuses ? focus : 0 };
       // The pad's middle, and keys in opposite directions, stand still.
       if (!isStill(sum)) this.#pacer.set(sum);
       else if (this.#pacer.isMoving) this.#pacer.set(null);
@@ -171,9 +175,15 @@ export class PtzMode {
     }
   }
 
-  /** Send a command that ends a movement. @template T @param {() => Promise<T>} work @returns {Promise<T|null>} */
+  /**
+   * Send a command that replaces a movement, unless a newer one comes before it is sent.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T|null>}
+   */
   async #command(work) {
-    this.#pacer.supersede();
+    if (!(await this.#pacer.supersede())) return null;
     const answer = await this.#run(work);
     if (answer !== null) this.#hideNote();
     return answer;
@@ -255,7 +265,7 @@ export class PtzMode {
     if (document.querySelector('dialog[open], [popover]:popover-open') || event.defaultPrevented) return;
     if (target?.closest('input:not([type="checkbox"]), textarea, select')) return;
     const key = ptzKeyOf(event);
-    if (key === null) return;
+    if (key === null || (key !== 'leave' && !this.#options.moves)) return;
     event.preventDefault();
     if (key === 'leave') this.#leave();
     else if (event.repeat && !(typeof key === 'string' && this.#keys.has(event))) return;
@@ -285,7 +295,7 @@ export class PtzMode {
 
   /** Escape: the panel first, then the mode. In full screen the browser leaves that. */
   #leave() {
-    if (this.#panel.element.hidden) this.#options.leave();
+    if (this.#panel.element.hidden || !this.#options.moves) this.#options.leave();
     else this.#showPanel(false);
   }
 
@@ -304,7 +314,7 @@ export class PtzMode {
     }
     const stop = makeButton('Stop', () => void this.#stop(), { icon: 'stop', className: 'ptz-round ptz-stop' });
     side.append(stop);
-    if (!this.#panel.isEmpty) side.append(this.#panelButton);
+    side.append(this.#panelButton);
     const dock = make('div', { class: 'ptz-dock', role: 'group', 'aria-label': 'Camera control' });
     dock.append(side);
     if (abilities.pan_tilt) dock.append(this.#pad.element);

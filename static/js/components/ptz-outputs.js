@@ -41,11 +41,11 @@ export class PtzOutputs {
 
   /** @param {string} name */
   #auxiliary(name) {
-    const { api, command, confirm, toast } = this.#context;
+    const { api, confirm, run, toast } = this.#context;
     const words = auxiliaryName(name);
     const send = async () => {
       if (!(await confirm(`${words}?`, 'The command is sent to the device.', 'Send'))) return;
-      if (await command(() => api.auxiliary(name))) toast(`Sent: ${words}`);
+      if (await run(() => api.auxiliary(name))) toast(`Sent: ${words}`);
     };
     return makeButton(words, () => void send());
   }

@@ -1,5 +1,5 @@
 // @ts-check
-import { padVelocity } from '../lib/ptz-motion.js';
+import { STILL, padVelocity } from '../lib/ptz-motion.js';
 import { icon } from './dom.js';
 import { holdButton, make } from './ptz-dom.js';
 
@@ -54,7 +54,7 @@ export class PtzPad {
   /** @param {string} name @param {string} label @param {number} pan @param {number} tilt */
   #addArrow(name, label, pan, tilt) {
     const button = make('button', { type: 'button', class: `ptz-arrow ${name}`, 'aria-label': label }, icon('up'));
-    const hold = () => this.#move({ pan: pan * this.#speed(), tilt: tilt * this.#speed(), zoom: 0 });
+    const hold = () => this.#move({ ...STILL, pan: pan * this.#speed(), tilt: tilt * this.#speed() });
     const { halt } = holdButton(button, { hold, release: () => this.#move(null) });
     this.#halts.push(halt);
     this.element.append(button);

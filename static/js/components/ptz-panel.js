@@ -12,8 +12,10 @@ import { PtzTours } from './ptz-tours.js';
  * @property {import('../lib/ptz-api.js').PtzApi} api
  * @property {import('../lib/ptz-types.js').Ptz} abilities
  * @property {<T>(work: () => Promise<T>) => Promise<T|null>} run sends a request; null after a failure, which it shows
- * @property {<T>(work: () => Promise<T>) => Promise<T|null>} command the same for a command that ends a movement
- * @property {(error: unknown) => void} onProblem
+ * @property {<T>(work: () => Promise<T>) => Promise<T|null>} command the same for a command that replaces a movement; null
+ *   also if a newer one replaced it
+ * @property {(source: string, velocity: import('../lib/ptz-motion.js').Velocity|null) => void} hold moves while it is held;
+ *   null: released
  * @property {(title: string, text: string, yes: string) => Promise<boolean>} confirm
  * @property {(text: string, tone?: 'good'|'bad') => void} toast
  * @property {boolean} mayManage
@@ -26,6 +28,7 @@ import { PtzTours } from './ptz-tours.js';
 /** The panel beside the picture: presets, tours, lens, outputs and, for admins, the settings of the picture. */
 export class PtzPanel {
   #context;
+  #changed;
   #presets;
   #tours;
   /** @type {PtzLens|null} */
@@ -36,9 +39,10 @@ export class PtzPanel {
   #bar = make('div', { class: 'ptz-tabs', role: 'group', 'aria-label': 'Sections' });
   #body = make('div', { class: 'ptz-body' });
 
-  /** @param {PtzContext} context @param {() => void} close */
-  constructor(context, close) {
+  /** @param {PtzContext} context @param {() => void} close @param {() => void} changed called for a late section */
+  constructor(context, close, changed) {
     this.#context = context;
+    this.#changed = changed;
     this.#presets = new PtzPresets(context);
     this.#tours = new PtzTours(context, () => this.#presets.presets);
     const { abilities, mayManage } = context;
@@ -81,6 +85,11 @@ export class PtzPanel {
     this.#choose(this.#current || (this.#sections[0]?.name ?? ''));
   }
 
+  /** Move the keyboard's focus to the shown section's button. */
+  focus() {
+    /** @type {HTMLElement|null} */ (this.#bar.querySelector('[aria-pressed="true"]'))?.focus();
+  }
+
   halt() {
     this.#lens?.halt();
   }
@@ -106,6 +115,7 @@ export class PtzPanel {
   #addLate(outputs) {
     this.#add('outputs', 'Outputs', { element: outputs.element });
     this.#drawBar();
+    this.#changed();
   }
 
   #drawBar() {

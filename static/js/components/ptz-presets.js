@@ -60,13 +60,13 @@ export class PtzPresets extends EventTarget {
   }
 
   #home() {
-    const { api, abilities, command, confirm, toast } = this.#context;
+    const { api, abilities, command, confirm, run, toast } = this.#context;
     const go = async () => {
       if (await command(() => api.goHome())) toast('Going to the home position');
     };
     const set = async () => {
       if (!(await confirm('Change the home position?', 'The camera will return to where it points now.', 'Change'))) return;
-      if (await command(() => api.setHome())) toast('This is the home position now');
+      if (await run(() => api.setHome())) toast('This is the home position now');
     };
     const row = make(
       'div',
@@ -111,7 +111,7 @@ export class PtzPresets extends EventTarget {
 
   /** @param {PtzPreset} preset @param {HTMLElement} row */
   #tools({ token, name }, row) {
-    const { api, command, confirm, run, toast } = this.#context;
+    const { api, confirm, run, toast } = this.#context;
     const rename = () => {
       const save = async (/** @type {string} */ wanted) => {
         if (await run(() => api.changePreset(token, { name: wanted }))) toast(`Renamed to ${wanted}`);
@@ -128,7 +128,7 @@ export class PtzPresets extends EventTarget {
     };
     const store = async () => {
       if (!(await confirm(`Move ${name} here?`, 'The preset will be where the camera points now.', 'Move'))) return;
-      if (await command(() => api.changePreset(token, { here: true }))) toast(`${name} is here now`);
+      if (await run(() => api.changePreset(token, { here: true }))) toast(`${name} is here now`);
       await this.load();
     };
     const remove = async () => {
@@ -151,13 +151,13 @@ export class PtzPresets extends EventTarget {
   }
 
   #add() {
-    const { api, command, toast } = this.#context;
+    const { api, run, toast } = this.#context;
     const most = this.#list?.max_presets ?? null;
     if (most !== null && this.#list?.listed && this.presets.length >= most && !this.#showsAll)
       return make('p', { class: 'hint' }, `The device stores at most ${most} presets.`);
     const place = make('div', {});
     const save = async (/** @type {string} */ name) => {
-      if (await command(() => api.addPreset(name))) toast(`Stored as ${name}`);
+      if (await run(() => api.addPreset(name))) toast(`Stored as ${name}`);
       await this.load();
     };
     const ask = () =>

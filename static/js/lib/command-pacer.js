@@ -9,6 +9,8 @@ const PER_S = 5;
 const GAP_MS = 1000 / PER_S;
 /** A browser opens six connections to a server; a stop always finds a free one. */
 const MAX_IN_FLIGHT = 3;
+/** A move on its way to the server has arrived after this time, also without an answer. */
+const ARRIVED_MS = 300;
 const STOP_AGAIN_MS = 300;
 const STOP_TRIES = 4;
 
@@ -28,7 +30,8 @@ const STOP_TRIES = 4;
  * - A stop is sent immediately, whatever is under way. The server may get a command after the stop that was sent before
  *   it: then a second stop follows. A stop that fails is repeated.
  * - stop() sends a stop whether or not the pacer moves the head, because a preset or a tour may move it.
- * - After a failure the pacer sends nothing until the movement has been released.
+ * - After a failure, and after a command that replaces the movement, the pacer sends nothing until the movement has been
+ *   released.
  *
  * @template T
  */
@@ -40,7 +43,7 @@ export class CommandPacer {
   #isNew = false;
   #isRefused = false;
   #needsStop = false;
-  /** Counts commands and stops: after a newer one, a stop is not repeated. */
+  /** Counts moves, other commands and stops: after a newer one, a stop is not repeated. */
   #turn = 0;
   #sentAtMs = -Infinity;
   /** Times of the commands of the last second. @type {number[]} */
@@ -80,11 +83,20 @@ export class CommandPacer {
     await this.#stop();
   }
 
-  /** End the movement without a stop, because another command replaces it. */
-  supersede() {
+  /**
+   * End the movement without a stop, because another command replaces it. Resolves once the server has the moves under
+   * way, because a move that overtakes the command would break it off. False: a newer movement, command or stop came.
+   */
+  async supersede() {
+    this.#isRefused ||= this.#wanted !== null;
     this.#end();
     this.#needsStop = false;
     this.#turn += 1;
+    const turn = this.#turn;
+    if (this.#flying.size) {
+      await Promise.race([Promise.all(this.#flying), new Promise((resolve) => setTimeout(resolve, ARRIVED_MS))]);
+    }
+    return turn === this.#turn;
   }
 
   #release() {

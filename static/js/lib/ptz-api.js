@@ -88,11 +88,6 @@ export class PtzApi {
     await this.#http.json('DELETE', `${this.#channel}/ptz/presets/${encodeURIComponent(token)}`, undefined, COMMAND);
   }
 
-  /** @param {number} speed 1 is further away @param {number} timeoutS @returns {Promise<PtzDone>} */
-  focus(speed, timeoutS) {
-    return this.#command('POST', 'focus', { speed, timeout_s: timeoutS });
-  }
-
   /** @returns {Promise<PtzDone>} */
   autoFocus() {
     return this.#command('POST', 'focus', { auto: true });

@@ -64,6 +64,7 @@ export class HeldKeys {
     /** @param {HeldKey} more @param {HeldKey} less */
     const axis = (more, less) => Number(keys.has(more)) - Number(keys.has(less));
     const turn = this.#isFast ? 1 : speed;
-    return { pan: axis('right', 'left') * turn, tilt: axis('up', 'down') * turn, zoom: axis('in', 'out') * speed };
+    const [pan, tilt, zoom] = [axis('right', 'left') * turn, axis('up', 'down') * turn, axis('in', 'out') * speed];
+    return { ...STILL, pan, tilt, zoom };
   }
 }

@@ -1,10 +1,10 @@
 // @ts-check
 /** Speeds of a head: from a place on the pad, from keys, from a gamepad, and their sum. */
 
-/** @typedef {{pan: number, tilt: number, zoom: number}} Velocity -1 to 1: to the right, up, towards the scene */
+/** @typedef {{pan: number, tilt: number, zoom: number, focus: number}} Velocity -1 to 1: to the right, up, towards the scene, further */
 
 /** @type {Readonly<Velocity>} */
-export const STILL = Object.freeze({ pan: 0, tilt: 0, zoom: 0 });
+export const STILL = Object.freeze({ pan: 0, tilt: 0, zoom: 0, focus: 0 });
 
 const PAD_DEAD = 0.14;
 /** Near an axis the pad moves along it exactly. */
@@ -20,20 +20,25 @@ function rounded(value) {
 }
 
 /** @param {Velocity} velocity */
-export function isStill({ pan, tilt, zoom }) {
-  return pan === 0 && tilt === 0 && zoom === 0;
+export function isStill(velocity) {
+  return isSameVelocity(velocity, STILL);
 }
 
 /** @param {Velocity} one @param {Velocity} other */
 export function isSameVelocity(one, other) {
-  return one.pan === other.pan && one.tilt === other.tilt && one.zoom === other.zoom;
+  return one.pan === other.pan && one.tilt === other.tilt && one.zoom === other.zoom && one.focus === other.focus;
 }
 
 /** Return the sum, at most full speed in each axis. @param {Iterable<Velocity>} velocities @returns {Velocity} */
 export function sumOf(velocities) {
-  let [pan, tilt, zoom] = [0, 0, 0];
-  for (const each of velocities) [pan, tilt, zoom] = [pan + each.pan, tilt + each.tilt, zoom + each.zoom];
-  return { pan: rounded(pan), tilt: rounded(tilt), zoom: rounded(zoom) };
+  const sum = { ...STILL };
+  for (const each of velocities) {
+    sum.pan += each.pan;
+    sum.tilt += each.tilt;
+    sum.zoom += each.zoom;
+    sum.focus += each.focus;
+  }
+  return { pan: rounded(sum.pan), tilt: rounded(sum.tilt), zoom: rounded(sum.zoom), focus: rounded(sum.focus) };
 }
 
 /**
@@ -52,7 +57,7 @@ export function padVelocity({ x, y }, speed) {
   const axis = Math.round(angle / quarter) * quarter;
   const direction = Math.abs(angle - axis) < SNAP_RAD ? axis : angle;
   const fast = Math.max(STEP, part * speed);
-  return { pan: rounded(Math.cos(direction) * fast), tilt: rounded(Math.sin(direction) * fast), zoom: 0 };
+  return { ...STILL, pan: rounded(Math.cos(direction) * fast), tilt: rounded(Math.sin(direction) * fast) };
 }
 
 /** Return a stick's speed: none in its dead zone, then the square, so that slow movements are easy. @param {number} value -1 to 1 */
@@ -79,7 +84,7 @@ export function gamepadVelocity({ axes, buttons }, speed) {
   const pan = axis(0) + cross(15) - cross(14);
   const tilt = -axis(1) + cross(12) - cross(13);
   const zoom = -axis(3) + trigger(7) - trigger(6);
-  return { pan: rounded(pan * speed), tilt: rounded(tilt * speed), zoom: rounded(zoom * speed) };
+  return { ...STILL, pan: rounded(pan * speed), tilt: rounded(tilt * speed), zoom: rounded(zoom * speed) };
 }
 
 /**

@@ -47,7 +47,7 @@ export {};
  * @property {boolean} home_settable
  * @property {boolean} presets
  * @property {number|null} max_presets
- * @property {boolean} focus POST ptz/focus works with a speed
+ * @property {boolean} focus POST ptz/move works with `focus`, and POST ptz/focus with a speed
  * @property {boolean} auto_focus POST ptz/focus works with auto
  * @property {PtzIris|null} iris
  * @property {string[]} auxiliary commands of POST ptz/auxiliary, such as tt:Wiper|On or tt:IRLamp|Off

@@ -2,8 +2,9 @@
 /**
  * The control mode of the shown channel, on the viewer page and on the wall.
  *
- * The page requests a channel's abilities once, after its first live picture. Only a channel that moves gets the button;
- * a press of the button loads the controls (components/ptz-mode.js and their style sheet).
+ * The page requests a channel's abilities once, after its first live picture. A channel gets the button if it moves, if
+ * it has an iris or, for admins, if it has settings of the picture. A press of the button loads the controls
+ * (components/ptz-mode.js and their style sheet).
  */
 import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
 
@@ -93,15 +94,16 @@ export class PtzControl extends EventTarget {
     this.#draw();
   }
 
-  get #movable() {
+  /** The abilities of the shown channel, if the user can do anything with them. */
+  get #offered() {
     const abilities = this.#known.get(this.#key);
     if (!abilities) return null;
-    const moves = abilities.pan_tilt || abilities.zoom || abilities.presets || abilities.focus || abilities.home;
-    return moves ? abilities : null;
+    const isOffered = moves(abilities) || abilities.iris !== null || (abilities.imaging && may('manage'));
+    return isOffered ? abilities : null;
   }
 
   async #enter() {
-    const [shown, abilities] = [this.#shown, this.#movable];
+    const [shown, abilities] = [this.#shown, this.#offered];
     if (!shown || !abilities) return;
     const parts = await this.#parts.get();
     if (!parts || this.#mode || shown !== this.#shown) return;
@@ -109,6 +111,7 @@ export class PtzControl extends EventTarget {
     const mode = new parts.PtzMode({
       api: new parts.PtzApi(document.body.dataset.cameras ?? '', cameraId, number, httpOptions()),
       abilities,
+      moves: moves(abilities),
       confirm: this.#confirm,
       pictureSize: () => /** @type {LivePlayer} */ (shown.place.querySelector('live-player')).pictureSize,
       mayManage: may('manage'),
@@ -124,11 +127,21 @@ export class PtzControl extends EventTarget {
   }
 
   #draw() {
-    this.#button.hidden = !this.#movable;
+    const abilities = this.#offered;
+    const isMoving = abilities !== null && moves(abilities);
+    const name = abilities === null || isMoving ? 'Control the camera' : 'Settings of the camera';
+    this.#button.hidden = abilities === null;
+    this.#button.setAttribute('aria-label', name);
+    this.#button.dataset.tip = `${name}  C`;
     this.#button.setAttribute('aria-pressed', String(this.isOn));
     for (const element of document.querySelectorAll('[data-ptz]')) element.removeAttribute('data-ptz');
-    if (this.isOn) this.#shown?.place.setAttribute('data-ptz', '');
+    if (this.isOn) this.#shown?.place.setAttribute('data-ptz', isMoving ? 'moves' : 'settings');
   }
+}
+
+/** True for a channel with a head, or with a focus that moves. @param {Ptz} abilities */
+function moves({ pan_tilt: turns, zoom, presets, focus, home }) {
+  return turns || zoom || presets || focus || home;
 }
 
 /** Load the controls. @returns {Promise<typeof import('../components/ptz-mode.js')>} */

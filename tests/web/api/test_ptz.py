@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from core.access import Role, Scope
 from core.errors import CameraUnreachable, PtzInUse
+from core.ptz import Velocity
 from core.settings import Settings
 from ptz.views import MoverView
 from tests.patience import until
@@ -39,7 +40,7 @@ def test_the_abilities_of_a_head_are_shown_with_its_mover(client: FlaskClient, p
 
 def test_every_command_reaches_the_manager(client: FlaskClient, ptz: StandInPtz) -> None:
     for method, path, body in (
-        ("POST", "move", {"pan": 1, "tilt": -0.5}),
+        ("POST", "move", {"pan": 1, "tilt": -0.5, "focus": 0.25}),
         ("POST", "stop", {}),
         ("POST", "goto", {"preset": "a/b 7"}),
         ("POST", "goto", {"x": 0.25, "y": 1}),
@@ -62,6 +63,7 @@ def test_every_command_reaches_the_manager(client: FlaskClient, ptz: StandInPtz)
         "iris",
         "auxiliary tt:Wiper|On",
     ]
+    assert ptz.velocities == [Velocity(1.0, -0.5, 0.0, 0.25)]
 
 
 @pytest.mark.parametrize("body", [{}, {"x": 0.5}, {"preset": "1", "x": 0.5, "y": 0.5}, {"preset": "1", "y": 0.5}])

@@ -20,7 +20,7 @@ SHARED_OUT := --dist loadfile --no-loadscope-reorder
 PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $(CORES) )))) $(SHARED_OUT)
 NOT_QUICK := stress or gstreamer or programs or generated
 NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app web/test_any_request.py) \
-	--ignore-glob=*/test_simulator.py
+	--ignore-glob=*_simulator.py
 
 .PHONY: help
 help: ## what can be made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterator
+from itertools import accumulate, chain
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,17 +20,53 @@ settings.load_profile("any machine")
 allowed_addresses.allow_loopback(True)  # session fixtures connect before the fixture below runs
 
 
-# `make test` hands whole files to several processes, in this order: a long file that begins last would end alone.
-LONGEST = ("tests/browser", "tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras")
+# `make test` hands whole files to several processes, in the order of the collection. Browsers keep a core busy, most
+# other tests wait. The run mixes the two, so that neither the cores nor the processes are idle for long. The rest keeps
+# the order below, and browsers end first: a long file that began last would end alone.
+ORDER = ("tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras")
+BROWSERS = "tests/browser"
+BROWSERS_END = 0.85  # share of the run
+# Seconds that one test of a folder takes, roughly.
+SECONDS = {
+    BROWSERS: 5.0,
+    "tests/whole_app": 4.0,
+    "tests/sessions": 1.0,
+    "tests/simulator": 1.0,
+    "tests/media/rtsp": 0.4,
+}
+SECONDS_ELSEWHERE = 0.05
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders with the longest tests first."""
+    """Put the files in an order in which several processes end soon."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    took_s = {file: len(tests) * _seconds(file) for file, tests in files.items()}
+    in_browsers = sorted((file for file in files if file.startswith(BROWSERS)), key=lambda file: -took_s[file])
+    others = sorted((file for file in files if not file.startswith(BROWSERS)), key=_place)
+    starts = _starts(in_browsers, took_s, BROWSERS_END) | _starts(others, took_s, 1.0)
+    items[:] = chain.from_iterable(files[file] for file in sorted(files, key=lambda file: starts[file]))
 
-    def rank(item: pytest.Item) -> int:
-        return next((place for place, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
 
-    items.sort(key=rank)
+def _seconds(file: str) -> float:
+    return next((seconds for folder, seconds in SECONDS.items() if file.startswith(folder)), SECONDS_ELSEWHERE)
+
+
+def _place(file: str) -> int:
+    return next((place for place, folder in enumerate(ORDER) if file.startswith(folder)), len(ORDER))
+
+
+def _starts(files: list[str], took_s: dict[str, float], end: float) -> dict[str, float]:
+    """Return the share of the run after which each file starts, if the files follow each other up to `end`."""
+    sums_s = list(accumulate((took_s[file] for file in files), initial=0.0))
+    return {file: end * before_s / sums_s[-1] for file, before_s in zip(files, sums_s, strict=False)}
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from modules and tests: each look at all of them takes 0.7 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -78,6 +78,12 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
 
 
 @pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeat a request without the 0.2 s that a weak web server needs: that of the tests only counts requests."""
+    monkeypatch.setattr("onvif_services.weak_servers._PAUSE_S", 0.01)
+
+
+@pytest.fixture
 def recorder(device: SoapDevice, connect: Connect) -> DeviceConnection:
     """An open connection to `device`, which has recordings."""
     make_recorder(device)

@@ -133,6 +133,7 @@ def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connec
     assert _outcomes(conn)["web server"] == "guessed"
 
 
+@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("first", [1, 2, 3, 4])
 @pytest.mark.parametrize("login", ["token", "digest"])
 def test_a_web_server_that_resets_every_second_request_opens(
@@ -147,6 +148,7 @@ def test_a_web_server_that_resets_every_second_request_opens(
     assert device.failed_logins == 0
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_a_wrong_password_on_such_a_web_server_costs_two_logins(device: SoapDevice, connect: Connect) -> None:
     device.cuts_every_second_from = 1
     for _ in range(3):
@@ -155,6 +157,7 @@ def test_a_wrong_password_on_such_a_web_server_costs_two_logins(device: SoapDevi
     assert device.failed_logins <= 2
 
 
+@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("first", [1, 2, 3, 4, 5])
 def test_such_a_web_server_that_cuts_off_wrong_logins_gets_three(
     device: SoapDevice, connect: Connect, first: int

@@ -20,6 +20,8 @@ from tests.media.rtsp.asking import source
 from tests.media.rtsp.camera_peer import PeerCamera, packed, payloads
 from tests.patience import LIMIT_S, until
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 Packed = list[tuple[bytes, bool]]
 START = b"\0\0\0\1"

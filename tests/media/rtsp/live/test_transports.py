@@ -21,6 +21,8 @@ from tests.media.rtsp.camera_peer import Asked, PeerCamera, nal_units
 from tests.patience import until
 from tools.certificate import make_certificate
 
+pytestmark = pytest.mark.programs
+
 Cameras = Callable[..., PeerCamera]
 DIGEST = 'WWW-Authenticate: Digest realm="cam", nonce="n"'
 

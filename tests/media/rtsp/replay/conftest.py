@@ -9,7 +9,7 @@ import pytest
 from tests.simulator.process import Makes, Simulator
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")  # files of other packages run between those of this one
 def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
     started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
     yield started

@@ -13,6 +13,8 @@ from tests.media.rtsp.replay.listening import Listener, recording
 from tests.media.rtsp.replay.test_recorders import NIGHT_S, Start, connect, refuse
 from tests.patience import settled, until
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.mark.parametrize(
     "value",

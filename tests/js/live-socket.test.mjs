@@ -6,7 +6,7 @@ import { LiveSocket, RECONNECT } from '../../static/js/lib/live-socket.js';
 import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { mockTime } from './time.mjs';
-import { Wire } from './wire.mjs';
+import { Wire, asked, start } from './wire.mjs';
 
 const REQUEST = { cameraId: 1, profileToken: 'a' };
 
@@ -40,16 +40,6 @@ function begun() {
   session.play(REQUEST);
   latest().open();
   return { link, session, heard, sunk };
-}
-
-/** @param {Wire} wire */
-const asked = (wire) => wire.sent.filter((message) => message.type === 'watch');
-
-/** @param {Wire} wire @param {number} id @param {string} [codecs] */
-function start(wire, id, codecs = 'avc1.42') {
-  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
-  wire.receiveBinary(1, id);
-  wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
 }
 
 mockTime();
@@ -404,43 +394,4 @@ test('a socket that was opened for nothing is closed after a while', () => {
   assert.equal(wire.readyState, 1);
   mock.timers.tick(2000);
   assert.equal(wire.readyState, 3);
-});
-
-test('a watch that replaces another one ends it on the server and here', () => {
-  const link = socket();
-  const listener = { onInit() {}, onFragments: mock.fn(), onStream() {}, onProblem() {}, onLink() {} };
-  const source = { cameraId: 1, profileToken: 'main', audio: false };
-  const old = link.watch(source, listener);
-  latest().open();
-  start(latest(), old);
-  assert.equal(listener.onFragments.mock.callCount(), 1);
-  const id = link.watch({ ...source, profileToken: 'sub', keyFramesOnly: true }, listener, { insteadOf: old });
-  const { instead_of: replaced, key_frames_only: keysOnly } = asked(latest()).at(-1);
-  assert.deepEqual([replaced, keysOnly], [old, true]);
-  latest().receiveBinary(2, old);
-  assert.equal(listener.onFragments.mock.callCount(), 1, 'a message that was half sent is ignored');
-  link.leave(old);
-  assert.equal(latest().sent.at(-1).type, 'watch', 'the server has ended it');
-
-  latest().break();
-  mock.timers.tick(3000);
-  latest().open();
-  assert.deepEqual(
-    asked(latest()).map((message) => [message.id, 'instead_of' in message]),
-    [[id, false]],
-    'the next connection knows no old watch',
-  );
-});
-
-test('the socket measures its link by pace and by late frames', () => {
-  const link = socket();
-  link.watch({ cameraId: 1, profileToken: 'a', audio: false }, /** @type {any} */ ({ onInit() {}, onFragments() {}, onLink() {} }));
-  latest().open();
-  assert.equal(link.link.stateAt(performance.now()).isLate, false);
-  const pace = { interval_ms: 1000, taken_bytes: 187_500, busy_ms: 1000, busy_bytes: 187_500, backlog_bytes: 5, backlog_ms: 900 };
-  latest().receive({ type: 'pace', ...pace, left_out: {} });
-  const { isLate, kbps } = link.link.stateAt(performance.now());
-  assert.deepEqual([isLate, kbps], [true, 1500]);
-  latest().break();
-  assert.deepEqual(link.link.stateAt(performance.now()).kbps, null);
 });

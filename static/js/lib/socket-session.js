@@ -14,7 +14,7 @@ import { BaseSession } from './base-session.js';
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>, isReordered: boolean) => void,
  *   append: (fragments: SocketFragments) => void}} Sink made by sinkOf() in components/live-player.js
- * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
@@ -134,6 +134,17 @@ export class SocketSession extends BaseSession {
   }
 
   /**
+   * Play another stream because the link does not carry this one. This one's media ends immediately, so that the other
+   * one does not wait behind it; its last frame stays on screen until the other one's first.
+   *
+   * @param {SocketRequest} request
+   */
+  replace(request) {
+    this.state.request = request;
+    this.start({ endsOld: true });
+  }
+
+  /**
    * Watch the same stream again, from its last key frame on; if the server does not receive it, as soon as it does. The
    * picture on screen stays until the first new frame.
    */
@@ -190,22 +201,24 @@ export class SocketSession extends BaseSession {
   /**
    * @override
    * @protected
-   * @param {{isBroken?: boolean}} [how] `isBroken`: start with the next key frame, not with the fragments that the
-   *   server keeps, because these broke the decoder
+   * @param {{isBroken?: boolean, endsOld?: boolean}} [how] `isBroken`: start with the next key frame, not with the
+   *   fragments that the server keeps, because these broke the decoder; `endsOld`: end the present watch immediately
    */
-  start({ isBroken = false } = {}) {
+  start({ isBroken = false, endsOld = false } = {}) {
     const { request } = this.state;
     if (!request) return;
     this.clearTimer();
+    const insteadOf = endsOld ? this.#watch?.id : undefined;
     this.#keepOld({ isShown: this.state.isShown && !isBroken });
     this.state.beginStart();
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const watch = new Watch();
     this.#watch = watch;
-    const { cameraId, profileToken, audio } = request;
+    const { cameraId, profileToken, keyFramesOnly = false } = request;
+    const audio = Boolean(request.audio) && !this.#isAudioRefused && !keyFramesOnly;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio: Boolean(audio) && !this.#isAudioRefused, fresh: isBroken },
+      { cameraId, profileToken, audio, fresh: isBroken, keyFramesOnly },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -213,6 +226,7 @@ export class SocketSession extends BaseSession {
         onProblem: (refusal) => watch === this.#watch && this.fail(refusal, refusal),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
+      { insteadOf },
     );
     this.changed();
   }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,8 @@ from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, STARTS_WITH_KEY
 
 _MAX_START_S = 1.0  # of the link's throughput, for the frames that a replacing watch begins with
+_MAX_MESSAGE_S = 0.25  # of the link's throughput; the next watch waits for a message whose sending has begun
+_LEAST_MESSAGE_BYTES = 16 * 1024
 
 
 class _LiveSender(Protocol):
@@ -95,8 +97,23 @@ class LiveWatch(LiveListener):
         self.left_out += offered - len(admitted)
         return admitted
 
-    def message(self, fragments: Sequence[LiveFragment]) -> bytes:
-        """Return the binary message of these fragments."""
+    def messages(self, fragments: Sequence[LiveFragment], link: Link) -> Iterator[bytes]:
+        """Yield the binary messages of these fragments: one, or several short ones if the link is known to be slow."""
+        rate = link.bytes_per_s
+        most_bytes = math.inf if rate is None else max(_LEAST_MESSAGE_BYTES, rate * _MAX_MESSAGE_S)
+        part: list[LiveFragment] = []
+        part_bytes = 0
+        for piece in fragments:
+            size = len(piece.video) + len(piece.audio)
+            if part and part_bytes + size > most_bytes:
+                yield self._message(part)
+                part, part_bytes = [], 0
+            part.append(piece)
+            part_bytes += size
+        if part:
+            yield self._message(part)
+
+    def _message(self, fragments: Sequence[LiveFragment]) -> bytes:
         first = fragments[0]
         taken_ms = math.nan if first.arrived_utc is None else first.arrived_utc.timestamp() * 1000
         flags = STARTS_WITH_KEY if first.is_key else 0

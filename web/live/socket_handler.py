@@ -312,12 +312,12 @@ class LiveSocketHandler(SocketHandler):
         self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data, watch.number)
 
     def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
-        """Send fragments as one message, as far as the page reads fast enough for them (LiveWatch.admit)."""
+        """Send fragments, as far as the page reads fast enough for them (LiveWatch.admit)."""
         connection = self._connection
         if watch.is_over or connection is None:
             return
-        if admitted := watch.admit(fragments, connection):
-            connection.send_binary(watch.message(admitted), watch.number)
+        for message in watch.messages(watch.admit(fragments, connection), connection):
+            connection.send_binary(message, watch.number)
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""

@@ -1,4 +1,4 @@
-"""What a connection does with messages that the kernel does not take: drops a watch's, overtakes them, measures."""
+"""Messages that the kernel does not take: a watch's are dropped, urgent ones overtake them, the rest is measured."""
 
 from __future__ import annotations
 

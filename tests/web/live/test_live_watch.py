@@ -14,6 +14,7 @@ from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.web.live.live_peer import Channels, init_of, opened
 from web.live.live_watch import LiveWatch
 from web.live.sockets import Sockets
+from web.live.wire import HEAD
 
 
 @pytest.fixture
@@ -135,3 +136,15 @@ def test_frames_are_left_out_up_to_the_next_key_frame_while_the_page_is_late() -
     link.has_space = False
     assert watch.admit(frames(6, 1), link) == ()
     assert watch.take_left_out() == 5
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_s", "starts"),
+    [(None, [0.0]), (1e9, [0.0]), (100_000, [0.0, 0.5, 1.0]), (1000, [0.0, 0.25, 0.5, 0.75, 1.0])],
+)
+def test_frames_are_sent_in_short_messages_over_a_slow_link(bytes_per_s: float | None, starts: list[float]) -> None:
+    """A message is sent whole once it has begun, so that the next watch would wait behind a long one."""
+    messages = list(watch_of().messages(frames(0, 5, size=12_000), StandInLink(bytes_per_s)))
+    assert [HEAD.unpack_from(message)[3] for message in messages] == starts
+    assert HEAD.unpack_from(messages[0])[1] == 1
+    assert sum(len(message) - HEAD.size for message in messages) == 5 * 12_000

@@ -91,8 +91,9 @@ test('a stream that the link does not carry ends with the next one, and stays on
 
 test('a try of a better stream that comes late gives way to the stream before', () => {
   const { session, wire, first: sub } = playing();
-  session.play({ ...REQUEST, profileToken: 'main' });
+  session.tryBetter({ ...REQUEST, profileToken: 'main' });
   const main = asked(wire).at(-1);
+  assert.deepEqual([main.fresh, 'instead_of' in main], [true, false]);
   session.replace(REQUEST);
   assert.deepEqual(wire.sent.at(-2), { type: 'leave', id: main.id });
   const again = asked(wire).at(-1);

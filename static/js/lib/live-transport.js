@@ -85,10 +85,10 @@ export class LiveTransport extends EventTarget {
 
   /**
    * @param {PlayRequest} request
-   * @param {{endsOld?: boolean}} [how] `endsOld`: the link does not carry the present stream, so its media on the socket
-   *   ends immediately
+   * @param {{endsOld?: boolean, isTry?: boolean}} [how] over the socket; `endsOld`: the link does not carry the present
+   *   stream, so its media ends immediately; `isTry`: it is not known whether the link carries the new stream
    */
-  play(request, { endsOld = false } = {}) {
+  play(request, { endsOld = false, isTry = false } = {}) {
     const before = this.#session;
     this.#endRetry();
     this.#hasEmittedCodec = false;
@@ -101,7 +101,8 @@ export class LiveTransport extends EventTarget {
     this.#reason = why ? HLS_REASONS[why] : '';
     if (before !== this.#session) before.leave();
     if (this.#transport === 'hls') this.#hlsSession.play(request);
-    else if (endsOld && before === this.#socketSession) before.replace(request);
+    else if (endsOld && this.#socketSession?.isWanted) this.#socketSession.replace(request);
+    else if (isTry && this.#socketSession?.isWanted) this.#socketSession.tryBetter(request);
     else this.#socketSession?.play(request);
     this.#passingReason = why && why === refused?.reason ? refused.reason : null;
     this.#scheduleRetry();

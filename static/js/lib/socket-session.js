@@ -145,6 +145,17 @@ export class SocketSession extends BaseSession {
   }
 
   /**
+   * Try a better stream: it starts with its next key frame, because the frames since the last one, sent together, would
+   * make a link late that carries the stream. The present one plays until then.
+   *
+   * @param {SocketRequest} request
+   */
+  tryBetter(request) {
+    this.state.request = request;
+    this.start({ isTry: true });
+  }
+
+  /**
    * Watch the same stream again, from its last key frame on; if the server does not receive it, as soon as it does. The
    * picture on screen stays until the first new frame.
    */
@@ -201,10 +212,11 @@ export class SocketSession extends BaseSession {
   /**
    * @override
    * @protected
-   * @param {{isBroken?: boolean, endsOld?: boolean}} [how] `isBroken`: start with the next key frame, not with the
-   *   fragments that the server keeps, because these broke the decoder; `endsOld`: end the present watch immediately
+   * @param {{isBroken?: boolean, endsOld?: boolean, isTry?: boolean}} [how] `isBroken`: start with the next key frame, not with the
+   *   fragments that the server keeps, because these broke the decoder; `endsOld`: end the present watch immediately;
+   *   `isTry`: start with the next key frame
    */
-  start({ isBroken = false, endsOld = false } = {}) {
+  start({ isBroken = false, endsOld = false, isTry = false } = {}) {
     const { request } = this.state;
     if (!request) return;
     this.clearTimer();
@@ -218,7 +230,7 @@ export class SocketSession extends BaseSession {
     const { cameraId, profileToken, keyFramesOnly = false } = request;
     const audio = Boolean(request.audio) && !this.#isAudioRefused && !keyFramesOnly;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio, fresh: isBroken, keyFramesOnly },
+      { cameraId, profileToken, audio, fresh: isBroken || isTry, keyFramesOnly },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),

@@ -103,3 +103,14 @@ test('another connection is measured anew', () => {
   link.forget(2000);
   assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null });
 });
+
+test('a link is thin below 2 Mbit/s or while it is late, until it was calm for a minute', () => {
+  const link = new LinkMonitor(0);
+  assert.equal(link.isThin(500), false, 'unknown');
+  link.takePace(busy(5000, 900), 1000);
+  assert.equal(link.isThin(1000), true, 'late');
+  assert.equal(link.isThin(5000), false);
+  link.forget(5000);
+  link.takePace(busy(1900, 400), 6000);
+  assert.deepEqual([link.isThin(6000), link.isThin(65_900), link.isThin(66_000)], [true, true, false]);
+});

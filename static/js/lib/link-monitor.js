@@ -24,6 +24,8 @@ const FRESH_MS = 2500;
 const SMOOTHED_OVER_MS = 3000;
 const PEAK_OVER_MS = 10_000;
 const LEAST_BUSY_MS = 100;
+const THIN_KBPS = 2000;
+const TRUSTED_MS = 60_000;
 
 export class LinkMonitor {
   /** @type {number|null} */
@@ -62,6 +64,17 @@ export class LinkMonitor {
     const kbps =
       isLate && this.#latestKbps !== null && this.#averageKbps !== null ? Math.min(this.#latestKbps, this.#averageKbps) : this.#averageKbps;
     return { isLate, calmMs: isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs), kbps };
+  }
+
+  /**
+   * True if the link has no bandwidth to spare for stills. A minute without a backlog may mean that the link is better
+   * now than its last measurement.
+   *
+   * @param {number} nowMs
+   */
+  isThin(nowMs) {
+    const { isLate, calmMs, kbps } = this.stateAt(nowMs);
+    return isLate || (kbps !== null && kbps < THIN_KBPS && calmMs < TRUSTED_MS);
   }
 
   /** @param {Pace} pace @param {number} nowMs */

@@ -295,6 +295,11 @@ export class ViewerStage extends EventTarget {
     setText(byId('dropped-count', HTMLElement), count);
   }
 
+  /** True while the live picture needs the whole link. */
+  get isLinkThin() {
+    return this.isStarted && (this.#socket?.link.isThin(performance.now()) ?? false);
+  }
+
   /** Return the server's time; the socket's clock is exact to milliseconds. */
   #nowMs() {
     return this.#socket?.isUp && this.#socket.clock.isKnown ? this.#socket.clock.nowMs() : this.#api.clock.nowMs();

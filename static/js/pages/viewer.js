@@ -53,7 +53,7 @@ const STILLS_WAIT_MS = 3000;
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
-const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
+const snapshots = new SnapshotLoader(api, { ...TILE_PACES.nothing, isLinkThin: () => stage.isLinkThin });
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = lazyModule(() => import('./viewer-dialogs.js'));

@@ -177,7 +177,7 @@ test('a refusal lapses after a time that grows to 15 minutes', () => {
   assert.equal(refusals.of('1 b'), null);
 });
 
-test('a stream that the link does not carry is replaced, a better one is tried', () => {
+test('a stream that the link does not carry is replaced', () => {
   const { transport } = begun();
   latest().open();
   start();

@@ -68,8 +68,14 @@ test('a very thin link leads straight to the rung that it carries', () => {
   assert.deepEqual(told(ladderOf([tile('a')]).decide({ ...LATE, kbps: 40 }, 2000)), ['a stills late']);
 });
 
-test('media that is late although the rates fit leads one step down', () => {
-  assert.deepEqual(told(ladderOf([tile('a')]).decide({ ...LATE, kbps: 90_000 }, 2000)), ['a sub late']);
+test('media that stays late although the rates fit leads one step down', () => {
+  const ladder = ladderOf([tile('a')]);
+  const late = { ...LATE, kbps: 90_000 };
+  assert.deepEqual(ladder.decide(late, 2000), []);
+  assert.deepEqual(ladder.decide({ ...late, isLate: false }, 4000), []);
+  assert.deepEqual(ladder.decide(late, 5000), []);
+  assert.deepEqual(ladder.decide(late, 7900), []);
+  assert.deepEqual(told(ladder.decide(late, 8000)), ['a sub late']);
 });
 
 test('half of the rates is kept if the throughput is unknown', () => {
@@ -83,6 +89,32 @@ test('the start of streams makes no link thin', () => {
   ladder.setTiles([tile('a'), tile('b')], 10_000);
   assert.deepEqual(ladder.decide(LATE, 10_900), []);
   assert.equal(ladder.decide(LATE, 11_000).length, 2);
+});
+
+test('a backlog that drains after a change leads no further down', () => {
+  const ladder = ladderOf([tile('a')]);
+  assert.deepEqual(told(ladder.decide(LATE, 2000)), ['a sub late']);
+  assert.deepEqual(ladder.decide(LATE, 7900), []);
+  assert.deepEqual(told(ladder.decide(LATE, 8000)), ['a keys late']);
+});
+
+test('a tile that may use a better rung now is a start, too', () => {
+  const ladder = ladderOf([tile('a', { rungs: [SUB, KEYS] })]);
+  ladder.setTiles([tile('a')], 10_000);
+  assert.equal(ladder.rungOf('a'), 'main');
+  assert.deepEqual(ladder.decide(LATE, 10_900), []);
+  assert.deepEqual(told(ladder.decide(LATE, 11_000)), ['a sub late']);
+});
+
+test('a try that shows no frame has failed', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  assert.deepEqual(told(ladder.decide(CALM, 30_000)), ['a main try']);
+  ladder.setTiles([tile('a', { isStarting: true })], 39_000);
+  assert.deepEqual(ladder.decide(CALM, 39_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 40_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide(CALM, 59_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 60_000)), ['a main try']);
 });
 
 test('the effect of a change is awaited before the next one', () => {
@@ -121,7 +153,7 @@ test('pinned and hidden tiles never change', () => {
   assert.equal(ladder.rungOf('unknown'), null);
 });
 
-test('a link that is good again leads back to the main stream within twenty seconds', () => {
+test('a good link leads back to the main stream within twenty seconds', () => {
   const tiles = [tile('a')];
   const ladder = ladderOf(tiles);
   const changes = run(ladder, tiles, (second) => (second > 10 && second < 40 ? 1500 : 20_000), 300);
@@ -221,12 +253,12 @@ test('a tile that is pinned or closed during its try ends the try', () => {
   }
 });
 
-test('a tile without a sub stream goes from the main stream to its key frames', () => {
+test('a tile without a sub stream goes from main to its key frames', () => {
   const rungs = [MAIN, { name: /** @type {const} */ ('keys'), kbps: 380 }, STILLS];
   assert.deepEqual(told(ladderOf([tile('a', { rungs })]).decide(LATE, 2000)), ['a keys late']);
 });
 
-test('a tile that becomes small uses its own rungs, and keeps its limit when it grows', () => {
+test('a tile that becomes small, and grows again, keeps its limit', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
   ladder.setTiles([tile('a', { rungs: [SUB, KEYS, STILLS] })], 3000);

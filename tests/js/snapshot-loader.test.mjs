@@ -55,7 +55,7 @@ test('snapshots are loaded again once they are old', async () => {
   assert.ok(requests.slice(1).length >= 1 && requests.slice(1).every((cached) => !cached));
 });
 
-test('no snapshot is requested over a thin link, until it has bandwidth again', async () => {
+test('no snapshot is requested over a thin link, until it is free again', async () => {
   let isThin = true;
   const requests = loaderOf(() => isThin);
   await pass(TICKS_MS);

@@ -75,7 +75,7 @@ test('the socket measures its link by pace and by late frames', () => {
   assert.deepEqual(link.link.stateAt(performance.now()).kbps, null);
 });
 
-test('a stream that the link does not carry ends with the next one, and stays on screen', () => {
+test('a stream that is replaced ends, and its last frame stays on screen', () => {
   const { session, sunk, wire, first } = playing();
   session.replace({ ...REQUEST, profileToken: 'b', audio: true, keyFramesOnly: true });
   const second = asked(wire).at(-1);
@@ -89,7 +89,7 @@ test('a stream that the link does not carry ends with the next one, and stays on
   assert.equal(wire.sent.filter((message) => message.type === 'leave').length, 0, 'the server has ended the old watch');
 });
 
-test('a try of a better stream that comes late gives way to the stream before', () => {
+test('a try that comes late gives way to the stream before', () => {
   const { session, wire, first: sub } = playing();
   session.tryBetter({ ...REQUEST, profileToken: 'main' });
   const main = asked(wire).at(-1);

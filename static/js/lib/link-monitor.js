@@ -61,8 +61,8 @@ export class LinkMonitor {
   stateAt(nowMs) {
     const isLate = this.#isLate(nowMs);
     // The average still holds the faster past when a link has become slow.
-    const kbps =
-      isLate && this.#latestKbps !== null && this.#averageKbps !== null ? Math.min(this.#latestKbps, this.#averageKbps) : this.#averageKbps;
+    const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
+    const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
     return { isLate, calmMs: isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs), kbps };
   }
 
@@ -142,6 +142,12 @@ export class LinkMonitor {
     this.#averageKbps = this.#averageKbps === null ? kbps : this.#averageKbps + weight * (kbps - this.#averageKbps);
     this.#latestKbps = kbps;
     this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS), { atMs: nowMs, kbps }];
+  }
+
+  /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */
+  #lateKbps(nowMs) {
+    const forMs = nowMs - this.#lateFromMs;
+    return this.#lateSinceMs !== null && forMs >= LATE_FOR_MS && this.#lateBytes ? (this.#lateBytes * 8) / forMs : null;
   }
 
   /** @param {number} nowMs */

@@ -11,8 +11,8 @@
  * @typedef {'main'|'sub'|'keys'|'stills'} RungName `keys`: only key frames, of the sub stream if there is one
  * @typedef {{name: RungName, kbps: number|null}} Rung `kbps`: null while the rate is unknown
  * @typedef {{id: string, rungs: readonly Rung[], pinned: RungName|null, isChosen: boolean, isVisible: boolean,
- *   pixels: number}} Tile `rungs`: those that the tile can use at its size, best first, at least one; `isChosen`: the user looks at
- *   it or hears it; `pixels`: its area
+ *   pixels: number, isStarting?: boolean}} Tile `rungs`: those that the tile can use at its size, best first, at least one; `isChosen`: the user looks at
+ *   it or hears it; `pixels`: its area; `isStarting`: the present rung has shown no frame yet
  * @typedef {'late'|'try'|'failed_try'} Why
  * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
  *   led to it
@@ -33,6 +33,8 @@ const KEPT_SHARE = 0.5;
 const SETTLE_MS = 3000;
 /** The frames since the last key frame, with which each stream starts, make every link late for a moment. */
 const START_MS = 1000;
+/** If the throughput suffices for the present rates, lateness may pass by itself within this time. */
+const PATIENCE_MS = 3000;
 const CALM_MS = 10_000;
 const TRY_MS = 10_000;
 const FIRST_PAUSE_MS = 10_000;
@@ -47,6 +49,8 @@ export class QualityLadder {
   /** @type {{id: string, from: RungName, to: RungName, sinceMs: number}|null} */
   #trying = null;
   #settledMs = -Infinity;
+  /** @type {number|null} */
+  #lateSinceMs = null;
 
   /** @param {{startsLow?: boolean}} [how] `startsLow`: the user saves data: never the main stream, unless it is pinned */
   constructor({ startsLow = false } = {}) {
@@ -56,11 +60,13 @@ export class QualityLadder {
   /** Set the tiles of the page. A tile that is there already keeps its rung. @param {readonly Tile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
     const before = this.#memories;
+    const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
     this.#memories = new Map(
       tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity }]),
     );
-    if (tiles.some(({ id }) => !before.has(id))) this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
+    if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
+      this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
     const { id } = this.#trying ?? {};
     if (id !== undefined && !this.#movable.some((tile) => tile.id === id)) this.#trying = null;
   }
@@ -86,6 +92,8 @@ export class QualityLadder {
 
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   decide(link, nowMs) {
+    if (!link.isLate) this.#lateSinceMs = null;
+    else this.#lateSinceMs ??= nowMs;
     if (this.#trying) return this.#judgeTry(link, nowMs);
     if (link.isLate) return nowMs < this.#settledMs ? [] : this.#stepDown(link, nowMs);
     return link.calmMs < CALM_MS ? [] : this.#tryBetter(link, nowMs);
@@ -119,6 +127,7 @@ export class QualityLadder {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
     let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
     const fitsKbps = kbps === null ? totalKbps * KEPT_SHARE : kbps * USED_SHARE;
+    if (totalKbps <= fitsKbps && nowMs - Math.max(this.#lateSinceMs ?? nowMs, this.#settledMs) < PATIENCE_MS) return [];
     /** @type {Step[]} */
     const steps = [];
     while (totalKbps > fitsKbps || !steps.length) {
@@ -194,7 +203,9 @@ export class QualityLadder {
     const trying = this.#trying;
     const memory = trying && this.#memories.get(trying.id);
     if (!trying || !memory) return [];
-    if (isLate) {
+    const isOver = nowMs - trying.sinceMs >= TRY_MS;
+    const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
+    if (isLate || (isOver && hasNoFrame)) {
       this.#trying = null;
       memory.limit = trying.from;
       memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
@@ -202,7 +213,7 @@ export class QualityLadder {
       this.#settledMs = nowMs + SETTLE_MS;
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
-    if (nowMs - trying.sinceMs >= TRY_MS) {
+    if (isOver) {
       this.#trying = null;
       memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
       if (rank(trying.to) <= rank(this.#top)) memory.limit = null;

@@ -21,6 +21,8 @@ import { BaseSession } from './base-session.js';
 
 const MAX_FAILURES = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
+/** A try waits for its key frame. Its end is the quality ladder's task. */
+const LEAVE_OLD_AFTER_TRY_MS = 15_000;
 /** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
 const NO_KEY_FRAME_MS = 12_000;
 /** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
@@ -221,7 +223,7 @@ export class SocketSession extends BaseSession {
     if (!request) return;
     this.clearTimer();
     const insteadOf = endsOld ? this.#watch?.id : undefined;
-    this.#keepOld({ isShown: this.state.isShown && !isBroken });
+    this.#keepOld({ isShown: this.state.isShown && !isBroken, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
     this.state.beginStart();
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
@@ -318,11 +320,11 @@ export class SocketSession extends BaseSession {
   }
 
   /**
-   * Keep the present watch on screen until the next one has a frame, but at most LEAVE_OLD_AFTER_MS.
+   * Keep the present watch on screen until the next one has a frame, but at most for some seconds.
    *
-   * @param {{isShown: boolean}} how `isShown`: the watch has a good picture on screen
+   * @param {{isShown: boolean, forMs: number}} how `isShown`: the watch has a good picture on screen
    */
-  #keepOld({ isShown }) {
+  #keepOld({ isShown, forMs }) {
     const watch = this.#watch;
     if (!watch) return;
     if (!watch.isOpen || !isShown || this.state.isOffline) {
@@ -332,12 +334,12 @@ export class SocketSession extends BaseSession {
     this.#leaveOld();
     this.#old = watch;
     this.state.showsPrevious = true;
-    this.#leaveOldLater();
+    this.#leaveOldLater(forMs);
   }
 
-  #leaveOldLater() {
+  #leaveOldLater(forMs = LEAVE_OLD_AFTER_MS) {
     if (this.#leavingOld !== null) clearTimeout(this.#leavingOld);
-    this.#leavingOld = setTimeout(() => this.#leaveOld(), LEAVE_OLD_AFTER_MS);
+    this.#leavingOld = setTimeout(() => this.#leaveOld(), forMs);
   }
 
   #leaveOld() {

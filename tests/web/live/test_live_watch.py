@@ -126,7 +126,7 @@ def test_a_replacement_begins_immediately_on_a_link_that_carries_it(bytes_per_s:
     assert len(watch.admit(frames(0, count), StandInLink(bytes_per_s))) == count
 
 
-def test_frames_are_left_out_up_to_the_next_key_frame_while_the_page_is_late() -> None:
+def test_a_late_page_gets_no_frames_up_to_the_next_key_frame() -> None:
     watch = watch_of()
     link = StandInLink(is_late=True)
     assert watch.admit(frames(0, 2), link) == ()

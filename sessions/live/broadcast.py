@@ -23,7 +23,7 @@ _MAX_HELD_BYTES = 12 * 1024 * 1024
 
 
 class LiveListener(Protocol):
-    """One viewer. Called from any thread; must return immediately. Implemented by web.live.socket_handler.LiveWatch."""
+    """One viewer. Called from any thread; must return immediately. Implemented by web.live.live_watch.LiveWatch."""
 
     __slots__ = ()
 

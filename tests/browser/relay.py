@@ -55,17 +55,23 @@ class Relay:
                 if self._is_cut:
                     near.close()
                     continue
-                far = socket.create_connection(self._to)
+                far = self._connect()
                 with self._lock:
                     self._pairs.append((near, far))
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        return socket.create_connection(self._to)
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
                 self._flows.wait()
                 other.sendall(data)
+        self._end(one, other)
+
+    def _end(self, one: socket.socket, other: socket.socket) -> None:
         for end in (one, other):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

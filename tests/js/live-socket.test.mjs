@@ -6,7 +6,7 @@ import { LiveSocket, RECONNECT } from '../../static/js/lib/live-socket.js';
 import { SocketClock } from '../../static/js/lib/socket-clock.js';
 import { SocketSession } from '../../static/js/lib/socket-session.js';
 import { mockTime } from './time.mjs';
-import { Wire } from './wire.mjs';
+import { Wire, asked, start } from './wire.mjs';
 
 const REQUEST = { cameraId: 1, profileToken: 'a' };
 
@@ -40,16 +40,6 @@ function begun() {
   session.play(REQUEST);
   latest().open();
   return { link, session, heard, sunk };
-}
-
-/** @param {Wire} wire */
-const asked = (wire) => wire.sent.filter((message) => message.type === 'watch');
-
-/** @param {Wire} wire @param {number} id @param {string} [codecs] */
-function start(wire, id, codecs = 'avc1.42') {
-  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
-  wire.receiveBinary(1, id);
-  wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
 }
 
 mockTime();

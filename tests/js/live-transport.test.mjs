@@ -176,3 +176,25 @@ test('a refusal lapses after a time that grows to 15 minutes', () => {
   assert.deepEqual(lasted, [1, 2, 4, 8, 15, 15]);
   assert.equal(refusals.of('1 b'), null);
 });
+
+test('a stream that the link does not carry is replaced', () => {
+  const { transport } = begun();
+  latest().open();
+  start();
+  transport.playerPlays();
+  const [first] = watched();
+  transport.play({ ...REQUEST, profileToken: 'b', keyFramesOnly: true }, { endsOld: true });
+  const second = watched().at(-1);
+  assert.deepEqual([second.instead_of, second.key_frames_only, second.fresh], [first.id, true, false]);
+  transport.play(REQUEST, { isTry: true });
+  const third = watched().at(-1);
+  assert.deepEqual([third.instead_of, third.key_frames_only, third.fresh], [undefined, false, true]);
+});
+
+test('a stream that begins over the socket replaces nothing', () => {
+  const { transport } = begun();
+  latest().open();
+  transport.leave();
+  transport.play(REQUEST, { endsOld: true });
+  assert.equal(watched().at(-1).instead_of, undefined);
+});

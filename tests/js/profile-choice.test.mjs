@@ -78,3 +78,37 @@ test('the main stream stays if the sub stream cannot help', () => {
   assert.equal(chosen().choice.fallBackToSub(null), false);
   assert.equal(chosen(channel({ roles: ['main'] })).choice.fallBackToSub(BUSY), false);
 });
+
+test('a rung never leads to a better quality than the wanted one', () => {
+  const choice = new ProfileChoice(['h264']);
+  const request = { cameraId: 1, channel: channel(), quality: null, convert: false };
+  assert.equal(choice.choose({ ...request, rung: 'main' })?.quality, 'main');
+  assert.equal(choice.choose({ ...request, rung: 'sub' })?.quality, 'sub');
+  assert.equal(choice.choose({ ...request, rung: 'keys' })?.quality, 'sub');
+  assert.equal(choice.choose({ ...request, quality: 'sub', rung: 'main' })?.quality, 'sub');
+  assert.equal(choice.choose({ ...request, channel: channel({ roles: ['main'] }), rung: 'keys' })?.quality, 'main');
+});
+
+test('the fallback of an undecodable main stream is shown at every rung', () => {
+  const choice = new ProfileChoice(['h264']);
+  const found = choice.choose({ cameraId: 1, channel: channel({ mainCodec: 'hevc' }), quality: null, convert: false, rung: 'sub' });
+  assert.deepEqual([found?.quality, found?.isFallback], ['sub', true]);
+});
+
+test('an undecodable or refused main stream is no rung', () => {
+  const choice = new ProfileChoice(['h264']);
+  const request = { cameraId: 1, channel: channel(), quality: null, convert: false };
+  const names = () => choice.rungsAt(request, Infinity).map(({ name }) => name);
+  assert.deepEqual(names().slice(0, 2), ['main', 'sub']);
+  assert.equal(choice.rungsAt({ ...request, channel: channel({ mainCodec: 'hevc' }) }, Infinity)[0]?.name, 'sub');
+  assert.deepEqual(choice.rungsAt({ ...request, channel: null }, Infinity), []);
+  choice.choose(request);
+  choice.fallBackToSub(BUSY);
+  assert.equal(names()[0], 'sub');
+});
+
+test('a failed try of the main stream falls back whatever its problem is', () => {
+  const { choice } = chosen();
+  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }), false);
+  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }, { isTry: true }), true);
+});

@@ -6,7 +6,7 @@ import { isComplete, messageOf, shortMessageOf } from '../../static/js/lib/messa
 import { retryDelayS } from '../../static/js/lib/recovery.js';
 import { badgeOf, damageOf, streamFacts } from '../../static/js/lib/stream-facts.js';
 import { phaseOf } from '../../static/js/lib/stream-phase.js';
-import { readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
+import { qualityChoice, readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
 import { MAX_SCALE, WHOLE, clamped, panned, zoomedAt } from '../../static/js/lib/zoom.js';
 
 const FACTS = { wanted: true, ended: false, offline: false, problem: null, stream: null, shown: false, stalledS: 0 };
@@ -40,6 +40,14 @@ test('the state is read from the address and written to it', () => {
   assert.deepEqual(state, { channel: 3, quality: 'sub', view: 'grid', convert: true, transport: 'hls' });
   assert.deepEqual(readViewerState(writeViewerState(state)), state);
   assert.equal(writeViewerState({ channel: null, quality: null, view: 'single', convert: false, transport: null }), '');
+});
+
+test('the link or the user chooses the quality', () => {
+  for (const quality of /** @type {const} */ (['auto', 'main', 'sub', 'saver'])) {
+    assert.equal(readViewerState(`?quality=${quality}`).quality, quality);
+    assert.equal(qualityChoice(quality), quality);
+  }
+  for (const text of ['best', '', null, undefined]) assert.equal(qualityChoice(text), null);
 });
 
 test('invalid values of the address are ignored', () => {

@@ -50,3 +50,13 @@ export class Wire extends EventTarget {
     this.dispatchEvent(Object.assign(new Event('message'), { data: head.buffer }));
   }
 }
+
+/** The watches that a page has requested. @param {Wire} wire */
+export const asked = (wire) => wire.sent.filter((message) => message.type === 'watch');
+
+/** Send a watch its init section and first fragments. @param {Wire} wire @param {number} id @param {string} [codecs] */
+export function start(wire, id, codecs = 'avc1.42') {
+  wire.receive({ type: 'init', id, codecs, codec: 'h264', width: 1, height: 1, sound: null, has_sound: true });
+  wire.receiveBinary(1, id);
+  wire.receiveBinary(2, id, { startS: 1, takenMs: 5 });
+}

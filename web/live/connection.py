@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import ssl
 import typing
-from collections import deque
 from collections.abc import Iterable
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import Protocol, Side, State
+
+from web.live.pace import Pace, PaceMeter
+from web.live.unsent import Backlog, UnsentMessages
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ MAX_MESSAGE_BYTES = 16 * 1024
 _READ_BYTES = 4 * 1024  # per turn of the loop: at most some hundred frames, which take a few milliseconds
 _MAX_FRAMES_PER_S = 100  # of any kind; a page sends about ten when it opens a wall
 _KERNEL_BYTES = 64 * 1024  # unsent bytes in the kernel: they make a slow reader late, too
+_LATE_KERNEL_BYTES = 16 * 1024  # for a late reader: 64 kB are 0.35 s at 1.5 Mbit/s, and cannot be dropped
 _MAX_UNSENT_BYTES = 24 * 1024 * 1024  # of all messages; those without fragments are small and never dropped
 _MAX_FRAGMENT_BYTES = 16 * 1024 * 1024  # enough for all fragments since a key frame, if those are rare
 _QUOTA_BYTES = 2 * 1024 * 1024  # a large key frame
@@ -52,14 +56,6 @@ class MessageTaker(typing.Protocol):
         ...
 
 
-class Backlog:
-    """Unsent bytes of all connections, and their limit. Used in the loop only."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.unsent_bytes = 0
-
-
 class Connection:
     """Used in the loop only. Calls the taker's on_closed() once, whichever side closes."""
 
@@ -75,10 +71,11 @@ class Connection:
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
         self._taker = taker
         self._backlog = backlog
-        self._unsent: deque[tuple[float, memoryview]] = deque()
-        self._unsent_bytes = 0
+        self._unsent = UnsentMessages(backlog)
+        self._pace = PaceMeter(loop.time())
         self._is_writing = False
         self._is_late = False
+        self._dropped_s = -math.inf  # when messages of a watch were dropped
         self._is_reading = False
         self._is_closed = False
         self._is_last_sent = False
@@ -91,10 +88,10 @@ class Connection:
         self._sock.setblocking(False)
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
+        self._limit_kernel(_KERNEL_BYTES)
         self._loop.add_reader(self._sock, self._on_readable)
         self._is_reading = True
-        self._put(response.serialize())
+        self._unsent.put(response.serialize(), self._loop.time())
         self._write()
 
     # ---- out -------------------------------------------------------------------------------------
@@ -107,7 +104,21 @@ class Connection:
     @property
     def unsent_bytes(self) -> int:
         """Bytes that wait for the reader."""
-        return self._unsent_bytes
+        return self._unsent.total_bytes
+
+    @property
+    def backlog_age_s(self) -> float:
+        """How long the oldest unsent message waits; 0 without one."""
+        return self._loop.time() - self._unsent.first_put_s if self._unsent else 0.0
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """Throughput of the link; None before the first backlog."""
+        return self._pace.bytes_per_s
+
+    def measure_pace(self) -> Pace:
+        """Return the pace since the last call."""
+        return self._pace.measure(self._loop.time())
 
     def has_space_for(self, fragment_bytes: int) -> bool:
         """True if fragments of this size may be added to the unsent bytes.
@@ -116,17 +127,44 @@ class Connection:
         fast ones.
         """
         is_full = self._backlog.unsent_bytes + fragment_bytes > self._backlog.max_bytes
-        return self._unsent_bytes + fragment_bytes <= (_QUOTA_BYTES if is_full else _MAX_FRAGMENT_BYTES)
+        return self._unsent.total_bytes + fragment_bytes <= (_QUOTA_BYTES if is_full else _MAX_FRAGMENT_BYTES)
 
     def send_text(self, data: bytes) -> None:
-        if self._protocol.state is State.OPEN and not self._is_closed:
+        if self._is_open:
             self._protocol.send_text(data)
             self._flush()
 
-    def send_binary(self, data: bytes) -> None:
-        if self._protocol.state is State.OPEN and not self._is_closed:
+    def send_urgent(self, data: bytes) -> None:
+        """Send a text before all waiting messages but the first; it replaces an urgent text that still waits."""
+        if not self._is_open:
+            return
+        self._collect()
+        self._protocol.send_text(data)
+        if self._unsent:
+            for frame in self._protocol.data_to_send():
+                self._unsent.put_urgent(frame, self._loop.time())
+        self._flush()
+
+    def send_binary(self, data: bytes, watch: int) -> None:
+        """Send media of a watch. drop_watch() drops it as long as none of it is sent."""
+        if self._is_open:
+            self._collect()  # a pong that waits belongs to no watch
             self._protocol.send_binary(data)
-            self._flush()
+            self._flush(watch)
+
+    def drop_watch(self, watch: int) -> None:
+        """Drop the unsent media of a watch that has ended. A message whose sending has begun is sent whole.
+
+        If little is left, the reader is no longer late, so that the next watch can begin immediately.
+        """
+        if self._unsent.drop_watch(watch):
+            self._dropped_s = self._loop.time()
+            if self._unsent.bytes_behind_first <= _LATE_BYTES:
+                self._set_late(False)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._protocol.state is State.OPEN and not self._is_closed
 
     def close(self, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
         """Send a close frame. The connection closes when the other side answers it, or after _CLOSE_WITHIN_S."""
@@ -148,7 +186,6 @@ class Connection:
             self._is_writing = False
             self._loop.remove_writer(self._sock)
         self._unsent.clear()
-        self._count(-self._unsent_bytes)
         with contextlib.suppress(OSError):
             self._sock.close()
         self._taker.on_closed()
@@ -157,7 +194,7 @@ class Connection:
         """Called about once a second: ping, and drop a connection that sends nothing or reads nothing any more."""
         self._frames = 0
         now_s = self._loop.time()
-        is_stuck = bool(self._unsent) and now_s - max(self._taken_s, self._unsent[0][0]) > _STUCK_AFTER_S
+        is_stuck = bool(self._unsent) and now_s - max(self._taken_s, self._unsent.first_put_s) > _STUCK_AFTER_S
         if is_stuck or now_s - self._heard_s > _SILENT_AFTER_S:
             self.drop()
         elif now_s - self._pinged_s > _PING_EVERY_S and self._protocol.state is State.OPEN:
@@ -165,39 +202,30 @@ class Connection:
             self._protocol.send_ping(b"")
             self._flush()
 
-    def _flush(self) -> None:
-        """Write the protocol's output, as far as the kernel takes it."""
-        for data in self._protocol.data_to_send():
-            if data:
-                self._put(data)
-            else:  # the protocol sends nothing more and reads nothing more
-                self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
-                self._is_last_sent = True
-                self._stop_reading()
+    def _flush(self, watch: int | None = None) -> None:
+        """Write the protocol's output, as far as the kernel takes it. `watch`: the watch whose media it is."""
+        self._collect(watch)
         if self._is_writing:
             self._note_lateness()
         else:
             self._write()
 
-    def _put(self, data: bytes) -> None:
-        self._unsent.append((self._loop.time(), memoryview(data)))
-        self._count(len(data))
-
-    def _count(self, unsent_bytes: int) -> None:
-        self._unsent_bytes += unsent_bytes
-        self._backlog.unsent_bytes += unsent_bytes
+    def _collect(self, watch: int | None = None) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._unsent.put(data, self._loop.time(), watch)
+            else:  # the protocol sends nothing more and reads nothing more
+                self._loop.call_later(_CLOSE_WITHIN_S, self.drop)
+                self._is_last_sent = True
+                self._stop_reading()
 
     def _write(self) -> None:
         try:
             while self._unsent:
-                at_s, data = self._unsent[0]
-                sent = self._sock.send(data)
+                sent = self._sock.send(self._unsent.first)
                 self._taken_s = self._loop.time()
-                self._count(-sent)
-                if sent == len(data):
-                    self._unsent.popleft()
-                else:
-                    self._unsent[0] = (at_s, data[sent:])
+                self._unsent.take(sent)
+                self._pace.note_taken(sent)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
             pass
         except OSError as error:
@@ -214,18 +242,30 @@ class Connection:
                 self._sock.shutdown(socket.SHUT_WR)
         if bool(self._unsent) is not self._is_writing:
             self._is_writing = bool(self._unsent)
+            self._pace.note_backlog(self._is_writing, self._loop.time())
             if self._is_writing:
                 self._loop.add_writer(self._sock, self._write)
             else:
                 self._loop.remove_writer(self._sock)
 
     def _note_lateness(self) -> None:
-        if self._unsent_bytes > _MAX_UNSENT_BYTES:
+        if self._unsent.total_bytes > _MAX_UNSENT_BYTES:
             self.drop()
         elif not self._unsent:
-            self._is_late = False
-        elif self._unsent_bytes > _LATE_BYTES and self._loop.time() - self._unsent[0][0] > _LATE_AFTER_S:
-            self._is_late = True
+            self._set_late(False)
+        elif self._unsent.total_bytes > _LATE_BYTES:
+            waiting_since_s = max(self._unsent.first_put_s, self._dropped_s)
+            if self._loop.time() - waiting_since_s > _LATE_AFTER_S:
+                self._set_late(True)
+
+    def _set_late(self, is_late: bool) -> None:
+        if is_late is not self._is_late:
+            self._is_late = is_late
+            self._limit_kernel(_LATE_KERNEL_BYTES if is_late else _KERNEL_BYTES)
+
+    def _limit_kernel(self, unsent_bytes: int) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent_bytes)
 
     # ---- in --------------------------------------------------------------------------------------
 

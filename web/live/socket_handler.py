@@ -7,9 +7,13 @@ The page sends JSON, one text frame per message:
     {"type": "clock", "sent": 12.5}
 
 With `"fresh": true`, `watch` begins at the next key frame instead of the last one, for a decoder that failed on the
-frames since the last one. The server sends JSON, too: `watching` (the joined session), `state` (the session's state),
-`init` (codec string and size; the init section follows as a binary frame), `problem` (the error: see
-web.problems.problem_message) and `clock` (the value of `sent`, and the server's time). For replays see web.live.replay.
+frames since the last one. `"instead_of": 2` ends that watch first and drops its unsent messages, so that the new one
+does not wait behind them. `"key_frames_only": true` sends key frames alone, without audio.
+
+The server sends JSON, too: `watching` (the joined session), `state` (the session's state), `init` (codec string and
+size; the init section follows as a binary frame), `problem` (the error: see web.problems.problem_message), `clock` (the
+value of `sent`, and the server's time) and, once a second while a page watches anything, `pace` (how fast the page
+reads: see web.live.live_watch.pace_message). For replays see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
 frame), id (16 bits), position on the time line of the fragments (double, seconds), and the time of its first frame
@@ -24,22 +28,22 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from websockets.frames import CloseCode
 
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
-from sessions.live.broadcast import LiveFragment, LiveInit, LiveListener
+from sessions.live.broadcast import LiveFragment, LiveInit
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import Connection
+from web.live.live_watch import LiveWatch, pace_message
 from web.live.replay import ReplayWatch, binary_message, json_message, size_of
 from web.live.sockets import SocketHandler, Sockets
-from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY, read_int, read_number, read_text
+from web.live.wire import HEAD, INIT, read_int, read_number, read_text
 from web.problems import problem_message
 from web.strict_json import parse_object
 
@@ -51,38 +55,6 @@ _WATCHES_PER_S = 8.0
 _CHECK_LOGIN_AFTER_S = 3.0
 _MAX_FAILED_CHECKS = 5
 LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
-
-
-@dataclass(eq=False, slots=True)
-class LiveWatch(LiveListener):
-    """One channel that a page watches. Passes everything on to the sockets' thread."""
-
-    handler: LiveSocketHandler
-    number: int
-    wants_audio: bool
-    stream_id: str = ""
-    viewer_id: str = ""
-    is_over: bool = False
-    is_skipping: bool = False  # nothing is sent until the next key frame
-    is_posting_paused: bool = False  # nothing is posted until the next key frame; used by the posting thread only
-
-    def on_live_init(self, init: LiveInit) -> None:
-        self.handler.sockets.post(self.handler.send_init, self, init)
-
-    def on_live_fragments(self, fragments: Sequence[LiveFragment]) -> None:
-        """Drop the fragments while the sockets' thread is behind: they would only pile up."""
-        if self.handler.sockets.is_behind():
-            self.is_posting_paused = True
-            return
-        if self.is_posting_paused:
-            fragments = _from_last_key_frame(fragments)
-            if not fragments:
-                return
-            self.is_posting_paused = False
-        self.handler.sockets.post(self.handler.send_fragments, self, fragments)
-
-    def on_live_state(self, view: StreamView) -> None:
-        self.handler.sockets.post(self.handler.send_state, self, view)
 
 
 class LiveSocketHandler(SocketHandler):
@@ -125,6 +97,8 @@ class LiveSocketHandler(SocketHandler):
             self._send("problem", id=None, **problem_message(error, []))
 
     def on_tick(self) -> None:
+        if self._watches:
+            self._send_pace()
         is_due = self.sockets.clock.monotonic_s() - self._login_checked_s > _CHECK_LOGIN_AFTER_S
         if is_due and not self._is_checking_login:
             self.sockets.work(self._check_login)
@@ -161,8 +135,12 @@ class LiveSocketHandler(SocketHandler):
             self._watch_live(number, message, camera_id, read_text(message, "profile_token"))
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
-        watch = LiveWatch(self, number, message.get("sound") is True)
+        keys_only = message.get("key_frames_only") is True
+        old = read_int(message, "instead_of", 0, 65535) if "instead_of" in message else None
+        watch = LiveWatch(self, number, message.get("sound") is True and not keys_only, keys_only, old is not None)
         is_fresh = message.get("fresh") is True
+        if old is not None:
+            self._leave(old)
         self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh))
 
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
@@ -196,6 +174,8 @@ class LiveSocketHandler(SocketHandler):
         if watch is None:
             return
         watch.is_over = True
+        if self._connection is not None:
+            self._connection.drop_watch(number)
         if isinstance(watch, ReplayWatch):
             self._unwatch_replay(watch)
         elif watch.viewer_id:
@@ -329,34 +309,15 @@ class LiveSocketHandler(SocketHandler):
             reordered=init.is_reordered,
         )
         data = init.data_with_audio if has_audio else init.data
-        self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data)
+        self._connection.send_binary(HEAD.pack(INIT, 0, watch.number, 0.0, math.nan) + data, watch.number)
 
     def send_fragments(self, watch: LiveWatch, fragments: Sequence[LiveFragment]) -> None:
-        """Send fragments as one message.
-
-        A page that reads too slowly gets nothing until it has caught up, and then continues at a key frame. The same
-        holds for a page whose backlog has no space left: it continues at the next key frame.
-        """
+        """Send fragments, as far as the page reads fast enough for them (LiveWatch.admit)."""
         connection = self._connection
         if watch.is_over or connection is None:
             return
-        if connection.is_late:
-            watch.is_skipping = True
-        if watch.is_skipping:
-            fragments = () if connection.is_late else _from_last_key_frame(fragments)
-        size = sum(len(piece.video) + len(piece.audio) for piece in fragments)
-        watch.is_skipping = not fragments or not connection.has_space_for(size)
-        if watch.is_skipping:
-            return
-        first = fragments[0]
-        taken_ms = math.nan if first.arrived_utc is None else first.arrived_utc.timestamp() * 1000
-        flags = STARTS_WITH_KEY if first.is_key else 0
-        parts = [HEAD.pack(FRAGMENTS, flags, watch.number, first.start_s, taken_ms)]
-        for piece in fragments:
-            parts.append(piece.video)
-            if watch.wants_audio and piece.audio:
-                parts.append(piece.audio)
-        connection.send_binary(b"".join(parts))
+        for message in watch.messages(watch.admit(fragments, connection), connection):
+            connection.send_binary(message, watch.number)
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""
@@ -366,7 +327,18 @@ class LiveSocketHandler(SocketHandler):
         if message := json_message(news):
             self._send(message.pop("type"), id=watch.number, **message)
         if data := binary_message(watch.number, news):
-            self._connection.send_binary(data)
+            self._connection.send_binary(data, watch.number)
+
+    def _send_pace(self) -> None:
+        """Tell the page how fast it reads: before the media that waits, because the page decides by it."""
+        connection = self._connection
+        if connection is None:
+            return
+        left_out = {
+            watch.number: watch.take_left_out() for watch in self._watches.values() if isinstance(watch, LiveWatch)
+        }
+        message = pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out)
+        connection.send_urgent(json.dumps(message).encode())
 
     def send_state(self, watch: LiveWatch, view: StreamView) -> None:
         if not watch.is_over:
@@ -379,9 +351,3 @@ class LiveSocketHandler(SocketHandler):
     def _close(self, code: int, reason: str) -> None:
         if self._connection is not None:
             self._connection.close(code, reason)
-
-
-def _from_last_key_frame(fragments: Sequence[LiveFragment]) -> Sequence[LiveFragment]:
-    """Return the last key frame and what follows it, or nothing."""
-    keys = [index for index, piece in enumerate(fragments) if piece.is_key]
-    return fragments[keys[-1] :] if keys else ()

@@ -22,7 +22,8 @@ from core.access import Principal
 from core.clock import Clock, SystemClock
 from core.errors import LimitReached, Unavailable
 from core.loop_thread import LoopThread
-from web.live.connection import Backlog, Connection, MessageTaker
+from web.live.connection import Connection, MessageTaker
+from web.live.unsent import Backlog
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,11 @@ import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
  * @typedef {import('../lib/api.js').Channel} Channel
  * @typedef {{cameraId: number, number: number, channel: Channel|null,
  *   quality: import('../lib/viewer-state.js').Quality|null, convert?: boolean, transport?: 'hls'|null,
- *   isActive: boolean, isAudible: boolean, fallsBack?: boolean}} ChannelRequest
+ *   isActive: boolean, isAudible: boolean, fallsBack?: boolean,
+ *   rung?: import('../lib/quality-ladder.js').RungName|null}} ChannelRequest
  *   `number`: of the channel; `channel`: null while it is unknown; `isActive`: false leaves the stream, and its last
- *   frame stays; `fallsBack`: play the sub stream if the main stream is refused
+ *   frame stays; `fallsBack`: play the sub stream if the main stream is refused; `rung`: the best one that the
+ *   link carries, by the quality ladder; null: any
  * @typedef {{player: import('./live-player.js').LivePlayer, snapshot: import('./snapshot-image.js').SnapshotImage,
  *   api: import('../lib/api.js').Api, socket: import('../lib/live-socket.js').LiveSocket|null,
  *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} ChannelPlayerOptions
@@ -41,6 +43,9 @@ export class ChannelPlayer extends EventTarget {
   /** When the picture moved last; null if it never moved. @type {number|null} */
   #movedAtMs = null;
   #isPaused = false;
+  /** True until the first frame of a better rung that is being tried. */
+  #isTry = false;
+  #keyFramesOnly = false;
   #isAudioBlocked = false;
   #wantsSnapshot = false;
   #wires = new AbortController();
@@ -116,7 +121,12 @@ export class ChannelPlayer extends EventTarget {
 
   /** How long the picture has stood still, in seconds; null if it never moved. */
   get stalledS() {
-    return this.#movedAtMs === null ? null : (Date.now() - this.#movedAtMs) / 1000;
+    return this.#movedAtMs === null ? null : Math.max(0, (Date.now() - this.#movedAtMs) / 1000 - this.spacingS);
+  }
+
+  /** Usual time between two frames if only key frames come; otherwise 0. */
+  get spacingS() {
+    return this.#player.spacingS;
   }
 
   /** True if the channel has audio; null while unknown. */
@@ -169,6 +179,35 @@ export class ChannelPlayer extends EventTarget {
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
     this.#applyRequest();
+  }
+
+  /**
+   * Play another rung of the quality ladder. The picture on screen stays until the first frame of the new one.
+   *
+   * @param {import('../lib/quality-ladder.js').RungName} rung
+   * @param {{endsOld?: boolean, isTry?: boolean}} [how] see LiveTransport.play()
+   */
+  setRung(rung, how) {
+    if (!this.#request || this.#request.rung === rung) return;
+    this.#request = { ...this.#request, rung };
+    this.#applyRequest(how);
+  }
+
+  /** True if a better rung is being tried that has shown no frame yet. */
+  get isStarting() {
+    return this.#isTry;
+  }
+
+  /**
+   * Return the rungs between which the quality ladder may choose for a request, best first. Empty over HLS, and if this
+   * browser decodes none of the channel's streams.
+   *
+   * @param {Pick<ChannelRequest, 'cameraId'|'channel'|'convert'|'transport'>} request
+   * @param {number} widthPx of the tile, in pixels of the device
+   */
+  rungsAt(request, widthPx) {
+    const isHls = request.transport === 'hls' || (this.isStarted && this.view.transport === 'hls');
+    return isHls || request.convert ? [] : this.#choice.rungsAt(request, widthPx).filter(({ name }) => name !== 'stills');
   }
 
   /** Try a refused main stream again. */
@@ -263,11 +302,12 @@ export class ChannelPlayer extends EventTarget {
 
   // ── Playing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #applyRequest() {
+  /** @param {{endsOld?: boolean, isTry?: boolean}} [how] of the change to another rung */
+  #applyRequest(how = {}) {
     const request = this.#request;
     const chosenProfile = request && this.#choice.choose({ convert: false, ...request });
-    const wantedKey =
-      request?.isActive && chosenProfile ? `${chosenProfile.profile.profile_token}${chosenProfile.converting ? ' converted' : ''}` : '';
+    const keyFramesOnly = request?.rung === 'keys' && chosenProfile?.converting === false;
+    const wantedKey = request?.isActive && chosenProfile ? keyOf(chosenProfile, keyFramesOnly) : '';
     this.#showAudio(request?.isAudible ?? false);
     if (wantedKey === this.#startedKey) {
       if (wantedKey) this.#transport.setAudio(request?.isAudible ?? false);
@@ -280,7 +320,11 @@ export class ChannelPlayer extends EventTarget {
       this.#player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
-      this.#transport.play({ cameraId, profileToken: profile.profile_token, accept: this.#choice.accept, converting, audio, transport });
+      this.#isTry = how.isTry ?? false;
+      const { accept } = this.#choice;
+      const stream = { cameraId, profileToken: profile.profile_token, accept, converting, audio, transport, keyFramesOnly };
+      this.#keyFramesOnly = keyFramesOnly;
+      this.#transport.play(stream, how);
       if (this.view.transport === 'socket') this.#player.prepareLive();
     }
     this.#changed();
@@ -312,7 +356,7 @@ export class ChannelPlayer extends EventTarget {
   /** The transport has its first media: hand it to the player. */
   #open() {
     const { playlistUrl, transport } = this.view;
-    if (transport === 'socket') this.#transport.sink = this.#player.attachLive();
+    if (transport === 'socket') this.#transport.sink = this.#player.attachLive({ keyFramesOnly: this.#keyFramesOnly });
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
@@ -324,7 +368,8 @@ export class ChannelPlayer extends EventTarget {
     const { phase, problem, stream } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
+    const isTry = this.#isTry; // a failed one gives way to the sub stream, which plays
+    if (this.isStarted && (this.#request?.fallsBack || isTry) && this.#choice.fallBackToSub(why, { isTry })) {
       this.#applyRequest();
       return;
     }
@@ -338,6 +383,7 @@ export class ChannelPlayer extends EventTarget {
     this.#wantsSnapshot = false;
     this.#snapshot.clear();
     if (which === 'before') return;
+    this.#isTry = false;
     this.#transport.playerPlays();
     if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
   }
@@ -374,4 +420,9 @@ export class ChannelPlayer extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event('change'));
   }
+}
+
+/** Identifies a stream that was started. @param {import('../lib/profile-choice.js').ChosenProfile} chosen @param {boolean} keyFramesOnly */
+function keyOf({ profile, converting }, keyFramesOnly) {
+  return `${profile.profile_token}${converting ? ' converted' : ''}${keyFramesOnly ? ' keys' : ''}`;
 }

@@ -1,4 +1,5 @@
 // @ts-check
+import { KeyFrameSpacing } from '../lib/key-frame-spacing.js';
 import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
 import { drawPicture } from './frame-capture.js';
@@ -9,6 +10,7 @@ import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engin
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
+const KEPT_AFTER_S = 0.5;
 /** A paused player needs no media after so long. */
 const IDLE_AFTER_MS = 8000;
 
@@ -46,10 +48,14 @@ export class LivePlayer extends HTMLElement {
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #watch = new StallWatch();
+  /** Of the engines that get key frames alone. @type {WeakMap<HlsEngine|LiveEngine, KeyFrameSpacing>} */
+  #spacings = new WeakMap();
   #paused = false;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #idleTimer = null;
   #playable = false;
+  /** True if the hidden canvas has the last frame: a picture that has run dry may have none to draw later. */
+  #isFrameKept = false;
   /** @type {AbortController|null} */
   #wires = null;
 
@@ -126,18 +132,29 @@ export class LivePlayer extends HTMLElement {
   /**
    * Play live fragments from the sink's first `init()` on. The old picture stays until their first frame.
    *
+   * @param {{keyFramesOnly?: boolean}} [how] `keyFramesOnly`: the frames are seconds apart
    * @returns {import('../lib/socket-session.js').Sink}
    */
-  attachLive() {
+  attachLive({ keyFramesOnly = false } = {}) {
     /** @type {LiveEngine|null} */
     let engine = null;
+    const spacing = keyFramesOnly ? new KeyFrameSpacing() : null;
     return {
       init: (codecs, data, isReordered) => {
         engine ??= this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted));
+        if (spacing) this.#spacings.set(engine, spacing);
         engine.init(codecs, data, isReordered);
       },
-      append: (fragments) => engine?.append(fragments),
+      append: (fragments) => {
+        spacing?.note(fragments.startS);
+        engine?.append(fragments);
+      },
     };
+  }
+
+  /** Usual time between two frames if only key frames come; otherwise 0. */
+  get spacingS() {
+    return (this.#engine && this.#spacings.get(this.#engine)?.seconds) ?? 0;
   }
 
   /** Stop playing live fragments. */
@@ -178,6 +195,7 @@ export class LivePlayer extends HTMLElement {
   /** Forget the channel: remove its frozen frame. */
   forget() {
     this.#engines.forgetStream();
+    this.#isFrameKept = false;
     this.#unfreeze();
   }
 
@@ -250,7 +268,7 @@ export class LivePlayer extends HTMLElement {
     this.#engine = null;
     this.#prepared?.close();
     this.#prepared = null;
-    this.#playable = false;
+    this.#playable = this.#isFrameKept = false;
     if (isReload) this.#watch.beginReload();
     else this.#watch.begin(Date.now());
   }
@@ -310,6 +328,7 @@ export class LivePlayer extends HTMLElement {
     if (!next) return;
     this.#next = null;
     clearTimeout(next.timer);
+    if (!shownPicture(next.engine, next.video).width) this.#freeze(); // it has no frame in time: the old one stays
     const old = this.video;
     this.#engine?.close();
     old.remove();
@@ -381,9 +400,11 @@ export class LivePlayer extends HTMLElement {
       nowMs,
       isReady: this.#playable,
       isHidden: document.hidden,
+      spacingS: this.spacingS,
       ...progressOf(engine, this.video),
     });
     if (isFirst) this.#unfreeze();
+    this.#keepFrame({ moves, stalledS });
     if (moves) emit(this, 'player-plays', this.#next ? 'before' : 'present');
     else if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     this.#help(step);
@@ -412,7 +433,16 @@ export class LivePlayer extends HTMLElement {
 
   #freeze() {
     const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.hasFrame && drawPicture(this.#picture, frozen)) frozen.hidden = false;
+    const isDrawn = this.hasFrame && drawPicture(this.#picture, frozen);
+    if (isDrawn || this.#isFrameKept) frozen.hidden = false;
+  }
+
+  /** Draw a frame that stands still, once. @param {{moves: boolean, stalledS: number}} picture */
+  #keepFrame({ moves, stalledS }) {
+    if (moves) this.#isFrameKept = false;
+    else if (!this.#isFrameKept && stalledS > KEPT_AFTER_S && !this.isFrozen) {
+      this.#isFrameKept = this.hasFrame && drawPicture(this.#picture, part(this, 'frozen', HTMLCanvasElement));
+    }
   }
 
   #unfreeze() {

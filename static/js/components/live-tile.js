@@ -1,4 +1,5 @@
 // @ts-check
+import { limitText, rungText } from '../lib/quality-text.js';
 import { damageOf } from '../lib/stream-facts.js';
 import { tileBadge, tileMessage, tileQuality } from '../lib/tile-facts.js';
 import { ChannelPlayer } from './channel-player.js';
@@ -12,9 +13,13 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {Pick<import('./channel-player.js').ChannelPlayerOptions, 'socket'|'api'|'snapshots'|'decodes'> &
  *   {decoder: 'webcodecs'|'mse'}} TileOptions
+ * @typedef {import('../lib/quality-control.js').Limit} Limit
+ * @typedef {import('../lib/quality-ladder.js').Rung} Rung
+ * @typedef {import('../lib/quality-ladder.js').RungName} RungName
  * @typedef {{content: TileContent|null, quality: TileQuality, isActive: boolean, isLarge: boolean, isAlone: boolean,
- *   isAudible: boolean}} TileRequest
- *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused
+ *   isAudible: boolean, rung: RungName|null}} TileRequest
+ *   `isAlone`: the tile fills the page, so that its picture can be zoomed and paused; `rung`: of the quality ladder; null
+ *   if the size alone decides
  */
 
 /** Phases before the first picture. */
@@ -30,7 +35,9 @@ export class LiveTile extends HTMLElement {
   /** @type {ChannelPlayer|null} */
   #channelPlayer = null;
   /** @type {TileRequest} */
-  #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false };
+  #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false, rung: null };
+  /** Why this tile does not play its best rung. @type {Limit|null} */
+  #limit = null;
   #shownChannel = '';
   #nowMs = Date.now();
   /** @type {AbortController|null} */
@@ -72,6 +79,38 @@ export class LiveTile extends HTMLElement {
     this.#applyRequest();
   }
 
+  /** Play another rung of the quality ladder. @param {RungName} rung @param {{endsOld?: boolean, isTry?: boolean}} [how] */
+  setRung(rung, how) {
+    this.#request = { ...this.#request, rung };
+    this.#channelPlayer?.setRung(rung, how);
+  }
+
+  /** True if a better rung is being tried that has shown no frame yet. */
+  get isStarting() {
+    return this.#channelPlayer?.isStarting ?? false;
+  }
+
+  /** @param {Limit|null} limit */
+  set limit(limit) {
+    if (JSON.stringify(limit) === JSON.stringify(this.#limit)) return;
+    this.#limit = limit;
+    this.#draw();
+  }
+
+  /**
+   * Return the rungs between which the quality ladder may choose, best first; empty if it may not. A small tile has no
+   * main stream if the channel has a sub stream.
+   *
+   * @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request
+   * @returns {readonly Rung[]}
+   */
+  rungsAt({ content, isAlone, isLarge }) {
+    if (!content?.channel || !this.#channelPlayer) return [];
+    const request = { cameraId: content.tile.cameraId, channel: content.channel };
+    const rungs = this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
+    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+  }
+
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
   tick(serverMs) {
     this.#nowMs = serverMs;
@@ -98,7 +137,8 @@ export class LiveTile extends HTMLElement {
 
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
   get nowPlaying() {
-    return this.#channelPlayer?.nowPlaying ?? null;
+    const playing = this.#channelPlayer?.nowPlaying;
+    return playing ? { ...playing, limit: this.#limit } : null;
   }
 
   /** False while a first picture is to be expected soon. */
@@ -158,7 +198,7 @@ export class LiveTile extends HTMLElement {
   #applyRequest() {
     const player = this.#channelPlayer;
     if (!player) return;
-    const { content, quality, isActive, isLarge, isAlone, isAudible } = this.#request;
+    const { content, quality, isActive, isLarge, isAlone, isAudible, rung } = this.#request;
     const shown = content ? `${content.tile.cameraId}.${content.tile.channel}` : '';
     if (this.#shownChannel !== shown) this.#zoom.reset();
     this.#shownChannel = shown;
@@ -170,6 +210,7 @@ export class LiveTile extends HTMLElement {
         number: content.tile.channel,
         channel: content.channel,
         quality: tileQuality(quality, isLarge),
+        rung,
         isActive,
         isAudible,
         fallsBack: true,
@@ -208,9 +249,15 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !player.isPaused;
-    setText(part(this, 'quality', HTMLElement), player.isStarted && player.chosenProfile?.quality === 'main' ? 'Main' : '');
+    setText(part(this, 'quality', HTMLElement), player.isStarted ? this.#qualityText(player) : '');
     this.#drawDamage();
     this.#drawBadge();
+  }
+
+  /** The quality, unless it is the usual one of this tile. @param {ChannelPlayer} player */
+  #qualityText({ chosenProfile, spacingS }) {
+    if (this.#limit) return rungText(this.#limit.rung, spacingS);
+    return chosenProfile?.quality === 'main' ? rungText('main') : '';
   }
 
   #drawDamage() {
@@ -224,8 +271,10 @@ export class LiveTile extends HTMLElement {
   #drawBadge() {
     const player = this.#channelPlayer;
     if (!player) return;
-    const { stalledS, isStarted: isActive, isPaused } = player;
-    const { text, tone, label } = tileBadge(player.view, { behindS: player.behindS(this.#nowMs), stalledS, isActive, isPaused });
+    const { stalledS, spacingS, isStarted: isActive, isPaused } = player;
+    const behindS = player.behindS(this.#nowMs);
+    const { text, tone, label } = tileBadge(player.view, { behindS, stalledS, isActive, isPaused, spacingS });
+    if (this.#limit && isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
@@ -235,7 +284,8 @@ export class LiveTile extends HTMLElement {
     const message = part(this, 'title', HTMLElement).textContent;
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
-    setAttribute(this, 'aria-label', [name, message || label, damage].filter(Boolean).join(', '));
+    const limit = isActive ? limitText(this.#limit, player.spacingS) : '';
+    setAttribute(this, 'aria-label', [name, message || label, limit, damage].filter(Boolean).join(', '));
   }
 }
 

@@ -24,6 +24,7 @@ export class SnapshotLoader {
   #settleMs;
   #queue;
   #isHeld = false;
+  #isLinkThin;
   /** @type {Map<SnapshotImage, Entry>} */
   #entries = new Map();
   /** @type {Set<Element>} */
@@ -33,12 +34,14 @@ export class SnapshotLoader {
 
   /**
    * @param {Pick<import('../lib/api.js').Api, 'snapshot'>} api
-   * @param {Pace & {parallel?: number}} how
+   * @param {Pace & {parallel?: number, isLinkThin?: () => boolean}} how `isLinkThin`: true while live media needs the
+   *   whole link; no picture is requested then
    */
-  constructor(api, { refreshMs, settleMs = 0, parallel = 2 }) {
+  constructor(api, { refreshMs, settleMs = 0, parallel = 2, isLinkThin = () => false }) {
     this.#api = api;
     this.#refreshMs = refreshMs;
     this.#settleMs = settleMs;
+    this.#isLinkThin = isLinkThin;
     this.#queue = new JobQueue(parallel);
     this.#observer = new IntersectionObserver(
       (changes) => {
@@ -107,7 +110,7 @@ export class SnapshotLoader {
   }
 
   #load() {
-    if (document.hidden || this.#isHeld) return;
+    if (document.hidden || this.#isHeld || this.#isLinkThin()) return;
     const now = Date.now();
     for (const entry of this.#entries.values()) {
       if (!this.#onScreen.has(entry.image)) continue;
@@ -124,7 +127,7 @@ export class SnapshotLoader {
 
   /** @param {Entry} entry @param {boolean} cached */
   async #ask(entry, cached) {
-    if (!this.#entries.has(entry.image)) return;
+    if (!this.#entries.has(entry.image) || this.#isLinkThin()) return;
     entry.cachedTried = true;
     try {
       const { blob, takenAt } = await this.#api.snapshot(entry.cameraId, { profileToken: entry.profileToken, cached });

@@ -2,7 +2,7 @@
 /** Keyboard shortcuts of the viewer and of the wall. */
 
 /**
- * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'
+ * @typedef {'toggle'|'fullscreen'|'mute'|'snapshot'|'help'|'escape'|'previous'|'next'|'grid'|'live'|'quality'|'auto'
  *   |'zoom_in'|'zoom_out'|'zoom_reset'|'recordings'|'ago'|'control'} KeyAction
  * @typedef {'full'|'escape'|'left'|'right'|'up'|'down'|'remove'|'toggle'|'mute'|'snapshot'|'ago'|'recordings'
  *   |'fullscreen'|'picker'|'zoom_in'|'zoom_out'|'zoom_reset'|'help'|'control'} WallAction
@@ -25,6 +25,7 @@ const ACTIONS = {
   g: 'grid',
   l: 'live',
   q: 'quality',
+  a: 'auto',
   '+': 'zoom_in',
   '=': 'zoom_in',
   '-': 'zoom_out',

@@ -8,6 +8,7 @@
  * 1970; NaN if unknown): for a channel its arrival at the server, for a replay the true time of the recording.
  */
 import { backoffMs } from './backoff.js';
+import { LinkMonitor } from './link-monitor.js';
 import { SocketClock } from './socket-clock.js';
 
 /**
@@ -21,8 +22,8 @@ import { SocketClock } from './socket-clock.js';
  *   has B-frames; `run`, `offsetS` (replay only): number of the run, and the start of this init section's fragments on
  *   the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
- * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean}} LiveWatchRequest
- *   `fresh`: start with the next key frame
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean}} LiveWatchRequest
+ *   `fresh`: start with the next key frame; `keyFramesOnly`: key frames alone, without audio
  * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
@@ -55,7 +56,7 @@ const WAKE_WITHIN_MS = 1500;
 /** The delay before a reconnect: short at first, never much over two seconds. */
 export const RECONNECT = { firstMs: 50, startMs: 250, maxMs: 2000, jitter: 0.2 };
 
-/** `failures`: how many attempts to connect have failed in a row. */
+/** `failures`: how many attempts to connect have failed in a row. `link`: how well the link carries the watches. */
 export class LiveSocket {
   #url;
   #WebSocket;
@@ -78,6 +79,7 @@ export class LiveSocket {
   #clockAskedMs = 0;
   failures = 0;
   clock = new SocketClock();
+  link = new LinkMonitor(performance.now());
 
   /** @param {SocketOptions} options */
   constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random, opened = null }) {
@@ -98,12 +100,20 @@ export class LiveSocket {
     return this.#wasEverUp;
   }
 
-  /** @param {LiveWatchRequest|ReplayWatchRequest} source @param {SocketListener} listener @returns {number} the id for `leave()` */
-  watch(source, listener) {
+  /**
+   * @param {LiveWatchRequest|ReplayWatchRequest} source
+   * @param {SocketListener} listener
+   * @param {{insteadOf?: number}} [how] `insteadOf`: a watch that ends with this one. The server drops
+   *   its unsent messages, so that the new one does not wait behind them
+   * @returns {number} the id for `leave()`
+   */
+  watch(source, listener, { insteadOf } = {}) {
     this.#lastId = (this.#lastId % 65_535) + 1;
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
+    const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
+    if (isReplacement) this.link.forgetWatch(insteadOf);
     this.#watches.set(this.#lastId, { source, listener, init: null });
-    if (this.#isUp) this.#ask(this.#lastId);
+    if (this.#isUp) this.#ask(this.#lastId, isReplacement ? { instead_of: insteadOf } : {});
     else this.#open();
     return this.#lastId;
   }
@@ -111,6 +121,7 @@ export class LiveSocket {
   /** @param {number} id */
   leave(id) {
     if (!this.#watches.delete(id)) return;
+    this.link.forgetWatch(id);
     if (this.#isUp) this.#send({ type: 'leave', id });
   }
 
@@ -202,6 +213,7 @@ export class LiveSocket {
       return;
     }
     if (!wasUp) this.failures += 1;
+    this.link.forget(performance.now());
     for (const watch of this.#watches.values()) watch.init = null;
     for (const { listener } of [...this.#watches.values()]) listener.onLink(false);
     if (!this.#watches.size || this.#socket) return;
@@ -233,16 +245,17 @@ export class LiveSocket {
     }
   }
 
-  /** @param {number} id */
-  #ask(id) {
+  /** @param {number} id @param {{instead_of?: number}} [how] */
+  #ask(id, how = {}) {
     const watch = this.#watches.get(id);
     if (!watch) return;
     if ('streamId' in watch.source) {
       this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, audio, fresh = false } = watch.source;
-    this.#send({ type: 'watch', id, camera_id: cameraId, profile_token: profileToken, sound: audio, fresh });
+    const { cameraId, profileToken, audio, fresh = false, keyFramesOnly = false } = watch.source;
+    const content = { camera_id: cameraId, profile_token: profileToken, sound: audio, fresh, key_frames_only: keyFramesOnly };
+    this.#send({ type: 'watch', id, ...content, ...how });
   }
 
   #askClock() {
@@ -268,6 +281,10 @@ export class LiveSocket {
       this.clock.observe(message.sent, message.now_ms, Date.now());
       return;
     }
+    if (message.type === 'pace') {
+      this.link.takePace(paceOf(message), performance.now());
+      return;
+    }
     const watch = this.#watches.get(message.id);
     if (!watch) return;
     if (message.type === 'state') watch.listener.onStream(message.stream);
@@ -283,21 +300,36 @@ export class LiveSocket {
   #takeBinary(data) {
     if (data.byteLength < HEAD_BYTES) return;
     const head = new DataView(data);
-    const watch = this.#watches.get(head.getUint16(2));
+    const id = head.getUint16(2);
+    const watch = this.#watches.get(id);
     if (!watch?.init) return;
     const content = new Uint8Array(data, HEAD_BYTES);
     if (head.getUint8(0) === KIND_INIT) {
+      this.link.forgetWatch(id);
       watch.listener.onInit(watch.init, content);
       return;
     }
-    const takenMs = head.getFloat64(12);
-    watch.listener.onFragments({
-      data: content,
-      isKey: (head.getUint8(1) & STARTS_WITH_KEY) !== 0,
-      startS: head.getFloat64(4),
-      takenMs: Number.isNaN(takenMs) ? null : takenMs,
-    });
+    const time = head.getFloat64(12);
+    const isKey = (head.getUint8(1) & STARTS_WITH_KEY) !== 0;
+    const startS = head.getFloat64(4);
+    const takenMs = Number.isNaN(time) ? null : time;
+    if (!('streamId' in watch.source) && this.clock.isKnown) {
+      this.link.takeFragments(id, { isKey, startS, takenMs, bytes: data.byteLength }, this.clock.nowMs(), performance.now());
+    }
+    watch.listener.onFragments({ data: content, isKey, startS, takenMs });
   }
+}
+
+/** @param {any} message @returns {import('./link-monitor.js').Pace} */
+function paceOf(message) {
+  return {
+    intervalMs: message.interval_ms,
+    takenBytes: message.taken_bytes,
+    busyMs: message.busy_ms,
+    busyBytes: message.busy_bytes,
+    backlogBytes: message.backlog_bytes,
+    backlogMs: message.backlog_ms,
+  };
 }
 
 /** @param {any} problem from a server of any version @returns {Refusal} */

@@ -14,8 +14,9 @@ import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
  * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
- *   transport?: 'hls'|null}} PlayRequest
- *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `transport`: set by the user
+ *   transport?: 'hls'|null, keyFramesOnly?: boolean}} PlayRequest
+ *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `transport`: set by the user;
+ *   `keyFramesOnly`: over the socket, key frames alone
  * @typedef {'socket'|'hls'} Transport
  */
 
@@ -82,8 +83,12 @@ export class LiveTransport extends EventTarget {
     if (this.#socketSession) this.#socketSession.sink = sink;
   }
 
-  /** @param {PlayRequest} request */
-  play(request) {
+  /**
+   * @param {PlayRequest} request
+   * @param {{endsOld?: boolean, isTry?: boolean}} [how] over the socket; `endsOld`: the link does not carry the present
+   *   stream, so its media ends immediately; `isTry`: it is not known whether the link carries the new stream
+   */
+  play(request, { endsOld = false, isTry = false } = {}) {
     const before = this.#session;
     this.#endRetry();
     this.#hasEmittedCodec = false;
@@ -95,8 +100,10 @@ export class LiveTransport extends EventTarget {
     this.#transport = why ? 'hls' : 'socket';
     this.#reason = why ? HLS_REASONS[why] : '';
     if (before !== this.#session) before.leave();
-    if (this.#transport === 'socket') this.#socketSession?.play(request);
-    else this.#hlsSession.play(request);
+    if (this.#transport === 'hls') this.#hlsSession.play(request);
+    else if (endsOld && this.#socketSession?.isWanted) this.#socketSession.replace(request);
+    else if (isTry && this.#socketSession?.isWanted) this.#socketSession.tryBetter(request);
+    else this.#socketSession?.play(request);
     this.#passingReason = why && why === refused?.reason ? refused.reason : null;
     this.#scheduleRetry();
   }

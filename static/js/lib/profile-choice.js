@@ -4,11 +4,14 @@
  * others than the device reports, and a main stream that was refused. Pure decisions.
  */
 import { acceptOf, asSeen, canDecode, chooseProfile, profileOf } from './channels.js';
+import { rungsOf } from './quality-rungs.js';
 
 /**
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./viewer-state.js').Quality} Quality
+ * @typedef {import('./quality-ladder.js').Rung} Rung
+ * @typedef {import('./quality-ladder.js').RungName} RungName
  * @typedef {NonNullable<ReturnType<typeof chooseProfile>>} ChosenProfile
  */
 
@@ -52,16 +55,47 @@ export class ProfileChoice {
 
   /**
    * Choose the profile. `quality`: wanted one; null: main. `convert`: convert a stream that this browser does not
-   * decode, instead of playing the sub stream.
+   * decode, instead of playing the sub stream. `rung`: the best one that the link carries; null: any.
    *
-   * @param {{cameraId: number, channel: Channel|null, quality: Quality|null, convert: boolean}} request
+   * @param {{cameraId: number, channel: Channel|null, quality: Quality|null, convert: boolean, rung?: RungName|null}} request
    * @returns {ChosenProfile|null} null: nothing to play
    */
-  choose({ cameraId, channel, quality, convert }) {
-    this.#channel = channel && asSeen(channel, this.#codecs.get(cameraId) ?? new Map());
-    const wanted = this.#refusal ? 'sub' : quality;
+  choose({ cameraId, channel, quality, convert, rung = null }) {
+    this.#channel = this.#asSeen({ cameraId, channel });
+    const wanted = this.#refusal ? 'sub' : this.#within(rung, quality);
     this.#chosenProfile = this.#channel && chooseProfile(this.#channel, { quality: wanted, convert, decodes: this.#decodes });
     return this.#chosenProfile;
+  }
+
+  /**
+   * Return the rungs of a channel in a tile of this width, best first. Empty if this browser decodes none of its streams.
+   *
+   * @param {{cameraId: number, channel: Channel|null}} request
+   * @param {number} widthPx in pixels of the device
+   * @returns {Rung[]}
+   */
+  rungsAt(request, widthPx) {
+    const channel = this.#asSeen(request);
+    const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx }) : [];
+    return this.#refusal ? rungs.filter(({ name }) => name !== 'main') : rungs;
+  }
+
+  /** @param {{cameraId: number, channel: Channel|null}} request */
+  #asSeen({ cameraId, channel }) {
+    return channel && asSeen(channel, this.#codecs.get(cameraId) ?? new Map());
+  }
+
+  /**
+   * The quality that is not better than the rung. A main stream that this browser does not decode stays wanted, so that
+   * its fallback is shown.
+   *
+   * @param {RungName|null} rung @param {Quality|null} quality
+   */
+  #within(rung, quality) {
+    const channel = this.#channel;
+    if (!channel || quality === 'sub' || !rung || rung === 'main') return quality;
+    const decodesBoth = canDecode(profileOf(channel, 'main'), this.#decodes) && canDecode(profileOf(channel, 'sub'), this.#decodes);
+    return decodesBoth ? 'sub' : quality;
   }
 
   /**
@@ -81,9 +115,10 @@ export class ProfileChoice {
    * stream may not have.
    *
    * @param {Problem|null} problem
+   * @param {{isTry?: boolean}} [how] `isTry`: the sub stream has played until now
    */
-  fallBackToSub(problem) {
-    if (!problem || !REFUSALS.has(problem.code) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
+  fallBackToSub(problem, { isTry = false } = {}) {
+    if (!problem || !(isTry || REFUSALS.has(problem.code)) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
     this.#refusal = problem;
     return true;
   }

@@ -14,13 +14,15 @@ import { BaseSession } from './base-session.js';
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>, isReordered: boolean) => void,
  *   append: (fragments: SocketFragments) => void}} Sink made by sinkOf() in components/live-player.js
- * @typedef {{cameraId: number, profileToken: string, audio?: boolean}} SocketRequest
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
 
 const MAX_FAILURES = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
+/** A try waits for its key frame. Its end is the quality ladder's task. */
+const LEAVE_OLD_AFTER_TRY_MS = 15_000;
 /** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
 const NO_KEY_FRAME_MS = 12_000;
 /** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
@@ -134,6 +136,28 @@ export class SocketSession extends BaseSession {
   }
 
   /**
+   * Play another stream because the link does not carry this one. This one's media ends immediately, so that the other
+   * one does not wait behind it; its last frame stays on screen until the other one's first.
+   *
+   * @param {SocketRequest} request
+   */
+  replace(request) {
+    this.state.request = request;
+    this.start({ endsOld: true });
+  }
+
+  /**
+   * Try a better stream: it starts with its next key frame, because the frames since the last one, sent together, would
+   * make a link late that carries the stream. The present one plays until then.
+   *
+   * @param {SocketRequest} request
+   */
+  tryBetter(request) {
+    this.state.request = request;
+    this.start({ isTry: true });
+  }
+
+  /**
    * Watch the same stream again, from its last key frame on; if the server does not receive it, as soon as it does. The
    * picture on screen stays until the first new frame.
    */
@@ -190,22 +214,25 @@ export class SocketSession extends BaseSession {
   /**
    * @override
    * @protected
-   * @param {{isBroken?: boolean}} [how] `isBroken`: start with the next key frame, not with the fragments that the
-   *   server keeps, because these broke the decoder
+   * @param {{isBroken?: boolean, endsOld?: boolean, isTry?: boolean}} [how] `isBroken`: start with the next key frame, not with the
+   *   fragments that the server keeps, because these broke the decoder; `endsOld`: end the present watch immediately;
+   *   `isTry`: start with the next key frame
    */
-  start({ isBroken = false } = {}) {
+  start({ isBroken = false, endsOld = false, isTry = false } = {}) {
     const { request } = this.state;
     if (!request) return;
     this.clearTimer();
-    this.#keepOld({ isShown: this.state.isShown && !isBroken });
+    const insteadOf = endsOld ? this.#watch?.id : undefined;
+    this.#keepOld({ isShown: this.state.isShown && !isBroken, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
     this.state.beginStart();
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const watch = new Watch();
     this.#watch = watch;
-    const { cameraId, profileToken, audio } = request;
+    const { cameraId, profileToken, keyFramesOnly = false } = request;
+    const audio = Boolean(request.audio) && !this.#isAudioRefused && !keyFramesOnly;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio: Boolean(audio) && !this.#isAudioRefused, fresh: isBroken },
+      { cameraId, profileToken, audio, fresh: isBroken || isTry, keyFramesOnly },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -213,6 +240,7 @@ export class SocketSession extends BaseSession {
         onProblem: (refusal) => watch === this.#watch && this.fail(refusal, refusal),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
+      { insteadOf },
     );
     this.changed();
   }
@@ -292,11 +320,11 @@ export class SocketSession extends BaseSession {
   }
 
   /**
-   * Keep the present watch on screen until the next one has a frame, but at most LEAVE_OLD_AFTER_MS.
+   * Keep the present watch on screen until the next one has a frame, but at most for some seconds.
    *
-   * @param {{isShown: boolean}} how `isShown`: the watch has a good picture on screen
+   * @param {{isShown: boolean, forMs: number}} how `isShown`: the watch has a good picture on screen
    */
-  #keepOld({ isShown }) {
+  #keepOld({ isShown, forMs }) {
     const watch = this.#watch;
     if (!watch) return;
     if (!watch.isOpen || !isShown || this.state.isOffline) {
@@ -306,12 +334,12 @@ export class SocketSession extends BaseSession {
     this.#leaveOld();
     this.#old = watch;
     this.state.showsPrevious = true;
-    this.#leaveOldLater();
+    this.#leaveOldLater(forMs);
   }
 
-  #leaveOldLater() {
+  #leaveOldLater(forMs = LEAVE_OLD_AFTER_MS) {
     if (this.#leavingOld !== null) clearTimeout(this.#leavingOld);
-    this.#leavingOld = setTimeout(() => this.#leaveOld(), LEAVE_OLD_AFTER_MS);
+    this.#leavingOld = setTimeout(() => this.#leaveOld(), forMs);
   }
 
   #leaveOld() {

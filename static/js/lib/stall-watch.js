@@ -5,9 +5,10 @@
  * @typedef {'none'|'edge'|'reload'|'restart'} Step `edge`: seek to the newest frame; `reload`: load the playlist again;
  *   `restart`: start the session again
  * @typedef {{nowMs: number, timeS: number, frames: number|null, isReady: boolean, isStopped: boolean,
- *   isHidden: boolean}} Sample
+ *   isHidden: boolean, spacingS?: number}} Sample
  *   `timeS`: the video's time; `frames`: its count of frames, null if it has none; `isReady`: it has a frame;
- *   `isStopped`: the browser has paused it; `isHidden`: the tab is hidden, where browsers show and count no frames
+ *   `isStopped`: the browser has paused it; `isHidden`: the tab is hidden, where browsers show and count no frames;
+ *   `spacingS`: usual time between two frames if it is long
  * @typedef {{moves: boolean, isFirst: boolean, stalledS: number, step: Step}} Seen `isFirst`: it starts to move
  */
 
@@ -54,7 +55,7 @@ export class StallWatch {
   }
 
   /** Each step of help is returned once per stall. @param {Sample} sample @returns {Seen} */
-  look({ nowMs, timeS, frames, isReady, isStopped, isHidden }) {
+  look({ nowMs, timeS, frames, isReady, isStopped, isHidden, spacingS = 0 }) {
     const hasChanged = isHidden || frames === null ? timeS !== this.#lastTimeS : frames !== this.#lastFrames;
     const isFirstLook = this.#lastTimeS < 0;
     this.#lastTimeS = timeS;
@@ -67,7 +68,7 @@ export class StallWatch {
       this.#stoodAtS = timeS;
       return { moves: true, isFirst, stalledS: 0, step: 'none' };
     }
-    const stalledS = (nowMs - this.#movedAtMs) / 1000;
+    const stalledS = Math.max(0, (nowMs - this.#movedAtMs) / 1000 - spacingS);
     this.#isMoving &&= stalledS < STANDS_AFTER_S;
     const step = isReady ? nextStep(stalledS, this.#stepsTaken) : 'none';
     if (step !== 'none') {

@@ -3,6 +3,7 @@
 import { MSE_REASONS } from './engine-choice.js';
 import { codecName, duration } from './format.js';
 import { isComplete, messageOf } from './messages.js';
+import { limitText } from './quality-text.js';
 import { PHASE_TEXT, STALL_SHOWN_S } from './stream-phase.js';
 import { badgeOf, LATE_S } from './stream-facts.js';
 
@@ -93,12 +94,12 @@ function problemMessage({ code, detail }, isRetrying) {
  * Return the small text in a tile's corner.
  *
  * @param {TileView} view
- * @param {{behindS: number|null, stalledS: number|null, isActive: boolean, isPaused: boolean}} picture `stalledS`: how
- *   long
- *   the picture has stood still; null if there is no picture
+ * @param {{behindS: number|null, stalledS: number|null, isActive: boolean, isPaused: boolean,
+ *   spacingS?: number}} picture `stalledS`: how long the picture has stood still; null if there is no picture;
+ *   `spacingS`: usual time between two frames if it is long
  * @returns {{text: string, tone: 'live'|'late'|'paused'|'frozen'|'off', label: string}} `label`: for screen readers
  */
-export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
+export function tileBadge(view, { behindS, stalledS, isActive, isPaused, spacingS = 0 }) {
   if (!isActive) return { text: '', tone: 'off', label: stalledS === null ? '' : 'Not playing' };
   if (isPaused) {
     if (behindS === null) return { text: 'Paused', tone: 'paused', label: 'Paused' };
@@ -115,7 +116,7 @@ export function tileBadge(view, { behindS, stalledS, isActive, isPaused }) {
   const isHls = view.transport === 'hls';
   return {
     text,
-    tone: behindS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live',
+    tone: behindS - spacingS > (isHls ? LATE_S : SOCKET_LATE_S) ? 'late' : 'live',
     label: `Live${isHls ? ' over HLS' : ''}, ${text} behind`,
   };
 }
@@ -131,16 +132,18 @@ function wholeSeconds(seconds) {
  *
  * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
  *   transport: TileView['transport'], transportReason: string,
- *   engineReason: import('./engine-choice.js').MseReason|null}} playing
+ *   limit?: import('./quality-control.js').Limit|null, engineReason: import('./engine-choice.js').MseReason|null}} playing
  */
-export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason }) {
+export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason, limit }) {
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
     : isFallback
       ? `Main stream: ${codecName(refusedCodec)}, which this browser cannot play`
       : converting
         ? 'Converted to H.264 for this browser'
-        : quality && `Now: ${quality}`;
+        : limit
+          ? `Now: ${limitText(limit)}`
+          : quality && `Now: ${quality}`;
   const how =
     transport === 'hls'
       ? `Over HLS, some seconds behind: ${transportReason}`

@@ -6,23 +6,31 @@
 
 /**
  * @typedef {'main'|'sub'} Quality
+ * @typedef {Quality|'auto'|'saver'} QualityChoice of the user. `auto`: the link decides; `saver`: key frames alone
  * @typedef {'single'|'grid'} View
- * @typedef {{channel: number|null, quality: Quality|null, view: View, convert: boolean,
+ * @typedef {{channel: number|null, quality: QualityChoice|null, view: View, convert: boolean,
  *   transport: 'hls'|null}} ViewerState
  */
+
+/** @type {readonly QualityChoice[]} */
+const CHOICES = ['auto', 'main', 'sub', 'saver'];
 
 /** @param {string} search @returns {ViewerState} invalid values of the address count as absent */
 export function readViewerState(search) {
   const query = new URLSearchParams(search);
   const channel = /^[1-9]\d{0,3}$/.test(query.get('channel') ?? '') ? Number(query.get('channel')) : null;
-  const quality = query.get('quality');
   return {
     channel,
-    quality: quality === 'main' || quality === 'sub' ? quality : null,
+    quality: qualityChoice(query.get('quality')),
     view: query.get('view') === 'grid' ? 'grid' : 'single',
     convert: query.get('convert') === '1',
     transport: query.get('way') === 'hls' ? 'hls' : null,
   };
+}
+
+/** @param {string|null|undefined} text @returns {QualityChoice|null} */
+export function qualityChoice(text) {
+  return CHOICES.find((choice) => choice === text) ?? null;
 }
 
 /** @param {ViewerState} state @returns {string} '' or `?...` */

@@ -3,6 +3,7 @@
 import '../components/log-out.js';
 import '../components/theme-toggle.js';
 import { Api } from '../lib/api.js';
+import { savesData } from '../lib/quality-ladder.js';
 import { LazyModule } from '../lib/lazy-module.js';
 import { ToastArea } from '../components/toast-area.js';
 
@@ -117,6 +118,11 @@ export function remember(key, value) {
   } catch {
     // Storage may be forbidden: then the value is lost with the page.
   }
+}
+
+/** True if the user saves data, or pays for it by the network in use. */
+export function userSavesData() {
+  return savesData(/** @type {{connection?: {saveData?: boolean, type?: string}}} */ (navigator).connection);
 }
 
 /** The decoder of live pictures that the user has chosen in this browser. @returns {'webcodecs'|'mse'} */

@@ -12,11 +12,22 @@ import { engineFact } from '../lib/engine-choice.js';
 import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
+import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
+import { limitText, rungText } from '../lib/quality-text.js';
 import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin } from './page.js';
+import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin, userSavesData } from './page.js';
 
-/** @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'>} StageRequest */
+/**
+ * @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'|'quality'|'rung'> &
+ *   {quality: import('../lib/viewer-state.js').QualityChoice}} StageRequest
+ */
+
+/** The id of the stage's picture for the quality ladder: one for all channels, because they share the link. */
+const TILE_ID = 'stage';
+/** @type {Record<import('../lib/viewer-state.js').QualityChoice, import('../lib/quality-ladder.js').RungName|null>} */
+const PINNED = { auto: null, main: 'main', sub: 'sub', saver: 'keys' };
+const WANTED = /** @type {const} */ ({ auto: null, main: 'main', sub: 'sub', saver: 'sub' });
 
 /**
  * Emits
@@ -24,13 +35,16 @@ import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveF
  *   'ended'    the stream was stopped, by this user or by another one
  *   'asleep'   the tab has been hidden for a while: the page should leave the stream
  *   'awake'    the tab is visible again
- *   'profile' another media profile was chosen
+ *   'profile' another media profile or rung was chosen
  *   'settled'  the live picture moves, or none is to be expected
  */
 export class ViewerStage extends EventTarget {
   #api;
   #socket;
   #channelPlayer;
+  #quality;
+  /** @type {StageRequest|null} */
+  #request = null;
   #stage = byId('stage', HTMLElement);
   #livePlayer = byId('player', LivePlayer);
   #overlay = byId('overlay', StageOverlay);
@@ -60,6 +74,7 @@ export class ViewerStage extends EventTarget {
       snapshots: new JobQueue(1),
       decodes: decodableCodecs(),
     });
+    this.#quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
     this.#wirePlayer();
     this.#wireDecoder();
     this.#wirePage();
@@ -76,6 +91,7 @@ export class ViewerStage extends EventTarget {
       byId(id, HTMLElement).addEventListener('click', work);
     }
     setInterval(() => this.#showClock(), 500);
+    setInterval(() => this.#lookAtLink(), LOOK_MS);
     this.#draw();
   }
 
@@ -112,7 +128,40 @@ export class ViewerStage extends EventTarget {
   setRequest(request) {
     if (request.number !== this.#shownNumber) this.#zoom.reset();
     this.#shownNumber = request.number;
-    this.#channelPlayer.setRequest({ ...request, isAudible: this.#wantsAudio });
+    this.#request = request;
+    this.#quality?.setTiles(this.#tiles(), performance.now());
+    const { rung } = this;
+    this.#channelPlayer.setRequest({ ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio });
+  }
+
+  /** The rung that plays; null if the quality ladder does not choose the quality, for example over HLS. */
+  get rung() {
+    return this.#quality?.rungOf(TILE_ID) ?? null;
+  }
+
+  /** The picture as a tile of the quality ladder; empty if the ladder cannot change it. */
+  #tiles() {
+    const request = this.#request;
+    // A phone shows less than the main stream has, but its user may zoom in.
+    const rungs = request ? this.#channelPlayer.rungsAt(request, Infinity) : [];
+    if (!request || !rungs.length) return [];
+    const isVisible = request.isActive && !this.#channelPlayer.isPaused;
+    const player = this.#channelPlayer;
+    const { isStarting } = player;
+    return [{ id: TILE_ID, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, isStarting, player }];
+  }
+
+  #lookAtLink() {
+    if (document.hidden) this.#quality?.rest();
+    else this.#quality?.look(this.#tiles(), performance.now());
+    setText(byId('quality-note', HTMLElement), this.isStarted ? this.#qualityText() : '');
+  }
+
+  /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
+  #qualityText() {
+    const { spacingS } = this.#channelPlayer;
+    const limit = this.#quality?.limitOf(TILE_ID) ?? null;
+    return limitText(limit, spacingS) || (this.rung === 'keys' ? rungText('keys', spacingS) : '');
   }
 
   /** Try the channel's profiles again, because the camera may send other codecs now. */
@@ -225,6 +274,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #wake() {
+    this.#quality?.forget(); // the network may be another one
     this.dispatchEvent(new Event('awake'));
     this.#channelPlayer.wake();
   }
@@ -244,7 +294,9 @@ export class ViewerStage extends EventTarget {
     this.#showAudio();
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
-    const key = chosenProfile ? `${chosenProfile.profile.profile_token} ${chosenProfile.isFallback} ${chosenProfile.converting}` : '';
+    const key = chosenProfile
+      ? `${chosenProfile.profile.profile_token} ${chosenProfile.isFallback} ${chosenProfile.converting} ${this.rung}`
+      : '';
     if (key === this.#shownProfile) return;
     this.#shownProfile = key;
     this.dispatchEvent(new Event('profile'));
@@ -293,6 +345,11 @@ export class ViewerStage extends EventTarget {
     setText(byId('damage-text', HTMLElement), notice);
     byId('dropped', HTMLElement).hidden = !count;
     setText(byId('dropped-count', HTMLElement), count);
+  }
+
+  /** True while the live picture needs the whole link. */
+  get isLinkThin() {
+    return this.isStarted && (this.#socket?.link.isThin(performance.now()) ?? false);
   }
 
   /** Return the server's time; the socket's clock is exact to milliseconds. */

@@ -25,7 +25,7 @@ import { codecName, counted } from '../lib/format.js';
 import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
-import { readViewerState, writeViewerState } from '../lib/viewer-state.js';
+import { qualityChoice, readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, lazyModule, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
 import { PtzControl } from './ptz-control.js';
 import { ChannelEditing } from './viewer-editing.js';
@@ -53,7 +53,7 @@ const STILLS_WAIT_MS = 3000;
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
 const stage = new ViewerStage(api);
-const snapshots = new SnapshotLoader(api, TILE_PACES.nothing);
+const snapshots = new SnapshotLoader(api, { ...TILE_PACES.nothing, isLinkThin: () => stage.isLinkThin });
 
 const grid = byId('channels', ChannelGrid);
 const dialogs = lazyModule(() => import('./viewer-dialogs.js'));
@@ -166,6 +166,11 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
+/** Return the user's choice: of the address, otherwise of this browser. */
+function chosenQuality() {
+  return state.quality ?? qualityChoice(remembered('quality')) ?? 'auto';
+}
+
 /** Let the stage show the chosen channel, and play it unless the user has stopped it. */
 function updateStage() {
   if (!channels.length) return;
@@ -178,7 +183,7 @@ function updateStage() {
     cameraId,
     number: channel.channel,
     channel,
-    quality: state.quality ?? /** @type {'main'|'sub'|null} */ (remembered('quality')),
+    quality: chosenQuality(),
     convert: state.convert,
     transport: state.transport,
     isActive: state.view === 'single' && !stopped && !asleep,
@@ -209,10 +214,12 @@ function showQuality() {
   const channel = currentChannel();
   if (!channel) return;
   const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
+  const choice = chosenQuality();
+  const played = stage.rung === 'keys' ? 'saver' : quality;
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
-    const role = /** @type {'main'|'sub'} */ (button.dataset.quality);
-    button.disabled = !profileOf(channel, role);
-    button.setAttribute('aria-pressed', String(quality === role));
+    const role = qualityChoice(button.dataset.quality);
+    if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);
+    button.setAttribute('aria-pressed', String(role === choice || role === played));
   }
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;
@@ -243,10 +250,10 @@ function chooseChannel(number) {
   updateState({ channel: number, view: 'single', convert: number === state.channel && state.convert });
 }
 
-/** @param {'main'|'sub'} quality */
+/** @param {import('../lib/viewer-state.js').QualityChoice} quality */
 function chooseQuality(quality) {
   const channel = currentChannel();
-  if (!channel || !profileOf(channel, quality)) return;
+  if (!channel || ((quality === 'main' || quality === 'sub') && !profileOf(channel, quality))) return;
   stopped = false;
   stage.forgetCodecs();
   remember('quality', quality);
@@ -300,6 +307,7 @@ const ACTIONS = {
   grid: toggleOverview,
   live: () => stage.toLive(),
   quality: () => chooseQuality(stage.chosenProfile?.quality === 'main' ? 'sub' : 'main'),
+  auto: () => chooseQuality('auto'),
   zoom_in: () => stage.zoomBy(1.4),
   zoom_out: () => stage.zoomBy(1 / 1.4),
   zoom_reset: () => void stage.leaveZoom(),
@@ -338,8 +346,8 @@ byId('convert', HTMLElement).addEventListener('click', () => {
   updateState({ channel: state.channel, quality: 'main', convert: true }, { push: false });
 });
 byId('quality', HTMLElement).addEventListener('click', (event) => {
-  const quality = event.target instanceof HTMLElement ? event.target.dataset.quality : undefined;
-  if (quality === 'main' || quality === 'sub') chooseQuality(quality);
+  const quality = qualityChoice(event.target instanceof HTMLElement ? event.target.dataset.quality : null);
+  if (quality) chooseQuality(quality);
 });
 grid.addEventListener('channel-chosen', (event) => chooseChannel(/** @type {CustomEvent<number>} */ (event).detail));
 byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {

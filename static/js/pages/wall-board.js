@@ -6,11 +6,12 @@ import { hasMediaSource } from '../components/fragment-appender.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';
+import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin } from './page.js';
+import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin, userSavesData } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -21,7 +22,6 @@ import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin } from '
  *   channels: import('../lib/api.js').Channel[]|null}[]} Known
  */
 
-const TICK_MS = 500;
 /** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
 /** A tile that is scrolled out of sight plays on for this long. */
@@ -35,6 +35,7 @@ const PARALLEL_SNAPSHOTS = 3;
 export class WallBoard extends EventTarget {
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
+  #quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
   #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);
@@ -46,6 +47,8 @@ export class WallBoard extends EventTarget {
   #known = [];
   /** @type {LiveTile|null} */
   #audibleTile = null;
+  /** The present requests, by place. @type {Omit<import('../components/live-tile.js').TileRequest, 'rung'>[]} */
+  #requests = [];
   #chosen = 0;
   /** @type {'visible'|'hidden'|'left'} */
   #attention = 'visible';
@@ -81,7 +84,7 @@ export class WallBoard extends EventTarget {
       const place = this.placeOf(/** @type {Element} */ (event.target));
       if (place !== null) this.choose(place);
     });
-    setInterval(() => this.#tick(), TICK_MS);
+    setInterval(() => this.#tick(), LOOK_MS);
   }
 
   /** The server's time; the socket's clock is exact to milliseconds. */
@@ -208,16 +211,43 @@ export class WallBoard extends EventTarget {
 
   #updateTiles() {
     const { layout, tiles, full } = this.#view;
-    this.#elements.forEach((element, place) => {
+    this.#requests = this.#elements.map((element, place) => {
       const tile = tiles[place] ?? null;
-      element.setRequest({
+      return {
         content: tile && contentOf(tile, this.#known),
         quality: tile?.quality ?? 'auto',
         isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
         isAudible: element === this.#audibleTile,
-      });
+      };
+    });
+    this.#quality?.setTiles(this.#ladderTiles(), performance.now());
+    this.#elements.forEach((element, place) => {
+      const request = this.#requests[place];
+      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(idOf(request.content)) ?? null });
+    });
+  }
+
+  /** The tiles whose quality the ladder may change. */
+  #ladderTiles() {
+    return this.#elements.flatMap((element, place) => {
+      const request = this.#requests[place];
+      const rungs = request ? element.rungsAt(request) : [];
+      if (!request || !rungs.length) return [];
+      const { quality, isActive, isAudible } = request;
+      return [
+        {
+          id: idOf(request.content),
+          rungs,
+          pinned: quality === 'auto' ? null : quality,
+          isChosen: isAudible || request.isAlone || place === this.#chosen,
+          isVisible: isActive && !element.isPaused,
+          pixels: element.clientWidth * element.clientHeight,
+          isStarting: element.isStarting,
+          player: element,
+        },
+      ];
     });
   }
 
@@ -271,16 +301,29 @@ export class WallBoard extends EventTarget {
 
   #wake() {
     this.#attention = 'visible';
+    this.#quality?.forget(); // the network may be another one
     this.#updateTiles();
     for (const element of this.#elements) element.wake();
     this.dispatchEvent(new Event('awake'));
   }
 
+  #lookAtLink() {
+    if (document.hidden) this.#quality?.rest();
+    else this.#quality?.look(this.#ladderTiles(), performance.now());
+    this.#elements.forEach((element, place) => (element.limit = this.#quality?.limitOf(idOf(this.#requests[place]?.content)) ?? null));
+  }
+
   #tick() {
     const { nowMs } = this;
     for (const element of this.#elements) element.tick(nowMs);
+    this.#lookAtLink();
     if (this.#isSettled || !this.#sight.size || !this.#elements.every(({ isSettled }) => isSettled)) return;
     this.#isSettled = true;
     this.dispatchEvent(new Event('settled'));
   }
+}
+
+/** The id of a tile for the quality ladder. @param {import('../lib/tile-facts.js').TileContent|null|undefined} content */
+function idOf(content) {
+  return content ? `${content.tile.cameraId}.${content.tile.channel}` : '';
 }

@@ -161,7 +161,7 @@ def opened(
     sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
 ) -> Iterator[HandledPeer]:
     """Open a socket that was just handed over. `kernel_bytes` limits the kernel's buffer in each direction."""
-    with _pair(kernel_bytes) as (ours, theirs):
+    with pair(kernel_bytes) as (ours, theirs):
         handler = LiveSocketHandler(sockets, who, backend, None)
         sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
         yield HandledPeer(ours, handler)
@@ -170,7 +170,7 @@ def opened(
 @contextmanager
 def opened_by_request(client: FlaskClient, headers: dict[str, str]) -> Iterator[Peer]:
     """Open a socket through the app's own route, with a request that has these headers."""
-    with _pair(0) as (ours, theirs):
+    with pair(0) as (ours, theirs):
         with suppress(StopIteration):  # the route raises it, so that gunicorn sends no response
             answer = client.get("/live", headers={**headers, **UPGRADE}, environ_overrides={"gunicorn.socket": theirs})
             raise AssertionError(answer.get_data(as_text=True))
@@ -179,7 +179,7 @@ def opened_by_request(client: FlaskClient, headers: dict[str, str]) -> Iterator[
 
 
 @contextmanager
-def _pair(kernel_bytes: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair(kernel_bytes: int) -> Iterator[tuple[socket.socket, socket.socket]]:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as ours:
         if kernel_bytes:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kernel_bytes)

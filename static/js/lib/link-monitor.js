@@ -1,0 +1,158 @@
+// @ts-check
+/**
+ * Measures the link of a page's live socket: its throughput, and whether media comes late. Pure; times are passed in.
+ *
+ * The server reports the backlog before its socket (`pace`). A proxy may take everything and hide the backlog. So the
+ * monitor also compares the server's clock with the time at which the server received each frame.
+ */
+
+/**
+ * @typedef {{intervalMs: number, takenBytes: number, busyMs: number, busyBytes: number, backlogBytes: number,
+ *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
+ *   taken in it
+ * @typedef {{isLate: boolean, calmMs: number, kbps: number|null}} LinkState `calmMs`: how long nothing was late or
+ *   waited; `kbps`: throughput, null while unknown
+ */
+
+const LATE_BACKLOG_MS = 800;
+const LATE_ARRIVAL_MS = 1200;
+const LATE_FOR_MS = 1000;
+const CALM_BACKLOG_MS = 300;
+const CALM_ARRIVAL_MS = 600;
+/** Older reports say nothing about the present: the tab was hidden, or the machine slept. */
+const FRESH_MS = 2500;
+const SMOOTHED_OVER_MS = 3000;
+const PEAK_OVER_MS = 10_000;
+const LEAST_BUSY_MS = 100;
+const THIN_KBPS = 2000;
+const TRUSTED_MS = 60_000;
+
+export class LinkMonitor {
+  /** @type {number|null} */
+  #averageKbps = null;
+  /** @type {number|null} */
+  #latestKbps = null;
+  /** @type {{atMs: number, kbps: number}[]} */
+  #samples = [];
+  #backlogMs = 0;
+  #pacedMs = -Infinity;
+  /** @type {number|null} */
+  #lateSinceMs = null;
+  #arrivedMs = -Infinity;
+  /** Bytes that arrived late since `#lateFromMs`. */
+  #lateBytes = 0;
+  #lateFromMs = 0;
+  #calmSinceMs;
+  /** Position and arrival at the server of the last key frame, by watch. @type {Map<number, {startS: number, takenMs: number}>} */
+  #keys = new Map();
+
+  /** @param {number} nowMs */
+  constructor(nowMs) {
+    this.#calmSinceMs = nowMs;
+  }
+
+  /** Highest throughput of the last ten seconds with a measurement, in kbit/s; null while unknown. @param {number} nowMs */
+  peakKbps(nowMs) {
+    const recent = this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS).map(({ kbps }) => kbps);
+    return this.#averageKbps === null ? null : Math.max(this.#averageKbps, ...recent);
+  }
+
+  /** @param {number} nowMs @returns {LinkState} */
+  stateAt(nowMs) {
+    const isLate = this.#isLate(nowMs);
+    // The average still holds the faster past when a link has become slow.
+    const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
+    const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
+    return { isLate, calmMs: isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs), kbps };
+  }
+
+  /**
+   * True if the link has no bandwidth to spare for stills. A minute without a backlog may mean that the link is better
+   * now than its last measurement.
+   *
+   * @param {number} nowMs
+   */
+  isThin(nowMs) {
+    const { isLate, calmMs, kbps } = this.stateAt(nowMs);
+    return isLate || (kbps !== null && kbps < THIN_KBPS && calmMs < TRUSTED_MS);
+  }
+
+  /** @param {Pace} pace @param {number} nowMs */
+  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogMs }, nowMs) {
+    this.#pacedMs = nowMs;
+    this.#backlogMs = backlogMs;
+    if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
+    const lateForMs = this.#lateSinceMs === null ? 0 : nowMs - this.#lateFromMs;
+    if (busyMs >= LEAST_BUSY_MS) this.#note((busyBytes * 8) / busyMs, busyMs, nowMs);
+    else if (lateForMs >= LATE_FOR_MS) this.#note((this.#lateBytes * 8) / lateForMs, lateForMs, nowMs);
+    else if (this.#lateSinceMs === null && this.#averageKbps !== null && intervalMs > 0) {
+      // Without a backlog, the link carries at least this much.
+      this.#averageKbps = Math.max(this.#averageKbps, (takenBytes * 8) / intervalMs);
+    }
+    if (lateForMs >= LATE_FOR_MS) this.#countLateBytes(nowMs);
+  }
+
+  /**
+   * A message with fragments of a watch has arrived. A watch's first message holds old frames, and is not judged.
+   *
+   * @param {number} watch
+   * @param {{isKey: boolean, startS: number, takenMs: number|null, bytes: number}} fragments
+   * @param {number} serverMs the server's clock
+   * @param {number} nowMs
+   */
+  takeFragments(watch, { isKey, startS, takenMs, bytes }, serverMs, nowMs) {
+    const key = this.#keys.get(watch);
+    if (isKey && takenMs !== null) this.#keys.set(watch, { startS, takenMs });
+    if (!key) return;
+    // Only messages that begin with a key frame have a time. Between them, the timeline counts.
+    const atMs = takenMs ?? key.takenMs + (startS - key.startS) * 1000;
+    const latenessMs = serverMs - atMs;
+    this.#arrivedMs = nowMs;
+    if (latenessMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
+    if (latenessMs <= LATE_ARRIVAL_MS) this.#lateSinceMs = null;
+    else if (this.#lateSinceMs === null) {
+      this.#lateSinceMs = nowMs;
+      this.#countLateBytes(nowMs);
+    } else this.#lateBytes += bytes;
+  }
+
+  /** @param {number} watch */
+  forgetWatch(watch) {
+    this.#keys.delete(watch);
+  }
+
+  /** The connection is lost: the next one may lead over another link. @param {number} nowMs */
+  forget(nowMs) {
+    this.#averageKbps = this.#latestKbps = this.#lateSinceMs = null;
+    this.#samples = [];
+    this.#backlogMs = 0;
+    this.#keys.clear();
+    this.#calmSinceMs = nowMs;
+  }
+
+  /** @param {number} nowMs */
+  #isLate(nowMs) {
+    if (this.#backlogMs > LATE_BACKLOG_MS && nowMs - this.#pacedMs < FRESH_MS) return true;
+    return this.#lateSinceMs !== null && nowMs - this.#lateSinceMs >= LATE_FOR_MS && nowMs - this.#arrivedMs < FRESH_MS;
+  }
+
+  /** @param {number} kbps @param {number} overMs @param {number} nowMs */
+  #note(kbps, overMs, nowMs) {
+    const weight = 1 - Math.exp(-overMs / SMOOTHED_OVER_MS);
+    this.#averageKbps = this.#averageKbps === null ? kbps : this.#averageKbps + weight * (kbps - this.#averageKbps);
+    this.#latestKbps = kbps;
+    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS), { atMs: nowMs, kbps }];
+  }
+
+  /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */
+  #lateKbps(nowMs) {
+    const forMs = nowMs - this.#lateFromMs;
+    return this.#lateSinceMs !== null && forMs >= LATE_FOR_MS && this.#lateBytes ? (this.#lateBytes * 8) / forMs : null;
+  }
+
+  /** @param {number} nowMs */
+  #countLateBytes(nowMs) {
+    this.#lateBytes = 0;
+    this.#lateFromMs = nowMs;
+  }
+}

@@ -1,0 +1,109 @@
+// @ts-check
+/**
+ * Applies the quality ladder to the live pictures of a page: it passes the state of the link to the ladder, and the
+ * ladder's changes to the players. Pure; times are passed in.
+ */
+import { QualityLadder } from './quality-ladder.js';
+
+/**
+ * @typedef {import('./quality-ladder.js').RungName} RungName
+ * @typedef {import('./quality-ladder.js').Tile} Tile
+ * @typedef {import('./link-monitor.js').LinkState} LinkState
+ * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void}}} PlayedTile
+ * @typedef {{rung: RungName, why: 'link'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
+ *   `kbps`: the throughput that led to it, null if it is unknown
+ */
+
+/** So many ms between two calls of `look()`. */
+export const LOOK_MS = 500;
+/** A call that comes later than this shows that the page is busy: then media seems late although the link carries it. */
+const BUSY_AFTER_MS = 900;
+/** What a busy page measured is not trusted for so long. */
+const BUSY_FOR_MS = 1500;
+/** Media that is late for longer leads to a lower rung although the page is busy: that helps the page, too. */
+const EXCUSED_FOR_MS = 10_000;
+
+export class QualityControl {
+  #link;
+  #ladder;
+  #startsLow;
+  /** @type {readonly PlayedTile[]} */
+  #tiles = [];
+  /** The throughput at the last change down, by tile. @type {Map<string, number|null>} */
+  #limitKbps = new Map();
+  /** @type {number|null} */
+  #lookedMs = null;
+  #busyUntilMs = -Infinity;
+  /** @type {number|null} */
+  #lateSinceMs = null;
+
+  /** @param {{link: {stateAt: (nowMs: number) => LinkState}, startsLow: boolean}} options `startsLow`: the user saves data */
+  constructor({ link, startsLow }) {
+    this.#link = link;
+    this.#startsLow = startsLow;
+    this.#ladder = new QualityLadder({ startsLow });
+  }
+
+  /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
+  setTiles(tiles, nowMs) {
+    this.#tiles = tiles;
+    this.#ladder.setTiles(tiles, nowMs);
+    const ids = new Set(tiles.map(({ id }) => id));
+    for (const id of this.#limitKbps.keys()) if (!ids.has(id)) this.#limitKbps.delete(id);
+  }
+
+  /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id */
+  rungOf(id) {
+    return this.#ladder.rungOf(id);
+  }
+
+  /** Why a tile does not play its best rung; null if it does, or if the user has pinned its quality. @param {string} id @returns {Limit|null} */
+  limitOf(id) {
+    const tile = this.#tiles.find((one) => one.id === id);
+    const rung = this.rungOf(id);
+    if (!tile || tile.pinned || rung === null || rung === tile.rungs[0]?.name) return null;
+    const kbps = this.#limitKbps.get(id);
+    if (kbps === undefined) return this.#startsLow ? { rung, why: 'saver', kbps: null } : null;
+    return { rung, why: 'link', kbps };
+  }
+
+  /** Choose the rungs anew; called every LOOK_MS while the page is visible. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
+  look(tiles, nowMs) {
+    this.setTiles(tiles, nowMs);
+    for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
+    const link = this.#linkState(nowMs);
+    for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
+    for (const { id, why, kbps } of this.#ladder.decide(link, nowMs)) {
+      if (why === 'late' || (why === 'failed_try' && kbps !== null)) this.#limitKbps.set(id, kbps);
+      const tile = tiles.find((one) => one.id === id);
+      if (tile) this.#play(tile.player, id, why === 'try' ? { isTry: true } : { endsOld: true });
+    }
+  }
+
+  /** The network has changed: every tile may try its better rungs immediately. */
+  forget() {
+    this.#ladder.forget();
+  }
+
+  /** The page was hidden or slept: the time since the last call of `look()` says nothing. */
+  rest() {
+    this.#lookedMs = null;
+  }
+
+  /** @param {PlayedTile['player']} player @param {string} id @param {{endsOld?: boolean, isTry?: boolean}} [how] */
+  #play(player, id, how) {
+    const rung = this.rungOf(id);
+    if (rung) player.setRung(rung, how);
+  }
+
+  /** The state of the link, without lateness for which the page itself may be the reason. @param {number} nowMs @returns {LinkState} */
+  #linkState(nowMs) {
+    if (this.#lookedMs !== null && nowMs - this.#lookedMs > BUSY_AFTER_MS) this.#busyUntilMs = nowMs + BUSY_FOR_MS;
+    this.#lookedMs = nowMs;
+    const state = this.#link.stateAt(nowMs);
+    if (!state.isLate) this.#lateSinceMs = null;
+    else this.#lateSinceMs ??= nowMs;
+    const isExcused = nowMs < this.#busyUntilMs && this.#lateSinceMs !== null && nowMs - this.#lateSinceMs < EXCUSED_FOR_MS;
+    return isExcused ? { ...state, isLate: false, calmMs: 0 } : state;
+  }
+}

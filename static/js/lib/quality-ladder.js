@@ -1,0 +1,253 @@
+// @ts-check
+/**
+ * Chooses the quality of each channel of a page by the bandwidth of its link. Pure; times are passed in.
+ *
+ * Down: as soon as media comes late, as many steps as the measured throughput requires. Up: one step of one tile at a
+ * time, as a try. A try that makes media late within ten seconds has failed, and the tile waits longer before its next
+ * one. Qualities that the user has pinned never change.
+ */
+
+/**
+ * @typedef {'main'|'sub'|'keys'|'stills'} RungName `keys`: only key frames, of the sub stream if there is one
+ * @typedef {{name: RungName, kbps: number|null}} Rung `kbps`: null while the rate is unknown
+ * @typedef {{id: string, rungs: readonly Rung[], pinned: RungName|null, isChosen: boolean, isVisible: boolean,
+ *   pixels: number, isStarting?: boolean}} Tile `rungs`: those that the tile can use at its size, best first, at least one; `isChosen`: the user looks at
+ *   it or hears it; `pixels`: its area; `isStarting`: the present rung has shown no frame yet
+ * @typedef {'late'|'try'|'failed_try'} Why
+ * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
+ *   led to it
+ * @typedef {import('./link-monitor.js').LinkState} LinkState
+ * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number}} Memory of a tile. `limit`: the best rung that
+ *   it may use; null: every rung
+ * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
+ */
+
+/** @type {readonly RungName[]} */
+const ORDER = ['main', 'sub', 'keys', 'stills'];
+/** Usual rates, for streams whose rate is unknown. */
+const USUAL_KBPS = { main: 4000, sub: 600, keys: 60, stills: 30 };
+const USED_SHARE = 0.7;
+/** Share of the present rates that is kept if media is late and the throughput is unknown. */
+const KEPT_SHARE = 0.5;
+/** Time in which a change shows its effect. */
+const SETTLE_MS = 3000;
+/** The frames since the last key frame, with which each stream starts, make every link late for a moment. */
+const START_MS = 1000;
+/** If the throughput suffices for the present rates, lateness may pass by itself within this time. */
+const PATIENCE_MS = 3000;
+const CALM_MS = 10_000;
+const TRY_MS = 10_000;
+const FIRST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 320_000;
+
+export class QualityLadder {
+  #startsLow;
+  /** @type {readonly Tile[]} */
+  #tiles = [];
+  /** @type {Map<string, Memory>} */
+  #memories = new Map();
+  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number}|null} */
+  #trying = null;
+  #settledMs = -Infinity;
+  /** @type {number|null} */
+  #lateSinceMs = null;
+
+  /** @param {{startsLow?: boolean}} [how] `startsLow`: the user saves data: never the main stream, unless it is pinned */
+  constructor({ startsLow = false } = {}) {
+    this.#startsLow = startsLow;
+  }
+
+  /** Set the tiles of the page. A tile that is there already keeps its rung. @param {readonly Tile[]} tiles @param {number} nowMs */
+  setTiles(tiles, nowMs) {
+    const before = this.#memories;
+    const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
+    this.#tiles = tiles;
+    this.#memories = new Map(
+      tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity }]),
+    );
+    if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
+      this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
+    const { id } = this.#trying ?? {};
+    if (id !== undefined && !this.#movable.some((tile) => tile.id === id)) this.#trying = null;
+  }
+
+  /** The network has changed: every tile may try again immediately. */
+  forget() {
+    for (const memory of this.#memories.values()) {
+      memory.pauseMs = FIRST_PAUSE_MS;
+      memory.tryAfterMs = -Infinity;
+    }
+  }
+
+  /** The present rung of a tile; null for an unknown tile. @param {string} id @returns {RungName|null} */
+  rungOf(id) {
+    const tile = this.#tiles.find((one) => one.id === id);
+    return tile ? this.#rung(tile).name : null;
+  }
+
+  /** True while a better rung of this tile is being tried. @param {string} id */
+  isTrying(id) {
+    return this.#trying?.id === id;
+  }
+
+  /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
+  decide(link, nowMs) {
+    if (!link.isLate) this.#lateSinceMs = null;
+    else this.#lateSinceMs ??= nowMs;
+    if (this.#trying) return this.#judgeTry(link, nowMs);
+    if (link.isLate) return nowMs < this.#settledMs ? [] : this.#stepDown(link, nowMs);
+    return link.calmMs < CALM_MS ? [] : this.#tryBetter(link, nowMs);
+  }
+
+  /** Tiles whose quality the ladder chooses. */
+  get #movable() {
+    return this.#tiles.filter(({ isVisible, pinned }) => isVisible && !pinned);
+  }
+
+  /** @param {Tile} tile @returns {Memory} */
+  #memory({ id }) {
+    return /** @type {Memory} */ (this.#memories.get(id));
+  }
+
+  /** @param {Tile} tile @returns {Rung} */
+  #rung(tile) {
+    if (tile.pinned) return tile.rungs.find(({ name }) => name === tile.pinned) ?? { name: tile.pinned, kbps: null };
+    return bestWithin(tile, this.#memory(tile).limit ?? this.#top);
+  }
+
+  /** The best rung that any tile uses unless it is pinned. @returns {RungName} */
+  get #top() {
+    return this.#startsLow ? 'sub' : 'main';
+  }
+
+  // ── Down ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
+  #stepDown({ kbps }, nowMs) {
+    const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
+    let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
+    const fitsKbps = kbps === null ? totalKbps * KEPT_SHARE : kbps * USED_SHARE;
+    if (totalKbps <= fitsKbps && nowMs - Math.max(this.#lateSinceMs ?? nowMs, this.#settledMs) < PATIENCE_MS) return [];
+    /** @type {Step[]} */
+    const steps = [];
+    while (totalKbps > fitsKbps || !steps.length) {
+      const step = this.#nextStep(rungs);
+      if (!step) break;
+      steps.push(step);
+      totalKbps -= step.savedKbps;
+      rungs.set(step.tile, rungNamed(step.tile, step.to));
+    }
+    // The last step may have saved so much that earlier ones were not needed.
+    for (const { tile, from, to, savedKbps } of steps.slice(0, -1).sort(byNeed)) {
+      if (totalKbps + savedKbps > fitsKbps || rungs.get(tile)?.name !== to) continue;
+      totalKbps += savedKbps;
+      rungs.set(tile, rungNamed(tile, from));
+    }
+    const changes = this.#movable.flatMap((tile) => this.#changeTo(tile, /** @type {Rung} */ (rungs.get(tile)).name, kbps, nowMs));
+    if (changes.length) this.#settledMs = nowMs + SETTLE_MS;
+    return changes;
+  }
+
+  /**
+   * The next step down: stills last, the chosen tile after the others, the best and largest first.
+   *
+   * @param {Map<Tile, Rung>} rungs
+   * @returns {Step|null}
+   */
+  #nextStep(rungs) {
+    const steps = this.#movable.flatMap((tile) => {
+      const now = /** @type {Rung} */ (rungs.get(tile));
+      const lower = tile.rungs.find(({ name }) => rank(name) > rank(now.name));
+      return lower ? [{ tile, from: now.name, to: lower.name, savedKbps: rateOf(now) - rateOf(lower) }] : [];
+    });
+    steps.sort(
+      (a, b) =>
+        Number(a.to === 'stills') - Number(b.to === 'stills') ||
+        Number(a.tile.isChosen) - Number(b.tile.isChosen) ||
+        rank(a.from) - rank(b.from) ||
+        b.tile.pixels - a.tile.pixels,
+    );
+    return steps[0] ?? null;
+  }
+
+  /** @param {Tile} tile @param {RungName} to @param {number|null} kbps @param {number} nowMs @returns {Change[]} */
+  #changeTo(tile, to, kbps, nowMs) {
+    const from = this.#rung(tile).name;
+    if (from === to) return [];
+    const memory = this.#memory(tile);
+    memory.limit = to;
+    memory.tryAfterMs = nowMs + memory.pauseMs;
+    return [{ id: tile.id, from, to, why: 'late', kbps }];
+  }
+
+  // ── Up ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Try the next better rung of one tile: of the chosen one, otherwise of the worst one. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
+  #tryBetter({ kbps }, nowMs) {
+    const tries = this.#movable.flatMap((tile) => {
+      const now = this.#rung(tile).name;
+      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#top)).at(-1);
+      return better && nowMs >= this.#memory(tile).tryAfterMs ? [{ tile, from: now, to: better.name }] : [];
+    });
+    tries.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.from) - rank(a.from));
+    const first = tries[0];
+    if (!first) return [];
+    const { tile, from, to } = first;
+    this.#memory(tile).limit = to;
+    this.#trying = { id: tile.id, from, to, sinceMs: nowMs };
+    return [{ id: tile.id, from, to, why: 'try', kbps }];
+  }
+
+  /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
+  #judgeTry({ isLate, kbps }, nowMs) {
+    const trying = this.#trying;
+    const memory = trying && this.#memories.get(trying.id);
+    if (!trying || !memory) return [];
+    const isOver = nowMs - trying.sinceMs >= TRY_MS;
+    const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
+    if (isLate || (isOver && hasNoFrame)) {
+      this.#trying = null;
+      memory.limit = trying.from;
+      memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
+      memory.tryAfterMs = nowMs + memory.pauseMs;
+      this.#settledMs = nowMs + SETTLE_MS;
+      return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
+    }
+    if (isOver) {
+      this.#trying = null;
+      memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
+      if (rank(trying.to) <= rank(this.#top)) memory.limit = null;
+    }
+    return [];
+  }
+}
+
+/** True if the user saves data, or pays for it. @param {{saveData?: boolean, type?: string}|undefined} connection `navigator.connection` */
+export function savesData(connection) {
+  return connection?.saveData === true || connection?.type === 'cellular';
+}
+
+/** @param {RungName} name */
+function rank(name) {
+  return ORDER.indexOf(name);
+}
+
+/** @param {Rung} rung */
+function rateOf({ name, kbps }) {
+  return kbps ?? USUAL_KBPS[name];
+}
+
+/** @param {Tile} tile @param {RungName} name @returns {Rung} */
+function rungNamed(tile, name) {
+  return /** @type {Rung} */ (tile.rungs.find((rung) => rung.name === name));
+}
+
+/** The order in which steps are taken back: the chosen tile's first, then the lowest, then the largest. @param {Step} a @param {Step} b */
+function byNeed(a, b) {
+  return Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.from) - rank(a.from) || b.tile.pixels - a.tile.pixels;
+}
+
+/** The tile's best rung that is not better than `limit`; otherwise its last one. @param {Tile} tile @param {RungName} limit @returns {Rung} */
+function bestWithin({ rungs }, limit) {
+  return rungs.find(({ name }) => rank(name) >= rank(limit)) ?? /** @type {Rung} */ (rungs.at(-1));
+}

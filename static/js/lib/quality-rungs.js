@@ -1,0 +1,64 @@
+// @ts-check
+/** The qualities that a channel offers to the quality ladder. Pure. */
+import { canDecode, profileOf } from './channels.js';
+
+/**
+ * @typedef {import('./api.js').Channel} Channel
+ * @typedef {import('./quality-ladder.js').Rung} Rung
+ * @typedef {import('./quality-ladder.js').RungName} RungName
+ * @typedef {import('./viewer-state.js').Quality} Quality
+ */
+
+/** Measured with key frames every 2 s: 9 to 11 % of the bytes of a stream of constant rate are key frames. */
+const KEYS_SHARE = 0.11;
+/** A tile uses the sub stream alone if that is more than so many times as wide as the tile. */
+const SPARE_WIDTH = 1.3;
+
+/**
+ * Return the rungs of a channel in a tile of this width, best first. Empty if this browser decodes none of the channel's
+ * streams: such a channel plays over HLS, and the ladder leaves it alone.
+ *
+ * @param {Channel} channel
+ * @param {{decodes: readonly string[], widthPx: number}} how `widthPx`: of the tile, in pixels of the device
+ * @returns {Rung[]}
+ */
+export function rungsOf(channel, { decodes, widthPx }) {
+  const main = playable(channel, 'main', decodes);
+  const sub = playable(channel, 'sub', decodes);
+  const subPx = sub?.video?.width ?? null;
+  const isSmall = subPx !== null && widthPx * SPARE_WIDTH < subPx;
+  const smallest = sub ?? main;
+  if (!smallest) return [];
+  /** @type {Rung[]} */
+  const rungs = [];
+  if (main && !(sub && isSmall)) rungs.push({ name: 'main', kbps: rateOf(main) });
+  if (sub) rungs.push({ name: 'sub', kbps: rateOf(sub) });
+  const kbps = rateOf(smallest);
+  rungs.push({ name: 'keys', kbps: kbps === null ? null : Math.round(kbps * KEYS_SHARE) });
+  rungs.push({ name: 'stills', kbps: null });
+  return rungs;
+}
+
+/**
+ * Return the stream of a rung; null for stills.
+ *
+ * @param {RungName} name
+ * @param {readonly Rung[]} rungs those of the channel
+ * @returns {{quality: Quality, keyFramesOnly: boolean}|null}
+ */
+export function streamOf(name, rungs) {
+  if (name === 'stills') return null;
+  if (name !== 'keys') return { quality: name, keyFramesOnly: false };
+  return { quality: rungs.some((rung) => rung.name === 'sub') ? 'sub' : 'main', keyFramesOnly: true };
+}
+
+/** @param {Channel} channel @param {Quality} quality @param {readonly string[]} decodes */
+function playable(channel, quality, decodes) {
+  const profile = profileOf(channel, quality);
+  return profile && canDecode(profile, decodes) ? profile : null;
+}
+
+/** @param {import('./api.js').Profile} profile */
+function rateOf({ video }) {
+  return video?.bitrate_kbps || null;
+}

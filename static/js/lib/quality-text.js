@@ -1,0 +1,29 @@
+// @ts-check
+/** Texts about the quality of a live picture. */
+import { bitrate } from './format.js';
+
+/** @typedef {import('./quality-control.js').Limit} Limit @typedef {import('./quality-ladder.js').RungName} RungName */
+
+/**
+ * Return the name of a rung.
+ *
+ * @param {RungName} rung
+ * @param {number} [spacingS] time between two key frames; 0 while it is unknown
+ */
+export function rungText(rung, spacingS = 0) {
+  if (rung === 'keys') return spacingS ? `1 picture / ${Math.max(1, Math.round(spacingS))} s` : 'Few pictures';
+  return { main: 'Main', sub: 'Sub', stills: 'Stills' }[rung];
+}
+
+/**
+ * Return the quality of a picture that is not the best one, and why; '' for null.
+ *
+ * @param {Limit|null} limit
+ * @param {number} [spacingS] time between two key frames; 0 while it is unknown
+ */
+export function limitText(limit, spacingS = 0) {
+  if (!limit) return '';
+  const { rung, why, kbps } = limit;
+  const reason = why === 'saver' ? 'this device saves data' : kbps ? `the link carries ${bitrate(kbps)}` : 'the link is slow';
+  return `${rungText(rung, spacingS)}: ${reason}`;
+}

@@ -1,0 +1,145 @@
+"""The quality of live pictures on thin links: chosen by the page, or pinned by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pictures import assert_pictures_move, wait_playing
+from tests.browser.thin_link import ThinLink, thin_link
+from tests.browser.wall import at
+from tests.browser.watching import Open, until_on
+from tests.patience import LIMIT_S, promised
+from tools.running import App
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
+
+# The recorder's main streams have 700 kbit/s, its sub streams 160, and key frames alone 15 to 40.
+_CARRIES_SUB = 350
+_CARRIES_KEY_FRAMES = 90
+_WIDTH = "(() => { const video = document.querySelector('live-player [data-part=video]'); return video.videoWidth; })()"
+
+# Records brightness of the stage's picture, as it is drawn on screen: of the frozen frame or the video on top.
+_WATCH_BRIGHTNESS = """
+() => {
+  window.black = 0;
+  window.looks = 0;
+  const canvas = new OffscreenCanvas(16, 9);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const isDark = (source) => {
+    context.fillRect(0, 0, 16, 9);
+    context.drawImage(source, 0, 0, 16, 9);
+    const { data } = context.getImageData(0, 0, 16, 9);
+    return data.reduce((sum, value) => sum + value, 0) / data.length < 90;
+  };
+  const look = () => {
+    const frozen = document.querySelector('live-player [data-part=frozen]');
+    const video = document.querySelector('live-player [data-part=video]');
+    const shown = frozen.hidden ? video : frozen;
+    window.looks += 1;
+    // A video that seeks keeps its last frame on screen, but has none to draw.
+    const isBlack = shown === frozen ? isDark(frozen) : !video.videoWidth || (video.readyState >= 2 && isDark(video));
+    if (isBlack) window.black += 1;
+    requestAnimationFrame(look);
+  };
+  look();
+}
+"""
+
+
+@pytest.fixture
+def link(app: App) -> Iterator[ThinLink]:
+    with thin_link(app.port) as running:
+        yield running
+
+
+def assert_never_black(page: Page) -> None:
+    looks, black = page.evaluate("[window.looks, window.black]")
+    assert looks > 20
+    assert black == 0
+
+
+@pytest.mark.parametrize("engine", ["webcodecs", "mse"])
+def test_a_thin_link_shows_the_sub_stream_until_it_is_free(
+    app: App, camera_id: int, open_page: Open, link: ThinLink, engine: str
+) -> None:
+    page = open_page("about:blank").page
+    if engine == "mse":
+        page.add_init_script("delete window.VideoDecoder;")
+    page.goto(f"{link.url}/viewer/{camera_id}?channel=1")
+    wait_playing(page)
+    until_on(page, lambda: page.evaluate(_WIDTH) == 640)
+    pressed = page.locator("#quality [aria-pressed=true]")
+    expect(pressed).to_have_text(["Auto", "Main"])
+    note = page.locator("#quality-note")
+    expect(note).to_have_text("")
+    page.wait_for_timeout(1500)  # the start of a stream makes no link thin
+    page.evaluate(_WATCH_BRIGHTNESS)
+    link.set_rate(_CARRIES_SUB)
+    with promised(8):
+        until_on(page, lambda: page.evaluate(_WIDTH) == 320)
+    expect(pressed).to_have_text(["Auto", "Sub"])
+    expect(note).to_contain_text("Sub: the link ")
+    assert_pictures_move(page)
+    wait_playing(page)
+    link.set_rate(None)
+    with promised(30):
+        until_on(page, lambda: page.evaluate(_WIDTH) == 640)
+    expect(pressed).to_have_text(["Auto", "Main"])
+    expect(note).to_have_text("")
+    assert_pictures_move(page)
+    assert_never_black(page)
+
+
+def test_a_pinned_quality_stays_on_a_thin_link(app: App, camera_id: int, open_page: Open, link: ThinLink) -> None:
+    page = open_page(f"{link.url}/viewer/{camera_id}?channel=1&quality=main").page
+    wait_playing(page)
+    link.set_rate(_CARRIES_SUB)
+    page.wait_for_timeout(8000)
+    assert page.evaluate(_WIDTH) == 640
+    expect(page.locator("#quality [aria-pressed=true]")).to_have_text("Main")
+    expect(page.locator("#quality-note")).to_have_text("")
+    page.keyboard.press("a")
+    until_on(page, lambda: page.evaluate(_WIDTH) == 320)
+    expect(page.locator("#quality-note")).to_contain_text("Sub: the link ")
+
+
+def test_a_very_thin_link_shows_key_frames_and_the_user_may_choose_them(
+    app: App, camera_id: int, open_page: Open, link: ThinLink
+) -> None:
+    page = open_page(f"{link.url}/viewer/{camera_id}?channel=1").page
+    wait_playing(page)
+    link.set_rate(_CARRIES_KEY_FRAMES)
+    note = page.locator("#quality-note")
+    expect(note).to_contain_text("1 picture / 1 s: the link ", timeout=1000 * LIMIT_S)
+    expect(page.locator("#quality [aria-pressed=true]")).to_have_text(["Auto", "Saver"])
+    assert_pictures_move(page)
+    link.set_rate(None)
+    page.get_by_role("button", name="Saver").click()
+    expect(page.locator("#quality [aria-pressed=true]")).to_have_text("Saver")
+    expect(note).to_have_text("1 picture / 1 s")
+    page.reload()
+    wait_playing(page)
+    expect(note).to_have_text("1 picture / 1 s")
+    assert_pictures_move(page)
+
+
+def test_an_enlarged_tile_falls_to_the_sub_stream_and_says_why(
+    app: App, wall_id: int, open_page: Open, link: ThinLink
+) -> None:
+    page = open_page(f"{link.url}/wall?layout=1&tiles={wall_id}.1").page
+    tile = at(page, 1)
+    expect(tile).to_have_attribute("data-phase", "playing")
+    quality = tile.locator("[data-part=quality]")
+    expect(quality).to_have_text("Main")
+    link.set_rate(_CARRIES_SUB)
+    expect(quality).to_have_text("Sub")
+    label = tile.get_attribute("aria-label")
+    assert label is not None
+    assert "Sub: the link " in label
+    tile.click(button="right")
+    expect(page.locator("#tile-menu [data-part=note]")).to_contain_text("Now: Sub: the link ")
+    link.set_rate(None)
+    expect(quality).to_have_text("Main")

@@ -1,0 +1,117 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LinkMonitor } from '../../static/js/lib/link-monitor.js';
+
+const QUIET = { intervalMs: 1000, takenBytes: 60_000, busyMs: 0, busyBytes: 0, backlogBytes: 0, backlogMs: 0 };
+
+/** One second with a backlog on a link of this throughput. @param {number} kbps @param {number} [backlogMs] */
+const busy = (kbps, backlogMs = 900) => ({ ...QUIET, busyMs: 1000, busyBytes: kbps * 125, takenBytes: kbps * 125, backlogMs });
+
+/** A message of watch 1: frames whose first one the server received at `takenMs`. @param {Partial<{isKey: boolean, startS: number, takenMs: number|null, bytes: number}>} more */
+const message = (more = {}) => ({ isKey: false, startS: 0, takenMs: null, bytes: 1000, ...more });
+
+test('the throughput is unknown until there is a backlog', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(QUIET, 1000);
+  assert.deepEqual(link.stateAt(1000), { isLate: false, calmMs: 1000, kbps: null });
+  assert.equal(link.peakKbps(1000), null);
+  link.takePace(busy(1500), 2000);
+  assert.equal(link.stateAt(2000).kbps, 1500);
+});
+
+test('a backlog of a few milliseconds is no measurement', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...QUIET, busyMs: 40, busyBytes: 100_000 }, 1000);
+  assert.equal(link.stateAt(1000).kbps, null);
+});
+
+test('the throughput of a late link follows its last second', () => {
+  const link = new LinkMonitor(0);
+  for (let second = 1; second <= 5; second += 1) link.takePace(busy(20_000, 100), second * 1000);
+  link.takePace(busy(1500), 6000);
+  assert.equal(link.stateAt(6000).kbps, 1500);
+  link.takePace(QUIET, 7000);
+  const averageKbps = link.stateAt(7000).kbps;
+  assert.ok(averageKbps !== null && averageKbps > 10_000 && averageKbps < 16_000, String(averageKbps));
+  assert.equal(link.peakKbps(7000), 20_000);
+  assert.equal(link.peakKbps(60_000), averageKbps);
+});
+
+test('without a backlog the link carries at least the rate', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(busy(500), 1000);
+  link.takePace({ ...QUIET, takenBytes: 500_000 }, 2000);
+  assert.equal(link.stateAt(2000).kbps, 4000);
+  link.takePace({ ...QUIET, takenBytes: 1000 }, 3000);
+  assert.equal(link.stateAt(3000).kbps, 4000);
+});
+
+test('an old backlog makes the link late, until its report is old', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(busy(1500, 700), 1000);
+  assert.equal(link.stateAt(1000).isLate, false);
+  link.takePace(busy(1500, 900), 2000);
+  assert.deepEqual(link.stateAt(2000), { isLate: true, calmMs: 0, kbps: 1500 });
+  assert.equal(link.stateAt(5000).isLate, false);
+});
+
+test('calm lasts from the last backlog on', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(busy(1500, 400), 3000);
+  link.takePace(busy(1500, 100), 4000);
+  assert.equal(link.stateAt(9000).calmMs, 6000);
+});
+
+test('frames that arrive late for a second make the link late', () => {
+  const link = new LinkMonitor(0);
+  link.takeFragments(1, message({ isKey: true, startS: 10, takenMs: 0 }), 2000, 0);
+  assert.equal(link.stateAt(1500).isLate, false, 'the first message holds old frames');
+  for (let number = 1; number <= 20; number += 1) {
+    // Each frame is 1.5 s under way, and carries 12.5 kB in 100 ms: 1 Mbit/s.
+    const fragments = message({ startS: 10 + number / 10, bytes: 12_500 });
+    link.takeFragments(1, fragments, number * 100 + 1500, number * 100);
+  }
+  assert.equal(link.stateAt(2000).isLate, true);
+  assert.equal(Math.round(link.stateAt(2000).kbps ?? 0), 1000, 'before the first report of the server');
+  link.takePace(QUIET, 2100);
+  assert.equal(Math.round(link.stateAt(2100).kbps ?? 0), 950);
+  link.takeFragments(1, message({ isKey: true, startS: 12.2, takenMs: 2200 }), 2250, 2200);
+  assert.equal(link.stateAt(2200).isLate, false);
+  assert.equal(link.stateAt(3200).calmMs, 1200);
+});
+
+test('one late frame is no late link', () => {
+  const link = new LinkMonitor(0);
+  link.takeFragments(1, message({ isKey: true, takenMs: 0 }), 0, 0);
+  link.takeFragments(1, message({ startS: 0.1 }), 2000, 2000);
+  link.takeFragments(1, message({ startS: 2 }), 2050, 2050);
+  assert.equal(link.stateAt(3100).isLate, false);
+});
+
+test('frames without a known time are not judged', () => {
+  const link = new LinkMonitor(0);
+  for (let number = 0; number < 30; number += 1) link.takeFragments(1, message({ startS: number / 10 }), 1e9, number * 100);
+  link.takeFragments(2, message({ isKey: true, takenMs: 0 }), 0, 3000);
+  link.forgetWatch(2);
+  link.takeFragments(2, message({ startS: 9 }), 1e9, 3100);
+  assert.equal(link.stateAt(5000).isLate, false);
+});
+
+test('another connection is measured anew', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(busy(1500), 1000);
+  link.forget(2000);
+  assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null });
+});
+
+test('a link is thin below 2 Mbit/s, until it was calm for a minute', () => {
+  const link = new LinkMonitor(0);
+  assert.equal(link.isThin(500), false, 'unknown');
+  link.takePace(busy(5000, 900), 1000);
+  assert.equal(link.isThin(1000), true, 'late');
+  assert.equal(link.isThin(5000), false);
+  link.forget(5000);
+  link.takePace(busy(1900, 400), 6000);
+  assert.deepEqual([link.isThin(6000), link.isThin(65_900), link.isThin(66_000)], [true, true, false]);
+});

@@ -1,0 +1,139 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { QualityControl } from '../../static/js/lib/quality-control.js';
+import { limitText } from '../../static/js/lib/quality-text.js';
+
+/** @typedef {import('../../static/js/lib/quality-control.js').PlayedTile} PlayedTile */
+
+const RUNGS = /** @type {const} */ ([
+  { name: 'main', kbps: 4100 },
+  { name: 'sub', kbps: 530 },
+]);
+const LATE = { isLate: true, calmMs: 0, kbps: 1400 };
+const CALM = { isLate: false, calmMs: 20_000, kbps: 1400 };
+
+/** A page with one live picture, on a link whose state the test sets. */
+class Page {
+  link = { ...CALM, kbps: /** @type {number|null} */ (null) };
+  /** @type {string[]} */
+  played = [];
+  nowMs = 0;
+  control;
+
+  /** @param {{startsLow?: boolean}} [how] @param {Partial<PlayedTile>} [tile] */
+  constructor({ startsLow = false } = {}, tile = {}) {
+    this.control = new QualityControl({ link: { stateAt: () => this.link }, startsLow });
+    /** @type {PlayedTile['player']['setRung']} */
+    const setRung = (rung, how = {}) => {
+      if (this.played.at(-1)?.split(' ')[0] !== rung) this.played.push([rung, ...Object.keys(how)].join(' '));
+    };
+    /** @type {PlayedTile[]} */
+    this.tiles = [{ id: 'a', rungs: RUNGS, pinned: null, isChosen: true, isVisible: true, pixels: 1, player: { setRung }, ...tile }];
+    this.control.setTiles(this.tiles, 0);
+  }
+
+  /** Let the page look at its link twice a second. @param {number} seconds @param {{everyMs?: number}} [how] */
+  pass(seconds, { everyMs = 500 } = {}) {
+    for (const endMs = this.nowMs + seconds * 1000; this.nowMs < endMs;) {
+      this.nowMs += everyMs;
+      this.control.look(this.tiles, this.nowMs);
+    }
+  }
+
+  get note() {
+    return limitText(this.control.limitOf('a'));
+  }
+}
+
+test('a late link ends the main stream, and the page says why', () => {
+  const page = new Page();
+  page.pass(5);
+  assert.deepEqual([page.played, page.note], [['main'], '']);
+  page.link = LATE;
+  page.pass(1);
+  assert.deepEqual(page.played, ['main', 'sub endsOld']);
+  assert.equal(page.note, 'Sub: the link carries 1.4 Mbit/s');
+});
+
+test('a free link leads back by a try, and the note goes', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  assert.deepEqual(page.played.slice(1), ['sub endsOld', 'main isTry']);
+  assert.equal(page.note, '');
+});
+
+test('a try that makes media late ends, and the note has the newest rate', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  page.link = { ...LATE, kbps: 2100 };
+  page.pass(0.5);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+  assert.equal(page.note, 'Sub: the link carries 2.1 Mbit/s');
+});
+
+test('the note has the throughput as soon as it is known', () => {
+  const page = new Page();
+  page.link = { ...LATE, kbps: /** @type {any} */ (null) };
+  page.pass(2);
+  assert.equal(page.note, 'Sub: the link is slow');
+  page.link = { ...CALM, calmMs: 0 };
+  page.pass(0.5);
+  assert.equal(page.note, 'Sub: the link carries 1.4 Mbit/s');
+});
+
+test('a pinned quality never changes and needs no reason', () => {
+  const page = new Page({ startsLow: true }, { pinned: 'main' });
+  page.link = LATE;
+  page.pass(60);
+  assert.deepEqual([page.played, page.note], [['main'], '']);
+});
+
+test('a device that saves data starts with sub, and never tries main', () => {
+  const page = new Page({ startsLow: true });
+  page.link = { ...CALM, calmMs: 600_000 };
+  page.pass(600);
+  assert.deepEqual([page.played, page.note], [['sub'], 'Sub: this device saves data']);
+});
+
+test('lateness that a busy page measures counts only after a while', () => {
+  const page = new Page();
+  page.pass(5);
+  page.link = LATE;
+  page.pass(8, { everyMs: 1000 });
+  assert.deepEqual(page.played, ['main']);
+  page.pass(4, { everyMs: 1000 });
+  assert.deepEqual(page.played, ['main', 'sub endsOld'], 'late for more than ten seconds');
+});
+
+test('a page that was hidden was not busy', () => {
+  const page = new Page();
+  page.pass(5);
+  page.control.rest();
+  page.nowMs += 60_000;
+  page.link = LATE;
+  page.pass(0.5);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+});
+
+test('another network may be tried immediately', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.control.forget();
+  page.pass(0.5);
+  assert.equal(page.played.at(-1), 'main isTry');
+});
+
+test('a picture without a choice has no rung and no note', () => {
+  const { control } = new Page();
+  control.setTiles([], 0);
+  assert.deepEqual([control.rungOf('a'), control.limitOf('a')], [null, null]);
+});

@@ -1,0 +1,67 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rungsOf, streamOf } from '../../static/js/lib/quality-rungs.js';
+
+/** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
+
+const DECODES = ['h264'];
+const WIDE = { decodes: DECODES, widthPx: 1920 };
+
+/** @param {('main'|'sub')[]} roles @param {Partial<Record<'main'|'sub', string>>} [codecs] @param {number|null} [kbps] @returns {Channel} */
+function channel(roles, codecs = {}, kbps = null) {
+  const streams = { main: { width: 1920, height: 1080 }, sub: { width: 640, height: 360 } };
+  return {
+    channel: 1,
+    name: '',
+    video_source_token: 'v',
+    hidden: false,
+    position: 1,
+    problem: null,
+    profiles: roles.map((role) => ({
+      profile_token: role,
+      name: '',
+      role,
+      video: { codec: codecs[role] ?? 'h264', ...streams[role], fps: 25, bitrate_kbps: kbps, gop: 50 },
+      audio: null,
+    })),
+  };
+}
+
+/** @param {Channel} one @param {typeof WIDE} how */
+const names = (one, how = WIDE) => rungsOf(one, how).map(({ name }) => name);
+
+test('a channel offers its streams, their key frames and stills', () => {
+  assert.deepEqual(names(channel(['main', 'sub'])), ['main', 'sub', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main'])), ['main', 'keys', 'stills']);
+});
+
+test('a small tile uses no main stream', () => {
+  const one = channel(['main', 'sub']);
+  assert.deepEqual(names(one, { ...WIDE, widthPx: 490 }), ['sub', 'keys', 'stills']);
+  assert.deepEqual(names(one, { ...WIDE, widthPx: 500 }), ['main', 'sub', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main']), { ...WIDE, widthPx: 100 }), ['main', 'keys', 'stills']);
+});
+
+test('a stream that this browser does not decode is no rung', () => {
+  assert.deepEqual(names(channel(['main', 'sub'], { main: 'h265' })), ['sub', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main'], { main: 'h265' })), []);
+});
+
+test('the rates are those of the device, and its key frames a share of them', () => {
+  const rates = rungsOf(channel(['main', 'sub'], {}, 1000), WIDE).map(({ kbps }) => kbps);
+  assert.deepEqual(rates, [1000, 1000, 110, null]);
+  assert.deepEqual(
+    rungsOf(channel(['main', 'sub']), WIDE).map(({ kbps }) => kbps),
+    [null, null, null, null],
+  );
+});
+
+test('each rung has its stream', () => {
+  const rungs = rungsOf(channel(['main', 'sub']), WIDE);
+  assert.deepEqual(streamOf('main', rungs), { quality: 'main', keyFramesOnly: false });
+  assert.deepEqual(streamOf('sub', rungs), { quality: 'sub', keyFramesOnly: false });
+  assert.deepEqual(streamOf('keys', rungs), { quality: 'sub', keyFramesOnly: true });
+  assert.deepEqual(streamOf('keys', rungsOf(channel(['main']), WIDE)), { quality: 'main', keyFramesOnly: true });
+  assert.equal(streamOf('stills', rungs), null);
+});

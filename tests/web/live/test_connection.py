@@ -1,0 +1,185 @@
+"""Messages that the kernel does not take: a watch's are dropped, urgent ones overtake them, the rest is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Response
+
+from tests.patience import until
+from tests.web.live.live_peer import Peer, pair
+from web.live.connection import Connection, MessageTaker
+from web.live.unsent import Backlog, UnsentMessages
+
+KERNEL = 16_384
+FRAME = 40_000
+
+
+class HandLoop:
+    """The part of an event loop that a connection uses. Time and writes happen when the test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.write: Callable[[], None] | None = None
+
+    def time(self) -> float:
+        return self.now_s
+
+    def add_reader(self, sock: socket.socket, work: Callable[[], None]) -> None: ...
+    def remove_reader(self, sock: socket.socket) -> None: ...
+    def call_later(self, after_s: float, work: Callable[[], None]) -> None: ...
+    def add_writer(self, sock: socket.socket, work: Callable[[], None]) -> None:
+        self.write = work
+
+    def remove_writer(self, sock: socket.socket) -> None:
+        self.write = None
+
+
+class Deaf(MessageTaker):
+    def on_text(self, data: bytes) -> None: ...
+    def on_closed(self) -> None: ...
+
+
+class Line:
+    """A connection over loopback, and the page at its other end."""
+
+    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self.loop = HandLoop()
+        self.sock = theirs
+        self.backlog = Backlog(10**9)
+        self.connection = Connection(cast(asyncio.AbstractEventLoop, self.loop), theirs, Deaf(), self.backlog)
+        self.connection.begin(Response(101, "Switching Protocols", Headers()))
+        self.page = Peer(ours)
+
+    def fill(self, watch: int, count: int) -> None:
+        """Send messages of a watch that begin with its id, until the kernel is full and `count` of them wait."""
+        while self.loop.write is None:
+            self.connection.send_binary(bytes([watch]) * FRAME, watch)
+        for _ in range(count):
+            self.connection.send_binary(bytes([watch]) * FRAME, watch)
+
+    def read_all(self) -> list[bytes | str]:
+        """Let the page read everything; return the first byte of each binary message, and the type of each text."""
+        self.connection.send_text(b'{"type": "end"}')
+        found: list[bytes | str] = []
+        while not found or found[-1] != "end":
+            if self.loop.write is not None:
+                self.loop.write()
+            try:
+                message = self.page.read(within_s=0.05)
+            except TimeoutError:  # the rest of a message still waits in the connection
+                continue
+            assert message is not None
+            found.append(message[:1] if isinstance(message, bytes) else message["type"])
+        return found
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    with pair(KERNEL) as (ours, theirs):
+        made = Line(ours, theirs)
+        yield made
+        made.connection.drop()
+
+
+def test_the_unsent_messages_of_a_watch_are_dropped(line: Line) -> None:
+    line.fill(1, 3)
+    line.connection.send_binary(b"\2" * FRAME, 2)
+    before = line.backlog.unsent_bytes
+    line.connection.drop_watch(1)
+    assert before - line.backlog.unsent_bytes >= 3 * FRAME
+    found = line.read_all()
+    assert found[-2:] == [b"\2", "end"]
+    assert found.count(b"\1") == len(found) - 2, "the begun message is sent whole"
+    assert line.backlog.unsent_bytes == 0
+
+
+def test_a_dropped_watch_makes_place_for_the_next_one(line: Line) -> None:
+    line.fill(1, 3)
+    line.loop.now_s += 1.5
+    line.connection.send_binary(b"\1" * FRAME, 1)
+    assert line.connection.is_late
+    line.connection.drop_watch(1)
+    assert not line.connection.is_late
+    line.connection.send_binary(b"\2" * FRAME, 2)
+    assert not line.connection.is_late, "the begun message is old, but the reader gets a second again"
+    line.loop.now_s += 1.5
+    line.connection.send_binary(b"\2" * FRAME, 2)
+    assert line.connection.is_late
+
+
+def test_other_watches_keep_a_reader_late(line: Line) -> None:
+    line.fill(1, 1)
+    line.connection.send_binary(b"\2" * FRAME, 2)
+    line.loop.now_s += 1.5
+    line.connection.send_binary(b"\2" * FRAME, 2)
+    line.connection.drop_watch(1)
+    assert line.connection.is_late
+
+
+def test_a_late_reader_gets_a_smaller_kernel_buffer(line: Line) -> None:
+    def limit() -> int:
+        return line.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+    line.fill(1, 1)
+    assert limit() == 64 * 1024
+    line.loop.now_s += 1.5
+    line.connection.send_binary(b"\1", 1)
+    assert limit() == 16 * 1024
+    line.read_all()
+    assert limit() == 64 * 1024
+
+
+def test_an_urgent_text_overtakes_media_and_replaces_the_older_one(line: Line) -> None:
+    line.fill(1, 3)
+    line.connection.send_urgent(b'{"type": "old"}')
+    line.connection.send_urgent(b'{"type": "new"}')
+    found = line.read_all()
+    assert found.count("old") == 0
+    assert found[found.index("new") :] == ["new", b"\1", b"\1", b"\1", "end"]
+
+
+def test_an_urgent_text_is_sent_without_a_backlog(line: Line) -> None:
+    line.connection.send_urgent(b'{"type": "new"}')
+    assert line.read_all() == ["new", "end"]
+
+
+def test_an_urgent_text_makes_the_backlog_look_no_younger() -> None:
+    unsent = UnsentMessages(Backlog(10**9))
+    unsent.put(b"begun", 1.0)
+    unsent.put(b"media", 2.0, 1)
+    unsent.put_urgent(b"pace", 9.0)
+    unsent.take(len(b"begun"))
+    assert (bytes(unsent.first), unsent.first_put_s) == (b"pace", 2.0)
+
+
+def test_throughput_counts_only_bytes_taken_during_a_backlog(line: Line) -> None:
+    line.connection.send_binary(b"\1" * 100, 1)
+    line.loop.now_s += 1
+    quiet = line.connection.measure_pace()
+    assert (quiet.busy_s, quiet.busy_bytes) == (0, 0)
+    assert quiet.taken_bytes > 100
+    assert line.connection.bytes_per_s is None
+
+    line.fill(1, 3)
+    line.loop.now_s += 2
+    before = line.connection.unsent_bytes
+    assert line.connection.backlog_age_s == 2
+    line.page.sock.settimeout(None)
+
+    def read_some() -> bool:
+        line.page.sock.recv(262_144)
+        if line.loop.write is not None:
+            line.loop.write()
+        return line.connection.unsent_bytes < before
+
+    until(read_some)
+    taken = before - line.connection.unsent_bytes
+    busy = line.connection.measure_pace()
+    assert (busy.busy_s, busy.busy_bytes) == (2, taken)
+    assert line.connection.bytes_per_s == taken / 2

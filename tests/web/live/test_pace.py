@@ -1,0 +1,59 @@
+"""The throughput of a link, measured from one interval to the next."""
+
+from __future__ import annotations
+
+import pytest
+
+from web.live.pace import PaceMeter
+
+
+def busy(meter: PaceMeter, now_s: float, bytes_per_s: int) -> None:
+    """One second with a backlog."""
+    meter.note_backlog(True, now_s)
+    meter.note_taken(bytes_per_s)
+    meter.note_backlog(False, now_s + 1)
+    meter.measure(now_s + 1)
+
+
+def test_throughput_is_averaged_over_some_seconds() -> None:
+    meter = PaceMeter(0)
+    busy(meter, 0, 1000)
+    assert meter.bytes_per_s == 1000
+    busy(meter, 1, 100)
+    after_one = meter.bytes_per_s
+    assert after_one is not None
+    assert 600 < after_one < 800
+    for second in range(2, 20):
+        busy(meter, second, 100)
+    assert meter.bytes_per_s == pytest.approx(100, rel=0.05)
+
+
+def test_a_faster_stream_without_a_backlog_raises_the_throughput() -> None:
+    meter = PaceMeter(0)
+    busy(meter, 0, 100)
+    meter.note_taken(50)
+    meter.measure(2)
+    assert meter.bytes_per_s == 100
+    meter.note_taken(500)
+    meter.measure(3)
+    assert meter.bytes_per_s == 500
+
+
+def test_a_backlog_of_some_milliseconds_is_no_measurement() -> None:
+    meter = PaceMeter(0)
+    meter.note_backlog(True, 0)
+    meter.note_taken(100_000)
+    meter.note_backlog(False, 0.05)
+    pace = meter.measure(1)
+    assert (pace.busy_s, pace.busy_bytes, pace.taken_bytes, pace.interval_s) == (0.05, 100_000, 100_000, 1)
+    assert meter.bytes_per_s is None
+
+
+def test_a_backlog_counts_in_each_interval_that_it_lasts() -> None:
+    meter = PaceMeter(0)
+    meter.note_backlog(True, 0.5)
+    meter.note_taken(10)
+    assert meter.measure(1).busy_s == 0.5
+    meter.note_taken(20)
+    second = meter.measure(2)
+    assert (second.busy_s, second.busy_bytes) == (1, 20)

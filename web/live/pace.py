@@ -1,0 +1,71 @@
+"""Measures how fast a socket's reader takes bytes.
+
+A rate counts as throughput only while messages wait: without a backlog, it is the rate of the streams, and the link
+may carry more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_SMOOTHED_OVER_S = 3.0
+_LEAST_BUSY_S = 0.1  # shorter backlogs only show how the kernel's buffer was filled
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One interval of a socket. `busy_s` is the part of the interval with a backlog; `busy_bytes` were taken in it."""
+
+    interval_s: float
+    taken_bytes: int
+    busy_s: float
+    busy_bytes: int
+
+
+class PaceMeter:
+    """Counts the bytes that the kernel takes from one socket. Times are those of one monotonic clock, in seconds."""
+
+    def __init__(self, now_s: float) -> None:
+        self._began_s = now_s
+        self._busy_since_s: float | None = None
+        self._taken_bytes = 0
+        self._busy_s = 0.0
+        self._busy_bytes = 0
+        self._bytes_per_s: float | None = None
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """Throughput of the link, averaged over the last seconds with a backlog; None before the first backlog."""
+        return self._bytes_per_s
+
+    def note_taken(self, taken_bytes: int) -> None:
+        self._taken_bytes += taken_bytes
+        if self._busy_since_s is not None:
+            self._busy_bytes += taken_bytes
+
+    def note_backlog(self, has_backlog: bool, now_s: float) -> None:
+        if self._busy_since_s is not None:
+            self._busy_s += now_s - self._busy_since_s
+        self._busy_since_s = now_s if has_backlog else None
+
+    def measure(self, now_s: float) -> Pace:
+        """Return the pace since the last call, and begin a new interval."""
+        self.note_backlog(self._busy_since_s is not None, now_s)
+        pace = Pace(now_s - self._began_s, self._taken_bytes, self._busy_s, self._busy_bytes)
+        self._began_s = now_s
+        self._taken_bytes = self._busy_bytes = 0
+        self._busy_s = 0.0
+        self._average(pace)
+        return pace
+
+    def _average(self, pace: Pace) -> None:
+        if pace.busy_s >= _LEAST_BUSY_S:
+            rate = pace.busy_bytes / pace.busy_s
+            weight = 1 - math.exp(-pace.busy_s / _SMOOTHED_OVER_S)
+            self._bytes_per_s = (
+                rate if self._bytes_per_s is None else self._bytes_per_s + weight * (rate - self._bytes_per_s)
+            )
+        elif self._bytes_per_s is not None and pace.interval_s > 0:
+            # Without a backlog, the link carries at least this much.
+            self._bytes_per_s = max(self._bytes_per_s, pace.taken_bytes / pace.interval_s)

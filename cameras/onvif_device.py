@@ -94,7 +94,7 @@ class OnvifDevice(Device):
         try:
             return replay.replay_uri(self._connection, recording_token)
         except SoapFault as fault:
-            if "NoRecording" in fault.codes:  # ONVIF Replay, GetReplayUri: ter:NoRecording
+            if fault.has_code("NoRecording"):  # ONVIF Replay, GetReplayUri: ter:NoRecording
                 raise NotFound("This device has no such recording.") from fault
             raise
 

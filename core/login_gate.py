@@ -7,8 +7,9 @@ simultaneously. So:
   credentials that the device has never accepted wait, too.
 - A refused credential is blocked for `retry_after_s`. A user's wish to try again lifts the block once, until the device
   accepts a login: eight clicks on Refresh must not cost eight wrong logins.
-- An edited credential counts as a new one, but after three wrong logins within that time the next must wait, too. One
-  attempt may send several, in different kinds of login: at most `Attempt.logins_left`.
+- An edited credential counts as a new one, and so does one for which the user now allows a readable password. But after
+  three wrong logins within that time the next must wait, too. One attempt may send several, in different kinds of
+  login: at most `Attempt.logins_left`.
 - Some devices close the connection instead of refusing a login. The second cut of a credential that the device has
   never accepted counts as a refusal.
 - Refusals belong to the address of a device (`set_place`), so deleting and adding its camera does not clear them.
@@ -17,7 +18,7 @@ simultaneously. So:
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from core.clock import Clock
@@ -52,6 +53,7 @@ class _Entry:
     holder: int = 0
     is_known: bool = False  # the device accepted this credential last time
     may_retry: bool = True  # a user's wish to try again still lifts a block
+    hint: str = ""  # for the user, on the last refusal
 
     @property
     def is_busy(self) -> bool:
@@ -76,9 +78,12 @@ class Attempt:
         """Report that the device accepted the credential: further attempts need not wait."""
         self._end(_State.PROVEN, 0)
 
-    def refused(self, logins: int = 1) -> None:
-        """Report that the device refused the credential, in so many logins: it is blocked for `retry_after_s`."""
-        self._end(_State.REFUSED, logins)
+    def refused(self, logins: int = 1, *, hint: str = "") -> None:
+        """Report that the device refused the credential, in so many logins: it is blocked for `retry_after_s`.
+
+        `hint`: a sentence for the user, which stands behind the message while the credential is blocked.
+        """
+        self._end(_State.REFUSED, logins, hint)
 
     def unanswered(self, refused_logins: int = 0) -> None:
         """Report an attempt without a verdict (no answer, another error): the next attempt may begin.
@@ -97,10 +102,10 @@ class Attempt:
         self._ended = True
         return self._gate._cut(self._key, self._number, logins, refused_logins)
 
-    def _end(self, state: _State | None, refused_logins: int) -> None:
+    def _end(self, state: _State | None, refused_logins: int, hint: str = "") -> None:
         if not self._ended:
             self._ended = True
-            self._gate._end(self._key, self._number, state, refused_logins)
+            self._gate._end(self._key, self._number, state, refused_logins, hint)
 
 
 class LoginGate:
@@ -127,7 +132,7 @@ class LoginGate:
             if entry.state is _State.REFUSED:
                 left_s = entry.refused_at_s + self._retry_after_s - now_s
                 if left_s > 0:
-                    raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))))
+                    raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))) + entry.hint)
                 entry.state = _State.UNPROVEN
             logins_left = _MOST_REFUSALS if entry.is_known else self._logins_left(key[0], now_s)
             if entry.state is _State.TRYING or (not entry.is_known and self._is_trying_another(key)):
@@ -170,13 +175,22 @@ class LoginGate:
             entry = self._entries.get(self._key(device_key, credential))
             return entry is not None and entry.is_known
 
+    def has_refused_unreadable(self, device_key: str, credential: Credential) -> bool:
+        """True if the device has refused this password, when the user did not yet allow a readable one."""
+        with self._changed:
+            unreadable = replace(credential, may_be_readable=False)
+            entry = self._entries.get(self._key(device_key, unreadable)) if credential.may_be_readable else None
+            return entry is not None and entry.state is _State.REFUSED
+
     def attempts(self, device_key: str, credential: Credential) -> int:
         """Return the number of attempts with this credential at this device."""
         with self._changed:
             entry = self._entries.get(self._key(device_key, credential))
             return entry.attempts if entry else 0
 
-    def _end(self, key: tuple[str, str, str], number: int, state: _State | None, refused_logins: int) -> None:
+    def _end(
+        self, key: tuple[str, str, str], number: int, state: _State | None, refused_logins: int, hint: str = ""
+    ) -> None:
         with self._changed:
             now_s = self._clock.monotonic_s()
             if state is not _State.PROVEN:
@@ -188,7 +202,7 @@ class LoginGate:
                 entry.state, entry.cuts = state, 0
                 entry.is_known = state is _State.PROVEN
                 if state is _State.REFUSED:
-                    entry.refused_at_s = now_s
+                    entry.refused_at_s, entry.hint = now_s, hint
                 else:
                     entry.accepted_at_s, entry.may_retry = now_s, True
             elif entry.state is _State.TRYING and entry.holder == number:
@@ -211,7 +225,8 @@ class LoginGate:
 
     def _key(self, device_key: str, credential: Credential) -> tuple[str, str, str]:
         place = self._places.get(device_key, device_key)
-        return place, credential.username, credential.password.fingerprint()
+        kinds = "readable" if credential.may_be_readable else "unreadable"
+        return place, credential.username, f"{credential.password.fingerprint()} {kinds}"
 
     def _entry(self, key: tuple[str, str, str]) -> _Entry:
         if key not in self._entries:
@@ -248,6 +263,10 @@ class GuardedCredential:
     credential: Credential
     device_key: str
     gate: LoginGate
+
+    def has_refused_unreadable(self) -> bool:
+        """See LoginGate.has_refused_unreadable."""
+        return self.gate.has_refused_unreadable(self.device_key, self.credential)
 
     def begin(self, timeout_s: float = 30.0) -> Attempt:
         """See LoginGate.begin."""

@@ -67,13 +67,18 @@ class LoginRefused(CameraAuthFailed):
 class SoapFault(DeviceError):
     """The device refuses an operation with a fault. `codes` are the device's own; `reason` is only for the log.
 
-    This error leaves the package: callers read `codes` to tell refusals apart.
+    This error leaves the package: callers tell refusals apart by `has_code`.
     """
 
     def __init__(self, operation: str, fault: Fault) -> None:
         super().__init__(f"The device refuses {operation}.")
         self.codes = fault.codes
         self.reason = fault.reason
+
+    def has_code(self, *names: str) -> bool:
+        """True if the device gives one of these codes, in any case."""
+        own = {code.lower() for code in self.codes}
+        return any(name.lower() in own for name in names)
 
 
 # Codes of ONVIF Core ("Common faults") and of WS-Security, in lower case. Some firmware sends only the words.
@@ -119,7 +124,7 @@ def error_of(fault: Fault, service: str, operation: str) -> DeviceError:
         return LoginRefused(is_verdict=is_verdict)
     if codes & _MISSING_CODES:
         return unsupported(service, operation)
-    if _LOGIN_WORDS.search(fault.reason):
+    if any(map(_LOGIN_WORDS.search, (fault.reason, *fault.codes))):
         return LoginRefused(is_verdict=is_verdict)
     if _MISSING_WORDS.search(fault.reason):
         return unsupported(service, operation)

@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 
 _REFUSALS = (SoapFault, CameraUnsupported)
 _UNREADABLE = (*_REFUSALS, CameraBadAnswer)
-_WRONG_PROFILE = frozenset({"NoProfile", "NoPTZProfile", "NoConfig"})
-_LIMIT_CODES = frozenset({"TimeoutNotSupported", "InvalidTimeout", "InvalidArgVal"})
+_WRONG_PROFILE = ("NoProfile", "NoPTZProfile", "NoConfig")
+_LIMIT_CODES = ("TimeoutNotSupported", "InvalidTimeout", "InvalidArgVal")
 _MOST_REFUSED_LIMITS = 2
 _ASK_AGAIN_S = 600.0
 _MOVE_S = 3.0  # a move that has no answer by then is followed by a stop
@@ -117,7 +117,7 @@ class Heads(PtzDevice):
             send(timeout_s)
         except _REFUSALS as refusal:
             _log.info("%s: a move with a time limit fails (%s)", self._conn.device_key, refusal.code)
-            names_limit = isinstance(refusal, SoapFault) and bool(_LIMIT_CODES & set(refusal.codes))
+            names_limit = isinstance(refusal, SoapFault) and refusal.has_code(*_LIMIT_CODES)
         else:
             self._refused_limits = 0
             return
@@ -272,7 +272,7 @@ class Heads(PtzDevice):
                 answer = send(token)
             except _REFUSALS as refusal:
                 first = first or refusal
-                if isinstance(refusal, SoapFault) and _WRONG_PROFILE & set(refusal.codes):
+                if isinstance(refusal, SoapFault) and refusal.has_code(*_WRONG_PROFILE):
                     self._profiles.pop(place, None)
                 continue
             self._profiles[place] = token

@@ -123,7 +123,7 @@ def _set(conn: DeviceConnection, source_token: str, wanted: Mapping[str, Any]) -
 
 def _refused(refusal: DeviceError, wanted: Mapping[str, Any]) -> Exception:
     """Return InvalidRequest if the device finds the values wrong (ONVIF Imaging: ter:SettingsInvalid)."""
-    if isinstance(refusal, SoapFault) and "SettingsInvalid" in refusal.codes:
+    if isinstance(refusal, SoapFault) and refusal.has_code("SettingsInvalid"):
         return InvalidRequest(f"The device does not take this value of {', '.join(wanted)}.")
     return refusal
 

@@ -140,8 +140,8 @@ class DeviceLogin:
             raise
         except LoginRefused as error:
             self._is_proven = False
-            attempt.refused(run.refusals)
-            raise CameraAuthFailed(self._text_of(error, run)) from error
+            attempt.refused(run.refusals, hint=self._hint_of(error, run))
+            raise CameraAuthFailed(_REFUSED + self._hint_of(error, run)) from error
         except NoAnswer as error:
             is_login = error.cut_logins and not self._is_proven and run.is_answered_without_login(send)
             if is_login and attempt.cut(error.cut_logins, refused_logins=run.refusals):
@@ -163,7 +163,10 @@ class DeviceLogin:
                 return kind
         if self._transport.has_challenge:
             return LoginKind.BOTH
-        return LoginKind.BASIC if self._transport.names_basic and self.may_be_readable() else LoginKind.TOKEN
+        if self._transport.names_basic and self.may_be_readable():
+            return LoginKind.BASIC
+        # The user may have allowed it because of that refusal: another one like it could lock the account.
+        return LoginKind.TEXT if self._guarded.has_refused_unreadable() else LoginKind.TOKEN
 
     def may_be_readable(self) -> bool:
         return self._guarded.credential.may_be_readable or self._is_tls
@@ -172,13 +175,13 @@ class DeviceLogin:
     def _is_tls(self) -> bool:
         return self._transport.endpoint.scheme == "https"
 
-    def _text_of(self, refused: LoginRefused, run: _Run) -> str:
+    def _hint_of(self, refused: LoginRefused, run: _Run) -> str:
+        """Return what may have caused a refusal, as a sentence for the user; empty if it was the password."""
         if refused.is_verdict:
-            return _REFUSED
-        if run.is_cut_short:
-            return _REFUSED + _NO_OTHER_KIND
-        may_want_readable = refused.kind is LoginKind.TOKEN and not self.may_be_readable()
-        return _REFUSED + (_MAY_WANT_READABLE if may_want_readable else "")
+            return ""
+        if refused.kind is LoginKind.TOKEN and not self.may_be_readable():
+            return _MAY_WANT_READABLE
+        return _NO_OTHER_KIND if run.is_cut_short else ""
 
 
 class _Run:

@@ -191,6 +191,23 @@ def test_a_readable_login_is_offered_and_then_used(real: CameraHarness, device: 
     assert device.failed_logins <= 1
 
 
+@pytest.mark.parametrize("refreshes", [0, 1, 3])
+def test_a_readable_token_is_offered_and_then_used(real: CameraHarness, device: SoapDevice, refreshes: int) -> None:
+    device.login = "text"
+    with real.running() as manager:
+        camera_id = _add(manager, device, f"127.0.0.1:{device.port}")
+        view = manager.wait_first_connection(camera_id, LIMIT_S)
+        for _ in range(refreshes):
+            manager.refresh(camera_id)
+            real.wait_status(camera_id, CameraStatus.AUTH_FAILED)
+            view = manager.get_camera(camera_id)
+        assert view.error is not None
+        assert "readable form" in view.error.detail
+        manager.update_camera(camera_id, CameraChange(readable_password=True))
+        assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.ONLINE
+    assert device.failed_logins <= 2
+
+
 def test_from_https_to_http_the_password_is_typed_again(
     real: CameraHarness, device: SoapDevice, tmp_path: Path
 ) -> None:

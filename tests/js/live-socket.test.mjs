@@ -64,6 +64,19 @@ test('media goes to the sink until the watch is left', () => {
   assert.deepEqual(latest().sent.at(-1), { type: 'leave', id });
 });
 
+test('the sink is told that the server has seen B-frames', () => {
+  const { sunk } = begun();
+  const [{ id }] = asked(latest());
+  for (const reordered of [undefined, true]) {
+    latest().receive({ type: 'init', id, codecs: 'avc1.42', codec: 'h264', width: 1, height: 1, sound: null, reordered });
+    latest().receiveBinary(1, id);
+  }
+  assert.deepEqual(
+    sunk.map(([, , , isReordered]) => isReordered),
+    [false, true],
+  );
+});
+
 test('a reconnect requests the same watches again', () => {
   const { session, heard } = begun();
   start(latest(), asked(latest())[0].id);

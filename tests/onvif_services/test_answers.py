@@ -181,7 +181,17 @@ def test_a_fault_in_odd_xml_is_read_with_its_reason(body: str, codes: tuple[str,
     assert fault.codes[: len(codes)] == codes
 
 
-@pytest.mark.parametrize("code", ["notauthorized", "Client.NotAuthorized", "<b>ter:NotAuthorized</b>"])
+def test_codes_are_compared_in_any_case() -> None:
+    error = error_of(_fault("<faultcode>ter:noprofile</faultcode>"), "media", "GetStreamUri")
+    assert isinstance(error, SoapFault)
+    assert error.has_code("NoProfile")
+    assert not error.has_code("NoConfig")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["notauthorized", "Client.NotAuthorized", "<b>ter:NotAuthorized</b>", "ter:Unauthorized", "AuthenticationFailed"],
+)
 def test_a_refused_login_is_known_by_an_odd_code(code: str) -> None:
     assert isinstance(error_of(_fault(f"<faultcode>{code}</faultcode>"), "media", "GetProfiles"), CameraAuthFailed)
 

@@ -1,16 +1,19 @@
-"""How the handler of a live socket looks up its login again, and handles failed look-ups."""
+"""How the handler of a live socket describes a stream, looks up its login again, and handles failed look-ups."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from core.access import LOCAL, Principal
+from core.clock import SystemClock
 from core.errors import Unavailable
+from sessions.live.broadcast import FragmentBroadcaster
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.web.live.live_peer import Channels, opened
+from tests.web.live.live_peer import Channels, init_of, opened
 from web.live.sockets import Sockets
 
 
@@ -71,3 +74,12 @@ def test_occasional_failed_lookups_close_no_socket(sockets: Sockets, hand: HandC
         until(is_asked_on)
         peer.say(type="clock", sent=2)
         assert peer.message("clock")["sent"] == 2
+
+
+@pytest.mark.parametrize("is_reordered", [False, True])
+def test_init_says_whether_frames_are_reordered(sockets: Sockets, is_reordered: bool) -> None:
+    broadcaster = FragmentBroadcaster(SystemClock())
+    broadcaster.on_init(replace(init_of(), is_reordered=is_reordered))
+    with opened(sockets, Channels({"one": broadcaster}).backend()) as peer:
+        peer.say(type="watch", id=1, camera_id=1, profile_token="one")
+        assert peer.message("init")["reordered"] is is_reordered

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from playwright.sync_api import Error as PlaywrightError
 
-from bench import beside, clicks, gstreamer, live, load, machine, pictures, recordings, report, sockets, wall
+from bench import beside, clicks, gstreamer, heads, live, load, machine, pictures, recordings, report, sockets, wall
 from bench.figures import TABLE_HEAD, Figure, Measurement, merged, row
 from bench.setting import ROOT, App, Recorder, app, recorder
 
 # In the order of the table.
-PARTS = ("live", "gstreamer", "clicks", "wall", "sockets", "pictures", "load", "list", "recordings")
+PARTS = ("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings")
 _ON_THEIR_OWN = ("list", "recordings")
 
 
@@ -168,7 +168,7 @@ def _shared(
         return wall.figures(device, running, camera_id, runs, window_s, with_plain=with_plain)
     if part == "gstreamer":
         return gstreamer.figures(device, running, runs)
-    alone = {"live": live.figures, "clicks": clicks.figures, "pictures": pictures.figures}[part]
+    alone = {"live": live.figures, "clicks": clicks.figures, "heads": heads.figures, "pictures": pictures.figures}[part]
     return alone(device, running, camera_id, runs, with_plain=with_plain)
 
 

@@ -1,5 +1,8 @@
 """Connections to one device, with one deadline for name, connection, TLS, request and answer.
 
+Each request has a new connection, because web servers of weak cameras have places for few. Over HTTPS it resumes the
+TLS session of the last one, which spares the camera its signature (RSA takes some 50 ms on a slow one).
+
 Every operation of the socket gets only the remaining time, so a device that sends a byte per second cannot exceed it.
 A name is resolved here, and all its addresses are checked before the first connection.
 """
@@ -85,6 +88,8 @@ class DeviceSockets:
         self._certificates = certificates or PinnedCertificates(SystemClock())
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._sessions: dict[int, ssl.SSLSession] = {}  # by port
+        self._never_resumed: set[int] = set()  # ports that broke off a resumed session
         self.is_closed = False
 
     def connect(self, endpoint: Endpoint, deadline_s: float, allowance_bytes: int) -> DeviceSocket:
@@ -92,10 +97,11 @@ class DeviceSockets:
 
         Raise TimeoutError, OSError, a CameraUnreachable for a host that is unknown or refused, and CertificateChanged.
         """
-        sock = self._connect(endpoint.port, deadline_s)
+        port = endpoint.port
         if endpoint.scheme == "https":
-            sock = self._begin_tls(sock, endpoint.port, deadline_s)
-        return DeviceSocket(sock, deadline_s, allowance_bytes, self._closed)
+            tls = self._connect_tls(port, deadline_s)
+            return DeviceSocket(tls, deadline_s, allowance_bytes, lambda _: self._close_tls(tls, port))
+        return DeviceSocket(self._connect(port, deadline_s), deadline_s, allowance_bytes, self._closed)
 
     def reach(self, port: int, deadline_s: float) -> None:
         """Open a TCP connection and close it, without a byte in between.
@@ -146,12 +152,37 @@ class DeviceSockets:
             return sock
         raise problem
 
-    def _begin_tls(self, sock: socket.socket, port: int, deadline_s: float) -> socket.socket:
-        """Make the TLS handshake and check the certificate, before the first byte of a request is sent."""
+    def _connect_tls(self, port: int, deadline_s: float) -> ssl.SSLSocket:
+        """Connect and resume the last session of this port, unless the device fails at that."""
+        session = None if port in self._never_resumed else self._sessions.get(port)
+        sock = self._connect(port, deadline_s)
+        try:
+            return self._begin_tls(sock, port, deadline_s, session)
+        except OSError:
+            if session is None:
+                raise
+            self._never_resumed.add(port)
+        return self._begin_tls(self._connect(port, deadline_s), port, deadline_s, None)
+
+    def _close_tls(self, tls: ssl.SSLSocket, port: int) -> None:
+        """Close a connection, and keep its session. TLS 1.3 has it only after the first byte of the answer."""
+        session = tls.session
+        if session is not None and not self.is_closed:
+            self._sessions[port] = session
+        self._closed(tls)
+
+    def _begin_tls(
+        self, sock: socket.socket, port: int, deadline_s: float, session: ssl.SSLSession | None
+    ) -> ssl.SSLSocket:
+        """Make the TLS handshake and check the certificate, before the first byte of a request is sent.
+
+        A resumed session has the certificate of its first handshake.
+        """
         tls: ssl.SSLSocket | None = None
         try:
             sock.settimeout(left_s(deadline_s))
-            tls = tls_context().wrap_socket(sock, server_hostname=self.host.strip("[]"), do_handshake_on_connect=False)
+            name = self.host.strip("[]")
+            tls = tls_context().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False, session=session)
             self._replaced(sock, tls)
             tls.do_handshake()
             self._certificates.check(self.host, port, tls.getpeercert(binary_form=True))

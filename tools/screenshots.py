@@ -105,6 +105,8 @@ def main(folder: Path, *only: str) -> None:
         if studio.wants("cameras"):
             _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
+        if studio.wants("control"):
+            _control(studio, app, camera_id, recorder)
         _wall(studio, app, camera_id)
         _recordings(studio, app, camera_id)
         _recordings_in_trouble(studio, app, camera_id, recorder)
@@ -142,6 +144,79 @@ def _viewer(studio: Studio, viewer: str) -> None:
     studio.take("viewer-4k", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((3840, 2160),))
     studio.take("viewer-landscape", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((844, 390),))
     studio.take("viewer-tablet", f"{viewer}?channel=1&quality=main", until=PLAYING, sizes=((820, 1180),))
+
+
+def _control(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> None:
+    """Take the camera controls: of a full head, of a camera that does not answer, and of one without a head."""
+    viewer = f"{app.url}/viewer/{camera_id}?channel=1&quality=sub"
+    studio.take("control", viewer, until=PLAYING, then=_take_control)
+    studio.take("control-keys", viewer, until=PLAYING, then=lambda page: page.keyboard.press("?"))
+    studio.take("control-few-presets", viewer, until=PLAYING, then=_panel_of("Presets"))
+    studio.take("control-no-tours", viewer, until=PLAYING, then=_panel_of("Tours"))
+    _fill(app, camera_id)
+    for section in ("Presets", "Tours", "Lens", "Outputs", "Picture"):
+        studio.take(f"control-{section.lower()}", viewer, until=PLAYING, then=_panel_of(section))
+    studio.take("control-preset-tools", viewer, until=PLAYING, then=_preset_tools)
+    studio.take("control-tour-form", viewer, until=PLAYING, then=_tour_form)
+    studio.take("control-wall", f"{app.url}/wall?tiles={camera_id}.1", until="live-tile", then=_panel_of("Presets"))
+    fixed = f"{app.url}/viewer/{camera_id}?channel=4&quality=sub"
+    studio.take("control-fixed-camera", fixed, until=PLAYING, then=_take_control)
+    recorder.set_fault("ptz", "factory_slots")
+    studio.take("control-slots", viewer, until=PLAYING, then=_panel_of("Presets"))
+    recorder.clear_fault("ptz")
+    for section in ("Presets", "Picture"):
+        name = f"control-away-{section.lower()}"
+        if studio.wants(name):
+            studio.take(name, viewer, until=PLAYING, then=_away(recorder, section))
+
+
+def _fill(app: App, camera_id: int) -> None:
+    """Store as many presets as the pretend head takes, and two tours."""
+    head = f"/api/cameras/{camera_id}/channels/1/ptz"
+    names = ("Main entrance, left half", "Parking", "Wide", "Loading ramp 2", "<b>Fence</b>", "W" * 64)
+    for number in range(31):
+        app.call("POST", f"{head}/presets", {"name": names[number] if number < len(names) else f"Position {number}"})
+    stops = [{"preset": str(number), "stay_s": 10} for number in range(1, 9)]
+    for name, some in (("Night round", stops), ("Gate and parking", stops[:2])):
+        app.call("POST", f"{head}/tours", {"name": name, "stops": some})
+
+
+def _take_control(page: Page) -> None:
+    page.click("#ptz")
+    page.wait_for_selector(".ptz")
+
+
+def _panel_of(section: str) -> Callable[[Page], None]:
+    def show(page: Page) -> None:
+        _take_control(page)
+        page.get_by_role("button", name="Presets and settings").click()
+        page.locator(".ptz-panel").get_by_role("button", name=section, exact=True).click()
+
+    return show
+
+
+def _preset_tools(page: Page) -> None:
+    _panel_of("Presets")(page)
+    page.get_by_role("button", name="More for Gate").click()
+
+
+def _tour_form(page: Page) -> None:
+    _panel_of("Tours")(page)
+    page.get_by_role("button", name="New tour").click()
+
+
+def _away(recorder: Recorder, section: str) -> Callable[[Page], None]:
+    """Let the device stop answering SOAP once the controls are open, then ask for a section of the panel."""
+
+    def show(page: Page) -> None:
+        _take_control(page)
+        recorder.set_fault("soap_silent", value=True)
+        page.get_by_role("button", name="Presets and settings").click()
+        page.locator(".ptz-panel").get_by_role("button", name=section, exact=True).click()
+        page.wait_for_timeout(11_000)
+        recorder.clear_fault("soap_silent")
+
+    return show
 
 
 def _wall(studio: Studio, app: App, camera_id: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.heads import Head, confirm, open_section, pad_at, take_control
 from tests.browser.watching import Open, until_on
@@ -65,6 +65,32 @@ def test_presets_and_a_tour_of_them(app: App, camera_id: int, head: Head, open_p
     confirm(page, "Delete")
     expect(panel.get_by_role("button", name="Go to Front door")).to_have_count(0)
     assert stored not in head.state["presets"]
+
+
+def test_presets_that_cannot_be_read_are_read_again(app: App, camera_id: int, open_page: Open) -> None:
+    opened = open_page(viewer(app, camera_id))
+    page = opened.page
+    opened.forgive("status of 504")
+    problem = {"code": "camera_unreachable", "detail": "The device did not answer in time.", "status": 504}
+    asked: list[str] = []
+
+    def fail(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=504, json=problem, content_type="application/problem+json")
+
+    page.route("**/ptz/presets", fail)
+    take_control(page)
+    panel = open_section(page, "Presets")
+    expect(panel).to_contain_text("The presets cannot be read.")
+    expect(panel.get_by_role("button", name="Store this position")).to_have_count(0)
+    before = len(asked)
+    page.keyboard.press("1")
+    until_on(page, lambda: len(asked) > before)
+    expect(page.locator("toast-area")).to_contain_text("The device did not answer in time.")
+    expect(page.locator("toast-area")).not_to_contain_text("There is no preset 1.")
+    page.unroute("**/ptz/presets")
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel.get_by_role("button", name="Go to Gate")).to_be_visible()
 
 
 def test_imaging_is_changed_and_undone(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import Reply, SoapDevice
-from tests.onvif_services.tls import server_context
+from tests.onvif_services.tls import BreaksResumption, server_context
 
 
 @pytest.fixture
@@ -61,6 +62,46 @@ def test_a_changed_certificate_gets_no_request(
     assert pins.accept("127.0.0.1", [secure.port], changed_to)
     connect(port=secure.port, scheme="https", certificates=pins).open()
     assert secure.failed_logins == 0
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_later_connections_resume_the_session(
+    connect: Connect, pins: PinnedCertificates, tmp_path: Path, secure: SoapDevice, newest: ssl.TLSVersion
+) -> None:
+    context = server_context(tmp_path, "resuming")
+    context.maximum_version = newest
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    for _ in range(3):
+        read_channels(conn)
+    stats = context.session_stats()
+    assert stats["hits"] > 3
+    assert stats["accept"] - stats["hits"] <= 1, "only the first handshake is a full one"
+
+
+def test_a_resumed_session_does_not_hide_a_changed_certificate(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    secure.requests.clear()
+    secure.speak_tls(server_context(tmp_path, "another"))
+    with pytest.raises(CertificateChanged):
+        read_channels(conn)
+    assert secure.requests == []
+
+
+def test_a_device_that_cannot_resume_gets_new_sessions(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    context = server_context(tmp_path, "old", BreaksResumption)
+    assert isinstance(context, BreaksResumption)
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert context.broken > 0
 
 
 @pytest.mark.parametrize("login", ["token", "digest", "text", "basic"])

@@ -208,7 +208,7 @@ def test_a_stop_of_a_head_that_has_arrived_is_tried_once(bench: Bench) -> None:
 def test_nothing_overtakes_a_stop_beside_a_slow_move(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, next_command: str
 ) -> None:
-    """A stop beside a command may reach the device late. It would break off what the user has begun since."""
+    """A stop beside a command may reach the device late. It would break off the newer movement."""
     beside, is_late, send_stop = threading.Event(), threading.Event(), bench.device.stop
 
     def stop(place: HeadPlace, *, pan_tilt: bool = True, zoom: bool = True) -> None:

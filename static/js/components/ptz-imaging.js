@@ -38,7 +38,11 @@ export class PtzImaging {
     this.element.replaceChildren(make('p', { class: 'hint' }, 'Reading the settings'));
     const imaging = await run(() => api.imaging());
     if (!imaging) {
-      this.element.replaceChildren(makeButton('Try again', () => void this.load()));
+      const text = make('p', { class: 'hint' }, 'The settings cannot be read.');
+      this.element.replaceChildren(
+        text,
+        makeButton('Try again', () => void this.load()),
+      );
       return;
     }
     this.#undo = imaging.before ? [imaging.before] : [];

@@ -22,7 +22,7 @@ import { PtzTours } from './ptz-tours.js';
  */
 
 /**
- * @typedef {{name: string, label: string, element: HTMLElement, load?: () => Promise<void>, isLoaded?: boolean}} Section
+ * @typedef {{name: string, label: string, element: HTMLElement, load?: () => Promise<void>, isLoaded?: boolean, isLoading?: boolean}} Section
  */
 
 /** The panel beside the picture: presets, tours, lens, outputs and, for admins, the settings of the picture. */
@@ -97,8 +97,8 @@ export class PtzPanel {
   /** Go to the preset at this place of the list. @param {number} place from 1 */
   async goToPreset(place) {
     if (!this.#context.abilities.presets) return;
-    if (!this.#presets.presets.length) await this.#presets.load();
-    if (!this.#presets.goToPlace(place)) this.#context.toast(`There is no preset ${place}.`, 'bad');
+    if (!this.#presets.isRead) await this.#presets.load();
+    if (this.#presets.isRead && !this.#presets.goToPlace(place)) this.#context.toast(`There is no preset ${place}.`, 'bad');
   }
 
   /** @param {string} name @param {string} label @param {{element: HTMLElement, load?: () => Promise<void>}} section */
@@ -142,10 +142,11 @@ export class PtzPanel {
 
   /** @param {Section} section */
   async #load(section) {
+    if (section.isLoading || (section.isLoaded && section.name !== 'tours' && section.name !== 'presets')) return;
+    section.isLoading = section.isLoaded = true;
     // A tour's form and its texts need the presets.
-    if (section.name === 'tours' && !this.#presets.presets.length) await this.#presets.load();
-    if (section.isLoaded && section.name !== 'tours' && section.name !== 'presets') return;
-    section.isLoaded = true;
+    if (section.name === 'tours' && !this.#presets.isRead) await this.#presets.load();
     await section.load?.();
+    section.isLoading = false;
   }
 }

@@ -12,6 +12,7 @@ export class PtzPresets extends EventTarget {
   #context;
   /** @type {import('../lib/ptz-types.js').PtzPresetList|null} */
   #list = null;
+  #hasFailed = false;
   #showsAll = false;
   /** The preset whose tools are open. */
   #open = '';
@@ -27,9 +28,18 @@ export class PtzPresets extends EventTarget {
     return this.#list?.presets ?? [];
   }
 
+  /** True once the list was read. */
+  get isRead() {
+    return this.#list !== null;
+  }
+
   async load() {
     const { api, abilities, run } = this.#context;
-    if (abilities.presets) this.#list = (await run(() => api.presets({ all: this.#showsAll }))) ?? this.#list;
+    if (abilities.presets) {
+      const list = await run(() => api.presets({ all: this.#showsAll }));
+      this.#hasFailed = list === null;
+      this.#list = list ?? this.#list;
+    }
     this.#draw();
     this.dispatchEvent(new Event('presets'));
   }
@@ -52,7 +62,8 @@ export class PtzPresets extends EventTarget {
     const parts = [];
     if (abilities.home) parts.push(this.#home());
     if (abilities.presets) {
-      parts.push(this.#rows(), this.#add());
+      parts.push(this.#rows());
+      if (this.#list) parts.push(this.#add());
       const slots = this.#slots();
       if (slots) parts.push(slots);
     }
@@ -78,11 +89,21 @@ export class PtzPresets extends EventTarget {
   }
 
   #rows() {
+    if (!this.#list && this.#hasFailed) return this.#failure();
     if (!this.#list) return make('p', { class: 'hint' }, 'Reading the presets');
     if (!this.presets.length) return make('p', { class: 'hint' }, 'No presets yet.');
     const list = make('ul', { class: 'ptz-list', 'aria-label': 'Presets' });
     this.presets.forEach((preset, index) => list.append(this.#row(preset, index + 1)));
     return list;
+  }
+
+  #failure() {
+    const again = makeButton('Try again', () => {
+      this.#hasFailed = false;
+      this.#draw();
+      void this.load();
+    });
+    return make('div', { class: 'ptz-section' }, make('p', { class: 'hint' }, 'The presets cannot be read.'), again);
   }
 
   /** @param {PtzPreset} preset @param {number} place */

@@ -85,7 +85,7 @@ export class PtzTours {
   /** @param {PtzTour['stops']} stops */
   #stopsText(stops) {
     const nameOf = (/** @type {string} */ token) => this.#presets().find((preset) => preset.token === token)?.name ?? token;
-    return stops.map(({ preset, stay_s: stayS }) => `${nameOf(preset)} ${stayText(stayS)}`).join(', ');
+    return stops.map(({ preset, stay_s: stayS }) => `${nameOf(preset)} ${stayText(stayS).replace(' ', '\u00a0')}`).join(', ');
   }
 
   /** Show the form for a new tour. */

@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, Slowness, promised, until
-from tests.whole_app.accounts import add_first_user, log_in
+from tests.whole_app.accounts import add_by, log_in, set_up
 from tests.whole_app.live_client import FRAGMENTS, HEAD, INIT, OTHER_SUB, SUB, binary, opened, say, text, until_closed
 from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
@@ -238,15 +238,8 @@ def test_an_aborted_handshake_leaves_no_connection(app: Any, camera_id: int) -> 
 def test_scope_and_end_of_a_login_apply_to_sockets_too(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
-    add_first_user(app, "anna", "--role", "admin")
-    admin = log_in(app.url)
-    limited: dict[str, Any] = {
-        "name": "otto",
-        "password": "correct-horse-battery",
-        "role": "viewer",
-        "cameras": [{"camera_id": camera_id, "channels": [1]}],
-    }
-    assert admin.post(f"{app.url}/api/users", json=limited, timeout=LIMIT_S).status_code == 201
+    admin = set_up(app)
+    add_by(admin, app.url, "otto", "viewer", cameras=[{"camera_id": camera_id, "channels": [1]}])
     otto = log_in(app.url, "otto")
     cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
     with pytest.raises(InvalidStatus) as refused, opened(app):
@@ -276,10 +269,8 @@ def test_scope_and_end_of_a_login_apply_to_sockets_too(make_app: Any, recorder: 
 def test_disabling_a_user_closes_their_sockets(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
-    add_first_user(app, "anna", "--role", "admin")
-    admin = log_in(app.url)
-    body = {"name": "otto", "password": "correct-horse-battery", "role": "viewer"}
-    user_id = admin.post(f"{app.url}/api/users", json=body, timeout=LIMIT_S).json()["id"]
+    admin = set_up(app)
+    user_id = add_by(admin, app.url, "otto", "viewer")
     otto = log_in(app.url, "otto")
     cookie = "; ".join(f"{name}={value}" for name, value in otto.cookies.items())
     with opened(app, f"/live/{camera_id}/{SUB}", additional_headers={"Cookie": cookie}) as client:

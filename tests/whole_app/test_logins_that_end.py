@@ -14,7 +14,7 @@ import requests
 from websockets.sync.client import ClientConnection
 
 from tests.patience import LIMIT_S, promised, until
-from tests.whole_app.accounts import add_first_user, add_user, log_in
+from tests.whole_app.accounts import add_by, log_in, set_up
 from tests.whole_app.live_client import (
     FRAGMENTS,
     HEAD,
@@ -38,8 +38,7 @@ def app(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """An app with the recorder as camera 1 and the users anna and otto."""
     running = RunningApp(tmp_path_factory.mktemp("app"), IDLE_END_S=str(IDLE_END_S), SEGMENT_S="1").start()
     recorder.add_to(running)
-    add_first_user(running, "anna", "--role", "admin")
-    add_user(running, "otto", "--role", "reviewer")
+    add_by(set_up(running), running.url, "otto", "reviewer")
     yield running
     running.close()
     assert "Traceback" not in running.errors()

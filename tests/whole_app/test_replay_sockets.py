@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection
 
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, stays
-from tests.whole_app.accounts import add_first_user, add_user, log_in
+from tests.whole_app.accounts import add_by, log_in, set_up
 from tests.whole_app.live_client import FRAGMENTS, INIT, TOKEN, an_hour_ago, binary, join, opened, say, text
 from tools.running import App, Recorder, running_recorder
 
@@ -207,10 +207,10 @@ def test_a_live_stream_cannot_be_joined_as_a_replay(app: App, camera_id: int) ->
 def test_a_replay_of_another_user_is_not_found(make_app: Any, recorder: Any) -> None:
     app = make_app().start()
     camera_id = recorder.add_to(app)
-    add_first_user(app, "anna", "--role", "admin")
-    add_user(app, "otto", "--role", "reviewer")
+    anna = set_up(app)
+    add_by(anna, app.url, "otto", "reviewer")
     body = {"camera_id": camera_id, "recording_token": TOKEN, "start_time": an_hour_ago().isoformat()}
-    anna, otto = log_in(app.url, "anna"), log_in(app.url, "otto")
+    otto = log_in(app.url, "otto")
     stream = anna.post(f"{app.url}/api/playback/start", json=body, timeout=LIMIT_S).json()
     for session, is_hers in ((otto, False), (anna, True)):
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from simulator.audio_faults import AUDIO_KINDS
 from simulator.layout import DEAD_KINDS
 from simulator.packing import PACKING_KINDS
+from simulator.plain_sps import SPS_KINDS
 
 Check = Callable[[object], bool]
 
@@ -139,7 +140,13 @@ _KINDS = (
         _one_of(*PACKING_KINDS),
         per_channel=True,
     ),
-    FaultKind("plain_sps", "the sps of H.264 has no VUI", "true", _is_true, per_channel=True),
+    FaultKind(
+        "plain_sps",
+        "the sps of H.264 has no VUI, and another profile and level",
+        "true to keep these, " + ", ".join(SPS_KINDS),
+        lambda value: value is True or value in SPS_KINDS,
+        per_channel=True,
+    ),
     FaultKind("packet_loss", "RTP packets are left out", "percent", _is_positive, per_channel=True),
     FaultKind("corrupt", "RTP packets have wrong bytes", "percent", _is_positive, per_channel=True),
     FaultKind(

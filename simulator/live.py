@@ -200,7 +200,7 @@ class LiveStream:
     def _plain(self, nal: bytes) -> bytes:
         """The payload; an sps without its VUI while the fault `plain_sps` is on."""
         is_plain = self.spec.codec == "h264" and is_sps(nal) and self._faults.is_on("plain_sps", self.channel.number)
-        return without_vui(nal) if is_plain else nal
+        return without_vui(nal, self._faults.text("plain_sps", self.channel.number)) if is_plain else nal
 
     def parameter_sets(self) -> ParameterSets:
         """The parameter sets for SDP."""

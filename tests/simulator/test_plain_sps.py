@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import re
 
+import pytest
+
 from media.codecs.h264_sps import parse_sps
-from simulator.plain_sps import without_vui
+from simulator.plain_sps import SPS_KINDS, without_vui
 from tests.media.encoded import encoded
 from tests.simulator.process import Simulator
 from tests.simulator.rtsp_client import RtspClient
@@ -19,6 +21,23 @@ def test_the_sps_loses_its_vui_and_nothing_else() -> None:
     assert after is not None
     assert before.head == after.head
     assert (after.restriction, after.frame_rate) == (None, None)
+
+
+@pytest.mark.parametrize("kind", SPS_KINDS)
+def test_the_sps_gets_another_profile_and_level(kind: str) -> None:
+    sps = encoded("h264").named_sets()["sps"]
+    plain, other = without_vui(sps), without_vui(sps, kind)
+    profile, level = kind.split()
+    assert other[1] == {"baseline": 66, "main": 77, "high": 100}[profile]
+    before, after = parse_sps(plain), parse_sps(other)
+    assert before is not None
+    assert after is not None
+    assert after.level == round(10 * float(level))
+    sizes = [
+        (each.width_in_macroblocks, each.height_in_macroblocks, each.max_num_ref_frames) for each in (before, after)
+    ]
+    assert sizes[0] == sizes[1]
+    assert after.restriction is None
 
 
 def test_the_fault_changes_the_sdp(simulator: Simulator) -> None:

@@ -5,6 +5,7 @@ import { emit, part } from './dom.js';
 import { drawPicture } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
 import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
+import { NextVideo } from './next-video.js';
 
 /** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
 
@@ -45,6 +46,7 @@ export class LivePlayer extends HTMLElement {
    * @type {{video: HTMLVideoElement, engine: LiveEngine, timer: ReturnType<typeof setTimeout>}|null}
    */
   #next = null;
+  #nextVideo = new NextVideo();
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #watch = new StallWatch();
@@ -80,8 +82,10 @@ export class LivePlayer extends HTMLElement {
   /** @param {string} name @param {string|null} before @param {string|null} now */
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || !this.#wires) return;
-    if (name === 'muted') this.#setAudio();
-    else if (before !== now) this.#load();
+    if (name === 'muted') {
+      if (now === null) this.#nextVideo.allowAudio(this.video);
+      this.#setAudio();
+    } else if (before !== now) this.#load();
   }
 
   get video() {
@@ -300,26 +304,9 @@ export class LivePlayer extends HTMLElement {
 
   /** @param {import('../lib/engine-choice.js').Engine} kind @returns {LiveEngine} */
   #prepareNext(kind) {
-    const video = /** @type {HTMLVideoElement} */ (this.video.cloneNode());
-    video.removeAttribute('src');
-    video.removeAttribute('data-part');
-    video.muted = true;
-    video.dataset.next = '';
-    this.video.before(video); // below the present one
+    const video = this.#nextVideo.put(this.video, () => this.#takeNext());
     const engine = this.#engines.make(kind, video);
-    const timer = setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS);
-    this.#next = { video, engine, timer };
-    const wait = () => {
-      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(take);
-      else video.addEventListener('timeupdate', take, { once: true });
-    };
-    const take = () => {
-      if (!video.isConnected || engine !== this.#next?.engine) return;
-      // The first decoded frame may be skipped: while the video seeks, it is black.
-      if (video.paused || video.seeking) wait();
-      else this.#takeNext();
-    };
-    wait();
+    this.#next = { video, engine, timer: setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS) };
     return engine;
   }
 
@@ -327,11 +314,12 @@ export class LivePlayer extends HTMLElement {
     const next = this.#next;
     if (!next) return;
     this.#next = null;
+    this.#nextVideo.settle();
     clearTimeout(next.timer);
     if (!shownPicture(next.engine, next.video).width) this.#freeze(); // it has no frame in time: the old one stays
     const old = this.video;
     this.#engine?.close();
-    old.remove();
+    this.#nextVideo.remove(old);
     delete next.video.dataset.next;
     next.video.dataset.part = 'video';
     this.#engine = next.engine;
@@ -345,9 +333,10 @@ export class LivePlayer extends HTMLElement {
     const next = this.#next;
     if (!next) return;
     this.#next = null;
+    this.#nextVideo.settle();
     clearTimeout(next.timer);
     next.engine.close();
-    next.video.remove();
+    this.#nextVideo.remove(next.video);
   }
 
   async #play(video = this.video) {

@@ -11,6 +11,11 @@ import { FragmentAppender } from './fragment-appender.js';
 const TICK_MS = 50;
 const KEPT = { keptS: 6, trimmedAboveS: 14, waitsWhenFull: false };
 const HOLE_S = 0.05;
+/**
+ * WebKitGTK often fails ("Failed to push buffer"), and sometimes hangs, after a seek while its first media are on their
+ * way to the decoders. Other engines have no ManagedMediaSource.
+ */
+const FIRST_SEEK_AFTER_MS = 'ManagedMediaSource' in globalThis ? 300 : 0;
 
 export class MseEngine {
   #video;
@@ -18,6 +23,8 @@ export class MseEngine {
   #onPlay;
   #pace = new LivePace();
   #started = false;
+  /** When the `<video>` was described. @type {number|null} */
+  #describedMs = null;
   #isHeld = false;
   #isStalled = false;
   #seekWatch = new SeekWatch(performance.now());
@@ -98,6 +105,9 @@ export class MseEngine {
     if (end === null || this.#isHeld) return;
     if (!this.#started) {
       if (video.readyState < 1) return;
+      const nowMs = performance.now();
+      this.#describedMs ??= nowMs;
+      if (nowMs - this.#describedMs < FIRST_SEEK_AFTER_MS) return;
       this.#started = true;
       video.currentTime = Math.max(end - this.#pace.targetS, this.#startOfLast());
       this.#onPlay();

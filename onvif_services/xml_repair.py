@@ -7,6 +7,7 @@ leave the check of document types to `answers.parse_xml`, which parses their res
 from __future__ import annotations
 
 import codecs
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,13 @@ def read_xml(body: bytes) -> Parsed:
 def _has_end(text: str) -> bool:
     """True if the root element has its end tag. An answer that was cut off could be taken for a short list."""
     start = _ROOT_NAME.search(text)
-    return start is not None and re.search(rf"</{re.escape(start[0][1:])}\s*>", text) is not None
+    return start is not None and _end_tag(start[0]).search(text, start.end()) is not None
+
+
+def _end_tag(start: str) -> re.Pattern[str]:
+    """Return the pattern of the end tag for the beginning of a tag, with any prefix: some firmware leaves it out."""
+    local_name = start[1:].rpartition(":")[2]
+    return re.compile(rf"</(?:[A-Za-z_][\w.-]*:)?{re.escape(local_name)}\s*>", re.IGNORECASE)
 
 
 def _repaired(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -78,7 +85,7 @@ def _repaired(body: bytes) -> tuple[str, tuple[str, ...]]:
     text, repairs = _decoded(body)
     for name, repair in _REPAIRS:
         before, text = text, repair(text)
-        if text != before:
+        if name and text != before:
             repairs.append(name)
     return text, tuple(repairs)
 
@@ -88,8 +95,11 @@ def _decoded(body: bytes) -> tuple[str, list[str]]:
     match = _ENCODING.search(body[:300])
     declared = match[1].decode("ascii") if match else "utf-8"
     try:
-        if codecs.lookup(declared).name not in _ENCODINGS:
+        name = codecs.lookup(declared).name
+        if name not in _ENCODINGS:
             raise LookupError(declared)
+        if name.startswith("utf-16"):  # as .NET writes; the declaration could not be read if it were true
+            return _without_declaration(body.decode()), ["text in UTF-8"]
         return _without_declaration(body.decode(declared)), []
     except (LookupError, UnicodeError, ValueError):
         guess = "gb18030" if _looks_like_gbk(body) else "cp1252"
@@ -116,10 +126,20 @@ def _only_document(text: str) -> str:
     start = envelope or _ROOT_NAME.search(text)
     if start is None:
         return text
-    end_tag = f"</{start[0][1:]}"
-    end = text.find(end_tag, start.end()) if envelope else text.rfind(end_tag)
-    close = text.find(">", end) if end >= 0 else -1
-    return text[start.start() : close + 1] if close >= 0 else text[start.start() :]
+    ends = [end.end() for end in _end_tag(start[0]).finditer(text, start.end())]
+    return text[start.start() : (ends[0] if envelope else ends[-1]) if ends else None]
+
+
+def _without_cdata(text: str) -> str:
+    """Write CDATA sections as escaped text, so that the other repairs leave their contents alone."""
+    first, *sections = text.split("<![CDATA[")
+    pieces = [first]
+    for section in sections:
+        content, end, rest = section.partition("]]>")
+        if not end:
+            return text
+        pieces += [html.escape(content, quote=False), rest]
+    return "".join(pieces)
 
 
 def _quote_attributes(text: str) -> str:
@@ -147,6 +167,7 @@ def _declare_prefixes(text: str) -> str:
 _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("forbidden characters", lambda text: _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text))),
     ("text around the XML", _only_document),
+    ("", _without_cdata),  # it is well-formed, so it has no name
     ("unescaped &", lambda text: _BARE_AMPERSAND.sub("&amp;", text)),
     ("attributes without quotes", _quote_attributes),
     ("undeclared prefixes", _declare_prefixes),

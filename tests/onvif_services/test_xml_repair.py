@@ -46,6 +46,10 @@ def test_well_formed_xml_needs_no_repair() -> None:
         (GOOD.replace("</s:Body>", "<Open></s:Body>").format("Gate").encode(), "Gate"),
         (b"--part\r\nContent-ID: <soap@device>\r\n\r\n" + GOOD.format("Gate").encode() + b"\r\n--part--", "Gate"),
         (b"[debug] heap <42>\n" + GOOD.format("Gate").encode(), "Gate"),
+        (GOOD.replace("UTF-8", "utf-16").format("前門").encode(), "前門"),
+        (GOOD.replace("</s:Envelope>", "</Envelope>").format("Gate").encode(), "Gate"),
+        (GOOD.format("<![CDATA[a & <b>]]>").replace("</s:Body>", "<i></s:Body>").encode(), "a & <b>"),
+        (GOOD.format("Gate").replace("</s:Body>", "<i><![CDATA[</s:Body>").encode(), "Gate"),
     ],
 )
 def test_a_broken_answer_is_repaired(body: bytes, name: str) -> None:
@@ -107,6 +111,8 @@ def test_a_document_type_is_refused_in_broken_xml_too(body: str) -> None:
         b"<a" + b" b=c" * 500_000 + b">",
         b'<a b="' * 300_000,
         b"<x:a>" * 400_000,
+        b"<a>" + b"</b:a" * 300_000,
+        b"<a>" + b"<![CDATA[" * 200_000,
         b"<" * 2_000_000,
         b"<?xml " * 300_000,
         b"\x81" * 2_000_000,

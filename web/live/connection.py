@@ -13,7 +13,7 @@ import math
 import socket
 import ssl
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
@@ -21,6 +21,7 @@ from websockets.protocol import Protocol, Side, State
 
 from web.live.pace import Pace, PaceMeter
 from web.live.unsent import Backlog, UnsentMessages
+from web.live.wire import binary_frame_head
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,10 @@ _QUIET.setLevel(logging.ERROR)
 MAX_MESSAGE_BYTES = 16 * 1024
 _READ_BYTES = 4 * 1024  # per turn of the loop: at most some hundred frames, which take a few milliseconds
 _MAX_FRAMES_PER_S = 100  # of any kind; a page sends about ten when it opens a wall
+_BYTES_PER_TURN = 512 * 1024  # of the loop: the frames that a watch begins with may have 12 MB
+_BYTES_PER_WRITE = 128 * 1024
+_PARTS_PER_WRITE = 64
+_JOINED_BYTES = 128 * 1024  # a smaller message is copied into one buffer, which takes one call of the kernel
 _KERNEL_BYTES = 64 * 1024  # unsent bytes in the kernel: they make a slow reader late, too
 _LATE_KERNEL_BYTES = 16 * 1024  # for a late reader: 64 kB are 0.35 s at 1.5 Mbit/s, and cannot be dropped
 _MAX_UNSENT_BYTES = 24 * 1024 * 1024  # of all messages; those without fragments are small and never dropped
@@ -152,6 +157,21 @@ class Connection:
             self._protocol.send_binary(data)
             self._flush(watch)
 
+    def send_media(self, parts: Sequence[bytes], watch: int) -> None:
+        """Send media of a watch as one binary message of these parts.
+
+        A large message is not copied: the connections of all viewers hold the same parts.
+        """
+        if not self._is_open:
+            return
+        self._collect()
+        head = binary_frame_head(sum(map(len, parts)))
+        if sum(map(len, parts)) <= _JOINED_BYTES:
+            self._unsent.put(b"".join((head, *parts)), self._loop.time(), watch)
+        else:
+            self._unsent.put_parts([head + parts[0], *filter(None, parts[1:])], self._loop.time(), watch)
+        self._flush()
+
     def drop_watch(self, watch: int) -> None:
         """Drop the unsent media of a watch that has ended. A message whose sending has begun is sent whole.
 
@@ -220,12 +240,15 @@ class Connection:
                 self._stop_reading()
 
     def _write(self) -> None:
+        """Write as much as the kernel takes, but let other sockets have their turn after _BYTES_PER_TURN."""
+        left_bytes = _BYTES_PER_TURN
         try:
-            while self._unsent:
-                sent = self._sock.send(self._unsent.first)
+            while self._unsent and left_bytes > 0:
+                sent = self._write_once()
                 self._taken_s = self._loop.time()
                 self._unsent.take(sent)
                 self._pace.note_taken(sent)
+                left_bytes -= sent
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
             pass
         except OSError as error:
@@ -247,6 +270,12 @@ class Connection:
                 self._loop.add_writer(self._sock, self._write)
             else:
                 self._loop.remove_writer(self._sock)
+
+    def _write_once(self) -> int:
+        """OpenSSL wants the same bytes again if it did not take them, so their number depends on the message alone."""
+        if isinstance(self._sock, ssl.SSLSocket):
+            return self._sock.send(self._unsent.first[:_BYTES_PER_WRITE])
+        return self._sock.sendmsg(self._unsent.first_parts(_BYTES_PER_WRITE, _PARTS_PER_WRITE))
 
     def _note_lateness(self) -> None:
         if self._unsent.total_bytes > _MAX_UNSENT_BYTES:

@@ -97,8 +97,12 @@ class LiveWatch(LiveListener):
         self.left_out += offered - len(admitted)
         return admitted
 
-    def messages(self, fragments: Sequence[LiveFragment], link: Link) -> Iterator[bytes]:
-        """Yield the binary messages of these fragments: one, or several short ones if the link is known to be slow."""
+    def messages(self, fragments: Sequence[LiveFragment], link: Link) -> Iterator[list[bytes]]:
+        """Yield the parts of each binary message of these fragments.
+
+        That is one message, or several short ones if the link is known to be slow. All parts but the first belong to
+        the fragments: nothing is copied.
+        """
         rate = link.bytes_per_s
         most_bytes = math.inf if rate is None else max(_LEAST_MESSAGE_BYTES, rate * _MAX_MESSAGE_S)
         part: list[LiveFragment] = []
@@ -113,7 +117,7 @@ class LiveWatch(LiveListener):
         if part:
             yield self._message(part)
 
-    def _message(self, fragments: Sequence[LiveFragment]) -> bytes:
+    def _message(self, fragments: Sequence[LiveFragment]) -> list[bytes]:
         first = fragments[0]
         taken_ms = math.nan if first.arrived_utc is None else first.arrived_utc.timestamp() * 1000
         flags = STARTS_WITH_KEY if first.is_key else 0
@@ -122,7 +126,7 @@ class LiveWatch(LiveListener):
             parts.append(piece.video)
             if self.wants_audio and piece.audio:
                 parts.append(piece.audio)
-        return b"".join(parts)
+        return parts
 
     def take_left_out(self) -> int:
         """Return the number of frames that were left out since the last call."""

@@ -144,15 +144,16 @@ class LiveSocketHandler(SocketHandler):
         self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh))
 
     def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
-        """Run `join` in a worker thread."""
+        """Run `join` in a worker thread, later if this user watches too much in a short time."""
         self._leave(watch.number)
         try:
             self._check_limits()
+            wait_s = self.sockets.reserve_join(self.principal)
         except (LimitReached, Unavailable) as error:
             self._send("problem", id=watch.number, **problem_message(error, []))
             return
         self._watches[watch.number] = watch
-        self.sockets.work(join)
+        self.sockets.work_in(wait_s, join)
 
     def _check_limits(self) -> None:
         """Raise LimitReached for too many watches, Unavailable for too many requests in a short time.
@@ -317,7 +318,7 @@ class LiveSocketHandler(SocketHandler):
         if watch.is_over or connection is None:
             return
         for message in watch.messages(watch.admit(fragments, connection), connection):
-            connection.send_binary(message, watch.number)
+            connection.send_media(message, watch.number)
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""

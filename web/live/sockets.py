@@ -23,6 +23,7 @@ from core.clock import Clock, SystemClock
 from core.errors import LimitReached, Unavailable
 from core.loop_thread import LoopThread
 from web.live.connection import Connection, MessageTaker
+from web.live.join_budget import JoinBudget
 from web.live.unsent import Backlog
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Sockets:
         self._open: dict[Connection, SocketHandler] = {}  # used in the loop only
         self._backlog = Backlog(max_backlog_bytes)
         self._counts: Counter[Hashable] = Counter()  # sockets by owner, including those that have not begun yet
+        self._joins = JoinBudget()
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
         self._on_left: list[Callable[[Principal], None]] = []
@@ -149,6 +151,20 @@ class Sockets:
         with self._lock:
             if self._workers is not None:
                 self._workers.submit(_logged, job)
+
+    def work_in(self, wait_s: float, job: Callable[[], None]) -> None:
+        """Run a job in a worker thread after `wait_s`. Used in the loop only."""
+        if wait_s > 0:
+            asyncio.get_running_loop().call_later(wait_s, self.work, job)
+        else:
+            self.work(job)
+
+    def reserve_join(self, who: Principal) -> float:
+        """Return the seconds until this user may join a stream. Raise Unavailable if too many joins wait.
+
+        Used in the loop only.
+        """
+        return self._joins.reserve_s(_owner(who), self.clock.monotonic_s())
 
     def end_logins(self, keys: frozenset[str]) -> None:
         """Close the connections of these logins and tokens (`Principal.key`)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -19,13 +19,15 @@ class Backlog:
 class _Message:
     put_s: float
     watch: int | None
-    data: memoryview
+    parts: deque[memoryview]
+    size: int
     is_urgent: bool = False
 
 
 class UnsentMessages:
     """A queue of messages, each with the id of its watch if it carries media. Counts its bytes in the backlog, too.
 
+    A message may have several parts. They are not copied, so that the messages of several sockets can share them.
     The first message may be half sent: it is neither removed nor overtaken. With TLS this holds before the kernel has
     taken a byte of it: OpenSSL has encrypted a message whose first write was refused, and sends it in any case.
     """
@@ -44,8 +46,18 @@ class UnsentMessages:
 
     @property
     def first(self) -> memoryview:
-        """The rest of the first message."""
-        return self._messages[0].data
+        """The rest of the first part of the first message."""
+        return self._messages[0].parts[0]
+
+    def first_parts(self, most_bytes: int, most_parts: int) -> Sequence[memoryview]:
+        """Return the next bytes of the first message, at most so many bytes and parts."""
+        found: list[memoryview] = []
+        for part in self._messages[0].parts:
+            if most_bytes <= 0 or len(found) == most_parts:
+                break
+            found.append(part[:most_bytes])
+            most_bytes -= len(part)
+        return found
 
     @property
     def first_put_s(self) -> float:
@@ -54,11 +66,16 @@ class UnsentMessages:
 
     @property
     def bytes_behind_first(self) -> int:
-        return self._bytes - len(self.first) if self._messages else 0
+        return self._bytes - self._messages[0].size if self._messages else 0
 
     def put(self, data: bytes, now_s: float, watch: int | None = None) -> None:
-        self._messages.append(_Message(now_s, watch, memoryview(data)))
-        self._count(len(data))
+        self.put_parts([data], now_s, watch)
+
+    def put_parts(self, parts: Sequence[bytes], now_s: float, watch: int | None = None) -> None:
+        """Put a message that has these parts. None of them is empty."""
+        size = sum(map(len, parts))
+        self._messages.append(_Message(now_s, watch, deque(memoryview(part) for part in parts), size))
+        self._count(size)
 
     def put_urgent(self, data: bytes, now_s: float) -> None:
         """Put a message behind the first one. It replaces an older urgent message that still waits.
@@ -67,17 +84,20 @@ class UnsentMessages:
         """
         self._drop(lambda message: message.is_urgent)
         put_s = self._messages[1].put_s if len(self._messages) > 1 else now_s
-        self._messages.insert(1, _Message(put_s, None, memoryview(data), is_urgent=True))
+        self._messages.insert(1, _Message(put_s, None, deque([memoryview(data)]), len(data), is_urgent=True))
         self._count(len(data))
 
     def take(self, sent_bytes: int) -> None:
         """Remove the bytes of the first message that the kernel has taken."""
         first = self._messages[0]
-        if sent_bytes == len(first.data):
-            self._messages.popleft()
-        else:
-            first.data = first.data[sent_bytes:]
+        first.size -= sent_bytes
         self._count(-sent_bytes)
+        while first.parts and sent_bytes >= len(first.parts[0]):
+            sent_bytes -= len(first.parts.popleft())
+        if first.parts:
+            first.parts[0] = first.parts[0][sent_bytes:]
+        else:
+            self._messages.popleft()
 
     def drop_watch(self, watch: int) -> int:
         """Remove the messages of a watch, except the first message of the queue; return their bytes."""
@@ -93,7 +113,7 @@ class UnsentMessages:
         before_bytes = self._bytes
         first, *rest = self._messages
         self._messages = deque([first, *(message for message in rest if not is_unwanted(message))])
-        self._count(sum(len(message.data) for message in self._messages) - before_bytes)
+        self._count(sum(message.size for message in self._messages) - before_bytes)
         return before_bytes - self._bytes
 
     def _count(self, added_bytes: int) -> None:

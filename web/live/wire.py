@@ -11,6 +11,16 @@ INIT, FRAGMENTS = 1, 2
 STARTS_WITH_KEY = 1
 HEAD = struct.Struct(">BBHdd")
 _MAX_TEXT = 512
+_BINARY = 0x82  # the last frame of a binary message (RFC 6455, section 5.2)
+
+
+def binary_frame_head(payload_bytes: int) -> bytes:
+    """Return the head of an unmasked WebSocket frame: a binary message of this size (RFC 6455, section 5.2)."""
+    if payload_bytes < 126:
+        return struct.pack(">BB", _BINARY, payload_bytes)
+    if payload_bytes < 65_536:
+        return struct.pack(">BBH", _BINARY, 126, payload_bytes)
+    return struct.pack(">BBQ", _BINARY, 127, payload_bytes)
 
 
 def read_int(message: dict[str, Any], name: str, least: int, most: int) -> int:

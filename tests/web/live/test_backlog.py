@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-from core.clock import SystemClock
-from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
-from tests.web.live.live_peer import Channels, Peer, init_of, opened
+from tests.web.live.live_camera import MB, Camera
+from tests.web.live.live_peer import Channels, Peer, opened
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD
 
-MB = 1_000_000
 KERNEL = 65_536
 
 
@@ -33,34 +29,6 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
     made.start()
     yield made
     made.stop()
-
-
-class Fragment(LiveFragment):
-    """A fragment with weak references, so that the test sees when it is freed."""
-
-
-class Camera:
-    """Produce frames of one size into a broadcaster: four per second, every eighth one a key frame."""
-
-    def __init__(self, picture_bytes: int) -> None:
-        self.broadcaster = FragmentBroadcaster(SystemClock())
-        self.broadcaster.on_init(init_of())
-        self._picture = bytearray(picture_bytes)
-        self._made: list[weakref.ref[Fragment]] = []
-
-    def make(self, count: int) -> None:
-        for _ in range(count):
-            number = len(self._made)
-            is_key = number % 8 == 0
-            arrived_utc = datetime.now(UTC) if is_key else None
-            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, arrived_utc)
-            self._made.append(weakref.ref(picture))
-            self.broadcaster.on_fragments((picture,))
-
-    @property
-    def kept(self) -> int:
-        """The number of fragments that are still in memory."""
-        return sum(one() is not None for one in self._made)
 
 
 def next_flags(peer: Peer, channels: set[int] | None) -> dict[int, int]:

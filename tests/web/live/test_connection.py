@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import cast
 
 import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from tests.patience import until
+from tests.onvif_services.tls import server_context
+from tests.patience import LIMIT_S, until
 from tests.web.live.live_peer import Peer, pair
 from web.live.connection import Connection, MessageTaker
 from web.live.unsent import Backlog, UnsentMessages
@@ -183,3 +188,64 @@ def test_throughput_counts_only_bytes_taken_during_a_backlog(line: Line) -> None
     busy = line.connection.measure_pace()
     assert (busy.busy_s, busy.busy_bytes) == (2, taken)
     assert line.connection.bytes_per_s == taken / 2
+
+
+@pytest.fixture(params=["plain", "tls"])
+def any_line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Line]:
+    """A connection with and without TLS."""
+    with pair(KERNEL) as (ours, theirs):
+        if request.param == "tls":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with ThreadPoolExecutor(1) as pool:
+                accepted = pool.submit(server_context(tmp_path, "app").wrap_socket, theirs, server_side=True)
+                ours, theirs = context.wrap_socket(ours), accepted.result(LIMIT_S)
+        with ours, theirs:
+            made = Line(ours, theirs)
+            yield made
+            made.connection.drop()
+
+
+def test_a_large_message_of_several_parts_arrives_whole(any_line: Line) -> None:
+    parts = [b"\1" * 20, b"", *(bytes([number]) * FRAME for number in range(2, 12))]
+    any_line.connection.send_media(parts, 1)
+    any_line.connection.send_media([b"\2" * 20, b"small"], 2)
+    found: list[bytes] = []
+    while len(found) < 2:
+        if any_line.loop.write is not None:
+            any_line.loop.write()
+        with contextlib.suppress(TimeoutError):
+            message = any_line.page.read(within_s=0.05)
+            assert isinstance(message, bytes)
+            found.append(message)
+    assert found == [b"".join(parts), b"\2" * 20 + b"small"]
+    assert any_line.backlog.unsent_bytes == 0
+
+
+def test_a_half_sent_message_of_several_parts_is_sent_whole(line: Line) -> None:
+    line.connection.send_media([b"\1" * 20, *[b"\1" * FRAME] * 10], 1)
+    line.connection.send_media([b"\1" * 20, *[b"\1" * FRAME] * 10], 1)
+    assert line.loop.write is not None
+    line.connection.drop_watch(1)
+    assert line.read_all() == [b"\1", "end"]
+    assert line.backlog.unsent_bytes == 0
+
+
+def test_the_parts_of_a_large_message_are_shared_by_all_connections() -> None:
+    part = bytes(FRAME)
+    unsent = UnsentMessages(Backlog(10**9))
+    unsent.put_parts([b"head", part, part], 1.0, 1)
+    unsent.take(4 + FRAME)
+    (rest,) = unsent.first_parts(10**9, 64)
+    assert rest.obj is part
+    assert [len(piece) for piece in unsent.first_parts(100, 64)] == [100]
+
+
+def test_half_a_megabyte_is_sent_before_others_have_their_turn() -> None:
+    with pair(0) as (ours, theirs):
+        line = Line(ours, theirs)
+        total = 8_000_000
+        line.connection.send_media([bytes(20), *[bytes(1_000_000)] * 8], 1)
+        assert line.connection.unsent_bytes > total - 1_000_000
+        assert line.loop.write is not None
+        line.connection.drop()

@@ -144,7 +144,8 @@ def test_a_late_page_gets_no_frames_up_to_the_next_key_frame() -> None:
 )
 def test_frames_are_sent_in_short_messages_over_a_slow_link(bytes_per_s: float | None, starts: list[float]) -> None:
     """A message is sent whole once it has begun, so that the next watch would wait behind a long one."""
-    messages = list(watch_of().messages(frames(0, 5, size=12_000), StandInLink(bytes_per_s)))
+    parts = watch_of().messages(frames(0, 5, size=12_000), StandInLink(bytes_per_s))
+    messages = [b"".join(message) for message in parts]
     assert [HEAD.unpack_from(message)[3] for message in messages] == starts
     assert HEAD.unpack_from(messages[0])[1] == 1
     assert sum(len(message) - HEAD.size for message in messages) == 5 * 12_000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
@@ -76,10 +77,7 @@ class PtzManager:
 
     def stop(self) -> None:
         """Stop every head that moves, within a second, and take no more commands. May be called twice."""
-        deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
-        for stopping in [item.head.close() for item in self._heads.all()]:
-            if stopping is not None:
-                has_ended(stopping, max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._wait_stopped(item.head.close() for item in self._heads.all())
         self._dead_man.stop()
         self._marks.stop()
 
@@ -96,6 +94,15 @@ class PtzManager:
             if item.movers.is_moved_by(who) and item.head.is_moving:
                 with suppress(Unavailable):
                     item.head.stop()
+
+    def stop_camera(self, camera_id: int) -> None:
+        """Stop the heads of a camera, within a second: a user changes or removes it, which ends its connection."""
+        stopping = []
+        for item in self._heads.all():
+            if item.key.camera_id == camera_id and item.head.is_moving:
+                with suppress(Unavailable):
+                    stopping.append(item.head.stop())
+        self._wait_stopped(stopping)
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""
@@ -391,6 +398,13 @@ class PtzManager:
         return self._imaging.set_relay(camera_id, relay_token, is_active=is_active)
 
     # ---- channels and commands
+
+    def _wait_stopped(self, stopping: Iterable[Future[Any] | None]) -> None:
+        """Wait for stops under way, at most a second in all."""
+        deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
+        for future in list(stopping):
+            if future is not None:
+                has_ended(future, max(0.0, deadline_s - self._clock.monotonic_s()))
 
     def _taken(self, name: str) -> None:
         for callback in self._taken_callbacks:

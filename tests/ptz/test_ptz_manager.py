@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cameras.records import CameraChange
 from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
 from core.ptz import NO_HEAD, ImagingChange, Iris, Preset, Velocity
 from core.records import CameraStatus
+from core.secrets import Secret
 from tests.patience import LIMIT_S, promised, until
 from tests.ptz.bench import LONG_S, PtzBench
 from tests.ptz.doubles import ABLE, ANNA, BERT, CHEF, PLACE
@@ -234,6 +236,30 @@ def test_a_head_stops_within_a_second_when_the_app_ends(bench: PtzBench) -> None
     assert bench.head.velocity == Velocity()
     with pytest.raises(Unavailable):
         bench.move()
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_head_stops_when_its_camera_is_removed_or_changed(bench: PtzBench, *, is_removed: bool) -> None:
+    bench.move()
+    bench.move(number=2)
+    if is_removed:
+        bench.cameras.manager.delete_camera(1)
+    else:
+        bench.cameras.manager.update_camera(1, CameraChange(password=Secret("right again")))
+    assert bench.head.named("stop") == ["stop", "stop"]
+
+
+def test_a_new_name_does_not_stop_a_head(bench: PtzBench) -> None:
+    bench.move()
+    bench.cameras.manager.update_camera(1, CameraChange(name="Gate"))
+    assert bench.head.named("stop") == []
+
+
+def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(bench: PtzBench) -> None:
+    bench.move()
+    bench.head.held["stop"] = threading.Event()
+    with promised(2.5):
+        bench.cameras.manager.delete_camera(1)
 
 
 def test_the_app_ends_in_time_although_the_head_does_not_answer(bench: PtzBench) -> None:

@@ -39,7 +39,6 @@ from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour,
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_STOP_WAIT_S = 2.0
 _GOTO_WAIT_S = 3.0  # some devices answer GotoPreset only when the head has arrived
 _SHUTDOWN_S = 1.0
 
@@ -166,7 +165,9 @@ class PtzManager:
                 place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
-        return self._commands.result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
+        stopping = item.head.stop(place)
+        with item.stop_wait_s() as wait_s:
+            return self._commands.result(who, item, stopping, wait_s, had_tour=had_tour)
 
     def go_to_preset(
         self, who: Principal, camera_id: int, number: int, preset_token: str, *, take_over: bool

@@ -199,6 +199,24 @@ def test_a_stop_does_not_wait_for_the_abilities(bench: PtzBench) -> None:
     looking.join(LIMIT_S)
 
 
+def test_many_stops_of_a_device_that_hangs_do_not_all_wait(bench: PtzBench) -> None:
+    """Each waiting stop holds one of the server's threads."""
+    bench.move()
+    bench.head.held["stop"] = threading.Event()
+    threads = [threading.Thread(target=bench.stop) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    item = bench.ptz._heads.of(bench.ptz._commands.key(1, 1))
+    until(lambda: item.waiting_stops == 3)
+    with promised(0.5):
+        for _ in range(20):
+            assert not bench.stop().done
+    bench.head.held["stop"].set()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert bench.head.velocity == Velocity()
+
+
 @pytest.mark.parametrize("end", ["stop", "time"])
 def test_a_move_that_waited_until_the_release_is_not_sent(bench: PtzBench, end: str) -> None:
     bench.head.held["abilities"] = threading.Event()

@@ -123,6 +123,13 @@ class OnvifManager:
         """Call `callback(camera_id)` after a camera was removed: its streams must end."""
         self._editor.on_delete.append(callback)
 
+    def on_closing(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` before the connection to a camera ends because a user changes or removes it.
+
+        It may wait for the device for a second.
+        """
+        self._editor.on_closing.append(callback)
+
     def on_change(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after address or credential changed: its streams must restart."""
         self._editor.on_change.append(callback)

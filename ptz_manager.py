@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from core.access import Principal
 from core.clock import Clock
@@ -38,7 +39,6 @@ from ptz.views import CommandResult, HeadView, ImagingView, PresetListing, Tour,
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_STOP_WAIT_S = 2.0
 _GOTO_WAIT_S = 3.0  # some devices answer GotoPreset only when the head has arrived
 _SHUTDOWN_S = 1.0
 
@@ -76,10 +76,7 @@ class PtzManager:
 
     def stop(self) -> None:
         """Stop every head that moves, within a second, and take no more commands. May be called twice."""
-        deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
-        for stopping in [item.head.close() for item in self._heads.all()]:
-            if stopping is not None:
-                has_ended(stopping, max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._wait_stopped(item.head.close() for item in self._heads.all())
         self._dead_man.stop()
         self._marks.stop()
 
@@ -96,6 +93,15 @@ class PtzManager:
             if item.movers.is_moved_by(who) and item.head.is_moving:
                 with suppress(Unavailable):
                     item.head.stop()
+
+    def stop_camera(self, camera_id: int) -> None:
+        """Stop the heads of a camera, within a second: a user changes or removes it, which ends its connection."""
+        stopping = []
+        for item in self._heads.all():
+            if item.key.camera_id == camera_id and item.head.is_moving:
+                with suppress(Unavailable):
+                    stopping.append(item.head.stop())
+        self._wait_stopped(stopping)
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""
@@ -159,7 +165,9 @@ class PtzManager:
                 place = able.place
         item.movers.check(who, take_over=take_over)
         had_tour = self._tours.end(item.key)
-        return self._commands.result(who, item, item.head.stop(place), _STOP_WAIT_S, had_tour=had_tour)
+        stopping = item.head.stop(place)
+        with item.stop_wait_s() as wait_s:
+            return self._commands.result(who, item, stopping, wait_s, had_tour=had_tour)
 
     def go_to_preset(
         self, who: Principal, camera_id: int, number: int, preset_token: str, *, take_over: bool
@@ -391,6 +399,13 @@ class PtzManager:
         return self._imaging.set_relay(camera_id, relay_token, is_active=is_active)
 
     # ---- channels and commands
+
+    def _wait_stopped(self, stopping: Iterable[Future[Any] | None]) -> None:
+        """Wait for stops under way, at most a second in all."""
+        deadline_s = self._clock.monotonic_s() + _SHUTDOWN_S
+        for future in list(stopping):
+            if future is not None:
+                has_ended(future, max(0.0, deadline_s - self._clock.monotonic_s()))
 
     def _taken(self, name: str) -> None:
         for callback in self._taken_callbacks:

@@ -23,9 +23,9 @@ from core.secrets import Secret
 
 
 class CameraEditor:
-    """Adds, changes and removes cameras and their channels. Its calls wait only for the disk.
+    """Adds, changes and removes cameras and their channels. Its calls wait for the disk, and for `on_closing`.
 
-    The lists `on_delete` and `on_change` hold callbacks that take a camera's id; see OnvifManager.
+    The lists `on_closing`, `on_delete` and `on_change` hold callbacks that take a camera's id; see OnvifManager.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class CameraEditor:
         login_gate: LoginGate,
         clock: Clock,
     ) -> None:
+        self.on_closing: list[Callable[[int], None]] = []
         self.on_delete: list[Callable[[int], None]] = []
         self.on_change: list[Callable[[int], None]] = []
         self._registry = registry
@@ -131,6 +132,7 @@ class CameraEditor:
             is_same_login = wanted.username == before.username and wanted.password is before.password
             must_connect = is_moved or not is_same_login or wanted.access != before.access
             if must_connect:
+                self._closing(camera_id)
                 self._store.delete_replay_abilities(camera_id)
             stored = self._store.change(
                 camera_id,
@@ -163,6 +165,7 @@ class CameraEditor:
         """
         with self._registry.saving:
             removed = self._registry.entry(camera_id).stored
+            self._closing(camera_id)
             self._store.delete(camera_id)
             device = self._registry.remove(camera_id)
         self._connector.forget(camera_id)
@@ -173,6 +176,10 @@ class CameraEditor:
             device.close()
         self._cache.drop_camera(camera_id)
         return removed
+
+    def _closing(self, camera_id: int) -> None:
+        for callback in self.on_closing:
+            callback(camera_id)
 
     def refresh(self, camera_id: int) -> None:
         """Connect and read everything again in the background. Raise NotFound.

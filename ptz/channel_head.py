@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from core.clock import Clock
@@ -13,12 +14,15 @@ from ptz.head import AskDevice, Head
 from ptz.mover import Movers
 from ptz.store import HeadKey
 
+_STOP_WAIT_S = 2.0
+_MOST_WAITING_STOPS = 3
+
 
 @dataclass
 class ChannelHead:
     """`abilities` is None until the device was asked, and read again after `read_again_s` (monotonic_s).
 
-    `stops` counts the stops of users.
+    `stops` counts the stops of users, `waiting_stops` the requests that wait for the result of one.
     """
 
     key: HeadKey
@@ -27,6 +31,23 @@ class ChannelHead:
     abilities: HeadAbilities | None = None
     read_again_s: float = math.inf
     stops: int = 0
+    waiting_stops: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def stop_wait_s(self) -> Iterator[float]:
+        """Yield the seconds that a request may wait for the result of a stop: 0 if enough requests wait.
+
+        Stops have no request limit, and each that waits for a device that hangs holds one of the server's threads.
+        """
+        with self._lock:
+            self.waiting_stops += 1
+            wait_s = _STOP_WAIT_S if self.waiting_stops <= _MOST_WAITING_STOPS else 0.0
+        try:
+            yield wait_s
+        finally:
+            with self._lock:
+                self.waiting_stops -= 1
 
     def set_iris(self, value: float | None) -> None:
         """Note the new opening of the iris (None: automatic) for pages that ask before the device was read again."""

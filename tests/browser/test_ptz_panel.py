@@ -54,6 +54,9 @@ def test_presets_and_a_tour_of_them(app: App, camera_id: int, head: Head, open_p
     panel.get_by_role("button", name="Start Round").click()
     until_on(page, lambda: head.last() == "GotoPreset")
     panel.get_by_role("button", name="Stop Round").click()
+    panel.get_by_role("button", name="Start Round").click()
+    expect(panel.get_by_role("button", name="Stop Round")).to_be_visible()
+    page.get_by_role("button", name="Stop the camera").click()  # another button stops the stream
     expect(panel.get_by_role("button", name="Start Round")).to_be_visible()
     panel.get_by_role("button", name="Delete Round").click()
     confirm(page, "Delete")
@@ -87,7 +90,7 @@ def test_presets_that_cannot_be_read_are_read_again(app: App, camera_id: int, op
     page.keyboard.press("1")
     until_on(page, lambda: len(asked) > before)
     expect(page.locator("toast-area")).to_contain_text("The device did not answer in time.")
-    expect(page.locator("toast-area")).not_to_contain_text("There is no preset 1.")
+    expect(page.locator("toast-area .toast")).to_have_count(1)  # the same note twice is one
     page.unroute("**/ptz/presets")
     panel.get_by_role("button", name="Try again").click()
     expect(panel.get_by_role("button", name="Go to Gate")).to_be_visible()

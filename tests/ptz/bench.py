@@ -43,6 +43,7 @@ class PtzBench:
             self.ptz = PtzManager(database, self.clock, cameras)
             cameras.on_change(self.ptz.forget_camera)
             cameras.on_delete(self.ptz.forget_camera)
+            cameras.on_closing(self.ptz.stop_camera)
             self.ptz.start()
             self.cameras.wait_status(1, CameraStatus.ONLINE)
             try:

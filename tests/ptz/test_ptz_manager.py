@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cameras.records import CameraChange
 from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
 from core.ptz import NO_HEAD, ImagingChange, Iris, Preset, Velocity
 from core.records import CameraStatus
+from core.secrets import Secret
 from tests.patience import LIMIT_S, promised, until
 from tests.ptz.bench import LONG_S, PtzBench
 from tests.ptz.doubles import ABLE, ANNA, BERT, CHEF, PLACE
@@ -197,6 +199,24 @@ def test_a_stop_does_not_wait_for_the_abilities(bench: PtzBench) -> None:
     looking.join(LIMIT_S)
 
 
+def test_many_stops_of_a_device_that_hangs_do_not_all_wait(bench: PtzBench) -> None:
+    """Each waiting stop holds one of the server's threads."""
+    bench.move()
+    bench.head.held["stop"] = threading.Event()
+    threads = [threading.Thread(target=bench.stop) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    item = bench.ptz._heads.of(bench.ptz._commands.key(1, 1))
+    until(lambda: item.waiting_stops == 3)
+    with promised(0.5):
+        for _ in range(20):
+            assert not bench.stop().done
+    bench.head.held["stop"].set()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert bench.head.velocity == Velocity()
+
+
 @pytest.mark.parametrize("end", ["stop", "time"])
 def test_a_move_that_waited_until_the_release_is_not_sent(bench: PtzBench, end: str) -> None:
     bench.head.held["abilities"] = threading.Event()
@@ -234,6 +254,30 @@ def test_a_head_stops_within_a_second_when_the_app_ends(bench: PtzBench) -> None
     assert bench.head.velocity == Velocity()
     with pytest.raises(Unavailable):
         bench.move()
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_head_stops_when_its_camera_is_removed_or_changed(bench: PtzBench, *, is_removed: bool) -> None:
+    bench.move()
+    bench.move(number=2)
+    if is_removed:
+        bench.cameras.manager.delete_camera(1)
+    else:
+        bench.cameras.manager.update_camera(1, CameraChange(password=Secret("right again")))
+    assert bench.head.named("stop") == ["stop", "stop"]
+
+
+def test_a_new_name_does_not_stop_a_head(bench: PtzBench) -> None:
+    bench.move()
+    bench.cameras.manager.update_camera(1, CameraChange(name="Gate"))
+    assert bench.head.named("stop") == []
+
+
+def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(bench: PtzBench) -> None:
+    bench.move()
+    bench.head.held["stop"] = threading.Event()
+    with promised(2.5):
+        bench.cameras.manager.delete_camera(1)
 
 
 def test_the_app_ends_in_time_although_the_head_does_not_answer(bench: PtzBench) -> None:

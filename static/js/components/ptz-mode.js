@@ -312,7 +312,7 @@ export class PtzMode {
     if (abilities.zoom) {
       side.append(this.#zoomButton('Zoom in', 'plus', 1), this.#zoomButton('Zoom out', 'minus', -1));
     }
-    const stop = makeButton('Stop', () => void this.#stop(), { icon: 'stop', className: 'ptz-round ptz-stop' });
+    const stop = makeButton('Stop the camera', () => void this.#stop(), { icon: 'stop', className: 'ptz-round ptz-stop' });
     side.append(stop);
     side.append(this.#panelButton);
     const dock = make('div', { class: 'ptz-dock', role: 'group', 'aria-label': 'Camera control' });

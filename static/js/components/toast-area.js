@@ -21,11 +21,12 @@ export class ToastArea extends HTMLElement {
     this.#timers.clear();
   }
 
-  /** @param {string} text @param {{tone?: 'good'|'bad', forMs?: number}} [how] */
+  /** Show a note; the same note twice is shown once. @param {string} text @param {{tone?: 'good'|'bad', forMs?: number}} [how] */
   show(text, { tone = 'good', forMs = tone === 'bad' ? 8000 : 4000 } = {}) {
     const toast = document.createElement('p');
     toast.className = `toast ${tone}`;
     toast.textContent = text;
+    for (const other of this.children) if (other.textContent === text) other.remove();
     this.append(toast);
     while (this.children.length > 3) this.firstElementChild?.remove();
     const timer = setTimeout(() => {

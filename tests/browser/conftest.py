@@ -121,7 +121,8 @@ def recordings(app: App, camera_id: int, open_page: Callable[..., Watched]) -> P
 
 @pytest.fixture(scope="module")
 def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("plain"), SEGMENT_S="1")
+    """An app that soon gives up a recorder that does not answer."""
+    running = App(tmp_path_factory.mktemp("plain"), SEGMENT_S="1", DEVICE_TIMEOUT_S="4")
     running.start()
     yield running
     running.stop()

@@ -29,7 +29,9 @@ class Page {
       if (this.played.at(-1)?.split(' ')[0] !== rung) this.played.push([rung, ...Object.keys(how)].join(' '));
     };
     /** @type {PlayedTile[]} */
-    this.tiles = [{ id: 'a', rungs: RUNGS, pinned: null, isChosen: true, isVisible: true, pixels: 1, player: { setRung }, ...tile }];
+    this.tiles = [
+      { id: 'a', rungs: RUNGS, pinned: null, isChosen: true, isVisible: true, pixels: 1, player: { setRung, isStarting: false }, ...tile },
+    ];
     this.control.setTiles(this.tiles, 0);
   }
 
@@ -64,6 +66,18 @@ test('a free link leads back by a try, and the note goes', () => {
   page.pass(10);
   assert.deepEqual(page.played.slice(1), ['sub endsOld', 'main isTry']);
   assert.equal(page.note, '');
+});
+
+test('until a try has a frame, the page names the rung on screen', () => {
+  const page = new Page();
+  const setRung = () => {};
+  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { setRung, isStarting: true } }));
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  assert.deepEqual([page.control.rungOf('a'), page.control.shownRungOf('a')], ['main', 'sub']);
+  assert.equal(page.note, 'Sub: the link carries 1.4 Mbit/s');
 });
 
 test('a try that makes media late ends, and the note has the newest rate', () => {

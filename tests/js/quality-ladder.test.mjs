@@ -17,7 +17,7 @@ const CALM = { isLate: false, calmMs: 20_000, kbps: 1500 };
 /** @param {string} id @param {Partial<Tile>} [more] @returns {Tile} */
 const tile = (id, more = {}) => ({ id, rungs: ALL, pinned: null, isChosen: false, isVisible: true, pixels: 1000, ...more });
 
-/** @param {readonly Tile[]} tiles @param {{startsLow?: boolean}} [how] */
+/** @param {readonly Tile[]} tiles @param {{startsLow?: boolean, loadedMs?: number}} [how] */
 function ladderOf(tiles, how) {
   const ladder = new QualityLadder(how);
   ladder.setTiles(tiles, 0);
@@ -117,6 +117,12 @@ test('a try that shows no frame has failed', () => {
   assert.deepEqual(told(ladder.decide(CALM, 60_000)), ['a main try']);
 });
 
+test('while the page loads, a tile goes one step down at a time', () => {
+  const ladder = ladderOf([tile('a')], { loadedMs: 8000 });
+  assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300 }, 3000)), ['a sub late']);
+  assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300 }, 8000)), ['a keys late']);
+});
+
 test('the effect of a change is awaited before the next one', () => {
   const ladder = ladderOf([tile('a')]);
   assert.deepEqual(told(ladder.decide(LATE, 2000)), ['a sub late']);
@@ -182,13 +188,13 @@ test('a try that succeeds halves the pause', () => {
   ladder.decide(LATE, 2000);
   for (let at = 20_000; at < 200_000; at += 100_000) {
     assert.deepEqual(told(ladder.decide(CALM, at)), ['a main try']);
-    assert.equal(ladder.isTrying('a'), true);
+    assert.equal(ladder.rungBeforeTry('a'), 'sub');
     assert.deepEqual(told(ladder.decide(LATE, at + 2000)), ['a sub failed_try']);
   }
   assert.deepEqual(ladder.decide(CALM, 160_000), [], 'the pause is 40 s');
   assert.deepEqual(told(ladder.decide(CALM, 162_000)), ['a main try']);
   assert.deepEqual(ladder.decide(CALM, 172_000), []);
-  assert.equal(ladder.isTrying('a'), false);
+  assert.equal(ladder.rungBeforeTry('a'), null);
   assert.deepEqual(told(ladder.decide(LATE, 180_000)), ['a sub late']);
   assert.deepEqual(ladder.decide(CALM, 199_000), [], 'now it is 20 s');
   assert.deepEqual(told(ladder.decide(CALM, 200_000)), ['a main try']);
@@ -248,7 +254,7 @@ test('a tile that is pinned or closed during its try ends the try', () => {
     ladder.decide({ ...LATE, kbps: 2000 }, 2000);
     assert.deepEqual(told(ladder.decide(CALM, 20_000)), ['a main try']);
     ladder.setTiles(later, 21_000);
-    assert.equal(ladder.isTrying('a'), false);
+    assert.equal(ladder.rungBeforeTry('a'), null);
     assert.deepEqual(told(ladder.decide(CALM, 22_000)), ['b main try']);
   }
 });

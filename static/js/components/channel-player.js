@@ -21,6 +21,9 @@ import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
  *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} ChannelPlayerOptions
  */
 
+/** A try plays below the old picture until it is likely that the link carries it. */
+const TRY_HELD_MS = 3000;
+
 /**
  * Plays one channel live in a <live-player>: the viewer page has one of these, and each tile of the wall. It chooses the
  * media profile and the transport, falls back to another one, pauses, and shows a snapshot until the first frame.
@@ -46,6 +49,8 @@ export class ChannelPlayer extends EventTarget {
   /** True until the first frame of a better rung that is being tried. */
   #isTry = false;
   #keyFramesOnly = false;
+  /** True once the transport has media of the stream that was started last. */
+  #hasMedia = false;
   #isAudioBlocked = false;
   #wantsSnapshot = false;
   #wires = new AbortController();
@@ -321,6 +326,7 @@ export class ChannelPlayer extends EventTarget {
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
       this.#isTry = how.isTry ?? false;
+      this.#hasMedia = false;
       const { accept } = this.#choice;
       const stream = { cameraId, profileToken: profile.profile_token, accept, converting, audio, transport, keyFramesOnly };
       this.#keyFramesOnly = keyFramesOnly;
@@ -356,7 +362,9 @@ export class ChannelPlayer extends EventTarget {
   /** The transport has its first media: hand it to the player. */
   #open() {
     const { playlistUrl, transport } = this.view;
-    if (transport === 'socket') this.#transport.sink = this.#player.attachLive({ keyFramesOnly: this.#keyFramesOnly });
+    this.#hasMedia = true;
+    const how = { keyFramesOnly: this.#keyFramesOnly, heldMs: this.#isTry ? TRY_HELD_MS : 0 };
+    if (transport === 'socket') this.#transport.sink = this.#player.attachLive(how);
     else if (playlistUrl) {
       this.#player.detachLive();
       if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
@@ -383,7 +391,7 @@ export class ChannelPlayer extends EventTarget {
     this.#wantsSnapshot = false;
     this.#snapshot.clear();
     if (which === 'before') return;
-    this.#isTry = false;
+    if (this.#hasMedia) this.#isTry = false;
     this.#transport.playerPlays();
     if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
   }

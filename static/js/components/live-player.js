@@ -43,7 +43,7 @@ export class LivePlayer extends HTMLElement {
   /**
    * The next stream, in a second `<video>` behind the present one. It takes over with its first frame.
    *
-   * @type {{video: HTMLVideoElement, engine: LiveEngine, timer: ReturnType<typeof setTimeout>}|null}
+   * @type {{video: HTMLVideoElement, engine: LiveEngine, timer: ReturnType<typeof setTimeout>, heldMs: number}|null}
    */
   #next = null;
   #nextVideo = new NextVideo();
@@ -136,16 +136,17 @@ export class LivePlayer extends HTMLElement {
   /**
    * Play live fragments from the sink's first `init()` on. The old picture stays until their first frame.
    *
-   * @param {{keyFramesOnly?: boolean}} [how] `keyFramesOnly`: the frames are seconds apart
+   * @param {{keyFramesOnly?: boolean, heldMs?: number}} [how] `keyFramesOnly`: the frames are seconds apart; `heldMs`:
+   *   the old picture stays for so long after the first frame
    * @returns {import('../lib/socket-session.js').Sink}
    */
-  attachLive({ keyFramesOnly = false } = {}) {
+  attachLive({ keyFramesOnly = false, heldMs = 0 } = {}) {
     /** @type {LiveEngine|null} */
     let engine = null;
     const spacing = keyFramesOnly ? new KeyFrameSpacing() : null;
     return {
       init: (codecs, data, isReordered) => {
-        engine ??= this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted));
+        engine ??= this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted), heldMs);
         if (spacing) this.#spacings.set(engine, spacing);
         engine.init(codecs, data, isReordered);
       },
@@ -240,11 +241,11 @@ export class LivePlayer extends HTMLElement {
     );
   }
 
-  /** @param {import('../lib/engine-choice.js').Engine} kind @returns {LiveEngine} */
-  #attach(kind) {
+  /** @param {import('../lib/engine-choice.js').Engine} kind @param {number} heldMs @returns {LiveEngine} */
+  #attach(kind, heldMs) {
     this.#dropNext();
     this.removeAttribute('src');
-    if (isLive(this.#engine) && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext(kind);
+    if (isLive(this.#engine) && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext(kind, heldMs);
     const prepared = this.#prepared;
     const isFitting = prepared !== null && isWebCodecs(prepared) === (kind === 'webcodecs');
     if (isFitting) this.#prepared = null;
@@ -294,7 +295,7 @@ export class LivePlayer extends HTMLElement {
 
   /** The canvas of an engine has its first frame, or its second. @param {LiveEngine} engine */
   #firstFrames(engine) {
-    if (engine === this.#next?.engine) this.#takeNext();
+    if (engine === this.#next?.engine) this.#nextMoves();
     if (engine !== this.#engine) return;
     this.#playable = true;
     this.#look();
@@ -302,12 +303,25 @@ export class LivePlayer extends HTMLElement {
 
   // ── Changing streams without a gap ───────────────────────────────────────────────────────────────────────────────
 
-  /** @param {import('../lib/engine-choice.js').Engine} kind @returns {LiveEngine} */
-  #prepareNext(kind) {
-    const video = this.#nextVideo.put(this.video, () => this.#takeNext());
+  /** @param {import('../lib/engine-choice.js').Engine} kind @param {number} heldMs @returns {LiveEngine} */
+  #prepareNext(kind, heldMs) {
+    const video = this.#nextVideo.put(this.video, () => this.#nextMoves());
     const engine = this.#engines.make(kind, video);
-    this.#next = { video, engine, timer: setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS) };
+    this.#next = { video, engine, timer: setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS), heldMs };
     return engine;
+  }
+
+  /** The next stream has a frame: show it now, or after the time for which the old picture is held. */
+  #nextMoves() {
+    const next = this.#next;
+    if (!next) return;
+    const { heldMs } = next;
+    if (!heldMs) this.#takeNext();
+    else if (heldMs !== Infinity) {
+      clearTimeout(next.timer);
+      next.timer = setTimeout(() => this.#takeNext(), heldMs);
+      next.heldMs = Infinity; // later frames change nothing
+    }
   }
 
   #takeNext() {

@@ -82,14 +82,14 @@ export class LinkMonitor {
     this.#pacedMs = nowMs;
     this.#backlogMs = backlogMs;
     if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
-    const lateForMs = this.#lateSinceMs === null ? 0 : nowMs - this.#lateFromMs;
+    const lateForMs = this.#lateSinceMs === null ? 0 : this.#arrivedMs - this.#lateFromMs;
     if (busyMs >= LEAST_BUSY_MS) this.#note((busyBytes * 8) / busyMs, busyMs, nowMs);
     else if (lateForMs >= LATE_FOR_MS) this.#note((this.#lateBytes * 8) / lateForMs, lateForMs, nowMs);
     else if (this.#lateSinceMs === null && this.#averageKbps !== null && intervalMs > 0) {
       // Without a backlog, the link carries at least this much.
       this.#averageKbps = Math.max(this.#averageKbps, (takenBytes * 8) / intervalMs);
     }
-    if (lateForMs >= LATE_FOR_MS) this.#countLateBytes(nowMs);
+    if (lateForMs >= LATE_FOR_MS) this.#countLateBytes(this.#arrivedMs);
   }
 
   /**
@@ -146,8 +146,9 @@ export class LinkMonitor {
 
   /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */
   #lateKbps(nowMs) {
-    const forMs = nowMs - this.#lateFromMs;
-    return this.#lateSinceMs !== null && forMs >= LATE_FOR_MS && this.#lateBytes ? (this.#lateBytes * 8) / forMs : null;
+    const forMs = this.#arrivedMs - this.#lateFromMs;
+    const isMeasured = this.#lateSinceMs !== null && nowMs - this.#lateFromMs >= LATE_FOR_MS && forMs > 0;
+    return isMeasured ? (this.#lateBytes * 8) / forMs : null;
   }
 
   /** @param {number} nowMs */

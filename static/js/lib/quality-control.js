@@ -9,13 +9,16 @@ import { QualityLadder } from './quality-ladder.js';
  * @typedef {import('./quality-ladder.js').RungName} RungName
  * @typedef {import('./quality-ladder.js').Tile} Tile
  * @typedef {import('./link-monitor.js').LinkState} LinkState
- * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void}}} PlayedTile
+ * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void,
+ *   readonly isStarting: boolean}}} PlayedTile `isStarting`: a rung that is tried has shown no frame yet
  * @typedef {{rung: RungName, why: 'link'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
  *   `kbps`: the throughput that led to it, null if it is unknown
  */
 
 /** So many ms between two calls of `look()`. */
 export const LOOK_MS = 500;
+/** A page has loaded its files by then, after the start of its clock. */
+const LOADED_MS = 8000;
 /** A call that comes later than this shows that the page is busy: then media seems late although the link carries it. */
 const BUSY_AFTER_MS = 900;
 /** What a busy page measured is not trusted for so long. */
@@ -41,13 +44,16 @@ export class QualityControl {
   constructor({ link, startsLow }) {
     this.#link = link;
     this.#startsLow = startsLow;
-    this.#ladder = new QualityLadder({ startsLow });
+    this.#ladder = new QualityLadder({ startsLow, loadedMs: LOADED_MS });
   }
 
   /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
     this.#tiles = tiles;
-    this.#ladder.setTiles(tiles, nowMs);
+    this.#ladder.setTiles(
+      tiles.map((tile) => ({ ...tile, isStarting: tile.player.isStarting })),
+      nowMs,
+    );
     const ids = new Set(tiles.map(({ id }) => id));
     for (const id of this.#limitKbps.keys()) if (!ids.has(id)) this.#limitKbps.delete(id);
   }
@@ -57,10 +63,16 @@ export class QualityControl {
     return this.#ladder.rungOf(id);
   }
 
+  /** The rung on screen: during a try the one before it. @param {string} id @returns {RungName|null} */
+  shownRungOf(id) {
+    const isStarting = this.#tiles.some((one) => one.id === id && one.player.isStarting);
+    return (isStarting ? this.#ladder.rungBeforeTry(id) : null) ?? this.rungOf(id);
+  }
+
   /** Why a tile does not play its best rung; null if it does, or if the user has pinned its quality. @param {string} id @returns {Limit|null} */
   limitOf(id) {
     const tile = this.#tiles.find((one) => one.id === id);
-    const rung = this.rungOf(id);
+    const rung = this.shownRungOf(id);
     if (!tile || tile.pinned || rung === null || rung === tile.rungs[0]?.name) return null;
     const kbps = this.#limitKbps.get(id);
     if (kbps === undefined) return this.#startsLow ? { rung, why: 'saver', kbps: null } : null;

@@ -42,6 +42,7 @@ const MAX_PAUSE_MS = 320_000;
 
 export class QualityLadder {
   #startsLow;
+  #loadedMs;
   /** @type {readonly Tile[]} */
   #tiles = [];
   /** @type {Map<string, Memory>} */
@@ -52,9 +53,14 @@ export class QualityLadder {
   /** @type {number|null} */
   #lateSinceMs = null;
 
-  /** @param {{startsLow?: boolean}} [how] `startsLow`: the user saves data: never the main stream, unless it is pinned */
-  constructor({ startsLow = false } = {}) {
+  /**
+   * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: never the main stream,
+   *   unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile goes at most one
+   *   step down at a time
+   */
+  constructor({ startsLow = false, loadedMs = -Infinity } = {}) {
     this.#startsLow = startsLow;
+    this.#loadedMs = loadedMs;
   }
 
   /** Set the tiles of the page. A tile that is there already keeps its rung. @param {readonly Tile[]} tiles @param {number} nowMs */
@@ -85,9 +91,9 @@ export class QualityLadder {
     return tile ? this.#rung(tile).name : null;
   }
 
-  /** True while a better rung of this tile is being tried. @param {string} id */
-  isTrying(id) {
-    return this.#trying?.id === id;
+  /** The rung before the one that is being tried; null without a try of this tile. @param {string} id @returns {RungName|null} */
+  rungBeforeTry(id) {
+    return this.#trying?.id === id ? this.#trying.from : null;
   }
 
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
@@ -131,7 +137,7 @@ export class QualityLadder {
     /** @type {Step[]} */
     const steps = [];
     while (totalKbps > fitsKbps || !steps.length) {
-      const step = this.#nextStep(rungs);
+      const step = this.#nextStep(rungs, nowMs < this.#loadedMs ? steps : []);
       if (!step) break;
       steps.push(step);
       totalKbps -= step.savedKbps;
@@ -152,10 +158,12 @@ export class QualityLadder {
    * The next step down: stills last, the chosen tile after the others, the best and largest first.
    *
    * @param {Map<Tile, Rung>} rungs
+   * @param {readonly Step[]} taken tiles of these steps take no other one
    * @returns {Step|null}
    */
-  #nextStep(rungs) {
-    const steps = this.#movable.flatMap((tile) => {
+  #nextStep(rungs, taken) {
+    const movable = this.#movable.filter((tile) => !taken.some((step) => step.tile === tile));
+    const steps = movable.flatMap((tile) => {
       const now = /** @type {Rung} */ (rungs.get(tile));
       const lower = tile.rungs.find(({ name }) => rank(name) > rank(now.name));
       return lower ? [{ tile, from: now.name, to: lower.name, savedKbps: rateOf(now) - rateOf(lower) }] : [];

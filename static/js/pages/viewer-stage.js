@@ -53,6 +53,8 @@ export class ViewerStage extends EventTarget {
   /** @type {number|null} */
   #shownNumber = null;
   #shownProfile = '';
+  /** @type {import('../lib/quality-ladder.js').RungName|null} */
+  #lastRung = null;
   /** The reason if there is no channel to play. @type {import('../lib/api.js').Problem|null} */
   #deviceProblem = null;
   #deviceBusy = false;
@@ -134,7 +136,12 @@ export class ViewerStage extends EventTarget {
     this.#channelPlayer.setRequest({ ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio });
   }
 
-  /** The rung that plays; null if the quality ladder does not choose the quality, for example over HLS. */
+  /** The rung on screen; null if the quality ladder does not choose the quality. */
+  get shownRung() {
+    return this.#quality?.shownRungOf(TILE_ID) ?? null;
+  }
+
+  /** The rung that plays, or is tried; null if the quality ladder does not choose the quality, for example over HLS. */
   get rung() {
     return this.#quality?.rungOf(TILE_ID) ?? null;
   }
@@ -147,21 +154,23 @@ export class ViewerStage extends EventTarget {
     if (!request || !rungs.length) return [];
     const isVisible = request.isActive && !this.#channelPlayer.isPaused;
     const player = this.#channelPlayer;
-    const { isStarting } = player;
-    return [{ id: TILE_ID, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, isStarting, player }];
+    return [{ id: TILE_ID, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, player }];
   }
 
   #lookAtLink() {
     if (document.hidden) this.#quality?.rest();
     else this.#quality?.look(this.#tiles(), performance.now());
     setText(byId('quality-note', HTMLElement), this.isStarted ? this.#qualityText() : '');
+    if (this.shownRung === this.#lastRung) return;
+    this.#lastRung = this.shownRung;
+    this.dispatchEvent(new Event('profile'));
   }
 
   /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
   #qualityText() {
     const { spacingS } = this.#channelPlayer;
     const limit = this.#quality?.limitOf(TILE_ID) ?? null;
-    return limitText(limit, spacingS) || (this.rung === 'keys' ? rungText('keys', spacingS) : '');
+    return limitText(limit, spacingS) || (this.shownRung === 'keys' ? rungText('keys', spacingS) : '');
   }
 
   /** Try the channel's profiles again, because the camera may send other codecs now. */
@@ -295,7 +304,7 @@ export class ViewerStage extends EventTarget {
     this.#showClock();
     if (view.phase === 'ended') this.dispatchEvent(new Event('ended'));
     const key = chosenProfile
-      ? `${chosenProfile.profile.profile_token} ${chosenProfile.isFallback} ${chosenProfile.converting} ${this.rung}`
+      ? `${chosenProfile.profile.profile_token} ${chosenProfile.isFallback} ${chosenProfile.converting} ${this.shownRung}`
       : '';
     if (key === this.#shownProfile) return;
     this.#shownProfile = key;

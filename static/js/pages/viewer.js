@@ -215,7 +215,9 @@ function showQuality() {
   if (!channel) return;
   const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
   const choice = chosenQuality();
-  const played = stage.rung === 'keys' ? 'saver' : quality;
+  // During a try the stream before it is on screen.
+  const shown = stage.shownRung === stage.rung ? quality : stage.shownRung;
+  const played = stage.shownRung === 'keys' ? 'saver' : shown;
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = qualityChoice(button.dataset.quality);
     if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);

@@ -244,7 +244,6 @@ export class WallBoard extends EventTarget {
           isChosen: isAudible || request.isAlone || place === this.#chosen,
           isVisible: isActive && !element.isPaused,
           pixels: element.clientWidth * element.clientHeight,
-          isStarting: element.isStarting,
           player: element,
         },
       ];

@@ -104,6 +104,24 @@ def empty_app(tmp_path: Path) -> Iterator[App]:
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def reused_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("reused"), SEGMENT_S="1")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def emptied_app(reused_app: App) -> Iterator[App]:
+    """An app without cameras, for files that need many: a new app takes two seconds of processor time."""
+    yield reused_app
+    for camera in reused_app.call("GET", "/api/cameras")["cameras"]:
+        reused_app.call("DELETE", f"/api/cameras/{camera['id']}")
+
+
 @pytest.fixture
 def stop_streams(app: App) -> Iterator[None]:
     """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""

@@ -32,9 +32,9 @@ def add(page: Page, address: str, password: str = PASSWORD, name: str = "") -> N
 
 
 def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
-    empty_app: App, recorder: Recorder, open_page: Open
+    emptied_app: App, recorder: Recorder, open_page: Open
 ) -> None:
-    page = open_page(empty_app.url).page
+    page = open_page(emptied_app.url).page
     expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
     page.get_by_role("button", name="Add by address").click()
     add(page, f"127.0.0.1:{recorder.onvif_port}", name="Shed")
@@ -49,9 +49,9 @@ def test_a_newcomer_adds_a_recorder_and_sees_its_picture_move(
 
 
 def test_a_camera_without_onvif_is_added_by_its_stream_address(
-    empty_app: App, recorder: Recorder, open_page: Open
+    emptied_app: App, recorder: Recorder, open_page: Open
 ) -> None:
-    page = open_page(empty_app.url).page
+    page = open_page(emptied_app.url).page
     page.get_by_role("button", name="Add by address").click()
     form = page.locator("#camera-form")
     form.get_by_label("Address").fill(f"rtsp://admin:{quote(PASSWORD, safe='')}@{rtsp_address(recorder, 'main')}")
@@ -76,8 +76,8 @@ def test_a_camera_without_onvif_is_added_by_its_stream_address(
     assert_pictures_move(page)
 
 
-def test_one_click_adds_a_pretend_recorder(empty_app: App, open_page: Open) -> None:
-    page = open_page(empty_app.url).page
+def test_one_click_adds_a_pretend_recorder(emptied_app: App, open_page: Open) -> None:
+    page = open_page(emptied_app.url).page
     page.get_by_role("button", name="Try with a pretend recorder").click()
     card = page.locator("camera-card")
     expect(card).to_contain_text("16 channels")
@@ -91,9 +91,9 @@ def test_one_click_adds_a_pretend_recorder(empty_app: App, open_page: Open) -> N
     expect(page.get_by_role("button", name="Try with a pretend recorder")).to_be_visible()
 
 
-def test_a_recorder_on_the_network_is_found_and_added_with_one_password(empty_app: App, open_page: Open) -> None:
+def test_a_recorder_on_the_network_is_found_and_added_with_one_password(emptied_app: App, open_page: Open) -> None:
     with running_recorder("--channels", "4", "--profile", "small", "--discovery") as found:
-        page = open_page(empty_app.url).page
+        page = open_page(emptied_app.url).page
         page.get_by_role("button", name="Discover Find cameras").click()
         dialog = page.locator("discover-panel")
         here = f"127.0.0.1:{found.onvif_port}"
@@ -133,8 +133,8 @@ def test_adding_the_same_device_again_links_to_its_camera(
     watched.page.wait_for_url(f"**/viewer/{camera_id}*")
 
 
-def test_a_wrong_password_is_shown_and_can_be_corrected(empty_app: App, recorder: Recorder, open_page: Open) -> None:
-    page = open_page(empty_app.url).page
+def test_a_wrong_password_is_shown_and_can_be_corrected(emptied_app: App, recorder: Recorder, open_page: Open) -> None:
+    page = open_page(emptied_app.url).page
     page.get_by_role("button", name="Add by address").click()
     add(page, f"127.0.0.1:{recorder.onvif_port}", password="wrong", name="Barn")
     card = page.locator("camera-card")
@@ -147,11 +147,11 @@ def test_a_wrong_password_is_shown_and_can_be_corrected(empty_app: App, recorder
     expect(card).to_contain_text("Online")
 
 
-def test_another_address_asks_for_the_password_again(empty_app: App, recorder: Recorder, open_page: Open) -> None:
-    watched = open_page(empty_app.url)
+def test_another_address_asks_for_the_password_again(emptied_app: App, recorder: Recorder, open_page: Open) -> None:
+    watched = open_page(emptied_app.url)
     watched.forgive("400")
     page = watched.page
-    empty_app.add_camera(recorder, name="Barn")
+    emptied_app.add_camera(recorder, name="Barn")
     card = page.locator("camera-card")
     expect(card).to_contain_text("Online")
     card.get_by_role("button", name="Edit").click()
@@ -174,17 +174,17 @@ def test_another_address_asks_for_the_password_again(empty_app: App, recorder: R
         expect(card).to_contain_text("Online")
 
 
-def test_a_hostile_device_name_stays_text(empty_app: App, recorder: Recorder, open_page: Open) -> None:
+def test_a_hostile_device_name_stays_text(emptied_app: App, recorder: Recorder, open_page: Open) -> None:
     recorder.set_fault("names", SCRIPT_NAME)
     try:
-        camera_id = empty_app.add_camera(recorder)
-        page = open_page(empty_app.url).page
+        camera_id = emptied_app.add_camera(recorder)
+        page = open_page(emptied_app.url).page
         card = page.locator("camera-card")
         expect(card).to_contain_text("<img src=x onerror")
         card.get_by_role("button", name="Health card").click()
         expect(page.locator("#health-card")).to_contain_text("<img src=x onerror")
-        empty_app.call("PATCH", f"/api/cameras/{camera_id}/channels/1", {"name": "<b onclick=x>{{7*7}}</b>"})
-        page.goto(f"{empty_app.url}/viewer/{camera_id}?view=grid")
+        emptied_app.call("PATCH", f"/api/cameras/{camera_id}/channels/1", {"name": "<b onclick=x>{{7*7}}</b>"})
+        page.goto(f"{emptied_app.url}/viewer/{camera_id}?view=grid")
         expect(page.locator("#channels")).to_contain_text("<b onclick=x>{{7*7}}</b>")
         expect(page).to_have_title(re.compile(r"<b onclick=x>\{\{7\*7\}\}</b>"))
         page.get_by_role("button", name="Edit", exact=True).click()
@@ -237,13 +237,13 @@ def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
 
 
-def test_an_unreachable_server_is_shown_and_the_list_comes_back(empty_app: App, open_page: Open) -> None:
-    watched = open_page(empty_app.url)
+def test_an_unreachable_server_is_shown_and_the_list_comes_back(emptied_app: App, open_page: Open) -> None:
+    watched = open_page(emptied_app.url)
     watched.forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
     expect(watched.page.locator("#empty")).to_be_visible()
-    empty_app.stop()
+    emptied_app.stop()
     expect(watched.page.locator("#offline")).to_be_visible()
-    empty_app.start()
+    emptied_app.start()
     expect(watched.page.locator("#offline")).to_be_hidden()
 
 

@@ -31,15 +31,15 @@ def add(app: App, device: SoapDevice, address: str) -> int:
 
 
 def test_a_changed_certificate_is_compared_and_accepted(
-    empty_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
+    emptied_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
 ) -> None:
     device.speak_tls(server_context(tmp_path, "camera"))
-    camera_id = add(empty_app, device, f"https://127.0.0.1:{device.port}")
-    page = open_page(empty_app.url).page
+    camera_id = add(emptied_app, device, f"https://127.0.0.1:{device.port}")
+    page = open_page(emptied_app.url).page
     card = page.locator("camera-card")
     expect(card).to_contain_text("Online")
     device.speak_tls(server_context(tmp_path, "another"))
-    empty_app.call("POST", f"/api/cameras/{camera_id}/refresh")
+    emptied_app.call("POST", f"/api/cameras/{camera_id}/refresh")
     expect(card.locator("[data-part=status]")).to_have_text("New certificate")
     card.get_by_role("button", name="Compare the certificates").click()
     health = page.locator("#health-card")
@@ -58,13 +58,13 @@ def test_a_changed_certificate_is_compared_and_accepted(
 
 
 def test_the_viewer_leads_to_the_question_about_the_certificate(
-    empty_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
+    emptied_app: App, device: SoapDevice, tmp_path: Path, open_page: Open
 ) -> None:
     device.speak_tls(server_context(tmp_path, "camera"))
-    camera_id = add(empty_app, device, f"https://127.0.0.1:{device.port}")
+    camera_id = add(emptied_app, device, f"https://127.0.0.1:{device.port}")
     device.speak_tls(server_context(tmp_path, "another"))
-    empty_app.call("POST", f"/api/cameras/{camera_id}/refresh")
-    watched = open_page(f"{empty_app.url}/viewer/{camera_id}")
+    emptied_app.call("POST", f"/api/cameras/{camera_id}/refresh")
+    watched = open_page(f"{emptied_app.url}/viewer/{camera_id}")
     watched.forgive("502")
     page = watched.page
     expect(page.locator("#camera-status")).to_have_text("New certificate")
@@ -77,10 +77,10 @@ def test_the_viewer_leads_to_the_question_about_the_certificate(
     expect(health.locator("dialog")).to_be_hidden()
 
 
-def test_a_readable_password_is_allowed_from_the_card(empty_app: App, device: SoapDevice, open_page: Open) -> None:
+def test_a_readable_password_is_allowed_from_the_card(emptied_app: App, device: SoapDevice, open_page: Open) -> None:
     device.login = "basic"
-    add(empty_app, device, f"http://127.0.0.1:{device.port}/onvif/device_service")
-    page = open_page(empty_app.url).page
+    add(emptied_app, device, f"http://127.0.0.1:{device.port}/onvif/device_service")
+    page = open_page(emptied_app.url).page
     card = page.locator("camera-card")
     expect(card.locator("[data-part=status]")).to_have_text("Needs permission")
     card.get_by_role("button", name="Allow it").click()

@@ -118,8 +118,8 @@ def found(*hosts: str) -> dict[str, Any]:
     }
 
 
-def test_the_answer_of_an_old_search_is_not_shown(empty_app: App, open_page: Open) -> None:
-    watched = open_page(empty_app.url)
+def test_the_answer_of_an_old_search_is_not_shown(emptied_app: App, open_page: Open) -> None:
+    watched = open_page(emptied_app.url)
     watched.forgive("ERR_ABORTED")
     page = watched.page
     held = hold(page, "**/api/discovery")
@@ -139,8 +139,8 @@ def test_the_answer_of_an_old_search_is_not_shown(empty_app: App, open_page: Ope
     expect(panel.get_by_role("checkbox")).not_to_be_checked()
 
 
-def test_a_found_device_is_added_once(empty_app: App, open_page: Open) -> None:
-    watched = open_page(empty_app.url)
+def test_a_found_device_is_added_once(emptied_app: App, open_page: Open) -> None:
+    watched = open_page(emptied_app.url)
     watched.forgive("409", "422")
     page = watched.page
     page.route("**/api/discovery", lambda route: route.fulfill(json=found("10.9.0.1", "10.9.0.2")))
@@ -176,12 +176,12 @@ def test_a_found_device_is_added_once(empty_app: App, open_page: Open) -> None:
 
 
 def test_the_answer_to_a_closed_form_leaves_the_next_one_open(
-    empty_app: App, recorder: Recorder, open_page: Open
+    emptied_app: App, recorder: Recorder, open_page: Open
 ) -> None:
-    watched = open_page(empty_app.url)
+    watched = open_page(emptied_app.url)
     watched.forgive("400")
     page = watched.page
-    empty_app.add_camera(recorder, name="Barn")
+    emptied_app.add_camera(recorder, name="Barn")
     card = page.locator("camera-card")
     held = hold(page, "**/api/cameras/*")
     form = page.locator("#camera-form")

@@ -96,6 +96,28 @@ def test_presets_that_cannot_be_read_are_read_again(app: App, camera_id: int, op
     expect(panel.get_by_role("button", name="Go to Gate")).to_be_visible()
 
 
+def test_a_long_list_of_presets_can_be_searched(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(viewer(app, camera_id)).page
+    presets = [{"token": str(number), "name": f"Spot {number}"} for number in range(300)]
+    presets[250]["name"] = "Loading <b>Ramp</b>"
+    listed = {"presets": presets, "hidden": 0, "max_presets": 300, "listed": True}
+    page.route("**/ptz/presets", lambda route: route.fulfill(json=listed))
+    take_control(page)
+    panel = open_section(page, "Presets")
+    rows = panel.get_by_role("list", name="Presets").get_by_role("listitem")
+    expect(rows).to_have_count(300)
+    search = panel.get_by_label("Find a preset")
+    search.fill("ramp")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Loading <b>Ramp</b>")
+    panel.get_by_role("button", name="More for Loading").click()
+    expect(panel.get_by_role("button", name="Rename Loading <b>Ramp</b>")).to_be_visible()
+    search.fill("spot 2")
+    expect(rows).to_have_count(110)
+    search.fill("nowhere")
+    expect(panel).to_contain_text("No preset has this name.")
+
+
 def test_imaging_is_changed_and_undone(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
     def settings() -> dict[str, float]:
         found: dict[str, float] = recorder.control("GET", "/ptz")["settings"]

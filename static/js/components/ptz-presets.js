@@ -6,6 +6,9 @@ import { make, makeButton, nameForm } from './ptz-dom.js';
  * @typedef {import('../lib/ptz-types.js').PtzPreset} PtzPreset
  */
 
+/** From this number of presets on, they can be searched. */
+const MANY = 13;
+
 /** The presets and the home position: go, store, rename, delete. Emits 'presets' when the list has changed. */
 export class PtzPresets extends EventTarget {
   element = make('div', { class: 'ptz-section' });
@@ -14,6 +17,13 @@ export class PtzPresets extends EventTarget {
   #list = null;
   #hasFailed = false;
   #showsAll = false;
+  #search = make('input', {
+    type: 'text',
+    inputmode: 'search',
+    'aria-label': 'Find a preset',
+    placeholder: 'Find a preset',
+    autocomplete: 'off',
+  });
   /** The preset whose tools are open. */
   #open = '';
 
@@ -21,6 +31,7 @@ export class PtzPresets extends EventTarget {
   constructor(context) {
     super();
     this.#context = context;
+    this.#search.addEventListener('input', () => this.element.querySelector('[data-rows]')?.replaceWith(this.#rows()));
   }
 
   /** @returns {readonly PtzPreset[]} */
@@ -62,6 +73,7 @@ export class PtzPresets extends EventTarget {
     const parts = [];
     if (abilities.home) parts.push(this.#home());
     if (abilities.presets) {
+      if (this.presets.length >= MANY) parts.push(this.#search);
       parts.push(this.#rows());
       if (this.#list) parts.push(this.#add());
       const slots = this.#slots();
@@ -92,9 +104,12 @@ export class PtzPresets extends EventTarget {
     if (!this.#list && this.#hasFailed) return this.#failure();
     if (!this.#list) return make('p', { class: 'hint' }, 'Reading the presets');
     if (!this.presets.length) return make('p', { class: 'hint' }, 'No presets yet.');
-    const list = make('ul', { class: 'ptz-list', 'aria-label': 'Presets' });
-    this.presets.forEach((preset, index) => list.append(this.#row(preset, index + 1)));
-    return list;
+    const wanted = this.presets.length >= MANY ? this.#search.value.trim().toLowerCase() : '';
+    const list = make('ul', { class: 'ptz-list', 'aria-label': 'Presets', 'data-rows': true });
+    this.presets.forEach((preset, index) => {
+      if (preset.name.toLowerCase().includes(wanted)) list.append(this.#row(preset, index + 1));
+    });
+    return list.childElementCount ? list : make('p', { class: 'hint', 'data-rows': true }, 'No preset has this name.');
   }
 
   #failure() {
@@ -117,6 +132,7 @@ export class PtzPresets extends EventTarget {
       className: 'button small icon-only',
     });
     more.setAttribute('aria-expanded', String(isOpen));
+    more.dataset.token = preset.token;
     const row = make('li', {}, make('div', { class: 'ptz-row' }, go, more));
     if (isOpen) row.append(this.#tools(preset, row));
     return row;
@@ -125,9 +141,9 @@ export class PtzPresets extends EventTarget {
   /** @param {string} token */
   #toggle(token) {
     this.#open = this.#open === token ? '' : token;
-    const place = this.presets.findIndex((preset) => preset.token === token);
     this.#draw();
-    /** @type {HTMLElement|undefined} */ (this.element.querySelectorAll('.ptz-list [aria-expanded]')[place])?.focus();
+    const buttons = /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll('.ptz-list [aria-expanded]'));
+    [...buttons].find((button) => button.dataset.token === token)?.focus();
   }
 
   /** @param {PtzPreset} preset @param {HTMLElement} row */

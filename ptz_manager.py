@@ -117,9 +117,9 @@ class PtzManager:
         item = self._commands.head_of(camera_id, channel)
         able = self._commands.abilities(item, channel)
         self._commands.read_again_if_old(item, channel)
-        if able.device_auxiliary and not _sees_whole_device(who, camera_id):
+        if (able.device_auxiliary or able.outputs) and not _sees_whole_device(who, camera_id):
             own = tuple(command for command in able.auxiliary if command not in able.device_auxiliary)
-            able = replace(able, auxiliary=own, device_auxiliary=())
+            able = replace(able, auxiliary=own, device_auxiliary=(), outputs=bool(own))
         return HeadView(able, item.movers.view(who), self._tours.running(item.key), item.head.error)
 
     def move(

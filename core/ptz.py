@@ -74,7 +74,7 @@ class HeadAbilities:
     `is_certain`: False if the device lists no usable spaces, so that moves have to be tried. `relative` and `absolute`
     are None without such moves; `is_fov_relative`: the relative space is measured in pictures, whatever the zoom.
     `max_presets` is None if the device does not tell. `device_auxiliary`: those of `auxiliary` that the device service
-    takes, not the PTZ service.
+    takes, not the PTZ service. `outputs`: the device has one channel, and auxiliary commands or relay outputs.
     """
 
     place: HeadPlace = HeadPlace()
@@ -91,6 +91,7 @@ class HeadAbilities:
     max_presets: int | None = None
     auxiliary: tuple[str, ...] = ()
     device_auxiliary: tuple[str, ...] = ()
+    outputs: bool = False
     focus: bool = False
     auto_focus: bool = False
     iris: Iris | None = None

@@ -59,11 +59,18 @@ class Heads(PtzDevice):
             found,
             auxiliary=found.auxiliary + device_auxiliary,
             device_auxiliary=device_auxiliary,
+            outputs=len(channels) == 1 and (bool(found.auxiliary or device_auxiliary) or self._has_relays()),
             focus=lens.focus,
             auto_focus=lens.auto_focus,
             iris=lens.iris,
             imaging=lens.imaging,
         )
+
+    def _has_relays(self) -> bool:
+        try:
+            return bool(relays.read_relays(self._conn, timeout_s=ptz_nodes.OPTIONAL_S))
+        except DeviceError:
+            return False
 
     # -- moves ---------------------------------------------------------------------------------
 

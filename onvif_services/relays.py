@@ -17,9 +17,9 @@ MAX_RELAYS = 64
 _DURATION = re.compile(r"P(?:0*D)?T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8}(?:\.\d{1,6})?)S)?")
 
 
-def read_relays(conn: DeviceConnection) -> tuple[Relay, ...]:
+def read_relays(conn: DeviceConnection, *, timeout_s: float | None = None) -> tuple[Relay, ...]:
     """Return the relay outputs of a device. Raise CameraUnsupported if it has no request for them."""
-    found = _call(conn, "GetRelayOutputs", {})
+    found = _call(conn, "GetRelayOutputs", {}, timeout_s)
     relays: dict[str, Relay] = {}
     for item in children(found, "RelayOutputs"):
         if len(relays) < MAX_RELAYS and (token := answers.token(item)):
@@ -32,14 +32,14 @@ def set_relay(conn: DeviceConnection, relay_token: str, *, is_active: bool) -> N
     _call(conn, "SetRelayOutputState", {"RelayOutputToken": relay_token, "LogicalState": state})
 
 
-def _call(conn: DeviceConnection, operation: str, params: Mapping[str, Any]) -> Element:
+def _call(conn: DeviceConnection, operation: str, params: Mapping[str, Any], timeout_s: float | None = None) -> Element:
     """Call the DeviceIO service, and the device service if the first one is missing or refuses the operation."""
     refusal: DeviceError = unsupported("deviceio")
     for service in ("deviceio", "device"):
         if service not in conn.services and service != "device":
             continue
         try:
-            return conn.call(service, operation, params)
+            return conn.call(service, operation, params, timeout_s=timeout_s)
         except SoapFault:
             raise
         except (CameraUnsupported, CameraBadAnswer) as error:

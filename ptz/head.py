@@ -302,7 +302,9 @@ class Head:
                 if not command.done.set_running_or_notify_cancel():
                     continue
                 if self._clock.monotonic_s() > command.until_s:
-                    command.fail(CameraUnreachable("The device was not ready for this command in time."))
+                    late = CameraUnreachable("The device was not ready for this command in time.")
+                    self.error = Problem(late.code, late.detail)
+                    command.fail(late)
                     continue
                 self._running = command
                 return command

@@ -175,6 +175,21 @@ def test_a_camera_without_a_head_has_the_settings_of_its_picture(
     expect(panel).to_have_count(0)
 
 
+def test_a_camera_without_a_head_has_its_lights_and_relays(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+
+    def with_outputs(route: Route) -> None:
+        found = route.fetch().json()
+        route.fulfill(json={**found, "outputs": True})
+
+    page.route("**/channels/3/ptz", with_outputs)
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=3&quality=sub")
+    page.get_by_role("button", name="Settings of the camera").click()
+    panel = page.get_by_role("region", name="Presets and settings of the camera")
+    expect(panel.get_by_role("button", name="Switch RelayOutput1 on")).to_be_visible()
+    expect(panel.get_by_role("button", name="Picture", exact=True)).to_have_count(0)
+
+
 def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, head: Head, open_page: Open) -> None:
     page = open_page(viewer(app, camera_id)).page
     take_control(page)

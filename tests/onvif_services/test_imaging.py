@@ -112,6 +112,15 @@ def test_old_devices_have_relays_in_the_device_service(device: SoapDevice, heads
     assert len(heads.relays()) == 2
 
 
+def test_a_camera_without_a_head_may_have_outputs(device: SoapDevice, heads: Heads) -> None:
+    only, other = channel(), channel(number=2)
+    device.answers["GetRelayOutputs"] = RELAYS.format(delay="PT0S")
+    assert heads.abilities(only, [only]).outputs
+    assert not heads.abilities(only, [only, other]).outputs, "the relays of a recorder belong to none of its channels"
+    device.answers["GetRelayOutputs"] = fault("ter:ActionNotSupported", "?")
+    assert not heads.abilities(only, [only]).outputs
+
+
 def test_lights_of_the_device_service_are_among_the_commands(device: SoapDevice, heads: Heads) -> None:
     set_nodes(device, node(more="<tt:AuxiliaryCommands>tt:Wiper|On</tt:AuxiliaryCommands>"))
     device.answers["GetServiceCapabilities"] = (

@@ -236,6 +236,8 @@ def test_no_command_is_sent_long_after_its_caller_has_given_up(bench: Bench) -> 
     with pytest.raises(CameraUnreachable):
         late.result(LIMIT_S)
     assert bench.device.calls == ["move 0.5 0 0 within 61", "stop"]
+    assert bench.head.error is not None
+    assert "in time" in bench.head.error.detail, "the page of a user who did not wait shows it"
 
 
 def test_a_command_is_refused_while_a_stop_fails(bench: Bench) -> None:

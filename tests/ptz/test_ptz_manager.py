@@ -401,7 +401,13 @@ def test_commands_of_the_whole_device_need_a_view_of_all_channels(bench: PtzBenc
     with pytest.raises(Forbidden):
         bench.ptz.send_auxiliary(limited, 1, 1, lamp, take_over=False)
     bench.ptz.send_auxiliary(limited, 1, 1, wiper, take_over=False)
+    bench.head.able = replace(ABLE, auxiliary=(lamp,), device_auxiliary=(lamp,), outputs=True)
+    bench.ptz.forget_camera(1)
+    assert not bench.ptz.view(limited, 1, 1).abilities.outputs
     whole = replace(limited, scope=Scope({1: None}))
+    assert bench.ptz.view(whole, 1, 1).abilities.outputs
+    bench.head.able = replace(ABLE, auxiliary=(wiper, lamp), device_auxiliary=(lamp,))
+    bench.ptz.forget_camera(1)
     assert bench.ptz.view(whole, 1, 1).abilities.auxiliary == (wiper, lamp)
     bench.ptz.send_auxiliary(whole, 1, 1, lamp, take_over=False)
     assert bench.head.named("auxiliary") == [f"auxiliary {wiper}", f"auxiliary {lamp}"]

@@ -194,6 +194,10 @@ class Ptz(AnswerModel):
         validation_alias=AliasPath("abilities", "auxiliary"),
         description="commands of POST ptz/auxiliary, such as tt:Wiper|On or tt:IRLamp|Off",
     )
+    outputs: bool = Field(
+        validation_alias=AliasPath("abilities", "outputs"),
+        description="the only channel of a device that has auxiliary commands or relay outputs",
+    )
     imaging: bool = Field(validation_alias=AliasPath("abilities", "imaging"), description="GET imaging works")
     mover: PtzMover | None
     tour_id: int | None = Field(description="the tour that runs")

@@ -51,6 +51,7 @@ export {};
  * @property {boolean} auto_focus POST ptz/focus works with auto
  * @property {PtzIris|null} iris
  * @property {string[]} auxiliary commands of POST ptz/auxiliary, such as tt:Wiper|On or tt:IRLamp|Off
+ * @property {boolean} outputs the only channel of a device that has auxiliary commands or relay outputs
  * @property {boolean} imaging GET imaging works
  * @property {PtzMover|null} mover
  * @property {number|null} tour_id the tour that runs

@@ -3,7 +3,7 @@
  * The control mode of the shown channel, on the viewer page and on the wall.
  *
  * The page requests a channel's abilities once, after its first live picture. A channel gets the button if it moves, if
- * it has an iris or, for admins, if it has settings of the picture. A press of the button loads the controls
+ * it has an iris, lights or relays or, for admins, if it has settings of the picture. A press of the button loads the controls
  * (components/ptz-mode.js and their style sheet).
  */
 import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
@@ -98,7 +98,8 @@ export class PtzControl extends EventTarget {
   get #offered() {
     const abilities = this.#known.get(this.#key);
     if (!abilities) return null;
-    const isOffered = moves(abilities) || abilities.iris !== null || (abilities.imaging && may('manage'));
+    const { iris, outputs, imaging } = abilities;
+    const isOffered = moves(abilities) || iris !== null || outputs || (imaging && may('manage'));
     return isOffered ? abilities : null;
   }
 

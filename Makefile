@@ -99,10 +99,11 @@ check: install-dev ## within a minute: ruff, mypy, and the quick tests
 types:
 	$(BIN)/mypy
 
-# Bytecode is kept: without it each process compiles and rewrites 370 test files, which takes it 6 s. One process more
-# than cores, since some tests wait.
+# Bytecode is kept: without it each process compiles and rewrites 370 test files, which takes it 6 s.
+quick-tests test-python: export PYTHONDONTWRITEBYTECODE =
+
+# One process more than cores, since some tests wait.
 .PHONY: quick-tests
-quick-tests: export PYTHONDONTWRITEBYTECODE =
 quick-tests:
 	$(BIN)/pytest -q -n $(or $(WORKERS),$(shell echo $$(( $(CORES) + 1 )))) $(SHARED_OUT) --hypothesis-profile=quick -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
 

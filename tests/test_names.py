@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 from tests.project_files import ROOT, project_files
@@ -12,10 +11,10 @@ LONGEST = 69
 
 def test_names_of_tests_have_fewer_than_70_characters() -> None:
     long = [
-        f"{path}: {node.name}"
+        f"{path}: {name}"
         for path in project_files("tests/*.py")
-        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) > LONGEST
+        for name in re.findall(r"^ *def (test_\w+)", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+        if len(name) > LONGEST
     ]
     long += [
         f"{path}: {name}"

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import ast
-import io
 import re
 import subprocess
 import sys
-import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -107,13 +105,28 @@ def is_message(text: str) -> bool:
     return bool(re.match(r"[A-Z][^<>{}\\]*\s\S+\s[^<>{}\\]*[.?!]$", text.strip())) and "\n\n" not in text
 
 
+# A string or a comment of Python 3.11. Python's own tokenizer takes ten times as long.
+_STRING_OR_COMMENT = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|(#[^\n]*)', re.DOTALL
+)
+
+
+def comments_of(source: str) -> Iterator[tuple[int, str, bool]]:
+    """Yield (line, comment, True if no code precedes it) for each comment of a Python file."""
+    line, counted = 1, 0
+    for found in _STRING_OR_COMMENT.finditer(source):
+        if found[1]:
+            start = found.start()
+            line += source.count("\n", counted, start)
+            counted = start
+            yield line, found[1], not source[source.rfind("\n", 0, start) + 1 : start].strip()
+
+
 def _python_comments(source: str) -> Iterator[Text]:
     lines: list[Text] = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            text = re.sub(r"^#\s*(?:noqa|type: ignore)\S*(?:\[[^\]]*\]|: \w+)?\s*[-#]*", "", token.string).lstrip("# ")
-            is_alone = not token.line[: token.start[1]].strip()
-            lines.append((token.start[0] if is_alone else -token.start[0], text))
+    for line, comment, is_alone in comments_of(source):
+        text = re.sub(r"^#\s*(?:noqa|type: ignore)\S*(?:\[[^\]]*\]|: \w+)?\s*[-#]*", "", comment).lstrip("# ")
+        lines.append((line if is_alone else -line, text))
     yield from _joined(lines)
 
 

@@ -15,20 +15,37 @@ from pathlib import Path
 
 from playwright.sync_api import Error as PlaywrightError
 
-from bench import beside, clicks, gstreamer, heads, live, load, machine, pictures, recordings, report, sockets, wall
+from bench import (
+    beside,
+    clicks,
+    gstreamer,
+    heads,
+    live,
+    load,
+    machine,
+    peers,
+    peers_beside,
+    pictures,
+    recordings,
+    report,
+    sockets,
+    wall,
+)
 from bench.figures import TABLE_HEAD, Figure, Measurement, merged, row
 from bench.setting import ROOT, App, Recorder, app, recorder
 
 # In the order of the table.
 PARTS = ("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings")
 _ON_THEIR_OWN = ("list", "recordings")
+_PEERS = "peers"
 
 
 def options_of(argv: list[str]) -> argparse.Namespace:
-    """Return `parts`, `runs`, `window`, `writes` and `plot`. Raise SystemExit if the arguments are invalid."""
+    """Return `parts`, `peers`, `runs`, `window`, `writes` and `plot`. Raise SystemExit if the arguments are invalid."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement (default: 3)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of: {', '.join(PARTS)}")
+    choices = (*PARTS, _PEERS)
+    parser.add_argument("--only", nargs="+", choices=choices, metavar="PART", help=f"some of: {', '.join(choices)}")
     parser.add_argument("--window", type=float, default=20, help="seconds of load measured in each run (default: 20)")
     parser.add_argument(
         "--write",
@@ -50,6 +67,14 @@ def options_of(argv: list[str]) -> argparse.Namespace:
         parser.error("--beside saves nothing")
     if options.beside and not (options.beside / "app.py").is_file():
         parser.error(f"{options.beside} is not a checkout of this app")
+    try:
+        options.peers = {} if options.plot or options.beside else peers.named()
+    except ValueError as error:
+        parser.error(str(error))
+    if options.only and _PEERS not in options.only:
+        options.peers = {}
+    elif options.only and not options.peers:
+        parser.error(f"{_PEERS} needs a program: GO2RTC= or MEDIAMTX=")
     options.parts = tuple(part for part in PARTS if not options.only or part in options.only)
     if options.beside:
         options.parts = tuple(part for part in options.parts if part not in _ON_THEIR_OWN)
@@ -65,10 +90,13 @@ def main(argv: list[str]) -> int:
     if options.beside:
         return _measure_beside(options.beside.resolve(), options.parts, options.runs, options.window)
     kept, failed = report.read(report.FOLDER), False
-    if not options.plot:
-        new = measured(options.parts, options.runs, options.window, f"python -m bench {shlex.join(argv)}".rstrip())
+    command = f"python -m bench {shlex.join(argv)}".rstrip()
+    if options.parts and not options.plot:
+        new = measured(options.parts, options.runs, options.window, command)
         kept, failed = merged(kept, new, PARTS), len(new) < len(options.parts)
-    if options.plot or options.writes:
+    if options.peers:
+        failed |= _measure_peers(options, command)
+    if options.plot or (options.writes and options.parts):
         for path in report.write(report.FOLDER, kept):
             print(f"Written: {path.relative_to(ROOT)}")
     return int(failed)
@@ -110,6 +138,25 @@ def _measure_beside(other: Path, parts: tuple[str, ...], runs: int, window_s: fl
                 print(f"{part} was not measured: {error}", file=sys.stderr)
     print("\n" + "\n".join(f"{name}: {text}" for name, text in machine.facts(load_at_start).items()))
     return int(failed)
+
+
+def _measure_peers(options: argparse.Namespace, command: str) -> bool:
+    """Print the table of the peers, and write it into docs/performance; return True if that failed."""
+    load_at_start = machine.load_average()
+    try:
+        with ExitStack() as stack:
+            device = _device(stack)
+            running = stack.enter_context(app(MAX_SESSIONS="64"))
+            camera_id = running.add_recorder(device)
+            rows = list(peers_beside.measured(device, running, camera_id, options.peers, options.runs, options.window))
+    except (RuntimeError, OSError, PlaywrightError) as error:
+        print(f"{_PEERS} were not measured: {error}", file=sys.stderr)
+        return True
+    page = peers_beside.markdown(rows, machine.facts(load_at_start), command)
+    print(page)
+    if options.writes:
+        (report.FOLDER / "peers.md").write_text(page, "utf-8")
+    return False
 
 
 def _turn(part: str, device: Recorder, running: App, camera_id: int, window_s: float) -> list[Figure]:

@@ -57,7 +57,7 @@ def figures(
                 plain.append(_plain_wall(context, urls, timings, window_s))
                 app.stop_streams()
             address = f"{app.url}/wall?layout={TILES}&tiles={places}"
-            ours.append(_opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid))))
+            ours.append(opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid))))
             app.stop_streams()
     if any(wall.ffmpegs for wall in ours):
         raise RuntimeError("an ffmpeg runs for the wall")
@@ -83,16 +83,17 @@ def figures(
 def _plain_wall(context: BrowserContext, urls: list[str], timings: Sequence[Timing], window_s: float) -> Wall:
     with PlainServer(urls) as server:
         address = f"{server.url}?play={','.join(str(number) for number in range(len(urls)))}"
-        return _opened(context, address, timings, window_s, server.ffmpegs)
+        return opened(context, address, timings, window_s, server.ffmpegs)
 
 
-def _opened(
+def opened(
     context: BrowserContext,
     address: str,
     timings: Sequence[Timing],
     window_s: float,
     processes: Callable[[], list[psutil.Process]],
 ) -> Wall:
+    """Open a page with one picture for each of `timings`, and measure it; `processes` are those of its server."""
     page = context.new_page()
     try:
         page.goto(address)

@@ -14,7 +14,7 @@ const message = (more = {}) => ({ isKey: false, startS: 0, takenMs: null, bytes:
 test('the throughput is unknown until there is a backlog', () => {
   const link = new LinkMonitor(0);
   link.takePace(QUIET, 1000);
-  assert.deepEqual(link.stateAt(1000), { isLate: false, calmMs: 1000, kbps: null });
+  assert.deepEqual(link.stateAt(1000), { isLate: false, calmMs: 1000, kbps: null, burstKbps: null, measuredMs: 0 });
   assert.equal(link.peakKbps(1000), null);
   link.takePace(busy(1500), 2000);
   assert.equal(link.stateAt(2000).kbps, 1500);
@@ -52,7 +52,7 @@ test('an old backlog makes the link late, until its report is old', () => {
   link.takePace(busy(1500, 700), 1000);
   assert.equal(link.stateAt(1000).isLate, false);
   link.takePace(busy(1500, 900), 2000);
-  assert.deepEqual(link.stateAt(2000), { isLate: true, calmMs: 0, kbps: 1500 });
+  assert.deepEqual(link.stateAt(2000), { isLate: true, calmMs: 0, kbps: 1500, burstKbps: null, measuredMs: 2000 });
   assert.equal(link.stateAt(5000).isLate, false);
 });
 
@@ -81,6 +81,27 @@ test('frames that arrive late for a second make the link late', () => {
   assert.equal(link.stateAt(3200).calmMs, 1200);
 });
 
+test('the delay of a large key frame shows the throughput', () => {
+  const link = new LinkMonitor(0);
+  /** A group of frames: 25 kB that take `extraMs` longer than the small ones. @param {number} second @param {number} extraMs */
+  const group = (second, extraMs) => {
+    const takenMs = second * 1000;
+    link.takeFragments(1, message({ isKey: true, startS: second, takenMs, bytes: 25_000 }), takenMs + 20 + extraMs, takenMs);
+    link.takeFragments(1, message({ startS: second + 0.5 }), takenMs + 520, takenMs + 500);
+  };
+  group(1, 0);
+  group(2, 100);
+  assert.equal(link.stateAt(2000).burstKbps, null, 'one is not enough');
+  group(3, 200);
+  assert.equal(link.stateAt(3000).burstKbps, 1000);
+  group(4, 10);
+  group(5, 10);
+  assert.equal(link.stateAt(5000).burstKbps, 20_000);
+  assert.equal(link.stateAt(30_000).burstKbps, null);
+  link.forget(30_000);
+  assert.equal(link.stateAt(30_000).burstKbps, null);
+});
+
 test('one late frame is no late link', () => {
   const link = new LinkMonitor(0);
   link.takeFragments(1, message({ isKey: true, takenMs: 0 }), 0, 0);
@@ -102,7 +123,7 @@ test('another connection is measured anew', () => {
   const link = new LinkMonitor(0);
   link.takePace(busy(1500), 1000);
   link.forget(2000);
-  assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null });
+  assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null, burstKbps: null, measuredMs: 0 });
 });
 
 test('a link is thin below 2 Mbit/s, until it was calm for a minute', () => {

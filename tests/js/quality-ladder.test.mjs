@@ -110,17 +110,37 @@ test('a try that shows no frame has failed', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
   assert.deepEqual(told(ladder.decide(CALM, 30_000)), ['a main try']);
-  ladder.setTiles([tile('a', { isStarting: true })], 39_000);
-  assert.deepEqual(ladder.decide(CALM, 39_000), []);
-  assert.deepEqual(told(ladder.decide(CALM, 40_000)), ['a sub failed_try']);
-  assert.deepEqual(ladder.decide(CALM, 59_000), []);
-  assert.deepEqual(told(ladder.decide(CALM, 60_000)), ['a main try']);
+  ladder.setTiles([tile('a', { isStarting: true })], 49_000);
+  assert.deepEqual(ladder.decide(CALM, 49_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 50_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide(CALM, 69_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 70_000)), ['a main try']);
+});
+
+test('a link whose bursts are faster now is tried without a pause', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  const slow = { ...CALM, burstKbps: 1500 };
+  const fast = { ...CALM, burstKbps: 18_000 };
+  assert.deepEqual(told(ladder.decide(slow, 30_000)), ['a main try']);
+  assert.deepEqual(told(ladder.decide(LATE, 32_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide({ ...CALM, burstKbps: 2900 }, 40_000), [], 'not twice as fast');
+  assert.deepEqual(ladder.decide({ ...CALM, burstKbps: 6000 }, 40_000), [], 'not twice the rate of main');
+  assert.deepEqual(told(ladder.decide(fast, 41_000)), ['a main try']);
+  assert.deepEqual(told(ladder.decide(LATE, 43_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide(fast, 60_000), [], 'the same link has failed');
 });
 
 test('while the page loads, a tile goes one step down at a time', () => {
   const ladder = ladderOf([tile('a')], { loadedMs: 8000 });
   assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300 }, 3000)), ['a sub late']);
   assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300 }, 8000)), ['a keys late']);
+});
+
+test('a short measurement leads one step down', () => {
+  const ladder = ladderOf([tile('a')]);
+  assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300, measuredMs: 900 }, 2000)), ['a sub late']);
+  assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300, measuredMs: 3900 }, 5000)), ['a keys late']);
 });
 
 test('the effect of a change is awaited before the next one', () => {

@@ -11,6 +11,7 @@ import { NextVideo } from './next-video.js';
 
 const TICK_MS = 250;
 const NEXT_WITHIN_MS = 8000;
+const TRY_WITHIN_MS = 25_000;
 const KEPT_AFTER_S = 0.5;
 /** A paused player needs no media after so long. */
 const IDLE_AFTER_MS = 8000;
@@ -307,7 +308,9 @@ export class LivePlayer extends HTMLElement {
   #prepareNext(kind, heldMs) {
     const video = this.#nextVideo.put(this.video, () => this.#nextMoves());
     const engine = this.#engines.make(kind, video);
-    this.#next = { video, engine, timer: setTimeout(() => this.#takeNext(), NEXT_WITHIN_MS), heldMs };
+    // A try has time: it begins with its next key frame.
+    const timer = setTimeout(() => this.#takeNext(), heldMs ? TRY_WITHIN_MS : NEXT_WITHIN_MS);
+    this.#next = { video, engine, timer, heldMs };
     return engine;
   }
 

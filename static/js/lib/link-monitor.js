@@ -10,8 +10,10 @@
  * @typedef {{intervalMs: number, takenBytes: number, busyMs: number, busyBytes: number, backlogBytes: number,
  *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
  *   taken in it
- * @typedef {{isLate: boolean, calmMs: number, kbps: number|null}} LinkState `calmMs`: how long nothing was late or
- *   waited; `kbps`: throughput, null while unknown
+ * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, measuredMs?: number}} LinkState
+ *   `calmMs`: how long nothing was late or waited; `kbps`: throughput, null while unknown; `burstKbps`: throughput that
+ *   large key frames show on a calm link, null while unknown; `measuredMs`: how long the throughput was measured
+ *   lately
  */
 
 const LATE_BACKLOG_MS = 800;
@@ -26,13 +28,17 @@ const PEAK_OVER_MS = 10_000;
 const LEAST_BUSY_MS = 100;
 const THIN_KBPS = 2000;
 const TRUSTED_MS = 60_000;
+/** A smaller key frame takes too little time to measure. */
+const LEAST_BURST_BYTES = 6000;
+const LEAST_BURST_MS = 5;
+const BURSTS_KEPT_MS = 12_000;
 
 export class LinkMonitor {
   /** @type {number|null} */
   #averageKbps = null;
   /** @type {number|null} */
   #latestKbps = null;
-  /** @type {{atMs: number, kbps: number}[]} */
+  /** @type {{atMs: number, kbps: number, overMs: number}[]} */
   #samples = [];
   #backlogMs = 0;
   #pacedMs = -Infinity;
@@ -45,6 +51,11 @@ export class LinkMonitor {
   #calmSinceMs;
   /** Position and arrival at the server of the last key frame, by watch. @type {Map<number, {startS: number, takenMs: number}>} */
   #keys = new Map();
+
+  /** The usual lateness of small frames, by watch. @type {Map<number, number>} */
+  #usualMs = new Map();
+  /** @type {{atMs: number, kbps: number}[]} */
+  #bursts = [];
 
   /** @param {number} nowMs */
   constructor(nowMs) {
@@ -63,7 +74,24 @@ export class LinkMonitor {
     // The average still holds the faster past when a link has become slow.
     const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
     const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
-    return { isLate, calmMs: isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs), kbps };
+    const calmMs = isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs);
+    const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= PEAK_OVER_MS ? overMs : 0), 0);
+    return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
+  }
+
+  /** The smaller one of the last two bursts: one alone may be an accident. @param {number} nowMs */
+  #burstKbps(nowMs) {
+    const recent = this.#bursts.filter(({ atMs }) => nowMs - atMs <= BURSTS_KEPT_MS).slice(-2);
+    return recent.length === 2 ? Math.min(...recent.map(({ kbps }) => kbps)) : null;
+  }
+
+  /** Compare the lateness of a key frame with that of the small frames before it. @param {number} watch @param {number} latenessMs @param {number} bytes @param {number} nowMs */
+  #noteBurst(watch, latenessMs, bytes, nowMs) {
+    const usualMs = this.#usualMs.get(watch);
+    this.#usualMs.delete(watch);
+    if (usualMs === undefined || bytes < LEAST_BURST_BYTES) return;
+    const kbps = (bytes * 8) / Math.max(LEAST_BURST_MS, latenessMs - usualMs);
+    this.#bursts = [...this.#bursts.slice(-1), { atMs: nowMs, kbps }];
   }
 
   /**
@@ -108,6 +136,8 @@ export class LinkMonitor {
     const atMs = takenMs ?? key.takenMs + (startS - key.startS) * 1000;
     const latenessMs = serverMs - atMs;
     this.#arrivedMs = nowMs;
+    if (isKey && takenMs !== null) this.#noteBurst(watch, latenessMs, bytes, nowMs);
+    else this.#usualMs.set(watch, Math.min(latenessMs, this.#usualMs.get(watch) ?? Infinity));
     if (latenessMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
     if (latenessMs <= LATE_ARRIVAL_MS) this.#lateSinceMs = null;
     else if (this.#lateSinceMs === null) {
@@ -119,12 +149,15 @@ export class LinkMonitor {
   /** @param {number} watch */
   forgetWatch(watch) {
     this.#keys.delete(watch);
+    this.#usualMs.delete(watch);
   }
 
   /** The connection is lost: the next one may lead over another link. @param {number} nowMs */
   forget(nowMs) {
     this.#averageKbps = this.#latestKbps = this.#lateSinceMs = null;
     this.#samples = [];
+    this.#bursts = [];
+    this.#usualMs.clear();
     this.#backlogMs = 0;
     this.#keys.clear();
     this.#calmSinceMs = nowMs;
@@ -141,7 +174,7 @@ export class LinkMonitor {
     const weight = 1 - Math.exp(-overMs / SMOOTHED_OVER_MS);
     this.#averageKbps = this.#averageKbps === null ? kbps : this.#averageKbps + weight * (kbps - this.#averageKbps);
     this.#latestKbps = kbps;
-    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS), { atMs: nowMs, kbps }];
+    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS), { atMs: nowMs, kbps, overMs }];
   }
 
   /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */

@@ -17,8 +17,9 @@
  * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
  *   led to it
  * @typedef {import('./link-monitor.js').LinkState} LinkState
- * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number}} Memory of a tile. `limit`: the best rung that
- *   it may use; null: every rung
+ * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null}} Memory of a tile.
+ *   `limit`: the best rung that it may use; null: every rung; `failedKbps`: throughput of bursts before the last try, if
+ *   that has failed
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
  */
 
@@ -35,8 +36,13 @@ const SETTLE_MS = 3000;
 const START_MS = 1000;
 /** If the throughput suffices for the present rates, lateness may pass by itself within this time. */
 const PATIENCE_MS = 3000;
+const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
 const TRY_MS = 10_000;
+/** Some cameras send a key frame every ten seconds only. */
+const NO_FRAME_MS = 20_000;
+/** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
+const BETTER = 2;
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 320_000;
 
@@ -47,7 +53,7 @@ export class QualityLadder {
   #tiles = [];
   /** @type {Map<string, Memory>} */
   #memories = new Map();
-  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number}|null} */
+  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number, burstKbps: number|null}|null} */
   #trying = null;
   #settledMs = -Infinity;
   /** @type {number|null} */
@@ -69,7 +75,7 @@ export class QualityLadder {
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
     this.#memories = new Map(
-      tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity }]),
+      tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity, failedKbps: null }]),
     );
     if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
@@ -129,15 +135,17 @@ export class QualityLadder {
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
-  #stepDown({ kbps }, nowMs) {
+  #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
     let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
     const fitsKbps = kbps === null ? totalKbps * KEPT_SHARE : kbps * USED_SHARE;
     if (totalKbps <= fitsKbps && nowMs - Math.max(this.#lateSinceMs ?? nowMs, this.#settledMs) < PATIENCE_MS) return [];
+    // The first second of a backlog may show too little. Then each tile goes one step down at a time.
+    const isSure = nowMs >= this.#loadedMs && measuredMs >= SURE_AFTER_MS;
     /** @type {Step[]} */
     const steps = [];
     while (totalKbps > fitsKbps || !steps.length) {
-      const step = this.#nextStep(rungs, nowMs < this.#loadedMs ? steps : []);
+      const step = this.#nextStep(rungs, isSure ? [] : steps);
       if (!step) break;
       steps.push(step);
       totalKbps -= step.savedKbps;
@@ -191,18 +199,22 @@ export class QualityLadder {
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Try the next better rung of one tile: of the chosen one, otherwise of the worst one. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
-  #tryBetter({ kbps }, nowMs) {
+  #tryBetter({ kbps, burstKbps = null }, nowMs) {
     const tries = this.#movable.flatMap((tile) => {
       const now = this.#rung(tile).name;
       const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#top)).at(-1);
-      return better && nowMs >= this.#memory(tile).tryAfterMs ? [{ tile, from: now, to: better.name }] : [];
+      if (!better) return [];
+      const { tryAfterMs, failedKbps } = this.#memory(tile);
+      const isBetterLink =
+        burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(better);
+      return nowMs >= tryAfterMs || isBetterLink ? [{ tile, from: now, to: better.name }] : [];
     });
     tries.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.from) - rank(a.from));
     const first = tries[0];
     if (!first) return [];
     const { tile, from, to } = first;
     this.#memory(tile).limit = to;
-    this.#trying = { id: tile.id, from, to, sinceMs: nowMs };
+    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, burstKbps };
     return [{ id: tile.id, from, to, why: 'try', kbps }];
   }
 
@@ -211,17 +223,18 @@ export class QualityLadder {
     const trying = this.#trying;
     const memory = trying && this.#memories.get(trying.id);
     if (!trying || !memory) return [];
-    const isOver = nowMs - trying.sinceMs >= TRY_MS;
+    const forMs = nowMs - trying.sinceMs;
     const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
-    if (isLate || (isOver && hasNoFrame)) {
+    if (isLate || (forMs >= NO_FRAME_MS && hasNoFrame)) {
       this.#trying = null;
       memory.limit = trying.from;
       memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
+      memory.failedKbps = trying.burstKbps;
       memory.tryAfterMs = nowMs + memory.pauseMs;
       this.#settledMs = nowMs + SETTLE_MS;
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
-    if (isOver) {
+    if (forMs >= TRY_MS && !hasNoFrame) {
       this.#trying = null;
       memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
       if (rank(trying.to) <= rank(this.#top)) memory.limit = null;

@@ -22,7 +22,7 @@ import { BaseSession } from './base-session.js';
 const MAX_FAILURES = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
 /** A try waits for its key frame. Its end is the quality ladder's task. */
-const LEAVE_OLD_AFTER_TRY_MS = 15_000;
+const LEAVE_OLD_AFTER_TRY_MS = 25_000;
 /** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
 const NO_KEY_FRAME_MS = 12_000;
 /** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */

@@ -280,6 +280,7 @@ def test_a_query_value_is_accepted_or_refused_by_name(real: ApiClient) -> None:
     assert tried > 150
 
 
+@pytest.mark.generated
 def test_a_bad_path_value_is_refused_by_name_or_not_found(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 
-# What go2rtc's page sends in a browser that plays H.264, H.265, AAC and Opus.
+# The codecs that go2rtc's page names in a browser with H.264, H.265, AAC and Opus.
 _CODECS = "avc1.640029,avc1.64002A,avc1.640033,hvc1.1.6.L153.B0,mp4a.40.2,mp4a.40.5,flac,opus"
 _BLOCK_BYTES = 1 << 16
 

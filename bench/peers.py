@@ -55,7 +55,12 @@ def go2rtc(program: Path, rtsp_urls: list[str]) -> Iterator[Peer]:
         "api": {"listen": f"{_LOOPBACK}:{web}"},
         "rtsp": {"listen": ""},
         "srtp": {"listen": ""},
-        "webrtc": {"listen": f"{_LOOPBACK}:{media}", "candidates": [f"{_LOOPBACK}:{media}"], "ice_servers": []},
+        "webrtc": {
+            "listen": f":{media}",
+            "candidates": [f"{_LOOPBACK}:{media}"],
+            "ice_servers": [],
+            "filters": {"loopback": True},
+        },
         "log": {"level": "error"},
         "streams": {str(number): url for number, url in enumerate(rtsp_urls)},
     }

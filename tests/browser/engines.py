@@ -59,6 +59,10 @@ class EnginePage(Protocol):
         """Click at a place of the viewport as a user does."""
         ...
 
+    def press(self, key: str) -> None:
+        """Press a key with a letter or a digit as a user does."""
+        ...
+
 
 class EngineMissing(RuntimeError):
     """Raised if the engine, or a program that drives it, is not installed."""
@@ -93,6 +97,10 @@ class _WebDriverPage:
         mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": steps}
         self._send("actions", "PerformActions", {"actions": [mouse]})
 
+    def press(self, key: str) -> None:
+        steps = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
+        self._send("actions", "PerformActions", {"actions": [{"type": "key", "id": "keyboard", "actions": steps}]})
+
 
 class _ChromiumPage:
     def __init__(self, page: Any) -> None:
@@ -109,6 +117,9 @@ class _ChromiumPage:
 
     def click_at(self, x: float, y: float) -> None:
         self._page.mouse.click(x, y)
+
+    def press(self, key: str) -> None:
+        self._page.keyboard.press(key)
 
 
 @contextlib.contextmanager

@@ -149,6 +149,16 @@ def test_every_tile_of_the_wall_moves(page: EnginePage, app: App, camera_id: int
     until(move, what="four moving tiles")
 
 
+def test_a_tile_of_the_wall_plays_audio(page: EnginePage, app: App, camera_id: int) -> None:
+    page.open(f"{app.url}/wall?layout=4&tiles={camera_id}.{SOUND_CHANNEL},{camera_id}.1")
+    playing = "document.querySelector('live-tile[data-place=\"1\"]')?.dataset.phase"
+    until(lambda: page.evaluate(playing) == "playing", what="playing")
+    page.evaluate(_SLOW_LINK)
+    page.press("1")
+    page.press("m")
+    assert_plays_audio(page)
+
+
 def test_a_recording_plays_at_its_time(page: EnginePage, app: App, camera_id: int) -> None:
     at = open_recording(page, app, camera_id)
     until(lambda: page.evaluate(f"({BURNT})('player')"), what="a frame with its time")

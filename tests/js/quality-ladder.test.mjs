@@ -137,6 +137,15 @@ test('while the page loads, a tile goes one step down at a time', () => {
   assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300 }, 8000)), ['a keys late']);
 });
 
+test('a short measurement keeps half of the rates of a wall', () => {
+  const rungs = [SUB, KEYS];
+  const tiles = Array.from({ length: 16 }, (_, index) => tile(`t${index}`, { rungs, isChosen: index === 5 }));
+  const ladder = ladderOf(tiles);
+  ladder.decide({ ...LATE, kbps: 600, measuredMs: 900 }, 2000);
+  assert.equal(tiles.filter(({ id }) => ladder.rungOf(id) === 'sub').length, 7);
+  assert.equal(ladder.rungOf('t5'), 'sub');
+});
+
 test('a short measurement leads one step down', () => {
   const ladder = ladderOf([tile('a')]);
   assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300, measuredMs: 900 }, 2000)), ['a sub late']);

@@ -39,7 +39,7 @@ const PATIENCE_MS = 3000;
 const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
 const TRY_MS = 10_000;
-/** Some cameras send a key frame every ten seconds only. */
+/** A try begins with a key frame. With long groups of frames these are ten seconds apart. */
 const NO_FRAME_MS = 20_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
 const BETTER = 2;
@@ -138,10 +138,11 @@ export class QualityLadder {
   #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
     let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
-    const fitsKbps = kbps === null ? totalKbps * KEPT_SHARE : kbps * USED_SHARE;
-    if (totalKbps <= fitsKbps && nowMs - Math.max(this.#lateSinceMs ?? nowMs, this.#settledMs) < PATIENCE_MS) return [];
-    // The first second of a backlog may show too little. Then each tile goes one step down at a time.
+    // The first second of a backlog may show too little. Then half of the rates is kept, and each tile goes one step down.
     const isSure = nowMs >= this.#loadedMs && measuredMs >= SURE_AFTER_MS;
+    const keptKbps = totalKbps * KEPT_SHARE;
+    const fitsKbps = kbps === null ? keptKbps : Math.max(kbps * USED_SHARE, isSure ? 0 : keptKbps);
+    if (totalKbps <= fitsKbps && nowMs - Math.max(this.#lateSinceMs ?? nowMs, this.#settledMs) < PATIENCE_MS) return [];
     /** @type {Step[]} */
     const steps = [];
     while (totalKbps > fitsKbps || !steps.length) {

@@ -59,8 +59,27 @@ test('an old backlog makes the link late, until its report is old', () => {
 test('calm lasts from the last backlog on', () => {
   const link = new LinkMonitor(0);
   link.takePace(busy(1500, 400), 3000);
-  link.takePace(busy(1500, 100), 4000);
+  for (let second = 4; second <= 9; second += 1) link.takePace(busy(1500, 100), second * 1000);
   assert.equal(link.stateAt(9000).calmMs, 6000);
+});
+
+test('silence is no calm: it begins again with the next report', () => {
+  const link = new LinkMonitor(0);
+  for (let second = 1; second <= 5; second += 1) link.takePace(QUIET, second * 1000);
+  assert.equal(link.stateAt(7000).calmMs, 7000);
+  assert.equal(link.stateAt(8000).calmMs, 0);
+  link.takePace(QUIET, 20_000);
+  link.takePace(QUIET, 21_000);
+  assert.equal(link.stateAt(21_000).calmMs, 1000);
+});
+
+test('media alone keeps the calm', () => {
+  const link = new LinkMonitor(0);
+  for (let number = 0; number <= 50; number += 1) {
+    const atMs = number * 100;
+    link.takeFragments(1, message({ isKey: true, startS: number / 10, takenMs: atMs }), atMs, atMs);
+  }
+  assert.equal(link.stateAt(5000).calmMs, 5000);
 });
 
 test('frames that arrive late for a second make the link late', () => {

@@ -11,7 +11,7 @@
  *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
  *   taken in it
  * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, measuredMs?: number}} LinkState
- *   `calmMs`: how long nothing was late or waited; `kbps`: throughput, null while unknown; `burstKbps`: throughput that
+ *   `calmMs`: how long nothing was late or waited, 0 while nothing arrives; `kbps`: throughput, null while unknown; `burstKbps`: throughput that
  *   large key frames show on a calm link, null while unknown; `measuredMs`: how long the throughput was measured
  *   lately
  */
@@ -49,6 +49,7 @@ export class LinkMonitor {
   #lateBytes = 0;
   #lateFromMs = 0;
   #calmSinceMs;
+  #heardMs;
   /** Position and arrival at the server of the last key frame, by watch. @type {Map<number, {startS: number, takenMs: number}>} */
   #keys = new Map();
 
@@ -59,7 +60,7 @@ export class LinkMonitor {
 
   /** @param {number} nowMs */
   constructor(nowMs) {
-    this.#calmSinceMs = nowMs;
+    this.#calmSinceMs = this.#heardMs = nowMs;
   }
 
   /** Highest throughput of the last ten seconds with a measurement, in kbit/s; null while unknown. @param {number} nowMs */
@@ -74,7 +75,8 @@ export class LinkMonitor {
     // The average still holds the faster past when a link has become slow.
     const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
     const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
-    const calmMs = isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs);
+    const isCalm = !isLate && this.#isHeard(nowMs);
+    const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
     const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= PEAK_OVER_MS ? overMs : 0), 0);
     return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
   }
@@ -101,12 +103,13 @@ export class LinkMonitor {
    * @param {number} nowMs
    */
   isThin(nowMs) {
-    const { isLate, calmMs, kbps } = this.stateAt(nowMs);
-    return isLate || (kbps !== null && kbps < THIN_KBPS && calmMs < TRUSTED_MS);
+    const { isLate, kbps } = this.stateAt(nowMs);
+    return isLate || (kbps !== null && kbps < THIN_KBPS && nowMs - this.#calmSinceMs < TRUSTED_MS);
   }
 
   /** @param {Pace} pace @param {number} nowMs */
   takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogMs }, nowMs) {
+    this.#hear(nowMs);
     this.#pacedMs = nowMs;
     this.#backlogMs = backlogMs;
     if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
@@ -129,6 +132,7 @@ export class LinkMonitor {
    * @param {number} nowMs
    */
   takeFragments(watch, { isKey, startS, takenMs, bytes }, serverMs, nowMs) {
+    this.#hear(nowMs);
     const key = this.#keys.get(watch);
     if (isKey && takenMs !== null) this.#keys.set(watch, { startS, takenMs });
     if (!key) return;
@@ -161,6 +165,17 @@ export class LinkMonitor {
     this.#backlogMs = 0;
     this.#keys.clear();
     this.#calmSinceMs = nowMs;
+  }
+
+  /** True if anything came a moment ago. The server sends `pace` once a second. @param {number} nowMs */
+  #isHeard(nowMs) {
+    return nowMs - this.#heardMs < FRESH_MS;
+  }
+
+  /** Something has arrived. The time without any report was no calm. @param {number} nowMs */
+  #hear(nowMs) {
+    if (!this.#isHeard(nowMs)) this.#calmSinceMs = nowMs;
+    this.#heardMs = nowMs;
   }
 
   /** @param {number} nowMs */

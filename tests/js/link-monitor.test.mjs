@@ -121,6 +121,38 @@ test('the delay of a large key frame shows the throughput', () => {
   assert.equal(link.stateAt(30_000).burstKbps, null);
 });
 
+/**
+ * Five seconds with frames that are 1.5 s late for the timeline, and reports that are under way for `delayMs`.
+ *
+ * @param {number|null} delayMs
+ */
+function withLateFrames(delayMs) {
+  const link = new LinkMonitor(0);
+  for (let nowMs = 100; nowMs <= 5000; nowMs += 100) {
+    if (nowMs % 1000 === 0) link.takePace(QUIET, nowMs, delayMs);
+    const isKey = nowMs % 1000 === 100;
+    link.takeFragments(1, message({ isKey, startS: nowMs / 1000, takenMs: isKey ? nowMs : null }), nowMs + 1500, nowMs);
+  }
+  return link.stateAt(5000);
+}
+
+test('frames that the camera sends late are no sign of a late link', () => {
+  const { isLate, calmMs } = withLateFrames(20);
+  assert.deepEqual({ isLate, calmMs }, { isLate: false, calmMs: 4100 });
+  assert.equal(withLateFrames(1500).isLate, true);
+  assert.equal(withLateFrames(null).isLate, true, 'a server that does not name its time');
+});
+
+test('a report that does not come is late, too', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(QUIET, 1000, 20);
+  for (let nowMs = 1000; nowMs <= 5000; nowMs += 100) {
+    const isKey = nowMs === 1000;
+    link.takeFragments(1, message({ isKey, startS: nowMs / 1000, takenMs: isKey ? nowMs : null }), nowMs + 2000, nowMs);
+  }
+  assert.equal(link.stateAt(5000).isLate, true);
+});
+
 test('one late frame is no late link', () => {
   const link = new LinkMonitor(0);
   link.takeFragments(1, message({ isKey: true, takenMs: 0 }), 0, 0);

@@ -116,7 +116,7 @@ class LiveSocketHandler(SocketHandler):
         if kind == "clock":
             sent = message.get("sent")
             is_number = isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent)
-            self._send_urgent("clock", sent=sent if is_number else None, now_ms=round(time.time() * 1000, 1))
+            self._send_urgent("clock", sent=sent if is_number else None, now_ms=_now_ms())
             return
         if kind not in ("watch", "replay", "want", "leave"):
             raise InvalidRequest.of_field("type", "watch, replay, want, leave or clock")
@@ -340,6 +340,7 @@ class LiveSocketHandler(SocketHandler):
         }
         self._send_urgent(
             "pace",
+            now_ms=_now_ms(),
             **pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out),
         )
 
@@ -358,3 +359,8 @@ class LiveSocketHandler(SocketHandler):
     def _close(self, code: int, reason: str) -> None:
         if self._connection is not None:
             self._connection.close(code, reason)
+
+
+def _now_ms() -> float:
+    """Return the server's time in ms since 1970."""
+    return round(time.time() * 1000, 1)

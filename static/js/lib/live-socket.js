@@ -294,7 +294,8 @@ export class LiveSocket {
       return;
     }
     if (message.type === 'pace') {
-      this.link.takePace(paceOf(message), performance.now());
+      const delayMs = this.clock.isKnown && Number.isFinite(message.now_ms) ? this.clock.nowMs() - message.now_ms : null;
+      this.link.takePace(paceOf(message), performance.now(), delayMs);
       return;
     }
     const watch = this.#watches.get(message.id);

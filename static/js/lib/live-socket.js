@@ -45,6 +45,7 @@ const STARTS_WITH_KEY = 1;
 const LOGIN_ENDED = 4401;
 const CLOCK_EVERY_MS = 15_000;
 const CLOCK_FIRST_MS = 400;
+const CLOCK_STEP_MS = 250;
 /** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
 const SILENT_MS = 6000;
 /** A large key frame on a thin link: one message, during which nothing else arrives. */
@@ -84,6 +85,8 @@ export class LiveSocket {
   /** When the clock was asked first since the last message. @type {number|null} */
   #unansweredMs = null;
   #openedMs = 0;
+  /** Between `Date.now()` and `performance.now()` at the last look. */
+  #clocksApartMs = 0;
   #patienceMs = SILENT_MS;
   failures = 0;
   clock = new SocketClock();
@@ -203,6 +206,7 @@ export class LiveSocket {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
     this.#receivedMs = this.#openedMs = performance.now();
+    this.#clocksApartMs = Date.now() - this.#openedMs;
     this.#unansweredMs = null;
     this.clock.forget();
     this.#askClock();
@@ -246,6 +250,7 @@ export class LiveSocket {
 
   #tick() {
     const now = performance.now();
+    this.#checkClock(now);
     if (this.#unansweredMs === null && now - this.#openedMs >= LASTS_MS) this.#patienceMs = SILENT_MS;
     if (this.#unansweredMs !== null && now - this.#unansweredMs >= this.#patienceMs && this.#socket) {
       this.#patienceMs = Math.min(MOST_SILENT_MS, 2 * this.#patienceMs);
@@ -268,10 +273,20 @@ export class LiveSocket {
     this.#send({ type: 'watch', id, ...content, ...how });
   }
 
+  /** Measure the server's time anew if one of our clocks has jumped: `performance.now()` may stand still in sleep. @param {number} now */
+  #checkClock(now) {
+    const apartMs = Date.now() - now;
+    if (Math.abs(apartMs - this.#clocksApartMs) > CLOCK_STEP_MS) {
+      this.clock.forget();
+      this.#askClock();
+    }
+    this.#clocksApartMs = apartMs;
+  }
+
   #askClock() {
     this.#clockAskedMs = performance.now();
     this.#unansweredMs ??= this.#clockAskedMs;
-    this.#send({ type: 'clock', sent: Date.now() });
+    this.#send({ type: 'clock', sent: performance.now() });
   }
 
   /** @param {object} message */
@@ -290,7 +305,7 @@ export class LiveSocket {
   /** @param {any} message */
   #takeText(message) {
     if (message.type === 'clock') {
-      this.clock.observe(message.sent, message.now_ms, Date.now());
+      this.clock.observe(message.sent, message.now_ms, performance.now());
       return;
     }
     if (message.type === 'pace') {

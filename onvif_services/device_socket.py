@@ -1,7 +1,8 @@
 """Connections to one device, with one deadline for name, connection, TLS, request and answer.
 
 Each request has a new connection, because web servers of weak cameras have places for few. Over HTTPS it resumes the
-TLS session of the last one, which spares the camera its signature (RSA takes some 50 ms on a slow one).
+TLS session of the last one, which spares the camera its signature (RSA takes some 50 ms on a slow one). Some devices
+fail at that, in the handshake or at the request behind it.
 
 Every operation of the socket gets only the remaining time, so a device that sends a byte per second cannot exceed it.
 A name is resolved here, and all its addresses are checked before the first connection.
@@ -89,7 +90,8 @@ class DeviceSockets:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._sessions: dict[int, ssl.SSLSession] = {}  # by port
-        self._never_resumed: set[int] = set()  # ports that broke off a resumed session
+        self._never_resumed: set[int] = set()  # ports that fail at resumed sessions
+        self._doubted: set[int] = set()  # ports at which the last resumed session got no answer in time
         self.is_closed = False
 
     def connect(self, endpoint: Endpoint, deadline_s: float, allowance_bytes: int) -> DeviceSocket:
@@ -100,8 +102,14 @@ class DeviceSockets:
         port = endpoint.port
         if endpoint.scheme == "https":
             tls = self._connect_tls(port, deadline_s)
-            return DeviceSocket(tls, deadline_s, allowance_bytes, lambda _: self._close_tls(tls, port))
-        return DeviceSocket(self._connect(port, deadline_s), deadline_s, allowance_bytes, self._closed)
+            return DeviceSocket(tls, deadline_s, allowance_bytes, lambda sock: self._close_tls(tls, port, sock))
+        plain = self._connect(port, deadline_s)
+        return DeviceSocket(plain, deadline_s, allowance_bytes, lambda _: self._closed(plain))
+
+    def never_resume(self, port: int) -> None:
+        """Make full TLS handshakes at this port from now on: the device fails after it has resumed a session."""
+        self._sessions.pop(port, None)
+        self._never_resumed.add(port)
 
     def reach(self, port: int, deadline_s: float) -> None:
         """Open a TCP connection and close it, without a byte in between.
@@ -153,22 +161,44 @@ class DeviceSockets:
         raise problem
 
     def _connect_tls(self, port: int, deadline_s: float) -> ssl.SSLSocket:
-        """Connect and resume the last session of this port, unless the device fails at that."""
+        """Connect and resume the last session of this port, unless the device fails at that.
+
+        A device that restarts resets connections, too. So only a full handshake that succeeds, or a second timeout,
+        shows that the device fails at resumption.
+        """
         session = None if port in self._never_resumed else self._sessions.get(port)
         sock = self._connect(port, deadline_s)
         try:
             return self._begin_tls(sock, port, deadline_s, session)
+        except TimeoutError:
+            if session is not None:
+                self._doubt(port)
+            raise
         except OSError:
             if session is None:
                 raise
-            self._never_resumed.add(port)
-        return self._begin_tls(self._connect(port, deadline_s), port, deadline_s, None)
+            self._sessions.pop(port, None)
+        tls = self._begin_tls(self._connect(port, deadline_s), port, deadline_s, None)
+        self._never_resumed.add(port)
+        return tls
 
-    def _close_tls(self, tls: ssl.SSLSocket, port: int) -> None:
-        """Close a connection, and keep its session. TLS 1.3 has it only after the first byte of the answer."""
+    def _doubt(self, port: int) -> None:
+        """A resumed session got no answer in time: begin a new one, and resume no more after the second time."""
+        self._sessions.pop(port, None)
+        if port in self._doubted:
+            self._never_resumed.add(port)
+        self._doubted.add(port)
+
+    def _close_tls(self, tls: ssl.SSLSocket, port: int, sock: DeviceSocket) -> None:
+        """Close a connection; keep its session if it brought an answer. TLS 1.3 has it only after the first byte."""
         session = tls.session
-        if session is not None and not self.is_closed:
+        if sock.first_byte_s is None:
+            if sock.is_resumed and not self.is_closed:
+                self._doubt(port)
+        elif session is not None and not self.is_closed:
             self._sessions[port] = session
+            if sock.is_resumed:
+                self._doubted.discard(port)
         self._closed(tls)
 
     def _begin_tls(
@@ -218,19 +248,20 @@ class DeviceSocket:
     """One connection with a deadline for all operations and a limit of bytes to read. A context manager."""
 
     def __init__(
-        self, sock: socket.socket, deadline_s: float, allowance_bytes: int, on_close: Callable[[socket.socket], None]
+        self, sock: socket.socket, deadline_s: float, allowance_bytes: int, on_close: Callable[[DeviceSocket], None]
     ) -> None:
         self._sock = sock
         self._deadline_s = deadline_s
         self._allowance_bytes = allowance_bytes
         self._on_close = on_close
+        self.is_resumed = isinstance(sock, ssl.SSLSocket) and bool(sock.session_reused)
         self.first_byte_s: float | None = None  # time.monotonic() of the first received byte
 
     def __enter__(self) -> DeviceSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on_close(self._sock)
+        self._on_close(self)
 
     def send(self, data: bytes) -> None:
         """Send all bytes. A device that answers and closes before it has read the whole request is no error."""

@@ -31,7 +31,7 @@ from core.errors import CameraBadAnswer, DeviceError
 from core.records import Credential
 from onvif_services import http_digest
 from onvif_services.addresses import bracketed
-from onvif_services.device_socket import DeviceSockets, Endpoint
+from onvif_services.device_socket import DeviceSocket, DeviceSockets, Endpoint
 from onvif_services.faults import LoginRefused, NoAnswer, NotConnected
 from onvif_services.http_answer import (
     MAX_HEAD_BYTES,
@@ -240,21 +240,29 @@ class CappedTransport(Transport):
         deadline_s: float,
         limit_bytes: int,
     ) -> HttpAnswer:
+        """Send a request and return its answer. Raise a DeviceError.
+
+        A device that closes a resumed TLS session without a byte gets the request again in a new session: it may be a
+        fault of its TLS, and says nothing about the login.
+        """
         endpoint = self._checked(address)
         if self._sockets.is_closed:
             raise NotConnected("The connection to the device was closed.")
         request = _request(method, address, body, headers)
         judge = judge_jpeg if body is None else judge_soap
-        connected = False
-        try:
-            with self._sockets.connect(endpoint, deadline_s, 2 * limit_bytes + MAX_HEAD_BYTES) as sock:
-                connected = True
-                sock.send(request)
-                sent_s = time.monotonic()
-                answer = read_answer(sock.receive, limit_bytes, judge)
-                answered_s = sock.first_byte_s or sent_s
-        except (TooLarge, CutOff, NotHttp, OSError) as error:
-            raise _error_of(error, is_connected=connected) from error
+        for is_first in (True, False):
+            sock: DeviceSocket | None = None
+            try:
+                with self._sockets.connect(endpoint, deadline_s, 2 * limit_bytes + MAX_HEAD_BYTES) as sock:
+                    sock.send(request)
+                    sent_s = time.monotonic()
+                    answer = read_answer(sock.receive, limit_bytes, judge)
+                    answered_s = sock.first_byte_s or sent_s
+                break
+            except (TooLarge, CutOff, NotHttp, OSError) as error:
+                if not is_first or not _has_resumed_in_vain(sock, error) or self._sockets.is_closed:
+                    raise _error_of(error, is_connected=sock is not None) from error
+            self._sockets.never_resume(endpoint.port)
         if 300 <= answer.status < 400:
             raise CameraBadAnswer("The device redirects the app to another address, which the app refuses.")
         return replace(answer, sent_s=sent_s, answered_s=answered_s)
@@ -293,6 +301,12 @@ def _request(method: str, address: str, body: bytes | None, headers: dict[str, s
         "Connection: close",
     ]
     return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + (body or b"")
+
+
+def _has_resumed_in_vain(sock: DeviceSocket | None, error: Exception) -> bool:
+    """True if the device has resumed a TLS session, and then broken it without a byte of an answer."""
+    is_broken = isinstance(error, CutOff | ssl.SSLError)
+    return is_broken and sock is not None and sock.is_resumed and sock.first_byte_s is None
 
 
 def _error_of(error: Exception, *, is_connected: bool) -> DeviceError:

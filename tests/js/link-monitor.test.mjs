@@ -59,8 +59,27 @@ test('an old backlog makes the link late, until its report is old', () => {
 test('calm lasts from the last backlog on', () => {
   const link = new LinkMonitor(0);
   link.takePace(busy(1500, 400), 3000);
-  link.takePace(busy(1500, 100), 4000);
+  for (let second = 4; second <= 9; second += 1) link.takePace(busy(1500, 100), second * 1000);
   assert.equal(link.stateAt(9000).calmMs, 6000);
+});
+
+test('silence is no calm: it begins again with the next report', () => {
+  const link = new LinkMonitor(0);
+  for (let second = 1; second <= 5; second += 1) link.takePace(QUIET, second * 1000);
+  assert.equal(link.stateAt(7000).calmMs, 7000);
+  assert.equal(link.stateAt(8000).calmMs, 0);
+  link.takePace(QUIET, 20_000);
+  link.takePace(QUIET, 21_000);
+  assert.equal(link.stateAt(21_000).calmMs, 1000);
+});
+
+test('media alone keeps the calm', () => {
+  const link = new LinkMonitor(0);
+  for (let number = 0; number <= 50; number += 1) {
+    const atMs = number * 100;
+    link.takeFragments(1, message({ isKey: true, startS: number / 10, takenMs: atMs }), atMs, atMs);
+  }
+  assert.equal(link.stateAt(5000).calmMs, 5000);
 });
 
 test('frames that arrive late for a second make the link late', () => {
@@ -100,6 +119,38 @@ test('the delay of a large key frame shows the throughput', () => {
   assert.equal(link.stateAt(30_000).burstKbps, null);
   link.forget(30_000);
   assert.equal(link.stateAt(30_000).burstKbps, null);
+});
+
+/**
+ * Five seconds with frames that are 1.5 s late for the timeline, and reports that are under way for `delayMs`.
+ *
+ * @param {number|null} delayMs
+ */
+function withLateFrames(delayMs) {
+  const link = new LinkMonitor(0);
+  for (let nowMs = 100; nowMs <= 5000; nowMs += 100) {
+    if (nowMs % 1000 === 0) link.takePace(QUIET, nowMs, delayMs);
+    const isKey = nowMs % 1000 === 100;
+    link.takeFragments(1, message({ isKey, startS: nowMs / 1000, takenMs: isKey ? nowMs : null }), nowMs + 1500, nowMs);
+  }
+  return link.stateAt(5000);
+}
+
+test('frames that the camera sends late are no sign of a late link', () => {
+  const { isLate, calmMs } = withLateFrames(20);
+  assert.deepEqual({ isLate, calmMs }, { isLate: false, calmMs: 4100 });
+  assert.equal(withLateFrames(1500).isLate, true);
+  assert.equal(withLateFrames(null).isLate, true, 'a server that does not name its time');
+});
+
+test('a report that does not come is late, too', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(QUIET, 1000, 20);
+  for (let nowMs = 1000; nowMs <= 5000; nowMs += 100) {
+    const isKey = nowMs === 1000;
+    link.takeFragments(1, message({ isKey, startS: nowMs / 1000, takenMs: isKey ? nowMs : null }), nowMs + 2000, nowMs);
+  }
+  assert.equal(link.stateAt(5000).isLate, true);
 });
 
 test('one late frame is no late link', () => {

@@ -367,6 +367,29 @@ test('the clock keeps the measurement with the shortest round trip', () => {
   assert.equal(clock.nowMs(5000), 91_000, 'the clock of the server was set');
 });
 
+test('a step of the computer’s clock does not change the server’s time', () => {
+  const { link } = begun();
+  const before = link.clock.nowMs();
+  const now = Date.now;
+  mock.method(performance, 'now', () => now());
+  mock.method(Date, 'now', () => now() + 5000);
+  assert.equal(link.clock.nowMs(), before);
+});
+
+test('the server’s time is asked again when the two own clocks part', () => {
+  begun();
+  const questions = () => latest().sent.filter(({ type }) => type === 'clock').length;
+  mock.timers.tick(1000);
+  const before = questions();
+  mock.timers.tick(1000);
+  assert.equal(questions(), before);
+  mock.method(performance, 'now', () => Date.now() - 60_000); // it stood still while the machine slept
+  mock.timers.tick(1000);
+  assert.equal(questions(), before + 1);
+  mock.timers.tick(1000);
+  assert.equal(questions(), before + 1);
+});
+
 /** @param {(wire: Wire) => void} before what happens to the socket before the page's script runs */
 async function withOpenedSocket(before) {
   const wire = new Wire();

@@ -75,6 +75,23 @@ test('the socket measures its link by pace and by late frames', () => {
   assert.deepEqual(link.link.stateAt(performance.now()).kbps, null);
 });
 
+test('the time of a report shows how long it was under way', () => {
+  const link = socket();
+  link.watch({ cameraId: 1, profileToken: 'a', audio: false }, /** @type {any} */ ({ onInit() {}, onFragments() {}, onLink() {} }));
+  latest().open();
+  const takePace = mock.method(link.link, 'takePace');
+  mock.timers.tick(5000);
+  latest().receive({ type: 'pace', now_ms: 4300 });
+  latest().receive({ type: 'pace' });
+  assert.deepEqual(
+    takePace.mock.calls.map(({ arguments: [, nowMs, delayMs] }) => [nowMs, delayMs]),
+    [
+      [5000, 700],
+      [5000, null],
+    ],
+  );
+});
+
 test('a stream that is replaced ends, and its last frame stays on screen', () => {
   const { session, sunk, wire, first } = playing();
   session.replace({ ...REQUEST, profileToken: 'b', audio: true, keyFramesOnly: true });

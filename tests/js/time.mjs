@@ -1,10 +1,16 @@
 // @ts-check
 import { afterEach, beforeEach, mock } from 'node:test';
 
-/** Mock timers and the date for all tests of a file, so that no test depends on the speed of the machine. */
+/** Mock timers and both clocks for all tests of a file, so that no test depends on the speed of the machine. */
 export function mockTime() {
-  beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] }));
-  afterEach(() => mock.timers.reset());
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+    mock.method(performance, 'now', () => Date.now());
+  });
+  afterEach(() => {
+    mock.timers.reset();
+    mock.restoreAll();
+  });
 }
 
 /** Let promises settle and advance the mocked clock. @param {number} [ms] @param {number} [stepMs] */

@@ -6,6 +6,7 @@ export class Wire extends EventTarget {
   static made = [];
   readyState = 0;
   binaryType = '';
+  answersClock = true;
   /** @type {any[]} */
   sent = [];
 
@@ -16,7 +17,9 @@ export class Wire extends EventTarget {
 
   /** @param {string} text */
   send(text) {
-    this.sent.push(JSON.parse(text));
+    const message = JSON.parse(text);
+    this.sent.push(message);
+    if (message.type === 'clock' && this.answersClock) this.receive({ type: 'clock', sent: message.sent, now_ms: Date.now() });
   }
 
   close() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,14 +13,15 @@ from PIL import Image
 
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, CertificateChanged
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, CertificateChanged, DeviceError
+from onvif_services.device_socket import DeviceSockets, Endpoint
 from onvif_services.media import read_channels
 from onvif_services.probe import probe_address
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import Reply, SoapDevice
-from tests.onvif_services.tls import BreaksResumption, server_context
+from tests.onvif_services.tls import BreaksResumption, ComesAndGoes, CutsResumed, IgnoresResumption, server_context
 
 
 @pytest.fixture
@@ -102,6 +104,65 @@ def test_a_device_that_cannot_resume_gets_new_sessions(
     conn.open()
     assert len(read_channels(conn)) == 1
     assert context.broken > 0
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_device_that_cuts_resumed_sessions_gets_new_ones(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path, newest: ssl.TLSVersion
+) -> None:
+    context = server_context(tmp_path, "cutting", CutsResumed)
+    assert isinstance(context, CutsResumed)
+    context.maximum_version = newest
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    cut = context.cut
+    assert cut
+    for _ in range(3):
+        assert len(read_channels(conn)) == 1
+    assert context.cut == cut
+    assert "web server" not in {check.name for check in conn.checks}, "it is not the web server that cuts connections"
+
+
+@pytest.mark.parametrize("state", ["away", "silent"])
+def test_a_device_that_was_away_resumes_again(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path, state: str
+) -> None:
+    context = server_context(tmp_path, "camera", ComesAndGoes)
+    assert isinstance(context, ComesAndGoes)
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins, timeout_s=3.0)
+    conn.open()
+    context.state = state
+    with pytest.raises(DeviceError):
+        read_channels(conn)
+    assert context.failed
+    context.state = "here"
+    context.silence.end()
+    read_channels(conn)
+    before = context.session_stats()["hits"]
+    read_channels(conn)
+    assert context.session_stats()["hits"] > before
+
+
+def test_a_device_that_ignores_resumed_handshakes_gets_new_sessions(
+    secure: SoapDevice, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    context = server_context(tmp_path, "deaf", IgnoresResumption)
+    assert isinstance(context, IgnoresResumption)
+    secure.speak_tls(context)
+    sockets = DeviceSockets("127.0.0.1", pins)
+    failures = 0
+    for _ in range(8):
+        try:
+            with sockets.connect(Endpoint("https", secure.port), time.monotonic() + 2, 10_000) as sock:
+                sock.send(b"GET / HTTP/1.0\r\n\r\n")
+                assert sock.receive()
+        except TimeoutError:
+            failures += 1
+    sockets.close()
+    context.silence.end()
+    assert failures == 2, "one may have another reason"
 
 
 @pytest.mark.parametrize("login", ["token", "digest", "text", "basic"])

@@ -38,6 +38,21 @@ def server_context(folder: Path, name: str, kind: type[ssl.SSLContext] = ssl.SSL
     return context
 
 
+class _Silence:
+    """Keeps one connection open without an answer. The client of the one before has given up."""
+
+    def __init__(self) -> None:
+        self._sock: socket.socket | None = None
+
+    def keep(self, sock: socket.socket) -> None:
+        self.end()
+        self._sock = sock
+
+    def end(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+
+
 class BreaksResumption(ssl.SSLContext):
     """TLS settings of a server that cuts connections whose client resumes a session. Such a ClientHello is longer."""
 
@@ -48,7 +63,53 @@ class BreaksResumption(ssl.SSLContext):
         hello_bytes = len(sock.recv(4096, socket.MSG_PEEK))
         if hello_bytes > self._shortest_bytes:
             self.broken += 1
-            sock.close()
+            self._refuse(sock)
             raise ConnectionAbortedError
         self._shortest_bytes = hello_bytes
         return super().wrap_socket(sock, *how, **more)
+
+    def _refuse(self, sock: socket.socket) -> None:
+        sock.close()
+
+
+class IgnoresResumption(BreaksResumption):
+    """TLS settings of a server that never answers a client that resumes a session."""
+
+    silence = _Silence()
+
+    def _refuse(self, sock: socket.socket) -> None:
+        self.silence.keep(sock)
+
+
+class CutsResumed(ssl.SSLContext):
+    """TLS settings of a server that resumes a session, and then closes the connection at the first request."""
+
+    cut = 0
+
+    def wrap_socket(self, sock: socket.socket, *how: Any, **more: Any) -> ssl.SSLSocket:
+        tls = super().wrap_socket(sock, *how, **more)
+        tls.do_handshake()
+        if tls.session_reused:
+            self.cut += 1
+            tls.recv(65_536)
+            tls.close()
+            raise ConnectionAbortedError
+        return tls
+
+
+class ComesAndGoes(ssl.SSLContext):
+    """TLS settings of a server that for a time answers no handshake ("silent"), or resets each connection ("away")."""
+
+    state = "here"
+    failed = 0
+    silence = _Silence()
+
+    def wrap_socket(self, sock: socket.socket, *how: Any, **more: Any) -> ssl.SSLSocket:
+        if self.state == "here":
+            return super().wrap_socket(sock, *how, **more)
+        self.failed += 1
+        if self.state == "silent":
+            self.silence.keep(sock)
+        else:
+            sock.close()
+        raise ConnectionAbortedError

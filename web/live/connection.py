@@ -139,15 +139,18 @@ class Connection:
             self._protocol.send_text(data)
             self._flush()
 
-    def send_urgent(self, data: bytes) -> None:
-        """Send a text before all waiting messages but the first; it replaces an urgent text that still waits."""
+    def send_urgent(self, data: bytes, kind: str) -> None:
+        """Send a text before all waiting messages but the first.
+
+        It replaces an urgent text of the same kind that still waits.
+        """
         if not self._is_open:
             return
         self._collect()
         self._protocol.send_text(data)
         if self._unsent:
             for frame in self._protocol.data_to_send():
-                self._unsent.put_urgent(frame, self._loop.time())
+                self._unsent.put_urgent(frame, self._loop.time(), kind)
         self._flush()
 
     def send_binary(self, data: bytes, watch: int) -> None:

@@ -16,6 +16,7 @@ from web.live.wire import FRAGMENTS, HEAD, STARTS_WITH_KEY
 _MAX_START_S = 1.0  # of the link's throughput, for the frames that a replacing watch begins with
 _MAX_MESSAGE_S = 0.25  # of the link's throughput; the next watch waits for a message whose sending has begun
 _LEAST_MESSAGE_BYTES = 16 * 1024
+_MESSAGE_BYTES_AT_FIRST = 32 * 1024  # while the throughput is unknown: 0.9 s at 300 kbit/s
 
 
 class _LiveSender(Protocol):
@@ -100,11 +101,11 @@ class LiveWatch(LiveListener):
     def messages(self, fragments: Sequence[LiveFragment], link: Link) -> Iterator[list[bytes]]:
         """Yield the parts of each binary message of these fragments.
 
-        That is one message, or several short ones if the link is known to be slow. All parts but the first belong to
-        the fragments: nothing is copied.
+        The messages are short if the link is slow, or if its throughput is unknown: texts and the next watch wait for
+        a message whose sending has begun. All parts but the first belong to the fragments: nothing is copied.
         """
         rate = link.bytes_per_s
-        most_bytes = math.inf if rate is None else max(_LEAST_MESSAGE_BYTES, rate * _MAX_MESSAGE_S)
+        most_bytes = _MESSAGE_BYTES_AT_FIRST if rate is None else max(_LEAST_MESSAGE_BYTES, rate * _MAX_MESSAGE_S)
         part: list[LiveFragment] = []
         part_bytes = 0
         for piece in fragments:
@@ -143,12 +144,11 @@ class LiveWatch(LiveListener):
 
 
 def pace_message(pace: Pace, backlog_bytes: int, backlog_age_s: float, left_out: Mapping[int, int]) -> dict[str, Any]:
-    """Return the `pace` message: bytes taken, the part of the time with a backlog, the backlog, and frames left out.
+    """Return the content of a `pace` message: taken bytes, the time with a backlog, the backlog, and frames left out.
 
     `left_out`: frames by watch.
     """
     return {
-        "type": "pace",
         "interval_ms": round(pace.interval_s * 1000),
         "taken_bytes": pace.taken_bytes,
         "busy_ms": round(pace.busy_s * 1000),

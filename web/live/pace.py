@@ -32,12 +32,19 @@ class PaceMeter:
         self._taken_bytes = 0
         self._busy_s = 0.0
         self._busy_bytes = 0
-        self._bytes_per_s: float | None = None
+        self._average: float | None = None  # bytes per second
+        self._latest: float | None = None
 
     @property
     def bytes_per_s(self) -> float | None:
-        """Throughput of the link, averaged over the last seconds with a backlog; None before the first backlog."""
-        return self._bytes_per_s
+        """Throughput of the link; None before the first backlog.
+
+        The average over the last seconds with a backlog, or the last such interval if that was slower: the average of
+        a link that has become thin is too high for some ten seconds.
+        """
+        if self._average is None or self._latest is None:
+            return None
+        return min(self._average, self._latest)
 
     def note_taken(self, taken_bytes: int) -> None:
         self._taken_bytes += taken_bytes
@@ -56,16 +63,15 @@ class PaceMeter:
         self._began_s = now_s
         self._taken_bytes = self._busy_bytes = 0
         self._busy_s = 0.0
-        self._average(pace)
+        self._note(pace)
         return pace
 
-    def _average(self, pace: Pace) -> None:
+    def _note(self, pace: Pace) -> None:
         if pace.busy_s >= _LEAST_BUSY_S:
-            rate = pace.busy_bytes / pace.busy_s
+            self._latest = rate = pace.busy_bytes / pace.busy_s
             weight = 1 - math.exp(-pace.busy_s / _SMOOTHED_OVER_S)
-            self._bytes_per_s = (
-                rate if self._bytes_per_s is None else self._bytes_per_s + weight * (rate - self._bytes_per_s)
-            )
-        elif self._bytes_per_s is not None and pace.interval_s > 0:
+            self._average = rate if self._average is None else self._average + weight * (rate - self._average)
+        elif self._average is not None and self._latest is not None and pace.interval_s > 0:
             # Without a backlog, the link carries at least this much.
-            self._bytes_per_s = max(self._bytes_per_s, pace.taken_bytes / pace.interval_s)
+            rate = pace.taken_bytes / pace.interval_s
+            self._average, self._latest = max(self._average, rate), max(self._latest, rate)

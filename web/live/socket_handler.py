@@ -13,7 +13,7 @@ does not wait behind them. `"key_frames_only": true` sends key frames alone, wit
 The server sends JSON, too: `watching` (the joined session), `state` (the session's state), `init` (codec string and
 size; the init section follows as a binary frame), `problem` (the error: see web.problems.problem_message), `clock` (the
 value of `sent`, and the server's time) and, once a second while a page watches anything, `pace` (how fast the page
-reads: see web.live.live_watch.pace_message). For replays see web.live.replay.
+reads: see web.live.live_watch.pace_message). `clock` and `pace` overtake media. For replays see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
 frame), id (16 bits), position on the time line of the fragments (double, seconds), and the time of its first frame
@@ -116,7 +116,7 @@ class LiveSocketHandler(SocketHandler):
         if kind == "clock":
             sent = message.get("sent")
             is_number = isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent)
-            self._send("clock", sent=sent if is_number else None, now_ms=round(time.time() * 1000, 1))
+            self._send_urgent("clock", sent=sent if is_number else None, now_ms=_now_ms())
             return
         if kind not in ("watch", "replay", "want", "leave"):
             raise InvalidRequest.of_field("type", "watch, replay, want, leave or clock")
@@ -338,8 +338,11 @@ class LiveSocketHandler(SocketHandler):
         left_out = {
             watch.number: watch.take_left_out() for watch in self._watches.values() if isinstance(watch, LiveWatch)
         }
-        message = pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out)
-        connection.send_urgent(json.dumps(message).encode())
+        self._send_urgent(
+            "pace",
+            now_ms=_now_ms(),
+            **pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out),
+        )
 
     def send_state(self, watch: LiveWatch, view: StreamView) -> None:
         if not watch.is_over:
@@ -349,6 +352,15 @@ class LiveSocketHandler(SocketHandler):
         if self._connection is not None:
             self._connection.send_text(json.dumps({"type": kind, **content}, default=str).encode())
 
+    def _send_urgent(self, kind: str, **content: object) -> None:
+        if self._connection is not None:
+            self._connection.send_urgent(json.dumps({"type": kind, **content}).encode(), kind)
+
     def _close(self, code: int, reason: str) -> None:
         if self._connection is not None:
             self._connection.close(code, reason)
+
+
+def _now_ms() -> float:
+    """Return the server's time in ms since 1970."""
+    return round(time.time() * 1000, 1)

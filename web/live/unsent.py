@@ -21,7 +21,7 @@ class _Message:
     watch: int | None
     parts: deque[memoryview]
     size: int
-    is_urgent: bool = False
+    urgent: str | None = None
 
 
 class UnsentMessages:
@@ -77,14 +77,14 @@ class UnsentMessages:
         self._messages.append(_Message(now_s, watch, deque(memoryview(part) for part in parts), size))
         self._count(size)
 
-    def put_urgent(self, data: bytes, now_s: float) -> None:
-        """Put a message behind the first one. It replaces an older urgent message that still waits.
+    def put_urgent(self, data: bytes, now_s: float, kind: str) -> None:
+        """Put a message behind the first one. It replaces an older urgent message of its kind that still waits.
 
         It counts as old as the message that it overtakes, so that the backlog does not look younger.
         """
-        self._drop(lambda message: message.is_urgent)
+        self._drop(lambda message: message.urgent == kind)
         put_s = self._messages[1].put_s if len(self._messages) > 1 else now_s
-        self._messages.insert(1, _Message(put_s, None, deque([memoryview(data)]), len(data), is_urgent=True))
+        self._messages.insert(1, _Message(put_s, None, deque([memoryview(data)]), len(data), kind))
         self._count(len(data))
 
     def take(self, sent_bytes: int) -> None:

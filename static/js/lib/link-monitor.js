@@ -3,7 +3,8 @@
  * Measures the link of a page's live socket: its throughput, and whether media comes late. Pure; times are passed in.
  *
  * The server reports the backlog before its socket (`pace`). A proxy may take everything and hide the backlog. So the
- * monitor also compares the server's clock with the time at which the server received each frame.
+ * monitor also compares the server's clock with the time at which the server received each frame. A camera on a weak
+ * Wi-Fi sends frames late, too. Then the server's reports, which have the time of their sending, come early.
  */
 
 /**
@@ -11,9 +12,9 @@
  *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
  *   taken in it
  * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, measuredMs?: number}} LinkState
- *   `calmMs`: how long nothing was late or waited; `kbps`: throughput, null while unknown; `burstKbps`: throughput that
- *   large key frames show on a calm link, null while unknown; `measuredMs`: how long the throughput was measured
- *   lately
+ *   `calmMs`: how long nothing was late or waited, 0 while nothing arrives; `kbps`: throughput, null while unknown;
+ *   `burstKbps`: throughput that large key frames show on a calm link, null while unknown; `measuredMs`: how long the
+ *   throughput was measured lately
  */
 
 const LATE_BACKLOG_MS = 800;
@@ -23,6 +24,7 @@ const CALM_BACKLOG_MS = 300;
 const CALM_ARRIVAL_MS = 600;
 /** Older reports say nothing about the present: the tab was hidden, or the machine slept. */
 const FRESH_MS = 2500;
+const PACE_EVERY_MS = 1000;
 const SMOOTHED_OVER_MS = 3000;
 const PEAK_OVER_MS = 10_000;
 const LEAST_BUSY_MS = 100;
@@ -42,6 +44,8 @@ export class LinkMonitor {
   #samples = [];
   #backlogMs = 0;
   #pacedMs = -Infinity;
+  /** How long the last report was under way; null if unknown. @type {number|null} */
+  #delayMs = null;
   /** @type {number|null} */
   #lateSinceMs = null;
   #arrivedMs = -Infinity;
@@ -49,6 +53,7 @@ export class LinkMonitor {
   #lateBytes = 0;
   #lateFromMs = 0;
   #calmSinceMs;
+  #heardMs;
   /** Position and arrival at the server of the last key frame, by watch. @type {Map<number, {startS: number, takenMs: number}>} */
   #keys = new Map();
 
@@ -59,7 +64,7 @@ export class LinkMonitor {
 
   /** @param {number} nowMs */
   constructor(nowMs) {
-    this.#calmSinceMs = nowMs;
+    this.#calmSinceMs = this.#heardMs = nowMs;
   }
 
   /** Highest throughput of the last ten seconds with a measurement, in kbit/s; null while unknown. @param {number} nowMs */
@@ -74,7 +79,8 @@ export class LinkMonitor {
     // The average still holds the faster past when a link has become slow.
     const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
     const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
-    const calmMs = isLate ? 0 : Math.max(0, nowMs - this.#calmSinceMs);
+    const isCalm = !isLate && this.#isHeard(nowMs);
+    const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
     const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= PEAK_OVER_MS ? overMs : 0), 0);
     return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
   }
@@ -101,13 +107,15 @@ export class LinkMonitor {
    * @param {number} nowMs
    */
   isThin(nowMs) {
-    const { isLate, calmMs, kbps } = this.stateAt(nowMs);
-    return isLate || (kbps !== null && kbps < THIN_KBPS && calmMs < TRUSTED_MS);
+    const { isLate, kbps } = this.stateAt(nowMs);
+    return isLate || (kbps !== null && kbps < THIN_KBPS && nowMs - this.#calmSinceMs < TRUSTED_MS);
   }
 
-  /** @param {Pace} pace @param {number} nowMs */
-  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogMs }, nowMs) {
+  /** @param {Pace} pace @param {number} nowMs @param {number|null} [delayMs] how long it was under way; null if unknown */
+  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogMs }, nowMs, delayMs = null) {
+    this.#hear(nowMs);
     this.#pacedMs = nowMs;
+    this.#delayMs = delayMs;
     this.#backlogMs = backlogMs;
     if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
     const lateForMs = this.#lateSinceMs === null ? 0 : this.#arrivedMs - this.#lateFromMs;
@@ -129,17 +137,19 @@ export class LinkMonitor {
    * @param {number} nowMs
    */
   takeFragments(watch, { isKey, startS, takenMs, bytes }, serverMs, nowMs) {
+    this.#hear(nowMs);
     const key = this.#keys.get(watch);
     if (isKey && takenMs !== null) this.#keys.set(watch, { startS, takenMs });
     if (!key) return;
     // Only messages that begin with a key frame have a time. Between them, the timeline counts.
     const atMs = takenMs ?? key.takenMs + (startS - key.startS) * 1000;
     const latenessMs = serverMs - atMs;
+    const linkMs = Math.min(latenessMs, this.#linkDelayMs(nowMs));
     this.#arrivedMs = nowMs;
     if (isKey && takenMs !== null) this.#noteBurst(watch, latenessMs, bytes, nowMs);
     else this.#usualMs.set(watch, Math.min(latenessMs, this.#usualMs.get(watch) ?? Infinity));
-    if (latenessMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
-    if (latenessMs <= LATE_ARRIVAL_MS) this.#lateSinceMs = null;
+    if (linkMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
+    if (linkMs <= LATE_ARRIVAL_MS) this.#lateSinceMs = null;
     else if (this.#lateSinceMs === null) {
       this.#lateSinceMs = nowMs;
       this.#countLateBytes(nowMs);
@@ -158,9 +168,26 @@ export class LinkMonitor {
     this.#samples = [];
     this.#bursts = [];
     this.#usualMs.clear();
+    this.#delayMs = null;
     this.#backlogMs = 0;
     this.#keys.clear();
     this.#calmSinceMs = nowMs;
+  }
+
+  /** At most so much of a frame's lateness is due to the link. A report that does not come is late. @param {number} nowMs */
+  #linkDelayMs(nowMs) {
+    return this.#delayMs === null ? Infinity : Math.max(this.#delayMs, nowMs - this.#pacedMs - PACE_EVERY_MS);
+  }
+
+  /** True if anything came a moment ago. The server sends `pace` once a second. @param {number} nowMs */
+  #isHeard(nowMs) {
+    return nowMs - this.#heardMs < FRESH_MS;
+  }
+
+  /** Something has arrived. The time without any report was no calm. @param {number} nowMs */
+  #hear(nowMs) {
+    if (!this.#isHeard(nowMs)) this.#calmSinceMs = nowMs;
+    this.#heardMs = nowMs;
   }
 
   /** @param {number} nowMs */

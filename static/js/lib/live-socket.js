@@ -45,8 +45,13 @@ const STARTS_WITH_KEY = 1;
 const LOGIN_ENDED = 4401;
 const CLOCK_EVERY_MS = 15_000;
 const CLOCK_FIRST_MS = 400;
+const CLOCK_STEP_MS = 250;
 /** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
 const SILENT_MS = 6000;
+/** A large key frame on a thin link: one message, during which nothing else arrives. */
+const MOST_SILENT_MS = 24_000;
+/** After a silent connection the next one gets twice the time, until it has lasted so long. */
+const LASTS_MS = 30_000;
 const OPEN_WITHIN_MS = 5000;
 const PREOPENED_KEPT_MS = 5000;
 /** WebSocket.OPEN */
@@ -77,6 +82,12 @@ export class LiveSocket {
   /** @type {ReturnType<typeof setInterval>|null} */
   #ticking = null;
   #clockAskedMs = 0;
+  /** When the clock was asked first since the last message. @type {number|null} */
+  #unansweredMs = null;
+  #openedMs = 0;
+  /** Between `Date.now()` and `performance.now()` at the last look. */
+  #clocksApartMs = 0;
+  #patienceMs = SILENT_MS;
   failures = 0;
   clock = new SocketClock();
   link = new LinkMonitor(performance.now());
@@ -194,7 +205,9 @@ export class LiveSocket {
   #opened() {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
-    this.#receivedMs = performance.now();
+    this.#receivedMs = this.#openedMs = performance.now();
+    this.#clocksApartMs = Date.now() - this.#openedMs;
+    this.#unansweredMs = null;
     this.clock.forget();
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
@@ -237,8 +250,10 @@ export class LiveSocket {
 
   #tick() {
     const now = performance.now();
-    const waits = this.#clockAskedMs > this.#receivedMs;
-    if (waits && now - this.#clockAskedMs > SILENT_MS && this.#socket) {
+    this.#checkClock(now);
+    if (this.#unansweredMs === null && now - this.#openedMs >= LASTS_MS) this.#patienceMs = SILENT_MS;
+    if (this.#unansweredMs !== null && now - this.#unansweredMs >= this.#patienceMs && this.#socket) {
+      this.#patienceMs = Math.min(MOST_SILENT_MS, 2 * this.#patienceMs);
       this.#lost(this.#socket, 0); // the connection is dead although no close event came
     } else if (now - this.#clockAskedMs > (now - this.#receivedMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
       this.#askClock();
@@ -258,9 +273,20 @@ export class LiveSocket {
     this.#send({ type: 'watch', id, ...content, ...how });
   }
 
+  /** Measure the server's time anew if one of our clocks has jumped: `performance.now()` may stand still in sleep. @param {number} now */
+  #checkClock(now) {
+    const apartMs = Date.now() - now;
+    if (Math.abs(apartMs - this.#clocksApartMs) > CLOCK_STEP_MS) {
+      this.clock.forget();
+      this.#askClock();
+    }
+    this.#clocksApartMs = apartMs;
+  }
+
   #askClock() {
     this.#clockAskedMs = performance.now();
-    this.#send({ type: 'clock', sent: Date.now() });
+    this.#unansweredMs ??= this.#clockAskedMs;
+    this.#send({ type: 'clock', sent: performance.now() });
   }
 
   /** @param {object} message */
@@ -271,6 +297,7 @@ export class LiveSocket {
   /** @param {string|ArrayBuffer} data */
   #take(data) {
     this.#receivedMs = performance.now();
+    this.#unansweredMs = null;
     if (typeof data === 'string') this.#takeText(JSON.parse(data));
     else this.#takeBinary(data);
   }
@@ -278,11 +305,12 @@ export class LiveSocket {
   /** @param {any} message */
   #takeText(message) {
     if (message.type === 'clock') {
-      this.clock.observe(message.sent, message.now_ms, Date.now());
+      this.clock.observe(message.sent, message.now_ms, performance.now());
       return;
     }
     if (message.type === 'pace') {
-      this.link.takePace(paceOf(message), performance.now());
+      const delayMs = this.clock.isKnown && Number.isFinite(message.now_ms) ? this.clock.nowMs() - message.now_ms : null;
+      this.link.takePace(paceOf(message), performance.now(), delayMs);
       return;
     }
     const watch = this.#watches.get(message.id);

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The server's clock, measured over the WebSocket. The measurement with the shortest round trip counts; its error is at
- * most half of that round trip.
+ * most half of that round trip. It is compared with `performance.now()`, which no user and no time server sets.
  */
 export class SocketClock {
   #offsetMs = 0;
@@ -18,13 +18,13 @@ export class SocketClock {
   }
 
   /**
-   * @param {number} sentMs the browser's clock when it sent the message; the server repeats it
+   * @param {number} sentMs `performance.now()` when the browser sent the message; the server repeats it
    * @param {number} serverMs the server's clock
-   * @param {number} receivedMs the browser's clock when the reply arrived
+   * @param {number} receivedMs `performance.now()` when the reply arrived
    */
   observe(sentMs, serverMs, receivedMs) {
     const roundTripMs = receivedMs - sentMs;
-    if (!(roundTripMs >= 0) || !Number.isFinite(serverMs)) return; // the browser's clock was set during the round trip
+    if (!(roundTripMs >= 0) || !Number.isFinite(serverMs)) return; // the server repeats no such time
     // Clocks drift, so an old measurement counts as less accurate: its round trip grows by 1/200 of its age.
     // A slow reply is only used if both errors together cannot explain the difference: then a clock was set.
     const agedMs = this.#roundTripMs + (receivedMs - this.#atMs) / 200;
@@ -35,8 +35,8 @@ export class SocketClock {
     this.#offsetMs = offsetMs;
   }
 
-  /** @param {number} [ourMs] the browser's clock @returns {number} the server's clock, ms since the epoch */
-  nowMs(ourMs = Date.now()) {
+  /** @param {number} [ourMs] `performance.now()` @returns {number} the server's clock, ms since the epoch */
+  nowMs(ourMs = performance.now()) {
     return ourMs + this.#offsetMs;
   }
 }

@@ -142,15 +142,16 @@ def test_a_late_reader_gets_a_smaller_kernel_buffer(line: Line) -> None:
 
 def test_an_urgent_text_overtakes_media_and_replaces_the_older_one(line: Line) -> None:
     line.fill(1, 3)
-    line.connection.send_urgent(b'{"type": "old"}')
-    line.connection.send_urgent(b'{"type": "new"}')
+    line.connection.send_urgent(b'{"type": "old"}', "pace")
+    line.connection.send_urgent(b'{"type": "clock"}', "clock")
+    line.connection.send_urgent(b'{"type": "new"}', "pace")
     found = line.read_all()
     assert found.count("old") == 0
-    assert found[found.index("new") :] == ["new", b"\1", b"\1", b"\1", "end"]
+    assert found[found.index("new") :] == ["new", "clock", b"\1", b"\1", b"\1", "end"]
 
 
 def test_an_urgent_text_is_sent_without_a_backlog(line: Line) -> None:
-    line.connection.send_urgent(b'{"type": "new"}')
+    line.connection.send_urgent(b'{"type": "new"}', "pace")
     assert line.read_all() == ["new", "end"]
 
 
@@ -158,7 +159,7 @@ def test_an_urgent_text_makes_the_backlog_look_no_younger() -> None:
     unsent = UnsentMessages(Backlog(10**9))
     unsent.put(b"begun", 1.0)
     unsent.put(b"media", 2.0, 1)
-    unsent.put_urgent(b"pace", 9.0)
+    unsent.put_urgent(b"pace", 9.0, "pace")
     unsent.take(len(b"begun"))
     assert (bytes(unsent.first), unsent.first_put_s) == (b"pace", 2.0)
 

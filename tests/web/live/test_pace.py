@@ -15,17 +15,30 @@ def busy(meter: PaceMeter, now_s: float, bytes_per_s: int) -> None:
     meter.measure(now_s + 1)
 
 
-def test_throughput_is_averaged_over_some_seconds() -> None:
+def test_a_higher_throughput_is_averaged_over_some_seconds() -> None:
     meter = PaceMeter(0)
-    busy(meter, 0, 1000)
-    assert meter.bytes_per_s == 1000
-    busy(meter, 1, 100)
+    busy(meter, 0, 100)
+    assert meter.bytes_per_s == 100
+    busy(meter, 1, 1000)
     after_one = meter.bytes_per_s
     assert after_one is not None
-    assert 600 < after_one < 800
+    assert 300 < after_one < 500
     for second in range(2, 20):
-        busy(meter, second, 100)
-    assert meter.bytes_per_s == pytest.approx(100, rel=0.05)
+        busy(meter, second, 1000)
+    assert meter.bytes_per_s == pytest.approx(1000, rel=0.05)
+
+
+def test_a_lower_throughput_counts_immediately() -> None:
+    """Messages of a quarter of a second of the old rate would take seconds on a link that has become thin."""
+    meter = PaceMeter(0)
+    for second in range(5):
+        busy(meter, second, 2_500_000)
+    busy(meter, 5, 125_000)
+    assert meter.bytes_per_s == 125_000
+    busy(meter, 6, 2_500_000)
+    after_one = meter.bytes_per_s
+    assert after_one is not None
+    assert after_one > 1_500_000, "one short loss is forgotten soon"
 
 
 def test_a_faster_stream_without_a_backlog_raises_the_throughput() -> None:

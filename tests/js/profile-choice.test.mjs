@@ -106,9 +106,3 @@ test('an undecodable or refused main stream is no rung', () => {
   choice.fallBackToSub(BUSY);
   assert.equal(names()[0], 'sub');
 });
-
-test('a failed try of the main stream falls back whatever its problem is', () => {
-  const { choice } = chosen();
-  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }), false);
-  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }, { isTry: true }), true);
-});

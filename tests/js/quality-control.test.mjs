@@ -30,7 +30,16 @@ class Page {
     };
     /** @type {PlayedTile[]} */
     this.tiles = [
-      { id: 'a', rungs: RUNGS, pinned: null, isChosen: true, isVisible: true, pixels: 1, player: { setRung, isStarting: false }, ...tile },
+      {
+        id: 'a',
+        rungs: RUNGS,
+        pinned: null,
+        isChosen: true,
+        isVisible: true,
+        pixels: 1,
+        player: { setRung, isStarting: false, hasFailedTry: false },
+        ...tile,
+      },
     ];
     this.control.setTiles(this.tiles, 0);
   }
@@ -71,7 +80,7 @@ test('a free link leads back by a try, and the note goes', () => {
 test('until a try has a frame, the page names the rung on screen', () => {
   const page = new Page();
   const setRung = () => {};
-  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { setRung, isStarting: true } }));
+  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { setRung, isStarting: true, hasFailedTry: false } }));
   page.link = LATE;
   page.pass(2);
   page.link = CALM;
@@ -150,4 +159,22 @@ test('a picture without a choice has no rung and no note', () => {
   const { control } = new Page();
   control.setTiles([], 0);
   assert.deepEqual([control.rungOf('a'), control.limitOf('a')], [null, null]);
+});
+
+test('a refused try is a failed try, and main is tried again later', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  assert.equal(page.played.at(-1), 'main isTry');
+  const tiles = page.tiles;
+  page.tiles = tiles.map((tile) => ({ ...tile, player: { ...tile.player, hasFailedTry: true } }));
+  page.control.setTiles(page.tiles, page.nowMs);
+  assert.equal(page.control.rungOf('a'), 'sub');
+  page.pass(19);
+  assert.equal(page.control.rungOf('a'), 'sub', 'the pause is doubled');
+  page.tiles = tiles;
+  page.pass(2);
+  assert.deepEqual([page.played.at(-1), page.note], ['main isTry', '']);
 });

@@ -48,6 +48,9 @@ export class ChannelPlayer extends EventTarget {
   #isPaused = false;
   /** True until the first frame of a better rung that is being tried. */
   #isTry = false;
+  /** The rung that played before the present try. @type {import('../lib/quality-ladder.js').RungName|null} */
+  #rungBeforeTry = null;
+  #hasFailedTry = false;
   #keyFramesOnly = false;
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
@@ -181,6 +184,7 @@ export class ChannelPlayer extends EventTarget {
   setRequest(request) {
     const before = this.#request;
     this.#request = request;
+    if (before?.quality !== request?.quality) this.#isTry = false; // the user has chosen
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
     this.#applyRequest();
@@ -194,6 +198,8 @@ export class ChannelPlayer extends EventTarget {
    */
   setRung(rung, how) {
     if (!this.#request || this.#request.rung === rung) return;
+    this.#hasFailedTry = false;
+    this.#rungBeforeTry = this.#request.rung ?? null;
     this.#request = { ...this.#request, rung };
     this.#applyRequest(how);
   }
@@ -201,6 +207,11 @@ export class ChannelPlayer extends EventTarget {
   /** True if a better rung is being tried that has shown no frame yet. */
   get isStarting() {
     return this.#isTry;
+  }
+
+  /** True if the last try ended with a problem: the rung before it plays again. */
+  get hasFailedTry() {
+    return this.#hasFailedTry;
   }
 
   /**
@@ -340,6 +351,7 @@ export class ChannelPlayer extends EventTarget {
   #forgetChannel() {
     this.#leaveStream();
     this.forgetRefusal();
+    this.#isTry = this.#hasFailedTry = false;
     this.#player.forget();
     this.#snapshot.clear();
   }
@@ -376,13 +388,24 @@ export class ChannelPlayer extends EventTarget {
     const { phase, problem, stream } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    const isTry = this.#isTry; // a failed one gives way to the sub stream, which plays
-    if (this.isStarted && (this.#request?.fallsBack || isTry) && this.#choice.fallBackToSub(why, { isTry })) {
+    if (this.isStarted && this.#isTry && why) {
+      this.#leaveTry();
+      return;
+    }
+    if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
       this.#applyRequest();
       return;
     }
     if (phase === 'failed' || phase === 'ended' || phase === 'idle') this.#detach();
     this.#changed();
+  }
+
+  /** Play the rung before the try again: the better stream was refused, for example because the device is full. */
+  #leaveTry() {
+    this.#isTry = false;
+    this.#hasFailedTry = true;
+    if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
+    this.#applyRequest();
   }
 
   /** @param {string} which 'before': the old picture, which the next one will replace */

@@ -90,6 +90,11 @@ export class LiveTile extends HTMLElement {
     return this.#channelPlayer?.isStarting ?? false;
   }
 
+  /** True if the last try ended with a problem: the rung before it plays again. */
+  get hasFailedTry() {
+    return this.#channelPlayer?.hasFailedTry ?? false;
+  }
+
   /** @param {Limit|null} limit */
   set limit(limit) {
     if (JSON.stringify(limit) === JSON.stringify(this.#limit)) return;

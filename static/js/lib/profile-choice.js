@@ -115,10 +115,9 @@ export class ProfileChoice {
    * stream may not have.
    *
    * @param {Problem|null} problem
-   * @param {{isTry?: boolean}} [how] `isTry`: the sub stream has played until now
    */
-  fallBackToSub(problem, { isTry = false } = {}) {
-    if (!problem || !(isTry || REFUSALS.has(problem.code)) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
+  fallBackToSub(problem) {
+    if (!problem || !REFUSALS.has(problem.code) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
     this.#refusal = problem;
     return true;
   }

@@ -10,7 +10,8 @@ import { QualityLadder } from './quality-ladder.js';
  * @typedef {import('./quality-ladder.js').Tile} Tile
  * @typedef {import('./link-monitor.js').LinkState} LinkState
  * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void,
- *   readonly isStarting: boolean}}} PlayedTile `isStarting`: a rung that is tried has shown no frame yet
+ *   readonly isStarting: boolean, readonly hasFailedTry: boolean}}} PlayedTile `isStarting`: a rung that is tried has
+ *   shown no frame yet; `hasFailedTry`: the last try ended with a problem, and the rung before it plays again
  * @typedef {{rung: RungName, why: 'link'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
  *   `kbps`: the throughput that led to it, null if it is unknown
  */
@@ -50,6 +51,7 @@ export class QualityControl {
   /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
     this.#tiles = tiles;
+    for (const { id, player } of tiles) if (player.hasFailedTry) this.#ladder.failTry(id, nowMs);
     this.#ladder.setTiles(
       tiles.map((tile) => ({ ...tile, isStarting: tile.player.isStarting })),
       nowMs,

@@ -102,6 +102,11 @@ export class QualityLadder {
     return this.#trying?.id === id ? this.#trying.from : null;
   }
 
+  /** Note that the stream of a tile's try was refused: the rung before it plays again. @param {string} id @param {number} nowMs */
+  failTry(id, nowMs) {
+    if (this.#trying?.id === id) this.#endFailedTry(nowMs);
+  }
+
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   decide(link, nowMs) {
     if (!link.isLate) this.#lateSinceMs = null;
@@ -227,12 +232,7 @@ export class QualityLadder {
     const forMs = nowMs - trying.sinceMs;
     const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
     if (isLate || (forMs >= NO_FRAME_MS && hasNoFrame)) {
-      this.#trying = null;
-      memory.limit = trying.from;
-      memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
-      memory.failedKbps = trying.burstKbps;
-      memory.tryAfterMs = nowMs + memory.pauseMs;
-      this.#settledMs = nowMs + SETTLE_MS;
+      this.#endFailedTry(nowMs);
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
     if (forMs >= TRY_MS && !hasNoFrame) {
@@ -241,6 +241,19 @@ export class QualityLadder {
       if (rank(trying.to) <= rank(this.#top)) memory.limit = null;
     }
     return [];
+  }
+
+  /** Go back to the rung before the try, and wait longer before the tile's next one. @param {number} nowMs */
+  #endFailedTry(nowMs) {
+    const trying = this.#trying;
+    const memory = trying && this.#memories.get(trying.id);
+    this.#trying = null;
+    if (!trying || !memory) return;
+    memory.limit = trying.from;
+    memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
+    memory.failedKbps = trying.burstKbps;
+    memory.tryAfterMs = nowMs + memory.pauseMs;
+    this.#settledMs = nowMs + SETTLE_MS;
   }
 }
 

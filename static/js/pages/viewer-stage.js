@@ -173,6 +173,11 @@ export class ViewerStage extends EventTarget {
     return limitText(limit, spacingS) || (this.shownRung === 'keys' ? rungText('keys', spacingS) : '');
   }
 
+  /** Try a refused main stream again. */
+  forgetRefusal() {
+    this.#channelPlayer.forgetRefusal();
+  }
+
   /** Try the channel's profiles again, because the camera may send other codecs now. */
   forgetCodecs() {
     this.#channelPlayer.forgetCodecs();

@@ -258,6 +258,7 @@ function chooseQuality(quality) {
   if (!channel || ((quality === 'main' || quality === 'sub') && !profileOf(channel, quality))) return;
   stopped = false;
   stage.forgetCodecs();
+  stage.forgetRefusal();
   remember('quality', quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
   if (stage.chosenProfile?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();

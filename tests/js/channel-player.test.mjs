@@ -122,3 +122,9 @@ test('the user gets main after a refused try, and also during one', () => {
   refuse('camera_busy');
   assert.deepEqual([player.chosenProfile?.quality, player.view.problem?.code], ['main', 'camera_busy']);
 });
+
+test('two tiles of the same channel are two tiles of the quality ladder', async () => {
+  const { LiveTile } = await import('../../static/js/components/live-tile.js');
+  const [one, other] = [new LiveTile(), new LiveTile()];
+  assert.notEqual(one.ladderId, other.ladderId);
+});

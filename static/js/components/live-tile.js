@@ -25,11 +25,15 @@ import { ZoomView } from './zoom-view.js';
 /** Phases before the first picture. */
 const OPENING = new Set(['connecting', 'video', 'key_frame', 'buffering']);
 
+let madeCount = 0;
+
 /**
  * One channel of the wall, live. The page sets `options` first, then calls `setRequest()` whenever the request changes,
  * and `tick()` twice a second. Emits 'tile-audio-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
+  /** Id for the quality ladder. A wall may show a channel twice, in tiles of different sizes. */
+  ladderId = `tile-${(madeCount += 1)}`;
   /** @type {TileOptions|null} */
   options = null;
   /** @type {ChannelPlayer|null} */

@@ -225,7 +225,7 @@ export class WallBoard extends EventTarget {
     this.#quality?.setTiles(this.#ladderTiles(), performance.now());
     this.#elements.forEach((element, place) => {
       const request = this.#requests[place];
-      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(idOf(request.content)) ?? null });
+      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(element.ladderId) ?? null });
     });
   }
 
@@ -238,7 +238,7 @@ export class WallBoard extends EventTarget {
       const { quality, isActive, isAudible } = request;
       return [
         {
-          id: idOf(request.content),
+          id: element.ladderId,
           rungs,
           pinned: quality === 'auto' ? null : quality,
           isChosen: isAudible || request.isAlone || place === this.#chosen,
@@ -309,7 +309,7 @@ export class WallBoard extends EventTarget {
   #lookAtLink() {
     if (document.hidden) this.#quality?.rest();
     else this.#quality?.look(this.#ladderTiles(), performance.now());
-    this.#elements.forEach((element, place) => (element.limit = this.#quality?.limitOf(idOf(this.#requests[place]?.content)) ?? null));
+    for (const element of this.#elements) element.limit = this.#quality?.limitOf(element.ladderId) ?? null;
   }
 
   #tick() {
@@ -320,9 +320,4 @@ export class WallBoard extends EventTarget {
     this.#isSettled = true;
     this.dispatchEvent(new Event('settled'));
   }
-}
-
-/** The id of a tile for the quality ladder. @param {import('../lib/tile-facts.js').TileContent|null|undefined} content */
-function idOf(content) {
-  return content ? `${content.tile.cameraId}.${content.tile.channel}` : '';
 }

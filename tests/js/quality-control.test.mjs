@@ -178,3 +178,15 @@ test('a refused try is a failed try, and main is tried again later', () => {
   page.pass(2);
   assert.deepEqual([page.played.at(-1), page.note], ['main isTry', '']);
 });
+
+test('another channel on a thin link says from the start why it has not its best quality', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.control.setTiles(
+    page.tiles.map((tile) => ({ ...tile, id: 'b' })),
+    2500,
+  );
+  assert.equal(limitText(page.control.limitOf('b')), 'Sub: the link carries 1.4 Mbit/s');
+});

@@ -301,3 +301,27 @@ test('a tile that becomes small, and grows again, keeps its limit', () => {
   ladder.setTiles([tile('a')], 4000);
   assert.equal(ladder.rungOf('a'), 'sub');
 });
+
+test('another channel on a thin link begins with the rung that fits, without old pauses', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  for (let at = 20_000; at < 2_000_000; at += 400_000) {
+    ladder.decide(CALM, at);
+    ladder.decide(LATE, at + 1000);
+  }
+  const small = { name: /** @type {const} */ ('main'), kbps: 900 };
+  const begun = ladder.setTiles([tile('b', { rungs: [small, KEYS, STILLS] })], 2_000_000);
+  assert.deepEqual([begun, ladder.rungOf('b')], [[], 'main']);
+  ladder.decide({ ...LATE, kbps: 700 }, 2_002_000);
+  assert.equal(ladder.rungOf('b'), 'keys');
+  assert.deepEqual(told(ladder.setTiles([tile('c')], 2_003_000)), ['c keys late']);
+  assert.deepEqual(ladder.decide(CALM, 2_012_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 2_013_000)), ['c sub try']);
+});
+
+test('another channel on a free link begins with main, whatever was measured', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(CALM, 2000);
+  ladder.setTiles([tile('b')], 3000);
+  assert.equal(ladder.rungOf('b'), 'main');
+});

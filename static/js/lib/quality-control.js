@@ -52,12 +52,13 @@ export class QualityControl {
   setTiles(tiles, nowMs) {
     this.#tiles = tiles;
     for (const { id, player } of tiles) if (player.hasFailedTry) this.#ladder.failTry(id, nowMs);
-    this.#ladder.setTiles(
+    const changes = this.#ladder.setTiles(
       tiles.map((tile) => ({ ...tile, isStarting: tile.player.isStarting })),
       nowMs,
     );
     const ids = new Set(tiles.map(({ id }) => id));
     for (const id of this.#limitKbps.keys()) if (!ids.has(id)) this.#limitKbps.delete(id);
+    for (const { id, kbps } of changes) this.#limitKbps.set(id, kbps);
   }
 
   /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id */

@@ -58,6 +58,8 @@ export class QualityLadder {
   #settledMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
+  /** The last known throughput. @type {number|null} */
+  #kbps = null;
 
   /**
    * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: never the main stream,
@@ -69,9 +71,16 @@ export class QualityLadder {
     this.#loadedMs = loadedMs;
   }
 
-  /** Set the tiles of the page. A tile that is there already keeps its rung. @param {readonly Tile[]} tiles @param {number} nowMs */
+  /**
+   * Set the tiles of the page. A tile that is there already keeps its rung. While the link limits the tiles, a new one
+   * begins with its best rung that fits the throughput.
+   *
+   * @param {readonly Tile[]} tiles @param {number} nowMs
+   * @returns {Change[]} of new tiles that begin with a lower rung
+   */
   setTiles(tiles, nowMs) {
     const before = this.#memories;
+    const wasLimited = this.#tiles.some((tile) => !tile.pinned && this.#memory(tile).limit !== null);
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
     this.#memories = new Map(
@@ -81,6 +90,18 @@ export class QualityLadder {
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
     const { id } = this.#trying ?? {};
     if (id !== undefined && !this.#movable.some((tile) => tile.id === id)) this.#trying = null;
+    return wasLimited ? this.#movable.flatMap((tile) => (before.has(tile.id) ? [] : this.#begin(tile, nowMs))) : [];
+  }
+
+  /** Choose the first rung of a new tile. @param {Tile} tile @param {number} nowMs @returns {Change[]} */
+  #begin(tile, nowMs) {
+    const kbps = this.#kbps;
+    if (kbps === null) return [];
+    const others = this.#tiles.filter((one) => one.isVisible && one !== tile);
+    const freeKbps = kbps * USED_SHARE - others.reduce((sum, one) => sum + rateOf(this.#rung(one)), 0);
+    const streams = tile.rungs.filter(({ name }) => name !== 'stills');
+    const first = streams.find((rung) => rank(rung.name) >= rank(this.#top) && rateOf(rung) <= freeKbps) ?? streams.at(-1);
+    return first ? this.#changeTo(tile, first.name, kbps, nowMs) : [];
   }
 
   /** The network has changed: every tile may try again immediately. */
@@ -89,6 +110,7 @@ export class QualityLadder {
       memory.pauseMs = FIRST_PAUSE_MS;
       memory.tryAfterMs = -Infinity;
     }
+    this.#kbps = null;
   }
 
   /** The present rung of a tile; null for an unknown tile. @param {string} id @returns {RungName|null} */
@@ -109,6 +131,7 @@ export class QualityLadder {
 
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   decide(link, nowMs) {
+    this.#kbps = link.kbps ?? this.#kbps;
     if (!link.isLate) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= nowMs;
     if (this.#trying) return this.#judgeTry(link, nowMs);

@@ -23,8 +23,6 @@ import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveF
  *   {quality: import('../lib/viewer-state.js').QualityChoice}} StageRequest
  */
 
-/** The id of the stage's picture for the quality ladder: one for all channels, because they share the link. */
-const TILE_ID = 'stage';
 /** @type {Record<import('../lib/viewer-state.js').QualityChoice, import('../lib/quality-ladder.js').RungName|null>} */
 const PINNED = { auto: null, main: 'main', sub: 'sub', saver: 'keys' };
 const WANTED = /** @type {const} */ ({ auto: null, main: 'main', sub: 'sub', saver: 'sub' });
@@ -136,14 +134,19 @@ export class ViewerStage extends EventTarget {
     this.#channelPlayer.setRequest({ ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio });
   }
 
+  /** Id of the present channel's picture for the quality ladder. */
+  get #tileId() {
+    return this.#request ? `${this.#request.cameraId}.${this.#request.number}` : '';
+  }
+
   /** The rung on screen; null if the quality ladder does not choose the quality. */
   get shownRung() {
-    return this.#quality?.shownRungOf(TILE_ID) ?? null;
+    return this.#quality?.shownRungOf(this.#tileId) ?? null;
   }
 
   /** The rung that plays, or is tried; null if the quality ladder does not choose the quality, for example over HLS. */
   get rung() {
-    return this.#quality?.rungOf(TILE_ID) ?? null;
+    return this.#quality?.rungOf(this.#tileId) ?? null;
   }
 
   /** The picture as a tile of the quality ladder; empty if the ladder cannot change it. */
@@ -154,7 +157,7 @@ export class ViewerStage extends EventTarget {
     if (!request || !rungs.length) return [];
     const isVisible = request.isActive && !this.#channelPlayer.isPaused;
     const player = this.#channelPlayer;
-    return [{ id: TILE_ID, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, player }];
+    return [{ id: this.#tileId, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, player }];
   }
 
   #lookAtLink() {
@@ -169,7 +172,7 @@ export class ViewerStage extends EventTarget {
   /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
   #qualityText() {
     const { spacingS } = this.#channelPlayer;
-    const limit = this.#quality?.limitOf(TILE_ID) ?? null;
+    const limit = this.#quality?.limitOf(this.#tileId) ?? null;
     return limitText(limit, spacingS) || (this.shownRung === 'keys' ? rungText('keys', spacingS) : '');
   }
 

@@ -325,3 +325,12 @@ test('another channel on a free link begins with main, whatever was measured', (
   ladder.setTiles([tile('b')], 3000);
   assert.equal(ladder.rungOf('b'), 'main');
 });
+
+test('a user who saves data sees the main stream of a channel without a sub stream', () => {
+  const rungs = [{ ...MAIN, kbps: 800 }, KEYS, STILLS];
+  const ladder = ladderOf([tile('a', { rungs })], { startsLow: true });
+  assert.equal(ladder.rungOf('a'), 'main');
+  ladder.decide({ ...LATE, kbps: 500 }, 2000);
+  assert.equal(ladder.rungOf('a'), 'keys');
+  assert.deepEqual(told(ladder.decide(CALM, 20_000)), ['a main try']);
+});

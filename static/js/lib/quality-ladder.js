@@ -62,8 +62,8 @@ export class QualityLadder {
   #kbps = null;
 
   /**
-   * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: never the main stream,
-   *   unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile goes at most one
+   * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: no main stream if there
+   *   is a sub stream, unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile goes at most one
    *   step down at a time
    */
   constructor({ startsLow = false, loadedMs = -Infinity } = {}) {
@@ -100,7 +100,7 @@ export class QualityLadder {
     const others = this.#tiles.filter((one) => one.isVisible && one !== tile);
     const freeKbps = kbps * USED_SHARE - others.reduce((sum, one) => sum + rateOf(this.#rung(one)), 0);
     const streams = tile.rungs.filter(({ name }) => name !== 'stills');
-    const first = streams.find((rung) => rank(rung.name) >= rank(this.#top) && rateOf(rung) <= freeKbps) ?? streams.at(-1);
+    const first = streams.find((rung) => rank(rung.name) >= rank(this.#topOf(tile)) && rateOf(rung) <= freeKbps) ?? streams.at(-1);
     return first ? this.#changeTo(tile, first.name, kbps, nowMs) : [];
   }
 
@@ -152,12 +152,12 @@ export class QualityLadder {
   /** @param {Tile} tile @returns {Rung} */
   #rung(tile) {
     if (tile.pinned) return tile.rungs.find(({ name }) => name === tile.pinned) ?? { name: tile.pinned, kbps: null };
-    return bestWithin(tile, this.#memory(tile).limit ?? this.#top);
+    return bestWithin(tile, this.#memory(tile).limit ?? this.#topOf(tile));
   }
 
-  /** The best rung that any tile uses unless it is pinned. @returns {RungName} */
-  get #top() {
-    return this.#startsLow ? 'sub' : 'main';
+  /** The best rung that a tile uses unless it is pinned. @param {Tile} tile @returns {RungName} */
+  #topOf({ rungs }) {
+    return this.#startsLow && rungs.some(({ name }) => name === 'sub') ? 'sub' : 'main';
   }
 
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,7 +231,7 @@ export class QualityLadder {
   #tryBetter({ kbps, burstKbps = null }, nowMs) {
     const tries = this.#movable.flatMap((tile) => {
       const now = this.#rung(tile).name;
-      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#top)).at(-1);
+      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#topOf(tile))).at(-1);
       if (!better) return [];
       const { tryAfterMs, failedKbps } = this.#memory(tile);
       const isBetterLink =
@@ -261,7 +261,8 @@ export class QualityLadder {
     if (forMs >= TRY_MS && !hasNoFrame) {
       this.#trying = null;
       memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
-      if (rank(trying.to) <= rank(this.#top)) memory.limit = null;
+      const tile = this.#tiles.find(({ id }) => id === trying.id);
+      if (tile && rank(trying.to) <= rank(this.#topOf(tile))) memory.limit = null;
     }
     return [];
   }

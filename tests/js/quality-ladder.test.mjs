@@ -334,3 +334,39 @@ test('a user who saves data sees the main stream of a channel without a sub stre
   assert.equal(ladder.rungOf('a'), 'keys');
   assert.deepEqual(told(ladder.decide(CALM, 20_000)), ['a main try']);
 });
+
+test('a try that is not judged leaves the rung before it', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.setTiles([tile('a', { pinned: 'sub' })], 21_000);
+  ladder.setTiles([tile('a')], 30_000);
+  assert.equal(ladder.rungOf('a'), 'sub');
+  assert.deepEqual(told(ladder.decide(CALM, 30_000)), ['a main try']);
+});
+
+test('a tile tries again soon after the user chose it, or other tiles have freed the link', () => {
+  const others = ['b', 'c', 'd'].map((id) => tile(id, { rungs: [{ ...SUB, kbps: 100 }, KEYS], pinned: 'sub' }));
+  const fallen = () => {
+    const ladder = ladderOf([tile('a'), ...others]);
+    ladder.decide(LATE, 2000);
+    for (const at of [20_000, 100_000, 200_000]) {
+      assert.equal(ladder.decide(CALM, at)[0]?.why, 'try');
+      assert.equal(ladder.decide(LATE, at + 1000)[0]?.why, 'failed_try');
+    }
+    assert.deepEqual(ladder.decide(CALM, 220_000), []);
+    return ladder;
+  };
+  for (const later of [
+    [tile('a', { isChosen: true }), ...others],
+    [tile('a'), ...others.map((other) => ({ ...other, isVisible: false }))],
+    [tile('a')],
+  ]) {
+    const ladder = fallen();
+    ladder.setTiles(later, 221_000);
+    assert.deepEqual(told(ladder.decide(CALM, 222_000)), ['a main try']);
+    ladder.decide(LATE, 223_000);
+    ladder.setTiles(later, 224_000);
+    assert.deepEqual(ladder.decide(CALM, 240_000), [], 'nothing has changed since');
+  }
+});

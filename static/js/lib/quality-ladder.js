@@ -30,6 +30,8 @@ const USUAL_KBPS = { main: 4000, sub: 600, keys: 60, stills: 30 };
 const USED_SHARE = 0.7;
 /** Share of the present rates that is kept if media is late and the throughput is unknown. */
 const KEPT_SHARE = 0.5;
+/** Rates that fall below this share of those before, because tiles rest or are closed, leave room for better rungs. */
+const FREED_SHARE = 0.8;
 /** Time in which a change shows its effect. */
 const SETTLE_MS = 3000;
 /** The frames since the last key frame, with which each stream starts, make every link late for a moment. */
@@ -63,8 +65,8 @@ export class QualityLadder {
 
   /**
    * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: no main stream if there
-   *   is a sub stream, unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile goes at most one
-   *   step down at a time
+   *   is a sub stream, unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile
+   *   goes at most one step down at a time
    */
   constructor({ startsLow = false, loadedMs = -Infinity } = {}) {
     this.#startsLow = startsLow;
@@ -79,8 +81,10 @@ export class QualityLadder {
    * @returns {Change[]} of new tiles that begin with a lower rung
    */
   setTiles(tiles, nowMs) {
+    if (!tiles.some(({ id, isVisible, pinned }) => id === this.#trying?.id && isVisible && !pinned)) this.#leaveTry();
     const before = this.#memories;
     const wasLimited = this.#tiles.some((tile) => !tile.pinned && this.#memory(tile).limit !== null);
+    const tilesBefore = this.#tiles;
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
     this.#memories = new Map(
@@ -88,9 +92,37 @@ export class QualityLadder {
     );
     if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
-    const { id } = this.#trying ?? {};
-    if (id !== undefined && !this.#movable.some((tile) => tile.id === id)) this.#trying = null;
+    this.#forgetPauses(tilesBefore, rungsBefore);
     return wasLimited ? this.#movable.flatMap((tile) => (before.has(tile.id) ? [] : this.#begin(tile, nowMs))) : [];
+  }
+
+  /** End a try that cannot be judged. */
+  #leaveTry() {
+    const trying = this.#trying;
+    const memory = trying && this.#memories.get(trying.id);
+    this.#trying = null;
+    if (trying && memory) memory.limit = trying.from;
+  }
+
+  /**
+   * Let tiles try a better rung soon that the user has just chosen, and all tiles if others have freed a part of the
+   * link: a tile that fills the page, for example, ends the others.
+   *
+   * @param {readonly Tile[]} before @param {Map<string, RungName>} rungs before
+   */
+  #forgetPauses(before, rungs) {
+    const old = new Map(before.map((tile) => [tile.id, tile]));
+    const oldKbps = sum(before.filter(({ isVisible }) => isVisible).map((tile) => rateIn(tile, rungs.get(tile.id))));
+    const nowKbps = sum(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => rateOf(this.#rung(tile))));
+    for (const tile of this.#movable) {
+      const one = old.get(tile.id);
+      if (one?.isVisible && (nowKbps < oldKbps * FREED_SHARE || (tile.isChosen && !one.isChosen))) this.#forgetPause(tile);
+    }
+  }
+
+  /** @param {Tile} tile */
+  #forgetPause(tile) {
+    Object.assign(this.#memory(tile), { pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity });
   }
 
   /** Choose the first rung of a new tile. @param {Tile} tile @param {number} nowMs @returns {Change[]} */
@@ -98,7 +130,7 @@ export class QualityLadder {
     const kbps = this.#kbps;
     if (kbps === null) return [];
     const others = this.#tiles.filter((one) => one.isVisible && one !== tile);
-    const freeKbps = kbps * USED_SHARE - others.reduce((sum, one) => sum + rateOf(this.#rung(one)), 0);
+    const freeKbps = kbps * USED_SHARE - sum(others.map((one) => rateOf(this.#rung(one))));
     const streams = tile.rungs.filter(({ name }) => name !== 'stills');
     const first = streams.find((rung) => rank(rung.name) >= rank(this.#topOf(tile)) && rateOf(rung) <= freeKbps) ?? streams.at(-1);
     return first ? this.#changeTo(tile, first.name, kbps, nowMs) : [];
@@ -106,10 +138,7 @@ export class QualityLadder {
 
   /** The network has changed: every tile may try again immediately. */
   forget() {
-    for (const memory of this.#memories.values()) {
-      memory.pauseMs = FIRST_PAUSE_MS;
-      memory.tryAfterMs = -Infinity;
-    }
+    for (const tile of this.#tiles) this.#forgetPause(tile);
     this.#kbps = null;
   }
 
@@ -165,7 +194,7 @@ export class QualityLadder {
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
-    let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
+    let totalKbps = sum([...rungs.values()].map(rateOf));
     // The first second of a backlog may show too little. Then half of the rates is kept, and each tile goes one step down.
     const isSure = nowMs >= this.#loadedMs && measuredMs >= SURE_AFTER_MS;
     const keptKbps = totalKbps * KEPT_SHARE;
@@ -294,6 +323,16 @@ function rank(name) {
 /** @param {Rung} rung */
 function rateOf({ name, kbps }) {
   return kbps ?? USUAL_KBPS[name];
+}
+
+/** @param {readonly number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+/** @param {Tile} tile @param {RungName} [name] */
+function rateIn({ rungs }, name) {
+  return name ? rateOf(rungs.find((rung) => rung.name === name) ?? { name, kbps: null }) : 0;
 }
 
 /** @param {Tile} tile @param {RungName} name @returns {Rung} */

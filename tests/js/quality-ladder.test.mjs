@@ -117,6 +117,18 @@ test('a try that shows no frame has failed', () => {
   assert.deepEqual(told(ladder.decide(CALM, 70_000)), ['a main try']);
 });
 
+test('a try that waits long for its key frame is judged from then on', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 30_000);
+  ladder.setTiles([tile('a', { isStarting: true })], 30_500);
+  assert.deepEqual(ladder.decide(CALM, 45_000), []);
+  ladder.setTiles([tile('a')], 45_500);
+  assert.deepEqual(ladder.decide(CALM, 45_500), []);
+  assert.equal(ladder.rungBeforeTry('a'), 'sub');
+  assert.deepEqual(told(ladder.decide(LATE, 50_000)), ['a sub failed_try']);
+});
+
 test('a link whose bursts are faster now is tried without a pause', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
@@ -224,9 +236,9 @@ test('a try that succeeds halves the pause', () => {
   assert.deepEqual(told(ladder.decide(CALM, 162_000)), ['a main try']);
   assert.deepEqual(ladder.decide(CALM, 172_000), []);
   assert.equal(ladder.rungBeforeTry('a'), null);
-  assert.deepEqual(told(ladder.decide(LATE, 180_000)), ['a sub late']);
-  assert.deepEqual(ladder.decide(CALM, 199_000), [], 'now it is 20 s');
-  assert.deepEqual(told(ladder.decide(CALM, 200_000)), ['a main try']);
+  assert.deepEqual(told(ladder.decide(LATE, 280_000)), ['a sub late']);
+  assert.deepEqual(ladder.decide(CALM, 299_000), [], 'now it is 20 s');
+  assert.deepEqual(told(ladder.decide(CALM, 300_000)), ['a main try']);
 });
 
 test('one tile at a time goes one step up, the chosen one first', () => {
@@ -369,4 +381,20 @@ test('a tile tries again soon after the user chose it, or other tiles have freed
     ladder.setTiles(later, 224_000);
     assert.deepEqual(ladder.decide(CALM, 240_000), [], 'nothing has changed since');
   }
+});
+
+test('a link that carries main for a quarter of a minute only does not flap', () => {
+  const ladder = ladderOf([tile('a')]);
+  /** @type {number[]} */
+  const changes = [];
+  let mainS = 0;
+  let calmMs = 0;
+  for (let second = 1; second <= 600; second += 1) {
+    mainS = ladder.rungOf('a') === 'main' ? mainS + 1 : 0;
+    calmMs = mainS > 10 ? 0 : calmMs + 1000;
+    const link = { isLate: mainS > 14, calmMs, kbps: 4000, burstKbps: 60_000 };
+    changes.push(...ladder.decide(link, second * 1000).map(() => second));
+  }
+  assert.ok(changes.filter((second) => second <= 300).length <= 10, String(changes));
+  assert.ok(changes.filter((second) => second > 300).length <= 4, String(changes));
 });

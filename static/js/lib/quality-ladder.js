@@ -17,9 +17,10 @@
  * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
  *   led to it
  * @typedef {import('./link-monitor.js').LinkState} LinkState
- * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null}} Memory of a tile.
- *   `limit`: the best rung that it may use; null: every rung; `failedKbps`: throughput of bursts before the last try, if
- *   that has failed
+ * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null, proofMs: number,
+ *   unprovenPauseMs: number}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
+ *   throughput of bursts before the last try; `proofMs`: when the last step up is proven, `unprovenPauseMs`: the pause
+ *   before it
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
  */
 
@@ -41,6 +42,10 @@ const PATIENCE_MS = 3000;
 const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
 const TRY_MS = 10_000;
+/** A stream that is shown has to play so long before its try counts as a success. */
+const SHOWN_MS = 7000;
+/** A fall within this time after a step up counts as a failed try: the link carries almost, but not quite, the rung. */
+const PROOF_MS = 90_000;
 /** A try begins with a key frame. With long groups of frames these are ten seconds apart. */
 const NO_FRAME_MS = 20_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
@@ -55,7 +60,8 @@ export class QualityLadder {
   #tiles = [];
   /** @type {Map<string, Memory>} */
   #memories = new Map();
-  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number, burstKbps: number|null}|null} */
+  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number, unseenMs: number, burstKbps: number|null}|null}
+   * `unseenMs`: when it had no frame yet */
   #trying = null;
   #settledMs = -Infinity;
   /** @type {number|null} */
@@ -87,9 +93,7 @@ export class QualityLadder {
     const tilesBefore = this.#tiles;
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
-    this.#memories = new Map(
-      tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity, failedKbps: null }]),
-    );
+    this.#memories = new Map(tiles.map(({ id }) => [id, before.get(id) ?? newMemory()]));
     if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
     this.#forgetPauses(tilesBefore, rungsBefore);
@@ -122,7 +126,7 @@ export class QualityLadder {
 
   /** @param {Tile} tile */
   #forgetPause(tile) {
-    Object.assign(this.#memory(tile), { pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity });
+    Object.assign(this.#memory(tile), { pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity, proofMs: -Infinity });
   }
 
   /** Choose the first rung of a new tile. @param {Tile} tile @param {number} nowMs @returns {Change[]} */
@@ -250,6 +254,7 @@ export class QualityLadder {
     if (from === to) return [];
     const memory = this.#memory(tile);
     memory.limit = to;
+    if (nowMs < memory.proofMs) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.unprovenPauseMs * 2);
     memory.tryAfterMs = nowMs + memory.pauseMs;
     return [{ id: tile.id, from, to, why: 'late', kbps }];
   }
@@ -272,7 +277,7 @@ export class QualityLadder {
     if (!first) return [];
     const { tile, from, to } = first;
     this.#memory(tile).limit = to;
-    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, burstKbps };
+    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, unseenMs: nowMs, burstKbps };
     return [{ id: tile.id, from, to, why: 'try', kbps }];
   }
 
@@ -287,8 +292,12 @@ export class QualityLadder {
       this.#endFailedTry(nowMs);
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
-    if (forMs >= TRY_MS && !hasNoFrame) {
+    if (hasNoFrame) trying.unseenMs = nowMs;
+    if (forMs >= TRY_MS && nowMs - trying.unseenMs >= SHOWN_MS) {
       this.#trying = null;
+      memory.failedKbps = trying.burstKbps; // a fall soon after needs a better link, too
+      memory.proofMs = nowMs + PROOF_MS;
+      memory.unprovenPauseMs = memory.pauseMs;
       memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
       const tile = this.#tiles.find(({ id }) => id === trying.id);
       if (tile && rank(trying.to) <= rank(this.#topOf(tile))) memory.limit = null;
@@ -313,6 +322,12 @@ export class QualityLadder {
 /** True if the user saves data, or pays for it. @param {{saveData?: boolean, type?: string}|undefined} connection `navigator.connection` */
 export function savesData(connection) {
   return connection?.saveData === true || connection?.type === 'cellular';
+}
+
+/** @returns {Memory} */
+function newMemory() {
+  const pauses = { pauseMs: FIRST_PAUSE_MS, unprovenPauseMs: FIRST_PAUSE_MS };
+  return { limit: null, ...pauses, tryAfterMs: -Infinity, failedKbps: null, proofMs: -Infinity };
 }
 
 /** @param {RungName} name */

@@ -106,3 +106,14 @@ test('an undecodable or refused main stream is no rung', () => {
   choice.fallBackToSub(BUSY);
   assert.equal(names()[0], 'sub');
 });
+
+test('a pinned quality that the channel does not have is none', () => {
+  const choice = new ProfileChoice(['h264']);
+  /** @param {Parameters<typeof channel>[0]} parts @param {import('../../static/js/lib/quality-ladder.js').RungName|null} pinned */
+  const pinAt = (parts, pinned) => choice.pinAt({ cameraId: 1, channel: channel(parts) }, pinned);
+  assert.deepEqual([pinAt({}, 'main'), pinAt({}, 'sub'), pinAt({}, 'keys'), pinAt({}, null)], ['main', 'sub', 'keys', null]);
+  assert.deepEqual([pinAt({ roles: ['main'] }, 'sub'), pinAt({ roles: ['main'] }, 'main')], [null, 'main']);
+  assert.equal(pinAt({ mainCodec: 'hevc' }, 'main'), null);
+  choice.learnCodec(1, 'sub', 'hevc');
+  assert.equal(pinAt({}, 'sub'), null);
+});

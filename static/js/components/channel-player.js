@@ -226,6 +226,16 @@ export class ChannelPlayer extends EventTarget {
     return isHls || request.convert ? [] : this.#choice.rungsAt(request, widthPx).filter(({ name }) => name !== 'stills');
   }
 
+  /**
+   * The pinned quality; null if the channel does not have it.
+   *
+   * @param {Pick<ChannelRequest, 'cameraId'|'channel'>} request
+   * @param {import('../lib/quality-ladder.js').RungName|null} pinned
+   */
+  pinAt(request, pinned) {
+    return this.#choice.pinAt(request, pinned);
+  }
+
   /** Try a refused main stream again. */
   forgetRefusal() {
     this.#choice.forgetRefusal();

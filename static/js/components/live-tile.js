@@ -120,6 +120,12 @@ export class LiveTile extends HTMLElement {
     return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
   }
 
+  /** The pinned quality; null if the channel does not have it. @param {Pick<TileRequest, 'content'|'quality'>} request @returns {RungName|null} */
+  pinAt({ content, quality }) {
+    if (quality === 'auto' || !content || !this.#channelPlayer) return null;
+    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, quality);
+  }
+
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
   tick(serverMs) {
     this.#nowMs = serverMs;

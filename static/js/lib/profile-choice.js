@@ -80,6 +80,20 @@ export class ProfileChoice {
     return this.#refusal ? rungs.filter(({ name }) => name !== 'main') : rungs;
   }
 
+  /**
+   * The quality that the user has pinned; null if the channel does not have it, or not for this browser: then the
+   * quality ladder chooses among the others.
+   *
+   * @param {{cameraId: number, channel: Channel|null}} request
+   * @param {RungName|null} pinned
+   */
+  pinAt(request, pinned) {
+    if (pinned !== 'main' && pinned !== 'sub') return pinned;
+    const channel = this.#asSeen(request);
+    const profile = channel && profileOf(channel, pinned);
+    return profile && canDecode(profile, this.#decodes) ? pinned : null;
+  }
+
   /** @param {{cameraId: number, channel: Channel|null}} request */
   #asSeen({ cameraId, channel }) {
     return channel && asSeen(channel, this.#codecs.get(cameraId) ?? new Map());

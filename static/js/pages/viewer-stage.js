@@ -157,7 +157,8 @@ export class ViewerStage extends EventTarget {
     if (!request || !rungs.length) return [];
     const isVisible = request.isActive && !this.#channelPlayer.isPaused;
     const player = this.#channelPlayer;
-    return [{ id: this.#tileId, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, player }];
+    const pinned = player.pinAt(request, PINNED[request.quality]);
+    return [{ id: this.#tileId, rungs, pinned, isChosen: true, isVisible, pixels: 1, player }];
   }
 
   #lookAtLink() {

@@ -34,6 +34,8 @@ import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
+/** In this browser's storage. Older versions kept one of two streams as 'quality', which was no choice against Auto. */
+const QUALITY_KEY = 'quality-choice';
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
 /**
@@ -72,6 +74,8 @@ let camera = null;
 let channels = [];
 let stopped = false;
 let asleep = false;
+/** The channel whose sub stream replaces its failing main stream. @type {number|null} */
+let subAlone = null;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
 // 'seeking' is the first sign of media: the player then seeks to the newest frame. While the browser decodes that, the
@@ -166,9 +170,10 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Return the user's choice: of the address, otherwise of this browser. */
+/** Return the user's choice: for this channel, of the address, otherwise of this browser. */
 function chosenQuality() {
-  return state.quality ?? qualityChoice(remembered('quality')) ?? 'auto';
+  if (subAlone !== null && subAlone === state.channel) return 'sub';
+  return state.quality ?? qualityChoice(remembered(QUALITY_KEY)) ?? 'auto';
 }
 
 /** Let the stage show the chosen channel, and play it unless the user has stopped it. */
@@ -214,7 +219,9 @@ function showQuality() {
   const channel = currentChannel();
   if (!channel) return;
   const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
-  const choice = chosenQuality();
+  const chosen = chosenQuality();
+  // A choice that the channel does not have counts as Auto.
+  const choice = (chosen === 'main' || chosen === 'sub') && !profileOf(channel, chosen) ? 'auto' : chosen;
   // During a try the stream before it is on screen.
   const shown = stage.shownRung === stage.rung ? quality : stage.shownRung;
   const played = stage.shownRung === 'keys' ? 'saver' : shown;
@@ -249,6 +256,7 @@ function updateState(change, { push = true } = {}) {
 function chooseChannel(number) {
   if (number === null) return;
   stopped = false;
+  if (number !== subAlone) subAlone = null;
   updateState({ channel: number, view: 'single', convert: number === state.channel && state.convert });
 }
 
@@ -259,9 +267,18 @@ function chooseQuality(quality) {
   stopped = false;
   stage.forgetCodecs();
   stage.forgetRefusal();
-  remember('quality', quality);
+  subAlone = null;
+  remember(QUALITY_KEY, quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
   if (stage.chosenProfile?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
+}
+
+/** Play the sub stream of the present channel because its main stream fails; other channels keep the user's choice. */
+function useSub() {
+  stopped = false;
+  subAlone = state.channel;
+  stage.forgetCodecs();
+  updateState({ convert: false }, { push: false });
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
@@ -357,7 +374,7 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   const action = /** @type {CustomEvent<import('../lib/messages.js').Action>} */ (event).detail;
   if (action === 'retry' && stage.isWanted) stage.restart();
   else if (action === 'retry') void refreshCamera();
-  else if (action === 'use_sub') chooseQuality('sub');
+  else if (action === 'use_sub') useSub();
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
   else if (action === 'compare_certificates') window.location.assign(healthAddress());
   else void editCamera();

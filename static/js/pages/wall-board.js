@@ -235,12 +235,12 @@ export class WallBoard extends EventTarget {
       const request = this.#requests[place];
       const rungs = request ? element.rungsAt(request) : [];
       if (!request || !rungs.length) return [];
-      const { quality, isActive, isAudible } = request;
+      const { isActive, isAudible } = request;
       return [
         {
           id: element.ladderId,
           rungs,
-          pinned: quality === 'auto' ? null : quality,
+          pinned: element.pinAt(request),
           isChosen: isAudible || request.isAlone || place === this.#chosen,
           isVisible: isActive && !element.isPaused,
           pixels: element.clientWidth * element.clientHeight,

@@ -128,3 +128,16 @@ test('two tiles of the same channel are two tiles of the quality ladder', async 
   const [one, other] = [new LiveTile(), new LiveTile()];
   assert.notEqual(one.ladderId, other.ladderId);
 });
+
+test('a lower quality that the user chooses on a thin link ends the old media immediately', () => {
+  const { player, view } = played();
+  const one = channel();
+  player.setRequest({ ...REQUEST, channel: one, quality: 'main', rung: 'main' }, { isLinkThin: true });
+  assert.equal(watched().at(-1).instead_of, undefined, 'a better quality');
+  start();
+  view.dispatchEvent(new CustomEvent('player-plays', { detail: 'live' }));
+  player.setRequest({ ...REQUEST, channel: one, quality: 'sub', rung: 'sub' }, { isLinkThin: true });
+  assert.equal(watched().at(-1).instead_of, watched().at(-2).id);
+  player.setRequest({ ...REQUEST, channel: one, quality: 'sub', rung: 'keys' });
+  assert.equal(watched().at(-1).instead_of, undefined, 'the link is free');
+});

@@ -2,6 +2,7 @@
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
+import { isBetter } from '../lib/quality-ladder.js';
 import { tileProfileOf } from '../lib/channels.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { playsFragments } from './fragment-appender.js';
@@ -180,14 +181,20 @@ export class ChannelPlayer extends EventTarget {
 
   // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Set the request; nothing starts again if it is the same. @param {ChannelRequest|null} request */
-  setRequest(request) {
+  /**
+   * Set the request; nothing starts again if it is the same.
+   *
+   * @param {ChannelRequest|null} request
+   * @param {{isLinkThin?: boolean}} [how] `isLinkThin`: a lower quality of the same channel does not wait behind the
+   *   present one's media
+   */
+  setRequest(request, { isLinkThin = false } = {}) {
     const before = this.#request;
     this.#request = request;
     if (before?.quality !== request?.quality) this.#isTry = false; // the user has chosen
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
-    this.#applyRequest();
+    this.#applyRequest({ endsOld: isLinkThin && isBetter(before?.rung, request?.rung) });
   }
 
   /**

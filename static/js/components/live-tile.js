@@ -73,14 +73,14 @@ export class LiveTile extends HTMLElement {
     this.#channelPlayer = null;
   }
 
-  /** @param {TileRequest} request */
-  setRequest(request) {
+  /** @param {TileRequest} request @param {{isLinkThin?: boolean}} [how] see ChannelPlayer.setRequest() */
+  setRequest(request, how) {
     const before = this.#request;
     this.#request = request;
     // The user has changed the tile, so try the refused main stream again.
     if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#channelPlayer?.forgetRefusal();
     if (before.quality !== request.quality) this.#channelPlayer?.forgetCodecs();
-    this.#applyRequest();
+    this.#applyRequest(how);
   }
 
   /** Play another rung of the quality ladder. @param {RungName} rung @param {{endsOld?: boolean, isTry?: boolean}} [how] */
@@ -210,7 +210,8 @@ export class LiveTile extends HTMLElement {
     return part(this, 'zoom', ZoomView);
   }
 
-  #applyRequest() {
+  /** @param {{isLinkThin?: boolean}} [how] */
+  #applyRequest(how) {
     const player = this.#channelPlayer;
     if (!player) return;
     const { content, quality, isActive, isLarge, isAlone, isAudible, rung } = this.#request;
@@ -230,6 +231,7 @@ export class LiveTile extends HTMLElement {
         isAudible,
         fallsBack: true,
       },
+      how,
     );
   }
 

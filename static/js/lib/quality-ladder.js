@@ -335,6 +335,11 @@ function rank(name) {
   return ORDER.indexOf(name);
 }
 
+/** True if both rungs are known and the first one is better. @param {RungName|null} [one] @param {RungName|null} [other] */
+export function isBetter(one, other) {
+  return Boolean(one && other) && rank(/** @type {RungName} */ (one)) < rank(/** @type {RungName} */ (other));
+}
+
 /** @param {Rung} rung */
 function rateOf({ name, kbps }) {
   return kbps ?? USUAL_KBPS[name];

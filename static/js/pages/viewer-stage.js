@@ -130,8 +130,9 @@ export class ViewerStage extends EventTarget {
     this.#shownNumber = request.number;
     this.#request = request;
     this.#quality?.setTiles(this.#tiles(), performance.now());
-    const { rung } = this;
-    this.#channelPlayer.setRequest({ ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio });
+    const { rung, isLinkThin } = this;
+    const wanted = { ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio };
+    this.#channelPlayer.setRequest(wanted, { isLinkThin });
   }
 
   /** Id of the present channel's picture for the quality ladder. */

@@ -223,9 +223,10 @@ export class WallBoard extends EventTarget {
       };
     });
     this.#quality?.setTiles(this.#ladderTiles(), performance.now());
+    const isLinkThin = this.#socket?.link.isThin(performance.now()) ?? false;
     this.#elements.forEach((element, place) => {
       const request = this.#requests[place];
-      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(element.ladderId) ?? null });
+      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(element.ladderId) ?? null }, { isLinkThin });
     });
   }
 

@@ -145,6 +145,11 @@ export class ChannelPlayer extends EventTarget {
     return stream?.status === 'running' ? stream.audio !== null : null;
   }
 
+  /** True if the user wants the channel's audio, which does not come with key frames alone. */
+  get lacksAudio() {
+    return this.#keyFramesOnly && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
+  }
+
   /** The stream that plays, and the reasons if it is not the requested one. */
   get nowPlaying() {
     const { phase, transport, transportReason } = this.view;

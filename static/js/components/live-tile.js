@@ -301,7 +301,7 @@ export class LiveTile extends HTMLElement {
     const message = part(this, 'title', HTMLElement).textContent;
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
-    const limit = isActive ? limitText(this.#limit, player.spacingS) : '';
+    const limit = isActive ? limitText(this.#limit, player.spacingS, player.lacksAudio) : '';
     setAttribute(this, 'aria-label', [name, message || label, limit, damage].filter(Boolean).join(', '));
   }
 }

@@ -173,9 +173,9 @@ export class ViewerStage extends EventTarget {
 
   /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
   #qualityText() {
-    const { spacingS } = this.#channelPlayer;
+    const { spacingS, lacksAudio } = this.#channelPlayer;
     const limit = this.#quality?.limitOf(this.#tileId) ?? null;
-    return limitText(limit, spacingS) || (this.shownRung === 'keys' ? rungText('keys', spacingS) : '');
+    return limitText(limit, spacingS, lacksAudio) || (this.shownRung === 'keys' ? rungText('keys', spacingS, lacksAudio) : '');
   }
 
   /** Try a refused main stream again. */

@@ -16,6 +16,7 @@
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */
 import { ChannelGrid } from '../components/channel-grid.js';
+import { setAttribute } from '../components/dom.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
@@ -228,7 +229,9 @@ function showQuality() {
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = qualityChoice(button.dataset.quality);
     if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);
-    button.setAttribute('aria-pressed', String(role === choice || role === played));
+    button.setAttribute('aria-pressed', String(role === choice));
+    setAttribute(button, 'data-now', role === played);
+    setAttribute(button, 'aria-description', role === played && role !== choice ? 'Plays now' : null);
   }
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;

@@ -19,6 +19,7 @@ class Page {
   /** @type {string[]} */
   played = [];
   nowMs = 0;
+  isHidden = false;
   control;
 
   /** @param {{startsLow?: boolean}} [how] @param {Partial<PlayedTile>} [tile] */
@@ -48,7 +49,7 @@ class Page {
   pass(seconds, { everyMs = 500 } = {}) {
     for (const endMs = this.nowMs + seconds * 1000; this.nowMs < endMs;) {
       this.nowMs += everyMs;
-      this.control.look(this.tiles, this.nowMs);
+      this.control.look(this.tiles, this.nowMs, { isHidden: this.isHidden });
     }
   }
 
@@ -189,4 +190,44 @@ test('another channel on a thin link says from the start why it has not its best
     2500,
   );
   assert.equal(limitText(page.control.limitOf('b')), 'Sub: the link carries 1.4 Mbit/s');
+});
+
+test('a page that is heard, but hidden, goes down and tries nothing', () => {
+  const page = new Page();
+  page.isHidden = true;
+  page.link = LATE;
+  page.pass(2);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+  page.link = CALM;
+  page.pass(100);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+  page.isHidden = false;
+  page.pass(1);
+  assert.equal(page.played.at(-1), 'main isTry');
+});
+
+test('a try is not judged while the page is hidden', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { ...tile.player, isStarting: true } }));
+  page.control.rest();
+  page.nowMs += 60_000;
+  page.pass(1);
+  assert.equal(page.played.at(-1), 'main isTry');
+  page.pass(21);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+});
+
+test('a network that costs nothing leads to the main stream, and the other way round', () => {
+  const page = new Page({ startsLow: true });
+  page.pass(1);
+  page.control.startsLow = false;
+  page.pass(1);
+  assert.deepEqual([page.played, page.note], [['sub', 'main'], '']);
+  page.control.startsLow = true;
+  page.pass(1);
+  assert.deepEqual([page.played.at(-1), page.note], ['sub', 'Sub: this device saves data']);
 });

@@ -398,3 +398,12 @@ test('a link that carries main for a quarter of a minute only does not flap', ()
   assert.ok(changes.filter((second) => second <= 300).length <= 10, String(changes));
   assert.ok(changes.filter((second) => second > 300).length <= 4, String(changes));
 });
+
+test('the start of another stream fails no try', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.setTiles([tile('a'), tile('b', { rungs: [SUB, KEYS] })], 25_000);
+  assert.deepEqual(ladder.decide(LATE, 25_500), []);
+  assert.deepEqual(told(ladder.decide(LATE, 26_000)), ['a sub failed_try']);
+});

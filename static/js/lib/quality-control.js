@@ -82,11 +82,23 @@ export class QualityControl {
     return { rung, why: 'link', kbps };
   }
 
-  /** Choose the rungs anew; called every LOOK_MS while the page is visible. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
-  look(tiles, nowMs) {
+  /** True if the user saves data. @param {boolean} startsLow */
+  set startsLow(startsLow) {
+    this.#startsLow = this.#ladder.startsLow = startsLow;
+  }
+
+  /**
+   * Choose the rungs anew; called every LOOK_MS while the page is visible or audible.
+   *
+   * @param {readonly PlayedTile[]} tiles @param {number} nowMs
+   * @param {{isHidden?: boolean}} [how] `isHidden`: no better rung is tried, because a hidden page shows no frames
+   */
+  look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
     for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
-    const link = this.#linkState(nowMs);
+    const state = this.#linkState(nowMs);
+    const link = isHidden ? { ...state, calmMs: 0 } : state;
+    if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
     for (const { id, why, kbps } of this.#ladder.decide(link, nowMs)) {
       if (why === 'late' || (why === 'failed_try' && kbps !== null)) this.#limitKbps.set(id, kbps);
@@ -103,6 +115,7 @@ export class QualityControl {
   /** The page was hidden or slept: the time since the last call of `look()` says nothing. */
   rest() {
     this.#lookedMs = null;
+    this.#ladder.rest();
   }
 
   /** @param {PlayedTile['player']} player @param {string} id @param {{endsOld?: boolean, isTry?: boolean}} [how] */

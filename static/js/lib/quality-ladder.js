@@ -60,8 +60,8 @@ export class QualityLadder {
   #tiles = [];
   /** @type {Map<string, Memory>} */
   #memories = new Map();
-  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number, unseenMs: number, burstKbps: number|null}|null}
-   * `unseenMs`: when it had no frame yet */
+  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number|null, unseenMs: number|null, burstKbps: number|null}|null}
+   * `unseenMs`: when it had no frame yet; both are null while the page is hidden */
   #trying = null;
   #settledMs = -Infinity;
   /** @type {number|null} */
@@ -144,6 +144,16 @@ export class QualityLadder {
   forget() {
     for (const tile of this.#tiles) this.#forgetPause(tile);
     this.#kbps = null;
+  }
+
+  /** The page is hidden: a try waits, because a hidden page shows no frames. */
+  rest() {
+    if (this.#trying) this.#trying.sinceMs = this.#trying.unseenMs = null;
+  }
+
+  /** Let users who save data begin with the sub stream, or no longer. @param {boolean} startsLow */
+  set startsLow(startsLow) {
+    this.#startsLow = startsLow;
   }
 
   /** The present rung of a tile; null for an unknown tile. @param {string} id @returns {RungName|null} */
@@ -286,14 +296,14 @@ export class QualityLadder {
     const trying = this.#trying;
     const memory = trying && this.#memories.get(trying.id);
     if (!trying || !memory) return [];
-    const forMs = nowMs - trying.sinceMs;
+    const forMs = nowMs - (trying.sinceMs ??= nowMs);
     const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
-    if (isLate || (forMs >= NO_FRAME_MS && hasNoFrame)) {
+    if ((isLate && nowMs >= this.#settledMs) || (forMs >= NO_FRAME_MS && hasNoFrame)) {
       this.#endFailedTry(nowMs);
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
     if (hasNoFrame) trying.unseenMs = nowMs;
-    if (forMs >= TRY_MS && nowMs - trying.unseenMs >= SHOWN_MS) {
+    if (forMs >= TRY_MS && nowMs - (trying.unseenMs ??= nowMs) >= SHOWN_MS) {
       this.#trying = null;
       memory.failedKbps = trying.burstKbps; // a fall soon after needs a better link, too
       memory.proofMs = nowMs + PROOF_MS;

@@ -16,7 +16,19 @@ import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { limitText, rungText } from '../lib/quality-text.js';
 import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin, userSavesData } from './page.js';
+import {
+  byId,
+  chosenDecoder,
+  liveUrl,
+  onSavesData,
+  openedSocket,
+  remember,
+  remembered,
+  saveFile,
+  showToast,
+  toLogin,
+  userSavesData,
+} from './page.js';
 
 /**
  * @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'|'quality'|'rung'> &
@@ -77,6 +89,7 @@ export class ViewerStage extends EventTarget {
     this.#quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
     this.#wirePlayer();
     this.#wireDecoder();
+    onSavesData((startsLow) => this.#quality && (this.#quality.startsLow = startsLow));
     this.#wirePage();
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -163,8 +176,10 @@ export class ViewerStage extends EventTarget {
   }
 
   #lookAtLink() {
-    if (document.hidden) this.#quality?.rest();
-    else this.#quality?.look(this.#tiles(), performance.now());
+    const { hidden: isHidden } = document;
+    // In a hidden tab the audio plays on.
+    if (isHidden && !this.#wantsAudio) this.#quality?.rest();
+    else this.#quality?.look(this.#tiles(), performance.now(), { isHidden });
     setText(byId('quality-note', HTMLElement), this.isStarted ? this.#qualityText() : '');
     if (this.shownRung === this.#lastRung) return;
     this.#lastRung = this.shownRung;

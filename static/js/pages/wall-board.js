@@ -11,7 +11,7 @@ import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin, userSavesData } from './page.js';
+import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toLogin, userSavesData } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -84,6 +84,7 @@ export class WallBoard extends EventTarget {
       const place = this.placeOf(/** @type {Element} */ (event.target));
       if (place !== null) this.choose(place);
     });
+    onSavesData((startsLow) => this.#quality && (this.#quality.startsLow = startsLow));
     setInterval(() => this.#tick(), LOOK_MS);
   }
 
@@ -308,8 +309,9 @@ export class WallBoard extends EventTarget {
   }
 
   #lookAtLink() {
-    if (document.hidden) this.#quality?.rest();
-    else this.#quality?.look(this.#ladderTiles(), performance.now());
+    const { hidden: isHidden } = document;
+    if (isHidden && !this.#audibleTile) this.#quality?.rest();
+    else this.#quality?.look(this.#ladderTiles(), performance.now(), { isHidden });
     for (const element of this.#elements) element.limit = this.#quality?.limitOf(element.ladderId) ?? null;
   }
 

@@ -102,7 +102,7 @@ test('a refused try leads back to the rung before it, and main stays a rung', ()
     refuse(code);
     assert.deepEqual([player.isStarting, player.hasFailedTry, player.chosenProfile?.quality], [false, true, 'sub']);
     assert.equal(view.detached, detached, 'the old picture stays');
-    assert.equal(player.rungsAt({ cameraId: 1, channel: channel() }, Infinity)[0]?.name, 'main');
+    assert.equal(player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity)[0]?.name, 'main');
     player.setRung('main', { isTry: true });
     assert.equal(player.hasFailedTry, false);
     assert.deepEqual(profiles(), ['sub', 'main', 'sub', 'main']);
@@ -140,4 +140,14 @@ test('a lower quality that the user chooses on a thin link ends the old media im
   assert.equal(watched().at(-1).instead_of, watched().at(-2).id);
   player.setRequest({ ...REQUEST, channel: one, quality: 'sub', rung: 'keys' });
   assert.equal(watched().at(-1).instead_of, undefined, 'the link is free');
+});
+
+test('the rate of the stream that plays is the measured one', () => {
+  const { player } = played();
+  const rates = (number = 1) => player.rungsAt({ cameraId: 1, number, channel: channel() }, Infinity).map(({ kbps }) => kbps);
+  assert.deepEqual(rates(), [null, null, null]);
+  const stream = { status: 'running', waiting_for: null, bitrate_kbps: 200 };
+  wire().receive({ type: 'state', id: watched().at(-1).id, stream });
+  assert.deepEqual(rates(), [null, 200, 22]);
+  assert.deepEqual(rates(2), [null, null, null], 'another channel');
 });

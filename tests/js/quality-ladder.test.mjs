@@ -407,3 +407,12 @@ test('the start of another stream fails no try', () => {
   assert.deepEqual(ladder.decide(LATE, 25_500), []);
   assert.deepEqual(told(ladder.decide(LATE, 26_000)), ['a sub failed_try']);
 });
+
+test('a camera that sends less now does not end a pause', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.decide(LATE, 21_000);
+  ladder.setTiles([tile('a', { rungs: [MAIN, { ...SUB, kbps: 100 }, KEYS] })], 30_000);
+  assert.deepEqual(ladder.decide(CALM, 31_000), []);
+});

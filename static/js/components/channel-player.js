@@ -230,12 +230,22 @@ export class ChannelPlayer extends EventTarget {
    * Return the rungs between which the quality ladder may choose for a request, best first. Empty over HLS, and if this
    * browser decodes none of the channel's streams.
    *
-   * @param {Pick<ChannelRequest, 'cameraId'|'channel'|'convert'|'transport'>} request
+   * @param {Pick<ChannelRequest, 'cameraId'|'number'|'channel'|'convert'|'transport'>} request
    * @param {number} widthPx of the tile, in pixels of the device
    */
   rungsAt(request, widthPx) {
     const isHls = request.transport === 'hls' || (this.isStarted && this.view.transport === 'hls');
-    return isHls || request.convert ? [] : this.#choice.rungsAt(request, widthPx).filter(({ name }) => name !== 'stills');
+    if (isHls || request.convert) return [];
+    return this.#choice.rungsAt(request, widthPx, this.#measured(request)).filter(({ name }) => name !== 'stills');
+  }
+
+  /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */
+  #measured({ cameraId, number }) {
+    if (!this.isStarted || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
+    const quality = this.chosenProfile?.quality;
+    const { stream } = this.view;
+    const kbps = stream?.status === 'running' ? stream.bitrate_kbps : null;
+    return quality && kbps ? { quality, kbps } : null;
   }
 
   /**

@@ -115,7 +115,7 @@ export class LiveTile extends HTMLElement {
    */
   rungsAt({ content, isAlone, isLarge }) {
     if (!content?.channel || !this.#channelPlayer) return [];
-    const request = { cameraId: content.tile.cameraId, channel: content.channel };
+    const request = { cameraId: content.tile.cameraId, number: content.tile.channel, channel: content.channel };
     const rungs = this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
     return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
   }

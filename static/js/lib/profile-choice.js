@@ -72,11 +72,12 @@ export class ProfileChoice {
    *
    * @param {{cameraId: number, channel: Channel|null}} request
    * @param {number} widthPx in pixels of the device
+   * @param {import('./quality-rungs.js').Measured|null} [measured]
    * @returns {Rung[]}
    */
-  rungsAt(request, widthPx) {
+  rungsAt(request, widthPx, measured = null) {
     const channel = this.#asSeen(request);
-    const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx }) : [];
+    const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx, measured }) : [];
     return this.#refusal ? rungs.filter(({ name }) => name !== 'main') : rungs;
   }
 

@@ -116,7 +116,10 @@ export class QualityLadder {
    */
   #forgetPauses(before, rungs) {
     const old = new Map(before.map((tile) => [tile.id, tile]));
-    const oldKbps = sum(before.filter(({ isVisible }) => isVisible).map((tile) => rateIn(tile, rungs.get(tile.id))));
+    // By the present rates: the rates of cameras change, too.
+    const now = new Map(this.#tiles.map((tile) => [tile.id, tile]));
+    const shown = before.filter(({ isVisible }) => isVisible);
+    const oldKbps = sum(shown.map((tile) => rateIn(now.get(tile.id) ?? tile, rungs.get(tile.id))));
     const nowKbps = sum(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => rateOf(this.#rung(tile))));
     for (const tile of this.#movable) {
       const one = old.get(tile.id);
@@ -151,7 +154,7 @@ export class QualityLadder {
     if (this.#trying) this.#trying.sinceMs = this.#trying.unseenMs = null;
   }
 
-  /** Let users who save data begin with the sub stream, or no longer. @param {boolean} startsLow */
+  /** True if the user saves data; the network may have changed. @param {boolean} startsLow */
   set startsLow(startsLow) {
     this.#startsLow = startsLow;
   }

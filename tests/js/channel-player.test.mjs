@@ -129,7 +129,7 @@ test('two tiles of the same channel are two tiles of the quality ladder', async 
   assert.notEqual(one.ladderId, other.ladderId);
 });
 
-test('a lower quality that the user chooses on a thin link ends the old media immediately', () => {
+test('a lower choice on a thin link ends the old media immediately', () => {
   const { player, view } = played();
   const one = channel();
   player.setRequest({ ...REQUEST, channel: one, quality: 'main', rung: 'main' }, { isLinkThin: true });

@@ -180,7 +180,7 @@ test('a refused try is a failed try, and main is tried again later', () => {
   assert.deepEqual([page.played.at(-1), page.note], ['main isTry', '']);
 });
 
-test('another channel on a thin link says from the start why it has not its best quality', () => {
+test('another channel on a thin link has its note from the start', () => {
   const page = new Page();
   page.link = LATE;
   page.pass(2);
@@ -221,7 +221,7 @@ test('a try is not judged while the page is hidden', () => {
   assert.equal(page.played.at(-1), 'sub endsOld');
 });
 
-test('a network that costs nothing leads to the main stream, and the other way round', () => {
+test('another kind of network changes the best rung', () => {
   const page = new Page({ startsLow: true });
   page.pass(1);
   page.control.startsLow = false;

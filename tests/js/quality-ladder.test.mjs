@@ -314,7 +314,7 @@ test('a tile that becomes small, and grows again, keeps its limit', () => {
   assert.equal(ladder.rungOf('a'), 'sub');
 });
 
-test('another channel on a thin link begins with the rung that fits, without old pauses', () => {
+test('another channel on a thin link begins with the rung that fits', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
   for (let at = 20_000; at < 2_000_000; at += 400_000) {
@@ -331,14 +331,14 @@ test('another channel on a thin link begins with the rung that fits, without old
   assert.deepEqual(told(ladder.decide(CALM, 2_013_000)), ['c sub try']);
 });
 
-test('another channel on a free link begins with main, whatever was measured', () => {
+test('another channel on a free link begins with main', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(CALM, 2000);
   ladder.setTiles([tile('b')], 3000);
   assert.equal(ladder.rungOf('b'), 'main');
 });
 
-test('a user who saves data sees the main stream of a channel without a sub stream', () => {
+test('a user who saves data sees main if there is no sub stream', () => {
   const rungs = [{ ...MAIN, kbps: 800 }, KEYS, STILLS];
   const ladder = ladderOf([tile('a', { rungs })], { startsLow: true });
   assert.equal(ladder.rungOf('a'), 'main');
@@ -357,7 +357,7 @@ test('a try that is not judged leaves the rung before it', () => {
   assert.deepEqual(told(ladder.decide(CALM, 30_000)), ['a main try']);
 });
 
-test('a tile tries again soon after the user chose it, or other tiles have freed the link', () => {
+test('a chosen tile, and a tile on a freed link, tries again soon', () => {
   const others = ['b', 'c', 'd'].map((id) => tile(id, { rungs: [{ ...SUB, kbps: 100 }, KEYS], pinned: 'sub' }));
   const fallen = () => {
     const ladder = ladderOf([tile('a'), ...others]);

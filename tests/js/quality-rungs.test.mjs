@@ -57,7 +57,7 @@ test('the rates are those of the device, and its key frames a share of them', ()
   );
 });
 
-test('a measured rate replaces the declared one, which may be an upper limit', () => {
+test('a measured rate replaces the declared one', () => {
   const how = { ...WIDE, measured: { quality: /** @type {const} */ ('sub'), kbps: 200 } };
   assert.deepEqual(
     rungsOf(channel(['main', 'sub'], {}, 1000), how).map(({ kbps }) => kbps),

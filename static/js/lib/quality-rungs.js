@@ -7,8 +7,8 @@ import { canDecode, profileOf } from './channels.js';
  * @typedef {import('./quality-ladder.js').Rung} Rung
  * @typedef {import('./quality-ladder.js').RungName} RungName
  * @typedef {import('./viewer-state.js').Quality} Quality
- * @typedef {{quality: Quality, kbps: number}} Measured rate of the stream that plays. Many cameras declare the upper limit
- *   of a rate that varies
+ * @typedef {{quality: Quality, kbps: number}} Measured rate of the stream that plays. The declared one may be the upper
+ *   limit of a rate that varies
  */
 
 /** Measured with key frames every 2 s: 9 to 11 % of the bytes of a stream of constant rate are key frames. */

@@ -19,6 +19,17 @@ test('the spacing is measured, and a gap of the stream does not count', () => {
   assert.equal(spacing.seconds, 1);
 });
 
+test('a spacing that varies a little is one spacing', () => {
+  const spacing = new KeyFrameSpacing();
+  const seen = new Set();
+  let atS = 0;
+  for (const eachS of [1.5, 1.4, 1.6, 1.45, 1.7, 1.3, 4, 1.5, 1.55, 1.4]) {
+    spacing.note((atS += eachS));
+    if (atS > 3) seen.add(rungText('keys', spacing.seconds));
+  }
+  assert.equal(seen.size, 1, String([...seen]));
+});
+
 test('pictures that come seconds apart are no stall, and their end is one', () => {
   const watch = new StallWatch();
   watch.begin(0);
@@ -39,6 +50,8 @@ test('pictures that come seconds apart are no stall, and their end is one', () =
 test('the texts say how many pictures come', () => {
   assert.equal(rungText('keys', 2.04), '1 picture / 2 s');
   assert.equal(rungText('keys', 0.4), '1 picture / 1 s');
+  assert.equal(rungText('keys', 2, true), '1 picture / 2 s, no sound');
+  assert.equal(limitText({ rung: 'keys', why: 'link', kbps: null }, 2, true), '1 picture / 2 s, no sound: the link is slow');
   assert.equal(limitText({ rung: 'keys', why: 'link', kbps: 310 }, 2), '1 picture / 2 s: the link carries 310 kbit/s');
   assert.equal(limitText({ rung: 'sub', why: 'link', kbps: null }), 'Sub: the link is slow');
 });

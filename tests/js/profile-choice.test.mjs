@@ -107,8 +107,13 @@ test('an undecodable or refused main stream is no rung', () => {
   assert.equal(names()[0], 'sub');
 });
 
-test('a failed try of the main stream falls back whatever its problem is', () => {
-  const { choice } = chosen();
-  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }), false);
-  assert.equal(choice.fallBackToSub({ code: 'camera_timeout', detail: '' }, { isTry: true }), true);
+test('a pinned quality that the channel does not have is none', () => {
+  const choice = new ProfileChoice(['h264']);
+  /** @param {Parameters<typeof channel>[0]} parts @param {import('../../static/js/lib/quality-ladder.js').RungName|null} pinned */
+  const pinAt = (parts, pinned) => choice.pinAt({ cameraId: 1, channel: channel(parts) }, pinned);
+  assert.deepEqual([pinAt({}, 'main'), pinAt({}, 'sub'), pinAt({}, 'keys'), pinAt({}, null)], ['main', 'sub', 'keys', null]);
+  assert.deepEqual([pinAt({ roles: ['main'] }, 'sub'), pinAt({ roles: ['main'] }, 'main')], [null, 'main']);
+  assert.equal(pinAt({ mainCodec: 'hevc' }, 'main'), null);
+  choice.learnCodec(1, 'sub', 'hevc');
+  assert.equal(pinAt({}, 'sub'), null);
 });

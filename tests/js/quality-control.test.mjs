@@ -19,6 +19,7 @@ class Page {
   /** @type {string[]} */
   played = [];
   nowMs = 0;
+  isHidden = false;
   control;
 
   /** @param {{startsLow?: boolean}} [how] @param {Partial<PlayedTile>} [tile] */
@@ -30,7 +31,16 @@ class Page {
     };
     /** @type {PlayedTile[]} */
     this.tiles = [
-      { id: 'a', rungs: RUNGS, pinned: null, isChosen: true, isVisible: true, pixels: 1, player: { setRung, isStarting: false }, ...tile },
+      {
+        id: 'a',
+        rungs: RUNGS,
+        pinned: null,
+        isChosen: true,
+        isVisible: true,
+        pixels: 1,
+        player: { setRung, isStarting: false, hasFailedTry: false },
+        ...tile,
+      },
     ];
     this.control.setTiles(this.tiles, 0);
   }
@@ -39,7 +49,7 @@ class Page {
   pass(seconds, { everyMs = 500 } = {}) {
     for (const endMs = this.nowMs + seconds * 1000; this.nowMs < endMs;) {
       this.nowMs += everyMs;
-      this.control.look(this.tiles, this.nowMs);
+      this.control.look(this.tiles, this.nowMs, { isHidden: this.isHidden });
     }
   }
 
@@ -71,7 +81,7 @@ test('a free link leads back by a try, and the note goes', () => {
 test('until a try has a frame, the page names the rung on screen', () => {
   const page = new Page();
   const setRung = () => {};
-  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { setRung, isStarting: true } }));
+  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { setRung, isStarting: true, hasFailedTry: false } }));
   page.link = LATE;
   page.pass(2);
   page.link = CALM;
@@ -150,4 +160,74 @@ test('a picture without a choice has no rung and no note', () => {
   const { control } = new Page();
   control.setTiles([], 0);
   assert.deepEqual([control.rungOf('a'), control.limitOf('a')], [null, null]);
+});
+
+test('a refused try is a failed try, and main is tried again later', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  assert.equal(page.played.at(-1), 'main isTry');
+  const tiles = page.tiles;
+  page.tiles = tiles.map((tile) => ({ ...tile, player: { ...tile.player, hasFailedTry: true } }));
+  page.control.setTiles(page.tiles, page.nowMs);
+  assert.equal(page.control.rungOf('a'), 'sub');
+  page.pass(19);
+  assert.equal(page.control.rungOf('a'), 'sub', 'the pause is doubled');
+  page.tiles = tiles;
+  page.pass(2);
+  assert.deepEqual([page.played.at(-1), page.note], ['main isTry', '']);
+});
+
+test('another channel on a thin link has its note from the start', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.control.setTiles(
+    page.tiles.map((tile) => ({ ...tile, id: 'b' })),
+    2500,
+  );
+  assert.equal(limitText(page.control.limitOf('b')), 'Sub: the link carries 1.4 Mbit/s');
+});
+
+test('a page that is heard, but hidden, goes down and tries nothing', () => {
+  const page = new Page();
+  page.isHidden = true;
+  page.link = LATE;
+  page.pass(2);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+  page.link = CALM;
+  page.pass(100);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+  page.isHidden = false;
+  page.pass(1);
+  assert.equal(page.played.at(-1), 'main isTry');
+});
+
+test('a try is not judged while the page is hidden', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  page.tiles = page.tiles.map((tile) => ({ ...tile, player: { ...tile.player, isStarting: true } }));
+  page.control.rest();
+  page.nowMs += 60_000;
+  page.pass(1);
+  assert.equal(page.played.at(-1), 'main isTry');
+  page.pass(21);
+  assert.equal(page.played.at(-1), 'sub endsOld');
+});
+
+test('another kind of network changes the best rung', () => {
+  const page = new Page({ startsLow: true });
+  page.pass(1);
+  page.control.startsLow = false;
+  page.pass(1);
+  assert.deepEqual([page.played, page.note], [['sub', 'main'], '']);
+  page.control.startsLow = true;
+  page.pass(1);
+  assert.deepEqual([page.played.at(-1), page.note], ['sub', 'Sub: this device saves data']);
 });

@@ -117,6 +117,18 @@ test('a try that shows no frame has failed', () => {
   assert.deepEqual(told(ladder.decide(CALM, 70_000)), ['a main try']);
 });
 
+test('a try that waits long for its key frame is judged from then on', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 30_000);
+  ladder.setTiles([tile('a', { isStarting: true })], 30_500);
+  assert.deepEqual(ladder.decide(CALM, 45_000), []);
+  ladder.setTiles([tile('a')], 45_500);
+  assert.deepEqual(ladder.decide(CALM, 45_500), []);
+  assert.equal(ladder.rungBeforeTry('a'), 'sub');
+  assert.deepEqual(told(ladder.decide(LATE, 50_000)), ['a sub failed_try']);
+});
+
 test('a link whose bursts are faster now is tried without a pause', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
@@ -224,9 +236,9 @@ test('a try that succeeds halves the pause', () => {
   assert.deepEqual(told(ladder.decide(CALM, 162_000)), ['a main try']);
   assert.deepEqual(ladder.decide(CALM, 172_000), []);
   assert.equal(ladder.rungBeforeTry('a'), null);
-  assert.deepEqual(told(ladder.decide(LATE, 180_000)), ['a sub late']);
-  assert.deepEqual(ladder.decide(CALM, 199_000), [], 'now it is 20 s');
-  assert.deepEqual(told(ladder.decide(CALM, 200_000)), ['a main try']);
+  assert.deepEqual(told(ladder.decide(LATE, 280_000)), ['a sub late']);
+  assert.deepEqual(ladder.decide(CALM, 299_000), [], 'now it is 20 s');
+  assert.deepEqual(told(ladder.decide(CALM, 300_000)), ['a main try']);
 });
 
 test('one tile at a time goes one step up, the chosen one first', () => {
@@ -300,4 +312,107 @@ test('a tile that becomes small, and grows again, keeps its limit', () => {
   assert.equal(ladder.rungOf('a'), 'sub');
   ladder.setTiles([tile('a')], 4000);
   assert.equal(ladder.rungOf('a'), 'sub');
+});
+
+test('another channel on a thin link begins with the rung that fits', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  for (let at = 20_000; at < 2_000_000; at += 400_000) {
+    ladder.decide(CALM, at);
+    ladder.decide(LATE, at + 1000);
+  }
+  const small = { name: /** @type {const} */ ('main'), kbps: 900 };
+  const begun = ladder.setTiles([tile('b', { rungs: [small, KEYS, STILLS] })], 2_000_000);
+  assert.deepEqual([begun, ladder.rungOf('b')], [[], 'main']);
+  ladder.decide({ ...LATE, kbps: 700 }, 2_002_000);
+  assert.equal(ladder.rungOf('b'), 'keys');
+  assert.deepEqual(told(ladder.setTiles([tile('c')], 2_003_000)), ['c keys late']);
+  assert.deepEqual(ladder.decide(CALM, 2_012_000), []);
+  assert.deepEqual(told(ladder.decide(CALM, 2_013_000)), ['c sub try']);
+});
+
+test('another channel on a free link begins with main', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(CALM, 2000);
+  ladder.setTiles([tile('b')], 3000);
+  assert.equal(ladder.rungOf('b'), 'main');
+});
+
+test('a user who saves data sees main if there is no sub stream', () => {
+  const rungs = [{ ...MAIN, kbps: 800 }, KEYS, STILLS];
+  const ladder = ladderOf([tile('a', { rungs })], { startsLow: true });
+  assert.equal(ladder.rungOf('a'), 'main');
+  ladder.decide({ ...LATE, kbps: 500 }, 2000);
+  assert.equal(ladder.rungOf('a'), 'keys');
+  assert.deepEqual(told(ladder.decide(CALM, 20_000)), ['a main try']);
+});
+
+test('a try that is not judged leaves the rung before it', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.setTiles([tile('a', { pinned: 'sub' })], 21_000);
+  ladder.setTiles([tile('a')], 30_000);
+  assert.equal(ladder.rungOf('a'), 'sub');
+  assert.deepEqual(told(ladder.decide(CALM, 30_000)), ['a main try']);
+});
+
+test('a chosen tile, and a tile on a freed link, tries again soon', () => {
+  const others = ['b', 'c', 'd'].map((id) => tile(id, { rungs: [{ ...SUB, kbps: 100 }, KEYS], pinned: 'sub' }));
+  const fallen = () => {
+    const ladder = ladderOf([tile('a'), ...others]);
+    ladder.decide(LATE, 2000);
+    for (const at of [20_000, 100_000, 200_000]) {
+      assert.equal(ladder.decide(CALM, at)[0]?.why, 'try');
+      assert.equal(ladder.decide(LATE, at + 1000)[0]?.why, 'failed_try');
+    }
+    assert.deepEqual(ladder.decide(CALM, 220_000), []);
+    return ladder;
+  };
+  for (const later of [
+    [tile('a', { isChosen: true }), ...others],
+    [tile('a'), ...others.map((other) => ({ ...other, isVisible: false }))],
+    [tile('a')],
+  ]) {
+    const ladder = fallen();
+    ladder.setTiles(later, 221_000);
+    assert.deepEqual(told(ladder.decide(CALM, 222_000)), ['a main try']);
+    ladder.decide(LATE, 223_000);
+    ladder.setTiles(later, 224_000);
+    assert.deepEqual(ladder.decide(CALM, 240_000), [], 'nothing has changed since');
+  }
+});
+
+test('a link that carries main for a quarter of a minute only does not flap', () => {
+  const ladder = ladderOf([tile('a')]);
+  /** @type {number[]} */
+  const changes = [];
+  let mainS = 0;
+  let calmMs = 0;
+  for (let second = 1; second <= 600; second += 1) {
+    mainS = ladder.rungOf('a') === 'main' ? mainS + 1 : 0;
+    calmMs = mainS > 10 ? 0 : calmMs + 1000;
+    const link = { isLate: mainS > 14, calmMs, kbps: 4000, burstKbps: 60_000 };
+    changes.push(...ladder.decide(link, second * 1000).map(() => second));
+  }
+  assert.ok(changes.filter((second) => second <= 300).length <= 10, String(changes));
+  assert.ok(changes.filter((second) => second > 300).length <= 4, String(changes));
+});
+
+test('the start of another stream fails no try', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.setTiles([tile('a'), tile('b', { rungs: [SUB, KEYS] })], 25_000);
+  assert.deepEqual(ladder.decide(LATE, 25_500), []);
+  assert.deepEqual(told(ladder.decide(LATE, 26_000)), ['a sub failed_try']);
+});
+
+test('a camera that sends less now does not end a pause', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  ladder.decide(CALM, 20_000);
+  ladder.decide(LATE, 21_000);
+  ladder.setTiles([tile('a', { rungs: [MAIN, { ...SUB, kbps: 100 }, KEYS] })], 30_000);
+  assert.deepEqual(ladder.decide(CALM, 31_000), []);
 });

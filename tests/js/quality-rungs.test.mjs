@@ -57,6 +57,14 @@ test('the rates are those of the device, and its key frames a share of them', ()
   );
 });
 
+test('a measured rate replaces the declared one', () => {
+  const how = { ...WIDE, measured: { quality: /** @type {const} */ ('sub'), kbps: 200 } };
+  assert.deepEqual(
+    rungsOf(channel(['main', 'sub'], {}, 1000), how).map(({ kbps }) => kbps),
+    [1000, 200, 22, null],
+  );
+});
+
 test('each rung has its stream', () => {
   const rungs = rungsOf(channel(['main', 'sub']), WIDE);
   assert.deepEqual(streamOf('main', rungs), { quality: 'main', keyFramesOnly: false });

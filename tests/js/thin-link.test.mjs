@@ -106,6 +106,16 @@ test('a stream that is replaced ends, and its last frame stays on screen', () =>
   assert.equal(wire.sent.filter((message) => message.type === 'leave').length, 0, 'the server has ended the old watch');
 });
 
+test('key frames alone have no audio, so turning it on starts nothing again', () => {
+  const { session, wire } = playing();
+  session.replace({ ...REQUEST, keyFramesOnly: true });
+  const count = asked(wire).length;
+  session.setAudio(true);
+  session.setAudio(false);
+  session.setAudio(true);
+  assert.equal(asked(wire).length, count);
+});
+
 test('a try that comes late gives way to the stream before', () => {
   const { session, wire, first: sub } = playing();
   session.tryBetter({ ...REQUEST, profileToken: 'main' });

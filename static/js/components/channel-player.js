@@ -2,6 +2,7 @@
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
+import { isBetter } from '../lib/quality-ladder.js';
 import { tileProfileOf } from '../lib/channels.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { playsFragments } from './fragment-appender.js';
@@ -48,6 +49,9 @@ export class ChannelPlayer extends EventTarget {
   #isPaused = false;
   /** True until the first frame of a better rung that is being tried. */
   #isTry = false;
+  /** The rung that played before the present try. @type {import('../lib/quality-ladder.js').RungName|null} */
+  #rungBeforeTry = null;
+  #hasFailedTry = false;
   #keyFramesOnly = false;
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
@@ -141,6 +145,11 @@ export class ChannelPlayer extends EventTarget {
     return stream?.status === 'running' ? stream.audio !== null : null;
   }
 
+  /** True if the user wants the channel's audio, which does not come with key frames alone. */
+  get lacksAudio() {
+    return this.#keyFramesOnly && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
+  }
+
   /** The stream that plays, and the reasons if it is not the requested one. */
   get nowPlaying() {
     const { phase, transport, transportReason } = this.view;
@@ -177,13 +186,20 @@ export class ChannelPlayer extends EventTarget {
 
   // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Set the request; nothing starts again if it is the same. @param {ChannelRequest|null} request */
-  setRequest(request) {
+  /**
+   * Set the request; nothing starts again if it is the same.
+   *
+   * @param {ChannelRequest|null} request
+   * @param {{isLinkThin?: boolean}} [how] `isLinkThin`: a lower quality of the same channel does not wait behind the
+   *   present one's media
+   */
+  setRequest(request, { isLinkThin = false } = {}) {
     const before = this.#request;
     this.#request = request;
+    if (before?.quality !== request?.quality) this.#isTry = false; // the user has chosen
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
-    this.#applyRequest();
+    this.#applyRequest({ endsOld: isLinkThin && isBetter(before?.rung, request?.rung) });
   }
 
   /**
@@ -194,6 +210,8 @@ export class ChannelPlayer extends EventTarget {
    */
   setRung(rung, how) {
     if (!this.#request || this.#request.rung === rung) return;
+    this.#hasFailedTry = false;
+    this.#rungBeforeTry = this.#request.rung ?? null;
     this.#request = { ...this.#request, rung };
     this.#applyRequest(how);
   }
@@ -203,16 +221,41 @@ export class ChannelPlayer extends EventTarget {
     return this.#isTry;
   }
 
+  /** True if the last try ended with a problem: the rung before it plays again. */
+  get hasFailedTry() {
+    return this.#hasFailedTry;
+  }
+
   /**
    * Return the rungs between which the quality ladder may choose for a request, best first. Empty over HLS, and if this
    * browser decodes none of the channel's streams.
    *
-   * @param {Pick<ChannelRequest, 'cameraId'|'channel'|'convert'|'transport'>} request
+   * @param {Pick<ChannelRequest, 'cameraId'|'number'|'channel'|'convert'|'transport'>} request
    * @param {number} widthPx of the tile, in pixels of the device
    */
   rungsAt(request, widthPx) {
     const isHls = request.transport === 'hls' || (this.isStarted && this.view.transport === 'hls');
-    return isHls || request.convert ? [] : this.#choice.rungsAt(request, widthPx).filter(({ name }) => name !== 'stills');
+    if (isHls || request.convert) return [];
+    return this.#choice.rungsAt(request, widthPx, this.#measured(request)).filter(({ name }) => name !== 'stills');
+  }
+
+  /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */
+  #measured({ cameraId, number }) {
+    if (!this.isStarted || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
+    const quality = this.chosenProfile?.quality;
+    const { stream } = this.view;
+    const kbps = stream?.status === 'running' ? stream.bitrate_kbps : null;
+    return quality && kbps ? { quality, kbps } : null;
+  }
+
+  /**
+   * The pinned quality; null if the channel does not have it.
+   *
+   * @param {Pick<ChannelRequest, 'cameraId'|'channel'>} request
+   * @param {import('../lib/quality-ladder.js').RungName|null} pinned
+   */
+  pinAt(request, pinned) {
+    return this.#choice.pinAt(request, pinned);
   }
 
   /** Try a refused main stream again. */
@@ -340,6 +383,7 @@ export class ChannelPlayer extends EventTarget {
   #forgetChannel() {
     this.#leaveStream();
     this.forgetRefusal();
+    this.#isTry = this.#hasFailedTry = false;
     this.#player.forget();
     this.#snapshot.clear();
   }
@@ -376,13 +420,24 @@ export class ChannelPlayer extends EventTarget {
     const { phase, problem, stream } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    const isTry = this.#isTry; // a failed one gives way to the sub stream, which plays
-    if (this.isStarted && (this.#request?.fallsBack || isTry) && this.#choice.fallBackToSub(why, { isTry })) {
+    if (this.isStarted && this.#isTry && why) {
+      this.#leaveTry();
+      return;
+    }
+    if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
       this.#applyRequest();
       return;
     }
     if (phase === 'failed' || phase === 'ended' || phase === 'idle') this.#detach();
     this.#changed();
+  }
+
+  /** Play the rung before the try again: the better stream was refused, for example because the device is full. */
+  #leaveTry() {
+    this.#isTry = false;
+    this.#hasFailedTry = true;
+    if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
+    this.#applyRequest();
   }
 
   /** @param {string} which 'before': the old picture, which the next one will replace */

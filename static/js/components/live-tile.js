@@ -25,11 +25,15 @@ import { ZoomView } from './zoom-view.js';
 /** Phases before the first picture. */
 const OPENING = new Set(['connecting', 'video', 'key_frame', 'buffering']);
 
+let madeCount = 0;
+
 /**
  * One channel of the wall, live. The page sets `options` first, then calls `setRequest()` whenever the request changes,
  * and `tick()` twice a second. Emits 'tile-audio-blocked' if the browser requires a click before it plays audio.
  */
 export class LiveTile extends HTMLElement {
+  /** Id for the quality ladder. A wall may show a channel twice, in tiles of different sizes. */
+  ladderId = `tile-${(madeCount += 1)}`;
   /** @type {TileOptions|null} */
   options = null;
   /** @type {ChannelPlayer|null} */
@@ -69,14 +73,14 @@ export class LiveTile extends HTMLElement {
     this.#channelPlayer = null;
   }
 
-  /** @param {TileRequest} request */
-  setRequest(request) {
+  /** @param {TileRequest} request @param {{isLinkThin?: boolean}} [how] see ChannelPlayer.setRequest() */
+  setRequest(request, how) {
     const before = this.#request;
     this.#request = request;
     // The user has changed the tile, so try the refused main stream again.
     if (before.isLarge !== request.isLarge || before.quality !== request.quality) this.#channelPlayer?.forgetRefusal();
     if (before.quality !== request.quality) this.#channelPlayer?.forgetCodecs();
-    this.#applyRequest();
+    this.#applyRequest(how);
   }
 
   /** Play another rung of the quality ladder. @param {RungName} rung @param {{endsOld?: boolean, isTry?: boolean}} [how] */
@@ -88,6 +92,11 @@ export class LiveTile extends HTMLElement {
   /** True if a better rung is being tried that has shown no frame yet. */
   get isStarting() {
     return this.#channelPlayer?.isStarting ?? false;
+  }
+
+  /** True if the last try ended with a problem: the rung before it plays again. */
+  get hasFailedTry() {
+    return this.#channelPlayer?.hasFailedTry ?? false;
   }
 
   /** @param {Limit|null} limit */
@@ -106,9 +115,15 @@ export class LiveTile extends HTMLElement {
    */
   rungsAt({ content, isAlone, isLarge }) {
     if (!content?.channel || !this.#channelPlayer) return [];
-    const request = { cameraId: content.tile.cameraId, channel: content.channel };
+    const request = { cameraId: content.tile.cameraId, number: content.tile.channel, channel: content.channel };
     const rungs = this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
     return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+  }
+
+  /** The pinned quality; null if the channel does not have it. @param {Pick<TileRequest, 'content'|'quality'>} request @returns {RungName|null} */
+  pinAt({ content, quality }) {
+    if (quality === 'auto' || !content || !this.#channelPlayer) return null;
+    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, quality);
   }
 
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
@@ -195,7 +210,8 @@ export class LiveTile extends HTMLElement {
     return part(this, 'zoom', ZoomView);
   }
 
-  #applyRequest() {
+  /** @param {{isLinkThin?: boolean}} [how] */
+  #applyRequest(how) {
     const player = this.#channelPlayer;
     if (!player) return;
     const { content, quality, isActive, isLarge, isAlone, isAudible, rung } = this.#request;
@@ -215,6 +231,7 @@ export class LiveTile extends HTMLElement {
         isAudible,
         fallsBack: true,
       },
+      how,
     );
   }
 
@@ -284,7 +301,7 @@ export class LiveTile extends HTMLElement {
     const message = part(this, 'title', HTMLElement).textContent;
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
-    const limit = isActive ? limitText(this.#limit, player.spacingS) : '';
+    const limit = isActive ? limitText(this.#limit, player.spacingS, player.lacksAudio) : '';
     setAttribute(this, 'aria-label', [name, message || label, limit, damage].filter(Boolean).join(', '));
   }
 }

@@ -72,12 +72,27 @@ export class ProfileChoice {
    *
    * @param {{cameraId: number, channel: Channel|null}} request
    * @param {number} widthPx in pixels of the device
+   * @param {import('./quality-rungs.js').Measured|null} [measured]
    * @returns {Rung[]}
    */
-  rungsAt(request, widthPx) {
+  rungsAt(request, widthPx, measured = null) {
     const channel = this.#asSeen(request);
-    const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx }) : [];
+    const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx, measured }) : [];
     return this.#refusal ? rungs.filter(({ name }) => name !== 'main') : rungs;
+  }
+
+  /**
+   * The quality that the user has pinned; null if the channel does not have it, or not for this browser: then the
+   * quality ladder chooses among the others.
+   *
+   * @param {{cameraId: number, channel: Channel|null}} request
+   * @param {RungName|null} pinned
+   */
+  pinAt(request, pinned) {
+    if (pinned !== 'main' && pinned !== 'sub') return pinned;
+    const channel = this.#asSeen(request);
+    const profile = channel && profileOf(channel, pinned);
+    return profile && canDecode(profile, this.#decodes) ? pinned : null;
   }
 
   /** @param {{cameraId: number, channel: Channel|null}} request */
@@ -115,10 +130,9 @@ export class ProfileChoice {
    * stream may not have.
    *
    * @param {Problem|null} problem
-   * @param {{isTry?: boolean}} [how] `isTry`: the sub stream has played until now
    */
-  fallBackToSub(problem, { isTry = false } = {}) {
-    if (!problem || !(isTry || REFUSALS.has(problem.code)) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
+  fallBackToSub(problem) {
+    if (!problem || !REFUSALS.has(problem.code) || this.#chosenProfile?.quality !== 'main' || !this.canUseSub) return false;
     this.#refusal = problem;
     return true;
   }

@@ -10,7 +10,8 @@ import { QualityLadder } from './quality-ladder.js';
  * @typedef {import('./quality-ladder.js').Tile} Tile
  * @typedef {import('./link-monitor.js').LinkState} LinkState
  * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void,
- *   readonly isStarting: boolean}}} PlayedTile `isStarting`: a rung that is tried has shown no frame yet
+ *   readonly isStarting: boolean, readonly hasFailedTry: boolean}}} PlayedTile `isStarting`: a rung that is tried has
+ *   shown no frame yet; `hasFailedTry`: the last try ended with a problem, and the rung before it plays again
  * @typedef {{rung: RungName, why: 'link'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
  *   `kbps`: the throughput that led to it, null if it is unknown
  */
@@ -50,12 +51,14 @@ export class QualityControl {
   /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
     this.#tiles = tiles;
-    this.#ladder.setTiles(
+    for (const { id, player } of tiles) if (player.hasFailedTry) this.#ladder.failTry(id, nowMs);
+    const changes = this.#ladder.setTiles(
       tiles.map((tile) => ({ ...tile, isStarting: tile.player.isStarting })),
       nowMs,
     );
     const ids = new Set(tiles.map(({ id }) => id));
     for (const id of this.#limitKbps.keys()) if (!ids.has(id)) this.#limitKbps.delete(id);
+    for (const { id, kbps } of changes) this.#limitKbps.set(id, kbps);
   }
 
   /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id */
@@ -79,11 +82,23 @@ export class QualityControl {
     return { rung, why: 'link', kbps };
   }
 
-  /** Choose the rungs anew; called every LOOK_MS while the page is visible. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
-  look(tiles, nowMs) {
+  /** True if the user saves data. @param {boolean} startsLow */
+  set startsLow(startsLow) {
+    this.#startsLow = this.#ladder.startsLow = startsLow;
+  }
+
+  /**
+   * Choose the rungs anew; called every LOOK_MS while the page is visible or audible.
+   *
+   * @param {readonly PlayedTile[]} tiles @param {number} nowMs
+   * @param {{isHidden?: boolean}} [how] `isHidden`: no better rung is tried, because a hidden page shows no frames
+   */
+  look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
     for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
-    const link = this.#linkState(nowMs);
+    const state = this.#linkState(nowMs);
+    const link = isHidden ? { ...state, calmMs: 0 } : state;
+    if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
     for (const { id, why, kbps } of this.#ladder.decide(link, nowMs)) {
       if (why === 'late' || (why === 'failed_try' && kbps !== null)) this.#limitKbps.set(id, kbps);
@@ -100,6 +115,7 @@ export class QualityControl {
   /** The page was hidden or slept: the time since the last call of `look()` says nothing. */
   rest() {
     this.#lookedMs = null;
+    this.#ladder.rest();
   }
 
   /** @param {PlayedTile['player']} player @param {string} id @param {{endsOld?: boolean, isTry?: boolean}} [how] */

@@ -17,9 +17,10 @@
  * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
  *   led to it
  * @typedef {import('./link-monitor.js').LinkState} LinkState
- * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null}} Memory of a tile.
- *   `limit`: the best rung that it may use; null: every rung; `failedKbps`: throughput of bursts before the last try, if
- *   that has failed
+ * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null, proofMs: number,
+ *   unprovenPauseMs: number}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
+ *   throughput of bursts before the last try; `proofMs`: when the last step up is proven, `unprovenPauseMs`: the pause
+ *   before it
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
  */
 
@@ -30,6 +31,8 @@ const USUAL_KBPS = { main: 4000, sub: 600, keys: 60, stills: 30 };
 const USED_SHARE = 0.7;
 /** Share of the present rates that is kept if media is late and the throughput is unknown. */
 const KEPT_SHARE = 0.5;
+/** Rates that fall below this share of those before, because tiles rest or are closed, leave room for better rungs. */
+const FREED_SHARE = 0.8;
 /** Time in which a change shows its effect. */
 const SETTLE_MS = 3000;
 /** The frames since the last key frame, with which each stream starts, make every link late for a moment. */
@@ -39,6 +42,10 @@ const PATIENCE_MS = 3000;
 const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
 const TRY_MS = 10_000;
+/** A stream that is shown has to play so long before its try counts as a success. */
+const SHOWN_MS = 7000;
+/** A fall within this time after a step up counts as a failed try: the link carries almost, but not quite, the rung. */
+const PROOF_MS = 90_000;
 /** A try begins with a key frame. With long groups of frames these are ten seconds apart. */
 const NO_FRAME_MS = 20_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
@@ -53,42 +60,103 @@ export class QualityLadder {
   #tiles = [];
   /** @type {Map<string, Memory>} */
   #memories = new Map();
-  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number, burstKbps: number|null}|null} */
+  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number|null, unseenMs: number|null, burstKbps: number|null}|null}
+   * `unseenMs`: when it had no frame yet; both are null while the page is hidden */
   #trying = null;
   #settledMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
+  /** The last known throughput. @type {number|null} */
+  #kbps = null;
 
   /**
-   * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: never the main stream,
-   *   unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile goes at most one
-   *   step down at a time
+   * @param {{startsLow?: boolean, loadedMs?: number}} [how] `startsLow`: the user saves data: no main stream if there
+   *   is a sub stream, unless it is pinned; `loadedMs`: until then the page's files use a part of the link, so each tile
+   *   goes at most one step down at a time
    */
   constructor({ startsLow = false, loadedMs = -Infinity } = {}) {
     this.#startsLow = startsLow;
     this.#loadedMs = loadedMs;
   }
 
-  /** Set the tiles of the page. A tile that is there already keeps its rung. @param {readonly Tile[]} tiles @param {number} nowMs */
+  /**
+   * Set the tiles of the page. A tile that is there already keeps its rung. While the link limits the tiles, a new one
+   * begins with its best rung that fits the throughput.
+   *
+   * @param {readonly Tile[]} tiles @param {number} nowMs
+   * @returns {Change[]} of new tiles that begin with a lower rung
+   */
   setTiles(tiles, nowMs) {
+    if (!tiles.some(({ id, isVisible, pinned }) => id === this.#trying?.id && isVisible && !pinned)) this.#leaveTry();
     const before = this.#memories;
+    const wasLimited = this.#tiles.some((tile) => !tile.pinned && this.#memory(tile).limit !== null);
+    const tilesBefore = this.#tiles;
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
-    this.#memories = new Map(
-      tiles.map(({ id }) => [id, before.get(id) ?? { limit: null, pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity, failedKbps: null }]),
-    );
+    this.#memories = new Map(tiles.map(({ id }) => [id, before.get(id) ?? newMemory()]));
     if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
-    const { id } = this.#trying ?? {};
-    if (id !== undefined && !this.#movable.some((tile) => tile.id === id)) this.#trying = null;
+    this.#forgetPauses(tilesBefore, rungsBefore);
+    return wasLimited ? this.#movable.flatMap((tile) => (before.has(tile.id) ? [] : this.#begin(tile, nowMs))) : [];
+  }
+
+  /** End a try that cannot be judged. */
+  #leaveTry() {
+    const trying = this.#trying;
+    const memory = trying && this.#memories.get(trying.id);
+    this.#trying = null;
+    if (trying && memory) memory.limit = trying.from;
+  }
+
+  /**
+   * Let tiles try a better rung soon that the user has just chosen, and all tiles if others have freed a part of the
+   * link: a tile that fills the page, for example, ends the others.
+   *
+   * @param {readonly Tile[]} before @param {Map<string, RungName>} rungs before
+   */
+  #forgetPauses(before, rungs) {
+    const old = new Map(before.map((tile) => [tile.id, tile]));
+    // By the present rates: the rates of cameras change, too.
+    const now = new Map(this.#tiles.map((tile) => [tile.id, tile]));
+    const shown = before.filter(({ isVisible }) => isVisible);
+    const oldKbps = sum(shown.map((tile) => rateIn(now.get(tile.id) ?? tile, rungs.get(tile.id))));
+    const nowKbps = sum(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => rateOf(this.#rung(tile))));
+    for (const tile of this.#movable) {
+      const one = old.get(tile.id);
+      if (one?.isVisible && (nowKbps < oldKbps * FREED_SHARE || (tile.isChosen && !one.isChosen))) this.#forgetPause(tile);
+    }
+  }
+
+  /** @param {Tile} tile */
+  #forgetPause(tile) {
+    Object.assign(this.#memory(tile), { pauseMs: FIRST_PAUSE_MS, tryAfterMs: -Infinity, proofMs: -Infinity });
+  }
+
+  /** Choose the first rung of a new tile. @param {Tile} tile @param {number} nowMs @returns {Change[]} */
+  #begin(tile, nowMs) {
+    const kbps = this.#kbps;
+    if (kbps === null) return [];
+    const others = this.#tiles.filter((one) => one.isVisible && one !== tile);
+    const freeKbps = kbps * USED_SHARE - sum(others.map((one) => rateOf(this.#rung(one))));
+    const streams = tile.rungs.filter(({ name }) => name !== 'stills');
+    const first = streams.find((rung) => rank(rung.name) >= rank(this.#topOf(tile)) && rateOf(rung) <= freeKbps) ?? streams.at(-1);
+    return first ? this.#changeTo(tile, first.name, kbps, nowMs) : [];
   }
 
   /** The network has changed: every tile may try again immediately. */
   forget() {
-    for (const memory of this.#memories.values()) {
-      memory.pauseMs = FIRST_PAUSE_MS;
-      memory.tryAfterMs = -Infinity;
-    }
+    for (const tile of this.#tiles) this.#forgetPause(tile);
+    this.#kbps = null;
+  }
+
+  /** The page is hidden: a try waits, because a hidden page shows no frames. */
+  rest() {
+    if (this.#trying) this.#trying.sinceMs = this.#trying.unseenMs = null;
+  }
+
+  /** True if the user saves data; the network may have changed. @param {boolean} startsLow */
+  set startsLow(startsLow) {
+    this.#startsLow = startsLow;
   }
 
   /** The present rung of a tile; null for an unknown tile. @param {string} id @returns {RungName|null} */
@@ -102,8 +170,14 @@ export class QualityLadder {
     return this.#trying?.id === id ? this.#trying.from : null;
   }
 
+  /** Note that the stream of a tile's try was refused: the rung before it plays again. @param {string} id @param {number} nowMs */
+  failTry(id, nowMs) {
+    if (this.#trying?.id === id) this.#endFailedTry(nowMs);
+  }
+
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   decide(link, nowMs) {
+    this.#kbps = link.kbps ?? this.#kbps;
     if (!link.isLate) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= nowMs;
     if (this.#trying) return this.#judgeTry(link, nowMs);
@@ -124,12 +198,12 @@ export class QualityLadder {
   /** @param {Tile} tile @returns {Rung} */
   #rung(tile) {
     if (tile.pinned) return tile.rungs.find(({ name }) => name === tile.pinned) ?? { name: tile.pinned, kbps: null };
-    return bestWithin(tile, this.#memory(tile).limit ?? this.#top);
+    return bestWithin(tile, this.#memory(tile).limit ?? this.#topOf(tile));
   }
 
-  /** The best rung that any tile uses unless it is pinned. @returns {RungName} */
-  get #top() {
-    return this.#startsLow ? 'sub' : 'main';
+  /** The best rung that a tile uses unless it is pinned. @param {Tile} tile @returns {RungName} */
+  #topOf({ rungs }) {
+    return this.#startsLow && rungs.some(({ name }) => name === 'sub') ? 'sub' : 'main';
   }
 
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +211,7 @@ export class QualityLadder {
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
-    let totalKbps = [...rungs.values()].reduce((sum, rung) => sum + rateOf(rung), 0);
+    let totalKbps = sum([...rungs.values()].map(rateOf));
     // The first second of a backlog may show too little. Then half of the rates is kept, and each tile goes one step down.
     const isSure = nowMs >= this.#loadedMs && measuredMs >= SURE_AFTER_MS;
     const keptKbps = totalKbps * KEPT_SHARE;
@@ -193,6 +267,7 @@ export class QualityLadder {
     if (from === to) return [];
     const memory = this.#memory(tile);
     memory.limit = to;
+    if (nowMs < memory.proofMs) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.unprovenPauseMs * 2);
     memory.tryAfterMs = nowMs + memory.pauseMs;
     return [{ id: tile.id, from, to, why: 'late', kbps }];
   }
@@ -203,7 +278,7 @@ export class QualityLadder {
   #tryBetter({ kbps, burstKbps = null }, nowMs) {
     const tries = this.#movable.flatMap((tile) => {
       const now = this.#rung(tile).name;
-      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#top)).at(-1);
+      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#topOf(tile))).at(-1);
       if (!better) return [];
       const { tryAfterMs, failedKbps } = this.#memory(tile);
       const isBetterLink =
@@ -215,7 +290,7 @@ export class QualityLadder {
     if (!first) return [];
     const { tile, from, to } = first;
     this.#memory(tile).limit = to;
-    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, burstKbps };
+    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, unseenMs: nowMs, burstKbps };
     return [{ id: tile.id, from, to, why: 'try', kbps }];
   }
 
@@ -224,23 +299,36 @@ export class QualityLadder {
     const trying = this.#trying;
     const memory = trying && this.#memories.get(trying.id);
     if (!trying || !memory) return [];
-    const forMs = nowMs - trying.sinceMs;
+    const forMs = nowMs - (trying.sinceMs ??= nowMs);
     const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
-    if (isLate || (forMs >= NO_FRAME_MS && hasNoFrame)) {
-      this.#trying = null;
-      memory.limit = trying.from;
-      memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
-      memory.failedKbps = trying.burstKbps;
-      memory.tryAfterMs = nowMs + memory.pauseMs;
-      this.#settledMs = nowMs + SETTLE_MS;
+    if ((isLate && nowMs >= this.#settledMs) || (forMs >= NO_FRAME_MS && hasNoFrame)) {
+      this.#endFailedTry(nowMs);
       return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
     }
-    if (forMs >= TRY_MS && !hasNoFrame) {
+    if (hasNoFrame) trying.unseenMs = nowMs;
+    if (forMs >= TRY_MS && nowMs - (trying.unseenMs ??= nowMs) >= SHOWN_MS) {
       this.#trying = null;
+      memory.failedKbps = trying.burstKbps; // a fall soon after needs a better link, too
+      memory.proofMs = nowMs + PROOF_MS;
+      memory.unprovenPauseMs = memory.pauseMs;
       memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
-      if (rank(trying.to) <= rank(this.#top)) memory.limit = null;
+      const tile = this.#tiles.find(({ id }) => id === trying.id);
+      if (tile && rank(trying.to) <= rank(this.#topOf(tile))) memory.limit = null;
     }
     return [];
+  }
+
+  /** Go back to the rung before the try, and wait longer before the tile's next one. @param {number} nowMs */
+  #endFailedTry(nowMs) {
+    const trying = this.#trying;
+    const memory = trying && this.#memories.get(trying.id);
+    this.#trying = null;
+    if (!trying || !memory) return;
+    memory.limit = trying.from;
+    memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
+    memory.failedKbps = trying.burstKbps;
+    memory.tryAfterMs = nowMs + memory.pauseMs;
+    this.#settledMs = nowMs + SETTLE_MS;
   }
 }
 
@@ -249,14 +337,35 @@ export function savesData(connection) {
   return connection?.saveData === true || connection?.type === 'cellular';
 }
 
+/** @returns {Memory} */
+function newMemory() {
+  const pauses = { pauseMs: FIRST_PAUSE_MS, unprovenPauseMs: FIRST_PAUSE_MS };
+  return { limit: null, ...pauses, tryAfterMs: -Infinity, failedKbps: null, proofMs: -Infinity };
+}
+
 /** @param {RungName} name */
 function rank(name) {
   return ORDER.indexOf(name);
 }
 
+/** True if both rungs are known and the first one is better. @param {RungName|null} [one] @param {RungName|null} [other] */
+export function isBetter(one, other) {
+  return Boolean(one && other) && rank(/** @type {RungName} */ (one)) < rank(/** @type {RungName} */ (other));
+}
+
 /** @param {Rung} rung */
 function rateOf({ name, kbps }) {
   return kbps ?? USUAL_KBPS[name];
+}
+
+/** @param {readonly number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+/** @param {Tile} tile @param {RungName} [name] */
+function rateIn({ rungs }, name) {
+  return name ? rateOf(rungs.find((rung) => rung.name === name) ?? { name, kbps: null }) : 0;
 }
 
 /** @param {Tile} tile @param {RungName} name @returns {Rung} */

@@ -7,6 +7,8 @@ import { canDecode, profileOf } from './channels.js';
  * @typedef {import('./quality-ladder.js').Rung} Rung
  * @typedef {import('./quality-ladder.js').RungName} RungName
  * @typedef {import('./viewer-state.js').Quality} Quality
+ * @typedef {{quality: Quality, kbps: number}} Measured rate of the stream that plays. The declared one may be the upper
+ *   limit of a rate that varies
  */
 
 /** Measured with key frames every 2 s: 9 to 11 % of the bytes of a stream of constant rate are key frames. */
@@ -19,16 +21,19 @@ const SPARE_WIDTH = 1.3;
  * streams: such a channel plays over HLS, and the ladder leaves it alone.
  *
  * @param {Channel} channel
- * @param {{decodes: readonly string[], widthPx: number}} how `widthPx`: of the tile, in pixels of the device
+ * @param {{decodes: readonly string[], widthPx: number, measured?: Measured|null}} how `widthPx`: of the tile, in pixels
+ *   of the device
  * @returns {Rung[]}
  */
-export function rungsOf(channel, { decodes, widthPx }) {
+export function rungsOf(channel, { decodes, widthPx, measured = null }) {
   const main = playable(channel, 'main', decodes);
   const sub = playable(channel, 'sub', decodes);
   const subPx = sub?.video?.width ?? null;
   const isSmall = subPx !== null && widthPx * SPARE_WIDTH < subPx;
   const smallest = sub ?? main;
   if (!smallest) return [];
+  /** @param {typeof smallest} profile */
+  const rateOf = ({ role, video }) => (measured?.quality === role ? measured.kbps : video?.bitrate_kbps || null);
   /** @type {Rung[]} */
   const rungs = [];
   if (main && !(sub && isSmall)) rungs.push({ name: 'main', kbps: rateOf(main) });
@@ -56,9 +61,4 @@ export function streamOf(name, rungs) {
 function playable(channel, quality, decodes) {
   const profile = profileOf(channel, quality);
   return profile && canDecode(profile, decodes) ? profile : null;
-}
-
-/** @param {import('./api.js').Profile} profile */
-function rateOf({ video }) {
-  return video?.bitrate_kbps || null;
 }

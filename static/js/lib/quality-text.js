@@ -9,9 +9,11 @@ import { bitrate } from './format.js';
  *
  * @param {RungName} rung
  * @param {number} [spacingS] time between two key frames; 0 while it is unknown
+ * @param {boolean} [lacksAudio] the user wants audio, which does not come with key frames
  */
-export function rungText(rung, spacingS = 0) {
-  if (rung === 'keys') return spacingS ? `1 picture / ${Math.max(1, Math.round(spacingS))} s` : 'Few pictures';
+export function rungText(rung, spacingS = 0, lacksAudio = false) {
+  const silence = lacksAudio ? ', no sound' : '';
+  if (rung === 'keys') return (spacingS ? `1 picture / ${Math.max(1, Math.round(spacingS))} s` : 'Few pictures') + silence;
   return { main: 'Main', sub: 'Sub', stills: 'Stills' }[rung];
 }
 
@@ -20,10 +22,11 @@ export function rungText(rung, spacingS = 0) {
  *
  * @param {Limit|null} limit
  * @param {number} [spacingS] time between two key frames; 0 while it is unknown
+ * @param {boolean} [lacksAudio] see rungText()
  */
-export function limitText(limit, spacingS = 0) {
+export function limitText(limit, spacingS = 0, lacksAudio = false) {
   if (!limit) return '';
   const { rung, why, kbps } = limit;
   const reason = why === 'saver' ? 'this device saves data' : kbps ? `the link carries ${bitrate(kbps)}` : 'the link is slow';
-  return `${rungText(rung, spacingS)}: ${reason}`;
+  return `${rungText(rung, spacingS, lacksAudio)}: ${reason}`;
 }

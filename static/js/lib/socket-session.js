@@ -109,7 +109,8 @@ export class SocketSession extends BaseSession {
     const { request } = this.state;
     if (!request || Boolean(request.audio) === isOn) return;
     if (isOn) this.#refusedAudio.delete(keyOf(request)); // the user wants another try
-    if (this.#isSuspended) this.state.request = { ...request, audio: isOn };
+    // Key frames come without audio.
+    if (this.#isSuspended || request.keyFramesOnly) this.state.request = { ...request, audio: isOn };
     else this.play({ ...request, audio: isOn });
   }
 

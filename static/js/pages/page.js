@@ -125,6 +125,12 @@ export function userSavesData() {
   return savesData(/** @type {{connection?: {saveData?: boolean, type?: string}}} */ (navigator).connection);
 }
 
+/** Call `work` whenever the network changes, for example from Wi-Fi to mobile data. @param {(saves: boolean) => void} work */
+export function onSavesData(work) {
+  const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+  connection?.addEventListener?.('change', () => work(userSavesData()));
+}
+
 /** The decoder of live pictures that the user has chosen in this browser. @returns {'webcodecs'|'mse'} */
 export function chosenDecoder() {
   return remembered('decoder') === 'mse' ? 'mse' : 'webcodecs';

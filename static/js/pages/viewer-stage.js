@@ -16,15 +16,25 @@ import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { limitText, rungText } from '../lib/quality-text.js';
 import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, remember, remembered, saveFile, showToast, toLogin, userSavesData } from './page.js';
+import {
+  byId,
+  chosenDecoder,
+  liveUrl,
+  onSavesData,
+  openedSocket,
+  remember,
+  remembered,
+  saveFile,
+  showToast,
+  toLogin,
+  userSavesData,
+} from './page.js';
 
 /**
  * @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'|'quality'|'rung'> &
  *   {quality: import('../lib/viewer-state.js').QualityChoice}} StageRequest
  */
 
-/** The id of the stage's picture for the quality ladder: one for all channels, because they share the link. */
-const TILE_ID = 'stage';
 /** @type {Record<import('../lib/viewer-state.js').QualityChoice, import('../lib/quality-ladder.js').RungName|null>} */
 const PINNED = { auto: null, main: 'main', sub: 'sub', saver: 'keys' };
 const WANTED = /** @type {const} */ ({ auto: null, main: 'main', sub: 'sub', saver: 'sub' });
@@ -79,6 +89,7 @@ export class ViewerStage extends EventTarget {
     this.#quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
     this.#wirePlayer();
     this.#wireDecoder();
+    onSavesData((startsLow) => this.#quality && (this.#quality.startsLow = startsLow));
     this.#wirePage();
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['play', () => this.togglePlay()],
@@ -132,18 +143,24 @@ export class ViewerStage extends EventTarget {
     this.#shownNumber = request.number;
     this.#request = request;
     this.#quality?.setTiles(this.#tiles(), performance.now());
-    const { rung } = this;
-    this.#channelPlayer.setRequest({ ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio });
+    const { rung, isLinkThin } = this;
+    const wanted = { ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio };
+    this.#channelPlayer.setRequest(wanted, { isLinkThin });
+  }
+
+  /** Id of the present channel's picture for the quality ladder. */
+  get #tileId() {
+    return this.#request ? `${this.#request.cameraId}.${this.#request.number}` : '';
   }
 
   /** The rung on screen; null if the quality ladder does not choose the quality. */
   get shownRung() {
-    return this.#quality?.shownRungOf(TILE_ID) ?? null;
+    return this.#quality?.shownRungOf(this.#tileId) ?? null;
   }
 
   /** The rung that plays, or is tried; null if the quality ladder does not choose the quality, for example over HLS. */
   get rung() {
-    return this.#quality?.rungOf(TILE_ID) ?? null;
+    return this.#quality?.rungOf(this.#tileId) ?? null;
   }
 
   /** The picture as a tile of the quality ladder; empty if the ladder cannot change it. */
@@ -154,12 +171,15 @@ export class ViewerStage extends EventTarget {
     if (!request || !rungs.length) return [];
     const isVisible = request.isActive && !this.#channelPlayer.isPaused;
     const player = this.#channelPlayer;
-    return [{ id: TILE_ID, rungs, pinned: PINNED[request.quality], isChosen: true, isVisible, pixels: 1, player }];
+    const pinned = player.pinAt(request, PINNED[request.quality]);
+    return [{ id: this.#tileId, rungs, pinned, isChosen: true, isVisible, pixels: 1, player }];
   }
 
   #lookAtLink() {
-    if (document.hidden) this.#quality?.rest();
-    else this.#quality?.look(this.#tiles(), performance.now());
+    const { hidden: isHidden } = document;
+    // In a hidden tab the audio plays on.
+    if (isHidden && !this.#wantsAudio) this.#quality?.rest();
+    else this.#quality?.look(this.#tiles(), performance.now(), { isHidden });
     setText(byId('quality-note', HTMLElement), this.isStarted ? this.#qualityText() : '');
     if (this.shownRung === this.#lastRung) return;
     this.#lastRung = this.shownRung;
@@ -168,9 +188,14 @@ export class ViewerStage extends EventTarget {
 
   /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
   #qualityText() {
-    const { spacingS } = this.#channelPlayer;
-    const limit = this.#quality?.limitOf(TILE_ID) ?? null;
-    return limitText(limit, spacingS) || (this.shownRung === 'keys' ? rungText('keys', spacingS) : '');
+    const { spacingS, lacksAudio } = this.#channelPlayer;
+    const limit = this.#quality?.limitOf(this.#tileId) ?? null;
+    return limitText(limit, spacingS, lacksAudio) || (this.shownRung === 'keys' ? rungText('keys', spacingS, lacksAudio) : '');
+  }
+
+  /** Try a refused main stream again. */
+  forgetRefusal() {
+    this.#channelPlayer.forgetRefusal();
   }
 
   /** Try the channel's profiles again, because the camera may send other codecs now. */

@@ -16,6 +16,7 @@
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */
 import { ChannelGrid } from '../components/channel-grid.js';
+import { setAttribute } from '../components/dom.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
@@ -34,6 +35,8 @@ import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
+/** In this browser's storage. Older versions kept one of two streams as 'quality', which was no choice against Auto. */
+const QUALITY_KEY = 'quality-choice';
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
 /**
@@ -72,6 +75,8 @@ let camera = null;
 let channels = [];
 let stopped = false;
 let asleep = false;
+/** The channel whose sub stream replaces its failing main stream. @type {number|null} */
+let subAlone = null;
 
 const livePicture = new Promise((resolve) => stage.addEventListener('settled', resolve, { once: true }));
 // 'seeking' is the first sign of media: the player then seeks to the newest frame. While the browser decodes that, the
@@ -166,9 +171,10 @@ function firstChannel() {
   return (shown.find((channel) => !channel.problem) ?? shown[0] ?? inOrder(channels)[0])?.channel ?? null;
 }
 
-/** Return the user's choice: of the address, otherwise of this browser. */
+/** Return the user's choice: for this channel, of the address, otherwise of this browser. */
 function chosenQuality() {
-  return state.quality ?? qualityChoice(remembered('quality')) ?? 'auto';
+  if (subAlone !== null && subAlone === state.channel) return 'sub';
+  return state.quality ?? qualityChoice(remembered(QUALITY_KEY)) ?? 'auto';
 }
 
 /** Let the stage show the chosen channel, and play it unless the user has stopped it. */
@@ -214,14 +220,18 @@ function showQuality() {
   const channel = currentChannel();
   if (!channel) return;
   const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
-  const choice = chosenQuality();
+  const chosen = chosenQuality();
+  // A choice that the channel does not have counts as Auto.
+  const choice = (chosen === 'main' || chosen === 'sub') && !profileOf(channel, chosen) ? 'auto' : chosen;
   // During a try the stream before it is on screen.
   const shown = stage.shownRung === stage.rung ? quality : stage.shownRung;
   const played = stage.shownRung === 'keys' ? 'saver' : shown;
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = qualityChoice(button.dataset.quality);
     if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);
-    button.setAttribute('aria-pressed', String(role === choice || role === played));
+    button.setAttribute('aria-pressed', String(role === choice));
+    setAttribute(button, 'data-now', role === played);
+    setAttribute(button, 'aria-description', role === played && role !== choice ? 'Plays now' : null);
   }
   byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
   byId('convert', HTMLElement).hidden = !isFallback;
@@ -249,6 +259,7 @@ function updateState(change, { push = true } = {}) {
 function chooseChannel(number) {
   if (number === null) return;
   stopped = false;
+  if (number !== subAlone) subAlone = null;
   updateState({ channel: number, view: 'single', convert: number === state.channel && state.convert });
 }
 
@@ -258,9 +269,19 @@ function chooseQuality(quality) {
   if (!channel || ((quality === 'main' || quality === 'sub') && !profileOf(channel, quality))) return;
   stopped = false;
   stage.forgetCodecs();
-  remember('quality', quality);
+  stage.forgetRefusal();
+  subAlone = null;
+  remember(QUALITY_KEY, quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
   if (stage.chosenProfile?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
+}
+
+/** Play the sub stream of the present channel because its main stream fails; other channels keep the user's choice. */
+function useSub() {
+  stopped = false;
+  subAlone = state.channel;
+  stage.forgetCodecs();
+  updateState({ convert: false }, { push: false });
 }
 
 // ── Overview and edit mode ─────────────────────────────────────────────────────────────────────────────────────────
@@ -356,7 +377,7 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   const action = /** @type {CustomEvent<import('../lib/messages.js').Action>} */ (event).detail;
   if (action === 'retry' && stage.isWanted) stage.restart();
   else if (action === 'retry') void refreshCamera();
-  else if (action === 'use_sub') chooseQuality('sub');
+  else if (action === 'use_sub') useSub();
   else if (action === 'open_cameras') window.location.assign(document.body.dataset.home ?? '/');
   else if (action === 'compare_certificates') window.location.assign(healthAddress());
   else void editCamera();

@@ -11,7 +11,7 @@ import { contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, chosenDecoder, liveUrl, openedSocket, showToast, toLogin, userSavesData } from './page.js';
+import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toLogin, userSavesData } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -84,6 +84,7 @@ export class WallBoard extends EventTarget {
       const place = this.placeOf(/** @type {Element} */ (event.target));
       if (place !== null) this.choose(place);
     });
+    onSavesData((startsLow) => this.#quality && (this.#quality.startsLow = startsLow));
     setInterval(() => this.#tick(), LOOK_MS);
   }
 
@@ -223,9 +224,10 @@ export class WallBoard extends EventTarget {
       };
     });
     this.#quality?.setTiles(this.#ladderTiles(), performance.now());
+    const isLinkThin = this.#socket?.link.isThin(performance.now()) ?? false;
     this.#elements.forEach((element, place) => {
       const request = this.#requests[place];
-      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(idOf(request.content)) ?? null });
+      if (request) element.setRequest({ ...request, rung: this.#quality?.rungOf(element.ladderId) ?? null }, { isLinkThin });
     });
   }
 
@@ -235,12 +237,12 @@ export class WallBoard extends EventTarget {
       const request = this.#requests[place];
       const rungs = request ? element.rungsAt(request) : [];
       if (!request || !rungs.length) return [];
-      const { quality, isActive, isAudible } = request;
+      const { isActive, isAudible } = request;
       return [
         {
-          id: idOf(request.content),
+          id: element.ladderId,
           rungs,
-          pinned: quality === 'auto' ? null : quality,
+          pinned: element.pinAt(request),
           isChosen: isAudible || request.isAlone || place === this.#chosen,
           isVisible: isActive && !element.isPaused,
           pixels: element.clientWidth * element.clientHeight,
@@ -307,9 +309,10 @@ export class WallBoard extends EventTarget {
   }
 
   #lookAtLink() {
-    if (document.hidden) this.#quality?.rest();
-    else this.#quality?.look(this.#ladderTiles(), performance.now());
-    this.#elements.forEach((element, place) => (element.limit = this.#quality?.limitOf(idOf(this.#requests[place]?.content)) ?? null));
+    const { hidden: isHidden } = document;
+    if (isHidden && !this.#audibleTile) this.#quality?.rest();
+    else this.#quality?.look(this.#ladderTiles(), performance.now(), { isHidden });
+    for (const element of this.#elements) element.limit = this.#quality?.limitOf(element.ladderId) ?? null;
   }
 
   #tick() {
@@ -320,9 +323,4 @@ export class WallBoard extends EventTarget {
     this.#isSettled = true;
     this.dispatchEvent(new Event('settled'));
   }
-}
-
-/** The id of a tile for the quality ladder. @param {import('../lib/tile-facts.js').TileContent|null|undefined} content */
-function idOf(content) {
-  return content ? `${content.tile.cameraId}.${content.tile.channel}` : '';
 }

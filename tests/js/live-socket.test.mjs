@@ -276,6 +276,19 @@ test('media without a key frame makes the session unplayable later', () => {
   assert.deepEqual(heard, ['no_key_frame']);
 });
 
+test('a try waits for the next key frame, however far away it is', () => {
+  const { session, heard } = begun();
+  start(latest(), asked(latest())[0].id);
+  session.tryBetter({ ...REQUEST, profileToken: 'main' });
+  const { id, fresh } = /** @type {any} */ (asked(latest()).at(-1));
+  assert.equal(fresh, true);
+  for (let count = 0; count < 20; count += 1) {
+    latest().receive({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 4000 } });
+    mock.timers.tick(2000);
+  }
+  assert.deepEqual(heard, ['open']);
+});
+
 test('a socket that fails three times makes the session unplayable', () => {
   const link = socket();
   const session = new SocketSession(link, { plays: () => true });

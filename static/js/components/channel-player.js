@@ -3,10 +3,9 @@ import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
 import { isBetter } from '../lib/quality-ladder.js';
-import { tileProfileOf } from '../lib/channels.js';
 import { SocketSession } from '../lib/socket-session.js';
+import { FirstSnapshot } from './first-snapshot.js';
 import { playsFragments } from './fragment-appender.js';
-import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
 
 /**
  * @typedef {import('../lib/api.js').Channel} Channel
@@ -36,8 +35,6 @@ const TRY_HELD_MS = 3000;
 export class ChannelPlayer extends EventTarget {
   #player;
   #snapshot;
-  #api;
-  #snapshots;
   #choice;
   #transport;
   /** @type {ChannelRequest|null} */
@@ -56,16 +53,13 @@ export class ChannelPlayer extends EventTarget {
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
   #isAudioBlocked = false;
-  #wantsSnapshot = false;
   #wires = new AbortController();
 
   /** @param {ChannelPlayerOptions} options */
   constructor({ player, snapshot, api, socket, snapshots, decodes }) {
     super();
     this.#player = player;
-    this.#snapshot = snapshot;
-    this.#api = api;
-    this.#snapshots = snapshots;
+    this.#snapshot = new FirstSnapshot(snapshot, api, snapshots);
     this.#choice = new ProfileChoice(decodes);
     const transport = new LiveTransport({
       socketSession: socket && new SocketSession(socket, { plays: playsFragments }),
@@ -345,7 +339,7 @@ export class ChannelPlayer extends EventTarget {
   close() {
     this.#transport.leave();
     this.#wires.abort();
-    this.#wantsSnapshot = false;
+    this.#snapshot.cancel();
   }
 
   // ── Playing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -363,7 +357,8 @@ export class ChannelPlayer extends EventTarget {
       this.#startedKey = ''; // the user still sees that it was stopped
     else if (!wantedKey) this.#leaveStream();
     else if (request && chosenProfile) {
-      if (!this.isStarted) this.#showSnapshot(request);
+      // After another stream its last frame is on screen, which is newer than a snapshot.
+      if (!this.isStarted && !this.#player.isFrozen) this.#snapshot.show(request, () => this.hasFrame);
       this.#startedKey = wantedKey;
       this.#player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
@@ -391,7 +386,7 @@ export class ChannelPlayer extends EventTarget {
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
     this.#startedKey = '';
-    this.#wantsSnapshot = false;
+    this.#snapshot.cancel();
     this.#transport.leave();
     this.#detach();
   }
@@ -443,30 +438,11 @@ export class ChannelPlayer extends EventTarget {
   /** @param {string} which 'before': the old picture, which the next one will replace */
   #moved(which) {
     this.#movedAtMs = Date.now();
-    this.#wantsSnapshot = false;
     this.#snapshot.clear();
     if (which === 'before') return;
     if (this.#hasMedia) this.#isTry = false;
     this.#transport.playerPlays();
     if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
-  }
-
-  /** Show a snapshot until the first live frame. @param {ChannelRequest} request */
-  #showSnapshot({ cameraId, number, channel }) {
-    const profile = channel && tileProfileOf(channel);
-    // After another stream its last frame is on screen, which is newer.
-    if (!profile || this.#snapshot.hasPicture || this.#player.isFrozen) return;
-    const { profile_token: profileToken } = profile;
-    const isWanted = () => this.#wantsSnapshot && this.#request?.cameraId === cameraId && this.#request.number === number && !this.hasFrame;
-    const load = async () => {
-      if (!isWanted()) return;
-      // Rejects if the server has no snapshot: then it stays dark until the first live frame.
-      const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
-      if (isWanted()) await this.#snapshot.show(blob, takenAt);
-      if (!this.#wantsSnapshot) this.#snapshot.clear();
-    };
-    this.#wantsSnapshot = true;
-    setTimeout(() => this.#snapshots.add(`${cameraId} ${profileToken}`, load), SNAPSHOT_AFTER_MS);
   }
 
   #audioBlocked() {

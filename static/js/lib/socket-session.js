@@ -37,14 +37,26 @@ class Watch {
   isOpen = false;
   /** @type {SocketInit|null} */
   init = null;
+  /** How long media may arrive without a key frame, in ms. */
+  #keyWithinMs;
   /** How long media has arrived, in ms. */
-  flowedMs = 0;
+  #flowedMs = 0;
   /** @type {number|null} */
   #flowedAtMs = null;
 
+  /** @param {number} keyWithinMs */
+  constructor(keyWithinMs) {
+    this.#keyWithinMs = keyWithinMs;
+  }
+
+  /** True if media has come for so long without a key frame that none is to be expected. */
+  get lacksKeyFrame() {
+    return !this.isOpen && this.#flowedMs >= this.#keyWithinMs;
+  }
+
   /** @param {Stream} stream @param {number} nowMs */
   note(stream, nowMs) {
-    if (this.#flowedAtMs !== null) this.flowedMs += Math.min(BETWEEN_STATES_MS, nowMs - this.#flowedAtMs);
+    if (this.#flowedAtMs !== null) this.#flowedMs += Math.min(BETWEEN_STATES_MS, nowMs - this.#flowedAtMs);
     this.#flowedAtMs = isFlowing(stream) ? nowMs : null;
   }
 
@@ -52,7 +64,7 @@ class Watch {
   reset() {
     this.isOpen = false;
     this.sink = null;
-    this.flowedMs = 0;
+    this.#flowedMs = 0;
   }
 }
 
@@ -228,12 +240,14 @@ export class SocketSession extends BaseSession {
     this.state.beginStart();
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
-    const watch = new Watch();
+    const isFresh = isBroken || isTry;
+    // Without the held key frame a stream may take a minute until its next one (H.264+).
+    const watch = new Watch(isFresh ? Infinity : NO_KEY_FRAME_MS);
     this.#watch = watch;
     const { cameraId, profileToken, keyFramesOnly = false } = request;
     const audio = Boolean(request.audio) && !this.#isAudioRefused && !keyFramesOnly;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio, fresh: isBroken || isTry, keyFramesOnly },
+      { cameraId, profileToken, audio, fresh: isFresh, keyFramesOnly },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
@@ -286,7 +300,7 @@ export class SocketSession extends BaseSession {
         return;
       }
       watch?.note(stream, Date.now());
-      if (watch && !watch.isOpen && watch.flowedMs >= NO_KEY_FRAME_MS) {
+      if (watch?.lacksKeyFrame) {
         this.#unplayable('no_key_frame');
         return;
       }

@@ -107,7 +107,7 @@ def finish(page: Page) -> list[Shown]:
 
 
 def faults_of(frames: Sequence[tuple[int, int]], timing: dict[str, Any]) -> list[str]:
-    """Return what is wrong with shown frames: unreadable ones, a step back, a number that does not fit its time.
+    """Return the faults of shown frames: unreadable ones, a step back, a number that does not fit its time.
 
     `timing` is the recorder's rule. A frame that is missing is no fault here: its time is missing, too.
     """

@@ -43,7 +43,7 @@ def test_an_h265_main_stream_is_replaced_by_the_sub_stream(app: App, camera_id: 
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=2").page
     expect(page.locator("#codec-notice")).to_contain_text("H.265, which this browser cannot play")
     expect(page.get_by_role("button", name="Convert anyway")).to_be_visible()
-    expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-quality=sub]")).to_have_attribute("data-now", "")
     wait_playing(page)
     assert_pictures_move(page)
     page.get_by_role("button", name="Convert anyway").click()
@@ -63,7 +63,7 @@ def test_h265_found_in_the_stream_is_replaced_by_the_sub_stream(empty_app: App, 
         assert second["profiles"][0]["video"]["codec"] == "h264"
         page = open_page(f"{empty_app.url}/viewer/{camera_id}?channel=2&quality=main").page
         expect(page.locator("#codec-notice")).to_contain_text("H.265, which this browser cannot play")
-        expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-quality=sub]")).to_have_attribute("data-now", "")
         wait_playing(page)
         assert_pictures_move(page)
         expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
@@ -78,7 +78,7 @@ def test_h265_found_in_the_stream_is_replaced_by_the_sub_stream(empty_app: App, 
         wait_playing(page)
         assert_pictures_move(page)
         page.get_by_role("button", name="Main", exact=True).click()
-        expect(page.locator("[data-quality=sub]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-quality=sub]")).to_have_attribute("data-now", "")
         expect(page.locator("#facts")).to_have_attribute("data-way", "socket")
         wait_playing(page)
 

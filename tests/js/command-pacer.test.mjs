@@ -208,6 +208,20 @@ test('a command in place of a movement waits for the moves under way', async () 
   assert.equal(sent.length, 3);
 });
 
+test('a command waits for the stop under way, which would break it off', async () => {
+  for (const delayMs of [200, 5000]) {
+    const { pacer, what } = head({ delayMs });
+    let waitedMs = NaN;
+    void pacer.stop();
+    await pass(50);
+    assert.deepEqual(what(), ['stop']);
+    const beganMs = Date.now();
+    void pacer.supersede().then((isNewest) => (waitedMs = isNewest ? Date.now() - beganMs : NaN));
+    await pass(1000);
+    assert.equal(waitedMs, Math.min(delayMs - 50, 300));
+  }
+});
+
 test('a held movement that a command has replaced needs another press', async () => {
   const { pacer, what } = head();
   pacer.set(1);

@@ -9,7 +9,7 @@ const PER_S = 5;
 const GAP_MS = 1000 / PER_S;
 /** A browser opens six connections to a server; a stop always finds a free one. */
 const MAX_IN_FLIGHT = 3;
-/** A move on its way to the server has arrived after this time, also without an answer. */
+/** A move or a stop on its way to the server has arrived after this time, also without an answer. */
 const ARRIVED_MS = 300;
 const STOP_AGAIN_MS = 300;
 const STOP_TRIES = 4;
@@ -50,6 +50,8 @@ export class CommandPacer {
   #recentMs = [];
   /** @type {Set<Promise<void>>} */
   #flying = new Set();
+  /** Stops under way. @type {Set<Promise<unknown>>} */
+  #stopping = new Set();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
 
@@ -84,8 +86,8 @@ export class CommandPacer {
   }
 
   /**
-   * End the movement without a stop, because another command replaces it. Resolves once the server has the moves under
-   * way, because a move that overtakes the command would break it off. False: a newer movement, command or stop came.
+   * End the movement without a stop, because another command replaces it. Resolves once the server has the moves and
+   * stops under way, because the command would be broken off by one that arrives after it. False: a newer movement, command or stop came.
    */
   async supersede() {
     this.#isRefused ||= this.#wanted !== null;
@@ -93,8 +95,9 @@ export class CommandPacer {
     this.#needsStop = false;
     this.#turn += 1;
     const turn = this.#turn;
-    if (this.#flying.size) {
-      await Promise.race([Promise.all(this.#flying), new Promise((resolve) => setTimeout(resolve, ARRIVED_MS))]);
+    const underWay = [...this.#flying, ...this.#stopping];
+    if (underWay.length) {
+      await Promise.race([Promise.all(underWay), new Promise((resolve) => setTimeout(resolve, ARRIVED_MS))]);
     }
     return turn === this.#turn;
   }
@@ -158,13 +161,24 @@ export class CommandPacer {
     this.#options.onProblem(error);
   }
 
+  async #sendStop() {
+    const answer = this.#options.stop();
+    const arrival = answer.catch(() => {});
+    this.#stopping.add(arrival);
+    try {
+      await answer;
+    } finally {
+      this.#stopping.delete(arrival);
+    }
+  }
+
   async #stop(tries = 1) {
     this.#needsStop = false;
     this.#turn += 1;
     const turn = this.#turn;
     const before = [...this.#flying];
     try {
-      await this.#options.stop();
+      await this.#sendStop();
     } catch (error) {
       if (turn !== this.#turn) return;
       if (tries === STOP_TRIES || !mayPass(error)) {

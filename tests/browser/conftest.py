@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.engines import ENGINES, EngineMissing, EnginePage
 from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
 from tests.patience import LIMIT_S
@@ -144,3 +146,28 @@ def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def page(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePage]:
+    """A page of one engine for all tests. A missing engine is an error where CI is set, otherwise a skip."""
+    try:
+        with ENGINES[engine](tmp_path_factory.mktemp(engine)) as opened:
+            yield opened
+    except EngineMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def leave_page(page: EnginePage, stop_streams: None) -> Iterator[None]:
+    yield
+    page.evaluate("localStorage.clear()")  # otherwise the next test begins with audio
+    page.open("about:blank")

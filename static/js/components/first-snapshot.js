@@ -7,8 +7,8 @@ export class FirstSnapshot {
   #image;
   #api;
   #queue;
-  /** The channel whose snapshot is wanted. @type {object|null} */
-  #wanted = null;
+  /** Camera and media profile whose snapshot is wanted; '' for none. A load goes on if they are wanted again. */
+  #wantedKey = '';
 
   /**
    * @param {import('./snapshot-image.js').SnapshotImage} image
@@ -27,30 +27,30 @@ export class FirstSnapshot {
    * @param {{cameraId: number, channel: import('../lib/api.js').Channel|null}} request
    * @param {() => boolean} hasFrame true if a live frame is on screen
    */
-  show(request, hasFrame) {
-    const { cameraId, channel } = request;
+  show({ cameraId, channel }, hasFrame) {
     const profile = channel && tileProfileOf(channel);
     if (!profile || this.#image.hasPicture) return;
     const { profile_token: profileToken } = profile;
-    const isWanted = () => this.#wanted === request && !hasFrame();
+    const key = `${cameraId} ${profileToken}`;
+    const isWanted = () => this.#wantedKey === key && !hasFrame();
     const load = async () => {
       if (!isWanted()) return;
       // Rejects if the server has no snapshot: then it stays dark until the first live frame.
       const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
       if (isWanted()) await this.#image.show(blob, takenAt);
-      if (!this.#wanted) this.#image.clear();
+      if (!this.#wantedKey) this.#image.clear();
     };
-    this.#wanted = request;
-    setTimeout(() => this.#queue.add(`${cameraId} ${profileToken}`, load), SNAPSHOT_AFTER_MS);
+    this.#wantedKey = key;
+    setTimeout(() => this.#queue.add(key, load), SNAPSHOT_AFTER_MS);
   }
 
   /** Load no snapshot any more; one that is shown stays. */
   cancel() {
-    this.#wanted = null;
+    this.#wantedKey = '';
   }
 
   clear() {
-    this.#wanted = null;
+    this.#wantedKey = '';
     this.#image.clear();
   }
 }

@@ -1,0 +1,73 @@
+"""Audio in Chromium, Firefox and WebKit.
+
+Firefox blocked the page of a test for 40 s when the test read a picture soon after audio had ended, so these tests have
+a browser of their own.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.engines import EnginePage
+from tests.browser.live_in_engine import READ_FRAME, VIDEO, play_viewer
+from tests.patience import until
+from tools.running import App
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("leave_page")]
+
+SOUND_CHANNEL = 5
+_SLOW_LINK = """(() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) {
+    const isSlow = String(data).includes('"type":"watch"');
+    setTimeout(() => send.call(this, data), isSlow ? 7000 : 0);
+  };
+})()"""
+
+
+def test_sound_plays_with_the_picture(page: EnginePage, app: App, camera_id: int) -> None:
+    play_viewer(page, app, camera_id, SOUND_CHANNEL)
+    turn_audio_on(page)
+    assert_plays_audio(page)
+
+
+def test_sound_that_comes_long_after_the_click_plays(page: EnginePage, app: App, camera_id: int) -> None:
+    play_viewer(page, app, camera_id, SOUND_CHANNEL)
+    page.evaluate(_SLOW_LINK)
+    turn_audio_on(page)
+    assert_plays_audio(page)
+    # Another stream, without a click on the page.
+    page.evaluate("document.querySelector('[data-quality=sub]').click()")
+    until(lambda: page.evaluate(f"{VIDEO}.videoWidth") < 640, what="the sub stream")
+    assert_plays_audio(page)
+
+
+def turn_audio_on(page: EnginePage) -> None:
+    """Click on the loudspeaker once the channel is known to have audio."""
+    until(lambda: page.evaluate("!document.querySelector('#mute').disabled"), what="a channel with audio")
+    page.click("#mute")
+
+
+def assert_plays_audio(page: EnginePage) -> None:
+    """Assert that the audio comes on and stays on while the picture moves."""
+    until(lambda: page.evaluate(f"!{VIDEO}.muted"), what="audio on")
+    began_s = page.evaluate(f"{VIDEO}.currentTime")
+    until(lambda: page.evaluate(f"!{VIDEO}.paused && {VIDEO}.currentTime") > began_s + 2, what="playing on")
+    numbers: set[int] = set()
+
+    def move() -> bool:
+        numbers.add(page.evaluate(READ_FRAME)[0])
+        return len(numbers - {-1}) >= 5
+
+    until(move, what="moving frames")
+    assert not page.evaluate(f"{VIDEO}.muted")
+
+
+def test_a_tile_of_the_wall_plays_audio(page: EnginePage, app: App, camera_id: int) -> None:
+    page.open(f"{app.url}/wall?layout=4&tiles={camera_id}.{SOUND_CHANNEL},{camera_id}.1")
+    playing = "document.querySelector('live-tile[data-place=\"1\"]')?.dataset.phase"
+    until(lambda: page.evaluate(playing) == "playing", what="playing")
+    page.evaluate(_SLOW_LINK)
+    page.press("1")
+    page.press("m")
+    assert_plays_audio(page)

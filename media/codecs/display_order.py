@@ -16,6 +16,8 @@ from media.codecs.h264_sps import parse_sps, without_reordering
 _PROVEN_AFTER = 100
 _BACKWARDS_MOST = 3
 _BACKWARDS_WITHIN = 50  # frames
+_B_FRAMES_CERTAIN = 3
+_DOUBTED_AFTER = 3000  # frames, two minutes of most streams
 
 
 @dataclass(slots=True)
@@ -31,7 +33,8 @@ class DisplayOrder:
     An sps without bitstream_restriction is rewritten from the first frame on: cameras leave it out, and few of them
     send B-frames. A wrong guess lasts up to the next key frame. An sps that itself announces reordering is rewritten
     only after `_PROVEN_AFTER` frames without any. Times that go back count for so long, too: a device's clock may be
-    set back several times in a month. A B-frame counts for as long as the sps stays the same. Reordering that `known`
+    set back several times in a month. B-frames count for as long as the sps stays the same; one or two alone are
+    forgotten after `_DOUBTED_AFTER` frames, since a damaged bit makes a B slice of another one. Reordering that `known`
     remembers of an earlier device session counts until so many frames have come without any.
     """
 
@@ -41,7 +44,8 @@ class DisplayOrder:
         self._in_decoding_order = b""
         self._never_reorders = False
         self._announces_reordering = False
-        self._has_b_frames = False
+        self._b_frames = 0  # counted up to _B_FRAMES_CERTAIN
+        self._last_b_frame = 0
         self._has_times_back = False
         self._is_remembered = False
         self._frames = 0
@@ -50,7 +54,7 @@ class DisplayOrder:
     @property
     def has_reordering(self) -> bool:
         """True if frames are shown in another order than they are decoded."""
-        return self._has_b_frames or self._has_times_back or self._is_remembered
+        return self._b_frames > 0 or self._has_times_back or self._is_remembered
 
     def look_at(self, unit: AccessUnit) -> None:
         """Take note of the slices of a frame, in decoding order."""
@@ -65,9 +69,19 @@ class DisplayOrder:
         if self._is_remembered and self._frames >= _PROVEN_AFTER:
             self._is_remembered = False
             self._known.sps = self._sps if self.has_reordering else b""
-        if not (self._has_b_frames or self._never_reorders) and any(map(h264.is_bidirectional, unit.parts)):
-            self._has_b_frames = True
+        self._count_b_frame(unit)
+
+    def _count_b_frame(self, unit: AccessUnit) -> None:
+        if self._never_reorders or self._b_frames == _B_FRAMES_CERTAIN:
+            return
+        if any(map(h264.is_bidirectional, unit.parts)):
+            self._b_frames += 1
+            self._last_b_frame = self._frames
             self._known.sps = self._sps
+        elif self._b_frames and self._frames - self._last_b_frame >= _DOUBTED_AFTER:
+            self._b_frames = 0
+            if not self.has_reordering:
+                self._known.sps = b""
 
     def time_went_back(self) -> None:
         """Take note of a frame that is shown before the one decoded before it. Once may be a fault of the clock."""
@@ -90,7 +104,7 @@ class DisplayOrder:
         self._in_decoding_order = without_reordering(sps)
         self._never_reorders = parsed is not None and parsed.is_in_decoding_order
         self._announces_reordering = restriction is not None and restriction.max_num_reorder_frames > 0
-        self._has_b_frames = False
+        self._b_frames = 0
         self._has_times_back = False
         self._is_remembered = bool(sps) and sps == self._known.sps
         self._frames = 0

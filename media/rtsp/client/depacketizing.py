@@ -263,6 +263,8 @@ class VideoDepacketizer:
             is_key = self._is_beginning()
             if is_key:
                 self._sets.use_for(self._slices[0])
+            else:
+                self._sets.note_slices(self._slices)
             units.append(
                 AccessUnit(
                     VIDEO,

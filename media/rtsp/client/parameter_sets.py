@@ -2,11 +2,14 @@
 
 Encoders send sets that no frame uses: those of another stream, or of another layer. A player's description has one
 SPS, so a wrong one means no picture. The first slice of a key frame names its PPS, which names the SPS.
+
+A damaged bit gives a set another id. Devices send their sets together, so a PPS that came in band and does not come
+again with the others was such a set, unless slices refer to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from media.codecs.video import VideoCodec
 
@@ -26,10 +29,14 @@ class ParameterSetStore:
         self._codec = codec
         self._sets: dict[_Key, bytes] = {}  # the newest last
         self._sps_id: int | None = None
+        self._came: set[_Key] = set()  # since the last key frame
+        self._referred: set[int] = set()  # ids of the pps that slices after the last key frame refer to
+        self._has_several_pps = False
         self.in_use: tuple[bytes, ...] = ()
         self.changes = 0
         for nal in sets:
             self.take(nal)
+        self._described = set(self._sets)
 
     @property
     def is_complete(self) -> bool:
@@ -48,6 +55,7 @@ class ParameterSetStore:
         if set_type is None or len(nal) > _MAX_SET_BYTES:
             return None
         key = (set_type, self._codec.functions.set_id(nal))
+        self._came.add(key)
         if self._sets.get(key) != nal:
             self._sets.pop(key, None)
             if len(self._sets) >= _MAX_SETS:
@@ -62,10 +70,30 @@ class ParameterSetStore:
     def use_for(self, slice_nal: bytes) -> None:
         """A key frame begins with this slice: its sets are those in use."""
         functions = self._codec.functions
-        pps = self._sets.get(("pps", functions.pps_id(slice_nal)))
+        pps_id = functions.pps_id(slice_nal)
+        pps = self._sets.get(("pps", pps_id))
         sps_id = functions.referred_set_id(pps) if pps is not None else None
         if sps_id != self._sps_id and ("sps", sps_id) in self._sets:
             self._sps_id = sps_id
+            self._choose()
+        if self._has_several_pps and ("sps", self._sps_id) in self._came:
+            self._drop_damaged(pps_id)
+        self._came.clear()
+        self._referred.clear()
+
+    def note_slices(self, slices: Sequence[bytes]) -> None:
+        """Take note of the pps that a frame after the key frame refers to."""
+        if self._has_several_pps:
+            self._referred.update(map(self._codec.functions.pps_id, slices))
+
+    def _drop_damaged(self, used_id: int) -> None:
+        """Forget each pps that did not come with the others before a key frame, and that no slice refers to."""
+        kept = self._came | self._described | {("pps", number) for number in (*self._referred, used_id)}
+        damaged = [key for key in self._sets if key[0] == "pps" and key not in kept]
+        for key in damaged:
+            del self._sets[key]
+        if damaged:
+            self.changes += 1
             self._choose()
 
     def _sps_key(self) -> _Key | None:
@@ -88,3 +116,4 @@ class ParameterSetStore:
             if is_in_use:
                 chosen.append((self._codec.parameter_set_types.index(set_type), number, nal))
         self.in_use = tuple(nal for _, _, nal in sorted(chosen))
+        self._has_several_pps = sum(set_type == "pps" for set_type, _ in self._sets) > 1

@@ -56,6 +56,26 @@ def test_the_first_b_frame_brings_the_devices_own_sps_back() -> None:
         assert order.parameter_sets(sets) == sets, "for as long as the sps stays the same"
 
 
+def test_a_damaged_slice_makes_b_frames_for_two_minutes_only() -> None:
+    """One wrong bit makes a B slice of another one."""
+    film, known = encoded("h264"), KnownReordering()
+    sets, order = bare_sets(with_b_frames()[0]), DisplayOrder(known)
+    damaged = bytes([0x41, 0b1010_0000, 0x80])
+    order.look_at(units(film, sets)[0])
+    order.look_at(AccessUnit(VIDEO, (damaged,), 1, 10, is_key=False))
+    assert order.has_reordering
+    plain = AccessUnit(VIDEO, film.pictures[1], 2, 10, is_key=False)
+    for _ in range(3000):
+        order.look_at(plain)
+    assert not order.has_reordering
+    assert known.sps == b""
+    for _ in range(3):  # as often: they are B-frames, however seldom they come
+        order.look_at(AccessUnit(VIDEO, (damaged,), 1, 10, is_key=False))
+    for _ in range(4000):
+        order.look_at(plain)
+    assert order.has_reordering
+
+
 def test_another_sps_is_judged_anew() -> None:
     film, _ = with_b_frames()
     order = DisplayOrder()

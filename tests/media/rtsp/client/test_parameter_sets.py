@@ -54,3 +54,44 @@ def test_any_number_of_sets_takes_a_bounded_part_of_the_memory() -> None:
     store.take(pps)
     assert len(store.in_use) <= 16
     assert {sps, pps} <= set(store.in_use)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_damaged_set_is_left_out_after_the_next_whole_group(codec: str) -> None:
+    """A damaged bit makes another id of it, and a decoder that is described with it never starts."""
+    film, sender = encoded(codec), RtpSender(codec)
+    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    damaged = _with_pps_id_1(codec, film.sets[-1])
+    units: list[AccessUnit] = []
+    for index, nals in enumerate(film.pictures):
+        sets = (*film.sets, damaged) if index == min(film.keys) else film.sets
+        units += depacketizer.push(sender.picture(index, (*sets, *nals) if index in film.keys else nals))
+    first, *later = [unit.parameter_sets for unit in units + depacketizer.flush() if unit.is_key]
+    assert first == (*film.sets, damaged), "it may belong to later slices"
+    assert later
+    assert set(later) == {film.sets}
+
+
+@pytest.mark.parametrize("in_band", [False, True])
+def test_a_pps_of_later_slices_stays_although_it_came_once(in_band: bool) -> None:
+    film = encoded("h264")
+    other = _with_pps_id_1("h264", film.sets[-1])
+    store = ParameterSetStore(H264, () if in_band else (other,))
+    key_slice, slice_of_other = film.pictures[min(film.keys)][-1], bytes([0x61, 0b1_1_010_000, 0x80])
+    store.take(other)
+    for _ in range(5):
+        for nal in film.sets:
+            store.take(nal)
+        store.use_for(key_slice)
+        assert store.in_use == (*film.sets, other)
+        if in_band:
+            store.note_slices([slice_of_other])
+
+
+def _with_pps_id_1(codec: str, pps: bytes) -> bytes:
+    """Return a pps of id 0 with id 1 instead; it refers to the same sps."""
+    header = 1 if codec == "h264" else 2
+    bits = "".join(f"{byte:08b}" for byte in pps[header:])
+    bits = ("010" + bits[1:]).rstrip("0")
+    bits += "0" * (-len(bits) % 8)
+    return pps[:header] + bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))

@@ -317,8 +317,9 @@ class LiveSocketHandler(SocketHandler):
         connection = self._connection
         if watch.is_over or connection is None:
             return
-        for message in watch.messages(watch.admit(fragments, connection), connection):
-            connection.send_media(message, watch.number)
+        admitted = watch.admit(fragments, connection)
+        if admitted:
+            connection.send_media(watch.messages(admitted, connection), watch.number)
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""

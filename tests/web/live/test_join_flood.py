@@ -1,4 +1,4 @@
-"""A viewer who requests the same stream again and again: each join hands over the frames since the key frame."""
+"""Repeated requests of one viewer for the same stream: each join hands over the frames since the last key frame."""
 
 from __future__ import annotations
 
@@ -63,10 +63,11 @@ def test_joins_beyond_the_budget_come_later(sockets: Sockets) -> None:
             assert found == set(range(50))
 
 
-def test_a_flood_of_watches_does_not_delay_other_viewers(sockets: Sockets) -> None:
+@pytest.mark.parametrize(("frame_bytes", "frames"), [(MB, 8), (20_000, 400)])
+def test_a_flood_of_watches_does_not_delay_other_viewers(sockets: Sockets, frame_bytes: int, frames: int) -> None:
     """Sixteen sockets of one user request 8 MB each, again and again, as fast as the limit on messages lets them."""
-    large, small = Camera(MB), Camera(10_000)
-    large.make(8)
+    large, small = Camera(frame_bytes, key_every=frames), Camera(10_000)
+    large.make(frames)
     small.make(1)
     channels = Channels({"large": large.broadcaster, "small": small.broadcaster})
     with contextlib.ExitStack() as stack:

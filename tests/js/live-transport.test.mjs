@@ -199,7 +199,7 @@ test('a stream that begins over the socket replaces nothing', () => {
   assert.equal(watched().at(-1).instead_of, undefined);
 });
 
-test('a refusal of too many starts is tried again after the time that the server names', async () => {
+test('a refused start is tried again after the time that the server names', async () => {
   const { transport } = begun();
   latest().open();
   const refuse = () => {
@@ -219,7 +219,7 @@ test('a refusal of too many starts is tried again after the time that the server
   assert.equal(transport.view.phase, 'connecting');
 });
 
-test('a stream that the server lets wait is queued until the server has joined it', () => {
+test('a stream that waits on the server is queued until it is joined', () => {
   const { transport } = begun();
   latest().open();
   const { id } = watched().at(-1);

@@ -57,7 +57,7 @@ test('the picture of the previous start counts as playing', () => {
   assert.equal(state.phase, 'stalled');
 });
 
-test('a stream that waits for its turn is queued, unless the previous picture plays', () => {
+test('a waiting start is queued unless the previous picture plays', () => {
   const state = failed();
   state.beginStart();
   state.isQueued = true;

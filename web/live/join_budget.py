@@ -18,7 +18,7 @@ JOIN_BURST = 128  # some walls, or the pages of one user after a restart of the 
 _SMALL_JOIN = 1 / 8  # of the cost of a large one
 _LONGEST_WAIT_S = 10.0
 _MOST_USERS = 1000
-JOIN_LIMIT = "join_limit"  # a code of its own: after `busy` or `stream_limit` a page gives up the main stream
+JOIN_LIMIT = "join_limit"  # a code of its own: after `stream_limit` a page gives up the main stream
 
 
 @dataclass(eq=False, slots=True)

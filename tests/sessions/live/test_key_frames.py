@@ -1,4 +1,4 @@
-"""Requests for key frames: for a viewer who joins at the next one, and not more often than a device bears."""
+"""Requests of a live session for key frames: their reasons, and their least distance."""
 
 from __future__ import annotations
 

@@ -100,11 +100,21 @@ def snapshot_uri(
 
 
 def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
-    """Ask the device to send a key frame now (SetSynchronizationPoint). Devices may ignore this."""
+    """Ask the device to send a key frame now (SetSynchronizationPoint). Devices may ignore this.
+
+    A device that has refused this, or left it without an answer, is not asked again over this connection: raise
+    CameraUnsupported.
+    """
     _check_token(profile_token)
-    _ask_services(
-        conn, service, lambda name: conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
-    )
+    if profile_token in conn.refused_key_frames:
+        raise unsupported("media", "SetSynchronizationPoint")
+    try:
+        _ask_services(
+            conn, service, lambda name: conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
+        )
+    except (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer):
+        conn.refused_key_frames.add(profile_token)
+        raise
 
 
 def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> str:

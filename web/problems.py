@@ -98,6 +98,7 @@ _FINER_CODES = (
     (429, "transcode_limit", "Too many streams are being transcoded"),
     (504, "camera_no_answer", "The device is on the network, but left a request without an answer"),
     (503, "busy", "Too many requests are waiting for devices or first segments"),
+    (503, "join_limit", "One user or page starts too many streams at a time"),
     (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),
 )
 

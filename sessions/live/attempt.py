@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from core.errors import AppError
-from core.records import Problem, StreamSource, VideoFormat
+from core.records import Problem, VideoFormat
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
 from sessions.errors import RestartWanted, Stalled
 from sessions.ids import LiveStreamKey
+from sessions.live.key_frames import KeyFrameRequests
 from sessions.live.output import SessionOutput
 from sessions.live.plan import plan_for
 from sessions.live.resources import SessionResources
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _TICK_STARTING_S = 0.1
 _TICK_RUNNING_S = 0.25
 _RETRY_OUTPUT_S = 10.0
+_OFTEN_S = 3.0  # between two key frames: a request for one more gains little, and each is large
 
 
 class LiveAttempt:
@@ -38,13 +39,14 @@ class LiveAttempt:
         status: SessionStatus,
         resources: SessionResources,
         outputs: tuple[SessionOutput, ...],
+        key_frames: KeyFrameRequests,
     ) -> None:
         self._context = context
         self._key = key
         self._status = status
         self._resources = resources
         self._outputs = outputs
-        self._source: StreamSource | None = None
+        self._key_frames = key_frames
         self._feed: Feed | None = None
         self._seen_video: VideoFormat | None = None
         self._healthy_s = 0.0
@@ -62,7 +64,7 @@ class LiveAttempt:
         for output in self._outputs:
             if output.is_wanted and self._ends_attempt(output):
                 output.prepare()  # first: if the disk is full, there is no need to contact the device
-        source = self._source = self._context.cameras.stream_source(self._key.camera_id, self._key.profile_token)
+        source = self._context.cameras.stream_source(self._key.camera_id, self._key.profile_token)
         feed = self._feed = self._resources.open_feed(self._context.gateway, source)
         for output in self._outputs:
             if output.is_wanted and output.starts_early:
@@ -136,23 +138,19 @@ class LiveAttempt:
             raise RestartWanted
 
     def _request_key_frame(self, status: FeedStatus) -> None:
-        """Once, as soon as the device has agreed to play: viewers get nothing before the first key frame."""
-        if self._has_checked_key_frame or status.state is FeedState.CONNECTING:
-            return
-        self._has_checked_key_frame = True
-        if status.state in (FeedState.WAITING_VIDEO, FeedState.WAITING_KEY_FRAME) and self._source is not None:
-            threading.Thread(
-                target=self._send_key_frame_request,
-                args=(self._source,),
-                name=f"key-frame-{self._key.stream_id}",
-                daemon=True,
-            ).start()
+        """Request a key frame as soon as the device has agreed to play: viewers get nothing before the first one.
 
-    def _send_key_frame_request(self, source: StreamSource) -> None:
-        try:
-            self._context.cameras.request_key_frame(source.camera_id, source.profile_token)
-        except AppError as error:
-            log.debug("%s: no key frame on demand: %s", self._key.stream_id, error.code)
+        Later, request those that viewers wait for, unless key frames come often.
+        """
+        if status.state is FeedState.CONNECTING:
+            return
+        if status.key_frame_interval_s is not None and status.key_frame_interval_s < _OFTEN_S:
+            self._key_frames.forget()
+        if not self._has_checked_key_frame:
+            self._has_checked_key_frame = True
+            if status.state in (FeedState.WAITING_VIDEO, FeedState.WAITING_KEY_FRAME):
+                self._key_frames.want()
+        self._key_frames.send_due()
 
 
 def _has_changed(planned: VideoFormat, seen: VideoFormat) -> bool:

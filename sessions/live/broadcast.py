@@ -65,21 +65,24 @@ class FragmentBroadcaster(FragmentSink):
 
     def join(
         self, listener: LiveListener, viewer_id: str, *, wants_audio: bool, at_next_key_frame: bool = False
-    ) -> None:
+    ) -> bool:
         """Send fragments to this listener: those since the last key frame, if they are held, and all new ones.
 
-        Otherwise, and with `at_next_key_frame`, it gets its first fragment with the next key frame.
+        Otherwise, and with `at_next_key_frame`, it gets its first fragment with the next key frame. Return True if the
+        stream runs and the listener waits for that.
         """
         with self._lock:
             self._listeners[listener] = _Viewer(viewer_id, wants_audio)
             if wants_audio and self._feed is not None:
                 self._feed.enable_audio()
-            if self._init is not None:
-                listener.on_live_init(self._init)
-                if self._held and not at_next_key_frame:
-                    listener.on_live_fragments(tuple(self._held))
-                else:
-                    self._awaits_key.add(listener)
+            if self._init is None:
+                return False
+            listener.on_live_init(self._init)
+            if self._held and not at_next_key_frame:
+                listener.on_live_fragments(tuple(self._held))
+                return False
+            self._awaits_key.add(listener)
+            return True
 
     def leave(self, listener: LiveListener) -> None:
         """Send nothing more to this listener. Unknown ones are ignored."""

@@ -25,6 +25,7 @@ from sessions.live.attempt import LiveAttempt
 from sessions.live.broadcast import FragmentBroadcaster, LiveListener
 from sessions.live.fragment_output import FragmentOutput
 from sessions.live.hls_output import HlsOutput
+from sessions.live.key_frames import KeyFrameRequests
 from sessions.live.resources import SessionResources
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
@@ -61,6 +62,7 @@ class LiveSession(BaseSession):
         self._broadcaster = FragmentBroadcaster(context.clock)
         self._hls = HlsOutput(context, key, self._status, self.resources, self._viewers)
         self._outputs = (self._hls, FragmentOutput(context, self._status, self._broadcaster))
+        self._key_frames = KeyFrameRequests(context, key)
         self._sent_state: tuple[object, ...] = ()
         self._sent_state_s = 0.0
         self._tried_s = self._now_s()
@@ -87,7 +89,11 @@ class LiveSession(BaseSession):
             if self._is_over:
                 return None
             viewer_id = secrets.token_urlsafe(12)
-            self._broadcaster.join(listener, viewer_id, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
+            awaits_key_frame = self._broadcaster.join(
+                listener, viewer_id, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame
+            )
+        if awaits_key_frame:
+            self._key_frames.want()
         listener.on_live_state(self.view())
         self._retry_for_new_viewer()
         self._wake.set()
@@ -156,6 +162,7 @@ class LiveSession(BaseSession):
             status=self._status,
             resources=self.resources,
             outputs=self._outputs,
+            key_frames=self._key_frames,
         )
         wait_s = 0.0
         try:

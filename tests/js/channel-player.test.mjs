@@ -151,3 +151,12 @@ test('the rate of the stream that plays is the measured one', () => {
   assert.deepEqual(rates(), [null, 200, 22]);
   assert.deepEqual(rates(2), [null, null, null], 'another channel');
 });
+
+test('a large tile keeps main while the server limits the starts', () => {
+  const { player, view } = played();
+  player.setRequest({ ...REQUEST, channel: channel(), quality: 'main', rung: 'main', fallsBack: true });
+  const detached = view.detached;
+  refuse('join_limit');
+  assert.deepEqual([player.chosenProfile?.quality, player.nowPlaying.refusal, view.detached], ['main', null, detached]);
+  assert.equal(player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity)[0]?.name, 'main');
+});

@@ -198,3 +198,33 @@ test('a stream that begins over the socket replaces nothing', () => {
   transport.play(REQUEST, { endsOld: true });
   assert.equal(watched().at(-1).instead_of, undefined);
 });
+
+test('a refused start is tried again after the time that the server names', async () => {
+  const { transport } = begun();
+  latest().open();
+  const refuse = () => {
+    const { id } = watched().at(-1);
+    latest().receive({ type: 'problem', id, code: 'join_limit', detail: 'too many', retry_after_s: 7 });
+  };
+  for (const count of [1, 2]) {
+    refuse();
+    assert.deepEqual([transport.view.phase, transport.view.problem], ['queued', null]);
+    await pass(6900);
+    assert.equal(watched().length, count);
+    await pass(200);
+    assert.equal(watched().length, count + 1);
+    assert.equal(transport.view.phase, 'queued', 'it still waits');
+  }
+  latest().receive({ type: 'watching', id: watched().at(-1).id });
+  assert.equal(transport.view.phase, 'connecting');
+});
+
+test('a stream that waits on the server is queued until it is joined', () => {
+  const { transport } = begun();
+  latest().open();
+  const { id } = watched().at(-1);
+  latest().receive({ type: 'waiting', id, wait_s: 4 });
+  assert.equal(transport.view.phase, 'queued');
+  latest().receive({ type: 'watching', id });
+  assert.equal(transport.view.phase, 'connecting');
+});

@@ -117,3 +117,11 @@ test('a pinned quality that the channel does not have is none', () => {
   choice.learnCodec(1, 'sub', 'hevc');
   assert.equal(pinAt({}, 'sub'), null);
 });
+
+test('a server that is busy for a moment does not rule out the main stream', () => {
+  for (const code of ['busy', 'join_limit']) {
+    const { choice } = chosen();
+    assert.equal(choice.fallBackToSub({ code, detail: '' }), false);
+    assert.equal(choice.refusal, null);
+  }
+});

@@ -56,3 +56,15 @@ test('the picture of the previous start counts as playing', () => {
   state.stalledS = 3;
   assert.equal(state.phase, 'stalled');
 });
+
+test('a waiting start is queued unless the previous picture plays', () => {
+  const state = failed();
+  state.beginStart();
+  state.isQueued = true;
+  assert.equal(state.phase, 'queued');
+  state.showsPrevious = true;
+  assert.equal(state.phase, 'playing');
+  state.beginStart();
+  state.showsPrevious = false;
+  assert.equal(state.phase, 'connecting');
+});

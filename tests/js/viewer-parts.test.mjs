@@ -9,7 +9,7 @@ import { phaseOf } from '../../static/js/lib/stream-phase.js';
 import { qualityChoice, readViewerState, writeViewerState } from '../../static/js/lib/viewer-state.js';
 import { MAX_SCALE, WHOLE, clamped, panned, zoomedAt } from '../../static/js/lib/zoom.js';
 
-const FACTS = { wanted: true, ended: false, offline: false, problem: null, stream: null, shown: false, stalledS: 0 };
+const FACTS = { wanted: true, ended: false, offline: false, queued: false, problem: null, stream: null, shown: false, stalledS: 0 };
 
 /** @param {Partial<import('../../static/js/lib/api.js').Stream>} more */
 function stream(more) {

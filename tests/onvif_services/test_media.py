@@ -299,6 +299,23 @@ def test_odd_tokens_reach_the_device_as_they_are(device: SoapDevice, connect: Co
     assert sent.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == token
 
 
+def test_a_device_that_refuses_a_key_frame_is_not_asked_again(device: SoapDevice, connect: Connect) -> None:
+    """Not for this media profile, in any service, until it is connected anew."""
+    works = device.answers["SetSynchronizationPoint"]
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+    device.answers["SetSynchronizationPoint"] = fault("ter:ActionNotSupported", "x")
+    conn = _opened(connect)
+    with pytest.raises(CameraUnsupported):
+        media.request_key_frame(conn, "P")
+    first = len(device.asked("SetSynchronizationPoint"))
+    device.answers["SetSynchronizationPoint"] = works
+    with pytest.raises(CameraUnsupported):
+        media.request_key_frame(conn, "P")
+    assert len(device.asked("SetSynchronizationPoint")) == first
+    media.request_key_frame(conn, "Q")
+    media.request_key_frame(_opened(connect), "P")
+
+
 def test_the_other_media_service_is_asked_if_the_first_fails(device: SoapDevice, connect: Connect) -> None:
     device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
     conn = _opened(connect)

@@ -83,6 +83,7 @@ class Device:
     resolved: int = 0
     may_answer: threading.Event = field(default_factory=_set)  # clear it: the device does not answer yet
     key_frames_asked: int = 0
+    looks: int = 0  # of a session at its feed
     noted: list[tuple[int, str, str | None]] = field(default_factory=list)
 
     def resolve(self, camera_id: int, profile_token: str) -> StreamSource:
@@ -126,6 +127,7 @@ class ThinFeed:
 
     def status(self) -> FeedStatus:
         device = self.device
+        device.looks += 1
         return FeedStatus(
             device.state,
             device.problem,

@@ -160,19 +160,23 @@ class Connection:
             self._protocol.send_binary(data)
             self._flush(watch)
 
-    def send_media(self, parts: Sequence[bytes], watch: int) -> None:
-        """Send media of a watch as one binary message of these parts.
+    def send_media(self, messages: Iterable[Sequence[bytes]], watch: int) -> None:
+        """Send media of a watch: binary messages, each of these parts.
 
-        A large message is not copied: the connections of all viewers hold the same parts.
+        The connections of all viewers hold the same parts. Only a small message that comes alone is copied, into one
+        buffer: the copies of the 12 MB that a watch may begin with would take the loop's time and memory.
         """
         if not self._is_open:
             return
         self._collect()
-        head = binary_frame_head(sum(map(len, parts)))
-        if sum(map(len, parts)) <= _JOINED_BYTES:
-            self._unsent.put(b"".join((head, *parts)), self._loop.time(), watch)
-        else:
-            self._unsent.put_parts([head + parts[0], *filter(None, parts[1:])], self._loop.time(), watch)
+        queue = list(messages)
+        for parts in queue:
+            size = sum(map(len, parts))
+            head = binary_frame_head(size)
+            if len(queue) == 1 and size <= _JOINED_BYTES:
+                self._unsent.put(b"".join((head, *parts)), self._loop.time(), watch)
+            else:
+                self._unsent.put_parts([head + parts[0], *filter(None, parts[1:])], self._loop.time(), watch)
         self._flush()
 
     def drop_watch(self, watch: int) -> None:

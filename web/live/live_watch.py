@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sessions.live.broadcast import LiveFragment, LiveInit, LiveListener
 from sessions.view import StreamView
+from web.live.join_budget import Join
 from web.live.pace import Pace
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, STARTS_WITH_KEY
@@ -53,6 +54,7 @@ class LiveWatch(LiveListener):
     is_replacement: bool = False
     stream_id: str = ""
     viewer_id: str = ""
+    join: Join | None = None
     is_over: bool = False
     is_skipping: bool = False  # nothing is sent until the next key frame
     is_posting_paused: bool = False  # nothing is posted until the next key frame; used by the posting thread only

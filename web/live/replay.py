@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayListener, ReplayNews, ReplayPart, SegmentsOnly
+from web.live.join_budget import Join
 from web.live.sockets import Sockets
 from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 
@@ -49,6 +50,7 @@ class ReplayWatch(ReplayListener):
     number: int
     stream_id: str
     viewer_id: str
+    join: Join | None = None
     is_over: bool = False
     is_joined: bool = False
     posted_bytes: int = 0  # counted by the session's thread

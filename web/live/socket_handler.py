@@ -40,6 +40,7 @@ from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import Connection
+from web.live.join_budget import JOIN_LIMIT
 from web.live.live_watch import LiveWatch, pace_message
 from web.live.replay import ReplayWatch, binary_message, json_message, size_of
 from web.live.sockets import SocketHandler, Sockets
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 MAX_WATCHES = 64
 _WATCH_BURST = 2 * MAX_WATCHES
 _WATCHES_PER_S = 8.0
+_SHORT_WAIT_S = 1.0  # of a join; the page learns of longer waits
 _CHECK_LOGIN_AFTER_S = 3.0
 _MAX_FAILED_CHECKS = 5
 LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
@@ -129,7 +131,7 @@ class LiveSocketHandler(SocketHandler):
             )
         elif kind == "replay":
             watch = ReplayWatch(self, number, read_text(message, "stream_id"), read_text(message, "viewer_id"))
-            self._watch(watch, lambda: self._join_replay(watch))
+            self._watch(watch, lambda: self._join_replay(watch), is_large=False)
         else:
             camera_id = read_int(message, "camera_id", 1, 2**63 - 1)
             self._watch_live(number, message, camera_id, read_text(message, "profile_token"))
@@ -141,19 +143,28 @@ class LiveSocketHandler(SocketHandler):
         is_fresh = message.get("fresh") is True
         if old is not None:
             self._leave(old)
-        self._watch(watch, lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh))
+        self._watch(
+            watch,
+            lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh),
+            is_large=not (is_fresh or keys_only),
+        )
 
-    def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None]) -> None:
-        """Run `join` in a worker thread, later if this user watches too much in a short time."""
+    def _watch(self, watch: LiveWatch | ReplayWatch, join: Callable[[], None], *, is_large: bool) -> None:
+        """Run `join` in a worker thread, later if this user joins too many streams in a short time.
+
+        `is_large`: the watch begins with all frames since the last key frame.
+        """
         self._leave(watch.number)
         try:
             self._check_limits()
-            wait_s = self.sockets.reserve_join(self.principal)
+            watch.join = self.sockets.reserve_join(self.principal, is_large=is_large)
         except (LimitReached, Unavailable) as error:
             self._send("problem", id=watch.number, **problem_message(error, []))
             return
         self._watches[watch.number] = watch
-        self.sockets.work_in(wait_s, join)
+        if watch.join.wait_s > _SHORT_WAIT_S:
+            self._send("waiting", id=watch.number, wait_s=round(watch.join.wait_s, 1))
+        self.sockets.begin_join(watch.join, join)
 
     def _check_limits(self) -> None:
         """Raise LimitReached for too many watches, Unavailable for too many requests in a short time.
@@ -167,7 +178,8 @@ class LiveSocketHandler(SocketHandler):
         self._watches_left = min(self._watches_left + earned, _WATCH_BURST)
         self._watched_s = now_s
         if self._watches_left < 1:
-            raise Unavailable("This page requests channels too often.", code="busy")
+            wait_s = math.ceil((1 - self._watches_left) / _WATCHES_PER_S)
+            raise Unavailable("This page requests channels too often.", code=JOIN_LIMIT, retry_after_s=wait_s)
         self._watches_left -= 1
 
     def _leave(self, number: int) -> None:
@@ -175,6 +187,8 @@ class LiveSocketHandler(SocketHandler):
         if watch is None:
             return
         watch.is_over = True
+        if watch.join is not None:
+            watch.join.cancel()
         if self._connection is not None:
             self._connection.drop_watch(number)
         if isinstance(watch, ReplayWatch):
@@ -317,8 +331,9 @@ class LiveSocketHandler(SocketHandler):
         connection = self._connection
         if watch.is_over or connection is None:
             return
-        for message in watch.messages(watch.admit(fragments, connection), connection):
-            connection.send_media(message, watch.number)
+        admitted = watch.admit(fragments, connection)
+        if admitted:
+            connection.send_media(watch.messages(admitted, connection), watch.number)
 
     def send_replay(self, watch: ReplayWatch, news: ReplayNews) -> None:
         """Send without dropping anything: the session requests no more from the recorder than the page reads."""

@@ -23,7 +23,7 @@ from core.clock import Clock, SystemClock
 from core.errors import LimitReached, Unavailable
 from core.loop_thread import LoopThread
 from web.live.connection import Connection, MessageTaker
-from web.live.join_budget import JoinBudget
+from web.live.join_budget import Join, JoinBudget
 from web.live.unsent import Backlog
 
 log = logging.getLogger(__name__)
@@ -152,19 +152,24 @@ class Sockets:
             if self._workers is not None:
                 self._workers.submit(_logged, job)
 
-    def work_in(self, wait_s: float, job: Callable[[], None]) -> None:
-        """Run a job in a worker thread after `wait_s`. Used in the loop only."""
-        if wait_s > 0:
-            asyncio.get_running_loop().call_later(wait_s, self.work, job)
-        else:
-            self.work(job)
-
-    def reserve_join(self, who: Principal) -> float:
-        """Return the seconds until this user may join a stream. Raise Unavailable if too many joins wait.
+    def reserve_join(self, who: Principal, *, is_large: bool) -> Join:
+        """Reserve a join of this user for begin_join(). Raise Unavailable (join_limit) if too many joins wait.
 
         Used in the loop only.
         """
-        return self._joins.reserve_s(_owner(who), self.clock.monotonic_s())
+        return self._joins.reserve(_owner(who), self.clock.monotonic_s(), is_large=is_large)
+
+    def begin_join(self, join: Join, job: Callable[[], None]) -> None:
+        """Run the job of a join in a worker thread when its turn comes. Used in the loop only."""
+
+        def begin() -> None:
+            if join.begin():
+                self.work(job)
+
+        if join.wait_s > 0:
+            asyncio.get_running_loop().call_later(join.wait_s, begin)
+        else:
+            begin()
 
     def end_logins(self, keys: frozenset[str]) -> None:
         """Close the connections of these logins and tokens (`Principal.key`)."""

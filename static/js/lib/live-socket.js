@@ -25,14 +25,15 @@ import { SocketClock } from './socket-clock.js';
  * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean}} LiveWatchRequest
  *   `fresh`: start with the next key frame; `keyFramesOnly`: key frames alone, without audio
  * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
- * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
+ * @typedef {{type: 'watching', from_start?: boolean}|{type: 'waiting', wait_s: number}|{type: 'end'|'segments_only', run: number}}
+ *   WatchMessage `waiting`: this user starts many streams, and this one waits
  * @typedef {{
  *   onInit: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void,
  *   onFragments: (fragments: SocketFragments) => void,
  *   onStream: (stream: Stream) => void,
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
- *   onMessage?: (message: ReplayMessage) => void,
+ *   onMessage?: (message: WatchMessage) => void,
  * }} SocketListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,

@@ -87,6 +87,12 @@ const MESSAGES = {
     tone: 'warn',
     actions: ['retry'],
   },
+  join_limit: {
+    title: 'Many streams start at the same time',
+    advice: 'The page tries again in a moment.',
+    tone: 'warn',
+    actions: ['retry'],
+  },
   stream_limit: {
     title: 'Too many streams',
     advice: 'Close other pages that show live video, then try again.',

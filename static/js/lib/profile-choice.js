@@ -15,8 +15,11 @@ import { rungsOf } from './quality-rungs.js';
  * @typedef {NonNullable<ReturnType<typeof chooseProfile>>} ChosenProfile
  */
 
-/** Codes of a device or server that has no capacity for another stream, or none for a large one. */
-const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'busy', 'crash_loop', 'camera_unsupported', 'cannot_play']);
+/**
+ * Codes of a device or server that has no capacity for another stream, or none for a large one. A server that is busy
+ * for a moment (busy, join_limit) takes the main stream a little later.
+ */
+const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
 export class ProfileChoice {
   #decodes;

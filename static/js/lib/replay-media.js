@@ -157,13 +157,13 @@ export class ReplayMedia extends EventTarget {
     } else this.#run?.take((sink) => sink.append(fragments));
   }
 
-  /** @param {import('./live-socket.js').ReplayMessage} message */
+  /** @param {import('./live-socket.js').WatchMessage} message */
   #onMessage(message) {
     if (message.type === 'watching') {
       this.#hasJoined = true;
       if (message.from_start === false) this.#emit('missed');
     } else if (message.type === 'segments_only') this.#emit('segments');
-    else if (this.#run?.number === message.run) {
+    else if (message.type === 'end' && this.#run?.number === message.run) {
       this.#run.isEnded = true;
       this.#run.take((sink) => sink.end());
     }

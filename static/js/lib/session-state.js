@@ -30,6 +30,8 @@ export class SessionState {
   hasEnded = false;
   /** True while the server does not answer. */
   isOffline = false;
+  /** True while the server lets the present start wait, because this user starts many streams. */
+  isQueued = false;
   /** True once the present start has shown a frame. */
   isShown = false;
   /** True while the picture of the previous start is still on screen. */
@@ -45,6 +47,7 @@ export class SessionState {
       wanted: this.isWanted,
       ended: this.hasEnded,
       offline: this.isOffline,
+      queued: this.isQueued,
       problem: this.problem,
       stream: this.stream,
       shown: this.isShown || this.showsPrevious,
@@ -70,7 +73,7 @@ export class SessionState {
     this.startNumber += 1;
     this.stream = null;
     this.clearProblem();
-    this.hasEnded = this.isOffline = this.isShown = false;
+    this.hasEnded = this.isOffline = this.isQueued = this.isShown = false;
     this.stalledS = 0;
   }
 

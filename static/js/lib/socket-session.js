@@ -27,6 +27,8 @@ const LEAVE_OLD_AFTER_TRY_MS = 25_000;
 const NO_KEY_FRAME_MS = 12_000;
 /** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
 const BETWEEN_STATES_MS = 4000;
+/** The code of a server that lets this user start no more streams at the moment. */
+const JOIN_LIMIT = 'join_limit';
 const RESTART = { firstMs: 0, startMs: 400, maxMs: 8000, jitter: 0.15 };
 
 /** One watch request on the socket, and the sink of its media. */
@@ -227,17 +229,18 @@ export class SocketSession extends BaseSession {
   /**
    * @override
    * @protected
-   * @param {{isBroken?: boolean, endsOld?: boolean, isTry?: boolean}} [how] `isBroken`: start with the next key frame, not with the
+   * @param {{isBroken?: boolean, endsOld?: boolean, isTry?: boolean, isQueued?: boolean}} [how] `isBroken`: start with the next key frame, not with the
    *   fragments that the server keeps, because these broke the decoder; `endsOld`: end the present watch immediately;
-   *   `isTry`: start with the next key frame
+   *   `isTry`: start with the next key frame; `isQueued`: the server had to let the start before wait
    */
-  start({ isBroken = false, endsOld = false, isTry = false } = {}) {
+  start({ isBroken = false, endsOld = false, isTry = false, isQueued = false } = {}) {
     const { request } = this.state;
     if (!request) return;
     this.clearTimer();
     const insteadOf = endsOld ? this.#watch?.id : undefined;
     this.#keepOld({ isShown: this.state.isShown && !isBroken, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
     this.state.beginStart();
+    this.state.isQueued = isQueued;
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const isFresh = isBroken || isTry;
@@ -252,11 +255,33 @@ export class SocketSession extends BaseSession {
         onInit: (init, data) => this.#onInit(watch, init, data),
         onFragments: (fragments) => watch.sink?.append(fragments),
         onStream: (stream) => watch === this.#watch && this.#onStream(stream),
-        onProblem: (refusal) => watch === this.#watch && this.fail(refusal, refusal),
+        onProblem: (refusal) => watch === this.#watch && this.#onRefusal(refusal, { isTry }),
+        onMessage: ({ type }) => watch === this.#watch && this.#setQueued(type === 'waiting'),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
       { insteadOf },
     );
+    this.changed();
+  }
+
+  /**
+   * Wait for another turn if the server limits the starts: the picture on screen stays. Any other refusal is a problem.
+   *
+   * @param {import('./live-socket.js').Refusal} refusal @param {{isTry: boolean}} how of the refused start
+   */
+  #onRefusal(refusal, how) {
+    if (refusal.code !== JOIN_LIMIT) {
+      this.fail(refusal, refusal);
+      return;
+    }
+    this.later(this.nextDelayMs(refusal.code, refusal.retryAfterS ?? 0) ?? 0, () => this.start({ ...how, isQueued: true }));
+    this.#setQueued(true);
+  }
+
+  /** @param {boolean} isQueued */
+  #setQueued(isQueued) {
+    if (this.state.isQueued === isQueued) return;
+    this.state.isQueued = isQueued;
     this.changed();
   }
 

@@ -2,30 +2,31 @@
 /** The phase of a live picture, from the server's stream state and the player's observations. */
 
 /**
- * @typedef {'idle'|'connecting'|'video'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'
+ * @typedef {'idle'|'queued'|'connecting'|'video'|'key_frame'|'buffering'|'playing'|'stalled'|'reconnecting'|'offline'|'failed'
  *   |'ended'} Phase
  * @typedef {{
  *   wanted: boolean,
  *   ended: boolean,
  *   offline: boolean,
+ *   queued: boolean,
  *   problem: import('./api.js').Problem|null,
  *   stream: import('./api.js').Stream|null,
  *   shown: boolean,
  *   stalledS: number,
- * }} Facts `shown`: this run has shown a frame; `stalledS`: how long the picture has stood still
+ * }} Facts `queued`: the server limits how many streams this user starts, and this one waits; `shown`: this run has shown a frame; `stalledS`: how long the picture has stood still
  */
 
 /** The picture counts as stalled after so many seconds without a new frame. */
 export const STALL_SHOWN_S = 2.5;
 
 /** @param {Facts} facts @returns {Phase} */
-export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalledS }) {
+export function phaseOf({ wanted, ended, offline, queued, problem, stream, shown, stalledS }) {
   if (ended) return 'ended';
   if (!wanted) return 'idle';
   if (problem) return 'failed';
   if (shown && stalledS < STALL_SHOWN_S) return 'playing';
   if (offline) return 'offline';
-  if (!stream) return 'connecting';
+  if (!stream) return queued ? 'queued' : 'connecting';
   if (stream.status === 'reconnecting') return 'reconnecting';
   if (stream.status === 'stalled') return 'stalled';
   if (shown) return 'stalled';
@@ -37,6 +38,7 @@ export function phaseOf({ wanted, ended, offline, problem, stream, shown, stalle
 /** @type {Record<Phase, {title: string, detail: string, busy: boolean}>} */
 export const PHASE_TEXT = {
   idle: { title: '', detail: '', busy: false },
+  queued: { title: 'Waiting', detail: 'Many streams start at the same time; this one starts in some seconds', busy: true },
   connecting: { title: 'Connecting', detail: 'Waiting for the device to answer', busy: true },
   video: { title: 'Waiting for video', detail: 'The device has agreed to play, but sends no picture yet', busy: true },
   key_frame: { title: 'Waiting for a key frame', detail: 'The picture can start at the next complete frame', busy: true },

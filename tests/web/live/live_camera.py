@@ -17,18 +17,19 @@ class Fragment(LiveFragment):
 
 
 class Camera:
-    """Produce frames of one size into a broadcaster: four per second, every eighth one a key frame."""
+    """Produce frames of one size into a broadcaster: four per second, one of `key_every` a key frame."""
 
-    def __init__(self, picture_bytes: int) -> None:
+    def __init__(self, picture_bytes: int, *, key_every: int = 8) -> None:
         self.broadcaster = FragmentBroadcaster(SystemClock())
         self.broadcaster.on_init(init_of())
         self._picture = bytearray(picture_bytes)
+        self._key_every = key_every
         self._made: list[weakref.ref[Fragment]] = []
 
     def make(self, count: int) -> None:
         for _ in range(count):
             number = len(self._made)
-            is_key = number % 8 == 0
+            is_key = number % self._key_every == 0
             arrived_utc = datetime.now(UTC) if is_key else None
             picture = Fragment(bytes(self._picture), b"", is_key, number / 4, arrived_utc)
             self._made.append(weakref.ref(picture))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from flask.testing import FlaskClient
 from websockets.datastructures import Headers
@@ -20,6 +20,7 @@ from core.access import LOCAL, Principal
 from core.errors import NotFound
 from core.records import VideoFormat
 from sessions.live.broadcast import FragmentBroadcaster, LiveInit, LiveListener
+from sessions.replay.broadcast import ReplayListener
 from tests.patience import LIMIT_S
 from web.live.backend import LiveBackend
 from web.live.handover import handover
@@ -143,6 +144,9 @@ class ChannelsBackend(LiveBackend):
 
     def leave_live(self, stream_id: str, viewer_id: str) -> None:
         pass
+
+    def watch_replay(self, who: Principal, stream_id: str, viewer_id: str, listener: ReplayListener) -> NoReturn:
+        raise NotFound("There is no such stream.")
 
     def visible_streams(self, who: Principal, stream_ids: Collection[str]) -> list[str]:
         return list(stream_ids)

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -15,10 +16,15 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
+from core.access import LOCAL
+from sessions.live.broadcast import LiveFragment
 from tests.onvif_services.tls import server_context
 from tests.patience import LIMIT_S, until
-from tests.web.live.live_peer import Peer, pair
+from tests.web.live.live_peer import Channels, Peer, pair
 from web.live.connection import Connection, MessageTaker
+from web.live.live_watch import LiveWatch
+from web.live.socket_handler import LiveSocketHandler
+from web.live.sockets import Sockets
 from web.live.unsent import Backlog, UnsentMessages
 
 KERNEL = 16_384
@@ -48,6 +54,20 @@ class HandLoop:
 class Deaf(MessageTaker):
     def on_text(self, data: bytes) -> None: ...
     def on_closed(self) -> None: ...
+
+
+class FastReader:
+    """A socket whose other end reads so fast that the kernel always takes more."""
+
+    taken_bytes = 0
+
+    def sendmsg(self, parts: Sequence[memoryview]) -> int:
+        sent = sum(map(len, parts))
+        self.taken_bytes += sent
+        return sent
+
+    def setblocking(self, is_blocking: bool) -> None: ...
+    def setsockopt(self, *option: int) -> None: ...
 
 
 class Line:
@@ -209,8 +229,8 @@ def any_line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Line]:
 
 def test_a_large_message_of_several_parts_arrives_whole(any_line: Line) -> None:
     parts = [b"\1" * 20, b"", *(bytes([number]) * FRAME for number in range(2, 12))]
-    any_line.connection.send_media(parts, 1)
-    any_line.connection.send_media([b"\2" * 20, b"small"], 2)
+    any_line.connection.send_media([parts], 1)
+    any_line.connection.send_media([[b"\2" * 20, b"small"]], 2)
     found: list[bytes] = []
     while len(found) < 2:
         if any_line.loop.write is not None:
@@ -224,8 +244,8 @@ def test_a_large_message_of_several_parts_arrives_whole(any_line: Line) -> None:
 
 
 def test_a_half_sent_message_of_several_parts_is_sent_whole(line: Line) -> None:
-    line.connection.send_media([b"\1" * 20, *[b"\1" * FRAME] * 10], 1)
-    line.connection.send_media([b"\1" * 20, *[b"\1" * FRAME] * 10], 1)
+    line.connection.send_media([[b"\1" * 20, *[b"\1" * FRAME] * 10]], 1)
+    line.connection.send_media([[b"\1" * 20, *[b"\1" * FRAME] * 10]], 1)
     assert line.loop.write is not None
     line.connection.drop_watch(1)
     assert line.read_all() == [b"\1", "end"]
@@ -242,11 +262,31 @@ def test_the_parts_of_a_large_message_are_shared_by_all_connections() -> None:
     assert [len(piece) for piece in unsent.first_parts(100, 64)] == [100]
 
 
-def test_half_a_megabyte_is_sent_before_others_have_their_turn() -> None:
-    with pair(0) as (ours, theirs):
+@pytest.mark.parametrize(("frame_bytes", "frames"), [(1_000_000, 8), (20_000, 400)])
+def test_half_a_megabyte_is_sent_before_others_have_their_turn(frame_bytes: int, frames: int) -> None:
+    """Of the fragments that a watch begins with, as large messages or as many small ones."""
+    loop, sock = HandLoop(), FastReader()
+    event_loop = cast(asyncio.AbstractEventLoop, loop)
+    connection = Connection(event_loop, cast(socket.socket, sock), Deaf(), Backlog(10**9))
+    connection.begin(Response(101, "Switching Protocols", Headers()))
+    handler = LiveSocketHandler(Sockets(8), LOCAL, Channels({}).backend(), None)
+    handler.on_open(connection)
+    fragments = [LiveFragment(bytes(frame_bytes), b"", number == 0, 0.0, None) for number in range(frames)]
+    turns_bytes = [0, sock.taken_bytes]
+    handler.send_fragments(LiveWatch(handler, 1, wants_audio=False), fragments)
+    while loop.write is not None:
+        turns_bytes.append(sock.taken_bytes)
+        loop.write()
+    turns_bytes.append(sock.taken_bytes)
+    assert max(after - before for before, after in pairwise(turns_bytes)) < 1_000_000
+    assert sock.taken_bytes > frames * frame_bytes
+
+
+def test_the_frames_that_a_watch_begins_with_are_not_copied() -> None:
+    with pair(KERNEL) as (ours, theirs):
         line = Line(ours, theirs)
-        total = 8_000_000
-        line.connection.send_media([bytes(20), *[bytes(1_000_000)] * 8], 1)
-        assert line.connection.unsent_bytes > total - 1_000_000
-        assert line.loop.write is not None
+        frame = bytes(20_000)
+        line.connection.send_media([[b"head", frame], [b"head", frame]] * 20, 1)
+        *_, last = line.connection._unsent.first_parts(10**9, 64)
+        assert last.obj is frame
         line.connection.drop()

@@ -120,7 +120,7 @@ def test_watch_requests_are_limited_in_rate(sockets: Sockets, hand: HandClock) -
     with opened(sockets, channels.backend()) as peer:
         assert all(ask()["type"] == "watching" for _ in range(128))
         refused = ask()
-        assert refused["code"] == "busy"
+        assert (refused["code"], refused["retry_after_s"]) == ("join_limit", 1)
         assert len(channels.watched) == 128
         hand.move(seconds=1)
         assert [ask()["type"] for _ in range(9)] == ["watching"] * 8 + ["problem"]

@@ -9,6 +9,7 @@
  */
 import { backoffMs } from './backoff.js';
 import { LinkMonitor } from './link-monitor.js';
+import { SilenceLimit } from './silence-limit.js';
 import { SocketClock } from './socket-clock.js';
 
 /**
@@ -46,12 +47,6 @@ const LOGIN_ENDED = 4401;
 const CLOCK_EVERY_MS = 15_000;
 const CLOCK_FIRST_MS = 400;
 const CLOCK_STEP_MS = 250;
-/** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
-const SILENT_MS = 6000;
-/** A large key frame on a thin link: one message, during which nothing else arrives. */
-const MOST_SILENT_MS = 24_000;
-/** After a silent connection the next one gets twice the time, until it has lasted so long. */
-const LASTS_MS = 30_000;
 const OPEN_WITHIN_MS = 5000;
 const PREOPENED_KEPT_MS = 5000;
 /** WebSocket.OPEN */
@@ -82,12 +77,10 @@ export class LiveSocket {
   /** @type {ReturnType<typeof setInterval>|null} */
   #ticking = null;
   #clockAskedMs = 0;
-  /** When the clock was asked first since the last message. @type {number|null} */
-  #unansweredMs = null;
-  #openedMs = 0;
+  /** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
+  #silence = new SilenceLimit();
   /** Between `Date.now()` and `performance.now()` at the last look. */
   #clocksApartMs = 0;
-  #patienceMs = SILENT_MS;
   failures = 0;
   clock = new SocketClock();
   link = new LinkMonitor(performance.now());
@@ -205,9 +198,9 @@ export class LiveSocket {
   #opened() {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
-    this.#receivedMs = this.#openedMs = performance.now();
-    this.#clocksApartMs = Date.now() - this.#openedMs;
-    this.#unansweredMs = null;
+    this.#receivedMs = performance.now();
+    this.#clocksApartMs = Date.now() - this.#receivedMs;
+    this.#silence.begin(this.#receivedMs);
     this.clock.forget();
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
@@ -251,9 +244,7 @@ export class LiveSocket {
   #tick() {
     const now = performance.now();
     this.#checkClock(now);
-    if (this.#unansweredMs === null && now - this.#openedMs >= LASTS_MS) this.#patienceMs = SILENT_MS;
-    if (this.#unansweredMs !== null && now - this.#unansweredMs >= this.#patienceMs && this.#socket) {
-      this.#patienceMs = Math.min(MOST_SILENT_MS, 2 * this.#patienceMs);
+    if (this.#socket && this.#silence.isExceeded(now)) {
       this.#lost(this.#socket, 0); // the connection is dead although no close event came
     } else if (now - this.#clockAskedMs > (now - this.#receivedMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
       this.#askClock();
@@ -285,7 +276,7 @@ export class LiveSocket {
 
   #askClock() {
     this.#clockAskedMs = performance.now();
-    this.#unansweredMs ??= this.#clockAskedMs;
+    this.#silence.ask(this.#clockAskedMs);
     this.#send({ type: 'clock', sent: performance.now() });
   }
 
@@ -297,7 +288,7 @@ export class LiveSocket {
   /** @param {string|ArrayBuffer} data */
   #take(data) {
     this.#receivedMs = performance.now();
-    this.#unansweredMs = null;
+    this.#silence.hear(this.#receivedMs, { isKeyFrame: typeof data !== 'string' && hasKeyFrame(data) });
     if (typeof data === 'string') this.#takeText(JSON.parse(data));
     else this.#takeBinary(data);
   }
@@ -346,6 +337,13 @@ export class LiveSocket {
     }
     watch.listener.onFragments({ data: content, isKey, startS, takenMs });
   }
+}
+
+/** True for fragments that start with a key frame. @param {ArrayBuffer} data */
+function hasKeyFrame(data) {
+  if (data.byteLength < HEAD_BYTES) return false;
+  const head = new DataView(data);
+  return head.getUint8(0) !== KIND_INIT && (head.getUint8(1) & STARTS_WITH_KEY) !== 0;
 }
 
 /** @param {any} message @returns {import('./link-monitor.js').Pace} */

@@ -24,7 +24,8 @@ import { SocketClock } from './socket-clock.js';
  *   the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
  * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean}} LiveWatchRequest
- *   `fresh`: start with the next key frame; `keyFramesOnly`: key frames alone, without audio
+ *   `fresh`: start with the next key frame, but after a reconnect with the last one if media came before;
+ *   `keyFramesOnly`: key frames alone, without audio
  * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'end'|'segments_only', run: number}} ReplayMessage
  * @typedef {{
@@ -70,7 +71,10 @@ export class LiveSocket {
   #wasEverUp = false;
   #lastId = 0;
   #receivedMs = 0;
-  /** @type {Map<number, {source: LiveWatchRequest|ReplayWatchRequest, listener: SocketListener, init: SocketInit|null}>} */
+  /**
+   * @type {Map<number, {source: LiveWatchRequest|ReplayWatchRequest, listener: SocketListener, init: SocketInit|null,
+   *   hasMedia: boolean}>}
+   */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #reopening = null;
@@ -116,7 +120,7 @@ export class LiveSocket {
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
     const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
     if (isReplacement) this.link.forgetWatch(insteadOf);
-    this.#watches.set(this.#lastId, { source, listener, init: null });
+    this.#watches.set(this.#lastId, { source, listener, init: null, hasMedia: false });
     if (this.#isUp) this.#ask(this.#lastId, isReplacement ? { instead_of: insteadOf } : {});
     else this.#open();
     return this.#lastId;
@@ -259,7 +263,8 @@ export class LiveSocket {
       this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, audio, fresh = false, keyFramesOnly = false } = watch.source;
+    const { cameraId, profileToken, audio, keyFramesOnly = false } = watch.source;
+    const fresh = Boolean(watch.source.fresh) && !watch.hasMedia;
     const content = { camera_id: cameraId, profile_token: profileToken, sound: audio, fresh, key_frames_only: keyFramesOnly };
     this.#send({ type: 'watch', id, ...content, ...how });
   }
@@ -328,6 +333,7 @@ export class LiveSocket {
       watch.listener.onInit(watch.init, content);
       return;
     }
+    watch.hasMedia = true;
     const time = head.getFloat64(12);
     const isKey = (head.getUint8(1) & STARTS_WITH_KEY) !== 0;
     const startS = head.getFloat64(4);

@@ -273,3 +273,19 @@ test('audio that is turned on without a try starts no other stream', () => {
   player.setAudible(true);
   assert.equal(watched().length, 2);
 });
+
+test('a try that broke its decoder has shown no frame', () => {
+  const { player, view } = played();
+  player.setRung('main', { isTry: true });
+  start();
+  view.dispatchEvent(new CustomEvent('player-restart', { detail: null }));
+  view.dispatchEvent(new CustomEvent('player-plays', { detail: 'present' }));
+  assert.equal(player.isStarting, true);
+});
+
+test('a stream that rests is no try', () => {
+  const { player } = played();
+  player.setRung('main', { isTry: true });
+  player.setRequest({ ...REQUEST, channel: channel(), rung: 'main', isActive: false });
+  assert.equal(player.isStarting, false);
+});

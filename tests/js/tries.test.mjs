@@ -187,3 +187,18 @@ test('a tried stream that the user chooses starts immediately', () => {
   session.endTry();
   assert.equal(asked(wire).length, count + 1, 'a try with a frame goes on');
 });
+
+test('a try that broke its decoder does not end the old stream', () => {
+  const { session, wire, first } = playing();
+  session.tryBetter(MAIN);
+  const { id } = asked(wire).at(-1);
+  start(wire, id);
+  session.restartForPlayer();
+  session.playerPlays(); // the old picture still moves
+  assert.deepEqual(leftBy(wire), []);
+  mock.timers.tick(10);
+  assert.deepEqual([leftBy(wire), asked(wire).at(-1).fresh, session.view.phase], [[id], true, 'playing']);
+  start(wire, asked(wire).at(-1).id);
+  session.playerPlays();
+  assert.deepEqual(leftBy(wire), [id, first.id]);
+});

@@ -82,7 +82,10 @@ export class ChannelPlayer extends ChannelPicture {
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
     on(player, 'player-idle', () => transport.suspend());
-    on(player, 'player-restart', (how) => transport.restartForPlayer(how ?? undefined));
+    on(player, 'player-restart', (how) => {
+      this.#hasMedia = false;
+      transport.restartForPlayer(how ?? undefined);
+    });
     on(player, 'player-engine', () => transport.rewatch());
     on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
@@ -357,7 +360,7 @@ export class ChannelPlayer extends ChannelPicture {
   #forgetChannel() {
     this.#leaveStream();
     this.forgetRefusal();
-    this.#isTry = this.#hasFailedTry = false;
+    this.#hasFailedTry = false;
     this.player.forget();
     this.#snapshot.clear();
   }
@@ -365,6 +368,7 @@ export class ChannelPlayer extends ChannelPicture {
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
     this.#startedKey = '';
+    this.#isTry = false;
     this.#snapshot.cancel();
     this.#transport.leave();
     this.#detach();

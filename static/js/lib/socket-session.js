@@ -161,7 +161,9 @@ export class SocketSession extends BaseSession {
 
   /** @override @param {{isMedia?: boolean}} [how] */
   restartForPlayer(how = {}) {
-    if (!how.isMedia || !this.leaveAudioOut()) super.restartForPlayer();
+    if (how.isMedia && this.leaveAudioOut()) return;
+    if (this.#old && this.#watch) this.#watch.isOpen = false; // until then the moving picture is that of the previous one
+    super.restartForPlayer();
   }
 
   /**

@@ -51,6 +51,28 @@ _WATCH_BRIGHTNESS = """
 """
 
 
+# Refuses the first try of a better stream while its picture is held below the present one.
+_REFUSE_A_TRY = """
+() => {
+  window.watches = [];
+  window.isRefused = false;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) {
+    send.call(this, data);
+    const { type, id, fresh } = JSON.parse(data);
+    if (type !== 'watch') return;
+    window.watches.push(id);
+    if (!fresh || window.watches.length > 1) return;
+    const problem = JSON.stringify({ type: 'problem', id, code: 'camera_busy', detail: 'The device is full.' });
+    setTimeout(() => {
+      this.dispatchEvent(new MessageEvent('message', { data: problem }));
+      window.isRefused = true;
+    }, 2500);
+  };
+}
+"""
+
+
 @pytest.fixture
 def link(app: App) -> Iterator[ThinLink]:
     with thin_link(app.port) as running:
@@ -92,6 +114,30 @@ def test_a_thin_link_shows_the_sub_stream_until_it_is_free(
     expect(pressed).to_have_text(["Auto", "Main"])
     expect(note).to_have_text("")
     assert_pictures_move(page)
+    assert_never_black(page)
+
+
+@pytest.mark.parametrize("engine", ["webcodecs", "mse"])
+def test_a_refused_try_leaves_the_sub_stream_as_it_was(
+    app: App, camera_id: int, open_page: Open, link: ThinLink, engine: str
+) -> None:
+    page = open_page("about:blank").page
+    if engine == "mse":
+        page.add_init_script("delete window.VideoDecoder;")
+    page.goto(f"{link.url}/viewer/{camera_id}?channel=1")
+    wait_playing(page)
+    link.set_rate(_CARRIES_SUB)
+    until_on(page, lambda: page.evaluate(_WIDTH) == 320)
+    wait_playing(page)
+    page.evaluate(_REFUSE_A_TRY)
+    page.evaluate(_WATCH_BRIGHTNESS)
+    link.set_rate(None)
+    with promised(30):
+        until_on(page, lambda: page.evaluate("window.isRefused"))
+    assert page.locator("live-player video").count() == 1, "the next stream's element is gone"
+    assert_pictures_move(page)
+    assert page.evaluate("window.watches.length") == 1, "no watch but that of the try"
+    assert page.evaluate(_WIDTH) == 320
     assert_never_black(page)
 
 

@@ -1,6 +1,6 @@
 // @ts-check
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import { beforeEach, mock, test } from 'node:test';
 import { LiveSocket } from '../../static/js/lib/live-socket.js';
 import { Server } from './stream-server.mjs';
 import { mockTime } from './time.mjs';
@@ -37,11 +37,41 @@ const channel = () => ({
 class FakePlayer extends EventTarget {
   hasFrame = false;
   isFrozen = true;
+  isChanging = false;
   detached = 0;
-  attachLive = () => ({ init: () => {}, append: () => {} });
+  /** How many streams were taken back from the next one. */
+  takenBack = 0;
+  /** Of the stream on screen; the first one is. */
+  #present = 1;
+  #attached = 0;
+  /** @type {object[]} */
+  attachedHow = [];
+
+  /** @param {object} how */
+  attachLive(how) {
+    this.#attached += 1;
+    this.attachedHow.push(how);
+    const number = this.#attached;
+    this.isChanging = number !== this.#present;
+    const takeBack = () => {
+      if (number !== this.#present) return false;
+      this.isChanging = false;
+      this.takenBack += 1;
+      return true;
+    };
+    return { init: () => {}, append: () => {}, takeBack };
+  }
+
+  /** The next stream is on screen. */
+  takeNext() {
+    this.#present = this.#attached;
+    this.isChanging = false;
+  }
+
   detachLive = () => (this.detached += 1);
   prepareLive() {}
   pause() {}
+  resume() {}
   forget() {}
   toggleAttribute() {}
   removeAttribute() {}
@@ -105,7 +135,7 @@ test('a refused try leads back to the rung before it, and main stays a rung', ()
     assert.equal(player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity)[0]?.name, 'main');
     player.setRung('main', { isTry: true });
     assert.equal(player.hasFailedTry, false);
-    assert.deepEqual(profiles(), ['sub', 'main', 'sub', 'main']);
+    assert.deepEqual([profiles(), view.takenBack], [['sub', 'main', 'main'], 1], 'sub went on');
     player.close();
   }
 });
@@ -159,4 +189,112 @@ test('a large tile keeps main while the server limits the starts', () => {
   refuse('join_limit');
   assert.deepEqual([player.chosenProfile?.quality, player.nowPlaying.refusal, view.detached], ['main', null, detached]);
   assert.equal(player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity)[0]?.name, 'main');
+});
+
+test('a try that the link does not carry gives way to the stream below', () => {
+  const { player, view } = played();
+  player.setRung('main', { isTry: true });
+  start();
+  player.setRung('sub', { endsOld: true });
+  assert.deepEqual([profiles(), view.takenBack], [['sub', 'main'], 1]);
+  player.setRung('main', { isTry: true });
+  start();
+  view.takeNext();
+  player.setRung('sub', { endsOld: true });
+  assert.deepEqual([profiles(), view.takenBack], [['sub', 'main', 'main', 'sub'], 1], 'its engine is closed');
+  assert.equal(watched().at(-1).instead_of, watched().at(-2).id);
+});
+
+test('a pause during a try keeps the frame on screen', () => {
+  const { player, view } = played();
+  player.setRung('main', { isTry: true });
+  start();
+  player.setPaused(true);
+  assert.deepEqual([player.isPaused, player.isStarting, player.hasFailedTry], [true, false, false]);
+  assert.deepEqual([profiles(), view.takenBack], [['sub', 'main'], 1]);
+  player.setPaused(false);
+  player.setRung('main', { isTry: true });
+  start();
+  view.takeNext();
+  player.setPaused(true);
+  assert.deepEqual(profiles(), ['sub', 'main', 'main'], 'the frame is that of main');
+});
+
+test('a try ends with the connection, and sub comes back', () => {
+  const { player } = played();
+  player.setRung('main', { isTry: true });
+  wire().break();
+  mock.timers.tick(3000);
+  wire().open();
+  assert.deepEqual([profiles(), player.isStarting, player.hasFailedTry], [['sub'], false, true]);
+});
+
+test('a try without any key frame does not lead to HLS', () => {
+  const { player } = played();
+  player.setRung('main', { isTry: true });
+  for (let count = 0; count < 45; count += 1) {
+    const stream = { status: 'running', waiting_for: null, bitrate_kbps: 4000 };
+    wire().receive({ type: 'state', id: watched().at(-1).id, stream });
+    mock.timers.tick(2000);
+  }
+  assert.deepEqual([player.view.transport, player.hasFailedTry, profiles().slice(0, 2)], ['socket', true, ['sub', 'main']]);
+  assert.equal(player.chosenProfile?.quality, 'sub');
+});
+
+test('a tried stream that the user chooses starts immediately', () => {
+  const { player, view } = played();
+  player.setRung('main', { isTry: true });
+  assert.equal(watched().at(-1).fresh, true);
+  player.setRequest({ ...REQUEST, channel: channel(), quality: 'main', rung: 'main' });
+  assert.deepEqual([profiles().at(-1), watched().at(-1).fresh], ['main', false]);
+  start();
+  assert.deepEqual(view.attachedHow.at(-1), { keyFramesOnly: false, heldMs: 0 });
+  player.setRequest({ ...REQUEST, channel: channel(), quality: 'main', rung: 'main' });
+  assert.equal(watched().length, 3);
+});
+
+test('audio that is turned on during a try comes with the stream before', () => {
+  const turnedOn = /** @type {((player: InstanceType<typeof ChannelPlayer>) => void)[]} */ ([
+    (player) => player.setAudible(true),
+    (player) => player.setRequest({ ...REQUEST, channel: channel(), rung: 'main', isAudible: true }),
+  ]);
+  for (const turnOn of turnedOn) {
+    const { player } = played();
+    player.setRung('main', { isTry: true });
+    turnOn(player);
+    const { profile_token: token, sound, fresh } = watched().at(-1);
+    assert.deepEqual([token, sound, fresh], ['sub', true, false]);
+    assert.deepEqual([player.isStarting, player.hasFailedTry], [false, true]);
+    player.close();
+  }
+  const { player } = played();
+  player.setRequest({ ...REQUEST, channel: channel(), rung: 'keys' });
+  player.setRung('sub', { isTry: true });
+  player.setAudible(true);
+  assert.deepEqual([watched().at(-1).key_frames_only, watched().at(-1).sound], [false, true], 'key frames have no audio');
+  assert.equal(player.isStarting, true);
+});
+
+test('audio that is turned on without a try starts no other stream', () => {
+  const { player } = played();
+  player.setAudible(true);
+  assert.deepEqual([profiles(), watched().at(-1).sound], [['sub', 'sub'], true]);
+  player.setAudible(true);
+  assert.equal(watched().length, 2);
+});
+
+test('a try that broke its decoder has shown no frame', () => {
+  const { player, view } = played();
+  player.setRung('main', { isTry: true });
+  start();
+  view.dispatchEvent(new CustomEvent('player-restart', { detail: null }));
+  view.dispatchEvent(new CustomEvent('player-plays', { detail: 'present' }));
+  assert.equal(player.isStarting, true);
+});
+
+test('a stream that rests is no try', () => {
+  const { player } = played();
+  player.setRung('main', { isTry: true });
+  player.setRequest({ ...REQUEST, channel: channel(), rung: 'main', isActive: false });
+  assert.equal(player.isStarting, false);
 });

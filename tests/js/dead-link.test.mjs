@@ -58,28 +58,88 @@ test('a link that stays silent is dead after some seconds', () => {
   assert.ok(Wire.made.length > 1, 'it connects again');
 });
 
-test('a first frame that takes long does not lead to endless reconnects', () => {
-  const { lostMs, id } = watching();
-  const takesS = 15;
+/**
+ * Let a message take some seconds, during which nothing else arrives; after each loss it begins anew.
+ *
+ * @param {number} id @param {number} takesS
+ */
+function passMessage(id, takesS) {
   for (let tries = 1; ; tries += 1) {
     assert.ok(tries < 5, 'it reconnects again and again');
-    latest().answersClock = false; // nothing overtakes the frame
+    latest().answersClock = false;
     for (let second = 0; second < takesS && latest().readyState === 1; second += 1) pass(1);
     if (latest().readyState === 1) break;
     reopen();
   }
   start(latest(), id);
   latest().answersClock = true;
-  const before = lostMs.length;
-  assert.ok(before <= 2);
-  pass(60);
-  latest().answersClock = false;
-  pass(60);
-  assert.ok(lostMs.length > before);
-  reopen();
-  pass(60);
+}
+
+test('a first frame that takes long does not lead to endless reconnects', () => {
+  const { lostMs, id } = watching();
+  passMessage(id, 15);
+  assert.ok(lostMs.length <= 2);
+});
+
+test('a link whose key frames take long keeps its connection', () => {
+  for (const [takesS, most] of [
+    [5, 0],
+    [9, 1],
+    [13, 2],
+  ]) {
+    Wire.made = [];
+    const { socket, lostMs, id } = watching();
+    for (let count = 0; count < 8; count += 1) {
+      passMessage(id, takesS);
+      pass(60); // small messages, longer than a connection has to last
+    }
+    assert.ok(lostMs.length <= most, `messages of ${takesS} s led to ${lostMs.length} reconnects`);
+    socket.close();
+  }
+});
+
+test('minutes without a long silence make the patience short again', () => {
+  const { lostMs, id } = watching();
+  passMessage(id, 15);
+  pass(11 * 60);
   const lost = lostMs.length;
   latest().answersClock = false;
   pass(25);
-  assert.equal(lostMs.length, lost + 1, 'the patience is short again');
+  assert.equal(lostMs.length, lost + 1);
+});
+
+test('a dead connection does not make the next one’s patience long', () => {
+  const { lostMs, id } = watching();
+  start(latest(), id);
+  for (let count = 1; count <= 4; count += 1) {
+    latest().answersClock = false;
+    pass(25);
+    assert.equal(lostMs.length, count, 'noticed as soon as the first time');
+    reopen();
+    start(latest(), id);
+    pass(35);
+  }
+});
+
+test('a small frame does not show that the last connection was dead', () => {
+  const { lostMs, id } = watching();
+  for (let count = 0; count < 6; count += 1) {
+    passMessage(id, 9);
+    start(latest(), id); // another channel's small frame
+    pass(35);
+  }
+  assert.equal(lostMs.length, 1);
+});
+
+test('a machine that slept has not shown a slow link', () => {
+  const { lostMs, id } = watching();
+  start(latest(), id);
+  latest().answersClock = false;
+  pass(5);
+  const before = lostMs.length;
+  const sleptMs = 18_000;
+  mock.method(performance, 'now', () => Date.now() + sleptMs);
+  latest().receive({ type: 'clock', sent: performance.now(), now_ms: performance.now() });
+  pass(15);
+  assert.equal(lostMs.length, before + 1);
 });

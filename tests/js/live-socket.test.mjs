@@ -34,6 +34,7 @@ function begun() {
     session.sink = {
       init: (codecs, _data, isReordered) => sunk.push([run, 'init', codecs, isReordered]),
       append: () => sunk.push([run, 'pictures']),
+      takeBack: () => true,
     };
   });
   session.addEventListener('unplayable', (event) => heard.push(/** @type {CustomEvent} */ (event).detail.reason));

@@ -21,7 +21,7 @@ function begun() {
   const opened = [];
   transport.addEventListener('open', () => {
     opened.push(transport.view.transport);
-    transport.sink = { init: () => {}, append: () => {} };
+    transport.sink = { init: () => {}, append: () => {}, takeBack: () => true };
   });
   transport.play(REQUEST);
   return { server, transport, opened };

@@ -28,6 +28,7 @@ test('a new start keeps the request and forgets the rest', () => {
     retryAtMs: null,
     stalledS: 0,
     shown: false,
+    isOffline: false,
     hasAudio: null,
     isAudioRefused: false,
   });

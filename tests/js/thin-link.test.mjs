@@ -1,37 +1,9 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { LiveSocket } from '../../static/js/lib/live-socket.js';
-import { SocketSession } from '../../static/js/lib/socket-session.js';
+import { REQUEST, latest, playing, socket } from './playing-session.mjs';
 import { mockTime } from './time.mjs';
 import { Wire, asked, start } from './wire.mjs';
-
-const REQUEST = { cameraId: 1, profileToken: 'a' };
-
-function socket() {
-  return new LiveSocket({ url: 'ws://x/live', WebSocket: /** @type {any} */ (Wire), random: () => 0.5 });
-}
-
-function latest() {
-  const wire = Wire.made.at(-1);
-  assert.ok(wire);
-  return wire;
-}
-
-/** Return a session whose first stream is on screen, and the media that its sink gets. */
-function playing() {
-  const session = new SocketSession(socket(), { plays: () => true, random: () => 0.5 });
-  /** @type {string[]} */
-  const sunk = [];
-  session.addEventListener('open', () => (session.sink = { init: () => sunk.push('init'), append: () => sunk.push('pictures') }));
-  session.play(REQUEST);
-  const wire = latest();
-  wire.open();
-  const [first] = asked(wire);
-  start(wire, first.id);
-  session.playerPlays();
-  return { session, sunk, wire, first };
-}
 
 mockTime();
 beforeEach(() => (Wire.made = []));
@@ -117,15 +89,12 @@ test('key frames alone have no audio, so turning it on starts nothing again', ()
 });
 
 test('a try that comes late gives way to the stream before', () => {
-  const { session, wire, first: sub } = playing();
+  const { session, wire, first: sub } = playing({ sinksLive: false });
   session.tryBetter({ ...REQUEST, profileToken: 'main' });
   const main = asked(wire).at(-1);
   assert.deepEqual([main.fresh, 'instead_of' in main], [true, false]);
   session.replace(REQUEST);
-  assert.deepEqual(wire.sent.at(-2), { type: 'leave', id: main.id });
   const again = asked(wire).at(-1);
-  assert.equal(again.profile_token, REQUEST.profileToken);
-  start(wire, again.id);
-  session.playerPlays();
-  assert.deepEqual(wire.sent.at(-1), { type: 'leave', id: sub.id }, 'the old picture moved until now');
+  assert.deepEqual([again.profile_token, again.instead_of], [REQUEST.profileToken, main.id]);
+  assert.deepEqual(wire.sent.at(-2), { type: 'leave', id: sub.id }, 'its engine has ended');
 });

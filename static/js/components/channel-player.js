@@ -4,6 +4,7 @@ import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
 import { isBetter } from '../lib/quality-ladder.js';
 import { SocketSession } from '../lib/socket-session.js';
+import { ChannelPicture } from './channel-picture.js';
 import { FirstSnapshot } from './first-snapshot.js';
 import { playsFragments } from './fragment-appender.js';
 
@@ -32,8 +33,7 @@ const TRY_HELD_MS = 3000;
  *   'change'        `view`, `chosenProfile` or the pause has changed
  *   'audio-blocked' the browser requires a click before it plays audio
  */
-export class ChannelPlayer extends EventTarget {
-  #player;
+export class ChannelPlayer extends ChannelPicture {
   #snapshot;
   #choice;
   #transport;
@@ -41,8 +41,6 @@ export class ChannelPlayer extends EventTarget {
   #request = null;
   /** Profile and conversion of the stream that was started; '' if none was. */
   #startedKey = '';
-  /** When the picture moved last; null if it never moved. @type {number|null} */
-  #movedAtMs = null;
   #isPaused = false;
   /** True until the first frame of a better rung that is being tried. */
   #isTry = false;
@@ -57,8 +55,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** @param {ChannelPlayerOptions} options */
   constructor({ player, snapshot, api, socket, snapshots, decodes }) {
-    super();
-    this.#player = player;
+    super(player);
     this.#snapshot = new FirstSnapshot(snapshot, api, snapshots);
     this.#choice = new ProfileChoice(decodes);
     const transport = new LiveTransport({
@@ -77,10 +74,18 @@ export class ChannelPlayer extends EventTarget {
       this.#choice.learnCodec(this.#request.cameraId, profileToken, codec);
       this.#applyRequest();
     });
+    on(transport, 'unplayable', (_detail, event) => {
+      if (!this.#isTry) return;
+      event.preventDefault();
+      this.#leaveTry();
+    });
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
     on(player, 'player-idle', () => transport.suspend());
-    on(player, 'player-restart', (how) => transport.restartForPlayer(how ?? undefined));
+    on(player, 'player-restart', (how) => {
+      this.#hasMedia = false;
+      transport.restartForPlayer(how ?? undefined);
+    });
     on(player, 'player-engine', () => transport.rewatch());
     on(player, 'player-failed', (problem) => transport.playerCannotPlay(problem));
     on(player, 'player-audio', (state) => state === 'blocked' && this.#audioBlocked());
@@ -111,25 +116,6 @@ export class ChannelPlayer extends EventTarget {
 
   get isPaused() {
     return this.#isPaused;
-  }
-
-  get hasFrame() {
-    return this.#player.hasFrame;
-  }
-
-  /** Time of the frame on screen; null without a frame. */
-  get frameDate() {
-    return this.#player.frameDate;
-  }
-
-  /** How long the picture has stood still, in seconds; null if it never moved. */
-  get stalledS() {
-    return this.#movedAtMs === null ? null : Math.max(0, (Date.now() - this.#movedAtMs) / 1000 - this.spacingS);
-  }
-
-  /** Usual time between two frames if only key frames come; otherwise 0. */
-  get spacingS() {
-    return this.#player.spacingS;
   }
 
   /** True if the channel has audio; null while unknown. */
@@ -164,18 +150,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** The engine of the live picture, and the reason if it is not WebCodecs; null over HLS and without a stream. */
   get chosenEngine() {
-    return this.isStarted ? this.#player.chosenEngine : null;
-  }
-
-  /** Delay of the picture in seconds; null without a frame. @param {number} nowMs the server's clock */
-  behindS(nowMs) {
-    const date = this.frameDate;
-    return date && Math.max(0, (nowMs - date.getTime()) / 1000);
-  }
-
-  /** Return the frame on screen, in the stream's resolution; null without a frame. */
-  capture() {
-    return this.#player.capture();
+    return this.isStarted ? this.player.chosenEngine : null;
   }
 
   // ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,10 +165,14 @@ export class ChannelPlayer extends EventTarget {
   setRequest(request, { isLinkThin = false } = {}) {
     const before = this.#request;
     this.#request = request;
-    if (before?.quality !== request?.quality) this.#isTry = false; // the user has chosen
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
+    const endsTry = this.#isTry && before?.quality !== request?.quality; // the user has chosen
+    if (endsTry) this.#isTry = false;
+    else if (request?.isAudible && !before?.isAudible) this.#forgetTryForAudio();
+    const key = this.#startedKey;
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
     this.#applyRequest({ endsOld: isLinkThin && isBetter(before?.rung, request?.rung) });
+    if (endsTry && key === this.#startedKey) this.#transport.endTry();
   }
 
   /**
@@ -266,13 +245,14 @@ export class ChannelPlayer extends EventTarget {
   setAudible(isOn) {
     this.#isAudioBlocked = false;
     if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
-    this.#showAudio(isOn);
-    if (this.isStarted) this.#transport.setAudio(isOn);
+    if (isOn) this.#forgetTryForAudio();
+    if (this.isStarted) this.#applyRequest();
+    else this.#showAudio(isOn);
   }
 
   /** Choose the engine of the live picture anew, because the user has switched WebCodecs on or off. */
   changeEngine() {
-    this.#player.forgetFailures();
+    this.player.forgetFailures();
     if (this.isStarted) this.#transport.rewatch();
   }
 
@@ -311,12 +291,14 @@ export class ChannelPlayer extends EventTarget {
   /** @param {boolean} isPaused */
   setPaused(isPaused) {
     if (isPaused === this.#isPaused) return;
+    // The user wants the frame on screen. A try whose stream is on screen already goes on.
+    if (isPaused && this.#isTry && (!this.#hasMedia || this.player.isChanging)) this.#leaveTry({ hasFailed: false });
     this.#isPaused = isPaused;
-    if (isPaused) this.#player.pause();
+    if (isPaused) this.player.pause();
     else {
-      this.#movedAtMs = Date.now();
-      if (this.#transport.isSuspended) this.#player.detachLive(); // the last frame stays until the next one
-      this.#player.resume();
+      this.movedAtMs = Date.now();
+      if (this.#transport.isSuspended) this.player.detachLive(); // the last frame stays until the next one
+      this.player.resume();
       this.#transport.resume();
     }
     this.#changed();
@@ -325,15 +307,15 @@ export class ChannelPlayer extends EventTarget {
   /** Show the newest frame. */
   toLive() {
     if (this.#isPaused) this.setPaused(false);
-    else this.#player.toLive();
+    else this.player.toLive();
   }
 
   /** Continue after a sleep or a loss of network. */
   wake() {
     if (!this.isStarted) return;
     this.#transport.wake();
-    this.#player.wake();
-    if (this.#movedAtMs !== null) this.#movedAtMs = Date.now();
+    this.player.wake();
+    if (this.movedAtMs !== null) this.movedAtMs = Date.now();
   }
 
   close() {
@@ -358,9 +340,9 @@ export class ChannelPlayer extends EventTarget {
     else if (!wantedKey) this.#leaveStream();
     else if (request && chosenProfile) {
       // After another stream its last frame is on screen, which is newer than a snapshot.
-      if (!this.isStarted && !this.#player.isFrozen) this.#snapshot.show(request, () => this.hasFrame);
+      if (!this.isStarted && !this.player.isFrozen) this.#snapshot.show(request, () => this.hasFrame);
       this.#startedKey = wantedKey;
-      this.#player.removeAttribute('src');
+      this.player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
       this.#isTry = how.isTry ?? false;
@@ -369,7 +351,7 @@ export class ChannelPlayer extends EventTarget {
       const stream = { cameraId, profileToken: profile.profile_token, accept, converting, audio, transport, keyFramesOnly };
       this.#keyFramesOnly = keyFramesOnly;
       this.#transport.play(stream, how);
-      if (this.view.transport === 'socket') this.#player.prepareLive();
+      if (this.view.transport === 'socket') this.player.prepareLive();
     }
     this.#changed();
   }
@@ -378,24 +360,25 @@ export class ChannelPlayer extends EventTarget {
   #forgetChannel() {
     this.#leaveStream();
     this.forgetRefusal();
-    this.#isTry = this.#hasFailedTry = false;
-    this.#player.forget();
+    this.#hasFailedTry = false;
+    this.player.forget();
     this.#snapshot.clear();
   }
 
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
     this.#startedKey = '';
+    this.#isTry = false;
     this.#snapshot.cancel();
     this.#transport.leave();
     this.#detach();
   }
 
   #detach() {
-    this.#movedAtMs = null;
+    this.movedAtMs = null;
     this.#isPaused = false;
-    this.#player.removeAttribute('src');
-    this.#player.detachLive();
+    this.player.removeAttribute('src');
+    this.player.detachLive();
   }
 
   /** The transport has its first media: hand it to the player. */
@@ -403,19 +386,19 @@ export class ChannelPlayer extends EventTarget {
     const { playlistUrl, transport } = this.view;
     this.#hasMedia = true;
     const how = { keyFramesOnly: this.#keyFramesOnly, heldMs: this.#isTry ? TRY_HELD_MS : 0 };
-    if (transport === 'socket') this.#transport.sink = this.#player.attachLive(how);
+    if (transport === 'socket') this.#transport.sink = this.player.attachLive(how);
     else if (playlistUrl) {
-      this.#player.detachLive();
-      if (this.#player.getAttribute('src') === playlistUrl) this.#player.reload();
-      else this.#player.setAttribute('src', playlistUrl); // LivePlayer#load makes the HlsEngine
+      this.player.detachLive();
+      if (this.player.getAttribute('src') === playlistUrl) this.player.reload();
+      else this.player.setAttribute('src', playlistUrl); // LivePlayer#load makes the HlsEngine
     }
   }
 
   #transportChanged() {
-    const { phase, problem, stream } = this.view;
+    const { phase, problem, stream, isOffline } = this.view;
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.isStarted && this.#isTry && why) {
+    if (this.isStarted && this.#isTry && (why || isOffline)) {
       this.#leaveTry();
       return;
     }
@@ -427,22 +410,36 @@ export class ChannelPlayer extends EventTarget {
     this.#changed();
   }
 
-  /** Play the rung before the try again: the better stream was refused, for example because the device is full. */
-  #leaveTry() {
-    this.#isTry = false;
-    this.#hasFailedTry = true;
-    if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
+  /**
+   * Play the rung before the try again: the better stream was refused, for example because the device is full.
+   *
+   * @param {{hasFailed?: boolean}} [how] false: nothing is known about the better stream
+   */
+  #leaveTry({ hasFailed = true } = {}) {
+    this.#forgetTry(hasFailed);
     this.#applyRequest();
+  }
+
+  /** @param {boolean} hasFailed */
+  #forgetTry(hasFailed) {
+    this.#isTry = false;
+    this.#hasFailedTry = hasFailed;
+    if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
+  }
+
+  /** The user wants audio now: the stream before the try has it sooner, unless it consists of key frames. */
+  #forgetTryForAudio() {
+    if (this.#isTry && this.#rungBeforeTry !== 'keys') this.#forgetTry(true);
   }
 
   /** @param {string} which 'before': the old picture, which the next one will replace */
   #moved(which) {
-    this.#movedAtMs = Date.now();
+    this.movedAtMs = Date.now();
     this.#snapshot.clear();
     if (which === 'before') return;
     if (this.#hasMedia) this.#isTry = false;
     this.#transport.playerPlays();
-    if (this.#isPaused) this.#player.pause(); // the picture of a session that has started again
+    if (this.#isPaused) this.player.pause(); // the picture of a session that has started again
   }
 
   #audioBlocked() {
@@ -453,7 +450,7 @@ export class ChannelPlayer extends EventTarget {
 
   /** @param {boolean} isOn */
   #showAudio(isOn) {
-    this.#player.toggleAttribute('muted', !isOn || this.#isAudioBlocked);
+    this.player.toggleAttribute('muted', !isOn || this.#isAudioBlocked);
   }
 
   #changed() {

@@ -5,13 +5,11 @@ import { emit, part } from './dom.js';
 import { drawPicture } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
 import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
-import { NextVideo } from './next-video.js';
+import { NextStream } from './next-stream.js';
 
 /** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
 
 const TICK_MS = 250;
-const NEXT_WITHIN_MS = 8000;
-const TRY_WITHIN_MS = 25_000;
 const KEPT_AFTER_S = 0.5;
 /** A paused player needs no media after so long. */
 const IDLE_AFTER_MS = 8000;
@@ -41,13 +39,7 @@ export class LivePlayer extends HTMLElement {
     onFirstFrames: (engine) => this.#firstFrames(engine),
     onPlay: (video) => void this.#play(video),
   });
-  /**
-   * The next stream, in a second `<video>` behind the present one. It takes over with its first frame.
-   *
-   * @type {{video: HTMLVideoElement, engine: LiveEngine, timer: ReturnType<typeof setTimeout>, heldMs: number}|null}
-   */
-  #next = null;
-  #nextVideo = new NextVideo();
+  #next = new NextStream(() => this.#takeNext());
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #watch = new StallWatch();
@@ -84,7 +76,7 @@ export class LivePlayer extends HTMLElement {
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || !this.#wires) return;
     if (name === 'muted') {
-      if (now === null) this.#nextVideo.allowAudio(this.video);
+      if (now === null) this.#next.allowAudio(this.video);
       this.#setAudio();
     } else if (before !== now) this.#load();
   }
@@ -100,6 +92,11 @@ export class LivePlayer extends HTMLElement {
   /** True while the last frame is shown until the next stream has one. */
   get isFrozen() {
     return !part(this, 'frozen', HTMLCanvasElement).hidden;
+  }
+
+  /** True while a next stream waits below the picture. */
+  get isChanging() {
+    return this.#next.engine !== null;
   }
 
   get hasFrame() {
@@ -144,16 +141,28 @@ export class LivePlayer extends HTMLElement {
   attachLive({ keyFramesOnly = false, heldMs = 0 } = {}) {
     /** @type {LiveEngine|null} */
     let engine = null;
+    let { chosen } = this.#engines;
     const spacing = keyFramesOnly ? new KeyFrameSpacing() : null;
     return {
       init: (codecs, data, isReordered) => {
-        engine ??= this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted), heldMs);
+        if (!engine) {
+          engine = this.#attach(this.#engines.choose({ codecs, init: data, isReordered }, this.#wanted), heldMs);
+          ({ chosen } = this.#engines);
+        }
         if (spacing) this.#spacings.set(engine, spacing);
         engine.init(codecs, data, isReordered);
       },
       append: (fragments) => {
+        if (!engine) return;
         spacing?.note(fragments.startS);
-        engine?.append(fragments);
+        this.#next.noteMedia(engine);
+        engine.append(fragments);
+      },
+      takeBack: () => {
+        if (!engine || engine !== this.#engine) return false;
+        this.#next.drop();
+        this.#engines.chosen = chosen;
+        return true;
       },
     };
   }
@@ -165,7 +174,7 @@ export class LivePlayer extends HTMLElement {
 
   /** Stop playing live fragments. */
   detachLive() {
-    if (isLive(this.#engine) || this.#next || this.#prepared) {
+    if (isLive(this.#engine) || this.#next.engine || this.#prepared) {
       this.#freeze();
       this.#unload();
     }
@@ -244,9 +253,11 @@ export class LivePlayer extends HTMLElement {
 
   /** @param {import('../lib/engine-choice.js').Engine} kind @param {number} heldMs @returns {LiveEngine} */
   #attach(kind, heldMs) {
-    this.#dropNext();
+    this.#next.drop();
     this.removeAttribute('src');
-    if (isLive(this.#engine) && this.#watch.isMoving && !this.#paused && !document.hidden) return this.#prepareNext(kind, heldMs);
+    if (isLive(this.#engine) && this.#watch.isMoving && !this.#paused && !document.hidden) {
+      return this.#next.begin(this.video, (video) => this.#engines.make(kind, video), heldMs);
+    }
     const prepared = this.#prepared;
     const isFitting = prepared !== null && isWebCodecs(prepared) === (kind === 'webcodecs');
     if (isFitting) this.#prepared = null;
@@ -267,7 +278,7 @@ export class LivePlayer extends HTMLElement {
 
   /** @param {{isReload?: boolean}} [how] */
   #unload({ isReload = false } = {}) {
-    this.#dropNext();
+    this.#next.drop();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.#engine?.close();
@@ -281,8 +292,8 @@ export class LivePlayer extends HTMLElement {
 
   /** True if a report of this engine counts. A failed next stream is dropped: the old picture goes on. @param {LiveEngine} engine */
   #isCurrent(engine) {
-    if (engine !== this.#next?.engine) return engine === this.#engine;
-    this.#dropNext();
+    if (engine !== this.#next.engine) return engine === this.#engine;
+    this.#next.drop();
     return true;
   }
 
@@ -296,47 +307,20 @@ export class LivePlayer extends HTMLElement {
 
   /** The canvas of an engine has its first frame, or its second. @param {LiveEngine} engine */
   #firstFrames(engine) {
-    if (engine === this.#next?.engine) this.#nextMoves();
+    if (engine === this.#next.engine) this.#next.noteFrame();
     if (engine !== this.#engine) return;
     this.#playable = true;
     this.#look();
   }
 
-  // ── Changing streams without a gap ───────────────────────────────────────────────────────────────────────────────
-
-  /** @param {import('../lib/engine-choice.js').Engine} kind @param {number} heldMs @returns {LiveEngine} */
-  #prepareNext(kind, heldMs) {
-    const video = this.#nextVideo.put(this.video, () => this.#nextMoves());
-    const engine = this.#engines.make(kind, video);
-    // A try has time: it begins with its next key frame.
-    const timer = setTimeout(() => this.#takeNext(), heldMs ? TRY_WITHIN_MS : NEXT_WITHIN_MS);
-    this.#next = { video, engine, timer, heldMs };
-    return engine;
-  }
-
-  /** The next stream has a frame: show it now, or after the time for which the old picture is held. */
-  #nextMoves() {
-    const next = this.#next;
-    if (!next) return;
-    const { heldMs } = next;
-    if (!heldMs) this.#takeNext();
-    else if (heldMs !== Infinity) {
-      clearTimeout(next.timer);
-      next.timer = setTimeout(() => this.#takeNext(), heldMs);
-      next.heldMs = Infinity; // later frames change nothing
-    }
-  }
-
+  /** Change to the next stream, which plays below the present one. */
   #takeNext() {
-    const next = this.#next;
+    const next = this.#next.take();
     if (!next) return;
-    this.#next = null;
-    this.#nextVideo.settle();
-    clearTimeout(next.timer);
     if (!shownPicture(next.engine, next.video).width) this.#freeze(); // it has no frame in time: the old one stays
     const old = this.video;
     this.#engine?.close();
-    this.#nextVideo.remove(old);
+    this.#next.remove(old);
     delete next.video.dataset.next;
     next.video.dataset.part = 'video';
     this.#engine = next.engine;
@@ -344,16 +328,6 @@ export class LivePlayer extends HTMLElement {
     this.#playable = this.#picture.width > 0;
     this.#watch.begin(Date.now());
     if (this.#paused) this.pause(); // the user paused the old stream
-  }
-
-  #dropNext() {
-    const next = this.#next;
-    if (!next) return;
-    this.#next = null;
-    this.#nextVideo.settle();
-    clearTimeout(next.timer);
-    next.engine.close();
-    this.#nextVideo.remove(next.video);
   }
 
   async #play(video = this.video) {
@@ -411,7 +385,7 @@ export class LivePlayer extends HTMLElement {
     });
     if (isFirst) this.#unfreeze();
     this.#keepFrame({ moves, stalledS });
-    if (moves) emit(this, 'player-plays', this.#next ? 'before' : 'present');
+    if (moves) emit(this, 'player-plays', this.#next.engine ? 'before' : 'present');
     else if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     this.#help(step);
   }

@@ -12,20 +12,31 @@ const SHOWS_AFTER_S = 0.2;
 export class NextVideo {
   /** The element that is not on the page. @type {HTMLVideoElement|null} */
   #spare = null;
+  /** Elements that may play audio. @type {WeakSet<HTMLVideoElement>} */
+  #allowed = new WeakSet();
   #isAllowed = false;
   /** @type {AbortController|null} */
   #wires = null;
 
-  /** Let both elements play audio later. Has an effect within a click or a key press. @param {HTMLVideoElement} present */
-  allowAudio(present) {
+  /**
+   * Let the present element and the one of the next stream play audio later. Has an effect within a click or a key press.
+   *
+   * @param {HTMLVideoElement} present
+   * @param {HTMLVideoElement|null} next of a stream that has begun; null: the spare element
+   */
+  allowAudio(present, next) {
     if (navigator.userActivation?.isActive === false) return;
     this.#isAllowed = true;
-    this.#spare ??= likeIt(present);
-    this.#spare.muted = false;
-    for (const video of [present, this.#spare]) {
+    if (!next) {
+      this.#spare ??= likeIt(present);
+      this.#spare.muted = false;
+    }
+    for (const video of [present, next, this.#spare]) {
+      if (!video) continue;
       const { paused } = video;
       video.play().catch(() => {}); // pause() interrupts it
       if (paused) video.pause();
+      this.#allowed.add(video);
     }
   }
 
@@ -56,7 +67,7 @@ export class NextVideo {
     video.remove();
     delete video.dataset.next;
     delete video.dataset.part;
-    if (this.#isAllowed) this.#spare = video;
+    if (this.#isAllowed && (!this.#spare || this.#allowed.has(video))) this.#spare = video;
   }
 }
 

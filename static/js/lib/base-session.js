@@ -143,8 +143,8 @@ export class BaseSession extends EventTarget {
     this.state.usedBy = usedBy;
     const delayMs = this.nextDelayMs(code, retryAfterS ?? 0);
     this.state.retryAtMs = delayMs === null ? null : Date.now() + delayMs;
-    this.changed();
     if (delayMs !== null) this.later(delayMs, () => this.start());
+    this.changed(); // a listener may start another stream: then this try is not needed
   }
 
   /**

@@ -26,7 +26,7 @@ const CALM_ARRIVAL_MS = 600;
 const FRESH_MS = 2500;
 const PACE_EVERY_MS = 1000;
 const SMOOTHED_OVER_MS = 3000;
-const PEAK_OVER_MS = 10_000;
+const MEASURED_OVER_MS = 10_000;
 const LEAST_BUSY_MS = 100;
 const THIN_KBPS = 2000;
 const TRUSTED_MS = 60_000;
@@ -40,7 +40,7 @@ export class LinkMonitor {
   #averageKbps = null;
   /** @type {number|null} */
   #latestKbps = null;
-  /** @type {{atMs: number, kbps: number, overMs: number}[]} */
+  /** @type {{atMs: number, overMs: number}[]} */
   #samples = [];
   #backlogMs = 0;
   #pacedMs = -Infinity;
@@ -67,12 +67,6 @@ export class LinkMonitor {
     this.#calmSinceMs = this.#heardMs = nowMs;
   }
 
-  /** Highest throughput of the last ten seconds with a measurement, in kbit/s; null while unknown. @param {number} nowMs */
-  peakKbps(nowMs) {
-    const recent = this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS).map(({ kbps }) => kbps);
-    return this.#averageKbps === null ? null : Math.max(this.#averageKbps, ...recent);
-  }
-
   /** @param {number} nowMs @returns {LinkState} */
   stateAt(nowMs) {
     const isLate = this.#isLate(nowMs);
@@ -81,7 +75,7 @@ export class LinkMonitor {
     const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
     const isCalm = !isLate && this.#isHeard(nowMs);
     const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
-    const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= PEAK_OVER_MS ? overMs : 0), 0);
+    const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= MEASURED_OVER_MS ? overMs : 0), 0);
     return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
   }
 
@@ -201,7 +195,7 @@ export class LinkMonitor {
     const weight = 1 - Math.exp(-overMs / SMOOTHED_OVER_MS);
     this.#averageKbps = this.#averageKbps === null ? kbps : this.#averageKbps + weight * (kbps - this.#averageKbps);
     this.#latestKbps = kbps;
-    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= PEAK_OVER_MS), { atMs: nowMs, kbps, overMs }];
+    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= MEASURED_OVER_MS), { atMs: nowMs, overMs }];
   }
 
   /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */

@@ -9,6 +9,7 @@
  */
 import { backoffMs } from './backoff.js';
 import { LinkMonitor } from './link-monitor.js';
+import { SilenceLimit } from './silence-limit.js';
 import { SocketClock } from './socket-clock.js';
 
 /**
@@ -23,7 +24,8 @@ import { SocketClock } from './socket-clock.js';
  *   the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
  * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean}} LiveWatchRequest
- *   `fresh`: start with the next key frame; `keyFramesOnly`: key frames alone, without audio
+ *   `fresh`: start with the next key frame, but after a reconnect with the last one if media came before;
+ *   `keyFramesOnly`: key frames alone, without audio
  * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'waiting', wait_s: number}|{type: 'end'|'segments_only', run: number}}
  *   WatchMessage `waiting`: this user starts many streams, and this one waits
@@ -47,12 +49,6 @@ const LOGIN_ENDED = 4401;
 const CLOCK_EVERY_MS = 15_000;
 const CLOCK_FIRST_MS = 400;
 const CLOCK_STEP_MS = 250;
-/** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
-const SILENT_MS = 6000;
-/** A large key frame on a thin link: one message, during which nothing else arrives. */
-const MOST_SILENT_MS = 24_000;
-/** After a silent connection the next one gets twice the time, until it has lasted so long. */
-const LASTS_MS = 30_000;
 const OPEN_WITHIN_MS = 5000;
 const PREOPENED_KEPT_MS = 5000;
 /** WebSocket.OPEN */
@@ -76,19 +72,20 @@ export class LiveSocket {
   #wasEverUp = false;
   #lastId = 0;
   #receivedMs = 0;
-  /** @type {Map<number, {source: LiveWatchRequest|ReplayWatchRequest, listener: SocketListener, init: SocketInit|null}>} */
+  /**
+   * @type {Map<number, {source: LiveWatchRequest|ReplayWatchRequest, listener: SocketListener, init: SocketInit|null,
+   *   hasMedia: boolean}>}
+   */
   #watches = new Map();
   /** @type {ReturnType<typeof setTimeout>|null} */
   #reopening = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #ticking = null;
   #clockAskedMs = 0;
-  /** When the clock was asked first since the last message. @type {number|null} */
-  #unansweredMs = null;
-  #openedMs = 0;
+  /** The server's pings (every 10 s) are not visible to a page. It only notices messages: media and clock replies. */
+  #silence = new SilenceLimit();
   /** Between `Date.now()` and `performance.now()` at the last look. */
   #clocksApartMs = 0;
-  #patienceMs = SILENT_MS;
   failures = 0;
   clock = new SocketClock();
   link = new LinkMonitor(performance.now());
@@ -124,7 +121,7 @@ export class LiveSocket {
     while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
     const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
     if (isReplacement) this.link.forgetWatch(insteadOf);
-    this.#watches.set(this.#lastId, { source, listener, init: null });
+    this.#watches.set(this.#lastId, { source, listener, init: null, hasMedia: false });
     if (this.#isUp) this.#ask(this.#lastId, isReplacement ? { instead_of: insteadOf } : {});
     else this.#open();
     return this.#lastId;
@@ -206,9 +203,9 @@ export class LiveSocket {
   #opened() {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
-    this.#receivedMs = this.#openedMs = performance.now();
-    this.#clocksApartMs = Date.now() - this.#openedMs;
-    this.#unansweredMs = null;
+    this.#receivedMs = performance.now();
+    this.#clocksApartMs = Date.now() - this.#receivedMs;
+    this.#silence.begin(this.#receivedMs);
     this.clock.forget();
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
@@ -252,9 +249,7 @@ export class LiveSocket {
   #tick() {
     const now = performance.now();
     this.#checkClock(now);
-    if (this.#unansweredMs === null && now - this.#openedMs >= LASTS_MS) this.#patienceMs = SILENT_MS;
-    if (this.#unansweredMs !== null && now - this.#unansweredMs >= this.#patienceMs && this.#socket) {
-      this.#patienceMs = Math.min(MOST_SILENT_MS, 2 * this.#patienceMs);
+    if (this.#socket && this.#silence.isExceeded(now)) {
       this.#lost(this.#socket, 0); // the connection is dead although no close event came
     } else if (now - this.#clockAskedMs > (now - this.#receivedMs > 2000 ? 2000 : CLOCK_EVERY_MS)) {
       this.#askClock();
@@ -269,7 +264,8 @@ export class LiveSocket {
       this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, audio, fresh = false, keyFramesOnly = false } = watch.source;
+    const { cameraId, profileToken, audio, keyFramesOnly = false } = watch.source;
+    const fresh = Boolean(watch.source.fresh) && !watch.hasMedia;
     const content = { camera_id: cameraId, profile_token: profileToken, sound: audio, fresh, key_frames_only: keyFramesOnly };
     this.#send({ type: 'watch', id, ...content, ...how });
   }
@@ -286,7 +282,7 @@ export class LiveSocket {
 
   #askClock() {
     this.#clockAskedMs = performance.now();
-    this.#unansweredMs ??= this.#clockAskedMs;
+    this.#silence.ask(this.#clockAskedMs);
     this.#send({ type: 'clock', sent: performance.now() });
   }
 
@@ -298,7 +294,7 @@ export class LiveSocket {
   /** @param {string|ArrayBuffer} data */
   #take(data) {
     this.#receivedMs = performance.now();
-    this.#unansweredMs = null;
+    this.#silence.hear(this.#receivedMs, { isKeyFrame: typeof data !== 'string' && hasKeyFrame(data) });
     if (typeof data === 'string') this.#takeText(JSON.parse(data));
     else this.#takeBinary(data);
   }
@@ -338,6 +334,7 @@ export class LiveSocket {
       watch.listener.onInit(watch.init, content);
       return;
     }
+    watch.hasMedia = true;
     const time = head.getFloat64(12);
     const isKey = (head.getUint8(1) & STARTS_WITH_KEY) !== 0;
     const startS = head.getFloat64(4);
@@ -347,6 +344,13 @@ export class LiveSocket {
     }
     watch.listener.onFragments({ data: content, isKey, startS, takenMs });
   }
+}
+
+/** True for fragments that start with a key frame. @param {ArrayBuffer} data */
+function hasKeyFrame(data) {
+  if (data.byteLength < HEAD_BYTES) return false;
+  const head = new DataView(data);
+  return head.getUint8(0) !== KIND_INIT && (head.getUint8(1) & STARTS_WITH_KEY) !== 0;
 }
 
 /** @param {any} message @returns {import('./link-monitor.js').Pace} */

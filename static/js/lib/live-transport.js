@@ -4,8 +4,9 @@
  * and has the interface of both sessions. After a while, and after the camera was away, it tries the socket again while
  * HLS plays; the socket takes over with its first frame.
  *
- * Emits 'codec' {profileToken, codec} if the stream's codec turns out to be one that this browser does not decode. A
- * listener (ChannelPlayer) that plays another profile instead of a converted one prevents the default.
+ * Emits, for a listener (ChannelPlayer) that plays another profile instead and prevents the default:
+ *   'codec' {profileToken, codec}  this browser does not decode the stream's codec
+ *   'unplayable'                   the socket cannot play the stream, and HLS is next
  */
 import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
 
@@ -62,7 +63,7 @@ export class LiveTransport extends EventTarget {
     }
     socketSession?.addEventListener('unplayable', (event) => {
       const { reason, codec } = /** @type {CustomEvent<{reason: Reason, codec: string|null}>} */ (event).detail;
-      if (this.#isRetrying || !this.#offerCodec(codec)) this.#giveUpSocket(reason);
+      if (this.#isRetrying || (!this.#offerCodec(codec) && this.#offer('unplayable'))) this.#giveUpSocket(reason);
     });
   }
 
@@ -112,6 +113,11 @@ export class LiveTransport extends EventTarget {
   setAudio(isOn) {
     if (this.#request) this.#request = { ...this.#request, audio: isOn };
     if (this.#transport === 'socket') this.#socketSession?.setAudio(isOn);
+  }
+
+  /** The user has chosen the stream that is being tried. */
+  endTry() {
+    if (this.#transport === 'socket') this.#socketSession?.endTry();
   }
 
   /** Stop the socket's media until `resume()`, because the viewer has paused. HLS goes on. */
@@ -188,7 +194,12 @@ export class LiveTransport extends EventTarget {
     const request = this.#request;
     if (!codec || !request || request.converting || this.#hasEmittedCodec) return false;
     this.#hasEmittedCodec = true;
-    return !this.dispatchEvent(new CustomEvent('codec', { cancelable: true, detail: { profileToken: request.profileToken, codec } }));
+    return !this.#offer('codec', { profileToken: request.profileToken, codec });
+  }
+
+  /** Emit an event, and return false if its listener plays another profile now. @param {string} type @param {object} [detail] */
+  #offer(type, detail) {
+    return this.dispatchEvent(new CustomEvent(type, { cancelable: true, detail }));
   }
 
   // ── Channels that the socket cannot play, and further tries ──────────────────────────────────────────────────────

@@ -7,9 +7,9 @@ import { phaseOf } from './stream-phase.js';
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {{phase: import('./stream-phase.js').Phase, problem: Problem|null, usedBy: string[], stream: Stream|null,
  *   playlistUrl: string|null, startNumber: number, retryAtMs: number|null, stalledS: number, shown: boolean,
- *   hasAudio: boolean|null, isAudioRefused: boolean}} View
+ *   isOffline: boolean, hasAudio: boolean|null, isAudioRefused: boolean}} View
  *   `usedBy`: ids of the sessions that use up the limit; `startNumber`: changes with each start; `retryAtMs`: time of
- *   the next try; `shown`: the present start has shown a frame; `hasAudio`: null if only the stream knows;
+ *   the next try; `shown`: the present start has shown a frame; `isOffline`: the server does not answer; `hasAudio`: null if only the stream knows;
  *   `isAudioRefused`: this browser could not decode the audio, so the picture plays alone
  */
 
@@ -57,9 +57,9 @@ export class SessionState {
 
   /** @returns {View} */
   get view() {
-    const { phase, problem, usedBy, stream, startNumber, retryAtMs, stalledS, isShown: shown } = this;
+    const { phase, problem, usedBy, stream, startNumber, retryAtMs, stalledS, isShown: shown, isOffline } = this;
     const audio = { hasAudio: null, isAudioRefused: false };
-    return { phase, problem, usedBy, stream, playlistUrl: null, startNumber, retryAtMs, stalledS, shown, ...audio };
+    return { phase, problem, usedBy, stream, playlistUrl: null, startNumber, retryAtMs, stalledS, shown, isOffline, ...audio };
   }
 
   clearProblem() {

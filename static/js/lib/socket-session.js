@@ -7,13 +7,12 @@
  * null for other reasons.
  */
 import { BaseSession } from './base-session.js';
+import { SocketWatch } from './socket-watch.js';
 
 /**
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
- * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
- * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>, isReordered: boolean) => void,
- *   append: (fragments: SocketFragments) => void}} Sink made by sinkOf() in components/live-player.js
+ * @typedef {import('./socket-watch.js').Sink} Sink
  * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
@@ -21,72 +20,19 @@ import { BaseSession } from './base-session.js';
 
 const MAX_FAILURES = 3;
 const LEAVE_OLD_AFTER_MS = 8000;
-/** A try waits for its key frame. Its end is the quality ladder's task. */
-const LEAVE_OLD_AFTER_TRY_MS = 25_000;
-/** Some cameras refresh the picture gradually and send no IDR frame at all. ffmpeg plays that, MediaSource does not. */
-const NO_KEY_FRAME_MS = 12_000;
-/** The server sends the stream's state every two seconds. A longer pause means that the machine slept. */
-const BETWEEN_STATES_MS = 4000;
+/** A try waits for its next key frame. The quality ladder ends a try earlier. */
+const LEAVE_OLD_AFTER_TRY_MS = 80_000;
 /** The code of a server that lets this user start no more streams at the moment. */
 const JOIN_LIMIT = 'join_limit';
 const RESTART = { firstMs: 0, startMs: 400, maxMs: 8000, jitter: 0.15 };
-
-/** One watch request on the socket, and the sink of its media. */
-class Watch {
-  id = 0;
-  /** @type {Sink|null} */
-  sink = null;
-  isOpen = false;
-  /** @type {SocketInit|null} */
-  init = null;
-  /** How long media may arrive without a key frame, in ms. */
-  #keyWithinMs;
-  /** How long media has arrived, in ms. */
-  #flowedMs = 0;
-  /** @type {number|null} */
-  #flowedAtMs = null;
-
-  /** @param {number} keyWithinMs */
-  constructor(keyWithinMs) {
-    this.#keyWithinMs = keyWithinMs;
-  }
-
-  /** True if media has come for so long without a key frame that none is to be expected. */
-  get lacksKeyFrame() {
-    return !this.isOpen && this.#flowedMs >= this.#keyWithinMs;
-  }
-
-  /** @param {Stream} stream @param {number} nowMs */
-  note(stream, nowMs) {
-    if (this.#flowedAtMs !== null) this.#flowedMs += Math.min(BETWEEN_STATES_MS, nowMs - this.#flowedAtMs);
-    this.#flowedAtMs = isFlowing(stream) ? nowMs : null;
-  }
-
-  /** The connection is lost. After a reconnect the server starts with an init section, maybe on another timeline. */
-  reset() {
-    this.isOpen = false;
-    this.sink = null;
-    this.#flowedMs = 0;
-  }
-}
-
-/**
- * True if media arrives that ffmpeg could start with. A silent camera is no reason to change to HLS. Neither is a
- * camera whose key frame the server still waits for: HLS would wait for it, too.
- *
- * @param {Stream} stream
- */
-function isFlowing({ status, bitrate_kbps: kbps, waiting_for: waits }) {
-  return Boolean(kbps) && (status === 'running' || waits === 'buffering');
-}
 
 /** @extends {BaseSession<SocketRequest>} */
 export class SocketSession extends BaseSession {
   #socket;
   #plays;
-  /** @type {Watch|null} */
+  /** @type {SocketWatch|null} */
   #watch = null;
-  /** The previous watch: it stays on screen until the first frame of the present one. @type {Watch|null} */
+  /** The previous watch: it stays on screen until the first frame of the present one. @type {SocketWatch|null} */
   #old = null;
   /** @type {ReturnType<typeof setTimeout>|null} */
   #leavingOld = null;
@@ -123,9 +69,11 @@ export class SocketSession extends BaseSession {
     const { request } = this.state;
     if (!request || Boolean(request.audio) === isOn) return;
     if (isOn) this.#refusedAudio.delete(keyOf(request)); // the user wants another try
+    const wanted = { ...request, audio: isOn };
     // Key frames come without audio.
-    if (this.#isSuspended || request.keyFramesOnly) this.state.request = { ...request, audio: isOn };
-    else this.play({ ...request, audio: isOn });
+    if (this.#isSuspended || request.keyFramesOnly) this.state.request = wanted;
+    else if (this.#watch?.isTry && this.#watch.isAwaitingKey) this.tryBetter(wanted);
+    else this.play(wanted);
   }
 
   /** Stop the media until `resume()`. The last frame stays on screen. */
@@ -151,12 +99,23 @@ export class SocketSession extends BaseSession {
   }
 
   /**
+   * Play another stream. If the previous one is the wanted one, and still on screen, it goes on.
+   *
+   * @override
+   * @param {SocketRequest} request
+   */
+  play(request) {
+    if (!this.#takeBack(request)) super.play(request);
+  }
+
+  /**
    * Play another stream because the link does not carry this one. This one's media ends immediately, so that the other
    * one does not wait behind it; its last frame stays on screen until the other one's first.
    *
    * @param {SocketRequest} request
    */
   replace(request) {
+    if (this.#takeBack(request)) return;
     this.state.request = request;
     this.start({ endsOld: true });
   }
@@ -172,6 +131,11 @@ export class SocketSession extends BaseSession {
     this.start({ isTry: true });
   }
 
+  /** The user has chosen the stream that is being tried: start it with its last key frame, not with its next one. */
+  endTry() {
+    if (this.#watch?.isTry && this.#watch.isAwaitingKey) this.start();
+  }
+
   /**
    * Watch the same stream again, from its last key frame on; if the server does not receive it, as soon as it does. The
    * picture on screen stays until the first new frame.
@@ -181,7 +145,9 @@ export class SocketSession extends BaseSession {
     this.#mustRewatch = this.state.problem !== null;
     if (this.#mustRewatch) return;
     this.start();
-    if (this.#old) this.#leaveOldLater(); // it may be older than the watch whose engine has failed
+    if (!this.#old) return;
+    this.#old.canReturn = false; // its engine may be the one that has failed
+    this.#leaveOldLater(); // it may be older than the watch whose engine has failed
   }
 
   /** @override */
@@ -197,7 +163,9 @@ export class SocketSession extends BaseSession {
 
   /** @override @param {{isMedia?: boolean}} [how] */
   restartForPlayer(how = {}) {
-    if (!how.isMedia || !this.leaveAudioOut()) super.restartForPlayer();
+    if (how.isMedia && this.leaveAudioOut()) return;
+    if (this.#old && this.#watch) this.#watch.isOpen = false; // until then the moving picture is that of the previous one
+    super.restartForPlayer();
   }
 
   /**
@@ -237,45 +205,30 @@ export class SocketSession extends BaseSession {
     const { request } = this.state;
     if (!request) return;
     this.clearTimer();
+    if (isBroken && this.#old) this.#old.canReturn = false; // its engine may be the broken one
     const insteadOf = endsOld ? this.#watch?.id : undefined;
-    this.#keepOld({ isShown: this.state.isShown && !isBroken, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
+    this.#keepOld({ isShown: this.state.isShown && !isBroken, endsOld, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
     this.state.beginStart();
     this.state.isQueued = isQueued;
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
-    const isFresh = isBroken || isTry;
-    // Without the held key frame a stream may take a minute until its next one (H.264+).
-    const watch = new Watch(isFresh ? Infinity : NO_KEY_FRAME_MS);
+    const fresh = isBroken || isTry;
+    const content = this.#contentOf(request);
+    const watch = new SocketWatch(content, { startsFresh: fresh, isTry });
     this.#watch = watch;
-    const { cameraId, profileToken, keyFramesOnly = false } = request;
-    const audio = Boolean(request.audio) && !this.#isAudioRefused && !keyFramesOnly;
     watch.id = this.#socket.watch(
-      { cameraId, profileToken, audio, fresh: isFresh, keyFramesOnly },
+      { ...content, fresh },
       {
         onInit: (init, data) => this.#onInit(watch, init, data),
-        onFragments: (fragments) => watch.sink?.append(fragments),
-        onStream: (stream) => watch === this.#watch && this.#onStream(stream),
-        onProblem: (refusal) => watch === this.#watch && this.#onRefusal(refusal, { isTry }),
+        onFragments: (fragments) => watch.append(fragments),
+        onStream: (stream) => this.#onState(watch, stream),
+        onProblem: (refusal) => this.#onProblem(watch, refusal),
         onMessage: ({ type }) => watch === this.#watch && this.#setQueued(type === 'waiting'),
         onLink: (isUp) => this.#onLink(watch, isUp),
       },
       { insteadOf },
     );
     this.changed();
-  }
-
-  /**
-   * Wait for another turn if the server limits the starts: the picture on screen stays. Any other refusal is a problem.
-   *
-   * @param {import('./live-socket.js').Refusal} refusal @param {{isTry: boolean}} how of the refused start
-   */
-  #onRefusal(refusal, how) {
-    if (refusal.code !== JOIN_LIMIT) {
-      this.fail(refusal, refusal);
-      return;
-    }
-    this.later(this.nextDelayMs(refusal.code, refusal.retryAfterS ?? 0) ?? 0, () => this.start({ ...how, isQueued: true }));
-    this.#setQueued(true);
   }
 
   /** @param {boolean} isQueued */
@@ -285,7 +238,37 @@ export class SocketSession extends BaseSession {
     this.changed();
   }
 
-  /** @param {Watch} watch @param {SocketInit} init @param {Uint8Array<ArrayBuffer>} data */
+  /** @param {SocketRequest} request @returns {import('./socket-watch.js').WatchContent} */
+  #contentOf(request) {
+    const { cameraId, profileToken, keyFramesOnly = false } = request;
+    const isRefused = this.#refusedAudio.has(keyOf(request));
+    return { cameraId, profileToken, audio: Boolean(request.audio) && !isRefused && !keyFramesOnly, keyFramesOnly };
+  }
+
+  /**
+   * Go on with the previous watch instead of the present one. False if it is not the wanted one, or not on screen any
+   * more.
+   *
+   * @param {SocketRequest} request
+   */
+  #takeBack(request) {
+    const old = this.#old;
+    if (!old?.canReturn || !old.isOf(this.#contentOf(request)) || !this.#socket.isUp || !old.sink?.takeBack()) return false;
+    this.clearTimer();
+    if (this.#watch) this.#socket.leave(this.#watch.id);
+    this.#watch = old;
+    this.#old = null;
+    this.#leaveOld(); // the timer and the state
+    this.state.request = request;
+    this.state.beginStart();
+    this.state.isShown = true;
+    this.#isSuspended = this.#mustRewatch = false;
+    if (old.stream) this.#onStream(old.stream);
+    else this.changed();
+    return true;
+  }
+
+  /** @param {SocketWatch} watch @param {SocketInit} init @param {Uint8Array<ArrayBuffer>} data */
   #onInit(watch, init, data) {
     watch.init = init;
     if (watch === this.#watch && !watch.isOpen) {
@@ -298,6 +281,30 @@ export class SocketSession extends BaseSession {
       this.changed();
     }
     watch.sink?.init(init.codecs, data, init.isReordered);
+  }
+
+  /** @param {SocketWatch} watch @param {Stream} stream */
+  #onState(watch, stream) {
+    watch.stream = stream;
+    if (watch === this.#watch) this.#onStream(stream);
+  }
+
+  /** @param {SocketWatch} watch @param {import('./live-socket.js').Refusal} refusal */
+  #onProblem(watch, refusal) {
+    if (watch === this.#old) this.#leaveOld();
+    else if (watch === this.#watch && refusal.code === JOIN_LIMIT) this.#waitForTurn(watch, refusal);
+    else if (watch === this.#watch) this.fail(refusal, refusal);
+  }
+
+  /**
+   * The server limits the starts at the moment: the picture on screen stays until the next start.
+   *
+   * @param {SocketWatch} watch @param {import('./live-socket.js').Refusal} refusal
+   */
+  #waitForTurn({ isTry }, refusal) {
+    const delayMs = this.nextDelayMs(refusal.code, refusal.retryAfterS ?? 0) ?? 0;
+    this.later(delayMs, () => this.start({ isTry, isQueued: true }));
+    this.#setQueued(true);
   }
 
   /** @param {Stream} stream */
@@ -333,7 +340,7 @@ export class SocketSession extends BaseSession {
     this.changed();
   }
 
-  /** @param {Watch} watch @param {boolean} isUp */
+  /** @param {SocketWatch} watch @param {boolean} isUp */
   #onLink(watch, isUp) {
     if (watch !== this.#watch) {
       if (!isUp) this.#leaveOld();
@@ -362,19 +369,28 @@ export class SocketSession extends BaseSession {
   /**
    * Keep the present watch on screen until the next one has a frame, but at most for some seconds.
    *
-   * @param {{isShown: boolean, forMs: number}} how `isShown`: the watch has a good picture on screen
+   * @param {{isShown: boolean, endsOld: boolean, forMs: number}} how `isShown`: the watch has a good picture on screen;
+   *   `endsOld`: no more media comes, only the last frame stays
    */
-  #keepOld({ isShown, forMs }) {
+  #keepOld({ isShown, endsOld, forMs }) {
     const watch = this.#watch;
     if (!watch) return;
     if (!watch.isOpen || !isShown || this.state.isOffline) {
-      this.#socket.leave(watch.id);
+      if (!endsOld) this.#socket.leave(watch.id);
+      else if (this.#old) this.#end(this.#old);
       return;
     }
     this.#leaveOld();
     this.#old = watch;
+    if (endsOld) watch.canReturn = false; // the next watch begins instead of it
     this.state.showsPrevious = true;
     this.#leaveOldLater(forMs);
+  }
+
+  /** @param {SocketWatch} watch */
+  #end(watch) {
+    this.#socket.leave(watch.id);
+    watch.canReturn = false;
   }
 
   #leaveOldLater(forMs = LEAVE_OLD_AFTER_MS) {

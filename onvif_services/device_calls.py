@@ -71,6 +71,7 @@ class DeviceCalls:
         self.port = address.port
         self.device_key = guarded.device_key
         self.timeout_s = timeout_s
+        self._credential = credential
         self.has_user = bool(credential.username)
         self.is_sendable = credential.username.isprintable() and address.host.isprintable()
         clock = clock or SystemClock()
@@ -380,7 +381,7 @@ class DeviceCalls:
         if parsed.repairs:
             self._repairs.update(parsed.repairs)
             self.note("xml", "repaired", f"The device's XML is not well-formed: {', '.join(sorted(self._repairs))}.")
-        return payload_of(parsed.root, answer.status, service, operation)
+        return payload_of(parsed.root, answer.status, service, operation, self._credential)
 
     # -- helpers -------------------------------------------------------------------------------
 

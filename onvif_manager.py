@@ -130,6 +130,10 @@ class OnvifManager:
         """
         self._editor.on_closing.append(callback)
 
+    def on_kept(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` after on_closing() if the change failed: the connection goes on."""
+        self._editor.on_kept.append(callback)
+
     def on_change(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after address or credential changed: its streams must restart."""
         self._editor.on_change.append(callback)

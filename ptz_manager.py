@@ -95,13 +95,20 @@ class PtzManager:
                     item.head.stop()
 
     def stop_camera(self, camera_id: int) -> None:
-        """Stop the heads of a camera, within a second: a user changes or removes it, which ends its connection."""
+        """Stop the heads of a camera, within a second: a user changes or removes it, which ends its connection.
+
+        The heads refuse moves until forget_camera() or keep_camera(), because no later stop would reach the device.
+        """
         stopping = []
-        for item in self._heads.all():
-            if item.key.camera_id == camera_id and item.head.is_moving:
+        for item in self._heads.refuse_moves(camera_id, is_refusing=True):
+            if item.head.is_moving:
                 with suppress(Unavailable):
                     stopping.append(item.head.stop())
         self._wait_stopped(stopping)
+
+    def keep_camera(self, camera_id: int) -> None:
+        """Take moves again: the change of the camera failed, so its connection goes on."""
+        self._heads.refuse_moves(camera_id, is_refusing=False)
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the abilities of a camera that was changed or removed, and its waiting commands. Its tours go on."""

@@ -74,6 +74,7 @@ class Application:
             parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
         self.cameras.on_closing(self.ptz.stop_camera)
+        self.cameras.on_kept(self.ptz.keep_camera)
         self.cameras.on_delete(self.streams.stop_camera)
         self.cameras.on_change(self.streams.restart_camera)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)

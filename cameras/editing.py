@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from cameras.addresses import check_credential, check_name
@@ -25,7 +26,8 @@ from core.secrets import Secret
 class CameraEditor:
     """Adds, changes and removes cameras and their channels. Its calls wait for the disk, and for `on_closing`.
 
-    The lists `on_closing`, `on_delete` and `on_change` hold callbacks that take a camera's id; see OnvifManager.
+    The lists `on_closing`, `on_kept`, `on_delete` and `on_change` hold callbacks that take a camera's id;
+    see OnvifManager.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class CameraEditor:
         clock: Clock,
     ) -> None:
         self.on_closing: list[Callable[[int], None]] = []
+        self.on_kept: list[Callable[[int], None]] = []
         self.on_delete: list[Callable[[int], None]] = []
         self.on_change: list[Callable[[int], None]] = []
         self._registry = registry
@@ -131,21 +134,21 @@ class CameraEditor:
             is_moved = _place(wanted) != _place(before)
             is_same_login = wanted.username == before.username and wanted.password is before.password
             must_connect = is_moved or not is_same_login or wanted.access != before.access
-            if must_connect:
-                self._closing(camera_id)
-                self._store.delete_replay_abilities(camera_id)
-            stored = self._store.change(
-                camera_id,
-                name=wanted.name,
-                host=wanted.host,
-                port=wanted.port,
-                port_found=wanted.port_found,
-                username=wanted.username,
-                password=wanted.password,
-                forget_device=is_moved,
-                stream_uris=wanted.stream_uris,
-                access=wanted.access,
-            )
+            with self._closing(camera_id) if must_connect else nullcontext():
+                if must_connect:
+                    self._store.delete_replay_abilities(camera_id)
+                stored = self._store.change(
+                    camera_id,
+                    name=wanted.name,
+                    host=wanted.host,
+                    port=wanted.port,
+                    port_found=wanted.port_found,
+                    username=wanted.username,
+                    password=wanted.password,
+                    forget_device=is_moved,
+                    stream_uris=wanted.stream_uris,
+                    access=wanted.access,
+                )
             if must_connect:
                 device = self._registry.put(stored, () if is_moved else channels)
             else:
@@ -165,8 +168,8 @@ class CameraEditor:
         """
         with self._registry.saving:
             removed = self._registry.entry(camera_id).stored
-            self._closing(camera_id)
-            self._store.delete(camera_id)
+            with self._closing(camera_id):
+                self._store.delete(camera_id)
             device = self._registry.remove(camera_id)
         self._connector.forget(camera_id)
         self._snapshots.forget(camera_id)
@@ -177,9 +180,17 @@ class CameraEditor:
         self._cache.drop_camera(camera_id)
         return removed
 
-    def _closing(self, camera_id: int) -> None:
-        for callback in self.on_closing:
-            callback(camera_id)
+    @contextmanager
+    def _closing(self, camera_id: int) -> Iterator[None]:
+        """Call `on_closing`, and `on_kept` if the change in the block fails."""
+        try:
+            for callback in self.on_closing:
+                callback(camera_id)
+            yield
+        except BaseException:
+            for callback in self.on_kept:
+                callback(camera_id)
+            raise
 
     def refresh(self, camera_id: int) -> None:
         """Connect and read everything again in the background. Raise NotFound.

@@ -24,8 +24,9 @@ AppError                        code                      meaning
 
 Packages define subclasses of these, such as `onvif_services.faults.SoapFault`.
 
-`detail` is our own text for a person. It never holds text of the device, a credential or a stack trace: text of
-the device (quoted and cut) and stack traces go to the log, credentials go nowhere.
+`detail` is our own text for a person. Text of the device is in it only as a quoted reason of a refused request, which
+`onvif_services.fault_reasons` has cut and cleaned; other text of the device (quoted and cut) and stack traces go to the
+log. Credentials go nowhere.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ _log = logging.getLogger(__name__)
 # ONVIF Core, access class PRE_AUTH: a device answers these without a login, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
+# A second one acts twice: it turns further, makes another preset, or gives another pulse.
+_RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState"}
 
 
 class DeviceCalls:
@@ -69,6 +71,7 @@ class DeviceCalls:
         self.port = address.port
         self.device_key = guarded.device_key
         self.timeout_s = timeout_s
+        self._credential = credential
         self.has_user = bool(credential.username)
         self.is_sendable = credential.username.isprintable() and address.host.isprintable()
         clock = clock or SystemClock()
@@ -296,7 +299,7 @@ class DeviceCalls:
     ) -> tuple[Element, float]:
         call = getattr(self._camera.proxy(service, address), operation)
         try:
-            answer = self._exchange(lambda: call(**params), service, login, deadline_s)
+            answer = self._exchange(lambda: call(**params), service, operation, login, deadline_s)
         except NoAnswer as error:
             raise self._without_answer(error, operation) from error
         self._has_answered = True
@@ -313,13 +316,20 @@ class DeviceCalls:
             raise
 
     def _exchange(
-        self, call: Callable[[], HttpAnswer], service: str, login: LoginKind | None, deadline_s: float
+        self,
+        call: Callable[[], HttpAnswer],
+        service: str,
+        operation: str,
+        login: LoginKind | None,
+        deadline_s: float,
     ) -> HttpAnswer:
+        runs_once = operation in _RUN_ONCE
+
         def send() -> HttpAnswer:
-            with self._transport.calling(deadline_s=deadline_s, login=login, service=service):
+            with self._transport.calling(deadline_s=deadline_s, login=login, service=service, runs_once=runs_once):
                 return call()
 
-        return self._repeated.send(send, deadline_s)
+        return self._repeated.send(send, deadline_s, runs_once=runs_once)
 
     def _note_weak_server(self) -> None:
         self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
@@ -373,7 +383,7 @@ class DeviceCalls:
         if parsed.repairs:
             self._repairs.update(parsed.repairs)
             self.note("xml", "repaired", f"The device's XML is not well-formed: {', '.join(sorted(self._repairs))}.")
-        return payload_of(parsed.root, answer.status, service, operation)
+        return payload_of(parsed.root, answer.status, service, operation, self._credential)
 
     # -- helpers -------------------------------------------------------------------------------
 

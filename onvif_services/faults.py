@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.records import Credential
 from onvif_services.answers import Fault
+from onvif_services.fault_reasons import told
 from onvif_services.http_digest import NO_OFFER, Offer
 from onvif_services.login_kinds import LoginKind
 
@@ -67,11 +69,12 @@ class LoginRefused(CameraAuthFailed):
 class SoapFault(DeviceError):
     """The device refuses an operation with a fault. `codes` are the device's own; `reason` is only for the log.
 
-    This error leaves the package: callers tell refusals apart by `has_code`.
+    This error leaves the package: callers tell refusals apart by `has_code`. Its message holds the device's reason
+    without `credential`, see `fault_reasons`.
     """
 
-    def __init__(self, operation: str, fault: Fault) -> None:
-        super().__init__(f"The device refuses {operation}.")
+    def __init__(self, operation: str, fault: Fault, credential: Credential | None = None) -> None:
+        super().__init__(told(f"The device refuses {operation}", fault, credential))
         self.codes = fault.codes
         self.reason = fault.reason
 
@@ -116,19 +119,25 @@ _MISSING_WORDS = re.compile(
 )
 
 
-def error_of(fault: Fault, service: str, operation: str) -> DeviceError:
-    """Return LoginRefused, CameraUnsupported or SoapFault: by the fault's codes, otherwise by its words."""
+def error_of(fault: Fault, service: str, operation: str, credential: Credential | None = None) -> DeviceError:
+    """Return LoginRefused, CameraUnsupported or SoapFault: by the fault's codes, otherwise by its words.
+
+    The message has the device's reason, unless that holds a part of `credential`.
+    """
+    missing = CameraUnsupported(
+        told(f"The device does not offer {operation} of the {service} service", fault, credential), service=service
+    )
     codes = {code.lower() for code in fault.codes}
     is_verdict = bool(codes & _VERDICT_CODES or _VERDICT_WORDS.search(fault.reason))
     if codes & _LOGIN_CODES:
         return LoginRefused(is_verdict=is_verdict)
     if codes & _MISSING_CODES:
-        return unsupported(service, operation)
+        return missing
     if any(map(_LOGIN_WORDS.search, (fault.reason, *fault.codes))):
         return LoginRefused(is_verdict=is_verdict)
     if _MISSING_WORDS.search(fault.reason):
-        return unsupported(service, operation)
-    return SoapFault(operation, fault)
+        return missing
+    return SoapFault(operation, fault, credential)
 
 
 def unsupported(service: str, operation: str | None = None) -> CameraUnsupported:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import CameraBadAnswer, DeviceError
+from core.records import Credential
 from onvif_services import answers
 from onvif_services.answers import Element
 from onvif_services.faults import DeviceBusy, LoginRefused, NotHere, error_of
@@ -30,14 +31,17 @@ def parse_soap(answer: HttpAnswer, service: str) -> Parsed:
     return parsed
 
 
-def payload_of(root: Element, status: int, service: str, operation: str) -> Element:
+def payload_of(
+    root: Element, status: int, service: str, operation: str, credential: Credential | None = None
+) -> Element:
     """Return the payload, whatever the HTTP status: some firmware sends right answers with 500.
 
-    Raise the error of a fault. Without a payload, raise the error of an HTTP status from 400 on, or CameraBadAnswer.
+    Raise the error of a fault, whose message never holds `credential`. Without a payload, raise the error of an HTTP
+    status from 400 on, or CameraBadAnswer.
     """
     fault = answers.read_fault(root)
     if fault is not None:
-        raise error_of(fault, service, operation)
+        raise error_of(fault, service, operation, credential)
     try:
         return answers.read_payload(root, operation)
     except CameraBadAnswer:

@@ -53,11 +53,12 @@ _GET_PROFILES = re.compile(rb"<(?:[\w-]+:)?GetProfiles[\s/>]")
 
 
 class _Call(threading.local):
-    """Deadline, service and kind of login of this thread's call, because zeep calls post() without such arguments."""
+    """The settings of this thread's call, because zeep calls post() without such arguments. See `calling`."""
 
     deadline_s = 0.0
     service = ""
     login: LoginKind | None = None
+    runs_once = False
 
 
 class CappedTransport(Transport):
@@ -102,13 +103,19 @@ class CappedTransport(Transport):
     # -- SOAP requests, called by zeep ---------------------------------------------------------
 
     @contextmanager
-    def calling(self, *, deadline_s: float, login: LoginKind | None = None, service: str = "") -> Iterator[None]:
-        """Set deadline (of time.monotonic()) and kind of login for the post() that zeep calls in this thread."""
-        self._call.deadline_s, self._call.login, self._call.service = deadline_s, login, service
+    def calling(
+        self, *, deadline_s: float, login: LoginKind | None = None, service: str = "", runs_once: bool = False
+    ) -> Iterator[None]:
+        """Set deadline (of time.monotonic()) and kind of login for the post() that zeep calls in this thread.
+
+        `runs_once`: do not send the request again if the device may already have carried it out.
+        """
+        call = self._call
+        call.deadline_s, call.login, call.service, call.runs_once = deadline_s, login, service, runs_once
         try:
             yield
         finally:
-            self._call.deadline_s, self._call.login, self._call.service = 0.0, None, ""
+            call.deadline_s, call.login, call.service, call.runs_once = 0.0, None, "", False
 
     def token_kind(self) -> LoginKind | None:
         """Return the kind of the present call's login if the envelope must carry a WS-UsernameToken, otherwise None.
@@ -243,7 +250,8 @@ class CappedTransport(Transport):
         """Send a request and return its answer. Raise a DeviceError.
 
         A device that closes a resumed TLS session without a byte gets the request again in a new session: it may be a
-        fault of its TLS, and says nothing about the login.
+        fault of its TLS, and says nothing about the login. Only an answer to the repetition shows such a fault: a
+        device that restarts closes connections, too. A command that must run once is not repeated.
         """
         endpoint = self._checked(address)
         if self._sockets.is_closed:
@@ -258,11 +266,13 @@ class CappedTransport(Transport):
                     sent_s = time.monotonic()
                     answer = read_answer(sock.receive, limit_bytes, judge)
                     answered_s = sock.first_byte_s or sent_s
+                if not is_first:
+                    self._sockets.never_resume(endpoint.port)
                 break
             except (TooLarge, CutOff, NotHttp, OSError) as error:
-                if not is_first or not _has_resumed_in_vain(sock, error) or self._sockets.is_closed:
+                is_repeatable = is_first and not self._call.runs_once and not self._sockets.is_closed
+                if not is_repeatable or not _has_resumed_in_vain(sock, error):
                     raise _error_of(error, is_connected=sock is not None) from error
-            self._sockets.never_resume(endpoint.port)
         if 300 <= answer.status < 400:
             raise CameraBadAnswer("The device redirects the app to another address, which the app refuses.")
         return replace(answer, sent_s=sent_s, answered_s=answered_s)

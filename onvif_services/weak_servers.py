@@ -21,8 +21,9 @@ _PAUSE_S = 0.2
 
 @dataclass(slots=True)
 class _Tries:
-    """The repetitions of one request, and the logins that the device cut off in them."""
+    """The repetitions of one request (at most `most`), and the logins that the device cut off in them."""
 
+    most: int
     repeats: int = 0
     cut_logins: int = 0
 
@@ -43,19 +44,24 @@ class RepeatedRequests:
         self._on_cut = on_cut
         self._cuts_at_random = False
 
-    def send(self, call: Callable[[], HttpAnswer], deadline_s: float) -> HttpAnswer:
+    def send(self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False) -> HttpAnswer:
         """Return the answer of `call`, which sends one request. Raise its DeviceError.
 
-        `NoAnswer.cut_logins` of the error counts the logins of all tries.
+        `NoAnswer.cut_logins` of the error counts the logins of all tries. `runs_once`: a second request would act
+        twice, and the device may have carried out the first before it closed the connection, so none is repeated.
         """
-        tries = _Tries()
+        tries = _Tries(most=0 if runs_once else _REPEATS)
         if not self._slots.is_serial:
-            with self._slots.taking(deadline_s):
-                answer = self._try(call, tries, was_parallel=True)
+            try:
+                with self._slots.taking(deadline_s):
+                    answer = self._try(call, tries, was_parallel=True)
+            except NoAnswer as error:
+                if runs_once and error.is_cut and not self._closed.is_set():
+                    self._serialize()
+                raise
             if answer is not None:
                 return answer
-            self._slots.serialize()
-            self._on_cut()
+            self._serialize()
             self._closed.wait(_PAUSE_S)
         # The repetition follows in the same slot, because the web server may reset every second request.
         with self._slots.taking(deadline_s):
@@ -63,13 +69,17 @@ class RepeatedRequests:
                 self._closed.wait(_PAUSE_S)
         return answer
 
+    def _serialize(self) -> None:
+        self._slots.serialize()
+        self._on_cut()
+
     def _try(self, call: Callable[[], HttpAnswer], tries: _Tries, *, was_parallel: bool) -> HttpAnswer | None:
         """Send the request. Return None if the device cut it off and it may be repeated."""
         try:
             answer = call()
         except NoAnswer as error:
             tries.cut_logins += error.cut_logins
-            most = self._most(error, was_parallel=was_parallel)
+            most = min(tries.most, self._most(error, was_parallel=was_parallel))
             if error.is_cut and tries.repeats < most and not self._closed.is_set():
                 tries.repeats += 1
                 return None

@@ -106,12 +106,12 @@ class HeadCommands:
         channels = self._cameras.channels(camera_id)
 
         def read() -> HeadAbilities:
+            iris_changes = item.iris_changes
             try:
                 found = self._cameras.ask_head(camera_id, lambda device: device.abilities(channel, channels))
             except CameraUnsupported:  # a camera without ONVIF
                 found = NO_HEAD
-            item.abilities, item.read_again_s = found, self._clock.monotonic_s() + _READ_AGAIN_S
-            return found
+            return item.keep(found, iris_changes, self._clock.monotonic_s() + _READ_AGAIN_S)
 
         try:
             return self._reading.run(item.key, read, wait_s=_READ_WAIT_S)

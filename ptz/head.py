@@ -82,6 +82,7 @@ class Head:
         self._running: Command | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._refuses_moves = False
         self._place = HeadPlace()
         self._sent = STANDING  # the velocity that the device may have
         self._sent_s = -math.inf
@@ -101,7 +102,7 @@ class Head:
     def move(self, place: HeadPlace, velocity: Velocity, timeout_s: float) -> Future[Any]:
         """Move until `timeout_s` from now, unless the move is renewed by then. The result may be SUPERSEDED."""
         with self._changed:
-            self._check_open()
+            self._check_free()
             now_s = self._clock.monotonic_s()
             self._place = place
             self._dead_man_s = now_s + timeout_s
@@ -130,7 +131,7 @@ class Head:
         is CameraUnreachable while a stop fails, and if the turn comes later than `wait_s`: the caller no longer waits.
         """
         with self._changed:
-            self._check_open()
+            self._check_free()
             if self._stop_fails:
                 refused: Future[Any] = Future()
                 refused.set_exception(CameraUnreachable("The device does not stop the head yet."))
@@ -168,6 +169,11 @@ class Head:
         with self._changed:
             return self._may_move()
 
+    def refuse_moves(self, *, is_refusing: bool) -> None:
+        """Take no other commands than stops: the connection is about to end, and a later stop could not be sent."""
+        with self._changed:
+            self._refuses_moves = is_refusing
+
     def close(self) -> Future[Any] | None:
         """Take no more commands, drop those that wait, and stop the head if it moves. Return the stop's future."""
         with self._changed:
@@ -192,6 +198,11 @@ class Head:
     def _check_open(self) -> None:
         if self._is_closed:
             raise Unavailable(_ENDED)
+
+    def _check_free(self) -> None:
+        self._check_open()
+        if self._refuses_moves:
+            raise Unavailable("The camera is being changed.")
 
     def _same_move(self, velocity: Velocity, timeout_s: float, now_s: float) -> Future[Any] | None:
         """Return the result of the newest command if it is a move at this velocity, which needs no other request.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from core.errors import CameraBadAnswer
+from core.errors import CameraBadAnswer, CameraUnsupported
+from onvif_services import ptz
+from onvif_services.connection import DeviceConnection
 from onvif_services.faults import NoAnswer
 from onvif_services.heads import Heads
-from tests.onvif_services.head_answers import NEARER, PLACE
-from tests.onvif_services.soap_device import HANG, Reply, Request, SoapDevice, fault
+from onvif_services.relays import set_relay
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.head_answers import ABSOLUTE, NEARER, PLACE, PTZ, channel, node, set_nodes
+from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault
 from tests.patience import promised
 
 
@@ -23,6 +29,30 @@ def test_garbage_after_stop_counts_only_where_moves_get_it(device: SoapDevice, h
     heads.move_focus(PLACE, 0.5)
     heads.stop(PLACE)
     heads.stop_focus(PLACE)
+
+
+_ONCE: dict[str, Callable[[DeviceConnection], object]] = {
+    "RelativeMove": lambda conn: ptz.relative_move(conn, "P1", 0.1, 0.1, is_fov=False),
+    "SetPreset": lambda conn: ptz.set_preset(conn, "P1", "Gate"),
+    "SendAuxiliaryCommand": lambda conn: ptz.send_auxiliary(conn, "P1", "tt:Wiper|On"),
+    "SetRelayOutputState": lambda conn: set_relay(conn, "R1", is_active=True),
+}
+
+
+@pytest.mark.parametrize("operation", _ONCE)
+def test_a_command_that_is_cut_off_runs_once(device: SoapDevice, connect: Connect, operation: str) -> None:
+    """The device may have carried it out before it closed the connection, for example in order to restart."""
+    device.services["ptz"] = PTZ
+    conn = connect()
+    conn.open()
+    device.answers |= {operation: CUT, "Stop": CUT}
+    for number in (1, 2):  # while requests go side by side, and one at a time
+        with pytest.raises(NoAnswer, match=operation):
+            _ONCE[operation](conn)
+        assert len(device.asked(operation)) == number
+    with pytest.raises(NoAnswer):
+        ptz.stop(conn, "P1")
+    assert len(device.asked("Stop")) == 3, "a Stop is repeated"
 
 
 def test_a_focus_move_without_an_answer_fails_soon(
@@ -77,3 +107,26 @@ def test_a_fault_that_names_the_time_limit_ends_it_for_a_time(device: SoapDevice
     device.answers["ContinuousMove"] = "<tptz:ContinuousMoveResponse/>"
     heads.move(PLACE, NEARER, 1.0)
     assert _limits(device)[sent + 1 :] == [True]
+
+
+def test_a_status_that_never_moves_is_needed_for_no_command(device: SoapDevice, heads: Heads) -> None:
+    """Some devices answer GetStatus with one position for ever, or with a fault."""
+    device.answers |= {
+        name: f"<tptz:{name}Response/>" for name in ("GotoPreset", "ContinuousMove", "Stop", "GotoHomePosition")
+    }
+    heads.move(PLACE, NEARER, 1.0)
+    heads.stop(PLACE)
+    heads.go_to_preset(PLACE, "1")
+    heads.go_home(PLACE)
+    assert device.asked("GotoPreset")
+    assert device.asked("GetStatus") == []
+
+
+def test_a_click_on_an_absolute_head_without_a_position_is_refused(device: SoapDevice, heads: Heads) -> None:
+    set_nodes(device, node(ABSOLUTE))
+    device.answers |= {"GetStatus": "<tptz:GetStatusResponse><tptz:PTZStatus/></tptz:GetStatusResponse>"}
+    able = heads.abilities(channel("P1"), [channel("P1")])
+    assert able.absolute is not None
+    with pytest.raises(CameraUnsupported, match="position"):
+        heads.turn_by(able, 0.1, 0.1)
+    assert device.asked("AbsoluteMove") == []

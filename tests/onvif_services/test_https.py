@@ -15,13 +15,22 @@ from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, CertificateChanged, DeviceError
 from onvif_services.device_socket import DeviceSockets, Endpoint
+from onvif_services.faults import NoAnswer
 from onvif_services.media import read_channels
 from onvif_services.probe import probe_address
+from onvif_services.ptz import relative_move
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import Reply, SoapDevice
-from tests.onvif_services.tls import BreaksResumption, ComesAndGoes, CutsResumed, IgnoresResumption, server_context
+from tests.onvif_services.tls import (
+    BreaksResumption,
+    ComesAndGoes,
+    CutsOnce,
+    CutsResumed,
+    IgnoresResumption,
+    server_context,
+)
 
 
 @pytest.fixture
@@ -122,6 +131,43 @@ def test_a_device_that_cuts_resumed_sessions_gets_new_ones(
         assert len(read_channels(conn)) == 1
     assert context.cut == cut
     assert "web server" not in {check.name for check in conn.checks}, "it is not the web server that cuts connections"
+
+
+def test_a_restart_during_a_request_does_not_end_resumption(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    context = server_context(tmp_path, "restarting", CutsOnce)
+    assert isinstance(context, CutsOnce)
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    context.cuts_next = context.is_away = True
+    with pytest.raises(DeviceError):
+        read_channels(conn)
+    context.is_away = False
+    read_channels(conn)
+    before = context.session_stats()["hits"]
+    read_channels(conn)
+    assert context.session_stats()["hits"] > before
+
+
+def test_a_command_that_a_resumed_session_cuts_is_sent_once(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, tmp_path: Path
+) -> None:
+    secure.services["ptz"] = "http://www.onvif.org/ver20/ptz/wsdl"
+    secure.answers["RelativeMove"] = "<tptz:RelativeMoveResponse/>"
+    context = server_context(tmp_path, "cutting", CutsOnce)
+    assert isinstance(context, CutsOnce)
+    secure.speak_tls(context)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
+    conn.open()
+    context.cuts_next = True
+    with pytest.raises(NoAnswer):
+        relative_move(conn, "P1", 0.1, 0.1, is_fov=False)
+    assert b"RelativeMove" in context.cut
+    assert secure.asked("RelativeMove") == []
+    relative_move(conn, "P1", 0.1, 0.1, is_fov=False)
+    assert len(secure.asked("RelativeMove")) == 1
 
 
 @pytest.mark.parametrize("state", ["away", "silent"])

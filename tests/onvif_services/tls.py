@@ -97,6 +97,31 @@ class CutsResumed(ssl.SSLContext):
         return tls
 
 
+class CutsOnce(ssl.SSLContext):
+    """TLS settings of a server that cuts one connection at its first request after `cuts_next` is set.
+
+    `is_away`: it resets each connection after that, as a device that restarts.
+    """
+
+    cuts_next = False
+    is_away = False
+    cut: bytes = b""
+
+    def wrap_socket(self, sock: socket.socket, *how: Any, **more: Any) -> ssl.SSLSocket:
+        if self.is_away and self.cut:
+            sock.close()
+            raise ConnectionAbortedError
+        tls = super().wrap_socket(sock, *how, **more)
+        if self.cuts_next:
+            tls.do_handshake()
+            self.cuts_next = False
+            while b"Envelope>" not in self.cut:
+                self.cut += tls.recv(65_536)
+            tls.close()
+            raise ConnectionAbortedError
+        return tls
+
+
 class ComesAndGoes(ssl.SSLContext):
     """TLS settings of a server that for a time answers no handshake ("silent"), or resets each connection ("away")."""
 

@@ -44,6 +44,7 @@ class PtzBench:
             cameras.on_change(self.ptz.forget_camera)
             cameras.on_delete(self.ptz.forget_camera)
             cameras.on_closing(self.ptz.stop_camera)
+            cameras.on_kept(self.ptz.keep_camera)
             self.ptz.start()
             self.cameras.wait_status(1, CameraStatus.ONLINE)
             try:

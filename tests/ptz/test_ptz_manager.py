@@ -13,7 +13,7 @@ import pytest
 from cameras.records import CameraChange
 from core.access import Principal, Role, Scope
 from core.errors import CameraUnreachable, CameraUnsupported, Forbidden, InvalidRequest, NotFound, PtzInUse, Unavailable
-from core.ptz import NO_HEAD, ImagingChange, Iris, Preset, Velocity
+from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
 from core.records import CameraStatus
 from core.secrets import Secret
 from tests.patience import LIMIT_S, promised, until
@@ -56,15 +56,6 @@ def test_a_device_that_is_away_is_asked_for_its_abilities_once_a_minute(bench: P
 
 def _is_asked(bench: PtzBench, times: int) -> bool:
     return len(bench.head.named("abilities")) == times
-
-
-def test_a_page_gets_the_iris_that_was_set(bench: PtzBench) -> None:
-    bench.ptz.view(ANNA, 1, 1)
-    bench.head.held["abilities"] = threading.Event()
-    bench.ptz.set_iris(ANNA, 1, 1, -8.0, take_over=False)
-    assert bench.ptz.view(ANNA, 1, 1).abilities.iris == Iris(-8.0, -22.0, 0.0, auto=False)
-    bench.ptz.set_iris(ANNA, 1, 1, None, take_over=False)
-    assert bench.ptz.view(ANNA, 1, 1).abilities.iris == Iris(-8.0, -22.0, 0.0, auto=True)
 
 
 def test_a_camera_without_a_head_says_so_and_refuses_commands(bench: PtzBench) -> None:

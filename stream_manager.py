@@ -16,9 +16,10 @@ from pathlib import Path
 from cameras.records import TimedSnapshot
 from cameras.registry import device_key
 from core.clock import Clock
-from core.errors import CertificateChanged, InvalidRequest, LimitReached, NotFound, Unavailable
-from core.records import StreamState, VideoFormat
+from core.errors import CameraUnsupported, CertificateChanged, InvalidRequest, LimitReached, NotFound, Unavailable
+from core.records import Channel, MediaProfile, StreamState, VideoFormat
 from core.settings import Settings
+from media.hls.multivariant_playlist import multivariant_playlist
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
@@ -30,10 +31,12 @@ from sessions.ids import LiveStreamKey
 from sessions.live.broadcast import LiveListener
 from sessions.live.plan import needs_transcode
 from sessions.live.session import LiveSession
+from sessions.live.variants import variant_line, variants_of
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
 from sessions.snapshots import FrameGrabber, SnapshotTaker
 from sessions.view import StreamView
+from sessions.viewers import new_viewer_id
 
 __all__ = ["StreamManager", "StreamView"]
 
@@ -94,11 +97,16 @@ class StreamManager:
     # ---- for viewers -----------------------------------------------------------------------------
 
     def start_hls(
-        self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
+        self,
+        camera_id: int,
+        profile_token: str,
+        accept: tuple[str, ...] = ("h264",),
+        *,
+        viewer_id: str | None = None,
     ) -> tuple[StreamView, str, bool]:
         """Start or join a live session, never a replay, for a viewer of HLS.
 
-        Return its view, a new viewer's id, and True if the session is new.
+        Return its view, the viewer's id (a new one unless given), and True if the session is new.
 
         Viewers of HLS and on sockets (watch_live()) share a session, except that a browser with HEVC gets a separate
         session for HLS if the device sends HEVC. Returns immediately, without asking the device.
@@ -115,15 +123,52 @@ class StreamManager:
             old = self._sessions.get(key.stream_id)
             if isinstance(old, LiveSession) and is_transcoding:
                 self._slots.take(key.stream_id, old.resources)  # until now it may have run without ffmpeg
-            viewer_id = old.add_viewer() if old is not None else None
-            if old is not None and viewer_id is not None:
-                return old.view(), viewer_id, False
+            joined = old.add_viewer(viewer_id) if old is not None else None
+            if old is not None and joined is not None:
+                return old.view(), joined, False
             session = self._new_session(key, codec, after=old)
             if is_transcoding:
                 self._slots.take(key.stream_id, session.resources)
-            viewer_id = session.add_viewer()
+            joined = session.add_viewer(viewer_id)
             self._begin(session)
-        return session.view(), viewer_id or "", True
+        return session.view(), joined or "", True
+
+    def master_playlist(self, camera_id: int, number: int, codec: str = "h264") -> str:
+        """Return the multivariant playlist of a channel, with a new viewer's id in its addresses.
+
+        It starts no session and asks no device. `codec` "hevc": the H.265 streams, if the main stream is H.265.
+
+        Raises NotFound for an unknown camera or channel, CameraUnsupported for a channel without video.
+        """
+        channel = self._channel(camera_id, number)
+        viewer_id = new_viewer_id()
+        variants = variants_of(
+            channel, wants_hevc=codec == "hevc", codec_of=lambda profile: self._codec_of(camera_id, profile)
+        )
+        if not variants:
+            raise CameraUnsupported("This channel has no video.", service="video")
+        return multivariant_playlist(
+            variant_line(
+                variant,
+                camera_id,
+                f"{variant.profile.role}.m3u8?codec={'hevc' if variant.is_hevc else 'h264'}&viewer={viewer_id}",
+                self._last_view,
+            )
+            for variant in variants
+        )
+
+    def start_variant(self, camera_id: int, number: int, role: str, codec: str, viewer_id: str | None) -> str:
+        """Start the session of a variant unless it runs. Return its stream_id. Raises what start_hls() raises."""
+        profile = next((one for one in self._channel(camera_id, number).profiles if one.role == role), None)
+        if profile is None:
+            raise NotFound("This channel has no such stream.")
+        is_hevc = codec == "hevc" and self._codec_of(camera_id, profile) == "hevc"
+        stream_id = LiveStreamKey(camera_id, profile.profile_token, is_hevc_variant=is_hevc).stream_id
+        with self._lock:
+            session = self._sessions.get(stream_id)
+        if session is None or session.is_over:
+            self.start_hls(camera_id, profile.profile_token, (codec,), viewer_id=viewer_id)
+        return stream_id
 
     def watch_live(
         self,
@@ -347,6 +392,22 @@ class StreamManager:
             if (session.camera_id, session.profile_token) == (camera_id, profile_token) and session.source_codec:
                 return session.source_codec
         return reported.codec if reported is not None else self._codecs.get((camera_id, profile_token))
+
+    def _codec_of(self, camera_id: int, profile: MediaProfile) -> str | None:
+        with self._lock:
+            return self._codec(camera_id, profile.profile_token, profile.video)
+
+    def _channel(self, camera_id: int, number: int) -> Channel:
+        for channel in self._cameras.channels(camera_id):
+            if channel.number == number:
+                return channel
+        raise NotFound("There is no such channel.")
+
+    def _last_view(self, stream_id: str) -> StreamView | None:
+        try:
+            return self.session_view(stream_id)
+        except NotFound:
+            return None
 
     def _replay(self, stream_id: str) -> ReplaySession:
         session = self._session(stream_id)

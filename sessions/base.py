@@ -59,10 +59,13 @@ class BaseSession(ABC):
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def add_viewer(self) -> str | None:
-        """Return a new viewer's id, or None if this session is ending. In a live session: a viewer of HLS."""
+    def add_viewer(self, viewer_id: str | None = None) -> str | None:
+        """Return a new viewer's id (`viewer_id` if it has one), or None if this session is ending.
+
+        In a live session: a viewer of HLS.
+        """
         with self._lock:
-            return None if self._is_over else self._viewers.add(self._now_s())
+            return None if self._is_over else self._viewers.add(self._now_s(), viewer_id)
 
     def leave(self, viewer_ids: Collection[str], *, may_end: bool = True) -> bool:
         """Remove viewers. Return True if none is left: the session is over then, and the next viewer gets another one.

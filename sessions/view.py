@@ -24,6 +24,7 @@ class StreamView:
 
     `video` and `audio` describe what players get, `source_codec` what the device sends.
     `audio_left_out`: why players get no audio although the device offers some, as the end of a sentence.
+    `source_codec_string` is the latter in full (RFC 6381). `peak_kbps`: of the fattest segment of HLS so far.
     `transcoding`: video is being encoded here, which costs a large part of a core.
     `frames_dropped`: frames that came from the device incomplete and were discarded, since the session's start.
     Frames that a slow viewer skips do not count. `damage`: the fault of the last of them, for ten seconds.
@@ -56,6 +57,8 @@ class StreamView:
     source_codec: str | None = None
     recording_token: str | None = None
     damage: str | None = None
+    source_codec_string: str | None = None
+    peak_kbps: int | None = None
     start_time: datetime | None = None
     time_confirmed: bool | None = None
     beats_real_time: bool | None = None

@@ -22,9 +22,9 @@ class Viewers:
         self._last_s = now_s
         self._was_watched = False
 
-    def add(self, now_s: float) -> str:
-        """Return a new viewer's id."""
-        viewer_id = secrets.token_urlsafe(12)
+    def add(self, now_s: float, viewer_id: str | None = None) -> str:
+        """Return a new viewer's id, which is `viewer_id` if it has one."""
+        viewer_id = viewer_id or new_viewer_id()
         self._note(viewer_id, now_s)
         return viewer_id
 
@@ -59,3 +59,7 @@ class Viewers:
         self._last_s = now_s
         if viewer_id in self._seen or len(self._seen) < MAX_COUNTED:
             self._seen[viewer_id] = now_s
+
+
+def new_viewer_id() -> str:
+    return secrets.token_urlsafe(12)

@@ -37,7 +37,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     if services().login_viewers.note_fetch(current_principal().key, stream_id, viewer_id):
         audit_as("watch")  # a new viewer, with the address but without a start
     if match[1] == "m3u8":
-        return Response(_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
+        return Response(wait_for_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)
     prefix = services().settings.accel_prefix
     if prefix and not client().is_direct:  # nginx sends the file after the access check above
@@ -54,7 +54,7 @@ def stream_file(stream_id: str, file: str) -> Response:
     return response
 
 
-def _playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
+def wait_for_playlist(stream_id: str, name: str, viewer_id: str | None) -> str:
     """Return a playlist, and wait for it if it does not exist yet. A quarter of the threads may wait."""
     streams = services().streams
     wait_s = services().settings.playlist_wait_s

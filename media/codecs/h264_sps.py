@@ -253,10 +253,20 @@ def covering_level(sps: Sps, frame_rate: float) -> int:
 
     Cameras write levels that are too low. Chrome decodes in software if the level of the codec string is too low.
     """
-    width, height = sps.width_in_macroblocks, sps.height_in_macroblocks
+    level = _lowest_level(sps.width_in_macroblocks, sps.height_in_macroblocks, frame_rate)
+    return sps.level if level is None or level == _FIRST_LEVEL else max(level, sps.level)
+
+
+def lowest_level(width: int, height: int, frame_rate: float) -> int:
+    """Return the lowest level_idc that covers this frame size in pixels at `frame_rate`, or the highest one."""
+    return _lowest_level((width + 15) // 16, (height + 15) // 16, frame_rate) or _LEVELS[-1][0]
+
+
+def _lowest_level(width: int, height: int, frame_rate: float) -> int | None:
+    """Return the lowest level_idc for a frame size in macroblocks; None if no level covers it."""
     size = width * height
     for level, most_per_s, most in _LEVELS:
         # Each side has a limit, too (section A.3.1).
         if size <= most and max(width, height) ** 2 <= 8 * most and size * frame_rate <= most_per_s * _SAME_RATE:
-            return max(level, sps.level) if level > _FIRST_LEVEL else sps.level
-    return sps.level
+            return level
+    return None

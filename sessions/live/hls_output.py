@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +16,8 @@ from core.errors import AppError, StorageFull
 from core.records import Problem
 from media.commands import PLAYLIST_NAME, AudioHandling, LiveOptions, live_command
 from media.ffmpeg import FfmpegMissing
-from media.hls.live_playlist import parse_playlist
+from media.hls.live_playlist import WrittenPlaylist, parse_playlist
+from media.hls.segment_times import move_segment, read_timescales
 from media.process import ProgramMissing, SupervisedProcess
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
@@ -71,6 +73,7 @@ class HlsOutput(SessionOutput):
         self._process: SupervisedProcess | None = None
         self._started_s = 0.0
         self._read_stamp: tuple[int, int] | None = None
+        self._begin_utc: datetime | None = None  # the time of ffmpeg's zero
         self._disk_checked_s = -_DISK_EVERY_S
 
     # ---- viewers ---------------------------------------------------------------------------------
@@ -139,7 +142,7 @@ class HlsOutput(SessionOutput):
             raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         self._feed = feed
         self._started_s = self._now_s()
-        self._read_stamp = self.first_media_s = self.last_media_s = None
+        self._read_stamp = self._begin_utc = self.first_media_s = self.last_media_s = None
 
     def look(self, status: FeedStatus) -> None:
         """Read the playlist. Raises StorageFull, FfmpegEnded, Stalled; SessionOver if the session was stopped."""
@@ -198,6 +201,7 @@ class HlsOutput(SessionOutput):
             written = parse_playlist(self._playlist_file.read_text("utf-8", "replace"))
         except FileNotFoundError:
             return  # not written yet
+        self._move_times(written, feed)
         added, gone = self._status.add_segments(written, feed)
         self._read_stamp = stamp
         remove_files(self._resources.folder, gone)
@@ -212,6 +216,21 @@ class HlsOutput(SessionOutput):
             except FileNotFoundError:
                 return  # a session that is being stopped
             self._status.set_written_kbps(round(size_bytes * 8 / 1000 / max(last.duration_s, 0.1)))
+
+    def _move_times(self, written: WrittenPlaylist, feed: Feed) -> None:
+        """Put the new segments on the time line that all streams share, before a player can fetch them."""
+        if self._begin_utc is None:
+            self._begin_utc = feed.wall_time_of(0.0)
+        if self._begin_utc is None:
+            return
+        folder = self._resources.folder
+        fresh = [segment for segment in written.segments if segment.number >= self._status.next_segment_number]
+        try:
+            init = (folder / written.init_name).read_bytes() if fresh and written.init_name else b""
+            for segment in fresh:
+                move_segment(folder / segment.name, self._begin_utc, read_timescales(init))
+        except FileNotFoundError:
+            log.debug("%s: a segment was deleted before it was served", self._key.stream_id)
 
     def _explain_end(self, process: SupervisedProcess) -> NoReturn:
         stderr = process.stderr_tail().strip()

@@ -69,7 +69,7 @@ class LiveSession(BaseSession):
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def add_viewer(self) -> str | None:
+    def add_viewer(self, viewer_id: str | None = None) -> str | None:
         """Add a viewer of HLS. Return its id, or None if this session is ending and another one must be made.
 
         A failed session tries again for a new viewer, unless the device has refused the password.
@@ -77,7 +77,7 @@ class LiveSession(BaseSession):
         with self._lock:
             if self._is_over:
                 return None
-            viewer_id = self._viewers.add(self._now_s())
+            viewer_id = self._viewers.add(self._now_s(), viewer_id)
             self._hls.request()
         self._wake.set()
         self._retry_for_new_viewer()

@@ -50,6 +50,8 @@ class SessionStatus:
         self._last_segment_s: float | None = None
         self._last_fragment_s: float | None = None
         self._written_kbps: int | None = None
+        self._peak_kbps: int | None = None
+        self._codec_string: str | None = None
         self._attempts = 0  # those in which the device has described its media
         self._frames_dropped = 0  # in earlier feeds
 
@@ -98,6 +100,10 @@ class SessionStatus:
         return self._timeline.ffmpeg_number
 
     @property
+    def next_segment_number(self) -> int:
+        return self._timeline.next_number
+
+    @property
     def longest_segment_s(self) -> float:
         return self._timeline.longest_s
 
@@ -105,6 +111,7 @@ class SessionStatus:
         """Note how the feed does; a silent device makes a running session stalled."""
         with self._changed:
             self._feed = status
+            self._codec_string = status.codec_string or self._codec_string
             if status.state is FeedState.SILENT and self._state is StreamState.RUNNING:
                 self._state, self._error = StreamState.STALLED, status.problem or _SILENT
 
@@ -140,6 +147,7 @@ class SessionStatus:
     def set_written_kbps(self, rate_kbps: int) -> None:
         with self._changed:
             self._written_kbps = rate_kbps
+            self._peak_kbps = max(rate_kbps, self._peak_kbps or 0)
 
     def end(self) -> None:
         """The session has stopped: answer the requests that wait for a playlist. From any thread."""
@@ -214,6 +222,8 @@ class SessionStatus:
                 playlist_url=playlist_url(self._key.stream_id, PLAYLIST_NAME),
                 waiting_for=self._waiting_for(),
                 source_codec=self._source_codec,
+                source_codec_string=self._codec_string,
+                peak_kbps=self._peak_kbps,
                 damage=(self._feed.damage or None) if self._feed is not None else None,
             )
 

@@ -125,6 +125,7 @@ def real_app(
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
+        streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
         yield build_web(
             Services(settings, manager, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True)

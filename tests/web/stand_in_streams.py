@@ -21,6 +21,8 @@ from sessions.view import StreamView
 from stream_manager import StreamManager
 from tests.web.stand_in_cameras import NOON, StandInCameras
 
+CHANNELS = 3
+
 
 def session(stream_id: str, camera_id: int, profile_token: str) -> StreamView:
     return StreamView(
@@ -59,7 +61,12 @@ class StandInStreams(StreamManager):
     replays: list[tuple[str, datetime, datetime | None, tuple[str, ...]]] = field(default_factory=list)
 
     def start_hls(
-        self, camera_id: int, profile_token: str, accept: tuple[str, ...] = ("h264",)
+        self,
+        camera_id: int,
+        profile_token: str,
+        accept: tuple[str, ...] = ("h264",),
+        *,
+        viewer_id: str | None = None,
     ) -> tuple[StreamView, str, bool]:
         if self.fail_with is not None:
             raise self.fail_with
@@ -68,7 +75,20 @@ class StandInStreams(StreamManager):
         stream_id = f"camera{camera_id}_{profile_token}" + (".hevc" if "hevc" in accept else "")
         is_new = stream_id not in self.sessions
         view = self.sessions.setdefault(stream_id, session(stream_id, camera_id, profile_token))
-        return view, f"viewer-{len(self.viewers_seen)}", is_new
+        return view, viewer_id or f"viewer-{len(self.viewers_seen)}", is_new
+
+    def master_playlist(self, camera_id: int, number: int, codec: str = "h264") -> str:
+        if self.fail_with is not None:
+            raise self.fail_with
+        if camera_id != 1 or number > CHANNELS:
+            raise NotFound("There is no such channel.")
+        return f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000\nmain.m3u8?codec={codec}&viewer=viewer-9\n"
+
+    def start_variant(self, camera_id: int, number: int, role: str, codec: str, viewer_id: str | None) -> str:
+        if number > CHANNELS:
+            raise NotFound("This channel has no such stream.")
+        profile_token = f"MediaProfile{number - 1:03}0{0 if role == 'main' else 1}"
+        return self.start_hls(camera_id, profile_token, (codec,), viewer_id=viewer_id)[0].stream_id
 
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
         return self.cameras.take_snapshot(camera_id, profile_token)

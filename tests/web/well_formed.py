@@ -31,6 +31,7 @@ VALID_QUERIES = {"/api/cameras/{camera_id}/recordings/coverage": WINDOW}
 PATH_PARTS: dict[str, Any] = {
     "camera_id": 1,
     "number": 1,
+    "role": "main",
     "user_id": 2,
     "session_id": 1,
     "token_id": 1,

@@ -88,6 +88,8 @@ RULES: dict[str, Rule] = {
     "live.socket_for_one": Rule(Permission.LIVE, targets.live_in_path),
     "live.socket_for_many": Rule(Permission.LIVE),  # LiveBackend checks each channel that is watched
     "api_streams.start_stream": Rule(Permission.LIVE, targets.live_in_body, "watch"),
+    "api_hls.master_playlist": Rule(Permission.LIVE, targets.channel_in_path),
+    "api_hls.variant_playlist": Rule(Permission.LIVE, targets.channel_in_path),
     "api_streams.stop_stream": Rule(Permission.LIVE, targets.stream_to_stop),
     "api_streams.stream_status": Rule(Permission.LIVE, targets.stream_in_path),
     "api_streams.all_streams": Rule(Permission.LIVE),

@@ -54,6 +54,10 @@ class ChannelPath(CameraPath):
     number: PathId
 
 
+class VariantPath(ChannelPath):
+    role: Literal["main", "sub"]
+
+
 class StreamPath(BaseModel):
     stream_id: StreamId
 
@@ -174,6 +178,18 @@ class ListQuery(QueryModel):
 
 class WaitQuery(QueryModel):
     wait: Annotated[Flag, Field(description="1: answer after the first attempt to connect")] = False
+
+
+class MasterQuery(QueryModel):
+    codec: Annotated[
+        Codec, Field(description="hevc: the H.265 streams without encoding, if the main stream is H.265")
+    ] = "h264"
+
+
+class VariantQuery(MasterQuery):
+    viewer: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="As in the multivariant playlist")
+    ] = None
 
 
 class SnapshotQuery(QueryModel):

@@ -43,7 +43,8 @@ class FeedStatus:
 
     `last_packet_age_s` is None before the first video packet. `lost` counts the RTP packets that are missing by their
     sequence numbers, of video and audio together; always 0 over TCP. `frames_dropped` counts the frames that came
-    incomplete and were discarded, since the feed was opened. `damage` says what the last of them lacked; empty if
+    incomplete and were discarded, since the feed was opened. `codec_string` is the video's as in RFC 6381, empty if it
+    is not known. `damage` says what the last of them lacked; empty if
     none was dropped in the last ten seconds. `audio_left_out` says why there is no audio although the device offers
     some; otherwise it is empty.
     """
@@ -61,6 +62,7 @@ class FeedStatus:
     frames_dropped: int = 0
     damage: str = ""
     audio_left_out: str = ""
+    codec_string: str = ""
 
 
 class Feed(Protocol):

@@ -26,6 +26,7 @@ from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, Devi
 from core.records import Problem, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import MJPEG, ParameterSets, VideoCodec
+from media.fmp4.tracks import TrackError, video_track
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
@@ -64,6 +65,7 @@ class SharedSource(SessionSink):
         self._audio = AudioIntake(None)
         self._audio_left_out = ""
         self._video_format: VideoFormat | None = None
+        self._codec_string = ""
         self._clocks: dict[int, TrackClock] = {}
         self._statistics = FlowStatistics(clock.monotonic_s())
         self._depacketizer: _Depacketizer | None = None
@@ -238,6 +240,7 @@ class SharedSource(SessionSink):
         self._sets = {set_type: nal for nal in parameter_sets if (set_type := codec.parameter_set_type(nal))}
         self._described_sets = parameter_sets
         before, self._video_format = self._video_format, codec.video_format(self._sets)
+        self._codec_string = _codec_string(self._video_format, parameter_sets)
         if before and (before.width, before.height) != (self._video_format.width, self._video_format.height):
             log.info("%s: the video changed its size, its consumers begin again", self._name)
             self._consumers.end_all()
@@ -371,6 +374,7 @@ class SharedSource(SessionSink):
             state=self._state(now_s),
             problem=Problem(error.code, error.detail) if error else None,
             video=self._video_format,
+            codec_string=self._codec_string,
             audio=audio.format if audio else None,
             audio_left_out=self._audio.left_out,
             bitrate_kbps=statistics.bitrate_kbps,
@@ -411,3 +415,10 @@ def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int
         markers=MarkerHabit(is_patient=True),
         place=place,
     )
+
+
+def _codec_string(video: VideoFormat, parameter_sets: tuple[bytes, ...]) -> str:
+    try:
+        return video_track(video, parameter_sets).codec_string
+    except TrackError:  # MJPEG, or a size that no box can carry
+        return ""

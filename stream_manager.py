@@ -210,6 +210,7 @@ class StreamManager:
         *,
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ("h264",),
+        key_frames_only: bool = False,
     ) -> tuple[StreamView, str]:
         """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
@@ -237,6 +238,7 @@ class StreamManager:
                 start_utc,
                 end_utc=end_utc,
                 accepts_hevc="hevc" in accept,
+                key_frames_only=key_frames_only,
                 on_end=self._forget,
             )
             viewer_id = session.add_viewer()
@@ -244,9 +246,9 @@ class StreamManager:
             session.start()
         return session.view(), viewer_id or ""
 
-    def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
+    def seek_replay(self, stream_id: str, time_utc: datetime, *, key_frames_only: bool = False) -> StreamView:
         """Play a replay from another time. May block for some seconds; raises what ReplaySession.seek raises."""
-        return self._replay(stream_id).seek(time_utc)
+        return self._replay(stream_id).seek(time_utc, key_frames_only=key_frames_only)
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Send the parts of a replay that start_replay() has started to `listener` as they arrive.

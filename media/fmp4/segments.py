@@ -22,7 +22,7 @@ from media.fmp4.writer import Sample, TrackRun, fragment, init_section
 TIMESCALE = 90_000
 _TARGET = 2 * TIMESCALE
 _PART = TIMESCALE // 5
-_LONGEST_STEP_S = 5.0
+LONGEST_STEP_S = 5.0
 _CLOCKS_APART_S = 1.0
 _LONGEST_SEGMENT_S = 20
 _MAX_BYTES = 64 * 1024 * 1024
@@ -66,7 +66,8 @@ class SegmentBuilder:
     Audio that we cannot carry (G.722, G.726) is left out. Raises tracks.TrackError if the parameter sets describe no
     video. `first_target_s`: length of the first segment, which a player waits for; 2 s unless given. `on_part`
     (ReplayPlay._send_part) gets the parts of the segments: the first frame immediately, then about 0.2 s each. If the
-    device sends frames in another order than they are shown, a segment is one part.
+    device sends frames in another order than they are shown, a segment is one part. `longest_step_s`: a longer step
+    between two frames is a gap.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class SegmentBuilder:
         *,
         first_target_s: float | None = None,
         on_part: Callable[[Part], None] | None = None,
+        longest_step_s: float = LONGEST_STEP_S,
     ) -> None:
         self._video = video_track(video, parameter_sets, TIMESCALE)
         self._audio = audio_track_builder(audio, audio_config)
@@ -85,6 +87,7 @@ class SegmentBuilder:
         self.init = init_section(self.tracks)
         self._is_init_due = True
         self._on_part = on_part
+        self._longest_step_s = longest_step_s
         self._first: AccessUnit | None = None  # the present segment's first frame
         self._begins = 0  # the present segment's start on the timeline
         self._parts: list[bytes] = []  # of the present segment
@@ -162,7 +165,7 @@ class SegmentBuilder:
 
     def _is_jump(self, before: AccessUnit, now: AccessUnit) -> bool:
         step_s = (now.ticks - before.ticks) / now.clock_rate
-        if now.is_discontinuous or abs(step_s) > _LONGEST_STEP_S:
+        if now.is_discontinuous or abs(step_s) > self._longest_step_s:
             return True
         if before.device_s is None or now.device_s is None:
             return False

@@ -18,7 +18,7 @@ from core.errors import AppError, CameraBadAnswer, CameraUnsupported, DeviceErro
 from core.recordings import RecordedPlace
 from core.records import AudioFormat
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
-from media.fmp4.segments import Part, Segment, SegmentBuilder
+from media.fmp4.segments import LONGEST_STEP_S, Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError
 from media.rtsp.replay.interface import ReplayConnection
 from media.rtsp.replay.track_timeline import TrackTimeline
@@ -28,6 +28,7 @@ from sessions.folders import require_free_disk
 from sessions.replay.broadcast import ReplayBroadcaster, ReplayInit, ReplayPart, SegmentsOnly
 from sessions.replay.buffer import BufferItem, Description, Ended, ReplayBuffer
 from sessions.replay.encoder import SegmentEncoder
+from sessions.replay.key_frames import LONGEST_SPACING_S, KeyFrameFilter
 from sessions.replay.resources import ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayStatus
@@ -47,6 +48,7 @@ _COPIED = ("h264", "hevc")
 _PLAYED_AUDIO = ("aac", "opus")
 _AUDIO_AS_FLAC = ("pcm_alaw", "pcm_mulaw", "pcm_s16be")
 _TAIL = timedelta(seconds=1)
+_NO_AUDIO = "it does not come with key frames alone"
 
 
 class Continuation(Enum):
@@ -128,6 +130,7 @@ class ReplayPlay:
         self._builder: SegmentBuilder | None = None
         self._offset_s = 0.0  # the builder's time 0 on the run's time line
         self._timelines: dict[int, TrackTimeline] = {VIDEO: TrackTimeline(), AUDIO: TrackTimeline()}
+        self._key_frames = KeyFrameFilter() if run.key_frames_only else None
         self._has_times = True
         self._ask_again_s: float | None = None  # when to ask a growing recording for more
         self._continuation: Continuation | None = None
@@ -248,6 +251,10 @@ class ReplayPlay:
 
     def _describe(self, described: Description) -> None:
         """Begin segments of this format. A recorder that goes on after a pause repeats the same description."""
+        if self._key_frames is not None:
+            described = replace(
+                described, audio=None, audio_config=b"", audio_left_out=_NO_AUDIO if described.audio else ""
+            )
         if described == self._described:
             return
         self._described = described
@@ -284,6 +291,7 @@ class ReplayPlay:
                 described.audio_config,
                 first_target_s=0.0,
                 on_part=self._send_part,
+                longest_step_s=LONGEST_SPACING_S if self._key_frames else LONGEST_STEP_S,
             )
         except TrackError as error:
             raise CameraBadAnswer("The recording's pictures are not described in a way that can be played.") from error
@@ -302,8 +310,10 @@ class ReplayPlay:
             return
         if unit.track == VIDEO:
             self._has_times = unit.device_s is not None and unit.is_time_confirmed
-        self._status.note_unit(self._run, placed)
-        self._write(self._builder.push(placed))
+        kept = placed if self._key_frames is None else self._key_frames.kept(placed)
+        if kept is not None:
+            self._status.note_unit(self._run, kept)
+            self._write(self._builder.push(kept))
 
     def _place(self, unit: AccessUnit) -> AccessUnit | None:
         """Return None for a unit that an earlier play() of this run has delivered, and for audio without times with it.

@@ -34,6 +34,7 @@ class ReplayRun:
     continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
     None while there are none. `error`: why there is no frame yet. `has_video`: video has come, with or without a key
     frame.
+    `key_frames_only`: the other frames and the audio are left out.
     `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
     `fetched_end_s`: up to which playing time players have fetched segments.
     `watched_end_s`: up to which playing time a player has fetched it or a page on a socket has shown it.
@@ -42,6 +43,7 @@ class ReplayRun:
     number: int
     requested_utc: datetime
     end_utc: datetime | None
+    key_frames_only: bool = False
     correction_s: float = 0.0
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None

@@ -49,10 +49,11 @@ class ReplaySession(BaseSession):
         *,
         end_utc: datetime | None,
         accepts_hevc: bool,
+        key_frames_only: bool = False,
         on_end: Callable[[BaseSession], None],
     ) -> None:
         super().__init__(context, new_replay_id(camera_id), camera_id, "", on_end=on_end)
-        run = ReplayRun(1, start_utc, end_utc)
+        run = ReplayRun(1, start_utc, end_utc, key_frames_only)
         self._status = ReplayStatus(context.clock, self.stream_id, camera_id, recording_token, run)
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)
         self._broadcaster = ReplayBroadcaster()
@@ -73,13 +74,13 @@ class ReplaySession(BaseSession):
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def seek(self, time_utc: datetime, wait_s: float = SEEK_WAIT_S) -> StreamView:
+    def seek(self, time_utc: datetime, wait_s: float = SEEK_WAIT_S, *, key_frames_only: bool = False) -> StreamView:
         """Play from another time. Return when the time of the first frame is known: `start_time` is true then.
 
         Raises NothingRecorded, a DeviceError or another error that prevents it; Conflict (superseded) if another seek
         takes its place; Unavailable after wait_s, while the session continues to try.
         """
-        run, gone = self._status.begin_run(time_utc)
+        run, gone = self._status.begin_run(time_utc, key_frames_only=key_frames_only)
         self._broadcaster.begin_run(run.number)
         self._note_fetch(None)
         self._resources.remove(gone)

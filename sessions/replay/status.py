@@ -69,7 +69,7 @@ class ReplayStatus:
         """True if players may still fetch the files of this run."""
         return run in self._runs
 
-    def begin_run(self, requested_utc: datetime) -> tuple[ReplayRun, tuple[str, ...]]:
+    def begin_run(self, requested_utc: datetime, *, key_frames_only: bool = False) -> tuple[ReplayRun, tuple[str, ...]]:
         """Begin the run of a seek. Return it, and the files of runs that are too old now. NotFound once stopped."""
         with self._changed:
             if self._state is StreamState.STOPPED:
@@ -77,7 +77,7 @@ class ReplayStatus:
             before = self._runs[-1]
             before.playlist.end()
             end_utc = before.end_utc if before.end_utc is not None and requested_utc < before.end_utc else None
-            run = ReplayRun(before.number + 1, requested_utc, end_utc)
+            run = ReplayRun(before.number + 1, requested_utc, end_utc, key_frames_only)
             self._runs.append(run)
             gone = [name for old in self._runs[:-_RUNS_KEPT] for name in old.file_names()]
             del self._runs[:-_RUNS_KEPT]

@@ -35,6 +35,7 @@ test('a wait has its cause and duration', () => {
 
 test('a stall has its cause and duration', () => {
   assert.deepEqual(said({ phase: 'stalled', waitedS: 7.2 }), ['The picture stands still', 'Waiting for the recorder: 7 s', false]);
+  assert.equal(said({ phase: 'stalled', isLinkShort: true, waitedS: 7.2 })[1], 'The link is too slow: 7 s');
 });
 
 test('the live link is offered near the present', () => {

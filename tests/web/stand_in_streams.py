@@ -101,6 +101,7 @@ class StandInStreams(StreamManager):
         *,
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ("h264",),
+        key_frames_only: bool = False,
     ) -> tuple[StreamView, str]:
         if self.fail_with is not None:
             raise self.fail_with
@@ -129,7 +130,7 @@ class StandInStreams(StreamManager):
         listener.on_live_state(view)
         return view.stream_id, viewer_id
 
-    def seek_replay(self, stream_id: str, time_utc: datetime) -> StreamView:
+    def seek_replay(self, stream_id: str, time_utc: datetime, *, key_frames_only: bool = False) -> StreamView:
         view = self.session_view(stream_id)
         if self.fail_with is not None:
             raise self.fail_with

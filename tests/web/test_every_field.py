@@ -68,6 +68,7 @@ KINDS = {
     "stream_uris": "streams",
     "address": "address",
     "readable_password": "flag",
+    "key_frames_only": "flag",
     "sha256": "fingerprint",
     "port": "port",
     "username": "credential",

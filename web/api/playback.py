@@ -34,7 +34,12 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
     )
     answers.require_recordings(body.camera_id)
     view, viewer_id = services().streams.start_replay(
-        body.camera_id, body.recording_token, body.start_time, end_utc=body.end_time, accept=tuple(body.accept)
+        body.camera_id,
+        body.recording_token,
+        body.start_time,
+        end_utc=body.end_time,
+        accept=tuple(body.accept),
+        key_frames_only=body.key_frames_only,
     )
     services().login_viewers.note_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)
@@ -57,5 +62,5 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     if not who.may(Permission.OPERATE) and not services().login_viewers.is_viewer_of(who.key, body.stream_id):
         raise Forbidden("Another user started this stream: start your own.", code="not_yours")
     with services().device_limit:
-        view = services().streams.seek_replay(body.stream_id, body.time)
+        view = services().streams.seek_replay(body.stream_id, body.time, key_frames_only=body.key_frames_only)
     return answers.answer(playback_models.SoughtPlayback.model_validate(view))

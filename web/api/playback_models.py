@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from web.api.models import AnswerModel, Codec, StartedStream, Time
 from web.fields import BodyId, Moment, RequestModel, StreamId, printable
 
+KeyFramesOnly = Annotated[bool, Field(description="leave the other frames and the audio out, for a thin link")]
 RecordingToken = Annotated[
     str, Field(min_length=1, max_length=256, description="ONVIF recording token"), AfterValidator(printable)
 ]
@@ -25,6 +26,7 @@ class PlaybackStart(RequestModel):
     start_time: Moment
     end_time: Moment | None = None
     accept: Annotated[list[Codec], Field(min_length=1, max_length=8, default_factory=lambda: list[Codec](("h264",)))]
+    key_frames_only: KeyFramesOnly = False
 
 
 class PlaybackSeek(RequestModel):
@@ -32,6 +34,7 @@ class PlaybackSeek(RequestModel):
 
     stream_id: StreamId
     time: Moment
+    key_frames_only: KeyFramesOnly = False
 
 
 class StartedPlayback(StartedStream):

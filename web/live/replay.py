@@ -15,7 +15,8 @@ is gone, and the page seeks. Then the server sends for every run:
 
 `want` requests a run up to `until_s` seconds of playing time. The page requests 40 s more than it has shown. The first
 40 s are sent without a request. If the page reads slowly, the server waits for it. The page seeks with
-`POST /api/playback/seek`, which starts the next run.
+`POST /api/playback/seek`, which starts the next run. Its `init` drops the unsent media of the run before, so that a
+seek on a thin link does not wait behind it.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class ReplayWatch(ReplayListener):
     join: Join | None = None
     is_over: bool = False
     is_joined: bool = False
+    run: int = 0  # of the newest init section that was handed on
     posted_bytes: int = 0  # counted by the session's thread
     handed_on_bytes: int = 0  # counted by the sockets' thread
 
@@ -63,6 +65,14 @@ class ReplayWatch(ReplayListener):
     def is_full(self) -> bool:
         waiting = self.posted_bytes - self.handed_on_bytes + self.handler.unsent_bytes
         return not self.is_over and waiting > MAX_WAITING_BYTES
+
+
+def begins_run(watch: ReplayWatch, news: ReplayNews) -> bool:
+    """True for the first init section of a later run: the page needs nothing of the runs before."""
+    if not isinstance(news, ReplayInit) or news.run <= watch.run:
+        return False
+    watch.run = news.run
+    return True
 
 
 def size_of(news: ReplayNews) -> int:

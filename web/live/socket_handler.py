@@ -42,7 +42,7 @@ from web.live.backend import LiveBackend
 from web.live.connection import Connection
 from web.live.join_budget import JOIN_LIMIT
 from web.live.live_watch import LiveWatch, pace_message
-from web.live.replay import ReplayWatch, binary_message, json_message, size_of
+from web.live.replay import ReplayWatch, begins_run, binary_message, json_message, size_of
 from web.live.sockets import SocketHandler, Sockets
 from web.live.wire import HEAD, INIT, read_int, read_number, read_text
 from web.problems import problem_message
@@ -340,6 +340,8 @@ class LiveSocketHandler(SocketHandler):
         watch.handed_on_bytes += size_of(news)
         if watch.is_over or self._connection is None:
             return
+        if begins_run(watch, news):
+            self._connection.drop_watch(watch.number)
         if message := json_message(news):
             self._send(message.pop("type"), id=watch.number, **message)
         if data := binary_message(watch.number, news):

@@ -8,9 +8,11 @@ import { part, setAttribute, setText } from './dom.js';
  * @typedef {{phase: Phase, problem: import('../lib/api.js').Problem|null, isRetrying: boolean,
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, request: import('../lib/replay-session.js').ReplayRequest|null,
  *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
- *   speed: number, isSlow: boolean, isAudioLeftOut: boolean, waitedS: number}} Facts `isRetrying`: the server tries again;
+ *   speed: number, isSlow: boolean, isAudioLeftOut: boolean, isLinkShort: boolean, quality: string,
+ *   waitedS: number}} Facts `isRetrying`: the server tries again;
  *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
- *   than 1×; `isAudioLeftOut`: this browser cannot decode the audio
+ *   than 1×; `isAudioLeftOut`: this browser cannot decode the audio; `isLinkShort`: the link carries less than the quality
+ *   needs; `quality`: the shown quality and its reason
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
@@ -45,14 +47,14 @@ function showAudio(button, { hasFrame, stream, isAudioLeftOut }) {
 }
 
 /** @param {HTMLElement} player @param {Facts} facts */
-function explain(player, { phase, problem, isRetrying, stream, isBusy, request, atMs, waitedS }) {
+function explain(player, { phase, problem, isRetrying, stream, isBusy, request, atMs, isLinkShort, waitedS }) {
   part(player, 'spinner', HTMLElement).hidden = !(phase === 'loading' || phase === 'stalled' || phase === 'caught-up');
   part(player, 'big-play', HTMLElement).hidden = phase !== 'idle';
   part(player, 'icon', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   part(player, 'retry', HTMLElement).hidden = phase !== 'problem' && phase !== 'broken';
   const behindS = (Date.now() - (atMs ?? 0)) / 1000;
   const waitingFor = isBusy ? null : (stream?.waiting_for ?? null);
-  const text = replayText({ phase, problem, waitingFor, waitedS, isRetrying, behindS });
+  const text = replayText({ phase, problem, waitingFor, waitedS, isRetrying, isLinkShort, behindS });
   setText(part(player, 'title', HTMLElement), text.title);
   setText(part(player, 'advice', HTMLElement), text.advice);
   const live = part(player, 'live', HTMLAnchorElement);
@@ -62,8 +64,8 @@ function explain(player, { phase, problem, isRetrying, stream, isBusy, request, 
 }
 
 /** @param {HTMLElement} player @param {Facts} facts */
-function explainSpeed(player, { rate, speed, isSlow }) {
+function explainSpeed(player, { rate, speed, isSlow, quality }) {
   for (const option of part(player, 'speed', HTMLSelectElement).options) option.disabled = isSlow && Number(option.value) > 1;
   const why = isSlow ? 'This recorder sends no faster than 1×' : 'At 1×: caught up with now';
-  setText(part(player, 'note', HTMLElement), rate === speed ? '' : why);
+  setText(part(player, 'note', HTMLElement), [rate === speed ? '' : why, quality].filter(Boolean).join('; '));
 }

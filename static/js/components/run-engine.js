@@ -5,6 +5,8 @@
  */
 import { RunTimeline } from '../lib/run-timeline.js';
 import { frameTimesOf, videoTrackOf } from '../lib/frame-times.js';
+import { KeyFrameSpacing } from '../lib/key-frame-spacing.js';
+import { MediaRate } from '../lib/media-rate.js';
 import { FragmentAppender } from './fragment-appender.js';
 import { ShownFrame } from './shown-frame.js';
 
@@ -36,6 +38,8 @@ export class RunEngine {
   /** @type {VideoTrack|null} */
   #track = null;
   #offsetS = 0;
+  #rate = new MediaRate();
+  #spacing = new KeyFrameSpacing();
   #timer;
 
   /**
@@ -69,6 +73,8 @@ export class RunEngine {
       append: ({ data, startS, takenMs }) => {
         const times = this.#track ? frameTimesOf(data, this.#track).map((time) => time + this.#offsetS) : [];
         if (takenMs !== null) this.#timeline.add({ startS, takenMs, times });
+        this.#rate.take(startS, data.byteLength);
+        for (const time of times) this.#spacing.note(time);
         this.#appender.append(data);
       },
       end: () => this.#appender.end(),
@@ -79,6 +85,24 @@ export class RunEngine {
   get playingDate() {
     const ms = this.#timeline.dateAt(this.#video.currentTime);
     return ms === null ? null : new Date(ms);
+  }
+
+  /** The loaded media after the position, its end, in seconds, and its rate at 1×; null without media. */
+  get supply() {
+    const { buffered, currentTime } = this.#video;
+    if (!buffered.length) return null;
+    const loadedS = buffered.end(buffered.length - 1);
+    return { loadedS, aheadS: Math.max(0, loadedS - currentTime), mediaKbps: this.#rate.kbps };
+  }
+
+  /** Time between two frames, in seconds, where the run has key frames alone. */
+  get spacingS() {
+    return this.#spacing.seconds;
+  }
+
+  /** True if the run has arrived completely. */
+  get isComplete() {
+    return this.#run.isEnded;
   }
 
   /** See `HlsEngine.loadedTimeOf()`. @param {number} atMs @param {number} [beyondS] */

@@ -201,17 +201,23 @@ export class Api {
   }
 
   /**
-   * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[]}} what
+   * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[], keyFramesOnly?: boolean}} what
    * @returns {Promise<StartedPlayback>}
    */
-  startPlayback({ cameraId, recordingToken, time, accept }) {
-    const body = { camera_id: cameraId, recording_token: recordingToken, start_time: time.toISOString(), accept };
+  startPlayback({ cameraId, recordingToken, time, accept, keyFramesOnly = false }) {
+    const body = {
+      camera_id: cameraId,
+      recording_token: recordingToken,
+      start_time: time.toISOString(),
+      accept,
+      key_frames_only: keyFramesOnly,
+    };
     return this.#http.json('POST', `${this.#addresses.playback}/start`, body);
   }
 
-  /** @param {string} streamId @param {Date} time @returns {Promise<SoughtPlayback>} */
-  seekPlayback(streamId, time) {
-    const body = { stream_id: streamId, time: time.toISOString() };
+  /** @param {string} streamId @param {Date} time @param {boolean} [keyFramesOnly] @returns {Promise<SoughtPlayback>} */
+  seekPlayback(streamId, time, keyFramesOnly = false) {
+    const body = { stream_id: streamId, time: time.toISOString(), key_frames_only: keyFramesOnly };
     return this.#http.json('POST', `${this.#addresses.playback}/seek`, body);
   }
 

@@ -57,6 +57,8 @@ export class ReplaySession extends EventTarget {
   /** @type {Problem|null} */
   #problem = null;
   #isRetrying = false;
+  /** Request key frames alone, from the next request on: the link does not carry the recording. */
+  keyFramesOnly = false;
   #busy = false;
   #closed = true;
   /** @type {Promise<void>} */
@@ -210,7 +212,7 @@ export class ReplaySession extends EventTarget {
   async #carryOut(request) {
     if (this.#stream && isOneSource(this.#source, request)) {
       try {
-        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(request.atMs));
+        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(request.atMs), this.keyFramesOnly);
         this.#stream = { ...this.#stream, waiting_for: null }; // the old value is about the old request
         this.#source = request;
         return this.#loadOf(sought.playlist_url, Date.parse(sought.start_time));
@@ -226,7 +228,9 @@ export class ReplaySession extends EventTarget {
     await this.#end(false);
     await this.#othersStopped();
     const { cameraId, recordingToken, atMs } = request;
-    const started = await this.#api.startPlayback({ cameraId, recordingToken, time: new Date(atMs), accept: this.#accept });
+    const time = new Date(atMs);
+    const { keyFramesOnly } = this;
+    const started = await this.#api.startPlayback({ cameraId, recordingToken, time, accept: this.#accept, keyFramesOnly });
     this.#stream = started;
     this.#source = request;
     this.#join(started);

@@ -6,7 +6,8 @@ import { isComplete, messageOf } from './messages.js';
 /**
  * @typedef {'idle'|'loading'|'playing'|'paused'|'stalled'|'caught-up'|'ended'|'problem'|'broken'} Phase
  * @typedef {{phase: Phase, problem: import('./api.js').Problem|null, waitingFor: string|null, waitedS: number,
- *   isRetrying: boolean, behindS: number}} Facts `isRetrying`: the server tries again; `behindS`: age of the picture
+ *   isRetrying: boolean, isLinkShort?: boolean, behindS: number}} Facts `isRetrying`: the server tries again;
+ *   `isLinkShort`: the link carries less than the recording needs; `behindS`: age of the picture
  * @typedef {{title: string, advice: string, offersLive: boolean}} Text
  */
 
@@ -24,7 +25,7 @@ const OPENING = {
 };
 
 /** @param {Facts} facts @returns {Text} */
-export function replayText({ phase, problem, waitingFor, waitedS, isRetrying, behindS }) {
+export function replayText({ phase, problem, waitingFor, waitedS, isRetrying, isLinkShort = false, behindS }) {
   const nothing = { title: '', advice: '', offersLive: false };
   if (problem) {
     const { title, advice } = messageOf(problem.code);
@@ -40,7 +41,12 @@ export function replayText({ phase, problem, waitingFor, waitedS, isRetrying, be
     const [title, advice] = OPENING[waitingFor ?? ''] ?? ['Seeking', 'Waiting for the recorder'];
     return { ...nothing, title, advice: counted(advice, waitedS) };
   }
-  if (phase === 'stalled') return { ...nothing, title: 'The picture stands still', advice: counted('Waiting for the recorder', waitedS) };
+  if (phase === 'stalled')
+    return {
+      ...nothing,
+      title: 'The picture stands still',
+      advice: counted(isLinkShort ? 'The link is too slow' : 'Waiting for the recorder', waitedS),
+    };
   return nothing;
 }
 

@@ -2,7 +2,7 @@
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
-import { isBetter } from '../lib/quality-ladder.js';
+import { isBetter } from '../lib/rung-rates.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { FirstSnapshot } from './first-snapshot.js';
 import { playsFragments } from './fragment-appender.js';

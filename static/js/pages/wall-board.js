@@ -24,6 +24,8 @@ import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toL
 
 /** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
+/** The same on a thin link: the tile that fills the page needs what they use. */
+const FULL_REST_THIN_MS = 1500;
 /** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
@@ -271,10 +273,12 @@ export class WallBoard extends EventTarget {
       this.#isFullForLong = false;
       return;
     }
+    const isLimited = this.#elements.some(({ ladderId }) => this.#quality?.limitOf(ladderId));
+    const restMs = isLimited ? FULL_REST_THIN_MS : FULL_REST_MS;
     this.#fullTimer = setTimeout(() => {
       this.#isFullForLong = true;
       this.#updateTiles();
-    }, FULL_REST_MS);
+    }, restMs);
   }
 
   /** @param {IntersectionObserverEntry[]} changes */

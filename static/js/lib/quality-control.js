@@ -35,6 +35,8 @@ export class QualityControl {
   #tiles = [];
   /** The throughput at the last change down, by tile. @type {Map<string, number|null>} */
   #limitKbps = new Map();
+  /** The rungs of tiles that rest or are paused: another stream would replace a paused picture. @type {Map<string, RungName>} */
+  #keptRungs = new Map();
   /** @type {number|null} */
   #lookedMs = null;
   #busyUntilMs = -Infinity;
@@ -50,6 +52,7 @@ export class QualityControl {
 
   /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
+    this.#keepRungs(tiles);
     this.#tiles = tiles;
     for (const { id, player } of tiles) if (player.hasFailedTry) this.#ladder.failTry(id, nowMs);
     const changes = this.#ladder.setTiles(
@@ -61,9 +64,19 @@ export class QualityControl {
     for (const { id, kbps } of changes) this.#limitKbps.set(id, kbps);
   }
 
-  /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id */
+  /** Keep the rungs of tiles that are not visible, until these are visible again. @param {readonly PlayedTile[]} tiles */
+  #keepRungs(tiles) {
+    const before = this.#keptRungs;
+    this.#keptRungs = new Map();
+    for (const { id, isVisible, pinned } of tiles) {
+      const rung = before.get(id) ?? this.#ladder.rungOf(id);
+      if (!isVisible && !pinned && rung) this.#keptRungs.set(id, rung);
+    }
+  }
+
+  /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id @returns {RungName|null} */
   rungOf(id) {
-    return this.#ladder.rungOf(id);
+    return this.#keptRungs.get(id) ?? this.#ladder.rungOf(id);
   }
 
   /** The rung on screen: during a try the one before it. @param {string} id @returns {RungName|null} */
@@ -95,7 +108,6 @@ export class QualityControl {
    */
   look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
-    for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
     const state = this.#linkState(nowMs);
     const link = isHidden ? { ...state, calmMs: 0 } : state;
     if (isHidden) this.#ladder.rest();
@@ -105,6 +117,7 @@ export class QualityControl {
       const tile = tiles.find((one) => one.id === id);
       if (tile) this.#play(tile.player, id, why === 'try' ? { isTry: true } : { endsOld: true });
     }
+    for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
   }
 
   /** The network has changed: every tile may try its better rungs immediately. */

@@ -114,16 +114,27 @@ export class LiveTile extends HTMLElement {
    * @returns {readonly Rung[]}
    */
   rungsAt({ content, isAlone, isLarge }) {
+    const rungs = this.#rungsAtSize({ content, isAlone });
+    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+  }
+
+  /** True if the main stream looks better at this tile's size. @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request */
+  showsMain(request) {
+    return request.isLarge || this.#rungsAtSize(request).some(({ name }) => name === 'main');
+  }
+
+  /** @param {Pick<TileRequest, 'content'|'isAlone'>} request @returns {readonly Rung[]} */
+  #rungsAtSize({ content, isAlone }) {
     if (!content?.channel || !this.#channelPlayer) return [];
     const request = { cameraId: content.tile.cameraId, number: content.tile.channel, channel: content.channel };
-    const rungs = this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
-    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+    return this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
   }
 
   /** The pinned quality; null if the channel does not have it. @param {Pick<TileRequest, 'content'|'quality'>} request @returns {RungName|null} */
   pinAt({ content, quality }) {
     if (quality === 'auto' || !content || !this.#channelPlayer) return null;
-    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, quality);
+    const rung = quality === 'saver' ? 'keys' : quality;
+    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, rung);
   }
 
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
@@ -153,7 +164,7 @@ export class LiveTile extends HTMLElement {
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
   get nowPlaying() {
     const playing = this.#channelPlayer?.nowPlaying;
-    return playing ? { ...playing, limit: this.#limit } : null;
+    return playing ? { ...playing, limit: this.#limit, rungText: this.#keysText() } : null;
   }
 
   /** False while a first picture is to be expected soon. */
@@ -274,7 +285,13 @@ export class LiveTile extends HTMLElement {
   /** The quality, unless it is the usual one of this tile. @param {ChannelPlayer} player */
   #qualityText({ chosenProfile, spacingS }) {
     if (this.#limit) return rungText(this.#limit.rung, spacingS);
-    return chosenProfile?.quality === 'main' ? rungText('main') : '';
+    return this.#keysText() || (chosenProfile?.quality === 'main' ? rungText('main') : '');
+  }
+
+  /** The quality of a tile whose user has chosen key frames alone; '' for other tiles. */
+  #keysText() {
+    const player = this.#channelPlayer;
+    return player?.isStarted && this.#request.rung === 'keys' && !this.#limit ? rungText('keys', player.spacingS, player.lacksAudio) : '';
   }
 
   #drawDamage() {
@@ -291,7 +308,7 @@ export class LiveTile extends HTMLElement {
     const { stalledS, spacingS, isStarted: isActive, isPaused } = player;
     const behindS = player.behindS(this.#nowMs);
     const { text, tone, label } = tileBadge(player.view, { behindS, stalledS, isActive, isPaused, spacingS });
-    if (this.#limit && isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
+    if (isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
@@ -301,7 +318,7 @@ export class LiveTile extends HTMLElement {
     const message = part(this, 'title', HTMLElement).textContent;
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
-    const limit = isActive ? limitText(this.#limit, player.spacingS, player.lacksAudio) : '';
+    const limit = isActive ? limitText(this.#limit, player.spacingS, player.lacksAudio) || this.#keysText() : '';
     setAttribute(this, 'aria-label', [name, message || label, limit, damage].filter(Boolean).join(', '));
   }
 }

@@ -7,7 +7,7 @@ import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
-import { contentOf } from '../lib/tile-facts.js';
+import { choiceFor, contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
@@ -47,6 +47,8 @@ export class WallBoard extends EventTarget {
   #view = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
+  /** The user's choice for the whole wall. @type {import('../lib/tile-facts.js').TileQuality} */
+  #wallQuality = 'auto';
   /** @type {LiveTile|null} */
   #audibleTile = null;
   /** The present requests, by place. @type {Omit<import('../components/live-tile.js').TileRequest, 'rung'>[]} */
@@ -161,6 +163,17 @@ export class WallBoard extends EventTarget {
     return place < 0 ? null : place;
   }
 
+  /** The user's choice for all tiles without a choice of their own. */
+  get quality() {
+    return this.#wallQuality;
+  }
+
+  set quality(quality) {
+    if (quality === this.#wallQuality) return;
+    this.#wallQuality = quality;
+    this.#updateTiles();
+  }
+
   get audibleTile() {
     return this.#audibleTile;
   }
@@ -216,12 +229,15 @@ export class WallBoard extends EventTarget {
     const { layout, tiles, full } = this.#view;
     this.#requests = this.#elements.map((element, place) => {
       const tile = tiles[place] ?? null;
-      return {
+      const shown = {
         content: tile && contentOf(tile, this.#known),
-        quality: tile?.quality ?? 'auto',
-        isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
+      };
+      return {
+        ...shown,
+        quality: choiceFor(tile, this.#wallQuality, element.showsMain(shown)),
+        isActive: this.#isActive(element, place),
         isAudible: element === this.#audibleTile,
       };
     });

@@ -274,3 +274,19 @@ test('a quality that the user chooses for a paused picture counts immediately', 
   page.control.setTiles(page.tiles, page.nowMs);
   assert.equal(page.control.rungOf('a'), 'sub');
 });
+
+test('a page whose tiles all show stills tries again, although no media tells about the link', () => {
+  const rungs = /** @type {const} */ ([
+    { name: 'keys', kbps: 60 },
+    { name: 'stills', kbps: 20 },
+  ]);
+  const page = new Page({}, { rungs });
+  page.link = { ...LATE, kbps: 30 };
+  page.pass(2);
+  assert.equal(page.played.at(-1), 'stills endsOld');
+  page.link = { isLate: false, calmMs: 0, kbps: 30 };
+  page.pass(9);
+  assert.equal(page.played.at(-1), 'stills endsOld');
+  page.pass(4);
+  assert.equal(page.played.at(-1), 'keys isTry');
+});

@@ -130,7 +130,7 @@ KINDS_AT = {
     ("/api/cameras/{camera_id}", "address"): "host",
     ("/api/cameras/{camera_id}/channels/{number}", "name"): "name or none",
 }
-QUERY_KINDS = {"wait": "flag", "cached": "flag", "events": "flag", "all": "flag"}
+QUERY_KINDS = {"wait": "flag", "cached": "flag", "small": "flag", "events": "flag", "all": "flag"}
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
 # Valid values are not tried at these paths: they would change the caller's own login.
 CHANGES_THE_LOGIN = {"/api/session/password", "/api/setup"}

@@ -230,7 +230,7 @@ export class ChannelPlayer extends EventTarget {
   rungsAt(request, widthPx) {
     const isHls = request.transport === 'hls' || (this.isStarted && this.view.transport === 'hls');
     if (isHls || request.convert) return [];
-    return this.#choice.rungsAt(request, widthPx, this.#measured(request)).filter(({ name }) => name !== 'stills');
+    return this.#choice.rungsAt(request, widthPx, this.#measured(request));
   }
 
   /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */

@@ -39,6 +39,8 @@ export class QualityControl {
   #keptRungs = new Map();
   /** @type {number|null} */
   #lookedMs = null;
+  /** Since when all tiles show stills, so that the socket has no media to judge the link by. @type {number|null} */
+  #silentSinceMs = null;
   #busyUntilMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
@@ -108,7 +110,7 @@ export class QualityControl {
    */
   look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
-    const state = this.#linkState(nowMs);
+    const state = this.#silentState(nowMs) ?? this.#linkState(nowMs);
     const link = isHidden ? { ...state, calmMs: 0 } : state;
     if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
@@ -135,6 +137,15 @@ export class QualityControl {
   #play(player, id, how) {
     const rung = this.rungOf(id);
     if (rung) player.setRung(rung, how);
+  }
+
+  /** The state of a link without streams: its calm is the time since. Null if there are streams. @param {number} nowMs @returns {LinkState|null} */
+  #silentState(nowMs) {
+    const visible = this.#tiles.filter(({ isVisible }) => isVisible);
+    if (!visible.length || visible.some(({ id }) => this.rungOf(id) !== 'stills')) this.#silentSinceMs = null;
+    else this.#silentSinceMs ??= nowMs;
+    if (this.#silentSinceMs === null) return null;
+    return { ...this.#link.stateAt(nowMs), isLate: false, calmMs: nowMs - this.#silentSinceMs };
   }
 
   /** The state of the link, without lateness for which the page itself may be the reason. @param {number} nowMs @returns {LinkState} */

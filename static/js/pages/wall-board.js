@@ -7,6 +7,7 @@ import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
+import { StillQueue } from '../lib/still-queue.js';
 import { choiceFor, contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
@@ -24,7 +25,7 @@ import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toL
 
 /** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
-/** The same on a thin link: the tile that fills the page needs what they use. */
+/** The same on a thin link: the tile that fills the page needs their part of it. */
 const FULL_REST_THIN_MS = 1500;
 /** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
@@ -39,6 +40,7 @@ export class WallBoard extends EventTarget {
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
   #quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
   #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
+  #stills = new StillQueue();
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);
   /** @type {LiveTile[]} */
@@ -210,7 +212,14 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.options = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes, decoder: chosenDecoder() };
+    tile.options = {
+      socket: this.#socket,
+      api: this.#api,
+      snapshots: this.#snapshots,
+      stills: this.#stills,
+      decodes: this.#decodes,
+      decoder: chosenDecoder(),
+    };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;

@@ -171,9 +171,7 @@ def test_a_wall_whose_key_frames_do_not_fit_shows_small_pictures(
     expect(still).to_have_count(0)
 
 
-def test_saver_on_the_wall_holds_for_all_tiles_but_those_with_their_own_choice(
-    app: App, wall_id: int, open_page: Open
-) -> None:
+def test_saver_on_the_wall_holds_for_tiles_without_a_choice(app: App, wall_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.2").page
     for place in (1, 2):
         expect(at(page, place)).to_have_attribute("data-phase", "playing")

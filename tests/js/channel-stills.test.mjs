@@ -74,7 +74,7 @@ function shown({ loadMs = 100, queue = new StillQueue() } = {}) {
   return { stills, player, image, asked, api, request };
 }
 
-test('the lowest rung leaves the stream, and asks for small stills again and again', async () => {
+test('the lowest rung leaves the stream and loads small stills', async () => {
   const { stills, player, image, asked } = shown();
   stills.setRung('stills', { endsOld: true });
   assert.deepEqual(player.requests.at(-1), { rung: 'stills', isActive: false, isTry: undefined });

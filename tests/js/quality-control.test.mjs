@@ -232,7 +232,7 @@ test('another kind of network changes the best rung', () => {
   assert.deepEqual([page.played.at(-1), page.note], ['sub', 'Sub: this device saves data']);
 });
 
-test('a paused picture keeps its rung, also if its try ends, and changes at resume', () => {
+test('a paused picture keeps its rung until its resume', () => {
   const page = new Page();
   page.link = LATE;
   page.pass(2);
@@ -265,7 +265,7 @@ test('a paused picture whose link is calm keeps its stream at resume', () => {
   assert.deepEqual(played.slice(count), []);
 });
 
-test('a quality that the user chooses for a paused picture counts immediately', () => {
+test('a quality chosen for a paused picture counts immediately', () => {
   const page = new Page();
   page.pass(2);
   page.tiles = page.tiles.map((tile) => ({ ...tile, isVisible: false }));
@@ -275,7 +275,7 @@ test('a quality that the user chooses for a paused picture counts immediately', 
   assert.equal(page.control.rungOf('a'), 'sub');
 });
 
-test('a page whose tiles all show stills tries again, although no media tells about the link', () => {
+test('a page that shows stills alone tries again', () => {
   const rungs = /** @type {const} */ ([
     { name: 'keys', kbps: 60 },
     { name: 'stills', kbps: 20 },

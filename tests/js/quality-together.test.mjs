@@ -92,7 +92,7 @@ test('a wall whose bursts are fast goes up in one try', () => {
   assert.ok(backS <= 14, String(backS));
 });
 
-test('a wall on a link that stays thin tries one tile at a time after its first try', () => {
+test('on a link that stays thin one tile at a time tries', () => {
   const page = new Wall(wall());
   page.pass(20_000, 10);
   page.pass(1500, 600);

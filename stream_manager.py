@@ -323,6 +323,10 @@ class StreamManager:
         """
         return self._snapshots.take(camera_id, profile_token)
 
+    def small_snapshot(self, taken: TimedSnapshot) -> TimedSnapshot:
+        """Return a copy of a still that is at most 320 pixels wide, for thin links."""
+        return self._snapshots.small(taken)
+
     # ---- for changes of a camera ------------------------------------------------------------------
 
     def stop_camera(self, camera_id: int) -> None:

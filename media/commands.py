@@ -91,6 +91,18 @@ def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[s
     ]
 
 
+def shrink_command(ffmpeg: Path, jpeg_name: str, *, max_width: int = 320) -> list[str]:
+    """Return the command that writes a small copy of a JPEG in the working directory to standard output."""
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-protocol_whitelist", "file"],
+        *["-f", "mjpeg", "-i", jpeg_name, "-frames:v", "1"],
+        *["-vf", f"scale='min({max_width},iw)':-2:out_range=pc"],
+        *["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-strict", "unofficial", "-q:v", "7"],
+        *["-f", "image2pipe", "pipe:1"],
+    ]
+
+
 def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> list[str]:
     """Return the command that writes a segment as H.264 to standard output, with its init section before it.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from cameras.records import TimedSnapshot
@@ -11,7 +13,7 @@ from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, Devi
 from core.records import Problem, StreamSource
 from core.settings import Settings
 from core.single_flight import SingleFlight
-from media.commands import snapshot_command
+from media.commands import shrink_command, snapshot_command
 from media.ffmpeg import FfmpegMissing
 from media.process import ProgramMissing
 from onvif_manager import OnvifManager
@@ -19,6 +21,8 @@ from sessions.context import SessionContext
 
 MOST_GRABS = 2
 _MAX_BYTES = 4_000_000
+# A JPEG of 320 pixels has 8 to 15 kB.
+_SMALL_BYTES = 12_000
 
 
 class SnapshotTaker:
@@ -42,6 +46,10 @@ class SnapshotTaker:
             )
         except TimeoutError:
             raise CameraUnreachable("The device has not sent a picture in time.") from None
+
+    def small(self, taken: TimedSnapshot) -> TimedSnapshot:
+        """Return a copy that is at most 320 pixels wide, for thin links. A JPEG of few bytes stays as it is."""
+        return replace(taken, jpeg=self._frames.shrink(taken.jpeg))
 
     def _take(self, camera_id: int, profile_token: str) -> TimedSnapshot:
         jpeg = self._cameras.device_snapshot(camera_id, profile_token)
@@ -85,6 +93,24 @@ class FrameGrabber:
                 feed.close()
         finally:
             self._places.release()
+
+    def shrink(self, jpeg: bytes) -> bytes:
+        """Return a small copy of a JPEG; the JPEG itself if it is small already, or if no copy can be made."""
+        timeout_s = self._context.settings.device_timeout_s
+        if len(jpeg) <= _SMALL_BYTES or not self._places.acquire(timeout=timeout_s):
+            return jpeg
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "large.jpg").write_bytes(jpeg)
+                command = shrink_command(self._context.find_ffmpeg(), "large.jpg")
+                child = self._context.spawner.spawn(command, name="ffmpeg shrink", cwd=Path(folder), stdout="pipe")
+                small = child.stdout_bytes(timeout_s)
+                child.stop(grace_s=0.2)
+        except (ProgramMissing, FfmpegMissing):
+            return jpeg
+        finally:
+            self._places.release()
+        return small if small and is_jpeg(small) else jpeg
 
     def _decode(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:
         try:

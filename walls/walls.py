@@ -27,11 +27,11 @@ MAX_WALLS = 50
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A channel on a wall. With `quality` None, the size of the tile decides."""
+    """A channel on a wall. With `quality` None, the page decides; `saver`: key frames alone."""
 
     camera_id: int
     channel: int
-    quality: Literal["main", "sub"] | None = None
+    quality: Literal["main", "sub", "saver"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,6 @@ def _tile(item: Any) -> Tile | None:
     match item:
         case [int(camera_id), int(channel)]:
             return Tile(camera_id, channel)
-        case [int(camera_id), int(channel), "main" | "sub" as quality]:
+        case [int(camera_id), int(channel), "main" | "sub" | "saver" as quality]:
             return Tile(camera_id, channel, quality)
     return None

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 # The recorder's main streams have 700 kbit/s, its sub streams 160, and key frames alone 15 to 40.
 _CARRIES_SUB = 350
 _CARRIES_KEY_FRAMES = 90
+_CARRIES_SOME_KEY_FRAMES = 60
 # The choice, and the stream that plays.
 _MARKED = "#quality :is([aria-pressed=true], [data-now])"
 _WIDTH = "(() => { const video = document.querySelector('live-player [data-part=video]'); return video.videoWidth; })()"
@@ -191,3 +192,48 @@ def test_an_enlarged_tile_falls_to_the_sub_stream_and_says_why(
     expect(page.locator("#tile-menu [data-part=note]")).to_contain_text("Now: Sub: the link ")
     link.set_rate(None)
     expect(quality).to_have_text("Main")
+
+
+def test_a_wall_whose_key_frames_do_not_fit_shows_small_pictures(
+    app: App, wall_id: int, open_page: Open, link: ThinLink
+) -> None:
+    page = open_page(f"{link.url}/wall?layout=4&tiles={','.join(f'{wall_id}.{number}' for number in range(1, 5))}").page
+    for place in range(1, 5):
+        expect(at(page, place)).to_have_attribute("data-phase", "playing")
+    link.set_rate(_CARRIES_SOME_KEY_FRAMES)
+    small = page.locator("live-tile[data-stills]").first
+    expect(small).to_be_visible(timeout=2000 * LIMIT_S)
+    tile = at(page, int(small.get_attribute("data-place") or ""))
+    still = tile.locator("[data-part=still] img")
+    expect(still).to_be_visible(timeout=2000 * LIMIT_S)
+    assert still.evaluate("image => image.naturalWidth") <= 320
+    expect(tile.locator("[data-part=quality]")).to_contain_text("mall picture")
+    assert "mall picture" in (tile.get_attribute("aria-label") or "")
+    expect(tile.locator("[data-part=message]")).to_be_hidden()
+    link.set_rate(None)
+    for place in range(1, 5):
+        expect(at(page, place)).to_have_attribute("data-phase", "playing", timeout=3000 * LIMIT_S)
+    expect(page.locator("live-tile[data-stills]")).to_have_count(0)
+    expect(still).to_have_count(0)
+
+
+def test_saver_on_the_wall_holds_for_tiles_without_a_choice(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/wall?layout=4&tiles={wall_id}.1,{wall_id}.2").page
+    for place in (1, 2):
+        expect(at(page, place)).to_have_attribute("data-phase", "playing")
+    choices = page.get_by_role("group", name="Quality of all tiles")
+    choices.get_by_role("button", name="Saver").click()
+    qualities = [at(page, place).locator("[data-part=quality]") for place in (1, 2)]
+    for quality in qualities:
+        expect(quality).to_contain_text("1 picture / ")
+    assert "quality=saver" in page.url
+    at(page, 2).click(button="right")
+    menu = page.locator("#tile-menu")
+    expect(menu).to_contain_text("As the whole wall: Saver")
+    menu.get_by_role("menuitemradio", name="Sub stream").click()
+    expect(qualities[1]).to_have_text("")
+    expect(qualities[0]).to_contain_text("1 picture / ")
+    page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1.saver,{wall_id}.2&quality=auto")
+    expect(at(page, 1).locator("[data-part=quality]")).to_contain_text("1 picture / ")
+    page.goto(f"{app.url}/wall?layout=4&tiles={wall_id}.1")
+    expect(choices.locator("[aria-pressed=true]")).to_have_text("Saver")  # this browser has kept it

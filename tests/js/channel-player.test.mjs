@@ -175,11 +175,11 @@ test('a lower choice on a thin link ends the old media immediately', () => {
 test('the rate of the stream that plays is the measured one', () => {
   const { player } = played();
   const rates = (number = 1) => player.rungsAt({ cameraId: 1, number, channel: channel() }, Infinity).map(({ kbps }) => kbps);
-  assert.deepEqual(rates(), [null, null, null]);
+  assert.deepEqual(rates(), [null, null, null, null]);
   const stream = { status: 'running', waiting_for: null, bitrate_kbps: 200 };
   wire().receive({ type: 'state', id: watched().at(-1).id, stream });
-  assert.deepEqual(rates(), [null, 200, 22]);
-  assert.deepEqual(rates(2), [null, null, null], 'another channel');
+  assert.deepEqual(rates(), [null, 200, 22, 7]);
+  assert.deepEqual(rates(2), [null, null, null, null], 'another channel');
 });
 
 test('a large tile keeps main while the server limits the starts', () => {

@@ -217,7 +217,7 @@ test('a try is not judged while the page is hidden', () => {
   page.nowMs += 60_000;
   page.pass(1);
   assert.equal(page.played.at(-1), 'main isTry');
-  page.pass(21);
+  page.pass(31);
   assert.equal(page.played.at(-1), 'sub endsOld');
 });
 
@@ -230,4 +230,63 @@ test('another kind of network changes the best rung', () => {
   page.control.startsLow = true;
   page.pass(1);
   assert.deepEqual([page.played.at(-1), page.note], ['sub', 'Sub: this device saves data']);
+});
+
+test('a paused picture keeps its rung until its resume', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  assert.equal(page.played.at(-1), 'main isTry');
+  const tiles = page.tiles;
+  page.tiles = tiles.map((tile) => ({ ...tile, isVisible: false }));
+  page.pass(20);
+  assert.equal(page.played.at(-1), 'main isTry');
+  assert.equal(page.control.rungOf('a'), 'main', 'what the page asks of the player stays the same');
+  page.tiles = tiles;
+  page.link = { ...CALM, calmMs: 1000 };
+  page.pass(0.5);
+  assert.equal(page.played.at(-1), 'sub');
+});
+
+test('a paused picture whose link is calm keeps its stream at resume', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  const { tiles, played } = page;
+  const count = played.length;
+  page.tiles = tiles.map((tile) => ({ ...tile, isVisible: false }));
+  page.pass(20);
+  page.tiles = tiles;
+  page.pass(0.5);
+  assert.deepEqual(played.slice(count), []);
+});
+
+test('a quality chosen for a paused picture counts immediately', () => {
+  const page = new Page();
+  page.pass(2);
+  page.tiles = page.tiles.map((tile) => ({ ...tile, isVisible: false }));
+  page.pass(1);
+  page.tiles = page.tiles.map((tile) => ({ ...tile, pinned: /** @type {const} */ ('sub') }));
+  page.control.setTiles(page.tiles, page.nowMs);
+  assert.equal(page.control.rungOf('a'), 'sub');
+});
+
+test('a page that shows stills alone tries again', () => {
+  const rungs = /** @type {const} */ ([
+    { name: 'keys', kbps: 60 },
+    { name: 'stills', kbps: 20 },
+  ]);
+  const page = new Page({}, { rungs });
+  page.link = { ...LATE, kbps: 30 };
+  page.pass(2);
+  assert.equal(page.played.at(-1), 'stills endsOld');
+  page.link = { isLate: false, calmMs: 0, kbps: 30 };
+  page.pass(9);
+  assert.equal(page.played.at(-1), 'stills endsOld');
+  page.pass(4);
+  assert.equal(page.played.at(-1), 'keys isTry');
 });

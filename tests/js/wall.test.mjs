@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wallActionOf } from '../../static/js/lib/keys.js';
 import { isRecorder } from '../../static/js/lib/recordings-state.js';
-import { contentOf, playingNote, tileBadge, tileMessage, tileQuality } from '../../static/js/lib/tile-facts.js';
+import { choiceFor, contentOf, playingNote, tileBadge, tileMessage, tileQuality } from '../../static/js/lib/tile-facts.js';
 import {
   LAYOUTS,
   cellsOf,
@@ -25,7 +25,7 @@ import { videoOf } from './video.mjs';
  * @typedef {import('../../static/js/lib/api.js').Channel} Channel
  */
 
-const NOTHING = { layout: null, tiles: null, full: null, wallId: null };
+const NOTHING = { layout: null, tiles: null, full: null, wallId: null, quality: null };
 
 /** @param {number} number @param {Partial<Channel>} [more] @param {string} [mainCodec] @returns {Channel} */
 function channel(number, more = {}, mainCodec = 'h264') {
@@ -87,11 +87,29 @@ test('the state is read from the address and written to it', () => {
     tiles: [{ cameraId: 1, channel: 1 }, { cameraId: 1, channel: 2 }, null, { cameraId: 2, channel: 5 }],
     full: 3,
     wallId: null,
+    quality: null,
   });
   assert.equal(writeWallState(state), search);
   assert.deepEqual(readWallState('?wall=7'), { ...NOTHING, wallId: 7 });
   assert.equal(writeWallState(NOTHING), '');
   assert.deepEqual(readWallState(''), NOTHING);
+});
+
+test('the quality of the whole wall stands in the address', () => {
+  const state = readWallState('?layout=4&tiles=1.1.saver,1.2&quality=saver');
+  assert.equal(state.quality, 'saver');
+  assert.equal(writeWallState(state), '?layout=4&tiles=1.1.saver,1.2&quality=saver');
+  assert.equal(readWallState('?quality=best').quality, null);
+});
+
+test('a tile without a choice of its own has that of the whole wall', () => {
+  const tile = { cameraId: 1, channel: 1 };
+  assert.equal(choiceFor(tile, 'saver', true), 'saver');
+  assert.equal(choiceFor({ ...tile, quality: 'main' }, 'saver', false), 'main');
+  assert.equal(choiceFor(tile, 'main', true), 'main');
+  assert.equal(choiceFor(tile, 'main', false), 'sub', 'the main stream looks the same there');
+  assert.equal(choiceFor(null, 'auto', false), 'auto');
+  assert.equal(tileQuality('saver', true), 'sub');
 });
 
 test('a chosen quality is part of the tile in the address', () => {
@@ -318,6 +336,7 @@ test('the menu’s note has the stream and the reasons for it', () => {
   });
   assert.equal(playingNote(playing), 'Now: sub');
   assert.equal(playingNote({ ...playing, engineReason: 'audio' }), 'Now: sub. By MediaSource, a little behind: sound is on');
+  assert.equal(playingNote({ ...playing, rungText: '1 picture / 2 s' }), 'Now: 1 picture / 2 s');
   assert.equal(playingNote({ ...playing, quality: null }), '');
   const fallback = { ...playing, isFallback: true, refusedCodec: 'mjpeg' };
   assert.equal(playingNote(fallback), 'Main stream: MJPEG, which this browser cannot play');

@@ -134,6 +134,7 @@ KINDS_AT = {
 QUERY_KINDS = {
     "wait": "flag",
     "cached": "flag",
+    "small": "flag",
     "events": "flag",
     "all": "flag",
     "codec": "choice",

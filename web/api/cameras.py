@@ -199,6 +199,8 @@ def snapshot(path: models.CameraPath, query: models.SnapshotQuery) -> Response:
     else:
         with services().device_limit:
             picture = services().streams.snapshot(path.camera_id, profile_token)
+    if query.small:
+        picture = services().streams.small_snapshot(picture)
     response = Response(picture.jpeg, mimetype="image/jpeg")
     response.headers["X-Snapshot-Taken-At"] = rfc3339(picture.taken_at)
     return response

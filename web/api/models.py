@@ -195,6 +195,7 @@ class VariantQuery(MasterQuery):
 class SnapshotQuery(QueryModel):
     profile_token: ProfileToken | None = None
     cached: Annotated[Flag, Field(description="1: the last snapshot, without a request to the device")] = False
+    small: Annotated[Flag, Field(description="1: at most 320 pixels wide, for thin links")] = False
 
 
 # --- answers

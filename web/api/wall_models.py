@@ -20,7 +20,10 @@ def _whole(value: object) -> object:
 Layout = Annotated[Literal[1, 4, 6, 9, 16], BeforeValidator(_whole), Field(description="Number of tiles")]
 
 
-Quality = Annotated[Literal["main", "sub"] | None, Field(description="null: depends on the size of the tile")]
+Quality = Annotated[
+    Literal["main", "sub", "saver"] | None,
+    Field(description="null: depends on the page, the size of the tile and the link; saver: key frames alone"),
+]
 
 
 class WallPath(BaseModel):

@@ -2,7 +2,7 @@
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
-import { isBetter } from '../lib/quality-ladder.js';
+import { isBetter } from '../lib/rung-rates.js';
 import { SocketSession } from '../lib/socket-session.js';
 import { ChannelPicture } from './channel-picture.js';
 import { FirstSnapshot } from './first-snapshot.js';
@@ -209,7 +209,7 @@ export class ChannelPlayer extends ChannelPicture {
   rungsAt(request, widthPx) {
     const isHls = request.transport === 'hls' || (this.isStarted && this.view.transport === 'hls');
     if (isHls || request.convert) return [];
-    return this.#choice.rungsAt(request, widthPx, this.#measured(request)).filter(({ name }) => name !== 'stills');
+    return this.#choice.rungsAt(request, widthPx, this.#measured(request));
   }
 
   /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */

@@ -3,6 +3,7 @@ import { limitText, rungText } from '../lib/quality-text.js';
 import { damageOf } from '../lib/stream-facts.js';
 import { tileBadge, tileMessage, tileQuality } from '../lib/tile-facts.js';
 import { ChannelPlayer } from './channel-player.js';
+import { ChannelStills } from './channel-stills.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { LivePlayer } from './live-player.js';
 import { SnapshotImage } from './snapshot-image.js';
@@ -12,7 +13,7 @@ import { ZoomView } from './zoom-view.js';
  * @typedef {import('../lib/tile-facts.js').TileContent} TileContent
  * @typedef {import('../lib/tile-facts.js').TileQuality} TileQuality
  * @typedef {Pick<import('./channel-player.js').ChannelPlayerOptions, 'socket'|'api'|'snapshots'|'decodes'> &
- *   {decoder: 'webcodecs'|'mse'}} TileOptions
+ *   {decoder: 'webcodecs'|'mse', stills: import('../lib/still-queue.js').StillQueue}} TileOptions
  * @typedef {import('../lib/quality-control.js').Limit} Limit
  * @typedef {import('../lib/quality-ladder.js').Rung} Rung
  * @typedef {import('../lib/quality-ladder.js').RungName} RungName
@@ -38,6 +39,8 @@ export class LiveTile extends HTMLElement {
   options = null;
   /** @type {ChannelPlayer|null} */
   #channelPlayer = null;
+  /** @type {ChannelStills|null} */
+  #stills = null;
   /** @type {TileRequest} */
   #request = { content: null, quality: 'auto', isActive: false, isLarge: false, isAlone: false, isAudible: false, rung: null };
   /** Why this tile does not play its best rung. @type {Limit|null} */
@@ -50,18 +53,17 @@ export class LiveTile extends HTMLElement {
   connectedCallback() {
     if (!this.firstElementChild) this.append(cloneTemplate('live-tile'));
     if (!this.options) throw new Error('A tile needs its options before it is put on the page.');
-    const { decoder, ...options } = this.options;
+    const { decoder, stills: queue, ...options } = this.options;
     const livePlayer = part(this, 'player', LivePlayer);
     livePlayer.setAttribute('decoder', decoder);
-    const player = new ChannelPlayer({
-      ...options,
-      player: livePlayer,
-      snapshot: part(this, 'still', SnapshotImage),
-    });
+    const image = part(this, 'still', SnapshotImage);
+    const player = new ChannelPlayer({ ...options, player: livePlayer, snapshot: image });
+    const stills = new ChannelStills({ player, image, api: options.api, queue });
     this.#channelPlayer = player;
+    this.#stills = stills;
     this.#wires = new AbortController();
     const { signal } = this.#wires;
-    player.addEventListener('change', () => this.#draw(), { signal });
+    for (const one of [player, stills]) one.addEventListener('change', () => this.#draw(), { signal });
     player.addEventListener('audio-blocked', () => emit(this, 'tile-audio-blocked'), { signal });
     this.addEventListener('zoom-changed', (event) => this.#zoomed(/** @type {CustomEvent<number>} */ (event).detail), { signal });
     this.#applyRequest();
@@ -69,8 +71,9 @@ export class LiveTile extends HTMLElement {
 
   disconnectedCallback() {
     this.#wires?.abort();
+    this.#stills?.close();
     this.#channelPlayer?.close();
-    this.#channelPlayer = null;
+    this.#channelPlayer = this.#stills = null;
   }
 
   /** @param {TileRequest} request @param {{isLinkThin?: boolean}} [how] see ChannelPlayer.setRequest() */
@@ -86,17 +89,17 @@ export class LiveTile extends HTMLElement {
   /** Play another rung of the quality ladder. @param {RungName} rung @param {{endsOld?: boolean, isTry?: boolean}} [how] */
   setRung(rung, how) {
     this.#request = { ...this.#request, rung };
-    this.#channelPlayer?.setRung(rung, how);
+    this.#stills?.setRung(rung, how);
   }
 
   /** True if a better rung is being tried that has shown no frame yet. */
   get isStarting() {
-    return this.#channelPlayer?.isStarting ?? false;
+    return this.#stills?.isStarting ?? false;
   }
 
   /** True if the last try ended with a problem: the rung before it plays again. */
   get hasFailedTry() {
-    return this.#channelPlayer?.hasFailedTry ?? false;
+    return this.#stills?.hasFailedTry ?? false;
   }
 
   /** @param {Limit|null} limit */
@@ -114,16 +117,27 @@ export class LiveTile extends HTMLElement {
    * @returns {readonly Rung[]}
    */
   rungsAt({ content, isAlone, isLarge }) {
+    const rungs = this.#rungsAtSize({ content, isAlone });
+    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+  }
+
+  /** True if the main stream looks better at this tile's size. @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request */
+  showsMain(request) {
+    return request.isLarge || this.#rungsAtSize(request).some(({ name }) => name === 'main');
+  }
+
+  /** @param {Pick<TileRequest, 'content'|'isAlone'>} request @returns {readonly Rung[]} */
+  #rungsAtSize({ content, isAlone }) {
     if (!content?.channel || !this.#channelPlayer) return [];
     const request = { cameraId: content.tile.cameraId, number: content.tile.channel, channel: content.channel };
-    const rungs = this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
-    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+    return this.#channelPlayer.rungsAt(request, isAlone ? Infinity : this.clientWidth * window.devicePixelRatio);
   }
 
   /** The pinned quality; null if the channel does not have it. @param {Pick<TileRequest, 'content'|'quality'>} request @returns {RungName|null} */
   pinAt({ content, quality }) {
     if (quality === 'auto' || !content || !this.#channelPlayer) return null;
-    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, quality);
+    const rung = quality === 'saver' ? 'keys' : quality;
+    return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, rung);
   }
 
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
@@ -153,7 +167,7 @@ export class LiveTile extends HTMLElement {
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
   get nowPlaying() {
     const playing = this.#channelPlayer?.nowPlaying;
-    return playing ? { ...playing, limit: this.#limit } : null;
+    return playing ? { ...playing, limit: this.#limit, rungText: this.#keysText() } : null;
   }
 
   /** False while a first picture is to be expected soon. */
@@ -220,7 +234,7 @@ export class LiveTile extends HTMLElement {
     this.#shownChannel = shown;
     setAttribute(this.#zoom, 'fixed', !isAlone);
     if (!isAlone) player.setPaused(false);
-    player.setRequest(
+    this.#stills?.setRequest(
       content && {
         cameraId: content.tile.cameraId,
         number: content.tile.channel,
@@ -249,11 +263,12 @@ export class LiveTile extends HTMLElement {
     const player = this.#channelPlayer;
     if (!player) return;
     const { view } = player;
-    const { title, reason, busy, tone } = content
-      ? tileMessage(content, view, { isActive })
-      : { title: '', reason: '', busy: false, tone: '' };
-    Object.assign(this.dataset, { phase: content ? view.phase : 'empty', tone });
-    setAttribute(this, 'data-resting', content !== null && !player.isStarted && !content.missing);
+    const showsStills = this.#stills?.isShown ?? false;
+    const { title, reason, busy, tone } =
+      content && !showsStills ? tileMessage(content, view, { isActive }) : { title: '', reason: '', busy: false, tone: '' };
+    setAttribute(this, 'data-stills', showsStills);
+    Object.assign(this.dataset, { phase: content ? (showsStills ? 'stills' : view.phase) : 'empty', tone });
+    setAttribute(this, 'data-resting', content !== null && !player.isStarted && !showsStills && !content.missing);
     part(this, 'empty', HTMLElement).hidden = content !== null;
     part(this, 'message', HTMLElement).hidden = !title;
     part(this, 'spinner', HTMLElement).hidden = !busy;
@@ -266,15 +281,31 @@ export class LiveTile extends HTMLElement {
     setText(part(this, 'channel', HTMLElement), channelName);
     part(this, 'sound', HTMLElement).hidden = !isAudible;
     part(this, 'play', HTMLElement).hidden = !player.isPaused;
-    setText(part(this, 'quality', HTMLElement), player.isStarted ? this.#qualityText(player) : '');
+    setText(part(this, 'quality', HTMLElement), this.#isPlaying ? this.#qualityText(player) : '');
     this.#drawDamage();
     this.#drawBadge();
   }
 
   /** The quality, unless it is the usual one of this tile. @param {ChannelPlayer} player */
-  #qualityText({ chosenProfile, spacingS }) {
-    if (this.#limit) return rungText(this.#limit.rung, spacingS);
-    return chosenProfile?.quality === 'main' ? rungText('main') : '';
+  #qualityText({ chosenProfile }) {
+    if (this.#limit) return rungText(this.#limit.rung, this.#spacingS);
+    return this.#keysText() || (chosenProfile?.quality === 'main' ? rungText('main') : '');
+  }
+
+  /** True if the tile shows a stream, or stills instead. */
+  get #isPlaying() {
+    return (this.#channelPlayer?.isStarted || this.#stills?.isShown) ?? false;
+  }
+
+  /** Usual time between two key frames or stills; 0 for a moving picture. */
+  get #spacingS() {
+    return (this.#stills?.isShown ? this.#stills.spacingS : this.#channelPlayer?.spacingS) ?? 0;
+  }
+
+  /** The quality of a tile whose user has chosen key frames alone; '' for other tiles. */
+  #keysText() {
+    const player = this.#channelPlayer;
+    return player?.isStarted && this.#request.rung === 'keys' && !this.#limit ? rungText('keys', player.spacingS, player.lacksAudio) : '';
   }
 
   #drawDamage() {
@@ -288,10 +319,14 @@ export class LiveTile extends HTMLElement {
   #drawBadge() {
     const player = this.#channelPlayer;
     if (!player) return;
-    const { stalledS, spacingS, isStarted: isActive, isPaused } = player;
-    const behindS = player.behindS(this.#nowMs);
-    const { text, tone, label } = tileBadge(player.view, { behindS, stalledS, isActive, isPaused, spacingS });
-    if (this.#limit && isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
+    const { stalledS, isPaused } = player;
+    const isActive = this.#isPlaying;
+    const spacingS = this.#spacingS;
+    const stillS = this.#stills?.behindS(this.#nowMs) ?? null;
+    const behindS = stillS ?? player.behindS(this.#nowMs);
+    const view = stillS === null ? player.view : { ...player.view, phase: /** @type {const} */ ('playing') };
+    const { text, tone, label } = tileBadge(view, { behindS, stalledS, isActive, isPaused, spacingS });
+    if (isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
     badge.hidden = !text;
@@ -301,8 +336,8 @@ export class LiveTile extends HTMLElement {
     const message = part(this, 'title', HTMLElement).textContent;
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
-    const limit = isActive ? limitText(this.#limit, player.spacingS, player.lacksAudio) : '';
-    setAttribute(this, 'aria-label', [name, message || label, limit, damage].filter(Boolean).join(', '));
+    const limit = isActive ? limitText(this.#limit, spacingS, player.lacksAudio) || this.#keysText() : '';
+    setAttribute(this, 'aria-label', [name, message || (stillS === null ? label : ''), limit, damage].filter(Boolean).join(', '));
   }
 }
 

@@ -9,7 +9,7 @@ import { NextVideo } from './next-video.js';
 
 const WITHIN_MS = 8000;
 /** The ladder ends a try without a frame earlier. */
-const TRY_WITHIN_MS = 25_000;
+const TRY_WITHIN_MS = 35_000;
 /** A try begins with its next key frame, for which it waits for up to a minute. */
 const TRY_MEDIA_WITHIN_MS = 80_000;
 

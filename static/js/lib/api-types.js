@@ -406,7 +406,8 @@ export {};
  * @typedef {object} Tile
  * @property {number} camera_id
  * @property {number} channel
- * @property {'main'|'sub'|null} quality null: depends on the size of the tile
+ * @property {'main'|'sub'|'saver'|null} quality null: depends on the page, the size of the tile and the link; saver:
+ *   key frames alone
  */
 
 /**

@@ -122,13 +122,15 @@ export class Api {
    * Fetch a snapshot. With `cached` the server answers immediately with its newest one, otherwise it asks the device.
    *
    * @param {number} id
-   * @param {{profileToken?: string|null, cached?: boolean, signal?: AbortSignal}} [ask]
+   * @param {{profileToken?: string|null, cached?: boolean, isSmall?: boolean, signal?: AbortSignal}} [ask] `isSmall`: at most
+   *   320 pixels wide, for thin links
    * @returns {Promise<{blob: Blob, takenAt: Date|null}>} rejects with `not_found` if the server has no snapshot yet
    */
   async snapshot(id, ask = {}) {
     const query = new URLSearchParams();
     if (ask.profileToken) query.set('profile_token', ask.profileToken);
     if (ask.cached) query.set('cached', '1');
+    if (ask.isSmall) query.set('small', '1');
     const text = query.toString();
     const url = `${this.#camera(id)}/snapshot${text ? `?${text}` : ''}`;
     const answer = await this.#http.send('GET', url, undefined, { timeoutMs: 45_000, signal: ask.signal });

@@ -35,8 +35,12 @@ export class QualityControl {
   #tiles = [];
   /** The throughput at the last change down, by tile. @type {Map<string, number|null>} */
   #limitKbps = new Map();
+  /** The rungs of tiles that rest or are paused: another stream would replace a paused picture. @type {Map<string, RungName>} */
+  #keptRungs = new Map();
   /** @type {number|null} */
   #lookedMs = null;
+  /** Since when all tiles show stills, so that the socket has no media to judge the link by. @type {number|null} */
+  #silentSinceMs = null;
   #busyUntilMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
@@ -50,6 +54,7 @@ export class QualityControl {
 
   /** Set the tiles of the page, before those that are new begin to play. @param {readonly PlayedTile[]} tiles @param {number} nowMs */
   setTiles(tiles, nowMs) {
+    this.#keepRungs(tiles);
     this.#tiles = tiles;
     for (const { id, player } of tiles) if (player.hasFailedTry) this.#ladder.failTry(id, nowMs);
     const changes = this.#ladder.setTiles(
@@ -61,9 +66,19 @@ export class QualityControl {
     for (const { id, kbps } of changes) this.#limitKbps.set(id, kbps);
   }
 
-  /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id */
+  /** Keep the rungs of tiles that are not visible, until these are visible again. @param {readonly PlayedTile[]} tiles */
+  #keepRungs(tiles) {
+    const before = this.#keptRungs;
+    this.#keptRungs = new Map();
+    for (const { id, isVisible, pinned } of tiles) {
+      const rung = before.get(id) ?? this.#ladder.rungOf(id);
+      if (!isVisible && !pinned && rung) this.#keptRungs.set(id, rung);
+    }
+  }
+
+  /** The rung that a tile plays; null if the ladder does not choose its quality. @param {string} id @returns {RungName|null} */
   rungOf(id) {
-    return this.#ladder.rungOf(id);
+    return this.#keptRungs.get(id) ?? this.#ladder.rungOf(id);
   }
 
   /** The rung on screen: during a try the one before it. @param {string} id @returns {RungName|null} */
@@ -95,8 +110,7 @@ export class QualityControl {
    */
   look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
-    for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
-    const state = this.#linkState(nowMs);
+    const state = this.#silentState(nowMs) ?? this.#linkState(nowMs);
     const link = isHidden ? { ...state, calmMs: 0 } : state;
     if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
@@ -105,6 +119,7 @@ export class QualityControl {
       const tile = tiles.find((one) => one.id === id);
       if (tile) this.#play(tile.player, id, why === 'try' ? { isTry: true } : { endsOld: true });
     }
+    for (const { id, player } of tiles) this.#play(player, id); // its size or its codecs may have changed
   }
 
   /** The network has changed: every tile may try its better rungs immediately. */
@@ -122,6 +137,15 @@ export class QualityControl {
   #play(player, id, how) {
     const rung = this.rungOf(id);
     if (rung) player.setRung(rung, how);
+  }
+
+  /** The state of a link without streams: its calm is the time since. Null if there are streams. @param {number} nowMs @returns {LinkState|null} */
+  #silentState(nowMs) {
+    const visible = this.#tiles.filter(({ isVisible }) => isVisible);
+    if (!visible.length || visible.some(({ id }) => this.rungOf(id) !== 'stills')) this.#silentSinceMs = null;
+    else this.#silentSinceMs ??= nowMs;
+    if (this.#silentSinceMs === null) return null;
+    return { ...this.#link.stateAt(nowMs), isLate: false, calmMs: nowMs - this.#silentSinceMs };
   }
 
   /** The state of the link, without lateness for which the page itself may be the reason. @param {number} nowMs @returns {LinkState} */

@@ -2,10 +2,13 @@
 /**
  * Chooses the quality of each channel of a page by the bandwidth of its link. Pure; times are passed in.
  *
- * Down: as soon as media comes late, as many steps as the measured throughput requires. Up: one step of one tile at a
- * time, as a try. A try that makes media late within ten seconds has failed, and the tile waits longer before its next
- * one. Qualities that the user has pinned never change.
+ * Down: as soon as media comes late, as many steps as the measured throughput requires. Up: by tries. Tiles try
+ * together, and may leave rungs out, as far as the link is known to carry the rates. Otherwise a try is one step of each
+ * tile, and the rates grow by a limited factor. A try that makes media late within ten seconds has failed, and its tiles
+ * wait longer before the next one. Qualities that the user has pinned never change.
  */
+import { QualityTry } from './quality-try.js';
+import { bestWithin, byNeed, rank, rateIn, rateOf, rungNamed, sum } from './rung-rates.js';
 
 /**
  * @typedef {'main'|'sub'|'keys'|'stills'} RungName `keys`: only key frames, of the sub stream if there is one
@@ -18,16 +21,13 @@
  *   led to it
  * @typedef {import('./link-monitor.js').LinkState} LinkState
  * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null, proofMs: number,
- *   unprovenPauseMs: number}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
+ *   unprovenPauseMs: number, eager: 'chosen'|'freed'|null}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
  *   throughput of bursts before the last try; `proofMs`: when the last step up is proven, `unprovenPauseMs`: the pause
- *   before it
+ *   before it; `eager`: why its next try waits for no long calm
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
+ * @typedef {{tile: Tile, now: Rung, better: readonly Rung[]}} Candidate for a try. `better`: the better rungs, best first
  */
 
-/** @type {readonly RungName[]} */
-const ORDER = ['main', 'sub', 'keys', 'stills'];
-/** Usual rates, for streams whose rate is unknown. */
-const USUAL_KBPS = { main: 4000, sub: 600, keys: 60, stills: 30 };
 const USED_SHARE = 0.7;
 /** Share of the present rates that is kept if media is late and the throughput is unknown. */
 const KEPT_SHARE = 0.5;
@@ -41,13 +41,14 @@ const START_MS = 1000;
 const PATIENCE_MS = 3000;
 const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
-const TRY_MS = 10_000;
-/** A stream that is shown has to play so long before its try counts as a success. */
-const SHOWN_MS = 7000;
+/** Calm before a try of a tile that the user has just chosen, or after other tiles have freed a part of the link. */
+const EAGER_CALM_MS = 2000;
+/** Rates that play without lateness for so long are known to fit. */
+const CARRIED_AFTER_MS = 5000;
+/** The rates of all tiles become at most so many times as large by a try that the link is not known to carry. */
+const MOST_GROWTH = 4;
 /** A fall within this time after a step up counts as a failed try: the link carries almost, but not quite, the rung. */
 const PROOF_MS = 90_000;
-/** A try begins with a key frame. With long groups of frames these are ten seconds apart. */
-const NO_FRAME_MS = 20_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
 const BETTER = 2;
 const FIRST_PAUSE_MS = 10_000;
@@ -60,9 +61,12 @@ export class QualityLadder {
   #tiles = [];
   /** @type {Map<string, Memory>} */
   #memories = new Map();
-  /** @type {{id: string, from: RungName, to: RungName, sinceMs: number|null, unseenMs: number|null, burstKbps: number|null}|null}
-   * `unseenMs`: when it had no frame yet; both are null while the page is hidden */
+  /** @type {QualityTry|null} */
   #trying = null;
+  /** See MOST_GROWTH; 1: one tile at a time, after a failed try. */
+  #growth = MOST_GROWTH;
+  /** The highest sum of rates that has played without lateness since the last lateness. */
+  #carriedKbps = 0;
   #settledMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
@@ -87,7 +91,8 @@ export class QualityLadder {
    * @returns {Change[]} of new tiles that begin with a lower rung
    */
   setTiles(tiles, nowMs) {
-    if (!tiles.some(({ id, isVisible, pinned }) => id === this.#trying?.id && isVisible && !pinned)) this.#leaveTry();
+    for (const { id } of this.#trying?.steps ?? [])
+      if (!tiles.some((tile) => tile.id === id && tile.isVisible && !tile.pinned)) this.#leaveTry(id);
     const before = this.#memories;
     const wasLimited = this.#tiles.some((tile) => !tile.pinned && this.#memory(tile).limit !== null);
     const tilesBefore = this.#tiles;
@@ -100,12 +105,18 @@ export class QualityLadder {
     return wasLimited ? this.#movable.flatMap((tile) => (before.has(tile.id) ? [] : this.#begin(tile, nowMs))) : [];
   }
 
-  /** End a try that cannot be judged. */
-  #leaveTry() {
-    const trying = this.#trying;
-    const memory = trying && this.#memories.get(trying.id);
-    this.#trying = null;
-    if (trying && memory) memory.limit = trying.from;
+  /** End the try of a tile that cannot be judged. @param {string} id */
+  #leaveTry(id) {
+    const step = this.#trying?.stepOf(id);
+    const memory = this.#memories.get(id);
+    this.#trying?.leave(id);
+    if (step && memory) memory.limit = step.from;
+    this.#closeTry();
+  }
+
+  /** Forget the try once all its tiles are judged. */
+  #closeTry() {
+    if (!this.#trying?.steps.length) this.#trying = null;
   }
 
   /**
@@ -120,10 +131,12 @@ export class QualityLadder {
     const now = new Map(this.#tiles.map((tile) => [tile.id, tile]));
     const shown = before.filter(({ isVisible }) => isVisible);
     const oldKbps = sum(shown.map((tile) => rateIn(now.get(tile.id) ?? tile, rungs.get(tile.id))));
-    const nowKbps = sum(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => rateOf(this.#rung(tile))));
+    const isFreed = this.#totalKbps < oldKbps * FREED_SHARE;
     for (const tile of this.#movable) {
       const one = old.get(tile.id);
-      if (one?.isVisible && (nowKbps < oldKbps * FREED_SHARE || (tile.isChosen && !one.isChosen))) this.#forgetPause(tile);
+      if (!one?.isVisible || !(isFreed || (tile.isChosen && !one.isChosen))) continue;
+      this.#forgetPause(tile);
+      this.#memory(tile).eager = isFreed ? 'freed' : 'chosen';
     }
   }
 
@@ -147,11 +160,13 @@ export class QualityLadder {
   forget() {
     for (const tile of this.#tiles) this.#forgetPause(tile);
     this.#kbps = null;
+    this.#carriedKbps = 0;
+    this.#growth = MOST_GROWTH;
   }
 
   /** The page is hidden: a try waits, because a hidden page shows no frames. */
   rest() {
-    if (this.#trying) this.#trying.sinceMs = this.#trying.unseenMs = null;
+    this.#trying?.rest();
   }
 
   /** True if the user saves data; the network may have changed. @param {boolean} startsLow */
@@ -167,12 +182,16 @@ export class QualityLadder {
 
   /** The rung before the one that is being tried; null without a try of this tile. @param {string} id @returns {RungName|null} */
   rungBeforeTry(id) {
-    return this.#trying?.id === id ? this.#trying.from : null;
+    return this.#trying?.stepOf(id)?.from ?? null;
   }
 
   /** Note that the stream of a tile's try was refused: the rung before it plays again. @param {string} id @param {number} nowMs */
   failTry(id, nowMs) {
-    if (this.#trying?.id === id) this.#endFailedTry(nowMs);
+    const step = this.#trying?.stepOf(id);
+    if (!this.#trying || !step) return;
+    this.#noteFailed(this.#trying, step, nowMs, { isAlone: true });
+    this.#trying.leave(id);
+    this.#closeTry();
   }
 
   /** Decide about all tiles; called every second. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
@@ -180,9 +199,16 @@ export class QualityLadder {
     this.#kbps = link.kbps ?? this.#kbps;
     if (!link.isLate) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= nowMs;
+    if (link.isLate) this.#carriedKbps = 0;
     if (this.#trying) return this.#judgeTry(link, nowMs);
     if (link.isLate) return nowMs < this.#settledMs ? [] : this.#stepDown(link, nowMs);
-    return link.calmMs < CALM_MS ? [] : this.#tryBetter(link, nowMs);
+    if (link.calmMs >= CARRIED_AFTER_MS) this.#carriedKbps = Math.max(this.#carriedKbps, this.#totalKbps);
+    return link.calmMs < EAGER_CALM_MS ? [] : this.#tryBetter(link, nowMs);
+  }
+
+  /** The sum of the present rates. */
+  get #totalKbps() {
+    return sum(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => rateOf(this.#rung(tile))));
   }
 
   /** Tiles whose quality the ladder chooses. */
@@ -267,6 +293,7 @@ export class QualityLadder {
     if (from === to) return [];
     const memory = this.#memory(tile);
     memory.limit = to;
+    memory.eager = null;
     if (nowMs < memory.proofMs) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.unprovenPauseMs * 2);
     memory.tryAfterMs = nowMs + memory.pauseMs;
     return [{ id: tile.id, from, to, why: 'late', kbps }];
@@ -274,58 +301,113 @@ export class QualityLadder {
 
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Try the next better rung of one tile: of the chosen one, otherwise of the worst one. @param {LinkState} link @param {number} nowMs @returns {Change[]} */
-  #tryBetter({ kbps, burstKbps = null }, nowMs) {
-    const tries = this.#movable.flatMap((tile) => {
-      const now = this.#rung(tile).name;
-      const better = tile.rungs.filter(({ name }) => rank(name) < rank(now) && rank(name) >= rank(this.#topOf(tile))).at(-1);
-      if (!better) return [];
-      const { tryAfterMs, failedKbps } = this.#memory(tile);
-      const isBetterLink =
-        burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(better);
-      return nowMs >= tryAfterMs || isBetterLink ? [{ tile, from: now, to: better.name }] : [];
+  /**
+   * Try better rungs: of the chosen tile, then of those with the worst rung, as many as the link may carry.
+   *
+   * @param {LinkState} link @param {number} nowMs @returns {Change[]}
+   */
+  #tryBetter({ kbps, calmMs, burstKbps = null }, nowMs) {
+    const candidates = this.#movable.flatMap((tile) => this.#candidate(tile));
+    const sureKbps = this.#sureKbps(burstKbps);
+    let totalKbps = this.#totalKbps;
+    /** @param {Rung} now @param {Rung} rung */
+    const withRung = (now, rung) => totalKbps - rateOf(now) + rateOf(rung);
+    const ready = candidates.filter((one) => {
+      const [next] = one.better.slice(-1);
+      return next && this.#isReady(one.tile, next, { calmMs, burstKbps, nowMs, isSure: withRung(one.now, next) <= sureKbps });
     });
-    tries.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.from) - rank(a.from));
-    const first = tries[0];
-    if (!first) return [];
-    const { tile, from, to } = first;
-    this.#memory(tile).limit = to;
-    this.#trying = { id: tile.id, from, to, sinceMs: nowMs, unseenMs: nowMs, burstKbps };
-    return [{ id: tile.id, from, to, why: 'try', kbps }];
+    ready.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.now.name) - rank(a.now.name));
+    const mostKbps = Math.max(sureKbps, totalKbps * this.#growth);
+    /** @type {import('./quality-try.js').TryStep[]} */
+    const steps = [];
+    for (const { tile, now, better } of ready) {
+      const memory = this.#memory(tile);
+      // A tile whose last try has failed goes up by single steps.
+      const leap = memory.pauseMs > FIRST_PAUSE_MS ? null : better.find((rung) => withRung(now, rung) <= sureKbps);
+      const rung = leap ?? better.at(-1);
+      if (!rung || (steps.length && (this.#growth === 1 || withRung(now, rung) > mostKbps))) continue;
+      totalKbps = withRung(now, rung);
+      memory.limit = rung.name;
+      memory.eager = null;
+      steps.push({ id: tile.id, from: now.name, to: rung.name });
+    }
+    if (!steps.length) return [];
+    this.#trying = new QualityTry(steps, { burstKbps, nowMs });
+    return steps.map((step) => ({ ...step, why: 'try', kbps }));
+  }
+
+  /** @param {Tile} tile @returns {Candidate[]} empty if the tile has its best rung */
+  #candidate(tile) {
+    const now = this.#rung(tile);
+    const better = tile.rungs.filter(({ name }) => rank(name) < rank(now.name) && rank(name) >= rank(this.#topOf(tile)));
+    return better.length ? [{ tile, now, better }] : [];
+  }
+
+  /**
+   * True if a tile may try its next rung now.
+   *
+   * @param {Tile} tile @param {Rung} next
+   * @param {{calmMs: number, burstKbps: number|null, nowMs: number, isSure: boolean}} how
+   */
+  #isReady(tile, next, { calmMs, burstKbps, nowMs, isSure }) {
+    const { tryAfterMs, failedKbps, eager } = this.#memory(tile);
+    const isEager = eager === 'freed' || (eager === 'chosen' && isSure);
+    if (calmMs < CALM_MS && !isEager) return false;
+    const isBetterLink = burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(next);
+    return nowMs >= tryAfterMs || isBetterLink;
+  }
+
+  /** The sum of rates that the link is known to carry. @param {number|null} burstKbps */
+  #sureKbps(burstKbps) {
+    return Math.max(this.#carriedKbps, USED_SHARE * Math.max(this.#kbps ?? 0, burstKbps ?? 0));
   }
 
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
-  #judgeTry({ isLate, kbps }, nowMs) {
+  #judgeTry({ isLate, kbps, burstKbps = null }, nowMs) {
     const trying = this.#trying;
-    const memory = trying && this.#memories.get(trying.id);
-    if (!trying || !memory) return [];
-    const forMs = nowMs - (trying.sinceMs ??= nowMs);
-    const hasNoFrame = this.#tiles.some(({ id, isStarting }) => id === trying.id && isStarting);
-    if ((isLate && nowMs >= this.#settledMs) || (forMs >= NO_FRAME_MS && hasNoFrame)) {
-      this.#endFailedTry(nowMs);
-      return [{ id: trying.id, from: trying.to, to: trying.from, why: 'failed_try', kbps }];
-    }
-    if (hasNoFrame) trying.unseenMs = nowMs;
-    if (forMs >= TRY_MS && nowMs - (trying.unseenMs ??= nowMs) >= SHOWN_MS) {
-      this.#trying = null;
-      memory.failedKbps = trying.burstKbps; // a fall soon after needs a better link, too
-      memory.proofMs = nowMs + PROOF_MS;
-      memory.unprovenPauseMs = memory.pauseMs;
-      memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
-      const tile = this.#tiles.find(({ id }) => id === trying.id);
-      if (tile && rank(trying.to) <= rank(this.#topOf(tile))) memory.limit = null;
-    }
-    return [];
+    if (!trying) return [];
+    const starting = new Set(this.#tiles.filter(({ isStarting }) => isStarting).map(({ id }) => id));
+    const { failed, passed } = trying.judge(
+      {
+        isLate: isLate && nowMs >= this.#settledMs,
+        isSure: this.#totalKbps <= this.#sureKbps(burstKbps),
+        lacksFrame: (id) => starting.has(id),
+      },
+      nowMs,
+    );
+    for (const step of passed) this.#notePassed(trying, step, nowMs);
+    for (const step of failed) this.#noteFailed(trying, step, nowMs, { isAlone: !isLate || !trying.isOfSeveral });
+    if (failed.length) this.#settledMs = nowMs + SETTLE_MS;
+    if (failed.length && isLate) this.#growth = 1;
+    this.#closeTry();
+    if (!this.#trying && passed.length) this.#growth = Math.min(MOST_GROWTH, this.#growth * 2);
+    return failed.map(({ id, from, to }) => ({ id, from: to, to: from, why: 'failed_try', kbps }));
   }
 
-  /** Go back to the rung before the try, and wait longer before the tile's next one. @param {number} nowMs */
-  #endFailedTry(nowMs) {
-    const trying = this.#trying;
-    const memory = trying && this.#memories.get(trying.id);
-    this.#trying = null;
-    if (!trying || !memory) return;
-    memory.limit = trying.from;
-    memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
+  /** @param {QualityTry} trying @param {import('./quality-try.js').TryStep} step @param {number} nowMs */
+  #notePassed(trying, { id, to }, nowMs) {
+    const memory = this.#memories.get(id);
+    const tile = this.#tiles.find((one) => one.id === id);
+    if (!memory || !tile) return;
+    memory.failedKbps = trying.burstKbps; // a fall soon after needs a better link, too
+    memory.proofMs = nowMs + PROOF_MS;
+    memory.unprovenPauseMs = memory.pauseMs;
+    memory.pauseMs = Math.max(FIRST_PAUSE_MS, memory.pauseMs / 2);
+    if (rank(to) <= rank(this.#topOf(tile))) memory.limit = null;
+  }
+
+  /**
+   * Go back to the rung before the try, and wait before the tile's next one.
+   *
+   * @param {QualityTry} trying @param {import('./quality-try.js').TryStep} step @param {number} nowMs
+   * @param {{isAlone: boolean}} how `isAlone`: the tile itself has failed, so that it waits longer. The failure of several
+   *   together says little about each of them
+   */
+  #noteFailed(trying, { id, from }, nowMs, { isAlone }) {
+    const memory = this.#memories.get(id);
+    if (!memory) return;
+    memory.limit = from;
+    if (isAlone) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
     memory.failedKbps = trying.burstKbps;
     memory.tryAfterMs = nowMs + memory.pauseMs;
     this.#settledMs = nowMs + SETTLE_MS;
@@ -340,45 +422,5 @@ export function savesData(connection) {
 /** @returns {Memory} */
 function newMemory() {
   const pauses = { pauseMs: FIRST_PAUSE_MS, unprovenPauseMs: FIRST_PAUSE_MS };
-  return { limit: null, ...pauses, tryAfterMs: -Infinity, failedKbps: null, proofMs: -Infinity };
-}
-
-/** @param {RungName} name */
-function rank(name) {
-  return ORDER.indexOf(name);
-}
-
-/** True if both rungs are known and the first one is better. @param {RungName|null} [one] @param {RungName|null} [other] */
-export function isBetter(one, other) {
-  return Boolean(one && other) && rank(/** @type {RungName} */ (one)) < rank(/** @type {RungName} */ (other));
-}
-
-/** @param {Rung} rung */
-function rateOf({ name, kbps }) {
-  return kbps ?? USUAL_KBPS[name];
-}
-
-/** @param {readonly number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((total, one) => total + one, 0);
-}
-
-/** @param {Tile} tile @param {RungName} [name] */
-function rateIn({ rungs }, name) {
-  return name ? rateOf(rungs.find((rung) => rung.name === name) ?? { name, kbps: null }) : 0;
-}
-
-/** @param {Tile} tile @param {RungName} name @returns {Rung} */
-function rungNamed(tile, name) {
-  return /** @type {Rung} */ (tile.rungs.find((rung) => rung.name === name));
-}
-
-/** The order in which steps are taken back: the chosen tile's first, then the lowest, then the largest. @param {Step} a @param {Step} b */
-function byNeed(a, b) {
-  return Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.from) - rank(a.from) || b.tile.pixels - a.tile.pixels;
-}
-
-/** The tile's best rung that is not better than `limit`; otherwise its last one. @param {Tile} tile @param {RungName} limit @returns {Rung} */
-function bestWithin({ rungs }, limit) {
-  return rungs.find(({ name }) => rank(name) >= rank(limit)) ?? /** @type {Rung} */ (rungs.at(-1));
+  return { limit: null, ...pauses, tryAfterMs: -Infinity, failedKbps: null, proofMs: -Infinity, eager: null };
 }

@@ -13,6 +13,7 @@ import { canDecode, profileOf } from './channels.js';
 
 /** Measured with key frames every 2 s: 9 to 11 % of the bytes of a stream of constant rate are key frames. */
 const KEYS_SHARE = 0.11;
+const STILLS_KBPS = 20;
 /** A tile uses the sub stream alone if that is more than so many times as wide as the tile. */
 const SPARE_WIDTH = 1.3;
 
@@ -40,7 +41,8 @@ export function rungsOf(channel, { decodes, widthPx, measured = null }) {
   if (sub) rungs.push({ name: 'sub', kbps: rateOf(sub) });
   const kbps = rateOf(smallest);
   rungs.push({ name: 'keys', kbps: kbps === null ? null : Math.round(kbps * KEYS_SHARE) });
-  rungs.push({ name: 'stills', kbps: null });
+  // They are loaded at the pace that the link carries.
+  rungs.push({ name: 'stills', kbps: kbps === null ? null : Math.min(STILLS_KBPS, Math.round((kbps * KEYS_SHARE) / 3)) });
   return rungs;
 }
 

@@ -8,13 +8,14 @@ import { bitrate } from './format.js';
  * Return the name of a rung.
  *
  * @param {RungName} rung
- * @param {number} [spacingS] time between two key frames; 0 while it is unknown
- * @param {boolean} [lacksAudio] the user wants audio, which does not come with key frames
+ * @param {number} [spacingS] time between two key frames or stills; 0 while it is unknown
+ * @param {boolean} [lacksAudio] the user wants audio, which comes neither with key frames nor with stills
  */
 export function rungText(rung, spacingS = 0, lacksAudio = false) {
   const silence = lacksAudio ? ', no sound' : '';
   if (rung === 'keys') return (spacingS ? `1 picture / ${Math.max(1, Math.round(spacingS))} s` : 'Few pictures') + silence;
-  return { main: 'Main', sub: 'Sub', stills: 'Stills' }[rung];
+  if (rung === 'stills') return (spacingS ? `1 small picture / ${Math.max(1, Math.round(spacingS))} s` : 'Small pictures') + silence;
+  return { main: 'Main', sub: 'Sub' }[rung];
 }
 
 /**

@@ -24,6 +24,11 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
   return { text: '', tone: 'off' };
 }
 
+/** Return the badge of a small picture that replaces the stream. @param {number|null} behindS its age; null without one */
+export function stillBadge(behindS) {
+  return { text: behindS === null ? '' : `PICTURE −${duration(Math.round(behindS))}`, tone: /** @type {const} */ ('late') };
+}
+
 /**
  * Return what the page says about frames that came incomplete; '' for nothing.
  *

@@ -12,7 +12,7 @@ import { badgeOf, LATE_S } from './stream-facts.js';
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./api.js').Problem} Problem
  * @typedef {import('./wall-state.js').Tile} Tile
- * @typedef {'auto'|'main'|'sub'} TileQuality
+ * @typedef {import('./viewer-state.js').QualityChoice} TileQuality
  * @typedef {{tile: Tile, camera: Camera|null, channel: Channel|null, missing: Problem|null}} TileContent
  *   `missing`: the reason if there is no channel to play
  * @typedef {import('./session-state.js').View & {transport: import('./live-transport.js').Transport,
@@ -44,13 +44,27 @@ export function contentOf(tile, known) {
 }
 
 /**
- * Return the quality for a tile: the user's choice, otherwise the main stream for a large tile.
+ * Return the quality choice for a tile: the tile's own one, otherwise that of the whole wall. Main for the whole wall
+ * does not count for tiles that show no more pixels than the sub stream has.
+ *
+ * @param {Tile|null} tile
+ * @param {TileQuality} wallQuality
+ * @param {boolean} showsMain true if the main stream looks better at the tile's size
+ * @returns {TileQuality}
+ */
+export function choiceFor(tile, wallQuality, showsMain) {
+  return tile?.quality ?? (wallQuality === 'main' && !showsMain ? 'sub' : wallQuality);
+}
+
+/**
+ * Return the stream for a tile: the user's choice, otherwise the main stream for a large tile.
  *
  * @param {TileQuality} quality
  * @param {boolean} isLarge
  * @returns {'main'|'sub'}
  */
 export function tileQuality(quality, isLarge) {
+  if (quality === 'saver') return 'sub';
   if (quality !== 'auto') return quality;
   return isLarge ? 'main' : 'sub';
 }
@@ -130,11 +144,13 @@ function wholeSeconds(seconds) {
  * Return the note about a tile's stream: its quality or why it is not the main stream, and why it plays over HLS or by
  * MediaSource.
  *
- * @param {{quality: string|null, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
+ * @param {{quality: string|null, rungText?: string, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
  *   transport: TileView['transport'], transportReason: string,
  *   limit?: import('./quality-control.js').Limit|null, engineReason: import('./engine-choice.js').MseReason|null}} playing
+ *   `rungText`: a quality that is no whole stream
  */
-export function playingNote({ quality, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason, limit }) {
+export function playingNote(playing) {
+  const { quality, rungText, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason, limit } = playing;
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
     : isFallback
@@ -143,7 +159,7 @@ export function playingNote({ quality, isFallback, converting, refusedCodec, ref
         ? 'Converted to H.264 for this browser'
         : limit
           ? `Now: ${limitText(limit)}`
-          : quality && `Now: ${quality}`;
+          : quality && `Now: ${rungText || quality}`;
   const how =
     transport === 'hls'
       ? `Over HLS, some seconds behind: ${transportReason}`

@@ -2,17 +2,19 @@
 /**
  * State of the wall page in its address: `?layout=9&tiles=1.1,1.2.main,-,2.5` (camera.channel, and the quality if the
  * user chose one; `-`: empty), `full=3` (the third tile fills the page), `wall=7` (a saved wall; `tiles` next to it are
- * the user's changes since).
+ * the user's changes since), `quality=saver` (of all tiles without a choice of their own).
  */
 import { isLayout, layoutFor, MOST_TILES } from './wall-layout.js';
 import { visibleChannels } from './channels.js';
+import { qualityChoice } from './viewer-state.js';
 
 /**
  * @typedef {import('./api.js').Channel} Channel
  * @typedef {import('./wall-layout.js').Layout} Layout
- * @typedef {{cameraId: number, channel: number, quality?: 'main'|'sub'}} Tile `quality`: absent if the size decides
- * @typedef {{layout: Layout|null, tiles: (Tile|null)[]|null, full: number|null, wallId: number|null}} WallState
- *   `layout`, `tiles`: null if absent; `full`: a place, from 0
+ * @typedef {{cameraId: number, channel: number, quality?: 'main'|'sub'|'saver'}} Tile `quality`: absent without a choice for this tile
+ * @typedef {{layout: Layout|null, tiles: (Tile|null)[]|null, full: number|null, wallId: number|null,
+ *   quality: import('./viewer-state.js').QualityChoice|null}} WallState
+ *   `layout`, `tiles`, `quality`: null if absent; `full`: a place, from 0
  */
 
 /**
@@ -31,16 +33,18 @@ export function readWallState(search) {
     tiles: tiles && layout ? tiles.slice(0, layout) : tiles,
     full: full !== null && full <= (layout ?? MOST_TILES) ? full - 1 : null,
     wallId: numberOf(query.get('wall')),
+    quality: qualityChoice(query.get('quality')),
   };
 }
 
 /** @param {WallState} state @returns {string} '' or `?...` */
-export function writeWallState({ layout, tiles, full, wallId }) {
+export function writeWallState({ layout, tiles, full, wallId, quality }) {
   const query = new URLSearchParams();
   if (wallId !== null) query.set('wall', String(wallId));
   if (layout !== null) query.set('layout', String(layout));
   if (tiles !== null) query.set('tiles', withoutEnd(tiles).map(textOf).join(','));
   if (full !== null) query.set('full', String(full + 1));
+  if (quality) query.set('quality', quality);
   const text = query.toString().replaceAll('%2C', ',');
   return text ? `?${text}` : '';
 }
@@ -79,9 +83,9 @@ export function areSameTiles(one, other) {
 
 /** @param {string} text @returns {Tile|null} */
 function tileOf(text) {
-  const found = /^([1-9]\d{0,14})\.([1-9]\d{0,3})(?:\.(main|sub))?$/.exec(text);
+  const found = /^([1-9]\d{0,14})\.([1-9]\d{0,3})(?:\.(main|sub|saver))?$/.exec(text);
   if (!found) return null;
-  const quality = /** @type {'main'|'sub'|undefined} */ (found[3]);
+  const quality = /** @type {Tile['quality']} */ (found[3]);
   return withQuality({ cameraId: Number(found[1]), channel: Number(found[2]) }, quality ?? 'auto');
 }
 

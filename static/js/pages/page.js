@@ -4,6 +4,7 @@ import '../components/log-out.js';
 import '../components/theme-toggle.js';
 import { Api } from '../lib/api.js';
 import { savesData } from '../lib/quality-ladder.js';
+import { qualityChoice } from '../lib/viewer-state.js';
 import { LazyModule } from '../lib/lazy-module.js';
 import { ToastArea } from '../components/toast-area.js';
 
@@ -118,6 +119,19 @@ export function remember(key, value) {
   } catch {
     // Storage may be forbidden: then the value is lost with the page.
   }
+}
+
+/** Older versions kept one of two streams as 'quality', which was no choice against Auto. */
+const QUALITY_KEY = 'quality-choice';
+
+/** The quality that the user has chosen in this browser, for the viewer page and the wall. */
+export function rememberedQuality() {
+  return qualityChoice(remembered(QUALITY_KEY)) ?? 'auto';
+}
+
+/** @param {import('../lib/viewer-state.js').QualityChoice} quality */
+export function rememberQuality(quality) {
+  remember(QUALITY_KEY, quality);
 }
 
 /** True if the user saves data, or pays for it by the network in use. */

@@ -1,6 +1,7 @@
 // @ts-check
 /** The stage of the viewer page: the channel's player, the overlay, and the buttons below them. */
 import { ChannelPlayer } from '../components/channel-player.js';
+import { ChannelStills } from '../components/channel-stills.js';
 import { setText } from '../components/dom.js';
 import { hasMediaSource } from '../components/fragment-appender.js';
 import { decodableCodecs } from '../components/hls-engine.js';
@@ -13,8 +14,9 @@ import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
+import { StillQueue } from '../lib/still-queue.js';
 import { limitText, rungText } from '../lib/quality-text.js';
-import { badgeOf, damageOf, streamFacts } from '../lib/stream-facts.js';
+import { badgeOf, damageOf, stillBadge, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
 import {
   byId,
@@ -52,6 +54,7 @@ export class ViewerStage extends EventTarget {
   #api;
   #socket;
   #channelPlayer;
+  #stills;
   #quality;
   /** @type {StageRequest|null} */
   #request = null;
@@ -78,14 +81,16 @@ export class ViewerStage extends EventTarget {
     this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
     this.#livePlayer.toggleAttribute('muted', !this.#wantsAudio);
     this.#livePlayer.setAttribute('decoder', chosenDecoder());
+    const image = byId('still', SnapshotImage);
     this.#channelPlayer = new ChannelPlayer({
       player: this.#livePlayer,
-      snapshot: byId('still', SnapshotImage),
+      snapshot: image,
       api,
       socket: this.#socket,
       snapshots: new JobQueue(1),
       decodes: decodableCodecs(),
     });
+    this.#stills = new ChannelStills({ player: this.#channelPlayer, image, api, queue: new StillQueue() });
     this.#quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
     this.#wirePlayer();
     this.#wireDecoder();
@@ -121,11 +126,11 @@ export class ViewerStage extends EventTarget {
   }
 
   get isWanted() {
-    return this.#channelPlayer.isWanted;
+    return this.#channelPlayer.isWanted || this.#stills.isShown;
   }
 
   get isStarted() {
-    return this.#channelPlayer.isStarted;
+    return this.#channelPlayer.isStarted || this.#stills.isShown;
   }
 
   get hasFrame() {
@@ -145,7 +150,7 @@ export class ViewerStage extends EventTarget {
     this.#quality?.setTiles(this.#tiles(), performance.now());
     const { rung, isLinkThin } = this;
     const wanted = { ...request, quality: WANTED[request.quality], rung, isAudible: this.#wantsAudio };
-    this.#channelPlayer.setRequest(wanted, { isLinkThin });
+    this.#stills.setRequest(wanted, { isLinkThin });
   }
 
   /** Id of the present channel's picture for the quality ladder. */
@@ -172,7 +177,7 @@ export class ViewerStage extends EventTarget {
     const isVisible = request.isActive && !this.#channelPlayer.isPaused;
     const player = this.#channelPlayer;
     const pinned = player.pinAt(request, PINNED[request.quality]);
-    return [{ id: this.#tileId, rungs, pinned, isChosen: true, isVisible, pixels: 1, player }];
+    return [{ id: this.#tileId, rungs, pinned, isChosen: true, isVisible, pixels: 1, player: this.#stills }];
   }
 
   #lookAtLink() {
@@ -188,7 +193,8 @@ export class ViewerStage extends EventTarget {
 
   /** Why the picture has not its best quality; '' if it has, or if the user has chosen the quality. */
   #qualityText() {
-    const { spacingS, lacksAudio } = this.#channelPlayer;
+    const { lacksAudio } = this.#channelPlayer;
+    const { spacingS } = this.#stills.isShown ? this.#stills : this.#channelPlayer;
     const limit = this.#quality?.limitOf(this.#tileId) ?? null;
     return limitText(limit, spacingS, lacksAudio) || (this.shownRung === 'keys' ? rungText('keys', spacingS, lacksAudio) : '');
   }
@@ -215,6 +221,7 @@ export class ViewerStage extends EventTarget {
   }
 
   togglePlay() {
+    if (this.#stills.isOn) return;
     if (this.isWanted) this.#channelPlayer.togglePlay();
     else this.dispatchEvent(new Event('play-pressed'));
   }
@@ -264,7 +271,7 @@ export class ViewerStage extends EventTarget {
   }
 
   #wirePlayer() {
-    this.#channelPlayer.addEventListener('change', () => this.#draw());
+    for (const one of [this.#channelPlayer, this.#stills]) one.addEventListener('change', () => this.#draw());
     this.#channelPlayer.addEventListener('audio-blocked', () => {
       showToast('The browser allows sound only after a click. Press M or the loudspeaker.');
     });
@@ -321,7 +328,8 @@ export class ViewerStage extends EventTarget {
     const running = this.isWanted && !isPaused && view.phase !== 'failed';
     const playable = this.names.length > 0;
     this.#overlay.update(view, { paused: isPaused, playable, subPossible: canUseSub });
-    byId('play', HTMLButtonElement).disabled = !playable;
+    byId('play', HTMLButtonElement).disabled = !playable || this.#stills.isOn;
+    this.#stage.toggleAttribute('data-stills', this.#stills.isShown);
     Object.assign(this.#stage.dataset, { phase: view.phase, paused: String(isPaused), running: String(running) });
     byId('play', HTMLElement).setAttribute('aria-label', running ? 'Pause' : 'Play');
     byId('stop', HTMLButtonElement).disabled = !this.isWanted;
@@ -339,6 +347,7 @@ export class ViewerStage extends EventTarget {
   /** Return the player's view; without a channel, a view of the device's state. */
   #viewNow() {
     const { view } = this.#channelPlayer;
+    if (this.#stills.isShown) return { ...view, phase: /** @type {const} */ ('playing') };
     if (this.isWanted) return view;
     if (this.#deviceProblem) return { ...view, phase: /** @type {const} */ ('failed'), problem: this.#deviceProblem };
     if (this.#deviceBusy) return { ...view, phase: /** @type {const} */ ('connecting') };
@@ -346,10 +355,11 @@ export class ViewerStage extends EventTarget {
   }
 
   #showClock() {
-    const { view, isPaused, hasFrame, frameDate } = this.#channelPlayer;
-    const behindS = this.#channelPlayer.behindS(this.#nowMs());
+    const { isPaused, hasFrame, frameDate } = this.#channelPlayer;
+    const view = this.#viewNow();
+    const behindS = this.#stills.behindS(this.#nowMs()) ?? this.#channelPlayer.behindS(this.#nowMs());
     const badge = byId('badge', HTMLElement);
-    const { text, tone } = badgeOf(view.phase, { ...view, paused: isPaused, behindS });
+    const { text, tone } = this.#stills.isShown ? stillBadge(behindS) : badgeOf(view.phase, { ...view, paused: isPaused, behindS });
     badge.hidden = !text;
     badge.dataset.state = tone;
     setText(byId('badge-text', HTMLElement), text);

@@ -27,7 +27,7 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { qualityChoice, readViewerState, writeViewerState } from '../lib/viewer-state.js';
-import { byId, lazyModule, may, pageApi, pageData, remember, remembered, showToast } from './page.js';
+import { byId, lazyModule, may, pageApi, pageData, rememberQuality, rememberedQuality, showToast } from './page.js';
 import { PtzControl } from './ptz-control.js';
 import { ChannelEditing } from './viewer-editing.js';
 import { handleKeys } from './viewer-keys.js';
@@ -35,8 +35,6 @@ import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
-/** In this browser's storage. Older versions kept one of two streams as 'quality', which was no choice against Auto. */
-const QUALITY_KEY = 'quality-choice';
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
 /**
@@ -174,7 +172,7 @@ function firstChannel() {
 /** Return the user's choice: for this channel, of the address, otherwise of this browser. */
 function chosenQuality() {
   if (subAlone !== null && subAlone === state.channel) return 'sub';
-  return state.quality ?? qualityChoice(remembered(QUALITY_KEY)) ?? 'auto';
+  return state.quality ?? rememberedQuality();
 }
 
 /** Let the stage show the chosen channel, and play it unless the user has stopped it. */
@@ -271,7 +269,7 @@ function chooseQuality(quality) {
   stage.forgetCodecs();
   stage.forgetRefusal();
   subAlone = null;
-  remember(QUALITY_KEY, quality);
+  rememberQuality(quality);
   updateState({ channel: channel.channel, quality, convert: false }, { push: false });
   if (stage.chosenProfile?.isFallback && quality === 'main') byId('convert', HTMLElement).focus();
 }

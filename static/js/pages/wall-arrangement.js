@@ -6,7 +6,7 @@
 import { problemOf } from '../lib/api.js';
 import { MOST_TILES, fitted, isLayout, layoutFor, placed, swapped } from '../lib/wall-layout.js';
 import { defaultTiles, readWallState, visibleTiles, withQuality, writeWallState } from '../lib/wall-state.js';
-import { remember, remembered, showToast } from './page.js';
+import { remember, rememberQuality, remembered, rememberedQuality, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/wall-state.js').Tile} Tile
@@ -67,6 +67,11 @@ export class WallArrangement extends EventTarget {
     return this.view.full;
   }
 
+  /** The quality of all tiles without a choice of their own: of the address, otherwise of this browser. */
+  get quality() {
+    return this.#state.quality ?? rememberedQuality();
+  }
+
   /** True if neither the user nor a saved wall has chosen the tiles, so that the wall shows all channels. */
   get isDefault() {
     return this.#state.tiles === null && this.#saved.current === null;
@@ -112,7 +117,7 @@ export class WallArrangement extends EventTarget {
   linkToTiles() {
     const { view } = this;
     const url = new URL(window.location.pathname, window.location.href);
-    url.search = writeWallState({ ...view, tiles: [...view.tiles], wallId: null });
+    url.search = writeWallState({ ...view, tiles: [...view.tiles], wallId: null, quality: null });
     return url.href.replaceAll('%2C', ',');
   }
 
@@ -158,6 +163,12 @@ export class WallArrangement extends EventTarget {
     this.#arrange(swapped(this.#allTiles(), from, to));
   }
 
+  /** Choose the quality of all tiles without a choice of their own. @param {import('../lib/viewer-state.js').QualityChoice} quality */
+  chooseWallQuality(quality) {
+    rememberQuality(quality);
+    this.#update({ quality });
+  }
+
   /** @param {number} place @param {import('../lib/tile-facts.js').TileQuality} quality */
   chooseQuality(place, quality) {
     const tile = this.view.tiles[place];
@@ -192,7 +203,7 @@ export class WallArrangement extends EventTarget {
       if (push) window.history.pushState(null, '', address);
       else window.history.replaceState(null, '', address);
     }
-    remember(LAST_WALL, writeWallState({ ...readWallState(search), full: null }));
+    remember(LAST_WALL, writeWallState({ ...readWallState(search), full: null, quality: null }));
     this.#changed();
   }
 

@@ -7,7 +7,8 @@ import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
-import { contentOf } from '../lib/tile-facts.js';
+import { StillQueue } from '../lib/still-queue.js';
+import { choiceFor, contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
@@ -24,6 +25,8 @@ import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toL
 
 /** Behind a full-page tile the others play on for a moment, because the user may go back soon. */
 const FULL_REST_MS = 5000;
+/** The same on a thin link: the tile that fills the page needs their part of it. */
+const FULL_REST_THIN_MS = 1500;
 /** A tile that is scrolled out of sight plays on for this long. */
 const OUT_OF_SIGHT_MS = 1500;
 const SIGHT_MARGIN = '120px';
@@ -37,6 +40,7 @@ export class WallBoard extends EventTarget {
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
   #quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
   #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
+  #stills = new StillQueue();
   #decodes = decodableCodecs();
   #grid = byId('wall-grid', HTMLElement);
   /** @type {LiveTile[]} */
@@ -45,6 +49,8 @@ export class WallBoard extends EventTarget {
   #view = { layout: 1, tiles: [], full: null };
   /** @type {Known} */
   #known = [];
+  /** The user's choice for the whole wall. @type {import('../lib/tile-facts.js').TileQuality} */
+  #wallQuality = 'auto';
   /** @type {LiveTile|null} */
   #audibleTile = null;
   /** The present requests, by place. @type {Omit<import('../components/live-tile.js').TileRequest, 'rung'>[]} */
@@ -159,6 +165,17 @@ export class WallBoard extends EventTarget {
     return place < 0 ? null : place;
   }
 
+  /** The user's choice for all tiles without a choice of their own. */
+  get quality() {
+    return this.#wallQuality;
+  }
+
+  set quality(quality) {
+    if (quality === this.#wallQuality) return;
+    this.#wallQuality = quality;
+    this.#updateTiles();
+  }
+
   get audibleTile() {
     return this.#audibleTile;
   }
@@ -195,7 +212,14 @@ export class WallBoard extends EventTarget {
   #make() {
     const tile = /** @type {LiveTile} */ (document.createElement('live-tile'));
     tile.setAttribute('role', 'group');
-    tile.options = { socket: this.#socket, api: this.#api, snapshots: this.#snapshots, decodes: this.#decodes, decoder: chosenDecoder() };
+    tile.options = {
+      socket: this.#socket,
+      api: this.#api,
+      snapshots: this.#snapshots,
+      stills: this.#stills,
+      decodes: this.#decodes,
+      decoder: chosenDecoder(),
+    };
     this.#grid.append(tile);
     this.#observer.observe(tile);
     return tile;
@@ -214,12 +238,15 @@ export class WallBoard extends EventTarget {
     const { layout, tiles, full } = this.#view;
     this.#requests = this.#elements.map((element, place) => {
       const tile = tiles[place] ?? null;
-      return {
+      const shown = {
         content: tile && contentOf(tile, this.#known),
-        quality: tile?.quality ?? 'auto',
-        isActive: this.#isActive(element, place),
         isLarge: full === place || isLarge(layout, place),
         isAlone: full === place || layout === 1,
+      };
+      return {
+        ...shown,
+        quality: choiceFor(tile, this.#wallQuality, element.showsMain(shown)),
+        isActive: this.#isActive(element, place),
         isAudible: element === this.#audibleTile,
       };
     });
@@ -271,10 +298,12 @@ export class WallBoard extends EventTarget {
       this.#isFullForLong = false;
       return;
     }
+    const isLimited = this.#elements.some(({ ladderId }) => this.#quality?.limitOf(ladderId));
+    const restMs = isLimited ? FULL_REST_THIN_MS : FULL_REST_MS;
     this.#fullTimer = setTimeout(() => {
       this.#isFullForLong = true;
       this.#updateTiles();
-    }, FULL_REST_MS);
+    }, restMs);
   }
 
   /** @param {IntersectionObserverEntry[]} changes */

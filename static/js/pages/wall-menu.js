@@ -7,13 +7,15 @@ import { profileOf } from '../lib/channels.js';
 import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
-import { writeViewerState } from '../lib/viewer-state.js';
+import { qualityChoice, writeViewerState } from '../lib/viewer-state.js';
 import { byId, may, saveFile, showToast } from './page.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
  * @typedef {import('./wall-board.js').WallBoard} WallBoard
  */
+
+const CHOICE_NAMES = { main: 'Main', sub: 'Sub', saver: 'Saver' };
 
 /** Emits 'full', 'pick' and 'remove' with the place, 'quality' with `{place, quality}`, which the page handles. */
 export class WallMenu extends EventTarget {
@@ -41,6 +43,7 @@ export class WallMenu extends EventTarget {
     const noChannel = channel === null;
     const isAudible = this.#board.audibleTile === tile;
     const quality = content?.tile.quality ?? 'auto';
+    const { quality: wallQuality } = this.#board;
     const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
     const isOver = nowPlaying.phase === 'failed' || nowPlaying.phase === 'ended';
     const items = {
@@ -55,9 +58,14 @@ export class WallMenu extends EventTarget {
         checked: isAudible,
         text: hasAudio === false ? 'No sound on this channel' : isAudible ? 'Sound off' : 'Sound on',
       },
-      auto: { hidden: noChannel, checked: quality === 'auto' },
+      auto: {
+        hidden: noChannel,
+        checked: quality === 'auto',
+        text: wallQuality === 'auto' ? 'Quality by size and link' : `As the whole wall: ${CHOICE_NAMES[wallQuality]}`,
+      },
       main: { hidden: noChannel || !channel || !profileOf(channel, 'main'), checked: quality === 'main' },
       sub: { hidden: noChannel || !channel || !profileOf(channel, 'sub'), checked: quality === 'sub' },
+      saver: { hidden: noChannel, checked: quality === 'saver' },
       ago: { hidden: !records },
       recordings: { hidden: !records },
       viewer: { hidden: noChannel },
@@ -120,9 +128,8 @@ export class WallMenu extends EventTarget {
     if (!tile) return;
     if (action === 'snapshot') void this.saveSnapshot(place);
     else if (action === 'sound') this.toggleAudio(place);
-    else if (action === 'auto' || action === 'main' || action === 'sub') {
-      this.dispatchEvent(new CustomEvent('quality', { detail: { place, quality: action } }));
-    } else if (action === 'ago') this.openRecordings(place, AGO_MS);
+    else if (qualityChoice(action)) this.dispatchEvent(new CustomEvent('quality', { detail: { place, quality: action } }));
+    else if (action === 'ago') this.openRecordings(place, AGO_MS);
     else if (action === 'recordings') this.openRecordings(place, MOMENT_MS);
     else if (action === 'viewer') this.openViewer(place);
     else if (action === 'pause' || action === 'play') tile.togglePlay();

@@ -13,6 +13,7 @@ import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { copied, setAttribute, setText } from '../components/dom.js';
 import { nameOf } from '../components/live-tile.js';
 import { Poller } from '../lib/poller.js';
+import { qualityChoice } from '../lib/viewer-state.js';
 import { WallsApi } from '../lib/walls-api.js';
 import { hideBarsAtRest } from './attention.js';
 import { byId, httpOptions, pageApi, pageData, showToast, whenIdle } from './page.js';
@@ -82,8 +83,12 @@ function draw() {
   for (const id of ['copy-link', 'toggle-picker']) byId(id, HTMLButtonElement).disabled = isLoading;
   for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) button.disabled = isLoading;
   if (isWaiting) return;
-  const { view } = arrangement;
+  const { view, quality } = arrangement;
+  board.quality = quality;
   board.setView(view);
+  for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(button.dataset.quality === quality));
+  }
   for (const button of byId('layouts', HTMLElement).querySelectorAll('button')) {
     button.setAttribute('aria-pressed', String(Number(button.dataset.layout) === view.layout));
   }
@@ -132,6 +137,10 @@ async function toggleFullscreen() {
 byId('layouts', HTMLElement).addEventListener('click', (event) => {
   const button = event.target instanceof Element ? event.target.closest('button') : null;
   if (button) arrangement.chooseLayout(Number(button.dataset.layout));
+});
+byId('quality', HTMLElement).addEventListener('click', (event) => {
+  const quality = qualityChoice(event.target instanceof HTMLElement ? event.target.dataset.quality : null);
+  if (quality) arrangement.chooseWallQuality(quality);
 });
 for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['toggle-picker', () => popups.togglePicker()],

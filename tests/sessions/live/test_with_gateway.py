@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.records import StreamState
 from media.process import Spawner
@@ -71,6 +73,18 @@ def test_a_snapshot_is_taken_from_the_running_session(harness: GatewayHarness) -
     harness.manager.start_hls(1, "plain")
     until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)
     assert FrameGrabber(harness.manager._context).grab(harness.source(1, "plain")).startswith(b"\xff\xd8")
+
+
+def test_a_small_snapshot_is_320_pixels_wide(harness: GatewayHarness) -> None:
+    grabber = FrameGrabber(harness.manager._context)
+    large = io.BytesIO()
+    Image.effect_noise((1280, 720), 80).convert("RGB").save(large, "JPEG", quality=90)
+    small = grabber.shrink(large.getvalue())
+    with Image.open(io.BytesIO(small)) as picture:
+        assert picture.size == (320, 180)
+    assert grabber.shrink(small[:5000]) == small[:5000], "it is small already"
+    broken = large.getvalue()[:100] + bytes(20_000)
+    assert grabber.shrink(broken) == broken
 
 
 def test_an_unknown_channel_gets_an_error_and_leaves_nothing(harness: GatewayHarness, spawner: Spawner) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from flask.testing import FlaskClient
 from websockets.datastructures import Headers
@@ -145,7 +145,7 @@ class ChannelsBackend(LiveBackend):
     def leave_live(self, stream_id: str, viewer_id: str) -> None:
         pass
 
-    def watch_replay(self, who: Principal, stream_id: str, viewer_id: str, listener: ReplayListener) -> NoReturn:
+    def watch_replay(self, who: Principal, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         raise NotFound("There is no such stream.")
 
     def visible_streams(self, who: Principal, stream_ids: Collection[str]) -> list[str]:

@@ -157,9 +157,16 @@ def test_udp_ports_are_closed_with_the_session(camera: Cameras, gateway: RtspGat
     until_state(feed, FeedState.FLOWING)
     feed.close()
     until(lambda: peer.open_connections == 0)
-    for port in peer.udp_places.values():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+    until(lambda: all(map(_is_free, peer.udp_places.values())), what="ports that are closed")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        try:
             free.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 # -- TLS -------------------------------------------------------------------------------------------

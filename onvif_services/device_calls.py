@@ -91,7 +91,7 @@ class DeviceCalls:
         """Make, model and firmware; empty before open()."""
         self.stream_transports: dict[str, str] = {}
         """For each media service, the transport for which the device last named a stream address; see `media`."""
-        self.refused_key_frames: set[str] = set()
+        self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
         self.signs_pre_auth = False
         self._has_answered = False

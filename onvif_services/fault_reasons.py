@@ -99,6 +99,8 @@ def reason_of(fault: Fault, credential: Credential | None) -> str:
     for _ in range(2):  # some firmware escapes its text twice
         text = _MARKUP.sub(" ", html.unescape(text))
     text = re.sub(r"[<>]", " ", text).translate(_QUOTES)
+    if credential is not None and _has_login(text, credential):
+        return ""  # markup was in it
     shown = _LONG_CODE.sub("…", _ADDRESS.sub("…", clean(text)))
     if len(shown) >= _MOST_CHARACTERS:
         shown = shown[: _MOST_CHARACTERS - 1].rstrip() + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -36,6 +37,7 @@ _SERVICES = ("media", "media2")
 # The values of tt:TransportProtocol, and those of Media2, in the order to try them.
 _TRANSPORTS = {"media": ("RTSP", "UDP", "HTTP"), "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
 _TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
+_KEY_FRAME_AGAIN_S = 300.0
 _MOST_SILENT = 3  # channels whose stream address the device does not tell, before the others are not asked for
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
@@ -102,18 +104,21 @@ def snapshot_uri(
 def request_key_frame(conn: DeviceConnection, profile_token: str, service: str = "media") -> None:
     """Ask the device to send a key frame now (SetSynchronizationPoint). Devices may ignore this.
 
-    A device that has refused this, or left it without an answer, is not asked again over this connection: raise
-    CameraUnsupported.
+    A device that has refused this is not asked again over this connection, one that has not answered is not asked again
+    for some minutes: raise CameraUnsupported.
     """
     _check_token(profile_token)
-    if profile_token in conn.refused_key_frames:
+    if time.monotonic() < conn.refused_key_frames.get(profile_token, -math.inf):
         raise unsupported("media", "SetSynchronizationPoint")
     try:
         _ask_services(
             conn, service, lambda name: conn.call(name, "SetSynchronizationPoint", {"ProfileToken": profile_token})
         )
-    except (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer):
-        conn.refused_key_frames.add(profile_token)
+    except (SoapFault, CameraUnsupported):
+        conn.refused_key_frames[profile_token] = math.inf
+        raise
+    except (CameraBadAnswer, NoAnswer):  # a recorder that is busy, maybe because a wall opens
+        conn.refused_key_frames[profile_token] = time.monotonic() + _KEY_FRAME_AGAIN_S
         raise
 
 

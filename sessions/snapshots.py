@@ -23,6 +23,7 @@ MOST_GRABS = 2
 _MAX_BYTES = 4_000_000
 # A JPEG of 320 pixels has 8 to 15 kB.
 _SMALL_BYTES = 12_000
+_SHRINK_WAIT_S = 2.0
 
 
 class SnapshotTaker:
@@ -72,11 +73,12 @@ class SnapshotTaker:
 
 
 class FrameGrabber:
-    """Decodes one key frame of a stream to a JPEG; at most MOST_GRABS ffmpeg run at the same time."""
+    """Decodes key frames to JPEG, and makes small copies: for each task at most MOST_GRABS ffmpeg at the same time."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._places = threading.BoundedSemaphore(MOST_GRABS)
+        self._shrink_places = threading.BoundedSemaphore(MOST_GRABS)  # others: a silent channel keeps a place for long
 
     def grab(self, source: StreamSource) -> bytes:
         """Return a JPEG. Block for at most three times device_timeout_s. Raise a DeviceError or Unavailable."""
@@ -95,10 +97,15 @@ class FrameGrabber:
             self._places.release()
 
     def shrink(self, jpeg: bytes) -> bytes:
-        """Return a small copy of a JPEG; the JPEG itself if it is small already, or if no copy can be made."""
-        timeout_s = self._context.settings.device_timeout_s
-        if len(jpeg) <= _SMALL_BYTES or not self._places.acquire(timeout=timeout_s):
+        """Return a small copy of a JPEG; the JPEG itself if it is small already, or if no copy can be made.
+
+        Raise Unavailable if others are made at the moment: a thin link does not carry the large one.
+        """
+        if len(jpeg) <= _SMALL_BYTES:
             return jpeg
+        timeout_s = self._context.settings.device_timeout_s
+        if not self._shrink_places.acquire(timeout=_SHRINK_WAIT_S):
+            raise Unavailable("Too many small pictures are being made.", code="busy", retry_after_s=2)
         try:
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "large.jpg").write_bytes(jpeg)
@@ -109,7 +116,7 @@ class FrameGrabber:
         except (ProgramMissing, FfmpegMissing):
             return jpeg
         finally:
-            self._places.release()
+            self._shrink_places.release()
         return small if small and is_jpeg(small) else jpeg
 
     def _decode(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:

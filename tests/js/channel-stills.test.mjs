@@ -65,7 +65,7 @@ function shown({ loadMs = 100, queue = new StillQueue() } = {}) {
       asked.push({ id, ...how, atMs: Date.now() });
       const takenAt = api.takenAt();
       await new Promise((resolve) => setTimeout(resolve, loadMs));
-      return { blob: /** @type {any} */ (`still ${asked.length}`), takenAt };
+      return { blob: /** @type {any} */ (`still ${asked.length}`), takenAt, loadMs };
     },
   };
   const stills = new ChannelStills({ player: /** @type {any} */ (player), image: /** @type {any} */ (image), api, queue });
@@ -157,4 +157,35 @@ test('another channel at stills shows the last still of the server first', async
   assert.deepEqual([asked[0].cached, asked[0].isSmall], [true, true]);
   await pass(10_000);
   assert.equal(asked[1].cached, undefined);
+});
+
+test('a stop below the stills ends the start of a better stream', () => {
+  const stops = /** @type {((parts: ReturnType<typeof shown>) => void)[]} */ ([
+    ({ stills, request }) => stills.setRequest({ ...request, isActive: false }),
+    ({ player }) => player.to('ended'),
+  ]);
+  for (const stop of stops) {
+    const parts = shown();
+    parts.stills.setRung('stills');
+    parts.stills.setRung('keys', { isTry: true });
+    assert.equal(parts.stills.isStarting, true);
+    stop(parts);
+    assert.deepEqual([parts.stills.isStarting, parts.stills.isShown], [false, false]);
+  }
+});
+
+test('a channel without stills does not delay those of others', async () => {
+  const queue = new StillQueue();
+  const dead = [1, 2].map(() => shown({ queue, loadMs: 10_000 }));
+  const alive = shown({ queue });
+  for (const { api, stills } of dead) {
+    api.snapshot = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      throw new Error('no picture');
+    };
+    stills.setRung('stills');
+  }
+  alive.stills.setRung('stills');
+  await pass(120_000);
+  assert.ok(alive.asked.length >= 8, String(alive.asked.length));
 });

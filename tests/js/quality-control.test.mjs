@@ -250,6 +250,20 @@ test('a paused picture keeps its rung until its resume', () => {
   assert.equal(page.played.at(-1), 'sub');
 });
 
+test('a pause during a try keeps the rung before it', () => {
+  const page = new Page();
+  page.link = LATE;
+  page.pass(2);
+  page.link = CALM;
+  page.pass(10);
+  const { tiles } = page;
+  for (const player of [{ isStarting: true }, { hasFailedTry: true }]) {
+    page.tiles = tiles.map((tile) => ({ ...tile, isVisible: false, player: { ...tile.player, ...player } }));
+    page.control.setTiles(page.tiles, page.nowMs);
+    assert.equal(page.control.rungOf('a'), 'sub');
+  }
+});
+
 test('a paused picture whose link is calm keeps its stream at resume', () => {
   const page = new Page();
   page.link = LATE;

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rungsOf, streamOf } from '../../static/js/lib/quality-rungs.js';
+import { rungsOf, showsMainAt, streamOf } from '../../static/js/lib/quality-rungs.js';
 
 /** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
 
@@ -72,4 +72,9 @@ test('each rung has its stream', () => {
   assert.deepEqual(streamOf('keys', rungs), { quality: 'sub', keyFramesOnly: true });
   assert.deepEqual(streamOf('keys', rungsOf(channel(['main']), WIDE)), { quality: 'main', keyFramesOnly: true });
   assert.equal(streamOf('stills', rungs), null);
+});
+
+test('main looks better in a tile that is wider than the sub stream', () => {
+  const both = channel(['main', 'sub']);
+  assert.deepEqual([showsMainAt(both, Infinity), showsMainAt(both, 10)], [true, false]);
 });

@@ -76,6 +76,10 @@ def test_a_reason_with_the_login_is_left_out(reason: str) -> None:
     assert reason_of(Fault(("Sender",), reason), LOGIN) == ""
 
 
+def test_a_password_with_markup_in_it_is_left_out() -> None:
+    assert reason_of(Fault((), "bad <b>Wi11</b><i>ow-Tree</i>"), Credential("x1", Secret("Wi11ow-Tree"))) == ""
+
+
 def test_a_short_password_does_not_show_in_the_gap_of_a_reason() -> None:
     assert reason_of(Fault((), "Preset 1 is locked"), Credential("x1", Secret("1"))) == ""
 

@@ -11,8 +11,9 @@ from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, D
 from core.records import Channel, ProfileRole, VideoFormat
 from onvif_services import media
 from onvif_services.connection import DeviceConnection
+from onvif_services.faults import NoAnswer
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import Reply, Request, SoapDevice, fault, profile, profile2
+from tests.onvif_services.soap_device import CUT, Reply, Request, SoapDevice, fault, profile, profile2
 
 
 def _opened(connect: Connect) -> DeviceConnection:
@@ -314,6 +315,19 @@ def test_a_device_that_refuses_a_key_frame_is_not_asked_again(device: SoapDevice
     assert len(device.asked("SetSynchronizationPoint")) == first
     media.request_key_frame(conn, "Q")
     media.request_key_frame(_opened(connect), "P")
+
+
+def test_a_lost_answer_bars_key_frame_requests_for_minutes(device: SoapDevice, connect: Connect) -> None:
+    works = device.answers["SetSynchronizationPoint"]
+    device.answers["SetSynchronizationPoint"] = CUT
+    conn = _opened(connect)
+    with pytest.raises(NoAnswer):
+        media.request_key_frame(conn, "P")
+    device.answers["SetSynchronizationPoint"] = works
+    with pytest.raises(CameraUnsupported):
+        media.request_key_frame(conn, "P")
+    conn.refused_key_frames["P"] -= 300  # as after five minutes
+    media.request_key_frame(conn, "P")
 
 
 def test_the_other_media_service_is_asked_if_the_first_fails(device: SoapDevice, connect: Connect) -> None:

@@ -30,7 +30,7 @@ class ParameterSetStore:
         self._sets: dict[_Key, bytes] = {}  # the newest last
         self._sps_id: int | None = None
         self._came: set[_Key] = set()  # since the last key frame
-        self._referred: set[int] = set()  # ids of the pps that slices after the last key frame refer to
+        self._referred: set[int] = set()  # ids of the pps that slices refer to, while there are several
         self._has_several_pps = False
         self.in_use: tuple[bytes, ...] = ()
         self.changes = 0
@@ -79,10 +79,9 @@ class ParameterSetStore:
         if self._has_several_pps and ("sps", self._sps_id) in self._came:
             self._drop_damaged(pps_id)
         self._came.clear()
-        self._referred.clear()
 
     def note_slices(self, slices: Sequence[bytes]) -> None:
-        """Take note of the pps that a frame after the key frame refers to."""
+        """Take note of the pps that a frame refers to."""
         if self._has_several_pps:
             self._referred.update(map(self._codec.functions.pps_id, slices))
 

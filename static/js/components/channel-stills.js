@@ -88,6 +88,7 @@ export class ChannelStills extends EventTarget {
     this.#request = request;
     this.#isOn = isStills && request.isActive;
     if (isOther) this.#forget();
+    else if (!request?.isActive) this.#isLeaving = false;
     else if (wasOn && !this.#isOn) this.#leave(request, how);
     if (!this.#isOn && (wasOn || isOther)) this.#queue.remove(this);
     if (!isStills && request?.isActive) this.#hasNothing = false;
@@ -135,7 +136,7 @@ export class ChannelStills extends EventTarget {
     if (!this.#isLeaving) return;
     const { phase } = this.#player.view;
     if (phase === 'failed') this.#hasFailed = this.#isTry;
-    if (phase === 'playing' || phase === 'failed') this.#isLeaving = false;
+    if (['playing', 'failed', 'ended', 'idle'].includes(phase)) this.#isLeaving = false;
   }
 
   /** @param {number} cameraId @param {string} profileToken */
@@ -147,19 +148,19 @@ export class ChannelStills extends EventTarget {
     return this.#api.snapshot(cameraId, { ...ask, cached }).catch(() => this.#api.snapshot(cameraId, ask));
   }
 
-  /** Load and show the next still. @returns {Promise<boolean>} false if there is none */
+  /** Load and show the next still. @returns {Promise<number|null>} how long its bytes took, in ms; null if there is none */
   async #load() {
     const request = this.#request;
     const profile = request?.channel && tileProfileOf(request.channel);
-    if (!profile) return false;
-    const { blob, takenAt } = await this.#newest(request.cameraId, profile.profile_token);
+    if (!profile) return null;
+    const { blob, takenAt, loadMs } = await this.#newest(request.cameraId, profile.profile_token);
     const taken = takenAt ?? new Date();
     const isOlder = this.#image.takenAt !== null && this.#image.takenAt > taken;
     const isOther = request.cameraId !== this.#request?.cameraId || request.number !== this.#request.number;
-    if (!this.#isOn || isOther || isOlder) return true;
+    if (!this.#isOn || isOther || isOlder) return loadMs;
     await this.#image.show(blob, taken);
     this.#takenMs = [...this.#takenMs, taken.getTime()].slice(-KEPT_COUNT);
     this.dispatchEvent(new Event('change'));
-    return true;
+    return loadMs;
   }
 }

@@ -37,8 +37,9 @@ export class FirstSnapshot {
       if (!isWanted()) return;
       // Rejects if the server has no snapshot: then it stays dark until the first live frame.
       const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
-      if (isWanted()) await this.#image.show(blob, takenAt);
-      if (!this.#wantedKey) this.#image.clear();
+      if (!isWanted()) return;
+      await this.#image.show(blob, takenAt);
+      if (this.#wantedKey !== key && this.#image.takenAt === takenAt) this.#image.clear();
     };
     this.#wantedKey = key;
     setTimeout(() => this.#queue.add(key, load), SNAPSHOT_AFTER_MS);

@@ -1,4 +1,5 @@
 // @ts-check
+import { showsMainAt } from '../lib/quality-rungs.js';
 import { limitText, rungText } from '../lib/quality-text.js';
 import { damageOf } from '../lib/stream-facts.js';
 import { tileBadge, tileMessage, tileQuality } from '../lib/tile-facts.js';
@@ -123,7 +124,9 @@ export class LiveTile extends HTMLElement {
 
   /** True if the main stream looks better at this tile's size. @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request */
   showsMain(request) {
-    return request.isLarge || this.#rungsAtSize(request).some(({ name }) => name === 'main');
+    const widthPx = request.isAlone ? Infinity : this.clientWidth * window.devicePixelRatio;
+    const { channel = null } = request.content ?? {};
+    return request.isLarge || (channel !== null && showsMainAt(channel, widthPx));
   }
 
   /** @param {Pick<TileRequest, 'content'|'isAlone'>} request @returns {readonly Rung[]} */

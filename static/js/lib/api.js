@@ -124,7 +124,8 @@ export class Api {
    * @param {number} id
    * @param {{profileToken?: string|null, cached?: boolean, isSmall?: boolean, signal?: AbortSignal}} [ask] `isSmall`: at most
    *   320 pixels wide, for thin links
-   * @returns {Promise<{blob: Blob, takenAt: Date|null}>} rejects with `not_found` if the server has no snapshot yet
+   * @returns {Promise<{blob: Blob, takenAt: Date|null, loadMs: number}>} `loadMs`: how long the bytes took; rejects with
+   *   `not_found` if the server has no snapshot yet
    */
   async snapshot(id, ask = {}) {
     const query = new URLSearchParams();
@@ -136,7 +137,9 @@ export class Api {
     const answer = await this.#http.send('GET', url, undefined, { timeoutMs: 45_000, signal: ask.signal });
     if (answer.status === 204) throw new ApiError('not_found', 'There is no picture yet.', { status: 204 });
     const taken = Date.parse(answer.headers.get('X-Snapshot-Taken-At') ?? '');
-    return { blob: await answer.blob(), takenAt: Number.isNaN(taken) ? null : new Date(taken) };
+    const startMs = performance.now();
+    const blob = await answer.blob();
+    return { blob, loadMs: performance.now() - startMs, takenAt: Number.isNaN(taken) ? null : new Date(taken) };
   }
 
   /** @param {{cameraId: number, profileToken: string, accept: string[]}} source @returns {Promise<Stream>} */

@@ -70,8 +70,9 @@ export class QualityControl {
   #keepRungs(tiles) {
     const before = this.#keptRungs;
     this.#keptRungs = new Map();
-    for (const { id, isVisible, pinned } of tiles) {
-      const rung = before.get(id) ?? this.#ladder.rungOf(id);
+    for (const { id, isVisible, pinned, player } of tiles) {
+      const isOld = player.isStarting || player.hasFailedTry; // a pause ends a try that has shown no frame
+      const rung = before.get(id) ?? (isOld ? this.#ladder.rungBeforeTry(id) : null) ?? this.#ladder.rungOf(id);
       if (!isVisible && !pinned && rung) this.#keptRungs.set(id, rung);
     }
   }

@@ -29,15 +29,13 @@ const SPARE_WIDTH = 1.3;
 export function rungsOf(channel, { decodes, widthPx, measured = null }) {
   const main = playable(channel, 'main', decodes);
   const sub = playable(channel, 'sub', decodes);
-  const subPx = sub?.video?.width ?? null;
-  const isSmall = subPx !== null && widthPx * SPARE_WIDTH < subPx;
   const smallest = sub ?? main;
   if (!smallest) return [];
   /** @param {typeof smallest} profile */
   const rateOf = ({ role, video }) => (measured?.quality === role ? measured.kbps : video?.bitrate_kbps || null);
   /** @type {Rung[]} */
   const rungs = [];
-  if (main && !(sub && isSmall)) rungs.push({ name: 'main', kbps: rateOf(main) });
+  if (main && !fills(sub, widthPx)) rungs.push({ name: 'main', kbps: rateOf(main) });
   if (sub) rungs.push({ name: 'sub', kbps: rateOf(sub) });
   const kbps = rateOf(smallest);
   rungs.push({ name: 'keys', kbps: kbps === null ? null : Math.round(kbps * KEYS_SHARE) });
@@ -57,6 +55,17 @@ export function streamOf(name, rungs) {
   if (name === 'stills') return null;
   if (name !== 'keys') return { quality: name, keyFramesOnly: false };
   return { quality: rungs.some((rung) => rung.name === 'sub') ? 'sub' : 'main', keyFramesOnly: true };
+}
+
+/** True if the main stream looks better in a tile of this width. @param {Channel} channel @param {number} widthPx */
+export function showsMainAt(channel, widthPx) {
+  return profileOf(channel, 'main') !== null && !fills(profileOf(channel, 'sub'), widthPx);
+}
+
+/** True if this sub stream has more pixels than a tile. @param {ReturnType<typeof profileOf>} sub @param {number} widthPx */
+function fills(sub, widthPx) {
+  const subPx = sub?.video?.width ?? null;
+  return subPx !== null && widthPx * SPARE_WIDTH < subPx;
 }
 
 /** @param {Channel} channel @param {Quality} quality @param {readonly string[]} decodes */

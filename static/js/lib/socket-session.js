@@ -304,6 +304,7 @@ export class SocketSession extends BaseSession {
   #waitForTurn({ isTry }, refusal) {
     const delayMs = this.nextDelayMs(refusal.code, refusal.retryAfterS ?? 0) ?? 0;
     this.later(delayMs, () => this.start({ isTry, isQueued: true }));
+    if (this.#old?.canReturn) this.#leaveOldLater(delayMs + LEAVE_OLD_AFTER_MS);
     this.#setQueued(true);
   }
 

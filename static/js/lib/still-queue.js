@@ -4,7 +4,11 @@
  * pauses, so that a part of the link stays free. Pure but for its timer.
  */
 
-/** @typedef {{load: () => Promise<boolean>, dueMs: number}} Entry `load`: false if there was no still; `dueMs`: earliest time of the next one */
+/**
+ * @typedef {() => Promise<number|null>} Load returns how long the bytes of a still took, in ms, without the time that its
+ *   device took to make it; null if there was none
+ * @typedef {{load: Load, dueMs: number}} Entry `dueMs`: earliest time of the next still
+ */
 
 /** The pause after a still is so many times as long as its loading: the stills use a third of the link. */
 const PAUSE_SHARE = 2;
@@ -21,7 +25,7 @@ export class StillQueue {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #timer = null;
 
-  /** Load stills again and again until `remove()`. @param {object} owner @param {() => Promise<boolean>} load */
+  /** Load stills again and again until `remove()`. @param {object} owner @param {Load} load */
   add(owner, load) {
     this.#entries.set(owner, { load, dueMs: -Infinity });
     this.#schedule();
@@ -50,12 +54,11 @@ export class StillQueue {
   /** @param {Entry} entry */
   async #load(entry) {
     this.#isLoading = true;
-    const startMs = performance.now();
-    const isLoaded = await entry.load().catch(() => false);
+    const loadMs = await entry.load().catch(() => null);
     const nowMs = performance.now();
     this.#isLoading = false;
-    this.#freeMs = nowMs + Math.max(LEAST_PAUSE_MS, PAUSE_SHARE * (nowMs - startMs));
-    entry.dueMs = nowMs + (isLoaded ? EACH_MS : AFTER_FAILURE_MS);
+    this.#freeMs = nowMs + Math.max(LEAST_PAUSE_MS, PAUSE_SHARE * (loadMs ?? 0));
+    entry.dueMs = nowMs + (loadMs === null ? AFTER_FAILURE_MS : EACH_MS);
     this.#schedule();
   }
 }

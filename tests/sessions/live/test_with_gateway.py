@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import statistics
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -55,7 +56,9 @@ def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> No
     entries = [seen[name] for name in sorted(seen)]
     for (began, length_s), (following, _) in pairwise(entries):
         assert abs((following - began).total_seconds() - length_s) < 0.05
-        assert length_s == pytest.approx(0.5, abs=0.11)
+    lengths_s = [length_s for _, length_s in entries]
+    assert statistics.median(lengths_s) == pytest.approx(0.5, abs=0.11)
+    assert max(lengths_s) < 1.2, "a key frame that comes some milliseconds early does not end a segment"
 
 
 def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness: GatewayHarness) -> None:

@@ -33,6 +33,9 @@ _PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "app.update.enabled": False,
+    # For a read of a canvas that a worker draws, Firefox blocks the page until the worker answers, for 10 s at most.
+    # Soon after the first frame some reads get no answer. Such a read ends empty, and the test reads again.
+    "gfx.offscreencanvas.snapshot-timeout-ms": 250,
 }
 # A promise is awaited; the last argument of an asynchronous script takes its result.
 _ASYNC = """

@@ -22,7 +22,6 @@ READ_FRAME = f"""(() => {{
   const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
   return [isWhole ? number : -1, Date.now()];
 }})()"""
-# The page's requests reach the server so late that the browser has forgotten the user's click, which it does after 5 s.
 
 
 def play_viewer(page: EnginePage, app: App, camera_id: int, channel: int = 1) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000  # unshare(2)
 _FREE_KBPS = 10_000_000
+_QUEUE_BYTES = 256 * 1024  # of the link, like a modem with much memory: 1.4 s at 1.5 Mbit/s
 
 
 class ShapingMissing(Exception):
@@ -23,13 +24,18 @@ class ShapingMissing(Exception):
 
 
 class ShapedLink:
-    """All packets from the port share the rate. Its `set_rate` works only in the thread that made the link."""
+    """All packets from the port share the rate. Its `set_rate` works only in the thread that made the link.
+
+    Loopback passes TCP's segments on in lumps of up to 64 kB, a third of a second at 1.5 Mbit/s, and htb would let a
+    whole lump pass at once: TCP's congestion control then sees a link of Gbit/s. tbf cuts the lumps into packets.
+    """
 
     def __init__(self) -> None:
-        # Loopback's own packets have up to 64 kB, a third of a second at 1.5 Mbit/s.
         _run("ip", "link", "set", "lo", "up", "mtu", "1500")
         _run("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", "1")
-        _run("tc", "class", "add", "dev", "lo", "parent", "1:", "classid", "1:1", "htb", "rate", f"{_FREE_KBPS}kbit")
+        for minor in (1, 2):
+            name = ("parent", "1:", "classid", f"1:{minor}")
+            _run("tc", "class", "add", "dev", "lo", *name, "htb", "rate", f"{_FREE_KBPS}kbit", "quantum", "60000")
         self._shape("add", _FREE_KBPS)
 
     def slow_down(self, port: int) -> None:
@@ -43,8 +49,8 @@ class ShapedLink:
 
     def _shape(self, verb: str, kbps: int) -> None:
         burst = str(max(3000, kbps * 125 // 1000))  # bytes of a millisecond
-        rate = ("rate", f"{kbps}kbit", "ceil", f"{kbps}kbit", "burst", burst, "cburst", burst)
-        _run("tc", "class", verb, "dev", "lo", "parent", "1:", "classid", "1:2", "htb", *rate)
+        rate = ("rate", f"{kbps}kbit", "burst", burst, "limit", str(_QUEUE_BYTES))
+        _run("tc", "qdisc", verb, "dev", "lo", "parent", "1:2", "handle", "2:", "tbf", *rate)
 
 
 @contextlib.contextmanager

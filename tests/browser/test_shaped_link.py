@@ -5,23 +5,69 @@ Main streams have 4 Mbit/s (1080p25, a key frame every 2 s), sub streams 0.5 Mbi
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser.pictures import wait_playing
 from tests.browser.shaped_link import ShapedLink, ShapingMissing, shaped_link
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
+from tests.patience import Slowness
+from tools.frames import seconds_behind
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.stress,
+    pytest.mark.timeout(900),
     pytest.mark.usefixtures("stop_streams"),
 ]
 
-_MAIN = 1920
+_MAIN, _SUB = 1920, 640
+_RULES_EVERY_MS = 500
+_UNSURE_S = 1.5  # between two looks at the rules, on a busy machine
+# Looks at each drawn frame of each player: [epoch ms, number, width, mean brightness of the middle, player].
+_LOOK = """
+() => {
+  window.looked = [];
+  const canvas = new OffscreenCanvas(200, 12);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const look = () => {
+    const players = [...document.querySelectorAll('live-player')];
+    for (const [place, player] of players.entries()) {
+      const video = player.querySelector('[data-part=video]');
+      const frozen = player.querySelector('[data-part=frozen]');
+      const isFrozen = frozen && !frozen.hidden;
+      const shown = isFrozen ? frozen : video;
+      const [width, height] = isFrozen ? [frozen.width, frozen.height] : [video.videoWidth, video.videoHeight];
+      if (!width) {
+        window.looked.push([Date.now(), -1, 0, 0, place]);
+        continue;
+      }
+      if (!isFrozen && video.readyState < 2) continue; // it keeps its last frame on screen, but has none to draw
+      context.drawImage(shown, 0, 0, width, height / 16, 0, 0, 200, 4);
+      context.drawImage(shown, 0, height / 16, width, height * 15 / 16, 0, 4, 200, 8);
+      const { data } = context.getImageData(0, 0, 200, 12);
+      const bits = Array.from({ length: 20 }, (_, cell) => Number(data[(2 * 200 + cell * 10 + 5) * 4] > 128));
+      const number = bits.slice(2, 18).reduce((sum, bit) => sum * 2 + bit, 0);
+      const parity = bits.slice(2, 18).reduce((sum, bit) => sum ^ bit, 0);
+      const isWhole = bits[0] === 1 && bits[1] === 0 && bits[18] === parity && bits[19] === 1 - parity;
+      let light = 0;
+      for (let at = 4 * 200 * 4; at < data.length; at += 4) light += data[at];
+      window.looked.push([Date.now(), isWhole ? number : -1, width, light / 1600, place]);
+    }
+    setTimeout(() => requestAnimationFrame(look), 20);
+  };
+  look();
+}
+"""
 _WIDTH = "document.querySelector('live-player [data-part=video]').videoWidth"
 
 
@@ -55,6 +101,124 @@ def app(link: ShapedLink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running.stop()
 
 
+class Looks:
+    """The frames that a page's players show, read from the screen."""
+
+    def __init__(self, page: Page, recorder: Recorder) -> None:
+        self._page, self._recorder = page, recorder
+        # A stream's time rule changes with each requested key frame: [known since, the rule], the newest last.
+        self._rules: dict[int, list[tuple[float, dict[str, Any]]]] = {_MAIN: [], _SUB: []}
+        self._note_rules()
+        page.evaluate(_LOOK)
+
+    def during(self, seconds: float) -> list[tuple[float, int, int, float, int]]:
+        self._page.evaluate("window.looked.length = 0")
+        ends_s = time.monotonic() + seconds
+        while time.monotonic() < ends_s:
+            self._page.wait_for_timeout(_RULES_EVERY_MS)
+            self._note_rules()
+        found: list[list[Any]] = self._page.evaluate("window.looked.splice(0)")
+        return [(at_ms / 1000, number, width, light, place) for at_ms, number, width, light, place in found]
+
+    def _note_rules(self) -> None:
+        for width, role in ((_MAIN, "main"), (_SUB, "sub")):
+            rule = self._recorder.frames(1, role)
+            if not self._rules[width] or rule["offset"] != self._rules[width][-1][1]["offset"]:
+                self._rules[width].append((time.time(), rule))
+
+    def _behind_s(self, at_s: float, number: int, width: int) -> float | None:
+        """By the rule that held when the frame was sent; None for a frame without a number."""
+        rules = self._rules.get(width, [])
+        if number < 0 or not rules:
+            return None
+        ends_s = [*(since_s for since_s, _ in rules[1:]), math.inf]
+        found = [
+            behind_s
+            for (since_s, rule), end_s in zip(rules, ends_s, strict=True)
+            for behind_s in [seconds_behind(number, 1000 * at_s, rule)]
+            if rule is rules[0][1] or since_s - _UNSURE_S <= at_s - behind_s
+            if at_s - behind_s <= end_s
+        ]
+        return min(found) if found else None
+
+    def judge(self, name: str, looks: list[tuple[float, int, int, float, int]]) -> dict[str, float]:
+        """Return and print the figures of one player."""
+        all_behind = (self._behind_s(at_s, number, width) for at_s, number, width, _, _ in looks)
+        behind = sorted(behind_s for behind_s in all_behind if behind_s is not None)
+        new = [looks[0][0], *(after[0] for before, after in pairwise(looks) if after[1] != before[1]), looks[-1][0]]
+        found = {
+            "behind_s": statistics.median(behind),
+            "behind_p95_s": behind[int(0.95 * (len(behind) - 1))],
+            "still_s": max(after - before for before, after in pairwise(new)),
+            "frames_a_second": (len(new) - 2) / (looks[-1][0] - looks[0][0]),
+            "black": sum(light < 12 for _, _, _, light, _ in looks),
+            "changes": sum(before[2] != after[2] for before, after in pairwise(looks)),
+        }
+        report(name, **found)
+        return found
+
+
+def report(name: str, **figures: float) -> None:
+    said = ", ".join(f"{key} {value:.2f}" for key, value in figures.items())
+    print(f"\n{name}: {said} (load {os.getloadavg()[0]:.1f})")
+
+
+def seconds_until(page: Page, claim: Callable[[], bool]) -> float:
+    began_s = time.monotonic()
+    until_on(page, claim)
+    return time.monotonic() - began_s
+
+
+def is_wide(page: Page, width: int) -> Callable[[], bool]:
+    return lambda: page.evaluate(_WIDTH) == width
+
+
+@pytest.fixture
+def viewer(app: App, link: ShapedLink, camera_id: int, open_page: Open) -> Iterator[Page]:
+    """The viewer page with a main stream on a link of 20 Mbit/s."""
+    link.set_rate(20_000)
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1").page
+    wait_playing(page)
+    until_on(page, is_wide(page, _MAIN))
+    page.wait_for_timeout(5000)
+    yield page
+    link.set_rate(None)
+
+
+def test_a_drop_to_1500_kbps_and_the_way_back(viewer: Page, link: ShapedLink, recorder: Recorder) -> None:
+    looks = Looks(viewer, recorder)
+    with Slowness() as machine:
+        link.set_rate(1500)
+        down_s = seconds_until(viewer, is_wide(viewer, _SUB))
+        report("20 to 1.5 Mbit/s", sub_after_s=down_s)
+        viewer.wait_for_timeout(max(0.0, 6000 - 1000 * down_s))
+        found = looks.judge("1.5 Mbit/s, seconds 6 to 66", looks.during(60))
+        link.set_rate(20_000)
+        up_s = seconds_until(viewer, is_wide(viewer, _MAIN))
+        report("1.5 to 20 Mbit/s", main_after_s=up_s)
+    factor = machine.factor()
+    assert down_s < 3 * factor
+    assert found["behind_s"] <= 1.2 * factor
+    assert (
+        found["behind_p95_s"] <= 2.5 * factor
+    )  # the page tries the main stream twice, each time for some three seconds
+    assert found["still_s"] <= 2.5 * factor
+    assert found["black"] == 0
+    assert found["changes"] <= 2
+    assert up_s < 20 * factor
+
+
+def test_an_alternating_link_changes_the_quality_once_a_phase(
+    viewer: Page, link: ShapedLink, recorder: Recorder
+) -> None:
+    looks = Looks(viewer, recorder)
+    for kbps in (1500, 10_000) * 2:
+        link.set_rate(kbps)
+        found = looks.judge(f"alternating, {kbps} kbit/s", looks.during(15))
+        assert found["black"] == 0
+        assert found["changes"] <= 1
+
+
 def test_a_pinned_main_stream_stays_at_1500_kbps(app: App, link: ShapedLink, camera_id: int, open_page: Open) -> None:
     link.set_rate(20_000)
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
@@ -62,3 +226,19 @@ def test_a_pinned_main_stream_stays_at_1500_kbps(app: App, link: ShapedLink, cam
     link.set_rate(1500)
     page.wait_for_timeout(20_000)
     assert page.evaluate(_WIDTH) == _MAIN
+    link.set_rate(None)
+
+
+def test_still_pictures_take_at_most_100_kb_at_800_kbps(viewer: Page, link: ShapedLink, recorder: Recorder) -> None:
+    looks = Looks(viewer, recorder)
+    link.set_rate(800)
+    until_on(viewer, is_wide(viewer, _SUB))
+    viewer.wait_for_timeout(6000)
+    viewer.evaluate("performance.clearResourceTimings()")
+    looks.judge("0.8 Mbit/s", looks.during(10))
+    size: int = viewer.evaluate(
+        "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/snapshot'))"
+        ".reduce((sum, { transferSize }) => sum + transferSize, 0)"
+    )
+    report("still pictures in 10 s", kb=size / 1000)
+    assert size <= 100_000

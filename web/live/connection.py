@@ -6,12 +6,15 @@ because asyncio cannot take over a TLS connection whose handshake is already don
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import logging
 import math
 import socket
 import ssl
+import termios
 import typing
 from collections.abc import Iterable, Sequence
 
@@ -123,7 +126,7 @@ class Connection:
 
     def measure_pace(self) -> Pace:
         """Return the pace since the last call."""
-        return self._pace.measure(self._loop.time())
+        return self._pace.measure(self._loop.time(), self._held_bytes())
 
     def has_space_for(self, fragment_bytes: int) -> bool:
         """True if fragments of this size may be added to the unsent bytes.
@@ -272,7 +275,7 @@ class Connection:
                 self._sock.shutdown(socket.SHUT_WR)
         if bool(self._unsent) is not self._is_writing:
             self._is_writing = bool(self._unsent)
-            self._pace.note_backlog(self._is_writing, self._loop.time())
+            self._pace.note_backlog(self._is_writing, self._loop.time(), self._held_bytes())
             if self._is_writing:
                 self._loop.add_writer(self._sock, self._write)
             else:
@@ -298,6 +301,13 @@ class Connection:
         if is_late is not self._is_late:
             self._is_late = is_late
             self._limit_kernel(_LATE_KERNEL_BYTES if is_late else _KERNEL_BYTES)
+
+    def _held_bytes(self) -> int:
+        """Return the bytes that the kernel holds for the page: unsent, or not acknowledged (tcp(7), SIOCOUTQ)."""
+        held = array.array("i", [0])
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the socket is closed
+            fcntl.ioctl(self._sock, termios.TIOCOUTQ, held)
+        return held[0]
 
     def _limit_kernel(self, unsent_bytes: int) -> None:
         with contextlib.suppress(OSError):

@@ -15,7 +15,10 @@ _LEAST_BUSY_S = 0.1  # shorter backlogs only show how the kernel's buffer was fi
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """One interval of a socket. `busy_s` is the part of the interval with a backlog; `busy_bytes` were taken in it."""
+    """One interval of a socket.
+
+    `busy_s`: the part of the interval with a backlog; `busy_bytes`: the bytes that the page acknowledged in it.
+    """
 
     interval_s: float
     taken_bytes: int
@@ -29,6 +32,7 @@ class PaceMeter:
     def __init__(self, now_s: float) -> None:
         self._began_s = now_s
         self._busy_since_s: float | None = None
+        self._held_bytes = 0
         self._taken_bytes = 0
         self._busy_s = 0.0
         self._busy_bytes = 0
@@ -51,15 +55,22 @@ class PaceMeter:
         if self._busy_since_s is not None:
             self._busy_bytes += taken_bytes
 
-    def note_backlog(self, has_backlog: bool, now_s: float) -> None:
+    def note_backlog(self, has_backlog: bool, now_s: float, held_bytes: int) -> None:
+        """`held_bytes`: taken bytes that the kernel still holds, because the page has not acknowledged them.
+
+        The kernel takes bytes in lumps of 64 kB and more. On a thin link, it takes none for seconds, although the link
+        carries what the kernel holds.
+        """
         if self._busy_since_s is not None:
             self._busy_s += now_s - self._busy_since_s
+            self._busy_bytes += self._held_bytes - held_bytes
         self._busy_since_s = now_s if has_backlog else None
+        self._held_bytes = held_bytes
 
-    def measure(self, now_s: float) -> Pace:
+    def measure(self, now_s: float, held_bytes: int) -> Pace:
         """Return the pace since the last call, and begin a new interval."""
-        self.note_backlog(self._busy_since_s is not None, now_s)
-        pace = Pace(now_s - self._began_s, self._taken_bytes, self._busy_s, self._busy_bytes)
+        self.note_backlog(self._busy_since_s is not None, now_s, held_bytes)
+        pace = Pace(now_s - self._began_s, self._taken_bytes, self._busy_s, max(0, self._busy_bytes))
         self._began_s = now_s
         self._taken_bytes = self._busy_bytes = 0
         self._busy_s = 0.0

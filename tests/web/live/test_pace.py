@@ -9,10 +9,10 @@ from web.live.pace import PaceMeter
 
 def busy(meter: PaceMeter, now_s: float, bytes_per_s: int) -> None:
     """One second with a backlog."""
-    meter.note_backlog(True, now_s)
+    meter.note_backlog(True, now_s, held_bytes=0)
     meter.note_taken(bytes_per_s)
-    meter.note_backlog(False, now_s + 1)
-    meter.measure(now_s + 1)
+    meter.note_backlog(False, now_s + 1, held_bytes=0)
+    meter.measure(now_s + 1, held_bytes=0)
 
 
 def test_a_higher_throughput_is_averaged_over_some_seconds() -> None:
@@ -45,28 +45,47 @@ def test_a_faster_stream_without_a_backlog_raises_the_throughput() -> None:
     meter = PaceMeter(0)
     busy(meter, 0, 100)
     meter.note_taken(50)
-    meter.measure(2)
+    meter.measure(2, held_bytes=0)
     assert meter.bytes_per_s == 100
     meter.note_taken(500)
-    meter.measure(3)
+    meter.measure(3, held_bytes=0)
     assert meter.bytes_per_s == 500
 
 
 def test_a_backlog_of_some_milliseconds_is_no_measurement() -> None:
     meter = PaceMeter(0)
-    meter.note_backlog(True, 0)
+    meter.note_backlog(True, 0, held_bytes=0)
     meter.note_taken(100_000)
-    meter.note_backlog(False, 0.05)
-    pace = meter.measure(1)
+    meter.note_backlog(False, 0.05, held_bytes=0)
+    pace = meter.measure(1, held_bytes=0)
     assert (pace.busy_s, pace.busy_bytes, pace.taken_bytes, pace.interval_s) == (0.05, 100_000, 100_000, 1)
     assert meter.bytes_per_s is None
 
 
 def test_a_backlog_counts_in_each_interval_that_it_lasts() -> None:
     meter = PaceMeter(0)
-    meter.note_backlog(True, 0.5)
+    meter.note_backlog(True, 0.5, held_bytes=0)
     meter.note_taken(10)
-    assert meter.measure(1).busy_s == 0.5
+    assert meter.measure(1, held_bytes=0).busy_s == 0.5
     meter.note_taken(20)
-    second = meter.measure(2)
+    second = meter.measure(2, held_bytes=0)
     assert (second.busy_s, second.busy_bytes) == (1, 20)
+
+
+def test_the_kernels_bytes_count_when_the_page_has_them() -> None:
+    """At 300 kbit/s, the kernel takes nothing for seconds: the page showed stills, as if the link carried nothing."""
+    meter = PaceMeter(0)
+    meter.note_taken(130_000)
+    meter.note_backlog(True, 0, held_bytes=130_000)
+    pace = meter.measure(1, held_bytes=92_500)
+    assert pace.busy_bytes == 37_500
+    assert meter.bytes_per_s == 37_500
+    meter.note_taken(65_000)
+    assert meter.measure(2, held_bytes=120_000).busy_bytes == 37_500
+
+
+def test_bytes_that_only_fill_the_kernel_are_no_throughput() -> None:
+    meter = PaceMeter(0)
+    meter.note_backlog(True, 0, held_bytes=0)
+    meter.note_taken(130_000)
+    assert meter.measure(1, held_bytes=130_000).busy_bytes == 0

@@ -136,6 +136,7 @@ def _discover(page: Page) -> None:
 def _viewer(studio: Studio, viewer: str) -> None:
     studio.take("viewer-overview", f"{viewer}?view=grid", until="#channels", rest_ms=12_000)
     studio.take("viewer", f"{viewer}?channel=1&quality=main", until=PLAYING, rest_ms=2500)
+    studio.take("viewer-saver", f"{viewer}?channel=1&quality=saver", until=PLAYING, rest_ms=5000)
     studio.take("viewer-h265", f"{viewer}?channel=2", until=PLAYING, rest_ms=2500)
     studio.take("viewer-edit", f"{viewer}?channel=1&quality=sub", until=PLAYING, then=_edit)
     studio.take(
@@ -225,6 +226,7 @@ def _wall(studio: Studio, app: App, camera_id: int) -> None:
         address = f"{app.url}/wall?tiles={','.join(f'{number}.{channel}' for channel in range(1, 17))}"
         playing = "live-tile[data-phase=playing]"
         studio.take("wall", address, until=playing, rest_ms=6000)
+        studio.take("wall-saver", f"{address}&quality=saver", until=playing, rest_ms=6000)
         studio.take("wall-full", f"{address}&full=2", until=playing, rest_ms=4000)
         studio.take("wall-zoomed", f"{address}&full=1", until=playing, then=_zoom, rest_ms=1000)
         studio.take("wall-menu", address, until=playing, then=_tile_menu, rest_ms=5000)

@@ -423,3 +423,13 @@ def test_other_pages_link_to_the_wall(app: App, wall_id: int, open_page: Open) -
         page = open_page(app.url + path).page
         page.get_by_role("link", name="Wall", exact=True).click()
         page.wait_for_url(f"{app.url}/wall**")
+
+
+def test_the_menu_of_an_enlarged_tile_on_a_phone(app: App, wall_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app.url}/wall?layout=4&full=1&tiles={wall_id}.1")
+    expect(at(page, 1)).to_have_attribute("data-full", "")
+    at(page, 1).hover()
+    at(page, 1).locator("[data-part=menu]").click()
+    expect(page.locator("#tile-menu")).to_be_visible()

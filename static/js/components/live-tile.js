@@ -170,7 +170,7 @@ export class LiveTile extends HTMLElement {
   /** The stream that plays, and the reasons if it is not the requested one; null for a removed tile. */
   get nowPlaying() {
     const playing = this.#channelPlayer?.nowPlaying;
-    return playing ? { ...playing, limit: this.#limit, rungText: this.#keysText() } : null;
+    return playing ? { ...playing, limit: this.#limit, rungText: this.#keysText(), spacingS: this.#spacingS } : null;
   }
 
   /** False while a first picture is to be expected soon. */
@@ -328,7 +328,10 @@ export class LiveTile extends HTMLElement {
     const stillS = this.#stills?.behindS(this.#nowMs) ?? null;
     const behindS = stillS ?? player.behindS(this.#nowMs);
     const view = stillS === null ? player.view : { ...player.view, phase: /** @type {const} */ ('playing') };
-    const { text, tone, label } = tileBadge(view, { behindS, stalledS, isActive, isPaused, spacingS });
+    const isWaiting = this.#stills?.isOn && stillS === null;
+    const { text, tone, label } = isWaiting
+      ? { text: 'Loading', tone: 'late', label: 'Loading a picture' }
+      : tileBadge(view, { behindS, stalledS, isActive, isPaused, spacingS });
     if (isActive) setText(part(this, 'quality', HTMLElement), this.#qualityText(player));
     const badge = part(this, 'badge', HTMLElement);
     setText(badge, text);
@@ -340,7 +343,11 @@ export class LiveTile extends HTMLElement {
     const damage = part(this, 'damage', HTMLElement).hidden ? '' : 'The picture is damaged';
     const name = nameOf(this.#request.content) || 'Empty';
     const limit = isActive ? limitText(this.#limit, spacingS, player.lacksAudio) || this.#keysText() : '';
-    setAttribute(this, 'aria-label', [name, message || (stillS === null ? label : ''), limit, damage].filter(Boolean).join(', '));
+    setAttribute(
+      this,
+      'aria-label',
+      [name, message || (stillS === null ? label : `Picture from ${text} ago`), limit, damage].filter(Boolean).join(', '),
+    );
   }
 }
 

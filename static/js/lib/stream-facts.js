@@ -24,9 +24,12 @@ export function badgeOf(phase, { paused, behindS, stalledS, shown }) {
   return { text: '', tone: 'off' };
 }
 
-/** Return the badge of a small picture that replaces the stream. @param {number|null} behindS its age; null without one */
+/** Return the badge of a small picture that replaces the stream. @param {number|null} behindS its age; null until the first one is there */
 export function stillBadge(behindS) {
-  return { text: behindS === null ? '' : `PICTURE −${duration(Math.round(behindS))}`, tone: /** @type {const} */ ('late') };
+  return {
+    text: behindS === null ? 'LOADING A PICTURE' : `PICTURE −${duration(behindS).replace(/\.\d s$/, ' s')}`,
+    tone: /** @type {const} */ ('late'),
+  };
 }
 
 /**

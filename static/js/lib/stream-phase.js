@@ -38,7 +38,7 @@ export function phaseOf({ wanted, ended, offline, queued, problem, stream, shown
 /** @type {Record<Phase, {title: string, detail: string, busy: boolean}>} */
 export const PHASE_TEXT = {
   idle: { title: '', detail: '', busy: false },
-  queued: { title: 'Waiting', detail: 'Many streams start at the same time; this one starts in some seconds', busy: true },
+  queued: { title: 'Waiting to start', detail: 'You start many streams at the same time; this one follows in some seconds', busy: true },
   connecting: { title: 'Connecting', detail: 'Waiting for the device to answer', busy: true },
   video: { title: 'Waiting for video', detail: 'The device has agreed to play, but sends no picture yet', busy: true },
   key_frame: { title: 'Waiting for a key frame', detail: 'The picture can start at the next complete frame', busy: true },

@@ -146,11 +146,12 @@ function wholeSeconds(seconds) {
  *
  * @param {{quality: string|null, rungText?: string, isFallback: boolean, converting: boolean, refusedCodec: string|null, refusal: Problem|null,
  *   transport: TileView['transport'], transportReason: string,
- *   limit?: import('./quality-control.js').Limit|null, engineReason: import('./engine-choice.js').MseReason|null}} playing
- *   `rungText`: a quality that is no whole stream
+ *   limit?: import('./quality-control.js').Limit|null, spacingS?: number, engineReason: import('./engine-choice.js').MseReason|null}} playing
+ *   `rungText`: a quality that is no whole stream; `spacingS`: time between two key frames or stills
  */
 export function playingNote(playing) {
-  const { quality, rungText, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason, limit } = playing;
+  const { quality, rungText, isFallback, converting, refusedCodec, refusal, transport, transportReason, engineReason, limit, spacingS } =
+    playing;
   const what = refusal
     ? `Main stream: ${messageOf(refusal.code).title}`
     : isFallback
@@ -158,7 +159,7 @@ export function playingNote(playing) {
       : converting
         ? 'Converted to H.264 for this browser'
         : limit
-          ? `Now: ${limitText(limit)}`
+          ? `Now: ${limitText(limit, spacingS)}`
           : quality && `Now: ${rungText || quality}`;
   const how =
     transport === 'hls'

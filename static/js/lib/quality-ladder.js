@@ -51,6 +51,11 @@ const MOST_GROWTH = 4;
 const PROOF_MS = 90_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
 const BETTER = 2;
+/**
+ * A try waits for so much longer if the bursts are slower than the rates would be. It comes all the same: a camera that
+ * sends its key frames slowly looks like a slow link.
+ */
+const DOUBTED_MS = 60_000;
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 320_000;
 
@@ -314,7 +319,7 @@ export class QualityLadder {
     const withRung = (now, rung) => totalKbps - rateOf(now) + rateOf(rung);
     const ready = candidates.filter((one) => {
       const [next] = one.better.slice(-1);
-      return next && this.#isReady(one.tile, next, { calmMs, burstKbps, nowMs, isSure: withRung(one.now, next) <= sureKbps });
+      return next && this.#isReady(one.tile, next, { calmMs, burstKbps, nowMs, needsKbps: withRung(one.now, next), sureKbps });
     });
     ready.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.now.name) - rank(a.now.name));
     const mostKbps = Math.max(sureKbps, totalKbps * this.#growth);
@@ -347,14 +352,16 @@ export class QualityLadder {
    * True if a tile may try its next rung now.
    *
    * @param {Tile} tile @param {Rung} next
-   * @param {{calmMs: number, burstKbps: number|null, nowMs: number, isSure: boolean}} how
+   * @param {{calmMs: number, burstKbps: number|null, nowMs: number, needsKbps: number, sureKbps: number}} how
+   *   `needsKbps`: the sum of all rates with the next rung
    */
-  #isReady(tile, next, { calmMs, burstKbps, nowMs, isSure }) {
+  #isReady(tile, next, { calmMs, burstKbps, nowMs, needsKbps, sureKbps }) {
     const { tryAfterMs, failedKbps, eager } = this.#memory(tile);
-    const isEager = eager === 'freed' || (eager === 'chosen' && isSure);
+    const isEager = eager === 'freed' || (eager === 'chosen' && needsKbps <= sureKbps);
     if (calmMs < CALM_MS && !isEager) return false;
     const isBetterLink = burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(next);
-    return nowMs >= tryAfterMs || isBetterLink;
+    const isDoubted = burstKbps !== null && burstKbps < needsKbps;
+    return nowMs >= tryAfterMs + (isDoubted ? DOUBTED_MS : 0) || isBetterLink;
   }
 
   /** The sum of rates that the link is known to carry. @param {number|null} burstKbps */

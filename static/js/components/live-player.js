@@ -4,7 +4,7 @@ import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
 import { drawPicture } from './frame-capture.js';
 import { HlsEngine } from './hls-engine.js';
-import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
+import { LiveEngines, canvasEngine, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
 import { NextStream } from './next-stream.js';
 
 /** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
@@ -200,11 +200,16 @@ export class LivePlayer extends HTMLElement {
     void this.#play();
   }
 
-  /** Return the frame on screen in full resolution; null without a frame. @returns {HTMLCanvasElement|null} */
-  capture() {
+  /** Return the frame on screen in full resolution; null without a frame. @returns {Promise<HTMLCanvasElement|null>} */
+  async capture() {
     if (!this.hasFrame) return null;
+    const engine = canvasEngine(this.#engine);
     const canvas = document.createElement('canvas');
-    return drawPicture(this.#picture, canvas) ? canvas : null;
+    if (!engine) return drawPicture(this.#picture, canvas) ? canvas : null;
+    const bitmap = await engine.snapshot();
+    const isDrawn = bitmap !== null && drawPicture({ source: bitmap, width: bitmap.width, height: bitmap.height }, canvas);
+    bitmap?.close();
+    return isDrawn ? canvas : null;
   }
 
   /** Forget the channel: remove its frozen frame. */

@@ -142,6 +142,14 @@ export class WebCodecsEngine {
     this.#fail('stands', '');
   }
 
+  /**
+   * Return the newest frame on the canvas; null if none comes within a second. The page must not read the canvas itself:
+   * Firefox then waits for the worker, and blocks the page for up to 10 s.
+   */
+  async snapshot() {
+    return (await this.#decoder?.snapshot()) ?? null;
+  }
+
   close() {
     this.#hasFailed = true;
     this.#wires.abort();

@@ -32,6 +32,16 @@ _CAPTURE = """(async () => {
     Math.max(...canvas.getContext('2d').getImageData(0, 0, canvas.width, 40).data.filter((_, at) => at % 4 < 3)));
   return [Math.max(...blockedMs), Math.max(0, ...brightest)];
 })()"""
+# From the first frame on, end the engine. Return for how long this blocked the page, and how its canvas is shown.
+_FREEZE = """(async () => {
+  const player = document.querySelector('live-player');
+  while (!player.hasFrame) await new Promise((resolve) => setTimeout(resolve, 10));
+  const startMs = performance.now();
+  player.detachLive();
+  const blockedMs = performance.now() - startMs;
+  const { width, offsetWidth } = player.querySelector('canvas[data-part=left]');
+  return [blockedMs, width, offsetWidth, player.isFrozen];
+})()"""
 
 
 @pytest.fixture(scope="module")
@@ -52,4 +62,15 @@ def test_a_snapshot_blocks_no_page_and_has_the_frame(default_page: EnginePage, a
         blocked_ms, brightest = default_page.evaluate(_CAPTURE)
         assert blocked_ms < _MOST_MS
         assert brightest > 200
+        default_page.open("about:blank")
+
+
+def test_the_last_frame_stays_and_blocks_no_page(default_page: EnginePage, app: App, camera_id: int) -> None:
+    for _ in range(_LOADS):
+        default_page.open(f"{app.url}/viewer/{camera_id}?channel=1&quality=main")
+        blocked_ms, width, shown_width, is_frozen = default_page.evaluate(_FREEZE)
+        assert blocked_ms < _MOST_MS
+        assert width == 640
+        assert shown_width > 0
+        assert is_frozen
         default_page.open("about:blank")

@@ -11,7 +11,10 @@ import { mostReordered } from '../lib/h264-reordering.js';
 import { ShownClock } from '../lib/shown-frames.js';
 import { RemoteDecoder } from './decoder-worker.js';
 
-/** @typedef {import('../lib/engine-choice.js').MseReason} MseReason */
+/**
+ * @typedef {import('../lib/engine-choice.js').MseReason} MseReason
+ * @typedef {{canvas: HTMLCanvasElement, close: () => void}} LeftCanvas the canvas of an engine that has ended
+ */
 
 /** Reports of shown frames come every 100 ms. */
 const REPORT_MS = 150;
@@ -148,6 +151,23 @@ export class WebCodecsEngine {
    */
   async snapshot() {
     return (await this.#decoder?.snapshot()) ?? null;
+  }
+
+  /** End, but leave the canvas with its last frame on the page until its own `close()`. @returns {LeftCanvas|null} */
+  leaveCanvas() {
+    const [canvas, decoder] = [this.#canvas, this.#decoder];
+    this.#canvas = this.#decoder = null;
+    this.close();
+    if (!canvas) return null;
+    canvas.dataset.part = 'left';
+    decoder?.setResting(true);
+    return {
+      canvas,
+      close: () => {
+        decoder?.close();
+        canvas.remove();
+      },
+    };
   }
 
   close() {

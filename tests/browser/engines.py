@@ -26,6 +26,7 @@ _FIREFOX = "firefox-esr"
 _WEBKIT_DRIVER = "WebKitWebDriver"
 _BROWSERS_OF_WEBKIT = ("/usr/lib", "webkit2gtk-4.1/MiniBrowser")
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # W3C WebDriver section 12.2
+SNAPSHOT_TIMEOUT = "gfx.offscreencanvas.snapshot-timeout-ms"
 _PREFERENCES = {
     "marionette.port": 0,
     "media.autoplay.default": 0,
@@ -35,7 +36,7 @@ _PREFERENCES = {
     "app.update.enabled": False,
     # For a read of a canvas that a worker draws, Firefox blocks the page until the worker answers, for 10 s at most.
     # Soon after the first frame some reads get no answer. Such a read ends empty, and the test reads again.
-    "gfx.offscreencanvas.snapshot-timeout-ms": 250,
+    SNAPSHOT_TIMEOUT: 250,
 }
 # A promise is awaited; the last argument of an asynchronous script takes its result.
 _ASYNC = """
@@ -138,12 +139,12 @@ def chromium(folder: Path) -> Iterator[EnginePage]:
 
 
 @contextlib.contextmanager
-def firefox(folder: Path) -> Iterator[EnginePage]:
+def firefox(folder: Path, preferences: Mapping[str, Any] | None = None) -> Iterator[EnginePage]:
     program = _program(_FIREFOX)
     port = free_port()
     lines = [
         f"user_pref({json.dumps(name)}, {json.dumps(value)});"
-        for name, value in {**_PREFERENCES, "marionette.port": port}.items()
+        for name, value in {**_PREFERENCES, "marionette.port": port, **(preferences or {})}.items()
     ]
     (folder / "user.js").write_text("\n".join(lines))
     size = ("--width", str(_WIDTH), "--height", str(_HEIGHT))

@@ -61,6 +61,16 @@ window.setHidden = (isHidden) => {
   document.dispatchEvent(new Event('visibilitychange'));
 };
 """
+_LEFT = "live-player canvas[data-part=left]"
+# Keeps the brightness of all frames up to the end of the old engine's canvas.
+_WATCH_LEFT = f"""
+let hasLeft = false;
+new MutationObserver(() => {{
+  const isThere = document.querySelector('{_LEFT}') !== null;
+  if (hasLeft && !isThere) window.brightnessToEnd ??= [...window.brightness];
+  hasLeft ||= isThere;
+}}).observe(document.body, {{ subtree: true, attributes: true, childList: true }});
+"""
 _NO_TRACKS = "delete window.MediaStreamTrackGenerator;"
 
 
@@ -301,6 +311,19 @@ def test_a_browser_without_track_generators_shows_a_canvas(viewer: Callable[...,
     expect_engine(page, "mse", "sound is on")
     expect(page.locator("live-player canvas[data-part=picture]")).to_have_count(0)
     assert_pictures_move(page)
+
+
+def test_a_paused_canvas_stays_until_the_next_stream_moves(viewer: Callable[..., Page]) -> None:
+    page = viewer(_NO_TRACKS)
+    page.keyboard.press("k")
+    expect(page.locator("#badge-text")).to_contain_text("PAUSED")
+    page.evaluate(_WATCH_BRIGHTNESS)
+    page.evaluate(_WATCH_LEFT)
+    page.keyboard.press("q")
+    expect(page.locator("[data-fact=resolution]")).to_have_text(re.compile("^640"))
+    assert_moves_again(page, read_number(page))
+    seen: list[float] = until_on(page, lambda: page.evaluate("window.brightnessToEnd"))
+    assert min(seen) > 0.5 * max(seen), "a black picture"
 
 
 def test_a_wall_has_one_worker_and_shows_frames_in_order(

@@ -12,7 +12,13 @@ class FakeWorker extends EventTarget {
     FakeWorker.made.push(this);
   }
 
-  postMessage() {}
+  /** @type {any[]} */
+  taken = [];
+
+  /** @param {object} message */
+  postMessage(message) {
+    this.taken.push(message);
+  }
 }
 
 Object.assign(globalThis, { Worker: FakeWorker, document: { body: { dataset: {} } } });
@@ -24,15 +30,30 @@ function receiveTrack(id, heard) {
   FakeWorker.made.at(-1)?.dispatchEvent(Object.assign(new Event('message'), { data: { type: 'track', id, track } }));
 }
 
+const ignore = () => {};
+
+/** @param {() => void} [onTrack] */
+const decoder = (onTrack = ignore) => new RemoteDecoder({ onTrack, onNeedsCanvas: ignore, onShown: ignore, onFailed: ignore });
+
 test('a track that comes after the end of its decoder is stopped', () => {
   /** @type {string[]} */
   const heard = [];
-  const made = [1, 2].map((id) => {
-    const ignore = () => {};
-    return new RemoteDecoder({ onTrack: () => heard.push(`track ${id}`), onNeedsCanvas: ignore, onShown: ignore, onFailed: ignore });
-  });
+  const made = [1, 2].map((id) => decoder(() => heard.push(`track ${id}`)));
   made[1]?.close();
   receiveTrack(1, heard);
   receiveTrack(2, heard);
   assert.deepEqual(heard, ['track 1', 'stop 2']);
+});
+
+test('a snapshot is what the worker sends', async () => {
+  const asked = decoder().snapshot();
+  FakeWorker.made.at(-1)?.taken.at(-1).port.postMessage('the newest frame');
+  assert.equal(await asked, 'the newest frame');
+});
+
+test('a snapshot that does not come within a second is null', async ({ mock }) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const asked = decoder().snapshot();
+  mock.timers.tick(1000);
+  assert.equal(await asked, null);
 });

@@ -81,6 +81,10 @@ Object.assign(globalThis, {
   },
   postMessage: (/** @type {any} */ message) => heard.push(message),
   addEventListener: page.addEventListener.bind(page),
+  createImageBitmap: async (/** @type {any} */ { width, height }) => {
+    if (!width) throw new DOMException('The canvas is empty.', 'InvalidStateError');
+    return new Uint8Array([width / 10, height / 10]).buffer; // anything that a port can transfer
+  },
 });
 await import('../../static/js/workers/live-decoder.js');
 beforeEach(() => {
@@ -118,4 +122,29 @@ test('a channel that cannot begin fails alone', () => {
   begin(6);
   play(6);
   assert.deepEqual([ids('failed'), ids('shown')], [[5], [6]]);
+});
+
+/** Return what the worker sends to the port of a request. @param {number} id */
+function snapshotOf(id) {
+  const { port1, port2 } = new MessageChannel();
+  send({ type: 'snapshot', id, port: port2 });
+  return new Promise((resolve) => {
+    port1.onmessage = ({ data }) => {
+      port1.close();
+      resolve(data && [...new Uint8Array(data)]);
+    };
+  });
+}
+
+test('a snapshot is the newest frame of the canvas', async () => {
+  begin(7);
+  play(7);
+  assert.deepEqual(await snapshotOf(7), [64, 36]);
+});
+
+test('a channel without a frame has no snapshot', async () => {
+  begin(8);
+  send({ type: 'open', id: 9, writable: null });
+  assert.deepEqual(await Promise.all([snapshotOf(8), snapshotOf(9)]), [null, null]);
+  assert.deepEqual(ids('failed'), []);
 });

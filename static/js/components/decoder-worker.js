@@ -10,6 +10,9 @@
  *   onShown: (report: ShownReport) => void, onFailed: (reason: MseReason, detail: string) => void}} DecoderListener
  */
 
+/** A snapshot that takes longer is given up. */
+const SNAPSHOT_WITHIN_MS = 1000;
+
 let lastId = 0;
 /** @type {DecoderWorker|null} */
 let running = null;
@@ -103,6 +106,22 @@ export class RemoteDecoder {
   /** @param {boolean} is */
   setResting(is) {
     this.#worker.send({ type: 'resting', id: this.#id, is });
+  }
+
+  /** Return the newest frame of the canvas; null if none comes within a second. @returns {Promise<ImageBitmap|null>} */
+  snapshot() {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve) => {
+      /** @param {ImageBitmap|null} bitmap */
+      const end = (bitmap) => {
+        clearTimeout(timer);
+        port1.close();
+        resolve(bitmap);
+      };
+      const timer = setTimeout(() => end(null), SNAPSHOT_WITHIN_MS);
+      port1.onmessage = ({ data }) => end(data);
+      this.#worker.send({ type: 'snapshot', id: this.#id, port: port2 }, [port2]);
+    });
   }
 
   close() {

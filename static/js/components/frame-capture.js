@@ -2,8 +2,8 @@
 /** The present frame of a video, drawn on a canvas or saved as a file. */
 
 /**
- * @typedef {{source: HTMLVideoElement|HTMLCanvasElement, width: number, height: number}} Picture an element that shows
- *   frames, and their size: 0 without a frame
+ * @typedef {{source: HTMLVideoElement|HTMLCanvasElement|ImageBitmap, width: number, height: number}} Picture an element that
+ *   shows frames, and their size: 0 without a frame
  */
 
 /** @param {HTMLVideoElement} video @returns {Picture} */

@@ -93,6 +93,11 @@ export function isWebCodecs(engine) {
   return engine instanceof WebCodecsEngine;
 }
 
+/** Return the engine if it shows its frames on a canvas; otherwise null. @param {unknown} engine */
+export function canvasEngine(engine) {
+  return isWebCodecs(engine) && engine.canvas ? engine : null;
+}
+
 /** Return the element on screen, and the size of its frame. @param {unknown} engine @param {HTMLVideoElement} video */
 export function shownPicture(engine, video) {
   return isWebCodecs(engine) && engine.canvas ? { source: engine.canvas, ...engine.size } : pictureOf(video);

@@ -3,8 +3,9 @@ import { KeyFrameSpacing } from '../lib/key-frame-spacing.js';
 import { StallWatch } from '../lib/stall-watch.js';
 import { emit, part } from './dom.js';
 import { drawPicture } from './frame-capture.js';
+import { FrozenPicture } from './frozen-picture.js';
 import { HlsEngine } from './hls-engine.js';
-import { LiveEngines, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
+import { LiveEngines, canvasEngine, isWebCodecs, progressOf, shownPicture } from './live-engines.js';
 import { NextStream } from './next-stream.js';
 
 /** @typedef {import('./live-engines.js').LiveEngine} LiveEngine */
@@ -49,8 +50,7 @@ export class LivePlayer extends HTMLElement {
   /** @type {ReturnType<typeof setTimeout>|null} */
   #idleTimer = null;
   #playable = false;
-  /** True if the hidden canvas has the last frame: a picture that has run dry may have none to draw later. */
-  #isFrameKept = false;
+  #frozen = new FrozenPicture(this);
   /** @type {AbortController|null} */
   #wires = null;
 
@@ -70,6 +70,7 @@ export class LivePlayer extends HTMLElement {
   disconnectedCallback() {
     this.#wires?.abort();
     this.#unload();
+    this.#frozen.close();
   }
 
   /** @param {string} name @param {string|null} before @param {string|null} now */
@@ -91,7 +92,7 @@ export class LivePlayer extends HTMLElement {
 
   /** True while the last frame is shown until the next stream has one. */
   get isFrozen() {
-    return !part(this, 'frozen', HTMLCanvasElement).hidden;
+    return this.#frozen.isShown;
   }
 
   /** True while a next stream waits below the picture. */
@@ -200,18 +201,23 @@ export class LivePlayer extends HTMLElement {
     void this.#play();
   }
 
-  /** Return the frame on screen in full resolution; null without a frame. @returns {HTMLCanvasElement|null} */
-  capture() {
+  /** Return the frame on screen in full resolution; null without a frame. @returns {Promise<HTMLCanvasElement|null>} */
+  async capture() {
     if (!this.hasFrame) return null;
+    const engine = canvasEngine(this.#engine);
     const canvas = document.createElement('canvas');
-    return drawPicture(this.#picture, canvas) ? canvas : null;
+    if (!engine) return drawPicture(this.#picture, canvas) ? canvas : null;
+    const bitmap = await engine.snapshot();
+    const isDrawn = bitmap !== null && drawPicture({ source: bitmap, width: bitmap.width, height: bitmap.height }, canvas);
+    bitmap?.close();
+    return isDrawn ? canvas : null;
   }
 
   /** Forget the channel: remove its frozen frame. */
   forget() {
     this.#engines.forgetStream();
-    this.#isFrameKept = false;
-    this.#unfreeze();
+    this.#frozen.forgetKept();
+    this.#frozen.hide();
   }
 
   /** Try WebCodecs again, although it has failed. */
@@ -285,7 +291,8 @@ export class LivePlayer extends HTMLElement {
     this.#engine = null;
     this.#prepared?.close();
     this.#prepared = null;
-    this.#playable = this.#isFrameKept = false;
+    this.#playable = false;
+    this.#frozen.forgetKept();
     if (isReload) this.#watch.beginReload();
     else this.#watch.begin(Date.now());
   }
@@ -383,8 +390,9 @@ export class LivePlayer extends HTMLElement {
       spacingS: this.spacingS,
       ...progressOf(engine, this.video),
     });
-    if (isFirst) this.#unfreeze();
-    this.#keepFrame({ moves, stalledS });
+    if (isFirst) this.#frozen.hide();
+    if (moves) this.#frozen.forgetKept();
+    else if (stalledS > KEPT_AFTER_S) this.#frozen.keep(engine, this.hasFrame ? this.#picture : null);
     if (moves) emit(this, 'player-plays', this.#next.engine ? 'before' : 'present');
     else if (stalledS > 1) emit(this, 'player-stalls', stalledS);
     this.#help(step);
@@ -412,21 +420,7 @@ export class LivePlayer extends HTMLElement {
   }
 
   #freeze() {
-    const frozen = part(this, 'frozen', HTMLCanvasElement);
-    const isDrawn = this.hasFrame && drawPicture(this.#picture, frozen);
-    if (isDrawn || this.#isFrameKept) frozen.hidden = false;
-  }
-
-  /** Draw a frame that stands still, once. @param {{moves: boolean, stalledS: number}} picture */
-  #keepFrame({ moves, stalledS }) {
-    if (moves) this.#isFrameKept = false;
-    else if (!this.#isFrameKept && stalledS > KEPT_AFTER_S && !this.isFrozen) {
-      this.#isFrameKept = this.hasFrame && drawPicture(this.#picture, part(this, 'frozen', HTMLCanvasElement));
-    }
-  }
-
-  #unfreeze() {
-    part(this, 'frozen', HTMLCanvasElement).hidden = true;
+    this.#frozen.show(this.#engine, this.hasFrame ? this.#picture : null);
   }
 }
 

@@ -219,8 +219,8 @@ export class LiveTile extends HTMLElement {
   }
 
   /** Return the frame on screen, in the stream's resolution; null without a frame. */
-  capture() {
-    return this.#channelPlayer?.capture() ?? null;
+  async capture() {
+    return (await this.#channelPlayer?.capture()) ?? null;
   }
 
   get #zoom() {

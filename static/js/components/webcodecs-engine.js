@@ -11,7 +11,10 @@ import { mostReordered } from '../lib/h264-reordering.js';
 import { ShownClock } from '../lib/shown-frames.js';
 import { RemoteDecoder } from './decoder-worker.js';
 
-/** @typedef {import('../lib/engine-choice.js').MseReason} MseReason */
+/**
+ * @typedef {import('../lib/engine-choice.js').MseReason} MseReason
+ * @typedef {{canvas: HTMLCanvasElement, close: () => void}} LeftCanvas the canvas of an engine that has ended
+ */
 
 /** Reports of shown frames come every 100 ms. */
 const REPORT_MS = 150;
@@ -140,6 +143,31 @@ export class WebCodecsEngine {
   /** Give up this engine because its picture stands although the stream flows. */
   standsStill() {
     this.#fail('stands', '');
+  }
+
+  /**
+   * Return the newest frame on the canvas; null if none comes within a second. The page must not read the canvas itself:
+   * Firefox then waits for the worker, and blocks the page for up to 10 s.
+   */
+  async snapshot() {
+    return (await this.#decoder?.snapshot()) ?? null;
+  }
+
+  /** End, but leave the canvas with its last frame on the page until its own `close()`. @returns {LeftCanvas|null} */
+  leaveCanvas() {
+    const [canvas, decoder] = [this.#canvas, this.#decoder];
+    this.#canvas = this.#decoder = null;
+    this.close();
+    if (!canvas) return null;
+    canvas.dataset.part = 'left';
+    decoder?.setResting(true);
+    return {
+      canvas,
+      close: () => {
+        decoder?.close();
+        canvas.remove();
+      },
+    };
   }
 
   close() {

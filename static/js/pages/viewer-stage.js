@@ -254,9 +254,12 @@ export class ViewerStage extends EventTarget {
     return zoomed;
   }
 
-  saveSnapshot() {
+  async saveSnapshot() {
     const name = snapshotFileName(this.names, new Date(this.frameMs));
-    this.#channelPlayer.capture()?.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
+    const { hasFrame } = this.#channelPlayer;
+    const shown = await this.#channelPlayer.capture();
+    if (hasFrame && !shown) showToast('The picture could not be saved. Try again.', 'bad');
+    shown?.toBlob((blob) => blob && saveFile(blob, name), 'image/jpeg', 0.95);
   }
 
   async toggleFullscreen() {

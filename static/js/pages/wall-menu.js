@@ -110,7 +110,9 @@ export class WallMenu extends EventTarget {
         showToast(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
       }
     }
-    shown?.toBlob((blob) => blob && saveFile(blob, snapshotFileName(names, new Date(nowMs))), 'image/jpeg', 0.95);
+    const canvas = await shown;
+    if (!canvas) showToast('The picture could not be saved. Try again.', 'bad');
+    canvas?.toBlob((blob) => blob && saveFile(blob, snapshotFileName(names, new Date(nowMs))), 'image/jpeg', 0.95);
   }
 
   /** @param {number} place */

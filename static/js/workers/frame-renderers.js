@@ -7,7 +7,10 @@
  * made here. Firefox has neither: there a canvas of the page shows the frames.
  */
 
-/** @typedef {{show: (frame: VideoFrame) => void, close: () => void}} FrameRenderer */
+/**
+ * @typedef {{show: (frame: VideoFrame) => void, snapshot: () => Promise<ImageBitmap|null>, close: () => void}} FrameRenderer
+ *   `snapshot`: the newest frame; null for a track, whose frames the page reads from its `<video>`
+ */
 
 /** A track that takes no frames for a moment gets no more than these: waiting frames would use up the decoder's memory. */
 const MOST_WAITING = 4;
@@ -36,6 +39,10 @@ export class TrackRenderer {
       .write(frame)
       .catch(() => frame.close()) // the track closes the frames that it takes
       .finally(() => (this.#waiting -= 1));
+  }
+
+  async snapshot() {
+    return null;
   }
 
   close() {
@@ -67,6 +74,10 @@ export class CanvasRenderer {
     } finally {
       frame.close();
     }
+  }
+
+  snapshot() {
+    return createImageBitmap(this.#canvas);
   }
 
   close() {}

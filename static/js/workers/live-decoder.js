@@ -12,8 +12,9 @@ import { CanvasRenderer, TrackRenderer, makeTrackGenerator } from './frame-rende
  * @typedef {{id: number} & ({type: 'open', writable: WritableStream<VideoFrame>|null}
  *   |{type: 'canvas', canvas: OffscreenCanvas}|{type: 'init', track: AvcTrack}
  *   |{type: 'media', fragments: Uint8Array<ArrayBuffer>}|{type: 'held'|'resting', is: boolean}
- *   |{type: 'close'})} ToDecoder
- *   `open`: begin a channel; `writable`: of the page's track generator, null if it has none
+ *   |{type: 'snapshot', port: MessagePort}|{type: 'close'})} ToDecoder
+ *   `open`: begin a channel; `writable`: of the page's track generator, null if it has none;
+ *   `snapshot`: send the newest frame of the canvas to `port`, null if there is none
  * @typedef {{id: number, timeUs: number, atMs: number, frames: number, width: number, height: number}} ShownReport
  *   `timeUs`: time of the last shown frame; `atMs`: when it was shown, ms since 1970; `frames`: number of shown frames
  * @typedef {{type: 'track', id: number, track: MediaStreamTrack}|{type: 'needs_canvas', id: number}
@@ -64,6 +65,12 @@ class Channel {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting) this.#show(waiting);
+  }
+
+  /** @param {MessagePort} port */
+  async sendSnapshot(port) {
+    const bitmap = (await this.#renderer?.snapshot().catch(() => null)) ?? null;
+    port.postMessage(bitmap, bitmap ? [bitmap] : []);
   }
 
   close() {
@@ -158,6 +165,7 @@ function pass(channel, message) {
   else if (message.type === 'init') channel.decoder.init(message.track);
   else if (message.type === 'canvas') channel.setCanvas(message.canvas);
   else if (message.type === 'held') channel.decoder.setHeld(message.is);
+  else if (message.type === 'snapshot') void channel.sendSnapshot(message.port);
   else if (message.type === 'resting') channel.decoder.setResting(message.is);
   else channel.close();
 }

@@ -18,7 +18,7 @@ from media.commands import PLAYLIST_NAME
 from media.hls.live_playlist import LiveTimeline
 from sessions.base import BaseSession
 from sessions.context import SessionContext
-from sessions.errors import RestartWanted, Stalled
+from sessions.errors import RestartWanted, SessionOver, Stalled
 from sessions.folders import served_file
 from sessions.ids import LiveStreamKey
 from sessions.live.attempt import LiveAttempt
@@ -207,7 +207,9 @@ class LiveSession(BaseSession):
         self.resources.end_attempt(empty=empty)
 
     def _handle_failure(self, error: AppError, healthy_s: float) -> float:
-        """Show the error. Return the seconds to wait before the next try."""
+        """Show the error. Return the seconds to wait before the next try. Raise SessionOver after a stop."""
+        if self._is_over:
+            raise SessionOver
         problem = Problem(error.code, error.detail)
         self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
         for output in self._outputs:

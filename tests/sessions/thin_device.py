@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from core.errors import AppError
+from core.errors import AppError, CameraUnreachable
 from core.records import AudioFormat, Credential, Problem, StreamSource, StreamState, VideoFormat
 from core.secrets import Secret
 from media.fmp4.live import FragmentSink
@@ -82,6 +82,7 @@ class Device:
     opened: list[ThinFeed] = field(default_factory=list)
     resolved: int = 0
     may_answer: threading.Event = field(default_factory=_set)  # clear it: the device does not answer yet
+    may_describe: threading.Event = field(default_factory=_set)  # clear it: no description has come yet
     key_frames_asked: int = 0
     looks: int = 0  # of a session at its feed
     noted: list[tuple[int, str, str | None]] = field(default_factory=list)
@@ -121,6 +122,9 @@ class ThinFeed:
         return f"rtsp://127.0.0.1:{self.device.port}{self.device.path}"
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
+        while not self.device.may_describe.wait(0.01):
+            if self.is_closed:
+                raise CameraUnreachable("The feed was closed.")
         if self.device.error is not None:
             raise self.device.error
         return MediaDescription(self.device.video, self.device.audio)

@@ -217,6 +217,19 @@ def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spaw
     until(lambda: not spawner.running())
 
 
+def test_a_stop_during_a_start_is_no_fault_of_the_channel(make_manager: MakeManager, device: Device) -> None:
+    """The next page would say that the device does not answer."""
+    manager = make_manager()
+    device.may_describe.clear()
+    manager.start_hls(1, TOKEN)
+    until(lambda: bool(device.opened))
+    [thread] = [one for one in threading.enumerate() if one.name == f"session-{ID}"]
+    manager.stop_session(ID)
+    thread.join(LIMIT_S)
+    assert device.opened[0].is_closed
+    assert device.noted == []
+
+
 def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
     manager.start_hls(1, TOKEN)

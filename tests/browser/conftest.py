@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser.engines import ENGINES, EngineMissing, EnginePage
 from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
+from tests.missing import skip_outside_ci
 from tests.patience import LIMIT_S
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
@@ -161,9 +161,7 @@ def page(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engi
         with ENGINES[engine](tmp_path_factory.mktemp(engine)) as opened:
             yield opened
     except EngineMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+        skip_outside_ci(missing)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ const SURE_AFTER_MS = 1500;
 const CALM_MS = 10_000;
 /** Calm before a try of a tile that the user has just chosen, or after other tiles have freed a part of the link. */
 const EAGER_CALM_MS = 2000;
-/** Rates that play without lateness for so long are known to fit. */
+/** Rates that play for this time without lateness are known to fit. */
 const CARRIED_AFTER_MS = 5000;
 /** The rates of all tiles become at most so many times as large by a try that the link is not known to carry. */
 const MOST_GROWTH = 4;

@@ -9,7 +9,7 @@
  */
 
 const TRY_MS = 10_000;
-/** A stream that is shown has to play so long before its try counts as a success. */
+/** A stream plays for this time on screen before its try counts as a success. */
 const SHOWN_MS = 7000;
 /** The same for rungs that the link is known to carry. */
 const SURE_TRY_MS = 3000;

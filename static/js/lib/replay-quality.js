@@ -15,10 +15,10 @@ import { rungText } from './quality-text.js';
  *   `mediaKbps`: rate of the media at 1×, null while unknown
  */
 
-/** The supply of media is measured over so long, and judged after so long. */
+/** The time over which the supply of media is measured, and the least time before it is judged. */
 const WINDOW_MS = 3000;
 const LEAST_WINDOW_MS = 2000;
-/** The quality falls if the loaded media ends within so long. */
+/** The quality falls if the loaded media ends within this time. */
 const SHORT_WITHIN_S = 6;
 /** Limits of the throughput, as shares of the recording's rate. */
 const TOO_LITTLE = 1.1;
@@ -31,7 +31,7 @@ const LEAST_SAVING_MS = 8000;
 /** The pause before the first try; each failed try doubles it. */
 const PAUSE_MS = 20_000;
 const LONGEST_PAUSE_MS = 160_000;
-/** A try has succeeded after so long. */
+/** A try that lasts for this time has succeeded. */
 const PROVEN_MS = 40_000;
 
 /** @type {readonly Choice[]} */

@@ -13,7 +13,7 @@
 /** The pause after a still is so many times as long as its loading: the stills use a third of the link. */
 const PAUSE_SHARE = 2;
 const LEAST_PAUSE_MS = 500;
-/** A device is asked for the stills of one channel at most so often. */
+/** Time between two stills of one channel, so that its device has few requests. */
 const EACH_MS = 5000;
 const AFTER_FAILURE_MS = 20_000;
 

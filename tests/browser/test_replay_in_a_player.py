@@ -42,8 +42,13 @@ _PLAY = """async (url) => {
   const hls = new Hls({ enableWorker: false });
   Object.assign(window, { hls, video, faults: [], dates: [] });
   hls.on(Hls.Events.ERROR, (_, fault) => window.faults.push(fault.details));
+  // hls.playingDate follows a change of fragments late; the time in the fragment counts.
   video.addEventListener('timeupdate', () => {
-    if (window.hls === hls && hls.playingDate) window.dates.push(hls.playingDate.toISOString());
+    if (window.hls !== hls) return;
+    const at = video.currentTime;
+    const fragments = hls.latestLevelDetails?.fragments ?? [];
+    const frag = fragments.findLast((each) => each.start <= at && at <= each.start + each.duration);
+    if (frag) window.dates.push(new Date(frag.programDateTime + (at - frag.start) * 1000).toISOString());
   });
   hls.loadSource(url);
   hls.attachMedia(video);

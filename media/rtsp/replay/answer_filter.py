@@ -154,7 +154,7 @@ class AnswerFilter(SessionSink):
             self._release(self._answered_at)
         elif waited_s > _CSEQ_PATIENCE_S and (index := self._index(0, writes_cseq=False)) is not None:
             self._writes_cseq = False  # not any more: time has jumped, and the CSeq has not changed
-            self._release(index)
+            self._release(index, is_shown=True)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class AnswerFilter(SessionSink):
         is_first, self._has_begun, self._has_dropped_old = not self._has_begun, True, False
         self._answered_at = 0 if is_first else len(self._held)  # no packet before the first PLAY's is old
         self._since_s = self._clock.monotonic_s()
-        self._first_sequence = first_sequence
+        self._first_sequence = None if is_first else first_sequence
         self.begun.set()
         if self._playback is not None and self._tracks is not None:
             self._start_s = self._zone_s + (self._playback.resume_s if start_s is None else start_s)
@@ -194,7 +194,7 @@ class AnswerFilter(SessionSink):
         """Deliver the new packets as soon as the held ones show which is the first of them."""
         index = self._index(self._cseq, writes_cseq=self._writes_cseq)
         if index is not None:
-            self._release(index)
+            self._release(index, is_shown=True)
         elif self._last_s is None and len(self._held) > self._answered_at:
             self._release(self._answered_at)  # without stamps, only the place of the answer tells
         elif self._held_bytes > _MAX_OLD_BYTES and self.is_sending_old:
@@ -223,11 +223,15 @@ class AnswerFilter(SessionSink):
         self._held_bytes = self._answered_at = 0
         self._has_dropped_old = True
 
-    def _release(self, index: int) -> None:
+    def _release(self, index: int, *, is_shown: bool = False) -> None:
+        """Deliver the held packets from `index` on. `is_shown`: their stamps show that the new position begins there.
+
+        Without such stamps RTP-Info decides. GStreamer's names a packet after the first key frame if it is in a hurry.
+        """
         held, self._held = self._held[index:], []
         self._held_bytes = 0
         self._is_sorting = False
-        if self._last_s is None and self._first_sequence is not None:
+        if not is_shown and self._last_s is None and self._first_sequence is not None:
             held = [packet for packet in held if packet.track != VIDEO or _follows(packet, self._first_sequence)]
         self._deliver(held)
 

@@ -38,7 +38,10 @@ FPS = 10
 
 
 class Peer:
-    """GStreamer's replay server in its own process; its recording begins in 1900 and never ends."""
+    """GStreamer's replay server in its own process; its recording begins in 1900 and never ends.
+
+    GStreamer 1.22 aborts (gst_rtsp_media_get_rates) if PLAY comes before it has sent a frame for the PLAY before it.
+    """
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(["/usr/bin/python3", str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -68,7 +71,7 @@ class ReplayHarness:
         return ReplaySource(camera_id, recording_token, uri, f"camera{camera_id}", credential), 0.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def peer() -> Iterator[Peer]:
     peer = Peer()
     yield peer
@@ -101,6 +104,7 @@ def test_a_session_reports_the_abilities_that_its_recorder_shows(harness: Replay
 
 def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:
     view = play(harness.manager)
+    text_of(harness.manager, view)
     latest, earliest = timedelta(milliseconds=2), timedelta(seconds=-GOP_S - 0.01)
     with promised_median(0.8) as measured:
         for number in range(20):
@@ -216,6 +220,7 @@ def test_a_recorder_that_goes_away_and_comes_back_plays_on(harness: ReplayHarnes
 @pytest.mark.stress
 def test_two_hundred_seeks_over_the_gateway_leak_no_resources(harness: ReplayHarness) -> None:
     view = play(harness.manager)
+    text_of(harness.manager, view)
     here = psutil.Process()
 
     def seek(count: int) -> tuple[int, int, int]:

@@ -220,6 +220,38 @@ def test_a_recorder_that_stops_writing_the_cseq_is_sorted_by_the_time() -> None:
     assert consumer.times == [4999.0, 4999.04]
 
 
+def test_an_rtp_info_behind_the_first_frames_costs_no_frame_of_the_first_play() -> None:
+    """GStreamer names the packet that it sends next when it writes the answer, and some frames are on their way."""
+    session = Session()
+    consumer = session.ask(100.0)
+    session.send([100.0, 100.04])
+    session.filter.answered(3, 3, 100.0)
+    session.send([100.08])
+    assert consumer.times == [100.0, 100.04, 100.08]
+
+
+def test_an_rtp_info_behind_the_first_frames_costs_no_frame_of_a_seek_before_the_first_frame() -> None:
+    session = Session()
+    session.ask(100.0)
+    session.filter.answered(3, 1, 100.0)
+    consumer = session.ask(100.37)
+    session.send([100.0, 100.04])
+    session.send([100.37], bits=0xA0)
+    session.send([100.4, 100.44])
+    session.filter.answered(4, 5, 100.44)
+    assert consumer.times == [100.37, 100.4, 100.44]
+
+
+def test_rtp_info_tells_old_packets_without_times_from_new_ones() -> None:
+    session = Session()
+    session.ask(100.0)
+    session.filter.answered(3, 1, 100.0)
+    consumer = session.ask(5000.0)
+    session.filter.answered(4, 4, 5000.0)
+    session.send_without_stamps("kppkp")
+    assert len(consumer.times) == 2
+
+
 def test_media_before_a_late_answer_is_played() -> None:
     session = Session()
     consumer = session.ask(100.0)

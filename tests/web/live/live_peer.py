@@ -105,24 +105,26 @@ class Peer:
 
 @dataclass
 class Channels:
-    """The channels to watch: broadcasters by profile token. `who` returns the login of the socket."""
+    """The channels to watch: broadcasters by profile token. `who` returns what has become of the socket's login."""
 
     broadcasters: dict[str, FragmentBroadcaster]
-    who: Callable[[], Principal | None] = lambda: LOCAL
+    who: Callable[[], Principal | None] | None = None
     watched: list[str] = field(default_factory=list)
 
-    def backend(self) -> LiveBackend:
-        return ChannelsBackend(self)
+    def backend(self, user: Principal = LOCAL) -> ChannelsBackend:
+        """`user`: the login of a socket that opened() opens. It lasts, unless `who` says otherwise."""
+        return ChannelsBackend(self, user)
 
 
 class ChannelsBackend(LiveBackend):
     """Watches channels of a test instead of the app's streams."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, user: Principal = LOCAL) -> None:
         self._channels = channels
+        self.user = user
 
     def principal(self) -> Principal | None:
-        return self._channels.who()
+        return self._channels.who() if self._channels.who else self.user
 
     def watch_live(
         self,
@@ -161,12 +163,10 @@ class HandledPeer(Peer):
 
 
 @contextmanager
-def opened(
-    sockets: Sockets, backend: LiveBackend, who: Principal = LOCAL, *, kernel_bytes: int = 0
-) -> Iterator[HandledPeer]:
+def opened(sockets: Sockets, backend: ChannelsBackend, *, kernel_bytes: int = 0) -> Iterator[HandledPeer]:
     """Open a socket that was just handed over. `kernel_bytes` limits the kernel's buffer in each direction."""
     with pair(kernel_bytes) as (ours, theirs):
-        handler = LiveSocketHandler(sockets, who, backend, None)
+        handler = LiveSocketHandler(sockets, backend.user, backend, None)
         sockets.take(theirs, Response(101, "Switching Protocols", Headers()), handler)
         yield HandledPeer(ours, handler)
 

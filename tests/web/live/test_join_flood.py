@@ -77,7 +77,7 @@ def test_a_watch_without_old_frames_is_a_small_join(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
 ) -> None:
     reserved = _reserved(sockets, monkeypatch)
-    with opened(sockets, Channels({"one": Camera(1000).broadcaster}).backend(), ANNA) as peer:
+    with opened(sockets, Channels({"one": Camera(1000).broadcaster}).backend(ANNA)) as peer:
         peer.say(type="watch", id=1, camera_id=1, profile_token="one")
         peer.message("watching")
         peer.say(type="watch", id=2, camera_id=1, profile_token="one", **how)
@@ -94,7 +94,7 @@ def test_a_page_learns_how_long_its_watch_waits(sockets: Sockets, monkeypatch: p
     for _ in range(JOIN_BURST + 99):
         budget.reserve(ANNA.user_id, now_s)
     longest_s = 100 / JOINS_PER_S + 0.1
-    with opened(sockets, Channels({"one": Camera(1000).broadcaster}).backend(), ANNA) as peer:
+    with opened(sockets, Channels({"one": Camera(1000).broadcaster}).backend(ANNA)) as peer:
         peer.say(type="watch", id=1, camera_id=1, profile_token="one")
         waiting = peer.message("waiting")
         assert (waiting["id"], 1 < waiting["wait_s"] < longest_s) == (1, True)
@@ -107,7 +107,7 @@ def test_joins_beyond_the_budget_come_later(sockets: Sockets) -> None:
     camera.make(1)
     channels = Channels({"one": camera.broadcaster})
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(opened(sockets, channels.backend(), ANNA)) for _ in range(3)]
+        peers = [stack.enter_context(opened(sockets, channels.backend(ANNA))) for _ in range(3)]
         for peer in peers:
             for number in range(50):
                 peer.say(type="watch", id=number, camera_id=1, profile_token="one")
@@ -124,10 +124,10 @@ def test_a_flood_of_watches_does_not_delay_other_viewers(sockets: Sockets, frame
     small.make(1)
     channels = Channels({"large": large.broadcaster, "small": small.broadcaster})
     with contextlib.ExitStack() as stack:
-        other = stack.enter_context(opened(sockets, channels.backend(), BEN))
+        other = stack.enter_context(opened(sockets, channels.backend(BEN)))
         other.say(type="watch", id=1, camera_id=1, profile_token="small")
         other.pictures(1)
-        flooding = [stack.enter_context(opened(sockets, channels.backend(), ANNA)) for _ in range(16)]
+        flooding = [stack.enter_context(opened(sockets, channels.backend(ANNA))) for _ in range(16)]
         is_over = threading.Event()
         stack.callback(is_over.set)
         for peer in flooding:

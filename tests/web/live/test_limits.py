@@ -45,13 +45,13 @@ def sockets(hand: HandClock) -> Iterator[Sockets]:
 
 
 def test_a_user_gets_a_quarter_of_the_sockets_and_localhost_all(sockets: Sockets) -> None:
-    backend = Channels({}).backend()
+    channels = Channels({})
     with contextlib.ExitStack() as stack:
         for who in (ANNA, ANNA_AT_HOME):
             for _ in range(10):
                 sockets.check_capacity(who)
                 last = stack.enter_context(contextlib.ExitStack())
-                last.enter_context(opened(sockets, backend, who))
+                last.enter_context(opened(sockets, channels.backend(who)))
         for who in (ANNA, ANNA_AT_HOME):
             with pytest.raises(LimitReached) as refused:
                 sockets.check_capacity(who)
@@ -62,7 +62,7 @@ def test_a_user_gets_a_quarter_of_the_sockets_and_localhost_all(sockets: Sockets
         until(lambda: _has_capacity(sockets, ANNA))
         for _ in range(61):
             sockets.check_capacity(LOCAL)
-            stack.enter_context(opened(sockets, backend))
+            stack.enter_context(opened(sockets, channels.backend()))
         with pytest.raises(Unavailable) as full:
             sockets.check_capacity(BEN)
         assert full.value.code == "busy"
@@ -75,7 +75,7 @@ def test_a_user_gets_at_least_sixteen_sockets() -> None:
         stack.callback(sockets.stop)
         for _ in range(16):
             sockets.check_capacity(ANNA)
-            stack.enter_context(opened(sockets, Channels({}).backend(), ANNA))
+            stack.enter_context(opened(sockets, Channels({}).backend(ANNA)))
         assert not _has_capacity(sockets, ANNA)
 
 
@@ -95,7 +95,7 @@ def test_a_socket_beyond_the_limit_is_429_with_retry_after(harness: WebHarness) 
         stack.callback(sockets.stop)
         key = f"token:{harness.accounts.tokens()[0].id}"
         for _ in range(64):
-            stack.enter_context(opened(sockets, Channels({}).backend(), replace(ANNAS_SCRIPT, key=key)))
+            stack.enter_context(opened(sockets, Channels({}).backend(replace(ANNAS_SCRIPT, key=key))))
         ours = stack.enter_context(socket.socket())
         asked = {"headers": {**api.headers, **UPGRADE}, "environ_overrides": {"gunicorn.socket": ours}}
         answer = api.client.get("/live", **asked)

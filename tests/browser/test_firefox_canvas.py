@@ -33,9 +33,11 @@ _CAPTURE = """(async () => {
   return [Math.max(...blockedMs), Math.max(0, ...brightest)];
 })()"""
 # From the first frame on, end the engine. Return for how long this blocked the page, and how its canvas is shown.
+# The page's canvas gets the size of the frames from the worker somewhat after the first frame is reported.
 _FREEZE = """(async () => {
   const player = document.querySelector('live-player');
-  while (!player.hasFrame) await new Promise((resolve) => setTimeout(resolve, 10));
+  const hasSize = () => player.querySelector('canvas[data-part=picture]')?.width === 640;
+  while (!player.hasFrame || !hasSize()) await new Promise((resolve) => setTimeout(resolve, 10));
   const startMs = performance.now();
   player.detachLive();
   const blockedMs = performance.now() - startMs;

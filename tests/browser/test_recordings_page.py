@@ -21,7 +21,7 @@ from tests.browser.watching import Open, until_on
 from tests.patience import LIMIT_S
 from tools.running import App, Recorder, running_recorder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 
 def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:

@@ -12,7 +12,7 @@ from tests.browser.replaying import PLAYING, fetched, moves, wait
 from tests.browser.watching import Open
 from tools.running import App
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 AAC_CHANNEL = 5
 

@@ -27,7 +27,7 @@ from tests.browser.replaying import (
 from tests.browser.watching import Open
 from tools.running import App, Recorder, running_recorder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 GOP_S = 1.0
 NO_SOCKET = (

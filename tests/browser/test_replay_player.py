@@ -19,7 +19,7 @@ from tests.browser.watching import Open, until_on
 from tests.patience import settled, until
 from tools.running import App, Recorder, running_recorder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 # The browser may show the frame some milliseconds after the end of a seek.
 PAINTED_S = 0.4

@@ -36,7 +36,7 @@ from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
 from sessions.snapshots import FrameGrabber, SnapshotTaker
 from sessions.view import StreamView
-from sessions.viewers import new_viewer_id
+from sessions.viewers import UNNAMED, new_viewer_id
 
 __all__ = ["StreamManager", "StreamView"]
 
@@ -167,7 +167,7 @@ class StreamManager:
         with self._lock:
             session = self._sessions.get(stream_id)
         if session is None or session.is_over:
-            self.start_hls(camera_id, profile.profile_token, (codec,), viewer_id=viewer_id)
+            self.start_hls(camera_id, profile.profile_token, (codec,), viewer_id=viewer_id or UNNAMED)
         return stream_id
 
     def watch_live(

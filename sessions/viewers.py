@@ -23,8 +23,8 @@ class Viewers:
         self._was_watched = False
 
     def add(self, now_s: float, viewer_id: str | None = None) -> str:
-        """Return a new viewer's id, which is `viewer_id` if it has one."""
-        viewer_id = viewer_id or new_viewer_id()
+        """Return the id of a new viewer: `viewer_id`, which may be UNNAMED, or a random one if it is None."""
+        viewer_id = new_viewer_id() if viewer_id is None else viewer_id
         self._note(viewer_id, now_s)
         return viewer_id
 

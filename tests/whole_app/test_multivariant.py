@@ -58,13 +58,14 @@ def _probe(source: str, *shown: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout
 
 
-def test_a_session_starts_with_its_variants_playlist(app: Any, camera_id: int) -> None:
+@pytest.mark.parametrize("viewer", [r"$", r"&viewer=[^&]*"], ids=["from the playlist", "without a viewer"])
+def test_a_session_starts_with_its_variants_playlist(app: Any, camera_id: int, viewer: str) -> None:
     variants = _variants(app, camera_id, 1)
     assert list(variants) == ["main", "sub"]
     assert _streams(app) == []
     assert app.ffmpegs() == []
     for _ in range(3):  # fetches of one player count as one viewer
-        _get(variants["sub"]["url"])
+        _get(re.sub(viewer, "", variants["sub"]["url"]))
     (stream,) = _streams(app)
     assert (stream["profile_token"], stream["viewers"]) == ("MediaProfile00001", 1)
     assert len(app.ffmpegs()) == 1

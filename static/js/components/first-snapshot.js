@@ -1,14 +1,17 @@
 // @ts-check
 import { tileProfileOf } from '../lib/channels.js';
-import { SNAPSHOT_AFTER_MS } from './snapshot-image.js';
+
+/** A live picture that comes within this time needs no snapshot before it. */
+const SNAPSHOT_AFTER_MS = 300;
 
 /** Shows a snapshot of a channel until its first live frame. */
 export class FirstSnapshot {
   #image;
   #api;
   #queue;
-  /** Camera and media profile whose snapshot is wanted; '' for none. A load goes on if they are wanted again. */
+  /** Camera and media profile whose snapshot is wanted; '' for none. */
   #wantedKey = '';
+  #request = new AbortController();
 
   /**
    * @param {import('./snapshot-image.js').SnapshotImage} image
@@ -32,26 +35,30 @@ export class FirstSnapshot {
     if (!profile || this.#image.hasPicture) return;
     const { profile_token: profileToken } = profile;
     const key = `${cameraId} ${profileToken}`;
-    const isWanted = () => this.#wantedKey === key && !hasFrame();
+    if (this.#wantedKey !== key) this.cancel();
+    const { signal } = this.#request;
+    const isWanted = () => !signal.aborted && !hasFrame();
     const load = async () => {
       if (!isWanted()) return;
       // Rejects if the server has no snapshot: then it stays dark until the first live frame.
-      const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true });
+      const { blob, takenAt } = await this.#api.snapshot(cameraId, { profileToken, cached: true, signal });
       if (!isWanted()) return;
       await this.#image.show(blob, takenAt);
-      if (this.#wantedKey !== key && this.#image.takenAt === takenAt) this.#image.clear();
+      if (signal.aborted && this.#image.takenAt === takenAt) this.#image.clear();
     };
     this.#wantedKey = key;
     setTimeout(() => this.#queue.add(key, load), SNAPSHOT_AFTER_MS);
   }
 
-  /** Load no snapshot any more; one that is shown stays. */
+  /** Load no snapshot any more, so that the stream has the whole link; one that is shown stays. */
   cancel() {
     this.#wantedKey = '';
+    this.#request.abort();
+    this.#request = new AbortController();
   }
 
   clear() {
-    this.#wantedKey = '';
+    this.cancel();
     this.#image.clear();
   }
 }

@@ -1,8 +1,5 @@
 // @ts-check
 
-/** A live picture that comes within this time needs no snapshot before it. */
-export const SNAPSHOT_AFTER_MS = 300;
-
 /**
  * A snapshot that is replaced without a flicker: the next image is decoded before it replaces the last one. It has the
  * attribute `has-picture` while it shows one. Its children are the placeholder.

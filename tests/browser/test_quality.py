@@ -210,6 +210,10 @@ def test_a_wall_whose_key_frames_do_not_fit_shows_small_pictures(
     expect(tile.locator("[data-part=quality]")).to_contain_text("mall picture")
     assert "mall picture" in (tile.get_attribute("aria-label") or "")
     expect(tile.locator("[data-part=message]")).to_be_hidden()
+    tile.click(button="right")
+    with page.expect_download(timeout=2000 * LIMIT_S) as saved:
+        page.locator("#tile-menu").get_by_role("menuitem", name="Snapshot").click()
+    assert saved.value.suggested_filename.endswith(".jpg")
     link.set_rate(None)
     for place in range(1, 5):
         expect(at(page, place)).to_have_attribute("data-phase", "playing", timeout=3000 * LIMIT_S)

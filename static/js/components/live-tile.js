@@ -157,6 +157,11 @@ export class LiveTile extends HTMLElement {
     return this.#channelPlayer?.hasFrame ?? false;
   }
 
+  /** True with a live frame or a still on screen. */
+  get hasPicture() {
+    return this.hasFrame || (this.#stills?.isShown ?? false);
+  }
+
   /** Time of the frame on screen; null without a frame. */
   get frameMs() {
     return this.#channelPlayer?.frameDate?.getTime() ?? null;

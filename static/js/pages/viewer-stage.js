@@ -18,6 +18,7 @@ import { StillQueue } from '../lib/still-queue.js';
 import { limitText, rungText } from '../lib/quality-text.js';
 import { badgeOf, damageOf, stillBadge, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
+import { saveDeviceSnapshot } from './device-snapshot.js';
 import {
   byId,
   chosenDecoder,
@@ -254,7 +255,14 @@ export class ViewerStage extends EventTarget {
     return zoomed;
   }
 
+  /** Save the frame on screen. In place of a still, which is small, the device takes a snapshot. */
   async saveSnapshot() {
+    const request = this.#request;
+    if (this.#stills.isShown && request?.channel) {
+      const problem = await saveDeviceSnapshot(this.#api, request.cameraId, request.channel, this.names);
+      if (problem) showToast(problem.detail, 'bad');
+      return;
+    }
     const name = snapshotFileName(this.names, new Date(this.frameMs));
     const { hasFrame } = this.#channelPlayer;
     const shown = await this.#channelPlayer.capture();
@@ -370,7 +378,7 @@ export class ViewerStage extends EventTarget {
     const shownDate = hasFrame ? frameDate : null;
     setText(time, shownDate?.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }) ?? '');
     if (shownDate) time.dateTime = shownDate.toISOString();
-    byId('snapshot', HTMLButtonElement).disabled = !hasFrame;
+    byId('snapshot', HTMLButtonElement).disabled = !hasFrame && !this.#stills.isShown;
     const { transport, transportReason, isAudioRefused } = view;
     const shownBehindS = view.phase === 'playing' || isPaused ? behindS : null;
     const facts = streamFacts(view.stream, { behindS: shownBehindS, transport, isAudioRefused });

@@ -2,12 +2,12 @@
 /** Actions on one tile, from its menu and by keys: snapshot, audio, quality, recordings, viewer. */
 import { nameOf } from '../components/live-tile.js';
 import { TileMenu } from '../components/tile-menu.js';
-import { problemOf } from '../lib/api.js';
 import { profileOf } from '../lib/channels.js';
 import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
 import { qualityChoice, writeViewerState } from '../lib/viewer-state.js';
+import { saveDeviceSnapshot } from './device-snapshot.js';
 import { byId, may, saveFile, showToast } from './page.js';
 
 /**
@@ -51,7 +51,7 @@ export class WallMenu extends EventTarget {
       pause: { hidden: !tile.isAlone || !hasFrame || isOver || tile.isPaused },
       play: { hidden: !tile.isPaused },
       retry: { hidden: noChannel || !isOver },
-      snapshot: { hidden: noChannel, disabled: !hasFrame },
+      snapshot: { hidden: noChannel, disabled: !tile.hasPicture },
       sound: {
         hidden: noChannel,
         disabled: hasAudio === false,
@@ -96,19 +96,15 @@ export class WallMenu extends EventTarget {
   async saveSnapshot(place) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
-    if (!tile?.hasFrame || !camera || !channel) return;
+    if (!tile?.hasPicture || !camera || !channel) return;
     const names = [camera.name || camera.host, channel.name].filter((name, at, all) => all.indexOf(name) === at);
-    const main = profileOf(channel, 'main');
     const nowMs = tile.frameMs ?? this.#board.nowMs;
+    const { hasFrame } = tile;
     const shown = tile.capture();
-    if (main && tile.nowPlaying?.quality !== 'main') {
-      try {
-        const { blob, takenAt } = await this.#api.snapshot(camera.id, { profileToken: main.profile_token });
-        saveFile(blob, snapshotFileName(names, takenAt ?? new Date(nowMs)));
-        return;
-      } catch (error) {
-        showToast(`${problemOf(error).detail} The picture on screen is saved instead.`, 'bad');
-      }
+    if (!hasFrame || (profileOf(channel, 'main') && tile.nowPlaying?.quality !== 'main')) {
+      const problem = await saveDeviceSnapshot(this.#api, camera.id, channel, names);
+      if (problem) showToast(hasFrame ? `${problem.detail} The picture on screen is saved instead.` : problem.detail, 'bad');
+      if (!problem || !hasFrame) return;
     }
     const canvas = await shown;
     if (!canvas) showToast('The picture could not be saved. Try again.', 'bad');

@@ -220,7 +220,7 @@ def test_a_recorder_that_stops_writing_the_cseq_is_sorted_by_the_time() -> None:
     assert consumer.times == [4999.0, 4999.04]
 
 
-def test_an_rtp_info_behind_the_first_frames_costs_no_frame_of_the_first_play() -> None:
+def test_a_late_rtp_info_costs_no_frame_of_the_first_play() -> None:
     """GStreamer names the packet that it sends next when it writes the answer, and some frames are on their way."""
     session = Session()
     consumer = session.ask(100.0)
@@ -230,7 +230,7 @@ def test_an_rtp_info_behind_the_first_frames_costs_no_frame_of_the_first_play() 
     assert consumer.times == [100.0, 100.04, 100.08]
 
 
-def test_an_rtp_info_behind_the_first_frames_costs_no_frame_of_a_seek_before_the_first_frame() -> None:
+def test_a_late_rtp_info_costs_no_frame_of_an_early_seek() -> None:
     session = Session()
     session.ask(100.0)
     session.filter.answered(3, 1, 100.0)

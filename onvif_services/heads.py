@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -29,6 +31,8 @@ _MOST_REFUSED_LIMITS = 2
 _ASK_AGAIN_S = 600.0
 _MOVE_S = 3.0  # a move that has no answer by then is followed by a stop
 _GOTO_S = 5.0
+_TURNS_THAT_SHOW = 2  # after so many turns an unchanged position is taken for one that never changes
+_AT_THE_END = 0.02  # of the range of an axis: a head may stand at its end
 _ZOOM_STEPS = 19.0  # a lens of 20x: its picture at the long end has a twentieth of the width
 
 
@@ -47,12 +51,16 @@ class Heads(PtzDevice):
         self._one_axis_at_a_time = False
         self._answers_garbage = False
         self._stop: _Stop | None = None
+        self._positions: dict[HeadPlace, tuple[float, float]] = {}  # as last read
+        self._turns: Counter[HeadPlace] = Counter()  # since then
 
     def abilities(self, channel: Channel, channels: Sequence[Channel]) -> HeadAbilities:
         conn = self._conn
         with conn.checking("head"):
             found = ptz_nodes.read_abilities(conn, channel, channels)
             lens = imaging.read_lens(conn, channel.video_source_token)
+            if found.absolute is not None and found.relative is None:
+                self._note_position(found.place)
         device_auxiliary = ptz_nodes.device_auxiliary_commands(conn)
         device_auxiliary = tuple(command for command in device_auxiliary if command not in found.auxiliary)
         return replace(
@@ -116,6 +124,7 @@ class Heads(PtzDevice):
             self._on_profile(
                 place, lambda token: ptz.continuous_move(self._conn, token, velocity, limit_s, timeout=_MOVE_S)
             )
+            self._turns[place] += velocity.turns
 
         if time.monotonic() < self._without_limit_until_s:
             send(None)
@@ -178,9 +187,30 @@ class Heads(PtzDevice):
         if present is None:
             raise CameraUnsupported("The head of this channel does not tell its position.", service="ptz")
         span = abilities.absolute
+        if self._has_frozen_position(place, present[:2], span):
+            raise CameraUnsupported(
+                "The head of this channel always reports the same position, so a click cannot turn it.", service="ptz"
+            )
+        self._positions[place], self._turns[place] = present[:2], 0
         pan, tilt = _distance(span, right, up, present[2])
         pan, tilt = _within(span.pan_range, present[0] + pan), _within(span.tilt_range, present[1] + tilt)
         self._on_profile(place, lambda token: ptz.absolute_move(self._conn, token, pan, tilt))
+        if (pan, tilt) != present[:2]:
+            self._turns[place] += _TURNS_THAT_SHOW
+
+    def _has_frozen_position(self, place: HeadPlace, present: tuple[float, float], span: Span) -> bool:
+        """True if the reported position has not changed although the head has turned, and stands at no end."""
+        if self._turns[place] < _TURNS_THAT_SHOW or self._positions.get(place) != present:
+            return False
+        ranges = zip(present, (span.pan_range, span.tilt_range), strict=True)
+        return not any(min(at - low, high - at) <= _AT_THE_END * (high - low) for at, (low, high) in ranges)
+
+    def _note_position(self, place: HeadPlace) -> None:
+        """Read the position once, so that the turns before the first click show if it ever changes."""
+        with contextlib.suppress(DeviceError):
+            present = self._on_profile(place, lambda token: ptz.read_position(self._conn, token, ptz_nodes.OPTIONAL_S))
+            if present is not None:
+                self._positions[place], self._turns[place] = present[:2], 0
 
     def _zoom(self, place: HeadPlace) -> float:
         """Return the position of the zoom, 0 if the device does not tell."""

@@ -80,9 +80,11 @@ def absolute_move(conn: DeviceConnection, profile_token: str, pan: float, tilt: 
     conn.call("ptz", "AbsoluteMove", {"ProfileToken": profile_token, "Position": position})
 
 
-def read_position(conn: DeviceConnection, profile_token: str) -> tuple[float, float, float] | None:
+def read_position(
+    conn: DeviceConnection, profile_token: str, timeout_s: float | None = None
+) -> tuple[float, float, float] | None:
     """Return (pan, tilt, zoom) from GetStatus, None if the device does not tell. It may be wrong."""
-    answer = conn.call("ptz", "GetStatus", {"ProfileToken": profile_token})
+    answer = conn.call("ptz", "GetStatus", {"ProfileToken": profile_token}, timeout_s=timeout_s)
     return _position(answers.child(answer, "PTZStatus", "Position"))
 
 

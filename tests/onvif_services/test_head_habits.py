@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnsupported
+from core.ptz import Velocity
 from onvif_services import ptz
 from onvif_services.connection import DeviceConnection
 from onvif_services.faults import NoAnswer
@@ -120,6 +121,42 @@ def test_a_status_that_never_moves_is_needed_for_no_command(device: SoapDevice, 
     heads.go_home(PLACE)
     assert device.asked("GotoPreset")
     assert device.asked("GetStatus") == []
+
+
+def _tell_position(device: SoapDevice, pan: float, tilt: float) -> None:
+    device.answers["GetStatus"] = (
+        f'<tptz:GetStatusResponse><tptz:PTZStatus><tt:Position><tt:PanTilt x="{pan}" y="{tilt}"/></tt:Position>'
+        "</tptz:PTZStatus></tptz:GetStatusResponse>"
+    )
+
+
+def test_a_click_on_a_head_whose_position_never_changes_is_refused(device: SoapDevice, heads: Heads) -> None:
+    """The position would send the head to a wrong place, further away with each click."""
+    set_nodes(device, node(ABSOLUTE))
+    device.answers |= {name: f"<tptz:{name}Response/>" for name in ("ContinuousMove", "AbsoluteMove")}
+    _tell_position(device, 0.0, 0.0)
+    able = heads.abilities(channel("P1"), [channel("P1")])
+    for _ in range(2):
+        heads.move(able.place, Velocity(pan=0.5), 1.0)
+    with pytest.raises(CameraUnsupported, match="same position"):
+        heads.turn_by(able, 0.1, 0.1)
+    assert device.asked("AbsoluteMove") == []
+    _tell_position(device, 0.2, 0.0)
+    heads.turn_by(able, 0.1, 0.1)
+    assert len(device.asked("AbsoluteMove")) == 1
+    with pytest.raises(CameraUnsupported, match="same position"):
+        heads.turn_by(able, 0.1, 0.1)
+
+
+def test_a_head_at_the_end_of_its_range_may_report_one_position(device: SoapDevice, heads: Heads) -> None:
+    set_nodes(device, node(ABSOLUTE))
+    device.answers |= {name: f"<tptz:{name}Response/>" for name in ("ContinuousMove", "AbsoluteMove")}
+    _tell_position(device, 1.0, 0.0)
+    able = heads.abilities(channel("P1"), [channel("P1")])
+    for _ in range(5):
+        heads.move(able.place, Velocity(pan=0.5), 1.0)
+    heads.turn_by(able, -0.1, 0.0)
+    assert len(device.asked("AbsoluteMove")) == 1
 
 
 def test_a_click_on_an_absolute_head_without_a_position_is_refused(device: SoapDevice, heads: Heads) -> None:

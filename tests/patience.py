@@ -27,6 +27,7 @@ LIMIT_S = 60.0 * PATIENCE  # for a condition that a quiet machine reaches within
 _WORK = " ".join(str(number * number) for number in range(8_000)).encode()
 _QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on which the promises were measured
 _REST_S = 0.05
+_PAUSE_S = 0.2  # a rest that lasts so much longer is a pause of the machine, and counts like a slow piece of work
 
 
 def until(
@@ -118,8 +119,12 @@ class Slowness:
         self._thread.join()
 
     def _measure(self) -> None:
-        while not self._is_over.wait(_REST_S):
-            self._took_s.append(_work_s())
+        is_over = False
+        while not is_over:
+            began_s = time.monotonic()
+            is_over = self._is_over.wait(_REST_S)
+            late_s = time.monotonic() - began_s - _REST_S
+            self._took_s.append(_work_s() + (late_s if late_s > _PAUSE_S else 0.0))
 
 
 def _work_s() -> float:

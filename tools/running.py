@@ -167,7 +167,7 @@ class App:
                     raise RuntimeError(f"the app did not start:\n{self.log.read_text()[-3000:]}") from None
                 time.sleep(0.1)
         if self._is_chosen:
-            ask("POST", f"{self.url}/api/setup/postpone", timeout_s=5)
+            ask("POST", f"{self.url}/api/setup/postpone")
 
     def stop(self) -> None:
         if self._process is None:
@@ -201,6 +201,15 @@ class App:
             self._leaks.append(f"the answer to {method} {path}")
         return answer
 
+    def stop_streams(self) -> None:
+        """Stop all sessions. One that ends meanwhile by itself is no fault."""
+        for stream in self.call("GET", "/api/streams/all")["streams"]:
+            try:
+                self.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+            except urllib.error.HTTPError as error:
+                if error.code != 404:
+                    raise
+
     def add_camera(self, recorder: Recorder, **more: object) -> int:
         """Add the recorder as a camera and wait until the app has connected to it; return the camera's id."""
         body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD, **more}
@@ -228,7 +237,7 @@ def _end(process: subprocess.Popen[Any]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=START_S)  # after a kill the app's worker would keep the port for a while
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=10)

@@ -79,9 +79,9 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
     def open_it(url: str, width: int = 1280, height: int = 800, **options: Any) -> Watched:
         context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
         context.add_init_script(_REPORT_VIOLATIONS)
+        context.set_default_timeout(1000 * LIMIT_S)  # also for the pages that a test opens in the context itself
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(1000 * LIMIT_S)
         watched = Watched(page)
         page.on("console", watched.hear)
         page.on("pageerror", lambda error: watched.complaints.append(f"exception: {error} {error.stack}"))
@@ -128,8 +128,7 @@ def emptied_app(reused_app: App) -> Iterator[App]:
 def stop_streams(app: App) -> Iterator[None]:
     """Stop all streams after each test: a closed browser context does not end its session, which would use a slot."""
     yield
-    for stream in app.call("GET", "/api/streams/all")["streams"]:
-        app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+    app.stop_streams()
 
 
 @pytest.fixture

@@ -52,14 +52,21 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                if self._is_cut:
-                    near.close()
-                    continue
-                far = self._connect()
-                with self._lock:
-                    self._pairs.append((near, far))
-                for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                self._join(near)
+
+    def _join(self, near: socket.socket) -> None:
+        """Connect to the app, and pass data on both ways. Close the connection if it is cut, or without an app."""
+        with self._lock:
+            far: socket.socket | None = None
+            if not self._is_cut:
+                with contextlib.suppress(OSError):
+                    far = self._connect()
+            if far is None:
+                near.close()
+                return
+            self._pairs.append((near, far))
+        for one, other in ((near, far), (far, near)):
+            threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
 
     def _connect(self) -> socket.socket:
         return socket.create_connection(self._to)

@@ -50,8 +50,7 @@ def test_the_second_visit_begins_with_mediasource(empty_app: App, camera: PeerCa
     expect(first.locator("#engine")).to_have_text(re.compile("B-frames"))
     wait_playing(first)
     first.close()
-    for stream in empty_app.call("GET", "/api/streams/all")["streams"]:
-        empty_app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+    empty_app.stop_streams()
     second = open_page("about:blank").page
     until_on(second, lambda: camera.open_connections == 0)
     second.add_init_script(_NOTE_ENGINES)

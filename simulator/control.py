@@ -143,7 +143,7 @@ class ControlPort:
         return _json({"sessions": [player.as_json() for player in players if player is not None]})
 
     def _get_ptz(self, _request: Request) -> Response:
-        """Position and movement of the head, its last commands with their times, the lens, lamp and relays.
+        """Position and movement of the head, its last commands with their times, all counts, the lens, lamp and relays.
 
         `fixed_settings`: those of the channel that has settings of the picture and no head.
         """

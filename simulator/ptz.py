@@ -6,7 +6,7 @@ The control port shows where it is, and which commands it got.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 _UNITS_PER_S = 0.5  # at full speed, of a range from -1 to 1
@@ -46,10 +46,12 @@ class PtzHead:
     _since_s: float = 0.0
     _until_s: float = 0.0
     commands: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=200))
+    counts: Counter[str] = field(default_factory=Counter)  # of all commands, also of those that `commands` has lost
 
     def note(self, operation: str) -> None:
         """Write down a command with its time, as time.time() counts."""
         self.commands.append({"operation": operation, "at": time.time()})
+        self.counts[operation] += 1
 
     def as_json(self) -> dict[str, object]:
         now, (turns, zooms) = self.position(), self.is_moving()
@@ -61,6 +63,7 @@ class PtzHead:
             "zooms": zooms,
             "presets": {token: preset.name for token, preset in self.presets.items()},
             "commands": list(self.commands),
+            "counts": dict(self.counts),
         }
 
     def position(self) -> Position:

@@ -34,7 +34,7 @@ class Head:
         return not (state["turns"] or state["zooms"])
 
     def count(self, operation: str) -> int:
-        return sum(item["operation"] == operation for item in self.state["commands"])
+        return int(self.state["counts"].get(operation, 0))
 
     def last(self) -> str:
         """Return the last command; '' before the first one."""
@@ -55,7 +55,9 @@ def open_section(page: Page, name: str) -> Locator:
     panel = page.get_by_role("region", name="Presets and settings of the camera")
     if not panel.is_visible():
         page.get_by_role("button", name="Presets and settings").click()
-    panel.get_by_role("button", name=name, exact=True).click()
+    tab = panel.get_by_role("button", name=name, exact=True)
+    if tab.get_attribute("aria-pressed") != "true":  # another press reads its list again, and draws it anew
+        tab.click()
     return panel
 
 

@@ -114,19 +114,21 @@ export class PtzPanel {
   /** @param {PtzOutputs} outputs */
   #addLate(outputs) {
     this.#add('outputs', 'Outputs', { element: outputs.element });
-    this.#drawBar();
+    for (const section of this.#sections.slice(-1)) this.#bar.append(this.#tab(section)); // the others keep the focus
     this.#changed();
+    if (!this.#current && !this.element.hidden) this.open();
   }
 
   #drawBar() {
-    this.#bar.replaceChildren(
-      ...this.#sections.map(({ name, label }) => {
-        const button = makeButton(label, () => this.#choose(name), { className: 'ptz-tab' });
-        button.dataset.section = name;
-        setAttribute(button, 'aria-pressed', String(name === this.#current));
-        return button;
-      }),
-    );
+    this.#bar.replaceChildren(...this.#sections.map((section) => this.#tab(section)));
+  }
+
+  /** @param {Section} section */
+  #tab({ name, label }) {
+    const button = makeButton(label, () => this.#choose(name), { className: 'ptz-tab' });
+    button.dataset.section = name;
+    setAttribute(button, 'aria-pressed', String(name === this.#current));
+    return button;
   }
 
   /** @param {string} name */

@@ -9,8 +9,8 @@ import { make, makeButton, nameForm } from './ptz-dom.js';
 /** From this number of presets on, they can be searched. */
 const MANY = 13;
 
-/** The presets and the home position: go, store, rename, delete. Emits 'presets' when the list has changed. */
-export class PtzPresets extends EventTarget {
+/** The presets and the home position: go, store, rename, delete. */
+export class PtzPresets {
   element = make('div', { class: 'ptz-section' });
   #context;
   /** @type {import('../lib/ptz-types.js').PtzPresetList|null} */
@@ -29,7 +29,6 @@ export class PtzPresets extends EventTarget {
 
   /** @param {PtzContext} context */
   constructor(context) {
-    super();
     this.#context = context;
     this.#search.addEventListener('input', () => this.element.querySelector('[data-rows]')?.replaceWith(this.#rows()));
   }
@@ -44,15 +43,30 @@ export class PtzPresets extends EventTarget {
     return this.#list !== null;
   }
 
+  /** Read the list. An open form stays, and so do the elements of a list without a change: a press may be under way. */
   async load() {
-    const { api, abilities, run } = this.#context;
-    if (abilities.presets) {
-      const list = await run(() => api.presets({ all: this.#showsAll }));
-      this.#hasFailed = list === null;
-      this.#list = list ?? this.#list;
-    }
+    const before = this.#state;
+    await this.#read();
+    const isKept = this.#state === before || this.element.querySelector('form') !== null;
+    if (!isKept || !this.element.childElementCount) this.#draw();
+  }
+
+  /** Read the list after a change, and close the form. */
+  async #reload() {
+    await this.#read();
     this.#draw();
-    this.dispatchEvent(new Event('presets'));
+  }
+
+  async #read() {
+    const { api, abilities, run } = this.#context;
+    if (!abilities.presets) return;
+    const list = await run(() => api.presets({ all: this.#showsAll }));
+    this.#hasFailed = list === null;
+    this.#list = list ?? this.#list;
+  }
+
+  get #state() {
+    return JSON.stringify([this.#list, this.#hasFailed]);
   }
 
   /** Go to the preset at this place of the list, from 1. @param {number} place */
@@ -153,7 +167,7 @@ export class PtzPresets extends EventTarget {
       const save = async (/** @type {string} */ wanted) => {
         if (await run(() => api.changePreset(token, { name: wanted }))) toast(`Renamed to ${wanted}`);
         this.#open = '';
-        await this.load();
+        await this.#reload();
       };
       row.replaceChildren(
         nameForm(
@@ -166,7 +180,7 @@ export class PtzPresets extends EventTarget {
     const store = async () => {
       if (!(await confirm(`Move ${name} here?`, 'The preset will be where the camera points now.', 'Move'))) return;
       if (await run(() => api.changePreset(token, { here: true }))) toast(`${name} is here now`);
-      await this.load();
+      await this.#reload();
     };
     const remove = async () => {
       if (!(await confirm(`Delete ${name}?`, 'The preset is deleted on the device.', 'Delete'))) return;
@@ -176,7 +190,7 @@ export class PtzPresets extends EventTarget {
       });
       if (done) toast(`Deleted ${name}`);
       this.#open = '';
-      await this.load();
+      await this.#reload();
     };
     return make(
       'div',
@@ -195,7 +209,7 @@ export class PtzPresets extends EventTarget {
     const place = make('div', {});
     const save = async (/** @type {string} */ name) => {
       if (await run(() => api.addPreset(name))) toast(`Stored as ${name}`);
-      await this.load();
+      await this.#reload();
     };
     const ask = () =>
       place.replaceChildren(
@@ -218,7 +232,7 @@ export class PtzPresets extends EventTarget {
     box.checked = this.#showsAll;
     box.addEventListener('change', () => {
       this.#showsAll = box.checked;
-      void this.load();
+      void this.#reload();
     });
     return make('label', { class: 'check' }, box, this.#showsAll ? 'Unused slots of the device' : `Unused slots of the device (${hidden})`);
   }

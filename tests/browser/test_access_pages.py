@@ -168,7 +168,7 @@ def test_a_user_limited_to_channels_is_not_offered_to_stop_indexing(new_app: App
     make_first(admin, new_app)
     with running_recorder("--channels", "2", "--profile", "small") as recorder:
         add_recorder(admin, recorder)
-        recorder.set_fault("slow", 1.0)
+        recorder.set_fault("slow", 2.0)  # the indexing goes on until both pages were looked at
         add_user(admin, "Ben", "reviewer", [{"camera_id": 1, "channels": [2]}])
         page = open_page(f"{new_app.url}/recordings/1").page
         log_in(page, "Ben")

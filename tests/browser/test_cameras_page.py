@@ -239,7 +239,7 @@ def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:
 
 def test_an_unreachable_server_is_shown_and_the_list_comes_back(emptied_app: App, open_page: Open) -> None:
     watched = open_page(emptied_app.url)
-    watched.forgive("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    watched.forgive("ERR_", "status of 50")  # by the moment at which the server ends
     expect(watched.page.locator("#empty")).to_be_visible()
     emptied_app.stop()
     expect(watched.page.locator("#offline")).to_be_visible()

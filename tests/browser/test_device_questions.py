@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.watching import Open
+from tests.browser.watching import Open, until_on
 from tests.onvif_services.soap_device import SoapDevice
 from tests.onvif_services.tls import server_context
 from tools.running import App
@@ -50,6 +50,7 @@ def test_a_changed_certificate_is_compared_and_accepted(
     accept = health.get_by_role("button", name="Accept the new certificate")
     accept.click()
     expect(accept).to_be_disabled()
+    until_on(page, lambda: held)
     held[0].continue_()
     expect(accept).to_be_hidden()
     expect(health.locator("[data-part=certificate-note]")).to_be_hidden()
@@ -65,7 +66,7 @@ def test_the_viewer_leads_to_the_question_about_the_certificate(
     device.speak_tls(server_context(tmp_path, "another"))
     emptied_app.call("POST", f"/api/cameras/{camera_id}/refresh")
     watched = open_page(f"{emptied_app.url}/viewer/{camera_id}")
-    watched.forgive("502")
+    watched.forgive("status of 50")
     page = watched.page
     expect(page.locator("#camera-status")).to_have_text("New certificate")
     page.get_by_role("link", name="Compare the certificates").click()

@@ -13,7 +13,7 @@ from tools.running import App
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 _LOADS = 6  # a read of the canvas by the page blocked six loads of fourteen
-_MOST_MS = 1000
+_MOST_MS = 5000  # such a read blocks for the 10 s of SNAPSHOT_TIMEOUT below; a pause of the machine may last seconds
 # From the first frame on, capture the frame every 100 ms for a second. Return for how long the calls blocked the page,
 # and the brightest pixel.
 _CAPTURE = """(async () => {

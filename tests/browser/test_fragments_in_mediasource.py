@@ -39,8 +39,9 @@ _PLAY = """async ([mime, pieces]) => {
   for (let at = 0; at < video.buffered.length; at += 1) ranges.push([video.buffered.start(at), video.buffered.end(at)]);
   source.endOfStream();
   video.playbackRate = 4;
+  const end = Promise.race([once(video, 'ended').then(() => 'ended'), once(video, 'error').then(() => 'error')]);
   await video.play();
-  const how = await Promise.race([once(video, 'ended').then(() => 'ended'), once(video, 'error').then(() => 'error')]);
+  const how = await end;
   const quality = video.getVideoPlaybackQuality();
   return {
     how, ranges, error: video.error?.message ?? null, width: video.videoWidth, height: video.videoHeight,

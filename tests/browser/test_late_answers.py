@@ -147,6 +147,7 @@ def test_a_found_device_is_added_once(emptied_app: App, open_page: Open) -> None
     page.click("#empty-discover")
     held = hold(page, "**/api/cameras")
     panel = page.locator("discover-panel")
+    expect(panel.get_by_role("checkbox")).to_have_count(2)
     for box in panel.get_by_role("checkbox").all():
         box.check()
     submit = panel.locator("[data-part=submit]")

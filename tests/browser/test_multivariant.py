@@ -31,6 +31,16 @@ _PLAY = """async (url) => {
 _PLAYS_AT = """([width, past]) => video.videoWidth === width && video.currentTime > past + 2 && !video.seeking"""
 
 
+# The playing date is missing for a moment after a change of variants.
+_PLACE = "() => hls.playingDate && { at: video.currentTime, date: +hls.playingDate }"
+
+
+def place(page: Page) -> dict[str, float]:
+    """Return the playing time in seconds and the playing date in milliseconds."""
+    found: dict[str, float] = page.wait_for_function(_PLACE).json_value()
+    return found
+
+
 def play_level(page: Page, level: int, width: int) -> None:
     """Choose a variant for the segments from now on, and wait until two seconds of it have played."""
     page.evaluate("(level) => { hls.nextLevel = level; }", level)
@@ -45,11 +55,11 @@ def test_hls_js_changes_between_the_variants(app: App, camera_id: int, open_page
     heights = page.evaluate("hls.levels.map((level) => level.height)")
     assert sorted(heights) == [180, 360]
     small, large = heights.index(180), heights.index(360)
-    began = page.evaluate("({ at: video.currentTime, date: +hls.playingDate })")
+    began = place(page)
     play_level(page, large, 640)
     play_level(page, small, 320)
     play_level(page, large, 640)
-    ended = page.evaluate("({ at: video.currentTime, date: +hls.playingDate })")
+    ended = place(page)
     assert page.evaluate("faults") == []
     # The playing time neither leaps nor repeats.
     assert (ended["date"] - began["date"]) / 1000 == pytest.approx(ended["at"] - began["at"], abs=0.5)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.pictures import wait_playing
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, settled_on, until_on
 from tools.running import ROOT, App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -28,7 +29,7 @@ addEventListener('playing', ({ target, timeStamp }) => {
 """
 _STILLS_BEGUN_MS = """
 performance.getEntriesByType('resource')
-  .filter(({ name }) => name.includes('/snapshot')).map(({ startTime }) => startTime)
+  .filter(({ name }) => name.includes('/snapshot?')).map(({ startTime }) => startTime)
 """
 _PANELS_BEGUN_MS = """
 performance.getEntriesByType('resource').find(({ name }) => name.includes('/wall-panels-')).startTime
@@ -36,6 +37,11 @@ performance.getEntriesByType('resource').find(({ name }) => name.includes('/wall
 # Paths and bytes of all files that the page has loaded; a file from the browser's cache counts 0 bytes.
 _LOADED = """
 performance.getEntriesByType('resource').map(({ name, transferSize }) => [new URL(name).pathname, transferSize])
+"""
+# The addresses that the page has requested before the first frame of a video.
+_BEFORE_PICTURE = """
+performance.getEntriesByType('resource')
+  .filter(({ startTime }) => startTime < window.firstPictureMs).map(({ name }) => name)
 """
 _TILES = "channel-grid .tile-item:not([data-dead])"
 _FEEDER_TURN_MS = 1500
@@ -52,7 +58,7 @@ class Stills:
         page.on("request", self._hear)
 
     def _hear(self, request: Request) -> None:
-        if "/snapshot" in request.url:
+        if "/snapshot?" in request.url:  # no file of an app without a build
             self.requested.append(request.url)
 
 
@@ -63,9 +69,16 @@ def loaded(page: Page) -> dict[str, int]:
 
 
 def wait_loaded(page: Page, last: str) -> None:
-    """Wait until the page plays and has loaded the file with this in its path."""
+    """Wait until the page plays and has loaded the file with this in its path, and all others."""
     page.wait_for_selector("[data-phase=playing]")
     until_on(page, lambda: [path for path in loaded(page) if last in path])
+    settled_on(page, lambda: loaded(page))
+
+
+def first_picture_ms(page: Page) -> float:
+    """Wait until a video shows its first frame; return the time since the page was opened."""
+    shown_ms: float = until_on(page, lambda: page.evaluate("window.firstPictureMs"))
+    return shown_ms
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +114,10 @@ def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_
     wait_playing(page)
     for number in range(page.locator(_TILES).count()):
         expect(page.locator(_TILES).nth(number).locator("snapshot-image")).to_have_attribute("has-picture", "")
-    first_picture_ms: float = page.evaluate("window.firstPictureMs")
+    shown_ms = first_picture_ms(page)
     begun_ms: list[float] = page.evaluate(_STILLS_BEGUN_MS)
-    early = [ms for ms in begun_ms if ms < min(first_picture_ms, _STILLS_WAIT_MS)]
-    assert len(early) <= (first_picture_ms > _POSTER_AFTER_MS), (early, first_picture_ms)
+    early = [ms for ms in begun_ms if ms < min(shown_ms, _STILLS_WAIT_MS)]
+    assert len(early) <= (shown_ms > _POSTER_AFTER_MS), (early, shown_ms)
     loaded = list(stills.requested)
     assert len(loaded) - len(set(loaded)) <= len(early), "only the poster may be the still of a tile, too"
     page.evaluate("window.shiftMs = 120_000")
@@ -121,11 +134,13 @@ def test_still_pictures_load_once_and_after_the_live_picture(running: str, open_
 @pytest.mark.usefixtures("built")
 def test_the_viewer_page_loads_few_files_before_its_first_picture(running: str, open_page: Open) -> None:
     page = open_page("about:blank").page
-    requested: list[str] = []
-    page.on("request", lambda request: requested.append(request.url))
+    page.add_init_script(_WATCH)
     page.goto(running)
     wait_playing(page)
-    files = [path for path in loaded(page) if path.endswith((".js", ".mjs", ".css"))]
+    first_picture_ms(page)
+    requested: list[str] = page.evaluate(_BEFORE_PICTURE)
+    paths = [urlsplit(url).path for url in requested]
+    files = [path for path in paths if path.startswith("/static/") and path.endswith((".js", ".mjs", ".css"))]
     assert len([path for path in files if path.endswith(".css")]) == 1, files
     assert len(files) <= 5, "the colours, the style sheet, the script, code shared with the dialogs, the decoder"
     assert all(path.startswith("/static/built/") for path in files), files
@@ -158,7 +173,7 @@ def test_the_walls_menu_loads_after_the_first_picture(app: App, camera_id: int, 
     page.goto(f"{app.url}/wall?layout=1&tiles={camera_id}.1")
     wait_loaded(page, "/wall-panels-")
     begun_ms: float = page.evaluate(_PANELS_BEGUN_MS)
-    assert begun_ms > page.evaluate("window.firstPictureMs")
+    assert begun_ms > first_picture_ms(page)
 
 
 def test_without_a_build_the_pages_run_from_the_source_files(unbuilt: App, recorder: Recorder, open_page: Open) -> None:
@@ -176,10 +191,10 @@ def test_without_a_build_the_pages_run_from_the_source_files(unbuilt: App, recor
 def test_dialogs_load_when_they_are_opened(running: str, open_page: Open) -> None:
     page = open_page(running).page
     wait_playing(page)
-    before = set(loaded(page))
+    before = set(settled_on(page, lambda: loaded(page)))
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keys")).to_be_visible()
-    [dialogs] = set(loaded(page)) - before
+    [dialogs] = set(until_on(page, lambda: set(loaded(page)) - before))
     assert Path(dialogs).name.startswith("viewer-dialogs-")
 
 

@@ -52,7 +52,7 @@ def round_trip(page: Page) -> None:
 
 
 def next_frames(page: Page, count: int = 3) -> None:
-    """Wait until the page has been drawn some times: what its handlers change immediately is visible then."""
+    """Wait until the page has been drawn some times: it then shows all changes that its handlers make immediately."""
     page.evaluate(
         """(count) => new Promise((resolve) => {
           const next = () => (count-- > 0 ? requestAnimationFrame(next) : resolve());

@@ -274,7 +274,7 @@ def test_a_paused_stream_stands_still_and_resumes_live(
     page.keyboard.press("k")
     expect(page.locator("#badge-text")).to_contain_text("PAUSED")
     before = standing_number(page)
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(2000)
     assert read_number(page) == before
     page.keyboard.press("k")
     wait_playing(page)

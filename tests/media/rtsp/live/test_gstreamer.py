@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from core.login_gate import LoginGate
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import read, source, until_state
+from tests.media.rtsp.gstreamer_server import GstreamerServer, gstreamer_server
 from tests.patience import LIMIT_S, until
 
 pytestmark = pytest.mark.gstreamer
@@ -23,23 +23,21 @@ PASSWORD = 'se"cret 12'
 PEER = Path(__file__).with_name("gstreamer_peer.py")
 
 
-def server(login: str, *options: str) -> Iterator[str]:
-    command = ["/usr/bin/python3", str(PEER), login, *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        yield f"rtsp://127.0.0.1:{json.loads(process.stdout.readline())['port']}"
-        process.stdin.close()
-
-
 @pytest.fixture(scope="module")
-def digest() -> Iterator[str]:
-    yield from server("digest")
+def digest_server() -> Iterator[GstreamerServer]:
+    with gstreamer_server(PEER, "digest") as server:
+        yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def digest(digest_server: GstreamerServer) -> str:
+    return f"rtsp://127.0.0.1:{digest_server.port}"
+
+
+@pytest.fixture
 def basic() -> Iterator[str]:
-    yield from server("basic")
+    with gstreamer_server(PEER, "basic") as server:
+        yield f"rtsp://127.0.0.1:{server.port}"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_the_gateway_keeps_audio_and_video_in_sync(digest: str, gateway: RtspGat
     direct = digest.replace("//", "//admin:se%22cret%2012@") + "/alaw"
     command = ["/usr/bin/ffmpeg", "-v", "error", "-copyts", "-rtsp_transport", "tcp"]
     # Slices only: the gateway leaves delimiters out and adds parameter sets.
-    hashing = ["-c", "copy", "-bsf:v", "filter_units=pass_types=1-5", "-t", "3", "-f", "framemd5", "-"]
+    hashing = ["-c", "copy", "-bsf:v", "filter_units=pass_types=1-5", "-t", "6", "-f", "framemd5", "-"]
     probing = [
         subprocess.Popen([*command, "-i", url, *hashing], stdout=subprocess.PIPE, text=True)
         for url in (direct, feed.url)

@@ -26,17 +26,19 @@ class GstreamerServer:
 
     @property
     def port(self) -> int:
-        if not self._accepts():
+        if not self._answers():
             self.end()
             self._start()
         return self._port
 
-    def _accepts(self) -> bool:
+    def _answers(self) -> bool:
+        """True if it answers. While a process dies, its port still accepts connections."""
         try:
-            socket.create_connection(("127.0.0.1", self._port), LIMIT_S).close()
+            with socket.create_connection(("127.0.0.1", self._port), LIMIT_S) as asking:
+                asking.sendall(f"OPTIONS rtsp://127.0.0.1:{self._port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
+                return asking.recv(8) == b"RTSP/1.0"
         except OSError:
             return False
-        return True
 
     def end(self) -> None:
         self._process.kill()

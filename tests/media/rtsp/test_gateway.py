@@ -93,12 +93,13 @@ def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cam
     until(lambda: gateway.device_sessions() == 0)
 
 
+@pytest.mark.parametrize("linger_s", [2.5])
 def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     gateway.open_feed(source(peer.uri())).close()
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
-    time.sleep(0.7)
+    time.sleep(2.7)
     assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
 
 
@@ -236,8 +237,8 @@ def test_a_reader_that_breaks_the_protocol_is_dropped(camera: Cameras, gateway: 
 def test_the_statistics_match_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera().uri()))
     until(lambda: feed.status().packets > 200)
-    status = feed.status()
-    assert status.fps == pytest.approx(25, abs=3)
+    status = until(lambda: found if 22 < ((found := feed.status()).fps or 0) < 28 else None)  # not after a pause
+    assert status
     assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.05)
     assert status.bitrate_kbps
     assert 100 < status.bitrate_kbps < 3000

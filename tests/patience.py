@@ -105,7 +105,7 @@ class Slowness:
     def __init__(self) -> None:
         self._is_over = threading.Event()
         self._took_s = [_work_s()]
-        self._stood_still_s = 0.0
+        self.stood_still_s = 0.0  # so far
         self._thread = threading.Thread(target=self._measure, name="slowness", daemon=True)
 
     def factor(self) -> float:
@@ -114,7 +114,7 @@ class Slowness:
 
     def allowed_s(self, within_s: float) -> float:
         """Return how long an action may take now that takes `within_s` on a quiet machine."""
-        return within_s * self.factor() + self._stood_still_s
+        return within_s * self.factor() + self.stood_still_s
 
     def __enter__(self) -> Slowness:
         self._thread.start()
@@ -129,7 +129,7 @@ class Slowness:
         while not self._is_over.wait(_REST_S):
             rested_s = time.monotonic() - began_s
             if rested_s > _STANDSTILL_S:
-                self._stood_still_s += rested_s - _REST_S
+                self.stood_still_s += rested_s - _REST_S
             self._took_s.append(_work_s())
             began_s = time.monotonic()
 

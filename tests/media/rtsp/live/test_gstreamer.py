@@ -16,7 +16,7 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import read, source, until_state
 from tests.media.rtsp.gstreamer_server import GstreamerServer, gstreamer_server
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, Slowness, until
 
 pytestmark = pytest.mark.gstreamer
 PASSWORD = 'se"cret 12'
@@ -65,13 +65,14 @@ def test_each_codec_is_described_and_decoded(
     assert (description.audio.codec if description.audio else None) == audio
     assert (description.audio.sample_rate if description.audio else None) == sample_rate
     sound = ("-c:a", "pcm_s16le", "-ar", "8000") if audio else ("-an",)
-    listing = read(feed, "-c:v", "rawvideo", "-pix_fmt", "gray", *sound, "-f", "framecrc", seconds=2).decode()
+    with Slowness() as machine:  # GStreamer leaves out the audio of a pause
+        listing = read(feed, "-c:v", "rawvideo", "-pix_fmt", "gray", *sound, "-f", "framecrc", seconds=2).decode()
     rows = [line.replace(" ", "").split(",") for line in listing.splitlines() if not line.startswith("#")]
     pictures = [row for row in rows if row[0] == "0"]
     samples = sum(int(row[3]) for row in rows if row[0] == "1")
     assert len(pictures) >= 26
     assert len({row[-1] for row in pictures}) > 20, "the pictures move"
-    assert not audio or samples > 1.4 * 8000
+    assert not audio or samples > max(0.5, 1.4 - machine.stood_still_s) * 8000
     status = feed.status()
     assert status.lost == 0
     assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.1)

@@ -28,7 +28,8 @@ from simulator.plain_sps import is_sps, without_vui
 from simulator.rtp import AUDIO, METADATA, METADATA_PAYLOAD_TYPE, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 
 _REPORT_EVERY_S = 5.0
-_RESYNC_S = 1.0
+_RESYNC_S = 1.0  # that the clock was set back
+_LATEST_S = 5.0  # frames that are later are left out; a pause of the process loses none
 _METADATA = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
     b'<tt:MetadataStream xmlns:tt="http://www.onvif.org/ver10/schema"></tt:MetadataStream>'
@@ -150,7 +151,7 @@ class LiveStream:
             late = time.time() - due
             if late < 0:
                 await asyncio.sleep(-late)
-            if abs(late) > _RESYNC_S:  # the process was suspended, or the host's clock was set
+            if late > _LATEST_S or late < -_RESYNC_S:  # the process was suspended, or the host's clock was set
                 tick = self.tick_at(time.time()) + 1
                 self._audio_tick = self._first_audio_tick(tick)
                 continue

@@ -3,7 +3,8 @@
 A wait ends as soon as its condition holds, so a large limit costs time only where a test fails anyway.
 A promise ("it stops within 5 s") is behaviour and stays as it is, but it is meant for a machine that is not
 overloaded. `promised` therefore repeats a small fixed piece of work while the block runs, and stretches the
-promise by the factor by which that work is slower than on a quiet machine.
+promise by the factor by which that work is slower than on a quiet machine, and by the time that the machine stood
+still meanwhile.
 
 `TEST_PATIENCE=3` multiplies every limit and every promise.
 """
@@ -27,7 +28,7 @@ LIMIT_S = 60.0 * PATIENCE  # for a condition that a quiet machine reaches within
 _WORK = " ".join(str(number * number) for number in range(8_000)).encode()
 _QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on which the promises were measured
 _REST_S = 0.05
-_PAUSE_S = 0.2  # a rest that lasts so much longer is a pause of the machine, and counts like a slow piece of work
+_STANDSTILL_S = 0.3  # a rest that lasts longer
 
 
 def until(
@@ -94,7 +95,7 @@ def promised_median(within_s: float) -> Iterator[Callable[[], AbstractContextMan
 
 
 def _assert_kept(took_s: float, within_s: float, machine: Slowness) -> None:
-    allowed_s = within_s * machine.factor() * PATIENCE
+    allowed_s = machine.allowed_s(within_s) * PATIENCE
     assert took_s < allowed_s, f"{took_s:.2f} s, promised are {within_s:g} s, here {allowed_s:.2f} s"
 
 
@@ -104,11 +105,16 @@ class Slowness:
     def __init__(self) -> None:
         self._is_over = threading.Event()
         self._took_s = [_work_s()]
+        self.stood_still_s = 0.0  # so far
         self._thread = threading.Thread(target=self._measure, name="slowness", daemon=True)
 
     def factor(self) -> float:
         """1.0 on a quiet machine, or on a faster one."""
         return max(1.0, statistics.fmean(self._took_s) / _QUIET_S)
+
+    def allowed_s(self, within_s: float) -> float:
+        """Return how long an action may take now that takes `within_s` on a quiet machine."""
+        return within_s * self.factor() + self.stood_still_s
 
     def __enter__(self) -> Slowness:
         self._thread.start()
@@ -119,12 +125,13 @@ class Slowness:
         self._thread.join()
 
     def _measure(self) -> None:
-        is_over = False
-        while not is_over:
+        began_s = time.monotonic()
+        while not self._is_over.wait(_REST_S):
+            rested_s = time.monotonic() - began_s
+            if rested_s > _STANDSTILL_S:
+                self.stood_still_s += rested_s - _REST_S
+            self._took_s.append(_work_s())
             began_s = time.monotonic()
-            is_over = self._is_over.wait(_REST_S)
-            late_s = time.monotonic() - began_s - _REST_S
-            self._took_s.append(_work_s() + (late_s if late_s > _PAUSE_S else 0.0))
 
 
 def _work_s() -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from media.process import STDERR_TAIL_BYTES, ProgramMissing, Spawner, SupervisedProcess
-from tests.patience import LIMIT_S, promised, until
+from tests.patience import LIMIT_S, Slowness, promised, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SH = "/bin/sh"
@@ -100,7 +100,7 @@ def test_a_flood_on_stderr_is_drained_with_little_cpu_and_memory(spawner: Spawne
     share = (time.process_time() - began_cpu) / (time.monotonic() - began)
     assert len(child.stderr_tail()) <= STDERR_TAIL_BYTES
     assert child._stderr_bytes < 3 * 65_536
-    assert share < 0.2
+    assert share < 0.2 * Slowness().factor()
     other = sh(spawner, "exit 0")
     assert other.wait(LIMIT_S) == 0
     child.stop(grace_s=0.1)
@@ -135,7 +135,10 @@ def test_a_child_outlives_the_thread_that_started_it(spawner: Spawner) -> None:
 
 
 def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
     spawner = Spawner()
     with pytest.raises(RuntimeError):
         sh(spawner, "exit 0")
@@ -149,7 +152,7 @@ def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
         spawner.stop()
     assert not any(is_alive(child.pid) for child in children)
     assert not any(thread.name == "spawner" for thread in threading.enumerate())
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    until(lambda: descriptors() <= before)  # the garbage of earlier tests may close some meanwhile
 
 
 def test_many_threads_can_run_children_concurrently(spawner: Spawner) -> None:

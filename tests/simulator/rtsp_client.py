@@ -133,63 +133,63 @@ class RtspClient:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _read(self, count: int) -> bytes:
+    def _fill(self, count: int) -> None:
+        """Receive until `count` bytes are in the buffer. After a TimeoutError they are still to be read."""
         while len(self.buffer) < count:
             piece = self.socket.recv(65536)
             if not piece:
                 raise ConnectionResetError("the server closed the connection")
             self.buffer += piece
+
+    def _take(self, count: int) -> bytes:
+        self._fill(count)
         data, self.buffer = self.buffer[:count], self.buffer[count:]
         return data
 
     def _read_packet(self) -> Packet:
-        _, channel, length = struct.unpack(">BBH", self._read(4))
-        data = self._read(length)
+        self._fill(4)
+        channel, length = struct.unpack(">BH", self.buffer[1:4])
+        data = self._take(4 + length)[4:]
         if channel % 2 or length < 12:
             return Packet(channel, data, 0, 0, False, b"")
         kind, sequence, timestamp = struct.unpack(">BHI", data[1:8])
         return Packet(channel, data, sequence, timestamp, bool(kind & 0x80), data[12:])
 
     def answer(self) -> Answer:
-        while True:
-            if self._peek() == b"$":
-                self.waiting.append(self._read_packet())
-                continue
-            while b"\r\n\r\n" not in self.buffer:
-                self.buffer = self._read(len(self.buffer)) + self._more()
-            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-            lines = head.decode().split("\r\n")
-            headers: dict[str, list[str]] = {}
-            for line in lines[1:]:
-                name, _, value = line.partition(":")
-                headers.setdefault(name.lower(), []).append(value.strip())
-            body = self._read(int(headers.get("content-length", ["0"])[0])).decode()
-            return Answer(int(lines[0].split(" ")[1]), headers, body)
+        while self._is_packet():
+            self.waiting.append(self._read_packet())
+        while b"\r\n\r\n" not in self.buffer:
+            self._fill(len(self.buffer) + 1)
+        head, _, _ = self.buffer.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        headers: dict[str, list[str]] = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers.setdefault(name.lower(), []).append(value.strip())
+        begin = len(head) + 4
+        body = self._take(begin + int(headers.get("content-length", ["0"])[0]))[begin:].decode()
+        return Answer(int(lines[0].split(" ")[1]), headers, body)
 
-    def _peek(self) -> bytes:
-        first = self._read(1)
-        self.buffer = first + self.buffer
-        return first
-
-    def _more(self) -> bytes:
-        piece = self.socket.recv(65536)
-        if not piece:
-            raise ConnectionResetError("the server closed the connection")
-        return piece
+    def _is_packet(self) -> bool:
+        self._fill(1)
+        return self.buffer[:1] == b"$"
 
     def packets(self, for_s: float = LIMIT_S) -> Iterator[Packet]:
         """Yield the packets that arrive within `for_s` seconds. Raise ConnectionResetError if the connection ends."""
         deadline = time.monotonic() + for_s
         while self.waiting:
             yield self.waiting.pop(0)
-        while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            with contextlib.suppress(TimeoutError):
-                if self._peek() == b"$":
-                    yield self._read_packet()
-                else:
-                    self.answer()
-        self.socket.settimeout(self.timeout_s)
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                with contextlib.suppress(TimeoutError):
+                    if self._is_packet():
+                        yield self._read_packet()
+                    else:
+                        self.answer()
+        finally:
+            if self.socket.fileno() >= 0:  # not yet closed
+                self.socket.settimeout(self.timeout_s)
 
     def next_video(self) -> Packet:
         """Wait for the next video packet, on interleaved channel 0."""

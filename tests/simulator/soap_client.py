@@ -114,7 +114,7 @@ def device_time(simulator: Simulator) -> tuple[datetime | None, datetime]:
     return moment("UTCDateTime"), local
 
 
-def seconds_off(moment: datetime | None) -> float:
-    """Seconds that a moment is ahead of this machine's clock."""
+def assert_now(moment: datetime | None, since_s: float, ahead_s: float = 0.0) -> None:
+    """Check that a moment of whole seconds, less `ahead_s`, lies between `since_s` and now on this machine's clock."""
     assert moment is not None
-    return moment.timestamp() - time.time()
+    assert since_s - 1 < moment.timestamp() - ahead_s <= time.time()

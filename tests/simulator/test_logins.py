@@ -132,7 +132,7 @@ def test_a_password_can_be_refused_or_changed_while_running(simulator: Simulator
 
 
 def test_wrong_passwords_at_any_port_lock_an_account_for_a_while(simulator: Simulator) -> None:
-    simulator.fault("lock_out", {"tries": 3, "seconds": 2.0})
+    simulator.fault("lock_out", {"tries": 3, "seconds": 4.0})
     ask(simulator, "GetDeviceInformation", header=token("wrong"))
     with RtspClient(simulator.live_url(1, "sub"), password="wrong") as client:
         client.ask("DESCRIBE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 
 from simulator.layout import make_layout
 from simulator.live import Listener, LiveStream
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, Slowness, until
 from tests.simulator.conftest import Start
 from tests.simulator.in_process import make_recorder
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
@@ -162,13 +163,21 @@ def test_audio_and_video_are_in_sync(simulator: Simulator, tmp_path: Path) -> No
 @pytest.mark.gstreamer
 @pytest.mark.parametrize(("channel", "depayloader"), [(1, "rtph264depay"), (2, "rtph265depay")])
 def test_gstreamer_plays_a_stream(simulator: Simulator, channel: int, depayloader: str) -> None:
+    """rtspsrc 1.22 may fail while gst-launch stops it: its CLOSE interrupts its own PAUSE, "Received end-of-file".
+
+    The exit code is 1 then. An error before the thirtieth frame would end gst-launch without EOS.
+    """
     source = ["rtspsrc", f"location={simulator.live_url(channel, 'main')}", "protocols=tcp", "latency=0"]
     login = [f"user-id={USERNAME}", f"user-pw={PASSWORD}"]
-    sink = ["!", depayloader, "!", "fakesink", "num-buffers=30", "sync=false"]
+    sink = ["!", depayloader, "!", "fakesink", "num-buffers=30", "sync=false", "silent=false"]
     done = subprocess.run(
-        ["gst-launch-1.0", "-q", *source, *login, *sink], capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
+        ["gst-launch-1.0", "-v", *source, *login, *sink],
+        capture_output=True, text=True, timeout=LIMIT_S, check=False, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    frames, _, end = done.stdout.partition("Got EOS from element")
+    assert len(re.findall(r"last-message = chain ", frames)) == 30, done.stderr
+    assert end, done.stderr
+    assert done.returncode == 0 or "gst_rtspsrc_pause" in done.stderr, done.stderr
 
 
 def test_onvif_zeep_finds_the_stream_of_a_device(simulator: Simulator) -> None:
@@ -188,8 +197,11 @@ def test_onvif_zeep_finds_the_stream_of_a_device(simulator: Simulator) -> None:
 # -- the cost of sixteen channels --------------------------------------------------------------------------------------
 
 
-def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float, float]:
-    """Share of one core that the recorder uses to send to all clients together, and the Mbit/s that they receive."""
+def _cost_of(simulator: Simulator, urls: list[str], for_s: float, least_mbit_s: float) -> tuple[float, float]:
+    """Share of one core that the recorder uses to send to all clients together, and the Mbit/s that they receive.
+
+    It lasts `for_s`, and longer if the machine stands still: until they have received `least_mbit_s` * `for_s`.
+    """
     clients = [RtspClient(url, timeout_s=LIMIT_S) for url in urls]
     received = [0] * len(clients)
     for client in clients:
@@ -203,9 +215,11 @@ def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float
     threads = [threading.Thread(target=drain, args=(place,)) for place in range(len(clients))]
     for thread in threads:
         thread.start()
+    until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 10 * LIMIT_S, "encoding")
     process = psutil.Process(simulator.process.pid)
     used, came, began = process.cpu_times(), sum(received), time.monotonic()
     time.sleep(for_s)
+    until(lambda: (sum(received) - came) * 8e-6 > least_mbit_s * for_s, what="the media")
     after, took = process.cpu_times(), time.monotonic() - began
     megabits = (sum(received) - came) * 8 / took / 1e6
     for client in clients:
@@ -219,17 +233,16 @@ def _cost_of(simulator: Simulator, urls: list[str], for_s: float) -> tuple[float
 def test_sixteen_small_channels_cost_little(start: Start) -> None:
     simulator = start("--dead", "none")
     urls = [simulator.live_url(channel, "sub") for channel in range(1, 17)]
-    share, megabits = _cost_of(simulator, urls, 2.0)
-    assert megabits > 2
-    assert share < 0.25
+    with Slowness() as machine:
+        share, _ = _cost_of(simulator, urls, 2.0, least_mbit_s=2)
+    assert share < 0.25 * machine.factor()
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(900)  # it first encodes all streams: a minute and a half on two free cores
 def test_sixteen_full_channels_cost_less_than_half_a_core(start: Start, tmp_path: Path) -> None:
     simulator = start("--dead", "none", "--prepare", "all", profile="full")
-    until(lambda: simulator.get("/state")["clips"]["pending"] == 0, 10 * LIMIT_S, "encoding")
-    share, megabits = _cost_of(simulator, [simulator.live_url(channel) for channel in range(1, 17)], 10.0)
+    share, megabits = _cost_of(simulator, [simulator.live_url(channel) for channel in range(1, 17)], 10.0, 50)
     memory = psutil.Process(simulator.process.pid).memory_info().rss >> 20
     print(f"16 mains: {share:.3f} of a core, {megabits:.1f} Mbit/s, {memory} MB")
     assert megabits > 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from tests.media.encoded import encode_h264
 from tests.media.rtsp.camera_peer import PeerCamera
+from tests.patience import LIMIT_S
 
 
 @pytest.fixture(scope="session")
@@ -42,21 +44,32 @@ def gate() -> LoginGate:
 
 @pytest.fixture
 def rtsp_timeout_s() -> float:
-    """The gateway's time-out, in seconds.
-
-    Tests with the simulator replace it by LIMIT_S: on a loaded machine, a process of its own may need longer than 2 s.
-    """
-    return 2.0
+    """The gateway's time-out, in seconds. Tests that wait for its end are `asking.impatient`."""
+    return LIMIT_S
 
 
 @pytest.fixture
-def gateway(gate: LoginGate, rtsp_timeout_s: float) -> Iterator[RtspGateway]:
-    """A running gateway, which keeps unused sessions for 0.5 s."""
+def linger_s() -> float:
+    """How long the gateway keeps unused sessions, in seconds."""
+    return 0.5
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Return a port that refuses connections. It stays bound, so that no other program gets it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture
+def gateway(gate: LoginGate, rtsp_timeout_s: float, linger_s: float) -> Iterator[RtspGateway]:
+    """A running gateway."""
     running = RtspGateway(
         login_gate=gate,
         clock=SystemClock(),
         settings=Settings(rtsp_timeout_s=rtsp_timeout_s, device_live_sessions=8),
-        linger_s=0.5,
+        linger_s=linger_s,
     )
     running.start()
     yield running

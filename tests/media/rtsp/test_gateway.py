@@ -20,7 +20,7 @@ from media.rtsp.live.feed import Feed, FeedState
 from tests.media.encoded import encode_h264
 from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera, nal_units
-from tests.patience import LIMIT_S, promised, until
+from tests.patience import LIMIT_S, Slowness, promised, until
 
 pytestmark = pytest.mark.programs
 
@@ -93,12 +93,13 @@ def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cam
     until(lambda: gateway.device_sessions() == 0)
 
 
+@pytest.mark.parametrize("linger_s", [2.5])
 def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     gateway.open_feed(source(peer.uri())).close()
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
-    time.sleep(0.7)
+    time.sleep(2.7)
     assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
 
 
@@ -150,11 +151,13 @@ def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, 
 @pytest.mark.parametrize("ticks", [90000 * 40, -90000 * 40])
 def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gateway: RtspGateway, ticks: int) -> None:
     feed = gateway.open_feed(source(camera(timestamp_jump=(35, ticks)).uri()))
-    listing = read(feed, "-c", "copy", "-f", "framecrc", seconds=2).decode().splitlines()
+    options = ("-c", "copy", "-frames:v", "50", "-f", "framecrc")
+    with Slowness() as machine:  # a pause before the jump lengthens the step
+        listing = read(feed, *options, seconds=LIMIT_S).decode().splitlines()
     times = [int(line.split(",")[2]) / 90000 for line in listing if not line.startswith("#")]
     steps = [b - a for a, b in itertools.pairwise(times[1:])]
-    assert len(times) > 45
-    assert all(0 < step < 0.3 for step in steps)
+    assert len(times) == 50
+    assert all(0 < step < machine.allowed_s(0.3) for step in steps)
 
 
 def test_a_new_frame_size_ends_readers_and_updates_the_description(camera: Cameras, gateway: RtspGateway) -> None:
@@ -236,8 +239,8 @@ def test_a_reader_that_breaks_the_protocol_is_dropped(camera: Cameras, gateway: 
 def test_the_statistics_match_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera().uri()))
     until(lambda: feed.status().packets > 200)
-    status = feed.status()
-    assert status.fps == pytest.approx(25, abs=3)
+    status = until(lambda: found if 22 < ((found := feed.status()).fps or 0) < 28 else None)  # not after a pause
+    assert status
     assert status.key_frame_interval_s == pytest.approx(1.0, abs=0.05)
     assert status.bitrate_kbps
     assert 100 < status.bitrate_kbps < 3000

@@ -57,7 +57,7 @@ def test_a_description_with_a_wrong_length_is_read(
 def test_a_description_that_comes_slowly_is_awaited(camera: Cameras, gateway: RtspGateway) -> None:
     def describe(asked: Asked) -> bytes:
         sdp = peer.sdp()
-        peer._loop.call_later(1.5, asked.writer.write, sdp)
+        peer._loop.call_later(1.2, asked.writer.write, sdp)  # later than most devices
         return asked.reply("200 OK", f"Content-Length: {len(sdp)}")
 
     peer = camera(answers={"DESCRIBE": describe})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,7 +16,7 @@ from media.rtsp.client.messages import Headers, Response
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.hand_clock import HandClock
-from tests.media.rtsp.asking import PASSWORD, source, until_state
+from tests.media.rtsp.asking import PASSWORD, impatient, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.tunnel_peer import TunnelPeer
 from tests.patience import until
@@ -203,12 +202,6 @@ def test_a_password_changed_while_the_device_is_busy_is_refused(camera: Cameras,
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture
 def tunnel(h264_stream: bytes) -> Iterator[Callable[..., TunnelPeer]]:
     started: list[TunnelPeer] = []
 
@@ -231,6 +224,7 @@ def test_a_wrong_password_inside_a_tunnel_is_named(
     assert peer.logins == 1
 
 
+@impatient
 def test_a_wrong_password_of_the_web_port_is_named(
     tunnel: Callable[..., TunnelPeer], gateway: RtspGateway, gate: LoginGate, closed_port: int
 ) -> None:
@@ -278,7 +272,7 @@ def test_a_web_port_that_refuses_after_a_teardown_is_busy(
     feed = gateway.open_feed(source(uri, web_port=peer.port))
     assert until_state(feed, FeedState.WAITING_VIDEO, FeedState.FAILED).problem is None
     feed.close()
-    until(lambda: peer.asked["TEARDOWN"])
+    until(lambda: peer.asked["TEARDOWN"] and gateway.device_sessions() == 0)
     peer.web_refusals = 1
     feed = gateway.open_feed(source(uri, token="sub", web_port=peer.port))
     assert until_state(feed, FeedState.WAITING_VIDEO, FeedState.FAILED).problem is None

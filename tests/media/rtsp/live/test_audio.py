@@ -8,7 +8,7 @@ import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import source, until_state
+from tests.media.rtsp.asking import impatient, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.patience import LIMIT_S, until
 
@@ -114,6 +114,7 @@ def test_one_play_without_success_does_not_cost_the_audio(camera: Cameras, gatew
     assert feed.wait_described(LIMIT_S).audio
 
 
+@impatient
 def test_a_session_without_pictures_is_repeated_without_audio(camera: Cameras, gateway: RtspGateway) -> None:
     """The audio has a session of its own, and PLAY starts that one."""
     peer = camera(has_audio=True, stop_after=0)

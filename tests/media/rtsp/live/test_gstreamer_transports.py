@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import selectors
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +15,8 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import read, source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera
-from tests.patience import LIMIT_S, until
+from tests.media.rtsp.gstreamer_server import gstreamer_server
+from tests.patience import until
 from tools.certificate import make_certificate
 
 pytestmark = pytest.mark.gstreamer
@@ -28,12 +27,8 @@ PEER = Path(__file__).with_name("gstreamer_peer.py")
 @contextlib.contextmanager
 def server(*options: str) -> Iterator[int]:
     """Start GStreamer's server; yield its port."""
-    command = ["/usr/bin/python3", str(PEER), *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        yield int(json.loads(process.stdout.readline())["port"])
-        process.stdin.close()
+    with gstreamer_server(PEER, *options) as running:
+        yield running.port
 
 
 class WebPort:
@@ -132,12 +127,10 @@ def test_a_tunnel_for_one_stream_moves_no_other(camera: Callable[..., PeerCamera
         web.close()
 
 
-def test_a_closed_rtsp_port_leads_to_the_web_servers_port(gateway: RtspGateway) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        closed = free.getsockname()[1]
+def test_a_closed_rtsp_port_leads_to_the_web_servers_port(gateway: RtspGateway, closed_port: int) -> None:
     with server("digest") as port:
         web = WebPort(port)
-        stream = source(f"rtsp://127.0.0.1:{closed}/alaw", password=PASSWORD, web_port=web.port)
+        stream = source(f"rtsp://127.0.0.1:{closed_port}/alaw", password=PASSWORD, web_port=web.port)
         feed = gateway.open_feed(stream)
-        assert until_state(feed, FeedState.FLOWING, FeedState.FAILED, timeout_s=LIMIT_S).problem is None
+        assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
         web.close()

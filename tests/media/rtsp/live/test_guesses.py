@@ -9,7 +9,7 @@ import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import source, until_state
+from tests.media.rtsp.asking import impatient, source, until_state
 from tests.media.rtsp.camera_peer import Answer, Asked, PeerCamera
 from tests.patience import until
 
@@ -34,11 +34,12 @@ def paths(peer: PeerCamera, method: str) -> list[str]:
 # -- media that begin late -------------------------------------------------------------------------
 
 
+@impatient
 @pytest.mark.parametrize("names_sets", [True, False])
 def test_media_that_begin_later_than_the_limit_are_waited_for(
     camera: Cameras, gateway: RtspGateway, names_sets: bool
 ) -> None:
-    peer = camera(media_after_s=2.5, has_audio=True, names_sets=names_sets, sends_reports=False)
+    peer = camera(media_after_s=3.5, has_audio=True, names_sets=names_sets, sends_reports=False)
     feed = gateway.open_feed(source(peer.uri()))
     problem = until_state(feed, FeedState.FAILED).problem
     feed.close()
@@ -46,6 +47,7 @@ def test_media_that_begin_later_than_the_limit_are_waited_for(
     assert problem.code == "camera_no_signal"
     assert "the next try waits longer" in problem.detail
     feed = gateway.open_feed(source(peer.uri()))
+    until_state(feed, FeedState.WAITING_VIDEO, FeedState.FLOWING)
     assert feed.wait_described(0.5).video, "the description waits as long as the session"
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
     until(lambda: feed.status().video is not None)
@@ -329,6 +331,7 @@ def test_a_connection_that_ends_with_a_refusal_is_opened_again(camera: Cameras, 
     assert plays(gateway, peer)
 
 
+@impatient
 def test_a_track_address_that_is_never_answered_is_not_tried_first_again(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     base = f"Content-Base: {peer.uri('/wrong/')}"
@@ -338,6 +341,7 @@ def test_a_track_address_that_is_never_answered_is_not_tried_first_again(camera:
     assert plays(gateway, peer)
 
 
+@impatient
 def test_media_counts_even_if_play_is_never_answered(camera: Cameras, gateway: RtspGateway) -> None:
     def play(asked: Asked) -> None:
         peer._loop.create_task(peer._play(asked.writer))

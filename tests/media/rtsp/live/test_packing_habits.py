@@ -110,8 +110,8 @@ def test_every_frame_of_an_unusual_camera_arrives(
     feed = gateway.open_feed(source(camera(stream=stream, **HABITS[habit]).uri()))
     player = Player()
     feed.open_fragments(player)
-    until(lambda: len(player.fragments) >= FRAMES)
     whole = hls(feed, tmp_path / "hls")
+    until(lambda: len(player.fragments) >= FRAMES)
     (tmp_path / "live.mp4").write_bytes(player.film())
     for file in (tmp_path / "live.mp4", whole):
         found = sums(file)

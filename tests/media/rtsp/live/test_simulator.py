@@ -14,6 +14,7 @@ from media.rtsp.live.feed import Feed, FeedState
 from tests.media.rtsp.asking import read, source, until_state
 from tests.patience import LIMIT_S, Slowness, until
 from tests.simulator.process import PASSWORD, Simulator
+from tests.simulator.rtsp_client import RtspClient
 
 Open = Callable[..., Feed]
 
@@ -21,13 +22,10 @@ Open = Callable[..., Feed]
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     simulator = Simulator(tmp_path_factory.mktemp("pictures"))
+    with RtspClient(simulator.live_url(1, "sub")) as client:
+        client.play()  # encodes the stream that the tests with short time-outs play
     yield simulator
     simulator.stop()
-
-
-@pytest.fixture
-def rtsp_timeout_s() -> float:
-    return LIMIT_S
 
 
 @pytest.fixture
@@ -68,6 +66,7 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
     assert video.width
     assert video.height
     until_state(feed, FeedState.FLOWING)
+    until(lambda: recorder.frames(channel)["complete"], what="encoding")  # until then the loop may start over
     size = video.width * video.height
     with Slowness() as machine:
         raw = read(feed, "-an", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", seconds=2)
@@ -81,7 +80,7 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
         tick = round(shown_utc.timestamp() * rule["fps"] - rule["phase"])
         off = (number - rule["offset"] - tick) % rule["frames"]
         apart_s.append(min(off, rule["frames"] - off) / rule["fps"])
-    assert max(apart_s) <= 0.2 * machine.factor()
+    assert max(apart_s) <= machine.allowed_s(0.2)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +90,8 @@ def test_the_wall_time_of_each_frame_is_when_the_camera_sent_it(
         ("session_limit", 0, "camera_busy", LIMIT_S),
         ("rtsp_redirect", "rtsp://127.0.0.1:1/", "camera_bad_answer", LIMIT_S),
         ("dead", "not_found", "camera_no_signal", LIMIT_S),
-        ("dead", "no_signal", "camera_no_signal", 2.0),
-        ("rtsp_silent", True, "camera_unreachable", 2.0),
+        ("dead", "no_signal", "camera_no_signal", 3.0),
+        ("rtsp_silent", True, "camera_unreachable", 3.0),
         ("drop_connections", True, "camera_unreachable", LIMIT_S),
     ],
 )
@@ -108,8 +107,8 @@ def test_a_fault_at_the_start_is_reported_with_its_code(
 @pytest.mark.parametrize(
     ("fault", "code", "rtsp_timeout_s"),
     [
-        ("rtcp_only", "stream_stalled", 2.0),
-        ("rtsp_silent", "stream_stalled", 2.0),
+        ("rtcp_only", "stream_stalled", 3.0),
+        ("rtsp_silent", "stream_stalled", 3.0),
         ("drop_connections", "camera_unreachable", LIMIT_S),
     ],
 )

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.certificates import PinnedCertificates
@@ -16,9 +17,9 @@ from core.login_gate import LoginGate
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
-from tests.media.rtsp.asking import read, source, until_state
+from tests.media.rtsp.asking import impatient, read, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera, nal_units
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tools.certificate import make_certificate
 
 pytestmark = pytest.mark.programs
@@ -67,6 +68,7 @@ def test_a_device_that_answers_tcp_with_udp_is_asked_for_udp(camera: Cameras, ga
     assert flows(gateway, peer)
 
 
+@impatient
 def test_udp_is_tried_after_tcp_brought_no_media(camera: Cameras, gateway: RtspGateway) -> None:
     def set_up(asked: Asked) -> bytes:
         is_tcp = "TCP" in asked.headers["transport"]
@@ -101,22 +103,25 @@ def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Camera
 
 def test_swapped_packets_are_no_loss_and_lost_ones_are_counted(camera: Cameras, gateway: RtspGateway) -> None:
     held: list[bytes] = []
-    numbers: list[int] = []
+    swapped: list[int] = []
 
     def mangle(channel: int, packet: bytes) -> list[bytes]:
+        """Swap the packets of each frame in pairs: a packet that waited for the next frame would be too late."""
+        is_last = bool(packet[1] & 0x80)
         if channel != 0:
             return [packet]
-        (number,) = struct.unpack_from(">H", packet, 2)
-        numbers.append(number)
-        if len(numbers) % 10 == 0:
+        if not is_last and not held:
             held.append(packet)
             return []
+        if held:
+            swapped.append(packet[3])
         return [packet, *([held.pop()] if held else [])]
 
     peer = camera(transport="udp", mangle=mangle)
     feed = gateway.open_feed(source(peer.uri()))
     until(lambda: feed.status().packets > 60)
     assert feed.status().lost == 0
+    assert swapped
     peer.mangle = lambda channel, packet: [] if channel == 0 and packet[3] % 20 == 0 else [packet, packet]
     packets = feed.status().packets
     until(lambda: feed.status().packets > packets + 60)
@@ -141,7 +146,7 @@ def test_packets_of_other_hosts_are_dropped(camera: Cameras, gateway: RtspGatewa
 def test_the_device_gets_a_packet_at_each_of_its_ports(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp")
     for udp in peer.udp_sockets:
-        udp.settimeout(30)
+        udp.settimeout(LIMIT_S)
     feed = gateway.open_feed(source(peer.uri()))
     assert peer.udp_sockets[0].recv(100)[0] == 0x80
     report = peer.udp_sockets[1].recv(100)
@@ -157,16 +162,13 @@ def test_udp_ports_are_closed_with_the_session(camera: Cameras, gateway: RtspGat
     until_state(feed, FeedState.FLOWING)
     feed.close()
     until(lambda: peer.open_connections == 0)
-    until(lambda: all(map(_is_free, peer.udp_places.values())), what="ports that are closed")
+    places = set(peer.udp_places.values())
+    until(lambda: not places & _own_udp_ports(), what="ports that are closed")
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        try:
-            free.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def _own_udp_ports() -> set[int]:
+    """Return the UDP ports of this process. Another one may take a port as soon as it is closed."""
+    return {int(place.laddr.port) for place in psutil.Process().net_connections("udp") if place.laddr}
 
 
 # -- TLS -------------------------------------------------------------------------------------------
@@ -187,9 +189,9 @@ def pins() -> PinnedCertificates:
 
 
 @pytest.fixture
-def secure(pins: PinnedCertificates) -> Iterator[RtspGateway]:
+def secure(pins: PinnedCertificates, rtsp_timeout_s: float) -> Iterator[RtspGateway]:
     clock = SystemClock()
-    settings = Settings(rtsp_timeout_s=2.0)
+    settings = Settings(rtsp_timeout_s=rtsp_timeout_s)
     running = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings, certificates=pins, linger_s=0.5)
     running.start()
     yield running
@@ -228,6 +230,7 @@ def test_basic_follows_a_refused_digest_over_tls_only(
         assert (problem is None) == (context is not None)
 
 
+@impatient
 def test_tls_to_a_port_without_it_is_reported(camera: Cameras, secure: RtspGateway) -> None:
     peer = camera()
     uri = peer.uri().replace("rtsp:", "rtsps:")

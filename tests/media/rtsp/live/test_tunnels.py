@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -29,12 +28,6 @@ def web_server(camera: Cameras, challenge: str) -> PeerCamera:
     """Start a web server that refuses every login."""
     refusal = web_answer("401 Unauthorized", f"WWW-Authenticate: {challenge}")
     return camera(answers={"DESCRIBE": web_answer("400 Bad Request"), "GET": refusal})
-
-
-@pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def test_a_login_that_the_web_server_refuses_is_no_verdict(

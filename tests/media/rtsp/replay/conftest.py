@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import until
 from tests.simulator.process import Makes, Simulator
 
 
@@ -18,5 +19,7 @@ def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
 
 @pytest.fixture
 def recorder(recorders: Makes) -> Iterator[Simulator]:
-    yield recorders["conformant"]
-    recorders["conformant"].clear()
+    conformant = recorders["conformant"]
+    until(lambda: conformant.get("/replay")["sessions"] == [], what="the end of earlier sessions")
+    yield conformant
+    conformant.clear()

@@ -20,15 +20,10 @@ pytestmark = pytest.mark.programs
 
 
 @pytest.fixture
-def rtsp_timeout_s() -> float:
-    return LIMIT_S
-
-
-@pytest.fixture
 def connection(recorder: Simulator, gateway: RtspGateway) -> Iterator[ReplayConnection]:
     opened = gateway.open_replay(source_of(recorder))
     yield opened
-    opened.close(wait_s=5.0)
+    opened.close(wait_s=LIMIT_S)
 
 
 def place(recorder: Simulator) -> float:
@@ -140,7 +135,7 @@ def test_a_recorder_that_does_not_pause_is_held_back(
 
 
 @pytest.mark.parametrize(
-    ("end", "rtsp_timeout_s"), [("silent", 2.0), ("bye", LIMIT_S), ("notice", LIMIT_S), ("close", LIMIT_S)]
+    ("end", "rtsp_timeout_s"), [("silent", 3.0), ("bye", LIMIT_S), ("notice", LIMIT_S), ("close", LIMIT_S)]
 )
 def test_the_end_of_a_recording_is_an_end_however_it_is_told(recorders: Makes, gateway: RtspGateway, end: str) -> None:
     """The recording has ended before: one that grows has no end yet."""
@@ -183,9 +178,9 @@ def test_key_frames_are_as_far_apart_as_requested(
     assert steps(listener.times()[:count]) == pytest.approx([10.0] * (count - 1), abs=0.01)
 
 
-def test_forty_seeks_in_key_frames_only_show_no_old_frame(recorder: Simulator, connection: ReplayConnection) -> None:
+def test_seeks_in_key_frames_only_show_no_old_frame(recorder: Simulator, connection: ReplayConnection) -> None:
     start_s = place(recorder)
-    for number in range(40):
+    for number in range(16):
         asked_s = start_s + (number * 37 % 41) * 60
         listener = Listener()
         connection.play(asked_s, listener, key_frames_only=True, key_frames_ms=2000)
@@ -205,7 +200,7 @@ def test_no_frame_is_repeated_or_mislabelled_after_pauses(
     for _ in range(4):
         listener.until_pictures(len(listener.pictures()) + 12)
         connection.pause()
-        settled(lambda: len(listener.units))
+        settled(lambda: len(listener.units), 0.3)
         connection.resume()
     count = len(listener.until_pictures(len(listener.pictures()) + 12))
     shown = times_in(listener, count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from core.errors import CameraAuthFailed
 from media.rtsp.gateway import RtspGateway
+from tests.media.rtsp.gstreamer_server import GstreamerServer, gstreamer_server
 from tests.media.rtsp.replay.listening import Listener, recording, times_in
 from tests.patience import promised_median, settled, stays, until
 
@@ -21,12 +20,15 @@ NIGHT_S = 1_795_400_000.0  # a night in November 2026
 
 
 @pytest.fixture(scope="module")
-def archive() -> Iterator[str]:
-    with subprocess.Popen(["/usr/bin/python3", str(PEER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        yield f"rtsp://127.0.0.1:{json.loads(process.stdout.readline())['port']}/recording"
-        process.stdin.close()
+def server() -> Iterator[GstreamerServer]:
+    """GStreamer 1.22 aborts (gst_rtsp_media_get_rates) at a PLAY before the first frame of the PLAY before it."""
+    with gstreamer_server(PEER) as running:
+        yield running
+
+
+@pytest.fixture
+def archive(server: GstreamerServer) -> str:
+    return f"rtsp://127.0.0.1:{server.port}/recording"
 
 
 def test_gstreamer_plays_from_the_key_frame_at_or_before_the_time(archive: str, gateway: RtspGateway) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.headers import start_of_range
+from tests.media.rtsp.asking import impatient
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.media.rtsp.replay.test_recorders import NIGHT_S, Start, connect, refuse
@@ -84,6 +85,7 @@ def test_a_recorder_that_refuses_options_is_asked_without_them(gateway: RtspGate
     line.close()
 
 
+@impatient
 def test_a_pause_without_an_answer_holds_the_recorder_back(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": lambda _: None})
     line, listener = connect(gateway, peer)

@@ -17,6 +17,7 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.headers import clock_time
 from media.rtsp.replay.interface import ReplayConnection
 from media.rtsp.replay.methods import makers_uri
+from tests.media.rtsp.asking import impatient
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
 from tests.media.rtsp.replay.listening import Listener, recording
 from tests.patience import LIMIT_S, promised, settled, until
@@ -226,7 +227,7 @@ def test_only_two_replay_connections_are_opened(gateway: RtspGateway, camera: St
         listener.until_pictures(2)
     lines[2].play(NIGHT_S, listeners[2])
     assert isinstance(until_error(listeners[2]), CameraBusy)
-    lines[0].close(wait_s=5.0)
+    lines[0].close(wait_s=LIMIT_S)
     until(lambda: peer.open_connections == 1)
     again = Listener()
     lines[2].play(NIGHT_S, again)
@@ -285,7 +286,7 @@ def test_a_slow_new_session_after_a_refused_seek_is_not_given_up(gateway: RtspGa
     connection = gateway.open_replay(recording(peer.uri("/recording")))
     for number in range(3):
         if number == 2:
-            peer.delays_s = {"DESCRIBE": 0.7, "SETUP": 0.7, "PLAY": 0.7}
+            peer.delays_s = {"DESCRIBE": 1.1, "SETUP": 1.1, "PLAY": 1.1}
         listener = Listener()
         connection.play(NIGHT_S + number, listener)
         listener.until_pictures(2)
@@ -299,7 +300,7 @@ def test_a_session_lost_in_mid_play_resumes_where_it_was(gateway: RtspGateway, c
     reached_s = listener.times()[-1]
     for writer in list(peer._writers.values()):
         peer._loop.call_soon_threadsafe(writer.transport.abort)
-    until(lambda: peer.connections == 2)
+    until(lambda: peer.asked["PLAY"] == 2)
     count = len(listener.pictures())
     listener.until_pictures(count + 3)
     ranges = re.findall(r"Range: clock=(\S+)-", peer.received.decode())
@@ -308,6 +309,7 @@ def test_a_session_lost_in_mid_play_resumes_where_it_was(gateway: RtspGateway, c
     assert not listener.errors
 
 
+@impatient
 def test_the_silence_of_a_plain_replay_ends_the_recording(gateway: RtspGateway, camera: Start) -> None:
     listener = play(gateway, camera(stop_after=5, answers={"DESCRIBE": refuse("551 No", is_plain)}))
     until(lambda: listener.ends or listener.errors)

@@ -57,6 +57,10 @@ class Relay:
                     continue
                 far = self._connect()
                 with self._lock:
+                    if self._is_cut:  # since the look above
+                        near.close()
+                        far.close()
+                        continue
                     self._pairs.append((near, far))
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()

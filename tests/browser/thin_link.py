@@ -37,7 +37,10 @@ class ThinLink(Relay):
         return far
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
-        if one.getpeername() != self._to:
+        is_from_app = False
+        with contextlib.suppress(OSError):  # the other thread has closed both sockets already
+            is_from_app = one.getpeername() == self._to
+        if not is_from_app:
             super()._pass_on(one, other)
             return
         with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from tools.running import Recorder
 __all__ = [
     "BURNT",
     "GOP_S",
+    "HAS_SUMMARY",
     "MODAL_PLAYING",
     "PLAYING",
     "ROWS",
@@ -45,7 +46,7 @@ def assert_shows(page: Page, at_s: float, since_s: float, player: str = "player"
 # The time in the visible frame: while the player waits, its frozen last frame. Null if there is none.
 SEEN = f"({BURNT})('player', true)"
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
-_HAS_SUMMARY = "document.querySelector('[data-fact=clock]').textContent !== ''"
+HAS_SUMMARY = "document.querySelector('[data-fact=clock]').textContent !== ''"
 
 
 def box_at_rest(page: Page, element: Locator) -> FloatRect:
@@ -58,7 +59,7 @@ def box_at_rest(page: Page, element: Locator) -> FloatRect:
 def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:
     """Return the page coordinates of a time on a row of the timeline; row -1 is the axis."""
     wait(page, ROWS)
-    wait(page, _HAS_SUMMARY)  # its texts may move the timeline
+    wait(page, HAS_SUMMARY)  # its texts may move the timeline
     frame = page.locator(".timeline-frame")
     frame.scroll_into_view_if_needed()
     box_at_rest(page, frame)

@@ -13,6 +13,7 @@ from tools.frames import READ_FRAMES, seconds_behind
 
 __all__ = [
     "assert_close_behind",
+    "assert_key_frames_move",
     "assert_moves_again",
     "assert_pictures_move",
     "read_frames",
@@ -35,6 +36,17 @@ def assert_pictures_move(page: Page) -> None:
         return len(readable) >= 8 and len(set(readable)) >= 6
 
     until(move)
+
+
+def assert_key_frames_move(page: Page) -> None:
+    """Assert that four key frames follow each other on screen, with a second between them."""
+    seen = {-1}
+
+    def have_come() -> bool:
+        seen.add(read_number(page))
+        return len(seen) > 4
+
+    until_on(page, have_come)
 
 
 def wait_playing(page: Page) -> None:

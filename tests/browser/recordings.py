@@ -8,19 +8,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import Error, Page, Route
+from playwright.sync_api import Error, FloatRect, Locator, Page, Route
 
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+from tests.browser.watching import settled_on
 from tools.running import Recorder
 
 __all__ = [
     "BURNT",
     "GOP_S",
+    "HAS_SUMMARY",
     "MODAL_PLAYING",
     "PLAYING",
     "ROWS",
     "SEEN",
     "assert_shows",
+    "box_at_rest",
     "burnt_s",
     "change_coverage",
     "click_time",
@@ -43,12 +46,23 @@ def assert_shows(page: Page, at_s: float, since_s: float, player: str = "player"
 # The time in the visible frame: while the player waits, its frozen last frame. Null if there is none.
 SEEN = f"({BURNT})('player', true)"
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
+HAS_SUMMARY = "document.querySelector('[data-fact=clock]').textContent !== ''"
+
+
+def box_at_rest(page: Page, element: Locator) -> FloatRect:
+    """Return the place of a visible element once the page's layout does not move it any more."""
+    box = settled_on(page, element.bounding_box, for_s=0.2)
+    assert box is not None
+    return box
 
 
 def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:
     """Return the page coordinates of a time on a row of the timeline; row -1 is the axis."""
     wait(page, ROWS)
-    page.locator(".timeline-frame").scroll_into_view_if_needed()
+    wait(page, HAS_SUMMARY)  # its texts may move the timeline
+    frame = page.locator(".timeline-frame")
+    frame.scroll_into_view_if_needed()
+    box_at_rest(page, frame)
     x, y = page.evaluate(
         """([atMs, row]) => {
           const timeline = document.querySelector('recording-timeline');

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.watching import Open, Watched, until_on
+from tests.browser.watching import Open, Watched, settled_on, until_on
 from tests.patience import LIMIT_S
 from tools.running import App
 
@@ -39,9 +39,10 @@ NUMBER = """() => {
   return bits.slice(2).reduce((sum, bit) => sum * 2 + bit, 0);
 }"""
 
-# The state of the player, for the messages of failed assertions.
+# The state of the player, for the messages of failed assertions; null on a page without a player.
 STATE = """(() => {
   const video = document.querySelector('#player video');
+  if (!video) return null;
   const { currentTime, paused, seeking, readyState, buffered } = video;
   const loaded = [...Array(buffered.length).keys()].map((at) => [buffered.start(at), buffered.end(at)]);
   const { phase } = document.querySelector('#player [data-part=stage]').dataset;
@@ -49,10 +50,40 @@ STATE = """(() => {
 })()"""
 
 
+# How far the media is loaded beyond the playing time, in seconds; 0 during a seek to media that is not loaded.
+AHEAD_S = """(({ currentTime, buffered }) => buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0)(
+  document.querySelector('#player video'))"""
+
+# The browser may show the frame some milliseconds after the end of a seek.
+PAINTED_S = 0.4
+
+
 def burnt_s(page: Page, player: str = "player") -> float:
-    shown: float | None = page.evaluate(BURNT, player)
-    assert shown is not None, "no picture with a time in it"
-    return shown
+    """Wait for a frame with a time in it, because a seek leaves the video without a frame; return the time."""
+    shown: list[float] = until_on(page, lambda: [at for at in [page.evaluate(BURNT, player)] if at is not None])
+    return shown[0]
+
+
+def standing_s(page: Page) -> float:
+    """Return the time in the frame of a paused player."""
+    return settled_on(page, lambda: burnt_s(page), PAINTED_S)
+
+
+def shows(page: Page, at_s: float) -> None:
+    """Wait until the player shows the frame of this time."""
+    wait(page, f"Math.abs(({BURNT})('player') - {at_s}) < 0.01")
+    no_longer_seeks(page)
+
+
+def shows_before(page: Page, at_s: float) -> None:
+    """Wait until the player shows a frame from before this time."""
+    wait(page, f"(({BURNT})('player') ?? Infinity) < {at_s}")
+
+
+def pause(page: Page) -> None:
+    page.keyboard.press("k")
+    page.wait_for_selector("#player [data-part=stage][data-phase=paused]")
+    no_longer_seeks(page)
 
 
 def wait(page: Page, expression: str) -> None:

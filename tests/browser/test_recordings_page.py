@@ -13,15 +13,18 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, Request, expect
+from playwright.sync_api import Page, Request, expect
 
-from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, click_time
-from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
+from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, box_at_rest, click_time
+from tests.browser.replaying import BURNT, PLAYING, burnt_s, pause, shows_before, standing_s, wait
 from tests.browser.watching import Open, until_on
-from tests.patience import LIMIT_S
+from tests.patience import until
 from tools.running import App, Recorder, running_recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
+
+
+_SPANS = "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans)"
 
 
 def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
@@ -33,7 +36,9 @@ def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
     since_s = time.monotonic()
     rows.first.get_by_role("button").click()
     recordings.wait_for_selector(MODAL_PLAYING)
-    asked_s = recordings.evaluate("Date.parse(new Date(document.querySelector('#from').value).toISOString()) / 1000")
+    # The first channel has a gap each day, so its first span may begin later than the search.
+    began = rows.first.locator("td").nth(1).inner_text()
+    asked_s = recordings.evaluate("(text) => new Date(text.replace(' ', 'T')).getTime() / 1000", began)
     assert_shows(recordings, asked_s, since_s, "modal-player")
     before_s = burnt_s(recordings, "modal-player")
     wait(recordings, f"({BURNT})('modal-player') > {before_s}")
@@ -43,11 +48,11 @@ def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
 
 def test_a_click_on_the_timeline_plays_its_time(recordings: Page, recorder: Recorder) -> None:
     now = datetime.now(UTC)
-    spans = recorder.archive(1, now - timedelta(hours=23), now - timedelta(hours=1))["spans"]
+    found = recorder.archive(1, now - timedelta(hours=23), now - timedelta(hours=1))["spans"]
+    spans = [[datetime.fromisoformat(span[name]) for name in ("start", "end")] for span in found]
     rng = random.Random(7)
     for _ in range(5):
-        span = rng.choice(spans)
-        start, end = (datetime.fromisoformat(span[name]) for name in ("start", "end"))
+        start, end = rng.choice([span for span in spans if span[1] - span[0] > timedelta(hours=1)])
         at = start + (end - start) * rng.uniform(0.05, 0.9)
         since_s = time.monotonic()
         click_time(recordings, at)
@@ -56,15 +61,21 @@ def test_a_click_on_the_timeline_plays_its_time(recordings: Page, recorder: Reco
         recordings.wait_for_selector(PLAYING)
         asked_s: float = recordings.evaluate(asked)
         assert_shows(recordings, asked_s, since_s)
-    earliest_s = burnt_s(recordings)
-    shown = recordings.locator("#player [data-part=clock]").inner_text()
-    clock_s = recordings.evaluate("(text) => new Date(text.replace(' ', 'T')).getTime() / 1000", shown)
-    assert earliest_s - 1.5 <= clock_s <= burnt_s(recordings) + 1.5
+    clock = recordings.locator("#player [data-part=clock]")
+
+    def is_right() -> bool:
+        earliest_s = burnt_s(recordings)
+        clock_s = recordings.evaluate("(text) => new Date(text.replace(' ', 'T')).getTime() / 1000", clock.inner_text())
+        return bool(earliest_s - 1.5 <= clock_s <= burnt_s(recordings) + 1.5)
+
+    until_on(recordings, is_right)  # after a pause of the page the clock is late for a moment
     slider = recordings.get_by_role("slider", name="Time")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"1 .+, recorded$"))
 
 
 def test_the_timeline_and_calendar_show_the_recorded_spans(recordings: Page, recorder: Recorder) -> None:
+    wait(recordings, f"{_SPANS}.every((span) => span.state !== 'not_asked' || span.endMs > Date.now() - 60000)")
+    expect(recordings.locator("#indexing")).to_be_hidden()
     now = datetime.now(UTC)
     start = now - timedelta(hours=20)
     recorded = [
@@ -81,7 +92,10 @@ def test_the_timeline_and_calendar_show_the_recorded_spans(recordings: Page, rec
     for (drawn_from, drawn_to), (true_from, true_to) in zip(drawn, recorded, strict=True):
         assert abs(drawn_from - true_from) < 2
         assert abs(drawn_to - true_to) < 2
-    wait(recordings, "document.querySelectorAll('#calendar [data-state=recorded]').length > 1")
+    this_month = now.astimezone().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    spans = recorder.archive(1, this_month, now)["spans"]
+    days = {datetime.fromisoformat(span["start"]).astimezone().date() for span in spans}
+    wait(recordings, f"document.querySelectorAll('#calendar [data-state=recorded]').length >= {len(days)}")
     today = recordings.locator("#calendar [aria-current=date]")
     expect(today).to_have_attribute("data-state", "recorded")
     expect(recordings.locator("#calendar button[data-day]:disabled")).to_have_count(_days_left())
@@ -104,10 +118,10 @@ def test_the_recordings_page_works_by_keyboard(recordings: Page) -> None:
     recordings.keyboard.press("ArrowUp")
     recordings.keyboard.press("Enter")
     recordings.wait_for_selector(PLAYING)
-    recordings.keyboard.press("k")
+    pause(recordings)
     badge = recordings.locator("#player [data-part=badge-text]")
     expect(badge).to_have_text("PAUSED")
-    at_s = burnt_s(recordings)
+    at_s = standing_s(recordings)
 
     def is_further() -> bool:
         recordings.keyboard.press(".")
@@ -118,17 +132,19 @@ def test_the_recordings_page_works_by_keyboard(recordings: Page) -> None:
     recordings.keyboard.press(">")
     recordings.keyboard.press("k")
     expect(badge).to_have_text("PLAYBACK 2×")
-    assert recordings.evaluate("document.querySelector('#player video').playbackRate") == 2
+    wait(recordings, "document.querySelector('#player video').playbackRate === 2")
     recordings.keyboard.press("<")
     before_s = burnt_s(recordings)
     recordings.keyboard.press("j")
-    wait(recordings, f"({BURNT})('player') < {before_s - 4}")
+    shows_before(recordings, before_s - 4)
     recordings.wait_for_selector(PLAYING)
     recordings.keyboard.press("n")
-    recordings.wait_for_timeout(300)
+    expect(recordings.locator("#gap-note")).to_have_text(re.compile("^Motion at|^No later event"))
     recordings.wait_for_selector(PLAYING)
     recordings.keyboard.press("[")
-    recordings.wait_for_timeout(600)
+    expect(recordings.locator("toast-area")).to_contain_text("Begins at")
+    marked_s = burnt_s(recordings)
+    wait(recordings, f"document.querySelector('#player').atMs / 1000 > {marked_s + 0.5}")
     recordings.keyboard.press("]")
     expect(recordings.locator("toast-area")).to_contain_text("Ends at")
     recordings.keyboard.press("?")
@@ -196,8 +212,7 @@ def test_a_drag_moves_the_timeline_and_the_wheel_zooms_it(
     wait(recordings, ROWS)
     frame = recordings.locator(".timeline-frame")
     frame.scroll_into_view_if_needed()
-    box = frame.bounding_box()
-    assert box is not None
+    box = box_at_rest(recordings, frame)
     x, y = box["x"] + box["width"] * 0.6, box["y"] + 60
 
     def view() -> dict[str, float]:
@@ -217,19 +232,20 @@ def test_a_drag_moves_the_timeline_and_the_wheel_zooms_it(
     before = at(x)
     recordings.mouse.move(x, y)
     recordings.mouse.wheel(0, -400)
+    until_on(recordings, lambda: view()["endMs"] - view()["startMs"] < 20 * 3_600_000)
     assert abs(at(x) - before) < 60_000
-    assert view()["endMs"] - view()["startMs"] < 20 * 3_600_000
     start = view()["startMs"]
     recordings.mouse.down()
     recordings.mouse.move(x + 200, y, steps=5)
     recordings.mouse.up()
-    assert view()["startMs"] < start - 600_000
+    until_on(recordings, lambda: view()["startMs"] < start - 600_000)
     assert recordings.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle", "a drag plays nothing"
     axis_y = box["y"] + 10
     recordings.mouse.move(x, axis_y)
     recordings.mouse.down()
     recordings.mouse.move(x - 150, axis_y, steps=5)
     wanted_s = at(x - 150) / 1000
+    since_s = time.monotonic()
     recordings.mouse.up()
     recordings.wait_for_selector(PLAYING)
     wanted = datetime.fromtimestamp(wanted_s, UTC)
@@ -237,20 +253,13 @@ def test_a_drag_moves_the_timeline_and_the_wheel_zooms_it(
     starts, ends = ([datetime.fromisoformat(span[name]) for span in spans] for name in ("start", "end"))
     is_recorded = any(start <= wanted < end for start, end in zip(starts, ends, strict=True))
     plays_from = wanted if is_recorded else min(start for start in starts if start > wanted)
-    lag_s = f"({BURNT})('player') - {plays_from.timestamp()}"
-    wait(recordings, f"-1.5 <= {lag_s} && {lag_s} <= 5")
+
+    def plays_it() -> bool:
+        lag_s = burnt_s(recordings) - plays_from.timestamp()
+        return -1.5 <= lag_s <= 5 + time.monotonic() - since_s
+
+    until_on(recordings, plays_it)
     expect(recordings.locator("#gap-note")).to_have_text("" if is_recorded else re.compile("^Nothing was recorded at"))
-
-
-def _box_at_rest(page: Page, element: Locator) -> FloatRect:
-    """Return the element's place once the page's layout does not move it any more."""
-    ends_s = time.monotonic() + LIMIT_S
-    before = None
-    while (box := element.bounding_box()) is None or box != before:
-        assert time.monotonic() < ends_s, box
-        before = box
-        page.wait_for_timeout(200)
-    return box
 
 
 def test_a_tap_plays_and_two_fingers_zoom_the_timeline(app: App, camera_id: int, open_page: Open) -> None:
@@ -258,7 +267,7 @@ def test_a_tap_plays_and_two_fingers_zoom_the_timeline(app: App, camera_id: int,
     wait(page, ROWS)
     frame = page.locator(".timeline-frame")
     frame.scroll_into_view_if_needed()
-    box = _box_at_rest(page, frame)
+    box = box_at_rest(page, frame)
     x, y = box["x"] + 84 + (box["width"] - 84) / 2, box["y"] + 43
     touch = page.context.new_cdp_session(page)
 
@@ -273,7 +282,7 @@ def test_a_tap_plays_and_two_fingers_zoom_the_timeline(app: App, camera_id: int,
     for spread in (30, 45, 60, 80):
         fingers("touchMove", x - spread, x + spread)
     fingers("touchEnd")
-    assert page.evaluate(length) < before_ms / 2
+    wait(page, f"{length} < {before_ms / 2}")
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
     page.touchscreen.tap(x, y)
     page.wait_for_selector(PLAYING)
@@ -317,8 +326,8 @@ def test_a_wrong_clock_is_shown_and_corrected(plain_app: App, open_page: Open) -
         page.wait_for_selector(PLAYING)
         shown_s = "document.querySelector('#player').atMs / 1000"
         assert page.evaluate(shown_s) - 1.5 < burnt_s(page) - 600 < page.evaluate(shown_s) + 1.5
-        page.keyboard.press("k")
-        page.wait_for_selector("#player [data-phase=paused]")
+        pause(page)
+        standing_s(page)
         clock = page.locator("#player [data-part=clock]")
         paused_s: float = page.evaluate("Math.floor(document.querySelector('#player').atMs / 1000)")
         expect(clock).to_have_text(f"{datetime.fromtimestamp(paused_s, UTC):%Y-%m-%d %H:%M:%S}")
@@ -330,6 +339,7 @@ def test_a_wrong_clock_is_shown_and_corrected(plain_app: App, open_page: Open) -
 def test_a_third_viewer_of_a_recorder_gets_a_message(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
+    until(lambda: not recorder.control("GET", "/replay")["sessions"], what="both places free")
     at = datetime.now(UTC) - timedelta(hours=5)
     pages: list[Page] = []
     for number, channel in enumerate((1, 3)):
@@ -345,6 +355,7 @@ def test_a_third_viewer_of_a_recorder_gets_a_message(
         wait(page, f"({BURNT})('player') > {before_s}")
     pages[0].goto("about:blank")
     until_on(third.page, lambda: len(recorder.control("GET", "/replay")["sessions"]) < 2)
+    until_on(third.page, lambda: len(app.call("GET", "/api/streams/all")["streams"]) < 2)
     third.page.locator("#player").get_by_role("button", name="Try again").click()
     third.page.wait_for_selector(PLAYING)
 
@@ -367,13 +378,17 @@ def test_a_snapshot_is_named_after_camera_channel_and_frame_time(
     span = recorder.archive(1, now - timedelta(hours=20), now - timedelta(hours=10))["spans"][0]
     click_time(recordings, datetime.fromisoformat(span["start"]) + timedelta(minutes=20))
     recordings.wait_for_selector(PLAYING)
-    recordings.keyboard.press("k")
-    shown = recordings.locator("#player [data-part=clock]").inner_text()
+    pause(recordings)
+    standing_s(recordings)
+    paused = recordings.evaluate("Math.floor(document.querySelector('#player').atMs / 1000)")
+    clock = recordings.locator("#player [data-part=clock]")
+    shown = datetime.fromtimestamp(paused).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    expect(clock).to_have_text(shown)
     with recordings.expect_download() as download:
         recordings.keyboard.press("s")
     name = download.value.suggested_filename
     assert re.fullmatch(r"Recorder .+ \d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.jpg", name)
-    assert shown.replace(":", "-")[:-1] in name
+    assert shown.replace(":", "-") in name
 
 
 def test_a_recorder_that_goes_away_during_indexing_is_reported(plain_app: App, open_page: Open) -> None:
@@ -398,8 +413,7 @@ def test_indexing_can_be_stopped_and_resumed(plain_app: App, open_page: Open) ->
         stop.click()
         expect(resume).to_be_visible()
         expect(stop).to_be_hidden()
-        spans = "document.querySelector('recording-timeline').rows.flatMap((row) => row.spans)"
-        left = f"{spans}.filter((span) => span.state === 'not_asked')"
+        left = f"{_SPANS}.filter((span) => span.state === 'not_asked')"
         wait(page, ROWS)
         page.wait_for_timeout(2500)
         assert page.evaluate(f"{left}.length") > 0, "what was stopped is not asked behind the user's back"

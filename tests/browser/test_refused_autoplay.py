@@ -11,7 +11,7 @@ from tests.browser.pictures import assert_pictures_move, wait_playing
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
 _CHANNEL = 5
 # Chromium's own policy lets a page with some visits play: refuse as the policies of all browsers do at the first one.
@@ -46,7 +46,7 @@ def test_the_picture_plays_muted_until_the_first_click(refused: Callable[[], Pag
     assert page.evaluate("window.refusals") >= 1
 
 
-def test_webcodecs_asks_for_no_audio(recorder: Recorder, stop_streams: None, refused: Callable[[], Page]) -> None:
+def test_webcodecs_asks_for_no_audio(recorder: Recorder, refused: Callable[[], Page]) -> None:
     recorder.set_fault("audio", "unknown_codec", channel=_CHANNEL)
     recorder.set_fault("drop_connections", channel=_CHANNEL)  # a device session of the test before goes on otherwise
     recorder.clear_fault("drop_connections", channel=_CHANNEL)

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import assert_pictures_move, wait_playing
-from tests.browser.replaying import PLAYING, fetched, moves, wait
-from tests.browser.watching import Open
+from tests.browser.replaying import PLAYING, fetched, moves, over_socket, wait
+from tests.browser.watching import Open, settled_on
 from tools.running import App
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -87,6 +87,8 @@ def expect_picture_alone(page: Page) -> None:
 
 def test_audio_that_the_browser_refuses_costs_only_the_audio(app: App, camera_id: int, open_page: Open) -> None:
     page = play_with_spoilt_audio(app, camera_id, open_page)
+    page.wait_for_selector(PLAYING)
+    over_socket(page)
     expect_picture_alone(page)
     assert not fetched(page)
 
@@ -104,8 +106,7 @@ def test_refused_live_audio_costs_only_the_audio_over_hls(app: App, camera_id: i
     page.add_init_script(_SPOIL_AUDIO)
     page.goto(f"{app.url}/viewer/{camera_id}?channel={AAC_CHANNEL}&way=hls")
     wait(page, "window.spoilt > 0")
+    spoilt = settled_on(page, lambda: page.evaluate("window.spoilt"), for_s=3.0)  # each segment has a second of audio
     wait_playing(page)
-    assert_pictures_move(page)
-    spoilt = page.evaluate("window.spoilt")
     assert_pictures_move(page)
     assert page.evaluate("window.spoilt") == spoilt, "the audio is left out"

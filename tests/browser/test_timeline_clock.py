@@ -18,6 +18,7 @@ from tests.browser.recordings import (
     recorded_at,
     wait,
 )
+from tests.browser.replaying import pause, standing_s
 from tests.browser.watching import Open
 from tools.running import App, Recorder
 
@@ -45,7 +46,8 @@ def test_the_recorders_clock_is_offered_if_only_its_zone_differs(
     look_at(page, at - timedelta(minutes=30), at + timedelta(minutes=30))
     click_time(page, at)
     page.wait_for_selector(PLAYING)
-    page.keyboard.press("k")
+    pause(page)
+    standing_s(page)
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#results tr").first).to_be_visible()
     expect(page.locator("#device-clock-zone")).to_have_text("(UTC+1)")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import statistics
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Response, expect
 
 from tests.browser.pictures import assert_close_behind, assert_pictures_move, read_frames, seconds_behind, wait_playing
 from tests.browser.replaying import wait
@@ -23,20 +26,24 @@ pytestmark = pytest.mark.browser
 def test_the_shown_delay_is_true(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
     wait_playing(page)
-    page.wait_for_timeout(2500)
     timing = recorder.frames(1, "main")
-    compared = []
-    with Slowness() as machine:
-        frames = read_frames(page, 60)
-    for number, at_ms, behind in frames:
-        said = re.fullmatch(r"([\d.]+) s", behind)
-        if number >= 0 and said:
-            compared.append(float(said[1]) - seconds_behind(number, at_ms, timing))
-    assert len(compared) >= 30
-    compared.sort()
-    assert abs(compared[len(compared) // 2]) < 0.1 * machine.factor(), compared
-    # The page updates its number twice a second, so that single values may be off by 0.5 s more.
-    assert max(map(abs, compared)) < 1.0 * machine.factor(), compared
+
+    def is_true() -> bool:
+        with Slowness() as machine:
+            frames = read_frames(page, 60)
+        compared = [
+            float(said[1]) - seconds_behind(number, at_ms, timing)
+            for number, at_ms, behind in frames
+            if number >= 0 and (said := re.fullmatch(r"([\d.]+) s", behind))
+        ]
+        if len(compared) < 30:
+            return False
+        # The page updates its number twice a second, so that single values may be off by 0.5 s more.
+        is_near = max(map(abs, compared)) < 1.0 * machine.factor()
+        return is_near and abs(statistics.median(compared)) < 0.1 * machine.factor()
+
+    # Repeated, because the number is late for a moment after a pause of the machine, and after the start.
+    until_on(page, is_true)
 
 
 def test_an_h265_main_stream_is_replaced_by_the_sub_stream(app: App, camera_id: int, open_page: Open) -> None:
@@ -72,7 +79,7 @@ def test_h265_found_in_the_stream_is_replaced_by_the_sub_stream(empty_app: App, 
         expect(tile).to_have_attribute("data-phase", "playing")
         expect(tile.locator("[data-part=way]")).to_have_text("")  # over the socket
         expect(tile.locator("[data-part=quality]")).to_have_text("")
-        assert empty_app.ffmpegs() == []
+        until_on(page, lambda: empty_app.ffmpegs() == [])  # a still picture may need one for a moment
         page.get_by_role("button", name="Convert anyway").click()
         expect(page.locator("[data-fact=codec]")).to_have_text("H.265 → H.264 (converted)")
         wait_playing(page)
@@ -97,7 +104,7 @@ def test_the_viewer_works_by_keyboard(app: App, camera_id: int, open_page: Open)
     page.keyboard.press("f")
     wait(page, "document.fullscreenElement?.id === 'stage'")
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement === null")
+    wait(page, "document.fullscreenElement === null")
     assert page.evaluate("document.querySelector('live-player [data-part=video]').muted")
     page.keyboard.press("m")
     expect(page.locator("#mute")).to_have_attribute("aria-label", "Sound off")
@@ -146,10 +153,10 @@ def test_notes_are_visible_in_full_screen(app: App, camera_id: int, open_page: O
 
     assert is_seen_after_saving()
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement?.id === 'stage'")
+    wait(page, "document.fullscreenElement?.id === 'stage'")
     assert is_seen_after_saving()
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement === null")
+    wait(page, "document.fullscreenElement === null")
     assert is_seen_after_saving()
 
 
@@ -196,16 +203,16 @@ def test_video_resumes_after_ffmpeg_was_killed(app: App, camera_id: int, open_pa
     watched = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main&way=hls")
     page = watched.page
     wait_playing(page)
-    before = read_frames(page, 1)[0][1]
     for process in app.ffmpegs():
-        process.kill()
-    expect(page.locator("[data-fact=restarts]")).to_have_text("1")
-    page.wait_for_function(
-        "() => document.querySelector('#stage').dataset.phase === 'playing'"
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    expect(page.locator("[data-fact=restarts]")).to_have_text(re.compile("^[1-9]"))
+    wait(
+        page,
+        "document.querySelector('#stage').dataset.phase === 'playing'"
         " && Number.parseFloat(document.querySelector('[data-fact=behind]').textContent) < 6",
     )
     assert_pictures_move(page)
-    assert read_frames(page, 1)[0][1] > before
 
 
 def test_damaged_pictures_are_named_and_counted_while_they_come(
@@ -263,7 +270,7 @@ def test_a_frozen_tab_resumes_live(app: App, camera_id: int, recorder: Recorder,
     wait_playing(page)
     tab = page.context.new_cdp_session(page)
     tab.send("Page.setWebLifecycleState", {"state": "frozen"})
-    time.sleep(15)
+    time.sleep(8)  # longer than the server keeps media for a page that does not read
     timing = recorder.frames(1, "sub")
     with promised(5):
         tab.send("Page.setWebLifecycleState", {"state": "active"})
@@ -314,14 +321,22 @@ def test_stop_ends_and_play_begins_again(app: App, camera_id: int, open_page: Op
     wait_playing(page)
 
 
+def is_change(response: Response) -> bool:
+    return response.request.method not in {"GET", "HEAD"} and "/channels" in response.url
+
+
 def test_channels_are_renamed_moved_and_hidden_and_stay_so(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?view=grid").page
     expect(page.locator("#channels [data-channel]")).to_have_count(8)
     page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_label("Name of channel 4").fill("Old gate")
-    page.get_by_label("Name of channel 4").press("Enter")
-    page.get_by_role("button", name="Move Old gate up").click()
-    page.get_by_role("button", name="Hide Old gate").click()
+    # The page shows each change before the server has it.
+    with page.expect_response(is_change):
+        page.get_by_label("Name of channel 4").press("Enter")
+    with page.expect_response(is_change):
+        page.get_by_role("button", name="Move Old gate up").click()
+    with page.expect_response(is_change):
+        page.get_by_role("button", name="Hide Old gate").click()
     expect(page.locator("#channel-hint")).to_have_text("1 channel hidden")
     page.reload()
     expect(page.locator("#channels [data-channel]")).to_have_count(7)
@@ -340,13 +355,13 @@ def test_the_wheel_zooms_and_a_drag_moves_the_video(app: App, camera_id: int, op
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5)
     page.mouse.wheel(0, -600)
     expect(page.locator("#zoom-level")).to_be_visible()
-    shift = "getComputedStyle(document.querySelector('#zoom')).getPropertyValue('--zoom-x')"
-    before = float(page.evaluate(shift).removesuffix("%"))
-    assert before < 0
+    shift = "Number.parseFloat(getComputedStyle(document.querySelector('#zoom')).getPropertyValue('--zoom-x'))"
+    wait(page, f"{shift} < 0")
+    before: float = page.evaluate(shift)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5, steps=4)
     page.mouse.up()
-    assert float(page.evaluate(shift).removesuffix("%")) > before
+    wait(page, f"{shift} > {before}")
 
 
 def test_two_fingers_zoom_on_a_phone(app: App, camera_id: int, open_page: Open) -> None:

@@ -25,7 +25,7 @@ from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
 
-_SECONDS = 60
+_SECONDS = 15
 _DAMAGED = 67  # of each kind: 200 in all
 _WALL_SECONDS = 10
 _FRAMES = "document.querySelector('live-player [data-part=video]').getVideoPlaybackQuality().totalVideoFrames"
@@ -109,19 +109,28 @@ def test_every_frame_is_shown_once_and_in_order(app: App, recorder: Recorder, ca
     expect_engine(page, "webcodecs")
     assert_pictures_move(page)
     timing = recorder.frames(1, "main")
-    with Slowness() as machine:
-        [seen] = page.evaluate(RECORD_FRAMES, _SECONDS)
-    assert_in_order(seen, timing, 0.05 * machine.factor())
+
+    def shows_each() -> bool:
+        with Slowness() as machine:
+            [seen] = page.evaluate(RECORD_FRAMES, _SECONDS)
+        return missed_share(seen, timing) <= 0.05 * machine.factor()
+
+    # Repeated, because a pause of the machine costs frames: a faulty player loses some in every period.
+    until_on(page, shows_each)
     assert_close_behind(page, timing)
 
 
-def assert_in_order(seen: list[tuple[int, int]], timing: dict[str, Any], missed_share: float) -> None:
-    """Assert that displayed frames follow each other. Of two that are due together the browser shows the newer one."""
+def missed_share(seen: list[tuple[int, int]], timing: dict[str, Any]) -> float:
+    """Assert that displayed frames follow each other; return the share of the others.
+
+    Of two frames that are due together the browser shows the newer one.
+    """
     assert sum(number < 0 for number, _ in seen) <= len(seen) / 100, "frames that cannot be read"
     steps = frame_steps(seen, timing)
     assert all(0 <= sent < timing["frames"] / 2 for sent, _ in steps), "a frame in the wrong order"
     sent, shown = (sum(column) for column in zip(*steps, strict=True))
-    assert sent - shown <= missed_share * sent, (sent, shown)
+    share: float = (sent - shown) / sent
+    return share
 
 
 def test_audio_is_played_by_mediasource_and_the_picture_stays(viewer: Callable[..., Page]) -> None:
@@ -333,11 +342,15 @@ def test_a_wall_has_one_worker_and_shows_frames_in_order(
     page = open_page(four(app, wall_id)).page
     wait_all_playing(page, 3)
     assert_all_move(page)
-    with Slowness() as machine:
-        seen = page.evaluate(RECORD_FRAMES, _WALL_SECONDS)
-    assert len(seen) == 3
-    for channel, numbers in enumerate(seen, start=1):
-        assert_in_order(numbers, sixteen.frames(channel, "sub"), 0.1 * machine.factor())
+    timings = [sixteen.frames(channel, "sub") for channel in (1, 2, 3)]
+
+    def show_each() -> bool:
+        with Slowness() as machine:
+            seen = page.evaluate(RECORD_FRAMES, _WALL_SECONDS)
+        shares = [missed_share(numbers, timing) for numbers, timing in zip(seen, timings, strict=True)]
+        return max(shares) <= 0.1 * machine.factor()
+
+    until_on(page, show_each)
     assert len(page.workers) == 1
     sources: list[bool] = page.evaluate(
         "[...document.querySelectorAll('live-tile video')].map((one) => Boolean(one.srcObject))"

@@ -37,10 +37,13 @@ class ThinLink(Relay):
         return far
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # a connection that has ended has no peer
-            if one.getpeername() != self._to:
-                super()._pass_on(one, other)
-                return
+        is_from_app = False
+        with contextlib.suppress(OSError):  # the other thread has closed both sockets already
+            is_from_app = one.getpeername() == self._to
+        if not is_from_app:
+            super()._pass_on(one, other)
+            return
+        with contextlib.suppress(OSError):
             other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
             other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while data := one.recv(_CHUNK_BYTES):

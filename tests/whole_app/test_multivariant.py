@@ -80,10 +80,10 @@ def test_a_session_starts_with_its_variants_playlist(app: Any, camera_id: int, v
 
 def test_ffprobe_finds_both_variants_as_they_are_described(app: Any, camera_id: int) -> None:
     master = f"{app.url}/api/cameras/{camera_id}/channels/1/master.m3u8"
-    described = _variants(app, camera_id, 1)
-    for variant in described.values():
+    for variant in _variants(app, camera_id, 1).values():
         _await_segments(variant["url"], 1)  # ffprobe leaves out a variant whose playlist is answered with 503
     found = _probe(master, "-select_streams", "v", "-show_entries", "stream=profile,width,height,level")
+    described = _variants(app, camera_id, 1)  # exact once the sessions have started
     sizes = {tuple(line.split(",")[1:3]): line.split(",")[3] for line in found.splitlines() if line.count(",") == 3}
     assert len(sizes) == len(described) == 2
     for variant in described.values():

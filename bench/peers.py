@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.setting import free_port
+from tools.running import free_port
 
 _READY_WITHIN_S = 30.0
 _LOOPBACK = "127.0.0.1"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tools.running import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "bench-password-1"
@@ -176,12 +177,6 @@ def _python_of(checkout: Path) -> str:
     """The interpreter that `make install` has made there, otherwise our own."""
     own = checkout / ".venv" / "bin" / "python"
     return str(own) if own.exists() else sys.executable
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_healthy(running: App, process: subprocess.Popen[Any]) -> None:

@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,6 +52,8 @@ CHROMIUM_OPTIONS = (
     f"--disable-features={','.join(_FEATURES_OFF)}",
 )
 CHROMIUM = "/usr/bin/chromium"
+_PORT_STEP = 16
+_drawn: deque[int] = deque(maxlen=500)  # ports that free_port() has returned in this process
 
 
 def ask(
@@ -66,11 +69,17 @@ def ask(
 
 
 def free_port() -> int:
-    """Return a free port of loopback below the range of client ports, so that no client takes it meanwhile."""
+    """Return a free port of loopback below the range of client ports, so that no client takes it meanwhile.
+
+    Simultaneous processes usually draw from different ports, and each draws a port once: an app may start on it again.
+    """
     while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - random, so that simultaneous callers differ
+        port = 20_000 + _PORT_STEP * random.randrange(750) + os.getpid() % _PORT_STEP  # noqa: S311 - no secret
+        if port in _drawn:
+            continue
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _drawn.append(port)
             return port
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import Counter
@@ -188,5 +187,5 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(
 
     took = [(took_s("Nobody", number), took_s("Anna", number)) for number in range(5)]
     manager.stop()
-    unknown, known = (statistics.median(each) for each in zip(*took, strict=True))
+    unknown, known = (min(each) for each in zip(*took, strict=True))  # other threads and cold caches only add time
     assert 0.6 < unknown / known < 1.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
 import json
 import sys
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from bench.__main__ import PARTS, options_of
 from bench.peers import go2rtc, mediamtx, named, version
 from bench.peers_beside import Row, in_turn, markdown, table
 from bench.whep import WhepServer
+from tests.patience import LIMIT_S
+
+Read = Callable[[str, float, list[int]], Coroutine[None, None, None]]
 
 SDP = (
     "v=0\r\ns=-\r\na=control:*\r\n"
@@ -171,7 +175,7 @@ def test_an_rtsp_reader_counts_the_media_of_all_tracks() -> None:
         writer.close()
         await writer.wait_closed()
 
-    found = asyncio.run(read_from(answer, peer_readers.read_rtsp, "rtsp"))
+    found = asyncio.run(read_from(answer, peer_readers.read_rtsp, 40))
     assert found == 40
     assert [request.split()[0] for request in asked] == ["DESCRIBE", "SETUP", "SETUP", "PLAY"]
     assert "interleaved=2-3" in asked[2]
@@ -186,7 +190,7 @@ def test_an_rtsp_reader_reports_a_refusal() -> None:
         await writer.wait_closed()
 
     with pytest.raises(RuntimeError, match="404 Not Found"):
-        asyncio.run(read_from(refuse, peer_readers.read_rtsp, "rtsp"))
+        asyncio.run(read_from(refuse, peer_readers.read_rtsp, 1))
 
 
 async def read_request(reader: asyncio.StreamReader) -> str:
@@ -198,16 +202,24 @@ async def read_request(reader: asyncio.StreamReader) -> str:
 
 
 async def read_from(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
-    read: Callable[[str, float, list[int]], object],
-    scheme: str,
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object], read: Read, expected: int
 ) -> int:
-    """Let a reader read from a server for a second; return the bytes that it counted."""
+    """Let a reader read from a server until it has counted `expected` bytes; return the count."""
     server = await asyncio.start_server(answer, "127.0.0.1", 0)  # type: ignore[arg-type]
     port = server.sockets[0].getsockname()[1]
-    count = [0]
     async with server:
-        await read(f"{scheme}://127.0.0.1:{port}/1", time.monotonic() + 1, count)  # type: ignore[misc]
+        return await counted(read, f"rtsp://127.0.0.1:{port}/1", expected)
+
+
+async def counted(read: Read, address: str, expected: int) -> int:
+    """End the reader once it has counted `expected` bytes or more."""
+    count = [0]
+    reading = asyncio.create_task(read(address, time.monotonic() + LIMIT_S, count))
+    while count[0] < expected and not reading.done():
+        await asyncio.wait({reading}, timeout=0.01)
+    reading.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
     return count[0]
 
 
@@ -224,9 +236,8 @@ def test_a_reader_of_go2rtc_counts_fragments_only() -> None:
 
         async with serve(answer, "127.0.0.1", 0) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            count = [0]
-            await peer_readers.read_mse(f"ws://127.0.0.1:{port}/api/ws?src=0", time.monotonic() + 1, count)
-        return count[0], asked
+            count = await counted(peer_readers.read_mse, f"ws://127.0.0.1:{port}/api/ws?src=0", 5)
+        return count, asked
 
     found, asked = asyncio.run(read())
     assert found == 5

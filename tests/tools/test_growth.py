@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 from tools.growth import Held, growth, growths, held_by, table
 
@@ -28,14 +30,25 @@ def test_a_slow_leak_in_noise_is_growth() -> None:
 
 
 def test_resources_of_a_process_are_counted_and_reported(tmp_path: Path) -> None:
+    """The resources of a shell: threads of other tests may still change those of this process."""
     (tmp_path / "camera1_x").mkdir()
-    before = held_by(os.getpid(), tmp_path)
-    (tmp_path / "camera1_x" / "segment.ts").write_bytes(b"x")
-    with (tmp_path / "other").open("wb"):
-        after = held_by(os.getpid(), tmp_path)
+    with subprocess.Popen(["sh"], cwd=tmp_path, stdin=PIPE, stdout=PIPE, text=True) as shell:
+        before = _held_after(shell, "echo begun", tmp_path)
+        (tmp_path / "camera1_x" / "segment.ts").write_bytes(b"x")
+        after = _held_after(shell, "exec 9>other; echo opened", tmp_path)
+        shell.communicate()
     assert (after.descriptors - before.descriptors, after.files - before.files) == (1, 1)
-    assert after.memory_mb > 5
+    assert held_by(os.getpid(), tmp_path).memory_mb > 5
     found = growths([0, 1, 2], [Held(50, 9, 4, 0, 0), Held(51, 9, 4, 1, 0), Held(52, 9, 4, 0, 0)])
     assert found["memory_mb"].rise == 2
     assert "| memory, MB | 50.0 | 52.0 | +3600.0 | 52.0 |" in table(found)
     assert "| children | 0.0 | 0.0 | +0.0 | 1.0 |" in table(found)
+
+
+def _held_after(shell: subprocess.Popen[str], command: str, folder: Path) -> Held:
+    assert shell.stdin
+    assert shell.stdout
+    shell.stdin.write(f"{command}\n")
+    shell.stdin.flush()
+    assert shell.stdout.readline()
+    return held_by(shell.pid, folder)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from tools.install_progress import main, show, summary
 
@@ -42,7 +45,8 @@ def test_a_terminal_shows_one_line_that_is_empty_in_the_end(tmp_path: Path) -> N
     assert output.getvalue().endswith("\r\033[K")
 
 
-def test_the_summary_counts_all_packages(tmp_path: Path) -> None:
+def test_the_summary_counts_all_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.install_progress.time", SimpleNamespace(monotonic=lambda: 1000.0))
     notes = tmp_path / "build" / "installed"
     show(PIP.splitlines(), io.StringIO(), notes, "Python package")
     show(PIP.splitlines(), io.StringIO(), notes, "Python package")

@@ -38,8 +38,8 @@ def users(app: Any, *arguments: str, stdin: str = "") -> Result:
 
 def add_user(app: Any, name: str = "anna", *options: str) -> None:
     """Add an account by the command line."""
-    done = flask(app, "users", "add", name, *options, stdin=PASSWORD + "\n")
-    assert done.returncode == 0, done.stderr
+    done = users(app, "add", name, *options, stdin=PASSWORD + "\n")
+    assert done.exit_code == 0, done.output
 
 
 def set_up(app: Any, name: str = "anna") -> requests.Session:

@@ -23,7 +23,8 @@ INIT, FRAGMENTS = 1, 2
 
 @contextlib.contextmanager
 def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnection]:
-    with connect(app.url.replace("http", "ws", 1) + path, max_size=None, compression=None, **more) as client:
+    address = app.url.replace("http", "ws", 1) + path
+    with connect(address, open_timeout=LIMIT_S, max_size=None, compression=None, **more) as client:
         yield client
 
 

@@ -139,15 +139,18 @@ class Recorder:
         stream: dict[str, Any] = state["channels"][channel - 1]["profiles"]["sub"]
         return stream
 
-    def add_to(self, app: RunningApp) -> int:
+    def add_to(self, app: RunningApp, *, host: str = "127.0.0.1") -> int:
         """Add the recorder to an app, wait until it is online, and return the camera's id."""
-        body = {"host": "127.0.0.1", "port": self.onvif_port, "username": "admin", "password": CANARY}
-        answer = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
+        return self.add_at(app.url, requests.Session(), host=host)
+
+    def add_at(self, url: str, session: requests.Session, *, host: str = "127.0.0.1") -> int:
+        """Add the recorder to the app at this address."""
+        body = {"host": host, "port": self.onvif_port, "username": "admin", "password": CANARY}
+        answer = session.post(f"{url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
         assert answer.status_code == 201, answer.text
         camera_id = int(answer.json()["id"])
         if answer.json()["status"] != "online":  # the app waits for a connection for seconds only
-            url = f"{app.url}/api/cameras/{camera_id}"
-            until(lambda: requests.get(url, timeout=LIMIT_S).json()["status"] == "online")
+            until(lambda: session.get(f"{url}/api/cameras/{camera_id}", timeout=LIMIT_S).json()["status"] == "online")
         return camera_id
 
 

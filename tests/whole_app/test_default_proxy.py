@@ -47,10 +47,12 @@ def proxied(app: Any, tmp_path: Path) -> Iterator[str]:
             return requests.get(f"{url}/api/health", timeout=LIMIT_S).ok
         return False
 
-    until(answers)
-    yield url
-    nginx.terminate()
-    nginx.wait(LIMIT_S)
+    try:
+        until(answers)
+        yield url
+    finally:
+        nginx.terminate()
+        nginx.wait(LIMIT_S)
 
 
 def test_a_silent_proxy_is_refused_while_no_account_exists(app: Any, proxied: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +14,23 @@ from tests.whole_app.running_app import until_gone
 
 
 def _online(app: Any) -> dict[str, Any]:
-    def camera() -> dict[str, Any]:
-        (found,) = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
-        return dict(found)
+    """Return the only camera once it is online."""
 
-    until(lambda: camera()["status"] == "online")
-    return camera()
+    def cameras() -> list[dict[str, Any]]:
+        found = requests.get(f"{app.url}/api/cameras", timeout=LIMIT_S).json()["cameras"]
+        return [dict(camera) for camera in found if camera["status"] == "online"]
+
+    (camera,) = until(cameras)
+    return camera
 
 
 def _pretend(app: Any) -> list[psutil.Process]:
-    return [process for process in app.family() if "simulator" in process.cmdline()]
+    found = []
+    for process in app.family():
+        with contextlib.suppress(psutil.NoSuchProcess):  # an ffmpeg that ended meanwhile
+            if "simulator" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(make_app: Callable[..., Any]) -> None:

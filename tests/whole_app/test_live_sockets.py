@@ -14,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -24,7 +23,6 @@ from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, Slowness, promised, until
 from tests.whole_app.accounts import add_by, log_in, set_up
 from tests.whole_app.live_client import FRAGMENTS, HEAD, INIT, OTHER_SUB, SUB, binary, opened, say, text, until_closed
-from tests.whole_app.running_app import CANARY
 from tools.certificate import make_certificate
 
 
@@ -181,32 +179,29 @@ def test_a_slow_viewer_skips_to_a_key_frame_and_delays_no_other(app: Any, record
         starts: list[float] = []
         memory = app.worker().memory_info().rss
         with Slowness() as machine:
-            while len(starts) < 2 or starts[-1] - starts[0] < 8:
+            while len(starts) < 2 or starts[-1] - starts[0] < 6:
                 binary(fast, 0, FRAGMENTS)
                 starts.append(time.monotonic())
         gaps = [after - before for before, after in pairwise(starts)]
-        assert max(gaps) < 1.5 * machine.factor(), "the fast one never waits"
+        assert max(gaps) < machine.allowed_s(1.5), "the fast one never waits"
         assert app.worker().memory_info().rss - memory < 40_000_000
-        # The slow viewer reads again: it continues at a key frame instead of with an eight-second backlog.
-        places = positions_of(slow, 6.0)
-        assert places, "it is still connected"
-        leaps = [later for earlier, later in pairwise(places) if later[1] - earlier[1] > 1.0]
-        assert leaps, "nothing was left out"
-        assert all(flags == 1 for flags, _ in leaps)
+        # The slow viewer reads again: it continues at a key frame instead of with a backlog of six seconds.
+        slow.settimeout(LIMIT_S)
+        data = b""
 
-
-def positions_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
-    """Return (flags, position in s) of each fragments message that a raw socket reads; server frames have no mask."""
-    data = b""
-    sock.settimeout(0.5)
-    ends_s = time.monotonic() + for_s
-    while time.monotonic() < ends_s:
-        with contextlib.suppress(TimeoutError):
-            part = sock.recv(262_144)
-            if not part:
-                break
+        def leaps() -> list[tuple[int, float]]:
+            nonlocal data
+            part = slow.recv(262_144)
+            assert part, "it is still connected"
             data += part
-    data = data[data.index(b"\r\n\r\n") + 4 :]
+            return [later for earlier, later in pairwise(positions_in(data)) if later[1] - earlier[1] > 1.0]
+
+        assert {flags for flags, _ in until(leaps, what="a leap over the fragments left out")} == {1}, "key frames"
+
+
+def positions_in(data: bytes) -> list[tuple[int, float]]:
+    """Return (flags, position in s) of each fragments message after the handshake; server frames have no mask."""
+    data = data.partition(b"\r\n\r\n")[2]
     found = []
     position = 0
     while position + 10 <= len(data):
@@ -225,11 +220,17 @@ def positions_of(sock: socket.socket, for_s: float) -> list[tuple[int, float]]:
 
 
 def test_an_aborted_handshake_leaves_no_connection(app: Any, camera_id: int) -> None:
-    before = len(psutil.Process(app.worker().pid).net_connections())
     gone = socket.create_connection(("127.0.0.1", app.port))
     gone.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n")
+    address = gone.getsockname()
+    worker = app.worker()
+
+    def is_there() -> bool:
+        return any(tuple(connection.raddr) == address for connection in worker.net_connections())
+
+    until(is_there)
     gone.close()
-    until(lambda: len(psutil.Process(app.worker().pid).net_connections()) <= before)
+    until(lambda: not is_there())
 
 
 # --- with accounts
@@ -260,10 +261,13 @@ def test_scope_and_end_of_a_login_apply_to_sockets_too(make_app: Any, recorder: 
             assert otto.delete(f"{app.url}/api/session", timeout=LIMIT_S).status_code in (200, 204)
             assert until_closed(client) == 4401
     until(lambda: admin.get(f"{app.url}/api/streams/all", timeout=LIMIT_S).json()["streams"] == [])
-    lines = [json.loads(line) for line in (app.folder / "data" / "logs" / "audit.jsonl").read_text().splitlines()]
-    watched = [line for line in lines if line["action"] == "watch" and line["who"] == "otto"]
-    assert watched[-1]["profile_token"] == SUB
-    assert watched[-1]["channel"] == 1
+    log = app.folder / "data" / "logs" / "audit.jsonl"
+
+    def watched() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        return [line for line in lines if line["action"] == "watch" and line["who"] == "otto"]
+
+    until(lambda: [(line["profile_token"], line["channel"]) for line in watched()][-1:] == [(SUB, 1)])
 
 
 def test_disabling_a_user_closes_their_sockets(make_app: Any, recorder: Any) -> None:
@@ -295,14 +299,11 @@ def test_live_sockets_work_over_tls(make_app: Any, recorder: Any, tmp_path: Path
         return False
 
     until(is_up)
-    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
-    made = requests.post(
-        f"https://localhost:{app.port}/api/cameras?wait=1", json=body, verify=str(cert), timeout=LIMIT_S
-    )
-    camera_id = made.json()["id"]
-    with connect(
-        f"wss://localhost:{app.port}/live/{camera_id}/{SUB}", ssl=trusting, max_size=None, compression=None
-    ) as client:
+    session = requests.Session()
+    session.trust_env, session.verify = False, str(cert)
+    camera_id = recorder.add_at(f"https://localhost:{app.port}", session)
+    address = f"wss://localhost:{app.port}/live/{camera_id}/{SUB}"
+    with connect(address, ssl=trusting, open_timeout=LIMIT_S, max_size=None, compression=None) as client:
         for _ in range(30):
             binary(client, 0, FRAGMENTS)
         say(client, type="clock", sent=1)

@@ -17,7 +17,6 @@ from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.accounts import add_by, log_in, set_up
 from tests.whole_app.live_client import (
     FRAGMENTS,
-    HEAD,
     SUB,
     TOKEN,
     an_hour_ago,
@@ -29,8 +28,9 @@ from tests.whole_app.live_client import (
 )
 from tests.whole_app.running_app import Recorder, RunningApp
 
-IDLE_END_S = 2.0
+IDLE_END_S = 4.0  # longer than a stand-still of the machine, which would end an HLS viewer
 ENDS_WITHIN_S = 5.0  # the limit that SECURITY.md promises
+GOES_ON_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -97,18 +97,27 @@ def started_replay(app: RunningApp, session: requests.Session) -> dict[str, Any]
     return started(app, session, "playback", recording_token=TOKEN, start_time=an_hour_ago().isoformat())
 
 
-def read_for(client: ClientConnection, seconds: float) -> tuple[int, set[str]]:
-    """Return the number of fragments messages in this time, and the session states that arrived."""
-    pictures, states = 0, set()
+def read_for(client: ClientConnection, seconds: float) -> set[str]:
+    """Return the session states that arrived in this time."""
+    states = set()
     ends_s = time.monotonic() + seconds
     with contextlib.suppress(TimeoutError):
-        while True:
-            message = client.recv(ends_s - time.monotonic())
-            if isinstance(message, bytes):
-                pictures += HEAD.unpack_from(message)[0] == FRAGMENTS
-            elif (said := json.loads(message))["type"] == "state":
+        while (left_s := ends_s - time.monotonic()) > 0:
+            message = client.recv(left_s)
+            if isinstance(message, str) and (said := json.loads(message))["type"] == "state":
                 states.add(said["stream"]["status"])
-    return pictures, states
+    return states
+
+
+def assert_goes_on(client: ClientConnection) -> None:
+    """Assert that fragments still arrive some time after the end of another login, without the state "stopped"."""
+    assert "stopped" not in read_for(client, GOES_ON_S)
+    read_fragments(client)
+
+
+def read_fragments(client: ClientConnection) -> None:
+    for _ in range(10):
+        binary(client, 1, FRAGMENTS)
 
 
 def fetched_for(app: RunningApp, session: requests.Session, address: str, seconds: float) -> list[int]:
@@ -136,9 +145,7 @@ def test_a_socket_viewer_keeps_its_stream_when_another_one_logs_out(
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)
             assert until_closed(his) == 4401
-        pictures, states = read_for(hers, 3)
-        assert pictures > 10
-        assert "stopped" not in states
+        assert_goes_on(hers)
         assert streams(app) == [f"camera1_{SUB}"]
 
 
@@ -153,9 +160,7 @@ def test_a_socket_viewer_keeps_its_stream_when_an_hls_viewer_logs_out(
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)
             until(lambda: not app.ffmpegs())
-        pictures, states = read_for(hers, 3)
-        assert pictures > 10
-        assert "stopped" not in states
+        assert_goes_on(hers)
 
 
 def test_an_hls_viewer_keeps_its_stream_when_a_socket_viewer_logs_out(
@@ -168,7 +173,7 @@ def test_an_hls_viewer_keeps_its_stream_when_a_socket_viewer_logs_out(
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)
             assert until_closed(his) == 4401
-        assert set(fetched_for(app, anna, stream["playlist_url"], IDLE_END_S + 1)) == {200}
+        assert set(fetched_for(app, anna, stream["playlist_url"], GOES_ON_S)) == {200}
 
 
 def test_all_streams_of_a_login_alone_end_with_it(
@@ -198,8 +203,9 @@ def test_a_replay_ends_with_its_login_and_other_replays_go_on(
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)
             until(lambda: streams(app) == [hers["stream_id"]])
-        say(her_page, type="want", id=1, run=1, until_s=200)
-        assert read_for(her_page, 3)[0] > 10
+        read_for(her_page, GOES_ON_S)
+        say(her_page, type="want", id=1, run=1, until_s=400)
+        read_fragments(her_page)
 
 
 def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
@@ -213,4 +219,4 @@ def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)
             assert until_closed(his) == 4401
-        assert set(fetched_for(app, anna, replay["playlist_url"], IDLE_END_S + 1)) == {200}
+        assert set(fetched_for(app, anna, replay["playlist_url"], GOES_ON_S)) == {200}

@@ -21,7 +21,6 @@ from websockets.sync.client import connect
 from core.settings import ROOT
 from tests.patience import LIMIT_S, until
 from tests.whole_app.accounts import add_user, log_in
-from tests.whole_app.running_app import CANARY
 from tools.running import free_port
 from web.guard import SECURITY_HEADERS
 
@@ -159,16 +158,15 @@ def test_a_proxy_with_its_recipe_serves_logged_in_users_only(
         assert stranger.get(f"{proxy.url}/api/cameras", headers=spoofed, timeout=LIMIT_S).status_code == 401
     session = log_in(proxy.url, verify=str(certificate[0]))
     assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
-    body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
-    made = session.post(f"{proxy.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S)
-    assert made.json()["status"] == "online", made.text
+    recorder.add_at(proxy.url, session)
     page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=LIMIT_S)
     assert_whole(page, 200)
     assert "anna" in page.text
     started = session.post(f"{proxy.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
+    until(lambda: session.get(proxy.url + started["playlist_url"], timeout=LIMIT_S).status_code == 200)  # 503 before
     playlist = session.get(proxy.url + started["playlist_url"], timeout=LIMIT_S)
     assert_whole(playlist, 200)
-    name = next(line for line in playlist.text.splitlines() if line.endswith(".ts"))
+    *_, name = (line for line in playlist.text.splitlines() if line.endswith(".ts"))
     address = started["playlist_url"].replace("stream.m3u8", name.split("?")[0])
     segment = session.get(proxy.url + address, timeout=LIMIT_S)
     assert_whole(segment, 200)
@@ -190,11 +188,12 @@ def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Pa
     trusting = ssl.create_default_context(cafile=str(certificate))
     address = f"{proxy.url.replace('https', 'wss')}/live/1/{START['profile_token']}"
     cookie = "; ".join(f"{one.name}={one.value}" for one in session.cookies)
-    with pytest.raises(InvalidStatus) as refused, connect(address, ssl=trusting, proxy=None):
+    limits: dict[str, Any] = {"open_timeout": LIMIT_S, "max_size": None}
+    with pytest.raises(InvalidStatus) as refused, connect(address, ssl=trusting, proxy=None, **limits):
         pass
     assert refused.value.response.status_code == 401
     headers = {"Cookie": cookie, "Origin": proxy.url}
-    with connect(address, ssl=trusting, proxy=None, additional_headers=headers, max_size=None) as client:
+    with connect(address, ssl=trusting, proxy=None, additional_headers=headers, **limits) as client:
         frames = 0
 
         def has_frames() -> bool:

@@ -39,7 +39,9 @@ def _send(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
         lines = head.decode("latin-1").split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines[1:])
         while len(body) < int(headers.get("Content-Length", "0")):
-            body += connection.recv(65536)
+            got = connection.recv(65536)
+            assert got, (head, body)
+            body += got
     return int(lines[0].split()[1]), headers, body
 
 

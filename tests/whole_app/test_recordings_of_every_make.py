@@ -31,7 +31,7 @@ MAKES = (
 )
 CHANNELS = 4
 GOP_S = 1.0
-SEEKS = 20
+SEEKS = 8
 TOKEN = "RecordMediaProfile00000"  # of channel 1
 
 
@@ -175,7 +175,7 @@ def test_the_playback_uri_suits_the_make(device: Device) -> None:
     assert re.fullmatch(rf"rtsp://127\.0\.0\.1:\d+/cam/replay\?{query}", document["uri"])
 
 
-def test_each_of_twenty_seeks_shows_the_requested_time(device: Device) -> None:
+def test_each_of_eight_seeks_shows_the_requested_time(device: Device) -> None:
     long_ones = [span for span in device.recorded_spans(1) if span[1] - span[0] > timedelta(minutes=1)]
     rng = random.Random(device.make)
 
@@ -209,6 +209,7 @@ def test_replay_abilities_of_a_recorder_survive_a_restart(tmp_path: Path) -> Non
             body = {"camera_id": camera_id, "recording_token": TOKEN, "start_time": start.isoformat()}
             stream = app.call("POST", "/api/playback/start", body)
             _first_time(app.url + stream["playlist_url"])
+            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})  # it learns nothing more then
             known = _replay_checks(app, camera_id)
             assert known["replay by ONVIF"] == "no"
             app.stop()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.patience import settled, until
 from tools.running import App, running_recorder
 
 pytestmark = pytest.mark.stress
@@ -38,8 +38,7 @@ def test_two_hundred_seeks_leak_no_resources(tmp_path: Path) -> None:
                 sought = app.call("POST", "/api/playback/seek", wanted)
                 assert sought["playlist_url"].endswith(f"run{number + 2}.m3u8")
                 if number in (19, SEEKS + 19):
-                    time.sleep(1)
-                    sizes.append(_sizes(app))
+                    sizes.append(settled(lambda: _sizes(app)[:3]) + _sizes(app)[3:])
                     [session] = recorder.control("GET", "/replay")["sessions"]
                     assert session["plays"] >= number
             (files, threads, children, memory), (files_after, threads_after, children_after, memory_after) = sizes
@@ -50,8 +49,7 @@ def test_two_hundred_seeks_leak_no_resources(tmp_path: Path) -> None:
             assert children_after == children
             assert memory_after - memory < 20_000_000
             app.call("POST", "/api/streams/stop", {"stream_id": stream_id})
-            time.sleep(1)
-            assert recorder.control("GET", "/replay")["sessions"] == []
+            until(lambda: recorder.control("GET", "/replay")["sessions"] == [])
         finally:
             app.stop()
 

@@ -47,6 +47,7 @@ def page(app: RunningApp, camera_id: int) -> Iterator[Page]:
     with opened(app) as client:
         page = Page(client, camera_id)
         page.read_pictures()
+        page.read_until(lambda: page.states[-1:] == ["running"])  # may come after the first fragments
         yield page
 
 

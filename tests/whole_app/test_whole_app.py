@@ -15,6 +15,7 @@ import requests
 
 from tests.patience import LIMIT_S, Slowness, promised, until
 from tests.whole_app.running_app import CANARY, RunningApp
+from tools.leaks import leaks_in, leaks_of
 
 SUB = "MediaProfile00001"
 
@@ -129,15 +130,13 @@ def test_silent_devices_do_not_block_the_app(app: Any) -> None:
 
 def test_a_deleted_camera_takes_its_streams_with_it(app: Any, recorder: Any) -> None:
     """The recorder is added again under another name of this machine, so the app treats it as another camera."""
-    body = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": CANARY}
-    camera = requests.post(f"{app.url}/api/cameras?wait=1", json=body, timeout=LIMIT_S).json()
-    assert camera.get("status") == "online", camera
+    camera_id = recorder.add_to(app, host="localhost")
     started = requests.post(
-        f"{app.url}/api/streams/start", json={"camera_id": camera["id"], "profile_token": SUB}, timeout=LIMIT_S
+        f"{app.url}/api/streams/start", json={"camera_id": camera_id, "profile_token": SUB}, timeout=LIMIT_S
     ).json()
     _get_playlist(app, started["playlist_url"])
     assert app.ffmpegs()
-    assert requests.delete(f"{app.url}/api/cameras/{camera['id']}", timeout=LIMIT_S).status_code == 204
+    assert requests.delete(f"{app.url}/api/cameras/{camera_id}", timeout=LIMIT_S).status_code == 204
     assert not app.ffmpegs()
     assert requests.get(app.url + started["playlist_url"], timeout=LIMIT_S).status_code == 404
 
@@ -151,13 +150,8 @@ def test_the_password_is_in_no_response_file_or_process(app: Any, camera_id: int
     pages += [f"/api/cameras/{camera_id}{part}" for part in ("", "/profiles", "/health")]
     for page in pages:
         assert CANARY.encode() not in requests.get(app.url + page, timeout=LIMIT_S).content, page
-    processes = [psutil.Process(app.process.pid), *app.family()]
-    for process in processes:
-        assert CANARY not in " ".join(process.cmdline())
-        assert CANARY not in str(process.environ())
-    for path in app.folder.rglob("*"):
-        if path.is_file():
-            assert CANARY.encode() not in path.read_bytes(), path
+    assert not leaks_of([psutil.Process(app.process.pid), *app.family()], [CANARY])
+    assert not leaks_in(app.folder, [CANARY])
     requests.post(f"{app.url}/api/streams/stop", json={"stream_id": started["stream_id"]}, timeout=LIMIT_S)
 
 

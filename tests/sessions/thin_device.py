@@ -103,10 +103,17 @@ class Device:
         self.noted.append((camera_id, profile_token, problem.code if problem else None))
 
     def refuse(self, error: AppError | None) -> None:
-        """Let running feeds and new connections fail with `error`; None ends the fault."""
-        self.error = error
-        self.state = FeedState.FAILED if error else FeedState.FLOWING
-        self.problem = Problem(error.code, error.detail) if error else None
+        """Let running feeds and new connections fail with `error`; None ends the fault.
+
+        A session may look between two of these lines: a feed never fails without a reason, and none opens failed.
+        """
+        if error is not None:
+            self.problem = Problem(error.code, error.detail)
+            self.error = error
+            self.state = FeedState.FAILED
+        else:
+            self.state = FeedState.FLOWING
+            self.problem = self.error = None
 
 
 @dataclass

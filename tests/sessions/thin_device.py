@@ -18,7 +18,7 @@ from core.secrets import Secret
 from media.fmp4.live import FragmentSink
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from stream_manager import StreamManager
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.
 SERVER = """
@@ -169,6 +169,12 @@ class ThinFeed:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def look_again(device: Device) -> None:
+    """Wait until a session has looked at its feed twice more: then it has acted after the first of these looks."""
+    looks = device.looks
+    until(lambda: device.looks > looks + 1)
 
 
 class Seen(NamedTuple):

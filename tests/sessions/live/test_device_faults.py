@@ -10,15 +10,9 @@ from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.live.feed import FeedState
 from tests.patience import LIMIT_S, stays, until
-from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, look_again, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
-
-
-def look_again(device: Device) -> None:
-    """Wait until sessions have looked at their feed twice more, and have acted after the first look."""
-    looks = device.looks
-    until(lambda: device.looks > looks + 1)
 
 
 def test_a_long_gop_does_not_count_as_stalled(make_manager: MakeManager, device: Device) -> None:

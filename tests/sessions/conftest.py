@@ -166,10 +166,12 @@ def real(recorder: ThinRecorder) -> ThinRecorder:
 def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -> Iterator[MakeManager]:
     made: list[StreamManager] = []
 
-    def make(*, replay_places: Callable[[int], int] | None = None, **changed: object) -> StreamManager:
+    def make(
+        *, replay_places: Callable[[int], int] | None = None, clock: Clock | None = None, **changed: object
+    ) -> StreamManager:
         manager = StreamManager(
             replace(settings, **changed),  # type: ignore[arg-type]  # any setting, by name
-            SystemClock(),
+            clock or SystemClock(),
             spawner,
             ThinReplays(recorder, replay_places),
             NoCameras(),
@@ -182,7 +184,7 @@ def make_replays(settings: Settings, spawner: Spawner, recorder: ThinRecorder) -
     yield make
     for manager in made:
         manager.stop()
-    assert recorder.open_lines() == 0
+    until(lambda: recorder.open_lines() == 0)
 
 
 @pytest.fixture

@@ -162,7 +162,9 @@ def test_read_ahead_follows_the_player_without_a_discontinuity(harness: ReplayHa
     # GStreamer marks the first frame, which it cuts at the requested time.
     assert text.count("#EXT-X-DISCONTINUITY\n") <= 1
     steps = [later - earlier for earlier, later in pairwise(times_of(text))]
-    assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
+    later = zip(times_of(text)[2:], steps[2:], strict=False)
+    odd = {at_s: step_s for at_s, step_s in later if step_s != pytest.approx(2.0, abs=0.15)}
+    assert not odd, f"{harness.manager.session_view(view.stream_id).restarts} restarts"
 
 
 def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) -> None:

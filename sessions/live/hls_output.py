@@ -150,6 +150,7 @@ class HlsOutput(SessionOutput):
         assert self._feed is not None  # noqa: S101 - as above
         if self._process.poll() is not None:
             self._resources.check_open()  # a thread that stops the session ends ffmpeg, too
+            self._read_playlist(self._feed)  # the segments since the last look
             self._explain_end(self._process)
         self._check_disk()
         self._read_playlist(self._feed)

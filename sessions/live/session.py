@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class LiveSession(BaseSession):
         self._hls = HlsOutput(context, key, self._status, self.resources, self._viewers)
         self._outputs = (self._hls, FragmentOutput(context, self._status, self._broadcaster))
         self._key_frames = KeyFrameRequests(context, key)
+        self._sending_state = threading.Lock()
         self._sent_state: tuple[object, ...] = ()
         self._sent_state_s = 0.0
         self._tried_s = self._now_s()
@@ -94,7 +96,8 @@ class LiveSession(BaseSession):
             )
         if awaits_key_frame:
             self._key_frames.want()
-        listener.on_live_state(self.view())
+        with self._sending_state:
+            listener.on_live_state(self.view())
         self._retry_for_new_viewer()
         self._wake.set()
         return viewer_id
@@ -231,11 +234,15 @@ class LiveSession(BaseSession):
             self._send_state()
 
     def _send_state(self) -> None:
-        """Send the session's state to viewers on sockets: immediately after a change, otherwise every 2 seconds."""
+        """Send the session's state to viewers on sockets: immediately after a change, otherwise every 2 seconds.
+
+        From the session's thread and the thread that stops it. With the lock, "stopped" comes last.
+        """
         if self._broadcaster.count() == 0:
             return
-        view = self.view()
-        state = (view.status, view.error, view.waiting_for, view.source_codec)
-        if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
-            self._sent_state, self._sent_state_s = state, self._now_s()
-            self._broadcaster.send_state(view)
+        with self._sending_state:
+            view = self.view()
+            state = (view.status, view.error, view.waiting_for, view.source_codec)
+            if state != self._sent_state or self._now_s() - self._sent_state_s > _SEND_STATE_EVERY_S:
+                self._sent_state, self._sent_state_s = state, self._now_s()
+                self._broadcaster.send_state(view)

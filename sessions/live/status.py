@@ -117,7 +117,7 @@ class SessionStatus:
 
     def set_problem(self, state: StreamState, problem: Problem) -> None:
         with self._changed:
-            self._state, self._error = state, problem
+            self._set_state(state, problem)
             self._changed.notify_all()
 
     def add_segments(self, written: WrittenPlaylist, feed: Feed) -> tuple[int, tuple[str, ...]]:
@@ -128,7 +128,7 @@ class SessionStatus:
             self._playlist = self._timeline.render()
             if added:
                 self._last_segment_s = self._clock.monotonic_s()
-                self._state, self._error = StreamState.RUNNING, None
+                self._set_state(StreamState.RUNNING, None)
                 self._changed.notify_all()
             return added, gone
 
@@ -137,7 +137,7 @@ class SessionStatus:
         with self._changed:
             if fragment_s != self._last_fragment_s:
                 self._last_fragment_s = fragment_s
-                self._state, self._error = StreamState.RUNNING, None
+                self._set_state(StreamState.RUNNING, None)
 
     def forget_segments(self) -> None:
         """The files of all segments were deleted."""
@@ -150,7 +150,10 @@ class SessionStatus:
             self._peak_kbps = max(rate_kbps, self._peak_kbps or 0)
 
     def end(self) -> None:
-        """The session has stopped: answer the requests that wait for a playlist. From any thread."""
+        """The session has stopped: answer the requests that wait for a playlist. From any thread.
+
+        The state stays: the session's thread may still be reading a playlist, or about to report a problem.
+        """
         with self._changed:
             self._state, self._error = StreamState.STOPPED, None
             self._changed.notify_all()
@@ -228,6 +231,10 @@ class SessionStatus:
             )
 
     # ---- inside, with the lock held --------------------------------------------------------------
+
+    def _set_state(self, state: StreamState, problem: Problem | None) -> None:
+        if self._state is not StreamState.STOPPED:
+            self._state, self._error = state, problem
 
     def _forget_segments(self) -> None:
         self._timeline.forget_all()

@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from core.clock import SystemClock
 from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.recordings import ReplaySource
-from core.records import StreamState
+from core.records import Problem, StreamState
+from media.hls.live_playlist import LiveTimeline
 from sessions.backoff import FIXED_WAIT_S
 from sessions.base import BaseSession
+from sessions.ids import LiveStreamKey
 from sessions.live.attempt import LiveAttempt
+from sessions.live.session import LiveSession
+from sessions.live.status import SessionStatus
 from sessions.replay.play import ReplayPlay
 from sessions.replay.session import ReplaySession
+from sessions.view import StreamView
 from sessions.viewers import UNNAMED
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, stays, until
@@ -65,7 +71,7 @@ def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
         released.wait(LIMIT_S)
         stop(session)
 
-    for number in range(6):
+    for number in range(12):
         manager.start_hls(1, f"Profile{number}")
     with monkeypatch.context() as patch:
         patch.setattr(BaseSession, "stop", stop_late)
@@ -74,7 +80,8 @@ def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
         manager.stop()
         took_s = time.monotonic() - before_s
         released.set()
-    assert took_s < 5.0  # one wait of a second per session, one after another, would be 6
+    assert took_s < 7.0  # one wait of a second per session, one after another, would be 12
+    until(lambda: not [one for one in threading.enumerate() if one.name == "stop-session"])  # they end processes
 
 
 # --- viewers that join during the end
@@ -169,6 +176,39 @@ def test_a_stop_for_all_viewers_sends_stopped(harness: GatewayHarness) -> None:
     tab = Tab().open(harness.manager, "plain")
     harness.manager.stop_session(tab.stream_id)
     assert tab.states[-1] == (StreamState.STOPPED, None)
+
+
+def test_no_state_of_the_sessions_thread_follows_stopped(
+    make_manager: MakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager, tab = make_manager(), Tab()
+    view = LiveSession.view
+    stopping = threading.Thread(target=manager.stop_session, args=(ID,))
+
+    def view_during_a_stop(session: LiveSession) -> StreamView:
+        found = view(session)
+        if threading.current_thread() is session._thread and stopping.ident is None:
+            stopping.start()
+            stopping.join(0.5)  # it may have to wait until the session's thread has sent this state
+        return found
+
+    monkeypatch.setattr(LiveSession, "view", view_during_a_stop)
+    tab.open(manager, TOKEN)
+    session = manager._sessions[ID]
+    until(lambda: has_stopped_state(tab))
+    session.join(LIMIT_S)
+    stopping.join(LIMIT_S)
+    stopped = (StreamState.STOPPED, None)
+    assert set(tab.states[tab.states.index(stopped) :]) == {stopped}
+
+
+def test_a_late_report_of_the_sessions_thread_leaves_the_state_stopped() -> None:
+    timeline = LiveTimeline(kept=3, segment_s=1.0)
+    status = SessionStatus(SystemClock(), LiveStreamKey(1, TOKEN), timeline, None)
+    status.end()
+    status.set_problem(StreamState.FAILED, Problem("stream_stalled", "No new segment."))
+    status.note_fragment(1.0)
+    assert (status.state, status.error) == (StreamState.STOPPED, None)
 
 
 def test_a_restart_of_the_camera_does_not_send_stopped(harness: GatewayHarness) -> None:

@@ -18,7 +18,7 @@ from core.secrets import Secret
 from media.fmp4.live import FragmentSink
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
 from stream_manager import StreamManager
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.
 SERVER = """
@@ -103,10 +103,17 @@ class Device:
         self.noted.append((camera_id, profile_token, problem.code if problem else None))
 
     def refuse(self, error: AppError | None) -> None:
-        """Let running feeds and new connections fail with `error`; None ends the fault."""
-        self.error = error
-        self.state = FeedState.FAILED if error else FeedState.FLOWING
-        self.problem = Problem(error.code, error.detail) if error else None
+        """Let running feeds and new connections fail with `error`; None ends the fault.
+
+        A session may look between two of these lines: a feed never fails without a reason, and none opens failed.
+        """
+        if error is not None:
+            self.problem = Problem(error.code, error.detail)
+            self.error = error
+            self.state = FeedState.FAILED
+        else:
+            self.state = FeedState.FLOWING
+            self.problem = self.error = None
 
 
 @dataclass
@@ -162,6 +169,12 @@ class ThinFeed:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def look_again(device: Device) -> None:
+    """Wait until a session has looked at its feed twice more: then it has acted after the first of these looks."""
+    looks = device.looks
+    until(lambda: device.looks > looks + 1)
 
 
 class Seen(NamedTuple):

@@ -68,10 +68,19 @@ def segments(folder: Path) -> list[bytes]:
 
 
 def sound_s(content: bytes) -> float:
-    """Return the length of the audio."""
+    """Return the length of the audio in a segment; 0.0 if it holds none."""
     options = ["-map", "0:a", "-ar", "8000", "-ac", "1", "-f", "s16le", "-"]
     command = [str(find_ffmpeg()), "-v", "error", "-f", "mpegts", "-i", "pipe:0", *options]
-    return len(subprocess.run(command, input=content, capture_output=True, check=True).stdout) / 2 / 8000
+    return len(subprocess.run(command, input=content, capture_output=True, check=False).stdout) / 2 / 8000
+
+
+def have_whole_audio(folder: Path) -> bool:
+    """True if the last two of at least three segments, of one second each, hold two seconds of audio.
+
+    ffmpeg puts 0.4 s more into the first one. After a pause of the machine, audio may come a segment late.
+    """
+    written = segments(folder)
+    return len(written) >= 3 and sum(map(sound_s, written[-2:])) == pytest.approx(2.0, abs=0.5)
 
 
 @pytest.mark.parametrize(("rtpmap", "count", "ticks", "reason"), FORMATS)
@@ -92,9 +101,7 @@ def test_each_format_is_heard_or_named(
     harness.manager.playlist(STREAM_ID, "stream.m3u8", LIMIT_S, viewer_id)
     view = harness.manager.session_view(STREAM_ID)
     assert (view.audio and view.audio.codec, view.audio_left_out) == ("aac", None)
-    until(lambda: len(segments(settings.streams_dir / STREAM_ID)) >= 3)
-    written = segments(settings.streams_dir / STREAM_ID)  # of one second each
-    assert sound_s(b"".join(written)) == pytest.approx(len(written), abs=0.5)
+    until(lambda: have_whole_audio(settings.streams_dir / STREAM_ID), what="audio as long as the video")
 
 
 def test_hls_goes_on_without_audio_that_ffmpeg_cannot_write(harness: GatewayHarness, peer: PeerCamera) -> None:

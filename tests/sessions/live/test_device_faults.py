@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from core.errors import CameraAuthFailed, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
@@ -11,18 +9,20 @@ from core.records import Problem, StreamState, VideoFormat
 from core.settings import Settings
 from media.process import Spawner
 from media.rtsp.live.feed import FeedState
-from tests.patience import LIMIT_S, until
-from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, seen
+from tests.patience import LIMIT_S, stays, until
+from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_running, look_again, seen
 
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 
 
 def test_a_long_gop_does_not_count_as_stalled(make_manager: MakeManager, device: Device) -> None:
-    device.path, device.key_frame_interval_s = "/slow", 2.0
+    device.path, device.key_frame_interval_s = "/slow", 20.0  # the server may start slowly
     manager = make_manager(stall_after_s=0.5)
     manager.start_hls(1, TOKEN)
     until(lambda: is_running(manager))
-    time.sleep(1.0)
+    device.key_frame_interval_s = 2.0
+    until(lambda: (manager.session_view(ID).last_segment_age_s or 0.0) > 1.0)
+    look_again(device)
     assert is_running(manager)
     assert manager.session_view(ID).restarts == 0
 
@@ -31,15 +31,18 @@ def test_a_key_frame_is_requested_once_as_soon_as_the_device_plays(make_manager:
     device.state = FeedState.CONNECTING  # described, but not playing yet: a key frame would be lost
     manager = make_manager()
     manager.start_hls(1, TOKEN)
-    time.sleep(0.5)
+    look_again(device)
     assert device.key_frames_asked == 0
     device.state = FeedState.WAITING_KEY_FRAME
     until(lambda: device.key_frames_asked == 1)
-    time.sleep(0.5)
+    look_again(device)
     assert device.key_frames_asked == 1
 
 
-def test_a_session_recovers_when_the_device_comes_back(running: MakeManager, device: Device) -> None:
+def test_a_session_recovers_when_the_device_comes_back(
+    running: MakeManager, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.backoff.BREAKS_AFTER", 1000)  # the test may read the playlist late
     manager = running()
     device.refuse(CameraUnreachable("The device does not answer."))
     until(lambda: seen(manager) == (StreamState.RECONNECTING, "camera_unreachable"))
@@ -69,18 +72,19 @@ def test_a_busy_device_shows_its_reason_and_is_asked_more_rarely(make_manager: M
     assert device.resolved == 6
 
 
-def test_a_refused_password_is_not_tried_again_until_it_is_edited(make_manager: MakeManager, device: Device) -> None:
+def test_a_refused_password_is_not_tried_again_until_it_is_edited(
+    make_manager: MakeManager, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device.refuse(CameraAuthFailed("The device refuses this password."))
+    monkeypatch.setattr("sessions.live.session._RETRY_FOR_VIEWER_S", -1.0)  # after other errors
     manager = make_manager()
     manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "camera_auth_failed"))
     with pytest.raises(Unavailable) as refused:
         manager.playlist(ID, "stream.m3u8", LIMIT_S)
     assert refused.value.code == "camera_auth_failed"
-    time.sleep(1.0)
     manager.start_hls(1, TOKEN)
-    time.sleep(0.3)
-    assert device.resolved == 1
+    stays(lambda: device.resolved == 1, 0.5)
     device.refuse(None)
     manager.restart_camera(1)
     until(lambda: is_running(manager))
@@ -90,7 +94,7 @@ def test_a_refused_password_is_tried_again_after_its_time(make_manager: MakeMana
     device.refuse(CameraAuthFailed("The device refuses this password."))
     manager = make_manager(login_retry_s=1.0)
     manager.start_hls(1, TOKEN)
-    until(lambda: device.resolved == 2)
+    until(lambda: device.resolved >= 2)
     assert seen(manager) == (StreamState.FAILED, "camera_auth_failed")
 
 
@@ -98,13 +102,13 @@ def test_a_password_changed_while_streaming_ends_in_one_try(running: MakeManager
     manager = running()
     device.refuse(CameraAuthFailed("The device refuses this password."))
     until(lambda: seen(manager) == (StreamState.FAILED, "camera_auth_failed"))
-    time.sleep(0.5)
-    assert device.resolved == 1
+    stays(lambda: device.resolved == 1, 0.5)
 
 
 def test_a_silent_device_shows_as_stalled_within_two_seconds(running: MakeManager, device: Device) -> None:
     manager = running()
-    device.state, device.problem = FeedState.SILENT, Problem("camera_no_signal", "The device sends nothing.")
+    device.problem = Problem("camera_no_signal", "The device sends nothing.")
+    device.state = FeedState.SILENT
     until(lambda: seen(manager) == (StreamState.STALLED, "camera_no_signal"))
     device.state, device.problem = FeedState.FLOWING, None
     until(lambda: is_running(manager))

@@ -27,7 +27,7 @@ MakeScript = Callable[[str], Path]
 
 
 def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spawner: Spawner) -> None:
-    manager = running()
+    manager = running(playlist_segments=30)  # none is dropped meanwhile
     before = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
     os.kill(spawner.running()[0].pid, signal.SIGKILL)
     until(lambda: "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8"))
@@ -41,7 +41,8 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
 
 
 def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
-    manager = make_manager(ffmpeg=lambda: script("echo oh no >&2; exit 1"))
+    broken = script("echo oh no >&2; exit 1")
+    manager = make_manager(ffmpeg=lambda: broken)
     manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.RECONNECTING, "ffmpeg_failed"))
     until(lambda: seen(manager) == (StreamState.FAILED, "ffmpeg_failed"))
@@ -75,7 +76,8 @@ def test_a_missing_ffmpeg_is_reported_and_found_after_a_restart(make_manager: Ma
 def test_an_ffmpeg_that_ignores_signals_and_floods_stderr_ends_at_stop(
     make_manager: MakeManager, script: MakeScript, spawner: Spawner, settings: Settings
 ) -> None:
-    manager = make_manager(ffmpeg=lambda: script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait"))
+    flooding = script("trap '' TERM INT\nyes 'broken' >&2 & touch $folder/up; wait; wait")
+    manager = make_manager(ffmpeg=lambda: flooding)
     manager.start_hls(1, TOKEN)
     until(lambda: (settings.streams_dir / ID / "up").exists())
     (settings.streams_dir / ID / "up").unlink()
@@ -133,7 +135,8 @@ def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
     make_manager: MakeManager, script: MakeScript, then: str
 ) -> None:
     said = "echo '[hls] Failed to open file: No space left on device' >&2"
-    manager = make_manager(ffmpeg=lambda: script(f"{said}\n{then}"), stall_after_s=0.3)
+    full = script(f"{said}\n{then}")
+    manager = make_manager(ffmpeg=lambda: full, stall_after_s=0.3)
     manager.start_hls(1, TOKEN)
     until(lambda: seen(manager) == (StreamState.FAILED, "storage_full"))
 
@@ -154,7 +157,7 @@ def test_an_ffmpeg_that_cannot_read_the_audio_is_followed_by_one_without(
 
 
 @pytest.mark.parametrize(
-    "end", ["kill -KILL $$", f"{WRITES_A_SEGMENT}\nsleep 1; exit 1", "exit 0"], ids=["killed", "later", "no error"]
+    "end", ["kill -KILL $$", f"{WRITES_A_SEGMENT}\nexit 1", "exit 0"], ids=["killed", "later", "no error"]
 )
 def test_a_warning_about_audio_is_no_reason_for_another_end(
     make_manager: MakeManager, script: MakeScript, device: Device, end: str
@@ -163,14 +166,20 @@ def test_a_warning_about_audio_is_no_reason_for_another_end(
     broken = script(f"{CANNOT_READ_AUDIO}\n{end}")
     manager = make_manager(ffmpeg=lambda: broken if not device.opened else find_ffmpeg())
     manager.start_hls(1, TOKEN)
-    until(lambda: len(device.opened) == 2 and is_running(manager))
+    until(lambda: len(device.opened) >= 2 and is_running(manager))
     view = manager.session_view(ID)
     assert (view.audio, view.audio_left_out) == (AAC, None)
 
 
+def delete(folder: Path) -> bool:
+    """Delete the folder. Return False if ffmpeg wrote a file meanwhile: then it must be deleted once more."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
 def test_a_deleted_streams_folder_is_made_again(running: MakeManager, settings: Settings) -> None:
     manager = running(stall_after_s=1.0)
-    shutil.rmtree(settings.streams_dir)
+    until(lambda: delete(settings.streams_dir))
     until(lambda: not is_running(manager))
     until(lambda: is_running(manager))
     assert (settings.streams_dir / ID / "stream.m3u8").is_file()

@@ -6,6 +6,7 @@ import io
 import re
 import statistics
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from core.records import StreamState
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
-from tests.patience import LIMIT_S, promised, until
+from tests.patience import LIMIT_S, Slowness, promised_median, until
 from tests.sessions.over_gateway import CANARY, GatewayHarness
 
 pytestmark = pytest.mark.gstreamer
@@ -25,11 +26,14 @@ def test_a_stream_has_the_arrival_times_of_its_frames(harness: GatewayHarness, s
     began_utc = datetime.now(UTC)
     view, viewer_id, _ = harness.manager.start_hls(1, "alaw")
     text = harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
-    got_utc = datetime.now(UTC)
-    first = datetime.fromisoformat(re.findall("DATE-TIME:(.*)", text)[-1])
-    length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
-    assert (first - began_utc).total_seconds() > -3  # no older than the GOP kept in memory
-    assert abs((got_utc - first).total_seconds() - length_s) < 1.0  # written as soon as the segment was complete
+    assert (began_of_last(text) - began_utc).total_seconds() > -3  # no older than the GOP kept in memory
+    late_s: list[float] = []
+    with Slowness() as machine:
+        for _ in range(5):
+            text = until(partial(newer_playlist, harness, view.stream_id, text))
+            length_s = float(re.findall(r"EXTINF:([\d.]+)", text)[-1])
+            late_s.append((datetime.now(UTC) - began_of_last(text)).total_seconds() - length_s)
+    assert -1.0 < statistics.median(late_s) < machine.factor(), "served as soon as the segment was complete"
     status = harness.manager.session_view(view.stream_id)
     assert status.status is StreamState.RUNNING
     assert status.video is not None
@@ -42,20 +46,29 @@ def test_a_stream_has_the_arrival_times_of_its_frames(harness: GatewayHarness, s
         assert CANARY not in process.stderr_tail()
 
 
+def began_of_last(playlist: str) -> datetime:
+    return datetime.fromisoformat(re.findall("DATE-TIME:(.*)", playlist)[-1])
+
+
+def newer_playlist(harness: GatewayHarness, stream_id: str, than: str) -> str:
+    """Return the playlist if its last segment is another one, otherwise an empty text."""
+    text = harness.manager.playlist(stream_id, "stream.m3u8", LIMIT_S)
+    return text if began_of_last(text) != began_of_last(than) else ""
+
+
 def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> None:
     view, _, _ = harness.manager.start_hls(1, "plain")
-    seen: dict[str, tuple[datetime, float]] = {}
 
-    def watch() -> bool:
+    def listed() -> list[tuple[datetime, float]]:
         text = harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
-        for moment, length, name in re.findall(r"DATE-TIME:(.*)\n#EXTINF:([\d.]+),\n(\S+)", text):
-            seen[name] = (datetime.fromisoformat(moment), float(length))
-        return len(seen) >= 6
+        rows = re.findall(r"DATE-TIME:(.*)\n#EXTINF:([\d.]+),", text)
+        return [(datetime.fromisoformat(moment), float(length)) for moment, length in rows]
 
-    until(watch)
-    entries = [seen[name] for name in sorted(seen)]
-    for (began, length_s), (following, _) in pairwise(entries):
-        assert abs((following - began).total_seconds() - length_s) < 0.05
+    until(lambda: len(listed()) >= 8)
+    entries = listed()
+    gaps_s = [(after - began).total_seconds() - length_s for (began, length_s), (after, _) in pairwise(entries)]
+    # A first frame that came late moves the time of a later segment, once.
+    assert statistics.median(map(abs, gaps_s)) < 0.05
     lengths_s = [length_s for _, length_s in entries]
     assert statistics.median(lengths_s) == pytest.approx(0.5, abs=0.11)
     assert max(lengths_s) < 1.2, "a key frame that comes some milliseconds early does not end a segment"
@@ -64,12 +77,12 @@ def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> No
 def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness: GatewayHarness) -> None:
     harness.manager.start_hls(1, "plain")
     until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)
-    harness.manager.stop_session("camera1_plain")
-    with promised(2.0):
-        view, _, _ = harness.manager.start_hls(
-            1, "plain"
-        )  # the device session is kept for a while, with its last GOP in memory
-        harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
+    with promised_median(2.0) as measured:
+        for _ in range(3):
+            harness.manager.stop_session("camera1_plain")
+            with measured():  # the device session is kept for a while, with its last GOP in memory
+                view, _, _ = harness.manager.start_hls(1, "plain")
+                harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
 
 
 def test_a_snapshot_is_taken_from_the_running_session(harness: GatewayHarness) -> None:
@@ -101,8 +114,10 @@ def test_an_unknown_channel_gets_an_error_and_leaves_nothing(harness: GatewayHar
 
 
 def test_stop_ends_a_session_that_is_still_connecting(harness: GatewayHarness) -> None:
-    for path in ("plain", "alaw", "aac"):
-        harness.manager.start_hls(1, path)
-    with promised(1.0):
-        harness.manager.stop_camera(1)
-    assert harness.manager.list_sessions() == []
+    with promised_median(1.0) as measured:
+        for _ in range(3):
+            for path in ("plain", "alaw", "aac"):
+                harness.manager.start_hls(1, path)
+            with measured():
+                harness.manager.stop_camera(1)
+            assert harness.manager.list_sessions() == []

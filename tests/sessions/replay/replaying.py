@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sessions.view import StreamView
 from stream_manager import StreamManager
+from tests.patience import LIMIT_S
 
 NIGHT = datetime(2026, 11, 22, 2, 0, 0, tzinfo=UTC)
 NIGHT_S = NIGHT.timestamp()
@@ -26,7 +27,7 @@ def name_of(view: StreamView) -> str:
     return view.playlist_url.rpartition("/")[2]
 
 
-def text_of(manager: StreamManager, view: StreamView, wait_s: float = 5.0) -> str:
+def text_of(manager: StreamManager, view: StreamView, wait_s: float = LIMIT_S) -> str:
     return manager.playlist(view.stream_id, name_of(view), wait_s)
 
 

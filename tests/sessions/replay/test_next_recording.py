@@ -143,7 +143,7 @@ def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, 
     assert isinstance(session, ReplaySession)
     with pytest.raises(Unavailable):
         session.seek(wanted, wait_s=0.3)
-    assert writing.session_view(view.stream_id).waiting_for == "recording"
+    until(lambda: writing.session_view(view.stream_id).waiting_for == "recording")
     grow(recorder, 5.5)
     until(lambda: writing.session_view(view.stream_id).status is StreamState.RUNNING)
     first = datetime.fromisoformat(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,8 +19,9 @@ from core.records import StreamKind, StreamState, VideoFormat
 from core.settings import Settings
 from sessions.replay.session import ReplaySession
 from stream_manager import StreamManager
+from tests.hand_clock import HandClock
 from tests.media.encoded import encoded
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, settled, until
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S, at, pictures_in, play, segments_of, text_of, times_of
 from tests.sessions.replay.thin_recorder import ThinRecorder
 from tests.sessions.thin_device import MakeManager
@@ -28,11 +30,12 @@ from tests.sessions.thin_device import MakeManager
 def test_a_recording_plays_from_the_requested_time(
     make_replays: MakeManager, recorder: ThinRecorder, settings: Settings
 ) -> None:
-    recorder.opening_s = 0.5
+    recorder.silent = True
     replays = make_replays()
     view = play(replays, 780.4)
     assert (view.kind, view.recording_token, view.start_time) == (StreamKind.REPLAY, "Rec0", at(780.4))
     assert view.status is StreamState.STARTING
+    recorder.silent = False
     text = text_of(replays, view)
     assert times_of(text)[0] == 780.0  # the key frame at or before
     path = replays.segment_path(view.stream_id, segments_of(text)[0])
@@ -121,11 +124,9 @@ def test_at_most_a_minute_is_read_ahead_of_the_player(replays: StreamManager, re
     view = play(replays)
     line = recorder.lines[0] if until(lambda: recorder.lines) else None
     assert line is not None
-    until(lambda: line.is_paused)
-    until(lambda: len(segments_of(text_of(replays, view))) >= 28)
-    sent = line.sent
-    time.sleep(0.3)
-    assert line.sent == sent <= 60 * 5
+    until(lambda: len(segments_of(text_of(replays, view))) >= 28 and line.is_paused)
+    assert settled(lambda: line.sent, 0.3) <= 60 * 5
+    assert line.is_paused
     names = segments_of(text_of(replays, view))
     replays.segment_path(view.stream_id, names[10])
     until(lambda: line.is_paused and line.sent >= (22 + 55) * 5)
@@ -204,29 +205,24 @@ def test_playback_ends_at_the_requested_end(replays: StreamManager) -> None:
 
 
 def test_a_later_seek_supersedes_a_waiting_one(make_replays: MakeManager, recorder: ThinRecorder) -> None:
-    recorder.key_frame_late_s = 0.4
+    recorder.silent = True
     replays = make_replays()
     view = play(replays)
-    codes: list[str] = []
-
-    def seek_first() -> None:
-        try:
-            replays.seek_replay(view.stream_id, at(100))
-        except Conflict as error:
-            codes.append(error.code)
-
-    waiting = threading.Thread(target=seek_first)
-    waiting.start()
-    until(lambda: replays.session_view(view.stream_id).playlist_url.endswith("run2.m3u8"))
-    assert replays.seek_replay(view.stream_id, at(200)).start_time == at(200)
-    waiting.join(LIMIT_S)
-    assert codes == ["superseded"]
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(replays.seek_replay, view.stream_id, at(100))
+        until(lambda: replays.session_view(view.stream_id).playlist_url.endswith("run2.m3u8"))
+        second = threads.submit(replays.seek_replay, view.stream_id, at(200))
+        with pytest.raises(Conflict) as refused:
+            first.result(LIMIT_S)
+        recorder.silent = False
+        assert second.result(LIMIT_S).start_time == at(200)
+    assert refused.value.code == "superseded"
 
 
 def test_a_seek_on_a_slow_recorder_completes_after_its_time_out(
     make_replays: MakeManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder.opening_s = 0.8
+    recorder.silent = True
     replays = make_replays()
     view = play(replays)
     session = replays._sessions[view.stream_id]
@@ -234,6 +230,7 @@ def test_a_seek_on_a_slow_recorder_completes_after_its_time_out(
     with pytest.raises(Unavailable) as caught:
         session.seek(at(100), wait_s=0.2)
     assert caught.value.code == "not_ready"
+    recorder.silent = False
     until(lambda: replays.session_view(view.stream_id).start_time == at(100))
     assert times_of(text_of(replays, replays.session_view(view.stream_id)))[0] == 100.0
 
@@ -253,7 +250,7 @@ def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder
 
 
 def test_an_unwatched_replay_ends(make_replays: MakeManager, recorder: ThinRecorder, settings: Settings) -> None:
-    replays = make_replays(idle_end_s=1.0, unwatched_end_s=1.0)
+    replays = make_replays(idle_end_s=1.0)
     view = play(replays)
     text_of(replays, view)
     until(lambda: replays.list_sessions() == [])
@@ -265,11 +262,12 @@ def test_a_replay_played_to_its_end_stays_available_for_longer(
     make_replays: MakeManager, recorder: ThinRecorder
 ) -> None:
     recorder.spans = [(NIGHT_S, NIGHT_S + 4)]
-    replays = make_replays(
-        idle_end_s=1.0, unwatched_end_s=60.0, device_replay_sessions=1
-    )  # after ENDLIST a player fetches nothing, so the longer time-out applies
+    hand = HandClock()
+    # After ENDLIST a player fetches nothing, so the longer time-out applies.
+    replays = make_replays(clock=hand, idle_end_s=30.0, unwatched_end_s=300.0, device_replay_sessions=1)
     view = play(replays)
     until(lambda: text_of(replays, view).endswith("#EXT-X-ENDLIST\n"))
+    hand.move(seconds=31)
     until(lambda: recorder.open_lines() == 0)  # the recorder's session is closed early
     assert replays.session_view(view.stream_id).status is StreamState.RUNNING
     other = play(replays)  # another viewer can use the recorder's session

@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -27,13 +27,14 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.replay.buffer import ReplayBuffer
 from stream_manager import StreamManager
-from tests.patience import promised_median, until
+from tests.patience import LIMIT_S, promised_median, until
 from tests.sessions.replay.replaying import at, play, segments_of, text_of, times_of
 from tests.sessions.stand_ins import NoCameras, ThinRecordings
 
 pytestmark = pytest.mark.gstreamer
 PEER = Path(__file__).parents[2] / "media" / "rtsp" / "replay" / "gstreamer_peer.py"
 GOP_S = 1.0
+SEEKS = 8
 FPS = 10
 
 
@@ -81,7 +82,6 @@ def peer() -> Iterator[Peer]:
 @pytest.fixture
 def harness(settings: Settings, spawner: Spawner, peer: Peer) -> Iterator[ReplayHarness]:
     clock = SystemClock()
-    settings = replace(settings, rtsp_timeout_s=3.0)
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)
     gateway.start()
     made: list[ReplayHarness] = []
@@ -102,12 +102,12 @@ def test_a_session_reports_the_abilities_that_its_recorder_shows(harness: Replay
     assert (token, abilities.method) == ("Rec0", "onvif")
 
 
-def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:
+def test_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:
     view = play(harness.manager)
     text_of(harness.manager, view)
     latest, earliest = timedelta(milliseconds=2), timedelta(seconds=-GOP_S - 0.01)
     with promised_median(0.8) as measured:
-        for number in range(20):
+        for number in range(SEEKS):
             asked = at(number * 7919 % 86_400 + 0.37)
             with measured():
                 moved = harness.manager.seek_replay(view.stream_id, asked)
@@ -118,7 +118,7 @@ def test_twenty_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: Rep
             assert abs(first - moved.start_time) < timedelta(milliseconds=2)
     folder = harness.manager.segment_path(view.stream_id, segments_of(text)[0]).parent
     whole = folder.parent.parent / "whole.mp4"
-    names = ["run21_init0.mp4", *segments_of(text)[:1]]
+    names = [f"run{SEEKS + 1}_init0.mp4", *segments_of(text)[:1]]
     whole.write_bytes(b"".join((folder / name).read_bytes() for name in names))
     decode = ["ffmpeg", "-v", "error", "-i", str(whole), "-f", "framecrc", "-"]
     done = subprocess.run(decode, check=True, capture_output=True, text=True)
@@ -162,7 +162,9 @@ def test_read_ahead_follows_the_player_without_a_discontinuity(harness: ReplayHa
     # GStreamer marks the first frame, which it cuts at the requested time.
     assert text.count("#EXT-X-DISCONTINUITY\n") <= 1
     steps = [later - earlier for earlier, later in pairwise(times_of(text))]
-    assert all(step == pytest.approx(2.0, abs=0.15) for step in steps[2:]), steps
+    later = zip(times_of(text)[2:], steps[2:], strict=False)
+    odd = {at_s: step_s for at_s, step_s in later if step_s != pytest.approx(2.0, abs=0.15)}
+    assert not odd, f"{harness.manager.session_view(view.stream_id).restarts} restarts"
 
 
 def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) -> None:
@@ -177,10 +179,13 @@ def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) 
     assert harness.manager.session_view(second.stream_id).status is StreamState.RUNNING
 
 
-def test_the_recorders_session_is_closed_before_a_stop_returns(harness: ReplayHarness) -> None:
+def test_the_recorders_session_is_closed_before_a_stop_returns(
+    harness: ReplayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.replay.resources.RELEASE_WAIT_S", LIMIT_S)
     other = play(harness.manager, 3600.0)
     text_of(harness.manager, other)
-    for number in range(5):
+    for number in range(3):
         view = play(harness.manager, 60.0 * number)
         text_of(harness.manager, view)
         assert harness.manager.session_view(view.stream_id).restarts == 0, "it was refused at first"

@@ -39,8 +39,6 @@ class ThinRecorder:
     empty: set[str] = field(default_factory=set)  # recordings of `others` that are listed but have no data
     crosses_gaps: bool = True
     ahead_s: float = 0.0  # by which the recorder's clock is ahead
-    opening_s: float = 0.0
-    key_frame_late_s: float = 0.0
     picture_bytes: int = 500
     places: int = 2
     fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # (frames, error) per PLAY
@@ -93,7 +91,6 @@ class ThinLine:
     recording_token: str = "Rec0"
     is_refused: bool = False
     is_closed: bool = False
-    is_opened: bool = False
     sent: int = 0
 
     def __post_init__(self) -> None:
@@ -139,15 +136,12 @@ class ThinLine:
 
     def _send(self, play: int, start_s: float, end_s: float | None, consumer: ReplayConsumer) -> None:
         recorder = self.recorder
-        if not self.is_opened:
-            time.sleep(recorder.opening_s)
-            self.is_opened = True
         if self.is_refused:
             consumer.on_failed(CameraBusy("It plays no more."))
             return
         consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
-        time.sleep(recorder.key_frame_late_s)
-        limit, error = recorder.fails_after.pop(0) if recorder.fails_after else (None, None)
+        faults = recorder.fails_after  # the test may replace the list at any moment
+        limit, error = faults.pop(0) if faults else (None, None)
         count = 0
         for units in self._units(start_s, end_s):
             if self.is_paused:  # the gateway repeats the description after a pause

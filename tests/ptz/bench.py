@@ -31,16 +31,23 @@ LONG_S = 60.0
 SHUTDOWN_S = ptz_manager._SHUTDOWN_S
 
 
+@contextmanager
+def patient_commands() -> Iterator[None]:
+    """Let commands wait for their results, and the end of the app for its stops, as long as the machine needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ptz.commands.has_ended", _has_ended_patiently)
+        patch.setattr("ptz.head._CALLER_MARGIN_S", LIMIT_S)
+        patch.setattr("ptz_manager._SHUTDOWN_S", LIMIT_S)
+        yield
+
+
 def _has_ended_patiently(future: Future[Any], timeout_s: float) -> bool:
     """Wait as long as the machine needs. A command that need not wait does not."""
     return has_ended(future, LIMIT_S if timeout_s else 0.0)
 
 
 class PtzBench:
-    """`head` is that of the device; `ptz` the running manager. Commands without a user are Anna's, to channel 1.
-
-    A user's command waits for its result, and the end of the app for its stops, until the machine has done them.
-    """
+    """`head` is that of the device; `ptz` the running manager. Commands without a user are Anna's, to channel 1."""
 
     def __init__(self, folder: Path) -> None:
         self.cameras = CameraHarness(folder)
@@ -52,10 +59,7 @@ class PtzBench:
     @contextmanager
     def running(self, *, is_killed: bool = False) -> Iterator[PtzManager]:
         """Run the managers. `is_killed`: end without stop(), as a killed process does."""
-        with self.cameras.running() as cameras, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("ptz.commands.has_ended", _has_ended_patiently)
-            patch.setattr("ptz.head._CALLER_MARGIN_S", LIMIT_S)
-            patch.setattr("ptz_manager._SHUTDOWN_S", LIMIT_S)
+        with self.cameras.running() as cameras, patient_commands():
             database = Database(self.cameras.settings.database_file)
             database.open()
             if not cameras.list_cameras():

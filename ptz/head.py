@@ -430,6 +430,7 @@ class Head:
         with self._changed:
             self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
             self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
+            self._stop_fails = False  # before the result of the stop: its caller may send the next command immediately
             if not (self._is_unstopped or self._may_move_late or self._waiting.has_move):
                 self._unmark()
 

@@ -23,10 +23,7 @@ def harness(tmp_path: Path) -> CameraHarness:
 
 @pytest.fixture
 def real(harness: CameraHarness) -> CameraHarness:
-    """A harness whose devices are reached over ONVIF.
-
-    The doubles' time limit of 1 s is too short on a busy machine for the first call, which loads the WSDL files.
-    """
+    """A harness whose devices are reached over ONVIF, with the app's own time limit for a call."""
     harness.is_real = True
     harness.settings = replace(harness.settings, device_timeout_s=Settings().device_timeout_s)
     harness.pace = Pace(check_s=0.3, first_retry_s=0.2, longest_retry_s=0.5, save_again_s=0.0)

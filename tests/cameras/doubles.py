@@ -247,7 +247,7 @@ class CameraHarness:
             data_dir=folder / "data",
             streams_dir=folder / "streams",
             secret_key_file=folder / "key" / "secret.key",
-            device_timeout_s=1.0,
+            device_timeout_s=LIMIT_S,
         )
         self.devices: dict[tuple[str, int], FakeDevice] = {}
         self.found: list[FoundDevice] = []

@@ -9,10 +9,10 @@ import pytest
 
 from cameras.records import CameraChange, CameraDraft
 from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
-from core.records import CameraStatus, DeviceInfo, LearnedAccess
+from core.records import CameraStatus, DeviceInfo, DevicePlace, LearnedAccess
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import CameraHarness, channel
+from tests.cameras.doubles import CameraHarness, FakeNetwork, channel
 from tests.patience import LIMIT_S, promised, until
 
 RIGHT = Secret("right")
@@ -46,7 +46,7 @@ def test_wait_first_connection_ends_when_the_connection_fails(manager: OnvifMana
 
 
 def test_wait_first_connection_ends_after_its_timeout(harness: CameraHarness, manager: OnvifManager) -> None:
-    device = harness.device(takes_s=5.0)
+    device = harness.device(takes_s=LIMIT_S)
     assert manager.wait_first_connection(add(manager), 0.05).status is CameraStatus.CONNECTING
     device.release.set()
 
@@ -83,10 +83,20 @@ def test_another_port_of_the_same_address_is_another_camera(harness: CameraHarne
     assert second.same_device_as is None
 
 
-def test_a_found_port_of_another_camera_is_reported(harness: CameraHarness, manager: OnvifManager) -> None:
-    harness.device(takes_s=0.3)
+def test_a_found_port_of_another_camera_is_reported(
+    harness: CameraHarness, manager: OnvifManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.device()
+    is_given, find_place = threading.Event(), FakeNetwork.find_place
+
+    def find_later(network: FakeNetwork, host: str, timeout_s: float) -> DevicePlace:
+        assert is_given.wait(LIMIT_S)
+        return find_place(network, host, timeout_s)
+
+    monkeypatch.setattr(FakeNetwork, "find_place", find_later)
     asked = add(manager, port=None)
     given = add(manager, port=80)
+    is_given.set()
     until(lambda: manager.get_camera(asked).error is not None)
     view = manager.get_camera(asked)
     assert view.status is CameraStatus.OFFLINE
@@ -143,7 +153,7 @@ def test_cameras_are_complete_immediately_after_a_restart(harness: CameraHarness
         harness.wait_status(camera_id, CameraStatus.ONLINE)
         manager.update_channel(camera_id, 2, name="Yard", hidden=True, position=0)
         before, channels = manager.get_camera(camera_id), manager.channels(camera_id)
-    device.takes_s = 5.0
+    device.takes_s = LIMIT_S
     with harness.running() as manager:
         after = manager.get_camera(camera_id)
         assert after.status is CameraStatus.CONNECTING
@@ -329,7 +339,7 @@ def test_a_deleted_camera_leaves_no_streams_and_no_files(harness: CameraHarness,
 
 
 def test_a_connecting_camera_can_be_deleted(harness: CameraHarness, manager: OnvifManager) -> None:
-    device = harness.device(takes_s=5.0)
+    device = harness.device(takes_s=LIMIT_S)
     camera_id = add(manager)
     until(lambda: device.opens == 1)
     manager.delete_camera(camera_id)

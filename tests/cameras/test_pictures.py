@@ -108,7 +108,7 @@ def test_a_request_brings_the_next_attempt_of_a_camera_forward(harness: CameraHa
 
 
 def test_many_requests_for_a_dead_camera_cause_few_attempts(harness: CameraHarness) -> None:
-    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, early_retry_after_s=5.0)
+    harness.pace = replace(harness.pace, first_retry_s=60.0, longest_retry_s=60.0, early_retry_after_s=LIMIT_S)
     device = harness.device(problem=CameraUnreachable("The device does not answer."))
     with harness.running() as manager:
         camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
@@ -198,11 +198,13 @@ def test_a_snapshot_must_be_a_jpeg(harness: CameraHarness) -> None:
 def test_simultaneous_requests_share_one_snapshot(harness: CameraHarness, manager: OnvifManager) -> None:
     device = harness.device()
     camera_id = online(harness, manager)
-    device.takes_s = 0.2
+    device.takes_s = LIMIT_S
     taken: list[TimedSnapshot] = []
     threads = [threading.Thread(target=lambda: taken.append(harness.snapshot(camera_id, MAIN))) for _ in range(12)]
     for thread in threads:
         thread.start()
+    until(lambda: harness.snapshots._running.waiting == 11)
+    device.release.set()
     for thread in threads:
         thread.join()
     assert len(taken) == 12
@@ -212,7 +214,7 @@ def test_simultaneous_requests_share_one_snapshot(harness: CameraHarness, manage
 def test_requests_that_share_a_snapshot_share_its_error(harness: CameraHarness, manager: OnvifManager) -> None:
     device = harness.device()
     camera_id = online(harness, manager)
-    device.takes_s, device.snapshot_problem = 0.1, CameraAuthFailed("No.")
+    device.takes_s, device.snapshot_problem = LIMIT_S, CameraAuthFailed("No.")
     errors: list[Exception] = []
 
     def ask() -> None:
@@ -224,9 +226,11 @@ def test_requests_that_share_a_snapshot_share_its_error(harness: CameraHarness, 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
+    until(lambda: harness.snapshots._running.waiting == 3)
+    device.release.set()
     for thread in threads:
         thread.join()
-    assert len(errors) == 4
+    assert (len(errors), device.snapshots) == (4, 1)
 
 
 def test_the_last_snapshot_survives_a_restart(harness: CameraHarness) -> None:
@@ -323,10 +327,11 @@ def test_a_cache_that_cannot_write_keeps_snapshots_in_memory(tmp_path: Path, cap
     assert len([record for record in caplog.records if "cannot be kept" in record.message]) == 1
 
 
-def test_a_snapshot_deleted_from_disk_is_missing(harness: CameraHarness, manager: OnvifManager) -> None:
+def test_a_snapshot_deleted_from_disk_is_missing(harness: CameraHarness) -> None:
     harness.device()
-    camera_id = online(harness, manager)
-    harness.snapshot(camera_id, MAIN)
+    with harness.running() as manager:
+        camera_id = online(harness, manager)
+        harness.snapshot(camera_id, MAIN)
     with harness.running() as again:
         for file in (harness.settings.data_dir / "cache" / "snapshots").iterdir():
             file.unlink()

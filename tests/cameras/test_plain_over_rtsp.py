@@ -34,7 +34,7 @@ def add(harness: CameraHarness) -> Iterator[Add]:
         gateway = RtspGateway(
             login_gate=harness.gate,  # a running harness has its own
             clock=clock,
-            settings=Settings(rtsp_timeout_s=2.0),
+            settings=Settings(rtsp_timeout_s=LIMIT_S),
             certificates=PinnedCertificates(clock),
             linger_s=0.1,
         )

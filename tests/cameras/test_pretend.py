@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from core.records import CameraStatus
 from core.settings import ROOT
 from media.process import Spawner, SupervisedProcess
 from tests.cameras.doubles import CameraHarness
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 
 pytestmark = pytest.mark.programs
 
@@ -35,7 +36,7 @@ part = whole.with_suffix(".part")
 part.write_text(json.dumps(note))
 part.rename(whole)
 print(READY, flush=True)
-time.sleep(60)
+time.sleep(3600)
 """
 READY = 'json.dumps({"ready": True, "onvif_port": port, "rtsp_port": 1, "control_port": 2, "username": "admin"})'
 
@@ -48,6 +49,8 @@ class ProgramSpawner(Spawner):
         self._notes = folder / "notes"
         self._notes.mkdir()
         self.ports = iter(range(9001, 9100))
+        self.may_start = threading.Event()
+        self.may_start.set()
         self.program = PROGRAM.replace("READY", READY)
 
     def spawn(
@@ -60,6 +63,7 @@ class ProgramSpawner(Spawner):
         extra_env: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
         assert argv[:3] == [sys.executable, "-m", "simulator"]
+        assert self.may_start.wait(LIMIT_S)
         return super().spawn(
             [sys.executable, "-c", self.program, str(self._notes), str(next(self.ports)), *argv[3:]],
             name=name,
@@ -147,11 +151,13 @@ def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, spaw
         accept_its_password(harness, spawner)
         manager.refresh(camera_id)
         harness.wait_status(camera_id, CameraStatus.ONLINE)
+        spawner.may_start.clear()
         os.kill(int(str(spawner.started[0]["pid"])), signal.SIGKILL)
         harness.wait_status(camera_id, CameraStatus.OFFLINE)
         error = manager.get_camera(camera_id).error
         assert error is not None
         assert "started again" in error.detail
+        spawner.may_start.set()
         harness.wait_status(camera_id, CameraStatus.ONLINE)
         assert manager.get_camera(camera_id).port == 9002
         assert changed == [camera_id, camera_id]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from cameras.records import CameraDraft
-from core.clock import SystemClock
 from core.ptz import ImagingChange, Velocity
 from core.records import CameraStatus
 from core.secrets import Secret
@@ -16,7 +16,9 @@ from core.settings import Settings
 from database import Database
 from ptz_manager import PtzManager
 from tests.cameras.doubles import CameraHarness
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
+from tests.ptz.bench import LONG_S, patient_commands
 from tests.ptz.doubles import ANNA
 from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
@@ -38,15 +40,21 @@ def simulator(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def ptz(harness: CameraHarness, simulator: Simulator) -> Iterator[PtzManager]:
+def clock() -> HandClock:
+    """The clock of the manager: no move ends by time before the test says so."""
+    return HandClock()
+
+
+@pytest.fixture
+def ptz(harness: CameraHarness, simulator: Simulator, clock: HandClock) -> Iterator[PtzManager]:
     """The manager over a connection that is made after the test has set its faults: see `_connected`."""
     harness.is_real = True
     harness.settings = replace(harness.settings, device_timeout_s=Settings().device_timeout_s)
-    with harness.running() as cameras:
+    with harness.running() as cameras, patient_commands():
         cameras.add_camera(CameraDraft("127.0.0.1", USERNAME, Secret(PASSWORD), simulator.onvif_port))
         database = Database(harness.settings.database_file)
         database.open()
-        manager = PtzManager(database, SystemClock(), cameras)
+        manager = PtzManager(database, clock, cameras)
         cameras.on_change(manager.forget_camera)
         manager.start()
         harness.wait_status(1, CameraStatus.ONLINE)
@@ -62,8 +70,19 @@ def _connected(harness: CameraHarness) -> None:
     harness.wait_status(1, CameraStatus.ONLINE)
 
 
-def _move(ptz: PtzManager, velocity: Velocity = RIGHT, timeout_s: float = 5.0) -> None:
+def _move(ptz: PtzManager, velocity: Velocity = RIGHT, timeout_s: float = LONG_S) -> None:
     ptz.move(ANNA, 1, 1, velocity, timeout_s=timeout_s, take_over=False)
+
+
+def _pass_time(ptz: PtzManager, clock: HandClock, by_s: float) -> None:
+    """Move the clock of the manager, and let the dead man look at it."""
+    clock.move(seconds=by_s)
+    ptz._dead_man.wake()
+
+
+def _operations(simulator: Simulator) -> list[str]:
+    """Return the requests to the head, in their order."""
+    return [item["operation"] for item in simulator.get("/ptz")["commands"]]
 
 
 def _stands(simulator: Simulator) -> bool:
@@ -71,13 +90,16 @@ def _stands(simulator: Simulator) -> bool:
     return not (state["turns"] or state["zooms"])
 
 
-def test_a_head_moves_while_its_move_is_renewed_and_then_stops(ptz: PtzManager, simulator: Simulator) -> None:
+def test_a_head_moves_while_its_move_is_renewed_and_then_stops(
+    ptz: PtzManager, clock: HandClock, simulator: Simulator
+) -> None:
     able = ptz.view(ANNA, 1, 1).abilities
     assert (able.pan_tilt, able.zoom, able.home, able.is_certain, able.can_center) == (True, True, True, True, True)
-    _move(ptz, timeout_s=0.5)
+    _move(ptz)
     assert simulator.get("/ptz")["turns"]
+    _pass_time(ptz, clock, LONG_S)
     until(lambda: _stands(simulator))
-    assert [item["operation"] for item in simulator.get("/ptz")["commands"]][-2:] == ["ContinuousMove", "Stop"]
+    assert _operations(simulator)[-2:] == ["ContinuousMove", "Stop"]
     assert not ptz.view(ANNA, 1, 2).abilities.pan_tilt, "the other channel has no head"
 
 
@@ -104,9 +126,12 @@ def test_a_slow_move_that_arrives_after_stop_is_stopped_too(ptz: PtzManager, sim
     """The device carries out the move 2 s after it got the request, and the user lets go immediately."""
     ptz.view(ANNA, 1, 1)
     simulator.fault("ptz", "slow_move")
-    _move(ptz)
-    ptz.stop_head(ANNA, 1, 1, take_over=False)
-    until(lambda: [item["operation"] for item in simulator.get("/ptz")["commands"]][-2:] == ["Stop", "Stop"])
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(_move, ptz)
+        until(lambda: _operations(simulator)[-1:] == ["ContinuousMove"])
+        ptz.stop_head(ANNA, 1, 1, take_over=False)
+        moving.result(LIMIT_S)
+    until(lambda: _operations(simulator)[-2:] == ["Stop", "Stop"])
     assert _stands(simulator)
 
 
@@ -151,12 +176,15 @@ def test_a_click_centres_and_home_returns(ptz: PtzManager, simulator: Simulator)
     assert simulator.get("/ptz")["pan"] == 0.0
 
 
-def test_focus_imaging_lamps_and_relays_reach_the_recorder(ptz: PtzManager, simulator: Simulator) -> None:
+def test_focus_imaging_lamps_and_relays_reach_the_recorder(
+    ptz: PtzManager, clock: HandClock, simulator: Simulator
+) -> None:
     able = ptz.view(ANNA, 1, 1).abilities
     assert (able.focus, able.auto_focus, able.imaging) == (True, True, True)
     assert able.iris is not None
-    ptz.focus(ANNA, 1, 1, 0.5, timeout_s=0.4, take_over=False)
+    ptz.focus(ANNA, 1, 1, 0.5, timeout_s=LONG_S, take_over=False)
     assert simulator.get("/ptz")["focus_speed"] == 0.5
+    _pass_time(ptz, clock, LONG_S)
     until(lambda: simulator.get("/ptz")["focus_speed"] == 0.0)
     ptz.set_iris(ANNA, 1, 1, -6.0, take_over=False)
     assert simulator.get("/ptz")["iris_db"] == -6.0
@@ -172,14 +200,17 @@ def test_focus_imaging_lamps_and_relays_reach_the_recorder(ptz: PtzManager, simu
     assert simulator.get("/ptz")["relays"][relay.relay_token]
 
 
-def test_a_head_stops_although_the_network_to_it_is_lost(ptz: PtzManager, simulator: Simulator) -> None:
+def test_a_head_stops_although_the_network_to_it_is_lost(
+    ptz: PtzManager, clock: HandClock, simulator: Simulator
+) -> None:
     """The device stops by itself after the limit that it got, and gets Stop as soon as it can be reached again."""
     _move(ptz, timeout_s=0.5)
     simulator.fault("soap_silent")
+    _pass_time(ptz, clock, 0.5)
     until(lambda: _stands(simulator))
-    assert [item["operation"] for item in simulator.get("/ptz")["commands"]][-1] == "ContinuousMove"
+    assert _operations(simulator)[-1] == "ContinuousMove"
     simulator.clear()
-    until(lambda: [item["operation"] for item in simulator.get("/ptz")["commands"]][-1] == "Stop")
+    until(lambda: _operations(simulator)[-1] == "Stop")
 
 
 def test_a_head_stops_when_the_app_stops(ptz: PtzManager, simulator: Simulator) -> None:

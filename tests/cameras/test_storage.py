@@ -83,7 +83,10 @@ def test_the_migrations_create_the_declared_schema(database: Database) -> None:
     engine.dispose()
 
 
-def test_many_threads_can_read_and_write_without_a_lock_error(database: Database) -> None:
+def test_many_threads_can_read_and_write_without_a_lock_error(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("database._BUSY_TIMEOUT_MS", 1000 * LIMIT_S)  # SQLite lets no thread wait in a queue
     database.open()
     with database.write() as session:
         session.execute(text("CREATE TABLE counter (n INTEGER)"))

@@ -237,7 +237,7 @@ def test_rtsp_does_not_follow_a_name_to_this_machine(
 
 
 async def _connect_by_rtsp(name: str, port: int) -> RtspConnection:
-    connector = Connector(name, PinnedCertificates(SystemClock()), tls_context, 2.0)
+    connector = Connector(name, PinnedCertificates(SystemClock()), tls_context, LIMIT_S)
     return await connector.connect(port, lambda: RtspConnection(lambda _: None))
 
 
@@ -246,7 +246,7 @@ Connects = Callable[[str, int], object]
 
 def _by_soap(name: str, port: int) -> None:
     transport = CappedTransport(name, port, Credential("", Secret("")))
-    transport.download(f"http://{name}:{port}/snapshot", deadline_s=time.monotonic() + 5, with_login=False)
+    transport.download(f"http://{name}:{port}/snapshot", deadline_s=time.monotonic() + LIMIT_S, with_login=False)
 
 
 def _by_rtsp(name: str, port: int) -> None:
@@ -283,7 +283,7 @@ def test_a_device_keeps_the_first_address_of_its_name(monkeypatch: pytest.Monkey
 
         def get() -> bytes:
             address = f"http://camera.example:{first.port}/"
-            return transport.download(address, deadline_s=time.monotonic() + 5, with_login=False).body
+            return transport.download(address, deadline_s=time.monotonic() + LIMIT_S, with_login=False).body
 
         assert get() == b"127.0.0.1"
         _resolve_to(monkeypatch, "127.0.0.2")

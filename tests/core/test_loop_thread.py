@@ -14,7 +14,7 @@ from tests.patience import LIMIT_S, until
 
 @pytest.fixture
 def thread() -> Iterator[LoopThread]:
-    made = LoopThread("shared")
+    made = LoopThread("shared", stop_s=LIMIT_S)
     yield made
     while made.loop is not None:
         made.stop(_nothing)
@@ -108,22 +108,25 @@ def test_the_thread_ends_although_the_last_work_fails(thread: LoopThread) -> Non
 
 def test_work_that_takes_too_long_is_cancelled() -> None:
     thread = LoopThread("shared", stop_s=0.05)
-    ended: list[str] = []
+    tasks: list[int] = []
 
-    async def hang(name: str) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append(name)
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    def has_no_task() -> bool:
+        thread.call(lambda: tasks.append(len(asyncio.all_tasks())))
+        return tasks[-1:] == [0]
 
     thread.start()
     thread.start()
-    thread.stop(lambda: hang("last"))
-    until(lambda: ended == ["last"])
+    thread.stop(hang)
+    until(has_no_task)
+    tasks.clear()
     with pytest.raises(TimeoutError):
-        thread.run(hang("run"), 0.05)
-    until(lambda: ended == ["last", "run"])
+        thread.run(hang(), 0.05)
+    until(has_no_task)
     thread.stop(_nothing)
+    until(lambda: not _threads())
 
 
 def test_the_thread_does_not_wait_for_itself(thread: LoopThread) -> None:

@@ -12,13 +12,16 @@ from core.login_gate import GuardedCredential, LoginGate
 from core.records import Credential
 from core.secrets import Secret
 from onvif_services.connection import DeviceConnection, OnvifAddress
+from onvif_services.device_socket import DeviceSocket
 from onvif_services.heads import Heads
 from tests.ipycam_peer import ipycam, secure_ipycam
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.head_answers import DEVICE_IO, IMAGING, PTZ, done, node
 from tests.onvif_services.raw_server import Handle, RawServer, Serve
 from tests.onvif_services.recorder_answers import make_recorder
+from tests.onvif_services.silence import Silence
 from tests.onvif_services.soap_device import SoapDevice
+from tests.patience import LIMIT_S
 
 __all__ = ["ipycam", "secure_ipycam"]
 
@@ -56,7 +59,7 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
         port: int | None = None,
         username: str = "admin",
         password: str = "s3cret&<",
-        timeout_s: float = 3.0,
+        timeout_s: float = LIMIT_S,
         readable: bool = False,
         scheme: str = "http",
         path: str = "",
@@ -75,6 +78,19 @@ def connect(gate: LoginGate, device: SoapDevice) -> Iterator[Connect]:
     yield make
     for conn in made:
         conn.close()
+
+
+@pytest.fixture
+def silence(device: SoapDevice, monkeypatch: pytest.MonkeyPatch) -> Silence:
+    """Let operations of `device` hang, see Silence."""
+    made, send = Silence(device), DeviceSocket.send
+
+    def send_and_note(sock: DeviceSocket, data: bytes) -> None:
+        send(sock, data)
+        made.note_sent(sock, data)
+
+    monkeypatch.setattr(DeviceSocket, "send", send_and_note)
+    return made
 
 
 @pytest.fixture

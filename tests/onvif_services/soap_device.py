@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,6 +164,7 @@ class SoapDevice:
         self.logins: dict[str, str] = {}  # other kinds of login, by operation
         self.cuts_wrong_logins = False  # closes the connection instead of a refusal
         self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
+        self.has_cut = threading.Event()  # set after the first of them
         self.cuts_every_second_from: int | None = None  # the number of the first request that is cut off
         self._numbers = 0
         self.released = threading.Event()  # ends the requests that hang
@@ -251,9 +251,9 @@ class SoapDevice:
             is_refused = self.cuts_at_once_over is not None and self._busy > self.cuts_at_once_over
             if self.cuts_every_second_from is not None and self._numbers >= self.cuts_every_second_from:
                 is_refused = (self._numbers - self.cuts_every_second_from) % 2 == 0
+        if is_refused:
+            self.has_cut.set()
         try:
-            if self.cuts_at_once_over is not None and not is_refused:
-                time.sleep(0.05)  # a weak web server is slow, too
             yield is_refused
         finally:
             with self._lock:

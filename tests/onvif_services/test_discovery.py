@@ -6,13 +6,16 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import FoundDevice
+from onvif_services import discovery
 from onvif_services.discovery import discover, read_answer
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, promised
 
 MATCH = (
@@ -67,14 +70,41 @@ def respond() -> Iterator[Respond]:
     sock.close()
 
 
-def test_a_device_that_answers_is_listed_once(respond: Respond) -> None:
+Listen = Callable[[tuple[str, int], Callable[[int], bool]], list[FoundDevice]]
+
+
+@pytest.fixture
+def listen(monkeypatch: pytest.MonkeyPatch) -> Listen:
+    """Send probes to an address, and listen until `is_over(number of answers read)`: the time stands still before."""
+
+    def listen(target: tuple[str, int], is_over: Callable[[int], bool]) -> list[FoundDevice]:
+        clock, read = HandClock(), 0
+
+        def read_and_count(message: bytes, sender: str) -> list[FoundDevice]:
+            nonlocal read
+            read += 1
+            if is_over(read):
+                clock.move(seconds=60)
+            return read_answer(message, sender)
+
+        monkeypatch.setattr(discovery, "read_answer", read_and_count)
+        monkeypatch.setattr(discovery, "MAX_ANSWERS", 200)  # a minute, if an answer gets lost
+        monkeypatch.setattr(discovery, "time", SimpleNamespace(monotonic=clock.monotonic_s))
+        return discover(0.5, targets=(target,))
+
+    return listen
+
+
+def test_a_device_that_answers_is_listed_once(respond: Respond, listen: Listen) -> None:
     probes: list[bytes] = []
     target = respond(lambda message: probes.append(message) or [_match(), _match()])  # type: ignore[func-returns-value] # append gives None
-    assert discover(0.5, targets=(target,)) == [
-        FoundDevice("127.0.0.1", 8000, "Front door", "XVR5116", "urn:uuid:1234")
-    ]
-    types = {match[1] if (match := re.search(rb"<d:Types>(.*)</d:Types>", probe)) else b"" for probe in probes}
-    assert types == {b"dn:NetworkVideoTransmitter", b"tds:Device", b""}
+
+    def types() -> set[bytes]:
+        return {match[1] if (match := re.search(rb"<d:Types>(.*)</d:Types>", probe)) else b"" for probe in probes}
+
+    found = listen(target, lambda read: len(types()) == 3 and read == 2 * len(probes))
+    assert found == [FoundDevice("127.0.0.1", 8000, "Front door", "XVR5116", "urn:uuid:1234")]
+    assert types() == {b"dn:NetworkVideoTransmitter", b"tds:Device", b""}
 
 
 def test_discovery_ends_in_time_even_with_endless_answers(respond: Respond) -> None:
@@ -84,21 +114,23 @@ def test_discovery_ends_in_time_even_with_endless_answers(respond: Respond) -> N
     assert len(found) <= 512
 
 
-def test_discovered_devices_are_listed_but_not_contacted(respond: Respond) -> None:
+def test_discovered_devices_are_listed_but_not_contacted(respond: Respond, listen: Listen) -> None:
     """The app connects to an address of an answer only after a user adds the device."""
     with socket.create_server(("127.0.0.1", 0)) as named:
         port = named.getsockname()[1]
         target = respond(lambda _: [_match(f"http://127.0.0.1:{port}/onvif/device_service")])
-        assert [item.port for item in discover(0.5, targets=(target,))] == [port]
+        assert [item.port for item in listen(target, lambda read: read > 0)] == [port]
         named.settimeout(0)
         with pytest.raises(BlockingIOError):
             named.accept()
 
 
-def test_hostile_answers_are_ignored_and_the_honest_one_is_kept(respond: Respond) -> None:
+def test_hostile_answers_are_ignored_and_the_honest_one_is_kept(respond: Respond, listen: Listen) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "b">]>' + _match()
-    target = respond(lambda _: [b"", b"\0" * 60_000, bomb, b"<a>" * 20_000, _match()[:300], _match()])
-    assert [item.port for item in discover(0.5, targets=(target,))] == [8000]
+    hostile = [b"", b"\0" * 60_000, bomb, b"<a>" * 20_000, _match()[:300], _match()]
+    answers = iter([hostile])  # to one probe: the buffer of the socket does not hold more
+    target = respond(lambda _: next(answers, []))
+    assert [item.port for item in listen(target, lambda read: read == len(hostile))] == [8000]
 
 
 def test_discovery_without_answers_is_empty() -> None:

@@ -32,7 +32,7 @@ PULLED = (
 )
 
 
-def _opened(device: SoapDevice, connect: Connect, timeout_s: float = 3.0) -> DeviceConnection:
+def _opened(device: SoapDevice, connect: Connect, timeout_s: float = LIMIT_S) -> DeviceConnection:
     device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
     device.answers["CreatePullPointSubscription"] = SUBSCRIBED
     device.answers["PullMessages"] = PULLED
@@ -79,15 +79,18 @@ def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, con
 
 
 def test_a_pull_ends_at_the_time_limit_of_a_silent_device(device: SoapDevice, connect: Connect) -> None:
-    conn, may_answer = _opened(device, connect, timeout_s=0.5), threading.Event()
+    conn, may_answer = _opened(device, connect), threading.Event()
 
     def answer_late(_: Request) -> str:
         may_answer.wait(LIMIT_S)
         return PULLED
 
     device.answers["PullMessages"] = answer_late
-    with PullPoint(conn) as events, promised(3.0), pytest.raises(CameraUnreachable):
-        events.pull(timeout_s=0.2)
+    with PullPoint(conn) as events:
+        conn.timeout_s = 0.5
+        with promised(3.0), pytest.raises(CameraUnreachable):
+            events.pull(timeout_s=0.2)
+        conn.timeout_s = LIMIT_S
     may_answer.set()
 
 

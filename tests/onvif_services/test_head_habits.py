@@ -15,8 +15,8 @@ from onvif_services.heads import Heads
 from onvif_services.relays import set_relay
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.head_answers import ABSOLUTE, NEARER, PLACE, PTZ, channel, node, set_nodes
-from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault
-from tests.patience import promised
+from tests.onvif_services.silence import Silence
+from tests.onvif_services.soap_device import CUT, Reply, Request, SoapDevice, fault
 
 
 def test_garbage_after_stop_counts_only_where_moves_get_it(device: SoapDevice, heads: Heads) -> None:
@@ -56,16 +56,14 @@ def test_a_command_that_is_cut_off_runs_once(device: SoapDevice, connect: Connec
     assert len(device.asked("Stop")) == 3, "a Stop is repeated"
 
 
-def test_a_focus_move_without_an_answer_fails_soon(
-    device: SoapDevice, heads: Heads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("onvif_services.imaging._MOVE_S", 0.3)
-    monkeypatch.setattr("onvif_services.imaging.STOP_S", 0.3)
-    device.answers |= {"Move": HANG, "Stop": HANG}
-    with promised(3.0), pytest.raises(NoAnswer):
+def test_a_focus_move_without_an_answer_fails_soon(heads: Heads, silence: Silence) -> None:
+    silence("Move", "Stop")
+    with pytest.raises(NoAnswer):
         heads.move_focus(PLACE, 0.5)
-    with promised(3.0), pytest.raises(NoAnswer):
+    with pytest.raises(NoAnswer):
         heads.stop_focus(PLACE)
+    assert silence.limits_s["Move"] <= 3.0
+    assert silence.limits_s["Stop"] <= ptz.STOP_S
 
 
 def _limits(device: SoapDevice) -> list[bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
 from core.ptz import HeadAbilities, Preset
 from onvif_services.heads import Heads
+from onvif_services.ptz_nodes import OPTIONAL_S
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.head_answers import (
     ABSOLUTE,
@@ -30,7 +30,8 @@ from tests.onvif_services.head_answers import (
     node,
     set_nodes,
 )
-from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, soap
+from tests.onvif_services.silence import Silence
+from tests.onvif_services.soap_device import CUT, Reply, Request, SoapDevice, fault, soap
 
 
 def _only_on(token: str, name: str) -> Callable[[Request], str | Reply]:
@@ -95,15 +96,11 @@ def test_a_head_without_a_readable_node_may_do_everything(device: SoapDevice, he
     assert (able.pan_tilt, able.zoom, able.home, able.is_certain) == (True, True, True, False)
 
 
-def test_requests_that_hang_leave_the_head_usable(
-    device: SoapDevice, heads: Heads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("ptz_nodes", "imaging"):
-        monkeypatch.setattr(f"onvif_services.{module}.OPTIONAL_S", 0.3)
-    for name in ("GetNodes", "GetImagingSettings", "GetOptions", "GetMoveOptions", "GetServiceCapabilities"):
-        device.answers[name] = HANG
+def test_requests_that_hang_leave_the_head_usable(heads: Heads, silence: Silence) -> None:
+    silence("GetNodes", "GetImagingSettings", "GetOptions", "GetMoveOptions", "GetServiceCapabilities")
     able = heads.abilities(channel("P1"), [channel("P1")])
     assert (able.pan_tilt, able.is_certain, able.imaging) == (True, False, False)
+    assert max(silence.limits_s.values()) <= OPTIONAL_S
     heads.move(able.place, RIGHT, 1.0)
 
 
@@ -296,14 +293,11 @@ def test_a_new_preset_without_a_token_is_found_by_its_name(device: SoapDevice, h
         heads.set_preset(PLACE, "Barn")
 
 
-def test_a_preset_that_is_answered_late_counts_as_sent(
-    device: SoapDevice, heads: Heads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("onvif_services.heads._GOTO_S", 0.3)
-    device.answers["GotoPreset"] = HANG
-    began_s = time.monotonic()
+def test_a_preset_that_is_answered_late_counts_as_sent(device: SoapDevice, heads: Heads, silence: Silence) -> None:
+    silence("GotoPreset")
     heads.go_to_preset(PLACE, "1")
-    assert time.monotonic() - began_s >= 0.3
+    assert 0 < silence.limits_s["GotoPreset"] <= 5.0
+    silence.end("GotoPreset")
     device.answers["GotoPreset"] = CUT
     with pytest.raises(DeviceError):
         heads.go_to_preset(PLACE, "1")

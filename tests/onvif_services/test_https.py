@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from tests.onvif_services.tls import (
     IgnoresResumption,
     server_context,
 )
+from tests.patience import LIMIT_S
 
 
 @pytest.fixture
@@ -177,11 +179,13 @@ def test_a_device_that_was_away_resumes_again(
     context = server_context(tmp_path, "camera", ComesAndGoes)
     assert isinstance(context, ComesAndGoes)
     secure.speak_tls(context)
-    conn = connect(port=secure.port, scheme="https", certificates=pins, timeout_s=3.0)
+    conn = connect(port=secure.port, scheme="https", certificates=pins)
     conn.open()
     context.state = state
+    conn.timeout_s = 0.5
     with pytest.raises(DeviceError):
         read_channels(conn)
+    conn.timeout_s = LIMIT_S
     assert context.failed
     context.state = "here"
     context.silence.end()
@@ -192,8 +196,17 @@ def test_a_device_that_was_away_resumes_again(
 
 
 def test_a_device_that_ignores_resumed_handshakes_gets_new_sessions(
-    secure: SoapDevice, pins: PinnedCertificates, tmp_path: Path
+    secure: SoapDevice, pins: PinnedCertificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begin = DeviceSockets._begin_tls
+
+    def begin_tls(
+        sockets: DeviceSockets, sock: socket.socket, port: int, deadline_s: float, session: ssl.SSLSession | None
+    ) -> ssl.SSLSocket:
+        """Wait shortly for the device only if it resumes a session, which it never answers."""
+        return begin(sockets, sock, port, deadline_s if session is None else time.monotonic() + 0.3, session)
+
+    monkeypatch.setattr(DeviceSockets, "_begin_tls", begin_tls)
     context = server_context(tmp_path, "deaf", IgnoresResumption)
     assert isinstance(context, IgnoresResumption)
     secure.speak_tls(context)
@@ -201,7 +214,7 @@ def test_a_device_that_ignores_resumed_handshakes_gets_new_sessions(
     failures = 0
     for _ in range(8):
         try:
-            with sockets.connect(Endpoint("https", secure.port), time.monotonic() + 2, 10_000) as sock:
+            with sockets.connect(Endpoint("https", secure.port), time.monotonic() + LIMIT_S, 10_000) as sock:
                 sock.send(b"GET / HTTP/1.0\r\n\r\n")
                 assert sock.receive()
         except TimeoutError:
@@ -260,7 +273,7 @@ def test_a_port_that_says_nothing_ends_in_time(serve: Serve, connect: Connect, p
 
 
 def test_the_probe_finds_a_device_with_https_only(secure: SoapDevice) -> None:
-    place = probe_address("127.0.0.1", secure.port, timeout_s=5.0)
+    place = probe_address("127.0.0.1", secure.port, timeout_s=LIMIT_S)
     assert (place.scheme, place.port) == ("https", secure.port)
 
 
@@ -268,7 +281,7 @@ def test_a_search_refuses_another_certificate_of_a_known_host(
     secure: SoapDevice, pins: PinnedCertificates, tmp_path: Path
 ) -> None:
     def search() -> int:
-        return probe_address("127.0.0.1", secure.port, timeout_s=5.0, certificates=pins).port
+        return probe_address("127.0.0.1", secure.port, timeout_s=LIMIT_S, certificates=pins).port
 
     assert search() == secure.port
     assert pins.of_host("127.0.0.1") == (), "the connection that follows pins the first certificate"

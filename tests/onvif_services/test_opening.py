@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from core.errors import CameraAuthFailed, CameraUnreachable, DeviceError
 from onvif_services.connection import DeviceConnection
+from onvif_services.measured_clock import MeasuredClock
 from onvif_services.media import read_channels
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import CUT, HANG, Reply, SoapDevice, fault, profile
+from tests.onvif_services.silence import Silence
+from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, profile
 from tests.patience import LIMIT_S, promised
 
 CAPABILITIES = (
@@ -38,11 +44,13 @@ def _outcomes(conn: DeviceConnection) -> dict[str, str]:
 @pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE.keys())
 @pytest.mark.parametrize("operation", OPTIONAL)
 def test_an_optional_request_may_fail_in_any_way(
-    device: SoapDevice, connect: Connect, operation: str, trouble: Reply
+    device: SoapDevice, connect: Connect, silence: Silence, operation: str, trouble: Reply
 ) -> None:
     device.answers["GetCapabilities"] = CAPABILITIES
     device.answers[operation] = trouble
-    conn = connect(timeout_s=1.0 if trouble is HANG else LIMIT_S)
+    if trouble is HANG:
+        silence(operation)
+    conn = connect()
     with promised(4):
         conn.open()
         (channel,) = read_channels(conn)
@@ -62,18 +70,21 @@ def test_skipped_requests_are_on_the_health_card(device: SoapDevice, connect: Co
     assert detail == "The device answers other requests, but closed the connection before it had answered GetServices."
 
 
-def test_a_media_service_that_is_not_listed_is_at_a_usual_place(device: SoapDevice, connect: Connect) -> None:
-    device.answers |= {"GetServices": HANG, "GetCapabilities": CUT}
-    conn = connect(timeout_s=1.0)
+def test_a_media_service_that_is_not_listed_is_at_a_usual_place(
+    device: SoapDevice, connect: Connect, silence: Silence
+) -> None:
+    silence("GetServices")
+    device.answers["GetCapabilities"] = CUT
+    conn = connect()
     conn.open()
     assert len(read_channels(conn)) == 1
     assert _outcomes(conn)["media service"] == "guessed"
 
 
-def test_a_needed_request_that_hangs_is_named(device: SoapDevice, connect: Connect) -> None:
-    device.answers["GetProfiles"] = HANG
+def test_a_needed_request_that_hangs_is_named(connect: Connect, silence: Silence) -> None:
+    silence("GetProfiles")
     with pytest.raises(CameraUnreachable) as caught:
-        connect(timeout_s=0.5).open()
+        connect().open()
     assert caught.value.code == "camera_no_answer"
     assert "GetProfiles" in caught.value.detail
 
@@ -108,11 +119,26 @@ def test_parsing_the_wsdl_does_not_count_as_travel_time(
 ) -> None:
     from onvif_services import wsdl  # noqa: PLC0415 # the cache of this module is replaced
 
+    parsed_s: list[float] = []
+    measured_s: list[float] = []
+    parse, keep = wsdl._parse, MeasuredClock.keep
+
+    def parse_and_note(reader: Any) -> Any:
+        document = parse(reader)
+        parsed_s.append(time.monotonic())
+        return document
+
+    def keep_and_note(clock: MeasuredClock, device_utc: datetime | None, middle_s: float | None = None) -> bool:
+        measured_s.append(middle_s or 0.0)
+        return keep(clock, device_utc, middle_s)
+
     monkeypatch.setattr(wsdl, "_shared", wsdl._Shared())
-    conn = connect(timeout_s=20.0)
+    monkeypatch.setattr(wsdl, "_parse", parse_and_note)
+    monkeypatch.setattr(MeasuredClock, "keep", keep_and_note)
+    conn = connect()
     conn.measure_clock()
-    assert conn.clock_offset is not None
-    assert abs(conn.clock_offset.offset_s) <= 0.55
+    (parsed_at_s,), (middle_s,) = parsed_s, measured_s
+    assert middle_s >= parsed_at_s, "the middle between the request, which follows the parsing, and its answer"
 
 
 # -- weak web servers --------------------------------------------------------------------------
@@ -126,7 +152,15 @@ def _eight_channels(device: SoapDevice) -> None:
 def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect) -> None:
     device.cuts_at_once_over = 1
     _eight_channels(device)
-    conn = connect(timeout_s=10.0)
+    answer = device.answers["GetStreamUri"]
+    assert callable(answer)
+
+    def answer_after_a_cut(request: Request) -> str | Reply:
+        assert device.has_cut.wait(LIMIT_S)  # two requests at a time are certain
+        return answer(request)
+
+    device.answers["GetStreamUri"] = answer_after_a_cut
+    conn = connect()
     conn.open()
     channels = read_channels(conn)
     assert [channel.problem for channel in channels] == [None] * 8
@@ -180,10 +214,11 @@ def test_one_channel_that_hangs_costs_that_channel_only(device: SoapDevice, conn
     assert [channel.number for channel in channels if channel.problem] == [4]
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_a_device_whose_streams_all_hang_is_unreachable(device: SoapDevice, connect: Connect) -> None:
     _eight_channels(device)
     device.answers["GetStreamUri"] = CUT
-    conn = connect(timeout_s=5.0)
+    conn = connect()
     conn.open()
     with pytest.raises(DeviceError):
         read_channels(conn)

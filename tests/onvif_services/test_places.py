@@ -14,9 +14,16 @@ from onvif_services.places import OnvifAddress, ServicePlaces
 from onvif_services.snapshot import fetch_snapshot
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import Reply, Request, SoapDevice, service
+from tests.patience import LIMIT_S
 
 NOT_FOUND = Reply(b"<html>404</html>", 404, {"Content-Type": "text/html"})
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
+
+
+@pytest.fixture(autouse=True)
+def _long_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a slow device have the time to show at which path it speaks SOAP."""
+    monkeypatch.setattr("onvif_services.opening._MOST_WRONG_S", LIMIT_S)
 
 
 def _only_at(device: SoapDevice, path: str, *operations: str) -> None:

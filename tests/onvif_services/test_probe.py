@@ -7,12 +7,13 @@ import socket
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnreachable
+from onvif_services import probe
 from onvif_services.media import stream_uri
 from onvif_services.probe import probe_address
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.raw_server import Serve, sends_nothing
 from tests.onvif_services.soap_device import SoapDevice, fault
-from tests.patience import promised
+from tests.patience import LIMIT_S, promised
 
 
 def _closed_port() -> int:
@@ -51,7 +52,8 @@ def test_a_device_that_refuses_the_time_is_still_found(device: SoapDevice) -> No
     assert probe_address("127.0.0.1", device.port).port == device.port
 
 
-def test_the_earlier_of_two_onvif_ports_is_taken(device: SoapDevice) -> None:
+def test_the_earlier_of_two_onvif_ports_is_taken(device: SoapDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_GRACE_S", LIMIT_S)
     other = SoapDevice()
     other.start()
     try:

@@ -22,7 +22,7 @@ from onvif_services import discovery, events, media, ptz, recording_search, repl
 from onvif_services.connection import DeviceConnection
 from onvif_services.snapshot import fetch_snapshot, jpeg_size
 from tests.onvif_services.connecting import Connect
-from tests.patience import LIMIT_S, promised
+from tests.patience import LIMIT_S, promised, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "Kn0w&<ü"
@@ -134,9 +134,11 @@ def test_opening_and_reading_leaves_no_subscription(recorder: Recorder, connect:
 def test_a_wrong_clock_costs_no_login(recorder: Recorder, connect: Connect, offset_s: float) -> None:
     before = recorder.failed_logins()
     recorder.fault("clock_offset", offset_s)
+    began_s = time.monotonic()
     conn = _open(recorder, connect)
+    took_s = time.monotonic() - began_s
     assert conn.clock_offset is not None
-    assert conn.clock_offset.offset_s == pytest.approx(offset_s, abs=1)
+    assert conn.clock_offset.offset_s == pytest.approx(offset_s, abs=1 + took_s / 2)
     assert recorder.failed_logins() == before
 
 
@@ -194,8 +196,8 @@ def test_h265_that_media_calls_h264_is_corrected_by_media2(recorder: Recorder, c
 def test_snapshots_are_fetched_with_digest_or_unsupported(recorder: Recorder, connect: Connect) -> None:
     conn = _open(recorder, connect)
     assert jpeg_size(fetch_snapshot(conn, "MediaProfile00000"))[0] > 0
-    recorder.fault("stale_nonce", 0.01)
-    time.sleep(0.05)
+    recorder.fault("stale_nonce", 1.0)  # long enough for the repetition with the next nonce
+    time.sleep(1.1)
     assert fetch_snapshot(conn, "MediaProfile00000")
     recorder.post("/clear")
     recorder.fault("digest_algorithm", "both")
@@ -209,14 +211,16 @@ def test_snapshots_are_fetched_with_digest_or_unsupported(recorder: Recorder, co
 def test_a_device_that_is_slow_or_silent_is_unreachable_in_time(
     recorder: Recorder, connect: Connect, name: str, value: object
 ) -> None:
-    conn = _open(recorder, connect, timeout_s=0.6)
+    conn = _open(recorder, connect)
     recorder.fault(name, value)
+    conn.timeout_s = 0.6
     with promised(4):
         with pytest.raises(CameraUnreachable):
             conn.check()
         with pytest.raises(CameraUnreachable):
             media.read_channels(conn)
     recorder.post("/clear")
+    conn.timeout_s = LIMIT_S
     conn.check()
 
 
@@ -252,8 +256,10 @@ def test_a_second_device_opens_and_is_read_within_a_second(recorder: Recorder, c
 
 
 def test_the_recorder_is_found_by_discovery(recorder: Recorder) -> None:
-    found = discovery.discover(1.0)
-    assert recorder.onvif_port in {item.port for item in found if item.host == "127.0.0.1"}
+    def is_found() -> bool:
+        return recorder.onvif_port in {item.port for item in discovery.discover(1.0) if item.host == "127.0.0.1"}
+
+    until(is_found)  # a recorder that stands still answers the next probe
 
 
 def test_recordings_events_and_replay_addresses_are_found(recorder: Recorder, connect: Connect) -> None:

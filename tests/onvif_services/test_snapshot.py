@@ -119,15 +119,17 @@ def test_a_second_port_is_asked_without_a_login_first(
 def test_a_silent_port_leaves_time_for_the_second_one(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
     device.pages["/snap.jpg"] = HANG
     other.pages["/snap.jpg"] = Reply(picture := _jpeg())
-    conn = connect(timeout_s=2.0)
+    conn = connect()
     conn.open()
+    conn.timeout_s = 4.0
     assert fetch_snapshot(conn, "MediaProfile00000") == picture
 
 
 def test_a_snapshot_has_one_deadline(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
     device.pages["/snap.jpg"] = other.pages["/snap.jpg"] = HANG
-    conn = connect(timeout_s=3.0)
+    conn = connect()
     conn.open()
+    conn.timeout_s = 3.0
     with promised(5.5), pytest.raises(CameraUnreachable):  # two deadlines would be 6 s or more
         fetch_snapshot(conn, "MediaProfile00000")
 

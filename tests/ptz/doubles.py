@@ -74,10 +74,10 @@ class ScriptedHead(PtzDevice):
         with self.changed:
             self.calls.append(f"{name} {text}".strip())
             self.changed.notify_all()
-        if name in self.held:
-            assert self.held[name].wait(LIMIT_S)
-        if name in self.problems:
-            raise self.problems[name]
+        if (held := self.held.get(name)) is not None:  # a test may remove it meanwhile
+            assert held.wait(LIMIT_S)
+        if (problem := self.problems.get(name)) is not None:
+            raise problem
 
     def named(self, name: str) -> list[str]:
         return [call for call in self.calls if call.split()[0] == name]

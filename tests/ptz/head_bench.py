@@ -36,11 +36,17 @@ class Bench:
     head: Head
     clock: ShiftedClock
     heads: list[Head]
+    dead_man: DeadMan
     motion: list[HeadPlace | None] = field(default_factory=list)
 
     def go(self, token: str) -> Future[object]:
         """Send the head to a preset."""
         return self.head.run(lambda device: device.go_to_preset(PLACE, token), stands_before=True)
+
+    def pass_time(self, by_s: float) -> None:
+        """Let the head's clock advance, and the dead man look at it."""
+        self.clock.ahead_s += by_s
+        self.dead_man.wake()
 
 
 @contextlib.contextmanager
@@ -54,7 +60,7 @@ def running_head() -> Iterator[Bench]:
     head = Head(link, clock, motion.append, dead_man.wake)
     heads.append(head)
     dead_man.start()
-    yield Bench(device, link, head, clock, heads, motion)
+    yield Bench(device, link, head, clock, heads, dead_man, motion)
     link.held.set()
     for event in device.held.values():
         event.set()

@@ -93,7 +93,8 @@ def test_a_stop_does_not_wait_for_a_slow_move_and_comes_again_after_it(bench: Be
 
 
 def test_a_move_that_is_not_renewed_is_stopped(bench: Bench) -> None:
-    bench.head.move(PLACE, RIGHT, 0.3).result(LIMIT_S)
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.pass_time(LONG_S)
     bench.device.wait_for(lambda: bench.device.named("stop") != [])
     until(lambda: bench.motion == [PLACE, None])
 
@@ -105,9 +106,12 @@ def test_a_renewed_move_goes_on_and_costs_few_requests(bench: Bench) -> None:
 
 
 def test_a_held_move_is_repeated_before_the_device_stops_by_itself(bench: Bench) -> None:
-    """The device gets a limit of 1.2 s, so the move is repeated after 0.6 s."""
-    moved = bench.device
-    until(lambda: bool(bench.head.move(PLACE, RIGHT, 0.2)) and len(moved.named("move")) > 1, LIMIT_S)
+    """The device gets a limit of 61 s, so the move is repeated after 30.5 s."""
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.clock.ahead_s = 31.0
+    bench.head.run(lambda device: device.presets(PLACE)).result(LIMIT_S)
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "presets", "move 0.5 0 0 within 61"]
 
 
 def test_an_axis_that_shall_not_move_any_more_is_stopped(bench: Bench) -> None:
@@ -125,7 +129,8 @@ def test_an_axis_that_shall_not_move_any_more_is_stopped(bench: Bench) -> None:
 
 
 def test_the_focus_stops_with_the_head(bench: Bench) -> None:
-    bench.head.move(PLACE, Velocity(focus=0.5), 0.3).result(LIMIT_S)
+    bench.head.move(PLACE, Velocity(focus=0.5), LONG_S).result(LIMIT_S)
+    bench.pass_time(LONG_S)
     bench.device.wait_for(lambda: bench.device.calls == ["move_focus 0.5", "stop_focus"])
 
 
@@ -147,11 +152,14 @@ def test_a_move_without_an_answer_is_followed_by_two_stops(bench: Bench) -> None
     bench.device.problems["move"] = CameraUnreachable("It did not answer in time.")
     with pytest.raises(CameraUnreachable):
         bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.device.wait_for(lambda: len(bench.device.named("stop")) == 1)
+    bench.pass_time(3.0)
     bench.device.wait_for(lambda: len(bench.device.named("stop")) == 2)
     until(lambda: bench.motion == [PLACE, None])
 
 
-def test_a_move_that_may_still_arrive_is_stopped_at_the_end(bench: Bench) -> None:
+def test_a_move_that_may_still_arrive_is_stopped_at_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptz.head._LATE_MOVE_S", LIMIT_S)  # the dead man must not stop it before
     bench.device.problems["move"] = CameraUnreachable("It did not answer in time.")
     with pytest.raises(CameraUnreachable):
         bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
@@ -220,6 +228,19 @@ def test_a_flood_of_commands_is_refused(bench: Bench) -> None:
     bench.head.run(lambda device: device.go_home(PLACE))
     with pytest.raises(Unavailable):
         bench.head.run(lambda device: device.go_home(PLACE))
+
+
+def test_a_command_follows_a_repeated_stop_immediately(bench: Bench) -> None:
+    bench.head.move(PLACE, RIGHT, LONG_S).result(LIMIT_S)
+    bench.link.is_up = False
+    stopped = bench.head.stop()
+    until(lambda: bench.head.error is not None)
+    sent: list[Future[object]] = []
+    stopped.add_done_callback(lambda _: sent.append(bench.head.run(lambda device: device.set_home(PLACE))))
+    bench.link.is_up = True
+    until(lambda: sent)
+    sent[0].result(LIMIT_S)
+    assert bench.device.calls == ["move 0.5 0 0 within 61", "stop", "set_home"]
 
 
 # --- commands whose caller has given up

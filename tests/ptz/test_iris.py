@@ -28,7 +28,7 @@ def test_a_read_under_way_does_not_bring_back_the_iris_before(bench: PtzBench) -
     bench.head.wait_for(lambda: len(bench.head.named("abilities")) == 2)
     bench.ptz.set_iris(ANNA, 1, 1, -8.0, take_over=False)
     bench.head.held["abilities"].set()
-    until(lambda: all(thread.name != "ptz-abilities" for thread in threading.enumerate()))
+    bench.wait_read()
     own = Iris(-8.0, -22.0, 0.0, auto=False)
     bench.head.able = replace(ABLE, iris=replace(own, value=-8.5))  # the step that the lens has
     assert bench.ptz.view(ANNA, 1, 1).abilities.iris in {own, bench.head.able.iris}

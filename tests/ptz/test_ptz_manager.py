@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from core.ptz import NO_HEAD, ImagingChange, Preset, Velocity
 from core.records import CameraStatus
 from core.secrets import Secret
 from tests.patience import LIMIT_S, promised, until
-from tests.ptz.bench import LONG_S, PtzBench
+from tests.ptz.bench import LONG_S, SHUTDOWN_S, PtzBench
 from tests.ptz.doubles import ABLE, ANNA, BERT, CHEF, PLACE
 
 
@@ -52,6 +51,7 @@ def test_a_device_that_is_away_is_asked_for_its_abilities_once_a_minute(bench: P
         for _ in range(3):
             assert bench.ptz.view(ANNA, 1, 1).abilities == ABLE
         bench.head.wait_for(partial(_is_asked, bench, asked))
+        bench.wait_read()  # a read that begins before its end would share it
 
 
 def _is_asked(bench: PtzBench, times: int) -> bool:
@@ -156,7 +156,8 @@ def test_another_login_of_the_same_user_goes_on(bench: PtzBench) -> None:
 
 
 def test_a_head_stops_when_the_page_no_longer_renews_its_move(bench: PtzBench) -> None:
-    bench.move(timeout_s=0.3)
+    bench.move()
+    bench.pass_time(LONG_S)
     bench.head.wait_for(lambda: bench.head.velocity == Velocity() and bench.head.calls[-1] == "stop")
     until(lambda: (mover := bench.ptz.view(ANNA, 1, 1).mover) is not None and not mover.moving)
 
@@ -212,14 +213,13 @@ def test_many_stops_of_a_device_that_hangs_do_not_all_wait(bench: PtzBench) -> N
 def test_a_move_that_waited_until_the_release_is_not_sent(bench: PtzBench, end: str) -> None:
     bench.head.held["abilities"] = threading.Event()
     results: list[bool] = []
-    timeout_s = LONG_S if end == "stop" else 0.05
-    moving = threading.Thread(target=lambda: results.append(bench.move(timeout_s=timeout_s).done))
-    began_s = time.monotonic()
+    moving = threading.Thread(target=lambda: results.append(bench.move().done))
     moving.start()
     bench.head.wait_for(lambda: bench.head.calls == ["abilities"])
     if end == "stop":
         bench.stop()
-    until(lambda: time.monotonic() - began_s > 0.1)
+    else:
+        bench.clock.ahead_s = LONG_S
     bench.head.held["abilities"].set()
     moving.join(LIMIT_S)
     assert results == [False]
@@ -264,14 +264,20 @@ def test_a_new_name_does_not_stop_a_head(bench: PtzBench) -> None:
     assert bench.head.named("stop") == []
 
 
-def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(bench: PtzBench) -> None:
+def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(
+    bench: PtzBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ptz_manager._SHUTDOWN_S", SHUTDOWN_S)
     bench.move()
     bench.head.held["stop"] = threading.Event()
     with promised(2.5):
         bench.cameras.manager.delete_camera(1)
 
 
-def test_the_app_ends_in_time_although_the_head_does_not_answer(bench: PtzBench) -> None:
+def test_the_app_ends_in_time_although_the_head_does_not_answer(
+    bench: PtzBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ptz_manager._SHUTDOWN_S", SHUTDOWN_S)
     bench.move()
     bench.head.held["stop"] = threading.Event()
     with promised(2.5):
@@ -289,6 +295,7 @@ def test_the_first_request_after_a_kill_is_stop(tmp_path: Path) -> None:
         bench.move()
         assert bench.head.calls == ["stop", "stop_focus", "abilities", "move 0.5 0 0 within 61"]
         bench.stop()
+        assert bench.ptz._marks.wait_saved(LIMIT_S)
     bench.head.calls.clear()
     with bench.running():
         bench.ptz.view(ANNA, 1, 1)
@@ -430,7 +437,8 @@ def test_a_camera_with_only_a_lens_focuses_and_stops(bench: PtzBench) -> None:
 
 
 def test_a_focus_move_ends_by_itself(bench: PtzBench) -> None:
-    bench.ptz.focus(ANNA, 1, 1, -0.5, timeout_s=0.3, take_over=False)
+    bench.ptz.focus(ANNA, 1, 1, -0.5, timeout_s=LONG_S, take_over=False)
+    bench.pass_time(LONG_S)
     bench.head.wait_for(lambda: bench.head.calls[-1] == "stop_focus")
 
 

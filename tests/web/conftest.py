@@ -108,8 +108,10 @@ def web_app(
 
 @pytest.fixture
 def network(tmp_path: Path) -> CameraHarness:
-    """Simulated devices for the real camera manager."""
-    return CameraHarness(tmp_path / "network")
+    """Simulated devices for the real camera manager. A generated request waits for a camera that never connects."""
+    made = CameraHarness(tmp_path / "network")
+    made.settings = replace(made.settings, device_timeout_s=3.0)
+    return made
 
 
 @pytest.fixture

@@ -46,8 +46,11 @@ def next_flags(peer: Peer, channels: set[int] | None) -> dict[int, int]:
     return found
 
 
-def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: Sockets) -> None:
+def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Six channels hold 8 MB each since their key frame: two are sent, the others begin at their next key frame."""
+    monkeypatch.setattr("web.live.connection._LATE_AFTER_S", LIMIT_S)  # only the size counts here
     cameras = {number: Camera(MB) for number in range(1, 7)}
     for camera in cameras.values():
         camera.make(8)
@@ -69,7 +72,7 @@ def test_a_wall_of_large_frames_and_rare_key_frames_keeps_its_socket(sockets: So
         assert next_flags(peer, set(cameras)) == dict.fromkeys(cameras, 0)
 
 
-def test_a_clock_reply_overtakes_the_first_frames_of_a_watch(hand: HandClock) -> None:
+def test_a_clock_reply_overtakes_the_first_frames_of_a_watch(hand: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The throughput is unknown yet. For the page, a connection without replies is dead."""
     sockets = Sockets(64, hand, tick_s=60)  # no `pace` in between
     sockets.start()
@@ -81,9 +84,15 @@ def test_a_clock_reply_overtakes_the_first_frames_of_a_watch(hand: HandClock) ->
         peer = stack.enter_context(opened(sockets, backend, kernel_bytes=KERNEL))
         peer.say(type="watch", id=1, camera_id=1, profile_token="a")
         until(lambda: peer.handler.unsent_bytes > 4 * MB // 10)
-        waiting_bytes = peer.handler.unsent_bytes
+        on_text, is_answered = peer.handler.on_text, threading.Event()
+
+        def answer(data: bytes) -> None:
+            on_text(data)
+            is_answered.set()
+
+        monkeypatch.setattr(peer.handler, "on_text", answer)
         peer.say(type="clock", sent=1)
-        until(lambda: peer.handler.unsent_bytes > waiting_bytes)
+        assert is_answered.wait(LIMIT_S)
         frames = 0
         while isinstance(message := peer.read(), bytes) or (message and message["type"] != "clock"):
             frames += isinstance(message, bytes) and message[0] == FRAGMENTS
@@ -129,7 +138,7 @@ def test_all_sockets_resume_at_a_key_frame_after_a_blocked_loop(sockets: Sockets
             assert peer.pictures(1)[:2] == (1, 0.0)
         goes_on = threading.Event()
         stack.callback(goes_on.set)
-        sockets.post(goes_on.wait, 10)
+        sockets.post(goes_on.wait, LIMIT_S)
         camera.make(3)
         hand.move(seconds=2)
         camera.make(99)
@@ -166,7 +175,7 @@ def test_an_error_in_a_posted_callback_does_not_stop_the_next(sockets: Sockets) 
     def go_wrong() -> None:
         raise RuntimeError("a mistake of ours")
 
-    sockets.post(goes_on.wait, 10)
+    sockets.post(goes_on.wait, LIMIT_S)
     sockets.post(go_wrong)
     sockets.post(is_done.set)
     goes_on.set()

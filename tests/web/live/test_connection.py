@@ -205,7 +205,7 @@ def test_throughput_counts_only_bytes_read_during_a_backlog(line: Line) -> None:
         line.page.sock.recv(262_144)
         if line.loop.write is not None:
             line.loop.write()
-        return line.connection.unsent_bytes < before
+        return line.connection.unsent_bytes < before - FRAME  # more than the kernel may send without a confirmation
 
     until(read_some)
     busy = line.connection.measure_pace()

@@ -12,6 +12,7 @@ import pytest
 
 from core.clock import SystemClock
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S
 from tests.web.live.live_peer import Channels, init_of, opened
 from web.live.live_watch import LiveWatch
@@ -21,7 +22,7 @@ from web.live.wire import HEAD
 
 @pytest.fixture
 def sockets() -> Iterator[Sockets]:
-    made = Sockets(8, tick_s=0.05)
+    made = Sockets(8, HandClock(), tick_s=0.05)
     made.start()
     yield made
     made.stop()

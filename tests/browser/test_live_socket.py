@@ -209,7 +209,7 @@ def test_the_old_quality_plays_on_while_the_new_one_opens(
 
         with Slowness() as machine:
             until_on(page, is_main)
-        assert stood_s < 1.5 * machine.factor()
+        assert stood_s < machine.allowed_s(1.5)
     finally:
         recorder.clear_fault("rtsp_slow", channel=1)
     assert_pictures_move(page)

@@ -68,7 +68,7 @@ def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> No
     entries = listed()
     gaps_s = [(after - began).total_seconds() - length_s for (began, length_s), (after, _) in pairwise(entries)]
     # A first frame that came late moves the time of a later segment, once.
-    assert statistics.median(map(abs, gaps_s)) < 0.05
+    assert sorted(map(abs, gaps_s))[-2] < 0.05, gaps_s
     lengths_s = [length_s for _, length_s in entries]
     assert statistics.median(lengths_s) == pytest.approx(0.5, abs=0.11)
     assert max(lengths_s) < 1.2, "a key frame that comes some milliseconds early does not end a segment"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.wall import assert_all_move, at, centre, drag, expect_address, four, read, wait_all_playing
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, settled_on, until_on
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -90,7 +90,8 @@ def test_a_tiles_quality_is_kept_in_address_link_and_stored_wall(app: App, wall_
     page.reload()
     expect(main).to_have_text("Main")
     page.click("#copy-link")
-    assert page.evaluate("navigator.clipboard.readText()") == f"{app.url}/wall?layout=4&{chosen}"
+    link = f"{app.url}/wall?layout=4&{chosen}"
+    until_on(page, lambda: page.evaluate("navigator.clipboard.readText()") == link)
     page.click("#open-walls")
     page.fill("#wall-name", "Gates")
     page.keyboard.press("Enter")
@@ -122,7 +123,7 @@ def test_a_wall_without_some_channels_shows_how_many(app: App, camera_id: int, w
     expect(page.locator("#picker")).to_be_visible()
     page.locator(".picker .tile-item").last.click()
     expect(left_out).to_be_hidden()  # the user has chosen the channels
-    assert re.search(r"tiles=\d+\.\d+,(\d+)\.2,\1\.3,\1\.4$", page.url)
+    expect(page).to_have_url(re.compile(r"tiles=\d+\.\d+,(\d+)\.2,\1\.3,\1\.4$"))
 
 
 def shift(page: Page, place: int) -> list[float]:
@@ -150,7 +151,7 @@ def test_an_enlarged_tile_zooms_and_escape_resets_the_zoom_first(app: App, wall_
     expect(level).to_have_text("1.8×")
     address = page.url
     drag(page, (x, y), (x + 80, y + 30))
-    assert shift(page, 1) == pytest.approx([1.82, 80, 30], abs=2)
+    until_on(page, lambda: shift(page, 1) == pytest.approx([1.82, 80, 30], abs=2))
     expect(page.locator(".drag-ghost")).to_have_count(0)
     expect(at(page, 1)).to_have_attribute("data-full", "")
     assert page.url == address
@@ -235,8 +236,9 @@ def test_fingers_zoom_an_enlarged_tile_and_a_tap_keeps_the_zoom(app: App, wall_i
     for step in range(1, 6):
         touch("touchMove", step * 8)
     touch("touchEnd")
+    until_on(page, lambda: shift(page, 1)[1] - before[1] > 20)
     scale, right, down = shift(page, 1)
-    assert 20 < right - before[1] <= 41  # the first pixels only decide between tap and drag
+    assert right - before[1] <= 41  # the first pixels only decide between tap and drag
     assert (scale, down) == (before[0], before[2])
     expect(page.locator("[data-lifted]")).to_have_count(0)
     # Both taps in one command: two commands may be too far apart on a busy machine.
@@ -254,11 +256,9 @@ def test_an_enlarged_tile_pauses_and_resumes_live(app: App, wall_id: int, open_p
     page.keyboard.press("k")  # has no effect: only a tile that fills the page is paused
     page.keyboard.press("Enter")
     page.keyboard.press("Space")  # before the main stream has taken over
-    expect(badge).to_have_text(re.compile(r"^Paused −3 s$"))
+    expect(badge).to_have_text(re.compile(r"^Paused −([3-9]|\d\d) s$"))
     expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
-    stands = read(page)[0][0]
-    page.wait_for_timeout(500)
-    assert read(page)[0][0] == stands
+    settled_on(page, lambda: read(page)[0][0], for_s=0.5)
     expect(page.locator("live-tile[data-frozen]")).to_have_count(0)
     page.keyboard.press("k")
     expect(badge).to_have_text(re.compile(r"^0\.\d s$"))
@@ -284,14 +284,14 @@ def test_a_paused_tile_leaves_its_stream_after_some_seconds(app: App, wall_id: i
     expect(at(page, 1).locator("[data-part=quality]")).to_have_text("Main")
     page.keyboard.press("Space")
     badge = at(page, 1).locator("[data-part=badge]")
-    expect(badge).to_have_text(re.compile("^Paused −2 s"))  # the main stream has taken over
-    stands = read(page)[0][0]
+    expect(badge).to_have_text(re.compile(r"^Paused −([2-9]|\d\d) s"))
+    stands = settled_on(page, lambda: read(page)[0][0], for_s=1.0)  # 15 frames come in this time
     until_on(page, lambda: not any(one["viewers"] for one in app.call("GET", "/api/streams/all")["streams"]))
     assert read(page)[0][0] == stands
     expect(badge).to_have_text(re.compile("^Paused"))
     page.keyboard.press("Space")
     expect(badge).to_have_text(re.compile(r"^\d\.\d s$"))
-    assert read(page)[0][0] != stands
+    until_on(page, lambda: read(page)[0][0] not in {stands, -1})
     page.keyboard.press("Escape")
     wait_all_playing(page, 3)
     assert_all_move(page)

@@ -103,7 +103,7 @@ def test_another_resolution_of_the_stream_plays_on(
 ) -> None:
     page = open_viewer(app, camera_id, open_page, script, "main")
     shown = f"document.querySelector('{_PICTURE}')?.width || document.querySelector('live-player video').videoWidth"
-    assert page.evaluate(shown) == 640
+    until_on(page, lambda: page.evaluate(shown) == 640)
     recorder.set_fault("resolution_change", channel=1)
     try:
         until_on(page, lambda: page.evaluate(shown) == 320)
@@ -119,6 +119,7 @@ def test_another_resolution_of_the_stream_plays_on(
 def test_the_canvas_is_zoomed_paused_and_saved_whole(app: App, camera_id: int, open_page: Open) -> None:
     page = open_viewer(app, camera_id, open_page, _NO_TRACKS, "main")
     canvas = page.locator(_PICTURE)
+    until_on(page, lambda: canvas.evaluate("(canvas) => canvas.width") == 640)
     whole = canvas.bounding_box()
     assert whole is not None
     page.keyboard.press("+")

@@ -31,6 +31,7 @@ from sessions.ids import LiveStreamKey
 from sessions.live.broadcast import LiveListener
 from sessions.live.plan import needs_transcode
 from sessions.live.session import LiveSession
+from sessions.live.small_output import check_small_source
 from sessions.live.variants import variant_line, variants_of
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
@@ -178,6 +179,7 @@ class StreamManager:
         *,
         wants_audio: bool = False,
         at_next_key_frame: bool = False,
+        is_small: bool = False,
     ) -> tuple[str, str]:
         """Start or join a live session for a viewer on a socket, and send its fragments to `listener`.
 
@@ -186,18 +188,28 @@ class StreamManager:
         fragment is the last key frame's, or with `at_next_key_frame` the next one received. The viewer
         leaves by stop_session(stream_id, viewer_id).
 
+        `is_small`: small video for thin links, without audio, in a session of its kind that shares the device session.
+        ffmpeg encodes it, so that it is refused with LimitReached (transcode_limit) if no more may be transcoded, and
+        with CameraUnsupported if the stream is too large.
+
         Raises LimitReached, NotFound; Unavailable while the app starts or stops.
         """
         video = self._cameras.known_video(camera_id, profile_token)
-        key = LiveStreamKey(camera_id, profile_token)
+        key = LiveStreamKey(camera_id, profile_token, is_small=is_small)
+        if is_small:
+            check_small_source(video)
         with self._lock:
             codec = self._codec(camera_id, profile_token, video)
             old = self._sessions.get(key.stream_id)
             if isinstance(old, LiveSession):
+                if is_small:
+                    self._slots.take(key.stream_id, old.resources)
                 viewer_id = old.add_listener(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
                 if viewer_id is not None:
                     return key.stream_id, viewer_id
             session = self._new_session(key, codec, after=old)
+            if is_small:
+                self._slots.take(key.stream_id, session.resources)
             viewer_id = session.add_listener(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
             self._begin(session)
         return key.stream_id, viewer_id or ""

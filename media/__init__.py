@@ -6,6 +6,7 @@ hls/         playlists of a live session and of a replay
 rtsp/        the RTSP gateway; see there                                                 -> codecs, fmp4
 commands.py  ffmpeg's arguments
 ffmpeg.py    which ffmpeg to run
+flv.py       reads the frames that ffmpeg writes to its standard output                  -> codecs
 process.py   the only file that starts processes
 
 An arrow names the other parts of media that a part imports; of the rest of the app all import core only.

@@ -13,6 +13,13 @@ from enum import StrEnum
 from pathlib import Path
 
 PLAYLIST_NAME = "stream.m3u8"
+SMALL_KBPS = 240
+"""The most that small video takes: a link of 350 kbit/s carries it with the reserve of the page's quality ladder."""
+_SMALL_BUFFER_S = 0.7
+# At most 10 fps of the camera's time, by ld(0). The gateway begins with the frames since the last key frame together.
+# At most six of them pass, by ld(1), because more would make a thin link late.
+_SMALL_FRAMES = "if(gte(t+0.02,ld(0))*gte(time(0),ld(1)),st(0,max(ld(0),t-0.1)+0.1)+st(1,max(ld(1),time(0)-0.5)+0.1),0)"
+_SMALL_SIZE = "scale='min(480,iw)':'min(360,ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
 _PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
@@ -80,6 +87,24 @@ def live_command(ffmpeg: Path, url: str, folder_name: str, options: LiveOptions)
     ]
 
 
+def small_command(ffmpeg: Path, url: str) -> list[str]:
+    """Return the command that writes small H.264 video as FLV to standard output: 10 fps, at most 480x360, no audio.
+
+    FLV, because its muxer writes each frame as soon as it is encoded. That of fragmented MP4 waits for the next frame.
+    """
+    return [
+        *_input(ffmpeg, url, ["-threads", "1"]),  # each further thread of the decoder holds back one more frame
+        *["-map", "0:v:0", "-an"],
+        *["-vf", f"select='{_SMALL_FRAMES}',{_SMALL_SIZE}:out_range=tv", "-pix_fmt", "yuv420p"],
+        *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-threads", "1"],
+        *["-crf", "26", "-maxrate", f"{SMALL_KBPS}k", "-bufsize", f"{round(SMALL_KBPS * _SMALL_BUFFER_S)}k"],
+        # Not `n_forced`: after a pause of the camera, it would make key frames of all frames until it has caught up.
+        *["-g", "600", "-force_key_frames", "expr:if(isnan(prev_forced_t),1,gte(t-prev_forced_t,1.95))"],
+        *["-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
+        *["-flvflags", "no_duration_filesize", "-flush_packets", "1", "-f", "flv", "pipe:1"],
+    ]
+
+
 def snapshot_command(ffmpeg: Path, url: str, *, max_width: int = 1920) -> list[str]:
     """Return the command that writes one frame as JPEG to standard output."""
     return [
@@ -128,7 +153,7 @@ def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> l
     ]
 
 
-def _input(ffmpeg: Path, url: str) -> list[str]:
+def _input(ffmpeg: Path, url: str, decoder: Sequence[str] = ()) -> list[str]:
     if _URL.fullmatch(url) is None:
         raise ValueError("ffmpeg reads from our own gateway only")
     return [
@@ -143,7 +168,7 @@ def _input(ffmpeg: Path, url: str) -> list[str]:
         *["-f", "rtsp", "-rtsp_transport", "tcp", "-protocol_whitelist", "rtsp,rtp,tcp"],
         # A last resort: the gateway notices a silent device, and some devices send key frames rarely.
         *["-timeout", "60000000"],
-        *["-i", url],
+        *[*decoder, "-i", url],
     ]
 
 

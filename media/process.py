@@ -220,13 +220,14 @@ class Spawner:
         *,
         name: str,
         cwd: Path | None = None,
-        stdout: Literal["pipe"] | None = None,
+        stdout: Literal["pipe"] | Callable[[bytes], None] | None = None,
         extra_env: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
         """Start argv[0] (an absolute path). Raises ProgramMissing if it does not exist.
 
         The environment is a short list of harmless names and `extra_env`, never ours. With a pipe, the first
-        STDOUT_LIMIT_BYTES are kept for stdout_line() and stdout_bytes().
+        STDOUT_LIMIT_BYTES are kept for stdout_line() and stdout_bytes(). A callable gets the output piece by piece, in
+        the spawner's thread: it must return immediately and raise nothing.
         """
         program = Path(argv[0])
         if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
@@ -235,7 +236,7 @@ class Spawner:
 
         def start_it(selector: selectors.BaseSelector) -> None:
             try:
-                answer.put(self._spawn(selector, list(argv), name, cwd, stdout == "pipe", extra_env or {}))
+                answer.put(self._spawn(selector, list(argv), name, cwd, stdout, extra_env or {}))
             except OSError as error:
                 answer.put(error)
 
@@ -257,13 +258,13 @@ class Spawner:
         argv: list[str],
         name: str,
         cwd: Path | None,
-        wants_stdout: bool,
+        stdout: Literal["pipe"] | Callable[[bytes], None] | None,
         extra_env: Mapping[str, str],
     ) -> SupervisedProcess:
         popen = subprocess.Popen(  # noqa: S603 - a list, never a shell; argv[0] is absolute and checked
             [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *argv],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if wants_stdout else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if stdout is None else subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=cwd or "/",
@@ -273,7 +274,8 @@ class Spawner:
         )
         process = SupervisedProcess(popen, name)
         pipes = []
-        for stream, take in ((popen.stderr, process._take_stderr), (popen.stdout, process._take_stdout)):
+        take_stdout = stdout if callable(stdout) else process._take_stdout
+        for stream, take in ((popen.stderr, process._take_stderr), (popen.stdout, take_stdout)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
                 pipes.append(_Pipe(process, stream.fileno(), take))

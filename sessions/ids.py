@@ -2,7 +2,7 @@
 
 `camera{id}_{token}`, where a token of letters, digits, '_' and '-' stays as it is, and every other
 byte of its UTF-8 is written `~XX`. No two tokens give the same id. '.' is encoded too, because `.hevc`
-at the end names a variant. A token too long for a file name ends in `~~` and a hash.
+or `.small` at the end names a variant. A token too long for a file name ends in `~~` and a hash.
 
 A replay is `replay{camera_id}_{random}`: two replays of the same recording are two sessions, because they
 play at different times.
@@ -16,22 +16,30 @@ import secrets
 from dataclasses import dataclass
 
 HEVC_SUFFIX = ".hevc"
+SMALL_SUFFIX = ".small"
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _MAX_ENCODED = 180
 _HEAD = 80
-_STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc)?|replay[0-9]{1,20}_[0-9a-f]{16}")
+_STREAM_ID = re.compile(r"camera[0-9]{1,20}_[A-Za-z0-9_~-]*(?:\.hevc|\.small)?|replay[0-9]{1,20}_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveStreamKey:
-    """The media profile of a live session. `is_hevc_variant`: its HLS copies H.265 instead of transcoding it."""
+    """The media profile of a live session.
+
+    `is_hevc_variant`: its HLS copies H.265 instead of transcoding it. `is_small`: it makes small video for thin links,
+    over sockets alone.
+    """
 
     camera_id: int
     profile_token: str
     is_hevc_variant: bool = False
+    is_small: bool = False
 
     @property
     def stream_id(self) -> str:
+        if self.is_small:
+            return stream_id_of(self.camera_id, self.profile_token) + SMALL_SUFFIX
         return stream_id_of(self.camera_id, self.profile_token, is_hevc=self.is_hevc_variant)
 
 

@@ -141,6 +141,7 @@ MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.commands": frozenset(),
     "media.process": frozenset(),
     "media.ffmpeg": frozenset(),
+    "media.flv": frozenset({"media.codecs"}),
     "media.rtsp.client": frozenset({"media.codecs"}),
     "media.rtsp.live": frozenset({"media.codecs", "media.fmp4", "media.rtsp.client"}),
     "media.rtsp.replay": frozenset({"media.codecs", "media.rtsp.client"}),

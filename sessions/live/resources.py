@@ -7,7 +7,7 @@ After release(), the methods that open or start something raise SessionOver.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.records import StreamSource
@@ -50,6 +50,15 @@ class SessionResources:
                 empty_folder(self.folder)
                 self._is_fresh = False
             self._process = spawner.spawn(argv, name=name, cwd=self.folder.parent)
+            return self._process
+
+    def start_piped_process(
+        self, spawner: Spawner, argv: Sequence[str], name: str, take: Callable[[bytes], None]
+    ) -> SupervisedProcess:
+        """Start a process whose output goes to `take` (Spawner.spawn), without a folder. Raises ProgramMissing."""
+        with self._lock:
+            self.check_open()
+            self._process = spawner.spawn(argv, name=name, stdout=take)
             return self._process
 
     def end_process(self) -> None:

@@ -1,4 +1,4 @@
-"""A live session: one media profile of a camera as HLS and as fragments, for any number of viewers.
+"""A live session: one media profile of a camera as HLS and as fragments, or as small video, for any number of viewers.
 
 The session's thread makes one LiveAttempt after another, each with one feed. A session ends when it is
 stopped, when it has no viewers any more, or when the app stops. A failed session continues to try as long as it has
@@ -27,7 +27,9 @@ from sessions.live.broadcast import FragmentBroadcaster, LiveListener
 from sessions.live.fragment_output import FragmentOutput
 from sessions.live.hls_output import HlsOutput
 from sessions.live.key_frames import KeyFrameRequests
+from sessions.live.output import SessionOutput
 from sessions.live.resources import SessionResources
+from sessions.live.small_output import SmallOutput
 from sessions.live.status import SessionStatus
 from sessions.view import StreamView
 
@@ -62,7 +64,11 @@ class LiveSession(BaseSession):
         self.resources = SessionResources(settings.streams_dir / key.stream_id)
         self._broadcaster = FragmentBroadcaster(context.clock)
         self._hls = HlsOutput(context, key, self._status, self.resources, self._viewers)
-        self._outputs = (self._hls, FragmentOutput(context, self._status, self._broadcaster))
+        self._outputs: tuple[SessionOutput, ...] = (
+            (SmallOutput(context, key, self._status, self.resources, self._broadcaster),)
+            if key.is_small
+            else (self._hls, FragmentOutput(context, self._status, self._broadcaster))
+        )
         self._key_frames = KeyFrameRequests(context, key)
         self._sending_state = threading.Lock()
         self._sent_state: tuple[object, ...] = ()
@@ -87,6 +93,7 @@ class LiveSession(BaseSession):
 
     def add_listener(self, listener: LiveListener, *, wants_audio: bool, at_next_key_frame: bool) -> str | None:
         """Add a viewer of fragments. Return its id, or None if this session is ending."""
+        wants_audio = wants_audio and not self._key.is_small
         with self._lock:
             if self._is_over:
                 return None
@@ -110,7 +117,7 @@ class LiveSession(BaseSession):
             self.retry()
 
     def playlist(self, name: str, wait_s: float, viewer_id: str | None) -> str:
-        if name != PLAYLIST_NAME:
+        if name != PLAYLIST_NAME or self._key.is_small:
             raise NotFound("There is no such playlist.")
         with self._watches(viewer_id):
             if self._hls.request():
@@ -214,7 +221,8 @@ class LiveSession(BaseSession):
         if self._is_over:
             raise SessionOver
         problem = Problem(error.code, error.detail)
-        self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
+        if not self._key.is_small:  # a channel without small video is no fault
+            self._context.cameras.note_stream(self.camera_id, self.profile_token, problem)
         for output in self._outputs:
             output.note_failure(error)
         wait_s = self._fixed_wait_s(error)

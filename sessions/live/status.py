@@ -43,6 +43,7 @@ class SessionStatus:
         self._error: Problem | None = None
         self._source_codec = source_codec
         self._plan: Plan | None = None
+        self._small: VideoFormat | None = None
         self._feed: FeedStatus | None = None
         self._makes_segments = False
         self._segments_problem: Problem | None = None
@@ -72,6 +73,11 @@ class SessionStatus:
         with self._changed:
             self._plan = plan
             self._attempts += 1
+
+    def set_small(self, video: VideoFormat) -> None:
+        """Note the format of the small video that ffmpeg makes."""
+        with self._changed:
+            self._small = video
 
     def begin_segments(self, without_audio: str = "") -> int:
         """ffmpeg is about to start. Return the number that its first segment must have.
@@ -246,8 +252,8 @@ class SessionStatus:
 
     def _video(self) -> VideoFormat | None:
         """Return the format that players get. The stream's own size and rate replace those of the plan."""
-        if self._plan is None:
-            return None
+        if self._key.is_small or self._plan is None:
+            return self._small
         video = self._plan.out_video if self._makes_segments else self._plan.source_video
         seen = self._feed.video if self._feed is not None else None
         fps = self._feed.fps if self._feed is not None else None
@@ -256,10 +262,10 @@ class SessionStatus:
         return replace(video, fps=fps or video.fps)
 
     def _is_transcoding(self) -> bool:
-        return self._makes_segments and self._plan is not None and self._plan.is_transcoding
+        return self._key.is_small or (self._makes_segments and self._plan is not None and self._plan.is_transcoding)
 
     def _audio(self) -> AudioFormat | None:
-        if self._plan is None or self._audio_left_out():
+        if self._plan is None or self._audio_left_out() is not None:
             return None
         return self._plan.out_audio if self._makes_segments else self._plan.source_audio
 
@@ -269,6 +275,8 @@ class SessionStatus:
         if self._makes_segments:
             return self._segments_without_audio or None
         audio = self._plan.source_audio if self._plan is not None else None
+        if audio is not None and self._key.is_small:
+            return "small video has none"
         return None if audio is None or has_fragments_of(audio) else "the app plays it over HLS only"
 
     def _bitrate_kbps(self) -> int | None:
@@ -283,6 +291,6 @@ class SessionStatus:
             return None
         if self._feed is None or self._feed.state in (FeedState.CONNECTING, FeedState.FAILED):
             return "connecting"
-        if not self._makes_segments and is_for_hls_only(self._source_codec):
+        if not self._makes_segments and not self._key.is_small and is_for_hls_only(self._source_codec):
             return "hls"
         return _WAITS.get(self._feed.state, "buffering")

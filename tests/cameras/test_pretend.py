@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -59,7 +59,7 @@ class ProgramSpawner(Spawner):
         *,
         name: str,
         cwd: Path | None = None,
-        stdout: Literal["pipe"] | None = None,
+        stdout: Literal["pipe"] | Callable[[bytes], None] | None = None,
         extra_env: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
         assert argv[:3] == [sys.executable, "-m", "simulator"]

@@ -40,6 +40,17 @@ def test_a_childs_output_and_exit_code_are_read_and_it_is_reaped(spawner: Spawne
     assert not Path(f"/proc/{child.pid}").exists()
 
 
+def test_a_function_gets_the_output_piece_by_piece(spawner: Spawner, tmp_path: Path) -> None:
+    pieces: list[bytes] = []
+    wait = f"while [ ! -e {tmp_path}/read ]; do sleep 0.05; done"
+    child = sh(spawner, f"echo one; {wait}; echo two", stdout=pieces.append)
+    until(lambda: b"".join(pieces) == b"one\n")
+    assert child.poll() is None
+    (tmp_path / "read").touch()
+    assert child.wait(LIMIT_S) == 0
+    assert b"".join(pieces) == b"one\ntwo\n"
+
+
 def test_a_child_gets_only_the_given_environment(spawner: Spawner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
     child = spawner.spawn(["/usr/bin/env"], name="env", stdout="pipe", extra_env={"SIMULATOR_PASSWORD": "given"})

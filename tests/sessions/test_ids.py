@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import NotFound
 from sessions.folders import empty_folder, remove_leftovers, served_file
-from sessions.ids import encode_token, is_stream_id, stream_id_of
+from sessions.ids import LiveStreamKey, encode_token, is_stream_id, stream_id_of
 
 TOKENS = st.text(max_size=120)
 
@@ -19,6 +19,7 @@ TOKENS = st.text(max_size=120)
 def test_a_plain_token_stays_unchanged() -> None:
     assert stream_id_of(1, "MediaProfile00000") == "camera1_MediaProfile00000"
     assert stream_id_of(1, "MediaProfile00000", is_hevc=True) == "camera1_MediaProfile00000.hevc"
+    assert LiveStreamKey(1, "a.small", is_small=True).stream_id == "camera1_a~2Esmall.small"
     assert stream_id_of(12, "Profile_1-main") == "camera12_Profile_1-main"
 
 
@@ -41,9 +42,9 @@ def test_two_tokens_never_share_a_folder(one: str, other: str) -> None:
     assert (one == other) == (encode_token(one) == encode_token(other))
 
 
-@given(st.text(alphabet=st.characters(), max_size=3000), st.booleans())
-def test_every_id_is_a_valid_folder_name_and_path_segment(token: str, is_hevc: bool) -> None:
-    stream_id = stream_id_of(1, token, is_hevc=is_hevc)
+@given(st.text(alphabet=st.characters(), max_size=3000), st.booleans(), st.booleans())
+def test_every_id_is_a_valid_folder_name_and_path_segment(token: str, is_hevc: bool, is_small: bool) -> None:
+    stream_id = LiveStreamKey(1, token, is_hevc, is_small).stream_id
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,219}", stream_id)
     assert is_stream_id(stream_id)
 

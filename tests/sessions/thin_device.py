@@ -34,7 +34,11 @@ h265 = raw + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=%d ! h
     "! rtph265pay name=pay0 pt=96 config-interval=1 "
 alaw = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8"
 aac = "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+sub = "videotestsrc is-live=true horizontal-speed=4 ! video/x-raw,width=640,height=360,framerate=20/1 " \\
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=40 bitrate=700 ! h264parse " \\
+    "! rtph264pay name=pay0 pt=96 config-interval=1 "
 for path, launch in {
+    "/sub": sub + alaw,
     "/plain": h264 % (192, 108, 5), "/alaw": h264 % (192, 108, 5) + alaw, "/aac": h264 % (192, 108, 5) + aac,
     "/hevc": h265 % (192, 108, 5) + alaw, "/other": h264 % (160, 96, 5), "/slow": h264 % (192, 108, 20),
 }.items():

@@ -125,6 +125,7 @@ class StandInStreams(StreamManager):
         *,
         wants_audio: bool = False,
         at_next_key_frame: bool = False,
+        is_small: bool = False,
     ) -> tuple[str, str]:
         view, viewer_id, _ = self.start_hls(camera_id, profile_token)
         listener.on_live_state(view)

@@ -39,10 +39,11 @@ class LiveBackend:
         *,
         wants_audio: bool,
         at_next_key_frame: bool,
+        is_small: bool,
     ) -> tuple[str, str]:
         """Watch a channel if the user may; return (stream_id, viewer_id).
 
-        Raise NotFound, LimitReached or Unavailable.
+        Raise NotFound, LimitReached, Unavailable or, for small video, CameraUnsupported.
         """
         channel = channel_number(self._services, camera_id, profile_token)
         about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
@@ -50,7 +51,12 @@ class LiveBackend:
             self._audit(who, "not_found", **about)
             raise NotFound("There is no such camera, channel or stream.")
         stream_id, viewer_id = self._services.streams.watch_live(
-            camera_id, profile_token, listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame
+            camera_id,
+            profile_token,
+            listener,
+            wants_audio=wants_audio,
+            at_next_key_frame=at_next_key_frame,
+            is_small=is_small,
         )
         self._services.login_viewers.note_viewer(who.key, stream_id, viewer_id)
         self._audit(who, "ok", **about, stream_id=stream_id)

@@ -8,7 +8,8 @@ The page sends JSON, one text frame per message:
 
 With `"fresh": true`, `watch` begins at the next key frame instead of the last one, for a decoder that failed on the
 frames since the last one. `"instead_of": 2` ends that watch first and drops its unsent messages, so that the new one
-does not wait behind them. `"key_frames_only": true` sends key frames alone, without audio.
+does not wait behind them. `"key_frames_only": true` sends key frames alone, without audio. `"small": true` sends small
+video for a thin link, without audio: at most 480x360, 10 fps and 240 kbit/s, in a session that encodes it.
 
 The server sends JSON, too: `watching` (the joined session), `state` (the session's state), `init` (codec string and
 size; the init section follows as a binary frame), `problem` (the error: see web.problems.problem_message), `clock` (the
@@ -138,14 +139,16 @@ class LiveSocketHandler(SocketHandler):
 
     def _watch_live(self, number: int, message: dict[str, Any], camera_id: int, profile_token: str) -> None:
         keys_only = message.get("key_frames_only") is True
+        is_small = message.get("small") is True
         old = read_int(message, "instead_of", 0, 65535) if "instead_of" in message else None
-        watch = LiveWatch(self, number, message.get("sound") is True and not keys_only, keys_only, old is not None)
+        wants_audio = message.get("sound") is True and not keys_only and not is_small
+        watch = LiveWatch(self, number, wants_audio, keys_only, old is not None)
         is_fresh = message.get("fresh") is True
         if old is not None:
             self._leave(old)
         self._watch(
             watch,
-            lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh),
+            lambda: self._join_live(watch, camera_id, profile_token, at_next_key_frame=is_fresh, is_small=is_small),
             is_large=not (is_fresh or keys_only),
         )
 
@@ -211,7 +214,9 @@ class LiveSocketHandler(SocketHandler):
 
     # ---- in a worker thread ----------------------------------------------------------------------
 
-    def _join_live(self, watch: LiveWatch, camera_id: int, profile_token: str, *, at_next_key_frame: bool) -> None:
+    def _join_live(
+        self, watch: LiveWatch, camera_id: int, profile_token: str, *, at_next_key_frame: bool, is_small: bool
+    ) -> None:
         if watch.is_over:
             return
         try:
@@ -222,6 +227,7 @@ class LiveSocketHandler(SocketHandler):
                 watch,
                 wants_audio=watch.wants_audio,
                 at_next_key_frame=at_next_key_frame,
+                is_small=is_small,
             )
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))

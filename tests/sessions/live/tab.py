@@ -30,6 +30,6 @@ class Tab:
     def on_live_state(self, view: StreamView) -> None:
         self.states.append((view.status, view.error.code if view.error else None))
 
-    def open(self, manager: StreamManager, path: str, *, wants_audio: bool = False) -> Tab:
-        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_audio=wants_audio)
+    def open(self, manager: StreamManager, path: str, *, wants_audio: bool = False, is_small: bool = False) -> Tab:
+        self.stream_id, self.viewer_id = manager.watch_live(1, path, self, wants_audio=wants_audio, is_small=is_small)
         return self

@@ -135,6 +135,7 @@ class ChannelsBackend(LiveBackend):
         *,
         wants_audio: bool,
         at_next_key_frame: bool,
+        is_small: bool,
     ) -> tuple[str, str]:
         broadcaster = self._channels.broadcasters.get(profile_token)
         if broadcaster is None:
@@ -142,7 +143,7 @@ class ChannelsBackend(LiveBackend):
         viewer_id = f"viewer{len(self._channels.watched)}"
         broadcaster.join(listener, viewer_id, wants_audio=False, at_next_key_frame=at_next_key_frame)
         self._channels.watched.append(profile_token)
-        return f"camera{camera_id}_{profile_token}", viewer_id
+        return f"camera{camera_id}_{profile_token}{'.small' if is_small else ''}", viewer_id
 
     def leave_live(self, stream_id: str, viewer_id: str) -> None:
         pass

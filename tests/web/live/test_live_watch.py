@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from core.clock import SystemClock
+from core.records import AudioFormat
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S
@@ -111,6 +112,17 @@ def test_a_watch_of_key_frames_gets_nothing_else(sockets: Sockets) -> None:
         for number in range(3, 9):
             broadcaster.on_fragments(frames(number, 1))
         assert [peer.pictures(3) for _ in range(2)] == [(1, 1.0, 1000), (1, 2.0, 1000)]
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_a_watch_of_small_video_joins_its_stream_without_audio(sockets: Sockets, is_small: bool) -> None:
+    broadcaster = channel_of(1)
+    broadcaster.on_init(replace(init_of(), audio=AudioFormat("aac", 8000, 1)))
+    with opened(sockets, Channels({"a": broadcaster}).backend()) as peer:
+        peer.say(type="watch", id=3, camera_id=1, profile_token="a", sound=True, small=is_small)
+        init = peer.message("init")
+        assert (init["has_sound"], init["sound"] is None) == (True, is_small)
+        assert peer.message("watching")["stream_id"] == ("camera1_a.small" if is_small else "camera1_a")
 
 
 def test_a_replacement_waits_if_the_held_frames_take_over_a_second() -> None:

@@ -40,8 +40,9 @@ replay: 320x180, 5 frames a second, a key frame a second, channel 2 in H.265; th
 8 pixels (white, black, 36 bits of the time in tenths of a second since 1970, even parity, odd parity), and the time as
 text.
 
-profiles: full is like a recorder (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); small is for test suites (640x360
-and 320x180, GOP 1 s): each stream is encoded in about a second when a client first plays it.
+profiles: full is like a recorder (1080p25 at 4 Mbit/s and 640x360 at 15/s, GOP 2 s); medium has
+main streams of 720p15 at 1.5 Mbit/s; small is for test suites (640x360 and 320x180, GOP 1 s): each stream is encoded in
+about a second when a client first plays it.
 
 control port (JSON): GET /state, /faults, /logins, /replay, /frames?channel=1&role=main,
 /archive?channel=1&start=TIME&end=TIME; POST /clear, /prepare?role=main,

@@ -195,9 +195,15 @@ class Sizes:
 
 
 # `full` is like a recorder. `small` is for test suites: all streams are encoded within seconds on an empty cache.
+# `medium` is for tests of links that do not carry the sub stream of a real camera.
 PROFILES: dict[str, Sizes] = {
     "full": Sizes(
         main=StreamSpec("h264", 1920, 1080, 25, 2, 16, 4000),
+        sub=StreamSpec("h264", 640, 360, 15, 2, 16, 512),
+        h265_loop_s=10,
+    ),
+    "medium": Sizes(
+        main=StreamSpec("h264", 1280, 720, 15, 2, 16, 1500),
         sub=StreamSpec("h264", 640, 360, 15, 2, 16, 512),
         h265_loop_s=10,
     ),

@@ -175,11 +175,62 @@ test('a lower choice on a thin link ends the old media immediately', () => {
 test('the rate of the stream that plays is the measured one', () => {
   const { player } = played();
   const rates = (number = 1) => player.rungsAt({ cameraId: 1, number, channel: channel() }, Infinity).map(({ kbps }) => kbps);
-  assert.deepEqual(rates(), [null, null, null, null]);
+  assert.deepEqual(rates(), [null, null, 240, null, null]);
   const stream = { status: 'running', waiting_for: null, bitrate_kbps: 200 };
   wire().receive({ type: 'state', id: watched().at(-1).id, stream });
-  assert.deepEqual(rates(), [null, 200, 22, 7]);
-  assert.deepEqual(rates(2), [null, null, null, null], 'another channel');
+  assert.deepEqual(rates(), [null, 200, 120, 22, 7]);
+  assert.deepEqual(rates(2), [null, null, 240, null, null], 'another channel');
+});
+
+test('small video plays without audio, and its rate is not the sub stream’s', () => {
+  const { player } = played();
+  player.setAudible(true);
+  player.setRung('phone', { endsOld: true });
+  const { profile_token: token, small, sound, key_frames_only: keysOnly, instead_of: old, id } = watched().at(-1);
+  assert.deepEqual([token, small, sound, keysOnly, old], ['sub', true, false, false, id - 1]);
+  start();
+  assert.deepEqual([player.hasAudio, player.lacksAudio], [true, true]);
+  wire().receive({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 130, source_codec: 'hevc' } });
+  const rates = player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity).map(({ kbps }) => kbps);
+  assert.deepEqual(rates, [null, null, 240, null, null], 'and the codec of the camera does not matter');
+  assert.equal(player.view.transport, 'socket');
+});
+
+test('key frames replace small video that is refused or fails', () => {
+  const stream = { status: 'reconnecting', waiting_for: null, error: { code: 'ffmpeg_failed', detail: '' } };
+  const failures = /** @type {(() => void)[]} */ ([
+    () => refuse('transcode_limit'),
+    () => refuse('camera_unsupported'),
+    () => wire().receive({ type: 'state', id: watched().at(-1).id, stream }),
+    () => wire().receive({ type: 'state', id: watched().at(-1).id, stream: { ...stream, status: 'failed' } }),
+  ]);
+  for (const fail of failures) {
+    Wire.made = [];
+    const { player, view } = played();
+    const detached = view.detached;
+    player.setRung('phone', { endsOld: true });
+    fail();
+    const { profile_token: token, small, key_frames_only: keysOnly } = watched().at(-1);
+    assert.deepEqual([token, small, keysOnly, view.detached], ['sub', false, true, detached]);
+    const rungs = () => player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity).map(({ name }) => name);
+    assert.deepEqual(rungs(), ['main', 'sub', 'keys', 'stills']);
+    const count = watched().length;
+    player.setRung('keys');
+    assert.equal(watched().length, count);
+    mock.timers.tick(61_000);
+    assert.equal(rungs().includes('phone'), true);
+    player.close();
+  }
+});
+
+test('small video that is refused in a try is no rung for a while', () => {
+  const { player } = played();
+  player.setRequest({ ...REQUEST, channel: channel(), rung: 'keys' });
+  player.setRung('phone', { isTry: true });
+  refuse('transcode_limit');
+  assert.deepEqual([player.hasFailedTry, player.isStarting], [true, false]);
+  const rungs = player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity).map(({ name }) => name);
+  assert.deepEqual(rungs, ['main', 'sub', 'keys', 'stills']);
 });
 
 test('a large tile keeps main while the server limits the starts', () => {

@@ -52,6 +52,8 @@ test('the texts say how many pictures come', () => {
   assert.equal(rungText('keys', 0.4), '1 picture / 1 s');
   assert.equal(rungText('keys', 2, true), '1 picture / 2 s, no sound');
   assert.equal(limitText({ rung: 'keys', why: 'link', kbps: null }, 2, true), '1 picture / 2 s, no sound: the link is slow');
+  assert.equal(limitText({ rung: 'phone', why: 'link', kbps: 350 }), 'Small video: the link carries 350 kbit/s');
+  assert.equal(limitText({ rung: 'phone', why: 'link', kbps: null }, 0, true), 'Small video, no sound: the link is slow');
   assert.equal(limitText({ rung: 'keys', why: 'link', kbps: 310 }, 2), '1 picture / 2 s: the link carries 310 kbit/s');
   assert.equal(limitText({ rung: 'sub', why: 'link', kbps: null }), 'Sub: the link is slow');
 });

@@ -424,3 +424,44 @@ test('a camera that sends less now does not end a pause', () => {
   ladder.setTiles([tile('a', { rungs: [MAIN, { ...SUB, kbps: 100 }, KEYS] })], 30_000);
   assert.deepEqual(ladder.decide(CALM, 31_000), []);
 });
+
+const PHONE = /** @type {const} */ ({ name: 'phone', kbps: 240 });
+const WITH_PHONE = [MAIN, SUB, PHONE, KEYS, STILLS];
+
+test('small video plays where the sub stream does not fit', () => {
+  for (const [kbps, rung] of /** @type {const} */ ([
+    [1500, 'sub'],
+    [700, 'phone'],
+    [350, 'phone'],
+    [300, 'keys'],
+  ])) {
+    const tiles = [tile('a', { rungs: WITH_PHONE })];
+    const ladder = ladderOf(tiles);
+    run(ladder, tiles, () => kbps, 8);
+    assert.equal(ladder.rungOf('a'), rung, `${kbps} kbit/s`);
+  }
+});
+
+test('small video is never the first rung', () => {
+  const tiles = [tile('a', { rungs: WITH_PHONE })];
+  assert.equal(ladderOf(tiles, { startsLow: true }).rungOf('a'), 'sub');
+});
+
+test('a free link leads from small video back to main', () => {
+  const tiles = [tile('a', { rungs: WITH_PHONE })];
+  const ladder = ladderOf(tiles);
+  run(ladder, tiles, (second) => (second < 20 ? 350 : 20_000), 60);
+  assert.equal(ladder.rungOf('a'), 'main');
+});
+
+test('small video that was refused comes back by a try', () => {
+  const [full, refused] = [tile('a', { rungs: WITH_PHONE }), tile('a')];
+  const ladder = ladderOf([full]);
+  run(ladder, [full], () => 350, 8);
+  ladder.setTiles([refused], 9000);
+  assert.equal(ladder.rungOf('a'), 'keys');
+  ladder.setTiles([full], 70_000);
+  assert.equal(ladder.rungOf('a'), 'keys');
+  const link = { isLate: false, calmMs: 20_000, kbps: 350 };
+  assert.deepEqual(told(ladder.decide(link, 71_000)), ['a phone try']);
+});

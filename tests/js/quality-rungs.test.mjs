@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rungsOf, showsMainAt, streamOf } from '../../static/js/lib/quality-rungs.js';
+import { rungsOf, showsMainAt, smallSourceOf, streamOf } from '../../static/js/lib/quality-rungs.js';
 
 /** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
 
@@ -32,28 +32,28 @@ function channel(roles, codecs = {}, kbps = null) {
 const names = (one, how = WIDE) => rungsOf(one, how).map(({ name }) => name);
 
 test('a channel offers its streams, their key frames and stills', () => {
-  assert.deepEqual(names(channel(['main', 'sub'])), ['main', 'sub', 'keys', 'stills']);
-  assert.deepEqual(names(channel(['main'])), ['main', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main', 'sub'])), ['main', 'sub', 'phone', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main'])), ['main', 'keys', 'stills'], 'a large main stream has no small video');
 });
 
 test('a small tile uses no main stream', () => {
   const one = channel(['main', 'sub']);
-  assert.deepEqual(names(one, { ...WIDE, widthPx: 490 }), ['sub', 'keys', 'stills']);
-  assert.deepEqual(names(one, { ...WIDE, widthPx: 500 }), ['main', 'sub', 'keys', 'stills']);
+  assert.deepEqual(names(one, { ...WIDE, widthPx: 490 }), ['sub', 'phone', 'keys', 'stills']);
+  assert.deepEqual(names(one, { ...WIDE, widthPx: 500 }), ['main', 'sub', 'phone', 'keys', 'stills']);
   assert.deepEqual(names(channel(['main']), { ...WIDE, widthPx: 100 }), ['main', 'keys', 'stills']);
 });
 
 test('a stream that this browser does not decode is no rung', () => {
-  assert.deepEqual(names(channel(['main', 'sub'], { main: 'h265' })), ['sub', 'keys', 'stills']);
+  assert.deepEqual(names(channel(['main', 'sub'], { main: 'h265' })), ['sub', 'phone', 'keys', 'stills']);
   assert.deepEqual(names(channel(['main'], { main: 'h265' })), []);
 });
 
 test('the rates are those of the device, and its key frames a share of them', () => {
   const rates = rungsOf(channel(['main', 'sub'], {}, 1000), WIDE).map(({ kbps }) => kbps);
-  assert.deepEqual(rates, [1000, 1000, 110, 20]);
+  assert.deepEqual(rates, [1000, 1000, 240, 110, 20]);
   assert.deepEqual(
     rungsOf(channel(['main', 'sub']), WIDE).map(({ kbps }) => kbps),
-    [null, null, null, null],
+    [null, null, 240, null, null],
   );
 });
 
@@ -61,7 +61,7 @@ test('a measured rate replaces the declared one', () => {
   const how = { ...WIDE, measured: { quality: /** @type {const} */ ('sub'), kbps: 200 } };
   assert.deepEqual(
     rungsOf(channel(['main', 'sub'], {}, 1000), how).map(({ kbps }) => kbps),
-    [1000, 200, 22, 7],
+    [1000, 200, 120, 22, 7],
   );
 });
 
@@ -69,9 +69,25 @@ test('each rung has its stream', () => {
   const rungs = rungsOf(channel(['main', 'sub']), WIDE);
   assert.deepEqual(streamOf('main', rungs), { quality: 'main', keyFramesOnly: false });
   assert.deepEqual(streamOf('sub', rungs), { quality: 'sub', keyFramesOnly: false });
+  assert.deepEqual(streamOf('phone', rungs), { quality: 'sub', keyFramesOnly: false });
   assert.deepEqual(streamOf('keys', rungs), { quality: 'sub', keyFramesOnly: true });
   assert.deepEqual(streamOf('keys', rungsOf(channel(['main']), WIDE)), { quality: 'main', keyFramesOnly: true });
   assert.equal(streamOf('stills', rungs), null);
+});
+
+test('small video is made of the sub stream, or of a small main stream', () => {
+  /** @param {'main'|'sub'} role @param {object} video */
+  const source = (role, video) => {
+    const one = channel([role]);
+    for (const profile of one.profiles) profile.video = /** @type {any} */ ({ codec: 'h264', width: 1280, height: 720, ...video });
+    return smallSourceOf(one)?.role ?? null;
+  };
+  assert.equal(smallSourceOf(channel(['main', 'sub']))?.role, 'sub');
+  assert.deepEqual([source('main', {}), source('main', { codec: 'hevc', width: 640, height: 360 })], ['main', null]);
+  assert.deepEqual([source('sub', { width: 1920, height: 1080 }), source('sub', { width: null, height: null })], [null, 'sub']);
+  assert.deepEqual([source('sub', { codec: 'hevc' }), source('sub', { codec: 'hevc', width: 640, height: 360 })], [null, 'sub']);
+  assert.deepEqual([source('sub', { bitrate_kbps: 400 }), source('sub', { bitrate_kbps: 401 })], [null, 'sub'], 'it would save little');
+  assert.equal(source('sub', { codec: 'mjpeg' }), null);
 });
 
 test('main looks better in a tile that is wider than the sub stream', () => {

@@ -48,6 +48,7 @@ export class ChannelPlayer extends ChannelPicture {
   #rungBeforeTry = null;
   #hasFailedTry = false;
   #keyFramesOnly = false;
+  #isSmall = false;
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
   #isAudioBlocked = false;
@@ -75,9 +76,10 @@ export class ChannelPlayer extends ChannelPicture {
       this.#applyRequest();
     });
     on(transport, 'unplayable', (_detail, event) => {
-      if (!this.#isTry) return;
+      if (!this.#isTry && !this.#isSmall) return;
       event.preventDefault();
-      this.#leaveTry();
+      if (this.#isTry) this.#leaveTry();
+      else this.#leaveSmall();
     });
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
@@ -125,9 +127,9 @@ export class ChannelPlayer extends ChannelPicture {
     return stream?.status === 'running' ? stream.audio !== null : null;
   }
 
-  /** True if the user wants the channel's audio, which does not come with key frames alone. */
+  /** True if the user wants the channel's audio, which comes neither with key frames alone nor with small video. */
   get lacksAudio() {
-    return this.#keyFramesOnly && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
+    return (this.#keyFramesOnly || this.#isSmall) && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
   }
 
   /** The stream that plays, and the reasons if it is not the requested one. */
@@ -214,7 +216,7 @@ export class ChannelPlayer extends ChannelPicture {
 
   /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */
   #measured({ cameraId, number }) {
-    if (!this.isStarted || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
+    if (!this.isStarted || this.#isSmall || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
     const quality = this.chosenProfile?.quality;
     const { stream } = this.view;
     const kbps = stream?.status === 'running' ? stream.bitrate_kbps : null;
@@ -331,6 +333,7 @@ export class ChannelPlayer extends ChannelPicture {
     const request = this.#request;
     const chosenProfile = request && this.#choice.choose({ convert: false, ...request });
     const keyFramesOnly = request?.rung === 'keys' && chosenProfile?.converting === false;
+    const isSmall = chosenProfile?.isSmall ?? false;
     const wantedKey = request?.isActive && chosenProfile ? keyOf(chosenProfile, keyFramesOnly) : '';
     this.#showAudio(request?.isAudible ?? false);
     if (wantedKey === this.#startedKey) {
@@ -348,8 +351,10 @@ export class ChannelPlayer extends ChannelPicture {
       this.#isTry = how.isTry ?? false;
       this.#hasMedia = false;
       const { accept } = this.#choice;
-      const stream = { cameraId, profileToken: profile.profile_token, accept, converting, audio, transport, keyFramesOnly };
+      const { profile_token: profileToken } = profile;
+      const stream = { cameraId, profileToken, accept, converting, audio, transport, keyFramesOnly, isSmall };
       this.#keyFramesOnly = keyFramesOnly;
+      this.#isSmall = isSmall;
       this.#transport.play(stream, how);
       if (this.view.transport === 'socket') this.player.prepareLive();
     }
@@ -402,6 +407,11 @@ export class ChannelPlayer extends ChannelPicture {
       this.#leaveTry();
       return;
     }
+    const encoderFailed = stream?.status === 'reconnecting' && stream.error?.code === 'ffmpeg_failed';
+    if (this.isStarted && this.#isSmall && (problem || encoderFailed)) {
+      this.#leaveSmall();
+      return;
+    }
     if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
       this.#applyRequest();
       return;
@@ -410,12 +420,20 @@ export class ChannelPlayer extends ChannelPicture {
     this.#changed();
   }
 
+  /** Play key frames instead of small video, which the server refuses or cannot make. The ladder follows. */
+  #leaveSmall() {
+    this.#choice.refuseSmall();
+    if (this.#request) this.#request = { ...this.#request, rung: 'keys' };
+    this.#applyRequest({ endsOld: true });
+  }
+
   /**
    * Play the rung before the try again: the better stream was refused, for example because the device is full.
    *
    * @param {{hasFailed?: boolean}} [how] false: nothing is known about the better stream
    */
   #leaveTry({ hasFailed = true } = {}) {
+    if (hasFailed && this.#isSmall) this.#choice.refuseSmall();
     this.#forgetTry(hasFailed);
     this.#applyRequest();
   }
@@ -427,9 +445,10 @@ export class ChannelPlayer extends ChannelPicture {
     if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
   }
 
-  /** The user wants audio now: the stream before the try has it sooner, unless it consists of key frames. */
+  /** The user wants audio now: the stream before the try has it sooner, unless it is key frames or small video. */
   #forgetTryForAudio() {
-    if (this.#isTry && this.#rungBeforeTry !== 'keys') this.#forgetTry(true);
+    const hadAudio = this.#rungBeforeTry !== 'keys' && this.#rungBeforeTry !== 'phone';
+    if (this.#isTry && hadAudio) this.#forgetTry(true);
   }
 
   /** @param {string} which 'before': the old picture, which the next one will replace */
@@ -459,6 +478,6 @@ export class ChannelPlayer extends ChannelPicture {
 }
 
 /** Identifies a stream that was started. @param {import('../lib/profile-choice.js').ChosenProfile} chosen @param {boolean} keyFramesOnly */
-function keyOf({ profile, converting }, keyFramesOnly) {
-  return `${profile.profile_token}${converting ? ' converted' : ''}${keyFramesOnly ? ' keys' : ''}`;
+function keyOf({ profile, converting, isSmall }, keyFramesOnly) {
+  return `${profile.profile_token}${converting ? ' converted' : ''}${keyFramesOnly ? ' keys' : ''}${isSmall ? ' small' : ''}`;
 }

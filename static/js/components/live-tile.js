@@ -112,14 +112,16 @@ export class LiveTile extends HTMLElement {
 
   /**
    * Return the rungs between which the quality ladder may choose, best first; empty if it may not. A small tile has no
-   * main stream if the channel has a sub stream.
+   * main stream if the channel has a sub stream, and no small video, of which the server encodes few.
    *
    * @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request
    * @returns {readonly Rung[]}
    */
   rungsAt({ content, isAlone, isLarge }) {
     const rungs = this.#rungsAtSize({ content, isAlone });
-    return isLarge || !rungs.some(({ name }) => name === 'sub') ? rungs : rungs.filter(({ name }) => name !== 'main');
+    if (isLarge) return rungs;
+    const hasSub = rungs.some(({ name }) => name === 'sub');
+    return rungs.filter(({ name }) => name !== 'phone' && (name !== 'main' || !hasSub));
   }
 
   /** True if the main stream looks better at this tile's size. @param {Pick<TileRequest, 'content'|'isAlone'|'isLarge'>} request */

@@ -23,9 +23,10 @@ import { SocketClock } from './socket-clock.js';
  *   has B-frames; `run`, `offsetS` (replay only): number of the run, and the start of this init section's fragments on
  *   the run's timeline
  * @typedef {{data: Uint8Array<ArrayBuffer>, isKey: boolean, startS: number, takenMs: number|null}} SocketFragments
- * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean}} LiveWatchRequest
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, fresh?: boolean, keyFramesOnly?: boolean,
+ *   isSmall?: boolean}} LiveWatchRequest
  *   `fresh`: start with the next key frame, but after a reconnect with the last one if media came before;
- *   `keyFramesOnly`: key frames alone, without audio
+ *   `keyFramesOnly`: key frames alone, without audio; `isSmall`: small video of it, without audio
  * @typedef {{streamId: string, viewerId: string}} ReplayWatchRequest a replay session of this page
  * @typedef {{type: 'watching', from_start?: boolean}|{type: 'waiting', wait_s: number}|{type: 'end'|'segments_only', run: number}}
  *   WatchMessage `waiting`: this user starts many streams, and this one waits
@@ -264,9 +265,16 @@ export class LiveSocket {
       this.#send({ type: 'replay', id, stream_id: watch.source.streamId, viewer_id: watch.source.viewerId });
       return;
     }
-    const { cameraId, profileToken, audio, keyFramesOnly = false } = watch.source;
+    const { cameraId, profileToken, audio, keyFramesOnly = false, isSmall = false } = watch.source;
     const fresh = Boolean(watch.source.fresh) && !watch.hasMedia;
-    const content = { camera_id: cameraId, profile_token: profileToken, sound: audio, fresh, key_frames_only: keyFramesOnly };
+    const content = {
+      camera_id: cameraId,
+      profile_token: profileToken,
+      sound: audio,
+      fresh,
+      key_frames_only: keyFramesOnly,
+      small: isSmall,
+    };
     this.#send({ type: 'watch', id, ...content, ...how });
   }
 

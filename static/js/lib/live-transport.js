@@ -15,9 +15,10 @@ import { RETRY_WITHIN_MS, Refusals } from './refusals.js';
  * @typedef {import('./socket-session.js').SocketSession} SocketSession
  * @typedef {import('./refusals.js').Reason} Reason
  * @typedef {{cameraId: number, profileToken: string, accept: string[], converting?: boolean, audio?: boolean,
- *   transport?: 'hls'|null, keyFramesOnly?: boolean}} PlayRequest
+ *   transport?: 'hls'|null, keyFramesOnly?: boolean, isSmall?: boolean}} PlayRequest
  *   `converting`: this browser does not decode the camera's codec, so ffmpeg converts it; `transport`: set by the user;
- *   `keyFramesOnly`: over the socket, key frames alone
+ *   `keyFramesOnly`: over the socket, key frames alone; `isSmall`: over the socket, small video that the server makes of the
+ *   stream, whatever its codec
  * @typedef {'socket'|'hls'} Transport
  */
 
@@ -173,6 +174,7 @@ export class LiveTransport extends EventTarget {
   /** @param {import('./api.js').Problem} problem */
   playerCannotPlay(problem) {
     if (this.#transport === 'socket' && this.#socketSession?.leaveAudioOut()) return;
+    if (this.#transport === 'socket' && this.#request?.isSmall && !this.#offer('unplayable')) return;
     if (this.#transport === 'socket') this.#giveUpSocket('codec');
     else if (!this.#offerCodec(this.#hlsSession.view.stream?.source_codec)) this.#hlsSession.playerCannotPlay(problem);
   }
@@ -192,7 +194,7 @@ export class LiveTransport extends EventTarget {
    */
   #offerCodec(codec) {
     const request = this.#request;
-    if (!codec || !request || request.converting || this.#hasEmittedCodec) return false;
+    if (!codec || !request || request.converting || request.isSmall || this.#hasEmittedCodec) return false;
     this.#hasEmittedCodec = true;
     return !this.#offer('codec', { profileToken: request.profileToken, codec });
   }

@@ -4,7 +4,8 @@
  * others than the device reports, and a main stream that was refused. Pure decisions.
  */
 import { acceptOf, asSeen, canDecode, chooseProfile, profileOf } from './channels.js';
-import { rungsOf } from './quality-rungs.js';
+import { backoffMs } from './backoff.js';
+import { rungsOf, smallSourceOf } from './quality-rungs.js';
 
 /**
  * @typedef {import('./api.js').Channel} Channel
@@ -12,7 +13,8 @@ import { rungsOf } from './quality-rungs.js';
  * @typedef {import('./viewer-state.js').Quality} Quality
  * @typedef {import('./quality-ladder.js').Rung} Rung
  * @typedef {import('./quality-ladder.js').RungName} RungName
- * @typedef {NonNullable<ReturnType<typeof chooseProfile>>} ChosenProfile
+ * @typedef {NonNullable<ReturnType<typeof chooseProfile>> & {isSmall?: boolean}} ChosenProfile `isSmall`: the server makes
+ *   small video of it
  */
 
 /**
@@ -21,8 +23,12 @@ import { rungsOf } from './quality-rungs.js';
  */
 const REFUSALS = new Set(['camera_busy', 'stream_limit', 'transcode_limit', 'crash_loop', 'camera_unsupported', 'cannot_play']);
 
+/** How long small video is no rung after the server refused it. */
+const SMALL_AGAIN = { startMs: 60_000, maxMs: 15 * 60_000 };
+
 export class ProfileChoice {
   #decodes;
+  #nowMs;
   /** Codecs that could not be played, by camera id and profile token. @type {Map<number, Map<string, string>>} */
   #codecs = new Map();
   /** @type {Channel|null} */
@@ -32,9 +38,12 @@ export class ProfileChoice {
   /** Why the sub stream replaces the main stream. @type {Problem|null} */
   #refusal = null;
 
-  /** @param {readonly string[]} decodes codecs that this browser decodes */
-  constructor(decodes) {
+  #smallRefused = { times: 0, untilMs: -Infinity };
+
+  /** @param {readonly string[]} decodes codecs that this browser decodes @param {() => number} [nowMs] */
+  constructor(decodes, nowMs = Date.now) {
     this.#decodes = decodes;
+    this.#nowMs = nowMs;
   }
 
   get chosenProfile() {
@@ -67,6 +76,11 @@ export class ProfileChoice {
     this.#channel = this.#asSeen({ cameraId, channel });
     const wanted = this.#refusal ? 'sub' : this.#within(rung, quality);
     this.#chosenProfile = this.#channel && chooseProfile(this.#channel, { quality: wanted, convert, decodes: this.#decodes });
+    const source = this.#channel && rung === 'phone' ? smallSourceOf(this.#channel) : null;
+    if (source) {
+      const how = { isFallback: false, converting: false, refusedCodec: null, isSmall: true };
+      this.#chosenProfile = { profile: source, quality: source.role === 'main' ? 'main' : 'sub', ...how };
+    }
     return this.#chosenProfile;
   }
 
@@ -81,7 +95,14 @@ export class ProfileChoice {
   rungsAt(request, widthPx, measured = null) {
     const channel = this.#asSeen(request);
     const rungs = channel ? rungsOf(channel, { decodes: this.#decodes, widthPx, measured }) : [];
-    return this.#refusal ? rungs.filter(({ name }) => name !== 'main') : rungs;
+    const hasSmall = this.#nowMs() >= this.#smallRefused.untilMs;
+    return rungs.filter(({ name }) => (name !== 'main' || !this.#refusal) && (name !== 'phone' || hasSmall));
+  }
+
+  /** The server refused small video, or it failed: it is no rung for a while, longer each time. */
+  refuseSmall() {
+    const { times } = this.#smallRefused;
+    this.#smallRefused = { times: times + 1, untilMs: this.#nowMs() + backoffMs(times, SMALL_AGAIN) };
   }
 
   /**

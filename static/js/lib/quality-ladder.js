@@ -11,7 +11,8 @@ import { QualityTry } from './quality-try.js';
 import { bestWithin, byNeed, rank, rateIn, rateOf, rungNamed, sum } from './rung-rates.js';
 
 /**
- * @typedef {'main'|'sub'|'keys'|'stills'} RungName `keys`: only key frames, of the sub stream if there is one
+ * @typedef {'main'|'sub'|'phone'|'keys'|'stills'} RungName `phone`: small video that the server encodes from the sub stream;
+ *   `keys`: only key frames, of the sub stream if there is one
  * @typedef {{name: RungName, kbps: number|null}} Rung `kbps`: null while the rate is unknown
  * @typedef {{id: string, rungs: readonly Rung[], pinned: RungName|null, isChosen: boolean, isVisible: boolean,
  *   pixels: number, isStarting?: boolean}} Tile `rungs`: those that the tile can use at its size, best first, at least one; `isChosen`: the user looks at
@@ -104,10 +105,17 @@ export class QualityLadder {
     const rungsBefore = new Map(this.#tiles.map((tile) => [tile.id, this.#rung(tile).name]));
     this.#tiles = tiles;
     this.#memories = new Map(tiles.map(({ id }) => [id, before.get(id) ?? newMemory()]));
+    for (const tile of tiles) this.#forgetPhone(tile);
     if (tiles.some((tile) => rungsBefore.get(tile.id) !== this.#rung(tile).name))
       this.#settledMs = Math.max(this.#settledMs, nowMs + START_MS);
     this.#forgetPauses(tilesBefore, rungsBefore);
     return wasLimited ? this.#movable.flatMap((tile) => (before.has(tile.id) ? [] : this.#begin(tile, nowMs))) : [];
+  }
+
+  /** The server refused small video: the tile uses it again only after a try, although it is offered again. @param {Tile} tile */
+  #forgetPhone(tile) {
+    const memory = this.#memory(tile);
+    if (memory.limit === 'phone' && !tile.rungs.some(({ name }) => name === 'phone')) memory.limit = bestWithin(tile, 'phone').name;
   }
 
   /** End the try of a tile that cannot be judged. @param {string} id */

@@ -9,13 +9,13 @@ import { bitrate } from './format.js';
  *
  * @param {RungName} rung
  * @param {number} [spacingS] time between two key frames or stills; 0 while it is unknown
- * @param {boolean} [lacksAudio] the user wants audio, which comes neither with key frames nor with stills
+ * @param {boolean} [lacksAudio] the user wants audio, which comes with whole streams only
  */
 export function rungText(rung, spacingS = 0, lacksAudio = false) {
   const silence = lacksAudio ? ', no sound' : '';
   if (rung === 'keys') return (spacingS ? `1 picture / ${Math.max(1, Math.round(spacingS))} s` : 'Few pictures') + silence;
   if (rung === 'stills') return (spacingS ? `1 small picture / ${Math.max(1, Math.round(spacingS))} s` : 'Small pictures') + silence;
-  return { main: 'Main', sub: 'Sub' }[rung];
+  return { main: 'Main', sub: 'Sub', phone: `Small video${silence}` }[rung];
 }
 
 /**

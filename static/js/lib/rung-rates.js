@@ -9,9 +9,9 @@
  */
 
 /** Best first. @type {readonly RungName[]} */
-const ORDER = ['main', 'sub', 'keys', 'stills'];
+const ORDER = ['main', 'sub', 'phone', 'keys', 'stills'];
 /** Usual rates, for streams whose rate is unknown. @type {Record<RungName, number>} */
-const USUAL_KBPS = { main: 4000, sub: 600, keys: 60, stills: 20 };
+const USUAL_KBPS = { main: 4000, sub: 600, phone: 240, keys: 60, stills: 20 };
 
 /** @param {RungName} name */
 export function rank(name) {

@@ -13,7 +13,8 @@ import { SocketWatch } from './socket-watch.js';
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./socket-watch.js').Sink} Sink
- * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean}} SocketRequest
+ * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean,
+ *   isSmall?: boolean}} SocketRequest
  * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
@@ -70,8 +71,8 @@ export class SocketSession extends BaseSession {
     if (!request || Boolean(request.audio) === isOn) return;
     if (isOn) this.#refusedAudio.delete(keyOf(request)); // the user wants another try
     const wanted = { ...request, audio: isOn };
-    // Key frames come without audio.
-    if (this.#isSuspended || request.keyFramesOnly) this.state.request = wanted;
+    // Key frames and small video come without audio.
+    if (this.#isSuspended || request.keyFramesOnly || request.isSmall) this.state.request = wanted;
     else if (this.#watch?.isTry && this.#watch.isAwaitingKey) this.tryBetter(wanted);
     else this.play(wanted);
   }
@@ -240,9 +241,10 @@ export class SocketSession extends BaseSession {
 
   /** @param {SocketRequest} request @returns {import('./socket-watch.js').WatchContent} */
   #contentOf(request) {
-    const { cameraId, profileToken, keyFramesOnly = false } = request;
+    const { cameraId, profileToken, keyFramesOnly = false, isSmall = false } = request;
     const isRefused = this.#refusedAudio.has(keyOf(request));
-    return { cameraId, profileToken, audio: Boolean(request.audio) && !isRefused && !keyFramesOnly, keyFramesOnly };
+    const audio = Boolean(request.audio) && !isRefused && !keyFramesOnly && !isSmall;
+    return { cameraId, profileToken, audio, keyFramesOnly, isSmall };
   }
 
   /**

@@ -5,7 +5,8 @@
  * @typedef {import('./api.js').Stream} Stream
  * @typedef {import('./live-socket.js').SocketInit} SocketInit
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
- * @typedef {{cameraId: number, profileToken: string, audio: boolean, keyFramesOnly: boolean}} WatchContent
+ * @typedef {{cameraId: number, profileToken: string, audio: boolean, keyFramesOnly: boolean,
+ *   isSmall: boolean}} WatchContent
  * @typedef {{init: (codecs: string, data: Uint8Array<ArrayBuffer>, isReordered: boolean) => void,
  *   append: (fragments: SocketFragments) => void, takeBack: () => boolean}} Sink made by attachLive() in
  *   components/live-player.js. `takeBack`: keep this stream on screen and drop the next one; false if it has ended
@@ -73,9 +74,9 @@ export class SocketWatch {
   }
 
   /** True if the server sends the same media for both. @param {WatchContent} content */
-  isOf({ cameraId, profileToken, audio, keyFramesOnly }) {
+  isOf({ cameraId, profileToken, audio, keyFramesOnly, isSmall }) {
     const { content } = this;
-    const isSameStream = content.cameraId === cameraId && content.profileToken === profileToken;
+    const isSameStream = content.cameraId === cameraId && content.profileToken === profileToken && content.isSmall === isSmall;
     return isSameStream && content.audio === audio && content.keyFramesOnly === keyFramesOnly;
   }
 

@@ -223,8 +223,8 @@ function showQuality() {
   const choice = (chosen === 'main' || chosen === 'sub') && !profileOf(channel, chosen) ? 'auto' : chosen;
   // During a try the stream before it is on screen.
   const shown = stage.shownRung === stage.rung ? quality : stage.shownRung;
-  // Small pictures are none of the choices.
-  const played = stage.shownRung === 'stills' ? null : stage.shownRung === 'keys' ? 'saver' : shown;
+  // Small video and small pictures are none of the choices.
+  const played = stage.shownRung === 'phone' || stage.shownRung === 'stills' ? null : stage.shownRung === 'keys' ? 'saver' : shown;
   for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
     const role = qualityChoice(button.dataset.quality);
     if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);

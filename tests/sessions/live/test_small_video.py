@@ -1,4 +1,4 @@
-"""Small video for thin links: what viewers get, its ffmpeg, and the sub stream's viewers meanwhile."""
+"""Small video for thin links: its format, its ffmpeg, its places, and the viewers of the sub stream meanwhile."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ test('pictures that come seconds apart are no stall, and their end is one', () =
     assert.deepEqual([stalledS, step], [0, 'none']);
   }
   assert.equal(watch.isMoving, true);
+  for (let nowMs = 20_250; nowMs < 27_000; nowMs += 250) look(nowMs);
   assert.equal(look(27_000).stalledS, 3);
   assert.equal(watch.isMoving, false);
   assert.equal(look(28_500).step, 'edge');

@@ -13,6 +13,16 @@ function moving() {
   return { watch, seen, sample: { ...sample, nowMs: 1000, timeS: 1, frames: /** @type {number|null} */ (2) } };
 }
 
+/**
+ * Look every 250 ms after `fromMs`, as the player does. Return the last look.
+ *
+ * @param {StallWatch} watch @param {import('../../static/js/lib/stall-watch.js').Sample} sample @param {number} fromMs @param {number} toMs
+ */
+function lookUntil(watch, sample, fromMs, toMs) {
+  for (let nowMs = fromMs + 250; nowMs < toMs; nowMs += 250) watch.look({ ...sample, nowMs });
+  return watch.look({ ...sample, nowMs: toMs });
+}
+
 test('a picture moves with its second frame', () => {
   const { watch, seen, sample } = moving();
   assert.deepEqual(seen, { moves: true, isFirst: true, stalledS: 0, step: 'none' });
@@ -54,12 +64,25 @@ test('each step of help is taken once per stall', () => {
     [57, 'restart'],
   ]);
   watch.look({ ...sample, nowMs: 61_000, frames: 9 });
-  assert.equal(watch.look({ ...sample, nowMs: 65_000, frames: 9 }).step, 'edge');
+  assert.equal(lookUntil(watch, { ...sample, frames: 9 }, 61_000, 65_000).step, 'edge');
+});
+
+test('a sleep and a clock that is set are no stall', () => {
+  for (const jumpMs of [6000, 3_600_000, -3_600_000]) {
+    const { watch, sample } = moving();
+    const after = watch.look({ ...sample, nowMs: 1250 + jumpMs });
+    assert.equal(after.step, 'none', `${jumpMs}`);
+    assert.ok(after.stalledS <= 2.25, `${after.stalledS}`);
+    /** @type {string[]} */
+    const steps = [];
+    for (let nowMs = 1500; nowMs <= 5500; nowMs += 250) steps.push(watch.look({ ...sample, nowMs: nowMs + jumpMs }).step);
+    assert.ok(steps.includes('edge'), 'a stall after it is noticed');
+  }
 });
 
 test('frames that a help shows again are no movement', () => {
   const { watch, sample } = moving();
-  assert.equal(watch.look({ ...sample, nowMs: 5000 }).step, 'edge');
+  assert.equal(lookUntil(watch, sample, 1000, 5000).step, 'edge');
   assert.deepEqual(watch.look({ ...sample, nowMs: 5250, timeS: 0.8, frames: 5 }), {
     moves: false,
     isFirst: false,
@@ -72,7 +95,7 @@ test('frames that a help shows again are no movement', () => {
 
 test('a picture that goes on after a help at an earlier time moves', () => {
   const { watch, sample } = moving();
-  assert.equal(watch.look({ ...sample, nowMs: 5000 }).step, 'edge');
+  assert.equal(lookUntil(watch, sample, 1000, 5000).step, 'edge');
   assert.equal(watch.look({ ...sample, nowMs: 6500, timeS: 0.3, frames: 30 }).moves, false);
   assert.equal(watch.look({ ...sample, nowMs: 7000, timeS: 0.8, frames: 42 }).moves, true);
 });
@@ -94,6 +117,7 @@ test('an excused wait is no stall', () => {
 test('there is no help before the first frame', () => {
   const watch = new StallWatch();
   watch.begin(0);
-  const seen = watch.look({ nowMs: 30_000, timeS: 0, frames: 0, isReady: false, isStopped: false, isHidden: false });
+  const sample = { nowMs: 0, timeS: 0, frames: 0, isReady: false, isStopped: false, isHidden: false };
+  const seen = lookUntil(watch, sample, 0, 30_000);
   assert.deepEqual([seen.stalledS, seen.step], [30, 'none']);
 });

@@ -14,12 +14,15 @@
 
 /** A picture counts as moving for so long after its last new frame. */
 const STANDS_AFTER_S = 2;
+/** The player looks every 250 ms. In a longer time without a look the page itself stood still: a sleep, or a busy machine. */
+const MOST_BETWEEN_LOOKS_MS = 2000;
 /** After a step of help the player shows frames again that it had shown before. */
 const SHOWS_AGAIN_FOR_S = 2;
 
 export class StallWatch {
   #isMoving = false;
   #movedAtMs = 0;
+  #lookedAtMs = 0;
   #stepsTaken = 0;
   #helpedAtMs = 0;
   #stoodAtS = -1;
@@ -38,7 +41,7 @@ export class StallWatch {
     this.#stoodAtS = -1;
     this.#lastTimeS = -1;
     this.#lastFrames = null;
-    this.#movedAtMs = nowMs;
+    this.#movedAtMs = this.#lookedAtMs = nowMs;
   }
 
   /** Watch the same stream again, which was loaded anew as one of the steps. */
@@ -51,11 +54,13 @@ export class StallWatch {
 
   /** Start the time of a stall now: the user has paused, or the machine woke up. @param {number} nowMs */
   excuse(nowMs) {
-    this.#movedAtMs = nowMs;
+    this.#movedAtMs = this.#lookedAtMs = nowMs;
   }
 
   /** Each step of help is returned once per stall. @param {Sample} sample @returns {Seen} */
   look({ nowMs, timeS, frames, isReady, isStopped, isHidden, spacingS = 0 }) {
+    this.#movedAtMs += standstillMs(nowMs - this.#lookedAtMs);
+    this.#lookedAtMs = nowMs;
     const hasChanged = isHidden || frames === null ? timeS !== this.#lastTimeS : frames !== this.#lastFrames;
     const isFirstLook = this.#lastTimeS < 0;
     this.#lastTimeS = timeS;
@@ -86,6 +91,11 @@ export class StallWatch {
   #isShownAgain(nowMs, timeS) {
     return this.#stepsTaken > 0 && timeS <= this.#stoodAtS && nowMs - this.#helpedAtMs < SHOWS_AGAIN_FOR_S * 1000;
   }
+}
+
+/** Return the part of the time since the last look that belongs to no stall; negative if the clock was set back. @param {number} sinceMs */
+function standstillMs(sinceMs) {
+  return sinceMs < 0 ? sinceMs : Math.max(0, sinceMs - MOST_BETWEEN_LOOKS_MS);
 }
 
 /** @param {number} stalledS @param {number} stepsTaken @returns {Step} */

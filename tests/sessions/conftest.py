@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from sessions.backoff import FIXED_WAIT_S
 from stream_manager import StreamManager
 from tests.media.encoded import encoded
 from tests.patience import until
+from tests.sessions.gstreamer_live import GstreamerLive
 from tests.sessions.over_gateway import GatewayHarness
 from tests.sessions.replay.replaying import HOUR_S, NIGHT_S
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
@@ -31,25 +31,19 @@ from tests.sessions.stand_ins import (
     ThinRecordings,
     ThinReplays,
 )
-from tests.sessions.thin_device import SERVER, TOKEN, Device, MakeManager, is_running
+from tests.sessions.thin_device import TOKEN, Device, MakeManager, is_running
 
 
 @pytest.fixture(scope="session")
-def rtsp_port() -> Iterator[int]:
-    with subprocess.Popen(["/usr/bin/python3", "-c", SERVER], stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        # This client keeps the factory running, like a camera that always streams: a restart takes a second.
-        keep = ["ffmpeg", "-v", "quiet", "-nostdin", "-rtsp_transport", "tcp", "-i", f"rtsp://127.0.0.1:{port}/plain"]
-        # It reports once: further reports would fill the pipe, and an ffmpeg that waits for the pipe reads no media.
-        keep += ["-c", "copy", "-progress", "pipe:1", "-stats_period", "86400", "-f", "null", "-"]
-        with subprocess.Popen(keep, stdout=subprocess.PIPE) as keeper:
-            assert keeper.stdout is not None
-            # Two clients of a shared factory that is just starting can crash GStreamer's server (1.22).
-            assert keeper.stdout.readline()
-            yield port
-            keeper.kill()
-        server.kill()
+def gstreamer_live() -> Iterator[GstreamerLive]:
+    server = GstreamerLive()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def rtsp_port(gstreamer_live: GstreamerLive) -> int:
+    return gstreamer_live.port
 
 
 @pytest.fixture

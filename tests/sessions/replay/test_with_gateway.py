@@ -27,6 +27,7 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from sessions.replay.buffer import ReplayBuffer
 from stream_manager import StreamManager
+from tests.memory import held_bytes
 from tests.patience import LIMIT_S, promised_median, until
 from tests.sessions.replay.replaying import at, play, segments_of, text_of, times_of
 from tests.sessions.stand_ins import NoCameras, ThinRecordings
@@ -235,7 +236,7 @@ def test_two_hundred_seeks_over_the_gateway_leak_no_resources(harness: ReplayHar
             moved = harness.manager.seek_replay(view.stream_id, at(number * 7919 % 86_400))
             if number % 5 == 0:
                 text_of(harness.manager, moved)
-        return here.num_fds(), threading.active_count(), here.memory_info().rss
+        return here.num_fds(), threading.active_count(), held_bytes()
 
     fds, threads, rss = seek(50)
     fds_after, threads_after, rss_after = seek(200)

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-import psutil
 import pytest
 
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.media.rtsp.asking import Reader, impatient, read, source, until_state
 from tests.media.rtsp.camera_peer import Asked, PeerCamera
+from tests.memory import held_bytes
 from tests.patience import LIMIT_S, Slowness, until
 
 pytestmark = pytest.mark.programs
@@ -124,13 +124,13 @@ OK = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
 def test_a_hostile_answer_ends_in_a_problem_in_bounded_time(
     server: Callable[[Talk], RawServer], gateway: RtspGateway, talk: Talk, code: str
 ) -> None:
-    memory = psutil.Process().memory_info().rss
+    memory = held_bytes()
     feed = gateway.open_feed(source(f"rtsp://127.0.0.1:{server(talk).port}/"))
     problem = until_state(feed, FeedState.FAILED).problem
     assert problem
     assert problem.code == code
     assert "\x1b" not in problem.detail
-    assert psutil.Process().memory_info().rss - memory < 20_000_000
+    assert held_bytes() - memory < 20_000_000
 
 
 def test_a_closed_port_is_unreachable(gateway: RtspGateway, closed_port: int) -> None:

@@ -93,6 +93,8 @@ test('facts of a stream are texts, and dashes if unknown', () => {
   );
   assert.equal(facts.resolution, '1920 × 1080, 25 fps');
   assert.equal(facts.codec, 'H.265 → H.264 (converted)');
+  const small = stream({ video: { codec: 'h264', width: 480, height: 270, fps: 10 }, transcoding: true, source_codec: 'h264' });
+  assert.equal(streamFacts(small, { behindS: null }).codec, 'H.264 (made smaller)');
   assert.equal(facts.audio, 'None');
   assert.equal(facts.behind, '2.0 s');
   assert.equal(facts.viewers, '3');

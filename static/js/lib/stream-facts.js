@@ -57,11 +57,14 @@ export function streamFacts(stream, { behindS, transport = 'socket', isAudioRefu
       ['resolution', 'codec', 'audio', 'bitrate', 'behind', 'viewers', 'restarts', 'uptime'].map((name) => [name, none]),
     );
   }
-  const source = stream.transcoding && stream.source_codec ? `${codecName(stream.source_codec)} → ` : '';
+  const { source_codec: sourceCodec } = stream;
+  const isSmaller = sourceCodec === stream.video?.codec;
+  const source = stream.transcoding && sourceCodec && !isSmaller ? `${codecName(sourceCodec)} → ` : '';
+  const how = isSmaller ? ' (made smaller)' : ' (converted)';
   const known = stream.video !== null;
   return {
     resolution: [resolution(stream.video), frameRate(stream.video?.fps)].filter(Boolean).join(', ') || none,
-    codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? ' (converted)' : ''}` : none,
+    codec: known ? `${source}${codecName(stream.video?.codec)}${stream.transcoding ? how : ''}` : none,
     audio: audioFact(stream, { isAudioRefused }) || (known ? 'None' : none),
     bitrate: bitrate(stream.bitrate_kbps) || none,
     behind:

@@ -101,12 +101,8 @@ def _sets_of(configuration: bytes) -> tuple[bytes, ...]:
         count = configuration[position] & mask
         position += 1
         for _ in range(count):
-            size = int.from_bytes(configuration[position : position + 2], "big")
-            found = configuration[position + 2 : position + 2 + size]
-            if not found or len(found) < size:
-                raise BadFlv("a parameter set is too short")
+            found, position = _sized(configuration, position, 2)
             sets.append(found)
-            position += 2 + size
     return tuple(sets)
 
 
@@ -114,13 +110,18 @@ def _units_of(content: bytes) -> list[bytes]:
     units = []
     position = 0
     while position < len(content):
-        size = int.from_bytes(content[position : position + 4], "big")
-        unit = content[position + 4 : position + 4 + size]
-        if not unit or len(unit) < size:
-            raise BadFlv("a NAL unit is too short")
+        unit, position = _sized(content, position, 4)
         units.append(unit)
-        position += 4 + size
     return units
+
+
+def _sized(content: bytes, position: int, length_bytes: int) -> tuple[bytes, int]:
+    """Return the NAL unit after its length at `position`, and the position behind it."""
+    begin = position + length_bytes
+    end = begin + int.from_bytes(content[position:begin], "big")
+    if begin == end or end > len(content):
+        raise BadFlv("a NAL unit is too short")
+    return content[begin:end], end
 
 
 def _is_left_out(unit: bytes) -> bool:

@@ -225,9 +225,9 @@ class Spawner:
     ) -> SupervisedProcess:
         """Start argv[0] (an absolute path). Raises ProgramMissing if it does not exist.
 
-        The environment is a short list of harmless names and `extra_env`, never ours. With a pipe, the first
-        STDOUT_LIMIT_BYTES are kept for stdout_line() and stdout_bytes(). A callable gets the output piece by piece, in
-        the spawner's thread: it must return immediately and raise nothing.
+        The environment is a short list of harmless names and `extra_env`, never ours. With a pipe, the
+        process keeps the first STDOUT_LIMIT_BYTES for stdout_line() and stdout_bytes(). The spawner's thread passes
+        each piece of the output to a callable, which must return immediately and raise nothing.
         """
         program = Path(argv[0])
         if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):

@@ -9,35 +9,33 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import AppError, CameraUnsupported
+from core.errors import CameraUnsupported
 from core.records import Problem, VideoFormat
 from media.commands import small_command
 from media.ffmpeg import FfmpegMissing
 from media.fmp4.tracks import has_fragments_of
 from media.process import ProgramMissing, SupervisedProcess
-from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import Feed, FeedStatus
 from sessions.context import SessionContext
-from sessions.errors import FfmpegEnded, NoKeyFrame, Stalled
+from sessions.errors import FfmpegEnded
 from sessions.ids import LiveStreamKey
 from sessions.live.broadcast import FragmentBroadcaster
-from sessions.live.output import SessionOutput
 from sessions.live.resources import SessionResources
 from sessions.live.small_video import SmallVideo
+from sessions.live.socket_output import FIRST_FRAGMENT_PATIENCE, SocketOutput
 from sessions.live.status import SessionStatus
 
 log = logging.getLogger(__name__)
 
-_FIRST_FRAME_PATIENCE = 4.0
 _MEASURED_S = 3.0
 # A larger stream costs more of the processor than small video is worth: H.265 of 1080p up to a whole core.
 _MOST_PIXELS = 1280 * 720
 _MOST_HEVC_PIXELS = 720 * 576
 
 
-class SmallOutput(SessionOutput):
-    """Wanted while a page watches the small video over a socket. The only output of its session."""
+class SmallOutput(SocketOutput):
+    """The only output of its session."""
 
-    is_independent = False
     starts_early = False
 
     def __init__(
@@ -48,33 +46,14 @@ class SmallOutput(SessionOutput):
         resources: SessionResources,
         broadcaster: FragmentBroadcaster,
     ) -> None:
-        self._context = context
+        super().__init__(context, status, broadcaster)
         self._key = key
-        self._status = status
         self._resources = resources
-        self._broadcaster = broadcaster
         self._ffmpeg: Path | None = None  # found by prepare(), used by start()
         self._process: SupervisedProcess | None = None
         self._video: SmallVideo | None = None
         self._started_s = 0.0
-        self._measured: tuple[float, int, int] | None = (
-            None  # monotonic seconds, frames and bytes at the last measurement
-        )
-
-    # ---- viewers ---------------------------------------------------------------------------------
-
-    @property
-    def is_wanted(self) -> bool:
-        return self._broadcaster.count() > 0
-
-    def viewer_count(self) -> int:
-        return self._broadcaster.count()
-
-    def remove_viewer(self, viewer_id: str) -> None:
-        self._broadcaster.remove_viewer(viewer_id)
-
-    def check_idle(self) -> None:
-        """Do nothing: a viewer stays until its page leaves the channel or its socket closes."""
+        self._measured: tuple[float, int, int] | None = None  # monotonic seconds, frames, bytes
 
     # ---- the session's thread --------------------------------------------------------------------
 
@@ -123,17 +102,11 @@ class SmallOutput(SessionOutput):
         now_s = self._context.clock.monotonic_s()
         frame_s = video.frame_s
         if frame_s is not None:
-            if self.first_media_s is None:
-                self.first_media_s = frame_s
-            self.last_media_s = frame_s
-            self._status.note_fragment(frame_s)
+            self._note_fragment(frame_s)
         self._measure(video, now_s)
         stall_after_s = self._context.settings.stall_after_s
-        age_s = now_s - (frame_s or self._started_s)
-        if age_s >= (stall_after_s if frame_s is not None else _FIRST_FRAME_PATIENCE * stall_after_s):
-            if status.state is FeedState.WAITING_KEY_FRAME:
-                raise NoKeyFrame(age_s)
-            raise Stalled(f"No picture for {age_s:.0f} s.")
+        limit_s = stall_after_s if frame_s is not None else FIRST_FRAGMENT_PATIENCE * stall_after_s
+        self._check_stall(now_s - (frame_s or self._started_s), limit_s, status)
 
     def stop(self, problem: Problem | None = None) -> None:  # noqa: ARG002 - viewers get it as the session's error
         """ffmpeg has ended on return. The slot stays with the session, which ends without viewers."""
@@ -148,9 +121,6 @@ class SmallOutput(SessionOutput):
         self._broadcaster.detach()
         self._process = self._ffmpeg = None
         self.first_media_s = self.last_media_s = None
-
-    def note_failure(self, error: AppError) -> None:
-        """Nothing here depends on why an attempt ended."""
 
     # ---- inside ----------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ def assert_no_data_is_appended(page: Page) -> None:
     """Send `endstreaming` and assert that the player appends no data."""
     page.evaluate("window.managed.stream(false)")
     before = page.evaluate("window.taken")
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # long enough for many fragments, of which the source wants none
     assert page.evaluate("window.taken") == before
 
 

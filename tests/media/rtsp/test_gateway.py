@@ -99,7 +99,7 @@ def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway
     gateway.open_feed(source(peer.uri())).close()
     feed = gateway.open_feed(source(peer.uri()))
     until_state(feed, FeedState.FLOWING)
-    time.sleep(2.7)
+    time.sleep(2.7)  # longer than the device session lingers without feeds
     assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
 
 

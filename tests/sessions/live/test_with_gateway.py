@@ -80,7 +80,7 @@ def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness:
     with promised_median(2.0) as measured:
         for _ in range(3):
             harness.manager.stop_session("camera1_plain")
-            with measured():  # the device session is kept for a while, with its last GOP in memory
+            with measured():  # the gateway keeps the device session for a while, with its last GOP
                 view, _, _ = harness.manager.start_hls(1, "plain")
                 harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
 

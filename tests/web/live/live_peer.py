@@ -105,7 +105,7 @@ class Peer:
 
 @dataclass
 class Channels:
-    """The channels to watch: broadcasters by profile token. `who` returns what has become of the socket's login."""
+    """The channels to watch: broadcasters by profile token. `who` returns the present login of a socket."""
 
     broadcasters: dict[str, FragmentBroadcaster]
     who: Callable[[], Principal | None] | None = None

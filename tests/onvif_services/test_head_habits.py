@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import CameraBadAnswer, CameraUnsupported
-from core.ptz import Velocity
+from core.ptz import HeadAbilities, Velocity
 from onvif_services import ptz
 from onvif_services.connection import DeviceConnection
 from onvif_services.faults import NoAnswer
@@ -128,12 +128,17 @@ def _tell_position(device: SoapDevice, pan: float, tilt: float) -> None:
     )
 
 
-def test_a_click_on_a_head_whose_position_never_changes_is_refused(device: SoapDevice, heads: Heads) -> None:
-    """The position would send the head to a wrong place, further away with each click."""
+def _absolute_head(device: SoapDevice, heads: Heads, pan: float, tilt: float) -> HeadAbilities:
+    """Return the abilities of a head that moves to absolute positions alone, and reports this one."""
     set_nodes(device, node(ABSOLUTE))
     device.answers |= {name: f"<tptz:{name}Response/>" for name in ("ContinuousMove", "AbsoluteMove")}
-    _tell_position(device, 0.0, 0.0)
-    able = heads.abilities(channel("P1"), [channel("P1")])
+    _tell_position(device, pan, tilt)
+    return heads.abilities(channel("P1"), [channel("P1")])
+
+
+def test_a_click_on_a_head_whose_position_never_changes_is_refused(device: SoapDevice, heads: Heads) -> None:
+    """The position would send the head to a wrong place, further away with each click."""
+    able = _absolute_head(device, heads, 0.0, 0.0)
     for _ in range(2):
         heads.move(able.place, Velocity(pan=0.5), 1.0)
     with pytest.raises(CameraUnsupported, match="same position"):
@@ -147,10 +152,7 @@ def test_a_click_on_a_head_whose_position_never_changes_is_refused(device: SoapD
 
 
 def test_a_head_at_the_end_of_its_range_may_report_one_position(device: SoapDevice, heads: Heads) -> None:
-    set_nodes(device, node(ABSOLUTE))
-    device.answers |= {name: f"<tptz:{name}Response/>" for name in ("ContinuousMove", "AbsoluteMove")}
-    _tell_position(device, 1.0, 0.0)
-    able = heads.abilities(channel("P1"), [channel("P1")])
+    able = _absolute_head(device, heads, 1.0, 0.0)
     for _ in range(5):
         heads.move(able.place, Velocity(pan=0.5), 1.0)
     heads.turn_by(able, -0.1, 0.0)

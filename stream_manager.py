@@ -188,9 +188,9 @@ class StreamManager:
         fragment is the last key frame's, or with `at_next_key_frame` the next one received. The viewer
         leaves by stop_session(stream_id, viewer_id).
 
-        `is_small`: small video for thin links, without audio, in a session of its kind that shares the device session.
-        ffmpeg encodes it, so that it is refused with LimitReached (transcode_limit) if no more may be transcoded, and
-        with CameraUnsupported if the stream is too large.
+        `is_small`: small video for thin links, without audio, from a separate session with an ffmpeg. It shares the
+        device session. Raises LimitReached (transcode_limit) if no more may be transcoded, CameraUnsupported if the
+        stream is too large.
 
         Raises LimitReached, NotFound; Unavailable while the app starts or stops.
         """

@@ -17,8 +17,8 @@ BUILT := static/built
 PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
 CORES = $(shell nproc)
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
-PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 2 * $(CORES) )))) $(SHARED_OUT)
-NOT_QUICK := stress or gstreamer or programs or generated
+PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 3 * $(CORES) )))) $(SHARED_OUT)
+NOT_QUICK := stress or gstreamer or programs or generated or slow
 NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app web/test_any_request.py) \
 	--ignore-glob=*_simulator.py
 
@@ -105,7 +105,7 @@ quick-tests test-python: export PYTHONDONTWRITEBYTECODE =
 # One process more than cores, since some tests wait.
 .PHONY: quick-tests
 quick-tests:
-	$(BIN)/pytest -q -n $(or $(WORKERS),$(shell echo $$(( $(CORES) + 1 )))) $(SHARED_OUT) --hypothesis-profile=quick -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
+	$(BIN)/pytest -q -n $(or $(WORKERS),$(shell echo $$(( $(CORES) + 1 )))) $(SHARED_OUT) --hypothesis-profile=quick --durations=3 -m 'not ($(NOT_QUICK))' $(NOT_QUICK_FILES)
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc, prettier

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.project_files import ROOT, project_files, words_of
 
 OUTSIDE = {"tests", "bench", "tools", "docs", "simulator"}
@@ -55,6 +57,7 @@ def _faults(path: Path) -> list[str]:
     return faults
 
 
+@pytest.mark.slow
 def test_a_file_that_names_a_make_has_a_row() -> None:
     product = [path for path in project_files("*.py", "*.js", "*.css") if path.parts[0] not in OUTSIDE]
     assert len(product) > 200

@@ -71,6 +71,7 @@ def _concurrently(count: int, ask: object) -> Counter[str]:
     return Counter(codes)
 
 
+@pytest.mark.slow
 def test_concurrent_guesses_have_the_same_limit_as_sequential_ones(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:
@@ -171,6 +172,7 @@ def test_an_unknown_name_costs_one_hash_from_the_first_try_on(
     manager.stop()
 
 
+@pytest.mark.slow
 def test_an_unknown_name_takes_as_long_as_a_wrong_password(
     database: Database, settings: Settings, clock: HandClock
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_second_pretend_recorder_is_refused(harness: CameraHarness, spawner: P
         assert len(spawner.started) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_pretend_recorder_is_started_again(harness: CameraHarness, spawner: ProgramSpawner) -> None:
     changed: list[int] = []
     with harness.running() as manager:
@@ -197,6 +198,7 @@ def test_a_pretend_recorder_can_be_deleted_while_it_starts(harness: CameraHarnes
         assert not list(harness.settings.data_dir.glob(".pretend-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["'hello'", "'{}'", '\'{"ready": true, "onvif_port": "x"}\'', "'[1]'", "'{\"ready\": false}'"]
 )

@@ -48,6 +48,7 @@ def test_a_device_is_added_with_all_its_channels(real: CameraHarness, device: So
         assert device.failed_logins == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_password_costs_one_login_for_16_requests(real: CameraHarness, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device, WRONG)
@@ -128,6 +129,7 @@ def test_a_rebooting_device_is_offline_and_then_online(real: CameraHarness) -> N
             device.stop()
 
 
+@pytest.mark.slow
 def test_periodic_checks_send_no_credential(real: CameraHarness, device: SoapDevice) -> None:
     with real.running() as manager:
         camera_id = added(manager, device)

@@ -104,6 +104,7 @@ def test_orphans_of_a_child_end_with_it(spawner: Spawner) -> None:
     until(lambda: not is_alive(grandchild))
 
 
+@pytest.mark.slow
 def test_a_flood_on_stderr_is_drained_with_little_cpu_and_memory(spawner: Spawner) -> None:
     child = sh(spawner, "trap '' TERM; yes 'a line that never ends' >&2")
     began_cpu, began = time.process_time(), time.monotonic()
@@ -145,6 +146,7 @@ def test_a_child_outlives_the_thread_that_started_it(spawner: Spawner) -> None:
     children[0].stop()
 
 
+@pytest.mark.slow
 def test_stopping_the_spawner_ends_all_children_without_leaks() -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))

@@ -78,6 +78,7 @@ def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, con
         events.pull()
 
 
+@pytest.mark.slow
 def test_a_pull_ends_at_the_time_limit_of_a_silent_device(device: SoapDevice, connect: Connect) -> None:
     conn, may_answer = _opened(device, connect), threading.Event()
 

@@ -101,6 +101,7 @@ def test_a_device_that_cuts_off_wrong_logins_gets_two(device: SoapDevice, connec
     connect().open()
 
 
+@pytest.mark.slow
 def test_a_proven_login_may_be_cut_off_many_times(device: SoapDevice, connect: Connect) -> None:
     conn = connect()
     conn.open()

@@ -89,6 +89,7 @@ def test_a_needed_request_that_hangs_is_named(connect: Connect, silence: Silence
     assert "GetProfiles" in caught.value.detail
 
 
+@pytest.mark.slow
 def test_a_device_that_answers_nothing_is_unreachable(device: SoapDevice, connect: Connect) -> None:
     device.login = "none"
     for operation in [*device.answers, "GetCapabilities"]:

@@ -160,6 +160,7 @@ def test_without_a_state_two_empty_pages_end_the_search(
     assert len(device.asked("GetEventSearchResults")) == 4
 
 
+@pytest.mark.slow
 def test_an_endless_search_ends_in_time_and_is_polled_slowly(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers["GetEventSearchResults"] = one_after_another(
         events(event("2026-11-22T01:00:00Z"), state_=state("Searching")), events(state_=state("Searching"))

@@ -43,6 +43,7 @@ def test_a_snapshot_is_fetched_with_any_kind_of_login(device: SoapDevice, connec
     assert len(device.asked("GET")) == (4 if login else 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", ["", "basic", "digest"])
 def test_a_snapshot_that_is_cut_off_is_fetched_once_more(device: SoapDevice, connect: Connect, login: str) -> None:
     picture = _jpeg()
@@ -116,6 +117,7 @@ def test_a_second_port_is_asked_without_a_login_first(
     assert not any("Authorization" in request.headers for request in other.asked("GET"))
 
 
+@pytest.mark.slow
 def test_a_silent_port_leaves_time_for_the_second_one(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
     device.pages["/snap.jpg"] = HANG
     other.pages["/snap.jpg"] = Reply(picture := _jpeg())
@@ -125,6 +127,7 @@ def test_a_silent_port_leaves_time_for_the_second_one(device: SoapDevice, other:
     assert fetch_snapshot(conn, "MediaProfile00000") == picture
 
 
+@pytest.mark.slow
 def test_a_snapshot_has_one_deadline(device: SoapDevice, other: SoapDevice, connect: Connect) -> None:
     device.pages["/snap.jpg"] = other.pages["/snap.jpg"] = HANG
     conn = connect()

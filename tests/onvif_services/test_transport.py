@@ -72,6 +72,7 @@ def _http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "handle",
     [
@@ -202,6 +203,7 @@ def _hostile_xml() -> Iterator[tuple[str, bytes]]:
     yield "Latin-1 that says UTF-8", ENVELOPE.format(body="\xe4").encode("latin-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in _hostile_xml()])
 def test_hostile_xml_is_a_typed_error_in_bounded_memory_and_time(serve: Serve, connect: Connect, body: bytes) -> None:
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -210,6 +212,7 @@ def test_hostile_xml_is_a_typed_error_in_bounded_memory_and_time(serve: Serve, c
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 150_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [

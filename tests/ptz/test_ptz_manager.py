@@ -264,6 +264,7 @@ def test_a_new_name_does_not_stop_a_head(bench: PtzBench) -> None:
     assert bench.head.named("stop") == []
 
 
+@pytest.mark.slow
 def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(
     bench: PtzBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +275,7 @@ def test_a_camera_is_removed_in_time_although_its_head_does_not_stop(
         bench.cameras.manager.delete_camera(1)
 
 
+@pytest.mark.slow
 def test_the_app_ends_in_time_although_the_head_does_not_answer(
     bench: PtzBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def has_stopped_state(tab: Tab) -> bool:
 # --- the end of the app
 
 
+@pytest.mark.slow
 def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
     make_manager: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_stopping_many_sessions_that_hang_takes_no_longer_than_one(
 # --- viewers that join during the end
 
 
+@pytest.mark.slow
 def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(
     harness: GatewayHarness, meanwhile: Meanwhile
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_tab_that_opens_while_the_last_one_leaves_gets_fragments(
     assert harness.manager.stop_session(second.stream_id, second.viewer_id) is StreamState.STOPPED
 
 
+@pytest.mark.slow
 def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
@@ -116,6 +119,7 @@ def test_a_player_that_starts_while_the_last_one_leaves_gets_segments(
     assert manager.session_view(ID).viewers == 1
 
 
+@pytest.mark.slow
 def test_a_viewer_that_joins_an_idle_session_at_its_end_gets_a_new_one(
     make_manager: MakeManager, meanwhile: Meanwhile
 ) -> None:
@@ -148,6 +152,7 @@ def test_a_page_that_joins_a_replay_as_it_ends_gets_an_error(
         replays.watch_replay(view.stream_id, viewer_id, Viewer())
 
 
+@pytest.mark.slow
 def test_a_socket_viewer_counts_while_the_recorder_opens_slowly(
     real: ThinRecorder, make_replays: MakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +216,7 @@ def test_a_late_report_of_the_sessions_thread_leaves_the_state_stopped() -> None
     assert (status.state, status.error) == (StreamState.STOPPED, None)
 
 
+@pytest.mark.slow
 def test_a_restart_of_the_camera_does_not_send_stopped(harness: GatewayHarness) -> None:
     tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
@@ -249,6 +255,7 @@ def test_viewers_taken_away_get_no_stopped_and_others_stay(harness: GatewayHarne
         harness.manager.leave_session("camera9_never", ("x",))
 
 
+@pytest.mark.slow
 def test_an_internal_error_is_reported_and_retried_without_stopped(
     harness: GatewayHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -37,6 +37,7 @@ def test_an_odd_token_is_encoded(token: str, encoded: str) -> None:
     assert encode_token(token) == encoded
 
 
+@pytest.mark.slow
 @given(TOKENS, TOKENS)
 def test_two_tokens_never_share_a_folder(one: str, other: str) -> None:
     assert (one == other) == (encode_token(one) == encode_token(other))

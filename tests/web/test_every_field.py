@@ -266,6 +266,7 @@ def test_a_malformed_body_is_refused_with_the_field_or_body_named(real: ApiClien
             assert fault_of(answer, field, is_valid=False) is None, (call, body[:20])
 
 
+@pytest.mark.slow
 def test_a_query_value_is_accepted_or_refused_by_name(real: ApiClient) -> None:
     wrong, tried = [], 0
     for call in calls(real):

@@ -114,6 +114,7 @@ def test_unsafe_requests_need_the_csrf_token(harness: WebHarness, browser: Flask
     assert browser.post("/api/cameras/1/refresh", headers={CSRF_HEADER: csrf}).status_code == 200
 
 
+@pytest.mark.slow
 def test_nothing_changes_on_a_get(
     harness: WebHarness, browser: FlaskClient, cameras: StandInCameras, streams: StandInStreams
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_complete_body_may_be_answered_late(pair: tuple[socket.socket, socket.
     assert clients.end_late(time.monotonic() + 3600) == 0  # playlists and device searches may take long
 
 
+@pytest.mark.slow
 def test_a_response_read_byte_by_byte_has_a_deadline_by_its_size(
     pair: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:

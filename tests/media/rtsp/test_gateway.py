@@ -32,6 +32,7 @@ def is_piece_of_loop(units: list[bytes], loop: list[bytes]) -> bool:
     return all(unit == loop[(start + index) % len(loop)] for index, unit in enumerate(units))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ffmpeg", ["bundled", "/usr/bin/ffmpeg"])
 def test_ffmpeg_gets_the_cameras_frames_bit_by_bit(camera: Cameras, gateway: RtspGateway, ffmpeg: str) -> None:
     peer = camera()
@@ -46,6 +47,7 @@ def test_ffmpeg_gets_the_cameras_frames_bit_by_bit(camera: Cameras, gateway: Rts
     assert is_piece_of_loop(slices, loop)
 
 
+@pytest.mark.slow
 def test_audio_and_video_reach_ffmpeg_together(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
     description = feed.wait_described(LIMIT_S)
@@ -60,6 +62,7 @@ def test_audio_and_video_reach_ffmpeg_together(camera: Cameras, gateway: RtspGat
     assert sound_s[-1] > 1.2
 
 
+@pytest.mark.slow
 def test_a_later_reader_starts_with_the_key_frame_in_memory(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(stream=encode_h264(gop=250, seconds=10))
     first = gateway.open_feed(source(peer.uri()))
@@ -76,6 +79,7 @@ def test_a_later_reader_starts_with_the_key_frame_in_memory(camera: Cameras, gat
     assert datetime.now(UTC) - started_utc > timedelta(seconds=1)
 
 
+@pytest.mark.slow
 def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feeds = [gateway.open_feed(source(peer.uri())) for _ in range(2)]
@@ -93,6 +97,7 @@ def test_two_feeds_share_one_device_session_that_ends_after_the_last(camera: Cam
     until(lambda: gateway.device_sessions() == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linger_s", [2.5])
 def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
@@ -103,6 +108,7 @@ def test_a_session_without_feeds_is_reused(camera: Cameras, gateway: RtspGateway
     assert (feed.status().state, peer.connections) == (FeedState.FLOWING, 1)
 
 
+@pytest.mark.slow
 def test_parameter_sets_may_come_only_in_the_stream(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(names_sets=False).uri()))
     video = feed.wait_described(LIMIT_S).video
@@ -111,6 +117,7 @@ def test_parameter_sets_may_come_only_in_the_stream(camera: Cameras, gateway: Rt
     assert len(read(feed, "-f", "rawvideo", "-pix_fmt", "gray")) >= 24 * 320 * 240
 
 
+@pytest.mark.slow
 def test_parameter_sets_of_the_sdp_are_inserted_into_the_stream(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(sends_sets=False).uri()))
     units = nal_units(read(feed, "-c", "copy", "-f", "h264", seconds=1.5))
@@ -148,6 +155,7 @@ def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, 
         assert 1.75 - took_s < (opened_utc - started_utc).total_seconds() < 2.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ticks", [90000 * 40, -90000 * 40])
 def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gateway: RtspGateway, ticks: int) -> None:
     feed = gateway.open_feed(source(camera(timestamp_jump=(35, ticks)).uri()))
@@ -160,6 +168,7 @@ def test_a_jump_of_the_cameras_clock_does_not_reach_ffmpeg(camera: Cameras, gate
     assert all(0 < step < machine.allowed_s(0.3) for step in steps)
 
 
+@pytest.mark.slow
 def test_a_new_frame_size_ends_readers_and_updates_the_description(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
@@ -178,6 +187,7 @@ def test_a_new_frame_size_ends_readers_and_updates_the_description(camera: Camer
         assert reader.packet()
 
 
+@pytest.mark.slow
 def test_a_stuck_reader_delays_no_other_and_resumes_at_a_key_frame(
     camera: Cameras, gateway: RtspGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +246,7 @@ def test_a_reader_that_breaks_the_protocol_is_dropped(camera: Cameras, gateway: 
             reader.packet()
 
 
+@pytest.mark.slow
 def test_the_statistics_match_the_camera(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera().uri()))
     until(lambda: feed.status().packets > 200)
@@ -247,6 +258,7 @@ def test_the_statistics_match_the_camera(camera: Cameras, gateway: RtspGateway) 
     assert status.lost == 0
 
 
+@pytest.mark.slow
 def test_opening_and_closing_feeds_leaks_nothing(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     me = psutil.Process()
@@ -282,6 +294,7 @@ def test_a_stopped_gateway_has_ended_all_and_opens_nothing(camera: Cameras, gate
     feeds[0].close()
 
 
+@pytest.mark.slow
 def test_ffprobe_reads_audio_and_video_without_errors(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(has_audio=True).uri()))
     command = ["/usr/bin/ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_streams", "-of", "json", feed.url]

@@ -36,6 +36,7 @@ def test_stray_lines_between_headers_are_skipped(camera: Cameras, gateway: RtspG
     until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", ["2", "-40", "0", None])
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
 def test_a_description_with_a_wrong_length_is_read(
@@ -54,6 +55,7 @@ def test_a_description_with_a_wrong_length_is_read(
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
+@pytest.mark.slow
 def test_a_description_that_comes_slowly_is_awaited(camera: Cameras, gateway: RtspGateway) -> None:
     def describe(asked: Asked) -> bytes:
         sdp = peer.sdp()
@@ -101,6 +103,7 @@ def test_a_login_repeats_no_algorithm_that_the_challenge_lacks(camera: Cameras, 
     assert b"algorithm" not in peer.received
 
 
+@pytest.mark.slow
 def test_a_device_gets_receiver_reports(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     feed = gateway.open_feed(source(peer.uri()))
@@ -108,6 +111,7 @@ def test_a_device_gets_receiver_reports(camera: Cameras, gateway: RtspGateway) -
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_the_timeout_in_a_replay_address_counts(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
     connection = gateway.open_replay(recording(peer.uri("/recording?session_timeout=2")))

@@ -83,6 +83,7 @@ def have_whole_audio(folder: Path) -> bool:
     return len(written) >= 3 and sum(map(sound_s, written[-2:])) == pytest.approx(2.0, abs=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rtpmap", "count", "ticks", "reason"), FORMATS)
 def test_each_format_is_heard_or_named(
     harness: GatewayHarness, peer: PeerCamera, settings: Settings, rtpmap: str, count: int, ticks: int, reason: str
@@ -104,6 +105,7 @@ def test_each_format_is_heard_or_named(
     until(lambda: have_whole_audio(settings.streams_dir / STREAM_ID), what="audio as long as the video")
 
 
+@pytest.mark.slow
 def test_hls_goes_on_without_audio_that_ffmpeg_cannot_write(harness: GatewayHarness, peer: PeerCamera) -> None:
     """AAC-LD has no place in MPEG-TS: the first ffmpeg ends, the second one gets the picture alone."""
     describe(peer, "MPEG4-GENERIC/16000", "a=fmtp:8 mode=AAC-hbr;config=BC08")

@@ -72,6 +72,7 @@ def camera(tmp_path: Path, settings: Settings, spawner: Spawner) -> Iterator[Tls
     running.stop()
 
 
+@pytest.mark.slow
 def test_a_changed_certificate_is_not_tried_again_without_the_user(camera: TlsCamera, impatient: None) -> None:
     tab = Tab().open(camera.manager, "live")
     until(lambda: bool(tab.fragments))

@@ -15,6 +15,7 @@ from tests.sessions.thin_device import ID, TOKEN, Device, MakeManager, is_runnin
 pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 
 
+@pytest.mark.slow
 def test_a_long_gop_does_not_count_as_stalled(make_manager: MakeManager, device: Device) -> None:
     device.path, device.key_frame_interval_s = "/slow", 20.0  # the server may start slowly
     manager = make_manager(stall_after_s=0.5)
@@ -39,6 +40,7 @@ def test_a_key_frame_is_requested_once_as_soon_as_the_device_plays(make_manager:
     assert device.key_frames_asked == 1
 
 
+@pytest.mark.slow
 def test_a_session_recovers_when_the_device_comes_back(
     running: MakeManager, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +55,7 @@ def test_a_session_recovers_when_the_device_comes_back(
     assert all(feed.is_closed for feed in device.opened[:-1])
 
 
+@pytest.mark.slow
 def test_the_problem_of_a_session_is_noted_for_its_channel(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraNoSignal("The device has no such stream."))
     manager = make_manager()
@@ -63,6 +66,7 @@ def test_the_problem_of_a_session_is_noted_for_its_channel(make_manager: MakeMan
     until(lambda: device.noted[-1] == (1, TOKEN, None))
 
 
+@pytest.mark.slow
 def test_a_busy_device_shows_its_reason_and_is_asked_more_rarely(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraBusy("The device refuses one more session."))
     manager = make_manager()
@@ -72,6 +76,7 @@ def test_a_busy_device_shows_its_reason_and_is_asked_more_rarely(make_manager: M
     assert device.resolved == 6
 
 
+@pytest.mark.slow
 def test_a_refused_password_is_not_tried_again_until_it_is_edited(
     make_manager: MakeManager, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +95,7 @@ def test_a_refused_password_is_not_tried_again_until_it_is_edited(
     until(lambda: is_running(manager))
 
 
+@pytest.mark.slow
 def test_a_refused_password_is_tried_again_after_its_time(make_manager: MakeManager, device: Device) -> None:
     device.refuse(CameraAuthFailed("The device refuses this password."))
     manager = make_manager(login_retry_s=1.0)
@@ -98,6 +104,7 @@ def test_a_refused_password_is_tried_again_after_its_time(make_manager: MakeMana
     assert seen(manager) == (StreamState.FAILED, "camera_auth_failed")
 
 
+@pytest.mark.slow
 def test_a_password_changed_while_streaming_ends_in_one_try(running: MakeManager, device: Device) -> None:
     manager = running()
     device.refuse(CameraAuthFailed("The device refuses this password."))
@@ -105,6 +112,7 @@ def test_a_password_changed_while_streaming_ends_in_one_try(running: MakeManager
     stays(lambda: device.resolved == 1, 0.5)
 
 
+@pytest.mark.slow
 def test_a_silent_device_shows_as_stalled_within_two_seconds(running: MakeManager, device: Device) -> None:
     manager = running()
     device.problem = Problem("camera_no_signal", "The device sends nothing.")
@@ -115,6 +123,7 @@ def test_a_silent_device_shows_as_stalled_within_two_seconds(running: MakeManage
     assert manager.session_view(ID).restarts == 0
 
 
+@pytest.mark.slow
 def test_dropped_frames_are_counted_over_reconnects(running: MakeManager, device: Device, impatient: None) -> None:
     manager = running()
     assert manager.session_view(ID).frames_dropped == 0
@@ -132,6 +141,7 @@ def test_dropped_frames_are_counted_over_reconnects(running: MakeManager, device
     assert manager.session_view(ID).frames_dropped == 7
 
 
+@pytest.mark.slow
 def test_a_new_resolution_starts_a_new_run(running: MakeManager, device: Device) -> None:
     manager = running()
     device.path, device.video = "/other", VideoFormat("h264", 160, 96, 10.0)
@@ -142,6 +152,7 @@ def test_a_new_resolution_starts_a_new_run(running: MakeManager, device: Device)
     assert seen(manager).code is None
 
 
+@pytest.mark.slow
 def test_stop_does_not_wait_for_a_device_that_does_not_answer(
     make_manager: MakeManager, device: Device, settings: Settings
 ) -> None:

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.gstreamer, pytest.mark.usefixtures("impatient")]
 MakeScript = Callable[[str], Path]
 
 
+@pytest.mark.slow
 def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spawner: Spawner) -> None:
     manager = running(playlist_segments=30)  # none is dropped meanwhile
     before = [int(number) for number in re.findall(r"segment_(\d+)", manager.playlist(ID, "stream.m3u8"))]
@@ -40,6 +41,7 @@ def test_a_killed_ffmpeg_is_replaced_and_players_go_on(running: MakeManager, spa
         assert manager.segment_path(ID, f"segment_{number:05d}.ts").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeScript, device: Device) -> None:
     broken = script("echo oh no >&2; exit 1")
     manager = make_manager(ffmpeg=lambda: broken)
@@ -56,6 +58,7 @@ def test_a_crash_loop_trips_the_breaker(make_manager: MakeManager, script: MakeS
     assert all(feed.is_closed for feed in device.opened)
 
 
+@pytest.mark.slow
 def test_a_missing_ffmpeg_is_reported_and_found_after_a_restart(make_manager: MakeManager, device: Device) -> None:
     present = [False]
 
@@ -97,6 +100,7 @@ while :; do sleep 1; done
 """
 
 
+@pytest.mark.slow
 def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     make_manager: MakeManager, script: MakeScript, device: Device
 ) -> None:
@@ -110,6 +114,7 @@ def test_a_frozen_ffmpeg_is_noticed_by_the_age_of_its_last_segment(
     assert "#EXT-X-DISCONTINUITY\n" in manager.playlist(ID, "stream.m3u8")
 
 
+@pytest.mark.slow
 def test_a_full_disk_pauses_the_session_and_free_space_resumes_it(
     running: MakeManager, settings: Settings, spawner: Spawner, monkeypatch: pytest.MonkeyPatch, device: Device
 ) -> None:
@@ -130,6 +135,7 @@ def test_a_full_disk_pauses_the_session_and_free_space_resumes_it(
     until(lambda: is_running(manager))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["exit 0", "while :; do sleep 1; done"])
 def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
     make_manager: MakeManager, script: MakeScript, then: str
@@ -144,6 +150,7 @@ def test_a_full_disk_that_only_ffmpeg_notices_is_reported(
 CANNOT_READ_AUDIO = "echo '[aac] Unsupported sample rate of the audio' >&2"
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_cannot_read_the_audio_is_followed_by_one_without(
     make_manager: MakeManager, script: MakeScript, device: Device
 ) -> None:
@@ -156,6 +163,7 @@ def test_an_ffmpeg_that_cannot_read_the_audio_is_followed_by_one_without(
     assert (view.audio, view.audio_left_out) == (None, "ffmpeg cannot read it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end", ["kill -KILL $$", f"{WRITES_A_SEGMENT}\nexit 1", "exit 0"], ids=["killed", "later", "no error"]
 )
@@ -177,6 +185,7 @@ def delete(folder: Path) -> bool:
     return not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_deleted_streams_folder_is_made_again(running: MakeManager, settings: Settings) -> None:
     manager = running(stall_after_s=1.0)
     until(lambda: delete(settings.streams_dir))

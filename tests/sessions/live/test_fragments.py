@@ -23,6 +23,7 @@ from tests.sessions.thin_device import HEVC, ID, TOKEN, Device, MakeManager, is_
 pytestmark = pytest.mark.gstreamer
 
 
+@pytest.mark.slow
 def test_a_tab_gets_fragments_without_ffmpeg(harness: GatewayHarness, spawner: Spawner, settings: Settings) -> None:
     tab = Tab().open(harness.manager, "plain")
     until(lambda: len(tab.fragments) > 20 and is_running(harness.manager, tab.stream_id))
@@ -40,6 +41,7 @@ def test_a_tab_gets_fragments_without_ffmpeg(harness: GatewayHarness, spawner: S
     assert harness.manager.list_sessions() == []
 
 
+@pytest.mark.slow
 def test_a_second_tab_begins_with_the_key_frame_in_memory(harness: GatewayHarness) -> None:
     first = Tab().open(harness.manager, "slow")  # a key frame every two seconds
     until(lambda: len(first.fragments) > 25)
@@ -52,6 +54,7 @@ def test_a_second_tab_begins_with_the_key_frame_in_memory(harness: GatewayHarnes
     assert harness.manager.stop_session("camera1_slow", first.viewer_id) is StreamState.RUNNING
 
 
+@pytest.mark.slow
 def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
     harness: GatewayHarness, spawner: Spawner, settings: Settings
 ) -> None:
@@ -71,6 +74,7 @@ def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
     until(lambda: is_running(harness.manager, view.stream_id))
 
 
+@pytest.mark.slow
 def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(harness: GatewayHarness, spawner: Spawner) -> None:
     view, viewer_id, _ = harness.manager.start_hls(1, "plain")
     harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S, viewer_id)
@@ -82,6 +86,7 @@ def test_a_tab_joins_an_hls_session_and_outlives_its_viewers(harness: GatewayHar
     assert harness.manager.stop_session(view.stream_id, tab.viewer_id) is StreamState.STOPPED
 
 
+@pytest.mark.slow
 def test_fetching_a_playlist_starts_ffmpeg_in_a_running_session(harness: GatewayHarness, spawner: Spawner) -> None:
     tab = Tab().open(harness.manager, "plain")
     until(lambda: tab.fragments)
@@ -89,6 +94,7 @@ def test_fetching_a_playlist_starts_ffmpeg_in_a_running_session(harness: Gateway
     assert len(spawner.running()) == 1
 
 
+@pytest.mark.slow
 def test_audio_is_sent_only_to_tabs_that_want_it(harness: GatewayHarness) -> None:
     silent = Tab().open(harness.manager, "alaw")
     until(lambda: len(silent.fragments) > 10)
@@ -109,6 +115,7 @@ def test_h265_is_sent_unchanged_and_uses_no_transcode_slot(harness: GatewayHarne
     assert not spawner.running()
 
 
+@pytest.mark.slow
 def test_a_reconnect_continues_on_the_same_timeline(harness: GatewayHarness) -> None:
     tab = Tab().open(harness.manager, "plain")
     until(lambda: len(tab.fragments) > 10)
@@ -176,6 +183,7 @@ def test_the_transcode_limit_refuses_hls_and_leaves_the_tab_alone(make_manager: 
     assert manager.stop_session(ID, tab.viewer_id) is StreamState.STOPPED
 
 
+@pytest.mark.slow
 def test_a_session_without_fragments_becomes_stalled(
     make_manager: MakeManager, device: Device, impatient: None
 ) -> None:
@@ -185,6 +193,7 @@ def test_a_session_without_fragments_becomes_stalled(
     until(lambda: len(device.opened) > 1)
 
 
+@pytest.mark.slow
 def test_a_session_without_a_key_frame_says_so(make_manager: MakeManager, device: Device, impatient: None) -> None:
     device.state, device.packets = FeedState.WAITING_KEY_FRAME, 40
     manager = make_manager(stall_after_s=0.2)
@@ -213,6 +222,7 @@ def test_a_session_says_what_it_waits_for(
     until(lambda: manager.session_view(tab.stream_id).waiting_for == waits)
 
 
+@pytest.mark.slow
 def test_late_video_is_not_called_a_missing_key_frame(
     make_manager: MakeManager, device: Device, impatient: None
 ) -> None:
@@ -223,6 +233,7 @@ def test_late_video_is_not_called_a_missing_key_frame(
     assert (StreamState.STALLED, "no_key_frame") not in tab.states
 
 
+@pytest.mark.slow
 def test_a_codec_without_fragments_is_left_to_hls(make_manager: MakeManager, device: Device, impatient: None) -> None:
     device.video = VideoFormat("mjpeg", 320, 240)
     manager = make_manager(stall_after_s=0.2)

@@ -37,6 +37,7 @@ def codecs_of(*files: Path) -> list[str]:
     return sorted(set(probe.stdout.decode().replace(",", "").split()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ffmpeg", [find_ffmpeg(), Path("/usr/bin/ffmpeg")], ids=["bundled", "debian"])
 def test_each_kind_of_source_becomes_playable_segments(
     ffmpeg: Path, spawner: Spawner, rtsp_port: int, tmp_path: Path
@@ -69,6 +70,7 @@ def test_each_kind_of_source_becomes_playable_segments(
     assert all(child.poll() is None for child in children.values())
 
 
+@pytest.mark.slow
 def test_a_session_starts_plays_and_stops(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_session_starts_plays_and_stops(
         manager.playlist(ID, "stream.m3u8")
 
 
+@pytest.mark.slow
 def test_old_segments_are_deleted(make_manager: MakeManager, device: Device, settings: Settings) -> None:
     manager = make_manager(playlist_segments=3)
     manager.start_hls(1, TOKEN)
@@ -136,6 +139,7 @@ def _text(manager: StreamManager) -> str | None:
         return None
 
 
+@pytest.mark.slow
 def test_hevc_is_copied_for_players_with_it_and_transcoded_for_others(
     make_manager: MakeManager, device: Device, settings: Settings
 ) -> None:
@@ -187,6 +191,7 @@ def test_sessions_are_limited_and_the_error_names_them(make_manager: MakeManager
             manager.start_hls(2, "a", accept)
 
 
+@pytest.mark.slow
 def test_a_session_ends_after_its_last_viewer_has_gone(
     make_manager: MakeManager, device: Device, settings: Settings, spawner: Spawner
 ) -> None:
@@ -213,6 +218,7 @@ def test_a_session_ends_after_its_last_viewer_has_gone(
     assert is_new
 
 
+@pytest.mark.slow
 def test_a_session_that_was_never_watched_ends(make_manager: MakeManager, spawner: Spawner) -> None:
     manager = make_manager(idle_end_s=0.2, unwatched_end_s=1.0)
     manager.start_hls(1, TOKEN)
@@ -220,6 +226,7 @@ def test_a_session_that_was_never_watched_ends(make_manager: MakeManager, spawne
     until(lambda: not spawner.running())
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_one_frame(make_manager: MakeManager, device: Device, spawner: Spawner) -> None:
     source = device.resolve(1, TOKEN)
     jpeg = FrameGrabber(make_manager()._context).grab(source)
@@ -242,6 +249,7 @@ def test_a_stop_during_a_start_is_no_fault_of_the_channel(make_manager: MakeMana
     assert device.noted == []
 
 
+@pytest.mark.slow
 def test_a_start_during_a_stop_gives_a_new_session(make_manager: MakeManager, settings: Settings) -> None:
     manager = make_manager()
     manager.start_hls(1, TOKEN)

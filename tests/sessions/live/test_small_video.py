@@ -27,6 +27,7 @@ SMALL_ID = f"camera1_{TOKEN}.small"
 MakeScript = Callable[[str], Path]
 
 
+@pytest.mark.slow
 def test_small_video_has_few_frames_of_a_small_size(harness: GatewayHarness, spawner: Spawner, tmp_path: Path) -> None:
     sub = Tab().open(harness.manager, "sub", wants_audio=True)
     small = Tab().open(harness.manager, "sub", wants_audio=True, is_small=True)
@@ -55,6 +56,7 @@ def test_small_video_has_few_frames_of_a_small_size(harness: GatewayHarness, spa
     assert len(spawner.running()) == 1
 
 
+@pytest.mark.slow
 def test_one_ffmpeg_serves_all_viewers_and_ends_with_the_last_one(harness: GatewayHarness, spawner: Spawner) -> None:
     manager = harness.manager
     first = Tab().open(manager, "sub", is_small=True)
@@ -72,6 +74,7 @@ def test_one_ffmpeg_serves_all_viewers_and_ends_with_the_last_one(harness: Gatew
     assert manager.list_sessions() == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_killed_ffmpeg_is_replaced_and_viewers_go_on(harness: GatewayHarness, spawner: Spawner) -> None:
     sub = Tab().open(harness.manager, "sub")
@@ -100,6 +103,7 @@ def test_small_video_is_refused_without_a_free_place(harness: GatewayHarness) ->
     Tab().open(manager, "slow", is_small=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_viewers_go_on_after_the_device_was_away(make_manager: MakeManager, device: Device) -> None:
     manager = make_manager()
@@ -115,6 +119,7 @@ def test_viewers_go_on_after_the_device_was_away(make_manager: MakeManager, devi
     until(lambda: seen(manager, SMALL_ID) == (StreamState.RUNNING, None))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("text", ["exit 1", "echo FLV is different; sleep 60"])
 def test_an_ffmpeg_that_fails_again_and_again_fails_the_session(

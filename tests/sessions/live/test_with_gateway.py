@@ -22,6 +22,7 @@ from tests.sessions.over_gateway import CANARY, GatewayHarness
 pytestmark = pytest.mark.gstreamer
 
 
+@pytest.mark.slow
 def test_a_stream_has_the_arrival_times_of_its_frames(harness: GatewayHarness, spawner: Spawner) -> None:
     began_utc = datetime.now(UTC)
     view, viewer_id, _ = harness.manager.start_hls(1, "alaw")
@@ -56,6 +57,7 @@ def newer_playlist(harness: GatewayHarness, stream_id: str, than: str) -> str:
     return text if began_of_last(text) != began_of_last(than) else ""
 
 
+@pytest.mark.slow
 def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> None:
     view, _, _ = harness.manager.start_hls(1, "plain")
 
@@ -74,6 +76,7 @@ def test_segments_follow_each_other_without_a_gap(harness: GatewayHarness) -> No
     assert max(lengths_s) < 1.2, "a key frame that comes some milliseconds early does not end a segment"
 
 
+@pytest.mark.slow
 def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness: GatewayHarness) -> None:
     harness.manager.start_hls(1, "plain")
     until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)
@@ -85,6 +88,7 @@ def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness:
                 harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_taken_from_the_running_session(harness: GatewayHarness) -> None:
     harness.manager.start_hls(1, "plain")
     until(lambda: harness.manager.session_view("camera1_plain").status is StreamState.RUNNING)

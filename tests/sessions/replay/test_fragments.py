@@ -124,6 +124,7 @@ def test_server_and_page_agree_how_far_ahead_a_page_requests() -> None:
     assert re.findall(r"^const REQUESTED_AHEAD_S = (\d+);", engine, re.MULTILINE) == [f"{REQUESTED_AHEAD_S:.0f}"]
 
 
+@pytest.mark.slow
 def test_the_recorder_is_paused_at_the_wanted_position(real: ThinRecorder, replays: StreamManager) -> None:
     stream_id, viewer_id, viewer = watched(replays)
     [line] = wait_for_connections(real)
@@ -240,6 +241,7 @@ def test_a_viewer_that_left_receives_nothing(real: ThinRecorder, replays: Stream
     assert replays.stop_session(stream_id, viewer_id) is StreamState.STOPPED
 
 
+@pytest.mark.slow
 def test_a_joined_page_counts_as_a_viewer_while_the_recorder_is_silent(
     real: ThinRecorder, make_replays: MakeManager
 ) -> None:

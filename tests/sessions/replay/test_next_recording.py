@@ -152,6 +152,7 @@ def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, 
     assert timedelta(0) <= wanted - first <= timedelta(seconds=1)
 
 
+@pytest.mark.slow
 def test_a_recording_that_stops_growing_ends(
     writing: StreamManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

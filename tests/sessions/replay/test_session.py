@@ -249,6 +249,7 @@ def test_stop_releases_everything(replays: StreamManager, recorder: ThinRecorder
             call()
 
 
+@pytest.mark.slow
 def test_an_unwatched_replay_ends(make_replays: MakeManager, recorder: ThinRecorder, settings: Settings) -> None:
     replays = make_replays(idle_end_s=1.0)
     view = play(replays)
@@ -290,6 +291,7 @@ def test_sixty_seeks_leave_two_runs_and_one_connection(replays: StreamManager, r
     until(lambda: threading.active_count() <= before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_real_frames_become_segments_that_decode_across_a_gap(
     make_replays: MakeManager, recorder: ThinRecorder, codec: str

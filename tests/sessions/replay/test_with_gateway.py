@@ -103,6 +103,7 @@ def test_a_session_reports_the_abilities_that_its_recorder_shows(harness: Replay
     assert (token, abilities.method) == ("Rec0", "onvif")
 
 
+@pytest.mark.slow
 def test_seeks_lead_to_the_key_frame_at_or_before_and_decode(harness: ReplayHarness) -> None:
     view = play(harness.manager)
     text_of(harness.manager, view)
@@ -144,6 +145,7 @@ def late(monkeypatch: pytest.MonkeyPatch) -> list[AccessUnit]:
     return arrived
 
 
+@pytest.mark.slow
 def test_read_ahead_follows_the_player_without_a_discontinuity(harness: ReplayHarness, late: list[AccessUnit]) -> None:
     view = play(harness.manager)
     asked = 0
@@ -180,6 +182,7 @@ def test_a_third_replay_of_one_real_recorder_is_refused(harness: ReplayHarness) 
     assert harness.manager.session_view(second.stream_id).status is StreamState.RUNNING
 
 
+@pytest.mark.slow
 def test_the_recorders_session_is_closed_before_a_stop_returns(
     harness: ReplayHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +208,7 @@ def test_a_wrong_password_fails_the_seek(harness: ReplayHarness) -> None:
     assert error.code == "camera_auth_failed"
 
 
+@pytest.mark.slow
 def test_a_recorder_that_goes_away_and_comes_back_plays_on(harness: ReplayHarness) -> None:
     other = Peer()
     harness.port = other.port

@@ -103,6 +103,7 @@ def test_a_page_learns_how_long_its_watch_waits(sockets: Sockets, monkeypatch: p
         assert peer.message("waiting")["wait_s"] < longest_s, "the page has replaced the first one"
 
 
+@pytest.mark.slow
 def test_joins_beyond_the_budget_come_later(sockets: Sockets) -> None:
     camera = Camera(1000)
     camera.make(1)
@@ -117,6 +118,7 @@ def test_joins_beyond_the_budget_come_later(sockets: Sockets) -> None:
             assert found == set(range(50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frame_bytes", "frames"), [(MB, 8), (20_000, 400)])
 def test_a_flood_of_watches_does_not_delay_other_viewers(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch, frame_bytes: int, frames: int

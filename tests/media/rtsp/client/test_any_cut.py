@@ -79,6 +79,7 @@ INTRO: Pictures = [(False, [4]), (False, [4]), (True, [4]), (False, [4])]
 pictures = st.lists(st.tuples(st.booleans(), st.lists(st.integers(4, 3000), min_size=1, max_size=4)), min_size=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(pictures, st.integers(20, 60_000), st.sampled_from(["h264", "hevc"]), faults)
 def test_invented_frames_come_out_exact_or_not_at_all(
@@ -129,6 +130,7 @@ def cut_by_gstreamer(name: str, mtu: int, mode: str) -> tuple[RtpPacket, ...]:
     return tuple(packets)
 
 
+@pytest.mark.slow
 @pytest.mark.gstreamer
 @pytest.mark.parametrize("name", PAYLOADERS)
 @settings(max_examples=40, deadline=None)

@@ -157,6 +157,7 @@ habits = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(habits, st.sampled_from(["h264", "hevc"]), st.sampled_from([1, 3]))
 def test_exactly_the_frames_that_were_sent_come_out(chosen: Habits, codec: str, slices: int) -> None:

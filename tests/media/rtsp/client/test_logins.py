@@ -169,6 +169,7 @@ def test_a_device_that_ends_at_a_login_does_not_refuse_it(
 # -- devices that are busy after a session's end ---------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_busy_device_gets_no_other_kind_of_login(camera: Cameras, gateway: RtspGateway, gate: LoginGate) -> None:
     peer = camera(login="md5")
     assert plays_and_ends(gateway, peer)
@@ -188,6 +189,7 @@ def test_a_busy_device_gets_no_other_kind_of_login(camera: Cameras, gateway: Rts
     assert logins_left(gate) == 3
 
 
+@pytest.mark.slow
 def test_a_password_changed_while_the_device_is_busy_is_refused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     assert plays_and_ends(gateway, peer)
@@ -224,6 +226,7 @@ def test_a_wrong_password_inside_a_tunnel_is_named(
     assert peer.logins == 1
 
 
+@pytest.mark.slow
 @impatient
 def test_a_wrong_password_of_the_web_port_is_named(
     tunnel: Callable[..., TunnelPeer], gateway: RtspGateway, gate: LoginGate, closed_port: int
@@ -264,6 +267,7 @@ def test_a_tunnel_is_opened_again_during_a_login(
     assert time.monotonic() - began_s < 30, "it would wait 30 s for its own attempt"
 
 
+@pytest.mark.slow
 def test_a_web_port_that_refuses_after_a_teardown_is_busy(
     tunnel: Callable[..., TunnelPeer], gateway: RtspGateway, closed_port: int
 ) -> None:

@@ -26,6 +26,7 @@ def describes(peer: PeerCamera, lines: bytes) -> None:
 REFUSED, UNANSWERED = "the device refuses its track", "the device does not answer the request for its track"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
@@ -62,6 +63,7 @@ def test_audio_of_another_codec_is_named(camera: Cameras, gateway: RtspGateway) 
     assert peer.asked["SETUP"] == 1, "the track is not even set up"
 
 
+@pytest.mark.slow
 def test_audio_that_cannot_be_decoded_is_left_out(camera: Cameras, gateway: RtspGateway) -> None:
     """The camera sends G.711 under the description of AAC."""
     peer = camera(has_audio=True)
@@ -114,6 +116,7 @@ def test_one_play_without_success_does_not_cost_the_audio(camera: Cameras, gatew
     assert feed.wait_described(LIMIT_S).audio
 
 
+@pytest.mark.slow
 @impatient
 def test_a_session_without_pictures_is_repeated_without_audio(camera: Cameras, gateway: RtspGateway) -> None:
     """The audio has a session of its own, and PLAY starts that one."""

@@ -34,6 +34,7 @@ def paths(peer: PeerCamera, method: str) -> list[str]:
 # -- media that begin late -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @impatient
 @pytest.mark.parametrize("names_sets", [True, False])
 def test_media_that_begin_later_than_the_limit_are_waited_for(
@@ -61,6 +62,7 @@ def test_media_that_begin_later_than_the_limit_are_waited_for(
 # -- a codec that is not the described one -----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stream_with_another_codec_than_described_plays(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(names_sets=False)
     sdp = peer.sdp().replace(b"H264/90000", b"H265/90000")
@@ -84,6 +86,7 @@ def at(path: str, method: str = "SETUP", status: str = "404 Not Found") -> dict[
     return {method: lambda asked: asked.camera.usual(asked) if asked.uri.endswith(path) else asked.reply(status)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "session_control", "control", "path"),
     [
@@ -122,6 +125,7 @@ def test_a_missing_track_ends_in_the_first_refusal(camera: Cameras, gateway: Rts
     assert len(paths(peer, "SETUP")) <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_video", [True, False])
 def test_a_device_that_is_busy_or_slow_keeps_its_track_address(
     camera: Cameras, gateway: RtspGateway, is_video: bool
@@ -176,6 +180,7 @@ def test_a_redirect_to_itself_ends(camera: Cameras, gateway: RtspGateway) -> Non
 # -- PLAY ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["457 Invalid Range", "400 Bad Request", "451 Parameter Not Understood"])
 def test_live_is_played_without_a_range_if_the_device_refuses_it(
     camera: Cameras, gateway: RtspGateway, status: str
@@ -191,6 +196,7 @@ def test_live_is_played_without_a_range_if_the_device_refuses_it(
 # -- session ids -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("valid", ["1", "2"])
 def test_of_two_session_ids_the_valid_one_is_found(camera: Cameras, gateway: RtspGateway, valid: str) -> None:
     def set_up(asked: Asked) -> bytes:
@@ -224,6 +230,7 @@ def test_a_wrong_cseq_belongs_to_the_outstanding_request(camera: Cameras, gatewa
 # -- audio that cannot be set up -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["453 Not Enough Bandwidth", "404 Not Found", "500 Error", "403 Forbidden", ""])
 def test_video_plays_without_audio_that_cannot_be_set_up(camera: Cameras, gateway: RtspGateway, status: str) -> None:
     peer = camera(has_audio=True)
@@ -248,6 +255,7 @@ def test_audio_that_ends_the_connection_is_left_out_next_time(camera: Cameras, g
     assert plays(gateway, peer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["453 Not Enough Bandwidth", ""])
 def test_a_stream_has_audio_although_another_one_gets_none(camera: Cameras, gateway: RtspGateway, status: str) -> None:
     refused: list[str] = []
@@ -280,6 +288,7 @@ def test_digest_wins_over_basic_in_either_order(camera: Cameras, gateway: RtspGa
     assert b"Authorization: Basic" not in peer.received
 
 
+@pytest.mark.slow
 def test_each_digest_that_a_device_names_is_tried_once(camera: Cameras, gateway: RtspGateway) -> None:
     """The device offers SHA-256 and understands only MD5."""
     peer = camera(login="md5")
@@ -306,6 +315,7 @@ def test_a_wrong_password_is_tried_once_for_each_digest_only(camera: Cameras, ga
     assert b"Authorization: Basic" not in peer.received
 
 
+@pytest.mark.slow
 def test_a_refusal_soon_after_a_teardown_means_busy(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5")
     assert plays(gateway, peer)
@@ -331,6 +341,7 @@ def test_a_connection_that_ends_with_a_refusal_is_opened_again(camera: Cameras, 
     assert plays(gateway, peer)
 
 
+@pytest.mark.slow
 @impatient
 def test_a_track_address_that_is_never_answered_is_not_tried_first_again(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
@@ -341,6 +352,7 @@ def test_a_track_address_that_is_never_answered_is_not_tried_first_again(camera:
     assert plays(gateway, peer)
 
 
+@pytest.mark.slow
 @impatient
 def test_media_counts_even_if_play_is_never_answered(camera: Cameras, gateway: RtspGateway) -> None:
     def play(asked: Asked) -> None:

@@ -98,6 +98,7 @@ def saying(data: bytes) -> Talk:
 OK = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n"
 
 
+@pytest.mark.slow
 @impatient
 @pytest.mark.parametrize(
     ("talk", "code"),
@@ -189,6 +190,7 @@ def test_a_device_that_rejects_every_nonce_gets_two_logins(camera: Cameras, gate
     assert peer.logins == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent",
     [
@@ -250,6 +252,7 @@ def test_media_before_play_is_set_up_is_ignored(camera: Cameras, gateway: RtspGa
     assert until_state(feed, FeedState.FLOWING, FeedState.FAILED).problem is None
 
 
+@pytest.mark.slow
 @impatient
 def test_a_bad_device_does_not_affect_the_others(
     camera: Cameras, server: Callable[[Talk], RawServer], gateway: RtspGateway

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.programs
 Cameras = Callable[..., PeerCamera]
 
 
+@pytest.mark.slow
 def test_get_parameter_is_not_sent_unless_public_names_it(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="1;timeout=2", public="OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN")
     feed = gateway.open_feed(source(peer.uri()))
@@ -25,6 +26,7 @@ def test_get_parameter_is_not_sent_unless_public_names_it(camera: Cameras, gatew
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_a_method_that_ended_a_session_is_not_used_in_the_next(camera: Cameras, gateway: RtspGateway) -> None:
     def close(asked: Asked) -> None:
         asked.writer.transport.abort()
@@ -39,6 +41,7 @@ def test_a_method_that_ended_a_session_is_not_used_in_the_next(camera: Cameras, 
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_a_device_that_closes_at_every_request_is_sent_none(camera: Cameras, gateway: RtspGateway) -> None:
     def close(asked: Asked) -> None:
         asked.writer.transport.abort()
@@ -53,6 +56,7 @@ def test_a_device_that_closes_at_every_request_is_sent_none(camera: Cameras, gat
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_a_method_that_extends_no_session_is_not_used_in_the_next(camera: Cameras, gateway: RtspGateway) -> None:
     """Public names GET_PARAMETER; the device answers it, and ends the session at its timeout all the same."""
     peer = camera(session="1;timeout=2")
@@ -79,6 +83,7 @@ def test_a_method_that_extends_no_session_is_not_used_in_the_next(camera: Camera
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [-1, 1, 1000])
 def test_a_refused_keep_alive_is_replaced_even_if_its_cseq_is_wrong(
     camera: Cameras, gateway: RtspGateway, shift: int
@@ -94,6 +99,7 @@ def test_a_refused_keep_alive_is_replaced_even_if_its_cseq_is_wrong(
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_the_timeout_of_setup_counts_if_play_names_none(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="4711;timeout=2")
     peer.answers["PLAY"] = lambda asked: asked.reply("200 OK", "Session: 4711")
@@ -102,6 +108,7 @@ def test_the_timeout_of_setup_counts_if_play_names_none(camera: Cameras, gateway
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_a_session_that_ends_early_gets_an_earlier_keep_alive(camera: Cameras, gateway: RtspGateway) -> None:
     """The device ends each session after four seconds without a keep-alive."""
     peer = camera()

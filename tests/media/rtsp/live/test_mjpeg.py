@@ -45,6 +45,7 @@ def _hashes(*arguments: str, data: bytes | None = None) -> list[str]:
     return [line.rpartition(",")[2].strip() for line in made.splitlines() if not line.startswith("#")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_audio", [False, True])
 def test_every_picture_reaches_ffmpeg_unchanged(
     mjpeg: Callable[..., MjpegCamera], gateway: RtspGateway, has_audio: bool

@@ -101,6 +101,7 @@ def stream() -> bytes:
     return encode_h264("320x240", 25, 2, "-x264-params", "slices=3:sliced-threads=0:keyint=25:scenecut=0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("habit", HABITS)
 def test_every_frame_of_an_unusual_camera_arrives(
     camera: Cameras, gateway: RtspGateway, stream: bytes, habit: str, tmp_path: Path
@@ -122,6 +123,7 @@ def test_every_frame_of_an_unusual_camera_arrives(
     assert (status.frames_dropped, status.damage, status.lost) == (0, "", 0)
 
 
+@pytest.mark.slow
 def test_a_stream_with_b_frames_has_hls(camera: Cameras, gateway: RtspGateway, tmp_path: Path) -> None:
     film, shown = with_b_frames()
     stream = START + START.join([nal for number, nals in enumerate(film.pictures) for nal in _with_sets(film, number)])
@@ -139,6 +141,7 @@ def _with_sets(film: Encoded, number: int) -> tuple[bytes, ...]:
     return (*film.sets, *film.pictures[number]) if number in film.keys else film.pictures[number]
 
 
+@pytest.mark.slow
 def test_stamps_of_another_frame_rate_keep_the_times_right(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stamped_fps=40.0).uri()))
     player = Player()

@@ -125,6 +125,7 @@ def test_a_cameras_refusal_becomes_a_problem_code(
     assert problem.code == code
 
 
+@pytest.mark.slow
 @impatient
 def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stop_after=0).uri()))
@@ -135,6 +136,7 @@ def test_a_camera_that_plays_nothing_has_no_signal(camera: Cameras, gateway: Rts
     assert problem.code == "camera_no_signal"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rtsp_timeout_s", [6.0])  # three of them between silence and failure
 def test_missing_frames_are_noticed_although_reports_go_on(camera: Cameras, gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(camera(stop_after=20).uri()))
@@ -159,6 +161,7 @@ def test_a_lost_camera_fails_its_feeds_and_a_new_feed_works(camera: Cameras, gat
     assert feed.status().state is FeedState.FAILED
 
 
+@pytest.mark.slow
 def test_the_session_is_kept_alive_before_its_timeout(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(
         session="1;timeout=2",
@@ -170,6 +173,7 @@ def test_the_session_is_kept_alive_before_its_timeout(camera: Cameras, gateway: 
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_a_camera_that_forgets_the_session_is_noticed(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: asked.reply("454 Session Not Found")})
     problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
@@ -177,6 +181,7 @@ def test_a_camera_that_forgets_the_session_is_noticed(camera: Cameras, gateway: 
     assert problem.code == "camera_unreachable"
 
 
+@pytest.mark.slow
 def test_a_nonce_that_goes_stale_while_playing_is_replaced(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5-qop", session="1;timeout=2")
     feed = gateway.open_feed(source(peer.uri()))
@@ -193,6 +198,7 @@ def test_a_nonce_that_goes_stale_while_playing_is_replaced(camera: Cameras, gate
     until(lambda: others() == logins, what="one login for each keep-alive")
 
 
+@pytest.mark.slow
 def test_a_password_changed_while_playing_is_tried_once_more(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="md5-qop", session="1;timeout=2")
     feed = gateway.open_feed(source(peer.uri()))
@@ -207,6 +213,7 @@ def test_a_password_changed_while_playing_is_tried_once_more(camera: Cameras, ga
     assert peer.logins - logins <= 3  # two keep-alives and the TEARDOWN
 
 
+@pytest.mark.slow
 def test_a_camera_without_keep_alive_answers_plays_on(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(session="1;timeout=2", answers={"GET_PARAMETER": lambda asked: None})
     feed = gateway.open_feed(source(peer.uri()))
@@ -214,6 +221,7 @@ def test_a_camera_without_keep_alive_answers_plays_on(camera: Cameras, gateway: 
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_announced_audio_without_data_is_dropped_from_the_status(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(has_audio=True)
     peer.has_audio = True

@@ -36,6 +36,7 @@ def flows(gateway: RtspGateway, peer: PeerCamera) -> bool:
 # -- UDP -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_frame_comes_over_udp_if_tcp_is_refused(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp", has_audio=True)
     feed = gateway.open_feed(source(peer.uri()))
@@ -68,6 +69,7 @@ def test_a_device_that_answers_tcp_with_udp_is_asked_for_udp(camera: Cameras, ga
     assert flows(gateway, peer)
 
 
+@pytest.mark.slow
 @impatient
 def test_udp_is_tried_after_tcp_brought_no_media(camera: Cameras, gateway: RtspGateway) -> None:
     def set_up(asked: Asked) -> bytes:
@@ -91,6 +93,7 @@ def test_audio_that_refuses_its_transport_discredits_no_transport(camera: Camera
     assert b"client_port" not in peer.received
 
 
+@pytest.mark.slow
 def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp")
     for setups in (2, 3):
@@ -101,6 +104,7 @@ def test_the_refused_transport_is_not_offered_to_the_device_again(camera: Camera
         until(lambda: peer.open_connections == 0)
 
 
+@pytest.mark.slow
 def test_swapped_packets_are_no_loss_and_lost_ones_are_counted(camera: Cameras, gateway: RtspGateway) -> None:
     held: list[bytes] = []
     swapped: list[int] = []
@@ -143,6 +147,7 @@ def test_packets_of_other_hosts_are_dropped(camera: Cameras, gateway: RtspGatewa
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
 def test_the_device_gets_a_packet_at_each_of_its_ports(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(transport="udp")
     for udp in peer.udp_sockets:
@@ -230,6 +235,7 @@ def test_basic_follows_a_refused_digest_over_tls_only(
         assert (problem is None) == (context is not None)
 
 
+@pytest.mark.slow
 @impatient
 def test_tls_to_a_port_without_it_is_reported(camera: Cameras, secure: RtspGateway) -> None:
     peer = camera()

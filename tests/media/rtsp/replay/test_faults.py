@@ -92,6 +92,7 @@ def test_a_play_is_repeated_in_a_form_that_the_recorder_understands(
     assert [session["plays"] for session in recorder.get("/replay")["sessions"]] == [3]
 
 
+@pytest.mark.slow
 def test_a_recorder_that_ignores_immediate_plays_the_new_position(
     recorder: Simulator, connection: ReplayConnection
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_recorder_that_ignores_immediate_plays_the_new_position(
     )
 
 
+@pytest.mark.slow
 def test_media_before_a_late_answer_is_shown(recorder: Simulator, connection: ReplayConnection) -> None:
     recorder.fault("replay_requests", "late")
     asked_s, listener = place(recorder), Listener()
@@ -118,6 +120,7 @@ def test_media_before_a_late_answer_is_shown(recorder: Simulator, connection: Re
     assert listener.times()[0] == pytest.approx(shown_s, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requests", ["no_pause", "never_paused"])
 def test_a_recorder_that_does_not_pause_is_held_back(
     recorder: Simulator, connection: ReplayConnection, requests: str
@@ -134,6 +137,7 @@ def test_a_recorder_that_does_not_pause_is_held_back(
     assert steps(listener.times()) == pytest.approx([0.2] * (len(listener.times()) - 1), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "rtsp_timeout_s"), [("silent", 3.0), ("bye", LIMIT_S), ("notice", LIMIT_S), ("close", LIMIT_S)]
 )
@@ -178,6 +182,7 @@ def test_key_frames_are_as_far_apart_as_requested(
     assert steps(listener.times()[:count]) == pytest.approx([10.0] * (count - 1), abs=0.01)
 
 
+@pytest.mark.slow
 def test_seeks_in_key_frames_only_show_no_old_frame(recorder: Simulator, connection: ReplayConnection) -> None:
     start_s = place(recorder)
     for number in range(16):
@@ -189,6 +194,7 @@ def test_seeks_in_key_frames_only_show_no_old_frame(recorder: Simulator, connect
         assert asked_s - GOP_S <= shown_s <= asked_s
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stamps", ["zero", "local", "standing", "present", "other_year", "no_cseq"])
 def test_no_frame_is_repeated_or_mislabelled_after_pauses(
     recorder: Simulator, connection: ReplayConnection, stamps: str

@@ -49,6 +49,7 @@ def ranges(peer: PeerCamera) -> list[str]:
     return re.findall(r"Range: clock=(\S+)-", peer.received.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["400 Bad Request", "457 Invalid Range", "451 Parameter Not Understood"])
 def test_a_recorder_of_whole_seconds_is_asked_once_with_a_fraction(
     gateway: RtspGateway, camera: Start, status: str
@@ -64,6 +65,7 @@ def test_a_recorder_of_whole_seconds_is_asked_once_with_a_fraction(
     line.close()
 
 
+@pytest.mark.slow
 def test_a_recorder_that_needs_an_end_gets_one(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PLAY": refuse("457 Invalid Range", lambda asked: not asked.headers["range"].endswith("-"))})
     line = gateway.open_replay(recording(peer.uri("/recording")))
@@ -85,6 +87,7 @@ def test_a_recorder_that_refuses_options_is_asked_without_them(gateway: RtspGate
     line.close()
 
 
+@pytest.mark.slow
 @impatient
 def test_a_pause_without_an_answer_holds_the_recorder_back(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": lambda _: None})
@@ -99,6 +102,7 @@ def test_a_pause_without_an_answer_holds_the_recorder_back(gateway: RtspGateway,
     line.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "454 Session Not Found", "461 Unsupported", ""])
 def test_a_recording_plays_without_an_audio_track_that_is_refused(
     gateway: RtspGateway, camera: Start, status: str

@@ -126,6 +126,7 @@ def test_an_unusable_range_leaves_the_time_unconfirmed(gateway: RtspGateway, cam
     assert not first.is_time_confirmed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("off_s", "is_confirmed"), [(-2.0, True), (900.0, False)])
 def test_sender_reports_confirm_the_requested_time(
     gateway: RtspGateway, camera: Start, off_s: float, is_confirmed: bool
@@ -256,6 +257,7 @@ def test_a_device_that_seeks_only_in_a_new_session_gets_a_new_one(gateway: RtspG
     until(lambda: peer.open_connections == 0)
 
 
+@pytest.mark.slow
 def test_a_seek_that_fails_once_is_repeated_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
     bad = iter([False, True])
     peer = camera(answers={"PLAY": refuse("500 Internal Server Error", lambda _: not next(bad, False))})
@@ -268,6 +270,7 @@ def test_a_seek_that_fails_once_is_repeated_in_a_new_session(gateway: RtspGatewa
     assert line.abilities().seeks_in_session is True
 
 
+@pytest.mark.slow
 def test_a_seek_without_data_is_repeated_in_a_new_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(stop_after=5)
     line, first, second = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
@@ -279,6 +282,7 @@ def test_a_seek_without_data_is_repeated_in_a_new_session(gateway: RtspGateway, 
     assert not second.errors
 
 
+@pytest.mark.slow
 def test_a_slow_new_session_after_a_refused_seek_is_not_given_up(gateway: RtspGateway, camera: Start) -> None:
     """Opening takes longer than the patience with a seek that is followed by no packet."""
     accepted = iter([True, True, False])
@@ -309,6 +313,7 @@ def test_a_session_lost_in_mid_play_resumes_where_it_was(gateway: RtspGateway, c
     assert not listener.errors
 
 
+@pytest.mark.slow
 @impatient
 def test_the_silence_of_a_plain_replay_ends_the_recording(gateway: RtspGateway, camera: Start) -> None:
     listener = play(gateway, camera(stop_after=5, answers={"DESCRIBE": refuse("551 No", is_plain)}))
@@ -330,6 +335,7 @@ def test_sixteen_wrong_passwords_cause_two_logins_at_most(gateway: RtspGateway, 
     assert peer.logins <= 2
 
 
+@pytest.mark.slow
 def test_a_device_without_pause_is_held_back_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
     line, listener = gateway.open_replay(recording(peer.uri("/recording"))), Listener()
@@ -343,6 +349,7 @@ def test_a_device_without_pause_is_held_back_by_not_reading(gateway: RtspGateway
     assert peer.asked["PLAY"] == 1
 
 
+@pytest.mark.slow
 def test_a_device_without_seeks_is_held_back_by_not_reading(gateway: RtspGateway, camera: Start) -> None:
     plays: list[Asked] = []
     peer = camera(answers={"PLAY": partial(one_play_per_session, plays)})
@@ -360,6 +367,7 @@ def test_a_device_without_seeks_is_held_back_by_not_reading(gateway: RtspGateway
     assert (peer.connections, peer.asked["PAUSE"]) == (connections, asked)
 
 
+@pytest.mark.slow
 def test_a_held_back_session_ends_without_delay(
     gateway: RtspGateway, camera: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +391,7 @@ def test_a_held_back_session_ends_without_delay(
     assert peer.asked["TEARDOWN"] == 2
 
 
+@pytest.mark.slow
 def test_a_seek_while_held_back_needs_no_new_session(gateway: RtspGateway, camera: Start) -> None:
     peer = camera(answers={"PAUSE": refuse("405 Method Not Allowed")})
     line, before, after = gateway.open_replay(recording(peer.uri("/recording"))), Listener(), Listener()
@@ -397,6 +406,7 @@ def test_a_seek_while_held_back_needs_no_new_session(gateway: RtspGateway, camer
     assert line.abilities().seeks_in_session is True
 
 
+@pytest.mark.slow
 def test_a_seek_without_replay_headers_is_a_pause_and_a_play(gateway: RtspGateway, camera: Start) -> None:
     """RFC 2326, 10.5: without a PAUSE the device would first finish the present PLAY."""
     peer = camera(answers={"DESCRIBE": refuse("551 Option not supported", is_plain)})

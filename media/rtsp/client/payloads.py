@@ -13,6 +13,7 @@ MAX_NAL_BYTES = 16 * 1024 * 1024
 NO_BEGINNING = "a NAL unit without its beginning"
 _STARTS, _ENDS = 0x80, 0x40
 _TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+_DOUBT_ENDS_AFTER = 3  # further fragments of one unit that are ends, too
 
 
 class PayloadReader:
@@ -26,6 +27,8 @@ class PayloadReader:
         self._bytes = 0
         self._starts = 0
         self._ends = 0
+        self._ended_header = b""  # of the unit that the last fragment has ended
+        self._false_ends = 0  # fragments that go on after it and are marked as ends, too
         self.damage = ""
 
     @property
@@ -120,7 +123,7 @@ class PayloadReader:
             self._bytes = 0
             head += order_bytes
         elif not self._fragments:
-            self._ends += flags >> 6 & 1
+            self._note_end_without_beginning(self._header_of(payload, flags), flags)
             self.damage = NO_BEGINNING
             return units
         self._bytes += len(payload)
@@ -131,8 +134,17 @@ class PayloadReader:
         self._fragments.append(payload[head:])
         if flags & _ENDS:
             self._ends += 1
-            units += self.finish()
+            self._ended_header = self._fragments[0]
+            if not self.has_no_ends:
+                self._false_ends = 0
+                units += self.finish()
         return units
+
+    def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
+        """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
+        self._ends += flags >> 6 & 1
+        is_false = bool(flags & _ENDS) and header == self._ended_header
+        self._false_ends = self._false_ends + 1 if is_false else 0
 
     def _header_of(self, payload: bytes, flags: int) -> bytes:
         if self._is_h264:
@@ -146,8 +158,8 @@ class PayloadReader:
 
     @property
     def has_no_ends(self) -> bool:
-        """True if the device has marked beginnings of units, and never an end."""
-        return self._ends == 0
+        """True if the device marks beginnings of units, and no ends, or each fragment as one."""
+        return self._ends == 0 or self._false_ends >= _DOUBT_ENDS_AFTER
 
     def _end_early(self) -> list[bytes]:
         """The next unit begins before the end of the present one."""

@@ -157,7 +157,12 @@ class MediaReceiver:
             self._sink.on_packets(packets)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
-        """Take a packet of another sender or type than the last one of its track, or out of order."""
+        """Take a packet of another sender or type than the last one of its track, or out of order.
+
+        Audio may repeat itself: silence of a device that counts neither packets nor samples.
+        """
+        if track.index == VIDEO and data == track.last_frame:
+            return
         for mine in track.filter.take(packet):
             packets += track.order.take(mine)
         if packet.ssrc == track.filter.ssrc:

@@ -56,6 +56,26 @@ def test_a_device_that_never_marks_a_beginning_is_understood() -> None:
     assert not reader.damage
 
 
+def test_a_device_that_marks_each_fragment_as_an_end_is_understood() -> None:
+    reader = PayloadReader(H264)
+    fragments = [b"\x7c\xc5\x88", *[b"\x7c\x45" + bytes([at]) for at in range(1, 6)]]
+    first = [unit for payload in fragments for unit in reader.take(payload)]
+    assert first == [IDR[:2]]
+    reader.damage = ""
+    later = [unit for payload in (*fragments, *fragments, SPS) for unit in reader.take(payload)]
+    assert later == [b"\x65\x88\1\2\3\4\5"] * 2 + [SPS]
+    assert not reader.damage
+
+
+def test_lost_beginnings_make_no_end_false() -> None:
+    reader = PayloadReader(H264)
+    whole = [b"\x7c\x85\x88", *[b"\x7c\x05\x11"] * 5, b"\x7c\x45\x84"]
+    for _ in range(4):
+        for payload in (*whole, *whole[1:]):
+            reader.take(payload)
+    assert [unit for payload in whole for unit in reader.take(payload)] == [b"\x65\x88" + b"\x11" * 5 + b"\x84"]
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 def test_a_unit_without_its_beginning_or_end_is_damage(lost: int) -> None:
     reader = PayloadReader(H264)

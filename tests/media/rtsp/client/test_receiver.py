@@ -145,3 +145,10 @@ def test_two_tracks_on_one_channel_are_told_apart_by_their_payload_types() -> No
 def test_two_tracks_with_one_channel_and_one_payload_type_are_refused() -> None:
     with pytest.raises(CameraBadAnswer):
         Wire().receiver.add_track(AUDIO, 96, (0, 1))
+
+
+def test_a_packet_that_comes_twice_over_tcp_is_taken_once() -> None:
+    wire = Wire()
+    packets = [struct.pack(">BBHII", 0x80, 96, number, 0, OURS) + bytes([0x7C, 5, number]) for number in range(50)]
+    wire.receiver.take_frames([(0, packet) for packet in packets for _ in range(2)])
+    assert [packet.sequence for packet in wire.sink.packets] == list(range(50))

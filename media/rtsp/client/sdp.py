@@ -78,6 +78,7 @@ class VideoTrack:
     """A video track that we can carry.
 
     `sets`: the first parameter set of each type in the SDP, often none; `more_sets`: the others.
+    `has_order_numbers`: its packets have decoding order numbers (H.265, RFC 7798 section 4.4).
     """
 
     codec: VideoCodec
@@ -86,6 +87,7 @@ class VideoTrack:
     control: str
     sets: ParameterSets
     more_sets: tuple[bytes, ...] = ()
+    has_order_numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +228,11 @@ def _video(media: _Media) -> VideoTrack | None:
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec is None and encoding not in _OTHER_CODECS:
             codec = BY_ENCODING.get(_guessed_encoding(number, fmtp))
-        if codec and not _has_order_numbers(fmtp):
+        if codec:
             rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
             codec = _codec_of_sets(codec, fmtp)
-            return VideoTrack(codec, number, rate, media.control, *_parameter_sets(codec, fmtp))
+            sets, more_sets = _parameter_sets(codec, fmtp)
+            return VideoTrack(codec, number, rate, media.control, sets, more_sets, _has_order_numbers(fmtp))
     return None
 
 
@@ -263,7 +266,7 @@ def _other_video(videos: list[_Media]) -> str:
 
 
 def _has_order_numbers(fmtp: dict[str, str]) -> bool:
-    """True for H.265 with decoding order numbers in its packets (RFC 7798 section 4.4): not carried.
+    """True for H.265 with decoding order numbers in its packets (RFC 7798 section 4.4).
 
     Of H.264, packetization-mode=2 would mean the same, but devices write it and send the packets of mode 1.
     """

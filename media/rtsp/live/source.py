@@ -422,6 +422,7 @@ def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int
         delivery=delivery,
         markers=MarkerHabit(is_patient=True),
         place=place,
+        has_order_numbers=video.has_order_numbers,
     )
 
 

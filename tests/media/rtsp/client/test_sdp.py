@@ -61,8 +61,11 @@ def test_unsupported_video_differs_from_no_video(rtpmap: str) -> None:
     assert description.has_other_video
 
 
-def test_order_numbers_in_packets_are_not_supported() -> None:
-    assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
+@pytest.mark.parametrize(("stated", "expected"), [("sprop-max-don-diff=2", True), ("sprop-max-don-diff=0", False)])
+def test_order_numbers_in_packets_are_noted(stated: str, expected: bool) -> None:
+    video = described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", f"a=fmtp:96 {stated}").video
+    assert video
+    assert video.has_order_numbers is expected
 
 
 VIDEO = ("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={SETS}", "a=control:t1")

@@ -55,6 +55,7 @@ _FMTP = re.compile(r"(\d{1,3})?[\s;,:]*(.*)", re.ASCII)
 _PARAMETER = re.compile(r"\s*([\w-]+)\s*[=:]\s*(.*)", re.ASCII)
 _NO_TYPE = -1  # of an fmtp line without a payload type
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
+_MULTICAST = re.compile(r"IN\s+IP4\s+2(?:2[4-9]|3\d)\.", re.IGNORECASE)
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
 # Parameters are parted by semicolons; some devices part them by spaces or commas, which also stand inside of values.
 _PARAMETER_END = re.compile(
@@ -95,6 +96,7 @@ class SessionDescription:
     """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry.
 
     `other_video`: the name of its codec, from our own table; empty if it is not in there.
+    `is_multicast`: it names a multicast address, for clients that ask for multicast.
     `other_audio`: the codec of the audio if there is only audio that we cannot carry, for users; otherwise empty.
     """
 
@@ -104,6 +106,7 @@ class SessionDescription:
     has_other_video: bool = False
     other_video: str = ""
     other_audio: str = ""
+    is_multicast: bool = False
 
 
 @dataclass(slots=True)
@@ -138,7 +141,8 @@ def parse_sdp(body: bytes) -> SessionDescription:
     audio = next((found for section in audios if (found := _audio(section))), None)
     other_audio = _audio_name(audios[0]) if audios and audio is None else ""
     return SessionDescription(
-        whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio
+        *(whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio),
+        is_multicast=any(line[:1] in "cC" and _MULTICAST.search(line) for line in lines),
     )
 
 

@@ -196,6 +196,7 @@ def _frame_size(bits: BitReader) -> tuple[int, int] | None:
     if bits.u(1):
         across = 1 if chroma in {0, 3} else 2
         down = (2 if chroma == 1 else 1) * (2 - frames_only)
-        width -= (bits.ue() + bits.ue()) * across
-        height -= (bits.ue() + bits.ue()) * down
+        left_and_right, top_and_bottom = ((bits.ue() + bits.ue()) * unit for unit in (across, down))
+        if left_and_right < width and top_and_bottom < height:  # decoders ignore others
+            width, height = width - left_and_right, height - top_and_bottom
     return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None

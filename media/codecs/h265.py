@@ -128,8 +128,9 @@ def _frame_size(bits: BitReader) -> tuple[int, int] | None:
     if bits.u(1):  # conformance_window_flag
         across = 2 if chroma in {1, 2} else 1
         down = 2 if chroma == 1 else 1
-        width -= (bits.ue() + bits.ue()) * across
-        height -= (bits.ue() + bits.ue()) * down
+        left_and_right, top_and_bottom = ((bits.ue() + bits.ue()) * unit for unit in (across, down))
+        if left_and_right < width and top_and_bottom < height:  # decoders ignore others
+            width, height = width - left_and_right, height - top_and_bottom
     return (width, height) if 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE else None
 
 

@@ -10,10 +10,11 @@ from urllib.parse import urljoin, urlsplit
 
 from core.errors import CameraBadAnswer
 from core.records import Credential
-from core.stream_address import DEFAULT_PORTS, MAX_ADDRESS, StreamAddressParts, read_stream_address
+from core.stream_address import DEFAULT_PORTS, MAX_ADDRESS, read_stream_address
 
 _SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, angle bracket, control character
 _HAS_SCHEME = re.compile(r"\s*rtsp[a-z]?\s*:\s*[/\\]", re.IGNORECASE)
+_ENCRYPTION = re.compile(r"(?<=[?&])enableSrtp(?:=[^&]*)?(?:&|$)", re.IGNORECASE)
 _NO_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # nothing is bound: devices write it for "this host"
 _MAX_GUESSES = 8
 
@@ -56,7 +57,10 @@ class StreamAddress:
 
 
 def parse_address(uri: str) -> StreamAddress:
-    """Check a stream URI. Raises CameraBadAnswer if it is no RTSP address."""
+    """Check a stream URI. Raises CameraBadAnswer if it is no RTSP address.
+
+    UniFi Protect shows its addresses with `?enableSrtp`, a wish for encrypted packets inside of TLS: it is left out.
+    """
     if len(uri) > MAX_ADDRESS or not _SENDABLE.fullmatch(uri):
         raise CameraBadAnswer("The device's stream address cannot be used.")
     try:
@@ -66,7 +70,10 @@ def parse_address(uri: str) -> StreamAddress:
         raise CameraBadAnswer("The device's stream address cannot be used.") from None
     if parts.scheme not in DEFAULT_PORTS or not host or parts.username is not None or port == 0:
         raise CameraBadAnswer("The device's stream address is not an RTSP address.")
-    return StreamAddress(host, port or DEFAULT_PORTS[parts.scheme], uri.partition("#")[0], parts.scheme == "rtsps")
+    uri = uri.partition("#")[0]
+    if _ENCRYPTION.search(uri):
+        uri = _ENCRYPTION.sub("", uri).rstrip("?&")
+    return StreamAddress(host, port or DEFAULT_PORTS[parts.scheme], uri, parts.scheme == "rtsps")
 
 
 def pinned(address: StreamAddress, text: str) -> str | None:
@@ -76,11 +83,18 @@ def pinned(address: StreamAddress, text: str) -> str | None:
     return uri if parts and len(uri) <= MAX_ADDRESS and _SENDABLE.fullmatch(uri) else None
 
 
-def is_same_place(address: StreamAddress, parts: StreamAddressParts, peer: str) -> bool:
-    """True if a redirect leads to the host and port that we are connected to. `peer`: its IP address."""
-    names = {address.host.lower(), peer} | _NO_HOST
-    is_tls = parts.scheme == "rtsps"
-    return parts.host.lower() in names and parts.port_or_default == address.port and is_tls == address.is_tls
+def redirected(address: StreamAddress, text: str, peer: str) -> str | int | None:
+    """Return the address that a redirect leads to, at the same host and port. `peer`: the IP address of the device.
+
+    The port, if it is another one of the same host: the app does not follow there. None for another host, and for a
+    text that is no address. Without a port it is ours: devices name a path alone, or forget the port.
+    """
+    parts = read_stream_address(text)
+    if parts is None or parts.host.lower() not in {address.host.lower(), peer} | _NO_HOST:
+        return None
+    is_same_kind = not parts.host or (parts.scheme == "rtsps") == address.is_tls
+    port = parts.port or (address.port if is_same_kind else DEFAULT_PORTS[parts.scheme])
+    return pinned(address, text) if port == address.port and is_same_kind else port
 
 
 # -- addresses of tracks (RFC 2326 appendix C.1.1) -------------------------------------------------

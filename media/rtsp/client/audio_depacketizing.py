@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from media.codecs import aac, opus
 from media.codecs.access_unit import AUDIO, AccessUnit
@@ -15,7 +16,7 @@ from media.rtsp.client.audio_payloads import aac_payloads
 from media.rtsp.client.audio_times import AudioTicks, TimedFrames, aac_rate
 from media.rtsp.client.onvif_replay_extension import read_stamp
 from media.rtsp.client.rtp import RtpPacket
-from media.rtsp.client.sdp_audio import AudioTrack, aac_track
+from media.rtsp.client.sdp_audio import G722_CLOCK, AudioTrack, aac_track
 from media.rtsp.client.track_times import DeviceTime
 
 _MAX_HELD = 32
@@ -23,6 +24,7 @@ _JUDGED_FRAMES = 24
 _PLAUSIBLE_PART = 0.7
 _SAMPLES_IN_FRAGMENTS = frozenset({"aac", "pcm_alaw", "pcm_mulaw", "pcm_s16be", "opus"})
 _PLAYED_TYPES = frozenset({2, 5, 29})  # LC, also with SBR and PS: browsers have no decoder for Main, LTP or LD
+_CLOCKS = {"opus": opus.RATE, "adpcm_g722": G722_CLOCK}  # of the units, if the device names another one
 _CHECKED_TYPES = frozenset({1, 2, 3, 4, 5, 29})  # object types whose frames begin as aac.is_plausible() reads
 
 
@@ -38,10 +40,11 @@ class AudioDepacketizer:
         self._announced = track
         self._start_device_s = start_device_s
         self._is_live = start_device_s is None
-        self.track = track
+        rate = _CLOCKS.get(track.format.codec, track.clock_rate)
+        self.track = replace(track, clock_rate=rate)
         self.is_settled = True
-        self._ticks = AudioTicks(track.clock_rate, track.clock_rate)
-        self._device_time = DeviceTime(track.clock_rate, start_device_s)
+        self._ticks = AudioTicks(track.clock_rate, rate)
+        self._device_time = DeviceTime(rate, start_device_s)
         self._held: list[tuple[RtpPacket, list[bytes]]] = []
         self._plausible: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
         self._object_type = 0
@@ -73,7 +76,7 @@ class AudioDepacketizer:
         for packet in packets:
             if self._payloads:
                 self._push_aac(packet, units)
-            elif samples := _sample_count(self._announced, packet.payload):
+            elif samples := _sample_count(self.track, packet.payload):
                 self._add(packet, [packet.payload], samples, units)
         return units
 
@@ -178,7 +181,7 @@ def _sample_count(track: AudioTrack, payload: bytes) -> int:
     channels = track.format.channels or 1
     match track.format.codec:
         case "opus":
-            return (opus.sample_count(payload) or 0) * track.clock_rate // opus.RATE
+            return opus.sample_count(payload) or 0
         case "pcm_s16be":
             return len(payload) // (2 * channels)
         case "g726":

@@ -61,7 +61,7 @@ class MarkerHabit:
 
 
 class VideoDepacketizer:
-    """One track of H.264 or H.265, from its first packet on. `sets`, `more_sets`: the parameter sets in the SDP.
+    """One track of H.264 or H.265, from its first packet on. `sets`, `more_sets`, `has_order_numbers`: of the SDP.
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
@@ -81,6 +81,7 @@ class VideoDepacketizer:
         delivery: Delivery = Delivery.STREAM,
         markers: MarkerHabit | None = None,
         place: Callable[[int, float], float] | None = None,
+        has_order_numbers: bool = False,
     ) -> None:
         self._codec = codec
         self._functions = codec.functions
@@ -89,7 +90,7 @@ class VideoDepacketizer:
         self._place = place
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._markers = markers or MarkerHabit(is_patient=False)
-        self._reader = PayloadReader(codec)
+        self._reader = PayloadReader(codec, has_order_numbers=has_order_numbers)
         self._ticks = TickCounter()
         self._device_time = DeviceTime(clock_rate, start_device_s)
         self._sets = ParameterSetStore(codec, (*sets.values(), *more_sets))

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from core.stream_address import read_stream_address
-from media.rtsp.client.address import RtspSource, StreamAddress, is_same_place, pinned
+from media.rtsp.client.address import RtspSource, StreamAddress, redirected
 from media.rtsp.client.connection import OnAnswer, RtspConnection
 from media.rtsp.client.errors import NoAnswer, status_error
 from media.rtsp.client.habits import SESSION_ID, DeviceHabits
@@ -22,6 +21,10 @@ _USER_AGENT = ("User-Agent", "onvif-web-viewer")
 _MAX_REDIRECTS = 3
 _CLOSES_WITHIN_S = 0.1
 _SESSION_NOT_FOUND = 454
+_OTHER_PORT = (
+    "The device redirects this stream to its port {port}, and the app follows no redirect to another port. Enter the "
+    "stream's address there as a camera of its own."
+)
 _NONE: frozenset[int] = frozenset()
 
 Headers = Iterable[tuple[str, str]]
@@ -84,7 +87,7 @@ class DeviceRequests:
         """Send a request and return its answer: one of status 2xx, or of a status in `accept`.
 
         Raises the DeviceError of errors.status_error(), CameraAuthFailed for a refused login, CameraUnreachable if the
-        answer does not come in time.
+        answer does not come in time, CameraBadAnswer for a redirect to another port.
         """
         complete = [*headers, *self._require]
         limit_s = timeout_s or self._timeout_s
@@ -97,9 +100,11 @@ class DeviceRequests:
                 answer = await self._log_in(method, uri, complete, answer, limit_s, refused)
             if answer.status == _SESSION_NOT_FOUND and self.switch_session():
                 answer = await self._exchange(method, uri, complete, limit_s)
-            if not 300 <= answer.status < 400 or (location := self._redirect(answer)) is None:
+            if not 300 <= answer.status < 400 or (target := self._redirect(answer)) is None:
                 break
-            uri = location
+            if isinstance(target, int):
+                raise CameraBadAnswer(_OTHER_PORT.format(port=target))
+            uri = target
         if 200 <= answer.status < 300:
             if self._has_switched:
                 self._habits.worked(SESSION_ID, "first" if self._uses_first else "newest")
@@ -132,13 +137,14 @@ class DeviceRequests:
         return self._sessions[0 if self._uses_first else -1] if self._sessions else None
 
     def take_session(self, answer: Response) -> None:
-        """Take the session id of an answer. Raises CameraBadAnswer if it cannot be sent back."""
+        """Take the session id of an answer. One that is empty, or that cannot be sent back, counts as none."""
         if "session" not in answer.headers:
             return
         try:
             named = parse_session(answer.headers.get("session"))
         except MessageError:
-            raise CameraBadAnswer("The device's session id cannot be sent back.") from None
+            log.info("%s: a session id that cannot be sent back", self._source.device_key)
+            return
         if self._sessions and not named.has_timeout:  # often only the answer to SETUP names it
             named = replace(named, timeout_s=self._sessions[-1].timeout_s)
         first = self._sessions[0] if self._sessions else named
@@ -154,13 +160,8 @@ class DeviceRequests:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _redirect(self, answer: Response) -> str | None:
-        """Return the address that a redirect leads to, if it is at the host and port of this connection."""
-        location = answer.headers.get("location")
-        parts = read_stream_address(location)
-        if parts is None or not is_same_place(self._address, parts, self.connection.device_host):
-            return None
-        return pinned(self._address, location)
+    def _redirect(self, answer: Response) -> str | int | None:
+        return redirected(self._address, answer.headers.get("location"), self.connection.device_host)
 
     async def _exchange(self, method: str, uri: str, headers: Headers, timeout_s: float) -> Response:
         try:

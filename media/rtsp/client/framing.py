@@ -27,7 +27,8 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_START = re.compile(rb"RTSP/\d|[A-Z_]{3,16} ")
 _MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
 _START = re.compile(rb"\$|RTSP/\d")
-_AFTER_BODY = re.compile(rb"\$[\x00-\x1f][\s\S]{2}[\x80-\xbf]|RTSP/\d")
+_FRAME = re.compile(rb"\$[\x00-\x1f][\s\S]{2}[\x80-\xbf]")
+_AFTER_BODY = re.compile(_FRAME.pattern + rb"|RTSP/\d")
 _FILLER = b"\r\n\0 "
 
 Frame = tuple[int, bytes]  # channel, payload
@@ -167,7 +168,7 @@ class Splitter:
         if message.is_http and message.status == 200:
             return 0  # a tunnel begins
         if not self.expects_description or message.status != 200:
-            return body_length(message.headers)
+            return 0 if _FRAME.match(self._buffer, start, self._end) else _stated_length(message)
         if not re.fullmatch(r"\d+", message.headers.get("content-length"), re.ASCII):
             return None
         length = body_length(message.headers)
@@ -191,3 +192,9 @@ class Splitter:
         if self._garbage_bytes > _MAX_GARBAGE_BYTES:
             raise FramingError("neither RTSP nor media")
         return following
+
+
+def _stated_length(answer: Response) -> int:
+    """Return Content-Length; 0 if it is no number. Raises MessageError if it is too large."""
+    stated = answer.headers.get("content-length")
+    return body_length(answer.headers) if re.fullmatch(r"\d+", stated, re.ASCII) else 0

@@ -19,6 +19,8 @@ RANGE = "range of PLAY"
 KEEP_ALIVE = "keep-alive"
 TRANSPORT = "transport"
 LOGIN = "kind of login"
+FIRST_REQUEST = "first request"
+REPORTS = "receiver reports"
 
 _MAX_DEVICES = 4096
 _MAX_STREAMS = 256
@@ -44,6 +46,7 @@ class DeviceHabits:
         self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
         self._lifetime_s, self._lifetime_until_s = float("inf"), 0.0
+        self._ends: dict[str, float] = {}  # address -> how long its last session lasted, in seconds
         self._codecs: dict[str, tuple[str, str]] = {}  # address -> the described codec, and the one that came
         self._late: dict[str, tuple[float, int]] = {}  # address -> last session without media, and their number
         self.tunnel = TunnelHabit(clock)
@@ -101,6 +104,13 @@ class DeviceHabits:
         """A session ended before its first keep-alive. That may have another reason: it counts for half a day."""
         self._lifetime_s = lasted_s
         self._lifetime_until_s = self._clock.monotonic_s() + _SHORT_LIFETIME_S
+
+    def ends_alike(self, uri: str, lasted_s: float) -> bool:
+        """The device ended a session. True if the one before it with this stream had lasted as long."""
+        before_s = self._ends.pop(uri, float("inf"))
+        self._ends[uri] = lasted_s
+        _limit(self._ends)
+        return abs(lasted_s - before_s) <= 1.0 + 0.05 * lasted_s
 
     # -- a codec that is not the described one -----------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 GET_PARAMETER is sent if the device's Public header names it, OPTIONS otherwise: cameras such as the GW4089IP close the
 connection at a method that they do not know. A method that is refused, or at which a session ended, is replaced.
+EvoStream's server names no GET_PARAMETER, and ends a session that has only OPTIONS after 30 s. A device that ends two
+sessions at a receiver report gets no more reports for an hour.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 from core.clock import Clock
 from media.rtsp.client.device_requests import DeviceRequests
 from media.rtsp.client.errors import status_error
-from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits
+from media.rtsp.client.habits import KEEP_ALIVE, REPORTS, DeviceHabits
 from media.rtsp.client.login import SessionLogin
 from media.rtsp.client.messages import Response
 
@@ -21,7 +23,10 @@ log = logging.getLogger(__name__)
 
 MOST_S = 25.0
 _BLAME_S = 3.0
+_REPORT_BLAME_S = 1.0
+_WITHOUT_REPORTS_S = 3600.0
 _METHODS = ("GET_PARAMETER", "OPTIONS", "SET_PARAMETER")
+RECEIVER_REPORT = "RR"
 _NONE = "no request"  # RTCP's reports are the last guess
 
 
@@ -51,6 +56,8 @@ class KeepAlive:
         self._pending: asyncio.Future[Response] | None = None
         self._method = ""
         self._method_since_s = self._started_s
+        self.reported_s = float("-inf")
+        """When the last receiver reports were sent."""
 
     def tick(self) -> None:
         """Read the answer to the last keep-alive, send the next one when it is due.
@@ -82,15 +89,20 @@ class KeepAlive:
     def session_lost(self) -> None:
         """The device ended the session: if a keep-alive may be the reason, another method is used the next time.
 
-        Either it ended at a keep-alive, or at its timeout, which the keep-alives did not extend.
+        It ended at a keep-alive, or at its timeout, which the keep-alives did not extend, or twice after the same time.
         """
         now_s = self._clock.monotonic_s()
         lasted_s = now_s - self._started_s
+        is_regular = self._habits.ends_alike(self._uri, lasted_s)
+        if is_regular and now_s - self.reported_s < _REPORT_BLAME_S:
+            self._habits.failed(REPORTS, RECEIVER_REPORT, for_s=_WITHOUT_REPORTS_S)
         if self._sent_s is None:
             if lasted_s > _BLAME_S:  # its timeout is shorter than it says
                 self._habits.ended_early(lasted_s)
             return
-        if now_s - self._sent_s < _BLAME_S or 0.7 * self._timeout_s < lasted_s < 1.5 * self._timeout_s + _BLAME_S:
+        is_unproven = not self._habits.has_worked(KEEP_ALIVE, self._method)
+        is_at_timeout = 0.7 * self._timeout_s < lasted_s < 1.5 * self._timeout_s + _BLAME_S
+        if now_s - self._sent_s < _BLAME_S or is_at_timeout or (is_regular and is_unproven):
             log.info("a session ended at the keep-alive %s", self._method)
             self._habits.doubt(KEEP_ALIVE, self._method)
 

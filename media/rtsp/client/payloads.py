@@ -12,20 +12,29 @@ from media.codecs.video import VideoCodec
 MAX_NAL_BYTES = 16 * 1024 * 1024
 NO_BEGINNING = "a NAL unit without its beginning"
 _STARTS, _ENDS = 0x80, 0x40
+_VPS = 32
 _TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+_DOUBT_ENDS_AFTER = 3  # further fragments of one unit that are ends, too
 
 
 class PayloadReader:
-    """Call take() with the payloads of one track, in order. `damage` names the last fault; the caller clears it."""
+    """Call take() with the payloads of one track, in order. `damage` names the last fault; the caller clears it.
 
-    def __init__(self, codec: VideoCodec) -> None:
+    `has_order_numbers`: packets of H.265 have the decoding order numbers of RFC 7798 (DONL, DOND). They are skipped,
+    as ffmpeg does: cameras send in decoding order.
+    """
+
+    def __init__(self, codec: VideoCodec, *, has_order_numbers: bool = False) -> None:
         self._is_h264 = codec.name == "h264"
         self._header_bytes = codec.functions.HEADER_BYTES
         self._type_mask, self._fragment_type = (0x1F, 28) if self._is_h264 else (0x7E, 49 << 1)
+        self._order_bytes = 2 if has_order_numbers and not self._is_h264 else 0
         self._fragments: list[bytes] = []  # of a unit that has begun; the first one is its header
         self._bytes = 0
         self._starts = 0
         self._ends = 0
+        self._ended_header = b""  # of the unit that the last fragment has ended
+        self._false_ends = 0  # fragments that go on after it and are marked as ends, too
         self.damage = ""
 
     @property
@@ -52,17 +61,17 @@ class PayloadReader:
             return []
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
         if kind == (28 if self._is_h264 else 49):
-            return self._take_fragment(payload, 0)
+            return self._take_fragment(payload, self._order_bytes)
         finished = self._end_early() if self._fragments else []
         if kind < (24 if self._is_h264 else 48):
-            return finished + split_at_start_codes(payload)
+            return finished + split_at_start_codes(self._without_order(payload, kind))
         return finished + self._take_rare(payload, kind)
 
     def _take_rare(self, payload: bytes, kind: int) -> list[bytes]:
         """Take the types of payload that most devices never send."""
         if not self._is_h264:
             if kind == 48:
-                return self._take_aggregate(payload, 2, 0)
+                return self._take_aggregate(payload, 2 + self._order_bytes, 0, between=self._order_bytes // 2)
             if kind == 50:
                 return self._take_paci(payload)
         elif kind == 24:  # STAP-A
@@ -76,8 +85,20 @@ class PayloadReader:
         self.damage = f"packets of the unknown type {kind}"
         return []
 
-    def _take_aggregate(self, payload: bytes, position: int, skipped: int) -> list[bytes]:
-        """Take units with a 16-bit length each. `skipped`: bytes between the length and the unit."""
+    def _without_order(self, payload: bytes, kind: int) -> bytes:
+        """Return a single NAL unit without its order number.
+
+        A VPS shows whether there is one: its third field is 16 ones (ITU-T H.265 section 7.3.2.1).
+        """
+        if self._order_bytes and kind == _VPS and payload[4:6] == b"\xff\xff":
+            self._order_bytes = 0
+        return payload[:2] + payload[4:] if self._order_bytes else payload
+
+    def _take_aggregate(self, payload: bytes, position: int, skipped: int, *, between: int = 0) -> list[bytes]:
+        """Take units with a 16-bit length each.
+
+        `skipped`: bytes between the length and the unit; `between`: bytes between two of them.
+        """
         units: list[bytes] = []
         while position + 2 < len(payload):
             start = position + 2 + skipped
@@ -87,7 +108,7 @@ class PayloadReader:
                 break
             if stop > start:
                 units += split_at_start_codes(without_start_code(payload[start:stop]))
-            position = stop
+            position = stop + between
         return units
 
     def _take_paci(self, payload: bytes) -> list[bytes]:
@@ -120,7 +141,7 @@ class PayloadReader:
             self._bytes = 0
             head += order_bytes
         elif not self._fragments:
-            self._ends += flags >> 6 & 1
+            self._note_end_without_beginning(self._header_of(payload, flags), flags)
             self.damage = NO_BEGINNING
             return units
         self._bytes += len(payload)
@@ -131,8 +152,17 @@ class PayloadReader:
         self._fragments.append(payload[head:])
         if flags & _ENDS:
             self._ends += 1
-            units += self.finish()
+            self._ended_header = self._fragments[0]
+            if not self.has_no_ends:
+                self._false_ends = 0
+                units += self.finish()
         return units
+
+    def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
+        """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
+        self._ends += flags >> 6 & 1
+        is_false = bool(flags & _ENDS) and header == self._ended_header
+        self._false_ends = self._false_ends + 1 if is_false else 0
 
     def _header_of(self, payload: bytes, flags: int) -> bytes:
         if self._is_h264:
@@ -146,8 +176,8 @@ class PayloadReader:
 
     @property
     def has_no_ends(self) -> bool:
-        """True if the device has marked beginnings of units, and never an end."""
-        return self._ends == 0
+        """True if the device marks beginnings of units, and no ends, or each fragment as one."""
+        return self._ends == 0 or self._false_ends >= _DOUBT_ENDS_AFTER
 
     def _end_early(self) -> list[bytes]:
         """The next unit begins before the end of the present one."""
@@ -179,9 +209,13 @@ class PayloadReader:
     def first_bytes(self, payload: bytes) -> bytes:
         """Return the first bytes of the NAL unit that begins with a payload; empty for aggregates."""
         payload = without_start_code(payload[:64])
-        if len(payload) <= self._header_bytes + 2:
+        if len(payload) <= self._header_bytes + 2 + self._order_bytes:
             return b""
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
         if kind == (28 if self._is_h264 else 49):
-            return self._header_of(payload, payload[self._header_bytes]) + payload[self._header_bytes + 1 :]
-        return payload if kind < (24 if self._is_h264 else 48) else b""
+            flags = payload[self._header_bytes]
+            skipped = self._order_bytes if flags & _STARTS else 0
+            return self._header_of(payload, flags) + payload[self._header_bytes + 1 + skipped :]
+        if kind >= (24 if self._is_h264 else 48):
+            return b""
+        return payload[: self._header_bytes] + payload[self._header_bytes + self._order_bytes :]

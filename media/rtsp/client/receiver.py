@@ -73,6 +73,7 @@ class MediaReceiver:
         self._tracks: list[_Track] = []
         self._by_rtp: dict[int, _Track] = {}
         self._by_rtcp: dict[int, _Track] = {}
+        self._sharing: dict[tuple[int, int], _Track] = {}  # further tracks of a channel, by their payload type
         self._judge: CodecJudge | None = None
         self._is_judging = False
         self._strays: dict[int, float] = {}  # channels of no track, with the arrival of their first packet
@@ -80,15 +81,18 @@ class MediaReceiver:
     def add_track(self, index: int, payload_type: int, channels: tuple[int, int], ssrc: int | None = None) -> None:
         """Expect a track on its RTP and RTCP channels. `ssrc`: the sender that SETUP announced.
 
-        Raises CameraBadAnswer if another track has the channels.
+        Some devices answer each SETUP with the channels of the first track: there the payload type tells the tracks
+        apart. Raises CameraBadAnswer if the payload type is the same, too.
         """
         rtp, rtcp = channels
-        if rtp in self._by_rtp:
-            raise CameraBadAnswer("The device gives two tracks the same channel.")
         track = _Track(index, TrackFilter(payload_type, ssrc), SwappedPackets(), rtcp)
+        if rtp in self._by_rtp:
+            if self._by_rtp[rtp].filter.payload_type == payload_type:
+                raise CameraBadAnswer("The device gives two tracks the same channel.")
+            self._sharing[rtp, payload_type] = track
         self._tracks.append(track)
-        self._by_rtp[rtp] = track
-        self._by_rtcp[rtcp] = track
+        self._by_rtp.setdefault(rtp, track)
+        self._by_rtcp.setdefault(rtcp, track)
 
     def judge_codec(self, codec: VideoCodec) -> None:
         """Compare the packets of the video with its description. To be called before the first packet."""
@@ -128,9 +132,11 @@ class MediaReceiver:
         """Deliver the packets of these frames, as one batch."""
         now_s = self._clock.monotonic_s()
         packets: list[RtpPacket] = []
-        by_rtp = self._by_rtp
+        by_rtp, sharing = self._by_rtp, self._sharing
         for channel, data in frames:
             track = by_rtp.get(channel)
+            if sharing and len(data) > 1:
+                track = sharing.get((channel, data[1] & 0x7F), track)
             if track is None:
                 if channel in self._by_rtcp and not self._is_swapped(self._by_rtcp[channel], data):
                     self._take_rtcp(self._by_rtcp[channel], data, now_s)
@@ -151,7 +157,12 @@ class MediaReceiver:
             self._sink.on_packets(packets)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
-        """Take a packet of another sender or type than the last one of its track, or out of order."""
+        """Take a packet of another sender or type than the last one of its track, or out of order.
+
+        Audio may repeat itself: silence of a device that counts neither packets nor samples.
+        """
+        if track.index == VIDEO and data == track.last_frame:
+            return
         for mine in track.filter.take(packet):
             packets += track.order.take(mine)
         if packet.ssrc == track.filter.ssrc:

@@ -94,10 +94,10 @@ def parse_rtp(frame: bytes, track: int, arrived_s: float) -> RtpPacket | None:
         length = extension_bytes(frame, start)
         extension = frame[start : start + length]
         start += length
-    if first & 0x20:
-        stop -= frame[-1]
     if start > stop:
         return None
+    if first & 0x20 and frame[-1] <= stop - start:  # some devices set the bit without padding
+        stop -= frame[-1]
     payload = frame[start:stop]
     marker = second >= 0x80
     return RtpPacket(track, second & 0x7F, marker, sequence, timestamp, payload, extension, arrived_s, 0, ssrc)

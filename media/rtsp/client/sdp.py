@@ -7,7 +7,6 @@ names come from our own tables.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 
@@ -52,12 +51,16 @@ _OTHER_CODECS = {
 }
 _OTHER_STATIC = {31: "h261", 32: "mpv", 33: "mp2t", 34: "h263"}  # RFC 3551 table 5
 _RTPMAP = re.compile(r"(\d{1,3})\s+([A-Za-z0-9.+_-]{1,32})(?:\s*/\s*(\d{1,7})(?:\s*/\s*(\d{1,2}))?)?", re.ASCII)
-_FMTP = re.compile(r"(\d{1,3})\s+(.*)", re.ASCII)
+_FMTP = re.compile(r"(\d{1,3})?[\s;,:]*(.*)", re.ASCII)
+_PARAMETER = re.compile(r"\s*([\w-]+)\s*[=:]\s*(.*)", re.ASCII)
+_NO_TYPE = -1  # of an fmtp line without a payload type
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
+_MULTICAST = re.compile(r"IN\s+IP4\s+2(?:2[4-9]|3\d)\.", re.IGNORECASE)
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
-# Parameters are parted by semicolons; some devices part them by spaces, which also stand inside of values.
+# Parameters are parted by semicolons; some devices part them by spaces or commas, which also stand inside of values.
 _PARAMETER_END = re.compile(
-    r";|\s+(?=(?:sprop-[a-z-]+|packetization-mode|profile-level-id|config|mode|sizelength|indexlength|indexdeltalength"
-    r"|streamtype|profile-id|level-id|tier-flag)\s*=)",
+    r";|[\s,]+(?=(?:sprop-[a-z-]+|packetization-mode|profile-level-id|config|mode|sizelength|indexlength|indexdeltalength"
+    r"|streamtype|profile-id|level-id|tier-flag)\s*[=:])",
     re.IGNORECASE,
 )
 _MAX_PARAMETERS = 32
@@ -76,6 +79,7 @@ class VideoTrack:
     """A video track that we can carry.
 
     `sets`: the first parameter set of each type in the SDP, often none; `more_sets`: the others.
+    `has_order_numbers`: its packets have decoding order numbers (H.265, RFC 7798 section 4.4).
     """
 
     codec: VideoCodec
@@ -84,6 +88,7 @@ class VideoTrack:
     control: str
     sets: ParameterSets
     more_sets: tuple[bytes, ...] = ()
+    has_order_numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class SessionDescription:
     """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry.
 
     `other_video`: the name of its codec, from our own table; empty if it is not in there.
+    `is_multicast`: it names a multicast address, for clients that ask for multicast.
     `other_audio`: the codec of the audio if there is only audio that we cannot carry, for users; otherwise empty.
     """
 
@@ -100,6 +106,7 @@ class SessionDescription:
     has_other_video: bool = False
     other_video: str = ""
     other_audio: str = ""
+    is_multicast: bool = False
 
 
 @dataclass(slots=True)
@@ -130,10 +137,12 @@ def parse_sdp(body: bytes) -> SessionDescription:
     # A device that marks its video, too, means its own view: it sends the audio.
     means_itself = any(section.is_for_sending for section in videos)
     audios = [item for item in sections if item.kind == "audio" and (means_itself or not item.is_for_sending)]
+    audios = [item for item in audios if item.payload_types]  # `m=audio 0 RTP/AVP (null)`: a camera without audio
     audio = next((found for section in audios if (found := _audio(section))), None)
     other_audio = _audio_name(audios[0]) if audios and audio is None else ""
     return SessionDescription(
-        whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio
+        *(whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio),
+        is_multicast=any(line[:1] in "cC" and _MULTICAST.search(line) for line in lines),
     )
 
 
@@ -170,14 +179,14 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
     elif name == "sendonly":  # ONVIF Streaming Specification 5.3: the back channel, from us to the device
         media.is_for_sending = True
     elif name == "rtpmap" and (found := _RTPMAP.match(value)):
-        rate = int(found[3]) if found[3] else _VIDEO_RATE if media.kind == "video" else _AUDIO_RATE
+        rate = int(found[3] or 0) or (_VIDEO_RATE if media.kind == "video" else _AUDIO_RATE)
         media.rtpmap.setdefault(int(found[1]), (found[2].lower(), rate, int(found[4] or 1)))
     elif name == "fmtp" and (found := _FMTP.match(value)):
-        parameters = media.fmtp.setdefault(int(found[1]), {})
+        parameters = media.fmtp.setdefault(int(found[1] or _NO_TYPE), {})
         for item in _PARAMETER_END.split(found[2])[:_MAX_PARAMETERS]:
-            key, _, text = item.partition("=")
-            if key.strip() and len(parameters) < _MAX_PARAMETERS:
-                parameters.setdefault(key.strip().lower(), text.strip())
+            parameter = _PARAMETER.match(item)
+            if parameter and len(parameters) < _MAX_PARAMETERS:
+                parameters.setdefault(parameter[1].lower(), parameter[2].strip())
 
 
 def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
@@ -188,13 +197,10 @@ def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
     """
     known = {number for media in sections for number in media.payload_types}
     for media in sections:
-        if not media.payload_types:
+        if media.payload_types:
+            _take_unknown_types(media, known)
+        else:
             media.payload_types = list(media.rtpmap)
-        elif min(media.payload_types) >= _DYNAMIC_TYPES and not set(media.payload_types) & set(media.rtpmap):
-            first = media.payload_types[0]
-            for number in set(media.rtpmap) - known:
-                media.rtpmap.setdefault(first, media.rtpmap[number])
-                media.fmtp.setdefault(first, media.fmtp.get(number, {}))
     for media in sections:
         for other in (whole, *sections):
             for number in set(media.payload_types) - set(other.payload_types):
@@ -204,15 +210,33 @@ def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
                     media.fmtp.setdefault(number, other.fmtp[number])
 
 
+def _take_unknown_types(media: _Media, known: set[int]) -> None:
+    """Let a medium without a line for its own types have those of a type that no medium has.
+
+    A media server of Hikvision writes fmtp:97 behind rtpmap:104.
+    """
+    first, own = media.payload_types[0], set(media.payload_types)
+    for number in set(media.rtpmap) - known:
+        if min(own) >= _DYNAMIC_TYPES and not own & set(media.rtpmap):
+            media.rtpmap[first] = media.rtpmap[number]
+            media.fmtp.setdefault(first, media.fmtp.get(number, {}))
+    unknown = next((number for number in media.fmtp if number not in known), None)
+    if unknown is not None and not own & set(media.fmtp):
+        media.fmtp[first] = media.fmtp[unknown]
+
+
 def _video(media: _Media) -> VideoTrack | None:
     for number in media.payload_types:
         fmtp = media.fmtp.get(number, {})
-        encoding, rate, _ = media.rtpmap.get(number) or (_guessed_encoding(number, fmtp), _VIDEO_RATE, 1)
+        encoding, rate, _ = media.rtpmap.get(number) or ("", _VIDEO_RATE, 1)
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
-        if codec and not _has_order_numbers(fmtp):
+        if codec is None and encoding not in _OTHER_CODECS:
+            codec = BY_ENCODING.get(_guessed_encoding(number, fmtp))
+        if codec:
             rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
             codec = _codec_of_sets(codec, fmtp)
-            return VideoTrack(codec, number, rate, media.control, *_parameter_sets(codec, fmtp))
+            sets, more_sets = _parameter_sets(codec, fmtp)
+            return VideoTrack(codec, number, rate, media.control, sets, more_sets, _has_order_numbers(fmtp))
     return None
 
 
@@ -229,7 +253,7 @@ def _codec_of_sets(codec: VideoCodec, fmtp: dict[str, str]) -> VideoCodec:
 
 
 def _guessed_encoding(number: int, fmtp: dict[str, str]) -> str:
-    """Return the encoding of a payload type without an rtpmap line."""
+    """Return the encoding of a payload type without an rtpmap line, or with a name that is no codec's."""
     if "sprop-parameter-sets" in fmtp or "packetization-mode" in fmtp:
         return "h264"
     return "h265" if "sprop-vps" in fmtp else _STATIC_VIDEO.get(number, "")
@@ -246,7 +270,7 @@ def _other_video(videos: list[_Media]) -> str:
 
 
 def _has_order_numbers(fmtp: dict[str, str]) -> bool:
-    """True for H.265 with decoding order numbers in its packets (RFC 7798 section 4.4): not carried.
+    """True for H.265 with decoding order numbers in its packets (RFC 7798 section 4.4).
 
     Of H.264, packetization-mode=2 would mean the same, but devices write it and send the packets of mode 1.
     """
@@ -259,11 +283,7 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> tuple[ParameterS
     sets: dict[str, bytes] = {}
     more: list[bytes] = []
     for text in (item for name in names for item in fmtp.get(name, "").split(",")[:8]):
-        text = re.sub(r"[\s\"']", "", text)
-        try:
-            nal = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            continue
+        nal = _decoded(re.sub(r"[\s\"']", "", text))
         for unit in split_at_start_codes(nal) if len(nal) <= _MAX_SET_BYTES else ():
             set_type = codec.parameter_set_type(unit)
             if set_type and sets.setdefault(set_type, unit) != unit:
@@ -271,11 +291,20 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> tuple[ParameterS
     return sets, tuple(more)
 
 
+def _decoded(text: str) -> bytes:
+    """Return the bytes of a base64 text up to its first other character: devices get its end or its padding wrong."""
+    found = _BASE64.match(text)
+    digits = found[0] if found else ""
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return base64.b64decode(digits + "=" * (-len(digits) % 4), altchars=b"-_")
+
+
 def _audio(media: _Media) -> AudioTrack | None:
+    """Return the first track that can be carried. A static payload type counts if its rtpmap line cannot be used."""
     for number in media.payload_types:
-        track = audio_track(number, media.control, _encoding(media, number), media.fmtp.get(number, {}))
-        if track:
-            return track
+        for rtpmap in (_encoding(media, number), STATIC_TYPES.get(number)):
+            if rtpmap and (track := audio_track(number, media.control, rtpmap, media.fmtp.get(number, {}))):
+                return track
     return None
 
 

@@ -12,12 +12,22 @@ from media.codecs import aac, latm, opus
 _CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){2,64}")
 _MAX_CHANNELS = 8
+G722_CLOCK = 8000  # RFC 3551 section 4.5.2, although the sampling rate is 16000
 _PLAIN = {
     "pcma": "pcm_alaw",
     "pcmu": "pcm_mulaw",
     "g722": "adpcm_g722",
     "l16": "pcm_s16be",
     **{f"{prefix}g726-{bits}": "g726" for prefix in ("", "aal2-") for bits in (16, 24, 32, 40)},
+}
+_ALIASES = {
+    "aac": "mpeg4-generic",
+    "alaw": "pcma",
+    "g711a": "pcma",
+    "g711u": "pcmu",
+    "g721": "g726-32",
+    "g726": "g726-32",
+    "ulaw": "pcmu",
 }
 # RFC 3551 table 4. Type 2 was G.721, which is G.726 at 32 kbit/s.
 STATIC_TYPES = {
@@ -76,6 +86,7 @@ def audio_name(encoding: str) -> str:
 def audio_track(number: int, control: str, rtpmap: tuple[str, int, int], fmtp: Mapping[str, str]) -> AudioTrack | None:
     """Return the track of this payload type. None if it cannot be carried."""
     encoding, rate, channels = rtpmap
+    encoding = _ALIASES.get(encoding, encoding)
     if not 4000 <= rate <= 192_000 or not 1 <= channels <= _MAX_CHANNELS:
         return None
     if encoding == "mpeg4-generic":
@@ -87,10 +98,10 @@ def audio_track(number: int, control: str, rtpmap: tuple[str, int, int], fmtp: M
         return AudioTrack(shown, number, rate, control, f"opus/{opus.RATE}/2")
     if encoding not in _PLAIN:
         return None
-    # RFC 3551 section 4.5.2: G.722's RTP clock is 8000, its sampling rate 16000.
-    sample_rate = 16000 if encoding == "g722" else rate
+    if encoding == "g722":
+        return AudioTrack(AudioFormat(_PLAIN[encoding], 16_000, channels), number, rate, control, f"G722/{G722_CLOCK}")
     suffix = f"/{channels}" if channels > 1 else ""
-    shown = AudioFormat(_PLAIN[encoding], sample_rate, channels)
+    shown = AudioFormat(_PLAIN[encoding], rate, channels)
     return AudioTrack(shown, number, rate, control, f"{encoding.upper()}/{rate}{suffix}")
 
 
@@ -107,16 +118,17 @@ def aac_track(track: AudioTrack, config: bytes) -> AudioTrack:
 
 
 def _aac(number: int, control: str, rate: int, channels: int, fmtp: Mapping[str, str]) -> AudioTrack | None:
-    """Return a track of AAC (RFC 3640), in the modes AAC-hbr and AAC-lbr. None for others.
+    """Return a track of AAC (RFC 3640), in the mode AAC-lbr, or AAC-hbr in whatever spelling. None for CELP.
 
     Some cameras leave `config` out: rate and channels of the rtpmap line are taken.
     """
-    mode = {"aac-hbr": "AAC-hbr", "aac-lbr": "AAC-lbr"}.get(fmtp.get("mode", "AAC-hbr").lower())
+    stated_mode = fmtp.get("mode", "").lower()
+    mode = "AAC-lbr" if "lbr" in stated_mode else "AAC-hbr"
     default = (13, 3, 3) if mode == "AAC-hbr" else (6, 2, 2)
     names = ("sizelength", "indexlength", "indexdeltalength")
     lengths = [fmtp.get(name, str(value)) for name, value in zip(names, default, strict=True)]
-    config = fmtp.get("config", "").strip("\"'")
-    if not mode:
+    config = fmtp.get("config", "").strip("\"'").removeprefix("0x")
+    if stated_mode.startswith("celp"):
         return None
     if not all(re.fullmatch(r"\d{1,2}", length) and int(length) <= 32 for length in lengths):
         return None

@@ -38,13 +38,12 @@ from media.rtsp.client.errors import (
     NotRtsp,
     PortClosed,
     TunnelLoginRefused,
-    status_error,
 )
-from media.rtsp.client.habits import RANGE, SESSION_ADDRESS, HabitStore
-from media.rtsp.client.keep_alive import MOST_S, KeepAlive
+from media.rtsp.client.habits import FIRST_REQUEST, REPORTS, HabitStore
+from media.rtsp.client.keep_alive import MOST_S, RECEIVER_REPORT, KeepAlive
 from media.rtsp.client.login import LOGIN_WAIT_S, SessionLogin, says_stale
-from media.rtsp.client.messages import Headers as MessageHeaders
 from media.rtsp.client.messages import Response
+from media.rtsp.client.playing import LIVE_RANGES, PlayRequests
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery
 from media.rtsp.client.sdp import AudioTrack, SdpError, SessionDescription, VideoTrack, parse_sdp
@@ -58,18 +57,18 @@ log = logging.getLogger(__name__)
 _TICK_S = 0.5
 _REPORT_EVERY_S = 5.0
 _TEARDOWN_S = 1.0
+_SDP_ONLY = [("Accept", "application/sdp")]
+_WANTS_OPTIONS = frozenset({400, 405, 454, 455, 551})
+_ANY_REFUSAL = frozenset(range(400, 600)) - {401}
 _AUDIO_SETUP_S = 4.0
 _RTSP = "RTSP"
 _TUNNEL = "HTTP tunnel"
+_MULTICAST_ONLY = "The device sends this stream by multicast only, which the app cannot receive."
 # Why a stream has no audio, for users: the ends of sentences.
 _TRACK_REFUSED = "the device refuses its track"
 _TRACK_UNANSWERED = "the device does not answer the request for its track"
 _NOT_PLAYED = "the device did not play the stream with it"
 _NO_PICTURE = "the device sent no picture with it"
-# Live media has no range. Some devices want one, some refuse any: by 457, or by 400 and the like.
-_LIVE_RANGES = {"from now": [("Range", "npt=0.000-")], "none": [], "npt=now": [("Range", "npt=now-")]}
-_WRONG_RANGE = frozenset({400, 451, 456, 457})
-_WRONG_ADDRESS = frozenset({400, 404, 454, 459, 460})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,6 @@ class DeviceSession:
         self._has_answered = False  # the device, over the present way
         self._keep_alive: KeepAlive | None = None  # from PLAY on
         self._keep_alive_most_s = MOST_S
-        self._controls: dict[str, str] = {}  # the addresses that PLAY may need, by name
-        self._control = ""  # the address of PLAY, PAUSE, TEARDOWN and keep-alives
 
     async def run(self) -> None:
         """Open the session and keep it open until cancelled.
@@ -180,8 +177,7 @@ class DeviceSession:
             *(address, self._requests, self._receiver, habits, self._clock),
             can_use_udp=way == _RTSP and not address.is_tls,
         )
-        self._controls = {"request": address.uri}
-        self._control = address.uri
+        self._plays = PlayRequests(self._requests, self._receiver, habits, self._clock, address.uri)
         try:
             try:
                 async with asyncio.timeout(self._timeout_s * 3 + LOGIN_WAIT_S):
@@ -243,7 +239,12 @@ class DeviceSession:
     async def _open(self) -> None:
         description, video, bases = await self.describe()
         video = self._with_true_codec(video)
-        await self._setup.setup(VIDEO, video, bases)
+        try:
+            await self._setup.setup(VIDEO, video, bases)
+        except NoTransport:
+            if description.is_multicast:
+                raise NoTransport(_MULTICAST_ONLY, service="media") from None
+            raise
         audio = description.audio
         if description.other_audio:
             self._sink.on_audio_left_out(f"the app does not support {description.other_audio}")
@@ -252,8 +253,7 @@ class DeviceSession:
             audio = None
         is_udp = self._setup.transport == UDP
         self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)
-        self._controls = session_addresses(bases, self._setup.base_name)
-        self._control = next(iter(self._controls.values()))
+        self._plays.offer(session_addresses(bases, self._setup.base_name), self._setup.video_uri)
         self._has_audio = audio is not None
         try:
             await self._after_setup()
@@ -296,7 +296,7 @@ class DeviceSession:
 
     async def _after_setup(self) -> None:
         """Send PLAY. Hook for sessions that do something else once they are set up."""
-        await self._play(_LIVE_RANGES)
+        await self._plays.send(LIVE_RANGES)
 
     # -- RTSP methods ------------------------------------------------------------------------------
 
@@ -305,7 +305,7 @@ class DeviceSession:
 
         Raises CameraBadAnswer for a broken description, CameraUnsupported without video that we carry.
         """
-        answer = await self._requests.send("DESCRIBE", self._address.uri, [("Accept", "application/sdp")])
+        answer = await self._ask_for_description()
         try:
             description = parse_sdp(answer.body)
         except SdpError as error:
@@ -316,46 +316,33 @@ class DeviceSession:
         named = {name: answer.headers.get(name) for name in ("content-base", "content-location")}
         return description, description.video, base_addresses(address, description.control, named)
 
+    async def _ask_for_description(self) -> Response:
+        """DESCRIBE, after OPTIONS if the device wants that first, as most other clients send it."""
+        uri, habits, send = self._address.uri, self._habits, self._requests.send
+        first = habits.order(FIRST_REQUEST, ("DESCRIBE", "OPTIONS"))[0]
+        may_want_options = first == "DESCRIBE" and not self._require
+        try:
+            if first == "OPTIONS":
+                await send("OPTIONS", uri, accept=_ANY_REFUSAL)
+            accept = _WANTS_OPTIONS if may_want_options else frozenset()
+            answer = await send("DESCRIBE", uri, _SDP_ONLY, accept=accept)
+        except CameraUnreachable:
+            if not self._requests.has_answered:
+                habits.doubt(FIRST_REQUEST, first)
+            raise
+        if answer.status in _WANTS_OPTIONS:
+            await send("OPTIONS", uri, accept=_ANY_REFUSAL)
+            answer, first = await send("DESCRIBE", uri, _SDP_ONLY), "OPTIONS"
+        habits.worked(FIRST_REQUEST, first)
+        return answer
+
     async def play(self, headers: Headers) -> Response:
         """PLAY. Raises NoSuchRange if the device has nothing in the requested range."""
-        return await self._play({"": list(headers)})
-
-    async def _play(self, ranges: Mapping[str, list[tuple[str, str]]]) -> Response:
-        """PLAY with one of these sets of headers, at one of the session's addresses: the first that the device takes.
-
-        The addresses are settled by the first PLAY that succeeds.
-        """
-        refusals: list[int] = []
-        for name in self._habits.order(SESSION_ADDRESS, self._controls):
-            for kind in self._habits.order(RANGE, ranges):
-                uri = self._controls[name]
-                is_settled = len(self._controls) == 1 and len(ranges) == 1
-                accept = frozenset() if is_settled else _WRONG_ADDRESS | (_WRONG_RANGE if len(ranges) > 1 else set())
-                answer = await self._send_play(uri, ranges[kind], accept)
-                if answer.status < 300:
-                    self._requests.take_session(answer)
-                    if kind:
-                        self._habits.worked(RANGE, kind)
-                    self._habits.worked(SESSION_ADDRESS, name)
-                    self._controls, self._control = {name: uri}, uri
-                    return answer
-                refusals.append(answer.status)
-                if answer.status not in _WRONG_RANGE:
-                    break
-        raise status_error("PLAY", refusals[0])
-
-    async def _send_play(self, uri: str, headers: Headers, accept: frozenset[int]) -> Response:
-        """Send PLAY. If the media comes and the answer does not, return an answer of our own."""
-        try:
-            return await self._requests.send("PLAY", uri, headers, accept=accept)
-        except CameraUnreachable:
-            if self._connection.is_open and self._receiver.receiver_reports(self._clock.monotonic_s()):
-                return Response(200, "", MessageHeaders())
-            raise
+        return await self._plays.send({"": list(headers)})
 
     async def pause(self) -> None:
         """PAUSE."""
-        await self._requests.send("PAUSE", self._control)
+        await self._requests.send("PAUSE", self._plays.control)
 
     async def teardown(self) -> None:
         """TEARDOWN if there is a session; wait at most a second for its answer, then close the connection."""
@@ -365,10 +352,10 @@ class DeviceSession:
             if self._requests.session and connection.is_open:
                 with suppress(TimeoutError, DeviceError):
                     async with asyncio.timeout(_TEARDOWN_S):
-                        answer = await self._requests.send_now("TEARDOWN", self._control)
+                        answer = await self._requests.send_now("TEARDOWN", self._plays.control)
                         if answer.status == 401 and says_stale(answer):
                             self._login.take_up(answer)
-                            await self._requests.send_now("TEARDOWN", self._control)
+                            await self._requests.send_now("TEARDOWN", self._plays.control)
                 self._habits.ended_session(self._fingerprint)
         finally:
             self._setup.close()
@@ -388,7 +375,7 @@ class DeviceSession:
         next_report_s = began_s + _REPORT_EVERY_S / 2
         self._keep_alive = keep_alive = KeepAlive(
             *(self._requests, self._login, self._habits, self._clock),
-            uri=self._control,
+            uri=self._plays.control,
             most_s=self._keep_alive_most_s,
         )
         while True:
@@ -417,8 +404,10 @@ class DeviceSession:
             self._setup.media_came()
             if self._has_audio:
                 self._habits.audio.worked(self._address.uri)
-        for report in reports:
-            self._setup.send_report(report)
+        if reports and self._keep_alive and not self._habits.has_failed(REPORTS, RECEIVER_REPORT):
+            self._keep_alive.reported_s = now_s
+            for report in reports:
+                self._setup.send_report(report)
         self._setup.keep_open()
 
     def _note_loss(self, keep_alive: KeepAlive) -> None:

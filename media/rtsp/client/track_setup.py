@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _REFUSED_TRANSPORT = 461
 _OTHER_TRANSPORT_S = 60.0
 # After these statuses the track may have another address. The clear ones do not change with the transport.
-_WRONG_ADDRESS = frozenset({400, 404, 410, 451, 454, 459, 460})
+_WRONG_ADDRESS = frozenset({400, 404, 405, 410, 451, 454, 459, 460, 500})
 _CLEAR = frozenset({404, 410, 454})
 _UNAVAILABLE = 503  # for now: neither the address nor the transport is wrong
 _RAISED = frozenset({401, 403, 453})
@@ -30,7 +30,10 @@ _ACCEPTED = frozenset(range(400, 600)) - _RAISED
 
 
 class TrackSetup:
-    """The tracks of one session. `base_name`: the base address that suited them; `transport`: TCP or UDP."""
+    """The tracks of one session. `base_name`: the base address that suited them; `transport`: TCP or UDP.
+
+    `video_uri`: the address of the video's track.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class TrackSetup:
         self._transports = habits.order(TRANSPORT, (TCP, UDP) if can_use_udp else (TCP,))
         self._udp: dict[int, UdpTrack] = {}  # by RTCP channel
         self.base_name = ""
+        self.video_uri = ""
         self.transport = ""
 
     async def setup(
@@ -106,6 +110,8 @@ class TrackSetup:
                     self._requests.take_session(answer)
                     self._habits.worked(TRACK_ADDRESS, name)
                     self.base_name = name.partition(",")[0]
+                    if index == VIDEO:
+                        self.video_uri = addresses[name]
                     is_taken = self._take(index, track, answer.headers.get("transport"), transport, udp)
                     return 200 if is_taken else _REFUSED_TRANSPORT
                 first = first or answer.status

@@ -1,6 +1,7 @@
 """Compares a device's time stamps with real time: how many seconds really pass in one second of the stamps.
 
-Cameras stamp 25 frames per second and send 15 (night mode, weak Wi-Fi), or name another clock rate than they use. The
+Cameras stamp 25 frames per second and send 15 (night mode, weak Wi-Fi), name another clock rate than they use, or
+count frames or whole seconds in their stamps. The
 network makes single packets late, so each second is judged by its least delayed packet, and several seconds must
 agree.
 """
@@ -16,7 +17,7 @@ _FEW_DIFFER = 0.1
 _FEW_AGREE = 0.35
 _SLIGHT_S = 0.12  # the network may make all packets of a window late by less than this
 _EXACT = 0.005
-_MOST = 500.0
+_MOST = 100_000.0
 
 
 class PaceEstimator:

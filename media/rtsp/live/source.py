@@ -44,6 +44,10 @@ log = logging.getLogger(__name__)
 _SILENT_AFTER_S = 3.0
 _KEY_FRAME_PATIENCE_S = 90.0
 _NO_VIDEO = "The device agreed to play, but has sent no video for {seconds:.0f} s; the next try waits longer."
+_UNREADABLE_AFTER_S = 20.0
+_UNREADABLE = (
+    "The device still sends video, but the app has read no frame for {seconds:.0f} s: its format may have changed."
+)
 _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
@@ -79,6 +83,7 @@ class SharedSource(SessionSink):
         self._playing_since_s: float | None = None
         self._first_video_s: float | None = None
         self._last_video_s: float | None = None
+        self._last_frame_s: float | None = None
         self._last_tick_s = clock.monotonic_s()
         self._ever_had_key = False
         self._waiters = threading.Condition()
@@ -155,6 +160,7 @@ class SharedSource(SessionSink):
     def _take_frame(self, unit: AccessUnit, batch: list[Media]) -> bool:
         """Put a frame into the buffer and into `batch`. True if it is a key frame."""
         self._statistics.count_frame()
+        self._last_frame_s = self._clock.monotonic_s()
         if unit.is_key:
             self._ever_had_key = True
             self._statistics.count_key_frame(unit.time_s)
@@ -225,6 +231,8 @@ class SharedSource(SessionSink):
                 raise CameraNoSignal(_NO_VIDEO.format(seconds=self._patience_s))
         elif now_s - self._last_video_s > self._timeout_s:
             raise StreamStalled("The device has stopped sending video.")
+        elif self._last_frame_s is not None and now_s - self._last_frame_s > max(_UNREADABLE_AFTER_S, self._timeout_s):
+            raise StreamStalled(_UNREADABLE.format(seconds=now_s - self._last_frame_s))
         elif not self._ever_had_key and now_s - began_s > _KEY_FRAME_PATIENCE_S:
             raise CameraBadAnswer(self._waiting_text(now_s - began_s))
 
@@ -414,6 +422,7 @@ def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int
         delivery=delivery,
         markers=MarkerHabit(is_patient=True),
         place=place,
+        has_order_numbers=video.has_order_numbers,
     )
 
 

@@ -56,6 +56,7 @@ class TrackClock:
         self._reported_s: float | None = None
         self._knots: list[tuple[float, float]] = []
         self._pace = PaceEstimator()
+        self._is_frozen = False  # the last frame had the stamp of the one before it
         self._stamp_s = 0.0  # of the last packet, by the rate alone
         self._late_since_s: float | None = None
         self._waits_until_s: float | None = None
@@ -77,6 +78,7 @@ class TrackClock:
         if timestamp == self._timestamp:
             if is_new_frame:
                 self.is_settled = self.is_settled or arrived_s - self._first_arrived_s > _FROZEN_FOR_S
+                self._is_frozen = True
                 self._time_s = max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S)
             return self._time_s
         if self._timestamp is None:
@@ -96,10 +98,13 @@ class TrackClock:
         self._timestamp = timestamp
         self._arrived_s = arrived_s
         self._stamp_s += step / self._rate
+        was_frozen, self._is_frozen = self._is_frozen, False
         if self._pace.observe(arrived_s, self._stamp_s):
             self._correct(arrived_s, arrived_s if abs(arrived_s - time_s) > _FAR_S else time_s)
         elif is_ahead:
             self._correct(arrived_s, arrived_s)
+        elif was_frozen and time_s <= self._time_s:  # the stamps count whole seconds
+            self._correct(arrived_s, max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S))
         elif (late_s := self._lateness(arrived_s - time_s, arrived_s)) > 0:
             self._correct(arrived_s, time_s + late_s)
         else:

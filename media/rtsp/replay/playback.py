@@ -117,7 +117,10 @@ class ReplayPlayback:
         self._tracks = (video, carried)
         start_s = self._times.start_s
         self._video = VideoDepacketizer(
-            video.codec, video.sets, video.clock_rate, start_s, more_sets=video.more_sets, markers=self.markers
+            *(video.codec, video.sets, video.clock_rate, start_s),
+            more_sets=video.more_sets,
+            markers=self.markers,
+            has_order_numbers=video.has_order_numbers,
         )
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):

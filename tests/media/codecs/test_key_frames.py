@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.codecs import h264, h265
+from media.codecs.bits import BitWriter
 from media.codecs.nal import NalKind, has_recovery_point, split_at_start_codes, without_start_code
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.client.rtp import ntp_of, parse_rtcp, parse_rtp, receiver_report, sender_report
@@ -112,6 +113,26 @@ def test_random_payloads_and_parameter_sets_cause_no_error(data: bytes) -> None:
         codec.frame_size(data)
 
 
+@pytest.mark.parametrize("crop", [(0, 0, 0, 4), (0, 0, 0, 540), (960, 0, 0, 0), (0, 2000, 9, 9)])
+def test_a_size_is_cut_only_by_what_it_has(crop: tuple[int, int, int, int]) -> None:
+    """Some encoders cut more off than there is; decoders ignore that."""
+    writer = BitWriter()
+    for number, count in ((66, 8), (0, 8), (40, 8)):
+        writer.u(number, count)
+    for number in (0, 0, 2, 1):  # id, frame_num, picture order count, reference frames
+        writer.ue(number)
+    writer.u(0, 1)
+    writer.ue(119)
+    writer.ue(67)
+    writer.u(0b111, 3)  # frames only, direct_8x8_inference, cropping
+    for number in crop:
+        writer.ue(number)
+    writer.u(0, 1)
+    width, height = 1920 - 2 * (crop[0] + crop[1]), 1088 - 2 * (crop[2] + crop[3])
+    expected = (width, height) if width > 0 and height > 0 else (1920, 1088)
+    assert h264.frame_size(b"\x67" + writer.rbsp()) == expected
+
+
 @given(st.binary(max_size=100), st.integers(0, 255))
 def test_random_bytes_cause_no_error_in_the_packet_parsers(data: bytes, first: int) -> None:
     packet = parse_rtp(bytes([first]) + data, 0, 1.0)
@@ -130,7 +151,13 @@ def test_a_packet_is_read_with_extension_padding_and_contributors() -> None:
     assert (plain.payload, plain.marker, plain.payload_type, plain.sequence) == (b"x", True, 96, 7)
 
 
-@pytest.mark.parametrize("data", [b"", HEADER[:-1], b"\x40" + HEADER[1:] + b"x", b"\xa0" + HEADER[1:] + b"\xff"])
+def test_a_padding_bit_without_padding_costs_no_payload() -> None:
+    packet = parse_rtp(b"\xa0" + HEADER[1:] + b"payload\xff", 0, 0.0)
+    assert packet
+    assert packet.payload == b"payload\xff"
+
+
+@pytest.mark.parametrize("data", [b"", HEADER[:-1], b"\x40" + HEADER[1:] + b"x", b"\xbf" + HEADER[1:] + b"\xff"])
 def test_an_invalid_packet_is_none(data: bytes) -> None:
     assert parse_rtp(data, 0, 0.0) is None
 

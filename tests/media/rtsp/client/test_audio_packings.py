@@ -223,6 +223,18 @@ def test_g711_without_time_stamps_is_counted() -> None:
     assert [unit.ticks for unit in units] == [320 * at for at in range(20)]
 
 
+@pytest.mark.parametrize(
+    ("rtpmap", "payload", "step", "ticks"),
+    [("G722/16000", bytes(160), 320, 160), ("G722/16000", bytes(160), 160, 160), ("opus/16000", b"\xf8\1", 320, 960)],
+)
+def test_a_wrong_clock_rate_makes_no_audio_longer(rtpmap: str, payload: bytes, step: int, ticks: int) -> None:
+    """G.722 counts 8000 a second whatever its sampling rate, Opus 48000: 20 ms stay 20 ms."""
+    depacketizer, units = taken(track(rtpmap), [payload] * 40, step=step, pace_s=0.02)
+    assert [unit.ticks - units[0].ticks for unit in units] == [ticks * at for at in range(40)]
+    assert ticks == 0.02 * depacketizer.track.clock_rate
+    assert str(depacketizer.track.clock_rate) in depacketizer.track.encoding
+
+
 def test_a_gap_that_true_time_stamps_show_stays() -> None:
     depacketizer = AudioDepacketizer(track("PCMA/8000"))
     stamps = [0, 320, 640, 8640, 8960]

@@ -134,3 +134,32 @@ def test_a_forgotten_session_discredits_no_method_that_has_worked() -> None:
         assert not session.habits.has_failed(KEEP_ALIVE, "OPTIONS")
 
     in_loop(run)
+
+
+def test_a_method_with_which_two_sessions_end_alike_is_replaced() -> None:
+    """EvoStream's server ends a session with OPTIONS after half of its timeout, and names no other method."""
+
+    async def run() -> None:
+        session = Session()
+        for _ in range(2):
+            assert not session.habits.has_failed(KEEP_ALIVE, "OPTIONS")
+            session.pass_time(30, 200)
+            session.keep_alive.session_lost()
+            session.begin()
+        session.requests.sent.clear()
+        session.pass_time(30, 200)
+        assert session.requests.sent == ["GET_PARAMETER"]
+
+    in_loop(run)
+
+
+def test_sessions_that_end_at_different_times_discredit_no_method() -> None:
+    async def run() -> None:
+        session = Session()
+        for lasted_s in (28, 34, 38):
+            session.pass_time(lasted_s, 200)
+            session.keep_alive.session_lost()
+            session.begin()
+        assert not session.habits.has_failed(KEEP_ALIVE, "OPTIONS")
+
+    in_loop(run)

@@ -129,6 +129,14 @@ def test_endless_headers_raise_a_framing_error() -> None:
         feed(Splitter(), b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 10_000)
 
 
+@pytest.mark.parametrize("length", ["400", "", "-1", "none"])
+def test_media_behind_an_answer_is_no_body(length: str) -> None:
+    data = f"RTSP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + frame(0, RTP) + frame(1, RTP)
+    units = feed(Splitter(), data)
+    assert isinstance(units[0], Response)
+    assert units[1:] == [(0, RTP), (1, RTP)]
+
+
 def test_a_large_announced_body_is_refused_before_it_arrives() -> None:
     with pytest.raises(FramingError):
         feed(Splitter(), b"RTSP/1.0 200 OK\r\nContent-Length: 1000000000\r\n\r\n")

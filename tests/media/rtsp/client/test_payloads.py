@@ -35,6 +35,26 @@ def test_a_paci_packet_of_h265_is_unpacked() -> None:
     assert not reader.damage
 
 
+VPS, KEY, REST = b"\x40\1\x0c\1\xff\xff\1\x60", b"\x26\1\xaf\x09\x11", b"\2\1\xd0\x22\x33"
+
+
+def test_order_numbers_of_h265_are_skipped() -> None:
+    reader = PayloadReader(HEVC, has_order_numbers=True)
+    for unit in (VPS, KEY):
+        assert reader.take(unit[:2] + b"\0\7" + unit[2:]) == [unit]
+    units = (KEY, REST, VPS)
+    assert reader.take(b"\x60\1\0\7" + b"\0".join(sized(unit) for unit in units)) == list(units), "aggregate"
+    assert reader.take(b"\x62\1\x93\0\7" + KEY[2:4]) == []
+    assert reader.take(b"\x62\1\x53" + KEY[4:]) == [KEY], "fragments"
+    assert reader.first_bytes(KEY[:2] + b"\0\7" + KEY[2:] + b"x") == KEY + b"x"
+    assert not reader.damage
+
+
+def test_order_numbers_that_only_the_description_has_are_not_skipped() -> None:
+    reader = PayloadReader(HEVC, has_order_numbers=True)
+    assert [unit for payload in (VPS, KEY, REST) for unit in reader.take(payload)] == [VPS, KEY, REST]
+
+
 def test_a_device_that_never_marks_an_end_is_understood() -> None:
     reader = PayloadReader(H264)
     assert reader.take(b"\x7c\x85\x88") == []
@@ -54,6 +74,26 @@ def test_a_device_that_never_marks_a_beginning_is_understood() -> None:
     assert reader.take(b"\x7c\x05\x88") == []
     assert reader.take(b"\x7c\x45\x84") == [IDR]
     assert not reader.damage
+
+
+def test_a_device_that_marks_each_fragment_as_an_end_is_understood() -> None:
+    reader = PayloadReader(H264)
+    fragments = [b"\x7c\xc5\x88", *[b"\x7c\x45" + bytes([at]) for at in range(1, 6)]]
+    first = [unit for payload in fragments for unit in reader.take(payload)]
+    assert first == [IDR[:2]]
+    reader.damage = ""
+    later = [unit for payload in (*fragments, *fragments, SPS) for unit in reader.take(payload)]
+    assert later == [b"\x65\x88\1\2\3\4\5"] * 2 + [SPS]
+    assert not reader.damage
+
+
+def test_lost_beginnings_make_no_end_false() -> None:
+    reader = PayloadReader(H264)
+    whole = [b"\x7c\x85\x88", *[b"\x7c\x05\x11"] * 5, b"\x7c\x45\x84"]
+    for _ in range(4):
+        for payload in (*whole, *whole[1:]):
+            reader.take(payload)
+    assert [unit for payload in whole for unit in reader.take(payload)] == [b"\x65\x88" + b"\x11" * 5 + b"\x84"]
 
 
 @pytest.mark.parametrize("lost", [0, 2])

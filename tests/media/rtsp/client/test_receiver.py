@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
+from core.errors import CameraBadAnswer
 from media.rtsp.client.receiver import MediaReceiver
-from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, SenderReport
+from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from tests.media.recording import HandClock
 
@@ -128,3 +129,26 @@ def test_packets_on_other_channels_do_not_count_if_the_right_one_is_used() -> No
     wire.video(STALE, channel=4)
     wire.video(STALE, channel=4)
     assert [packet.ssrc for packet in wire.sink.packets] == [OURS]
+
+
+def test_two_tracks_on_one_channel_are_told_apart_by_their_payload_types() -> None:
+    """The device answers both SETUPs with interleaved=0-1."""
+    wire = Wire()
+    wire.receiver.add_track(AUDIO, 8, (0, 1))
+    for number in range(40):
+        wire.video()
+        wire.receiver.take_frames([(0, struct.pack(">BBHII", 0x80, 8, number, 0, 0x2222) + b"\xd5")])
+    assert [packet.track for packet in wire.sink.packets] == [VIDEO, AUDIO] * 40
+    assert len(wire.receiver.receiver_reports(0.0)) == 2
+
+
+def test_two_tracks_with_one_channel_and_one_payload_type_are_refused() -> None:
+    with pytest.raises(CameraBadAnswer):
+        Wire().receiver.add_track(AUDIO, 96, (0, 1))
+
+
+def test_a_packet_that_comes_twice_over_tcp_is_taken_once() -> None:
+    wire = Wire()
+    packets = [struct.pack(">BBHII", 0x80, 96, number, 0, OURS) + bytes([0x7C, 5, number]) for number in range(50)]
+    wire.receiver.take_frames([(0, packet) for packet in packets for _ in range(2)])
+    assert [packet.sequence for packet in wire.sink.packets] == list(range(50))

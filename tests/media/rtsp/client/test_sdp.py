@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
-from media.codecs.video import H264, HEVC
+from media.codecs.video import H264, HEVC, MJPEG
 from media.rtsp.client.sdp import SdpError, SessionDescription, build_sdp, parse_sdp
 
 SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
@@ -61,8 +61,11 @@ def test_unsupported_video_differs_from_no_video(rtpmap: str) -> None:
     assert description.has_other_video
 
 
-def test_order_numbers_in_packets_are_not_supported() -> None:
-    assert described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2").video is None
+@pytest.mark.parametrize(("stated", "expected"), [("sprop-max-don-diff=2", True), ("sprop-max-don-diff=0", False)])
+def test_order_numbers_in_packets_are_noted(stated: str, expected: bool) -> None:
+    video = described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", f"a=fmtp:96 {stated}").video
+    assert video
+    assert video.has_order_numbers is expected
 
 
 VIDEO = ("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 sprop-parameter-sets={SETS}", "a=control:t1")
@@ -95,6 +98,18 @@ SPACED = SETS.replace(",", " , ")
         (VIDEO[0], "a=rtpmap:97 H264/90000", VIDEO[2].replace("96", "97"), VIDEO[3]),
         (*VIDEO[:2], VIDEO[2].replace("96 ", "96 packetization-mode=2;"), VIDEO[3]),
         (*VIDEO[:3], 'a=control:"t1"\0'),
+        (*VIDEO[:2], VIDEO[2].replace("fmtp:96", "fmtp:97"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("fmtp:96 ", "fmtp:"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("96 ", "96;"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("96 ", "96packetization-mode=1,"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("sets=", "sets:"), VIDEO[3]),
+        (*VIDEO[:2], f"{VIDEO[2]}===", VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("=,", "%3D,"), VIDEO[3]),
+        (*VIDEO[:2], f"{VIDEO[2]}\\r", VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace(",", "A,"), VIDEO[3]),
+        (*VIDEO[:2], VIDEO[2].replace("/", "_").replace("+", "-").replace("_RTP_AVP", "/RTP/AVP"), VIDEO[3]),
+        (VIDEO[0], "a=rtpmap:96 H264-SVC/90000", *VIDEO[2:]),
+        (*VIDEO, "m=audio 0 RTP/AVP (null)", "a=rtpmap", "m=application/TP-LINK 0 RTP/AVP smart/1/90000"),
     ],
 )
 def test_oddly_written_video_is_read(lines: tuple[str, ...]) -> None:
@@ -129,10 +144,42 @@ def test_audio_codecs_have_ffmpegs_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("8", "a=rtpmap:8 G711A/8000"), AudioFormat("pcm_alaw", 8000, 1)),
+        (("8", "a=rtpmap:8 PCMA/0"), AudioFormat("pcm_alaw", 8000, 1)),
+        (("97", "a=rtpmap:97 PCMU/0"), AudioFormat("pcm_mulaw", 8000, 1)),
+        (("97", "a=rtpmap:97 ALAW/8000"), AudioFormat("pcm_alaw", 8000, 1)),
+        (("97", "a=rtpmap:97 G726/8000"), AudioFormat("g726", 8000, 1)),
+        (("9", "a=rtpmap:9 G722/16000"), AudioFormat("adpcm_g722", 16000, 1)),
+        (("97", "a=rtpmap:97 AAC/16000/1"), AudioFormat("aac", 16000, 1)),
+        (("104", "a=rtpmap:104 MPEG4-GENERIC/16000", "a=fmtp:98 config=1190"), AudioFormat("aac", 48000, 2)),
+        (
+            ("97", "a=rtpmap:97 MPEG4-GENERIC/8000", "a=fmtp:97 mode=generic;config=0x1408"),
+            AudioFormat("aac", 16000, 1),
+        ),
+    ],
+)
+def test_oddly_written_audio_is_read(lines: tuple[str, ...], expected: AudioFormat) -> None:
+    assert audio_of(*lines) == expected
+
+
+def test_audio_without_a_payload_type_is_none() -> None:
+    description = described(*VIDEO, "m=audio 0 RTP/AVP (null)", "a=rtpmap", "a=control:track=2")
+    assert (description.audio, description.other_audio) == (None, "")
+
+
+def test_mjpeg_by_another_name_is_read_by_its_static_type() -> None:
+    video = described("m=video 0 RTP/AVP 26", "a=rtpmap:26 MJPG/90000").video
+    assert video
+    assert video.codec is MJPEG
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ("97", "a=rtpmap:97 AMR/8000"),
-        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=generic;config=1408"),
+        ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=CELP-vbr;config=1408"),
         ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=1408;sizelength=99"),
         ("97", "a=rtpmap:97 PCMA/999999"),
         ("97", "a=rtpmap:97 PCMA/8000/99"),

@@ -82,6 +82,19 @@ def test_play_has_the_base_of_the_tracks_first() -> None:
     assert next(iter(session_addresses(bases, "absolute").values())) == f"{HOST}/a/"
 
 
+@pytest.mark.parametrize(
+    ("uri", "sent"),
+    [
+        ("rtsps://10.0.0.1:7441/Ab?enableSrtp", "rtsps://10.0.0.1:7441/Ab"),
+        ("rtsps://10.0.0.1:7441/Ab?enableSRTP=true&x=1", "rtsps://10.0.0.1:7441/Ab?x=1"),
+        ("rtsp://10.0.0.1/Ab?x=1&enableSrtp", "rtsp://10.0.0.1/Ab?x=1"),
+        ("rtsp://10.0.0.1/Ab?noenableSrtp", "rtsp://10.0.0.1/Ab?noenableSrtp"),
+    ],
+)
+def test_encrypted_packets_are_not_wished_for(uri: str, sent: str) -> None:
+    assert parse_address(uri).uri == sent
+
+
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_every_guess_is_at_the_connected_host(control: str, session_control: str, base: str) -> None:
     try:

@@ -100,7 +100,7 @@ def at(path: str, method: str = "SETUP", status: str = "404 Not Found") -> dict[
         ("rtsp://10.0.0.7/live?channel=1", "*", "trackID=0", "/live/trackID=0?channel=1"),
     ],
 )
-@pytest.mark.parametrize("status", ["404 Not Found", "454 Session Not Found", "400 Bad Request"])
+@pytest.mark.parametrize("status", ["404 Not Found", "454 Session Not Found", "400 Bad Request", "405 No", "500 Error"])
 def test_a_track_is_found_at_another_address(
     camera: Cameras, gateway: RtspGateway, base: str, session_control: str, control: str, path: str, status: str
 ) -> None:
@@ -191,6 +191,55 @@ def test_live_is_played_without_a_range_if_the_device_refuses_it(
     assert peer.asked["PLAY"] == 2
     assert plays(gateway, peer)
     assert peer.asked["PLAY"] == 3, "the habit is remembered"
+
+
+@pytest.mark.parametrize("is_remembered", [False, True])
+def test_play_without_the_slash_follows_a_405(camera: Cameras, gateway: RtspGateway, is_remembered: bool) -> None:
+    """PTZOptics names a base with a slash at its end, and does not know it in PLAY."""
+    peer = camera()
+    base = f"Content-Base: {peer.uri()}/"
+    describe: Answer = lambda asked: asked.reply("200 OK", base, body=peer.sdp())  # noqa: E731  # one answer
+    peer.answers |= {"DESCRIBE": describe, **at("/live", "PLAY", "405 Method Not Allowed")}
+    assert plays(gateway, peer)
+    if is_remembered:
+        tries = peer.asked["PLAY"]
+        assert plays(gateway, peer)
+        assert peer.asked["PLAY"] == tries + 1
+
+
+def test_a_device_that_plays_only_single_tracks_plays_its_video(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera(answers=at("/trackID=0", "PLAY", "459 Aggregate Operation Not Allowed"))
+    assert plays(gateway, peer)
+    tries = peer.asked["PLAY"]
+    assert plays(gateway, peer)
+    assert peer.asked["PLAY"] == tries + 1, "the address is remembered"
+
+
+# -- the first request -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "455 Method Not Valid in This State", "551 Invalid Method"])
+def test_a_device_that_wants_options_first_gets_it(camera: Cameras, gateway: RtspGateway, status: str) -> None:
+    def describe(asked: Asked) -> bytes:
+        return peer.usual(asked) if peer.received.count(b"OPTIONS rtsp") == peer.connections else asked.reply(status)
+
+    peer = camera(answers={"DESCRIBE": describe})
+    assert plays(gateway, peer)
+    assert peer.asked["DESCRIBE"] == 2
+    assert plays(gateway, peer)
+    assert peer.asked["DESCRIBE"] == 3, "the habit is remembered"
+
+
+def test_a_device_that_closes_without_options_gets_it_next_time(camera: Cameras, gateway: RtspGateway) -> None:
+    def describe(asked: Asked) -> bytes | None:
+        if b"OPTIONS rtsp" in peer.received:
+            return peer.usual(asked)
+        asked.writer.transport.abort()
+        return None
+
+    peer = camera(answers={"DESCRIBE": describe})
+    assert not plays(gateway, peer)
+    assert plays(gateway, peer)
 
 
 # -- session ids -----------------------------------------------------------------------------------

@@ -131,3 +131,28 @@ def test_a_session_that_ends_early_gets_an_earlier_keep_alive(camera: Cameras, g
     until(lambda: len(has_ended) == 2)
     assert has_ended == [True, False]
     assert feed.status().state is FeedState.FLOWING
+
+
+def test_a_device_that_ends_sessions_at_reports_gets_none(camera: Cameras, gateway: RtspGateway) -> None:
+    peer = camera()
+
+    def play(asked: Asked) -> bytes:
+        reports = peer.receiver_reports
+
+        def watch() -> None:
+            if peer.receiver_reports > reports:
+                asked.writer.transport.abort()
+            else:
+                peer._loop.call_later(0.05, watch)
+
+        watch()
+        return peer.usual(asked)
+
+    peer.answers["PLAY"] = play
+    for _ in range(2):
+        until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED)
+    reports = peer.receiver_reports
+    feed = gateway.open_feed(source(peer.uri()))
+    until(lambda: feed.status().packets > 25 * 8)  # eight seconds
+    assert feed.status().state is FeedState.FLOWING
+    assert peer.receiver_reports == reports

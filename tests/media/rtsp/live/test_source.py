@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.errors import CameraBadAnswer, CameraUnreachable
+from core.errors import CameraBadAnswer, CameraUnreachable, StreamStalled
 from media.codecs import h264
 from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.budget import SessionBudget
@@ -104,6 +104,32 @@ def test_a_taker_before_the_first_key_frame_waits_for_it() -> None:
     for payloads in ([SLICE], [SLICE], [SPS, PPS], [IDR], [SLICE]):
         camera.picture(*payloads)
     assert taker.payloads[:3] == [SPS, PPS, IDR]
+
+
+def test_packets_that_become_unreadable_end_the_session() -> None:
+    """The device has changed to H.265, and its session goes on."""
+    camera = Camera()
+    for payloads in ([SPS, PPS, IDR], [SLICE], [SLICE]):
+        camera.picture(*payloads)
+    for _ in range(19 * 25):
+        camera.picture(b"\x02\x01\xd0slice")
+        camera.source.on_tick()
+    camera.clock.seconds += 2
+    camera.picture(b"\x02\x01\xd0slice")
+    with pytest.raises(StreamStalled, match="its format may have changed"):
+        camera.source.on_tick()
+
+
+def test_a_frame_every_half_minute_is_read() -> None:
+    camera = Camera()
+    camera.source = SharedSource(camera.clock, WallClock(camera.clock), name="slow", timeout_s=60)
+    camera.source.on_description(VideoTrack(H264, 96, 90_000, "", {"sps": SPS, "pps": PPS}), None)
+    camera.source.on_opened(60.0)
+    for _ in range(4):
+        camera.picture(IDR)
+        for _ in range(30):
+            camera.clock.seconds += 1
+            camera.source.on_tick()
 
 
 def test_late_video_is_awaited_as_video_not_as_a_key_frame() -> None:

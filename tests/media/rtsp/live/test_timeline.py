@@ -217,6 +217,19 @@ def test_a_clock_rate_that_is_not_the_described_one_is_followed() -> None:
     assert camera.worst_after(12) < 0.35
 
 
+@pytest.mark.parametrize("fps", [5.0, 15.0, 25.0])
+@pytest.mark.parametrize("step", [1.0, 1 / 25, 1 / 15], ids=["frames", "seconds", "seconds at 15"])
+def test_stamps_that_count_frames_or_whole_seconds_follow_real_time(fps: float, step: float) -> None:
+    """The stamp grows by 1 for each frame, or once a second, whatever the clock rate says."""
+    camera = Camera(25.0)
+    camera.step = step
+    camera.run(90, fps)
+    assert camera.worst_after(0) < 4.5, "until the pace is known"
+    assert camera.worst_after(20) < 1.2
+    late = [at_s - lag_s for at_s, lag_s in camera.lags if at_s > 530.0]
+    assert max(after - before for before, after in pairwise(late)) < 2.5 / fps
+
+
 def test_a_device_that_pauses_its_time_is_corrected_after_seconds() -> None:
     camera = Camera(25.0)
     camera.run(20, 25.0)

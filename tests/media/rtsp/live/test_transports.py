@@ -176,6 +176,17 @@ def _own_udp_ports() -> set[int]:
     return {int(place.laddr.port) for place in psutil.Process().net_connections("udp") if place.laddr}
 
 
+def test_a_device_that_offers_multicast_only_says_so(camera: Cameras, gateway: RtspGateway) -> None:
+    """A server built on live555 whose SDP has a multicast address refuses both unicast transports."""
+    peer = camera()
+    sdp = peer.sdp().replace(b"RTP/AVP 96\r\n", b"RTP/AVP 96\r\nc=IN IP4 232.45.143.10/255\r\n", 1)
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
+    peer.answers["SETUP"] = lambda asked: asked.reply("461 Unsupported Transport")
+    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    assert problem
+    assert "multicast only" in problem.detail
+
+
 # -- TLS -------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ _STUCK_AFTER_S = 15.0
 _PING_EVERY_S = 10.0
 _SILENT_AFTER_S = 30.0
 _CLOSE_WITHIN_S = 2.0
+PACE = "pace"  # the kind of reports about the pace
 TOO_MANY_MESSAGES = 4429  # a close code of this app (RFC 6455, section 7.4.2)
 
 
@@ -84,6 +85,7 @@ class Connection:
         self._backlog = backlog
         self._unsent = UnsentMessages(backlog)
         self._pace = PaceMeter(loop.time())
+        self._reported: Pace | None = None
         self._kernel = KernelBuffer(sock)
         self._is_writing = False
         self._is_late = False
@@ -130,8 +132,11 @@ class Connection:
         return self._pace.bytes_per_s
 
     def measure_pace(self) -> Pace:
-        """Return the pace since the last call, and fit the kernel's buffer to it."""
+        """Return the pace since the last report that was sent, and fit the kernel's buffer to it."""
         pace = self._pace.measure(self._loop.time(), self._kernel.held_bytes())
+        if self._reported and self._unsent.holds_urgent(PACE):
+            pace = self._reported + pace
+        self._reported = pace
         self._kernel.fit(self.bytes_per_s, is_late=self._is_late)
         return pace
 

@@ -26,6 +26,15 @@ class Pace:
     busy_s: float
     busy_bytes: int
 
+    def __add__(self, later: Pace) -> Pace:
+        """Return the pace of both intervals."""
+        return Pace(
+            self.interval_s + later.interval_s,
+            self.taken_bytes + later.taken_bytes,
+            self.busy_s + later.busy_s,
+            self.busy_bytes + later.busy_bytes,
+        )
+
 
 class PaceMeter:
     """Counts the bytes that the kernel takes from one socket. Times are those of one monotonic clock, in seconds."""

@@ -41,7 +41,7 @@ from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
-from web.live.connection import Connection
+from web.live.connection import PACE, Connection
 from web.live.join_budget import JOIN_LIMIT
 from web.live.live_watch import LiveWatch, pace_message
 from web.live.replay import ReplayWatch, begins_run, binary_message, json_message, size_of
@@ -368,7 +368,7 @@ class LiveSocketHandler(SocketHandler):
             watch.number: watch.take_left_out() for watch in self._watches.values() if isinstance(watch, LiveWatch)
         }
         self._send_urgent(
-            "pace",
+            PACE,
             now_ms=_now_ms(),
             **pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out),
         )

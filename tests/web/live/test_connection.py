@@ -228,6 +228,19 @@ def test_an_urgent_text_overtakes_media_and_replaces_the_older_one(line: Line) -
     assert found[found.index("new") :] == ["new", "clock", b"\1", b"\1", b"\1", "end"]
 
 
+def test_a_report_holds_the_time_of_the_one_that_it_replaces(line: Line) -> None:
+    """Otherwise the page learns the throughput of a slow link seconds later."""
+    line.fill(1, 3)
+    for _ in range(3):
+        line.loop.now_s += 1
+        pace = line.connection.measure_pace()
+        line.connection.send_urgent(b'{"type": "pace"}', "pace")
+    assert (pace.interval_s, pace.busy_s) == (3, 3)
+    line.read_all()
+    line.loop.now_s += 1
+    assert line.connection.measure_pace().interval_s == 1
+
+
 def test_an_urgent_text_is_sent_without_a_backlog(line: Line) -> None:
     line.connection.send_urgent(b'{"type": "new"}', "pace")
     assert line.read_all() == ["new", "end"]

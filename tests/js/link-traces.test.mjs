@@ -64,7 +64,7 @@ test('lumps of acknowledged bytes lead to small video', () => {
   assert.deepEqual(changesOf(reports, 1500), ['2.5 sub', '4 phone']);
 });
 
-test('a report with the time of a replaced one leads straight to small video', () => {
+test('a report that replaces another one leads straight to small video', () => {
   // 350 kbit/s, main stream of 4 Mbit/s, a link that the kernel shapes. The rest of a large key frame went first.
   const reports = [
     [2604, 2012, 447688, 1136, 46398, 499032, 1136],

@@ -175,11 +175,11 @@ test('a lower choice on a thin link ends the old media immediately', () => {
 test('the rate of the stream that plays is the measured one', () => {
   const { player } = played();
   const rates = (number = 1) => player.rungsAt({ cameraId: 1, number, channel: channel() }, Infinity).map(({ kbps }) => kbps);
-  assert.deepEqual(rates(), [null, null, 240, null, null]);
+  assert.deepEqual(rates(), [null, null, 190, null, null]);
   const stream = { status: 'running', waiting_for: null, bitrate_kbps: 200 };
   wire().receive({ type: 'state', id: watched().at(-1).id, stream });
   assert.deepEqual(rates(), [null, 200, 120, 22, 7]);
-  assert.deepEqual(rates(2), [null, null, 240, null, null], 'another channel');
+  assert.deepEqual(rates(2), [null, null, 190, null, null], 'another channel');
 });
 
 test('small video plays without audio, and its rate is not the sub stream’s', () => {
@@ -192,7 +192,7 @@ test('small video plays without audio, and its rate is not the sub stream’s', 
   assert.deepEqual([player.hasAudio, player.lacksAudio], [true, true]);
   wire().receive({ type: 'state', id, stream: { status: 'running', waiting_for: null, bitrate_kbps: 130, source_codec: 'hevc' } });
   const rates = player.rungsAt({ cameraId: 1, number: 1, channel: channel() }, Infinity).map(({ kbps }) => kbps);
-  assert.deepEqual(rates, [null, null, 240, null, null], 'and the codec of the camera does not matter');
+  assert.deepEqual(rates, [null, null, 190, null, null], 'and the codec of the camera does not matter');
   assert.equal(player.view.transport, 'socket');
 });
 

@@ -25,6 +25,48 @@ test('a backlog of a few milliseconds is no measurement', () => {
   assert.equal(link.stateAt(1000).kbps, null);
 });
 
+test('reports of one backlog are added until they show a rate', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...QUIET, busyMs: 120, busyBytes: 1215, backlogBytes: 9000, backlogMs: 120 }, 1000);
+  assert.equal(link.stateAt(1000).kbps, null, '81 kbit/s, because the page acknowledges bytes in lumps');
+  link.takePace({ ...QUIET, busyMs: 730, busyBytes: 35_975, backlogBytes: 30_000, backlogMs: 850 }, 1730);
+  assert.equal(Math.round(link.stateAt(1730).kbps ?? 0), 350);
+});
+
+test('two short backlogs show no rate together', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...QUIET, busyMs: 400, busyBytes: 32_000 }, 1000);
+  link.takePace({ ...QUIET, busyMs: 400, busyBytes: 32_000 }, 2000);
+  assert.equal(link.stateAt(2000).kbps, null);
+});
+
+test('bytes that fill the kernel before a backlog raise no throughput', () => {
+  const link = new LinkMonitor(0);
+  link.takePace(busy(350), 1000);
+  link.takePace({ ...QUIET, takenBytes: 400_000, busyMs: 100, busyBytes: 2000, backlogBytes: 5000, backlogMs: 100 }, 2000);
+  assert.equal(link.stateAt(2000).kbps, 350);
+});
+
+test('one odd report of a link that has become slow counts little', () => {
+  const link = new LinkMonitor(0);
+  for (let second = 1; second <= 5; second += 1) link.takePace(busy(20_000, 100), second * 1000);
+  for (const [second, kbps] of [
+    [6, 350],
+    [7, 180],
+    [8, 520],
+  ])
+    link.takePace({ ...busy(kbps), backlogBytes: 1 }, second * 1000);
+  const { kbps, measuredMs } = link.stateAt(8000);
+  assert.deepEqual([kbps, measuredMs], [350, 3000]);
+});
+
+test('a full link says its own throughput before media is late', () => {
+  const link = new LinkMonitor(0);
+  for (let second = 1; second <= 5; second += 1) link.takePace(busy(20_000, 100), second * 1000);
+  link.takePace({ ...busy(350, 700), backlogBytes: 30_000 }, 6000);
+  assert.deepEqual([link.stateAt(6000).isLate, link.stateAt(6000).kbps], [false, 350]);
+});
+
 test('the throughput of a late link follows its last second', () => {
   const link = new LinkMonitor(0);
   for (let second = 1; second <= 5; second += 1) link.takePace(busy(20_000, 100), second * 1000);

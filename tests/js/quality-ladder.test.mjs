@@ -83,6 +83,22 @@ test('half of the rates is kept if the throughput is unknown', () => {
   assert.deepEqual(told(ladderOf(tiles).decide({ ...LATE, kbps: null }, 2000)), ['a sub late', 'b sub late', 'c sub late']);
 });
 
+test('a step is completed once the throughput is known', () => {
+  const ladder = ladderOf([tile('a')]);
+  assert.deepEqual(told(ladder.decide({ ...LATE, kbps: 300, measuredMs: 600 }, 2000)), ['a sub late']);
+  const full = { isLate: false, calmMs: 0, kbps: 300 };
+  assert.deepEqual(ladder.decide({ ...full, measuredMs: 1100 }, 2500), []);
+  assert.deepEqual(told(ladder.decide({ ...full, measuredMs: 1600 }, 3000)), ['a keys late'], 'media is late again only later');
+  assert.deepEqual(ladder.decide({ ...full, measuredMs: 2100 }, 3500), []);
+});
+
+test('a step that was enough is not followed by another one', () => {
+  const ladder = ladderOf([tile('a')]);
+  assert.deepEqual(told(ladder.decide({ ...LATE, measuredMs: 600 }, 2000)), ['a sub late']);
+  assert.deepEqual(ladder.decide({ isLate: false, calmMs: 0, kbps: 600, measuredMs: 1600 }, 3000), []);
+  assert.deepEqual(ladder.decide({ isLate: false, calmMs: 0, kbps: 500, measuredMs: 1600 }, 10_000), [], 'seconds later');
+});
+
 test('the start of streams makes no link thin', () => {
   const ladder = ladderOf([tile('a')]);
   assert.deepEqual(ladder.decide(LATE, 900), []);
@@ -425,7 +441,7 @@ test('a camera that sends less now does not end a pause', () => {
   assert.deepEqual(ladder.decide(CALM, 31_000), []);
 });
 
-const PHONE = /** @type {const} */ ({ name: 'phone', kbps: 240 });
+const PHONE = /** @type {const} */ ({ name: 'phone', kbps: 190 });
 const WITH_PHONE = [MAIN, SUB, PHONE, KEYS, STILLS];
 
 test('small video plays where the sub stream does not fit', () => {
@@ -433,7 +449,7 @@ test('small video plays where the sub stream does not fit', () => {
     [1500, 'sub'],
     [700, 'phone'],
     [350, 'phone'],
-    [300, 'keys'],
+    [250, 'keys'],
   ])) {
     const tiles = [tile('a', { rungs: WITH_PHONE })];
     const ladder = ladderOf(tiles);

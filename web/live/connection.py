@@ -6,15 +6,12 @@ because asyncio cannot take over a TLS connection whose handshake is already don
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
-import fcntl
 import logging
 import math
 import socket
 import ssl
-import termios
 import typing
 from collections.abc import Iterable, Sequence
 
@@ -22,6 +19,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import Protocol, Side, State
 
+from web.live.kernel_buffer import KernelBuffer
 from web.live.pace import Pace, PaceMeter
 from web.live.unsent import Backlog, UnsentMessages
 from web.live.wire import binary_frame_head
@@ -36,19 +34,21 @@ _READ_BYTES = 4 * 1024  # per turn of the loop: at most some hundred frames, whi
 _MAX_FRAMES_PER_S = 100  # of any kind; a page sends about ten when it opens a wall
 _BYTES_PER_TURN = 512 * 1024  # of the loop: the frames that a watch begins with may have 12 MB
 _BYTES_PER_WRITE = 128 * 1024
+_TLS_BYTES_PER_WRITE = 16 * 1024  # one record
+_UNCHECKED_BYTES = 8 * 1024  # so few bytes without a backlog are written without a look at the kernel's buffer
 _PARTS_PER_WRITE = 64
 _JOINED_BYTES = 128 * 1024  # a smaller message is copied into one buffer, which takes one call of the kernel
-_KERNEL_BYTES = 64 * 1024  # unsent bytes in the kernel: they make a slow reader late, too
-_LATE_KERNEL_BYTES = 16 * 1024  # for a late reader: 64 kB are 0.35 s at 1.5 Mbit/s, and cannot be dropped
 _MAX_UNSENT_BYTES = 24 * 1024 * 1024  # of all messages; those without fragments are small and never dropped
 _MAX_FRAGMENT_BYTES = 16 * 1024 * 1024  # enough for all fragments since a key frame, if those are rare
 _QUOTA_BYTES = 2 * 1024 * 1024  # a large key frame
+_WAITING_AFTER_S = 0.85  # a page counts its link as late from a backlog of 0.8 s on
 _LATE_AFTER_S = 1.0
 _LATE_BYTES = 8 * 1024
 _STUCK_AFTER_S = 15.0
 _PING_EVERY_S = 10.0
 _SILENT_AFTER_S = 30.0
 _CLOSE_WITHIN_S = 2.0
+PACE = "pace"  # the kind of reports about the pace
 TOO_MANY_MESSAGES = 4429  # a close code of this app (RFC 6455, section 7.4.2)
 
 
@@ -59,6 +59,10 @@ class MessageTaker(typing.Protocol):
     """
 
     def on_text(self, data: bytes) -> None: ...
+    def on_waiting(self) -> None:
+        """Called once for each backlog that becomes so old that the page counts its link as late."""
+        ...
+
     def on_closed(self) -> None:
         """Called once."""
         ...
@@ -81,8 +85,11 @@ class Connection:
         self._backlog = backlog
         self._unsent = UnsentMessages(backlog)
         self._pace = PaceMeter(loop.time())
+        self._reported: Pace | None = None
+        self._kernel = KernelBuffer(sock)
         self._is_writing = False
         self._is_late = False
+        self._is_waiting = False  # the backlog is old, and the taker knows it
         self._dropped_s = -math.inf  # when messages of a watch were dropped
         self._is_reading = False
         self._is_closed = False
@@ -96,7 +103,7 @@ class Connection:
         self._sock.setblocking(False)
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._limit_kernel(_KERNEL_BYTES)
+        self._kernel.fit(None, is_late=False)
         self._loop.add_reader(self._sock, self._on_readable)
         self._is_reading = True
         self._unsent.put(response.serialize(), self._loop.time())
@@ -125,8 +132,13 @@ class Connection:
         return self._pace.bytes_per_s
 
     def measure_pace(self) -> Pace:
-        """Return the pace since the last call."""
-        return self._pace.measure(self._loop.time(), self._held_bytes())
+        """Return the pace since the last report that was sent, and fit the kernel's buffer to it."""
+        pace = self._pace.measure(self._loop.time(), self._kernel.held_bytes())
+        if self._reported and self._unsent.holds_urgent(PACE):
+            pace = self._reported + pace
+        self._reported = pace
+        self._kernel.fit(self.bytes_per_s, is_late=self._is_late)
+        return pace
 
     def has_space_for(self, fragment_bytes: int) -> bool:
         """True if fragments of this size may be added to the unsent bytes.
@@ -254,7 +266,11 @@ class Connection:
         left_bytes = _BYTES_PER_TURN
         try:
             while self._unsent and left_bytes > 0:
-                sent = self._write_once()
+                is_checked = self._is_writing or self._unsent.total_bytes > _UNCHECKED_BYTES
+                space_bytes = self._kernel.space() if is_checked else _UNCHECKED_BYTES
+                if space_bytes <= 0:
+                    break
+                sent = self._write_once(space_bytes)
                 self._taken_s = self._loop.time()
                 self._unsent.take(sent)
                 self._pace.note_taken(sent)
@@ -275,43 +291,36 @@ class Connection:
                 self._sock.shutdown(socket.SHUT_WR)
         if bool(self._unsent) is not self._is_writing:
             self._is_writing = bool(self._unsent)
-            self._pace.note_backlog(self._is_writing, self._loop.time(), self._held_bytes())
+            self._pace.note_backlog(self._is_writing, self._loop.time(), self._kernel.held_bytes())
             if self._is_writing:
                 self._loop.add_writer(self._sock, self._write)
             else:
                 self._loop.remove_writer(self._sock)
 
-    def _write_once(self) -> int:
+    def _write_once(self, most_bytes: int) -> int:
         """OpenSSL wants the same bytes again if it did not take them, so their number depends on the message alone."""
         if isinstance(self._sock, ssl.SSLSocket):
-            return self._sock.send(self._unsent.first[:_BYTES_PER_WRITE])
-        return self._sock.sendmsg(self._unsent.first_parts(_BYTES_PER_WRITE, _PARTS_PER_WRITE))
+            return self._sock.send(self._unsent.first[:_TLS_BYTES_PER_WRITE])
+        return self._sock.sendmsg(self._unsent.first_parts(min(most_bytes, _BYTES_PER_WRITE), _PARTS_PER_WRITE))
 
     def _note_lateness(self) -> None:
         if self._unsent.total_bytes > _MAX_UNSENT_BYTES:
             self.drop()
-        elif not self._unsent:
+            return
+        if not self._unsent:
             self._set_late(False)
         elif self._unsent.total_bytes > _LATE_BYTES:
             waiting_since_s = max(self._unsent.first_put_s, self._dropped_s)
             if self._loop.time() - waiting_since_s > _LATE_AFTER_S:
                 self._set_late(True)
+        was_waiting, self._is_waiting = self._is_waiting, self.backlog_age_s > _WAITING_AFTER_S
+        if self._is_waiting and not was_waiting:
+            self._taker.on_waiting()
 
     def _set_late(self, is_late: bool) -> None:
         if is_late is not self._is_late:
             self._is_late = is_late
-            self._limit_kernel(_LATE_KERNEL_BYTES if is_late else _KERNEL_BYTES)
-
-    def _held_bytes(self) -> int:
-        """Return the bytes that the kernel holds for the page: unsent, or not acknowledged (tcp(7), SIOCOUTQ)."""
-        held = array.array("i", [0])
-        with contextlib.suppress(OSError, ValueError):  # ValueError: the socket is closed
-            fcntl.ioctl(self._sock, termios.TIOCOUTQ, held)
-        return held[0]
-
-    def _limit_kernel(self, unsent_bytes: int) -> None:
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent_bytes)
+            self._kernel.fit(self.bytes_per_s, is_late=is_late)
 
     # ---- in --------------------------------------------------------------------------------------
 

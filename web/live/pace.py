@@ -1,7 +1,7 @@
 """Measures how fast a socket's reader takes bytes.
 
 A rate counts as throughput only while messages wait: without a backlog, it is the rate of the streams, and the link
-may carry more.
+may carry more. Intervals of one backlog are added until they are long enough for a rate.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 _SMOOTHED_OVER_S = 3.0
-_LEAST_BUSY_S = 0.1  # shorter backlogs only show how the kernel's buffer was filled
+# A page acknowledges bytes in lumps: half a second of a slow link may show none, or twice as many as the link carries.
+_LEAST_BUSY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,15 @@ class Pace:
     busy_s: float
     busy_bytes: int
 
+    def __add__(self, later: Pace) -> Pace:
+        """Return the pace of both intervals."""
+        return Pace(
+            self.interval_s + later.interval_s,
+            self.taken_bytes + later.taken_bytes,
+            self.busy_s + later.busy_s,
+            self.busy_bytes + later.busy_bytes,
+        )
+
 
 class PaceMeter:
     """Counts the bytes that the kernel takes from one socket. Times are those of one monotonic clock, in seconds."""
@@ -36,6 +46,8 @@ class PaceMeter:
         self._taken_bytes = 0
         self._busy_s = 0.0
         self._busy_bytes = 0
+        self._pending_s = 0.0  # of the backlog that has begun, without a rate so far
+        self._pending_bytes = 0
         self._average: float | None = None  # bytes per second
         self._latest: float | None = None
 
@@ -78,11 +90,16 @@ class PaceMeter:
         return pace
 
     def _note(self, pace: Pace) -> None:
-        if pace.busy_s >= _LEAST_BUSY_S:
-            self._latest = rate = pace.busy_bytes / pace.busy_s
-            weight = 1 - math.exp(-pace.busy_s / _SMOOTHED_OVER_S)
+        self._pending_s += pace.busy_s
+        self._pending_bytes += pace.busy_bytes
+        has_backlog = self._busy_since_s is not None
+        if self._pending_s >= _LEAST_BUSY_S:
+            self._latest = rate = self._pending_bytes / self._pending_s
+            weight = 1 - math.exp(-self._pending_s / _SMOOTHED_OVER_S)
             self._average = rate if self._average is None else self._average + weight * (rate - self._average)
-        elif self._average is not None and self._latest is not None and pace.interval_s > 0:
+        elif not has_backlog and self._average is not None and self._latest is not None and pace.interval_s > 0:
             # Without a backlog, the link carries at least this much.
             rate = pace.taken_bytes / pace.interval_s
             self._average, self._latest = max(self._average, rate), max(self._latest, rate)
+        if self._pending_s >= _LEAST_BUSY_S or not has_backlog:
+            self._pending_s, self._pending_bytes = 0.0, 0

@@ -14,7 +14,8 @@ video for a thin link, without audio: at most 480x360, 10 fps and 240 kbit/s, in
 The server sends JSON, too: `watching` (the joined session), `state` (the session's state), `init` (codec string and
 size; the init section follows as a binary frame), `problem` (the error: see web.problems.problem_message), `clock` (the
 value of `sent`, and the server's time) and, once a second while a page watches anything, `pace` (how fast the page
-reads: see web.live.live_watch.pace_message). `clock` and `pace` overtake media. For replays see web.live.replay.
+reads: see web.live.live_watch.pace_message). A backlog that becomes old leads to a `pace` immediately. `clock` and
+`pace` overtake media. For replays see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
 frame), id (16 bits), position on the time line of the fragments (double, seconds), and the time of its first frame
@@ -40,7 +41,7 @@ from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
 from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
-from web.live.connection import Connection
+from web.live.connection import PACE, Connection
 from web.live.join_budget import JOIN_LIMIT
 from web.live.live_watch import LiveWatch, pace_message
 from web.live.replay import ReplayWatch, begins_run, binary_message, json_message, size_of
@@ -106,6 +107,11 @@ class LiveSocketHandler(SocketHandler):
         if is_due and not self._is_checking_login:
             self.sockets.work(self._check_login)
             self._is_checking_login = True  # not before work(), which may raise; results come in this thread later
+
+    def on_waiting(self) -> None:
+        """Tell the page that media waits: a second later, the kernel would hold more before the report."""
+        if self._watches:
+            self._send_pace()
 
     def on_closed(self) -> None:
         self._connection = None
@@ -362,7 +368,7 @@ class LiveSocketHandler(SocketHandler):
             watch.number: watch.take_left_out() for watch in self._watches.values() if isinstance(watch, LiveWatch)
         }
         self._send_urgent(
-            "pace",
+            PACE,
             now_ms=_now_ms(),
             **pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out),
         )

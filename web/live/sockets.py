@@ -246,6 +246,9 @@ class ForgottenAtClose(MessageTaker):
     def on_text(self, data: bytes) -> None:
         self._handler.on_text(data)
 
+    def on_waiting(self) -> None:
+        self._handler.on_waiting()
+
     def on_closed(self) -> None:
         try:
             self._handler.on_closed()

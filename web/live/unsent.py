@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 
 class Backlog:
@@ -86,6 +87,10 @@ class UnsentMessages:
         put_s = self._messages[1].put_s if len(self._messages) > 1 else now_s
         self._messages.insert(1, _Message(put_s, None, deque([memoryview(data)]), len(data), kind))
         self._count(len(data))
+
+    def holds_urgent(self, kind: str) -> bool:
+        """True if an urgent message of this kind waits that the next one will replace."""
+        return any(message.urgent == kind for message in islice(self._messages, 1, None))
 
     def take(self, sent_bytes: int) -> None:
         """Remove the bytes of the first message that the kernel has taken."""

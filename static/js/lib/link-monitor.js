@@ -27,7 +27,12 @@ const FRESH_MS = 2500;
 const PACE_EVERY_MS = 1000;
 const SMOOTHED_OVER_MS = 3000;
 const MEASURED_OVER_MS = 10_000;
-const LEAST_BUSY_MS = 100;
+/** A page acknowledges bytes in lumps: half a second of a slow link may show none, or twice as many as it carries. */
+const LEAST_BUSY_MS = 500;
+/** A link whose rate falls below this share has changed: older measurements say nothing about it. */
+const SLOWER_SHARE = 0.5;
+/** The throughput of a late link is that of so long a time with a backlog. */
+const RECENT_MS = 1500;
 const THIN_KBPS = 2000;
 const TRUSTED_MS = 60_000;
 /** A smaller key frame takes too little time to measure. */
@@ -38,10 +43,12 @@ const BURSTS_KEPT_MS = 12_000;
 export class LinkMonitor {
   /** @type {number|null} */
   #averageKbps = null;
-  /** @type {number|null} */
-  #latestKbps = null;
-  /** @type {{atMs: number, overMs: number}[]} */
+  /** The newest last. @type {{atMs: number, overMs: number, kbps: number}[]} */
   #samples = [];
+  /** The part of the present backlog that has led to no sample so far. */
+  #pendingMs = 0;
+  #pendingBytes = 0;
+  #hasBacklog = false;
   #backlogMs = 0;
   #pacedMs = -Infinity;
   /** How long the last report was under way; null if unknown. @type {number|null} */
@@ -71,11 +78,11 @@ export class LinkMonitor {
   stateAt(nowMs) {
     const isLate = this.#isLate(nowMs);
     // The average still holds the faster past when a link has become slow.
-    const measured = isLate ? [this.#latestKbps, this.#averageKbps].filter((one) => one !== null) : [];
+    const measured = isLate || this.#isFull(nowMs) ? [this.#recentKbps(nowMs), this.#averageKbps].filter((one) => one !== null) : [];
     const kbps = measured.length ? Math.min(...measured) : (this.#averageKbps ?? (isLate ? this.#lateKbps(nowMs) : null));
     const isCalm = !isLate && this.#isHeard(nowMs);
     const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
-    const measuredMs = this.#samples.reduce((sum, { atMs, overMs }) => sum + (nowMs - atMs <= MEASURED_OVER_MS ? overMs : 0), 0);
+    const measuredMs = this.#samplesAt(nowMs).reduce((sum, { overMs }) => sum + overMs, 0);
     return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
   }
 
@@ -106,19 +113,24 @@ export class LinkMonitor {
   }
 
   /** @param {Pace} pace @param {number} nowMs @param {number|null} [delayMs] how long it was under way; null if unknown */
-  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogMs }, nowMs, delayMs = null) {
+  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogBytes, backlogMs }, nowMs, delayMs = null) {
     this.#hear(nowMs);
     this.#pacedMs = nowMs;
     this.#delayMs = delayMs;
     this.#backlogMs = backlogMs;
+    this.#hasBacklog = backlogBytes > 0;
+    this.#pendingMs += busyMs;
+    this.#pendingBytes += busyBytes;
     if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
     const lateForMs = this.#lateSinceMs === null ? 0 : this.#arrivedMs - this.#lateFromMs;
-    if (busyMs >= LEAST_BUSY_MS) this.#note((busyBytes * 8) / busyMs, busyMs, nowMs);
+    const isMeasured = this.#pendingMs >= LEAST_BUSY_MS;
+    if (isMeasured) this.#note((this.#pendingBytes * 8) / this.#pendingMs, this.#pendingMs, nowMs);
     else if (lateForMs >= LATE_FOR_MS) this.#note((this.#lateBytes * 8) / lateForMs, lateForMs, nowMs);
-    else if (this.#lateSinceMs === null && this.#averageKbps !== null && intervalMs > 0) {
+    else if (!this.#hasBacklog && this.#lateSinceMs === null && this.#averageKbps !== null && intervalMs > 0) {
       // Without a backlog, the link carries at least this much.
       this.#averageKbps = Math.max(this.#averageKbps, (takenBytes * 8) / intervalMs);
     }
+    if (isMeasured || !this.#hasBacklog) this.#pendingMs = this.#pendingBytes = 0;
     if (lateForMs >= LATE_FOR_MS) this.#countLateBytes(this.#arrivedMs);
   }
 
@@ -158,12 +170,13 @@ export class LinkMonitor {
 
   /** The connection is lost: the next one may lead over another link. @param {number} nowMs */
   forget(nowMs) {
-    this.#averageKbps = this.#latestKbps = this.#lateSinceMs = null;
+    this.#averageKbps = this.#lateSinceMs = null;
     this.#samples = [];
     this.#bursts = [];
     this.#usualMs.clear();
     this.#delayMs = null;
-    this.#backlogMs = 0;
+    this.#backlogMs = this.#pendingMs = this.#pendingBytes = 0;
+    this.#hasBacklog = false;
     this.#keys.clear();
     this.#calmSinceMs = nowMs;
   }
@@ -190,12 +203,33 @@ export class LinkMonitor {
     return this.#lateSinceMs !== null && nowMs - this.#lateSinceMs >= LATE_FOR_MS && nowMs - this.#arrivedMs < FRESH_MS;
   }
 
+  /** True if messages wait for the link. @param {number} nowMs */
+  #isFull(nowMs) {
+    return this.#hasBacklog && nowMs - this.#pacedMs < FRESH_MS;
+  }
+
   /** @param {number} kbps @param {number} overMs @param {number} nowMs */
   #note(kbps, overMs, nowMs) {
     const weight = 1 - Math.exp(-overMs / SMOOTHED_OVER_MS);
     this.#averageKbps = this.#averageKbps === null ? kbps : this.#averageKbps + weight * (kbps - this.#averageKbps);
-    this.#latestKbps = kbps;
-    this.#samples = [...this.#samples.filter(({ atMs }) => nowMs - atMs <= MEASURED_OVER_MS), { atMs: nowMs, overMs }];
+    const isSlower = kbps < (this.#recentKbps(nowMs) ?? 0) * SLOWER_SHARE;
+    this.#samples = [...(isSlower ? [] : this.#samplesAt(nowMs)), { atMs: nowMs, overMs, kbps }];
+  }
+
+  /** @param {number} nowMs */
+  #samplesAt(nowMs) {
+    return this.#samples.filter(({ atMs }) => nowMs - atMs <= MEASURED_OVER_MS);
+  }
+
+  /** The rate of the last samples, null without any. A single one may be an accident. @param {number} nowMs */
+  #recentKbps(nowMs) {
+    let [overMs, bits] = [0, 0];
+    for (const sample of this.#samplesAt(nowMs).reverse()) {
+      if (overMs >= RECENT_MS) break;
+      overMs += sample.overMs;
+      bits += sample.overMs * sample.kbps;
+    }
+    return overMs > 0 ? bits / overMs : null;
   }
 
   /** The rate at which late media arrives; null while it is unknown. The server's reports come behind that media. @param {number} nowMs */

@@ -8,7 +8,7 @@
  * wait longer before the next one. Qualities that the user has pinned never change.
  */
 import { QualityTry } from './quality-try.js';
-import { bestWithin, byNeed, rank, rateIn, rateOf, rungNamed, sum } from './rung-rates.js';
+import { bestWithin, byLoss, byNeed, rank, rateIn, rateOf, rungNamed, sum } from './rung-rates.js';
 
 /**
  * @typedef {'main'|'sub'|'phone'|'keys'|'stills'} RungName `phone`: small video that the server encodes from the sub stream;
@@ -41,6 +41,8 @@ const START_MS = 1000;
 /** If the throughput suffices for the present rates, lateness may pass by itself within this time. */
 const PATIENCE_MS = 3000;
 const SURE_AFTER_MS = 1500;
+/** A step down that a short measurement led to is completed within this time, as soon as the throughput is known. */
+const COMPLETED_WITHIN_MS = 8000;
 const CALM_MS = 10_000;
 /** Calm before a try of a tile that the user has just chosen, or after other tiles have freed a part of the link. */
 const EAGER_CALM_MS = 2000;
@@ -74,6 +76,8 @@ export class QualityLadder {
   /** The highest sum of rates that has played without lateness since the last lateness. */
   #carriedKbps = 0;
   #settledMs = -Infinity;
+  /** Until then the last step down may have been too small. */
+  #unsureUntilMs = -Infinity;
   /** @type {number|null} */
   #lateSinceMs = null;
   /** The last known throughput. @type {number|null} */
@@ -214,7 +218,8 @@ export class QualityLadder {
     else this.#lateSinceMs ??= nowMs;
     if (link.isLate) this.#carriedKbps = 0;
     if (this.#trying) return this.#judgeTry(link, nowMs);
-    if (link.isLate) return nowMs < this.#settledMs ? [] : this.#stepDown(link, nowMs);
+    if (this.#isStepTooSmall(link, nowMs) || (link.isLate && nowMs >= this.#settledMs)) return this.#stepDown(link, nowMs);
+    if (link.isLate) return [];
     if (link.calmMs >= CARRIED_AFTER_MS) this.#carriedKbps = Math.max(this.#carriedKbps, this.#totalKbps);
     return link.calmMs < EAGER_CALM_MS ? [] : this.#tryBetter(link, nowMs);
   }
@@ -247,6 +252,11 @@ export class QualityLadder {
 
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** True if the last step down was too small for the throughput, which was unknown then. @param {LinkState} link @param {number} nowMs */
+  #isStepTooSmall({ kbps, measuredMs = 0 }, nowMs) {
+    return nowMs < this.#unsureUntilMs && measuredMs >= SURE_AFTER_MS && kbps !== null && this.#totalKbps > kbps;
+  }
+
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
   #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
@@ -272,12 +282,15 @@ export class QualityLadder {
       rungs.set(tile, rungNamed(tile, from));
     }
     const changes = this.#movable.flatMap((tile) => this.#changeTo(tile, /** @type {Rung} */ (rungs.get(tile)).name, kbps, nowMs));
-    if (changes.length) this.#settledMs = nowMs + SETTLE_MS;
+    if (changes.length) {
+      this.#settledMs = nowMs + SETTLE_MS;
+      this.#unsureUntilMs = isSure ? -Infinity : nowMs + COMPLETED_WITHIN_MS;
+    }
     return changes;
   }
 
   /**
-   * The next step down: stills last, the chosen tile after the others, the best and largest first.
+   * The next step down.
    *
    * @param {Map<Tile, Rung>} rungs
    * @param {readonly Step[]} taken tiles of these steps take no other one
@@ -290,14 +303,7 @@ export class QualityLadder {
       const lower = tile.rungs.find(({ name }) => rank(name) > rank(now.name));
       return lower ? [{ tile, from: now.name, to: lower.name, savedKbps: rateOf(now) - rateOf(lower) }] : [];
     });
-    steps.sort(
-      (a, b) =>
-        Number(a.to === 'stills') - Number(b.to === 'stills') ||
-        Number(a.tile.isChosen) - Number(b.tile.isChosen) ||
-        rank(a.from) - rank(b.from) ||
-        b.tile.pixels - a.tile.pixels,
-    );
-    return steps[0] ?? null;
+    return steps.sort(byLoss)[0] ?? null;
   }
 
   /** @param {Tile} tile @param {RungName} to @param {number|null} kbps @param {number} nowMs @returns {Change[]} */

@@ -11,7 +11,7 @@
 /** Best first. @type {readonly RungName[]} */
 const ORDER = ['main', 'sub', 'phone', 'keys', 'stills'];
 /** Usual rates, for streams whose rate is unknown. @type {Record<RungName, number>} */
-const USUAL_KBPS = { main: 4000, sub: 600, phone: 240, keys: 60, stills: 20 };
+const USUAL_KBPS = { main: 4000, sub: 600, phone: 190, keys: 60, stills: 20 };
 
 /** @param {RungName} name */
 export function rank(name) {
@@ -41,6 +41,16 @@ export function rateIn({ rungs }, name) {
 /** @param {Tile} tile @param {RungName} name @returns {Rung} */
 export function rungNamed(tile, name) {
   return /** @type {Rung} */ (tile.rungs.find((rung) => rung.name === name));
+}
+
+/** The order of steps down: stills last, the chosen tile after the others, the best and largest first. @param {Step} a @param {Step} b */
+export function byLoss(a, b) {
+  return (
+    Number(a.to === 'stills') - Number(b.to === 'stills') ||
+    Number(a.tile.isChosen) - Number(b.tile.isChosen) ||
+    rank(a.from) - rank(b.from) ||
+    b.tile.pixels - a.tile.pixels
+  );
 }
 
 /** The order in which steps are taken back: the chosen tile's first, then the lowest, then the largest. @param {Step} a @param {Step} b */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -101,6 +102,28 @@ def test_a_clock_reply_overtakes_the_first_frames_of_a_watch(hand: HandClock, mo
         while isinstance(message := peer.read(), bytes):
             after += 1
     assert (frames + after, after > 2) == (8, True)
+
+
+def test_a_backlog_that_becomes_old_is_reported_immediately(hand: HandClock) -> None:
+    """At the next tick, up to a second later, the kernel would hold more before the report."""
+    sockets = Sockets(64, hand, tick_s=60)
+    sockets.start()
+    camera = Camera(MB // 10)
+    with contextlib.ExitStack() as stack:
+        stack.callback(sockets.stop)
+        backend = Channels({"a": camera.broadcaster}).backend()
+        peer = stack.enter_context(opened(sockets, backend, kernel_bytes=KERNEL))
+        peer.say(type="watch", id=1, camera_id=1, profile_token="a")
+        peer.message("watching")
+        began_s = time.monotonic()
+
+        def has_waited() -> bool:
+            camera.make(1)
+            return time.monotonic() - began_s > 1.5
+
+        until(has_waited)
+        pace = peer.message("pace")
+    assert 800 < pace["backlog_ms"] < 1000 * LIMIT_S
 
 
 def test_sockets_that_do_not_read_leave_memory_for_readers(hand: HandClock) -> None:

@@ -22,6 +22,7 @@ from tests.onvif_services.tls import server_context
 from tests.patience import LIMIT_S, until
 from tests.web.live.live_peer import Channels, Peer, pair
 from web.live.connection import Connection, MessageTaker
+from web.live.kernel_buffer import KernelBuffer
 from web.live.live_watch import LiveWatch
 from web.live.socket_handler import LiveSocketHandler
 from web.live.sockets import Sockets
@@ -53,6 +54,7 @@ class HandLoop:
 
 class Deaf(MessageTaker):
     def on_text(self, data: bytes) -> None: ...
+    def on_waiting(self) -> None: ...
     def on_closed(self) -> None: ...
 
 
@@ -71,16 +73,19 @@ class FastReader:
 
     def setblocking(self, is_blocking: bool) -> None: ...
     def setsockopt(self, *option: int) -> None: ...
+    def getsockopt(self, *option: int) -> bytes:
+        return b""
 
 
 class Line:
     """A connection over loopback, and the page at its other end."""
 
-    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+    def __init__(self, ours: socket.socket, theirs: socket.socket, taker: MessageTaker | None = None) -> None:
         self.loop = HandLoop()
         self.sock = theirs
         self.backlog = Backlog(10**9)
-        self.connection = Connection(cast(asyncio.AbstractEventLoop, self.loop), theirs, Deaf(), self.backlog)
+        loop = cast(asyncio.AbstractEventLoop, self.loop)
+        self.connection = Connection(loop, theirs, taker or Deaf(), self.backlog)
         self.connection.begin(Response(101, "Switching Protocols", Headers()))
         self.page = Peer(ours)
 
@@ -155,12 +160,62 @@ def test_a_late_reader_gets_a_smaller_kernel_buffer(line: Line) -> None:
         return line.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
 
     line.fill(1, 1)
-    assert limit() == 64 * 1024
+    assert limit() == 32 * 1024
     line.loop.now_s += 1.5
     line.connection.send_binary(b"\1", 1)
     assert limit() == 16 * 1024
     line.read_all()
-    assert limit() == 64 * 1024
+    assert limit() == 32 * 1024
+
+
+def test_the_kernel_holds_little_that_it_has_not_sent(any_line: Line) -> None:
+    """At 350 kbit/s it held 130 kB, so that reports and better fitting media came three seconds late."""
+    held: list[int] = []
+    frame, sock = bytes([1]) * FRAME, any_line.page.sock
+
+    def reads_on() -> bool:
+        with contextlib.suppress(TimeoutError, ssl.SSLWantReadError):
+            sock.recv(4096)
+        if any_line.loop.write is not None:
+            any_line.loop.write()
+        held.append(KernelBuffer(any_line.sock).unsent_bytes())
+        return any_line.connection.unsent_bytes == 0
+
+    any_line.fill(1, 5)
+    any_line.connection.send_media([[b"\1" * 20, frame, frame, frame]], 1)
+    sock.settimeout(0.01)
+    until(reads_on)
+    assert max(held) <= (32 + 16) * 1024
+
+
+class Told(Deaf):
+    """Counts how often the connection says that its backlog is old."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def on_waiting(self) -> None:
+        self.times += 1
+
+
+def test_an_old_backlog_is_told_once_until_it_is_gone() -> None:
+    with pair(KERNEL) as (ours, theirs):
+        told = Told()
+        line = Line(ours, theirs, told)
+        line.fill(1, 2)
+        line.loop.now_s += 0.5
+        line.connection.send_binary(b"\1", 1)
+        assert told.times == 0
+        for _ in range(3):
+            line.loop.now_s += 0.5
+            line.connection.send_binary(b"\1", 1)
+        assert told.times == 1
+        line.read_all()
+        line.fill(1, 2)
+        line.loop.now_s += 1
+        line.connection.send_binary(b"\1", 1)
+        assert told.times == 2
+        line.connection.drop()
 
 
 def test_an_urgent_text_overtakes_media_and_replaces_the_older_one(line: Line) -> None:
@@ -171,6 +226,19 @@ def test_an_urgent_text_overtakes_media_and_replaces_the_older_one(line: Line) -
     found = line.read_all()
     assert found.count("old") == 0
     assert found[found.index("new") :] == ["new", "clock", b"\1", b"\1", b"\1", "end"]
+
+
+def test_a_report_holds_the_time_of_the_one_that_it_replaces(line: Line) -> None:
+    """Otherwise the page learns the throughput of a slow link seconds later."""
+    line.fill(1, 3)
+    for _ in range(3):
+        line.loop.now_s += 1
+        pace = line.connection.measure_pace()
+        line.connection.send_urgent(b'{"type": "pace"}', "pace")
+    assert (pace.interval_s, pace.busy_s) == (3, 3)
+    line.read_all()
+    line.loop.now_s += 1
+    assert line.connection.measure_pace().interval_s == 1
 
 
 def test_an_urgent_text_is_sent_without_a_backlog(line: Line) -> None:

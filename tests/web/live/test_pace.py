@@ -62,6 +62,35 @@ def test_a_backlog_of_some_milliseconds_is_no_measurement() -> None:
     assert meter.bytes_per_s is None
 
 
+def test_the_intervals_of_one_backlog_are_added_until_they_show_a_rate() -> None:
+    """At 350 kbit/s, the first 0.12 s of a backlog showed 81 kbit/s, and the next ones 600."""
+    meter = PaceMeter(0)
+    meter.note_backlog(True, 0.88, held_bytes=32_000)
+    meter.measure(1, held_bytes=30_800)
+    assert meter.bytes_per_s is None
+    meter.measure(1.5, held_bytes=6_250)
+    assert meter.bytes_per_s == pytest.approx((32_000 - 6_250) / 0.62)
+
+
+def test_two_short_backlogs_show_no_rate_together() -> None:
+    """The link between them was not full: its rate is that of the kernel's buffer."""
+    meter = PaceMeter(0)
+    for second in (0, 1):
+        meter.note_backlog(True, second, held_bytes=32_000)
+        meter.note_backlog(False, second + 0.4, held_bytes=0)
+        meter.measure(second + 1, held_bytes=0)
+    assert meter.bytes_per_s is None
+
+
+def test_bytes_that_fill_the_kernel_before_a_backlog_raise_no_rate() -> None:
+    meter = PaceMeter(0)
+    busy(meter, 0, 100)
+    meter.note_taken(32_000)
+    meter.note_backlog(True, 1.9, held_bytes=32_000)
+    meter.measure(2, held_bytes=32_000)
+    assert meter.bytes_per_s == 100
+
+
 def test_a_backlog_counts_in_each_interval_that_it_lasts() -> None:
     meter = PaceMeter(0)
     meter.note_backlog(True, 0.5, held_bytes=0)

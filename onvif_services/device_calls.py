@@ -42,8 +42,9 @@ _log = logging.getLogger(__name__)
 # ONVIF Core, access class PRE_AUTH: a device answers these without a login, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
-# A second one acts twice: it turns further, makes another preset, or gives another pulse.
-_RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState"}
+# A second one acts twice: it turns further, makes another preset, gives another pulse, or takes another of the few
+# places for subscriptions.
+_RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState", "CreatePullPointSubscription"}
 
 
 class DeviceCalls:
@@ -134,6 +135,11 @@ class DeviceCalls:
             self.places.learned_path, tuple(self.login.kinds.items()), tuple(self.places.moved.items())
         )
 
+    @property
+    def gets_one_at_a_time(self) -> bool:
+        """True if the device has failed at several requests at a time."""
+        return self._repeated.is_serial
+
     # -- opening, for `opening` ----------------------------------------------------------------
 
     def begin_opening(self) -> None:
@@ -184,9 +190,12 @@ class DeviceCalls:
             return False
         return self.device_clock.keep(device.read_time_utc(answer), middle_s)
 
-    def set_device_path(self, path: str) -> None:
-        """Use another path of the device service from now on."""
+    def set_device_path(self, path: str, endpoint: Endpoint | None = None) -> None:
+        """Use another path of the device service from now on, and another port for all services."""
         self.places.device_path = path
+        if endpoint is not None:
+            self.places.endpoint = endpoint
+            self._transport.use(endpoint)
         self.show_places()
 
     def show_places(self) -> None:
@@ -332,7 +341,8 @@ class DeviceCalls:
         return self._repeated.send(send, deadline_s, runs_once=runs_once)
 
     def _note_weak_server(self) -> None:
-        self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
+        detail = "The device fails at several requests at a time, or cuts connections; the app sends one at a time."
+        self.note("web server", "guessed", detail)
 
     def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:
         """Return the error with the name of the request, and its own code if the device has answered others."""

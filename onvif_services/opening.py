@@ -23,7 +23,7 @@ from core.errors import (
 from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.device_calls import DeviceCalls
-from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, SoapFault
+from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, Redirected, SoapFault
 from onvif_services.login import NotAllowed
 
 _T = TypeVar("_T")
@@ -84,7 +84,9 @@ class _Opening:
             with conn.checking("clock"):
                 is_measured = conn.measure_clock(self._limit_s)
         except (NotHere, CameraBadAnswer) as error:
-            found = self._find_device_service()
+            found = self._follow(error) if isinstance(error, Redirected) else None
+            if found is None:
+                found = self._find_device_service()
             if found is None:
                 self._raise_if_needed(error)
                 self._skip("clock", error)
@@ -95,6 +97,23 @@ class _Opening:
             self._skip("clock", error)
             return False
         self._answered.append(("device", "GetSystemDateAndTime", {}))
+        return is_measured
+
+    def _follow(self, redirect: Redirected) -> bool | None:
+        """Follow a redirect at the configured host, such as that to HTTPS. Return the same as the next method."""
+        conn = self._conn
+        before, place = (conn.places.endpoint, conn.places.device_path), conn.places.redirected(redirect.location)
+        if place is None:
+            return None
+        conn.set_device_path(place[1], place[0])
+        try:
+            with conn.checking("clock"):
+                is_measured = conn.measure_clock(self._limit_s)
+        except DeviceError as error:
+            conn.set_device_path(before[1], before[0])
+            self._raise_if_needed(error)
+            return None
+        conn.note("device service", "guessed", "The device redirects the app to it, at the same host.")
         return is_measured
 
     def _find_device_service(self) -> bool | None:

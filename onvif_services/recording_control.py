@@ -76,7 +76,7 @@ def read_tracks(holder: Element | None) -> Iterator[RecordingTrack]:
         values = child(item, "Configuration")
         values = item if values is None else values
         try:
-            kind = TrackType(raw_text(values, "TrackType").lower())
+            kind = TrackType(raw_text(values, "TrackType").rpartition(":")[2].lower())
         except ValueError:
             continue
         data_from, data_until = in_order(read_hint(raw_text(item, "DataFrom")), read_hint(raw_text(item, "DataTo")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -223,29 +223,37 @@ def find_events(
     unreadable: set[str] = set()
     read = partial(_read_events, unreadable=unreadable)
 
-    def search(filter_: dict[str, Any]) -> searches.Search[RecordingEvent]:
+    def search(named: Sequence[str], *, with_start_state: bool) -> searches.Search[RecordingEvent]:
         params = {
-            "StartPoint": start,
-            "EndPoint": end,
+            "StartPoint": start.replace(microsecond=0),  # not every parser of a device reads fractions
+            "EndPoint": (end + timedelta(seconds=1 if end.microsecond else 0)).replace(microsecond=0),
             "Scope": {"IncludedRecordings": list(recording_tokens)} if recording_tokens else {},
-            "SearchFilter": filter_,
-            "IncludeStartState": include_start_state,
+            "SearchFilter": _topic_filter(named),
+            "IncludeStartState": with_start_state,
         }
         return searches.Search(
             "FindEvents", params, "GetEventSearchResults", read, MAX_EVENTS, on_progress, should_stop
         )
 
     with conn.checking("event search"):
-        try:
-            results = searches.run(conn, search(_topic_filter(topics)), deadline_s=deadline_s)
-        except SoapFault:
-            if not topics:
-                raise
-            results = searches.run(conn, search({}), deadline_s=deadline_s)  # the device may not know the topics
+        # A device may not know the topics, demand some, or have no start states.
+        forms = [(topics, include_start_state), (EVERYTHING if topics else HISTORY, include_start_state)]
+        forms += [(topics, False)] if include_start_state else []
+        refusal: SoapFault | None = None
+        for named, with_start_state in forms:
+            try:
+                results = searches.run(conn, search(named, with_start_state=with_start_state), deadline_s=deadline_s)
+            except SoapFault as fault:
+                refusal = refusal or fault
+                continue
+            break
+        else:
+            raise refusal or unsupported("search")
     _note_unreadable(conn, "times of recorded events", unreadable)
     event_filter = _EventFilter(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
     events = sorted(event_filter.apply(results.found), key=lambda event: (event.time, not event.is_start_state))
-    return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
+    has_start_states = any(event.is_start_state for event in events)
+    return EventSearch(tuple(events), results.complete, has_start_states, is_quiet=results.is_quiet)
 
 
 def bare_topic(topic: str) -> str:
@@ -295,12 +303,8 @@ def _item(message: EventMessage, name: str) -> str:
 
 def _first_boolean(message: EventMessage) -> bool | None:
     """Return the first boolean of an event's data (IsRecording, IsDataPresent, IsMotion, State), or None."""
-    for _, value in message.data:
-        if is_true(value):
-            return True
-        if value.strip().lower() in {"false", "0"}:
-            return False
-    return None
+    states = (answers.state_of(value) for _, value in message.data)
+    return next((state for state in states if state is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Sends the requests to one device's web server, and repeats those that the web server cuts off.
 
 The web servers of cheap cameras serve one connection at a time and reset the others, or reset some without a reason.
-After the first reset such a device gets one request at a time, and each request that it cuts off once more.
+Others refuse the second connection, answer it with 503, or accept it and never answer. After the first such failure the
+device gets one request at a time, and each request that it cuts off, refuses or is too busy for once more.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import CameraUnreachable, DeviceError
-from onvif_services.faults import NoAnswer
-from onvif_services.http_answer import HttpAnswer
+from onvif_services.faults import ConnectionRefused, NoAnswer
+from onvif_services.http_answer import BUSY, HttpAnswer, Whole, judge_soap
 from onvif_services.slots import CallSlots
 
 _REPEATS = 2  # of a request whose login the device accepted before
@@ -29,7 +30,7 @@ class _Tries:
 
 
 class RepeatedRequests:
-    """Thread-safe. `is_proven` tells if the device has accepted the login; `on_cut` is called at the first reset.
+    """Thread-safe. `is_proven` tells if the device has accepted the login; `on_cut` is called at the first failure.
 
     Some devices close the connection after a wrong password. So an unproven login is repeated once at most: if other
     requests were under way, or if the device has cut off a request without a login and answered its repetition.
@@ -69,15 +70,28 @@ class RepeatedRequests:
                 self._closed.wait(_PAUSE_S)
         return answer
 
+    @property
+    def is_serial(self) -> bool:
+        """True if the device gets one request at a time."""
+        return self._slots.is_serial
+
     def _serialize(self) -> None:
         self._slots.serialize()
         self._on_cut()
 
     def _try(self, call: Callable[[], HttpAnswer], tries: _Tries, *, was_parallel: bool) -> HttpAnswer | None:
-        """Send the request. Return None if the device cut it off and it may be repeated."""
+        """Send the request. Return None if the device did not take it and it may be repeated."""
         try:
             answer = call()
+        except ConnectionRefused:
+            is_weak = tries.repeats > 0 or (was_parallel and self._slots.is_shared)
+            if is_weak and tries.repeats < _REPEATS and not self._closed.is_set():
+                tries.repeats += 1
+                return None
+            raise
         except NoAnswer as error:
+            if not error.is_cut and was_parallel and self._slots.is_shared:
+                self._serialize()  # the time of this request is over, but later ones profit
             tries.cut_logins += error.cut_logins
             most = min(tries.most, self._most(error, was_parallel=was_parallel))
             if error.is_cut and tries.repeats < most and not self._closed.is_set():
@@ -88,6 +102,9 @@ class RepeatedRequests:
         except DeviceError as error:
             self._note_answer(tries, is_answer=not isinstance(error, CameraUnreachable))
             raise
+        if _is_busy(answer) and tries.repeats < tries.most and not self._closed.is_set():
+            tries.repeats += 1
+            return None
         self._note_answer(tries, is_answer=True)
         return answer
 
@@ -100,3 +117,7 @@ class RepeatedRequests:
     def _note_answer(self, tries: _Tries, *, is_answer: bool) -> None:
         if tries.repeats and not tries.cut_logins and is_answer:
             self._cuts_at_random = True
+
+
+def _is_busy(answer: HttpAnswer) -> bool:
+    return answer.status in BUSY and judge_soap(answer.body[:2000], answer.body[-2000:]) is not Whole.YES

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from core.errors import CameraAuthFailed, CameraUnreachable, DeviceError
+from onvif_services import media
 from onvif_services.connection import DeviceConnection
+from onvif_services.faults import NoAnswer
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.media import read_channels
 from tests.onvif_services.connecting import Connect
@@ -149,8 +151,10 @@ def _eight_channels(device: SoapDevice) -> None:
     device.answers["GetProfiles"] = f"<trt:GetProfilesResponse>{listed}</trt:GetProfilesResponse>"
 
 
-def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect) -> None:
-    device.cuts_at_once_over = 1
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("refusal", [CUT, Reply(b"", 503), Reply(b"<html>busy</html>", 429)], ids=["cut", "503", "429"])
+def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect, refusal: Reply) -> None:
+    device.cuts_at_once_over, device.refusal_at_once = 1, refusal
     _eight_channels(device)
     answer = device.answers["GetStreamUri"]
     assert callable(answer)
@@ -165,6 +169,25 @@ def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connec
     channels = read_channels(conn)
     assert [channel.problem for channel in channels] == [None] * 8
     assert _outcomes(conn)["web server"] == "guessed"
+
+
+def test_streams_without_answer_are_asked_for_again_one_by_one(
+    device: SoapDevice, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server that leaves the second connection without an answer must not lose channels."""
+    ask = media.stream_uri
+
+    def silent_beside_others(conn: DeviceConnection, token: str, service: str) -> str:
+        if not conn.gets_one_at_a_time:
+            conn._repeated._serialize()
+            raise NoAnswer("The device did not answer in time.")
+        return ask(conn, token, service)
+
+    monkeypatch.setattr(media, "stream_uri", silent_beside_others)
+    _eight_channels(device)
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None] * 8
 
 
 @pytest.mark.usefixtures("short_pauses")

@@ -24,11 +24,12 @@ _PACKINGS = {"gzip", "x-gzip", "deflate"}
 _QUIET_S = 1.0  # after content that may be whole: how long more bytes may take
 
 _STATUS_LINE = re.compile(rb"\s*HTTP(?:/\d(?:\.\d)?)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
-_LINES_BEFORE = re.compile(rb"[^<]{0,1000}?\n(?=HTTP/\d\.\d[ \t]+\d{3})")  # log lines
+# Of log lines before the status, or of the request, which some Tapo firmware sends back with NULs in it.
+_STATUS_LATER = re.compile(rb"HTTP/\d\.\d[ \t]+\d{3}(?!\d)")
 _BEFORE_XML = b"\xef\xbb\xbf\r\n\t "
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})[ \t]*:[ \t]*(.*)")
 # The head ends at an empty line, or where XML begins because the empty line is missing.
-_END_OF_HEAD = re.compile(rb"\r?\n(?:\r?\n|(?=<))")
+_END_OF_HEAD = re.compile(rb"\r?\n(?:\r?\n|(?=<))|(?=<\?xml[ \t])")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _MAX_SIZE_LINE = 300
 _SIZE_LINE = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}[ \t]*(?:;[^\r\n]{0,200})?\r\n")
@@ -197,12 +198,14 @@ def _read_head(receive: Receive, buffer: bytearray) -> tuple[int, Message, bool]
         buffer += data
     if end.start() > MAX_HEAD_BYTES:
         raise TooLarge
-    if not _STATUS_LINE.match(buffer) and (before := _LINES_BEFORE.match(buffer)):
-        del buffer[: before.end()]
+    if not _STATUS_LINE.match(buffer) and (later := _STATUS_LATER.search(buffer)):
+        del buffer[: later.start()]
         status, headers, _ = _read_head(receive, buffer)
         return status, headers, True
     head, has_empty_line = bytes(buffer[: end.start()]), end[0].count(b"\n") == 2
     del buffer[: end.end()]
+    if buffer[:1] == b"<" and not has_empty_line and not _STATUS_LINE.match(head):
+        return 200, Message(), True  # a head that cannot be read
     return _parsed_head(head, is_repaired=not has_empty_line)
 
 

@@ -73,6 +73,13 @@ ODD_ANSWERS = {
     "no version": OK.replace(b"HTTP/1.1", b"HTTP") + LENGTH + b"\r\n" + BODY,
     "no space before the reason": OK.replace(b"200 OK", b"200OK") + LENGTH + b"\r\n" + BODY,
     "log line before the status": b"[http] answer\r\n" + OK + LENGTH + b"\r\n" + BODY,
+    "its request before the status": b"POST /onvif/service\0HTTP/1.1\0\0Host\0 10.0.0.1\0\0*"
+    + OK
+    + LENGTH
+    + b"\r\n"
+    + BODY,
+    "NULs in the place of line ends": (OK + LENGTH + b"\r\n").replace(b"\r", b"\0").replace(b"\n", b"\0") + BODY,
+    "its request in the place of the head": b"POST /onvif/service\0HTTP/1.1\0\0Host\0 10.0.0.1\0\0*\r\n" + BODY,
     "a compression that does not exist": OK + b"Content-Encoding: utf-8\r\n\r\n" + BODY,
     "no head, and a byte order mark": b"\xef\xbb\xbf" + BODY,
     "a compression that it does not use": OK + b"Content-Encoding: gzip\r\n" + LENGTH + b"\r\n" + BODY,

@@ -95,6 +95,7 @@ class DeviceCalls:
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
         self.signs_pre_auth = False
+        self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
         self._has_answered = False
         self._repairs: set[str] = set()
         self._alive_call: tuple[str, str, Mapping[str, Any]] = ("device", "GetSystemDateAndTime", {})
@@ -233,7 +234,7 @@ class DeviceCalls:
         limit_s = timeout_s if timeout_s is not None else self.timeout_s
         if soap_headers:
             params["_soapheaders"] = soap_headers
-        if not self.has_user or (operation in _PRE_AUTH and not self.signs_pre_auth):
+        if not self.has_user or self.fails_at_logins or (operation in _PRE_AUTH and not self.signs_pre_auth):
             try:
                 return self._send(
                     service, operation, params, login=None, deadline_s=self._deadline(limit_s), address=address
@@ -241,7 +242,7 @@ class DeviceCalls:
             except LoginRefused as error:
                 if not self.has_user:
                     raise CameraAuthFailed(NEEDS_LOGIN) from error
-                self.signs_pre_auth = True
+                self.signs_pre_auth = self.signs_pre_auth or operation in _PRE_AUTH
 
         def send(deadline_s: float, kind: LoginKind | None) -> Element:
             return self._send(service, operation, params, login=kind, deadline_s=deadline_s, address=address)

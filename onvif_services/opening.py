@@ -25,6 +25,7 @@ from onvif_services.answers import Element
 from onvif_services.device_calls import DeviceCalls
 from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, Redirected, SoapFault
 from onvif_services.login import NotAllowed
+from onvif_services.login_kinds import LoginKind
 
 _T = TypeVar("_T")
 
@@ -192,17 +193,60 @@ class _Opening:
         conn = self._conn
         if not conn.has_user and self._answered and not self._information_refused:
             return
-        conn.login.proof = (self._media(), "GetProfiles")
+        services = [name for name in ("media", "media2") if name in conn.services] or [self._media()]
+        for service in services:
+            conn.login.proof = (service, "GetProfiles")
+            try:
+                conn.call(*conn.login.proof)
+            except NoAnswer as error:
+                if service == services[-1]:
+                    raise
+                conn.note(f"profiles of {service}", error.code, error.detail)
+                continue
+            except (SoapFault, CameraUnsupported, CameraBadAnswer):
+                if not self._works_with_another_login(service):
+                    conn.login.proof = None
+                    if not self._answered:  # it is no ONVIF device, or a hostile one
+                        raise
+                    self._check_with_information()
+            return
+
+    def _works_with_another_login(self, service: str) -> bool:
+        """True if GetProfiles works without a login, or with HTTP Digest alone, where it failed without a refusal.
+
+        Some firmware cannot read a request with a login that it does not demand, or with two of them.
+        """
+        conn = self._conn
+        if not conn.has_user:
+            return False
         try:
-            conn.call(*conn.login.proof)
-        except (SoapFault, CameraUnsupported, CameraBadAnswer):
-            conn.login.proof = None  # no verdict; media.read_channels reads the profiles again and reports the error
-            if not self._answered:  # it is no ONVIF device, or a hostile one
-                raise
-            if self._information_refused:
-                conn.login.proof = _INFORMATION
-                conn.info = device.read_information(conn.call(*_INFORMATION))
-                self._information_refused = False
+            conn.call_without_login(service, "GetProfiles", timeout_s=self._limit_s)
+        except LoginRefused:
+            if conn.login.kind_for(service) is not LoginKind.BOTH:
+                return False
+            conn.login.begin_with(LoginKind.DIGEST)
+            try:
+                conn.call(service, "GetProfiles")
+            except (SoapFault, CameraUnsupported, CameraBadAnswer):
+                conn.login.begin_with(LoginKind.BOTH)
+                return False
+            return True
+        except DeviceError:
+            return False
+        conn.fails_at_logins = True
+        conn.note("kind of login", "guessed", "The device fails at requests with a login, and answers without one.")
+        return True
+
+    def _check_with_information(self) -> None:
+        """Let GetDeviceInformation judge the login, because GetProfiles gives no verdict.
+
+        `media.read_channels` reads the profiles again and reports the error.
+        """
+        conn = self._conn
+        if self._information_refused:
+            conn.login.proof = _INFORMATION
+            conn.info = device.read_information(conn.call(*_INFORMATION))
+            self._information_refused = False
 
     def _read_information_logged_in(self) -> None:
         conn = self._conn

@@ -16,7 +16,7 @@ from onvif_services.measured_clock import MeasuredClock
 from onvif_services.media import read_channels
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.silence import Silence
-from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, profile
+from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, profile, profile2, soap
 from tests.patience import LIMIT_S, promised
 
 CAPABILITIES = (
@@ -141,6 +141,59 @@ def test_parsing_the_wsdl_does_not_count_as_travel_time(
     conn.measure_clock()
     (parsed_at_s,), (middle_s,) = parsed_s, measured_s
     assert middle_s >= parsed_at_s, "the middle between the request, which follows the parsing, and its answer"
+
+
+# -- kinds of login that the device cannot read -------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [fault("s:MustUnderstand", "Security header"), Reply(b"", 400), Reply(b"", 500)])
+def test_a_device_that_cannot_read_a_token_gets_none(device: SoapDevice, connect: Connect, answer: Reply) -> None:
+    device.login = "none"
+    for operation in ("GetProfiles", "GetStreamUri"):
+        right = device.answers[operation]
+
+        def answered(request: Request, right: Any = right) -> str | Reply:
+            if request.with_token:
+                return answer
+            found = right(request) if callable(right) else right
+            assert isinstance(found, str | Reply)
+            return found
+
+        device.answers[operation] = answered
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None]
+    assert _outcomes(conn)["kind of login"] == "guessed"
+    assert device.failed_logins == 0
+
+
+def test_a_device_that_cannot_read_two_logins_gets_digest_alone(device: SoapDevice, connect: Connect) -> None:
+    device.login = "digest"
+    right = device.answers["GetProfiles"]
+    assert isinstance(right, str)
+    device.answers["GetProfiles"] = lambda request: Reply(b"", 400) if request.with_token else soap(right)
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.login.kinds["media"] == "HTTP Digest"
+    assert device.failed_logins == 0
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("trouble", [CUT, Reply(b"", 500)], ids=["cut", "500"])
+def test_media2_proves_the_login_if_media_gives_no_profiles(
+    device: SoapDevice, connect: Connect, trouble: Reply
+) -> None:
+    device.login = "none"
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+    listed = f"<tr2:GetProfilesResponse>{profile2('P1', 'S1', 640, 360)}</tr2:GetProfilesResponse>"
+    device.answers["GetProfiles"] = lambda request: listed if "ver20" in request.text else trouble
+    device.answers["GetStreamUri"] = (
+        "<tr2:GetStreamUriResponse><tr2:Uri>rtsp://10.0.0.1/1</tr2:Uri></tr2:GetStreamUriResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None]
 
 
 # -- weak web servers --------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from onvif_services.http_answer import BUSY, HttpAnswer, Whole, judge_soap
 from onvif_services.slots import CallSlots
 
 _REPEATS = 2  # of a request whose login the device accepted before
-_PAUSE_S = 0.2
+_PAUSE_S = 0.2  # before a repetition
+_LONGER = 3.0  # a pause after another failure, compared with the one before
+_MOST_PAUSE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class RepeatedRequests:
         self._is_proven = is_proven
         self._on_cut = on_cut
         self._cuts_at_random = False
+        self._pause_s = _PAUSE_S  # longer on web servers that need longer between two connections
 
     def send(self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False) -> HttpAnswer:
         """Return the answer of `call`, which sends one request. Raise its DeviceError.
@@ -63,11 +66,13 @@ class RepeatedRequests:
             if answer is not None:
                 return answer
             self._serialize()
-            self._closed.wait(_PAUSE_S)
+            self._closed.wait(self._pause_s)
         # The repetition follows in the same slot, because the web server may reset every second request.
         with self._slots.taking(deadline_s):
             while (answer := self._try(call, tries, was_parallel=False)) is None:
-                self._closed.wait(_PAUSE_S)
+                if tries.repeats > 1:
+                    self._pause_s = min(_LONGER * self._pause_s, _MOST_PAUSE_S)
+                self._closed.wait(self._pause_s)
         return answer
 
     @property
@@ -110,9 +115,9 @@ class RepeatedRequests:
 
     def _most(self, error: NoAnswer, *, was_parallel: bool) -> int:
         """Return how many times a request may be repeated that the device has cut off."""
-        if self._is_proven():
+        if self._is_proven() or not error.cut_logins:
             return _REPEATS
-        return int(not error.cut_logins or was_parallel or self._cuts_at_random)
+        return int(was_parallel or self._cuts_at_random)
 
     def _note_answer(self, tries: _Tries, *, is_answer: bool) -> None:
         if tries.repeats and not tries.cut_logins and is_answer:

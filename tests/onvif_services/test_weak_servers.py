@@ -100,3 +100,15 @@ def test_a_command_that_acts_twice_is_not_repeated_at_a_busy_server() -> None:
     server = _Server(BUSY)
     assert server.send(runs_once=True) is BUSY
     assert server.calls == 1
+
+
+def test_a_web_server_that_needs_a_longer_pause_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    server = _Server(*(NoAnswer("cut", is_cut=True) for _ in range(3)))
+    monkeypatch.setattr(server.repeated._closed, "wait", pauses.append)
+    server.repeated._serialize()
+    with pytest.raises(NoAnswer):
+        server.send()
+    server.failures = [NoAnswer("cut", is_cut=True)]
+    assert server.send() is ANSWER
+    assert pauses == pytest.approx([0.01, 0.03, 0.03])

@@ -288,7 +288,7 @@ class DeviceCalls:
                 service, operation, params, login, deadline_s, address.configured if address else None
             )
         except (CameraUnsupported, CameraBadAnswer):
-            other = self._other_place(service, operation, params, address, deadline_s)
+            other = self._other_place(service, operation, params, address, login, deadline_s)
             if other is None:
                 raise
             answer = self._send_once(service, operation, params, login, deadline_s, other)
@@ -360,15 +360,21 @@ class DeviceCalls:
         )
 
     def _other_place(
-        self, service: str, operation: str, params: dict[str, Any], address: NamedAddress | None, deadline_s: float
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        address: NamedAddress | None,
+        login: LoginKind | None,
+        deadline_s: float,
     ) -> str | None:
         """Return another address of a service, if it is there; None if the device does not have it elsewhere."""
         if address is not None:  # of a subscription
             other = address.named
-            return other if other and self._is_at(service, operation, params, other, deadline_s) else None
+            return other if other and self._is_at(service, operation, params, other, None, deadline_s) else None
         for candidate in self.places.others(service):
             asked = (operation, params) if operation == "GetProfiles" else ("GetServiceCapabilities", {})
-            if self._is_at(service, *asked, candidate, deadline_s):
+            if self._is_at(service, *asked, candidate, login, deadline_s):
                 self.places.move(service, candidate)
                 self.show_places()
                 self.note(f"address of {service}", "guessed", "The service is at another port or path than configured.")
@@ -376,17 +382,44 @@ class DeviceCalls:
         self.places.give_up(service)
         return None
 
-    def _is_at(self, service: str, operation: str, params: dict[str, Any], address: str, deadline_s: float) -> bool:
-        """True if a service answers at this address, to a request without a credential."""
+    def _is_at(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        address: str,
+        login: LoginKind | None,
+        deadline_s: float,
+    ) -> bool:
+        """True if a service answers at this address, to a request without a credential.
+
+        A web server may refuse such requests for each of its paths. At the configured port, where the password goes
+        anyway, a login then shows if the service is there; raise LoginRefused if that is refused, too.
+        """
         self._transport.allow(Endpoint.of(address))
         try:
             self._send_once(service, operation, copy.deepcopy(params), None, deadline_s, address)
-        except (LoginRefused, SoapFault):
+        except LoginRefused:
+            if login is None or Endpoint.of(address) != self.places.endpoint:
+                return True
+            return self._is_at_with(service, operation, copy.deepcopy(params), address, login, deadline_s)
+        except SoapFault:
             return True
         except CameraUnsupported as error:
             return operation == "GetServiceCapabilities" and not isinstance(error, NotHere)
         except DeviceError:
             return False
+        return True
+
+    def _is_at_with(
+        self, service: str, operation: str, params: dict[str, Any], address: str, login: LoginKind, deadline_s: float
+    ) -> bool:
+        try:
+            self._send_once(service, operation, params, login, deadline_s, address)
+        except LoginRefused:
+            raise
+        except DeviceError as error:
+            return isinstance(error, SoapFault)
         return True
 
     def _read(self, answer: HttpAnswer, service: str, operation: str) -> Element:

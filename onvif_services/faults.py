@@ -49,6 +49,10 @@ class Redirected(CameraBadAnswer):
         self.location = location
 
 
+class WantsTls(CameraBadAnswer):
+    """The port speaks TLS only."""
+
+
 class NotHere(CameraUnsupported):
     """The web server of the device has no service at this address (HTTP 404, 405, 410 or 501)."""
 

@@ -26,6 +26,7 @@ _QUIET_S = 1.0  # after content that may be whole: how long more bytes may take
 _STATUS_LINE = re.compile(rb"\s*HTTP(?:/\d(?:\.\d)?)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 # Of log lines before the status, or of the request, which some Tapo firmware sends back with NULs in it.
 _STATUS_LATER = re.compile(rb"HTTP/\d\.\d[ \t]+\d{3}(?!\d)")
+_TLS_ALERT = b"\x15\x03"  # RFC 8446 section 5.1
 _BEFORE_XML = b"\xef\xbb\xbf\r\n\t "
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})[ \t]*:[ \t]*(.*)")
 # The head ends at an empty line, or where XML begins because the empty line is missing.
@@ -86,7 +87,11 @@ class CutOff(Exception):
 
 
 class NotHttp(Exception):
-    """The answer is not HTTP."""
+    """The answer is not HTTP. `is_tls`: it is an alert of TLS, whose first record the device misses."""
+
+    def __init__(self, *, is_tls: bool = False) -> None:
+        super().__init__()
+        self.is_tls = is_tls
 
 
 _END_OF_ENVELOPE = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Envelope\s*>", re.IGNORECASE)
@@ -221,7 +226,7 @@ def _parsed_head(head: bytes, *, is_repaired: bool) -> tuple[int, Message, bool]
     lines = head.lstrip(b"\r\n").split(b"\n")
     status = _STATUS_LINE.match(lines[0])
     if status is None:
-        raise NotHttp
+        raise NotHttp(is_tls=head.startswith(_TLS_ALERT))
     if len(lines) > _MAX_HEADERS:
         raise TooLarge
     headers = Message()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from core.allowed_addresses import AddressRefused
 from core.errors import (
@@ -23,7 +24,8 @@ from core.errors import (
 from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.device_calls import DeviceCalls
-from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, Redirected, SoapFault
+from onvif_services.device_socket import Endpoint
+from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, Redirected, SoapFault, WantsTls
 from onvif_services.login import NotAllowed
 from onvif_services.login_kinds import LoginKind
 
@@ -35,6 +37,8 @@ _LISTS: tuple[tuple[str, dict[str, Any], Callable[[Element], Any]], ...] = (
 )
 _FINAL = (NotConnected, AddressRefused, CertificateChanged, CameraAuthFailed)
 _MOST_WRONG_S = 2.0
+TLS_PORTS = (443, 8443)
+"""The usual ports of HTTPS."""
 _INFORMATION = ("device", "GetDeviceInformation")
 
 
@@ -59,6 +63,7 @@ class _Opening:
         self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a login that the device answered
         self._services_refused = False
         self._not_allowed: NotAllowed | None = None  # the last failure of an optional request, if it was that
+        self._is_not_here = False  # the last failure of an optional request was that
         self._has_silence = False  # a request had no answer
         self._information_refused = False
 
@@ -85,7 +90,7 @@ class _Opening:
             with conn.checking("clock"):
                 is_measured = conn.measure_clock(self._limit_s)
         except (NotHere, CameraBadAnswer) as error:
-            found = self._follow(error) if isinstance(error, Redirected) else None
+            found = self._move_after(error)
             if found is None:
                 found = self._find_device_service()
             if found is None:
@@ -95,26 +100,40 @@ class _Opening:
             is_measured = found
         except DeviceError as error:
             self._raise_if_needed(error)
-            self._skip("clock", error)
-            return False
+            is_cut = isinstance(error, NoAnswer) and error.is_cut
+            moved = self._move_after(error) if is_cut else None
+            if moved is None:
+                self._skip("clock", error)
+                return False
+            is_measured = moved
         self._answered.append(("device", "GetSystemDateAndTime", {}))
         return is_measured
 
-    def _follow(self, redirect: Redirected) -> bool | None:
-        """Follow a redirect at the configured host, such as that to HTTPS. Return the same as the next method."""
+    def _move_after(self, error: DeviceError) -> bool | None:
+        """Follow a redirect at the configured host, or change to HTTPS at a port that speaks only that.
+
+        Return the same as the next method.
+        """
         conn = self._conn
-        before, place = (conn.places.endpoint, conn.places.device_path), conn.places.redirected(redirect.location)
+        here = conn.places.endpoint
+        before, place = (here, conn.places.device_path), None
+        detail = "The device redirects the app to it, at the same host."
+        if isinstance(error, Redirected):
+            place = conn.places.redirected(error.location)
+        elif here.scheme == "http" and (isinstance(error, WantsTls) or here.port in TLS_PORTS):
+            place = Endpoint("https", here.port), conn.places.device_path
+            detail = "The port speaks HTTPS, and the address does not say so."
         if place is None:
             return None
         conn.set_device_path(place[1], place[0])
         try:
             with conn.checking("clock"):
                 is_measured = conn.measure_clock(self._limit_s)
-        except DeviceError as error:
+        except DeviceError as problem:
             conn.set_device_path(before[1], before[0])
-            self._raise_if_needed(error)
+            self._raise_if_needed(problem)
             return None
-        conn.note("device service", "guessed", "The device redirects the app to it, at the same host.")
+        conn.note("device service", "guessed", detail)
         return is_measured
 
     def _find_device_service(self) -> bool | None:
@@ -169,7 +188,19 @@ class _Opening:
     def _read_services_logged_in(self) -> None:
         conn = self._conn
         operation, params, read = _LISTS[0]
+        first, *others = conn.places.device_paths()
         answer = self._optional(operation, lambda limit_s: conn.call("device", operation, params, timeout_s=limit_s))
+        # A web server that wants a login at each path has not shown that this one is wrong.
+        others = [urlsplit(conn.services.get("media", "")).path, *others] if self._is_not_here else []
+        for path in filter(None, dict.fromkeys(others)):
+            conn.set_device_path(path)
+            answer = self._optional(
+                operation, lambda limit_s: conn.call("device", operation, params, timeout_s=limit_s)
+            )
+            if answer is not None:
+                conn.note(operation, "ok")
+                break
+            conn.set_device_path(first)
         found = dict(reversed(list(read(answer)))) if answer is not None else {}
         if {"media", "media2"} & set(found):
             conn.note("media service", "ok")
@@ -292,6 +323,7 @@ class _Opening:
             return send(self._limit_s)
         except DeviceError as error:
             self._not_allowed = error if isinstance(error, NotAllowed) else None
+            self._is_not_here = isinstance(error, NotHere)
             self._raise_if_needed(error)
             self._skip(name, error)
             return None

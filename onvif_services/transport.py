@@ -33,7 +33,7 @@ from core.records import Credential
 from onvif_services import http_digest
 from onvif_services.addresses import bracketed
 from onvif_services.device_socket import DeviceSocket, DeviceSockets, Endpoint
-from onvif_services.faults import ConnectionRefused, LoginRefused, NoAnswer, NotConnected, Redirected
+from onvif_services.faults import ConnectionRefused, LoginRefused, NoAnswer, NotConnected, Redirected, WantsTls
 from onvif_services.http_answer import (
     MAX_HEAD_BYTES,
     CutOff,
@@ -329,6 +329,8 @@ def _error_of(error: Exception, *, is_connected: bool) -> DeviceError:
     """Return the error of a failed exchange: by its cause, and by the stage that it reached."""
     if isinstance(error, TooLarge):
         return CameraBadAnswer("The device's answer is too large.")
+    if isinstance(error, NotHttp) and error.is_tls:
+        return WantsTls("The device answers only with HTTPS at this port.")
     if isinstance(error, NotHttp):
         return CameraBadAnswer("The device's answer is not HTTP.")
     if isinstance(error, ssl.SSLError):

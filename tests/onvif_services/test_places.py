@@ -59,6 +59,18 @@ def test_the_device_service_is_found_at_another_path(device: SoapDevice, connect
     assert {request.path for request in device.asked("GetSystemDateAndTime")} == {path}
 
 
+def test_another_path_is_found_behind_a_login_for_every_path(device: SoapDevice, connect: Connect) -> None:
+    device.login, device.open_operations = "digest", set()
+    _only_at(device, "/onvif/services", "GetSystemDateAndTime", "GetServices", "GetDeviceInformation")
+    _only_at(device, "/onvif/media", "GetProfiles")
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.info.model == "Model-16"
+    assert conn.learned.path == "/onvif/services"
+    assert device.failed_logins == 0
+
+
 @pytest.mark.parametrize("location", ["http://10.0.0.1:{port}/onvif/v2/device", "/onvif/v2/device"])
 def test_a_redirect_to_another_path_of_the_device_is_followed(
     device: SoapDevice, connect: Connect, location: str

@@ -46,12 +46,12 @@ def read_recordings(conn: DeviceConnection) -> tuple[DeviceRecording, ...]:
     return tuple(found.values())
 
 
-def read_job_sources(conn: DeviceConnection) -> dict[str, str]:
+def read_job_sources(conn: DeviceConnection, *, timeout_s: float | None = None) -> dict[str, str]:
     """Return source tokens by recording token, from GetRecordingJobs. Of several jobs, prefer an active one.
 
     The source is a media profile's token, or a receiver's (ONVIF Recording Control, RecordingJobSource).
     """
-    answer = conn.call("recording", "GetRecordingJobs")
+    answer = conn.call("recording", "GetRecordingJobs", timeout_s=timeout_s)
     found: dict[str, tuple[bool, str]] = {}
     for item in list(children(answer, "JobItem"))[:_MAX_JOBS]:
         configuration = child(item, "JobConfiguration")

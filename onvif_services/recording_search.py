@@ -21,7 +21,7 @@ from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
-from onvif_services.faults import SoapFault, unsupported
+from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
 
 MAX_EVENTS = 200_000
@@ -35,8 +35,9 @@ _TOPICS = "http://www.onvif.org/ver10/topics"
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
-# Failures of one service, after which another one may succeed. Other errors (no answer, login) concern them all.
-_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer)
+# Failures of one request, after which another one may succeed. Other errors (no connection, login) concern them all.
+_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer, DeviceBusy)
+_OPTIONAL_S = 5.0  # limit of a request without which the recordings can be listed
 
 
 def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> Listed:
@@ -141,7 +142,7 @@ def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording,
     for index, recording in enumerate(recordings):
         try:
             params = {"RecordingToken": recording.recording_token}
-            answer = conn.call("search", "GetRecordingInformation", params)
+            answer = conn.call("search", "GetRecordingInformation", params, timeout_s=_OPTIONAL_S)
         except _FAILED:
             break  # the device would refuse it for each recording
         information = child(answer, "RecordingInformation")
@@ -156,7 +157,7 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
         return {}
     try:
         with conn.checking("recording"):
-            return recording_control.read_job_sources(conn)
+            return recording_control.read_job_sources(conn, timeout_s=_OPTIONAL_S)
     except _FAILED:
         return {}
 
@@ -171,7 +172,7 @@ def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s:
     if "search" in conn.services:
         try:
             with conn.checking("recording summary"):
-                own = _read_summary(conn.call("search", "GetRecordingSummary"))
+                own = _read_summary(conn.call("search", "GetRecordingSummary", timeout_s=_OPTIONAL_S))
         except _FAILED:
             pass  # Uniview: optional action not implemented
     if own.data_from and own.data_until and own.number_recordings:

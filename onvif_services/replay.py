@@ -10,9 +10,10 @@ from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
 from onvif_services.device import read_known_zone_s, read_zone_s
-from onvif_services.faults import SoapFault, unsupported
+from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.media import TRANSPORTS, TUNNELS, uri_in
 
+_OPTIONAL_S = 5.0
 # Makers, and brands under which their devices are sold.
 _DAHUA = re.compile(r"\b(dahua|amcrest|imou)\b", re.IGNORECASE)
 _HIKVISION = re.compile(r"\b(hikvision|hiwatch|hilook)\b", re.IGNORECASE)
@@ -49,11 +50,11 @@ def zone_s(conn: DeviceConnection) -> float:
 
 
 def known_zone_s(conn: DeviceConnection) -> float | None:
-    """Return the same as `zone_s`, but None if the device does not tell it or refuses the request."""
+    """Return the same as `zone_s`, but None if the device does not tell it, or refuses or ignores the request."""
     try:
         with conn.checking("time zone"):
-            return read_known_zone_s(conn.call("device", "GetSystemDateAndTime"))
-    except (CameraBadAnswer, CameraUnsupported, SoapFault):
+            return read_known_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))
+    except (CameraBadAnswer, CameraUnsupported, SoapFault, NoAnswer, DeviceBusy):
         return None
 
 

@@ -25,7 +25,7 @@ from tests.onvif_services.recorder_answers import (
     state,
     summary,
 )
-from tests.onvif_services.soap_device import Reply, SoapDevice, fault, system_time
+from tests.onvif_services.soap_device import CUT, Reply, SoapDevice, fault, system_time
 
 NOT_IMPLEMENTED = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
 
@@ -145,6 +145,28 @@ def test_a_missing_summary_is_computed_from_the_recordings(device: SoapDevice, r
     added = recording_search.summary(recorder)
     assert (added.number_recordings, added.data_from, added.service) == (1, None, "recording")
     assert recording_search.summary(recorder, listed=((), "search")).service == "search", "as in `listed`"
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("trouble", [CUT, Reply(b"", 503), Reply(b"", 500)], ids=["cut", "busy", "500"])
+def test_recordings_are_listed_whatever_optional_requests_do(
+    device: SoapDevice, recorder: DeviceConnection, trouble: Reply
+) -> None:
+    device.answers["GetRecordingSearchResults"] = recordings(recording())
+    device.answers |= dict.fromkeys(("GetRecordingJobs", "GetRecordingSummary", "GetSystemDateAndTime"), trouble)
+    listed = recording_search.list_recordings(recorder)
+    assert [item.recording_token for item in listed[0]] == ["R1"]
+    assert recording_search.summary(recorder, listed=listed).number_recordings == 1
+    assert replay.known_zone_s(recorder) is None
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_the_recording_service_is_asked_if_search_does_not_answer(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers |= {"FindRecordings": CUT, "GetRecordingInformation": CUT, "GetRecordings": recording_item("R7")}
+    listed, service = recording_search.list_recordings(recorder)
+    assert ([item.recording_token for item in listed], service) == (["R7"], "recording")
 
 
 def test_a_summary_counts_without_a_list_of_recordings(device: SoapDevice, recorder: DeviceConnection) -> None:

@@ -24,7 +24,7 @@ from core.records import (
     ServiceCheck,
 )
 from core.settings import Settings
-from onvif_services import discovery, events, media, probe, recording_search, replay, snapshot
+from onvif_services import answers, discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.faults import SoapFault
 from onvif_services.heads import Heads
@@ -128,16 +128,22 @@ class OnvifDevice(Device):
         self._connection.close()
 
 
+# tns1:VideoSource/SignalLoss (ONVIF Imaging, "Events"), and the names that some makers give it.
+_LOSSES = {"SignalLoss", "VideoLoss", "VideoLost"}
+
+
 def _is_about_signal(message: events.EventMessage) -> bool:
-    return message.topic.rpartition("/")[2] == "SignalLoss" and bool(message.source) and bool(message.data)
+    parts = {part.rpartition(":")[2] for part in message.topic.split("/")}
+    return bool(parts & _LOSSES) and bool(message.source) and bool(message.data)
 
 
 def _signal(message: events.EventMessage) -> tuple[str, bool]:
-    """Return the video source token and whether it has a signal, from tns1:VideoSource/SignalLoss.
+    """Return the video source token and whether it has a signal.
 
     ONVIF Imaging, "Events": the source item is the video source token; a State of true means a lost signal.
     """
-    is_lost = message.data[0][1].strip().lower() in {"true", "1"}
+    states = (answers.state_of(value) for _, value in message.data)
+    is_lost = next((state for state in states if state is not None), False)
     return message.source[0][1], not is_lost
 
 

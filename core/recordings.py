@@ -111,7 +111,8 @@ class RecordingEvent:
 class EventSearch:
     """Results of FindEvents: sorted, inside the window, each once.
 
-    `complete` is False if the deadline, `should_stop` or the limit of 200,000 events ended the search early.
+    `complete` is False if the deadline, `should_stop` or the limit of 200,000 events ended the search early, and with
+    `is_quiet` if the device went on to say that it searches, without new results.
     `has_start_states` is True if the device sent states at the beginning of the window (IncludeStartState), or earlier
     changes from which they follow; if False, they must be inferred from the changes.
     """
@@ -119,6 +120,7 @@ class EventSearch:
     events: tuple[RecordingEvent, ...]
     complete: bool
     has_start_states: bool
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Stream addresses as devices write them: only scheme, port and path are read, because the host is always ours.
+"""Addresses as devices write them, of streams and services: scheme, port and path are read, and the host is ours.
 
 Devices write `rtsp://rtsp://host/live` (D-Link), `rtsp://::ffff:192.168.1.10:554/live`, `rtsp://:554/live`,
 `rtsp://0.0.0.0/live`, `192.168.1.10:554/live`, `/live`, ports such as 0 or `null`, and a `&` escaped twice. Some write
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -24,7 +25,12 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)
 _LOGIN = re.compile(
     rf"[^:/?#]+:(?!\d{{1,5}}[/?#]).*@{_ADDRESS.pattern}(?=[/?#\\%]|$)", re.ASCII
 )  # a password with a slash
+_WHOLE_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ESCAPED_SCHEME = re.compile(r"[a-z]+(?:%3a(?:%2f|/)|:%2f)", re.IGNORECASE)
+# `http:/host`, `http:host`, `http//host`: without the colon, or with another number of slashes.
+_ODD_WEB_SCHEME = re.compile(r"(https?)(?:\s*[:;]\s*|(?=[/\\]{2}))([/\\]*)", re.IGNORECASE)
+_BARE_PATH = re.compile(r"(?!-)[\w.-]+/[^\s:]*", re.ASCII)
+_NEXT_ADDRESS = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)
 _ODD_SLASH = re.compile(r"\\|%2f|%5c", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
@@ -54,14 +60,33 @@ def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressP
     None for another scheme, for control characters, and for a text that is empty or longer than MAX_ADDRESS.
     With `is_tunnel`, an HTTP address becomes an RTSP address at the web server's port (RTSP over HTTP).
     """
+    return _read(text, _SCHEMES | _WEB_SCHEMES if is_tunnel else _SCHEMES, "rtsp")
+
+
+def read_web_address(text: str) -> StreamAddressParts | None:
+    """Return the parts of the address of a service or a snapshot, repaired like a stream address.
+
+    Of several addresses in one text the first counts. None as above.
+    """
+    text = _NEXT_ADDRESS.split(text.strip(INVISIBLE + "\"'<>"), maxsplit=1)[0]
+    if (odd := _ODD_WEB_SCHEME.match(text)) and text[odd.end() :]:
+        slashes = odd[2] or "//"
+        text = f"{odd[1]}:{slashes}{text[odd.end() :]}"
+    elif _BARE_PATH.fullmatch(text) and not _ADDRESS.fullmatch(text.partition("/")[0]):
+        text = f"/{text}"
+    return _read(text, {"http": "http", "https": "https"}, "http")
+
+
+def _read(text: str, schemes: Mapping[str, str], default: str) -> StreamAddressParts | None:
+    """Return the parts of an address with one of these schemes; `default` is that of an address without a scheme."""
     text = text.strip(INVISIBLE + "\"'<>")
     if _ESCAPED_SCHEME.match(text):
         text = unquote(text)
     if not text or len(text) > MAX_ADDRESS or _CONTROL.search(text):
         return None
-    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&").replace("\\/", "/"))
+    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&").replace("\\/", "/"), default)
     rest = rest.lstrip(INVISIBLE)
-    kind = _SCHEMES.get(scheme) or (_WEB_SCHEMES.get(scheme) if is_tunnel else None)
+    kind = schemes.get(scheme)
     if kind is None:
         return None
     end = _authority_end(rest)
@@ -73,7 +98,8 @@ def read_stream_address(text: str, *, is_tunnel: bool = False) -> StreamAddressP
     if not authority and not path.strip("/"):
         return None
     host, port = _host_and_port(authority.rpartition("@")[2])
-    return StreamAddressParts(kind, host, port or WEB_PORTS.get(scheme), _path(path))
+    is_tunnel = kind != scheme
+    return StreamAddressParts(kind, host, port or (WEB_PORTS.get(scheme) if is_tunnel else None), _path(path))
 
 
 def _authority_end(rest: str) -> int:
@@ -83,12 +109,12 @@ def _authority_end(rest: str) -> int:
     return odd.start() if odd else end
 
 
-def _split_scheme(text: str) -> tuple[str, int, str]:
+def _split_scheme(text: str, default: str) -> tuple[str, int, str]:
     """Return the scheme in lower case, the number of slashes after it, and the rest. Of a doubled scheme the last."""
     if text[:2] in {"//", "\\\\"}:
-        text = f"rtsp:{text}"
-    elif text.startswith("/") or _ADDRESS.fullmatch(text.partition("/")[0]):
-        return "rtsp", 0, text
+        text = f"{default}:{text}"
+    elif text.startswith("/") or (_ADDRESS.fullmatch(text.partition("/")[0]) and not _WHOLE_SCHEME.match(text)):
+        return default, 0, text
     scheme, slashes = "", 0
     while (found := _SCHEME.match(text)) and (not scheme or found[1].lower() in _SCHEMES | _WEB_SCHEMES):
         scheme, slashes, text = found[1].lower(), len(found[2]), text[found.end() :]

@@ -75,9 +75,10 @@ def _without_prefix(name: str) -> str:
 
 
 def children(element: Element | None, name: str) -> Iterator[Element]:
-    """Yield the direct children with this local name, in the device's order."""
+    """Yield the direct children with this local name in any case, in the device's order."""
     if element is not None:
-        yield from (child for child in element if local_name(child) == name)
+        wanted = name.lower()
+        yield from (child for child in element if local_name(child).lower() == wanted)
 
 
 def child(element: Element | None, *path: str) -> Element | None:
@@ -89,7 +90,8 @@ def child(element: Element | None, *path: str) -> Element | None:
 
 def descendants(element: Element | None, name: str) -> Iterator[Element]:
     if element is not None:
-        yield from (item for item in element.iter() if local_name(item) == name)
+        wanted = name.lower()
+        yield from (item for item in element.iter() if local_name(item).lower() == wanted)
 
 
 def raw_text(element: Element | None, *path: str) -> str:
@@ -112,14 +114,14 @@ def clean(value: str) -> str:
 def token(element: Element | None, name: str = "token") -> str:
     """Return a reference token from an attribute, exactly as the device wrote it; "" if it is missing or unusable.
 
-    The attribute may have a prefix (`tt:token`) or capital letters (`Token`).
+    The attribute may have a prefix (`tt:token`) or capital letters (`Token`), or be an element.
     """
     if element is None:
         return ""
     value = element.get(name) or next(
         (element.get(key, "") for key in element.attrib if _without_prefix(str(key)).lower() == name.lower()), ""
     )
-    return checked_token(value)
+    return checked_token(value or raw_text(element, name))
 
 
 def checked_token(value: str) -> str:
@@ -146,6 +148,15 @@ def whole(value: str | None, *, low: int = 0, high: int = 1_000_000_000) -> int 
 def is_true(value: str | None) -> bool:
     """True for an xsd:boolean that is true, and for TRUE, which some recorders write."""
     return (value or "").strip().lower() in {"true", "1"}
+
+
+_ON, _OFF = frozenset({"true", "1", "on", "active", "yes"}), frozenset({"false", "0", "off", "inactive", "no"})
+
+
+def state_of(value: str) -> bool | None:
+    """Return the state that an item of an event tells, in any of the words that devices use; None for other values."""
+    word = value.strip().lower()
+    return True if word in _ON else False if word in _OFF else None
 
 
 def is_envelope(root: Element) -> bool:
@@ -223,9 +234,18 @@ def _words(element: Element) -> str:
 
 
 def read_payload(root: Element, operation: str) -> Element:
-    """Return the operation's response element. Raise CameraBadAnswer if the body contains another element."""
+    """Return the operation's response element. Raise CameraBadAnswer if the answer contains another element.
+
+    Accepted are a response without Body or Envelope, and a name that is cut off behind "Res".
+    """
     wanted = operation + "Response"
-    found = child(body_of(root), wanted)
+    body = body_of(root)
+    found = child(body, wanted)
+    if found is None:
+        found = next(descendants(root, wanted), None)
+    if found is None and body is not None:
+        start = f"{operation}Res".lower()
+        found = next((part for part in body if local_name(part).lower().startswith(start)), None)
     if found is None:
         raise CameraBadAnswer(f"The device's answer to {operation} contains no {wanted}.")
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from core.records import DeviceInfo
 from onvif_services.answers import Element, child, children, local_name, raw_text, text, whole
+from onvif_services.device_times import POSIX_TZ, posix_zone_offset_s
 from onvif_services.wsdl import BY_NAMESPACE
 
 _QUARTER_S = 900.0
@@ -56,7 +56,7 @@ def read_known_zone_s(answer: Element) -> float | None:
     if utc is not None and local is not None:
         return quarter_hours_s((local - utc).total_seconds())
     zone = raw_text(found, "TimeZone", "TZ")
-    return posix_zone_offset_s(zone) if _POSIX_TZ.match(zone) else None
+    return posix_zone_offset_s(zone) if POSIX_TZ.match(zone) else None
 
 
 def _moment(found: Element | None) -> datetime | None:
@@ -70,18 +70,6 @@ def _moment(found: Element | None) -> datetime | None:
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)  # 60: a leap second
     except ValueError:
         return None
-
-
-_POSIX_TZ = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)([+-]?)([0-9]{1,2})(?::([0-9]{2}))?")
-
-
-def posix_zone_offset_s(zone: str) -> float:
-    """Return the seconds east of UTC of a POSIX TZ such as `CST-8` (its sign counts west); 0 if unreadable."""
-    match = _POSIX_TZ.match(zone)
-    if not match:
-        return 0.0
-    seconds = int(match[2]) * 3600.0 + int(match[3] or 0) * 60.0
-    return seconds if match[1] == "-" else -seconds
 
 
 def read_http_date(header: str | None) -> datetime | None:

@@ -42,8 +42,9 @@ _log = logging.getLogger(__name__)
 # ONVIF Core, access class PRE_AUTH: a device answers these without a login, so they are sent without a credential
 # first and count as no attempt.
 _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "GetCapabilities", "GetHostname"}
-# A second one acts twice: it turns further, makes another preset, or gives another pulse.
-_RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState"}
+# A second one acts twice: it turns further, makes another preset, gives another pulse, or takes another of the few
+# places for subscriptions.
+_RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState", "CreatePullPointSubscription"}
 
 
 class DeviceCalls:
@@ -94,6 +95,7 @@ class DeviceCalls:
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
         self.signs_pre_auth = False
+        self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
         self._has_answered = False
         self._repairs: set[str] = set()
         self._alive_call: tuple[str, str, Mapping[str, Any]] = ("device", "GetSystemDateAndTime", {})
@@ -133,6 +135,11 @@ class DeviceCalls:
         return LearnedAccess(
             self.places.learned_path, tuple(self.login.kinds.items()), tuple(self.places.moved.items())
         )
+
+    @property
+    def gets_one_at_a_time(self) -> bool:
+        """True if the device has failed at several requests at a time."""
+        return self._repeated.is_serial
 
     # -- opening, for `opening` ----------------------------------------------------------------
 
@@ -184,9 +191,12 @@ class DeviceCalls:
             return False
         return self.device_clock.keep(device.read_time_utc(answer), middle_s)
 
-    def set_device_path(self, path: str) -> None:
-        """Use another path of the device service from now on."""
+    def set_device_path(self, path: str, endpoint: Endpoint | None = None) -> None:
+        """Use another path of the device service from now on, and another port for all services."""
         self.places.device_path = path
+        if endpoint is not None:
+            self.places.endpoint = endpoint
+            self._transport.use(endpoint)
         self.show_places()
 
     def show_places(self) -> None:
@@ -224,7 +234,7 @@ class DeviceCalls:
         limit_s = timeout_s if timeout_s is not None else self.timeout_s
         if soap_headers:
             params["_soapheaders"] = soap_headers
-        if not self.has_user or (operation in _PRE_AUTH and not self.signs_pre_auth):
+        if not self.has_user or self.fails_at_logins or (operation in _PRE_AUTH and not self.signs_pre_auth):
             try:
                 return self._send(
                     service, operation, params, login=None, deadline_s=self._deadline(limit_s), address=address
@@ -232,7 +242,7 @@ class DeviceCalls:
             except LoginRefused as error:
                 if not self.has_user:
                     raise CameraAuthFailed(NEEDS_LOGIN) from error
-                self.signs_pre_auth = True
+                self.signs_pre_auth = self.signs_pre_auth or operation in _PRE_AUTH
 
         def send(deadline_s: float, kind: LoginKind | None) -> Element:
             return self._send(service, operation, params, login=kind, deadline_s=deadline_s, address=address)
@@ -278,7 +288,7 @@ class DeviceCalls:
                 service, operation, params, login, deadline_s, address.configured if address else None
             )
         except (CameraUnsupported, CameraBadAnswer):
-            other = self._other_place(service, operation, params, address, deadline_s)
+            other = self._other_place(service, operation, params, address, login, deadline_s)
             if other is None:
                 raise
             answer = self._send_once(service, operation, params, login, deadline_s, other)
@@ -332,7 +342,8 @@ class DeviceCalls:
         return self._repeated.send(send, deadline_s, runs_once=runs_once)
 
     def _note_weak_server(self) -> None:
-        self.note("web server", "guessed", "The device cut a connection; the app sends one request at a time.")
+        detail = "The device fails at several requests at a time, or cuts connections; the app sends one at a time."
+        self.note("web server", "guessed", detail)
 
     def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:
         """Return the error with the name of the request, and its own code if the device has answered others."""
@@ -349,15 +360,21 @@ class DeviceCalls:
         )
 
     def _other_place(
-        self, service: str, operation: str, params: dict[str, Any], address: NamedAddress | None, deadline_s: float
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        address: NamedAddress | None,
+        login: LoginKind | None,
+        deadline_s: float,
     ) -> str | None:
         """Return another address of a service, if it is there; None if the device does not have it elsewhere."""
         if address is not None:  # of a subscription
             other = address.named
-            return other if other and self._is_at(service, operation, params, other, deadline_s) else None
+            return other if other and self._is_at(service, operation, params, other, None, deadline_s) else None
         for candidate in self.places.others(service):
             asked = (operation, params) if operation == "GetProfiles" else ("GetServiceCapabilities", {})
-            if self._is_at(service, *asked, candidate, deadline_s):
+            if self._is_at(service, *asked, candidate, login, deadline_s):
                 self.places.move(service, candidate)
                 self.show_places()
                 self.note(f"address of {service}", "guessed", "The service is at another port or path than configured.")
@@ -365,17 +382,44 @@ class DeviceCalls:
         self.places.give_up(service)
         return None
 
-    def _is_at(self, service: str, operation: str, params: dict[str, Any], address: str, deadline_s: float) -> bool:
-        """True if a service answers at this address, to a request without a credential."""
+    def _is_at(
+        self,
+        service: str,
+        operation: str,
+        params: dict[str, Any],
+        address: str,
+        login: LoginKind | None,
+        deadline_s: float,
+    ) -> bool:
+        """True if a service answers at this address, to a request without a credential.
+
+        A web server may refuse such requests for each of its paths. At the configured port, where the password goes
+        anyway, a login then shows if the service is there; raise LoginRefused if that is refused, too.
+        """
         self._transport.allow(Endpoint.of(address))
         try:
             self._send_once(service, operation, copy.deepcopy(params), None, deadline_s, address)
-        except (LoginRefused, SoapFault):
+        except LoginRefused:
+            if login is None or Endpoint.of(address) != self.places.endpoint:
+                return True
+            return self._is_at_with(service, operation, copy.deepcopy(params), address, login, deadline_s)
+        except SoapFault:
             return True
         except CameraUnsupported as error:
             return operation == "GetServiceCapabilities" and not isinstance(error, NotHere)
         except DeviceError:
             return False
+        return True
+
+    def _is_at_with(
+        self, service: str, operation: str, params: dict[str, Any], address: str, login: LoginKind, deadline_s: float
+    ) -> bool:
+        try:
+            self._send_once(service, operation, params, login, deadline_s, address)
+        except LoginRefused:
+            raise
+        except DeviceError as error:
+            return isinstance(error, SoapFault)
         return True
 
     def _read(self, answer: HttpAnswer, service: str, operation: str) -> Element:

@@ -14,15 +14,17 @@ import struct
 import time
 import uuid
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from itertools import islice
+from urllib.parse import unquote
 
 from core.allowed_addresses import why_not_port
 from core.device_address import DEVICE_PATH, WEB_PORTS
 from core.errors import DeviceError
 from core.records import DevicePlace, FoundDevice
+from core.stream_address import read_web_address
 from onvif_services import answers
 from onvif_services.addresses import is_plain_path
-from onvif_services.answers import Element, body_of, child, children, raw_text
+from onvif_services.answers import Element, child, children, descendants, raw_text
 from onvif_services.xml_repair import read_xml
 
 GROUP = "239.255.255.250"
@@ -33,7 +35,7 @@ MAX_ANSWER_BYTES = 65_535
 
 _ENDPOINT_LENGTH = 128
 _BETWEEN_ADDRESSES = re.compile(r"\s+|[,;](?=\s*https?://)", re.IGNORECASE)
-_HOST = re.compile(r"[\w.-]+(?::\d{1,5})?(?=/|$)", re.ASCII)
+_BETWEEN_SCOPES = re.compile(r"[\s,;]+(?=[a-z]+://)", re.IGNORECASE)  # some names have bare spaces
 _REPEAT_AFTER_S = 0.4  # UDP packets get lost; SOAP-over-UDP repeats them
 
 # Some old firmware answers only to one of the two types, some only to a probe without types.
@@ -130,17 +132,20 @@ def read_answer(message: bytes, sender: str) -> list[FoundDevice]:
         root = read_xml(message).root
     except DeviceError:
         return []
-    matches = child(body_of(root), "ProbeMatches")
-    found = [_device(item, sender) for _, item in zip(range(16), children(matches, "ProbeMatch"), strict=False)]
-    return [item for item in found if item is not None]
+    # At any depth: some firmware sends them without ProbeMatches or Body.
+    matches = islice(descendants(root, "ProbeMatch"), 16)
+    return [found for item in matches if (found := _device(item, sender)) is not None]
 
 
 def _device(match: Element, sender: str) -> FoundDevice | None:
-    types, scopes = raw_text(match, "Types"), raw_text(match, "Scopes").split()[:200]
-    if "onvif" not in f"{types} {' '.join(scopes)}".lower() and "NetworkVideoTransmitter" not in types:
+    types = raw_text(match, "Types")
+    scopes = [scope.strip(" ,;") for scope in _BETWEEN_SCOPES.split(raw_text(match, "Scopes"))][:200]
+    addresses = " ".join(raw_text(item) for item in islice(children(match, "XAddrs"), 16))
+    is_camera = "networkvideotransmitter" in types.lower()
+    if not is_camera and "onvif" not in f"{_spaces(match, types)} {types} {scopes} {addresses}".lower():
         return None  # printers and computers answer to a probe without types
-    place = _place(_BETWEEN_ADDRESSES.split(raw_text(match, "XAddrs"))[:16], sender)
-    if place is None and "NetworkVideoTransmitter" not in types:
+    place = _place(_BETWEEN_ADDRESSES.split(addresses.strip())[:16], sender)
+    if place is None and not is_camera:
         return None
     place = place or DevicePlace(WEB_PORTS["http"], "http", "")  # no usable address, but it has answered
     return FoundDevice(
@@ -154,6 +159,13 @@ def _device(match: Element, sender: str) -> FoundDevice | None:
     )
 
 
+def _spaces(match: Element, types: str) -> str:
+    """Return the namespaces of the types: `tds:Device` may be all that a device says of itself."""
+    holder = child(match, "Types")
+    known = holder.nsmap if holder is not None else {}
+    return " ".join(known.get(name.partition(":")[0] if ":" in name else None) or "" for name in types.split())
+
+
 def _place(addresses: list[str], sender: str) -> DevicePlace | None:
     """Return the best of the readable addresses: at the sender's host before others, http before https.
 
@@ -161,22 +173,27 @@ def _place(addresses: list[str], sender: str) -> DevicePlace | None:
     """
     found: list[tuple[bool, bool, DevicePlace]] = []
     for address in addresses:
-        try:
-            parts = urlsplit(f"http://{address}" if _HOST.match(address) else address)
-            port = parts.port or WEB_PORTS.get(parts.scheme, 0)
-            own = parts.hostname == sender
-            path = parts.path if is_plain_path(parts.path) else ""
-        except ValueError:
+        if (parts := read_web_address(address.strip(",;"))) is None:
             continue
-        if parts.scheme in WEB_PORTS and why_not_port(port) is None:
-            is_standard = path.rstrip("/") in {"", DEVICE_PATH}
+        port = parts.port or WEB_PORTS[parts.scheme]
+        if why_not_port(port) is None:
+            path = parts.path.partition("?")[0].rstrip(",;")
+            is_standard = path.rstrip("/") in {"", DEVICE_PATH} or not (is_plain_path(path) and address.isascii())
             place = DevicePlace(port, parts.scheme, "" if is_standard else path)
-            found.append((not own, parts.scheme == "https", place))
+            found.append((parts.host != sender, parts.scheme == "https", place))
     return min(found, key=lambda item: item[:2])[2] if found else None
 
 
 def _scope(scopes: list[str], name: str) -> str:
     """Return the cleaned value of a scope: `onvif://www.onvif.org/name/Front%20door` -> `Front door`."""
-    start = f"onvif://www.onvif.org/{name}/"
-    values = (unquote(item[len(start) :]) for item in scopes if item.lower().startswith(start))
-    return next((answers.clean(value) for value in values if value), "")
+    start = f"://www.onvif.org/{name}/"
+    values = (item[item.lower().index(start) + len(start) :] for item in scopes if start in item.lower())
+    return next((answers.clean(_unescaped(value)) for value in values if value), "")
+
+
+def _unescaped(value: str) -> str:
+    """Undo the percent-encoding of a text in UTF-8, or in GBK."""
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return unquote(value, encoding="gb18030", errors="replace")

@@ -65,7 +65,8 @@ class PullPoint:
         params = {"InitialTerminationTime": f"PT{_LIFETIME_S}S"}
         answer = self._conn.call("events", "CreatePullPointSubscription", params)
         reference = answers.child(answer, "SubscriptionReference")
-        address = answers.raw_text(reference, "Address")
+        # Some firmware leaves out the SubscriptionReference around the address.
+        address = answers.raw_text(next(answers.descendants(answer, "Address"), None))
         self._address = self._conn.at_host(address)
         self._parameters = _reference_parameters(reference)
 

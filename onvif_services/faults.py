@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.errors import CameraAuthFailed, CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
 from core.records import Credential
 from onvif_services.answers import Fault
 from onvif_services.fault_reasons import told
@@ -18,6 +18,10 @@ from onvif_services.login_kinds import LoginKind
 
 class NotConnected(CameraUnreachable):
     """No connection to the device: refused, no route, or no answer to the first packet."""
+
+
+class ConnectionRefused(NotConnected):
+    """The device refuses the connection: nothing listens at the port, or the web server has no place left."""
 
 
 class NoAnswer(CameraUnreachable):
@@ -34,7 +38,19 @@ class NoAnswer(CameraUnreachable):
 
 
 class DeviceBusy(CameraUnreachable):
-    """The web server of the device is too busy (HTTP 503)."""
+    """The web server of the device is too busy (HTTP 429 or 503)."""
+
+
+class Redirected(CameraBadAnswer):
+    """The web server of the device names another address (HTTP 3xx). `location` is its text."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("The device redirects the app to another address, which the app refuses.")
+        self.location = location
+
+
+class WantsTls(CameraBadAnswer):
+    """The port speaks TLS only."""
 
 
 class NotHere(CameraUnsupported):
@@ -98,7 +114,8 @@ _LOGIN_CODES = {
 }
 _LOGIN_WORDS = re.compile(
     r"not\s*authori[sz]ed|unauthori[sz]ed|authori[sz]ation|authenticat|(wrong|invalid|bad) (user|password|credential)"
-    r"|(account|user) (is )?locked|security token",
+    r"|(account|user) (is )?locked|security token|authority failure|authori[sz]ed time|log[ -]?in (failed|error)"
+    r"|(access|permission) denied|(user ?name|password) (or password )?(is )?(error|wrong|incorrect|invalid|mismatch)",
     re.IGNORECASE,
 )
 # The device has judged the user name or the password: another kind of login would count as another wrong password.
@@ -115,7 +132,7 @@ _MISSING_CODES = {
     "capabilitynotsupported",
 }
 _MISSING_WORDS = re.compile(
-    r"not (been )?(supported|implemented)|unsupported|unknown (action|operation)", re.IGNORECASE
+    r"not (been )?(support(ed)?|implement(ed)?)\b|unsupported|unknown (action|operation)", re.IGNORECASE
 )
 
 

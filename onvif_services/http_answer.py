@@ -17,13 +17,20 @@ from enum import Enum
 from core.errors import CameraBadAnswer
 
 MAX_HEAD_BYTES = 65_536
+BUSY = {429, 503}  # the statuses of a web server that has no place for a request now
 _MAX_HEADERS = 200
+_WITH_REASON = {400, 500}  # the statuses of SOAP faults, whose reason stands in the content
+_PACKINGS = {"gzip", "x-gzip", "deflate"}
 _QUIET_S = 1.0  # after content that may be whole: how long more bytes may take
 
-_STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?:[ \t\r]|$)", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"\s*HTTP(?:/\d(?:\.\d)?)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+# Of log lines before the status, or of the request, which some Tapo firmware sends back with NULs in it.
+_STATUS_LATER = re.compile(rb"HTTP/\d\.\d[ \t]+\d{3}(?!\d)")
+_TLS_ALERT = b"\x15\x03"  # RFC 8446 section 5.1
+_BEFORE_XML = b"\xef\xbb\xbf\r\n\t "
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})[ \t]*:[ \t]*(.*)")
 # The head ends at an empty line, or where XML begins because the empty line is missing.
-_END_OF_HEAD = re.compile(rb"\r?\n(?:\r?\n|(?=<))")
+_END_OF_HEAD = re.compile(rb"\r?\n(?:\r?\n|(?=<))|(?=<\?xml[ \t])")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _MAX_SIZE_LINE = 300
 _SIZE_LINE = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}[ \t]*(?:;[^\r\n]{0,200})?\r\n")
@@ -37,6 +44,8 @@ class Whole(Enum):
     NO = "no"
     UNKNOWN = "unknown"
 
+
+_ENDS = {Whole.YES, Whole.PERHAPS}
 
 Judge = Callable[[bytes, bytes], Whole]
 """Judges content by its first and last bytes."""
@@ -78,18 +87,28 @@ class CutOff(Exception):
 
 
 class NotHttp(Exception):
-    """The answer is not HTTP."""
+    """The answer is not HTTP. `is_tls`: it is an alert of TLS, whose first record the device misses."""
+
+    def __init__(self, *, is_tls: bool = False) -> None:
+        super().__init__()
+        self.is_tls = is_tls
 
 
 _END_OF_ENVELOPE = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Envelope\s*>", re.IGNORECASE)
+_END_OF_PAYLOAD = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?(?:Body|\w+Response)\s*>\s*\Z", re.IGNORECASE)
 _BEGIN_OF_ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]", re.IGNORECASE)
 _EDGE_BYTES = 2000
 
 
 def judge_soap(first: bytes, last: bytes) -> Whole:
-    """Judge a SOAP answer by its first and last bytes: it is whole with the end tag of its Envelope."""
+    """Judge a SOAP answer by its first and last bytes: it is whole with the end tag of its Envelope.
+
+    It may be whole with that of its payload: some firmware loses the last tags.
+    """
     if _END_OF_ENVELOPE.search(last):
         return Whole.YES
+    if _END_OF_PAYLOAD.search(last):
+        return Whole.PERHAPS
     has_begun = first.lstrip()[:5] == b"<?xml" or _BEGIN_OF_ENVELOPE.search(first)
     return Whole.NO if has_begun else Whole.UNKNOWN
 
@@ -114,9 +133,13 @@ def read_answer(receive: Receive, cap_bytes: int, judge: Judge) -> HttpAnswer:
     packing = str(headers.get("Content-Encoding") or "identity").strip().lower()
     body = _Body(headers, cap_bytes)
     body.feed(bytes(buffer))
-    _read_body(receive, body, judge if packing == "identity" else _no_judge)
+    needs_no_content = status >= 300 and status not in _WITH_REASON
+    judge_part = _without_content(judge) if needs_no_content else judge
+    is_needed = status == 200 and judge is judge_soap
+    _read_body(receive, body, _no_judge if packing in _PACKINGS else judge_part, is_needed=is_needed)
     content = _unpacked(body.content(), packing, cap_bytes)
-    if not body.is_complete and judge(content[:_EDGE_BYTES], content[-_EDGE_BYTES:]) not in {Whole.YES, Whole.PERHAPS}:
+    judge_end = _without_content(judge) if status >= 300 else judge
+    if not body.is_complete and judge_end(content[:_EDGE_BYTES], content[-_EDGE_BYTES:]) not in _ENDS:
         raise CutOff(had_begun=True)
     return HttpAnswer(status, headers, content, is_repaired or not body.is_complete or body.is_longer)
 
@@ -125,11 +148,28 @@ def _no_judge(first: bytes, last: bytes) -> Whole:  # noqa: ARG001 # a judge of 
     return Whole.UNKNOWN
 
 
-def _read_body(receive: Receive, body: _Body, judge: Judge) -> None:
-    """Read until the framing or the content shows the end. A content that goes on behind its announced end is read."""
+def _without_content(judge: Judge) -> Judge:
+    """Return the judge of an error or a redirect: its status and its headers say enough, unless it has begun as XML.
+
+    Some web servers send a 401 without a length, or with that of a page that does not follow, and wait.
+    """
+
+    def judged(first: bytes, last: bytes) -> Whole:
+        verdict = judge(first, last)
+        return Whole.PERHAPS if verdict is Whole.UNKNOWN else verdict
+
+    return judged
+
+
+def _read_body(receive: Receive, body: _Body, judge: Judge, *, is_needed: bool) -> None:
+    """Read until the framing or the content shows the end. A content that goes on behind its announced end is read.
+
+    `is_needed`: the answer is useless without content, which follows even where a length of 0 was announced.
+    """
     while True:
         verdict = judge(body.first, body.last)
-        if verdict is not Whole.NO and body.is_complete and not body.has_surplus:
+        is_empty = is_needed and not body.first
+        if verdict is not Whole.NO and body.is_complete and not body.has_surplus and not is_empty:
             return
         body.is_longer = body.is_complete
         if verdict is Whole.YES:
@@ -150,7 +190,7 @@ def _read_body(receive: Receive, body: _Body, judge: Judge) -> None:
 def _read_head(receive: Receive, buffer: bytearray) -> tuple[int, Message, bool]:
     """Read status line and headers into a message; leave the rest of the bytes in `buffer`."""
     while (end := _END_OF_HEAD.search(buffer)) is None or not bytes(buffer[: end.start()]).strip():
-        if buffer[:1] == b"<" or buffer.lstrip()[:1] == b"<":
+        if buffer.lstrip(_BEFORE_XML)[:1] == b"<":
             return 200, Message(), True  # no head at all
         if end is not None:  # blank lines before the status line
             del buffer[: end.end()]
@@ -163,8 +203,14 @@ def _read_head(receive: Receive, buffer: bytearray) -> tuple[int, Message, bool]
         buffer += data
     if end.start() > MAX_HEAD_BYTES:
         raise TooLarge
+    if not _STATUS_LINE.match(buffer) and (later := _STATUS_LATER.search(buffer)):
+        del buffer[: later.start()]
+        status, headers, _ = _read_head(receive, buffer)
+        return status, headers, True
     head, has_empty_line = bytes(buffer[: end.start()]), end[0].count(b"\n") == 2
     del buffer[: end.end()]
+    if buffer[:1] == b"<" and not has_empty_line and not _STATUS_LINE.match(head):
+        return 200, Message(), True  # a head that cannot be read
     return _parsed_head(head, is_repaired=not has_empty_line)
 
 
@@ -180,7 +226,7 @@ def _parsed_head(head: bytes, *, is_repaired: bool) -> tuple[int, Message, bool]
     lines = head.lstrip(b"\r\n").split(b"\n")
     status = _STATUS_LINE.match(lines[0])
     if status is None:
-        raise NotHttp
+        raise NotHttp(is_tls=head.startswith(_TLS_ALERT))
     if len(lines) > _MAX_HEADERS:
         raise TooLarge
     headers = Message()
@@ -308,7 +354,7 @@ def _unpacked(content: bytes, packing: str, cap_bytes: int) -> bytes:
         packing = "gzip"
     if packing == "identity" or not content or content.lstrip()[:1] == b"<":
         return content
-    if packing not in {"gzip", "x-gzip", "deflate"}:
+    if packing not in _PACKINGS:
         raise CameraBadAnswer("The device's answer is compressed in an unknown format.")
     for wbits in (47, -15):  # gzip or zlib, detected; the bare data
         try:

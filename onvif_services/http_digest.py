@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from core.records import Credential
 
 _MAX_HEADER = 4096
-_PARAMETER = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*')
-_SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:\s+|$)")
+_SHA256 = ("SHA-256", "SHA256")
+# A quote ends a value only before a separator or another parameter: some realms have quotes inside.
+_ENDS_VALUE = r"\s*(?:[,;]|$)|\s+[\w-]+\s*="
+_PARAMETER = re.compile(
+    rf"""\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!{_ENDS_VALUE}))*)"?|'([^']*)'(?={_ENDS_VALUE})"""
+    r"""|([^\s,;"]+))\s*"""
+)
+_BARE_REALM = re.compile(r"""\s*(realm)\s*=\s*([^\s"',;=][^"',;=]*)(?=[,;]|$)""", re.IGNORECASE)
+_SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:[\s:]+|,\s*(?=realm)|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def read_offer(headers: Iterable[str]) -> Offer:
             basic = True
         elif scheme == "digest" and (challenge := _challenge(parameters)):
             found.append(challenge)
-    best = max(found, key=lambda item: item.algorithm.upper().startswith("SHA-256"), default=None)
+    best = max(found, key=lambda item: _is_sha256(item.algorithm), default=None)
     return Offer(best, basic)
 
 
@@ -61,8 +68,10 @@ def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
         scheme = ""
         parameters: dict[str, str] = {}
         while rest:
-            if match := _PARAMETER.match(rest):
-                value = match[2] if match[2] is not None else match[3]
+            if match := _BARE_REALM.match(rest):
+                parameters["realm"] = match[2].rstrip()
+            elif match := _PARAMETER.match(rest):
+                value = next((value for value in match.groups()[1:] if value is not None), "")
                 parameters[match[1].lower()] = re.sub(r"\\(.)", r"\1", value)
             elif match := _SCHEME.match(rest):
                 if scheme:
@@ -70,7 +79,7 @@ def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
                 scheme, parameters = match[1].lower(), {}
             else:
                 break
-            rest = rest[match.end() :].lstrip(", \t")
+            rest = rest[match.end() :].lstrip(",; \t")
         if scheme:
             yield scheme, parameters
 
@@ -81,10 +90,14 @@ def _challenge(parameters: dict[str, str]) -> Challenge | None:
     values = (parameters.get("realm", ""), parameters.get("nonce", ""), parameters.get("opaque", ""), algorithm)
     if not parameters.get("nonce") or not all(value.isprintable() for value in values):
         return None
-    if algorithm.upper().removesuffix("-SESS") not in {"", "MD5", "SHA-256"} or (qops and "auth" not in qops):
+    if algorithm.upper().removesuffix("-SESS") not in {"", "MD5", *_SHA256} or (qops and "auth" not in qops):
         return None
     stale = parameters.get("stale", "").lower() == "true"
     return Challenge(values[0], values[1], algorithm, bool(qops), parameters.get("opaque"), stale)
+
+
+def _is_sha256(algorithm: str) -> bool:
+    return algorithm.upper().startswith(_SHA256)
 
 
 class DigestLogin:
@@ -105,7 +118,7 @@ class DigestLogin:
 
 def _authorization(asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str) -> str:
     # Devices of RFC 2617 demand MD5; it protects nothing but their own login.
-    algorithm = hashlib.sha256 if asked.algorithm.upper().startswith("SHA-256") else hashlib.md5
+    algorithm = hashlib.sha256 if _is_sha256(asked.algorithm) else hashlib.md5
 
     def digest(value: str) -> str:
         return algorithm(value.encode()).hexdigest()

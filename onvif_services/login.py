@@ -168,6 +168,11 @@ class DeviceLogin:
         # The user may have allowed it because of that refusal: another one like it could lock the account.
         return LoginKind.TEXT if self._guarded.has_refused_unreadable() else LoginKind.TOKEN
 
+    def begin_with(self, kind: LoginKind) -> None:
+        """Begin with this kind for every service that has not accepted another one in this run."""
+        self._kinds = {service: known for service, known in self._kinds.items() if service in self._confirmed}
+        self._latest = kind
+
     def may_be_readable(self) -> bool:
         return self._guarded.credential.may_be_readable or self._is_tls
 

@@ -35,8 +35,9 @@ _T = TypeVar("_T")
 MAX_PROFILES = 1024
 _SERVICES = ("media", "media2")
 # The values of tt:TransportProtocol, and those of Media2, in the order to try them.
-_TRANSPORTS = {"media": ("RTSP", "UDP", "HTTP"), "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
-_TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
+TRANSPORTS = ("RTSP", "UDP", "HTTP")
+_TRANSPORTS = {"media": TRANSPORTS, "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
+TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
 _KEY_FRAME_AGAIN_S = 300.0
 _MOST_SILENT = 3  # channels whose stream address the device does not tell, before the others are not asked for
 
@@ -96,7 +97,7 @@ def snapshot_uri(
     def ask(name: str) -> NamedAddress:
         left_s = max(0.0, deadline_s - time.monotonic())
         answer = conn.call(name, "GetSnapshotUri", {"ProfileToken": profile_token}, timeout_s=left_s)
-        return conn.at_host(_uri_in(answer))
+        return conn.at_host(uri_in(answer))
 
     return _ask_services(conn, service, ask)
 
@@ -137,8 +138,8 @@ def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> 
         else:
             params["StreamSetup"] = {"Stream": "RTP-Unicast", "Transport": {"Protocol": transport}}
         try:
-            named = _uri_in(conn.call(service, "GetStreamUri", params))
-            uri = rewrite_rtsp(named, conn.host, is_tunnel=transport in _TUNNELS)
+            named = uri_in(conn.call(service, "GetStreamUri", params))
+            uri = rewrite_rtsp(named, conn.host, is_tunnel=transport in TUNNELS)
         except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
             refusal = refusal or error
             continue
@@ -147,7 +148,7 @@ def _stream_uri_of(conn: DeviceConnection, profile_token: str, service: str) -> 
     raise refusal or unsupported("media")
 
 
-def _uri_in(answer: Element) -> str:
+def uri_in(answer: Element) -> str:
     """Return tt:MediaUri/tt:Uri of Media or the bare Uri of Media2. Raise CameraBadAnswer if it is empty."""
     uri = raw_text(answer, "MediaUri", "Uri") or raw_text(answer, "Uri")
     if not uri:
@@ -293,8 +294,13 @@ def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...])
     Raise NoAnswer if the device answers for no channel: then it is the device that fails, and not a channel.
     """
     errors: list[DeviceError | None] = []  # of the channels that were asked for; None: the device told the address
+    was_weak = conn.gets_one_at_a_time
     with conn.checking("stream addresses"), ThreadPoolExecutor(CALLS_AT_ONCE, "onvif-streams") as pool:
         checked = tuple(pool.map(lambda channel: _with_stream_problem(conn, channel, errors), channels))
+        if conn.gets_one_at_a_time and not was_weak:  # its silence may be due to the requests beside it
+            errors[:] = [error for error in errors if not isinstance(error, NoAnswer)]
+            pairs = zip(channels, checked, strict=True)
+            checked = tuple(_with_stream_problem(conn, old, errors) if new.problem else new for old, new in pairs)
         silent = [error for error in errors if isinstance(error, NoAnswer)]
         if silent and None not in errors:
             raise silent[0]

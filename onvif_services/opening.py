@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from core.allowed_addresses import AddressRefused
 from core.errors import (
@@ -23,8 +24,10 @@ from core.errors import (
 from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.device_calls import DeviceCalls
-from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, SoapFault
+from onvif_services.device_socket import Endpoint
+from onvif_services.faults import LoginRefused, NoAnswer, NotConnected, NotHere, Redirected, SoapFault, WantsTls
 from onvif_services.login import NotAllowed
+from onvif_services.login_kinds import LoginKind
 
 _T = TypeVar("_T")
 
@@ -34,6 +37,8 @@ _LISTS: tuple[tuple[str, dict[str, Any], Callable[[Element], Any]], ...] = (
 )
 _FINAL = (NotConnected, AddressRefused, CertificateChanged, CameraAuthFailed)
 _MOST_WRONG_S = 2.0
+TLS_PORTS = (443, 8443)
+"""The usual ports of HTTPS."""
 _INFORMATION = ("device", "GetDeviceInformation")
 
 
@@ -58,6 +63,7 @@ class _Opening:
         self._answered: list[tuple[str, str, dict[str, Any]]] = []  # requests without a login that the device answered
         self._services_refused = False
         self._not_allowed: NotAllowed | None = None  # the last failure of an optional request, if it was that
+        self._is_not_here = False  # the last failure of an optional request was that
         self._has_silence = False  # a request had no answer
         self._information_refused = False
 
@@ -84,7 +90,9 @@ class _Opening:
             with conn.checking("clock"):
                 is_measured = conn.measure_clock(self._limit_s)
         except (NotHere, CameraBadAnswer) as error:
-            found = self._find_device_service()
+            found = self._move_after(error)
+            if found is None:
+                found = self._find_device_service()
             if found is None:
                 self._raise_if_needed(error)
                 self._skip("clock", error)
@@ -92,9 +100,40 @@ class _Opening:
             is_measured = found
         except DeviceError as error:
             self._raise_if_needed(error)
-            self._skip("clock", error)
-            return False
+            is_cut = isinstance(error, NoAnswer) and error.is_cut
+            moved = self._move_after(error) if is_cut else None
+            if moved is None:
+                self._skip("clock", error)
+                return False
+            is_measured = moved
         self._answered.append(("device", "GetSystemDateAndTime", {}))
+        return is_measured
+
+    def _move_after(self, error: DeviceError) -> bool | None:
+        """Follow a redirect at the configured host, or change to HTTPS at a port that speaks only that.
+
+        Return the same as the next method.
+        """
+        conn = self._conn
+        here = conn.places.endpoint
+        before, place = (here, conn.places.device_path), None
+        detail = "The device redirects the app to it, at the same host."
+        if isinstance(error, Redirected):
+            place = conn.places.redirected(error.location)
+        elif here.scheme == "http" and (isinstance(error, WantsTls) or here.port in TLS_PORTS):
+            place = Endpoint("https", here.port), conn.places.device_path
+            detail = "The port speaks HTTPS, and the address does not say so."
+        if place is None:
+            return None
+        conn.set_device_path(place[1], place[0])
+        try:
+            with conn.checking("clock"):
+                is_measured = conn.measure_clock(self._limit_s)
+        except DeviceError as problem:
+            conn.set_device_path(before[1], before[0])
+            self._raise_if_needed(problem)
+            return None
+        conn.note("device service", "guessed", detail)
         return is_measured
 
     def _find_device_service(self) -> bool | None:
@@ -149,7 +188,19 @@ class _Opening:
     def _read_services_logged_in(self) -> None:
         conn = self._conn
         operation, params, read = _LISTS[0]
+        first, *others = conn.places.device_paths()
         answer = self._optional(operation, lambda limit_s: conn.call("device", operation, params, timeout_s=limit_s))
+        # A web server that wants a login at each path has not shown that this one is wrong.
+        others = [urlsplit(conn.services.get("media", "")).path, *others] if self._is_not_here else []
+        for path in filter(None, dict.fromkeys(others)):
+            conn.set_device_path(path)
+            answer = self._optional(
+                operation, lambda limit_s: conn.call("device", operation, params, timeout_s=limit_s)
+            )
+            if answer is not None:
+                conn.note(operation, "ok")
+                break
+            conn.set_device_path(first)
         found = dict(reversed(list(read(answer)))) if answer is not None else {}
         if {"media", "media2"} & set(found):
             conn.note("media service", "ok")
@@ -173,17 +224,60 @@ class _Opening:
         conn = self._conn
         if not conn.has_user and self._answered and not self._information_refused:
             return
-        conn.login.proof = (self._media(), "GetProfiles")
+        services = [name for name in ("media", "media2") if name in conn.services] or [self._media()]
+        for service in services:
+            conn.login.proof = (service, "GetProfiles")
+            try:
+                conn.call(*conn.login.proof)
+            except NoAnswer as error:
+                if service == services[-1]:
+                    raise
+                conn.note(f"profiles of {service}", error.code, error.detail)
+                continue
+            except (SoapFault, CameraUnsupported, CameraBadAnswer):
+                if not self._works_with_another_login(service):
+                    conn.login.proof = None
+                    if not self._answered:  # it is no ONVIF device, or a hostile one
+                        raise
+                    self._check_with_information()
+            return
+
+    def _works_with_another_login(self, service: str) -> bool:
+        """True if GetProfiles works without a login, or with HTTP Digest alone, where it failed without a refusal.
+
+        Some firmware cannot read a request with a login that it does not demand, or with two of them.
+        """
+        conn = self._conn
+        if not conn.has_user:
+            return False
         try:
-            conn.call(*conn.login.proof)
-        except (SoapFault, CameraUnsupported, CameraBadAnswer):
-            conn.login.proof = None  # no verdict; media.read_channels reads the profiles again and reports the error
-            if not self._answered:  # it is no ONVIF device, or a hostile one
-                raise
-            if self._information_refused:
-                conn.login.proof = _INFORMATION
-                conn.info = device.read_information(conn.call(*_INFORMATION))
-                self._information_refused = False
+            conn.call_without_login(service, "GetProfiles", timeout_s=self._limit_s)
+        except LoginRefused:
+            if conn.login.kind_for(service) is not LoginKind.BOTH:
+                return False
+            conn.login.begin_with(LoginKind.DIGEST)
+            try:
+                conn.call(service, "GetProfiles")
+            except (SoapFault, CameraUnsupported, CameraBadAnswer):
+                conn.login.begin_with(LoginKind.BOTH)
+                return False
+            return True
+        except DeviceError:
+            return False
+        conn.fails_at_logins = True
+        conn.note("kind of login", "guessed", "The device fails at requests with a login, and answers without one.")
+        return True
+
+    def _check_with_information(self) -> None:
+        """Let GetDeviceInformation judge the login, because GetProfiles gives no verdict.
+
+        `media.read_channels` reads the profiles again and reports the error.
+        """
+        conn = self._conn
+        if self._information_refused:
+            conn.login.proof = _INFORMATION
+            conn.info = device.read_information(conn.call(*_INFORMATION))
+            self._information_refused = False
 
     def _read_information_logged_in(self) -> None:
         conn = self._conn
@@ -229,6 +323,7 @@ class _Opening:
             return send(self._limit_s)
         except DeviceError as error:
             self._not_allowed = error if isinstance(error, NotAllowed) else None
+            self._is_not_here = isinstance(error, NotHere)
             self._raise_if_needed(error)
             self._skip(name, error)
             return None

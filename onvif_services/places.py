@@ -10,12 +10,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from core.allowed_addresses import why_not_port
 from core.device_address import DEVICE_PATH, WEB_PORTS
 from core.errors import CameraBadAnswer
 from core.records import LearnedAccess
+from core.stream_address import read_web_address
 from onvif_services.addresses import rewrite_http
 from onvif_services.device_socket import Endpoint
 
@@ -89,6 +89,21 @@ class ServicePlaces:
         """Return the paths at which the device service may be, the likely ones first."""
         return list(dict.fromkeys((self.device_path, self._first_path, DEVICE_PATH, *OTHER_DEVICE_PATHS)))
 
+    def redirected(self, location: str) -> tuple[Endpoint, str] | None:
+        """Return port and path of the device service that a redirect names, at the configured host.
+
+        Return None for the present place, and for a port that is neither the configured one nor that of HTTPS.
+        """
+        parts = read_web_address(location)
+        if parts is None:
+            return None
+        endpoint, path = self.endpoint, parts.path.partition("?")[0]
+        if parts.host or parts.port:
+            endpoint = Endpoint(parts.scheme, parts.port or WEB_PORTS[parts.scheme])
+        if endpoint not in {self.endpoint, Endpoint("https", WEB_PORTS["https"])}:
+            return None
+        return (endpoint, path) if (endpoint, path) != (self.endpoint, self.device_path) else None
+
     def at_host(self, address: str) -> NamedAddress:
         """Return an address that the device named, at the configured host. Raise CameraBadAnswer."""
         configured = rewrite_http(address, self._host, self.endpoint.port, self.endpoint.scheme)
@@ -99,14 +114,13 @@ class ServicePlaces:
 
         Return None if that is the configured port, a port of another protocol, or HTTP in place of HTTPS.
         """
-        try:
-            parts = urlsplit(address.strip())
-            port = parts.port or WEB_PORTS.get(parts.scheme, 0)
-        except ValueError:
+        parts = read_web_address(address)
+        if parts is None or not (parts.host or parts.port):
             return None
+        port = parts.port or WEB_PORTS[parts.scheme]
         named = Endpoint(parts.scheme, port)
         is_worse = self.endpoint.scheme == "https" and named.scheme != "https"
-        if named == self.endpoint or named.scheme not in WEB_PORTS or is_worse or why_not_port(port):
+        if named == self.endpoint or is_worse or why_not_port(port):
             return None
         return rewrite_http(address, self._host, port, named.scheme)
 

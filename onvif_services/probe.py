@@ -22,6 +22,7 @@ from core.secrets import Secret
 from onvif_services import answers
 from onvif_services.device_socket import Endpoint, resolve
 from onvif_services.faults import LoginRefused
+from onvif_services.opening import TLS_PORTS
 from onvif_services.places import OTHER_DEVICE_PATHS
 from onvif_services.transport import CappedTransport
 from onvif_services.xml_repair import read_xml
@@ -29,7 +30,6 @@ from onvif_services.xml_repair import read_xml
 # Most makers use 80; Reolink and Hikvision NVRs 8000; HiSilicon and XM 8899; Tapo 2020; Foscam 888; TP-Link and others
 # the rest.
 USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 10080, 888, 8081, 81, 85, 8090, 1018)
-USUAL_TLS_PORTS = (443, 8443)
 
 _GRACE_S = 0.25  # a more likely port may answer a little later than the first one
 _NO_CREDENTIAL = Credential("", Secret(""))
@@ -58,7 +58,7 @@ def probe_address(
     *,
     timeout_s: float = 4.0,
     ports: tuple[int, ...] = USUAL_PORTS,
-    tls_ports: tuple[int, ...] = USUAL_TLS_PORTS,
+    tls_ports: tuple[int, ...] = TLS_PORTS,
     certificates: PinnedCertificates | None = None,
 ) -> DevicePlace:
     """Return the place at which `host` speaks ONVIF. Ask only `port` if given. End within about `timeout_s`.

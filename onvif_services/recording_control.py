@@ -46,12 +46,12 @@ def read_recordings(conn: DeviceConnection) -> tuple[DeviceRecording, ...]:
     return tuple(found.values())
 
 
-def read_job_sources(conn: DeviceConnection) -> dict[str, str]:
+def read_job_sources(conn: DeviceConnection, *, timeout_s: float | None = None) -> dict[str, str]:
     """Return source tokens by recording token, from GetRecordingJobs. Of several jobs, prefer an active one.
 
     The source is a media profile's token, or a receiver's (ONVIF Recording Control, RecordingJobSource).
     """
-    answer = conn.call("recording", "GetRecordingJobs")
+    answer = conn.call("recording", "GetRecordingJobs", timeout_s=timeout_s)
     found: dict[str, tuple[bool, str]] = {}
     for item in list(children(answer, "JobItem"))[:_MAX_JOBS]:
         configuration = child(item, "JobConfiguration")
@@ -76,7 +76,7 @@ def read_tracks(holder: Element | None) -> Iterator[RecordingTrack]:
         values = child(item, "Configuration")
         values = item if values is None else values
         try:
-            kind = TrackType(raw_text(values, "TrackType").lower())
+            kind = TrackType(raw_text(values, "TrackType").rpartition(":")[2].lower())
         except ValueError:
             continue
         data_from, data_until = in_order(read_hint(raw_text(item, "DataFrom")), read_hint(raw_text(item, "DataTo")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
-from onvif_services.faults import SoapFault, unsupported
+from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
 
 MAX_EVENTS = 200_000
@@ -35,8 +35,9 @@ _TOPICS = "http://www.onvif.org/ver10/topics"
 _NOTIFICATION = "http://docs.oasis-open.org/wsn/b-2"
 _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
-# Failures of one service, after which another one may succeed. Other errors (no answer, login) concern them all.
-_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer)
+# Failures of one request, after which another one may succeed. Other errors (no connection, login) concern them all.
+_FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer, DeviceBusy)
+_OPTIONAL_S = 5.0  # limit of a request without which the recordings can be listed
 
 
 def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> Listed:
@@ -141,7 +142,7 @@ def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording,
     for index, recording in enumerate(recordings):
         try:
             params = {"RecordingToken": recording.recording_token}
-            answer = conn.call("search", "GetRecordingInformation", params)
+            answer = conn.call("search", "GetRecordingInformation", params, timeout_s=_OPTIONAL_S)
         except _FAILED:
             break  # the device would refuse it for each recording
         information = child(answer, "RecordingInformation")
@@ -156,7 +157,7 @@ def _job_sources(conn: DeviceConnection) -> dict[str, str]:
         return {}
     try:
         with conn.checking("recording"):
-            return recording_control.read_job_sources(conn)
+            return recording_control.read_job_sources(conn, timeout_s=_OPTIONAL_S)
     except _FAILED:
         return {}
 
@@ -171,7 +172,7 @@ def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s:
     if "search" in conn.services:
         try:
             with conn.checking("recording summary"):
-                own = _read_summary(conn.call("search", "GetRecordingSummary"))
+                own = _read_summary(conn.call("search", "GetRecordingSummary", timeout_s=_OPTIONAL_S))
         except _FAILED:
             pass  # Uniview: optional action not implemented
     if own.data_from and own.data_until and own.number_recordings:
@@ -223,29 +224,37 @@ def find_events(
     unreadable: set[str] = set()
     read = partial(_read_events, unreadable=unreadable)
 
-    def search(filter_: dict[str, Any]) -> searches.Search[RecordingEvent]:
+    def search(named: Sequence[str], *, with_start_state: bool) -> searches.Search[RecordingEvent]:
         params = {
-            "StartPoint": start,
-            "EndPoint": end,
+            "StartPoint": start.replace(microsecond=0),  # not every parser of a device reads fractions
+            "EndPoint": (end + timedelta(seconds=1 if end.microsecond else 0)).replace(microsecond=0),
             "Scope": {"IncludedRecordings": list(recording_tokens)} if recording_tokens else {},
-            "SearchFilter": filter_,
-            "IncludeStartState": include_start_state,
+            "SearchFilter": _topic_filter(named),
+            "IncludeStartState": with_start_state,
         }
         return searches.Search(
             "FindEvents", params, "GetEventSearchResults", read, MAX_EVENTS, on_progress, should_stop
         )
 
     with conn.checking("event search"):
-        try:
-            results = searches.run(conn, search(_topic_filter(topics)), deadline_s=deadline_s)
-        except SoapFault:
-            if not topics:
-                raise
-            results = searches.run(conn, search({}), deadline_s=deadline_s)  # the device may not know the topics
+        # A device may not know the topics, demand some, or have no start states.
+        forms = [(topics, include_start_state), (EVERYTHING if topics else HISTORY, include_start_state)]
+        forms += [(topics, False)] if include_start_state else []
+        refusal: SoapFault | None = None
+        for named, with_start_state in forms:
+            try:
+                results = searches.run(conn, search(named, with_start_state=with_start_state), deadline_s=deadline_s)
+            except SoapFault as fault:
+                refusal = refusal or fault
+                continue
+            break
+        else:
+            raise refusal or unsupported("search")
     _note_unreadable(conn, "times of recorded events", unreadable)
     event_filter = _EventFilter(start, end, frozenset(recording_tokens), tuple(bare_topic(topic) for topic in topics))
     events = sorted(event_filter.apply(results.found), key=lambda event: (event.time, not event.is_start_state))
-    return EventSearch(tuple(events), results.complete, any(event.is_start_state for event in events))
+    has_start_states = any(event.is_start_state for event in events)
+    return EventSearch(tuple(events), results.complete, has_start_states, is_quiet=results.is_quiet)
 
 
 def bare_topic(topic: str) -> str:
@@ -295,12 +304,8 @@ def _item(message: EventMessage, name: str) -> str:
 
 def _first_boolean(message: EventMessage) -> bool | None:
     """Return the first boolean of an event's data (IsRecording, IsDataPresent, IsMotion, State), or None."""
-    for _, value in message.data:
-        if is_true(value):
-            return True
-        if value.strip().lower() in {"false", "0"}:
-            return False
-    return None
+    states = (answers.state_of(value) for _, value in message.data)
+    return next((state for state in states if state is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
 from onvif_services.device import read_known_zone_s, read_zone_s
-from onvif_services.faults import SoapFault, unsupported
+from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
+from onvif_services.media import TRANSPORTS, TUNNELS, uri_in
 
+_OPTIONAL_S = 5.0
 # Makers, and brands under which their devices are sold.
 _DAHUA = re.compile(r"\b(dahua|amcrest|imou)\b", re.IGNORECASE)
 _HIKVISION = re.compile(r"\b(hikvision|hiwatch|hilook)\b", re.IGNORECASE)
@@ -29,12 +31,17 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
     with conn.checking("replay"):
         if "replay" not in conn.services:
             raise unsupported("replay")
-        setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
-        answer = conn.call("replay", "GetReplayUri", {"StreamSetup": setup, "RecordingToken": recording_token})
-        uri = answers.raw_text(answer, "Uri") or answers.raw_text(answer, "MediaUri", "Uri")
-        if not uri:
-            raise CameraBadAnswer("The device answers with an empty address.")
-        return rewrite_rtsp(uri, conn.host)
+        refusal: SoapFault | CameraBadAnswer | None = None
+        for transport in TRANSPORTS:
+            setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": transport}}
+            try:
+                answer = conn.call("replay", "GetReplayUri", {"StreamSetup": setup, "RecordingToken": recording_token})
+                return rewrite_rtsp(uri_in(answer), conn.host, is_tunnel=transport in TUNNELS)
+            except (SoapFault, CameraBadAnswer) as error:
+                refusal = refusal or error
+                if isinstance(error, SoapFault) and error.has_code("NoRecording", "InvalidToken"):
+                    break
+        raise refusal or unsupported("replay")
 
 
 def zone_s(conn: DeviceConnection) -> float:
@@ -43,11 +50,11 @@ def zone_s(conn: DeviceConnection) -> float:
 
 
 def known_zone_s(conn: DeviceConnection) -> float | None:
-    """Return the same as `zone_s`, but None if the device does not tell it or refuses the request."""
+    """Return the same as `zone_s`, but None if the device does not tell it, or refuses or ignores the request."""
     try:
         with conn.checking("time zone"):
-            return read_known_zone_s(conn.call("device", "GetSystemDateAndTime"))
-    except (CameraBadAnswer, CameraUnsupported, SoapFault):
+            return read_known_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))
+    except (CameraBadAnswer, CameraUnsupported, SoapFault, NoAnswer, DeviceBusy):
         return None
 
 

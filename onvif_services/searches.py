@@ -1,7 +1,8 @@
 """A search on a device (ONVIF Recording Search, 5.1): start it, read its pages, always end it.
 
 The search runs on the device while we read its results. Devices allow few searches at a time. Some report Completed
-with pages left, some remain Searching after the last page, some report no state.
+with pages left, some remain Searching after the last page, some report no state, some forget the search after the last
+page, and some refuse the numbers and the time that a request may have.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _Found = TypeVar("_Found", bound=Hashable)
 # A page of 500 events is about 500 KB, well below the limit of one answer.
 PAGE = 500
 _MIN_RESULTS = 100
+# The optional parts of a request for a page. A device that refuses one form gets the next.
+_WISHES: tuple[Mapping[str, object], ...] = ({"MinResults": _MIN_RESULTS, "MaxResults": PAGE}, {"MaxResults": 50}, {})
 _WAIT_S = 2.0  # below the timeout of a call, and short enough for `should_stop` to be checked
 _KEEP_ALIVE_S = 30.0
 _QUIET_S = 10.0  # longest time that a device may report Searching without new results
@@ -33,10 +36,14 @@ _END_TIMEOUT_S = 3.0
 
 @dataclass(slots=True)
 class Results(Generic[_Found]):
-    """Results of a search, in the device's order, each once. `complete`: True if the device has no more results."""
+    """Results of a search, in the device's order, each once. `complete`: True if the device has no more results.
+
+    `is_quiet`: the device says that it still searches, and has sent no new results for some time.
+    """
 
     found: dict[_Found, None] = field(default_factory=dict)
     complete: bool = False
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +92,24 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
     results: Results[_Found] = Results()
     empty_pages = 0
     is_completed = False
+    wishes = list(_WISHES)
     last_new_s = time.monotonic()
     while len(results.found) < search.limit and not (search.should_stop and search.should_stop()):
         began_s = time.monotonic()
         if began_s >= ends_s:
             break
         try:
-            page = _page(conn, search, token, ends_s - began_s)
-        except (SoapFault, CameraUnsupported, CameraBadAnswer):
-            # After Completed, a device may forget the search before we ask for the rest.
-            if not is_completed:
-                raise
-            results.complete = True
-            break
+            page = _page(conn, search, token, ends_s - began_s, wishes[0])
+        except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
+            # After Completed, or after its last page, a device may forget the search before we ask for the rest.
+            is_forgotten = isinstance(error, SoapFault) and error.has_code("InvalidToken") and bool(results.found)
+            if is_completed or is_forgotten:
+                results.complete = True
+                break
+            if isinstance(error, SoapFault) and len(wishes) > 1 and not results.found:
+                del wishes[0]
+                continue
+            raise
         count = _keep(results, search, page)
         if search.on_progress:
             search.on_progress(len(results.found))
@@ -112,20 +124,20 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
             results.complete = True
             break
         if not count and now_s - last_new_s > _QUIET_S:
+            results.is_quiet = True
             break
         if not count:
             threading.Event().wait(max(0.0, min(_PAUSE_S - (now_s - began_s), ends_s - now_s)))
     return results
 
 
-def _page(conn: DeviceConnection, search: Search[_Found], token: str, left_s: float) -> Element:
+def _page(
+    conn: DeviceConnection, search: Search[_Found], token: str, left_s: float, wishes: Mapping[str, object]
+) -> Element:
     wait_s = max(0.0, min(_WAIT_S, left_s))
-    params = {
-        "SearchToken": token,
-        "MinResults": _MIN_RESULTS,
-        "MaxResults": PAGE,
-        "WaitTime": timedelta(seconds=round(wait_s, 1)),
-    }
+    params: dict[str, object] = {"SearchToken": token, **wishes}
+    if wishes:
+        params["WaitTime"] = timedelta(seconds=round(wait_s, 1))
     answer = conn.call("search", search.results, params, timeout_s=max(1.0, min(wait_s + 10.0, left_s + 1.0)))
     listed = answers.child(answer, "ResultList")
     return listed if listed is not None else answer

@@ -15,7 +15,7 @@ CALLS_AT_ONCE = 4
 class CallSlots:
     """At most four calls at a time; one at a time after `serialize`. Thread-safe.
 
-    The web servers of cheap cameras serve one connection at a time and reset the others.
+    The web servers of cheap cameras serve one connection at a time, and reset, refuse or ignore the others.
     """
 
     def __init__(self) -> None:
@@ -26,6 +26,11 @@ class CallSlots:
     @property
     def is_serial(self) -> bool:
         return self._limit == 1
+
+    @property
+    def is_shared(self) -> bool:
+        """True while more than one call is under way."""
+        return self._taken > 1
 
     def serialize(self) -> None:
         """Allow only one call at a time from now on."""

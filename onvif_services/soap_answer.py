@@ -7,7 +7,7 @@ from core.records import Credential
 from onvif_services import answers
 from onvif_services.answers import Element
 from onvif_services.faults import DeviceBusy, LoginRefused, NotHere, error_of
-from onvif_services.http_answer import HttpAnswer
+from onvif_services.http_answer import BUSY, HttpAnswer
 from onvif_services.xml_repair import Parsed, read_xml
 
 
@@ -55,6 +55,6 @@ def _status_error(status: int, service: str) -> DeviceError:
         return LoginRefused()
     if status in {404, 405, 410, 501}:
         return NotHere(f"The device has nothing at the address of its {service} service.", service=service)
-    if status == 503:
+    if status in BUSY:
         return DeviceBusy("The device is too busy to answer.")
     return CameraBadAnswer(f"The device answers with HTTP status {status} and without readable XML.")

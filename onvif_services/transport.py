@@ -4,7 +4,8 @@ zeep's own transport waits for ever on a silent device, accepts a gigabyte, unpa
 with the credential. This one does not:
 
 - One deadline covers name, connection, TLS, headers and body (`device_socket`).
-- The size of an answer is limited, both packed and unpacked (`http_answer`). A redirect is an error.
+- The size of an answer is limited, both packed and unpacked (`http_answer`). A redirect is an error; only `opening`
+  follows one, without a login, to another path or to HTTPS at the same host.
 - It connects only to the configured host, there only to the configured port and to those that `allow` adds, and ignores
   proxies and .netrc of the environment.
 - A password goes over HTTPS only to the pinned certificate. It is sent readable only over HTTPS, or if the user allows
@@ -32,7 +33,7 @@ from core.records import Credential
 from onvif_services import http_digest
 from onvif_services.addresses import bracketed
 from onvif_services.device_socket import DeviceSocket, DeviceSockets, Endpoint
-from onvif_services.faults import LoginRefused, NoAnswer, NotConnected
+from onvif_services.faults import ConnectionRefused, LoginRefused, NoAnswer, NotConnected, Redirected, WantsTls
 from onvif_services.http_answer import (
     MAX_HEAD_BYTES,
     CutOff,
@@ -99,6 +100,11 @@ class CappedTransport(Transport):
     def allow(self, endpoint: Endpoint) -> None:
         """Allow requests to another port of the same host, which the device named for one of its services."""
         self._endpoints.add(endpoint)
+
+    def use(self, endpoint: Endpoint) -> None:
+        """Send all requests to this port of the same host from now on."""
+        self.endpoint = endpoint
+        self._endpoints = {endpoint}
 
     # -- SOAP requests, called by zeep ---------------------------------------------------------
 
@@ -274,7 +280,7 @@ class CappedTransport(Transport):
                 if not is_repeatable or not _has_resumed_in_vain(sock, error):
                     raise _error_of(error, is_connected=sock is not None) from error
         if 300 <= answer.status < 400:
-            raise CameraBadAnswer("The device redirects the app to another address, which the app refuses.")
+            raise Redirected(str(answer.headers.get("Location") or ""))
         return replace(answer, sent_s=sent_s, answered_s=answered_s)
 
     def _checked(self, address: str) -> Endpoint:
@@ -323,6 +329,8 @@ def _error_of(error: Exception, *, is_connected: bool) -> DeviceError:
     """Return the error of a failed exchange: by its cause, and by the stage that it reached."""
     if isinstance(error, TooLarge):
         return CameraBadAnswer("The device's answer is too large.")
+    if isinstance(error, NotHttp) and error.is_tls:
+        return WantsTls("The device answers only with HTTPS at this port.")
     if isinstance(error, NotHttp):
         return CameraBadAnswer("The device's answer is not HTTP.")
     if isinstance(error, ssl.SSLError):
@@ -333,7 +341,7 @@ def _error_of(error: Exception, *, is_connected: bool) -> DeviceError:
         problem = "The device did not answer in time."
         return NoAnswer(problem) if is_connected else NotConnected(problem)
     if isinstance(error, ConnectionRefusedError):
-        return NotConnected("The device refuses the connection.")
+        return ConnectionRefused("The device refuses the connection.")
     return NotConnected("The device cannot be reached.")
 
 

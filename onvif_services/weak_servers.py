@@ -1,7 +1,8 @@
 """Sends the requests to one device's web server, and repeats those that the web server cuts off.
 
 The web servers of cheap cameras serve one connection at a time and reset the others, or reset some without a reason.
-After the first reset such a device gets one request at a time, and each request that it cuts off once more.
+Others refuse the second connection, answer it with 503, or accept it and never answer. After the first such failure the
+device gets one request at a time, and each request that it cuts off, refuses or is too busy for once more.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import CameraUnreachable, DeviceError
-from onvif_services.faults import NoAnswer
-from onvif_services.http_answer import HttpAnswer
+from onvif_services.faults import ConnectionRefused, NoAnswer
+from onvif_services.http_answer import BUSY, HttpAnswer, Whole, judge_soap
 from onvif_services.slots import CallSlots
 
 _REPEATS = 2  # of a request whose login the device accepted before
-_PAUSE_S = 0.2
+_PAUSE_S = 0.2  # before a repetition
+_LONGER = 3.0  # a pause after another failure, compared with the one before
+_MOST_PAUSE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -29,7 +32,7 @@ class _Tries:
 
 
 class RepeatedRequests:
-    """Thread-safe. `is_proven` tells if the device has accepted the login; `on_cut` is called at the first reset.
+    """Thread-safe. `is_proven` tells if the device has accepted the login; `on_cut` is called at the first failure.
 
     Some devices close the connection after a wrong password. So an unproven login is repeated once at most: if other
     requests were under way, or if the device has cut off a request without a login and answered its repetition.
@@ -43,6 +46,7 @@ class RepeatedRequests:
         self._is_proven = is_proven
         self._on_cut = on_cut
         self._cuts_at_random = False
+        self._pause_s = _PAUSE_S  # longer on web servers that need longer between two connections
 
     def send(self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False) -> HttpAnswer:
         """Return the answer of `call`, which sends one request. Raise its DeviceError.
@@ -62,22 +66,37 @@ class RepeatedRequests:
             if answer is not None:
                 return answer
             self._serialize()
-            self._closed.wait(_PAUSE_S)
+            self._closed.wait(self._pause_s)
         # The repetition follows in the same slot, because the web server may reset every second request.
         with self._slots.taking(deadline_s):
             while (answer := self._try(call, tries, was_parallel=False)) is None:
-                self._closed.wait(_PAUSE_S)
+                if tries.repeats > 1:
+                    self._pause_s = min(_LONGER * self._pause_s, _MOST_PAUSE_S)
+                self._closed.wait(self._pause_s)
         return answer
+
+    @property
+    def is_serial(self) -> bool:
+        """True if the device gets one request at a time."""
+        return self._slots.is_serial
 
     def _serialize(self) -> None:
         self._slots.serialize()
         self._on_cut()
 
     def _try(self, call: Callable[[], HttpAnswer], tries: _Tries, *, was_parallel: bool) -> HttpAnswer | None:
-        """Send the request. Return None if the device cut it off and it may be repeated."""
+        """Send the request. Return None if the device did not take it and it may be repeated."""
         try:
             answer = call()
+        except ConnectionRefused:
+            is_weak = tries.repeats > 0 or (was_parallel and self._slots.is_shared)
+            if is_weak and tries.repeats < _REPEATS and not self._closed.is_set():
+                tries.repeats += 1
+                return None
+            raise
         except NoAnswer as error:
+            if not error.is_cut and was_parallel and self._slots.is_shared:
+                self._serialize()  # the time of this request is over, but later ones profit
             tries.cut_logins += error.cut_logins
             most = min(tries.most, self._most(error, was_parallel=was_parallel))
             if error.is_cut and tries.repeats < most and not self._closed.is_set():
@@ -88,15 +107,22 @@ class RepeatedRequests:
         except DeviceError as error:
             self._note_answer(tries, is_answer=not isinstance(error, CameraUnreachable))
             raise
+        if _is_busy(answer) and tries.repeats < tries.most and not self._closed.is_set():
+            tries.repeats += 1
+            return None
         self._note_answer(tries, is_answer=True)
         return answer
 
     def _most(self, error: NoAnswer, *, was_parallel: bool) -> int:
         """Return how many times a request may be repeated that the device has cut off."""
-        if self._is_proven():
+        if self._is_proven() or not error.cut_logins:
             return _REPEATS
-        return int(not error.cut_logins or was_parallel or self._cuts_at_random)
+        return int(was_parallel or self._cuts_at_random)
 
     def _note_answer(self, tries: _Tries, *, is_answer: bool) -> None:
         if tries.repeats and not tries.cut_logins and is_answer:
             self._cuts_at_random = True
+
+
+def _is_busy(answer: HttpAnswer) -> bool:
+    return answer.status in BUSY and judge_soap(answer.body[:2000], answer.body[-2000:]) is not Whole.YES

@@ -37,6 +37,7 @@ _PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[\w.-]+(?=[\s=/>])")
 _DECLARED_PREFIX = re.compile(r"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
 _ROOT_NAME = re.compile(r"<[A-Za-z_][\w:.-]*")
 _ENVELOPE = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?Envelope\b", re.IGNORECASE)
+_END_OF_PAYLOAD = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?(?:Body|\w+Response|ProbeMatches)\s*>\s*\Z", re.IGNORECASE)
 _PAIRS_OF_HIGH_BYTES = re.compile(rb"(?:[\x81-\xfe][\x40-\xfe])+")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
@@ -69,9 +70,14 @@ def read_xml(body: bytes) -> Parsed:
 
 
 def _has_end(text: str) -> bool:
-    """True if the root element has its end tag. An answer that was cut off could be taken for a short list."""
+    """True if the root element or the payload has its end tag. An answer that was cut off could pass for a short list.
+
+    Some firmware has a buffer for its answers that is a few bytes too short for the last tags.
+    """
     start = _ROOT_NAME.search(text)
-    return start is not None and _end_tag(start[0]).search(text, start.end()) is not None
+    if start is None:
+        return False
+    return _end_tag(start[0]).search(text, start.end()) is not None or _END_OF_PAYLOAD.search(text) is not None
 
 
 def _end_tag(start: str) -> re.Pattern[str]:
@@ -102,9 +108,19 @@ def _decoded(body: bytes) -> tuple[str, list[str]]:
             return _without_declaration(body.decode()), ["text in UTF-8"]
         return _without_declaration(body.decode(declared)), []
     except (LookupError, UnicodeError, ValueError):
+        if (text := _as_utf8(body)) is not None:
+            return _without_declaration(text), ["text in UTF-8"]
         guess = "gb18030" if _looks_like_gbk(body) else "cp1252"
     text = _without_declaration(body.decode(guess, "replace"))
     return text, [f"text in {'GBK' if guess == 'gb18030' else 'Latin-1'}"]
+
+
+def _as_utf8(body: bytes) -> str | None:
+    """Return the text if it is UTF-8, but for some characters: a name that is cut to a number of bytes ends in one."""
+    text = body.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    whole = sum(char > "\x7f" for char in text) - broken
+    return text.replace("\ufffd", "") if whole >= 2 * broken else None
 
 
 def _without_declaration(text: str) -> str:
@@ -144,9 +160,10 @@ def _without_cdata(text: str) -> str:
 
 def _quote_attributes(text: str) -> str:
     def quoted(attribute: re.Match[str]) -> str:
-        name, value = attribute[1], attribute[2]
+        is_joined = attribute.string[attribute.start() - 1] in "\"'"  # to the one before it: a="1"b="2"
+        name, value = " " * is_joined + attribute[1], attribute[2]
         if value[0] in "\"'":
-            return attribute[0]
+            return f"{name}{value}"
         end = "/" if value.endswith("/") and attribute.end() == len(attribute.string) - 1 else ""
         return f'{name}"{value.removesuffix(end) if end else value}"{end}'
 

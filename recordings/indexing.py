@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from core.clock import Clock
 from core.errors import AppError, CameraUnsupported, Unavailable
-from core.recordings import DeviceRecording, Listed
+from core.recordings import DeviceRecording, EventSearch, Listed
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
 from recordings.intervals import Interval, clipped, united, without
@@ -61,6 +61,7 @@ class _DeviceWork:
     no_event_search_until_s: float = -math.inf  # no event search before this time: the device has refused it
     current_piece: Interval | None = None  # the piece that is being asked, or was asked last
     oldest_checked_s: float | None = None  # time of the last check that the oldest known data still exists
+    is_never_complete: bool = False  # the device says Searching for ever
     problem: AppError | None = None
     problem_s: float = 0.0
 
@@ -301,9 +302,7 @@ class Indexer:
             return
         if work.is_stopped:
             return
-        if not found.complete:
-            if end - start <= _SMALLEST_PIECE:
-                raise Unavailable("The device takes too long to list its recorded events.", code="search_timeout")
+        if not self._is_whole(work, found, end - start):
             with self._changed:
                 work.piece_length = max(_SMALLEST_PIECE, (end - start) / 4)
             return
@@ -315,6 +314,22 @@ class Indexer:
             if len(found.events) < _FEW_EVENTS and end - start >= work.piece_length:
                 work.piece_length = min(2 * work.piece_length, _LARGEST_PIECE)
             self._changed.notify_all()
+
+    def _is_whole(self, work: _DeviceWork, found: EventSearch, length: timedelta) -> bool:
+        """True if a search is complete; False if it must be repeated in shorter pieces. Raise Unavailable.
+
+        A device that says "searching" for a quarter of an hour of recordings without end will always say so: from then
+        on its results count as complete.
+        """
+        if found.complete or (found.is_quiet and work.is_never_complete):
+            return True
+        if length > _SMALLEST_PIECE:
+            return False
+        if not found.is_quiet:
+            raise Unavailable("The device takes too long to list its recorded events.", code="search_timeout")
+        with self._changed:
+            work.is_never_complete, work.piece_length = True, _FIRST_PIECE
+        return True
 
     def _store_list(self, camera_id: int, work: _DeviceWork, recordings: Sequence[DeviceRecording]) -> None:
         if not work.is_forgotten:

@@ -31,8 +31,9 @@ def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], win
     """Return the history of one recording inside `window` (ONVIF Recording Search, 5.21, RecordingHistory).
 
     Events of the video tracks decide if there are any (of all tracks, if the recording lists no video track), otherwise
-    those of the recording itself. The start state holds before the first change; without one, the opposite of the first
-    change does. Without any event the window is unknown.
+    those of the recording itself, and without any of those, events of tracks that it does not list. The start state
+    holds before the first change; without one, the opposite of the first change does. Without any event the window is
+    unknown.
     """
     changes = [
         event for event in events if event.recording_token == recording.recording_token and event.active is not None
@@ -40,11 +41,15 @@ def history_of(recording: DeviceRecording, events: Iterable[RecordingEvent], win
     videos = {track.track_token for track in recording.tracks if track.type is TrackType.VIDEO}
     by_track: dict[str, list[RecordingEvent]] = {}
     for event in changes:
-        topic = bare_topic(event.topic)
-        if topic == _TRACK_STATE and (not videos or event.track_token in videos):
+        if bare_topic(event.topic) == _TRACK_STATE:
             by_track.setdefault(event.track_token, []).append(event)
-    if not by_track:
-        by_track[""] = [event for event in changes if bare_topic(event.topic) == _RECORDING_STATE]
+    of_videos = {token: found for token, found in by_track.items() if not videos or token in videos}
+    of_recording = [event for event in changes if bare_topic(event.topic) == _RECORDING_STATE]
+    listed = {track.track_token for track in recording.tracks}
+    if of_videos:
+        by_track = of_videos
+    elif of_recording or listed & set(by_track) or not by_track:
+        by_track = {"": of_recording}  # otherwise the events have other tokens than the list: one of them is the video
     histories = [_track_history(track_events, window) for track_events in by_track.values()]
     recorded = united(interval for history in histories for interval in history.recorded)
     unknown = united(interval for history in histories for interval in history.unknown)

@@ -164,6 +164,7 @@ class SoapDevice:
         self.logins: dict[str, str] = {}  # other kinds of login, by operation
         self.cuts_wrong_logins = False  # closes the connection instead of a refusal
         self.cuts_at_once_over: int | None = None  # so many requests at a time; others are cut off
+        self.refusal_at_once = CUT  # the answer to requests over that number
         self.has_cut = threading.Event()  # set after the first of them
         self.cuts_every_second_from: int | None = None  # the number of the first request that is cut off
         self._numbers = 0
@@ -282,12 +283,18 @@ class SoapDevice:
 
             def do_GET(self) -> None:
                 with device._counted() as is_refused:
-                    self._send(CUT if is_refused else device._page(self.path, dict(self.headers.items())))
+                    self._send(
+                        device.refusal_at_once if is_refused else device._page(self.path, dict(self.headers.items()))
+                    )
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 with device._counted() as is_refused:
-                    self._send(CUT if is_refused else device._soap(self.path, text, dict(self.headers.items())))
+                    self._send(
+                        device.refusal_at_once
+                        if is_refused
+                        else device._soap(self.path, text, dict(self.headers.items()))
+                    )
 
         return Handler
 

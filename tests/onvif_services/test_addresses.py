@@ -31,6 +31,36 @@ def test_http_addresses_are_rewritten_to_the_onvif_port(address: str, expected: 
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.9/onvif/media",
+        "10.0.0.9:8080/onvif/media",
+        "//10.0.0.9/onvif/media",
+        "onvif/media",
+        "http:///onvif/media",
+        "http://:80/onvif/media",
+        "http:/onvif/media",
+        "http:10.0.0.9/onvif/media",
+        "http//10.0.0.9/onvif/media",
+        "http://http://10.0.0.9/onvif/media",
+        r"http:\\10.0.0.9\onvif\media",
+        "http://10.0.0.9:80:80/onvif/media",
+        "http://[fe80::1/onvif/media",
+        "http://fe80::1:80/onvif/media",
+        "http://[10.0.0.9]/onvif/media",
+        "http://10.0.0.9:null/onvif/media",
+        "http://admin:a/b#c@10.0.0.9/onvif/media",
+        '"http://10.0.0.9/onvif/media"',
+        "http%3A%2F%2F10.0.0.9%2Fonvif%2Fmedia",
+        "http://10.0.0.9/onvif/media http://[fe80::1]/onvif/other",
+        "http://10.0.0.9/onvif/media,http://[fe80::1]/onvif/other",
+    ],
+)
+def test_a_service_address_is_repaired_because_the_host_is_known(address: str) -> None:
+    assert rewrite_http(address, "cam", 8000) == "http://cam:8000/onvif/media"
+
+
+@pytest.mark.parametrize(
     ("address", "expected"),
     [
         ("rtsp://10.0.0.9:5544/live/1?a=b&c=d", "rtsp://cam:5544/live/1?a=b&c=d"),
@@ -127,7 +157,16 @@ def test_hostile_addresses_are_refused(address: str) -> None:
         rewrite_rtsp(address, "cam")
 
 
-@pytest.mark.parametrize("address", ["http://10.0.0.9/a\nb", "gopher://10.0.0.9/", "http:///x", "rtsp://10.0.0.9/"])
+HOSTILE_SERVICES = [
+    "http://10.0.0.9/a\nb",
+    "gopher://10.0.0.9/",
+    "soap.tcp://10.0.0.9/x",
+    "rtsp://10.0.0.9/",
+    "http://",
+]
+
+
+@pytest.mark.parametrize("address", HOSTILE_SERVICES)
 def test_hostile_service_addresses_are_refused(address: str) -> None:
     with pytest.raises(CameraBadAnswer):
         rewrite_http(address, "cam", 80)

@@ -200,3 +200,57 @@ def test_an_unsupported_fault_names_the_service() -> None:
     error = error_of(_fault("<Code><Value>x:ActionNotSupported</Value></Code>"), "search", "FindEvents")
     assert isinstance(error, CameraUnsupported)
     assert error.service == "search"
+
+
+RESPONSE = '<Envelope xmlns:trt="urn:m"><Body>{}</Body></Envelope>'
+PROFILES = '<trt:GetProfilesResponse xmlns:trt="urn:m"><trt:Profiles/></trt:GetProfilesResponse>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RESPONSE.format(PROFILES),
+        PROFILES,
+        RESPONSE.format(PROFILES).replace("<Body>", "").replace("</Body>", ""),
+        RESPONSE.format(f"<Body>{PROFILES}</Body>"),
+        RESPONSE.format(PROFILES).replace("<Body>", "<Body/><Body>"),
+        RESPONSE.format(
+            PROFILES.replace("GetProfilesResponse", "getProfilesresponse").replace("Profiles/", "profiles/")
+        ),
+        RESPONSE.format(PROFILES.replace("GetProfilesResponse", "GetProfilesRes")),
+    ],
+)
+def test_a_response_is_found_wherever_it_stands(text: str) -> None:
+    found = answers.read_payload(answers.parse_xml(text.encode()), "GetProfiles")
+    assert len(list(answers.children(found, "Profiles"))) == 1
+
+
+@pytest.mark.parametrize("echo", ["<GetProfiles/>", "<GetServicesResponse/>", "GetProfilesResponse", ""])
+def test_another_element_is_no_response(echo: str) -> None:
+    with pytest.raises(CameraBadAnswer):
+        answers.read_payload(answers.parse_xml(RESPONSE.format(echo).encode()), "GetProfiles")
+
+
+def test_a_token_may_be_an_element() -> None:
+    assert answers.token(answers.parse_xml(b"<Profiles><Name>a</Name><token>P1</token></Profiles>")) == "P1"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Authority failure",
+        "wsse authorized time check failed",
+        "Login failed",
+        "Access denied",
+        "Username or password error",
+        "password is incorrect",
+    ],
+)
+def test_a_refused_login_is_known_by_the_words_of_makers(words: str) -> None:
+    assert isinstance(error_of(answers.Fault(("Sender",), words), "media", "GetProfiles"), CameraAuthFailed)
+
+
+def test_other_words_are_no_refused_login() -> None:
+    for words in ("The password file cannot be read", "Invalid argument", "No profile"):
+        assert not isinstance(error_of(answers.Fault(("Sender",), words), "media", "GetProfiles"), CameraAuthFailed)
+    assert isinstance(error_of(answers.Fault((), "operation not support"), "media", "GetX"), CameraUnsupported)

@@ -156,7 +156,43 @@ def test_an_answer_without_a_usable_address_lists_nothing_or_port_80(xaddrs: str
 
 
 def test_printers_are_no_cameras() -> None:
-    assert read_answer(_match(types="wsdp:Device pub:Computer", scopes=""), "192.168.1.9") == []
+    printer = _match("http://192.168.1.9:5357/0a1b/", types="wsdp:Device pub:Computer", scopes="")
+    assert read_answer(printer, "192.168.1.9") == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        _match(types="tds:Device", scopes=""),
+        _match("http://192.168.1.9:8000/", types="tds:Device", scopes="").replace(
+            b"<d:Types>", b'<d:Types xmlns:tds="http://www.onvif.org/ver10/device/wsdl">'
+        ),
+        _match(types="", scopes=""),
+        _match("http://192.168.1.9:8000/", types="dn:networkVideoTransmitter", scopes=""),
+        _match(scopes="").replace(b"<d:ProbeMatches>", b"").replace(b"</d:ProbeMatches>", b""),
+        _match(scopes="").replace(b"<e:Body>", b"").replace(b"</e:Body>", b""),
+        _match(scopes="").replace(b"d:ProbeMatch", b"d:probeMatch"),
+        _match(scopes="").replace(b"</e:Envelope>", b""),
+        _match(scopes="").replace(b"<d:XAddrs>", b"<d:XAddrs/><d:XAddrs>"),
+    ],
+)
+def test_a_device_that_says_little_of_itself_is_listed(message: bytes) -> None:
+    (found,) = read_answer(message, "192.168.1.9")
+    assert (found.host, found.port) == ("192.168.1.9", 8000)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "name"),
+    [
+        ("onvif://www.onvif.org/name/Front door onvif://www.onvif.org/hardware/X", "Front door"),
+        ("onvif://www.onvif.org/name/Gate,onvif://www.onvif.org/hardware/X", "Gate"),
+        ("http://www.onvif.org/name/Gate http://www.onvif.org/hardware/X", "Gate"),
+        ("onvif://www.onvif.org/name/%B4%F3%C3%C5 onvif://www.onvif.org/hardware/X", "大门"),
+    ],
+)
+def test_a_name_in_an_odd_scope_is_read(scopes: str, name: str) -> None:
+    (found,) = read_answer(_match(scopes=scopes), "192.168.1.9")
+    assert (found.name, found.hardware) == (name, "X")
 
 
 def test_names_are_decoded_and_cleaned() -> None:
@@ -206,6 +242,12 @@ def test_broken_xml_is_repaired_as_in_soap_answers(message: bytes, name: str) ->
         ("http://10.0.0.1/onvif/device_service, http://192.168.1.9:8000/x;y", ("http", 8000, "/x;y")),
         ("", ("http", 80, "")),
         ("/onvif/device_service", ("http", 80, "")),
+        ("http:/192.168.1.9:8000/onvif/devices", ("http", 8000, "/onvif/devices")),
+        ("http://http://192.168.1.9:8000/onvif/devices", ("http", 8000, "/onvif/devices")),
+        ("http://192.168.1.9:8000:8000/onvif/devices", ("http", 8000, "/onvif/devices")),
+        (r"http:\\192.168.1.9:8000\onvif\devices", ("http", 8000, "/onvif/devices")),
+        ("http://fe80::1:8000/onvif/devices", ("http", 8000, "/onvif/devices")),
+        ('"http://192.168.1.9:8000/onvif/devices";', ("http", 8000, "/onvif/devices")),
     ],
 )
 def test_scheme_port_and_path_of_a_device_are_listed(xaddrs: str, place: tuple[str, int, str]) -> None:

@@ -10,8 +10,9 @@ import pytest
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from onvif_services.connection import DeviceConnection
 from onvif_services.events import PullPoint
+from onvif_services.faults import NoAnswer
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import Request, SoapDevice, fault
+from tests.onvif_services.soap_device import CUT, Request, SoapDevice, fault
 from tests.patience import LIMIT_S, promised
 
 SUBSCRIBED = (
@@ -61,6 +62,26 @@ def test_a_subscription_is_pulled_at_our_host_and_ended(device: SoapDevice, conn
         assert {request.path for request in asked} == {"/onvif/subscription?Idx=7"}
         assert all(request.value("Id") == "42" and 'IsReferenceParameter="true"' in request.text for request in asked)
     assert device.asked("PullMessages")[0].value("Timeout") == "PT1S"
+
+
+def test_an_address_without_its_reference_is_used(device: SoapDevice, connect: Connect) -> None:
+    conn = _opened(device, connect)
+    device.answers["CreatePullPointSubscription"] = (
+        "<tev:CreatePullPointSubscriptionResponse><wsa:Address>http://192.168.5.5:8080/onvif/subscription?Idx=7"
+        "</wsa:Address></tev:CreatePullPointSubscriptionResponse>"
+    )
+    with PullPoint(conn) as events:
+        events.pull(timeout_s=1.0)
+    assert {request.path for request in device.asked("Unsubscribe")} == {"/onvif/subscription?Idx=7"}
+
+
+def test_a_subscription_that_is_cut_off_is_made_once(device: SoapDevice, connect: Connect) -> None:
+    """The device may have made it; another one would take another of its few places."""
+    conn = _opened(device, connect)
+    device.answers["CreatePullPointSubscription"] = CUT
+    with pytest.raises(NoAnswer):
+        PullPoint(conn).open()
+    assert len(device.asked("CreatePullPointSubscription")) == 1
 
 
 def test_a_subscription_is_ended_even_when_pulling_fails(device: SoapDevice, connect: Connect) -> None:

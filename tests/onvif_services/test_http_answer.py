@@ -70,6 +70,18 @@ ODD_ANSWERS = {
     "no reason": b"HTTP/1.1 200\r\n\r\n" + BODY,
     "100 Continue": b"HTTP/1.1 100 Continue\r\n\r\n" + OK + LENGTH + b"\r\n" + BODY,
     "NULs behind": OK + b"\r\n" + BODY + b"\0\0\0",
+    "no version": OK.replace(b"HTTP/1.1", b"HTTP") + LENGTH + b"\r\n" + BODY,
+    "no space before the reason": OK.replace(b"200 OK", b"200OK") + LENGTH + b"\r\n" + BODY,
+    "log line before the status": b"[http] answer\r\n" + OK + LENGTH + b"\r\n" + BODY,
+    "its request before the status": b"POST /onvif/service\0HTTP/1.1\0\0Host\0 10.0.0.1\0\0*"
+    + OK
+    + LENGTH
+    + b"\r\n"
+    + BODY,
+    "NULs in the place of line ends": (OK + LENGTH + b"\r\n").replace(b"\r", b"\0").replace(b"\n", b"\0") + BODY,
+    "its request in the place of the head": b"POST /onvif/service\0HTTP/1.1\0\0Host\0 10.0.0.1\0\0*\r\n" + BODY,
+    "a compression that does not exist": OK + b"Content-Encoding: utf-8\r\n\r\n" + BODY,
+    "no head, and a byte order mark": b"\xef\xbb\xbf" + BODY,
     "a compression that it does not use": OK + b"Content-Encoding: gzip\r\n" + LENGTH + b"\r\n" + BODY,
 }
 
@@ -77,7 +89,7 @@ ODD_ANSWERS = {
 @pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS.keys())
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "open"])
 def test_a_whole_envelope_is_an_answer_whatever_the_framing_says(answer: bytes, is_closed: bool) -> None:
-    for size in (len(answer), 7, 1) if b"Content-Length: 0" not in answer else (len(answer),):
+    for size in (len(answer), 7, 1):
         parts = [answer[start : start + size] for start in range(0, len(answer), size)]
         found = _read(parts, is_closed=is_closed)
         assert found.status == 200
@@ -117,6 +129,34 @@ def test_half_an_envelope_is_no_answer(head: bytes) -> None:
         _read([head + BODY[:-20]], is_closed=True)
     with pytest.raises(_StillOpen):
         _read([head + BODY[:-20]], is_closed=False)
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_the_last_tags_may_be_missing(is_closed: bool) -> None:
+    for end in (b"</s:Envelope>", b"</s:Body></s:Envelope>"):
+        body = ENVELOPE.format(body="<trt:GetProfilesResponse></trt:GetProfilesResponse>").encode().removesuffix(end)
+        for framing in (b"", b"Content-Length: 5000\r\n", b"Content-Length: %d\r\n" % len(body)):
+            assert _read([OK + framing + b"\r\n" + body], is_closed=is_closed).body == body
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 50\r\n", b"Transfer-Encoding: chunked\r\n"])
+@pytest.mark.parametrize("status", [b"401 Unauthorized", b"302 Found", b"404 Not Found"])
+def test_a_refusal_needs_no_content(status: bytes, framing: bytes, is_closed: bool) -> None:
+    """Its status and its headers say enough; a login page that was announced may never follow."""
+    head = b"HTTP/1.1 " + status + b'\r\nWWW-Authenticate: Digest realm="a", nonce="b"\r\n' + framing + b"\r\n"
+    found = _read([head], is_closed=is_closed)
+    assert found.status == int(status[:3])
+    assert "nonce" in str(found.headers["WWW-Authenticate"])
+
+
+def test_a_fault_is_waited_for() -> None:
+    head = b"HTTP/1.1 500 Internal Server Error\r\n" + LENGTH + b"\r\n"
+    with pytest.raises(_StillOpen):
+        _read([head], is_closed=False)
+    assert _read([head], is_closed=True).status == 500
+    with pytest.raises(CutOff):
+        _read([head + BODY[:-20]], is_closed=True)
 
 
 def test_a_jpeg_is_used_when_it_is_whole() -> None:

@@ -51,6 +51,34 @@ def test_the_example_of_rfc_2617_without_qop_is_answered_as_rfc_2069() -> None:
     assert used == 1
 
 
+@pytest.mark.parametrize(
+    ("header", "realm"),
+    [
+        ('Digest realm=IP Camera(12345), nonce=n, qop="auth"', "IP Camera(12345)"),
+        ("Digest realm='cam', nonce='n', qop='auth'", "cam"),
+        ('Digest realm="cam";nonce="n";qop="auth"', "cam"),
+        ('Digest realm="cam" nonce="n" qop="auth"', "cam"),
+        ('Digest: realm="cam", nonce="n", qop="auth"', "cam"),
+        ('Digest, realm="cam", nonce="n", qop="auth"', "cam"),
+        ('Digest realm="the "best" cam", nonce="n", qop="auth"', 'the "best" cam'),
+        ('Digest realm="cam", algorithm=SHA256, qop="auth", nonce="n', "cam"),
+        ('Digest realm="cam", qop=auth, nonce="n",', "cam"),
+    ],
+)
+def test_a_challenge_in_odd_writing_is_read(header: str, realm: str) -> None:
+    challenge = read_offer([header]).digest
+    assert challenge is not None
+    assert (challenge.realm, challenge.nonce, challenge.qop) == (realm, "n", True)
+
+
+def test_sha_256_without_its_dash_is_sha_256() -> None:
+    with_dash, without = (read_offer([RFC7616[0].replace("SHA-256", name)]).digest for name in ("SHA-256", "SHA256"))
+    assert with_dash is not None
+    assert without is not None
+    one, other = (_authorization(item, "GET", "/", MUFASA, 1, CNONCE) for item in (with_dash, without))
+    assert other == one.replace("SHA-256", "SHA256")
+
+
 def test_a_nonce_is_counted() -> None:
     challenge = read_offer([RFC7616[1]]).digest
     assert challenge is not None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +61,45 @@ def test_a_device_with_https_is_opened_and_its_certificate_pinned(
     assert conn.services["media"] == f"https://127.0.0.1:{secure.port}/onvif/media"
     (pin,) = pins.of_host("127.0.0.1")
     assert (pin.port, pin.changed_to) == (secure.port, None)
+
+
+def test_https_is_found_at_a_port_that_was_entered_without_it(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onvif_services.opening.TLS_PORTS", (secure.port,))
+    conn = connect(port=secure.port, certificates=pins)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.services["media"] == f"https://127.0.0.1:{secure.port}/onvif/media"
+    assert len(pins.of_host("127.0.0.1")) == 1
+
+
+def test_a_tls_alert_in_answer_to_http_is_understood(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, serve: Serve
+) -> None:
+    """A server of TLS answers plain HTTP with an alert; the same port then speaks HTTPS."""
+
+    def alert_or_pass(sock: socket.socket) -> None:
+        if sock.recv(1, socket.MSG_PEEK) != b"\x16":
+            sock.recv(65536)
+            sock.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
+            return
+        with socket.create_connection(("127.0.0.1", secure.port)) as other:
+            back = threading.Thread(target=_copy, args=(other, sock), daemon=True)
+            back.start()
+            _copy(sock, other)
+            back.join(LIMIT_S)
+
+    conn = connect(port=serve(alert_or_pass), certificates=pins)
+    conn.open()
+    assert len(read_channels(conn)) == 1
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def test_a_changed_certificate_gets_no_request(

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from core.errors import CameraAuthFailed, CameraUnreachable, DeviceError
+from onvif_services import media
 from onvif_services.connection import DeviceConnection
+from onvif_services.faults import NoAnswer
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.media import read_channels
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.silence import Silence
-from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, profile
+from tests.onvif_services.soap_device import CUT, HANG, Reply, Request, SoapDevice, fault, profile, profile2, soap
 from tests.patience import LIMIT_S, promised
 
 CAPABILITIES = (
@@ -142,6 +144,59 @@ def test_parsing_the_wsdl_does_not_count_as_travel_time(
     assert middle_s >= parsed_at_s, "the middle between the request, which follows the parsing, and its answer"
 
 
+# -- kinds of login that the device cannot read -------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [fault("s:MustUnderstand", "Security header"), Reply(b"", 400), Reply(b"", 500)])
+def test_a_device_that_cannot_read_a_token_gets_none(device: SoapDevice, connect: Connect, answer: Reply) -> None:
+    device.login = "none"
+    for operation in ("GetProfiles", "GetStreamUri"):
+        right = device.answers[operation]
+
+        def answered(request: Request, right: Any = right) -> str | Reply:
+            if request.with_token:
+                return answer
+            found = right(request) if callable(right) else right
+            assert isinstance(found, str | Reply)
+            return found
+
+        device.answers[operation] = answered
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None]
+    assert _outcomes(conn)["kind of login"] == "guessed"
+    assert device.failed_logins == 0
+
+
+def test_a_device_that_cannot_read_two_logins_gets_digest_alone(device: SoapDevice, connect: Connect) -> None:
+    device.login = "digest"
+    right = device.answers["GetProfiles"]
+    assert isinstance(right, str)
+    device.answers["GetProfiles"] = lambda request: Reply(b"", 400) if request.with_token else soap(right)
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.login.kinds["media"] == "HTTP Digest"
+    assert device.failed_logins == 0
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("trouble", [CUT, Reply(b"", 500)], ids=["cut", "500"])
+def test_media2_proves_the_login_if_media_gives_no_profiles(
+    device: SoapDevice, connect: Connect, trouble: Reply
+) -> None:
+    device.login = "none"
+    device.services["media2"] = "http://www.onvif.org/ver20/media/wsdl"
+    listed = f"<tr2:GetProfilesResponse>{profile2('P1', 'S1', 640, 360)}</tr2:GetProfilesResponse>"
+    device.answers["GetProfiles"] = lambda request: listed if "ver20" in request.text else trouble
+    device.answers["GetStreamUri"] = (
+        "<tr2:GetStreamUriResponse><tr2:Uri>rtsp://10.0.0.1/1</tr2:Uri></tr2:GetStreamUriResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None]
+
+
 # -- weak web servers --------------------------------------------------------------------------
 
 
@@ -150,8 +205,10 @@ def _eight_channels(device: SoapDevice) -> None:
     device.answers["GetProfiles"] = f"<trt:GetProfilesResponse>{listed}</trt:GetProfilesResponse>"
 
 
-def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect) -> None:
-    device.cuts_at_once_over = 1
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("refusal", [CUT, Reply(b"", 503), Reply(b"<html>busy</html>", 429)], ids=["cut", "503", "429"])
+def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connect: Connect, refusal: Reply) -> None:
+    device.cuts_at_once_over, device.refusal_at_once = 1, refusal
     _eight_channels(device)
     answer = device.answers["GetStreamUri"]
     assert callable(answer)
@@ -166,6 +223,25 @@ def test_a_weak_web_server_gets_one_request_at_a_time(device: SoapDevice, connec
     channels = read_channels(conn)
     assert [channel.problem for channel in channels] == [None] * 8
     assert _outcomes(conn)["web server"] == "guessed"
+
+
+def test_streams_without_answer_are_asked_for_again_one_by_one(
+    device: SoapDevice, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server that leaves the second connection without an answer must not lose channels."""
+    ask = media.stream_uri
+
+    def silent_beside_others(conn: DeviceConnection, token: str, service: str) -> str:
+        if not conn.gets_one_at_a_time:
+            conn._repeated._serialize()
+            raise NoAnswer("The device did not answer in time.")
+        return ask(conn, token, service)
+
+    monkeypatch.setattr(media, "stream_uri", silent_beside_others)
+    _eight_channels(device)
+    conn = connect()
+    conn.open()
+    assert [channel.problem for channel in read_channels(conn)] == [None] * 8
 
 
 @pytest.mark.usefixtures("short_pauses")

@@ -26,14 +26,14 @@ def _long_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onvif_services.opening._MOST_WRONG_S", LIMIT_S)
 
 
-def _only_at(device: SoapDevice, path: str, *operations: str) -> None:
+def _only_at(device: SoapDevice, path: str, *operations: str, reply: Reply = NOT_FOUND) -> None:
     """Let the device answer these operations at one path only."""
     for operation in operations:
         answer = device.answers[operation]
 
         def answered(request: Request, answer: object = answer) -> str | Reply:
             if request.path != path:
-                return NOT_FOUND
+                return reply
             found = answer(request) if callable(answer) else answer
             assert isinstance(found, str | Reply)
             return found
@@ -57,6 +57,56 @@ def test_the_device_service_is_found_at_another_path(device: SoapDevice, connect
     again = connect(learned=conn.learned)
     again.open()
     assert {request.path for request in device.asked("GetSystemDateAndTime")} == {path}
+
+
+def test_another_path_is_found_behind_a_login_for_every_path(device: SoapDevice, connect: Connect) -> None:
+    device.login, device.open_operations = "digest", set()
+    _only_at(device, "/onvif/services", "GetSystemDateAndTime", "GetServices", "GetDeviceInformation")
+    _only_at(device, "/onvif/media", "GetProfiles")
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.info.model == "Model-16"
+    assert conn.learned.path == "/onvif/services"
+    assert device.failed_logins == 0
+
+
+@pytest.mark.parametrize("location", ["http://10.0.0.1:{port}/onvif/v2/device", "/onvif/v2/device"])
+def test_a_redirect_to_another_path_of_the_device_is_followed(
+    device: SoapDevice, connect: Connect, location: str
+) -> None:
+    moved = Reply(b"", 302, {"Location": location.format(port=device.port)})
+    _only_at(device, "/onvif/v2/device", "GetSystemDateAndTime", "GetServices", "GetDeviceInformation", reply=moved)
+    conn = connect()
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert conn.learned.path == "/onvif/v2/device"
+
+
+def test_a_redirect_to_a_web_page_does_no_harm(device: SoapDevice, connect: Connect) -> None:
+    moved = Reply(b"", 302, {"Location": "/login.html"})
+    _only_at(device, "/onvif/services", "GetSystemDateAndTime", "GetServices", "GetDeviceInformation", reply=moved)
+    conn = connect()
+    conn.open()
+    assert conn.learned.path == "/onvif/services"
+
+
+@pytest.mark.parametrize(
+    ("location", "place"),
+    [
+        ("https://10.0.0.1/onvif/device_service", ("https", 443, "/onvif/device_service")),
+        ("https://cam.example/", ("https", 443, "/")),
+        ("/onvif/services", ("http", 8000, "/onvif/services")),
+        ("http://10.0.0.1:8000/onvif/device_service", None),
+        ("http://10.0.0.1:8001/onvif/device_service", None),
+        ("https://10.0.0.1:22/onvif/device_service", None),
+        ("", None),
+    ],
+)
+def test_redirects_lead_to_the_same_port_or_to_https(location: str, place: tuple[str, int, str] | None) -> None:
+    places = ServicePlaces(OnvifAddress("cam", 8000), LearnedAccess())
+    found = places.redirected(location)
+    assert (found and (found[0].scheme, found[0].port, found[1])) == place
 
 
 def test_the_path_of_the_address_is_tried_first(device: SoapDevice, connect: Connect) -> None:
@@ -131,7 +181,7 @@ def test_ports_of_other_protocols_are_not_tried(named: str) -> None:
     assert (place.configured, place.named) == ("http://192.0.2.8:8000/x", None)
 
 
-@pytest.mark.parametrize("named", ["ftp://10.0.0.1:2121/x", "http:///x", "http://10.0.0.1/a\nb"])
+@pytest.mark.parametrize("named", ["ftp://10.0.0.1:2121/x", "soap.tcp://10.0.0.1/x", "http://10.0.0.1/a\nb"])
 def test_an_address_that_cannot_be_used_is_a_bad_answer(named: str) -> None:
     with pytest.raises(CameraBadAnswer):
         _places().at_host(named)

@@ -12,6 +12,7 @@ from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, D
 from core.recordings import EventSearch
 from onvif_services import recording_search, searches
 from onvif_services.connection import DeviceConnection
+from onvif_services.faults import SoapFault
 from onvif_services.recording_search import HISTORY, bare_topic, is_history
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.recorder_answers import begun, event, events, one_after_another, state
@@ -59,7 +60,11 @@ def test_all_fields_of_an_event_are_read(device: SoapDevice, recorder: DeviceCon
 
 
 @pytest.mark.parametrize(
-    ("value", "active"), [("true", True), ("TRUE", True), ("1", True), ("0", False), ("False", False), ("?", None)]
+    ("value", "active"),
+    [
+        *(("true", True), ("TRUE", True), ("1", True), ("On", True), ("active", True)),
+        *(("0", False), ("False", False), ("OFF", False), ("inactive", False), ("?", None)),
+    ],
 )
 def test_states_in_any_spelling_and_times_without_zone_are_read(
     device: SoapDevice, recorder: DeviceConnection, value: str, active: bool | None
@@ -148,6 +153,67 @@ def test_a_search_is_repeated_without_topics_if_the_device_refuses_them(
     assert len(_find(recorder, topics=HISTORY).events) == 1
 
 
+def test_a_search_is_repeated_with_topics_if_the_device_demands_them(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    def find(request: Request) -> Reply:
+        is_filtered = "TopicExpression" in request.text
+        return soap(begun("FindEvents")) if is_filtered else fault("ter:InvalidFilterFault", "topic")
+
+    device.answers["FindEvents"] = find
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00Z"))
+    assert len(_find(recorder).events) == 1
+    assert device.asked("FindEvents")[-1].value("TopicExpression") == "|".join(HISTORY)
+
+
+def test_a_device_without_start_states_is_searched_without(device: SoapDevice, recorder: DeviceConnection) -> None:
+    def find(request: Request) -> Reply:
+        is_refused = request.value("IncludeStartState") == "true"
+        return fault("ter:InvalidArgVal", "x") if is_refused else soap(begun("FindEvents"))
+
+    device.answers["FindEvents"] = find
+    device.answers["GetEventSearchResults"] = events(event("2026-11-22T01:00:00Z"))
+    assert len(_find(recorder).events) == 1
+
+
+def test_a_refused_search_keeps_its_first_refusal(device: SoapDevice, recorder: DeviceConnection) -> None:
+    faults = [fault("ter:ResourceProblem", "busy"), *(fault("ter:InvalidArgVal", "x") for _ in range(9))]
+    device.answers["FindEvents"] = lambda _: faults.pop(0)
+    with pytest.raises(SoapFault) as refused:
+        _find(recorder)
+    assert refused.value.has_code("ResourceProblem")
+
+
+def test_the_window_of_a_search_has_whole_seconds(device: SoapDevice, recorder: DeviceConnection) -> None:
+    part = timedelta(milliseconds=250)
+    recording_search.find_events(recorder, start=DAY + part, end=_at(1) + part, deadline_s=LIMIT_S)
+    (asked,) = device.asked("FindEvents")
+    assert (asked.value("StartPoint"), asked.value("EndPoint")) == ("2026-11-22T00:00:00Z", "2026-11-22T01:00:01Z")
+
+
+@pytest.mark.parametrize("refused", ["MinResults", "WaitTime"])
+def test_a_device_that_refuses_wishes_gets_a_bare_request(
+    device: SoapDevice, recorder: DeviceConnection, refused: str
+) -> None:
+    def page(request: Request) -> Reply:
+        if refused in request.text:
+            return fault("ter:InvalidArgVal", refused)
+        return soap(events(event("2026-11-22T01:00:00Z")))
+
+    device.answers["GetEventSearchResults"] = page
+    assert len(_find(recorder).events) == 1
+
+
+def test_a_search_that_is_forgotten_after_its_last_page_is_complete(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    first = events(event("2026-11-22T01:00:00Z"), state_=state("Searching"))
+    pages: list[str | Reply] = [first, fault("ter:InvalidToken", "gone")]
+    device.answers["GetEventSearchResults"] = lambda _: pages.pop(0)
+    result = _find(recorder)
+    assert (len(result.events), result.complete) == (1, True)
+
+
 @pytest.mark.parametrize("said", ["", state("Unknown"), "<tt:SearchState/>"])
 def test_without_a_state_two_empty_pages_end_the_search(
     device: SoapDevice, recorder: DeviceConnection, said: str
@@ -170,6 +236,15 @@ def test_an_endless_search_ends_in_time_and_is_polled_slowly(device: SoapDevice,
     assert (len(result.events), result.complete) == (1, False)
     assert len(device.asked("GetEventSearchResults")) <= 10
     assert device.asked("EndSearch")
+
+
+def test_a_search_that_goes_on_without_results_is_called_quiet(
+    device: SoapDevice, recorder: DeviceConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "_QUIET_S", 0.1)
+    device.answers["GetEventSearchResults"] = events(state_=state("Searching"))
+    result = _find(recorder)
+    assert (result.complete, result.is_quiet) == (False, True)
 
 
 def test_a_search_with_endless_results_stops_at_the_limit(

@@ -11,6 +11,7 @@ from core.recordings import TrackType
 from onvif_services import recording_search, replay
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_hint, read_moment
+from onvif_services.faults import SoapFault
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.recorder_answers import (
     SEARCH,
@@ -24,7 +25,7 @@ from tests.onvif_services.recorder_answers import (
     state,
     summary,
 )
-from tests.onvif_services.soap_device import Reply, SoapDevice, fault, system_time
+from tests.onvif_services.soap_device import CUT, Reply, SoapDevice, fault, system_time
 
 NOT_IMPLEMENTED = fault("ter:ActionNotSupported", "Optional Action Not Implemented")
 
@@ -146,6 +147,28 @@ def test_a_missing_summary_is_computed_from_the_recordings(device: SoapDevice, r
     assert recording_search.summary(recorder, listed=((), "search")).service == "search", "as in `listed`"
 
 
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("trouble", [CUT, Reply(b"", 503), Reply(b"", 500)], ids=["cut", "busy", "500"])
+def test_recordings_are_listed_whatever_optional_requests_do(
+    device: SoapDevice, recorder: DeviceConnection, trouble: Reply
+) -> None:
+    device.answers["GetRecordingSearchResults"] = recordings(recording())
+    device.answers |= dict.fromkeys(("GetRecordingJobs", "GetRecordingSummary", "GetSystemDateAndTime"), trouble)
+    listed = recording_search.list_recordings(recorder)
+    assert [item.recording_token for item in listed[0]] == ["R1"]
+    assert recording_search.summary(recorder, listed=listed).number_recordings == 1
+    assert replay.known_zone_s(recorder) is None
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_the_recording_service_is_asked_if_search_does_not_answer(
+    device: SoapDevice, recorder: DeviceConnection
+) -> None:
+    device.answers |= {"FindRecordings": CUT, "GetRecordingInformation": CUT, "GetRecordings": recording_item("R7")}
+    listed, service = recording_search.list_recordings(recorder)
+    assert ([item.recording_token for item in listed], service) == (["R7"], "recording")
+
+
 def test_a_summary_counts_without_a_list_of_recordings(device: SoapDevice, recorder: DeviceConnection) -> None:
     device.answers |= {"FindRecordings": NOT_IMPLEMENTED, "GetRecordings": NOT_IMPLEMENTED}
     device.answers["GetRecordingSummary"] = summary("2026-08-01T00:00:00Z", "1970-01-01T00:00:00Z", "3")
@@ -195,6 +218,22 @@ def test_a_replay_address_keeps_its_query_and_gets_our_host(device: SoapDevice, 
     wanted = "rtsp://127.0.0.1:8554/onvif-media/record/play.amp?onvifreplayid=R1&session_timeout=30"
     assert replay.replay_uri(recorder, "R1") == wanted
     assert device.asked("GetReplayUri")[0].value("RecordingToken") == "R1"
+
+
+@pytest.mark.parametrize("refusal", [fault("ter:InvalidStreamSetup", "transport"), replay_address("")])
+def test_another_transport_is_named_for_a_replay_too(
+    device: SoapDevice, recorder: DeviceConnection, refusal: Reply | str
+) -> None:
+    named = replay_address("rtsp://10.9.9.9/replay/R1")
+    device.answers["GetReplayUri"] = lambda request: named if request.value("Protocol") == "UDP" else refusal
+    assert replay.replay_uri(recorder, "R1") == "rtsp://127.0.0.1:554/replay/R1"
+
+
+def test_a_recording_that_is_gone_is_asked_for_once(device: SoapDevice, recorder: DeviceConnection) -> None:
+    device.answers["GetReplayUri"] = fault("ter:NoRecording", "gone")
+    with pytest.raises(SoapFault):
+        replay.replay_uri(recorder, "R1")
+    assert len(device.asked("GetReplayUri")) == 1
 
 
 @pytest.mark.parametrize("address", ["", "rtsp://"])
@@ -279,6 +318,21 @@ def test_vendors_have_their_own_replay_addresses() -> None:
         ("2026-11-22T23:59:75Z", "2026-11-23T00:00:15+00:00"),
         ("2026-11-22T24:10:00Z", "2026-11-23T00:10:00+00:00"),
         ("1795341600", "2026-11-22T10:00:00+00:00"),
+        ("1795341600250125", "2026-11-22T10:00:00.250000+00:00"),
+        ("2026-11-22T10:00:00:250Z", "2026-11-22T10:00:00.250000+00:00"),
+        ("2026-11-22T10:00:00.Z", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22T10-00-30Z", "2026-11-22T10:00:30+00:00"),
+        ("2026-11-22T10.00.30Z", "2026-11-22T10:00:30+00:00"),
+        ("2026-11-22T10:00-08:00", "2026-11-22T18:00:00+00:00"),
+        ("2026-11- 2T 9: 5: 0Z", "2026-11-02T09:05:00+00:00"),
+        ("2026-11-22T10:00:00Z+08:00", "2026-11-22T02:00:00+00:00"),
+        ("2026-11-22T10:00:00+00:00Z", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22T10:00:00\u221208:00", "2026-11-22T18:00:00+00:00"),
+        ("2026-11-22T10:00:00 CST-8", "2026-11-22T02:00:00+00:00"),
+        ("2026-11-22T10:00:00 (UTC)", "2026-11-22T10:00:00+00:00"),
+        ("2026-11-22", "2026-11-22T00:00:00+00:00"),
+        ("Sun Nov 22 10:00:00 2026", "2026-11-22T10:00:00+00:00"),
+        ("Sun, 22 Nov 2026 10:00:00 +0800", "2026-11-22T02:00:00+00:00"),
         ("1795341600250", "2026-11-22T10:00:00.250000+00:00"),
     ],
 )

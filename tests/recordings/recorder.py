@@ -86,6 +86,7 @@ class Recorder:
     event_problem: DeviceError | None = None
     trouble_before: datetime | None = None  # a search for an earlier time fails
     most_events: int = 10**9  # a search with more events does not finish in time
+    searches_endlessly: bool = False  # it never says that a search is complete
     hold: threading.Event | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     lists: int = 0
@@ -125,7 +126,8 @@ class Recorder:
         events += [RecordingEvent(at, MOTION, token, "", True) for token, at in self.motion if start <= at <= end]
         if len(events) > self.most_events:
             return EventSearch(tuple(events[: self.most_events]), complete=False, has_start_states=False)
-        return EventSearch(tuple(sorted(events, key=lambda it: it.time)), True, self.start_states)
+        found = tuple(sorted(events, key=lambda it: it.time))
+        return EventSearch(found, not self.searches_endlessly, self.start_states, is_quiet=self.searches_endlessly)
 
     def _recording_history(self, token: str, start: datetime, end: datetime) -> list[RecordingEvent]:
         track = f"V{token.removeprefix('Rec')}"

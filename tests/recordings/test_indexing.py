@@ -49,6 +49,14 @@ def test_a_search_with_too_many_events_is_split(archive: Archive) -> None:
     assert all(event.topic.endswith("Motion") for event in row.events)
 
 
+def test_a_recorder_that_searches_endlessly_is_believed_nevertheless(archive: Archive) -> None:
+    archive.recorder.searches_endlessly = True
+    archive.recorder.motion = [("Rec1", NOON - timedelta(hours=number, minutes=5)) for number in range(72)]
+    row = asked(archive, NOON - 3 * DAY, NOON).channels[0]
+    assert len(row.events) == 72
+    assert len(archive.recorder.asked) < 15, "only the first searches are split"
+
+
 def test_a_slow_recorder_ends_a_search_with_search_timeout(archive: Archive) -> None:
     archive.recorder.most_events = 0
     archive.recorder.motion = [("Rec1", NOON - HOUR)]

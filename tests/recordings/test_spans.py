@@ -81,6 +81,13 @@ def test_a_recordings_own_state_counts_if_tracks_have_no_events() -> None:
     assert history_of(RECORDING, events, WINDOW).recorded == (between(1, 2),)
 
 
+def test_events_of_tracks_with_other_tokens_than_the_list_count() -> None:
+    events = [change(2, True, track="Track_1"), change(4, False, track="Track_1")]
+    assert history_of(RECORDING, events, WINDOW).recorded == (between(2, 4),)
+    with_audio = [*events, change(5, True, track="A")]
+    assert history_of(RECORDING, with_audio, WINDOW).recorded == ()
+
+
 def test_time_is_recorded_if_either_video_track_is() -> None:
     two = DeviceRecording("R1", tracks=(RecordingTrack("V", TrackType.VIDEO), RecordingTrack("W", TrackType.VIDEO)))
     events = [change(1, True), change(2, False), change(1.5, True, track="W"), change(3, False, track="W")]

@@ -1,0 +1,114 @@
+"""Web servers that fail at several requests at a time: in which cases a request is repeated."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import Message
+
+import pytest
+
+from core.errors import DeviceError
+from onvif_services.faults import ConnectionRefused, NoAnswer
+from onvif_services.http_answer import HttpAnswer
+from onvif_services.slots import CallSlots
+from onvif_services.weak_servers import RepeatedRequests
+from tests.patience import LIMIT_S, until
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+ANSWER = HttpAnswer(200, Message(), b"<Envelope><Body/></Envelope>")
+BUSY = HttpAnswer(503, Message(), b"<html>busy</html>")
+
+
+class _Server:
+    """Fails as often as `failures` has entries, then answers."""
+
+    def __init__(self, *failures: DeviceError | HttpAnswer) -> None:
+        self.failures = list(failures)
+        self.calls = 0
+        self.repeated = RepeatedRequests(
+            CallSlots(), threading.Event(), is_proven=lambda: True, on_cut=lambda: self.notes.append("weak")
+        )
+        self.notes: list[str] = []
+
+    def call(self) -> HttpAnswer:
+        self.calls += 1
+        failure = self.failures.pop(0) if self.failures else ANSWER
+        if isinstance(failure, DeviceError):
+            raise failure
+        return failure
+
+    def send(self, *, runs_once: bool = False) -> HttpAnswer:
+        return self.repeated.send(self.call, time.monotonic() + LIMIT_S, runs_once=runs_once)
+
+    @contextmanager
+    def beside_another(self) -> Iterator[None]:
+        """Hold another request until the failure of this one has been judged."""
+        begun = threading.Event()
+
+        def other() -> HttpAnswer:
+            begun.set()
+            until(lambda: self.repeated.is_serial)
+            return ANSWER
+
+        thread = threading.Thread(target=lambda: self.repeated.send(other, time.monotonic() + LIMIT_S))
+        thread.start()
+        assert begun.wait(LIMIT_S)
+        yield
+        thread.join(LIMIT_S)
+
+
+def test_a_connection_that_is_refused_beside_another_is_repeated() -> None:
+    server = _Server(ConnectionRefused("refused"), ConnectionRefused("refused"))
+    with server.beside_another():
+        assert server.send() is ANSWER
+    assert server.repeated.is_serial
+    assert server.notes == ["weak"]
+
+
+def test_a_connection_that_is_refused_alone_is_not_repeated() -> None:
+    server = _Server(ConnectionRefused("refused"))
+    with pytest.raises(ConnectionRefused):
+        server.send()
+    assert (server.calls, server.repeated.is_serial) == (1, False)
+
+
+def test_silence_beside_another_request_ends_parallel_requests() -> None:
+    server = _Server(NoAnswer("silent"))
+    with server.beside_another(), pytest.raises(NoAnswer):
+        server.send()
+    assert (server.calls, server.repeated.is_serial) == (1, True)
+
+
+def test_silence_alone_says_nothing_about_parallel_requests() -> None:
+    server = _Server(NoAnswer("silent"))
+    with pytest.raises(NoAnswer):
+        server.send()
+    assert not server.repeated.is_serial
+
+
+def test_a_busy_server_is_asked_at_most_three_times() -> None:
+    assert _Server(BUSY).send() is ANSWER
+    assert _Server(BUSY, BUSY, BUSY).send() is BUSY
+    with_fault = HttpAnswer(503, Message(), ANSWER.body)
+    assert _Server(with_fault).send() is with_fault
+
+
+def test_a_command_that_acts_twice_is_not_repeated_at_a_busy_server() -> None:
+    server = _Server(BUSY)
+    assert server.send(runs_once=True) is BUSY
+    assert server.calls == 1
+
+
+def test_a_web_server_that_needs_a_longer_pause_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    server = _Server(*(NoAnswer("cut", is_cut=True) for _ in range(3)))
+    monkeypatch.setattr(server.repeated._closed, "wait", pauses.append)
+    server.repeated._serialize()
+    with pytest.raises(NoAnswer):
+        server.send()
+    server.failures = [NoAnswer("cut", is_cut=True)]
+    assert server.send() is ANSWER
+    assert pauses == pytest.approx([0.01, 0.03, 0.03])

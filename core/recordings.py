@@ -154,11 +154,13 @@ class RecordedPlace:
     """A stretch of a channel's time and the recording that contains it, as far as the device can tell.
 
     Times are true UTC, unlike in the rest of this file, because the recording manager has already converted them.
+    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth.
     """
 
     recording_token: str
     start: datetime
     end: datetime
+    is_sub: bool = False
 
 
 @dataclass(frozen=True, slots=True)

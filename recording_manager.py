@@ -144,7 +144,8 @@ class RecordingManager:
 
         They may lie in several recordings. Where several have data, the one of `recording_token` plays; with
         `prefers_sub` one of the sub stream, for a thin link. The answer comes from the index, and is empty if that has
-        none. If `moment` is less than an hour ago, the newest time is indexed in the background.
+        none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time
+        is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
@@ -152,7 +153,7 @@ class RecordingManager:
             self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
         rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
-        if row is None:
+        if row is None or (prefers_sub and not row.sub_tokens):
             return ()
         row = with_first_recording(row, recording_token)
         if prefers_sub:

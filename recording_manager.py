@@ -32,7 +32,15 @@ from recordings.device_clock import DeviceClock, range_clock
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
-from recordings.rows import DeviceIndex, Row, playable_places, row_spans, timeline_rows, with_first_recording
+from recordings.rows import (
+    DeviceIndex,
+    Row,
+    playable_places,
+    row_spans,
+    timeline_rows,
+    with_first_recording,
+    with_sub_recordings_first,
+)
 from recordings.store import RecordingStore
 from recordings.views import ChannelCoverage, Coverage, FoundRecording, KnownRecording, Playback, SearchPage, Summary
 
@@ -129,11 +137,15 @@ class RecordingManager:
         )
         return match.channel if match is not None and match.by.is_sure else None
 
-    def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
+    def recorded_from(
+        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+    ) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.
 
-        They may lie in several recordings. The answer comes from the index, and is empty if that has none. If `moment`
-        is less than an hour ago, the newest time is indexed in the background.
+        They may lie in several recordings. Where several have data, the one of `recording_token` plays; with
+        `prefers_sub` one of the sub stream, for a thin link. The answer comes from the index, and is empty if that has
+        none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time
+        is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
@@ -141,9 +153,11 @@ class RecordingManager:
             self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
         rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
-        if row is None:
+        if row is None or (prefers_sub and not row.sub_tokens):
             return ()
         row = with_first_recording(row, recording_token)
+        if prefers_sub:
+            row = with_sub_recordings_first(row)
         for length in _NEXT_WINDOWS:
             window = (begins, min(now, begins + length))
             if window[0] >= window[1]:
@@ -151,8 +165,7 @@ class RecordingManager:
             index = self._read_index(camera_id, row.recordings, window)
             if places := playable_places(row, row_spans(row, window, index, now), now):
                 return tuple(
-                    RecordedPlace(it.recording_token, clock.to_true_time(it.start), clock.to_true_time(it.end))
-                    for it in places
+                    replace(it, start=clock.to_true_time(it.start), end=clock.to_true_time(it.end)) for it in places
                 )
         return ()
 

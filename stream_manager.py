@@ -17,6 +17,7 @@ from cameras.records import TimedSnapshot
 from cameras.registry import device_key
 from core.clock import Clock
 from core.errors import CameraUnsupported, CertificateChanged, InvalidRequest, LimitReached, NotFound, Unavailable
+from core.recordings import ReplayQuality
 from core.records import Channel, MediaProfile, StreamState, VideoFormat
 from core.settings import Settings
 from media.hls.multivariant_playlist import multivariant_playlist
@@ -223,6 +224,7 @@ class StreamManager:
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ("h264",),
         key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
     ) -> tuple[StreamView, str]:
         """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
@@ -251,6 +253,7 @@ class StreamManager:
                 end_utc=end_utc,
                 accepts_hevc="hevc" in accept,
                 key_frames_only=key_frames_only,
+                quality=quality,
                 on_end=self._forget,
             )
             viewer_id = session.add_viewer()
@@ -258,9 +261,16 @@ class StreamManager:
             session.start()
         return session.view(), viewer_id or ""
 
-    def seek_replay(self, stream_id: str, time_utc: datetime, *, key_frames_only: bool = False) -> StreamView:
+    def seek_replay(
+        self,
+        stream_id: str,
+        time_utc: datetime,
+        *,
+        key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
+    ) -> StreamView:
         """Play a replay from another time. May block for some seconds; raises what ReplaySession.seek raises."""
-        return self._replay(stream_id).seek(time_utc, key_frames_only=key_frames_only)
+        return self._replay(stream_id).seek(time_utc, key_frames_only=key_frames_only, quality=quality)
 
     def watch_replay(self, stream_id: str, viewer_id: str, listener: ReplayListener) -> bool:
         """Send the parts of a replay that start_replay() has started to `listener` as they arrive.

@@ -40,6 +40,14 @@ class SpanState(StrEnum):
     UNKNOWN = "unknown"  # the device cannot tell which parts between its earliest and latest time are recorded
 
 
+class ReplayQuality(StrEnum):
+    """The video of a replay. FULL: the recording of the main stream, or of the only one."""
+
+    FULL = "full"
+    SUB = "sub"  # the recording of the sub stream
+    SMALL = "small"  # video that the app encodes of the full recording
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingTrack:
     """One track of a recording. `data_from` and `data_until` are hints: devices answer 1970 or nothing."""
@@ -156,11 +164,13 @@ class RecordedPlace:
     """A stretch of a channel's time and the recording that contains it, as far as the device can tell.
 
     Times are true UTC, unlike in the rest of this file, because the recording manager has already converted them.
+    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth.
     """
 
     recording_token: str
     start: datetime
     end: datetime
+    is_sub: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,12 @@ _SMALL_BUFFER_S = 0.7
 # At most six of them pass, by ld(1), because more would make a thin link late.
 _SMALL_FRAMES = "if(gte(t+0.02,ld(0))*gte(time(0),ld(1)),st(0,max(ld(0),t-0.1)+0.1)+st(1,max(ld(1),time(0)-0.5)+0.1),0)"
 _SMALL_SIZE = "scale='min(480,iw)':'min(360,ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
+# At most 10 fps as above; all frames are there already. The first one is always kept.
+_SMALL_FRAMES_OF_FILE = "if(isnan(prev_selected_t),st(0,t+0.1),if(gte(t+0.02,ld(0)),st(0,max(ld(0),t-0.1)+0.1),0))"
+_SMALL_QUALITY = ("-crf", "26", "-maxrate", f"{SMALL_KBPS}k", "-bufsize", f"{round(SMALL_KBPS * _SMALL_BUFFER_S)}k")
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
 _PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
+_SOURCE = re.compile(r"[a-z_]+\.mp4")
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
 
 
@@ -97,11 +101,30 @@ def small_command(ffmpeg: Path, url: str) -> list[str]:
         *["-map", "0:v:0", "-an"],
         *["-vf", f"select='{_SMALL_FRAMES}',{_SMALL_SIZE}:out_range=tv", "-pix_fmt", "yuv420p"],
         *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-threads", "1"],
-        *["-crf", "26", "-maxrate", f"{SMALL_KBPS}k", "-bufsize", f"{round(SMALL_KBPS * _SMALL_BUFFER_S)}k"],
+        *_SMALL_QUALITY,
         # Not `n_forced`: after a pause of the camera, it would make key frames of all frames until it has caught up.
         *["-g", "600", "-force_key_frames", "expr:if(isnan(prev_forced_t),1,gte(t-prev_forced_t,1.95))"],
         *["-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
         *["-flvflags", "no_duration_filesize", "-flush_packets", "1", "-f", "flv", "pipe:1"],
+    ]
+
+
+def small_segment_command(ffmpeg: Path, source_name: str) -> list[str]:
+    """Return the command that writes small H.264 video of a file as FLV to standard output, as small_command() does.
+
+    The file is an init section with a segment after it, in the working directory.
+    """
+    if _SOURCE.fullmatch(source_name) is None:
+        raise ValueError("not the name of a session's file")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin"],
+        *["-probesize", "32768", "-analyzeduration", "0", "-protocol_whitelist", "file"],
+        *["-threads", "1", "-f", "mp4", "-i", source_name, "-map", "0:v:0", "-an"],
+        *["-vf", f"select='{_SMALL_FRAMES_OF_FILE}',{_SMALL_SIZE}:out_range=tv", "-pix_fmt", "yuv420p"],
+        *["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-threads", "1", *_SMALL_QUALITY],
+        *["-g", "9999", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
+        *["-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1"],
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.recordings import DeviceRecording
-from core.records import Channel
+from core.records import Channel, ProfileRole
 
 # Numbers in other texts: GUIDs, IP addresses, names of codecs.
 _NO_NUMBERS = re.compile(
@@ -57,6 +57,20 @@ def match_channels(recordings: Sequence[DeviceRecording], channels: Sequence[Cha
     found |= {token: Match(number, MatchedBy.NUMBER) for token, number in numbers.items()}
     nothing = Match(None, MatchedBy.NOTHING)
     return {recording.recording_token: found.get(recording.recording_token, nothing) for recording in recordings}
+
+
+def sub_recordings(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> frozenset[str]:
+    """Return the tokens of recordings that the device makes of another stream than the main one.
+
+    The device says so by the media profile that the recording's job or source names.
+    """
+    small = {
+        profile.profile_token
+        for channel in channels
+        for profile in channel.profiles
+        if profile.role is not ProfileRole.MAIN
+    }
+    return frozenset(item.recording_token for item in recordings if small & {item.job_source, item.source_id})
 
 
 def _named(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, Match]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from core.recordings import DeviceRecording, RecordedPlace, SpanState
 from core.records import Channel
 from recordings.intervals import Interval, clipped, united, without
-from recordings.matching import MatchedBy, match_channels
+from recordings.matching import MatchedBy, match_channels, sub_recordings
 from recordings.spans import History, spans_from_dates, timeline_spans
 from recordings.views import ChannelSpan
 
@@ -19,20 +19,26 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A channel and its recordings, in the device's order; or one recording without a channel.
+    """A channel and its recordings, or one recording without a channel.
 
-    `matched_by` is the least certain match among them.
+    The recordings are in the device's order, those of the sub stream (`sub_tokens`) after the others. `matched_by` is
+    the least certain match among them.
     """
 
     channel: int | None
     name: str
     matched_by: MatchedBy
     recordings: tuple[DeviceRecording, ...]
+    sub_tokens: frozenset[str] = frozenset()
 
     @property
     def newest_token(self) -> str:
-        """Token of the recording with the latest end; a recording without `latest` still goes on."""
-        return max(self.recordings, key=lambda item: item.latest or _FAR).recording_token
+        """Token of the recording with the latest end; a recording without `latest` still goes on.
+
+        A recording of the sub stream counts only if the channel has no other one.
+        """
+        mains = [item for item in self.recordings if item.recording_token not in self.sub_tokens]
+        return max(mains or self.recordings, key=lambda item: item.latest or _FAR).recording_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class DeviceIndex:
 def timeline_rows(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
     """Return visible channels that have recordings, in the user's order, and then recordings without a channel."""
     matches = match_channels(recordings, channels)
+    subs = sub_recordings(recordings, channels)
     of_channel: dict[int, list[DeviceRecording]] = {}
     others: list[Row] = []
     for recording in recordings:
@@ -59,7 +66,13 @@ def timeline_rows(recordings: Sequence[DeviceRecording], channels: Sequence[Chan
         else:
             of_channel.setdefault(number, []).append(recording)
     rows = [
-        Row(channel.number, channel.name, _least_sure(matches[item.recording_token].by for item in of_it), tuple(of_it))
+        Row(
+            channel.number,
+            channel.name,
+            _least_sure(matches[item.recording_token].by for item in of_it),
+            tuple(sorted(of_it, key=lambda item: item.recording_token in subs)),
+            subs & {item.recording_token for item in of_it},
+        )
         for channel in sorted(channels, key=lambda channel: channel.position)
         if not channel.hidden and (of_it := of_channel.get(channel.number))
     ]
@@ -73,7 +86,7 @@ def _least_sure(found: Iterable[MatchedBy]) -> MatchedBy:
 def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> tuple[ChannelSpan, ...]:
     """Return spans that cover the window without holes.
 
-    A moment in several recordings gets the token of the first one in the device's order.
+    A moment in several recordings gets the token of the row's first one.
     """
     recorded: list[ChannelSpan] = []
     unknown: list[ChannelSpan] = []
@@ -109,6 +122,12 @@ def with_first_recording(row: Row, recording_token: str) -> Row:
     return replace(row, recordings=tuple(sorted(row.recordings, key=lambda it: it.recording_token != recording_token)))
 
 
+def with_sub_recordings_first(row: Row) -> Row:
+    """Return the row with the recordings of the sub stream first, so that one plays wherever it has data."""
+    ordered = sorted(row.recordings, key=lambda item: item.recording_token not in row.sub_tokens)
+    return replace(row, recordings=tuple(ordered))
+
+
 def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
     """Return the places of the spans that can be played, in order of time.
 
@@ -117,10 +136,12 @@ def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> li
     found = []
     for span in spans:
         if span.recording_token is not None:
-            found.append(RecordedPlace(span.recording_token, span.start, span.end))
+            found.append(
+                RecordedPlace(span.recording_token, span.start, span.end, span.recording_token in row.sub_tokens)
+            )
         elif span.state is SpanState.NOT_ASKED:
             found += [
-                RecordedPlace(item.recording_token, *part)
+                RecordedPlace(item.recording_token, *part, is_sub=item.recording_token in row.sub_tokens)
                 for item in row.recordings
                 for part in clipped([(item.earliest or span.start, _end_of(item, now) or now)], (span.start, span.end))
             ]

@@ -18,7 +18,9 @@ LEAST_FREE_BYTES = 1_000_000
 _LIVE = r"segment_[0-9]{5,12}\.(?:ts|m4s)|init_[0-9]{1,12}\.mp4"
 # `.hevc`: the H.265 source of a segment that is encoded when a player asks for it; never served.
 _REPLAYED = r"run[0-9]{1,9}_(?:init)?[0-9]{1,9}(?:\.hevc)?\.(?:mp4|m4s)"
-_OURS = re.compile(rf"(?:{_LIVE}|{_REPLAYED}|stream\.m3u8)(?:\.tmp)?")
+SMALL_SOURCE = "small_source.mp4"
+"""The segment of which ffmpeg makes small video at the moment; never served."""
+_OURS = re.compile(rf"(?:{_LIVE}|{_REPLAYED}|{re.escape(SMALL_SOURCE)}|stream\.m3u8)(?:\.tmp)?")
 _SERVED = re.compile(rf"{_LIVE}|run[0-9]{{1,9}}_(?:init[0-9]{{1,9}}\.mp4|[0-9]{{1,9}}\.m4s)")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from core.recordings import ReplayQuality
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 
 SegmentWait = Literal["connecting", "video", "key_frame", "buffering", "hls", "recording"]
@@ -32,7 +33,9 @@ class StreamView:
     A replay has a `recording_token` instead of a media profile. Its `start_time` is the true UTC time of the first
     frame that plays now, or the requested time until that frame has come; `time_confirmed` is False if the recorder
     gave no times, so that frames are labelled with the requested time; `beats_real_time` is True if the recorder sends
-    faster than it recorded, None if that is not known yet.
+    faster than it recorded, None if that is not known yet; `replay_quality` is the present quality, which may be better
+    than the requested one; `has_sub_recording` is True if the channel has a recording of the sub stream, too, at the
+    time that plays.
     """
 
     stream_id: str
@@ -62,6 +65,8 @@ class StreamView:
     start_time: datetime | None = None
     time_confirmed: bool | None = None
     beats_real_time: bool | None = None
+    replay_quality: ReplayQuality | None = None
+    has_sub_recording: bool | None = None
 
 
 def playlist_url(stream_id: str, playlist_name: str) -> str:

@@ -29,7 +29,7 @@ class Addresses:
 
     def replay_url(self, channel: ChannelSpec, recording_token: str) -> str:
         query = f"channel={channel.number}&proto=Onvif"
-        if self._make.session_timeout_s or self._make.recording_hours:
+        if self._make.session_timeout_s or self._make.recording_hours or self._make.records_sub:
             query = f"recordingid={recording_token}&{query}"
         if self._make.session_timeout_s:
             query = f"{query}&session_timeout={self._make.session_timeout_s:.0f}"

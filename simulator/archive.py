@@ -9,6 +9,7 @@ Times are seconds since 1970 by the device's clock. The same seed gives the same
 - thirty times a day there is motion for 5 to 90 s.
 
 A make may cut a channel's time into several recordings (`Make.recording_hours`); each then ends where the next begins.
+Or it may have a recording of each stream (`Make.records_sub`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from simulator.clock import DeviceClock
-from simulator.layout import ChannelSpec, Layout
+from simulator.layout import ChannelSpec, Layout, Role
 from simulator.makes import Make
 
 KEPT_DAYS = 30
@@ -45,10 +46,11 @@ class Recording:
     latest_s: float
     is_active: bool = True
     part: str = ""
+    role: Role = "main"
 
     @property
     def token(self) -> str:
-        return self.channel.recording_token + self.part
+        return f"Record{self.channel.profile_token(self.role)}{self.part}"
 
     @property
     def earliest(self) -> datetime:
@@ -168,7 +170,10 @@ class Archive:
     def recordings(self) -> list[Recording]:
         """All recordings, as the make cuts them."""
         hours = self._make.recording_hours
-        return [piece for kept in self.channels() for piece in (kept.cut(hours) if hours else (kept,))]
+        found = self.channels()
+        if self._make.records_sub:  # the sub stream first: a client must not rely on the order
+            found = [each for kept in found for each in (replace(kept, role="sub"), kept)]
+        return [piece for kept in found for piece in (kept.cut(hours) if hours else (kept,))]
 
     def channels(self) -> list[Recording]:
         """All that each channel has recorded, as one recording.
@@ -201,7 +206,7 @@ class Archive:
 
     def find_named(self, number: int, token: str | None) -> Recording | None:
         """The recording that a replay URL names. Makes with one recording a channel ignore the token."""
-        if token is not None and self._make.recording_hours:
+        if token is not None and (self._make.recording_hours or self._make.records_sub):
             return self.find(token)
         return self.find_channel(number)
 

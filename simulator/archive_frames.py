@@ -14,7 +14,7 @@ from simulator.burnt_time import SliceWriter, time_lines
 from simulator.clip import Clip, EncodeError
 from simulator.clip_store import ClipStore
 from simulator.h26x import AccessUnit, ParameterSets, nal_type, packetize
-from simulator.layout import ARCHIVE_LOOP_S, ChannelSpec, ClipSpec, archive_spec, clip_spec
+from simulator.layout import ARCHIVE_LOOP_S, ChannelSpec, ClipSpec, Role, archive_spec, clip_spec
 
 _MOMENTS_KEPT = 4
 _TIMEOUT_S = 20.0
@@ -23,10 +23,10 @@ _TIMEOUT_S = 20.0
 class ArchiveFrames:
     """Any GOP of a channel's archive. `prepare` comes first."""
 
-    def __init__(self, channel: ChannelSpec, store: ClipStore, *, plays_live_clip: bool) -> None:
-        self._channel, self._store = channel, store
+    def __init__(self, channel: ChannelSpec, store: ClipStore, role: Role = "main", *, plays_live_clip: bool) -> None:
+        self._channel, self._store, self._role = channel, store, role
         self._plays_live_clip = plays_live_clip
-        self.spec = channel.main if plays_live_clip else archive_spec(channel).stream
+        self.spec = channel.main if plays_live_clip else archive_spec(channel, role).stream
         self.sets = ParameterSets()
         self._loop: Clip | None = None
         self._writer: SliceWriter | None = None
@@ -40,7 +40,7 @@ class ArchiveFrames:
         elif self.spec.codec == "h265":
             clip = await self._moment(int(now_s) - int(now_s) % ARCHIVE_LOOP_S, self.spec.gop_frames)
         else:
-            clip = self._loop = self._store.clip(archive_spec(self._channel))
+            clip = self._loop = self._store.clip(archive_spec(self._channel, self._role))
             await clip.wait_described(_TIMEOUT_S)
             self._writer = SliceWriter.of_sets(clip.sets.sps, clip.sets.pps)
         self.sets = clip.sets

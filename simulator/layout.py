@@ -119,7 +119,7 @@ class ChannelSpec:
 
     @property
     def recording_token(self) -> str:
-        return f"RecordMediaProfile{self.number - 1:03d}00"
+        return f"Record{self.profile_token('main')}"
 
     def profile_token(self, role: Role) -> str:
         """``MediaProfile00100`` for channel 2, main."""
@@ -173,13 +173,14 @@ def clip_spec(channel: ChannelSpec, role: Role, kind: Kind = "clip") -> ClipSpec
     return ClipSpec(kind, title, channel.scene, channel.night, channel.seed, channel.stream(role))
 
 
-def archive_spec(channel: ChannelSpec, *, begins_s: int = 0) -> ClipSpec:
-    """The spec of the archive: 320x180, 5 frames a second, a key frame a second.
+def archive_spec(channel: ChannelSpec, role: Role = "main", *, begins_s: int = 0) -> ClipSpec:
+    """The spec of the archive: 320x180, a key frame a second, 5 frames a second (the recording of the sub stream: 2).
 
     H.264 is a loop without times; H.265 is encoded for each ten seconds from `begins_s` on.
     """
-    codec: Codec = "h265" if channel.number == ARCHIVE_H265_CHANNEL else "h264"
-    stream = StreamSpec(codec, 320, 180, 5, 1, ARCHIVE_LOOP_S, 120)
+    codec: Codec = "h265" if channel.number == ARCHIVE_H265_CHANNEL and role == "main" else "h264"
+    fps, kbps = (5, 120) if role == "main" else (2, 40)
+    stream = StreamSpec(codec, 320, 180, fps, 1, ARCHIVE_LOOP_S, kbps)
     title = f"CH {channel.number:02d}  {channel.name.upper()}"
     kind: Kind = "moment" if codec == "h265" else "scene"
     return ClipSpec(kind, title, channel.scene, channel.night, channel.seed, stream, begins_s)

@@ -27,6 +27,7 @@ class Make:
     honours_rate_control: bool = True
     seeks_in_session: bool = True
     session_timeout_s: float | None = None  # also in the replay URL
+    records_sub: bool = False  # a channel has a recording of its sub stream, too
     recording_hours: int = 0  # a channel has a recording for every so many hours, from midnight on; 0: only one
 
 
@@ -55,6 +56,7 @@ MAKES = {
         Make("no-replay-headers", "551 to Require: onvif-replay; plays as plain RTSP", replay="plain"),
         Make("no-event-search", "FindEvents is not implemented", searches_events=False),
         Make("many-recordings", "a recording for every six hours of a channel", recording_hours=6),
+        Make("sub-recordings", "a recording of each stream of a channel", records_sub=True),
         Make("no-profile-g", "no Recording, Search and Replay services", has_profile_g=False),
     )
 }

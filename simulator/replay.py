@@ -311,7 +311,9 @@ class Replays:
 
     def player(self, channel: ChannelSpec, recording_token: str | None, writer: asyncio.StreamWriter) -> ReplayPlayer:
         """A player of a channel that sends to a connection."""
-        frames = ArchiveFrames(channel, self._store, plays_live_clip=self._plays_live_clips)
+        recording = self._archive.find_named(channel.number, recording_token)
+        role = recording.role if recording is not None else "main"
+        frames = ArchiveFrames(channel, self._store, role, plays_live_clip=self._plays_live_clips)
         return ReplayPlayer(
             channel, recording_token, frames, self._archive, self._store, self._clock, self._faults, writer
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +68,10 @@ class VideoCodec:
     def parameter_set_type(self, nal: bytes) -> str | None:
         """Return the type of a parameter set, as in `parameter_set_types`; None for other NAL units."""
         return self.formats.parameter_set_type(nal)
+
+    def named_sets(self, nals: Sequence[bytes]) -> dict[str, bytes]:
+        """Return the parameter sets among these NAL units, by type."""
+        return {kind: nal for nal in nals if (kind := self.parameter_set_type(nal))}
 
     def has_all(self, sets: ParameterSets) -> bool:
         return all(kind in sets for kind in self.parameter_set_types)

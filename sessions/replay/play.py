@@ -11,13 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import Enum, auto
 
-from core.errors import AppError, CameraBadAnswer, CameraUnsupported, DeviceError
-from core.recordings import RecordedPlace
+from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError
 from core.records import AudioFormat
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
+from media.codecs.video import H264
 from media.fmp4.segments import LONGEST_STEP_S, Part, Segment, SegmentBuilder
 from media.fmp4.tracks import TrackError
 from media.rtsp.replay.interface import ReplayConnection
@@ -27,17 +25,17 @@ from sessions.errors import NothingRecorded, Stalled
 from sessions.folders import require_free_disk
 from sessions.replay.broadcast import ReplayBroadcaster, ReplayInit, ReplayPart, SegmentsOnly
 from sessions.replay.buffer import BufferItem, Description, Ended, ReplayBuffer
+from sessions.replay.channel_recordings import ChannelRecordings, Continuation
 from sessions.replay.encoder import SegmentEncoder
 from sessions.replay.key_frames import LONGEST_SPACING_S, KeyFrameFilter
 from sessions.replay.resources import ReplayResources
 from sessions.replay.run import ReplayRun
+from sessions.replay.small_frames import SmallFrames, check_small_recording
 from sessions.replay.status import ReplayStatus
 
 HLS_AHEAD_S = 60.0
 ASK_AGAIN_S = 2.0
 ASK_AGAIN_BY_OPENING_S = 10.0
-MAY_GROW = timedelta(seconds=120)
-"""A recording that ends no longer ago may still grow: recorders write late, and list new recordings later still."""
 
 _AHEAD_MARGIN_S = 3.0  # frames still arrive after PAUSE
 _TICK_S = 0.25
@@ -47,52 +45,9 @@ _DISK_EVERY_S = 1.0
 _COPIED = ("h264", "hevc")
 _PLAYED_AUDIO = ("aac", "opus")
 _AUDIO_AS_FLAC = ("pcm_alaw", "pcm_mulaw", "pcm_s16be")
-_TAIL = timedelta(seconds=1)
 _NO_AUDIO = "it does not come with key frames alone"
-
-
-class Continuation(Enum):
-    """The decision at the end of a recording, as the recorder reports it.
-
-    Recorders cut a channel's time into several recordings (one an hour, or one a motion); some do not cross a gap
-    within a recording by themselves; and a recording that is being written ends at the last frame on the disk.
-    """
-
-    NOTHING = auto()
-    OTHER_PLACE = auto()  # the run moves to another recording of the channel, or to a later part of this one
-    LATER = auto()  # this recording may grow
-
-
-class ChannelRecordings:
-    """Finds the recordings of a channel that a run plays one after another."""
-
-    def __init__(self, context: SessionContext, camera_id: int) -> None:
-        self._context = context
-        self._camera_id = camera_id
-
-    def choose(self, run: ReplayRun, recording_token: str) -> str:
-        """Return the recording to play at the requested time, of the channel that this recording belongs to."""
-        place = next(iter(self._places(recording_token, run.requested_utc)), None)
-        if place is not None and place.recording_token != recording_token and _begins_in_run(place, run):
-            run.move(place)
-            return place.recording_token
-        return recording_token
-
-    def continue_after(self, run: ReplayRun, reached_utc: datetime) -> Continuation:
-        """Decide what follows the end of the recording; moves the run for OTHER_PLACE."""
-        token = run.recording_token or ""
-        place = next_place(self._places(token, reached_utc), token, reached_utc)
-        if place is not None and _begins_in_run(place, run) and not run.is_lost:
-            run.move(place)
-            return Continuation.OTHER_PLACE
-        may_be_later = may_grow(reached_utc, run.end_utc, self._context.clock.now_utc())
-        return Continuation.LATER if may_be_later else Continuation.NOTHING
-
-    def _places(self, recording_token: str, moment: datetime) -> Sequence[RecordedPlace]:
-        try:
-            return self._context.recordings.recorded_from(self._camera_id, recording_token, moment)
-        except AppError:  # the recorder's own answers decide then
-            return ()
+_NO_SMALL_AUDIO = "it does not come with small video"
+_NOT_DESCRIBED = "The recording's pictures are not described in a way that can be played."
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +86,10 @@ class ReplayPlay:
         self._offset_s = 0.0  # the builder's time 0 on the run's time line
         self._timelines: dict[int, TrackTimeline] = {VIDEO: TrackTimeline(), AUDIO: TrackTimeline()}
         self._key_frames = KeyFrameFilter() if run.key_frames_only else None
+        self._small: SmallFrames | None = None
+        self._small_sets: tuple[bytes, ...] = ()
+        self._has_encoded = False  # small frames, since the last look
+        self._is_encoded_later = False
         self._has_times = True
         self._ask_again_s: float | None = None  # when to ask a growing recording for more
         self._continuation: Continuation | None = None
@@ -166,6 +125,9 @@ class ReplayPlay:
             self._handle(self._items.popleft())
             if self._continuation is not None:
                 return None
+            if self._has_encoded:
+                self._has_encoded = False
+                return 0.0  # a seek may have come meanwhile
         if self._ask_again_s is not None and self._now_s() >= self._ask_again_s:
             self._buffer.retire()
             self._buffer = self._play_again()
@@ -180,6 +142,10 @@ class ReplayPlay:
         """Take nothing more from the recorder."""
         if self._buffer is not None:
             self._buffer.retire()
+        if self._small is not None:
+            self._small.close()
+            if not self._resources.is_encoding:
+                self._context.slots.give_back(self._play_context.stream_id, self._resources)
         self._status.break_off(self._run)
 
     # ---- play() of the connection ----------------------------------------------------------------
@@ -251,35 +217,66 @@ class ReplayPlay:
 
     def _describe(self, described: Description) -> None:
         """Begin segments of this format. A recorder that goes on after a pause repeats the same description."""
-        if self._key_frames is not None:
-            described = replace(
-                described, audio=None, audio_config=b"", audio_left_out=_NO_AUDIO if described.audio else ""
-            )
+        if self._key_frames is not None or self._run.is_small:
+            why = _NO_SMALL_AUDIO if self._run.is_small else _NO_AUDIO
+            described = replace(described, audio=None, audio_config=b"", audio_left_out=why if described.audio else "")
         if described == self._described:
             return
         self._described = described
         codec = described.video.codec
         if codec not in _COPIED:
             raise CameraUnsupported("This recording's video cannot be shown: neither H.264 nor H.265.", service="video")
+        if self._run.is_small:
+            self._begin_small(described)
+            return
         needs_encoder = codec == "hevc" and not self._play_context.accepts_hevc
         if needs_encoder and not self._resources.is_encoding:
             self._context.slots.take(self._play_context.stream_id, self._resources)
             self._resources.encode_with(
                 SegmentEncoder(self._context.spawner, self._context.settings.ffmpeg, self._resources.folder)
             )
+        self._begin_segments(described, codec, is_encoded_later=needs_encoder)
+
+    def _begin_segments(self, described: Description, source_codec: str, *, is_encoded_later: bool) -> SegmentBuilder:
         if self._builder is not None:
             self._write(self._builder.flush())
+        self._is_encoded_later = is_encoded_later
         self._offset_s = self._run.playlist.length_s
-        builder = self._builder = self._builder_for(described)
-        video = replace(described.video, codec="h264") if needs_encoder else described.video
+        builder = self._builder_for(described)
+        self._builder = builder
+        video = replace(described.video, codec="h264") if is_encoded_later else described.video
         audio = _playable_audio(described.audio)
-        self._status.describe(video, audio, codec, described.audio_left_out)
+        self._status.describe(video, audio, source_codec, described.audio_left_out)
         number = self._run.number
         self._broadcaster.send(
             SegmentsOnly(number)
-            if self._resources.is_encoding
+            if is_encoded_later
             else ReplayInit(number, builder.codecs, video, audio, self._offset_s, builder.init)
         )
+        return builder
+
+    def _begin_small(self, described: Description) -> None:
+        """Make small video of the frames of this format. The first small frame tells its own format.
+
+        Raises CameraUnsupported, FfmpegMissing, or LimitReached if no more streams may be transcoded.
+        """
+        check_small_recording(described.video)
+        before = self._small
+        if before is not None:
+            self._take_small(before.flush())
+        try:
+            small = SmallFrames(
+                self._context.spawner,
+                self._context.find_ffmpeg(),
+                self._resources.folder,
+                described,
+                begins_s=before.ends_s if before is not None else 0.0,
+            )
+        except TrackError as error:
+            raise CameraBadAnswer(_NOT_DESCRIBED) from error
+        self._context.slots.take(self._play_context.stream_id, self._resources)
+        self._small = small
+        self._resources.make_small_with(small)
 
     def _builder_for(self, described: Description) -> SegmentBuilder:
         """The first segment has only one GOP: a recorder that keeps to real time lets a player wait for it."""
@@ -294,11 +291,11 @@ class ReplayPlay:
                 longest_step_s=LONGEST_SPACING_S if self._key_frames else LONGEST_STEP_S,
             )
         except TrackError as error:
-            raise CameraBadAnswer("The recording's pictures are not described in a way that can be played.") from error
+            raise CameraBadAnswer(_NOT_DESCRIBED) from error
 
     def _send_part(self, part: Part) -> None:
         """Send a part to viewers on sockets, which do not wait for whole segments."""
-        if self._resources.is_encoding:
+        if self._is_encoded_later:
             return
         run, start_s = self._run, self._offset_s + part.start_s
         device_s = part.start_device_s
@@ -306,14 +303,31 @@ class ReplayPlay:
         self._broadcaster.send(ReplayPart(run.number, part.data, start_s, recorded_utc, part.is_key))
 
     def _take(self, unit: AccessUnit) -> None:
-        if self._builder is None or (placed := self._place(unit)) is None:
+        if (self._builder is None and self._small is None) or (placed := self._place(unit)) is None:
             return
         if unit.track == VIDEO:
             self._has_times = unit.device_s is not None and unit.is_time_confirmed
+        if self._small is not None:
+            self._status.note_unit(self._run, placed)
+            self._take_small(self._small.push(placed))
+            return
         kept = placed if self._key_frames is None else self._key_frames.kept(placed)
-        if kept is not None:
+        if kept is not None and self._builder is not None:
             self._status.note_unit(self._run, kept)
             self._write(self._builder.push(kept))
+
+    def _take_small(self, units: Sequence[AccessUnit]) -> None:
+        for unit in units:
+            builder = self._builder
+            if builder is None or (unit.is_key and unit.parameter_sets != self._small_sets):
+                self._small_sets = unit.parameter_sets
+                video = H264.video_format(H264.named_sets(unit.parameter_sets))
+                source = self._described
+                assert source is not None  # noqa: S101 - _begin_small() came before
+                described = Description(video, None, unit.parameter_sets, b"", source.audio_left_out)
+                builder = self._begin_segments(described, source.video.codec, is_encoded_later=False)
+            self._write(builder.push(unit))
+            self._has_encoded = True
 
     def _place(self, unit: AccessUnit) -> AccessUnit | None:
         """Return None for a unit that an earlier play() of this run has delivered, and for audio without times with it.
@@ -337,6 +351,8 @@ class ReplayPlay:
             self._ask_again_s = self._now_s() + (ASK_AGAIN_BY_OPENING_S if opens_session else ASK_AGAIN_S)
             self._status.set_caught_up(self._run)
             return
+        if self._small is not None:
+            self._take_small(self._small.flush())
         if self._builder is not None:
             self._write(self._builder.flush())
         if continuation is not Continuation.OTHER_PLACE and not self._run.playlist.segments:
@@ -345,7 +361,9 @@ class ReplayPlay:
 
     def _write(self, made: Sequence[Segment]) -> None:
         for segment in made:
-            self._status.add(self._run, self._resources.write(self._run, segment))
+            self._status.add(
+                self._run, self._resources.write(self._run, segment, is_encoded_later=self._is_encoded_later)
+            )
             self._last_segment_s = self._now_s()
             if self._first_segment_s is None:
                 self._first_segment_s = self._last_segment_s
@@ -354,27 +372,6 @@ class ReplayPlay:
 
     def _now_s(self) -> float:
         return self._context.clock.monotonic_s()
-
-
-def next_place(places: Sequence[RecordedPlace], recording_token: str, reached_utc: datetime) -> RecordedPlace | None:
-    """Return the first place that goes on after reached_utc.
-
-    The rest of the same recording there does not count, even if it is listed: the recorder has just said that it ends.
-    """
-    for place in places:
-        is_own_rest = place.recording_token == recording_token and place.start <= reached_utc + _TAIL
-        if not is_own_rest and place.end > reached_utc + _TAIL:
-            return place
-    return None
-
-
-def may_grow(reached_utc: datetime, end_utc: datetime | None, now_utc: datetime) -> bool:
-    """True if more may be recorded: the recording ends about now, and before the requested end (if there is one)."""
-    return -_TAIL <= now_utc - reached_utc < MAY_GROW and (end_utc is None or end_utc > now_utc)
-
-
-def _begins_in_run(place: RecordedPlace, run: ReplayRun) -> bool:
-    return run.end_utc is None or place.start < run.end_utc
 
 
 def _playable_audio(audio: AudioFormat | None) -> AudioFormat | None:

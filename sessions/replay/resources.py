@@ -17,6 +17,7 @@ from sessions.errors import SessionOver
 from sessions.folders import make_folder, remove_files, remove_folder, served_file
 from sessions.replay.encoder import SegmentEncoder, unencoded_name
 from sessions.replay.run import ReplayRun
+from sessions.replay.small_frames import SmallFrames
 
 RELEASE_WAIT_S = 1.5
 
@@ -31,6 +32,7 @@ class ReplayResources:
         self._is_released = False
         self._connection: ReplayConnection | None = None
         self._encoder: SegmentEncoder | None = None
+        self._small: SmallFrames | None = None
 
     @property
     def connection(self) -> ReplayConnection | None:
@@ -65,13 +67,22 @@ class ReplayResources:
         if old is not None:
             old.close()
 
-    def write(self, run: ReplayRun, made: Segment) -> ReplaySegment:
-        """Write a segment into the folder, which is made at the first one. Raises OSError, StorageFull."""
+    def make_small_with(self, small: SmallFrames) -> None:
+        """From now on, release() ends this small video."""
+        with self._lock:
+            self._check_open()
+            self._small = small
+
+    def write(self, run: ReplayRun, made: Segment, *, is_encoded_later: bool) -> ReplaySegment:
+        """Write a segment into the folder, which is made at the first one. Raises OSError, StorageFull.
+
+        `is_encoded_later`: when a player asks for it; encode_with() came before.
+        """
         with self._lock:
             self._check_open()
             make_folder(self.folder)
-            segment = run.write(self.folder, made, is_encoded_later=self._encoder is not None)
-            if self._encoder is not None:
+            segment = run.write(self.folder, made, is_encoded_later=is_encoded_later)
+            if self._encoder is not None and is_encoded_later:
                 self._encoder.note(segment.name, segment.init_name)
             return segment
 
@@ -98,6 +109,8 @@ class ReplayResources:
             self.close_connection(wait_s=RELEASE_WAIT_S)
             if self._encoder is not None:
                 self._encoder.close()
+            if self._small is not None:
+                self._small.close()
             with self._lock:
                 remove_folder(self.folder)
 

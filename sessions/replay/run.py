@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import AppError
-from core.recordings import RecordedPlace
+from core.recordings import RecordedPlace, ReplayQuality
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplayPlaylist, ReplaySegment
@@ -34,6 +34,8 @@ class ReplayRun:
     continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
     None while there are none. `error`: why there is no frame yet. `has_video`: video has come, with or without a key
     frame.
+    `quality`: the requested one. `plays_sub`: the recording that plays is of the sub stream. `has_sub`: the channel has
+    such a recording of the requested time, too; None until that is known.
     `key_frames_only`: the other frames and the audio are left out.
     `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
     `fetched_end_s`: up to which playing time players have fetched segments.
@@ -44,6 +46,7 @@ class ReplayRun:
     requested_utc: datetime
     end_utc: datetime | None
     key_frames_only: bool = False
+    quality: ReplayQuality = ReplayQuality.FULL
     correction_s: float = 0.0
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
@@ -53,6 +56,8 @@ class ReplayRun:
     watched_end_s: float = 0.0
     recording_token: str | None = None
     has_video: bool = False
+    plays_sub: bool = False
+    has_sub: bool | None = None
 
     def __post_init__(self) -> None:
         self.playlist = ReplayPlaylist(target_s=SEGMENT_S)
@@ -91,7 +96,22 @@ class ReplayRun:
     def move(self, place: RecordedPlace) -> None:
         """Continue in another recording, or in another part of this one."""
         self.recording_token, self._moved_to_utc = place.recording_token, place.start
+        self.plays_sub = place.is_sub
         self._moves += 1
+
+    @property
+    def is_small(self) -> bool:
+        """True if small video is made. Key frames alone need none."""
+        return self.quality is ReplayQuality.SMALL and not self.key_frames_only
+
+    @property
+    def shown_quality(self) -> ReplayQuality | None:
+        """The quality of the recording that plays; None until it was chosen."""
+        if self.recording_token is None:
+            return None
+        if self.is_small:
+            return ReplayQuality.SMALL
+        return ReplayQuality.SUB if self.plays_sub else ReplayQuality.FULL
 
     @property
     def is_lost(self) -> bool:

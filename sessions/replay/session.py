@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.errors import AppError, DeviceError, NotFound, StorageFull
-from core.recordings import ReplayAbilities, ReplaySource
+from core.recordings import ReplayAbilities, ReplayQuality, ReplaySource
 from core.records import StreamState
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.base import BaseSession
@@ -23,7 +23,8 @@ from sessions.context import SessionContext
 from sessions.errors import NothingRecorded, RestartWanted, Stalled
 from sessions.ids import new_replay_id
 from sessions.replay.broadcast import REQUESTED_AHEAD_S, ReplayBroadcaster, ReplayEnd, ReplayListener
-from sessions.replay.play import ChannelRecordings, Continuation, PlayContext, ReplayPlay
+from sessions.replay.channel_recordings import ChannelRecordings, Continuation
+from sessions.replay.play import PlayContext, ReplayPlay
 from sessions.replay.resources import RELEASE_WAIT_S, ReplayResources
 from sessions.replay.run import ReplayRun
 from sessions.replay.status import ReplayPhase, ReplayStatus
@@ -50,10 +51,12 @@ class ReplaySession(BaseSession):
         end_utc: datetime | None,
         accepts_hevc: bool,
         key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
         on_end: Callable[[BaseSession], None],
     ) -> None:
         super().__init__(context, new_replay_id(camera_id), camera_id, "", on_end=on_end)
-        run = ReplayRun(1, start_utc, end_utc, key_frames_only)
+        run = ReplayRun(1, start_utc, end_utc, key_frames_only, quality)
+        self._full_token = recording_token  # of the newest recording that is not of the sub stream
         self._status = ReplayStatus(context.clock, self.stream_id, camera_id, recording_token, run)
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)
         self._broadcaster = ReplayBroadcaster()
@@ -74,13 +77,20 @@ class ReplaySession(BaseSession):
 
     # ---- for viewers -----------------------------------------------------------------------------
 
-    def seek(self, time_utc: datetime, wait_s: float = SEEK_WAIT_S, *, key_frames_only: bool = False) -> StreamView:
+    def seek(
+        self,
+        time_utc: datetime,
+        wait_s: float = SEEK_WAIT_S,
+        *,
+        key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
+    ) -> StreamView:
         """Play from another time. Return when the time of the first frame is known: `start_time` is true then.
 
         Raises NothingRecorded, a DeviceError or another error that prevents it; Conflict (superseded) if another seek
         takes its place; Unavailable after wait_s, while the session continues to try.
         """
-        run, gone = self._status.begin_run(time_utc, key_frames_only=key_frames_only)
+        run, gone = self._status.begin_run(time_utc, key_frames_only=key_frames_only, quality=quality)
         self._broadcaster.begin_run(run.number)
         self._note_fetch(None)
         self._resources.remove(gone)
@@ -195,7 +205,9 @@ class ReplaySession(BaseSession):
 
     def _play_of(self, run: ReplayRun) -> ReplayPlay:
         """Connect to the recording that the run is to play, unless that is connected already."""
-        token = run.recording_token = run.recording_token or self._recordings.choose(run, self._status.recording_token)
+        token = run.recording_token = run.recording_token or self._recordings.choose(run, self._full_token)
+        if not run.plays_sub:
+            self._full_token = token
         connection = self._resources.connection
         if connection is None or self._source is None or token != self._source.recording_token:
             self._resources.close_connection(wait_s=RELEASE_WAIT_S)  # first: recorders allow few sessions

@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from core.clock import Clock
 from core.errors import AppError, Conflict, NotFound, Unavailable
+from core.recordings import ReplayQuality
 from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.hls.replay_playlist import ReplaySegment
@@ -69,7 +70,13 @@ class ReplayStatus:
         """True if players may still fetch the files of this run."""
         return run in self._runs
 
-    def begin_run(self, requested_utc: datetime, *, key_frames_only: bool = False) -> tuple[ReplayRun, tuple[str, ...]]:
+    def begin_run(
+        self,
+        requested_utc: datetime,
+        *,
+        key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
+    ) -> tuple[ReplayRun, tuple[str, ...]]:
         """Begin the run of a seek. Return it, and the files of runs that are too old now. NotFound once stopped."""
         with self._changed:
             if self._state is StreamState.STOPPED:
@@ -77,7 +84,7 @@ class ReplayStatus:
             before = self._runs[-1]
             before.playlist.end()
             end_utc = before.end_utc if before.end_utc is not None and requested_utc < before.end_utc else None
-            run = ReplayRun(before.number + 1, requested_utc, end_utc, key_frames_only)
+            run = ReplayRun(before.number + 1, requested_utc, end_utc, key_frames_only, quality)
             self._runs.append(run)
             gone = [name for old in self._runs[:-_RUNS_KEPT] for name in old.file_names()]
             del self._runs[:-_RUNS_KEPT]
@@ -292,7 +299,7 @@ class ReplayStatus:
                 video=self._video,
                 audio=self._audio,
                 audio_left_out=self._audio_left_out,
-                transcoding=is_encoding,
+                transcoding=is_encoding or run.shown_quality is ReplayQuality.SMALL,
                 bitrate_kbps=self._bitrate_kbps,
                 last_segment_age_s=None if self._last_segment_s is None else now_s - self._last_segment_s,
                 frames_dropped=self._frames_dropped,
@@ -303,6 +310,8 @@ class ReplayStatus:
                 start_time=run.start_utc,
                 time_confirmed=run.time_confirmed,
                 beats_real_time=beats_real_time,
+                replay_quality=run.shown_quality,
+                has_sub_recording=run.has_sub,
             )
 
     def _is_decided(self, run: ReplayRun) -> bool:

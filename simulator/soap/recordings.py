@@ -100,7 +100,9 @@ class RecordingService(SoapService):
         items = []
         for recording in self._archive.recordings():
             kind = {"Type": "http://www.onvif.org/ver10/schema/Profile"}
-            token = el("tt:SourceToken", el("tt:Token", recording.channel.profile_token("main")), attributes=kind)
+            token = el(
+                "tt:SourceToken", el("tt:Token", recording.channel.profile_token(recording.role)), attributes=kind
+            )
             configuration = el(
                 "tt:JobConfiguration",
                 el("tt:RecordingToken", recording.token),
@@ -108,6 +110,7 @@ class RecordingService(SoapService):
                 el("tt:Priority", 1),
                 el("tt:Source", token),
             )
-            job = el("tt:JobToken", f"RecordingJob{recording.channel.number - 1:03d}")
+            number = recording.channel.number - 1
+            job = el("tt:JobToken", f"RecordingJob{number:03d}{'' if recording.role == 'main' else '_sub'}")
             items.append(el("trc:JobItem", job, configuration))
         return el("trc:GetRecordingJobsResponse", *items)

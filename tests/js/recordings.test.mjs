@@ -44,11 +44,13 @@ class Server {
     };
   }
 
-  /** @param {string} streamId @param {Date} time @returns {Promise<any>} */
-  async seekPlayback(streamId, time) {
-    this.asked.push(`seek ${streamId} ${time.toISOString().slice(11, 19)}`);
+  /** @param {string} streamId @param {Date} time @param {{quality: string, keyFramesOnly: boolean}} wanted @returns {Promise<any>} */
+  async seekPlayback(streamId, time, { quality, keyFramesOnly }) {
+    const how = quality === 'full' && !keyFramesOnly ? '' : ` ${quality} ${keyFramesOnly}`;
+    this.asked.push(`seek ${streamId} ${time.toISOString().slice(11, 19)}${how}`);
     await this.#answer();
-    return { stream_id: streamId, playlist_url: `/${streamId}/run2.m3u8`, start_time: time.toISOString() };
+    const playing = { replay_quality: quality, has_sub_recording: true };
+    return { stream_id: streamId, playlist_url: `/${streamId}/run2.m3u8`, start_time: time.toISOString(), ...playing };
   }
 
   /** @param {{streamId: string}} stream */
@@ -84,6 +86,19 @@ test('a seek uses the open session, and addresses have the viewer id', async () 
   await settle();
   assert.deepEqual(server.asked, ['start R1 02:13:00', 'seek replay1 02:14:00']);
   assert.deepEqual(loads, ['/replay1/run1.m3u8?viewer=me', '/replay1/run2.m3u8?viewer=me']);
+  made.close();
+});
+
+test('a seek asks for a quality, and its answer tells the one that plays', async () => {
+  const server = new Server();
+  const { made } = session(server);
+  made.go(PLACE);
+  await settle();
+  made.wantedQuality = { quality: 'sub', keyFramesOnly: true };
+  made.go({ ...PLACE, atMs: PLACE.atMs + 60_000 });
+  await settle();
+  assert.deepEqual(server.asked.slice(1), ['seek replay1 02:14:00 sub true']);
+  assert.deepEqual([made.stream?.replay_quality, made.stream?.has_sub_recording], ['sub', true]);
   made.close();
 });
 

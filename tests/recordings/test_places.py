@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, recording
+from core.records import MediaProfile, ProfileRole
+from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, recording
 
 
 def places(archive: Archive, recording_token: str, moment: datetime) -> list[tuple[str, float, float]]:
@@ -63,3 +64,47 @@ def test_times_of_places_are_corrected_by_the_clock_offset(archive: Archive) -> 
     archive.recorder.spans["Rec1"] = [(NOON - 3 * HOUR, NOON + HOUR)]
     asked(archive, NOON - DAY, NOON)
     assert places(archive, "Rec1", NOON - 6 * HOUR) == [("Rec1", -4, 0)]
+
+
+def give_channel_1_a_sub_recording(archive: Archive) -> None:
+    """Rec1 is of the main stream, Rec3 of the sub stream; the device lists Rec3 first. Rec3 has a gap from 10 to 11."""
+    profiles = [
+        MediaProfile(token, token, "Source1", None, role=role)
+        for token, role in (("Main1", ProfileRole.MAIN), ("Sub1", ProfileRole.SUB))
+    ]
+    archive.channels = [channel(1, profiles=tuple(profiles)), channel(2)]
+    sub = replace(recording(3), source_id="Source1", job_source="Sub1")
+    archive.recorder.recordings_ = (sub, replace(recording(1), job_source="Main1"), recording(2))
+    archive.recorder.spans = {
+        "Rec1": [(NOON - 5 * HOUR, NOON)],
+        "Rec3": [(NOON - 5 * HOUR, NOON - 2 * HOUR), (NOON - HOUR, NOON)],
+        "Rec2": [(NOON - 5 * HOUR, NOON)],
+    }
+
+
+def test_the_main_recording_plays_unless_the_sub_recording_is_wanted(archive: Archive) -> None:
+    give_channel_1_a_sub_recording(archive)
+    row = asked(archive, NOON - DAY, NOON).channels[0]
+    assert row.recording_token == "Rec1"
+    assert {span.recording_token for span in row.spans} == {None, "Rec1"}
+    assert places(archive, "Rec1", NOON - 3 * HOUR) == [("Rec1", -3, 0)]
+    assert places(archive, "Rec3", NOON - 3 * HOUR) == [("Rec3", -3, -2), ("Rec1", -2, -1), ("Rec3", -1, 0)]
+
+
+def test_a_sub_recording_plays_where_it_has_data(archive: Archive) -> None:
+    give_channel_1_a_sub_recording(archive)
+    asked(archive, NOON - DAY, NOON)
+    found = archive.manager.recorded_from(1, "Rec1", NOON - 3 * HOUR, prefers_sub=True)
+    assert [(place.recording_token, place.is_sub, (place.end - NOON) / HOUR) for place in found] == [
+        ("Rec3", True, -2),
+        ("Rec1", False, -1),
+        ("Rec3", True, 0),
+    ]
+    assert archive.manager.recorded_from(1, "Rec2", NOON - 3 * HOUR, prefers_sub=True) == ()
+
+
+def test_the_recordings_dates_tell_of_a_sub_recording_too(archive: Archive) -> None:
+    give_channel_1_a_sub_recording(archive)
+    asked(archive, NOON - HOUR, NOON)
+    found = archive.manager.recorded_from(1, "Rec1", NOON - 7 * DAY, prefers_sub=True)
+    assert (found[0].recording_token, found[0].is_sub) == ("Rec3", True)

@@ -129,7 +129,9 @@ class ThinRecordings(RecordingManager):
         assert self.recorder is not None
         return self.recorder.find(camera_id, recording_token)
 
-    def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
+    def recorded_from(
+        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+    ) -> tuple[RecordedPlace, ...]:
         if self.recorder is None or not self.recorder.others:
             return ()
-        return tuple(self.recorder.recorded(camera_id, recording_token, moment))
+        return tuple(self.recorder.recorded(camera_id, recording_token, moment, prefers_sub=prefers_sub))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cameras.records import TimedSnapshot
 from core.errors import AppError, NotFound, Unavailable
+from core.recordings import ReplayQuality
 from core.records import (
     StreamKind,
     StreamState,
@@ -102,6 +103,7 @@ class StandInStreams(StreamManager):
         end_utc: datetime | None = None,
         accept: tuple[str, ...] = ("h264",),
         key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
     ) -> tuple[StreamView, str]:
         if self.fail_with is not None:
             raise self.fail_with
@@ -131,8 +133,15 @@ class StandInStreams(StreamManager):
         listener.on_live_state(view)
         return view.stream_id, viewer_id
 
-    def seek_replay(self, stream_id: str, time_utc: datetime, *, key_frames_only: bool = False) -> StreamView:
-        view = self.session_view(stream_id)
+    def seek_replay(
+        self,
+        stream_id: str,
+        time_utc: datetime,
+        *,
+        key_frames_only: bool = False,
+        quality: ReplayQuality = ReplayQuality.FULL,
+    ) -> StreamView:
+        view = replace(self.session_view(stream_id), replay_quality=quality)
         if self.fail_with is not None:
             raise self.fail_with
         return replace(view, start_time=time_utc, playlist_url=f"/static/streams/{stream_id}/run2.m3u8")

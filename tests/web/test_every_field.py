@@ -69,6 +69,7 @@ KINDS = {
     "address": "address",
     "readable_password": "flag",
     "key_frames_only": "flag",
+    "quality": "choice",
     "sha256": "fingerprint",
     "port": "port",
     "username": "credential",

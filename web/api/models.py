@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Conf
 
 from core import records
 from core.clock import rfc3339
+from core.recordings import ReplayQuality
 from sessions.view import SegmentWait
 from web.fields import BodyId, Flag, Name, PathId, ProfileToken, QueryModel, RequestModel, StreamId, printable
 
@@ -402,6 +403,13 @@ class StreamStatus(AnswerModel):
 
     beats_real_time: bool | None = Field(
         description="kind replay: true if the recorder sends faster than it recorded; null: not known (yet)"
+    )
+    replay_quality: ReplayQuality | None = Field(
+        description="kind replay: the quality that plays; null until the recording was chosen"
+    )
+    has_sub_recording: bool | None = Field(
+        description="kind replay: true if the channel also has a recording of the sub stream at the time that plays; "
+        "null until that is known"
     )
 
 

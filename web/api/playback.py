@@ -9,6 +9,7 @@ from flask_openapi3.models.tag import Tag
 from core.access import Permission
 from core.clock import rfc3339
 from core.errors import Forbidden, InvalidRequest
+from core.recordings import ReplayQuality
 from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.api import answers, playback_models
@@ -40,6 +41,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
         end_utc=body.end_time,
         accept=tuple(body.accept),
         key_frames_only=body.key_frames_only,
+        quality=ReplayQuality(body.quality),
     )
     services().login_viewers.note_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)
@@ -62,5 +64,7 @@ def seek_playback(body: playback_models.PlaybackSeek) -> Response:
     if not who.may(Permission.OPERATE) and not services().login_viewers.is_viewer_of(who.key, body.stream_id):
         raise Forbidden("Another user started this stream: start your own.", code="not_yours")
     with services().device_limit:
-        view = services().streams.seek_replay(body.stream_id, body.time, key_frames_only=body.key_frames_only)
+        view = services().streams.seek_replay(
+            body.stream_id, body.time, key_frames_only=body.key_frames_only, quality=ReplayQuality(body.quality)
+        )
     return answers.answer(playback_models.SoughtPlayback.model_validate(view))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from core.recordings import ReplayQuality
 from web.api.models import AnswerModel, Codec, StartedStream, Time
 from web.fields import BodyId, Moment, RequestModel, StreamId, printable
 
 KeyFramesOnly = Annotated[bool, Field(description="leave the other frames and the audio out, for a thin link")]
+Quality = Annotated[
+    Literal["full", "sub", "small"],
+    Field(
+        description="for a thin link: `sub` is the channel's recording of the sub stream; where there is none, the "
+        "full recording plays; `small` is small video without audio that the app makes of either. `replay_quality` of "
+        "the status tells the quality that plays"
+    ),
+]
 RecordingToken = Annotated[
     str, Field(min_length=1, max_length=256, description="ONVIF recording token"), AfterValidator(printable)
 ]
@@ -27,6 +36,7 @@ class PlaybackStart(RequestModel):
     end_time: Moment | None = None
     accept: Annotated[list[Codec], Field(min_length=1, max_length=8, default_factory=lambda: list[Codec](("h264",)))]
     key_frames_only: KeyFramesOnly = False
+    quality: Quality = "full"
 
 
 class PlaybackSeek(RequestModel):
@@ -35,6 +45,7 @@ class PlaybackSeek(RequestModel):
     stream_id: StreamId
     time: Moment
     key_frames_only: KeyFramesOnly = False
+    quality: Quality = "full"
 
 
 class StartedPlayback(StartedStream):
@@ -48,3 +59,5 @@ class SoughtPlayback(AnswerModel):
     time_confirmed: bool | None = Field(
         description="false: the recorder confirms no times, so the true time may differ"
     )
+    replay_quality: ReplayQuality | None = Field(description="the quality that plays")
+    has_sub_recording: bool | None = Field(description="true if the channel has a recording of the sub stream there")

@@ -9,10 +9,10 @@ import { part, setAttribute, setText } from './dom.js';
  *   stream: import('../lib/api.js').Stream|null, isBusy: boolean, request: import('../lib/replay-session.js').ReplayRequest|null,
  *   atMs: number|null, hasFrame: boolean, clock: typeof import('../lib/display-clock.js').LOCAL_CLOCK, rate: number,
  *   speed: number, isSlow: boolean, isAudioLeftOut: boolean, isLinkShort: boolean, quality: string,
- *   waitedS: number}} Facts `isRetrying`: the server tries again;
+ *   choice: import('../lib/replay-quality.js').Choice, waitedS: number}} Facts `isRetrying`: the server tries again;
  *   `isBusy`: a seek is under way; `rate`: present speed; `speed`: chosen speed; `isSlow`: the recorder sends no faster
  *   than 1×; `isAudioLeftOut`: this browser cannot decode the audio; `isLinkShort`: the link carries less than the quality
- *   needs; `quality`: the shown quality and its reason
+ *   needs; `quality`: the shown quality and its reason; `choice`: the user's
  */
 
 /** @param {HTMLElement & {video: HTMLVideoElement}} player @param {Facts} facts */
@@ -37,6 +37,14 @@ export function showReplay(player, facts) {
   showAudio(part(player, 'mute', HTMLButtonElement), facts);
   explain(player, facts);
   explainSpeed(player, facts);
+  offerSub(player, facts);
+}
+
+/** Offer the recording of the sub stream where there is one. @param {HTMLElement} player @param {Facts} facts */
+function offerSub(player, { stream, choice }) {
+  const option = part(player, 'quality', HTMLSelectElement).querySelector('[value=sub]');
+  const isThere = stream?.has_sub_recording === true || choice === 'sub';
+  if (option instanceof HTMLOptionElement && option.disabled === isThere) option.disabled = !isThere;
 }
 
 /** @param {HTMLButtonElement} button @param {Facts} facts */

@@ -1,7 +1,6 @@
 // @ts-check
 import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
-import { ReplayQuality } from '../lib/replay-quality.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
@@ -10,7 +9,7 @@ import { playsFragments } from './fragment-appender.js';
 import { decodableCodecs } from './hls-engine.js';
 import { showReplay } from './replay-display.js';
 import { ReplayEngines } from './replay-engines.js';
-import { RunEngine } from './run-engine.js';
+import { ReplayLink } from './replay-link.js';
 import { drawFrame, saveFrame } from './frame-capture.js';
 import { ZoomView } from './zoom-view.js';
 
@@ -39,9 +38,7 @@ export class ReplayPlayer extends HTMLElement {
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
   #state = new ReplayState();
-  #quality = new ReplayQuality();
-  /** @type {import('../lib/link-monitor.js').LinkMonitor|null} */
-  #link = null;
+  #link = new ReplayLink();
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
   #idleLimits = new IdleLimits();
@@ -57,7 +54,7 @@ export class ReplayPlayer extends HTMLElement {
   connect(api, socket) {
     const session = new ReplaySession(api, decodableCodecs(), socket, { plays: playsFragments });
     this.#session = session;
-    this.#link = socket?.link ?? null;
+    this.#link.connect(session, socket?.link ?? null);
     this.#engines = new ReplayEngines(session, () => this.video, {
       onReady: () => void this.#play(),
       onAgain: () => this.#goOnExactly(),
@@ -139,7 +136,7 @@ export class ReplayPlayer extends HTMLElement {
     const canMove = isSame && !exact && !session?.problem && !session?.isPending;
     const loadedTime = canMove ? (this.#engine?.loadedTimeOf(request.atMs) ?? null) : null;
     const isLoaded = loadedTime !== null;
-    if (!isSame) this.#quality.forget();
+    if (!isSame) this.#link.forget();
     if (!isLoaded) this.#freeze(); // before the state forgets the frame
     this.#state.go(request, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
     this.#idleLimits.restart();
@@ -262,32 +259,21 @@ export class ReplayPlayer extends HTMLElement {
 
   /** Pin a quality, or let the bandwidth choose it ('auto'). @param {string} choice */
   chooseQuality(choice) {
-    const before = this.#quality.keyFramesOnly;
-    this.#quality.choice = /** @type {import('../lib/replay-quality.js').Choice} */ (choice);
-    part(this, 'quality', HTMLSelectElement).value = this.#quality.choice;
-    this.#applyQuality(before);
+    const hasChanged = this.#link.choose(choice);
+    part(this, 'quality', HTMLSelectElement).value = this.#link.choice;
+    if (hasChanged) this.#playQuality();
     this.#draw();
   }
 
-  /** Request the media again from the present position if the quality has changed. @param {boolean} before */
-  #applyQuality(before) {
-    const { keyFramesOnly } = this.#quality;
-    if (this.#session) this.#session.keyFramesOnly = keyFramesOnly;
-    if (keyFramesOnly !== before && this.isOpen && !this.#state.isSuspended) this.#goOnExactly();
+  /** Request the media again from the present position, because the quality has changed. */
+  #playQuality() {
+    if (this.isOpen && !this.#state.isSuspended) this.#goOnExactly();
   }
 
-  /** Let the bandwidth choose the quality of media that comes over the socket. */
+  /** Let the bandwidth choose the quality. */
   #lookAtQuality() {
-    const engine = this.#engine;
-    const supply = engine instanceof RunEngine && !engine.isComplete ? engine.supply : null;
-    const isPlaying = this.#state.phase === 'playing' || this.#state.phase === 'stalled';
-    if (!supply || !this.#link || !isPlaying || document.hidden) {
-      this.#quality.restart();
-      return;
-    }
-    const before = this.#quality.keyFramesOnly;
-    const facts = { ...supply, nowMs: Date.now(), rate: this.#rate, link: this.#link.stateAt(performance.now()) };
-    if (this.#quality.look(facts)) this.#applyQuality(before);
+    const isPlaying = (this.#state.phase === 'playing' || this.#state.phase === 'stalled') && !document.hidden;
+    if (this.#link.look({ engine: this.#engine, isPlaying, rate: this.#rate })) this.#playQuality();
   }
 
   /** True if the recorder sends no faster than real time. */
@@ -325,7 +311,7 @@ export class ReplayPlayer extends HTMLElement {
   /** @param {import('../lib/replay-session.js').Load} load */
   #load(load) {
     this.#freeze();
-    this.#quality.restart();
+    this.#link.restart();
     this.#state.loaded(load.startMs, Date.now());
     this.#engines?.open(load);
     this.#awaitFrame();
@@ -445,8 +431,9 @@ export class ReplayPlayer extends HTMLElement {
       rate: this.#rate,
       speed,
       isSlow: this.#isSlow,
-      isLinkShort: this.#quality.isShort,
-      quality: this.#quality.text(this.#engine instanceof RunEngine ? this.#engine.spacingS : 0),
+      isLinkShort: this.#link.isShort,
+      quality: this.#link.text(this.#engine),
+      choice: this.#link.choice,
       isAudioLeftOut: this.#session?.isAudioLeftOut ?? false,
       waitedS: state.waitedS(nowMs),
     });

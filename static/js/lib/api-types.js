@@ -249,6 +249,11 @@ export {};
  */
 
 /**
+ * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
+ *   the only one.
+ */
+
+/**
  * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
  *   X-CSRF-Token.
  * @property {boolean} accounts
@@ -265,6 +270,8 @@ export {};
  * @property {string} playlist_url of the new run; the previous playlist does not grow any more
  * @property {string} start_time time of the first frame: at or before the requested time
  * @property {boolean|null} time_confirmed false: the recorder confirms no times, so the true time may differ
+ * @property {ReplayQuality|null} replay_quality the quality that plays
+ * @property {boolean|null} has_sub_recording true if the channel has a recording of the sub stream there
  */
 
 /**
@@ -303,6 +310,10 @@ export {};
  *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
+ * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
+ *   chosen
+ * @property {boolean|null} has_sub_recording kind replay: true if the channel also has a recording of the sub stream at
+ *   the time that plays; null until that is known
  * @property {string} viewer_id
  */
 
@@ -341,6 +352,10 @@ export {};
  *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
+ * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
+ *   chosen
+ * @property {boolean|null} has_sub_recording kind replay: true if the channel also has a recording of the sub stream at
+ *   the time that plays; null until that is known
  * @property {string} viewer_id
  */
 
@@ -390,6 +405,10 @@ export {};
  *   the request nor its answer, so frames are counted from the requested time; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
+ * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
+ *   chosen
+ * @property {boolean|null} has_sub_recording kind replay: true if the channel also has a recording of the sub stream at
+ *   the time that plays; null until that is known
  */
 
 /** @typedef {{main: string, sub: string|null}} StreamUris */

@@ -28,6 +28,7 @@ export { ApiError, problemOf };
  *   address?: string, readable_password?: boolean,
  *   stream_uris?: {main: string, sub: string|null}}} CameraDraft `address`: scheme, host, port and path in one, instead of
  *   `host`. `stream_uris`: of a camera without ONVIF, instead of both
+ * @typedef {import('./replay-quality.js').Wanted} ReplayWanted
  * @typedef {{cameras: string, discovery: string, streams: string, playback?: string}} Addresses
  */
 
@@ -206,23 +207,24 @@ export class Api {
   }
 
   /**
-   * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[], keyFramesOnly?: boolean}} what
+   * @param {{cameraId: number, recordingToken: string, time: Date, accept: string[]} & Partial<ReplayWanted>} what
    * @returns {Promise<StartedPlayback>}
    */
-  startPlayback({ cameraId, recordingToken, time, accept, keyFramesOnly = false }) {
+  startPlayback({ cameraId, recordingToken, time, accept, quality = 'full', keyFramesOnly = false }) {
     const body = {
       camera_id: cameraId,
       recording_token: recordingToken,
       start_time: time.toISOString(),
       accept,
+      quality,
       key_frames_only: keyFramesOnly,
     };
     return this.#http.json('POST', `${this.#addresses.playback}/start`, body);
   }
 
-  /** @param {string} streamId @param {Date} time @param {boolean} [keyFramesOnly] @returns {Promise<SoughtPlayback>} */
-  seekPlayback(streamId, time, keyFramesOnly = false) {
-    const body = { stream_id: streamId, time: time.toISOString(), key_frames_only: keyFramesOnly };
+  /** @param {string} streamId @param {Date} time @param {Partial<ReplayWanted>} [wanted] @returns {Promise<SoughtPlayback>} */
+  seekPlayback(streamId, time, { quality = 'full', keyFramesOnly = false } = {}) {
+    const body = { stream_id: streamId, time: time.toISOString(), quality, key_frames_only: keyFramesOnly };
     return this.#http.json('POST', `${this.#addresses.playback}/seek`, body);
   }
 

@@ -57,8 +57,8 @@ export class ReplaySession extends EventTarget {
   /** @type {Problem|null} */
   #problem = null;
   #isRetrying = false;
-  /** Request key frames alone, from the next request on: the link does not carry the recording. */
-  keyFramesOnly = false;
+  /** The quality of the next requests. @type {import('./replay-quality.js').Wanted} */
+  wantedQuality = { quality: 'full', keyFramesOnly: false };
   #busy = false;
   #closed = true;
   /** @type {Promise<void>} */
@@ -212,8 +212,10 @@ export class ReplaySession extends EventTarget {
   async #carryOut(request) {
     if (this.#stream && isOneSource(this.#source, request)) {
       try {
-        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(request.atMs), this.keyFramesOnly);
-        this.#stream = { ...this.#stream, waiting_for: null }; // the old value is about the old request
+        const sought = await this.#api.seekPlayback(this.#stream.stream_id, new Date(request.atMs), this.wantedQuality);
+        const { replay_quality, has_sub_recording } = sought;
+        // The old value is about the old request.
+        this.#stream = { ...this.#stream, replay_quality, has_sub_recording, waiting_for: null };
         this.#source = request;
         return this.#loadOf(sought.playlist_url, Date.parse(sought.start_time));
       } catch (error) {
@@ -229,8 +231,7 @@ export class ReplaySession extends EventTarget {
     await this.#othersStopped();
     const { cameraId, recordingToken, atMs } = request;
     const time = new Date(atMs);
-    const { keyFramesOnly } = this;
-    const started = await this.#api.startPlayback({ cameraId, recordingToken, time, accept: this.#accept, keyFramesOnly });
+    const started = await this.#api.startPlayback({ cameraId, recordingToken, time, accept: this.#accept, ...this.wantedQuality });
     this.#stream = started;
     this.#source = request;
     this.#join(started);

@@ -156,7 +156,7 @@ def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, 
 def test_a_recording_that_stops_growing_ends(
     writing: StreamManager, recorder: ThinRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessions.replay.play.MAY_GROW", timedelta(seconds=8))
+    monkeypatch.setattr("sessions.replay.channel_recordings.MAY_GROW", timedelta(seconds=8))
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 3))
     until(lambda: text_of(writing, view).endswith(ENDED))
     assert pictures(writing, view)[-1] == pytest.approx(recorder.spans[0][1] - NIGHT_S, abs=0.5)

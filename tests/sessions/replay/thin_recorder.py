@@ -37,6 +37,7 @@ class ThinRecorder:
     audio: AudioFormat | None = None
     others: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     empty: set[str] = field(default_factory=set)  # recordings of `others` that are listed but have no data
+    subs: set[str] = field(default_factory=set)  # recordings of `others` that are of the sub stream
     crosses_gaps: bool = True
     ahead_s: float = 0.0  # by which the recorder's clock is ahead
     picture_bytes: int = 500
@@ -68,13 +69,17 @@ class ThinRecorder:
     def spans_of(self, recording_token: str) -> list[tuple[float, float]]:
         return self.others.get(recording_token, self.spans)
 
-    def recorded(self, camera_id: int, recording_token: str, moment: datetime) -> list[RecordedPlace]:
+    def recorded(
+        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+    ) -> list[RecordedPlace]:
         """Return the recorded places after `moment`, like the recording manager."""
         del camera_id
         at_s = moment.timestamp()
-        tokens = sorted({"Rec0", *self.others}, key=lambda token: token != recording_token)
+        tokens = sorted(
+            {"Rec0", *self.others}, key=lambda token: (prefers_sub != (token in self.subs), token != recording_token)
+        )
         found = [
-            RecordedPlace(token, _utc(max(start_s, at_s)), _utc(end_s))
+            RecordedPlace(token, _utc(max(start_s, at_s)), _utc(end_s), is_sub=token in self.subs)
             for token in tokens
             for start_s, end_s in self.spans_of(token)
             if end_s > at_s

@@ -73,6 +73,7 @@ def test_times_are_understood_in_any_zone(client: FlaskClient, streams: Any) -> 
         ("recording_token", "x" * 257),
         ("camera_id", "1"),
         ("accept", ["vp9"]),
+        ("quality", "best"),
     ],
 )
 def test_an_invalid_start_is_refused_with_its_field(
@@ -91,8 +92,18 @@ def test_a_seek_returns_the_new_address_and_start_time(client: FlaskClient, stre
             "playlist_url": f"/static/streams/{stream_id}/run2.m3u8",
             "start_time": "2026-11-22T03:00:00.000Z",
             "time_confirmed": None,
+            "replay_quality": "full",
+            "has_sub_recording": None,
         },
     )
+
+
+@pytest.mark.parametrize("quality", ["full", "sub", "small"])
+def test_a_seek_may_ask_for_another_quality(client: FlaskClient, stream_id: str, quality: str) -> None:
+    body = {"stream_id": stream_id, "time": NIGHT, "quality": quality}
+    answer = client.post("/api/playback/seek", json=body)
+    assert (answer.status_code, answer.get_json()["replay_quality"]) == (200, quality)
+    assert client.post("/api/playback/start", json={**BODY, "quality": quality}).status_code == 201
 
 
 @pytest.mark.parametrize("body", [{"time": NIGHT}, {"stream_id": "x"}, {"stream_id": "x", "time": "02:13"}, []])

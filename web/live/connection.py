@@ -80,6 +80,7 @@ class Connection:
     ) -> None:
         self._loop = loop
         self._sock = sock
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=MAX_MESSAGE_BYTES, logger=_QUIET)
         self._taker = taker
         self._backlog = backlog
@@ -185,6 +186,9 @@ class Connection:
             return
         self._collect()
         queue = list(messages)
+        if len(queue) == 1 and not self._unsent and not self._is_tls:  # nearly always
+            self._send_now(queue[0], watch)
+            return
         for parts in queue:
             size = sum(map(len, parts))
             head = binary_frame_head(size)
@@ -193,6 +197,30 @@ class Connection:
             else:
                 self._unsent.put_parts([head + parts[0], *filter(None, parts[1:])], self._loop.time(), watch)
         self._flush()
+
+    def _send_now(self, parts: Sequence[bytes], watch: int) -> None:
+        """Give a message to the kernel while no other one waits. Put the rest into the queue."""
+        size = sum(map(len, parts))
+        head = binary_frame_head(size)
+        pieces = [head + parts[0], *filter(None, parts[1:])]
+        sent = 0
+        if size <= _BYTES_PER_WRITE and len(pieces) <= _PARTS_PER_WRITE:
+            try:
+                sent = self._sock.sendmsg(pieces)
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as error:
+                log.debug("a socket is gone: %s", error)
+                self.drop()
+                return
+        now_s = self._loop.time()
+        if sent:
+            self._taken_s = now_s
+            self._pace.note_taken(sent)
+        if sent < len(head) + size:
+            self._unsent.put_parts(pieces, now_s, watch)
+            self._unsent.take(sent)
+            self._write()
 
     def drop_watch(self, watch: int) -> None:
         """Drop the unsent media of a watch that has ended. A message whose sending has begun is sent whole.

@@ -127,7 +127,14 @@ class Sockets:
             self._thread.call(self._begin, sock, response, handler)
 
     def post(self, work: Callable[..., object], *arguments: object) -> None:
-        """Run `work` in the loop. Many calls are cheap: the loop is woken once for all that is posted meanwhile."""
+        """Run `work` in the loop: immediately if this is its thread and no other work waits.
+
+        Many calls are cheap: the loop is woken once for all that is posted meanwhile.
+        """
+        thread = self._thread
+        if not self._posted and thread is not None and thread.is_current():
+            _logged(work, *arguments)
+            return
         self._posted.append((self.clock.monotonic_s(), work, arguments))
         if self._is_woken:
             return

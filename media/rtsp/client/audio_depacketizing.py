@@ -7,7 +7,7 @@ itself shows, and times count samples (audio_payloads.py, audio_times.py).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from media.codecs import aac, opus
@@ -33,10 +33,18 @@ class AudioDepacketizer:
 
     `track`: the track as its units are, with the configuration of AAC; it may change with the first packets, if
     `is_settled` is False, and when the stream itself shows another configuration. `start_device_s`: the first unit's
-    time if the device sends no stamps; None in live.
+    time if the device sends no stamps; None in live. `place` returns the time_s of a unit from its ticks, the clock
+    rate of `track` and its arrival (AudioIntake._place); 0 without it.
     """
 
-    def __init__(self, track: AudioTrack, start_device_s: float | None = None) -> None:
+    def __init__(
+        self,
+        track: AudioTrack,
+        start_device_s: float | None = None,
+        *,
+        place: Callable[[int, int, float], float] | None = None,
+    ) -> None:
+        self._place = place
         self._announced = track
         self._start_device_s = start_device_s
         self._is_live = start_device_s is None
@@ -171,6 +179,7 @@ class AudioDepacketizer:
                     is_key=True,
                     device_s=None if device_s is None else device_s + shift / rate,
                     is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
+                    time_s=self._place(ticks + shift, rate, packet.arrived_s) if self._place else 0.0,
                     arrived_s=packet.arrived_s,
                 )
             )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.payloads import PayloadReader
-from media.rtsp.client.rtp import RtpPacket
+from media.rtsp.client.rtp import RtpPacket, single_packets
 
 _MOST_PACKETS = 20_000  # longer than a group of pictures, whose key frame has the parameter sets
 _OTHER = {"h264": HEVC, "hevc": H264}
@@ -38,8 +38,8 @@ class CodecJudge:
 
     def look(self, packets: Sequence[RtpPacket]) -> bool:
         """Look at these packets. False once they need no more looks."""
-        self._left -= len(packets)
-        for packet in packets:
+        for packet in single_packets(packets):
+            self._left -= 1
             for codec in self._candidates:
                 if _has_sps(codec, packet.payload):
                     self.found = codec if codec is not self._candidates[0] else None

@@ -130,28 +130,45 @@ class VideoDepacketizer:
         `lost_before` of a packet counts over datagrams only.
         """
         units: list[AccessUnit] = []
-        reader = self._reader
         for packet in packets:
-            is_plain = not (packet.marker or packet.extension or packet.lost_before)
-            if is_plain and packet.timestamp == self._timestamp and reader.append(packet.payload):
-                self._sequence = packet.sequence
-                continue
-            if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
-                if packet.marker and packet.timestamp == self._timestamp:
-                    self._take_marker(packet, units)
-                continue
-            if packet.timestamp != self._timestamp or packet.lost_before:
-                self._before_packet(packet, units)
-            if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
-                self._take_stamp(stamp)
-            for nal in reader.take(packet.payload):
-                self._take_nal(nal, packet, units)
-            if reader.damage:
-                self._take_damage()
-            self._sequence = packet.sequence
-            if packet.marker:
-                self._take_marker(packet, units)
+            self._take_packet(packet, units)
+            if packet.more:
+                self._take_more(packet, units)
         return units
+
+    def _take_packet(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """Take a packet without its `more`."""
+        reader = self._reader
+        is_plain = not (packet.marker or packet.extension or packet.lost_before)
+        if is_plain and packet.timestamp == self._timestamp and reader.append((packet.payload,)):
+            self._sequence = packet.sequence
+            return
+        if not packet.payload and not packet.lost_before:  # it carries nothing, except maybe the marker
+            if packet.marker and packet.timestamp == self._timestamp:
+                self._take_marker(packet, units)
+            return
+        if packet.timestamp != self._timestamp or packet.lost_before:
+            self._before_packet(packet, units)
+        if packet.extension and (stamp := read_stamp(packet.extension)) is not None:
+            self._take_stamp(stamp)
+        for nal in reader.take(packet.payload):
+            self._take_nal(nal, packet, units)
+        if reader.damage:
+            self._take_damage()
+        self._sequence = packet.sequence
+        if packet.marker:
+            self._take_marker(packet, units)
+
+    def _take_more(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """Take the packets in `more`: nearly always further fragments of one NAL unit."""
+        place = 0
+        while place < len(packet.more):
+            if packet.timestamp == self._timestamp:
+                place = self._reader.append(packet.more, place)
+                self._sequence = (packet.sequence + place) & 0xFFFF
+            if place < len(packet.more):
+                self._take_packet(packet.joined(place), units)
+                place += 1
 
     def _before_packet(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
         """End the present frame and begin another one, if a packet's time stamp or a loss says so."""

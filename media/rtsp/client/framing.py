@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from struct import Struct
 
 from media.rtsp.client.messages import (
     MAX_BODY_BYTES,
@@ -23,6 +24,7 @@ from media.rtsp.client.messages import (
 _BUFFER_BYTES = 128 * 1024
 _MAX_GARBAGE_BYTES = 64 * 1024
 _DOLLAR = 0x24
+_FRAME_HEADER = Struct(">BBH")  # dollar sign, channel, length
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MESSAGE_START = re.compile(rb"RTSP/\d|[A-Z_]{3,16} ")
 _MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
@@ -108,16 +110,19 @@ class Splitter:
 
     def _take_frames(self, position: int, units: list[Frame | Request | Response]) -> int:
         buffer, view, end = self._buffer, self._view, self._end
-        while end - position >= 4 and buffer[position] == _DOLLAR:
-            start = position + 4
-            stop = start + (buffer[position + 2] << 8 | buffer[position + 3])
-            if stop > end:
+        following = position
+        while end - following >= 4:
+            dollar, channel, length = _FRAME_HEADER.unpack_from(buffer, following)
+            start = following + 4
+            stop = start + length
+            if dollar != _DOLLAR or stop > end:
                 break
-            units.append((buffer[position + 1], bytes(view[start:stop])))
-            position = stop
+            units.append((channel, bytes(view[start:stop])))
+            following = stop
+        if following > position:
             self._garbage_bytes = 0
             self._is_out_of_sync = False
-        return position
+        return following
 
     def _may_be_frame(self, position: int) -> bool:
         """False for a dollar sign after garbage that no plausible header follows: it may be payload data."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.rtsp.client.rtp import Delivery, RtpPacket
+from media.rtsp.client.rtp import Delivery, RtpPacket, single_packets
 from media.rtsp.client.track_times import TickCounter
 
 _HEADER_BYTES = 8  # section 3.1: type-specific, fragment offset (3), type, Q, width / 8, height / 8
@@ -47,7 +47,7 @@ class MjpegDepacketizer:
     def push(self, packets: Sequence[RtpPacket]) -> list[AccessUnit]:
         """Return the frames that these packets complete."""
         units: list[AccessUnit] = []
-        for packet in packets:
+        for packet in single_packets(packets):
             has_loss = self._has_loss and packet.lost_before > 0
             if has_loss and self._first is not None:
                 self._damage("lost packets")

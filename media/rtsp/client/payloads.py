@@ -6,6 +6,8 @@ matter here. Payloads are untrusted: every length is checked, and the size of a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from media.codecs.nal import split_at_start_codes, without_start_code
 from media.codecs.video import VideoCodec
 
@@ -42,16 +44,23 @@ class PayloadReader:
         """True if a fragmented unit has begun and not ended."""
         return bool(self._fragments)
 
-    def append(self, payload: bytes) -> bool:
-        """Take a payload if it is a further fragment of the present unit and not its last. False: call take()."""
-        at = self._header_bytes
-        if not self._fragments or len(payload) <= at or payload[0] & self._type_mask != self._fragment_type:
-            return False
-        if payload[at] & (_STARTS | _ENDS) or self._bytes > MAX_NAL_BYTES:
-            return False
-        self._bytes += len(payload)
-        self._fragments.append(payload[at + 1 :])
-        return True
+    def append(self, payloads: Sequence[bytes], first: int = 0) -> int:
+        """Take payloads, from the place `first` on, as long as they are further fragments of the present unit.
+
+        Return the place of the first payload that is none, or the last fragment: call take() for it.
+        """
+        if not self._fragments:
+            return first
+        mask, kind, at = self._type_mask, self._fragment_type, self._header_bytes
+        for place in range(first, len(payloads)):
+            payload = payloads[place]
+            if len(payload) <= at or payload[0] & mask != kind or payload[at] & (_STARTS | _ENDS):
+                return place
+            if self._bytes > MAX_NAL_BYTES:
+                return place
+            self._bytes += len(payload)
+            self._fragments.append(payload[at + 1 :])
+        return len(payloads)
 
     def take(self, payload: bytes) -> list[bytes]:
         """Return the NAL units that a payload completes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Protocol
 
 from core.clock import Clock
@@ -23,6 +24,9 @@ from media.rtsp.client.rtp import (
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.client.track_filter import RTCP_TYPES, SwappedPackets, TrackFilter
 
+_RTP_HEADER_BYTES = 12
+_JOINED_HEADER = Struct(">HHQ")  # flags and type, number, then time stamp and sender as one value
+_PLAIN = 0x80  # no padding, no extension, no contributing sources
 _OUR_SSRC = 0x4F57_5652
 _GOODBYE_AFTER_S = 0.3
 _OTHER_CHANNEL_S = 1.0
@@ -33,6 +37,9 @@ class SessionSink(Protocol):
 
     Implemented by live.source.SharedSource and replay.answer_filter.AnswerFilter.
     """
+
+    takes_joined_packets: bool = False
+    """True if on_packets() may get packets with `more`."""
 
     def on_description(
         self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM
@@ -133,28 +140,50 @@ class MediaReceiver:
         now_s = self._clock.monotonic_s()
         packets: list[RtpPacket] = []
         by_rtp, sharing = self._by_rtp, self._sharing
+        may_join = self._sink.takes_joined_packets
+        last: _Track | None = None  # whose packet the next one may join
+        last_channel, last_head, last_rest = 0, 0, 0
+        more: list[bytes] = []
         for channel, data in frames:
-            track = by_rtp.get(channel)
-            if sharing and len(data) > 1:
-                track = sharing.get((channel, data[1] & 0x7F), track)
+            if last is not None and channel == last_channel and len(data) > _RTP_HEADER_BYTES:
+                head, sequence, rest = _JOINED_HEADER.unpack_from(data)
+                if head == last_head and rest == last_rest and sequence == last.order.expected:
+                    more.append(data[_RTP_HEADER_BYTES:])
+                    last.order.expected = (sequence + 1) & 0xFFFF
+                    last.order.run += 1
+                    last.last_frame = data
+                    continue
+            last = None
+            track = self._sharing_track(channel, data) if sharing else by_rtp.get(channel)
             if track is None:
-                if channel in self._by_rtcp and not self._is_swapped(self._by_rtcp[channel], data):
-                    self._take_rtcp(self._by_rtcp[channel], data, now_s)
-                else:
-                    self._take_stray(channel, data, now_s)
+                self._take_other_channel(channel, data, now_s)
+            elif (packet := parse_rtp(data, track.index, now_s)) is None:
                 continue
-            packet = parse_rtp(data, track.index, now_s)
-            if packet is None:
-                continue
-            if track.filter.is_next(packet, track.order):  # nearly always
+            elif track.filter.is_next(packet, track.order):  # nearly always
                 track.last_frame = data
                 packets.append(packet)
-                continue
-            self._take_unusual(track, packet, data, packets)
+                if may_join and data[0] == _PLAIN and not packet.marker:
+                    last, last_channel = track, channel
+                    last_head, _, last_rest = _JOINED_HEADER.unpack_from(data)
+                    packet.more = more = []
+            else:
+                self._take_unusual(track, packet, data, packets)
         if packets:
             if self._is_judging and self._judge:
                 self._is_judging = self._judge.look([packet for packet in packets if packet.track == VIDEO])
             self._sink.on_packets(packets)
+
+    def _sharing_track(self, channel: int, data: bytes) -> _Track | None:
+        """Return the track of a packet where several tracks share channels."""
+        track = self._by_rtp.get(channel)
+        return self._sharing.get((channel, data[1] & 0x7F), track) if len(data) > 1 else track
+
+    def _take_other_channel(self, channel: int, data: bytes, now_s: float) -> None:
+        track = self._by_rtcp.get(channel)
+        if track is not None and not self._is_swapped(track, data):
+            self._take_rtcp(track, data, now_s)
+        else:
+            self._take_stray(channel, data, now_s)
 
     def _take_unusual(self, track: _Track, packet: RtpPacket, data: bytes, packets: list[RtpPacket]) -> None:
         """Take a packet of another sender or type than the last one of its track, or out of order.

@@ -23,10 +23,11 @@ class AudioIntake:
 
     def __init__(self, track: AudioTrack | None, refused: str = "") -> None:
         self._refused = refused
-        self._units = AudioDepacketizer(track) if track else None
-        self._clock = TrackClock(self._units.track.clock_rate) if self._units else None
+        self._units = AudioDepacketizer(track, place=self._place) if track else None
+        self._clock: TrackClock | None = None
+        self._rate = 0  # of the clock
         self._has_packets = False
-        self._last: AccessUnit | None = None  # the last one that the clock has placed
+        self._placed: tuple[int, float, float] | None = None  # of a unit: ticks, arrival, place
         self.is_late = False  # no packet has come although two seconds of video have
 
     @property
@@ -58,11 +59,7 @@ class AudioIntake:
         if self._units is None:
             return []
         self._has_packets = True
-        rate = self._units.track.clock_rate
-        units = self._units.push((packet,))
-        if self._units.track.clock_rate != rate:
-            self._clock, self._last = TrackClock(self._units.track.clock_rate), None
-        return [self._placed(unit) for unit in units]
+        return self._units.push((packet,))
 
     def place_again(self, unit: AccessUnit) -> AccessUnit:
         """Return a unit with its time by the present clock."""
@@ -79,14 +76,15 @@ class AudioIntake:
         if self._clock:
             self._clock.slew(elapsed_s, video)
 
-    def _placed(self, unit: AccessUnit) -> AccessUnit:
-        """Give a unit its time. Units of one packet follow each other, although they arrive together."""
-        assert self._clock is not None  # noqa: S101 - there are units
-        last = self._last
-        if last is not None and last.arrived_s == unit.arrived_s:
-            after_s = (unit.ticks - last.ticks) / unit.clock_rate
-            if 0 < after_s < _SAME_PACKET_S:
-                return replace(unit, time_s=last.time_s + after_s)
-        time_s = self._clock.place(unit.ticks & _TIMESTAMP_MASK, unit.arrived_s)
-        self._last = replace(unit, time_s=time_s)
-        return self._last
+    def _place(self, ticks: int, rate: int, arrived_s: float) -> float:
+        """Return the place of a unit. Units of one packet follow each other, although they arrive together."""
+        if self._clock is None or rate != self._rate:
+            self._clock, self._rate, self._placed = TrackClock(rate), rate, None
+        if self._placed is not None:
+            last_ticks, last_arrived_s, last_time_s = self._placed
+            after_s = (ticks - last_ticks) / rate
+            if last_arrived_s == arrived_s and 0 < after_s < _SAME_PACKET_S:
+                return last_time_s + after_s
+        time_s = self._clock.place(ticks & _TIMESTAMP_MASK, arrived_s)
+        self._placed = (ticks, arrived_s, time_s)
+        return time_s

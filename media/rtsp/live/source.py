@@ -30,7 +30,7 @@ from media.fmp4.tracks import TrackError, video_track
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
-from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport
+from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport, single_packets
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.audio_intake import SILENT_AFTER_S, AudioIntake
 from media.rtsp.live.consumers import MediaConsumer, MediaConsumers
@@ -96,6 +96,7 @@ class SharedSource(SessionSink):
         self._codec = video.codec
         self._audio = AudioIntake(audio, self._audio_left_out)
         self._has_loss = delivery is Delivery.DATAGRAMS
+        self.takes_joined_packets = not self._has_loss
         self._sets = dict(video.sets)
         self._depacketizer = _depacketizer_of(video, delivery, self._place_frame)
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
@@ -116,7 +117,7 @@ class SharedSource(SessionSink):
         batch: list[Media] = []
         was_settled = self._clocks[VIDEO].is_settled
         has_new_key = False
-        self._statistics.count(len(packets), sum([len(packet.payload) for packet in packets]))
+        self._statistics.count(packets)
         for track, run in groupby(self._without_repeats(packets) if self._has_loss else packets, _TRACK_OF):
             if track == VIDEO:
                 video = list(run)
@@ -129,7 +130,7 @@ class SharedSource(SessionSink):
                 for unit in self._depacketizer.push(video):
                     has_new_key = self._take_frame(unit, batch) or has_new_key
             else:
-                for packet in run:
+                for packet in single_packets(run):
                     self._take_audio(packet, batch)
         self._after_packets(self._depacketizer, batch, was_settled=was_settled, has_new_key=has_new_key)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
-from media.rtsp.client.rtp import SequenceNumbers
+from media.rtsp.client.rtp import RtpPacket, SequenceNumbers
 
 _KEPT_S = 5.0
 
@@ -27,10 +28,10 @@ class FlowStatistics:
         self._last_key_s: float | None = None
         self._samples: deque[tuple[float, int, int]] = deque([(now_s, 0, 0)])
 
-    def count(self, packets: int, payload_bytes: int) -> None:
-        """Count packets."""
-        self.packets += packets
-        self._payload_bytes += payload_bytes
+    def count(self, packets: Iterable[RtpPacket]) -> None:
+        for packet in packets:
+            self.packets += 1 + len(packet.more)
+            self._payload_bytes += len(packet.payload) + sum(map(len, packet.more))
 
     def count_missing(self, track: int, sequence: int, timestamp: int) -> int | None:
         """Return the number of datagrams missing between this packet and the one before on its track, and count them.

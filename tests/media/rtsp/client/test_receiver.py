@@ -18,6 +18,8 @@ OURS, STALE = 0x1111, 0x9999
 class Sink:
     """Keeps packets and reports."""
 
+    takes_joined_packets = False
+
     def __init__(self) -> None:
         self.packets: list[RtpPacket] = []
         self.reports: list[SenderReport] = []

@@ -19,7 +19,8 @@ from media.rtsp.client.rtp import RtpPacket
 from media.rtsp.client.sdp_audio import AudioTrack
 
 _MAX_PARTS = 64
-_MAX_PADDING_BYTES = 4
+_MAX_PADDING_BYTES = 64  # behind frames whose AU headers are as described
+_LITTLE_PADDING_BYTES = 4
 _UNREADABLE = [b""]
 _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
@@ -76,20 +77,20 @@ class GenericPayloads:
 
     def _sizes(self, payload: bytes) -> tuple[int, list[int]] | None:
         """Return the place of the first frame and the sizes in the AU headers. None if there are no AU headers."""
+        described = _read_headers(payload, self._lengths[0])
         for lengths in self._lengths:
             found = _read_headers(payload, lengths)
-            if found is None:
-                continue
-            position, sizes = found
-            left = len(payload) - position
-            is_part = len(sizes) == 1 and left < sizes[0] <= aac.MAX_FRAME_BYTES
-            is_padded = bool(sizes) and 0 <= left - sum(sizes) <= _MAX_PADDING_BYTES
-            if is_padded or (is_part and lengths is self._lengths[0]):
+            left = len(payload) - found[0] - sum(found[1]) if found and found[1] else -1
+            most = _MAX_PADDING_BYTES if lengths is self._lengths[0] else _LITTLE_PADDING_BYTES
+            if found and 0 <= left <= most:
                 if lengths is not self._lengths[0]:
                     self._lengths = [lengths]
-                return position, sizes
-        found = _read_headers(payload, self._lengths[0])
-        return found if self._has_headers and found and found[1] else None
+                return found
+        if described is None or not described[1]:
+            return None
+        position, sizes = described
+        is_part = len(sizes) == 1 and len(payload) - position < sizes[0] <= aac.MAX_FRAME_BYTES
+        return described if is_part or self._has_headers else None
 
     def _cut(self, payload: bytes, position: int, sizes: list[int]) -> list[bytes]:
         frames: list[bytes] = []
@@ -134,6 +135,8 @@ def _read_headers(payload: bytes, lengths: tuple[int, ...]) -> tuple[int, list[i
     if len(payload) < 3 or size_bits == 0:
         return None
     header_bits = payload[0] << 8 | payload[1]
+    if header_bits * 8 == size_bits + index_bits:  # some devices count bytes
+        header_bits *= 8
     header_bytes = (header_bits + 7) // 8
     position = 2 + header_bytes
     if position > len(payload):

@@ -186,7 +186,7 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
         for item in _PARAMETER_END.split(found[2])[:_MAX_PARAMETERS]:
             parameter = _PARAMETER.match(item)
             if parameter and len(parameters) < _MAX_PARAMETERS:
-                parameters.setdefault(parameter[1].lower(), parameter[2].strip())
+                parameters.setdefault(parameter[1].lower(), parameter[2].strip().strip("\"'"))
 
 
 def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:

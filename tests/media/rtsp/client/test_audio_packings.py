@@ -101,10 +101,30 @@ PACKINGS: dict[str, tuple[str, str, Callable[[], Payloads]]] = {
         f"mode=AAC-hbr;sizelength=6;indexlength=2;indexdeltalength=2;config={MONO_16K}",
         lambda: usual(aac_frames()),
     ),
+    "sizes of 16 bits described": (
+        GENERIC,
+        f"mode=AAC-hbr;sizelength=16;indexlength=0;indexdeltalength=0;config={MONO_16K}",
+        lambda: usual(aac_frames()),
+    ),
     "sizes of 16 bits": (
         GENERIC,
         f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
         lambda: [with_headers([frame], 16, 0) for frame in aac_frames()],
+    ),
+    "padded to 16 bytes": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [payload + bytes(16 - len(payload) % 16) for payload in usual(aac_frames())],
+    ),
+    "headers counted in bytes": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [b"\0\2" + payload[2:] for payload in usual(aac_frames())],
+    ),
+    "lengths in quotes": (
+        GENERIC,
+        f'sizelength="13";indexlength="3";indexdeltalength="3";config="{MONO_16K}"',
+        lambda: usual(aac_frames()),
     ),
     "no configuration": (GENERIC, f"mode=AAC-hbr;{USUAL}", lambda: usual(aac_frames())),
     "nothing described": ("MPEG4-GENERIC/16000", "", lambda: usual(aac_frames())),

@@ -222,6 +222,8 @@ class MediaReceiver:
         is_ours = not info.goodbyes or track.filter.accepts_any_sender or ssrc in info.goodbyes
         if info.goodbyes is not None and is_ours:
             track.goodbye_s = now_s
+            if info.goodbyes and not track.filter.accepts_any_sender:
+                track.filter.sender_left()
 
     def flush(self) -> None:
         """Deliver a packet that waits for the one before it. Call it now and then."""

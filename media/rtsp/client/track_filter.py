@@ -42,6 +42,10 @@ class TrackFilter:
         self.accepts_any_sender = True
         self._drop_held()
 
+    def sender_left(self) -> None:
+        """The present sender has said goodbye: the next one counts immediately."""
+        self.ssrc = None
+
     def is_next(self, packet: RtpPacket, order: SwappedPackets) -> bool:
         """True if a packet is of the present sender and has the next number; then take() is not needed.
 

@@ -154,3 +154,17 @@ def test_a_packet_that_comes_twice_over_tcp_is_taken_once() -> None:
     packets = [struct.pack(">BBHII", 0x80, 96, number, 0, OURS) + bytes([0x7C, 5, number]) for number in range(50)]
     wire.receiver.take_frames([(0, packet) for packet in packets for _ in range(2)])
     assert [packet.sequence for packet in wire.sink.packets] == list(range(50))
+
+
+def test_a_new_sender_follows_a_goodbye_without_a_pause() -> None:
+    """An encoder that begins anew says goodbye, and goes on as another sender."""
+    wire = Wire()
+    wire.video()
+    wire.goodbye(OURS)
+    for _ in range(10):
+        wire.clock.seconds += 0.04
+        wire.video(0x3333)
+    assert len(wire.sink.packets) == 11
+    assert not wire.receiver.has_goodbye
+    wire.video(STALE)
+    assert len(wire.sink.packets) == 11

@@ -55,7 +55,8 @@ _FMTP = re.compile(r"(\d{1,3})?[\s;,:]*(.*)", re.ASCII)
 _PARAMETER = re.compile(r"\s*([\w-]+)\s*[=:]\s*(.*)", re.ASCII)
 _NO_TYPE = -1  # of an fmtp line without a payload type
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
-_MULTICAST = re.compile(r"IN\s+IP4\s+2(?:2[4-9]|3\d)\.", re.IGNORECASE)
+_MULTICAST = re.compile(r"c\s*=\s*IN\s+IP4\s+2(?:2[4-9]|3\d)\.", re.IGNORECASE)
+_ENCRYPTED = re.compile(r"m\s*=\s*video\b.*\bRTP/SAVPF?\b", re.IGNORECASE)
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
 # Parameters are parted by semicolons; some devices part them by spaces or commas, which also stand inside of values.
 _PARAMETER_END = re.compile(
@@ -96,7 +97,8 @@ class SessionDescription:
     """`control`: the session's address, often empty or `*`. `has_other_video`: only video that we cannot carry.
 
     `other_video`: the name of its codec, from our own table; empty if it is not in there.
-    `is_multicast`: it names a multicast address, for clients that ask for multicast.
+    `other_transport`: "by multicast only" or "encrypted (SRTP)" if it names such a transport of the video. Devices that
+    offer the usual ones as well write it, too.
     `other_audio`: the codec of the audio if there is only audio that we cannot carry, for users; otherwise empty.
     """
 
@@ -106,7 +108,7 @@ class SessionDescription:
     has_other_video: bool = False
     other_video: str = ""
     other_audio: str = ""
-    is_multicast: bool = False
+    other_transport: str = ""
 
 
 @dataclass(slots=True)
@@ -142,8 +144,14 @@ def parse_sdp(body: bytes) -> SessionDescription:
     other_audio = _audio_name(audios[0]) if audios and audio is None else ""
     return SessionDescription(
         *(whole.control, video, audio, bool(videos) and video is None, _other_video(videos), other_audio),
-        is_multicast=any(line[:1] in "cC" and _MULTICAST.search(line) for line in lines),
+        other_transport=_other_transport(lines),
     )
+
+
+def _other_transport(lines: list[str]) -> str:
+    if any(map(_ENCRYPTED.match, lines)):
+        return "encrypted (SRTP)"
+    return "by multicast only" if any(map(_MULTICAST.match, lines)) else ""
 
 
 def _sections(lines: list[str]) -> tuple[_Media, list[_Media]]:

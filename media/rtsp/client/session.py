@@ -63,7 +63,7 @@ _ANY_REFUSAL = frozenset(range(400, 600)) - {401}
 _AUDIO_SETUP_S = 4.0
 _RTSP = "RTSP"
 _TUNNEL = "HTTP tunnel"
-_MULTICAST_ONLY = "The device sends this stream by multicast only, which the app cannot receive."
+_OTHER_TRANSPORT = "The device sends this stream {how}, which the app cannot receive."
 # Why a stream has no audio, for users: the ends of sentences.
 _TRACK_REFUSED = "the device refuses its track"
 _TRACK_UNANSWERED = "the device does not answer the request for its track"
@@ -242,8 +242,8 @@ class DeviceSession:
         try:
             await self._setup.setup(VIDEO, video, bases)
         except NoTransport:
-            if description.is_multicast:
-                raise NoTransport(_MULTICAST_ONLY, service="media") from None
+            if how := description.other_transport:
+                raise NoTransport(_OTHER_TRANSPORT.format(how=how), service="media") from None
             raise
         audio = description.audio
         if description.other_audio:

@@ -176,15 +176,23 @@ def _own_udp_ports() -> set[int]:
     return {int(place.laddr.port) for place in psutil.Process().net_connections("udp") if place.laddr}
 
 
-def test_a_device_that_offers_multicast_only_says_so(camera: Cameras, gateway: RtspGateway) -> None:
-    """A server built on live555 whose SDP has a multicast address refuses both unicast transports."""
+@pytest.mark.parametrize(
+    ("old", "new", "how"),
+    [
+        (b"RTP/AVP 96\r\n", b"RTP/AVP 96\r\nc=IN IP4 232.45.143.10/255\r\n", "by multicast only"),
+        (b"RTP/AVP 96\r\n", b"RTP/SAVP 96\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:a\r\n", "encrypted (SRTP)"),
+    ],
+)
+def test_a_device_with_another_transport_only_says_so(
+    camera: Cameras, gateway: RtspGateway, old: bytes, new: bytes, how: str
+) -> None:
     peer = camera()
-    sdp = peer.sdp().replace(b"RTP/AVP 96\r\n", b"RTP/AVP 96\r\nc=IN IP4 232.45.143.10/255\r\n", 1)
-    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=sdp)
+    peer.answers["DESCRIBE"] = lambda asked: asked.reply("200 OK", body=peer.sdp().replace(old, new, 1))
+    assert flows(gateway, peer), "it offers the usual ones as well"
     peer.answers["SETUP"] = lambda asked: asked.reply("461 Unsupported Transport")
-    problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FAILED).problem
+    problem = until_state(gateway.open_feed(source(peer.uri("/other"))), FeedState.FAILED).problem
     assert problem
-    assert "multicast only" in problem.detail
+    assert how in problem.detail
 
 
 # -- TLS -------------------------------------------------------------------------------------------

@@ -82,8 +82,10 @@ def _cleaned(text: str) -> str:
     quoted = text[1:].partition(text[0]) if text[:1] in {'"', "'"} else ("", "", "")
     text = (quoted[0] if quoted[1] else text).strip(INVISIBLE + "\"'<>")
     text = _BEFORE_PATH.sub("", _NEXT_ADDRESS.split(text, maxsplit=1)[0]).replace("\\/", "/")
-    if (odd := _ODD_SCHEME.match(text)) and text[odd.end() :]:
-        return f"{odd[1]}:{odd[2] or '//'}{text[odd.end() :]}"
+    odd = _ODD_SCHEME.match(text)
+    rest = text[odd.end() :] if odd else ""
+    if odd and rest and (odd[2] or "/" in rest or _ADDRESS.match(rest)):
+        return f"{odd[1]}:{odd[2] or '//'}{rest}"
     if _BARE_PATH.fullmatch(text) and not _ADDRESS.fullmatch(text.partition("/")[0]):
         return f"/{text}"
     return text

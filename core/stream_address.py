@@ -7,6 +7,7 @@ a backslash or `%2F` before the path, escape the whole address, or send a NUL or
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from core.device_address import INVISIBLE, UNESCAPED, WEB_PORTS
 MAX_ADDRESS = 2048
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
-_SCHEMES = {"rtsp": "rtsp", "rtspt": "rtsp", "rtspu": "rtsp", "rtsph": "rtsp", "rtsps": "rtsps"}
+_SCHEMES = {"rtsp": "rtsp", "rstp": "rtsp", "rtspt": "rtsp", "rtspu": "rtsp", "rtsph": "rtsp", "rtsps": "rtsps"}
 _WEB_SCHEMES = {"http": "rtsp", "https": "rtsps"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)\s*:\s*([/\\]+)")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[^\]]*\]|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\w*)?", re.ASCII)
@@ -28,9 +29,11 @@ _LOGIN = re.compile(
 _WHOLE_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ESCAPED_SCHEME = re.compile(r"[a-z]+(?:%3a(?:%2f|/)|:%2f)", re.IGNORECASE)
 # `http:/host`, `http:host`, `http//host`: without the colon, or with another number of slashes.
-_ODD_WEB_SCHEME = re.compile(r"(https?)(?:\s*[:;]\s*|(?=[/\\]{2}))([/\\]*)", re.IGNORECASE)
+_ODD_SCHEME = re.compile(r"(https?|rtsps?)(?:\s*[:;]\s*|(?=[/\\]{2}))([/\\]*)", re.IGNORECASE)
 _BARE_PATH = re.compile(r"(?!-)[\w.-]+/[^\s:]*", re.ASCII)
-_NEXT_ADDRESS = re.compile(r"[\s,;|]+(?=https?://)", re.IGNORECASE)
+_NEXT_ADDRESS = re.compile(r"[\s,;|]+(?=(?:https?|rtsps?)://)", re.IGNORECASE)
+_BEFORE_PATH = re.compile(r"[\t\r\n]\s*(?=/)")  # an address that was broken to fit a line
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|#\d{1,4}|#x[0-9a-f]{1,4});", re.IGNORECASE)
 _ODD_SLASH = re.compile(r"\\|%2f|%5c", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAST_NUMBER = re.compile(r"(.*):(\d{1,5})", re.ASCII)
@@ -68,23 +71,36 @@ def read_web_address(text: str) -> StreamAddressParts | None:
 
     Of several addresses in one text the first counts. None as above.
     """
-    text = _NEXT_ADDRESS.split(text.strip(INVISIBLE + "\"'<>"), maxsplit=1)[0]
-    if (odd := _ODD_WEB_SCHEME.match(text)) and text[odd.end() :]:
-        slashes = odd[2] or "//"
-        text = f"{odd[1]}:{slashes}{text[odd.end() :]}"
-    elif _BARE_PATH.fullmatch(text) and not _ADDRESS.fullmatch(text.partition("/")[0]):
-        text = f"/{text}"
     return _read(text, {"http": "http", "https": "https"}, "http")
+
+
+def _cleaned(text: str) -> str:
+    """Return the first address of a text, with its scheme repaired, and without what surrounds it."""
+    for _ in range(2):  # some firmware escapes its text twice
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = text.strip(INVISIBLE)
+    quoted = text[1:].partition(text[0]) if text[:1] in {'"', "'"} else ("", "", "")
+    text = (quoted[0] if quoted[1] else text).strip(INVISIBLE + "\"'<>")
+    text = _BEFORE_PATH.sub("", _NEXT_ADDRESS.split(text, maxsplit=1)[0]).replace("\\/", "/")
+    odd = _ODD_SCHEME.match(text)
+    rest = text[odd.end() :] if odd else ""
+    if odd and rest and (odd[2] or "/" in rest or _ADDRESS.match(rest)):
+        return f"{odd[1]}:{odd[2] or '//'}{rest}"
+    if _BARE_PATH.fullmatch(text) and not _ADDRESS.fullmatch(text.partition("/")[0]):
+        return f"/{text}"
+    return text
 
 
 def _read(text: str, schemes: Mapping[str, str], default: str) -> StreamAddressParts | None:
     """Return the parts of an address with one of these schemes; `default` is that of an address without a scheme."""
-    text = text.strip(INVISIBLE + "\"'<>")
+    if len(text) > 2 * MAX_ADDRESS:
+        return None
+    text = _cleaned(text)
     if _ESCAPED_SCHEME.match(text):
         text = unquote(text)
     if not text or len(text) > MAX_ADDRESS or _CONTROL.search(text):
         return None
-    scheme, slashes, rest = _split_scheme(text.replace("&amp;", "&").replace("\\/", "/"), default)
+    scheme, slashes, rest = _split_scheme(text, default)
     rest = rest.lstrip(INVISIBLE)
     kind = schemes.get(scheme)
     if kind is None:
@@ -92,7 +108,7 @@ def _read(text: str, schemes: Mapping[str, str], default: str) -> StreamAddressP
     end = _authority_end(rest)
     if slashes != 2 and not _ADDRESS.fullmatch(rest[:end]):  # rtsp:///live: there is no host
         end = 0
-    elif "@" not in rest[:end] and (found := _LOGIN.match(rest)):
+    elif not _ADDRESS.fullmatch(rest[:end].rpartition("@")[2]) and (found := _LOGIN.match(rest)):
         end = found.end()
     authority, path = rest[:end], rest[end:]
     if not authority and not path.strip("/"):
@@ -139,6 +155,7 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 
 
 def _port(text: str) -> int | None:
+    text = text.strip()
     return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536 else None
 
 

@@ -12,6 +12,7 @@ from onvif_services.device_times import POSIX_TZ, posix_zone_offset_s
 from onvif_services.wsdl import BY_NAMESPACE
 
 _QUARTER_S = 900.0
+_FIRST_YEAR = 2000
 
 
 def read_information(answer: Element) -> DeviceInfo:
@@ -28,15 +29,15 @@ def read_information(answer: Element) -> DeviceInfo:
 def read_time_utc(answer: Element) -> datetime | None:
     """Return the device's time from GetSystemDateAndTime, or None if it is missing or invalid.
 
-    Some devices give only their local time. It is converted to UTC with the device's time zone (a POSIX TZ, as ONVIF
-    demands), or taken as UTC if that is unreadable; `quarter_hours_s` of the offset then gives the possible error.
+    Some devices give only their local time, or 1970 as UTC. The local time is converted to UTC with the device's time
+    zone (a POSIX TZ, as ONVIF demands), or taken as UTC if that is unreadable; `quarter_hours_s` of the offset then
+    gives the possible error.
     """
     found = child(answer, "SystemDateAndTime")
-    if (utc := _moment(child(found, "UTCDateTime"))) is not None:
+    utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
+    is_utc_set = utc is not None and (utc.year >= _FIRST_YEAR or local is None or local.year < _FIRST_YEAR)
+    if is_utc_set or local is None:
         return utc
-    local = _moment(child(found, "LocalDateTime"))
-    if local is None:
-        return None
     return local - timedelta(seconds=posix_zone_offset_s(raw_text(found, "TimeZone", "TZ")))
 
 

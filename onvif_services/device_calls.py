@@ -25,7 +25,7 @@ from onvif_services.camera import DeviceCamera
 from onvif_services.checks import Checks
 from onvif_services.device_socket import Endpoint
 from onvif_services.downloads import NEEDS_LOGIN, Downloads
-from onvif_services.faults import LoginRefused, NoAnswer, NotHere, SoapFault
+from onvif_services.faults import LoginRefused, NoAnswer, NotHere, NotSent, SoapFault
 from onvif_services.http_answer import HttpAnswer
 from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
@@ -310,6 +310,8 @@ class DeviceCalls:
         call = getattr(self._camera.proxy(service, address), operation)
         try:
             answer = self._exchange(lambda: call(**params), service, operation, login, deadline_s)
+        except NotSent:
+            raise
         except NoAnswer as error:
             raise self._without_answer(error, operation) from error
         self._has_answered = True

@@ -37,6 +37,10 @@ class NoAnswer(CameraUnreachable):
         self.cut_logins = cut_logins
 
 
+class NotSent(NoAnswer):
+    """The request had to wait for earlier ones, which the device has not answered, until its time was over."""
+
+
 class DeviceBusy(CameraUnreachable):
     """The web server of the device is too busy (HTTP 429 or 503)."""
 

@@ -16,7 +16,7 @@ from core.ptz import HeadAbilities, HeadPlace, ImagingChange, ImagingSettings, P
 from core.records import Channel
 from onvif_services import imaging, ptz, ptz_nodes, relays
 from onvif_services.connection import DeviceConnection
-from onvif_services.faults import NoAnswer, SoapFault
+from onvif_services.faults import NoAnswer, NotSent, SoapFault
 
 _T = TypeVar("_T")
 _Stop = Callable[[str, bool, bool], None]
@@ -241,7 +241,7 @@ class Heads(PtzDevice):
         try:
             self._on_profile(place, lambda token: ptz.goto_preset(self._conn, token, preset_token, timeout_s=_GOTO_S))
         except NoAnswer as error:
-            if error.is_cut:
+            if error.is_cut or isinstance(error, NotSent):
                 raise
 
     def set_preset(self, place: HeadPlace, name: str, preset_token: str | None = None) -> str:

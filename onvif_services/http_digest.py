@@ -72,7 +72,7 @@ def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
                 parameters["realm"] = match[2].rstrip()
             elif match := _PARAMETER.match(rest):
                 value = next((value for value in match.groups()[1:] if value is not None), "")
-                parameters[match[1].lower()] = re.sub(r"\\(.)", r"\1", value)
+                parameters[match[1].lower()] = _as_utf8(re.sub(r"\\(.)", r"\1", value))
             elif match := _SCHEME.match(rest):
                 if scheme:
                     yield scheme, parameters
@@ -82,6 +82,14 @@ def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
             rest = rest[match.end() :].lstrip(",; \t")
         if scheme:
             yield scheme, parameters
+
+
+def _as_utf8(value: str) -> str:
+    """Return a text of a header, which was read as Latin-1, as UTF-8 if it is that: realms may have any name."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def _challenge(parameters: dict[str, str]) -> Challenge | None:

@@ -35,6 +35,7 @@ _LISTS: tuple[tuple[str, dict[str, Any], Callable[[Element], Any]], ...] = (
     ("GetServices", {"IncludeCapability": False}, device.read_services),
     ("GetCapabilities", {"Category": "All"}, device.read_capabilities),
 )
+_LEAST = {"device", "media", "media2"}  # a list of no more is not whole, since ONVIF demands events
 _FINAL = (NotConnected, AddressRefused, CertificateChanged, CameraAuthFailed)
 _MOST_WRONG_S = 2.0
 TLS_PORTS = (443, 8443)
@@ -173,10 +174,11 @@ class _Opening:
         found: dict[str, str] = {}
         with conn.checking("services"):
             for operation, params, read in _LISTS:
-                answer = self._ask("device", operation, params)
+                is_noted = not {"media", "media2"} & set(found)  # otherwise the list is only completed
+                answer = self._ask("device", operation, params, is_noted=is_noted)
                 for name, address in read(answer) if answer is not None else ():
                     found.setdefault(name, address)
-                if {"media", "media2"} & set(found):
+                if {"media", "media2"} & set(found) and set(found) - _LEAST:
                     break
             self._show_services(found)
         is_list_whole = found and not self._services_refused and not self._has_silence
@@ -299,11 +301,15 @@ class _Opening:
 
     # -- optional requests ---------------------------------------------------------------------
 
-    def _ask(self, service: str, operation: str, params: dict[str, Any] | None = None) -> Element | None:
+    def _ask(
+        self, service: str, operation: str, params: dict[str, Any] | None = None, *, is_noted: bool = True
+    ) -> Element | None:
         """Send an optional request without a login. Return None if it fails or the device refuses it."""
         try:
             answer = self._optional(
-                operation, lambda limit_s: self._conn.call_without_login(service, operation, params, timeout_s=limit_s)
+                operation,
+                lambda limit_s: self._conn.call_without_login(service, operation, params, timeout_s=limit_s),
+                is_noted=is_noted,
             )
         except LoginRefused:
             self._services_refused = self._services_refused or (service, operation) != _INFORMATION
@@ -314,7 +320,7 @@ class _Opening:
             self._answered.append((service, operation, params or {}))
         return answer
 
-    def _optional(self, name: str, send: Callable[[float], _T]) -> _T | None:
+    def _optional(self, name: str, send: Callable[[float], _T], *, is_noted: bool = True) -> _T | None:
         """Return `send(limit_s)`, or None with a line on the health card if the device does not do it.
 
         Raise NotConnected, CertificateChanged and CameraAuthFailed.
@@ -325,7 +331,8 @@ class _Opening:
             self._not_allowed = error if isinstance(error, NotAllowed) else None
             self._is_not_here = isinstance(error, NotHere)
             self._raise_if_needed(error)
-            self._skip(name, error)
+            if is_noted:
+                self._skip(name, error)
             return None
 
     def _raise_if_needed(self, error: DeviceError) -> None:

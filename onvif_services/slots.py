@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import CameraUnreachable
+from onvif_services.faults import NotSent
 
 CALLS_AT_ONCE = 4
 
@@ -39,12 +39,12 @@ class CallSlots:
 
     @contextmanager
     def taking(self, deadline_s: float) -> Iterator[None]:
-        """Wait for a slot and hold it during the block. Raise CameraUnreachable at the deadline (time.monotonic())."""
+        """Wait for a slot and hold it during the block. Raise NotSent at the deadline (time.monotonic())."""
         with self._changed:
             while self._taken >= self._limit:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
-                    raise CameraUnreachable("The device is busy with earlier requests and did not answer in time.")
+                    raise NotSent("The device is busy with earlier requests and did not answer in time.")
                 self._changed.wait(left_s)
             self._taken += 1
         try:

@@ -117,6 +117,18 @@ def test_stream_addresses_keep_port_path_and_query(address: str, expected: str |
         ("\ufeffrtsp://10.0.0.9:5544/live\x00\x00\n", "rtsp://cam:5544/live"),
         ("\u200brtsp://10.0.0.9:5544/live\u200e\x7f", "rtsp://cam:5544/live"),
         ("rtsp://\ufeff10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("rtsp:10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("rtsp//10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("rstp://10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("live/main", "rtsp://cam:554/live/main"),
+        ("rtsp://10.0.0.9: 5544 /live", "rtsp://cam:5544/live"),
+        ("rtsp://10.0.0.9:5544/live rtsp://10.0.0.1/x", "rtsp://cam:5544/live"),
+        ("rtsp://10.0.0.9:5544/live,\nrtsp://10.0.0.1/x", "rtsp://cam:5544/live"),
+        ("rtsp://10.0.0.9:5544\n    /live", "rtsp://cam:5544/live"),
+        ("rtsp://admin:p@ss:w/rd@10.0.0.9:5544/live", "rtsp://cam:5544/live"),
+        ("&lt;rtsp://10.0.0.9:5544/live?a=1&amp;amp;b=2&gt;", "rtsp://cam:5544/live?a=1&b=2"),
+        ("rtsp&#58;//10.0.0.9:5544/live?a=1&copy=2", "rtsp://cam:5544/live?a=1&copy=2"),
+        ('"rtsp://10.0.0.9:5544/live";', "rtsp://cam:5544/live"),
     ],
 )
 def test_a_stream_address_is_repaired_because_the_host_is_known(address: str, expected: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -83,6 +84,33 @@ def test_a_clock_with_only_local_time_is_converted_by_its_zone(device: SoapDevic
     conn = connect()
     with _offset_measured(conn, 0.0):
         conn.open()
+
+
+def test_a_clock_with_1970_as_utc_is_read_from_its_local_time(device: SoapDevice, connect: Connect) -> None:
+    inside = re.compile("<tt:UTCDateTime>.*</tt:UTCDateTime>")
+    epoch = inside.search(system_time(datetime(1970, 1, 1, tzinfo=UTC)))
+    assert epoch is not None
+
+    def told(_: Request) -> str:
+        local = system_time(datetime.now(UTC) + timedelta(hours=8), element="LocalDateTime", zone="CST-8")
+        return local.replace("<tt:LocalDateTime>", f"{epoch[0]}<tt:LocalDateTime>")
+
+    device.answers["GetSystemDateAndTime"] = told
+    conn = connect()
+    with _offset_measured(conn, 0.0):
+        conn.open()
+
+
+def test_services_that_only_capabilities_name_are_found(device: SoapDevice, connect: Connect) -> None:
+    device.answers["GetCapabilities"] = (
+        "<tds:GetCapabilitiesResponse><tds:Capabilities><tt:Media><tt:XAddr>http://10.0.0.1/onvif/other</tt:XAddr>"
+        "</tt:Media><tt:PTZ><tt:XAddr>http://10.0.0.1/onvif/ptz</tt:XAddr></tt:PTZ>"
+        "</tds:Capabilities></tds:GetCapabilitiesResponse>"
+    )
+    conn = connect()
+    conn.open()
+    assert conn.services["ptz"].endswith("/onvif/ptz")
+    assert conn.services["media"].endswith("/onvif/media"), "GetServices goes first"
 
 
 def test_local_time_sent_as_utc_is_detected_with_the_second_login(device: SoapDevice, connect: Connect) -> None:

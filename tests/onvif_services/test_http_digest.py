@@ -63,6 +63,7 @@ def test_the_example_of_rfc_2617_without_qop_is_answered_as_rfc_2069() -> None:
         ('Digest realm="the "best" cam", nonce="n", qop="auth"', 'the "best" cam'),
         ('Digest realm="cam", algorithm=SHA256, qop="auth", nonce="n', "cam"),
         ('Digest realm="cam", qop=auth, nonce="n",', "cam"),
+        ('Digest realm="前門", nonce="n", qop="auth"'.encode().decode("latin-1"), "前門"),
     ],
 )
 def test_a_challenge_in_odd_writing_is_read(header: str, realm: str) -> None:

@@ -11,7 +11,7 @@ from email.message import Message
 import pytest
 
 from core.errors import DeviceError
-from onvif_services.faults import ConnectionRefused, NoAnswer
+from onvif_services.faults import ConnectionRefused, NoAnswer, NotSent
 from onvif_services.http_answer import HttpAnswer
 from onvif_services.slots import CallSlots
 from onvif_services.weak_servers import RepeatedRequests
@@ -112,3 +112,12 @@ def test_a_web_server_that_needs_a_longer_pause_gets_it(monkeypatch: pytest.Monk
     server.failures = [NoAnswer("cut", is_cut=True)]
     assert server.send() is ANSWER
     assert pauses == pytest.approx([0.01, 0.03, 0.03])
+
+
+def test_a_request_that_gets_no_turn_was_not_sent() -> None:
+    """It is one without an answer: other channels must not fail because of it."""
+    slots = CallSlots()
+    slots.serialize()
+    with slots.taking(time.monotonic() + LIMIT_S), pytest.raises(NotSent), slots.taking(time.monotonic()):
+        pass
+    assert issubclass(NotSent, NoAnswer)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from media.codecs.nal import split_at_start_codes
 from media.codecs.video import BY_ENCODING, ParameterSets, VideoCodec
 from media.rtsp.client.codec_judge import is_sps, other_codec
-from media.rtsp.client.sdp_audio import STATIC_TYPES, AudioTrack, audio_name, audio_track
+from media.rtsp.client.sdp_audio import OTHER_CODECS, STATIC_TYPES, AudioTrack, audio_name, audio_track
 
 __all__ = [
     "MAX_SDP_BYTES",
@@ -308,9 +308,10 @@ def _decoded(text: str) -> bytes:
 
 
 def _audio(media: _Media) -> AudioTrack | None:
-    """Return the first track that can be carried. A static payload type counts if its rtpmap line cannot be used."""
+    """Return the first track that can be carried. A static payload type counts if its rtpmap line names no codec."""
     for number in media.payload_types:
-        for rtpmap in (_encoding(media, number), STATIC_TYPES.get(number)):
+        own = _encoding(media, number)
+        for rtpmap in (own, None if own[0] in OTHER_CODECS else STATIC_TYPES.get(number)):
             if rtpmap and (track := audio_track(number, media.control, rtpmap, media.fmtp.get(number, {}))):
                 return track
     return None

@@ -43,6 +43,10 @@ STATIC_TYPES = {
     14: ("mpa", 90000, 1),
     18: ("g729", 8000, 1),
 }
+# Codecs that the app cannot carry. Such a name counts even behind a static payload type of another codec.
+OTHER_CODECS = frozenset(
+    ("ac3", "amr", "amr-wb", "dvi4", "evs", "g723", "g728", "g729", "gsm", "ilbc", "mpa", "qcelp", "speex", "vorbis")
+)
 _NAMES = {
     "dvi4": "ADPCM (DVI4)",
     "g722": "G.722",

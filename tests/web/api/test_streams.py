@@ -53,6 +53,8 @@ def test_a_start_is_201_and_a_second_one_shares_it_with_200(client: FlaskClient,
         "start_time": None,
         "time_confirmed": None,
         "beats_real_time": None,
+        "replay_quality": None,
+        "has_sub_recording": None,
         "viewer_id": "viewer-0",
     }
 

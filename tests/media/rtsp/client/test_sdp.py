@@ -179,6 +179,7 @@ def test_mjpeg_by_another_name_is_read_by_its_static_type() -> None:
     "lines",
     [
         ("97", "a=rtpmap:97 AMR/8000"),
+        ("8", "a=rtpmap:8 AMR/8000"),
         ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=CELP-vbr;config=1408"),
         ("97", "a=rtpmap:97 MPEG4-GENERIC/16000", "a=fmtp:97 mode=AAC-hbr;config=1408;sizelength=99"),
         ("97", "a=rtpmap:97 PCMA/999999"),

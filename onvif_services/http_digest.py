@@ -28,7 +28,10 @@ _SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:[\s:]+|,\s*(?=realm)|$)", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One Digest challenge that this module can answer. `algorithm` is as the device wrote it, or ""."""
+    """One Digest challenge that this module can answer. `algorithm` is as the device wrote it, or "".
+
+    `is_with_body`: the device offers only the qop "auth-int", whose response covers the body of the request.
+    """
 
     realm: str
     nonce: str
@@ -36,6 +39,7 @@ class Challenge:
     qop: bool
     opaque: str | None
     stale: bool
+    is_with_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,13 @@ def _challenge(parameters: dict[str, str]) -> Challenge | None:
     values = (parameters.get("realm", ""), parameters.get("nonce", ""), parameters.get("opaque", ""), algorithm)
     if not parameters.get("nonce") or not all(value.isprintable() for value in values):
         return None
-    if algorithm.upper().removesuffix("-SESS") not in {"", "MD5", *_SHA256} or (qops and "auth" not in qops):
+    if algorithm.upper().removesuffix("-SESS") not in {"", "MD5", *_SHA256} or (
+        qops and not qops & {"auth", "auth-int"}
+    ):
         return None
     stale = parameters.get("stale", "").lower() == "true"
-    return Challenge(values[0], values[1], algorithm, bool(qops), parameters.get("opaque"), stale)
+    is_with_body = bool(qops) and "auth" not in qops
+    return Challenge(values[0], values[1], algorithm, bool(qops), parameters.get("opaque"), stale, is_with_body)
 
 
 def _is_sha256(algorithm: str) -> bool:
@@ -116,15 +123,17 @@ class DigestLogin:
         self._lock = threading.Lock()
         self._count = 0
 
-    def header(self, method: str, target: str, credential: Credential) -> tuple[str, int]:
+    def header(self, method: str, target: str, credential: Credential, body: bytes = b"") -> tuple[str, int]:
         """Return the Authorization header, and the number of times this nonce has now been used."""
         with self._lock:
             self._count += 1
             count = self._count
-        return _authorization(self.challenge, method, target, credential, count, os.urandom(8).hex()), count
+        return _authorization(self.challenge, method, target, credential, count, os.urandom(8).hex(), body), count
 
 
-def _authorization(asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str) -> str:
+def _authorization(
+    asked: Challenge, method: str, target: str, credential: Credential, count: int, cnonce: str, body: bytes = b""
+) -> str:
     # Devices of RFC 2617 demand MD5; it protects nothing but their own login.
     algorithm = hashlib.sha256 if _is_sha256(asked.algorithm) else hashlib.md5
 
@@ -134,9 +143,10 @@ def _authorization(asked: Challenge, method: str, target: str, credential: Crede
     secret = digest(f"{credential.username}:{asked.realm}:{credential.password.reveal()}")
     if asked.algorithm.upper().endswith("-SESS"):
         secret = digest(f"{secret}:{asked.nonce}:{cnonce}")
-    request = digest(f"{method}:{target}")
+    qop = "auth-int" if asked.is_with_body else "auth"
+    request = digest(f"{method}:{target}:{algorithm(body).hexdigest()}" if asked.is_with_body else f"{method}:{target}")
     counted = f"{count:08x}"
-    middle = f"{asked.nonce}:{counted}:{cnonce}:auth" if asked.qop else asked.nonce
+    middle = f"{asked.nonce}:{counted}:{cnonce}:{qop}" if asked.qop else asked.nonce
     fields = [
         f'username="{_quoted(credential.username)}"',
         f'realm="{_quoted(asked.realm)}"',
@@ -149,7 +159,7 @@ def _authorization(asked: Challenge, method: str, target: str, credential: Crede
     if asked.opaque is not None:
         fields.append(f'opaque="{_quoted(asked.opaque)}"')
     if asked.qop:
-        fields += ["qop=auth", f"nc={counted}", f'cnonce="{cnonce}"']
+        fields += [f"qop={qop}", f"nc={counted}", f'cnonce="{cnonce}"']
     elif asked.algorithm.upper().endswith("-SESS"):
         fields.append(f'cnonce="{cnonce}"')
     return "Digest " + ", ".join(fields)

@@ -144,7 +144,7 @@ class CappedTransport(Transport):
         for _ in range(2):
             login = self._call.login
             digest = self._digest() if login is not None and login.uses_digest else None
-            extra, used = self._digest_header(digest, "POST", address)
+            extra, used = self._digest_header(digest, "POST", address, message)
             if login is LoginKind.BASIC:
                 extra = {"Authorization": self._basic()}
             sent = None if login is not None and login.uses_digest and digest is None else login
@@ -237,11 +237,11 @@ class CappedTransport(Transport):
         return is_digest and offered is not None and (offered.stale or is_renewed)
 
     def _digest_header(
-        self, login: http_digest.DigestLogin | None, method: str, address: str
+        self, login: http_digest.DigestLogin | None, method: str, address: str, body: bytes = b""
     ) -> tuple[dict[str, str], int]:
         if login is None:
             return {}, 0
-        header, used = login.header(method, _target(address), self._credential)
+        header, used = login.header(method, _target(address), self._credential, body)
         return {"Authorization": header}, used
 
     def _exchange(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,20 @@ def test_a_challenge_in_odd_writing_is_read(header: str, realm: str) -> None:
     assert (challenge.realm, challenge.nonce, challenge.qop) == (realm, "n", True)
 
 
+def test_the_qop_auth_int_covers_the_body() -> None:
+    """RFC 2617 section 3.2.2.3, calculated here by hand."""
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    challenge = read_offer(['Digest realm="r", nonce="n", qop="auth-int"']).digest
+    assert challenge is not None
+    sent = _authorization(challenge, "POST", "/onvif", Credential("u", Secret("p")), 1, "c", b"<Envelope/>")
+    response = md5(f"{md5('u:r:p')}:n:00000001:c:auth-int:{md5('POST:/onvif:' + md5('<Envelope/>'))}")
+    assert f'response="{response}"' in sent
+    assert "qop=auth-int," in sent
+
+
 def test_sha_256_without_its_dash_is_sha_256() -> None:
     with_dash, without = (read_offer([RFC7616[0].replace("SHA-256", name)]).digest for name in ("SHA-256", "SHA256"))
     assert with_dash is not None
@@ -94,7 +110,7 @@ def test_a_nonce_is_counted() -> None:
         "Digest",
         'Digest realm="x"',
         'Digest realm="x", nonce="n", algorithm=SHA-512-256',
-        'Digest realm="x", nonce="n", qop="auth-int"',
+        'Digest realm="x", nonce="n", qop="auth-conf"',
         'Digest realm="x\x00", nonce="n"',
         "Negotiate abc",
     ],

@@ -5,7 +5,6 @@ Main streams have 4 Mbit/s (1080p25, a key frame every 2 s), sub streams 0.5 Mbi
 
 from __future__ import annotations
 
-import math
 import os
 import statistics
 import time
@@ -286,15 +285,17 @@ def test_a_wall_of_16_at_4_mbps(app: App, link: ShapedLink, sixteen: Recorder, o
                 found_s = rules.behind_s(place, at_ms / 1000, number)
                 behind_s[place] += [] if found_s is None else [found_s]
         frames_a_second = (page.evaluate("window.shownFrames") - frames_before) / took_s
-    worst_s = [max(found) if found else math.inf for found in behind_s.values()]
-    medians_s = [statistics.median(found) for found in behind_s.values() if found]
+    assert all(behind_s.values()), "a tile shows no readable frame"
+    medians_s = [statistics.median(found) for found in behind_s.values()]
+    late_s = [sorted(found)[int(0.95 * (len(found) - 1))] for found in behind_s.values()]
     report(
         "16 tiles at 4 Mbit/s",
         frames_a_second=frames_a_second,
         chosen_behind_s=medians_s[0],
         slowest_tile_s=max(medians_s),
-        worst_behind_s=max(worst_s),
+        slowest_tile_p95_s=max(late_s),
+        worst_behind_s=max(map(max, behind_s.values())),
         late_share=sum(one > 3 for found in behind_s.values() for one in found) / sum(map(len, behind_s.values())),
     )
     assert frames_a_second > 14 / machine.factor()
-    assert max(worst_s) < 3 * machine.factor() + machine.stood_still_s
+    assert max(late_s) < 3 * machine.factor()

@@ -7,18 +7,16 @@ segment_path() returns a file of this machine, so the callers run in the same pr
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from cameras.records import TimedSnapshot
 from cameras.registry import device_key
 from core.clock import Clock
-from core.errors import CameraUnsupported, CertificateChanged, InvalidRequest, LimitReached, NotFound, Unavailable
+from core.errors import CameraUnsupported, CertificateChanged, InvalidRequest, LimitReached, NotFound
 from core.recordings import ReplayQuality
-from core.records import Channel, MediaProfile, StreamState, VideoFormat
+from core.records import Channel, MediaProfile, StreamState
 from core.settings import Settings
 from media.hls.multivariant_playlist import multivariant_playlist
 from media.process import Spawner
@@ -37,13 +35,13 @@ from sessions.live.variants import variant_line, variants_of
 from sessions.replay.broadcast import ReplayListener
 from sessions.replay.session import ReplaySession
 from sessions.snapshots import FrameGrabber, SnapshotTaker
+from sessions.table import SessionTable
 from sessions.view import StreamView
 from sessions.viewers import UNNAMED, new_viewer_id
 
 __all__ = ["StreamManager", "StreamView"]
 
 ACCEPTED = frozenset({"h264", "hevc"})
-_ENDED_REMEMBERED = 10_000
 _STOP_ALL_S = 4.0
 _JOIN_ALL_S = 0.5
 
@@ -74,11 +72,7 @@ class StreamManager:
             slots=self._slots,
         )
         self._snapshots = SnapshotTaker(cameras, FrameGrabber(self._context), settings)
-        self._lock = threading.Lock()
-        self._is_open = False
-        self._sessions: dict[str, BaseSession] = {}
-        self._ended: OrderedDict[str, StreamView] = OrderedDict()
-        self._codecs: dict[tuple[int, str], str] = {}
+        self._table = SessionTable(settings.max_sessions)
 
     def start(self) -> None:
         """Make the folder for streams and remove what an earlier run of the app left in it."""
@@ -86,15 +80,11 @@ class StreamManager:
         self._settings.streams_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         self._settings.streams_dir.chmod(mode)
         remove_leftovers(self._settings.streams_dir)
-        with self._lock:
-            self._is_open = True
+        self._table.open()
 
     def stop(self) -> None:
         """End every session, within 5 s."""
-        with self._lock:
-            self._is_open = False
-            sessions = list(self._sessions.values())
-        _stop_all(sessions, self._context.clock)
+        _stop_all(self._table.close(), self._context.clock)
 
     # ---- for viewers -----------------------------------------------------------------------------
 
@@ -118,11 +108,11 @@ class StreamManager:
         """
         _check_accept(accept)
         video = self._cameras.known_video(camera_id, profile_token)
-        with self._lock:
-            codec = self._codec(camera_id, profile_token, video)
+        with self._table.lock:
+            codec = self._table.codec(camera_id, profile_token, video)
             key = LiveStreamKey(camera_id, profile_token, is_hevc_variant="hevc" in accept and codec == "hevc")
             is_transcoding = needs_transcode(codec, is_hevc_variant=key.is_hevc_variant)
-            old = self._sessions.get(key.stream_id)
+            old = self._table.find(key.stream_id)
             if isinstance(old, LiveSession) and is_transcoding:
                 self._slots.take(key.stream_id, old.resources)  # until now it may have run without ffmpeg
             joined = old.add_viewer(viewer_id) if old is not None else None
@@ -132,7 +122,7 @@ class StreamManager:
             if is_transcoding:
                 self._slots.take(key.stream_id, session.resources)
             joined = session.add_viewer(viewer_id)
-            self._begin(session)
+            self._table.begin(session)
         return session.view(), joined or "", True
 
     def master_playlist(self, camera_id: int, number: int, codec: str = "h264") -> str:
@@ -154,7 +144,7 @@ class StreamManager:
                 variant,
                 camera_id,
                 f"{variant.profile.role}.m3u8?codec={'hevc' if variant.is_hevc else 'h264'}&viewer={viewer_id}",
-                self._last_view,
+                self._table.last_view,
             )
             for variant in variants
         )
@@ -166,8 +156,7 @@ class StreamManager:
             raise NotFound("This channel has no such stream.")
         is_hevc = codec == "hevc" and self._codec_of(camera_id, profile) == "hevc"
         stream_id = LiveStreamKey(camera_id, profile.profile_token, is_hevc_variant=is_hevc).stream_id
-        with self._lock:
-            session = self._sessions.get(stream_id)
+        session = self._table.find(stream_id)
         if session is None or session.is_over:
             self.start_hls(camera_id, profile.profile_token, (codec,), viewer_id=viewer_id or UNNAMED)
         return stream_id
@@ -199,9 +188,9 @@ class StreamManager:
         key = LiveStreamKey(camera_id, profile_token, is_small=is_small)
         if is_small:
             check_small_source(video)
-        with self._lock:
-            codec = self._codec(camera_id, profile_token, video)
-            old = self._sessions.get(key.stream_id)
+        with self._table.lock:
+            codec = self._table.codec(camera_id, profile_token, video)
+            old = self._table.find(key.stream_id)
             if isinstance(old, LiveSession):
                 if is_small:
                     self._slots.take(key.stream_id, old.resources)
@@ -212,7 +201,7 @@ class StreamManager:
             if is_small:
                 self._slots.take(key.stream_id, session.resources)
             viewer_id = session.add_listener(listener, wants_audio=wants_audio, at_next_key_frame=at_next_key_frame)
-            self._begin(session)
+            self._table.begin(session)
         return key.stream_id, viewer_id or ""
 
     def start_replay(
@@ -233,10 +222,10 @@ class StreamManager:
         Unavailable while the app starts or stops.
         """
         _check_accept(accept)
-        with self._lock:
-            self._check_capacity()
-            replays = [session for session in self._sessions.values() if isinstance(session, ReplaySession)]
-            active = tuple(one.stream_id for one in replays if one.camera_id == camera_id and one.uses_device)
+        with self._table.lock:
+            self._table.check_capacity()
+            replays = [one for one in self._table.of_camera(camera_id) if isinstance(one, ReplaySession)]
+            active = tuple(one.stream_id for one in replays if one.uses_device)
             capacity = self._gateway.replay_capacity(device_key(camera_id))
             if len(active) >= capacity:
                 what = "one recording" if capacity == 1 else f"{capacity} recordings"
@@ -254,11 +243,10 @@ class StreamManager:
                 accepts_hevc="hevc" in accept,
                 key_frames_only=key_frames_only,
                 quality=quality,
-                on_end=self._forget,
+                on_end=self._table.forget,
             )
             viewer_id = session.add_viewer()
-            self._sessions[session.stream_id] = session
-            session.start()
+            self._table.begin(session)
         return session.view(), viewer_id or ""
 
     def seek_replay(
@@ -294,11 +282,11 @@ class StreamManager:
 
         Raises Unavailable if there is no segment in time; NotFound for an unknown session or playlist name.
         """
-        return self._session(stream_id).playlist(name, wait_s, viewer_id)
+        return self._table.running(stream_id).playlist(name, wait_s, viewer_id)
 
     def segment_path(self, stream_id: str, file: str, viewer_id: str | None = None) -> Path:
         """Return the path of a segment or init section. Counts as watching. Raises NotFound."""
-        return self._session(stream_id).file(file, viewer_id)
+        return self._table.running(stream_id).file(file, viewer_id)
 
     def stop_session(self, stream_id: str, viewer_id: str | None = None) -> StreamState:
         """End a session for all viewers; with viewer_id, only if that was its last viewer.
@@ -308,7 +296,7 @@ class StreamManager:
         """
         if viewer_id is not None:
             return self.leave_session(stream_id, (viewer_id,))
-        return self._stop(self._unless_ended(stream_id))
+        return self._stop(self._table.unless_ended(stream_id))
 
     def leave_session(self, stream_id: str, viewer_ids: Collection[str], *, may_end: bool = True) -> StreamState:
         """Remove these viewers and end the session if no viewer is left, as stop_session().
@@ -316,26 +304,18 @@ class StreamManager:
         UNNAMED stands for all players without an id. With `may_end` False the session continues in any case: the
         caller knows of a viewer that the session may not count.
         """
-        session = self._unless_ended(stream_id)
+        session = self._table.unless_ended(stream_id)
         if session is not None and not session.leave(viewer_ids, may_end=may_end):
             return StreamState.RUNNING
         return self._stop(session)
 
     def session_view(self, stream_id: str) -> StreamView:
         """Return one session; one that has ended as it was at the end, with the state stopped. Raises NotFound."""
-        with self._lock:
-            session = self._sessions.get(stream_id)
-            if session is None:
-                if stream_id not in self._ended:
-                    raise NotFound("There is no such stream.")
-                return self._ended[stream_id]
-        return session.view()
+        return self._table.view(stream_id)
 
     def list_sessions(self) -> list[StreamView]:
         """Return all sessions that have not ended, in the order of their start."""
-        with self._lock:
-            sessions = list(self._sessions.values())
-        return [session.view() for session in sessions]
+        return [session.view() for session in self._table.sessions()]
 
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
         """Return a still taken now: the device's own, otherwise a frame of the stream.
@@ -353,26 +333,24 @@ class StreamManager:
 
     def stop_camera(self, camera_id: int) -> None:
         """End the sessions of a camera that is being deleted."""
-        with self._lock:
-            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
-            self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
+        with self._table.lock:
+            sessions = self._table.of_camera(camera_id)
+            self._table.forget_codecs(camera_id)
         _stop_all(sessions, self._context.clock)
         for session in sessions:
-            self._forget(session)
+            self._table.forget(session)
 
     def restart_camera(self, camera_id: int) -> None:
         """Connect the sessions of a camera again immediately: its address or password has changed."""
-        with self._lock:
-            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
-            self._codecs = {key: codec for key, codec in self._codecs.items() if key[0] != camera_id}
+        with self._table.lock:
+            sessions = self._table.of_camera(camera_id)
+            self._table.forget_codecs(camera_id)
         for session in sessions:
             session.retry()
 
     def retry_certificate(self, camera_id: int) -> None:
         """Connect again the sessions that wait because of a changed certificate: a user has accepted it."""
-        with self._lock:
-            sessions = [session for session in self._sessions.values() if session.camera_id == camera_id]
-        for session in sessions:
+        for session in self._table.of_camera(camera_id):
             error = session.view().error
             if error is not None and error.code == CertificateChanged.code:
                 session.retry()
@@ -381,49 +359,17 @@ class StreamManager:
 
     def _new_session(self, key: LiveStreamKey, codec: str | None, *, after: BaseSession | None) -> LiveSession:
         """With the lock held. Raises LimitReached, Unavailable."""
-        self._check_capacity()
-        return LiveSession(self._context, key, known_codec=codec, on_end=self._forget, after=after)
-
-    def _begin(self, session: LiveSession) -> None:
-        """With the lock held."""
-        self._sessions.pop(session.stream_id, None)
-        self._sessions[session.stream_id] = session
-        session.start()
-
-    def _unless_ended(self, stream_id: str) -> BaseSession | None:
-        """Return None for a session that has ended. Raises NotFound for an unknown one."""
-        with self._lock:
-            session = self._sessions.get(stream_id)
-            if session is None and stream_id not in self._ended:
-                raise NotFound("There is no such stream.")
-            return session
+        self._table.check_capacity()
+        return LiveSession(self._context, key, known_codec=codec, on_end=self._table.forget, after=after)
 
     def _stop(self, session: BaseSession | None) -> StreamState:
         if session is not None:
             session.stop()
-            self._forget(session)
+            self._table.forget(session)
         return StreamState.STOPPED
 
-    def _check_capacity(self) -> None:
-        """With the lock held. Raises LimitReached, or Unavailable while the app starts or stops."""
-        if not self._is_open:
-            raise Unavailable("The app is starting or stopping.", retry_after_s=2)
-        active = tuple(stream_id for stream_id, session in self._sessions.items() if not session.is_over)
-        if len(active) >= self._settings.max_sessions:
-            raise LimitReached(f"Only {self._settings.max_sessions} streams can run at the same time.", used_by=active)
-
-    def _codec(self, camera_id: int, profile_token: str, reported: VideoFormat | None) -> str | None:
-        """Return the codec of a media profile: from a running session, otherwise as the device reports it (`reported`),
-        otherwise from an earlier session. With the lock held.
-        """
-        for session in self._sessions.values():
-            if (session.camera_id, session.profile_token) == (camera_id, profile_token) and session.source_codec:
-                return session.source_codec
-        return reported.codec if reported is not None else self._codecs.get((camera_id, profile_token))
-
     def _codec_of(self, camera_id: int, profile: MediaProfile) -> str | None:
-        with self._lock:
-            return self._codec(camera_id, profile.profile_token, profile.video)
+        return self._table.codec(camera_id, profile.profile_token, profile.video)
 
     def _channel(self, camera_id: int, number: int) -> Channel:
         for channel in self._cameras.channels(camera_id):
@@ -431,38 +377,11 @@ class StreamManager:
                 return channel
         raise NotFound("There is no such channel.")
 
-    def _last_view(self, stream_id: str) -> StreamView | None:
-        try:
-            return self.session_view(stream_id)
-        except NotFound:
-            return None
-
     def _replay(self, stream_id: str) -> ReplaySession:
-        session = self._session(stream_id)
+        session = self._table.running(stream_id)
         if not isinstance(session, ReplaySession):
             raise InvalidRequest.of_field("stream_id", "one that /api/playback/start gave out")
         return session
-
-    def _session(self, stream_id: str) -> BaseSession:
-        with self._lock:
-            session = self._sessions.get(stream_id)
-        if session is None:
-            raise NotFound("There is no such stream.")
-        return session
-
-    def _forget(self, session: BaseSession) -> None:
-        """Keep the last view of an ended session. Both its thread and the thread that stopped it call this."""
-        view = replace(session.view(), status=StreamState.STOPPED, error=None, viewers=0)
-        with self._lock:
-            if self._sessions.get(session.stream_id) is not session:
-                return
-            del self._sessions[session.stream_id]
-            if session.source_codec is not None:
-                self._codecs[(session.camera_id, session.profile_token)] = session.source_codec
-            self._ended.pop(session.stream_id, None)
-            self._ended[session.stream_id] = view
-            while len(self._ended) > _ENDED_REMEMBERED:
-                self._ended.popitem(last=False)
 
 
 def _check_accept(accept: tuple[str, ...]) -> None:

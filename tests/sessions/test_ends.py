@@ -199,7 +199,7 @@ def test_no_state_of_the_sessions_thread_follows_stopped(
 
     monkeypatch.setattr(LiveSession, "view", view_during_a_stop)
     tab.open(manager, TOKEN)
-    session = manager._sessions[ID]
+    session = manager._table.running(ID)
     until(lambda: has_stopped_state(tab))
     session.join(LIMIT_S)
     stopping.join(LIMIT_S)

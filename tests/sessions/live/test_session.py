@@ -242,7 +242,7 @@ def test_a_stop_during_a_start_is_no_fault_of_the_channel(make_manager: MakeMana
     device.may_describe.clear()
     manager.start_hls(1, TOKEN)
     until(lambda: bool(device.opened))
-    session = manager._sessions[ID]
+    session = manager._table.running(ID)
     manager.stop_session(ID)
     session.join(LIMIT_S)
     assert device.opened[0].is_closed

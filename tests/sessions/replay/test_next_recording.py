@@ -139,7 +139,7 @@ def test_a_seek_beyond_a_growing_end_waits_for_the_data(writing: StreamManager, 
     view, _ = writing.start_replay(1, "Rec0", utc(recorder.spans[0][1] - 20))
     text_of(writing, view)
     wanted = utc(recorder.spans[0][1] + 3.0)
-    session = writing._sessions[view.stream_id]
+    session = writing._table.running(view.stream_id)
     assert isinstance(session, ReplaySession)
     with pytest.raises(Unavailable):
         session.seek(wanted, wait_s=0.3)

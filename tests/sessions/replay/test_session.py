@@ -225,7 +225,7 @@ def test_a_seek_on_a_slow_recorder_completes_after_its_time_out(
     recorder.silent = True
     replays = make_replays()
     view = play(replays)
-    session = replays._sessions[view.stream_id]
+    session = replays._table.running(view.stream_id)
     assert isinstance(session, ReplaySession)
     with pytest.raises(Unavailable) as caught:
         session.seek(at(100), wait_s=0.2)

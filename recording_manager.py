@@ -137,6 +137,14 @@ class RecordingManager:
         )
         return match.channel if match is not None and match.by.is_sure else None
 
+    def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
+        """True if the device itself names this channel for each of the channel's indexed recordings.
+
+        Access rights depend on it, as on channel_of().
+        """
+        matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).values()
+        return all(match.by.is_sure for match in matches if match.channel == channel)
+
     def recorded_from(
         self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
     ) -> tuple[RecordedPlace, ...]:

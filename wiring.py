@@ -24,6 +24,7 @@ from database import Database
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
+from picture_manager import PictureManager
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
@@ -68,6 +69,7 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
+        self.pictures = PictureManager(self.cameras, self.recordings)
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
         self.pinned_channels = PinnedChannels(
@@ -82,6 +84,7 @@ class Application:
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.recordings.forget_camera)
+            subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
         services = Services(
             settings,
@@ -91,6 +94,7 @@ class Application:
             self.accounts,
             WallManager(self.database),
             self.ptz,
+            self.pictures,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -113,6 +117,7 @@ class Application:
                 (self.cameras.start, self.cameras.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
+                (self.pictures.start, self.pictures.stop),
                 (self.ptz.start, self.ptz.stop),
                 (self.tours.start, self.tours.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),

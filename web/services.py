@@ -10,6 +10,7 @@ from flask import current_app
 from account_manager import AccountManager
 from core.settings import Settings
 from onvif_manager import OnvifManager
+from picture_manager import PictureManager
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
@@ -37,6 +38,7 @@ class Services:
         accounts: AccountManager,
         walls: WallManager,
         ptz: PtzManager,
+        pictures: PictureManager,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -47,6 +49,7 @@ class Services:
         self.accounts = accounts
         self.walls = walls
         self.ptz = ptz
+        self.pictures = pictures
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")

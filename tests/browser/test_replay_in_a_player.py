@@ -101,6 +101,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
             accounts,
             cast(Any, None),
             StandInPtz(),
+            cast(Any, None),
             is_ready=lambda: True,
         )
     )

@@ -24,6 +24,7 @@ from tests.prepared_database import prepared
 from tests.recordings.recorder import Archive
 from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_pictures import StandInPictures
 from tests.web.stand_in_ptz import StandInPtz
 from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
@@ -84,6 +85,11 @@ def ptz() -> StandInPtz:
 
 
 @pytest.fixture
+def pictures() -> StandInPictures:
+    return StandInPictures()
+
+
+@pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
     """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
@@ -102,8 +108,10 @@ def web_app(
     accounts: AccountManager,
     walls: WallManager,
     ptz: StandInPtz,
+    pictures: StandInPictures,
 ) -> OpenAPI:
-    return build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True))
+    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures)
+    return build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -123,15 +131,15 @@ def real_app(
     accounts: AccountManager,
     walls: WallManager,
     ptz: StandInPtz,
+    pictures: StandInPictures,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
         network.device("10.0.0.9")
         streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
-        yield build_web(
-            Services(settings, manager, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True)
-        )
+        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures)
+        yield build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -150,8 +158,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()
-    walls, ptz = WallManager(database), StandInPtz()
-    yield build_web(Services(settings, cameras, streams, archive.manager, accounts, walls, ptz, is_ready=lambda: True))
+    managers = (cameras, streams, archive.manager, accounts, WallManager(database), StandInPtz(), StandInPictures())
+    yield build_web(Services(settings, *managers, is_ready=lambda: True))
     accounts.stop()
     database.close()
     archive.close()

@@ -139,6 +139,8 @@ QUERY_KINDS = {
     "events": "flag",
     "all": "flag",
     "codec": "choice",
+    "step_s": "choice",
+    "width": "limit",
     "viewer": "word",
 }
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}

@@ -58,6 +58,8 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/search",
     "/api/cameras/<camera_id>/recordings/summary",
     "/api/cameras/<camera_id>/recordings/coverage",
+    "/api/cameras/<camera_id>/recordings/pictures",
+    "/api/cameras/<camera_id>/recordings/picture",
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",
 }

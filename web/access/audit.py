@@ -12,7 +12,7 @@ from web.client import client
 from web.services import services
 
 # Pages fetch snapshots every few seconds, leave and join streams, and repeat moves while a button is held.
-_FREQUENT = frozenset({"snapshot", "watch", "ptz_move", "ptz_focus"})
+_FREQUENT = frozenset({"snapshot", "see_pictures", "watch", "ptz_move", "ptz_focus"})
 
 
 @dataclass(slots=True)

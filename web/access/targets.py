@@ -175,6 +175,20 @@ def recording_in_body() -> Target:
     return _replay_target(services(), current_principal(), camera_id, _text_in_body("recording_token"))
 
 
+def recorded_channel() -> Target:
+    """The channel in the query, for its recordings. For users limited to channels, a channel that is only guessed is
+    unknown."""
+    camera_id = _camera_id_in_path()
+    try:
+        channel = parse_id(request.args.get("channel", ""))
+    except ValueError:
+        return Target(camera_id, is_whole=True)  # the view refuses it
+    is_needed = sees_only_some_channels(current_principal(), camera_id)
+    if is_needed and not services().recordings.has_sure_recordings(camera_id, channel):
+        return Target(camera_id)
+    return Target(camera_id, channel)
+
+
 def search() -> Target:
     camera_id, channel = _camera_id_in_path(), _body().get("channel")
     return Target(camera_id, channel) if isinstance(channel, int) else Target(camera_id, is_whole=True)

@@ -237,6 +237,18 @@ export {};
  */
 
 /**
+ * @typedef {object} RecordingPicture A time of the grid and the picture for it. pending: it is being made, or the
+ *   device has not told yet whether it recorded then. missing: the device recorded then and gave no picture.
+ * @property {string} time RFC 3339, UTC
+ * @property {string|null} picture_time the device's own time of the picture; null before it is ready, and if no device
+ *   confirms it
+ * @property {'ready'|'pending'|'missing'|'not_recorded'} state
+ * @property {string|null} url address of the picture; null unless it is ready
+ */
+
+/** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
+
+/**
  * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
  *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
  * @property {string|null} data_from

@@ -1,0 +1,94 @@
+"""/api/cameras/<id>/recordings/pictures: pictures of recordings for a storyboard, made on request."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from core.clock import rfc3339
+from pictures.views import GridPicture, PictureState
+from web.access.audit import audit_about
+from web.api import models, picture_models
+from web.api.answers import answer, require_recordings
+from web.api.described import answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_pictures", __name__, url_prefix="/api", abp_tags=[Tag(name="recordings")])
+
+_WIDTH = 320
+_WAIT_S = 1.0
+_RETRY_AFTER_S = "1"
+_KEPT_S = 3600  # a recorded picture does not change, but permissions do
+_RETRY_AFTER: dict[str, Any] = {"description": "Seconds until the next try", "schema": {"type": "integer"}}
+_JPEG: dict[str, Any] = {
+    "description": "The picture",
+    "content": {"image/jpeg": {"schema": {"type": "string", "contentMediaType": "image/jpeg"}}},
+    "headers": {
+        "X-Picture-Time": {
+            "description": "The device's own time of the picture, if the device confirms it",
+            "schema": {"type": "string", "format": "date-time"},
+        },
+        "ETag": {"description": "Changes with the picture", "schema": {"type": "string"}},
+    },
+}
+_PENDING: dict[str, Any] = {"description": "It is still being made", "headers": {"Retry-After": _RETRY_AFTER}}
+_UNCHANGED: dict[str, Any] = {"description": "The picture that `If-None-Match` names is the present one"}
+
+
+@blueprint.get(
+    "/cameras/<camera_id>/recordings/pictures",
+    responses=answers_with({200: picture_models.RecordingPictures}, 404, 422, 502, 503, 504),
+)
+def list_pictures(path: models.CameraPath, query: picture_models.PicturesQuery) -> Response:
+    """List the times of a grid in a window, and the pictures that are ready. Answers immediately.
+
+    Pending pictures are made in the background, coarse to fine, and only as long as the request is repeated at least
+    every two seconds. They are made with one replay place of the recorder, which viewers take first.
+    """
+    audit_about(start_time=rfc3339(query.start_time), end_time=rfc3339(query.end_time), step_s=query.step_s)
+    require_recordings(path.camera_id)
+    found = services().pictures.grid(path.camera_id, query.channel, query.start_time, query.end_time, query.step_s)
+    shown = [_shown(path.camera_id, query.channel, item) for item in found]
+    return answer(picture_models.RecordingPictures(pictures=shown))
+
+
+@blueprint.get(
+    "/cameras/<camera_id>/recordings/picture",
+    responses=answers_with({200: _JPEG, 202: _PENDING, 304: _UNCHANGED}, 404, 422, 502, 503, 504),
+)
+def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> Response:
+    """Get one picture as JPEG, before those of a grid. 202 if it is not ready after a second: try again.
+
+    404 `no_recording`: nothing is recorded then, or the device gives no picture.
+    """
+    audit_about(time=rfc3339(query.time))
+    require_recordings(path.camera_id)
+    pictures = services().pictures
+    found = pictures.picture(path.camera_id, query.channel, query.time)
+    if found is None:
+        with services().device_limit:
+            found = pictures.picture(path.camera_id, query.channel, query.time, _WAIT_S)
+    if found is None:
+        return Response(status=202, headers={"Retry-After": _RETRY_AFTER_S})
+    response = Response(found.jpeg, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = f"private, max-age={_KEPT_S}"
+    if found.picture_time is not None:
+        response.headers["X-Picture-Time"] = rfc3339(found.picture_time)
+    response.set_etag(hashlib.sha256(found.jpeg).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
+
+
+def _shown(camera_id: int, channel: int, item: GridPicture) -> picture_models.RecordingPicture:
+    url = None
+    if item.state is PictureState.READY:
+        where = urlencode({"channel": channel, "time": rfc3339(item.time), "width": _WIDTH})
+        url = f"/api/cameras/{camera_id}/recordings/picture?{where}"
+    return picture_models.RecordingPicture.model_validate(
+        {"time": item.time, "picture_time": item.picture_time, "state": item.state.value, "url": url}
+    )

@@ -151,6 +151,23 @@ def shrink_command(ffmpeg: Path, jpeg_name: str, *, max_width: int = 320) -> lis
     ]
 
 
+def still_command(ffmpeg: Path, codec: str, *, width: int = 320) -> list[str]:
+    """Return the command that turns key frames on standard input into JPEGs on standard output, one for each.
+
+    `codec`: h264 or hevc, in Annex B format. Behind each key frame comes an access unit delimiter, because the parser
+    holds a frame until the next one begins. Neither more threads nor "-fflags nobuffer": with them frames stay inside.
+    """
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "level+warning", "-nostats", "-protocol_whitelist", "pipe"],
+        *["-threads", "1", "-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay"],
+        *["-f", {"h264": "h264", "hevc": "hevc"}[codec], "-i", "pipe:0", "-an"],
+        *["-vf", f"scale={width}:-2:flags=area:out_range=full,format=yuvj420p", "-fps_mode", "passthrough"],
+        *["-c:v", "mjpeg", "-threads", "1", "-q:v", "5", "-strict", "unofficial"],
+        *["-flush_packets", "1", "-f", "image2pipe", "pipe:1"],
+    ]
+
+
 def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> list[str]:
     """Return the command that writes a segment as H.264 to standard output, with its init section before it.
 

@@ -2,8 +2,8 @@
 
 One long-lived thread spawns children, reads their output and reaps them. It must be long-lived: the kernel sends
 a child its PR_SET_PDEATHSIG when the *thread* that made it ends, so a child started by a request's thread would die
-with the request. The child sets the signal itself, in a few lines of Python that then execute the wanted program
-(`_SHIM`): code between fork and exec (`preexec_fn`) may hang in a process with threads, and costs as much.
+with the request. The child sets the signal itself (child_shim.py): code between fork and exec (`preexec_fn`) may hang
+in a process with threads, and costs as much.
 
 A child gets a small environment (ours contains keys), no terminal, its own session (so that Ctrl-C reaches the app
 first) and none of our sockets. Its output is read all the time and kept in a bounded ring: an unread pipe freezes
@@ -19,7 +19,6 @@ import queue
 import selectors
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import AppError
+from media.child_shim import ANY, ChildLimits, shim_command
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +37,6 @@ _READ_BYTES = 65_536
 _FLOOD_BYTES_PER_S = 1_000_000
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
-
-# argv of the shim: our pid, then the program and its arguments. The shim restores SIGPIPE and SIGXFSZ, which Python
-# ignores; 1 is PR_SET_PDEATHSIG. Without prctl (not Linux) the child just starts.
-_SHIM = """
-import _signal, os, sys
-for name in ("SIGPIPE", "SIGXFSZ"):
-    _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
-try:
-    import ctypes
-    ctypes.CDLL(None).prctl(1, _signal.SIGKILL)
-except (ImportError, OSError, AttributeError):
-    pass
-if os.getppid() != int(sys.argv[1]):
-    os._exit(125)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class ProgramMissing(AppError):
@@ -75,6 +59,7 @@ class SupervisedProcess:
         self._stderr_bytes = 0
         self._stdout = bytearray()
         self._stdout_open = popen.stdout is not None
+        self._stdin = popen.stdin
         self.stdout_overflowed = False
 
     def poll(self) -> int | None:
@@ -104,6 +89,45 @@ class SupervisedProcess:
         """Return the end of its stderr, at most STDERR_TAIL_BYTES. For the log, never for a user."""
         with self._output:
             return b"".join(self._stderr)[-STDERR_TAIL_BYTES:].decode("utf-8", "replace")
+
+    def take_stderr(self) -> str:
+        """Return its stderr since the last call, at most STDERR_TAIL_BYTES, and forget it.
+
+        All that the child wrote before a piece of its stdout is there when that piece arrives.
+        """
+        with self._output:
+            taken = b"".join(self._stderr)[-STDERR_TAIL_BYTES:]
+            self._stderr.clear()
+            self._stderr_bytes = 0
+        return taken.decode("utf-8", "replace")
+
+    def write_stdin(self, data: bytes, timeout_s: float) -> bool:
+        """Write to its stdin, which spawn() was told to open. False if the child has ended or reads too slowly.
+
+        For one thread at a time, which also closes it with close_stdin().
+        """
+        if self._stdin is None or self._stdin.closed:
+            return False
+        deadline_s = time.monotonic() + timeout_s
+        left = memoryview(data)
+        fd = self._stdin.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(fd, selectors.EVENT_WRITE)
+            while left:
+                if not selector.select(max(0.0, deadline_s - time.monotonic())):
+                    return False
+                try:
+                    left = left[os.write(fd, left) :]
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return False
+        return True
+
+    def close_stdin(self) -> None:
+        """Close its stdin. May be called twice."""
+        if self._stdin is not None:
+            self._stdin.close()
 
     def stdout_line(self, timeout_s: float) -> str | None:
         """Return the first line of its stdout and keep it in the buffer. None if no line comes in time."""
@@ -171,6 +195,10 @@ class _Pipe:
         return self.read_in_second > _FLOOD_BYTES_PER_S
 
 
+def _is_stdout(data: object) -> bool:
+    return isinstance(data, _Pipe) and data.take != data.process._take_stderr
+
+
 class Spawner:
     """Starts children, and ends them all when it stops. Call start() first; stop() may be repeated."""
 
@@ -222,12 +250,15 @@ class Spawner:
         cwd: Path | None = None,
         stdout: Literal["pipe"] | Callable[[bytes], None] | None = None,
         extra_env: Mapping[str, str] | None = None,
+        opens_stdin: bool = False,
+        limits: ChildLimits = ANY,
     ) -> SupervisedProcess:
         """Start argv[0] (an absolute path). Raises ProgramMissing if it does not exist.
 
         The environment is a short list of harmless names and `extra_env`, never ours. With a pipe, the
         process keeps the first STDOUT_LIMIT_BYTES for stdout_line() and stdout_bytes(). The spawner's thread passes
-        each piece of the output to a callable, which must return immediately and raise nothing.
+        each piece of the output to a callable, which must return immediately and raise nothing. `opens_stdin`: the
+        caller writes to its stdin and closes it.
         """
         program = Path(argv[0])
         if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
@@ -236,7 +267,7 @@ class Spawner:
 
         def start_it(selector: selectors.BaseSelector) -> None:
             try:
-                answer.put(self._spawn(selector, list(argv), name, cwd, stdout, extra_env or {}))
+                answer.put(self._spawn(selector, list(argv), name, cwd, stdout, extra_env or {}, opens_stdin, limits))
             except OSError as error:
                 answer.put(error)
 
@@ -260,10 +291,12 @@ class Spawner:
         cwd: Path | None,
         stdout: Literal["pipe"] | Callable[[bytes], None] | None,
         extra_env: Mapping[str, str],
+        opens_stdin: bool,
+        limits: ChildLimits,
     ) -> SupervisedProcess:
         popen = subprocess.Popen(  # noqa: S603 - a list, never a shell; argv[0] is absolute and checked
-            [sys.executable, "-I", "-S", "-c", _SHIM, str(os.getpid()), *argv],
-            stdin=subprocess.DEVNULL,
+            [*shim_command(limits), *argv],
+            stdin=subprocess.PIPE if opens_stdin else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if stdout is None else subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -273,6 +306,8 @@ class Spawner:
             umask=0o077,
         )
         process = SupervisedProcess(popen, name)
+        if popen.stdin is not None:
+            os.set_blocking(popen.stdin.fileno(), False)
         pipes = []
         take_stdout = stdout if callable(stdout) else process._take_stdout
         for stream, take in ((popen.stderr, process._take_stderr), (popen.stdout, take_stdout)):
@@ -309,7 +344,8 @@ class Spawner:
     def _serve_once(self, selector: selectors.BaseSelector) -> None:
         without_pidfd = len(self._alive) > len(self._pidfds)
         timeout_s = 0.1 if without_pidfd or self._paused else None
-        for key, _ in selector.select(timeout_s):
+        # stderr before stdout: see take_stderr().
+        for key, _ in sorted(selector.select(timeout_s), key=lambda ready: _is_stdout(ready[0].data)):
             if key.data is None:
                 self._answer_requests(selector)
             elif isinstance(key.data, _Pipe):

@@ -17,6 +17,7 @@ from cameras.records import CameraChange, CameraDraft
 from core.errors import Conflict, InvalidRequest, Unavailable
 from core.records import CameraStatus
 from core.settings import ROOT
+from media.child_shim import ANY, ChildLimits
 from media.process import Spawner, SupervisedProcess
 from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, until
@@ -61,6 +62,8 @@ class ProgramSpawner(Spawner):
         cwd: Path | None = None,
         stdout: Literal["pipe"] | Callable[[bytes], None] | None = None,
         extra_env: Mapping[str, str] | None = None,
+        opens_stdin: bool = False,
+        limits: ChildLimits = ANY,
     ) -> SupervisedProcess:
         assert argv[:3] == [sys.executable, "-m", "simulator"]
         assert self.may_start.wait(LIMIT_S)

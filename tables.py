@@ -195,6 +195,7 @@ class ReplayAbilitiesRow(Base):
     seeks_in_session: Mapped[bool | None] = mapped_column(Boolean)
     has_times: Mapped[bool | None] = mapped_column(Boolean)
     beats_real_time: Mapped[bool | None] = mapped_column(Boolean)
+    honours_frames: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class MovingHeadRow(Base):

@@ -227,7 +227,9 @@ class CameraStore:
         """Return the stored replay abilities, by camera id."""
         with self._database.read() as session:
             return {
-                row.camera_id: ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time)
+                row.camera_id: ReplayAbilities(
+                    row.way, row.seeks_in_session, row.has_times, row.beats_real_time, row.honours_frames
+                )
                 for row in session.scalars(select(ReplayAbilitiesRow))
             }
 

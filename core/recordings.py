@@ -180,12 +180,14 @@ class ReplayAbilities:
     `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; ""
     before the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets
     carry the device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
+    `honours_frames`: it sends only key frames on request, at the requested distance (Frames: intra/<ms>).
     """
 
     method: str = ""
     seeks_in_session: bool | None = None
     has_times: bool | None = None
     beats_real_time: bool | None = None
+    honours_frames: bool | None = None
 
     def updated(self, seen: ReplayAbilities) -> ReplayAbilities:
         """Return these abilities with those that `seen` has; only those of `seen` if it plays by another method."""
@@ -196,6 +198,7 @@ class ReplayAbilities:
             self.seeks_in_session if seen.seeks_in_session is None else seen.seeks_in_session,
             self.has_times if seen.has_times is None else seen.has_times,
             self.beats_real_time if seen.beats_real_time is None else seen.beats_real_time,
+            self.honours_frames if seen.honours_frames is None else seen.honours_frames,
         )
 
     def checks(self) -> tuple[ServiceCheck, ...]:
@@ -208,6 +211,7 @@ class ReplayAbilities:
             ("replay: seeks in an open session", self.seeks_in_session),
             ("replay: tells the time of each picture", self.has_times),
             ("replay: faster than real time", self.beats_real_time),
+            ("replay: key frames only, at the requested distance", self.honours_frames),
         ):
             if seen is not None:
                 lines.append(ServiceCheck(name, "ok" if seen else "no"))

@@ -65,7 +65,9 @@ def _is_lockout(value: object) -> bool:
 
 
 STAMP_KINDS = ("zero", "local", "present", "other_year", "standing", "all_bits", "no_cseq")
-REQUEST_KINDS = ("whole_seconds", "no_options", "no_immediate", "late", "no_pause", "never_paused", "echoes_range")
+REQUEST_KINDS = (
+    *("whole_seconds", "no_options", "no_immediate", "no_frames", "late", "no_pause", "never_paused", "echoes_range"),
+)
 END_KINDS = ("silent", "bye", "notice", "close")
 # How the head misbehaves; see simulator/soap/ptz.py.
 PTZ_KINDS = (

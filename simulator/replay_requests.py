@@ -163,7 +163,7 @@ class ReplayRequests:
             is_onvif=is_onvif,
             fast=is_onvif and no_control and self._make.honours_rate_control,
             scale=_scale(headers.get("scale", "")),
-            key_frames_ms=_key_frames_ms(headers.get("frames", "")) if is_onvif else None,
+            key_frames_ms=_key_frames_ms(headers.get("frames", "")) if is_onvif and fault != "no_frames" else None,
         )
         base = re.sub(r"/?trackID=\d+$", "", request.url).rstrip("/")
         until = clock_text(asked[1]) if asked[1] is not None else ""

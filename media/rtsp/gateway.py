@@ -23,7 +23,7 @@ from media.rtsp.live.feed import Feed
 from media.rtsp.live.session_pool import DeviceSessionPool
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
-from media.rtsp.replay.interface import ReplayConnection
+from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 
 LINGER_S = 5.0
 _START_S = 5.0
@@ -82,7 +82,7 @@ class RtspGateway:
         """
         return self._live.open_feed(source)
 
-    def open_replay(self, source: ReplaySource) -> ReplayConnection:
+    def open_replay(self, source: ReplaySource, rank: ReplayRank = ReplayRank.WATCHED) -> ReplayConnection:
         """Return a connection that plays a recording. Raises Unavailable while the gateway is not running.
 
         The recorder gets its first request with the connection's first play().
@@ -90,7 +90,7 @@ class RtspGateway:
         loop = self._thread.loop
         if loop is None or not self._is_running:
             raise Unavailable("The media gateway is not running.")
-        connection = GatewayReplayConnection(source, self._replay, loop)
+        connection = GatewayReplayConnection(source, self._replay, loop, rank)
         self._thread.call(self._run_replay, connection)
         return connection
 

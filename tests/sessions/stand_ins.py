@@ -11,6 +11,7 @@ from core.records import Problem, StreamSource, VideoFormat
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
 from media.rtsp.replay.connection import GatewayReplayConnection
+from media.rtsp.replay.interface import ReplayRank
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from tests.sessions.replay.thin_recorder import ThinRecorder
@@ -105,7 +106,7 @@ class ThinReplays(RtspGateway):
         self.recorder = recorder
         self.places = places
 
-    def open_replay(self, source: ReplaySource) -> GatewayReplayConnection:
+    def open_replay(self, source: ReplaySource, rank: ReplayRank = ReplayRank.WATCHED) -> GatewayReplayConnection:
         return self.recorder.open(source)  # type: ignore[return-value]  # a stand-in with its methods
 
     def replay_capacity(self, device_key: str) -> int:

@@ -14,13 +14,14 @@ from media.rtsp.client.budget import SessionSlot
 from media.rtsp.client.depacketizing import MarkerHabit
 from media.rtsp.client.errors import NoSuchRange
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
-from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer
+from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer, ReplayRank
 from media.rtsp.replay.playback import ReplayPlayback
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _SEEK_PATIENCE_S = 3.0
+_GIVEN_AWAY = "The recorder's session is needed for a recording that is watched."
 
 
 class ReplayState(Enum):
@@ -40,8 +41,16 @@ _EXPECTING = frozenset({ReplayState.SEEKING, ReplayState.PLAYING})  # media shou
 class GatewayReplayConnection(ReplayConnection):
     """ReplayConnection documents the methods. Other threads leave requests; the task of run() carries them out."""
 
-    def __init__(self, source: ReplaySource, context: ReplayContext, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        source: ReplaySource,
+        context: ReplayContext,
+        loop: asyncio.AbstractEventLoop,
+        rank: ReplayRank = ReplayRank.WATCHED,
+    ) -> None:
         self._source = source
+        self._context = context
+        self.rank = rank
         self._clock = context.client.clock
         self._timeout_s = context.client.timeout_s
         self._loop = loop
@@ -58,6 +67,8 @@ class GatewayReplayConnection(ReplayConnection):
         self._checked_s = 0.0  # our monotonic clock at the last look at its progress
         self._held = HeldSession(source, context, self._changed)
         self._slot = SessionSlot(context.budget, source.device_key)
+        self._task: asyncio.Task[None] | None = None
+        self._freed = asyncio.Event()
 
     # -- any thread: see interface.ReplayConnection ------------------------------------------------
 
@@ -81,6 +92,9 @@ class GatewayReplayConnection(ReplayConnection):
         )
         self._pause_requested = False
         self._wake()
+        if self._close_requested:  # it has given way
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._requested.fail, CameraBusy(_GIVEN_AWAY))
 
     def pause(self) -> None:
         self._pause_requested = True
@@ -107,16 +121,44 @@ class GatewayReplayConnection(ReplayConnection):
     # -- the gateway's thread ----------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Carry out requests until close()."""
+        """Carry out requests until close() or give_way()."""
+        self._task = asyncio.current_task()
+        self._context.precedence.add(self)
         try:
             while not self._close_requested:
                 await self._until_due()
                 await self._update()
+        except asyncio.CancelledError:
+            if not self._close_requested or self._task is None:
+                raise
+            self._task.uncancel()
         finally:
             await self._held.end()
             self._slot.give_back()
+            self._context.precedence.remove(self)
             self._state = ReplayState.CLOSED
             self._closed.set()
+            self._freed.set()
+
+    # -- precedence.RankedConnection ---------------------------------------------------------------
+
+    @property
+    def device_key(self) -> str:
+        return self._source.device_key
+
+    @property
+    def has_session(self) -> bool:
+        return self._slot.is_taken
+
+    def give_way(self) -> asyncio.Event:
+        """End now, also while the device is slow to open a session."""
+        if not self._close_requested and self._task is not None:
+            log.info("%s: a replay gives its session to one before it", self._source.device_key)
+            self._close_requested = True
+            if self._requested is not None:
+                self._requested.fail(CameraBusy(_GIVEN_AWAY))
+            self._task.cancel()
+        return self._freed
 
     async def _until_due(self) -> None:
         """Wait for a request or the end of the session; half a second at most while media is expected."""
@@ -159,10 +201,8 @@ class GatewayReplayConnection(ReplayConnection):
         self._playback = playback
         playback.silent_since_s = self._clock.monotonic_s()
         try:
-            if not self._slot.try_take():
-                limit = self._slot.limit
-                raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
-            is_seek = await self._held.play(playback)
+            await self._take_slot()
+            is_seek = await self._play(playback)
         except NoSuchRange:
             playback.end()
             return ReplayState.IDLE
@@ -176,6 +216,23 @@ class GatewayReplayConnection(ReplayConnection):
             return ReplayState.IDLE
         self._checked_s = self._clock.monotonic_s()
         return ReplayState.SEEKING if is_seek else ReplayState.PLAYING
+
+    async def _take_slot(self) -> None:
+        """Take one of the sessions that the app may open with the recorder. Raise CameraBusy if none is free."""
+        while not self._slot.try_take():
+            if not await self._context.precedence.make_room(self._source.device_key, self.rank):
+                limit = self._slot.limit
+                raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
+
+    async def _play(self, playback: ReplayPlayback) -> bool:
+        """PLAY; if the recorder has no session left, once more with the session of a connection that gives way."""
+        try:
+            return await self._held.play(playback)
+        except CameraBusy:
+            await self._held.end()
+            if not await self._context.precedence.make_room(self._source.device_key, self.rank):
+                raise
+        return await self._held.play(playback)
 
     async def _finish(self, playback: ReplayPlayback) -> ReplayState:
         """Pause a recorder that was to play only a part: it would go on sending until the next PLAY."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import CameraUnreachable, DeviceError
@@ -22,6 +22,7 @@ from media.rtsp.replay.device_session import ReplayDeviceSession
 from media.rtsp.replay.headers import PLAY_FORMS, PlayForm, play_headers
 from media.rtsp.replay.methods import LASTING_ERRORS, METHOD_ERRORS, ReplayMethod, makers_uri, replay_methods
 from media.rtsp.replay.playback import ReplayPlayback
+from media.rtsp.replay.precedence import Precedence
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class ReplayContext:
 
     client: ClientContext
     budget: SessionBudget
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 class HeldSession:
@@ -122,6 +124,8 @@ class HeldSession:
         is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())
         if is_fast or (is_fast is False and self.abilities.beats_real_time is None):
             self._learn(beats_real_time=is_fast)
+        if playback.honours_frames is not None:
+            self._learn(honours_frames=playback.honours_frames)
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Protocol
 
 from core.errors import DeviceError
@@ -12,6 +13,13 @@ from media.codecs.access_unit import AccessUnit
 
 END_OF_RECORDING = "end_of_recording"
 NO_DATA = "no_data"
+
+
+class ReplayRank(IntEnum):
+    """Who gets one of a recorder's few replay sessions: the lower number. A connection gives way to any before it."""
+
+    WATCHED = 0  # the recording that a user watches, and its seeks
+    STORYBOARD = 40  # pictures of recordings; exports come between
 
 
 class ReplayConsumer(Protocol):
@@ -51,6 +59,9 @@ class ReplayConsumer(Protocol):
 class ReplayConnection(Protocol):
     """Opened by RtspGateway.open_replay(); implemented by connection.GatewayReplayConnection.
 
+    A connection of a higher rank number ends if a lower one needs its session: its consumer gets CameraBusy, and later
+    calls have no effect.
+
     All methods may be called from any thread and return immediately.
     """
 
@@ -69,7 +80,7 @@ class ReplayConnection(Protocol):
 
         A new call replaces the one before, whose consumer gets no more calls. `fast` requests Rate-Control: no; use
         pause() and resume() then to limit the amount of data. `key_frames_ms`: the least distance between two key
-        frames, by the recording's time line. No part of the app sets `fast`, `scale` and the `key_frames` options yet.
+        frames, by the recording's time line. No part of the app sets `scale` yet.
         """
         ...
 

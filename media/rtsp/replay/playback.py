@@ -25,6 +25,8 @@ _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970
 _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
 _RECENT_FRAMES = 1500  # a minute
+_JUDGED_FRAMES = 4
+_LEAST_PART = 0.6  # of the requested distance of key frames
 _STAMPED_FRAMES = 16  # more than there are frames between a packet and its complete frame
 
 
@@ -48,6 +50,7 @@ class ReplayPlayback:
     is_cut_short: bool = False  # it ended at end_device_s: the recorder still sends
     delivered: int = 0  # access units
     delivered_at_loss: int = 0  # the same when the device session was lost the last time
+    honours_frames: bool | None = None  # the recorder leaves frames out as requested; None: not known (yet)
     has_stamps: bool = False  # the packets carry a time of the device (0xABAC)
     is_heard: bool = False  # a packet has come since the last PLAY
     silent_since_s: float = 0.0  # our monotonic clock: the last packet, or the last request to send
@@ -74,6 +77,7 @@ class ReplayPlayback:
     _recent: dict[int, float] = field(default_factory=dict)  # time by content, of frames whose stamps tell no time
     _is_start_doubted: bool = False  # the first frame may be one of the old position
     _doubted: AccessUnit | None = None  # that frame, until the next one has come
+    _key_frames_s: deque[float] = field(default_factory=lambda: deque(maxlen=_JUDGED_FRAMES))
     _is_rejoining: bool = False  # frames that were delivered before the last PLAY may come again
 
     @property
@@ -288,9 +292,22 @@ class ReplayPlayback:
             self.is_cut_short = True
             self.end(END_OF_RECORDING)
             return
+        self._judge_frames(unit, device_s)
         self._reached_s = device_s
         self._first_s = device_s if self._first_s is None else self._first_s
         units.append(placed)
+
+    def _judge_frames(self, unit: AccessUnit, device_s: float) -> None:
+        """Note if a recorder that was requested to send key frames only, at a distance, does so."""
+        if not self.key_frames_only or self.honours_frames is False:
+            return
+        if not unit.is_key:
+            self.honours_frames = False
+            return
+        self._key_frames_s.append(device_s)
+        if len(self._key_frames_s) == _JUDGED_FRAMES:
+            step_s = (self._key_frames_s[-1] - self._key_frames_s[0]) / (_JUDGED_FRAMES - 1)
+            self.honours_frames = step_s > _LEAST_PART * (self.key_frames_ms or 0) / 1000
 
     def _remember(self, unit: AccessUnit, device_s: float) -> None:
         self._recent[hash(unit.parts)] = device_s

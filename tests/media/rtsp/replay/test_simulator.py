@@ -179,6 +179,23 @@ def test_only_key_frames_are_sent_on_request(recorder: Simulator, gateway: RtspG
     line.close()
 
 
+def test_a_recorder_that_honours_frames_is_known_by_four(recorder: Simulator, gateway: RtspGateway) -> None:
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener, key_frames_only=True, key_frames_ms=10_000)
+    listener.until_pictures(4)
+    until(lambda: line.abilities().honours_frames is True)
+    line.close()
+
+
+def test_a_recorder_that_ignores_frames_is_known_by_two(recorder: Simulator, gateway: RtspGateway) -> None:
+    recorder.fault("replay_requests", "no_frames")
+    line, listener = gateway.open_replay(source_of(recorder)), Listener()
+    line.play(spans(recorder, 1)[0][0] + 10, listener, key_frames_only=True, key_frames_ms=10_000)
+    listener.until_pictures(2)
+    until(lambda: line.abilities().honours_frames is False)
+    line.close()
+
+
 def test_a_clip_of_the_main_stream_can_be_replayed(tmp_path: Path, gateway: RtspGateway) -> None:
     recorder = Simulator(tmp_path, "--channels", "1", "--replay-clip")
     try:

@@ -1,0 +1,56 @@
+"""Lets the replay connections of lower importance give their sessions to those before them (ReplayRank)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from media.rtsp.replay.interface import ReplayRank
+
+GIVES_WAY_WITHIN_S = 1.5
+
+
+class RankedConnection(Protocol):
+    """Implemented by connection.GatewayReplayConnection."""
+
+    @property
+    def device_key(self) -> str: ...
+    @property
+    def rank(self) -> ReplayRank: ...
+    @property
+    def has_session(self) -> bool:
+        """True if it uses one of the device's sessions, or is about to."""
+        ...
+
+    def give_way(self) -> asyncio.Event:
+        """End now. Return an event that is set when the device has its session back."""
+        ...
+
+
+class Precedence:
+    """The open connections of all devices. In the gateway's thread only."""
+
+    def __init__(self) -> None:
+        self._connections: list[RankedConnection] = []
+
+    def add(self, connection: RankedConnection) -> None:
+        self._connections.append(connection)
+
+    def remove(self, connection: RankedConnection) -> None:
+        self._connections.remove(connection)
+
+    async def make_room(self, device_key: str, rank: ReplayRank) -> bool:
+        """End the least important connection of the device that comes after `rank`. False if there is none.
+
+        Return when the device has its session back, or after GIVES_WAY_WITHIN_S.
+        """
+        after = [it for it in self._connections if it.device_key == device_key and it.rank > rank and it.has_session]
+        if not after:
+            return False
+        freed = max(after, key=lambda it: it.rank).give_way()
+        try:
+            async with asyncio.timeout(GIVES_WAY_WITHIN_S):
+                await freed.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -5,15 +5,27 @@ No call waits for a device, except picture() for the given time. Arguments and r
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from core.errors import InvalidRequest, NotFound
+from core.clock import Clock
+from core.errors import InvalidRequest, NotFound, Unavailable
 from core.recordings import SpanState
+from core.settings import Settings
+from media.ffmpeg import find_ffmpeg
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from media.still_decoder import StillDecoder
 from onvif_manager import OnvifManager
+from pictures.cache import PictureCache
 from pictures.grid import STEPS_S, grid_times
+from pictures.source import RecordingSource
 from pictures.views import GridPicture, Picture, PictureState
+from pictures.wanted import WantedPicture
+from pictures.worker import PictureTools, PictureWorker
 from recording_manager import RecordingManager
 from recordings.views import ChannelSpan, Coverage
 
@@ -21,24 +33,56 @@ __all__ = ["PictureManager"]
 
 MOST_TIMES = 1500
 """Most times in one answer: a day of minutes, or four hours at steps of ten seconds."""
+_STOP_S = 3.0
 _PLAYABLE = frozenset({SpanState.RECORDED, SpanState.UNKNOWN})
 
 
 class PictureManager:
     """Thread-safe. Call `start()` first; `stop()` may be called twice."""
 
-    def __init__(self, cameras: OnvifManager, recordings: RecordingManager) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        spawner: Spawner,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        recordings: RecordingManager,
+    ) -> None:
         self._cameras = cameras
         self._recordings = recordings
+        self._cache = PictureCache(settings.data_dir / "pictures", most_bytes=settings.picture_cache_bytes)
+        self._decoder = StillDecoder(spawner, lambda: find_ffmpeg(settings.ffmpeg), clock)
+        open_source = partial(RecordingSource, gateway, cameras, recordings, clock, timeout_s=settings.rtsp_timeout_s)
+        self._tools = PictureTools(clock, self._cache, self._decoder, open_source)
+        self._lock = threading.Lock()
+        self._workers: dict[int, PictureWorker] = {}
+        self._is_open = False
 
     def start(self) -> None:
-        """Nothing to start yet."""
+        """List the pictures on disk."""
+        self._cache.open(view.id for view in self._cameras.list_cameras())
+        with self._lock:
+            self._is_open = True
 
     def stop(self) -> None:
-        """Nothing to stop yet."""
+        """End the making of pictures, within 3 s."""
+        with self._lock:
+            self._is_open = False
+            workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.join(_STOP_S)
+        self._decoder.stop()
 
     def forget_camera(self, camera_id: int) -> None:
         """Drop the pictures of a camera that was deleted, or has another address or credential."""
+        with self._lock:
+            worker = self._workers.pop(camera_id, None)
+        if worker is not None:
+            worker.stop()
+        self._cache.drop_camera(camera_id)
 
     def grid(
         self, camera_id: int, channel: int, start: datetime, end: datetime, step_s: int
@@ -59,7 +103,22 @@ class PictureManager:
             raise InvalidRequest.of_field("end_time", f"at most {longest} after start_time for this step_s")
         self._check_channel(camera_id, channel)
         spans = _Spans(self._recordings.coverage(camera_id, _utc(times[0]), end, channel=channel, with_events=False))
-        return tuple(GridPicture(_utc(time_s), spans.state_at(_utc(time_s))) for time_s in times)
+        known = self._cache.known_times(camera_id, channel, times)
+        wanted = [
+            WantedPicture(channel, span.recording_token, time_s, step_s)
+            for time_s in times
+            if time_s not in known and (span := spans.playable_at(time_s)) is not None and span.recording_token
+        ]
+        worker = self._worker(camera_id)
+        if wanted:
+            worker.want(wanted)
+        of_device = {picture.time_s for picture in wanted}
+        return tuple(
+            GridPicture(_utc(time_s), PictureState.READY, _utc_of_ms(known[time_s]))
+            if time_s in known
+            else GridPicture(_utc(time_s), _state(worker, spans, channel, time_s, is_recorded=time_s in of_device))
+            for time_s in times
+        )
 
     def picture(self, camera_id: int, channel: int, moment: datetime, wait_s: float = 0.0) -> Picture | None:
         """Return the picture of a moment, which is rounded down to a whole second. None if it is still being made.
@@ -67,14 +126,38 @@ class PictureManager:
         Wait at most `wait_s` for it. Raise NotFound if nothing is recorded then or the device gives no picture
         (no_recording), and for an unknown camera or channel; the DeviceError if the device fails.
         """
-        del wait_s
         time_s = int(moment.timestamp())
         self._check_channel(camera_id, channel)
-        begin, end = _utc(time_s), _utc(time_s + 1)
-        spans = _Spans(self._recordings.coverage(camera_id, begin, end, channel=channel, with_events=False))
-        if spans.state_at(begin) is PictureState.NOT_RECORDED:
+        if (picture := self._cache.get(camera_id, channel, time_s)) is not None:
+            return picture
+        coverage = self._recordings.coverage(
+            camera_id, _utc(time_s), _utc(time_s + 1), channel=channel, with_events=False
+        )
+        spans = _Spans(coverage)
+        span = spans.playable_at(time_s)
+        if span is None or not span.recording_token:
+            if spans.state_at(time_s) is PictureState.PENDING:
+                return None
             raise NotFound("Nothing is recorded at this time.", code="no_recording")
+        worker = self._worker(camera_id)
+        worker.want([WantedPicture(channel, span.recording_token, time_s, 0)])
+        worker.wait(channel, time_s, wait_s)
+        if (picture := self._cache.get(camera_id, channel, time_s)) is not None:
+            return picture
+        if (error := worker.failure()) is not None:
+            raise error.with_traceback(None)
+        if worker.is_missing(channel, time_s):
+            raise NotFound("The device gives no picture of this time.", code="no_recording")
         return None
+
+    def _worker(self, camera_id: int) -> PictureWorker:
+        """Raises Unavailable while the app starts or stops."""
+        with self._lock:
+            if not self._is_open:
+                raise Unavailable("The app is starting or stopping.", retry_after_s=2)
+            if camera_id not in self._workers:
+                self._workers[camera_id] = PictureWorker(self._tools, camera_id)
+            return self._workers[camera_id]
 
     def _check_channel(self, camera_id: int, channel: int) -> None:
         if all(item.number != channel for item in self._cameras.channels(camera_id)):
@@ -89,18 +172,33 @@ class _Spans:
         self._spans: Sequence[ChannelSpan] = coverage.channels[0].spans if coverage.channels else ()
         self._starts = [span.start for span in self._spans]
 
-    def at(self, moment: datetime) -> ChannelSpan | None:
-        """Return the span of a moment; None if the channel has no recordings."""
-        index = bisect_right(self._starts, moment) - 1
-        return self._spans[index] if index >= 0 else None
+    def playable_at(self, time_s: int) -> ChannelSpan | None:
+        """Return the span of a time if its recording can be played."""
+        span = self._at(time_s)
+        return span if span is not None and span.state in _PLAYABLE else None
 
-    def state_at(self, moment: datetime) -> PictureState:
+    def state_at(self, time_s: int) -> PictureState:
         """Return PENDING for a time that can be asked, and for one that is still being indexed."""
-        span = self.at(moment)
+        span = self._at(time_s)
         if span is not None and span.state in _PLAYABLE:
             return PictureState.PENDING
         is_unknown = span is None or span.state is SpanState.NOT_ASKED
         return PictureState.PENDING if is_unknown and self._is_indexing else PictureState.NOT_RECORDED
+
+    def _at(self, time_s: int) -> ChannelSpan | None:
+        index = bisect_right(self._starts, _utc(time_s)) - 1
+        return self._spans[index] if index >= 0 else None
+
+
+def _state(worker: PictureWorker, spans: _Spans, channel: int, time_s: int, *, is_recorded: bool) -> PictureState:
+    """Return the state of a time without a picture."""
+    if is_recorded and worker.is_missing(channel, time_s):
+        return PictureState.MISSING
+    return spans.state_at(time_s)
+
+
+def _utc_of_ms(time_ms: int | None) -> datetime | None:
+    return None if time_ms is None else _utc(time_ms / 1000)
 
 
 def _utc(time_s: float) -> datetime:

@@ -69,7 +69,7 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
-        self.pictures = PictureManager(self.cameras, self.recordings)
+        self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
         self.pinned_channels = PinnedChannels(

@@ -58,6 +58,9 @@ class Settings:
     replay_session_bytes: int = _setting(
         500_000_000, "Most bytes that one replay session keeps in its folder.", low=10_000_000
     )
+    picture_cache_bytes: int = _setting(
+        500_000_000, "Most bytes of pictures of recordings that are kept on disk.", low=1_000_000
+    )
     stall_after_s: float = _setting(8.0, "A session without a new segment for this long is stalled.", low=2, high=120)
     min_free_bytes: int = _setting(200_000_000, "Free disk space below which sessions pause.", low=0)
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)

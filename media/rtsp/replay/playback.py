@@ -226,8 +226,12 @@ class ReplayPlayback:
         return True
 
     def beats_real_time(self, now_s: float) -> bool | None:
-        """True if frames come at more than twice their speed, False if not within 2 s. None: not known (yet)."""
-        if not (self.fast and self.has_stamps) or self._first_s is None or self._reached_s is None:
+        """True if frames come at more than twice their speed, False if not within 2 s. None: not known (yet).
+
+        Key frames alone do not show it: a recorder may send them at the pace of all frames.
+        """
+        shows_it = self.fast and self.has_stamps and not self.leaves_frames_out
+        if not shows_it or self._first_s is None or self._reached_s is None:
             return None
         elapsed_s = max(now_s - self._answered_s, 0.01)
         if (self._reached_s - self._first_s) / elapsed_s > _FAST_FROM:

@@ -1,0 +1,196 @@
+"""Key frames of one recording: over one replay connection, which gives its place to viewers.
+
+Two methods: one PLAY for a run of times, with `Frames: intra/<ms>` and `Rate-Control: no`; or a PLAY for each time,
+with `Rate-Control: yes`, so that the recorder sends little besides the key frame. The second is used for times that
+are far apart, and for recorders that ignore Frames or send in real time. A recorder that needs a new session for each
+PLAY gets at most twelve of them for an hour of its recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from core.clock import Clock
+from core.errors import CameraUnreachable
+from core.recordings import ReplayAbilities
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay.interface import ReplayRank
+from onvif_manager import OnvifManager
+from pictures.inbox import KeyFrame, KeyFrameInbox
+from pictures.placing import GroupLength, Placing, is_answer
+from recording_manager import RecordingManager
+
+LONGEST_RUN_STEP_S = 120
+SHORTEST_RUN = 4
+SEEKS_AN_HOUR = 12
+_FIRST_RUN = 64
+_LONGEST_RUN = 256
+_SLOW_AFTER_S = 3.0
+_SLOW_STEP_S = 0.4  # a PLAY for each time is faster than a recorder that needs longer for a key frame of a run
+_IN_TIME_S = 0.25  # how often a wait looks for reasons to stop
+
+Placed = tuple[int, KeyFrame | None]
+"""A time and its key frame; None if the recorder has none for it."""
+
+
+class RecordingSource:
+    """For one thread. Opens a connection with the first frames, and again after close(). Methods raise AppErrors."""
+
+    def __init__(
+        self,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        recordings: RecordingManager,
+        clock: Clock,
+        camera_id: int,
+        recording_token: str,
+        *,
+        timeout_s: float,
+    ) -> None:
+        self.recording_token = recording_token
+        self._cameras = cameras
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._source, self.correction_s = recordings.replay_source(camera_id, recording_token)
+        self._noted = self._source.abilities
+        self._connection = gateway.open_replay(self._source, ReplayRank.STORYBOARD)
+        self._group = GroupLength()
+        self._longest_run = _FIRST_RUN
+        self._plays_runs = True
+
+    @property
+    def seeks(self) -> bool:
+        """False if each place of the recording needs a new session."""
+        return self._abilities.seeks_in_session is not False
+
+    @property
+    def longest_run(self) -> int:
+        """How many times one PLAY should be for: few as long as its frames drift away from the times."""
+        return self._longest_run if self.seeks else _LONGEST_RUN
+
+    def plays_runs(self, step_s: int) -> bool:
+        """True if the recorder sends only the key frames of a grid on request, as far as is known."""
+        has_method = self._abilities.method in ("", "onvif")
+        is_fit = has_method and self._abilities.honours_frames is not False and self._plays_runs
+        return is_fit and step_s <= LONGEST_RUN_STEP_S
+
+    def frames_of_run(self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool]) -> Iterator[Placed]:
+        """Yield the times of one run that have a key frame, in order; the others need another PLAY.
+
+        The first time is among them, with None if the recorder has nothing for it. Ends early if should_stop(), or if
+        the recorder does not play runs, as plays_runs() then says.
+        """
+        inbox = KeyFrameInbox(self._connection)
+        self._connection.play(
+            times[0] + self.correction_s,
+            inbox,
+            end_device_s=times[-1] + self.correction_s + step_s,
+            key_frames_only=True,
+            key_frames_ms=1000 * step_s,
+        )
+        placing, last = Placing(times, step_s, self._group), None
+        began_s, count, placed = self._clock.monotonic_s(), 0, 0
+        while not placing.is_done and not self._is_unfit(inbox, count, began_s):
+            frame = self._next(inbox, should_stop)
+            if frame is None:
+                break
+            count += 1
+            for time_s, is_this in placing.take(frame.device_s - self.correction_s):
+                placed += 1
+                yield time_s, frame if is_this or last is None else last
+            if count == 1 and not placed:
+                yield times[0], None
+            last = frame
+        if inbox.is_over and last is None:
+            yield times[0], None
+        for time_s in placing.finish() if inbox.is_over and last is not None else ():
+            placed += 1
+            yield time_s, last
+        self._end_play(inbox)
+        if placing.is_done or inbox.is_over:
+            self._note_run(len(times), placed)
+
+    def frames_one_by_one(self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool]) -> Iterator[Placed]:
+        """Yield each time with its key frame, by one PLAY for each. The recorder seeks while the caller decodes.
+
+        `step_s`: of their grid, 0 for a single time. Ends early if should_stop(), or if a run turns out to be better.
+        """
+        inbox: KeyFrameInbox | None = None
+        waiting: Placed | None = None
+        for time_s in times:
+            if should_stop() or (not self.seeks and step_s and self.plays_runs(step_s)):
+                break
+            if not self.seeks and time_s % (3600 // SEEKS_AN_HOUR) and not self.plays_runs(0):
+                yield time_s, None
+                continue
+            inbox = KeyFrameInbox(self._connection)
+            self._connection.play(time_s + self.correction_s, inbox, fast=False)
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            frame = self._next(inbox, should_stop)
+            if frame is None and not inbox.is_over:
+                break
+            waiting = time_s, frame if frame is not None and self._is_answer(time_s, frame) else None
+        if inbox is not None:
+            self._end_play(inbox)
+        if waiting is not None:
+            yield waiting
+
+    def close(self) -> None:
+        """Give the recorder its session back."""
+        self.note_abilities()
+        self._connection.close(1.0)
+
+    def note_abilities(self) -> None:
+        """Store what the recorder has shown since the last call."""
+        seen = self._abilities
+        if seen != self._noted:
+            self._noted = seen
+            self._cameras.note_replay_abilities(self._source, seen)
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    @property
+    def _abilities(self) -> ReplayAbilities:
+        return self._connection.abilities()
+
+    def _next(self, inbox: KeyFrameInbox, should_stop: Callable[[], bool]) -> KeyFrame | None:
+        """Return the next key frame; None after the end, or if should_stop(). Raises CameraUnreachable."""
+        ends_s = self._clock.monotonic_s() + 3 * self._timeout_s
+        while (frame := inbox.take(_IN_TIME_S)) is None:
+            if inbox.is_over:
+                return inbox.take(0.0)
+            if should_stop():
+                return None
+            if self._clock.monotonic_s() > ends_s:  # the gateway notices a silent recorder earlier
+                raise CameraUnreachable("The recorder sends no pictures.")
+        return frame
+
+    def _is_answer(self, time_s: int, frame: KeyFrame) -> bool:
+        if not frame.is_confirmed:
+            return True
+        frame_s = frame.device_s - self.correction_s
+        if not is_answer(time_s, frame_s, self._group):
+            return False
+        self._group.note(time_s - frame_s)
+        return True
+
+    def _is_unfit(self, inbox: KeyFrameInbox, count: int, began_s: float) -> bool:
+        """True if a run shows that a PLAY for each time is better: the recorder sends other frames, or in real time."""
+        elapsed_s = self._clock.monotonic_s() - began_s
+        if count and (inbox.other_frames or (elapsed_s > _SLOW_AFTER_S and elapsed_s > count * _SLOW_STEP_S)):
+            self._plays_runs = False
+        return not self._plays_runs
+
+    def _end_play(self, inbox: KeyFrameInbox) -> None:
+        """Let the recorder send nothing more. The next play() goes on from there."""
+        if not inbox.is_over:
+            self._connection.pause()
+        self.note_abilities()
+
+    def _note_run(self, wanted: int, placed: int) -> None:
+        if placed == wanted:
+            self._longest_run = min(2 * self._longest_run, _LONGEST_RUN)
+        else:
+            self._longest_run = max(SHORTEST_RUN, min(self._longest_run, placed))

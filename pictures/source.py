@@ -90,7 +90,7 @@ class RecordingSource:
         )
         placing, last = Placing(times, step_s, self._group), None
         began_s, count, placed = self._clock.monotonic_s(), 0, 0
-        while not placing.is_done and not self._is_unfit(inbox, count, began_s):
+        while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, began_s)):
             frame = self._next(inbox, should_stop)
             if frame is None:
                 break

@@ -55,7 +55,7 @@ class Placing:
                 is_this = frame_s - time_s < time_s - last_s
                 if abs(time_s - (frame_s if is_this else last_s)) <= self._group.least_s + _ROUNDING_S:
                     yield time_s, is_this
-        if self._left and self._left[0] - frame_s <= _ROUNDING_S:
+        if self._left and abs(self._left[0] - frame_s) <= _ROUNDING_S:
             yield self._left.pop(0), True
 
     def finish(self) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ import requests
 from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.replay.listening import burnt_time
 from tests.patience import LIMIT_S, until
+from tests.pictures.simulated_camera import burnt_times
 from tools.running import PASSWORD, App, Recorder, running_recorder
 
 MAKES = (
@@ -197,6 +199,31 @@ def test_each_of_eight_seeks_shows_the_requested_time(device: Device) -> None:
             assert sought["time_confirmed"] is True
     finally:
         device.app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+
+
+def test_each_picture_is_within_one_group_of_frames_of_its_time(device: Device) -> None:
+    start, _ = next(span for span in device.recorded_spans(1) if span[1] - span[0] > timedelta(minutes=25))
+    begin_s = -(-start.timestamp() // 600) * 600
+    query: dict[str, str | int] = {
+        "channel": 1,
+        "start_time": datetime.fromtimestamp(begin_s, UTC).isoformat(),
+        "end_time": datetime.fromtimestamp(begin_s + 600, UTC).isoformat(),
+        "step_s": 10,
+    }
+    address = f"{device.app.url}/api/cameras/{device.camera_id}/recordings/pictures"
+
+    def made() -> list[dict[str, Any]] | None:
+        answer = requests.get(address, query, timeout=LIMIT_S)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["pictures"]
+        return found if all(item["state"] != "pending" for item in found) else None
+
+    pictures = until(made, within_s=3 * LIMIT_S, what="the pictures", rest=lambda _: time.sleep(0.5)) or []
+    assert [item["state"] for item in pictures] == ["ready"] * 60
+    jpegs = [requests.get(device.app.url + item["url"], timeout=LIMIT_S).content for item in pictures]
+    for item, shown_s in zip(pictures, burnt_times(jpegs), strict=True):
+        assert abs(_moment(item["time"]).timestamp() - shown_s) <= GOP_S
+        assert _moment(item["picture_time"]).timestamp() == pytest.approx(shown_s, abs=0.1)
 
 
 def test_replay_abilities_of_a_recorder_survive_a_restart(tmp_path: Path) -> None:

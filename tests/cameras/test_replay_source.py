@@ -59,7 +59,7 @@ def test_abilities_shown_in_one_session_are_known_to_the_next(harness: CameraHar
 
 
 def test_replay_abilities_survive_a_restart(harness: CameraHarness) -> None:
-    shown = ReplayAbilities("plain", seeks_in_session=True, has_times=False)
+    shown = ReplayAbilities("plain", seeks_in_session=True, has_times=False, honours_frames=True)
     with harness.running() as manager:
         camera_id = online_camera(harness, manager)
         manager.note_replay_abilities(source_of(manager, camera_id), shown)

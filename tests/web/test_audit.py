@@ -109,6 +109,18 @@ def test_snapshots_are_logged_once_a_minute_for_each_camera(harness: WebHarness,
     assert found == [1, 2]
 
 
+def test_pictures_of_recordings_are_logged_once_a_minute_for_each_channel(
+    harness: WebHarness, audit: AuditLines
+) -> None:
+    api = harness.token_client(Role.REVIEWER)
+    for _ in range(5):
+        for channel in (1, 2):
+            query = {**WINDOW, "channel": channel, "step_s": 10}
+            api.request("GET", "/api/cameras/1/recordings/pictures", query_string=query)
+    found = [(line["channel"], line["start_time"]) for line in audit.lines() if line["action"] == "see_pictures"]
+    assert found == [(1, "2026-11-22T10:00:00.000Z"), (2, "2026-11-22T10:00:00.000Z")]
+
+
 def test_watching_is_logged_once_a_minute_for_each_stream(harness: WebHarness, audit: AuditLines) -> None:
     api = harness.token_client(Role.VIEWER)
     for _ in range(5):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,13 +92,20 @@ def _utc(time_s: float) -> datetime:
 class PicturesHarness:
     """A picture manager over a simulated recorder."""
 
-    def __init__(self, recorder: Simulator, folder: Path, spawner: Spawner, **changed: Any) -> None:
+    def __init__(
+        self,
+        recorder: Simulator,
+        folder: Path,
+        spawner: Spawner,
+        make_recordings: Callable[[Simulator, RecordedCameras], SimulatedRecordings] | None = None,
+        **changed: Any,
+    ) -> None:
         self.recorder = recorder
         self.settings = replace(Settings(), data_dir=folder, **changed)
         clock = SystemClock()
         self.gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=self.settings)
         self.cameras = RecordedCameras()
-        self.recordings = SimulatedRecordings(recorder, self.cameras)
+        self.recordings = (make_recordings or SimulatedRecordings)(recorder, self.cameras)
         self.manager = PictureManager(self.settings, clock, spawner, self.gateway, self.cameras, self.recordings)
         self.gateway.start()
         self.manager.start()
@@ -135,10 +142,10 @@ class PicturesHarness:
         return picture.jpeg
 
 
-def burnt_times(jpegs: Sequence[bytes], width: int = 320) -> list[float]:
+def burnt_times(jpegs: Sequence[bytes], width: int = 320, height: int = 180) -> list[float]:
     """Return the times burnt into pictures of the archive, in seconds since 1970."""
     command = [str(find_ffmpeg()), "-v", "error", "-f", "mjpeg", "-i", "-", "-fps_mode", "passthrough"]
     raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-"]
     done = subprocess.run([*command, *raw], input=b"".join(jpegs), check=True, capture_output=True, timeout=LIMIT_S)
-    size = width * 180
+    size = width * height
     return [burnt_time(done.stdout[at : at + size], width) for at in range(0, len(done.stdout), size)]

@@ -72,8 +72,9 @@ class PictureManager:
             workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             worker.stop()
+        deadline_s = self._tools.clock.monotonic_s() + _STOP_S
         for worker in workers:
-            worker.join(_STOP_S)
+            worker.join(max(0.0, deadline_s - self._tools.clock.monotonic_s()))
         self._decoder.stop()
 
     def forget_camera(self, camera_id: int) -> None:

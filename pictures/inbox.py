@@ -35,6 +35,7 @@ class KeyFrameInbox(ReplayConsumer):
         self._frames: deque[KeyFrame] = deque()
         self._bytes = 0
         self._is_paused = False
+        self._is_retired = False
         self._is_over = False
         self._error: DeviceError | None = None
         self._format = VideoFormat("")
@@ -64,7 +65,7 @@ class KeyFrameInbox(ReplayConsumer):
                 elif self._format.codec in _DECODED:
                     self._frames.append(self._key_frame(unit, unit.device_s))
                     self._bytes += self._frames[-1].data.size
-            if self._bytes > _MOST_BYTES and not self._is_paused:
+            if self._bytes > _MOST_BYTES and not (self._is_paused or self._is_retired):
                 self._is_paused = True
                 self._connection.pause()
             self._changed.notify_all()
@@ -97,10 +98,15 @@ class KeyFrameInbox(ReplayConsumer):
                 return None
             frame = self._frames.popleft()
             self._bytes -= frame.data.size
-            if self._is_paused and 2 * self._bytes < _MOST_BYTES:
+            if self._is_paused and not self._is_retired and 2 * self._bytes < _MOST_BYTES:
                 self._is_paused = False
                 self._connection.resume()
             return frame
+
+    def retire(self) -> None:
+        """Leave the connection to the next play(): a pause from here would hold that one back."""
+        with self._changed:
+            self._is_retired = True
 
     @property
     def is_over(self) -> bool:

@@ -34,7 +34,10 @@ Placed = tuple[int, KeyFrame | None]
 
 
 class RecordingSource:
-    """For one thread. Opens a connection with the first frames, and again after close(). Methods raise AppErrors."""
+    """For one thread. Its connection opens with the first frames; after close() make another source.
+
+    The methods that yield frames raise the DeviceError that ended the connection, also CameraBusy if it gave way.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class RecordingSource:
         self._group = GroupLength()
         self._longest_run = _FIRST_RUN
         self._plays_runs = True
+        self._inbox: KeyFrameInbox | None = None  # of the newest play()
 
     @property
     def seeks(self) -> bool:
@@ -80,7 +84,7 @@ class RecordingSource:
         The first time is among them, with None if the recorder has nothing for it. Ends early if should_stop(), or if
         the recorder does not play runs, as plays_runs() then says.
         """
-        inbox = KeyFrameInbox(self._connection)
+        inbox = self._new_inbox()
         self._connection.play(
             times[0] + self.correction_s,
             inbox,
@@ -89,9 +93,11 @@ class RecordingSource:
             key_frames_ms=1000 * step_s,
         )
         placing, last = Placing(times, step_s, self._group), None
-        began_s, count, placed = self._clock.monotonic_s(), 0, 0
-        while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, began_s)):
+        waited_s, count, placed = 0.0, 0, 0
+        while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, waited_s)):
+            began_s = self._clock.monotonic_s()
             frame = self._next(inbox, should_stop)
+            waited_s += self._clock.monotonic_s() - began_s
             if frame is None:
                 break
             count += 1
@@ -123,7 +129,7 @@ class RecordingSource:
             if not self.seeks and time_s % (3600 // SEEKS_AN_HOUR) and not self.plays_runs(0):
                 yield time_s, None
                 continue
-            inbox = KeyFrameInbox(self._connection)
+            inbox = self._new_inbox()
             self._connection.play(time_s + self.correction_s, inbox, fast=False)
             if waiting is not None:
                 yield waiting
@@ -155,6 +161,12 @@ class RecordingSource:
     def _abilities(self) -> ReplayAbilities:
         return self._connection.abilities()
 
+    def _new_inbox(self) -> KeyFrameInbox:
+        if self._inbox is not None:
+            self._inbox.retire()
+        self._inbox = KeyFrameInbox(self._connection)
+        return self._inbox
+
     def _next(self, inbox: KeyFrameInbox, should_stop: Callable[[], bool]) -> KeyFrame | None:
         """Return the next key frame; None after the end, or if should_stop(). Raises CameraUnreachable."""
         ends_s = self._clock.monotonic_s() + 3 * self._timeout_s
@@ -176,15 +188,18 @@ class RecordingSource:
         self._group.note(time_s - frame_s)
         return True
 
-    def _is_unfit(self, inbox: KeyFrameInbox, count: int, began_s: float) -> bool:
-        """True if a run shows that a PLAY for each time is better: the recorder sends other frames, or in real time."""
-        elapsed_s = self._clock.monotonic_s() - began_s
-        if count and (inbox.other_frames or (elapsed_s > _SLOW_AFTER_S and elapsed_s > count * _SLOW_STEP_S)):
+    def _is_unfit(self, inbox: KeyFrameInbox, count: int, waited_s: float) -> bool:
+        """True if a run shows that a PLAY for each time is better: the recorder sends other frames, or in real time.
+
+        `waited_s`: for its key frames, without the time that the caller took for them.
+        """
+        if count and (inbox.other_frames or waited_s > max(_SLOW_AFTER_S, count * _SLOW_STEP_S)):
             self._plays_runs = False
         return not self._plays_runs
 
     def _end_play(self, inbox: KeyFrameInbox) -> None:
         """Let the recorder send nothing more. The next play() goes on from there."""
+        inbox.retire()
         if not inbox.is_over:
             self._connection.pause()
         self.note_abilities()

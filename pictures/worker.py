@@ -79,7 +79,7 @@ class PictureWorker:
             )
 
     def stop(self) -> None:
-        """Make and keep no more pictures. Returns at once; join() waits for the thread."""
+        """Make and keep no more pictures. Return immediately; join() waits for the thread."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()

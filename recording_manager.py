@@ -86,9 +86,18 @@ class RecordingManager:
     # ---- from the index --------------------------------------------------------------------------
 
     def coverage(
-        self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None, with_events: bool = True
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: int | None = None,
+        with_events: bool = True,
+        prefers_sub: bool = False,
     ) -> Coverage:
         """Return the coverage of [start, end) as indexed so far: a row per channel with recordings, or only `channel`.
+
+        `prefers_sub`: where the channel has a recording of its sub stream, the spans name that one.
 
         The rest of the window is indexed in the background. Raise InvalidRequest for a window that is empty or longer
         than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,
@@ -106,6 +115,7 @@ class RecordingManager:
             raise problem.with_traceback(None)
         rows = timeline_rows(recordings, self._cameras.channels(camera_id))
         rows = [row for row in rows if channel in (None, row.channel)]
+        rows = [with_sub_recordings_first(row) for row in rows] if prefers_sub else rows
         return Coverage(
             channels=tuple(
                 self._channel_coverage(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)

@@ -292,6 +292,7 @@ class ReplayPlayer:
         position = None if self.position_s is None else clock_text(self.position_s)
         return {
             "channel": self.channel.number,
+            "recording": self._token,
             "playing": self.is_playing,
             "plays": self.plays,
             "position": position,

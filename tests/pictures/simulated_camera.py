@@ -62,7 +62,14 @@ class SimulatedRecordings(RecordingManager):
         self.opened = 0
 
     def coverage(
-        self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None, with_events: bool = True
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: int | None = None,
+        with_events: bool = True,
+        prefers_sub: bool = False,
     ) -> Coverage:
         assert channel is not None
         ahead = timedelta(seconds=self.correction_s)

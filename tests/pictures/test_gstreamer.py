@@ -31,7 +31,14 @@ class EndlessRecording(SimulatedRecordings):
     port = 0
 
     def coverage(
-        self, camera_id: int, start: datetime, end: datetime, *, channel: int | None = None, with_events: bool = True
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: int | None = None,
+        with_events: bool = True,
+        prefers_sub: bool = False,
     ) -> Coverage:
         span = ChannelSpan(start, end, SpanState.RECORDED, "Rec1")
         row = ChannelCoverage(1, "", MatchedBy.ONLY_CHANNEL, "Rec1", (span,), (), False)

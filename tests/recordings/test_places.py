@@ -103,6 +103,17 @@ def test_a_sub_recording_plays_where_it_has_data(archive: Archive) -> None:
     assert archive.manager.recorded_from(1, "Rec2", NOON - 3 * HOUR, prefers_sub=True) == ()
 
 
+def test_the_coverage_names_sub_recordings_on_request(archive: Archive) -> None:
+    give_channel_1_a_sub_recording(archive)
+    asked(archive, NOON - DAY, NOON)
+    found = archive.manager.coverage(1, NOON - 3 * HOUR, NOON, channel=1, prefers_sub=True).channels[0]
+    assert [(span.recording_token, (span.end - NOON) / HOUR) for span in found.spans] == [
+        ("Rec3", -2),
+        ("Rec1", -1),
+        ("Rec3", 0),
+    ]
+
+
 def test_the_recordings_dates_tell_of_a_sub_recording_too(archive: Archive) -> None:
     give_channel_1_a_sub_recording(archive)
     asked(archive, NOON - HOUR, NOON)

@@ -203,24 +203,37 @@ def test_each_of_eight_seeks_shows_the_requested_time(device: Device) -> None:
 
 def test_each_picture_is_within_one_group_of_frames_of_its_time(device: Device) -> None:
     start, _ = next(span for span in device.recorded_spans(1) if span[1] - span[0] > timedelta(minutes=25))
-    begin_s = -(-start.timestamp() // 600) * 600
+    _check_pictures(device.app, device.camera_id, start)
+
+
+def test_pictures_come_from_the_recording_of_the_sub_stream(app: App) -> None:
+    with running_recorder("--channels", "1", "--profile", "small", "--make", "sub-recordings") as recorder:
+        camera_id = app.add_camera(recorder, name="sub-recordings")
+        _check_pictures(app, camera_id, datetime.now(UTC) - timedelta(minutes=40))
+        played = {session["recording"] for session in recorder.control("GET", "/replay")["sessions"]}
+        app.call("DELETE", f"/api/cameras/{camera_id}")
+    assert played == {"RecordMediaProfile00001"}
+
+
+def _check_pictures(app: App, camera_id: int, after: datetime) -> None:
+    """Ask for ten minutes of pictures until they are ready; compare each with the time that is burnt into it."""
+    begin_s = -(-after.timestamp() // 600) * 600
     query: dict[str, str | int] = {
         "channel": 1,
         "start_time": datetime.fromtimestamp(begin_s, UTC).isoformat(),
         "end_time": datetime.fromtimestamp(begin_s + 600, UTC).isoformat(),
         "step_s": 10,
     }
-    address = f"{device.app.url}/api/cameras/{device.camera_id}/recordings/pictures"
 
     def made() -> list[dict[str, Any]] | None:
-        answer = requests.get(address, query, timeout=LIMIT_S)
+        answer = requests.get(f"{app.url}/api/cameras/{camera_id}/recordings/pictures", query, timeout=LIMIT_S)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["pictures"]
         return found if all(item["state"] != "pending" for item in found) else None
 
     pictures = until(made, within_s=3 * LIMIT_S, what="the pictures", rest=lambda _: time.sleep(0.5)) or []
     assert [item["state"] for item in pictures] == ["ready"] * 60
-    jpegs = [requests.get(device.app.url + item["url"], timeout=LIMIT_S).content for item in pictures]
+    jpegs = [requests.get(app.url + item["url"], timeout=LIMIT_S).content for item in pictures]
     for item, shown_s in zip(pictures, burnt_times(jpegs), strict=True):
         assert abs(_moment(item["time"]).timestamp() - shown_s) <= GOP_S
         assert _moment(item["picture_time"]).timestamp() == pytest.approx(shown_s, abs=0.1)

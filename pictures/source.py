@@ -27,6 +27,7 @@ _FIRST_RUN = 64
 _LONGEST_RUN = 256
 _SLOW_AFTER_S = 3.0
 _SLOW_STEP_S = 0.4  # a PLAY for each time is faster than a recorder that needs longer for a key frame of a run
+_SILENCE_S = 1.5  # after it, a run is over: many recorders do not tell the end of the requested range
 _IN_TIME_S = 0.25  # how often a wait looks for reasons to stop
 
 Placed = tuple[int, KeyFrame | None]
@@ -93,10 +94,11 @@ class RecordingSource:
             key_frames_ms=1000 * step_s,
         )
         placing, last = Placing(times, step_s, self._group), None
+        frame: KeyFrame | None = None
         waited_s, count, placed = 0.0, 0, 0
         while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, waited_s)):
             began_s = self._clock.monotonic_s()
-            frame = self._next(inbox, should_stop)
+            frame = self._next(inbox, should_stop, _SILENCE_S if count else None)
             waited_s += self._clock.monotonic_s() - began_s
             if frame is None:
                 break
@@ -107,13 +109,16 @@ class RecordingSource:
             if count == 1 and not placed:
                 yield times[0], None
             last = frame
-        if inbox.is_over and last is None:
+        is_over = inbox.is_over or (frame is None and not should_stop())
+        if is_over and last is None:
             yield times[0], None
-        for time_s in placing.finish() if inbox.is_over and last is not None else ():
+        for time_s in placing.finish() if is_over and last is not None else ():
             placed += 1
             yield time_s, last
         self._end_play(inbox)
-        if placing.is_done or inbox.is_over:
+        if is_over and not inbox.is_over and count == 1:
+            self._plays_runs = False  # the next key frame comes in real time
+        if placing.is_done or is_over:
             self._note_run(len(times), placed)
 
     def frames_one_by_one(self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool]) -> Iterator[Placed]:
@@ -167,13 +172,20 @@ class RecordingSource:
         self._inbox = KeyFrameInbox(self._connection)
         return self._inbox
 
-    def _next(self, inbox: KeyFrameInbox, should_stop: Callable[[], bool]) -> KeyFrame | None:
-        """Return the next key frame; None after the end, or if should_stop(). Raises CameraUnreachable."""
-        ends_s = self._clock.monotonic_s() + 3 * self._timeout_s
+    def _next(
+        self, inbox: KeyFrameInbox, should_stop: Callable[[], bool], patience_s: float | None = None
+    ) -> KeyFrame | None:
+        """Return the next key frame; None after the end, after `patience_s`, or if should_stop().
+
+        Raises CameraUnreachable after a long time, unless `patience_s` is given.
+        """
+        ends_s = self._clock.monotonic_s() + (3 * self._timeout_s if patience_s is None else patience_s)
         while (frame := inbox.take(_IN_TIME_S)) is None:
             if inbox.is_over:
                 return inbox.take(0.0)
             if should_stop():
+                return None
+            if self._clock.monotonic_s() > ends_s and patience_s is not None:
                 return None
             if self._clock.monotonic_s() > ends_s:  # the gateway notices a silent recorder earlier
                 raise CameraUnreachable("The recorder sends no pictures.")

@@ -108,6 +108,17 @@ def test_a_gap_is_not_asked(pictures: PicturesHarness) -> None:
     assert_true_times(pictures, kept)
 
 
+def test_the_last_picture_before_a_gap_needs_no_frame_behind_it(pictures: PicturesHarness) -> None:
+    """The key frames lie 0.4 s before the times, and no recorder tells that its key frames end here."""
+    pictures.recordings.correction_s = 0.4
+    (_, gap_s), *_ = [span for span in spans(pictures.recorder, 1) if span[1] - span[0] > 600]
+    begin_s = int(gap_s) - 100 - int(gap_s) % 10
+    shown = pictures.finished(begin_s, gap_s - 0.4, 10)
+    assert_true_times(pictures, shown, is_confirmed=False)
+    assert pictures.cameras.abilities.honours_frames is True
+    assert pictures.recordings.opened == 1
+
+
 @pytest.mark.parametrize("stamps", ["zero", "local", "present", "standing", "all_bits", "no_cseq"])
 def test_wrong_stamps_make_no_wrong_picture(pictures: PicturesHarness, stamps: str) -> None:
     pictures.recorder.fault("replay_stamps", stamps)

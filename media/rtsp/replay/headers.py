@@ -50,13 +50,19 @@ def play_headers(
     scale: float,
     is_onvif: bool,
     key_frames_ms: int | None = None,
+    end_device_s: float | None = None,
     form: PlayForm = PLAY_FORMS[0],
 ) -> list[tuple[str, str]]:
     """Return the headers of a PLAY from this time. Rate-Control, Immediate and Frames are ONVIF's only.
 
-    `key_frames_ms`: the least distance between two key frames on the recording's time line.
+    `key_frames_ms`: the least distance between two key frames on the recording's time line. `end_device_s`: the range's
+    end, in the full form only, for recorders that refuse one.
     """
-    end = clock_time(start_device_s + _FAR_END_S, has_fraction=False) if form.has_end else ""
+    end = ""
+    if form.has_end:
+        end = clock_time(start_device_s + _FAR_END_S, has_fraction=False)
+    elif end_device_s is not None and form == PLAY_FORMS[0]:
+        end = clock_time(end_device_s)
     headers = [("Range", f"clock={clock_time(start_device_s, has_fraction=form.has_fraction)}-{end}")]
     if not form.has_options:
         return headers

@@ -239,5 +239,6 @@ def _headers(playback: ReplayPlayback, method: ReplayMethod, form: PlayForm) -> 
         scale=playback.scale,
         is_onvif=method.is_onvif,
         key_frames_ms=playback.key_frames_ms,
+        end_device_s=playback.range_end_s,
         form=form,
     )

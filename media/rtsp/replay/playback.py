@@ -26,6 +26,7 @@ _FAST_FROM = 2.0  # times real time
 _JUDGED_AFTER_S = 2.0
 _RECENT_FRAMES = 1500  # a minute
 _JUDGED_FRAMES = 4
+_FRAMES_BEHIND_END = 3
 _LEAST_PART = 0.6  # of the requested distance of key frames
 _STAMPED_FRAMES = 16  # more than there are frames between a packet and its complete frame
 
@@ -84,6 +85,17 @@ class ReplayPlayback:
     def resume_s(self) -> float:
         """Device time to play from after a pause or a lost session."""
         return self.start_device_s if self._reached_s is None else self._reached_s
+
+    @property
+    def range_end_s(self) -> float | None:
+        """The end of PLAY's Range, for key frames alone: a fast recorder sends many of them until it gets PAUSE.
+
+        It lies behind the end by some key frames. So the frame that ends the playback is among them: many recorders
+        do not tell the end of a range.
+        """
+        if self.end_device_s is None or not (self.key_frames_only and self.fast):
+            return None
+        return self.end_device_s + _FRAMES_BEHIND_END * max(1.0, (self.key_frames_ms or 0) / 1000)
 
     @property
     def leaves_frames_out(self) -> bool:

@@ -45,6 +45,21 @@ def test_key_frames_are_requested_with_their_interval(
     line.close()
 
 
+def test_a_fast_play_of_key_frames_has_an_end_in_its_range(gateway: RtspGateway, camera: Start) -> None:
+    """It lies three key frames behind the end that the app wants: the frame that ends the play is among them."""
+    peer = camera()
+    line = gateway.open_replay(recording(peer.uri("/recording")))
+    for more in ({}, {"fast": False}, {"key_frames_only": False}):
+        listener = Listener()
+        options = {"key_frames_only": True, "key_frames_ms": 10_000, **more}
+        line.play(NIGHT_S, listener, end_device_s=NIGHT_S + 100, **options)  # type: ignore[arg-type]
+        listener.until_pictures(1)
+    found = re.findall(r"Range: clock=(\S+)-(\S*)\r", peer.received.decode())
+    start = "20261122T021300.250Z"
+    assert found == [(start, "20261122T021510.250Z"), (start, ""), (start, "")]
+    line.close()
+
+
 def ranges(peer: PeerCamera) -> list[str]:
     return re.findall(r"Range: clock=(\S+)-", peer.received.decode())
 

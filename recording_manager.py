@@ -97,7 +97,7 @@ class RecordingManager:
     ) -> Coverage:
         """Return the coverage of [start, end) as indexed so far: a row per channel with recordings, or only `channel`.
 
-        `prefers_sub`: where the channel has a recording of its sub stream, the spans name that one.
+        `prefers_sub`: spans name the recording of the sub stream, if the channel has one at that time.
 
         The rest of the window is indexed in the background. Raise InvalidRequest for a window that is empty or longer
         than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,

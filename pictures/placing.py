@@ -1,9 +1,9 @@
 """Assigns the key frames of one play to the times of a grid.
 
 Recorders send key frames that are at least the requested distance apart. If that is no multiple of the length of their
-groups of pictures, the frames drift away from the grid: at most one group, then a time is left out. The length is not
-known, only what it is at least: a recorder begins at the key frame at or before the requested time, and sends the first
-key frame after the requested distance.
+groups of pictures, the frames drift away from the grid: at most one group, then a time is left out. Only a lower bound
+of the length is known: a recorder begins at the key frame at or before the requested time, and sends the first key
+frame after the requested distance.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class RecordingSource:
         self._connection.close(1.0)
 
     def note_abilities(self) -> None:
-        """Store what the recorder has shown since the last call."""
+        """Store the abilities that the recorder has shown since the last call."""
         seen = self._abilities
         if seen != self._noted:
             self._noted = seen

@@ -1,4 +1,4 @@
-"""Whether recorders leave frames out on request.
+"""Replay abilities: key frames only, on request.
 
 Revision ID: 0009
 Revises: 0008

@@ -16,7 +16,7 @@ NO_DATA = "no_data"
 
 
 class ReplayRank(IntEnum):
-    """Who gets one of a recorder's few replay sessions: the lower number. A connection gives way to any before it."""
+    """The order in which connections get a recorder's few replay sessions. Each gives way to those of lower ranks."""
 
     WATCHED = 0  # the recording that a user watches, and its seeks
     STORYBOARD = 40  # pictures of recordings; exports come between

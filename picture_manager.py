@@ -51,7 +51,11 @@ class PictureManager:
     ) -> None:
         self._cameras = cameras
         self._recordings = recordings
-        self._cache = PictureCache(settings.data_dir / "pictures", most_bytes=settings.picture_cache_bytes)
+        self._cache = PictureCache(
+            settings.data_dir / "pictures",
+            most_bytes=settings.picture_cache_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
         self._decoder = StillDecoder(spawner, lambda: find_ffmpeg(settings.ffmpeg), clock)
         open_source = partial(RecordingSource, gateway, cameras, recordings, clock, timeout_s=settings.rtsp_timeout_s)
         self._tools = PictureTools(clock, self._cache, self._decoder, open_source)

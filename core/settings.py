@@ -62,7 +62,9 @@ class Settings:
         500_000_000, "Most bytes of pictures of recordings that are kept on disk.", low=1_000_000
     )
     stall_after_s: float = _setting(8.0, "A session without a new segment for this long is stalled.", low=2, high=120)
-    min_free_bytes: int = _setting(200_000_000, "Free disk space below which sessions pause.", low=0)
+    min_free_bytes: int = _setting(
+        200_000_000, "Free disk space below which sessions pause and no pictures are made.", low=0
+    )
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
     rtsp_timeout_s: float = _setting(10.0, "Longest wait for an RTSP answer, and for media.", low=1, high=120)
     device_live_sessions: int = _setting(32, "Most live RTSP sessions at a time with one device.", low=1, high=512)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"camera([1-9][0-9]{0,18})_channel([0-9]{1,19})_step([0-9]{1,4})_([0-9]{1,12})\.pictures", re.ASCII)
 _INDEXES_KEPT = 256
 _TOUCHED_EVERY_S = 60.0
+_WRITES_A_LOOK = 64
 
 
 @dataclass(slots=True)
@@ -38,9 +40,11 @@ class _File:
 class PictureCache:
     """Thread-safe. Call open() first."""
 
-    def __init__(self, folder: Path, *, most_bytes: int) -> None:
+    def __init__(self, folder: Path, *, most_bytes: int, min_free_bytes: int = 0) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
+        self._min_free_bytes = min_free_bytes
+        self._writes_left = 0  # until the next look at the free space
         self._lock = threading.Lock()
         self._files: OrderedDict[str, _File] = OrderedDict()  # the least recently used first
         self._bytes = 0
@@ -102,9 +106,11 @@ class PictureCache:
         return Picture(jpeg, None if ms is None else datetime.fromtimestamp(ms / 1000, UTC))
 
     def put(self, camera_id: int, channel: int, time_s: int, picture_ms: int | None, jpeg: bytes) -> bool:
-        """Keep a picture. False if the disk does not take it."""
+        """Keep a picture. False if the disk does not take it, or has too little free space."""
         name = _name(camera_id, channel, time_s)
         with self._lock:
+            if not self._has_space():
+                return False
             file = self._with_index(name) or _File(0, index={})
             index = file.index if file.index is not None else {}
             try:
@@ -132,6 +138,19 @@ class PictureCache:
                 self._drop(name)
 
     # ---- with the lock held ----------------------------------------------------------------------
+
+    def _has_space(self) -> bool:
+        """Look at the free space of the disk before every 64th picture."""
+        if self._writes_left:
+            self._writes_left -= 1
+            return True
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may be deleted at any time
+            has_space = shutil.disk_usage(self._folder).free >= self._min_free_bytes
+        except OSError:
+            has_space = False
+        self._writes_left = _WRITES_A_LOOK - 1 if has_space else 0
+        return has_space
 
     def _stored(self, name: str, time_s: int) -> StoredPicture | None:
         file = self._with_index(name)

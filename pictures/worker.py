@@ -189,7 +189,7 @@ class PictureWorker:
             if self._is_over:  # the camera is gone
                 return
             if not self._tools.cache.put(self._camera_id, channel, time_s, picture_ms, jpeg):
-                raise StorageFull("The folder for pictures of recordings cannot be written.")
+                raise StorageFull("The disk has too little free space for pictures of recordings.")
         self._wanted.made(channel, time_s)
 
     def _wait(self, timeout_s: float) -> None:

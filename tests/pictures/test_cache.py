@@ -134,6 +134,13 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     assert open_cache(tmp_path / "file" / "pictures").put(1, 1, NOON_S, None, jpeg(1)) is False
 
 
+def test_a_disk_with_little_free_space_takes_no_picture(tmp_path: Path) -> None:
+    cache = PictureCache(tmp_path / "pictures", most_bytes=10_000_000, min_free_bytes=2**60)
+    cache.open((1,))
+    assert cache.put(1, 1, NOON_S, None, jpeg(1)) is False
+    assert not list((tmp_path / "pictures").iterdir())
+
+
 def test_many_threads_share_the_cache(tmp_path: Path) -> None:
     cache = open_cache(tmp_path / "pictures", most_bytes=200_000)
     wrong: list[int] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import DeviceError, InvalidRequest, NotFound
+from core.errors import DeviceError, InvalidRequest, NotFound, StorageFull
 from media.process import Spawner
 from pictures.views import PictureState
 from tests.media.rtsp.replay.listening import Listener
@@ -124,6 +124,14 @@ def test_a_recorder_that_is_gone_leaves_no_picture_pending(pictures: PicturesHar
     assert {item.state for item in shown} == {PictureState.MISSING}
     with pytest.raises(DeviceError):
         pictures.manager.picture(1, 1, utc(start_s), 5.0)
+
+
+def test_a_full_disk_is_told_by_the_error_of_a_picture(open_pictures: Callable[..., PicturesHarness]) -> None:
+    pictures = open_pictures(min_free_bytes=2**60)
+    start_s = pictures.recorded_s()
+    with pytest.raises(StorageFull):
+        until(lambda: pictures.manager.picture(1, 1, utc(start_s), 1.0))
+    assert {item.state for item in pictures.grid(start_s, start_s + 20, 10)} == {PictureState.MISSING}
 
 
 def test_a_time_without_a_recording_is_not_found(pictures: PicturesHarness) -> None:

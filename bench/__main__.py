@@ -29,14 +29,18 @@ from bench import (
     recordings,
     report,
     sockets,
+    storyboard,
     wall,
 )
 from bench.figures import TABLE_HEAD, Figure, Measurement, merged, row
 from bench.setting import ROOT, App, Recorder, app, recorder
 
 # In the order of the table.
-PARTS = ("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings")
-_ON_THEIR_OWN = ("list", "recordings")
+PARTS = (
+    *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
+    "storyboard",
+)
+_ON_THEIR_OWN = ("list", "recordings", "storyboard")
 _PEERS = "peers"
 
 
@@ -188,6 +192,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "list", load.list_figures()
     if "recordings" in parts:
         yield "recordings", recordings.figures(runs)
+    if "storyboard" in parts:
+        yield "storyboard", storyboard.figures(runs)
 
 
 def _device(stack: ExitStack) -> Recorder:

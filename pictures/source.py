@@ -21,6 +21,7 @@ from pictures.placing import GroupLength, Placing, is_answer
 from recording_manager import RecordingManager
 
 LONGEST_RUN_STEP_S = 120
+_LONGEST_KNOWN_STEP_S = 200  # of recorders that have shown to honour Frames: every sixteenth of a grid of ten seconds
 SHORTEST_RUN = 4
 SEEKS_AN_HOUR = 12
 _FIRST_RUN = 64
@@ -76,8 +77,9 @@ class RecordingSource:
     def plays_runs(self, step_s: int) -> bool:
         """True if the recorder sends only the key frames of a grid on request, as far as is known."""
         has_method = self._abilities.method in ("", "onvif")
-        is_fit = has_method and self._abilities.honours_frames is not False and self._plays_runs
-        return is_fit and step_s <= LONGEST_RUN_STEP_S
+        honours_frames = self._abilities.honours_frames
+        is_fit = has_method and honours_frames is not False and self._plays_runs
+        return is_fit and step_s <= (_LONGEST_KNOWN_STEP_S if honours_frames else LONGEST_RUN_STEP_S)
 
     def frames_of_run(self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool]) -> Iterator[Placed]:
         """Yield the times of one run that have a key frame, in order; the others need another PLAY.

@@ -37,13 +37,15 @@ class WantedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures of one recording to make now, in order of time. `is_run`: times of one grid with few holes."""
+    """Pictures of one recording to make now, in order of time, with few holes.
+
+    `step_s`: their distance, of a grid or of every sixteenth of its times; 0 for a single picture.
+    """
 
     channel: int
     recording_token: str
     step_s: int
     times: tuple[int, ...]
-    is_run: bool = False
     is_urgent: bool = False
 
 
@@ -126,9 +128,10 @@ class WantedPictures:
             )
         coarse = [time_s for time_s in grid if time_s % (_COARSE * first.step_s) == 0] if is_coarse_first else []
         if coarse:
-            return Batch(first.channel, first.recording_token, first.step_s, tuple(coarse[:_COARSE_BATCH]))
+            step_s = _COARSE * first.step_s
+            return Batch(first.channel, first.recording_token, step_s, _first_run(coarse, step_s, _COARSE_BATCH))
         run = _first_run(grid, first.step_s, most)
-        return Batch(first.channel, first.recording_token, first.step_s, run, is_run=True)
+        return Batch(first.channel, first.recording_token, first.step_s, run)
 
     def _is_wanted(self, key: tuple[int, int], now_s: float) -> bool:
         item = self._wanted.get(key)

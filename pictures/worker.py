@@ -162,7 +162,7 @@ class PictureWorker:
             return self._wanted.has_urgent() or not any(self._wanted.is_wanted(batch.channel, it) for it in left)
 
         left = list(batch.times)
-        is_run = batch.step_s > 0 and (batch.is_run or not source.seeks) and source.plays_runs(batch.step_s)
+        is_run = batch.step_s > 0 and source.plays_runs(batch.step_s)
         if is_run and (len(batch.times) >= SHORTEST_RUN or not source.seeks):
             frames = source.frames_of_run(batch.times, batch.step_s, should_stop)
         else:

@@ -29,12 +29,12 @@ def test_every_sixteenth_comes_first_and_then_a_run(wanted: WantedPictures) -> N
     batch = wanted.next_batch(64)
     assert batch is not None
     assert batch.times == (NOON_S, NOON_S + 160, NOON_S + 320)
-    assert not batch.is_run
+    assert batch.step_s == 160
     for time_s in batch.times:
         wanted.made(1, time_s)
     run = wanted.next_batch(64)
     assert run is not None
-    assert run.is_run
+    assert run.step_s == 10
     assert len(run.times) == 37
     assert len(WantedPictures.next_batch(wanted, 8).times) == 8  # type: ignore[union-attr]
 
@@ -101,4 +101,4 @@ def test_a_recorder_of_one_place_gets_its_grid_in_one_go(wanted: WantedPictures)
     wanted.want(grid(40))
     batch = wanted.next_batch(256, is_coarse_first=False)
     assert batch is not None
-    assert (batch.is_run, len(batch.times)) == (True, 40)
+    assert (batch.step_s, len(batch.times)) == (10, 40)

@@ -15,6 +15,8 @@ export class RecordingCalendar extends HTMLElement {
   #month = monthOf(LOCAL_CLOCK.wallOf(Date.now()));
   /** @type {Map<string, 'recorded'|'unknown'>} */
   #days = new Map();
+  /** @type {Map<string, string>} */
+  #thumbnails = new Map();
   /** @type {string|null} */
   #chosen = null;
 
@@ -44,6 +46,12 @@ export class RecordingCalendar extends HTMLElement {
   set days(days) {
     this.#days = days;
     this.#render();
+  }
+
+  /** Addresses of the days' thumbnails, by the keys of `dayKey()`. @param {Map<string, string>} thumbnails */
+  set thumbnails(thumbnails) {
+    this.#thumbnails = thumbnails;
+    for (const button of this.querySelectorAll('button[data-day]')) this.#showThumbnail(/** @type {HTMLButtonElement} */ (button));
   }
 
   /** A moment of the chosen day. @param {number|null} atMs */
@@ -101,14 +109,30 @@ export class RecordingCalendar extends HTMLElement {
     const state = this.#days.get(key);
     button.type = 'button';
     button.dataset.day = key;
-    button.textContent = String(new Date(day).getUTCDate());
+    const number = document.createElement('span');
+    number.textContent = String(new Date(day).getUTCDate());
+    button.append(number);
     button.disabled = key > dayKey(today);
     if (state) button.dataset.state = state;
     const words = state === 'recorded' ? ', has recordings' : state === 'unknown' ? ', may have recordings' : '';
     button.setAttribute('aria-label', `${text(day, { dateStyle: 'full' })}${words}`);
     if (key === dayKey(today)) button.setAttribute('aria-current', 'date');
     if (key === this.#chosen) button.setAttribute('aria-pressed', 'true');
+    this.#showThumbnail(button);
     return button;
+  }
+
+  /** @param {HTMLButtonElement} button of a day */
+  #showThumbnail(button) {
+    const url = this.#thumbnails.get(button.dataset.day ?? '');
+    const shown = button.querySelector('img');
+    if (url === shown?.getAttribute('src')) return;
+    shown?.remove();
+    if (!url) return;
+    const image = document.createElement('img');
+    image.alt = '';
+    image.src = url;
+    button.prepend(image);
   }
 }
 

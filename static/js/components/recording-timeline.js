@@ -20,6 +20,8 @@ const NEAR_MS = 2500; // seeking an event leads to a moment before it
  *   'timeline-view'   the new window
  *   'timeline-follow' `follows` has changed
  *   'timeline-row'    the row that was chosen by key
+ *   'timeline-hover'  {row, atMs, x} while a pointer, a scrub or a key points at a time; null after it. `x`: CSS pixels
+ *                     from the left edge
  *
  * The window follows the needle until the user moves it elsewhere, and again once the needle is in it or is moved.
  * For the keyboard and screen readers the timeline is a slider whose value is the chosen time.
@@ -67,6 +69,7 @@ export class RecordingTimeline extends HTMLElement {
     }
     slider.addEventListener('pointerleave', () => this.#hover(null), { signal });
     slider.addEventListener('keydown', (event) => this.#key(event), { signal });
+    slider.addEventListener('blur', () => emit(this, 'timeline-hover', null), { signal });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw(), { signal });
     this.#themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     this.#observer = new ResizeObserver(() => this.#redraw());
@@ -144,10 +147,20 @@ export class RecordingTimeline extends HTMLElement {
     this.#redraw();
   }
 
-  /** The clock of the shown times. @param {import('../lib/display-clock.js').DisplayClock} clock */
+  /** @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
     this.#redraw();
+  }
+
+  /** The clock of the shown times. */
+  get clock() {
+    return this.#clock;
+  }
+
+  /** The part of the width that shows time, in CSS pixels. @returns {{leftPx: number, widthPx: number}} */
+  get plot() {
+    return { leftPx: this.#labelWidth(), widthPx: this.#plotWidth() };
   }
 
   /** @param {number} factor */
@@ -233,6 +246,7 @@ export class RecordingTimeline extends HTMLElement {
       // The browser has taken the finger to scroll the page: undo the scrub.
       this.#atMs = press.fromMs;
       emit(this, 'timeline-scrub', null);
+      emit(this, 'timeline-hover', null);
       this.#redraw();
     }
     if (!press || event.type !== 'pointerup' || (press.moved && !press.scrubs)) return;
@@ -245,6 +259,7 @@ export class RecordingTimeline extends HTMLElement {
   #scrub(event) {
     this.#atMs = Math.min(Date.now(), timeAt(this.#view, this.#fraction(event.clientX)));
     emit(this, 'timeline-scrub', { row: this.row, atMs: this.#atMs });
+    this.#pointAt(this.row, this.#atMs);
     this.#redraw();
   }
 
@@ -263,6 +278,7 @@ export class RecordingTimeline extends HTMLElement {
     const index = event && event.pointerType !== 'touch' ? rowAt(this.#rows, event.clientY - box.top) : null;
     const row = index === null ? null : this.#rows[index];
     if (!event || !row || event.clientX - box.left < this.#labelWidth()) {
+      if (!tip.hidden) emit(this, 'timeline-hover', null);
       tip.hidden = true;
       return;
     }
@@ -275,6 +291,12 @@ export class RecordingTimeline extends HTMLElement {
     const left = Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4);
     tip.style.setProperty('--tip-x', `${Math.max(0, left)}px`);
     tip.style.setProperty('--tip-y', `${event.clientY - box.top + 16}px`);
+    this.#pointAt(row, atMs);
+  }
+
+  /** @param {Row|null} row @param {number} atMs */
+  #pointAt(row, atMs) {
+    emit(this, 'timeline-hover', row && atMs <= Date.now() ? { row, atMs, x: this.#x(atMs) } : null);
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -310,6 +332,7 @@ export class RecordingTimeline extends HTMLElement {
   #point(byMs) {
     this.#atMs = Math.min(Date.now(), (this.#atMs ?? this.#view.endMs) + byMs);
     this.toNeedle();
+    this.#pointAt(this.row, this.#atMs);
     this.#redraw();
   }
 
@@ -327,6 +350,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#atMs = Math.min(Date.now(), atMs);
     this.toNeedle();
     this.#redraw();
+    emit(this, 'timeline-hover', null);
     emit(this, 'timeline-seek', { row: this.row, atMs: this.#atMs });
   }
 

@@ -39,6 +39,21 @@ export function lazyModule(load) {
   return new LazyModule(load, () => showToast('This part of the page cannot be loaded. Load the page again.', 'bad'));
 }
 
+/** Load a style sheet that is no part of the page's own. @param {string} address @returns {Promise<void>} */
+export function loadStyle(address) {
+  return new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = address;
+    link.addEventListener('load', () => resolve());
+    link.addEventListener('error', () => {
+      link.remove();
+      reject(new Error('The style sheet cannot be loaded.'));
+    });
+    document.head.append(link);
+  });
+}
+
 /** Do some work once the browser is idle. Safari cannot tell: there it waits a moment. @param {() => void} work */
 export function whenIdle(work) {
   if ('requestIdleCallback' in window) window.requestIdleCallback(work, { timeout: IDLE_WITHIN_MS });

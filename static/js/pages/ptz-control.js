@@ -6,7 +6,7 @@
  * it has an iris, lights or relays or, for admins, if it has settings of the picture. A press of the button loads the controls
  * (components/ptz-mode.js and their style sheet).
  */
-import { httpOptions, lazyModule, may, remember, remembered, showToast, whenIdle } from './page.js';
+import { httpOptions, lazyModule, loadStyle, may, remember, remembered, showToast, whenIdle } from './page.js';
 
 /**
  * @typedef {{cameraId: number, number: number, place: HTMLElement, before: Node|null}} Shown `place`: gets the controls,
@@ -23,7 +23,7 @@ export class PtzControl extends EventTarget {
   #api;
   #button;
   #confirm;
-  #parts = lazyModule(() => Promise.all([script(), styled()]).then(([parts]) => parts));
+  #parts = lazyModule(() => Promise.all([script(), loadStyle(document.body.dataset.ptzStyle ?? '')]).then(([parts]) => parts));
   /** @type {Shown|null} */
   #shown = null;
   #key = '';
@@ -148,19 +148,4 @@ function moves({ pan_tilt: turns, zoom, presets, focus, home }) {
 /** Load the controls. @returns {Promise<typeof import('../components/ptz-mode.js')>} */
 function script() {
   return import(new URL(document.body.dataset.ptzScript ?? '', window.location.href).href);
-}
-
-/** Load the style sheet of the controls. @returns {Promise<void>} */
-function styled() {
-  return new Promise((resolve, reject) => {
-    const link = document.createElement('link');
-    link.rel = 'stylesheet';
-    link.href = document.body.dataset.ptzStyle ?? '';
-    link.addEventListener('load', () => resolve());
-    link.addEventListener('error', () => {
-      link.remove();
-      reject(new Error('The style sheet cannot be loaded.'));
-    });
-    document.head.append(link);
-  });
 }

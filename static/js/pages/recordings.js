@@ -5,6 +5,7 @@
  * From the page to the picture:
  *   recordings.js                  chooses the recorder, loads its coverage (lib/coverage-loader.js), draws the timeline
  *   recordings-search.js, recordings-events.js, recordings-keys.js   choose a time: search results, events, keys
+ *   recordings-pictures.js         opens components/storyboard.js: the pictures of the timeline and the calendar
  *   recordings-playing.js          finds the recording of a time (lib/place-finder.js), and plays it in a player
  *   components/replay-player.js    <replay-player>: controls, single steps, pause (lib/replay-state.js)
  *   lib/replay-session.js          start and seek on the server; the media comes
@@ -26,6 +27,7 @@ import { byId, liveUrl, pageApi, remember, remembered, showToast, toLogin } from
 import { pageClock } from './recordings-clock.js';
 import { EventSteps } from './recordings-events.js';
 import { handleKeys } from './recordings-keys.js';
+import { RecordingsPictures } from './recordings-pictures.js';
 import { RecordingsPlaying } from './recordings-playing.js';
 import { showIndexing, showRecordingsProblem } from './recordings-problem.js';
 import { RecordingsSearch } from './recordings-search.js';
@@ -48,6 +50,7 @@ const state = readRecordingsState(window.location.search);
 const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
 const playing = new RecordingsPlaying(api, socket);
 const eventSteps = new EventSteps(api, playing);
+const pictures = new RecordingsPictures(playing, socket);
 
 /** @type {Camera|null} */
 let camera = null;
@@ -137,6 +140,7 @@ function openCamera(chosen) {
   loader.addEventListener('days', (event) => {
     monthRows = /** @type {CustomEvent<Row[]>} */ (event).detail;
     calendar.days = daysOf(monthRows, pageClock.clock);
+    pictures.monthRows = monthRows;
   });
   loader.addEventListener('indexing', (event) => showCoverageState(/** @type {CustomEvent} */ (event).detail));
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
@@ -173,15 +177,18 @@ function showRows(rows) {
   const isFirst = !timeline.rows.length && rows.length > 0;
   timeline.rows = rows;
   search.rows = rows;
-  if (!isFirst) return;
+  pictures.update();
+  if (!isFirst || !camera) return;
   timeline.chooseChannel(state.channel ?? rows[0]?.channel ?? null);
   if (state.atMs !== null) void playing.play(timeline.row, state.atMs);
+  pictures.begin(camera.id, { isPlaying: state.atMs !== null });
 }
 
 pageClock.addEventListener('clock', () => {
   for (const element of [timeline, calendar, goto]) element.clock = pageClock.clock;
   calendar.chosen = state.atMs;
   calendar.days = daysOf(monthRows, pageClock.clock);
+  pictures.update();
 });
 
 /** @param {import('../lib/api.js').Coverage} coverage */

@@ -1,0 +1,77 @@
+// @ts-check
+/** The texts of thumbnails for users. */
+
+import { isComplete, messageOf } from './messages.js';
+import { counted } from './format.js';
+
+/**
+ * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
+ * @typedef {import('./thumbnails-api.js').ThumbnailState|'waiting'} CellState `waiting`: the server was not asked yet
+ */
+
+const DAY_MS = 86_400_000;
+
+/** @type {Record<CellState, string>} */
+const STATES = {
+  ready: 'play',
+  pending: 'picture follows, play',
+  waiting: 'picture follows, play',
+  missing: 'no picture, play',
+  not_recorded: 'not recorded',
+};
+
+/** @param {DisplayClock} clock @param {number} atMs @param {CellState} state @returns {string} `22 November, 14:05:10, play` */
+export function thumbnailLabel(clock, atMs, state) {
+  return `${dayText(clock, atMs)}, ${clock.timeOf(atMs)}, ${STATES[state]}`;
+}
+
+/** @param {DisplayClock} clock @param {number} atMs @returns {string} `22 November` */
+export function dayText(clock, atMs) {
+  return new Date(clock.wallOf(atMs)).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', timeZone: 'UTC' });
+}
+
+/**
+ * Return the visible time of a thumbnail: the seconds only if they differ, the day at the first one of a day.
+ *
+ * @param {DisplayClock} clock
+ * @param {number} atMs
+ * @param {number} strideMs time to the next thumbnail
+ * @returns {string} `14:05`, `14:05:10`, `Sun 22`
+ */
+export function thumbnailTime(clock, atMs, strideMs) {
+  const wall = new Date(clock.wallOf(atMs));
+  if (strideMs >= DAY_MS) {
+    return `${wall.toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' })} ${wall.getUTCDate()}`;
+  }
+  const time = clock.timeOf(atMs);
+  return strideMs < 60_000 ? time : `${time.slice(0, 5)}${time.slice(8)}`;
+}
+
+/** @param {number} ms @returns {string} `every second`, `every 10 s`, `every hour`, `every 3 h` */
+export function intervalText(ms) {
+  const seconds = ms / 1000;
+  if (seconds < 60) return seconds === 1 ? 'every second' : `every ${seconds} s`;
+  if (seconds < 3600) return seconds === 60 ? 'every minute' : `every ${seconds / 60} min`;
+  if (seconds < 86_400) return seconds === 3600 ? 'every hour' : `every ${seconds / 3600} h`;
+  return seconds === 86_400 ? 'every day' : `every ${counted(seconds / 86_400, 'day')}`;
+}
+
+/**
+ * Return the note above the thumbnails; '' if they need none.
+ *
+ * @param {{row: import('./coverage.js').Row|null, states: CellState[], problem: import('./http.js').Problem|null,
+ *   isHeld: boolean, isLinkThin: boolean}} facts `states`: of the visible thumbnails
+ */
+export function thumbnailNote({ row, states, problem, isHeld, isLinkThin }) {
+  if (!row) return '';
+  if (row.channel === null) return 'This recording belongs to no channel of the recorder, so it has no pictures here.';
+  const isUnfinished = states.some((state) => state === 'waiting' || state === 'pending');
+  if (isHeld && isUnfinished) return isLinkThin ? 'The connection is slow: pictures wait for the video.' : '';
+  if (problem && isUnfinished) {
+    const { title, advice } = messageOf(problem.code);
+    return `No pictures: ${title.slice(0, 1).toLowerCase()}${title.slice(1)}. ${isComplete(problem.code) ? advice : problem.detail}`;
+  }
+  if (!states.length || isUnfinished || states.includes('ready')) return '';
+  if (states.includes('missing')) return 'The recorder gave no pictures of this time. The video may still play.';
+  return 'Nothing was recorded in this time.';
+}

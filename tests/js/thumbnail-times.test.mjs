@@ -1,0 +1,142 @@
+// @ts-check
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
+import { dayOf } from '../../static/js/lib/ranges.js';
+import {
+  STEPS_S,
+  gridStepsFor,
+  hoverStepFor,
+  isEmptyAt,
+  recordedTimeIn,
+  requestsFor,
+  strideFor,
+  timeOfDay,
+  timesIn,
+  usualGridStep,
+} from '../../static/js/lib/thumbnail-times.js';
+import { intervalText, thumbnailLabel, thumbnailNote, thumbnailTime } from '../../static/js/lib/thumbnail-text.js';
+
+process.env.TZ = 'Europe/Berlin';
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const NOON = Date.parse('2026-11-22T12:00:00Z');
+
+/** @param {...[number, number, import('../../static/js/lib/coverage.js').SpanState]} spans @returns {import('../../static/js/lib/coverage.js').Row} */
+function row(...spans) {
+  return {
+    channel: 1,
+    name: 'Door',
+    recordingToken: 'R1',
+    events: [],
+    completeUntilMs: null,
+    spans: spans.map(([startMs, endMs, state]) => ({ startMs, endMs, state, recordingToken: null })),
+  };
+}
+
+test('a thumbnail of the strip has at least its width, and at most twice', () => {
+  for (let lengthMs = 12 * MINUTE; lengthMs <= 31 * DAY; lengthMs *= 1.07) {
+    const msPerPx = lengthMs / 1084;
+    const { strideMs, stepS } = strideFor(msPerPx, 104);
+    const widthPx = strideMs / msPerPx;
+    assert.ok(widthPx >= 104 && widthPx <= 208.01, `${lengthMs} ms: ${widthPx} px`);
+    assert.ok(STEPS_S.includes(stepS) && strideMs % (stepS * 1000) === 0);
+  }
+});
+
+test('the strip of a day shows hours, the strip of a minute seconds', () => {
+  assert.deepEqual(strideFor(DAY / 1084, 104), { strideMs: 3 * HOUR, stepS: 3600 });
+  assert.deepEqual(strideFor(HOUR / 1084, 104), { strideMs: 10 * MINUTE, stepS: 600 });
+  assert.deepEqual(strideFor(MINUTE / 1084, 104), { strideMs: 10 * SECOND, stepS: 10 });
+  assert.deepEqual(strideFor((10 * SECOND) / 1084, 104), { strideMs: SECOND, stepS: 1 });
+});
+
+test('times do not change when the window moves', () => {
+  const span = { startMs: NOON + 7 * MINUTE, endMs: NOON + 31 * MINUTE };
+  assert.deepEqual(timesIn(span, 10 * MINUTE), [NOON, NOON + 10 * MINUTE, NOON + 20 * MINUTE, NOON + 30 * MINUTE]);
+  assert.deepEqual(timesIn({ startMs: NOON, endMs: NOON }, MINUTE), []);
+  assert.deepEqual(timesIn({ startMs: NOON, endMs: NOON - DAY }, MINUTE), []);
+});
+
+test('close times are requested together, distant ones one by one', () => {
+  const close = [0, 3, 6].map((hours) => NOON + hours * HOUR);
+  assert.deepEqual(requestsFor(close, 3600), [{ startMs: NOON, endMs: NOON + 7 * HOUR }]);
+  const distant = [0, 12].map((hours) => NOON + hours * HOUR);
+  assert.deepEqual(requestsFor(distant, 3600), [
+    { startMs: NOON, endMs: NOON + HOUR },
+    { startMs: NOON + 12 * HOUR, endMs: NOON + 13 * HOUR },
+  ]);
+  assert.deepEqual(requestsFor([], 60), []);
+});
+
+test('the pointer gets a step of a few pixels', () => {
+  assert.equal(hoverStepFor(DAY / 1084), 60);
+  assert.equal(hoverStepFor(HOUR / 1084), 10);
+  assert.equal(hoverStepFor(MINUTE / 1084), 1);
+});
+
+test('a grid never gets too long, and has a moderate count by default', () => {
+  const hour = { startMs: NOON, endMs: NOON + HOUR };
+  assert.deepEqual(gridStepsFor(hour), [10, 60, 600, 3600]);
+  assert.equal(usualGridStep(hour), 60);
+  assert.equal(usualGridStep({ startMs: NOON, endMs: NOON + DAY }), 3600);
+  assert.deepEqual(gridStepsFor({ startMs: NOON, endMs: NOON + 31 * DAY }), [3600]);
+});
+
+test('only time without any recording is empty', () => {
+  const known = row([NOON, NOON + HOUR, 'recorded'], [NOON + HOUR, NOON + 2 * HOUR, 'not_recorded']);
+  assert.equal(isEmptyAt(known, NOON + 30 * MINUTE, HOUR), false);
+  assert.equal(isEmptyAt(known, NOON + HOUR, HOUR), true);
+  assert.equal(isEmptyAt(known, NOON + 90 * MINUTE, HOUR), false, 'the row ends there');
+  assert.equal(isEmptyAt(row([NOON, NOON + HOUR, 'not_asked']), NOON, MINUTE), false);
+  assert.equal(isEmptyAt(row(), NOON, MINUTE), false);
+});
+
+test('a strip shows the first recorded time of each stride', () => {
+  const motion = row([NOON - DAY, NOON + 70 * MINUTE, 'not_recorded'], [NOON + 70 * MINUTE, NOON + 75 * MINUTE, 'recorded']);
+  const stride = { strideMs: 3 * HOUR, stepS: 3600 };
+  assert.equal(recordedTimeIn(motion, NOON, stride), NOON + HOUR);
+  assert.equal(recordedTimeIn(motion, NOON - 12 * HOUR, stride), NOON - 12 * HOUR, 'nothing is recorded there');
+  assert.equal(recordedTimeIn(row(), NOON, stride), NOON);
+});
+
+test('a day has the recorded time nearest to noon', () => {
+  const day = dayOf(LOCAL_CLOCK.wallOf(NOON));
+  const noonMs = day.startMs + 12 * HOUR;
+  assert.deepEqual(timeOfDay(row([day.startMs - DAY, day.endMs + DAY, 'recorded']), day), { atMs: noonMs, stepS: 3600 });
+  const evening = row([noonMs + 4 * HOUR + 1, noonMs + 6 * HOUR, 'recorded'], [noonMs - 9 * HOUR, noonMs - 8 * HOUR, 'recorded']);
+  assert.deepEqual(timeOfDay(evening, day), { atMs: noonMs + 5 * HOUR, stepS: 3600 });
+  const short = row([noonMs + 3 * MINUTE, noonMs + 9 * MINUTE, 'recorded']);
+  assert.deepEqual(timeOfDay(short, day), { atMs: noonMs + 3 * MINUTE, stepS: 60 });
+  assert.equal(timeOfDay(row([day.startMs, day.endMs, 'not_recorded']), day), null);
+  assert.equal(timeOfDay(row([day.endMs, day.endMs + HOUR, 'recorded']), day), null);
+});
+
+test('labels tell day, time and state', () => {
+  const clock = deviceClock(0);
+  assert.equal(thumbnailLabel(clock, NOON + 65 * SECOND, 'ready'), '22 November, 12:01:05, play');
+  assert.equal(thumbnailLabel(clock, NOON, 'not_recorded'), '22 November, 12:00:00, not recorded');
+  assert.equal(thumbnailTime(clock, NOON + 65 * SECOND, 10 * SECOND), '12:01:05');
+  assert.equal(thumbnailTime(clock, NOON + 65 * SECOND, HOUR), '12:01');
+  assert.equal(thumbnailTime(clock, NOON, DAY), 'Sun 22');
+  assert.deepEqual(
+    [1, 10, 60, 600, 3600, 10_800, 86_400, 172_800].map((seconds) => intervalText(seconds * 1000)),
+    ['every second', 'every 10 s', 'every minute', 'every 10 min', 'every hour', 'every 3 h', 'every day', 'every 2 days'],
+  );
+});
+
+test('a note tells why there are no pictures', () => {
+  const calm = { row: row(), problem: null, isHeld: false, isLinkThin: false };
+  assert.equal(thumbnailNote({ ...calm, states: ['ready', 'missing', 'not_recorded'] }), '');
+  assert.equal(thumbnailNote({ ...calm, states: ['pending', 'missing'] }), '');
+  assert.match(thumbnailNote({ ...calm, states: ['missing', 'not_recorded'] }), /recorder gave no pictures/);
+  assert.equal(thumbnailNote({ ...calm, states: ['not_recorded'] }), 'Nothing was recorded in this time.');
+  assert.match(thumbnailNote({ ...calm, states: ['waiting'], isHeld: true, isLinkThin: true }), /pictures wait/);
+  assert.equal(thumbnailNote({ ...calm, states: ['waiting'], isHeld: true }), '');
+  const problem = { code: 'camera_unreachable', detail: 'No answer within 5 s.' };
+  assert.equal(thumbnailNote({ ...calm, states: ['waiting'], problem }), 'No pictures: the device does not answer. No answer within 5 s.');
+  assert.match(thumbnailNote({ ...calm, row: { ...row(), channel: null }, states: [] }), /no channel/);
+  assert.equal(thumbnailNote({ ...calm, row: null, states: [] }), '');
+});

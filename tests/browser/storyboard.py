@@ -58,6 +58,13 @@ class Thumbnails:
     def _image(self, route: Route) -> None:
         at = datetime.fromisoformat(parse_qs(urlsplit(route.request.url).query)["time"][0])
         self.fetched.append(at)
+        state = self.state_of(at)
+        if state == "pending":
+            _answer(lambda: route.fulfill(status=202, headers={"Retry-After": "1"}))
+            return
+        if state != "ready":
+            _answer(lambda: route.fulfill(status=404, json={"code": "no_recording", "detail": "Nothing is recorded."}))
+            return
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
 
         def answer() -> None:

@@ -261,7 +261,8 @@ def test_the_first_picture_of_playback_comes_before_the_strip(
 
 
 def test_a_thin_link_gets_no_pictures_while_it_plays(app: App, camera_id: int, recorder: Recorder, page: Page) -> None:
-    thumbnails = Thumbnails(page)
+    made: list[bool] = []
+    thumbnails = Thumbnails(page, lambda _: "ready" if made else "pending")
     # Every measurement of the socket says that its link is thin.
     page.add_init_script(
         """const parse = JSON.parse;
@@ -278,6 +279,7 @@ def test_a_thin_link_gets_no_pictures_while_it_plays(app: App, camera_id: int, r
     page.get_by_role("button", name="Show less time").click()
     page.wait_for_timeout(2000)
     assert len(thumbnails.listed) + len(thumbnails.fetched) == count
+    made.append(True)
     page.locator("#player [data-part=play]").click()
     page.wait_for_selector(SHOWN)
 

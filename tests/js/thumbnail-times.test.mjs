@@ -6,9 +6,8 @@ import { dayOf } from '../../static/js/lib/ranges.js';
 import {
   STEPS_S,
   gridStepsFor,
-  hoverStepFor,
-  isEmptyAt,
-  recordedTimeIn,
+  placeAtPointer,
+  placeIn,
   requestsFor,
   strideFor,
   timeOfDay,
@@ -63,6 +62,7 @@ test('times do not change when the window moves', () => {
 test('close times are requested together, distant ones one by one', () => {
   const close = [0, 3, 6].map((hours) => NOON + hours * HOUR);
   assert.deepEqual(requestsFor(close, 3600), [{ startMs: NOON, endMs: NOON + 7 * HOUR }]);
+  assert.deepEqual(requestsFor(close.toReversed(), 3600), requestsFor(close, 3600));
   const distant = [0, 12].map((hours) => NOON + hours * HOUR);
   assert.deepEqual(requestsFor(distant, 3600), [
     { startMs: NOON, endMs: NOON + HOUR },
@@ -71,10 +71,15 @@ test('close times are requested together, distant ones one by one', () => {
   assert.deepEqual(requestsFor([], 60), []);
 });
 
-test('the pointer gets a step of a few pixels', () => {
-  assert.equal(hoverStepFor(DAY / 1084), 60);
-  assert.equal(hoverStepFor(HOUR / 1084), 10);
-  assert.equal(hoverStepFor(MINUTE / 1084), 1);
+test('the pointer gets a time a few pixels before it, in the same recording', () => {
+  const all = row([NOON - 10 * DAY, NOON + DAY, 'recorded']);
+  const atMs = NOON + 47 * MINUTE + 13 * SECOND + 300;
+  assert.deepEqual(placeAtPointer(all, atMs, DAY / 1084), { atMs: NOON + 47 * MINUTE, stepS: 60 });
+  assert.deepEqual(placeAtPointer(all, atMs, HOUR / 1084), { atMs: atMs - 3300, stepS: 10 });
+  assert.deepEqual(placeAtPointer(all, atMs, MINUTE / 1084), { atMs: atMs - 300, stepS: 1 });
+  const begun = row([NOON, NOON + 47.1 * MINUTE, 'not_recorded'], [NOON + 47.1 * MINUTE, NOON + HOUR, 'recorded']);
+  assert.deepEqual(placeAtPointer(begun, atMs, DAY / 1084), { atMs: NOON + 47 * MINUTE + 10 * SECOND, stepS: 10 });
+  assert.equal(placeAtPointer(begun, NOON + MINUTE, DAY / 1084), null);
 });
 
 test('a grid never gets too long, and has a moderate count by default', () => {
@@ -85,21 +90,33 @@ test('a grid never gets too long, and has a moderate count by default', () => {
   assert.deepEqual(gridStepsFor({ startMs: NOON, endMs: NOON + 31 * DAY }), [3600]);
 });
 
-test('only time without any recording is empty', () => {
-  const known = row([NOON, NOON + HOUR, 'recorded'], [NOON + HOUR, NOON + 2 * HOUR, 'not_recorded']);
-  assert.equal(isEmptyAt(known, NOON + 30 * MINUTE, HOUR), false);
-  assert.equal(isEmptyAt(known, NOON + HOUR, HOUR), true);
-  assert.equal(isEmptyAt(known, NOON + 90 * MINUTE, HOUR), false, 'the row ends there');
-  assert.equal(isEmptyAt(row([NOON, NOON + HOUR, 'not_asked']), NOON, MINUTE), false);
-  assert.equal(isEmptyAt(row(), NOON, MINUTE), false);
+test('a part of the time has its first recorded thumbnail', () => {
+  const hours = { strideMs: 3 * HOUR, stepS: 3600 };
+  const all = row([NOON - DAY, NOON + DAY, 'recorded']);
+  assert.deepEqual(placeIn(all, NOON, hours), { atMs: NOON, stepS: 3600 });
+  const late = row([NOON - DAY, NOON + 70 * MINUTE, 'not_recorded'], [NOON + 70 * MINUTE, NOON + DAY, 'recorded']);
+  assert.deepEqual(placeIn(late, NOON, hours), { atMs: NOON + 2 * HOUR, stepS: 3600 });
+  assert.equal(placeIn(late, NOON - 12 * HOUR, hours), null, 'nothing is recorded there');
 });
 
-test('a strip shows the first recorded time of each stride', () => {
-  const motion = row([NOON - DAY, NOON + 70 * MINUTE, 'not_recorded'], [NOON + 70 * MINUTE, NOON + 75 * MINUTE, 'recorded']);
-  const stride = { strideMs: 3 * HOUR, stepS: 3600 };
-  assert.equal(recordedTimeIn(motion, NOON, stride), NOON + HOUR);
-  assert.equal(recordedTimeIn(motion, NOON - 12 * HOUR, stride), NOON - 12 * HOUR, 'nothing is recorded there');
-  assert.equal(recordedTimeIn(row(), NOON, stride), NOON);
+test('short recordings of motion have thumbnails of a shorter step', () => {
+  const motion = row(
+    [NOON - HOUR, NOON + 7 * MINUTE, 'not_recorded'],
+    [NOON + 7.1 * MINUTE, NOON + 7.4 * MINUTE, 'recorded'],
+    [NOON + 7.4 * MINUTE, NOON + 12 * MINUTE, 'not_recorded'],
+    [NOON + 12 * MINUTE - SECOND, NOON + 14 * MINUTE, 'recorded'],
+    [NOON + 14 * MINUTE, NOON + HOUR, 'not_recorded'],
+  );
+  assert.deepEqual(placeIn(motion, NOON, { strideMs: HOUR, stepS: 3600 }), { atMs: NOON + 12 * MINUTE, stepS: 60 });
+  assert.deepEqual(placeIn(motion, NOON, { strideMs: 10 * MINUTE, stepS: 600 }), { atMs: NOON + 7 * MINUTE + 10 * SECOND, stepS: 10 });
+});
+
+test('time that the row does not know is requested', () => {
+  const minutes = { strideMs: 10 * MINUTE, stepS: 600 };
+  assert.deepEqual(placeIn(row(), NOON, minutes), { atMs: NOON, stepS: 600 });
+  assert.deepEqual(placeIn(row([NOON, NOON + HOUR, 'not_asked']), NOON, minutes), { atMs: NOON, stepS: 600 });
+  const ended = row([NOON - DAY, NOON - HOUR, 'not_recorded']);
+  assert.deepEqual(placeIn(ended, NOON, minutes), { atMs: NOON, stepS: 600 });
 });
 
 test('a day has the recorded time nearest to noon', () => {

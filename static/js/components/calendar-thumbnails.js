@@ -68,10 +68,7 @@ export class CalendarThumbnails {
     }
     const open = this.#days.filter(({ channel, stepS, atMs }) => store.isOpen(channel, stepS, atMs, nowMs));
     const wanted = this.#isOnScreen ? open.slice(0, MOST_REQUESTS) : [];
-    this.#source.wantAll(
-      'calendar',
-      wanted.map(({ channel, stepS, atMs }) => ({ channel, stepS, times: [atMs] })),
-    );
+    this.#source.want('calendar', this.#channel, wanted);
   }
 
   /** @param {number} channel @param {string} key @param {string} url */

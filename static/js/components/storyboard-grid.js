@@ -1,5 +1,6 @@
 // @ts-check
-import { isEmptyAt, gridStepsFor, timesIn, usualGridStep } from '../lib/thumbnail-times.js';
+import { rowName } from '../lib/coverage.js';
+import { gridStepsFor, placeIn, timesIn, usualGridStep } from '../lib/thumbnail-times.js';
 import { intervalText } from '../lib/thumbnail-text.js';
 import { emit, part, setAttribute, setText } from './dom.js';
 import { moveFocusByKeys, setStop } from './roving-focus.js';
@@ -54,7 +55,7 @@ export class StoryboardGrid extends HTMLElement {
     part(this, 'after', HTMLElement).addEventListener('click', () => emit(this, 'grid-pan', 1));
     list.addEventListener('click', ({ target }) => {
       const { shown } = this.#cellOf(target) ?? {};
-      if (shown) emit(this, 'thumbnail-play', shown.takenMs ?? shown.atMs);
+      if (shown) emit(this, 'thumbnail-play', shown.takenMs);
     });
     moveFocusByKeys(list, (from, key) => this.#next(from, key));
   }
@@ -91,8 +92,7 @@ export class StoryboardGrid extends HTMLElement {
 
   #build() {
     const timeline = this.#timeline;
-    const source = this.#source;
-    if (!timeline || !source || this.hidden) return;
+    if (!timeline || !this.#source || this.hidden) return;
     this.#key = this.#keyOfNow;
     const { view, row } = timeline;
     const span = { startMs: view.startMs, endMs: Math.min(view.endMs, Date.now()) };
@@ -106,11 +106,11 @@ export class StoryboardGrid extends HTMLElement {
     const stepMs = this.#stepS * 1000;
     const times = row && this.#channel !== null ? timesIn(span, stepMs) : [];
     const hadFocus = this.list.contains(document.activeElement);
-    this.#fill(times.map((atMs) => ({ atMs, isEmpty: row !== null && isEmptyAt(row, atMs, stepMs) })));
+    this.#fill(times.map((atMs) => ({ atMs, isEmpty: this.#placeOf(atMs) === null })));
     const { clock } = timeline;
     setText(part(this, 'range', HTMLElement), `${clock.stamp(span.startMs).slice(0, 16)} – ${clock.stamp(span.endMs).slice(0, 16)}`);
     part(this, 'after', HTMLButtonElement).disabled = view.endMs >= Date.now();
-    setAttribute(this.list, 'aria-label', row ? `Pictures of ${source.nameOf(row)}, one ${intervalText(stepMs)}` : 'Pictures');
+    setAttribute(this.list, 'aria-label', row ? `Pictures of ${rowName(row)}, one ${intervalText(stepMs)}` : 'Pictures');
     this.#show();
     if (hadFocus) this.list.querySelector('button')?.focus({ preventScroll: true });
   }
@@ -156,20 +156,30 @@ export class StoryboardGrid extends HTMLElement {
     if (!source) return;
     const stepMs = this.#stepS * 1000;
     for (const [atMs, cell] of this.#cells) {
-      const shown = source.shownAt(this.#channel ?? 0, this.#stepS, atMs, stepMs);
+      const shown = source.shownAt(this.#channel, this.#placeOf(atMs), { atMs, strideMs: stepMs });
       // An image loads once its place is on screen.
       cell.show(this.#onScreen.has(atMs) || cell.imageUrl ? shown : { ...shown, url: null });
     }
     this.moveNeedle();
     const stop = this.list.querySelector('button:focus, button[tabindex="0"]') ?? this.list.querySelector('button');
     setStop(this.list, /** @type {HTMLElement|null} */ (stop));
-    const visible = [...this.#onScreen].sort((a, b) => a - b);
-    source.want('grid', this.#channel, this.#stepS, visible);
+    const visible = [...this.#onScreen].sort((a, b) => a - b).map((atMs) => this.#placeOf(atMs));
+    source.want(
+      'grid',
+      this.#channel,
+      visible.filter((place) => place !== null),
+    );
     emit(
       this,
       'thumbnail-states',
       [...this.#cells.values()].map((cell) => cell.shown?.state),
     );
+  }
+
+  /** @param {number} atMs */
+  #placeOf(atMs) {
+    const row = this.#timeline?.row;
+    return row ? placeIn(row, atMs, { strideMs: this.#stepS * 1000, stepS: this.#stepS }) : null;
   }
 
   /** @param {IntersectionObserverEntry[]} changes */

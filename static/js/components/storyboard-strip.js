@@ -1,6 +1,7 @@
 // @ts-check
+import { rowName } from '../lib/coverage.js';
 import { pannedBy, fractionOf, timeAt } from '../lib/timeline-scale.js';
-import { recordedTimeIn, strideFor, timesIn } from '../lib/thumbnail-times.js';
+import { placeIn, strideFor, timesIn } from '../lib/thumbnail-times.js';
 import { dayText, intervalText } from '../lib/thumbnail-text.js';
 import { emit, part, setAttribute, setText } from './dom.js';
 import { moveFocusByKeys, setStop } from './roving-focus.js';
@@ -96,26 +97,26 @@ export class StoryboardStrip extends HTMLElement {
     if (channel !== this.#channel || stride.strideMs !== this.#stride?.strideMs) this.#clear();
     this.#channel = channel;
     this.#stride = stride;
-    const { strideMs, stepS } = stride;
+    const { strideMs } = stride;
     const span = { startMs: view.startMs - leftPx * msPerPx, endMs: Math.min(view.endMs, Date.now()) };
     const times = channel === null ? [] : timesIn(span, strideMs).filter((atMs) => atMs + strideMs > span.startMs);
     this.#keep(times);
     const widthOfCell = strideMs / msPerPx;
     this.track.style.setProperty('--cell-width', `${widthOfCell}px`);
-    /** @type {number[]} */
+    /** @type {import('../lib/thumbnail-times.js').Place[]} */
     const wanted = [];
     for (const atMs of times) {
       const cell = this.#cells.get(atMs);
       if (!cell) continue;
       cell.element.style.setProperty('--cell-x', `${leftPx + fractionOf(view, atMs) * widthPx}px`);
-      const timeMs = row ? recordedTimeIn(row, atMs, stride) : atMs;
-      wanted.push(timeMs);
-      cell.show(source.shownAt(channel ?? 0, stepS, timeMs, strideMs));
+      const place = row ? placeIn(row, atMs, stride) : null;
+      if (place) wanted.push(place);
+      cell.show(source.shownAt(channel, place, { atMs, strideMs }));
     }
     this.moveNeedle();
     this.#setStop(times, hadFocus);
     this.#describe(times, strideMs);
-    this.#want(stepS, wanted);
+    this.#want(wanted);
   }
 
   /** On a narrow page the strip also covers the width of the timeline's labels. @param {number} width */
@@ -172,12 +173,11 @@ export class StoryboardStrip extends HTMLElement {
   /** @param {number[]} times @param {number} strideMs */
   #describe(times, strideMs) {
     const { row, clock } = /** @type {RecordingTimeline} */ (this.#timeline);
-    const source = /** @type {Source} */ (this.#source);
-    setText(part(this, 'channel', HTMLElement), row ? source.nameOf(row) : '');
+    setText(part(this, 'channel', HTMLElement), row ? rowName(row) : '');
     setText(part(this, 'interval', HTMLElement), times.length ? `one ${intervalText(strideMs)}` : '');
     const [first] = times;
     const day = first === undefined ? '' : `, from ${dayText(clock, first)}`;
-    setAttribute(this.track, 'aria-label', row ? `Pictures of ${source.nameOf(row)}, one ${intervalText(strideMs)}${day}` : 'Pictures');
+    setAttribute(this.track, 'aria-label', row ? `Pictures of ${rowName(row)}, one ${intervalText(strideMs)}${day}` : 'Pictures');
     emit(
       this,
       'thumbnail-states',
@@ -185,13 +185,13 @@ export class StoryboardStrip extends HTMLElement {
     );
   }
 
-  /** Request the thumbnails, of a moved window once it stands still. @param {number} stepS @param {number[]} times */
-  #want(stepS, times) {
+  /** Request the thumbnails, of a moved window once it stands still. @param {import('../lib/thumbnail-times.js').Place[]} places */
+  #want(places) {
     const channel = this.#channel;
-    const key = [channel, stepS, ...times].join(' ');
+    const key = [channel, ...places.map(({ atMs }) => atMs)].join(' ');
     const request = () => {
       this.#settling = null;
-      this.#source?.want('strip', channel, stepS, times);
+      this.#source?.want('strip', channel, places);
     };
     if (key === this.#wantedKey) {
       if (this.#settling === null) request();
@@ -248,7 +248,7 @@ export class StoryboardStrip extends HTMLElement {
   #click(event) {
     if (this.#press?.moved) return;
     const { shown } = this.#cellOf(event.target) ?? {};
-    if (shown) emit(this, 'thumbnail-play', shown.takenMs ?? shown.atMs);
+    if (shown) emit(this, 'thumbnail-play', shown.takenMs);
   }
 
   /** @param {EventTarget|null} target */

@@ -7,10 +7,8 @@
  *   lib/thumbnail-loader.js   asks the server about them, while it makes them
  *   lib/thumbnail-queue.js    loads their images, four at a time
  */
-import { rowName } from '../lib/coverage.js';
 import { ThumbnailLoader } from '../lib/thumbnail-loader.js';
 import { ThumbnailQueue } from '../lib/thumbnail-queue.js';
-import { isEmptyAt } from '../lib/thumbnail-times.js';
 import { thumbnailLabel, thumbnailNote, thumbnailTime } from '../lib/thumbnail-text.js';
 import { ThumbnailsApi } from '../lib/thumbnails-api.js';
 import { CalendarThumbnails } from './calendar-thumbnails.js';
@@ -23,7 +21,8 @@ import { TimelineThumbnail } from './timeline-thumbnail.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row
- * @typedef {import('../lib/thumbnail-loader.js').Want} Want @typedef {import('../lib/thumbnail-loader.js').Owner} Owner
+ * @typedef {import('../lib/display-clock.js').DisplayClock} DisplayClock
+ * @typedef {import('../lib/thumbnail-loader.js').Owner} Owner @typedef {import('../lib/thumbnail-times.js').Place} Place
  * @typedef {import('../lib/thumbnail-text.js').CellState} CellState
  * @typedef {import('./recording-timeline.js').RecordingTimeline} RecordingTimeline
  * @typedef {import('./recording-calendar.js').RecordingCalendar} RecordingCalendar
@@ -34,63 +33,50 @@ import { TimelineThumbnail } from './timeline-thumbnail.js';
 
 export { StoryboardGrid, StoryboardStrip, ThumbnailsApi };
 
-/** The thumbnails as its parts see them. */
+/** The thumbnails of one recorder, for the parts of the page that show them. */
 export class Source {
   #loader;
-  #rowOf;
   #clockOf;
   queue;
 
   /**
    * @param {ThumbnailLoader} loader
    * @param {ThumbnailQueue<HTMLImageElement>} queue
-   * @param {RecordingTimeline} timeline
+   * @param {() => DisplayClock} clockOf
    */
-  constructor(loader, queue, timeline) {
+  constructor(loader, queue, clockOf) {
     this.#loader = loader;
     this.queue = queue;
-    this.#rowOf = () => timeline.row;
-    this.#clockOf = () => timeline.clock;
+    this.#clockOf = clockOf;
   }
 
   get store() {
     return this.#loader.store;
   }
 
-  /** @param {Row} row */
-  nameOf(row) {
-    return rowName(row);
-  }
-
-  /** @param {Owner} owner @param {number|null} channel null: nothing @param {number} stepS @param {number[]} times */
-  want(owner, channel, stepS, times) {
-    const row = this.#rowOf();
-    const wanted = times.filter((atMs) => !row || row.channel !== channel || !isEmptyAt(row, atMs, stepS * 1000));
-    this.#loader.want(owner, channel === null || !wanted.length ? [] : [{ channel, stepS, times: wanted }]);
-  }
-
-  /** @param {Owner} owner @param {Want[]} wants */
-  wantAll(owner, wants) {
-    this.#loader.want(owner, wants);
+  /** Request the thumbnails that a part of the page shows now. @param {Owner} owner @param {number|null} channel @param {Place[]} places */
+  want(owner, channel, places) {
+    /** @type {Map<number, number[]>} */
+    const times = new Map();
+    for (const { atMs, stepS } of places) times.set(stepS, [...(times.get(stepS) ?? []), atMs]);
+    this.#loader.want(owner, channel === null ? [] : [...times].map(([stepS, list]) => ({ channel, stepS, times: list })));
   }
 
   /**
-   * Return the state and texts of the thumbnail of the timeline's row at a time.
+   * Return the state and texts of a thumbnail.
    *
-   * @param {number} channel
-   * @param {number} stepS
-   * @param {number} atMs
-   * @param {number} strideMs time to the next thumbnail
+   * @param {number|null} channel
+   * @param {Place|null} place null: nothing was recorded
+   * @param {{atMs: number, strideMs: number}} part the part of the time that the thumbnail stands for
    * @returns {import('./thumbnail-cell.js').Shown}
    */
-  shownAt(channel, stepS, atMs, strideMs) {
-    const row = this.#rowOf();
+  shownAt(channel, place, { atMs, strideMs }) {
     const clock = this.#clockOf();
-    const { state: said = null, takenMs = null, url = null } = this.store.get(channel, stepS, atMs) ?? {};
-    const isEmpty = said === null && row !== null && isEmptyAt(row, atMs, stepS * 1000);
-    const state = said ?? (isEmpty ? 'not_recorded' : 'waiting');
-    const label = thumbnailLabel(clock, takenMs ?? atMs, state);
-    return { atMs, state, url: state === 'ready' ? url : null, takenMs, label, time: thumbnailTime(clock, takenMs ?? atMs, strideMs) };
+    const known = place && channel !== null ? this.store.get(channel, place.stepS, place.atMs) : null;
+    const state = place ? (known?.state ?? 'waiting') : 'not_recorded';
+    const takenMs = known?.takenMs ?? place?.atMs ?? atMs;
+    const label = thumbnailLabel(clock, takenMs, state);
+    return { takenMs, state, url: (state === 'ready' && known?.url) || null, label, time: thumbnailTime(clock, takenMs, strideMs) };
   }
 }
 
@@ -112,19 +98,19 @@ export class Storyboard extends EventTarget {
 
   /**
    * @param {Elements} elements
-   * @param {import('../lib/thumbnail-loader.js').Ask} ask
+   * @param {{list: import('../lib/thumbnail-loader.js').Ask, get: import('./timeline-thumbnail.js').Get}} server
    * @param {{mayRequest: () => boolean, isLinkThin: () => boolean}} gate
    */
-  constructor(elements, ask, { mayRequest, isLinkThin }) {
+  constructor(elements, { list, get }, { mayRequest, isLinkThin }) {
     super();
     const { strip, grid, timeline, calendar, home } = elements;
     this.#elements = elements;
     this.#isLinkThin = isLinkThin;
-    this.#loader = new ThumbnailLoader(ask, mayRequest);
+    this.#loader = new ThumbnailLoader(list, mayRequest);
     const queue = new ThumbnailQueue(loadImage, mayRequest);
-    this.#source = new Source(this.#loader, queue, timeline);
+    this.#source = new Source(this.#loader, queue, () => timeline.clock);
     this.#popup = new ThumbnailPopup(home);
-    this.#pointer = new TimelineThumbnail(timeline, this.#source, this.#popup);
+    this.#pointer = new TimelineThumbnail(timeline, this.#source, this.#popup, { get, mayRequest });
     this.#calendarThumbnails = new CalendarThumbnails(calendar, this.#source);
     strip.connect(timeline, this.#source);
     grid.connect(timeline, this.#source);
@@ -140,8 +126,7 @@ export class Storyboard extends EventTarget {
     }
     strip.addEventListener('thumbnail-point', (event) => {
       const cell = /** @type {CustomEvent<import('./thumbnail-cell.js').ThumbnailCell|null>} */ (event).detail;
-      const { takenMs, atMs } = cell?.shown ?? { takenMs: null, atMs: 0 };
-      this.#enlarge(cell?.element ?? null, timeline.clock.timeOf(takenMs ?? atMs));
+      this.#enlarge(cell?.element ?? null, cell?.shown ? timeline.clock.timeOf(cell.shown.takenMs) : '');
     });
     for (const type of ['pointerover', 'focusin']) {
       calendar.addEventListener(type, (event) => {
@@ -171,8 +156,8 @@ export class Storyboard extends EventTarget {
     const { strip, grid } = this.#elements;
     strip.hidden = mode !== 'strip';
     grid.hidden = mode !== 'grid';
-    if (mode !== 'strip') this.#source.wantAll('strip', []);
-    if (mode !== 'grid') this.#source.wantAll('grid', []);
+    if (mode !== 'strip') this.#source.want('strip', null, []);
+    if (mode !== 'grid') this.#source.want('grid', null, []);
     this.#states = [];
     if (mode === 'off') {
       this.#pointer.point(null);

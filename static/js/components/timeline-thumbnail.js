@@ -1,102 +1,158 @@
 // @ts-check
-import { hoverStepFor, isEmptyAt, snapped } from '../lib/thumbnail-times.js';
+import { problemOf } from '../lib/http.js';
+import { placeAtPointer } from '../lib/thumbnail-times.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row
+ * @typedef {import('../lib/thumbnail-times.js').Place} Place
  * @typedef {import('./recording-timeline.js').RecordingTimeline} RecordingTimeline
  * @typedef {import('./storyboard.js').Source} Source
  * @typedef {{row: Row, atMs: number, x: number}} Pointed
+ * @typedef {(what: {channel: number, atMs: number}) => ReturnType<import('../lib/thumbnails-api.js').ThumbnailsApi['get']>} Get
  */
 
 /** A pointer on its way to another time requests nothing. */
 const REST_MS = 60;
 /** Until the exact thumbnail has come, one that is so many pixels away is shown. */
 const NEAR_PX = 60;
+const AFTER_PROBLEM_MS = 3000;
+const IMAGES_KEPT = 200;
 
 /** Shows the thumbnail of the time that the pointer, a scrub or a key points at on the timeline. */
 export class TimelineThumbnail {
   #timeline;
   #source;
   #popup;
+  #get;
+  #mayRequest;
   /** @type {Pointed|null} */
   #pointed = null;
   /** @type {ReturnType<typeof setTimeout>|null} */
-  #resting = null;
+  #timer = null;
+  #isRequesting = false;
   /** Images that have loaded, by address; the newest last. @type {Map<string, HTMLImageElement>} */
   #images = new Map();
-  /** The address of the image that loads. @type {string|null} */
-  #loading = null;
 
-  /** @param {RecordingTimeline} timeline @param {Source} source @param {import('./thumbnail-popup.js').ThumbnailPopup} popup */
-  constructor(timeline, source, popup) {
+  /**
+   * @param {RecordingTimeline} timeline
+   * @param {Source} source
+   * @param {import('./thumbnail-popup.js').ThumbnailPopup} popup
+   * @param {{get: Get, mayRequest: () => boolean}} server
+   */
+  constructor(timeline, source, popup, { get, mayRequest }) {
     this.#timeline = timeline;
     this.#source = source;
     this.#popup = popup;
+    this.#get = get;
+    this.#mayRequest = mayRequest;
   }
 
   /** @param {Pointed|null} pointed */
   point(pointed) {
     const wasPointed = this.#pointed !== null;
     this.#pointed = pointed?.row.channel === null ? null : pointed;
-    if (this.#resting !== null) clearTimeout(this.#resting);
-    if (!this.#pointed) {
-      this.#source.want('pointer', null, 1, []);
-      if (wasPointed) this.#popup.hide();
-      return;
-    }
-    const { channel, stepS, atMs } = this.#place(this.#pointed);
-    this.#resting = setTimeout(() => this.#source.want('pointer', channel, stepS, [atMs]), REST_MS);
-    this.update();
+    this.#requestAfter(REST_MS);
+    if (this.#pointed) this.update();
+    else if (wasPointed) this.#popup.hide();
   }
 
   /** Show the best thumbnail that is there. */
   update() {
     const pointed = this.#pointed;
-    if (!pointed) return;
-    const { channel, stepS, atMs } = this.#place(pointed);
-    if (isEmptyAt(pointed.row, atMs, stepS * 1000)) {
+    const channel = pointed?.row.channel ?? null;
+    if (!pointed || channel === null) return;
+    const place = this.#placeOf(pointed);
+    const exact = place && this.#source.store.get(channel, place.stepS, place.atMs);
+    const near = this.#source.store.nearest(channel, pointed.atMs, NEAR_PX * this.#msPerPx);
+    const image = this.#images.get(exact?.url ?? '') ?? null;
+    const nearImage = this.#images.get(near?.url ?? '') ?? null;
+    if (!place || (!image && !nearImage && (exact?.state === 'missing' || exact?.state === 'not_recorded'))) {
       this.#popup.hide();
       return;
     }
-    const { store } = this.#source;
-    const exact = store.get(channel, stepS, atMs);
-    const isReady = exact?.state === 'ready' && exact.url !== null;
-    const near = store.nearest(channel, pointed.atMs, NEAR_PX * this.#msPerPx);
-    if (isReady && exact.url && !this.#images.has(exact.url)) void this.#load(exact.url);
-    const isExactLoaded = isReady && this.#images.has(exact.url ?? '');
-    const best = isExactLoaded ? exact : near?.url && this.#images.has(near.url) ? near : null;
-    if (!best && near?.url && !isReady) void this.#load(near.url);
-    if (!best && (exact?.state === 'missing' || exact?.state === 'not_recorded')) {
-      this.#popup.hide();
-      return;
-    }
-    const text = best ? this.#timeline.clock.timeOf(best.takenMs ?? best.atMs) : this.#timeline.clock.timeOf(pointed.atMs);
-    this.#popup.show(best?.url ? (this.#images.get(best.url) ?? null) : null, { text, isExact: isExactLoaded });
+    const shownMs = image ? (exact?.takenMs ?? place.atMs) : nearImage ? (near?.takenMs ?? pointed.atMs) : pointed.atMs;
+    this.#popup.show(image ?? nearImage, { text: this.#timeline.clock.timeOf(shownMs), isExact: image !== null });
     const box = this.#timeline.slider.getBoundingClientRect();
     this.#popup.moveTo(box, box.left + pointed.x);
   }
 
+  /** @param {number} ms */
+  #requestAfter(ms) {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = this.#pointed ? setTimeout(() => void this.#request(), ms) : null;
+  }
+
+  /** Load the exact thumbnail, and the next one if the pointer points at another time by then. */
+  async #request() {
+    const pointed = this.#pointed;
+    const channel = pointed?.row.channel ?? null;
+    const place = pointed && this.#placeOf(pointed);
+    if (!place || channel === null || this.#isRequesting) return;
+    const known = this.#source.store.get(channel, place.stepS, place.atMs);
+    if (known?.url && this.#images.has(known.url)) return;
+    if (known?.state === 'missing') return;
+    if (!this.#mayRequest()) {
+      this.#requestAfter(AFTER_PROBLEM_MS);
+      return;
+    }
+    this.#isRequesting = true;
+    const pauseMs = await this.#load(channel, place, known?.url ?? null);
+    this.#isRequesting = false;
+    this.update();
+    this.#requestAfter(pauseMs);
+  }
+
+  /** @param {number} channel @param {Place} place @param {string|null} readyUrl @returns {Promise<number>} the pause before the next request */
+  async #load(channel, place, readyUrl) {
+    if (readyUrl) {
+      const image = await this.#source.queue.load(this, readyUrl, { isUrgent: true });
+      if (image) this.#keep(readyUrl, image);
+      return image ? 0 : AFTER_PROBLEM_MS;
+    }
+    try {
+      const found = await this.#get({ channel, atMs: place.atMs });
+      if (!found) return REST_MS;
+      this.#keep(found.url, await decoded(found.blob));
+      this.#tell(channel, place, { takenMs: found.takenMs, state: 'ready', url: found.url });
+      return 0;
+    } catch (error) {
+      if (problemOf(error).code === 'no_recording') this.#tell(channel, place, { takenMs: null, state: 'missing', url: null });
+      return AFTER_PROBLEM_MS;
+    }
+  }
+
+  /** @param {number} channel @param {Place} place @param {Omit<import('../lib/thumbnails-api.js').Thumbnail, 'atMs'>} known */
+  #tell(channel, { atMs, stepS }, known) {
+    this.#source.store.add(channel, stepS, [{ atMs, ...known }], Date.now());
+  }
+
+  /** @param {string} url @param {HTMLImageElement} image */
+  #keep(url, image) {
+    this.#images.set(url, image);
+    const [oldest] = this.#images.keys();
+    if (this.#images.size > IMAGES_KEPT && oldest) this.#images.delete(oldest);
+  }
+
   /** @param {Pointed} pointed */
-  #place({ row, atMs }) {
-    const stepS = hoverStepFor(this.#msPerPx);
-    return { channel: row.channel ?? 0, stepS, atMs: snapped(atMs, stepS * 1000) };
+  #placeOf({ row, atMs }) {
+    return placeAtPointer(row, atMs, this.#msPerPx);
   }
 
   get #msPerPx() {
     const { view, plot } = this.#timeline;
     return (view.endMs - view.startMs) / plot.widthPx;
   }
+}
 
-  /** @param {string} url */
-  async #load(url) {
-    if (this.#loading === url) return;
-    this.#loading = url;
-    const image = await this.#source.queue.load(this, url, { isUrgent: true });
-    if (this.#loading === url) this.#loading = null;
-    if (!image) return;
-    this.#images.set(url, image);
-    const [oldest] = this.#images.keys();
-    if (this.#images.size > 200 && oldest) this.#images.delete(oldest);
-    this.update();
+/** @param {Blob} blob @returns {Promise<HTMLImageElement>} */
+async function decoded(blob) {
+  const image = new Image();
+  image.alt = '';
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src);
   }
+  return image;
 }

@@ -14,18 +14,16 @@ import { ThumbnailStore } from './thumbnail-store.js';
 /**
  * @typedef {import('./thumbnails-api.js').Thumbnail} Thumbnail
  * @typedef {import('./timeline-scale.js').Span} Span
- * @typedef {'pointer'|'strip'|'grid'|'calendar'} Owner
+ * @typedef {'strip'|'grid'|'calendar'} Owner
  * @typedef {{channel: number, stepS: number, times: number[]}} Want
  * @typedef {(what: {channel: number, stepS: number} & Span) => Promise<Thumbnail[]>} Ask
  * @typedef {{want: Want, span: Span, dueMs: number}} Request
  */
 
 /** From the most to the least urgent one. */
-const OWNERS = /** @type {const} */ (['pointer', 'strip', 'grid', 'calendar']);
+const OWNERS = /** @type {const} */ (['strip', 'grid', 'calendar']);
 
 const AGAIN_MS = 1000;
-/** The user waits for the thumbnail under the pointer. */
-const POINTER_AGAIN_MS = 250;
 const MOST_AT_A_TIME = 4;
 const HELD_MS = 500;
 const IDLE_MS = 10_000;
@@ -140,16 +138,16 @@ export class ThumbnailLoader extends EventTarget {
     return (this.#wants.get(owner) ?? []).flatMap((want) => {
       const { channel, stepS, times } = want;
       const open = times.filter((atMs) => this.store.isOpen(channel, stepS, atMs, nowMs));
-      return requestsFor(open, stepS).map((span) => ({ want, span, dueMs: this.#dueMs(owner, want, open, span) }));
+      return requestsFor(open, stepS).map((span) => ({ want, span, dueMs: this.#dueMs(want, open, span) }));
     });
   }
 
-  /** A thumbnail that was never requested is due now. @param {Owner} owner @param {Want} want @param {number[]} open @param {Span} span */
-  #dueMs(owner, { channel, stepS }, open, { startMs, endMs }) {
+  /** A thumbnail that was never requested is due now. @param {Want} want @param {number[]} open @param {Span} span */
+  #dueMs({ channel, stepS }, open, { startMs, endMs }) {
     const heard = open
       .filter((atMs) => startMs <= atMs && atMs < endMs)
       .map((atMs) => this.store.heardMs(channel, stepS, atMs) ?? -Infinity);
-    return Math.min(...heard) + (owner === 'pointer' ? POINTER_AGAIN_MS : AGAIN_MS);
+    return Math.min(...heard) + AGAIN_MS;
   }
 
   /** @param {import('./http.js').Problem|null} problem */

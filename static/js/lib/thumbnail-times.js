@@ -4,15 +4,16 @@
  * has thumbnails at fixed steps, so that all viewers share them. Times are ms since 1970.
  */
 
-import { isPlayable } from './coverage.js';
+import { isPlayable, spanAt } from './coverage.js';
 
 /**
  * @typedef {import('./timeline-scale.js').Span} Span @typedef {import('./coverage.js').Row} Row
  * @typedef {{strideMs: number, stepS: number}} Stride `strideMs`: time between two thumbnails of a strip, a multiple of
  *   the server's step
+ * @typedef {{atMs: number, stepS: number}} Place a time of a step's grid
  */
 
-/** The server's steps, in seconds. */
+/** The server's steps, in seconds. Each time of a step is also one of all shorter steps. */
 export const STEPS_S = [1, 10, 60, 600, 3600];
 
 const DAY_S = 86_400;
@@ -41,11 +42,6 @@ export function strideFor(msPerPx, leastPx) {
   return { strideMs: strideS * 1000, stepS: stepWithin(strideS) };
 }
 
-/** Return the server's step for the pointer on a timeline. @param {number} msPerPx */
-export function hoverStepFor(msPerPx) {
-  return stepWithin((msPerPx * HOVER_PX) / 1000);
-}
-
 /** The longest step that is no longer than this. @param {number} seconds */
 function stepWithin(seconds) {
   return STEPS_S.findLast((stepS) => stepS <= seconds) ?? 1;
@@ -72,7 +68,7 @@ export function timesIn({ startMs, endMs }, stepMs) {
 /**
  * Return the spans to request for some times: one span for times that lie close together.
  *
- * @param {number[]} times ascending
+ * @param {number[]} times in any order
  * @param {number} stepS
  * @returns {Span[]}
  */
@@ -80,7 +76,7 @@ export function requestsFor(times, stepS) {
   const stepMs = stepS * 1000;
   /** @type {Span[]} */
   const spans = [];
-  for (const atMs of times) {
+  for (const atMs of times.toSorted((a, b) => a - b)) {
     const last = spans.at(-1);
     if (last && atMs - last.endMs < MERGED_STEPS * stepMs) last.endMs = atMs + stepMs;
     else spans.push({ startMs: atMs, endMs: atMs + stepMs });
@@ -105,37 +101,57 @@ function gridCount({ startMs, endMs }, stepS) {
 }
 
 /**
- * True if a row has no recording in [atMs, atMs + stepMs), so that a request would be in vain.
+ * Return the thumbnail for a part of a row: the first one with a recording, of the longest step that has one. A recorder
+ * that records motion only has nothing at most full hours. Null if the row knows that nothing was recorded.
  *
  * @param {Row} row
  * @param {number} atMs
- * @param {number} stepMs
+ * @param {Stride} stride the part has this length
+ * @returns {Place|null}
  */
-export function isEmptyAt(row, atMs, stepMs) {
-  let clearMs = atMs;
+export function placeIn(row, atMs, { strideMs, stepS }) {
+  const endMs = atMs + strideMs;
+  /** @type {Place|null} */
+  let best = null;
+  let knownToMs = atMs;
   for (const span of row.spans) {
-    if (span.endMs <= clearMs) continue;
-    if (span.startMs > clearMs || span.state !== 'not_recorded') return false;
-    clearMs = span.endMs;
-    if (clearMs >= atMs + stepMs) return true;
+    if (span.endMs <= atMs) continue;
+    if (span.startMs >= endMs) break;
+    knownToMs = span.endMs;
+    if (span.state === 'not_recorded') continue;
+    const place = firstPlaceIn(Math.max(span.startMs, atMs), Math.min(span.endMs, endMs), stepS);
+    if (place?.stepS === stepS) return place;
+    if (place && place.stepS > (best?.stepS ?? 0)) best = place;
   }
-  return false;
+  return best ?? firstPlaceIn(knownToMs, endMs, stepS);
+}
+
+/** Return the first time in [startMs, endMs) of the longest step that has one. @param {number} startMs @param {number} endMs @param {number} longestS @returns {Place|null} */
+function firstPlaceIn(startMs, endMs, longestS) {
+  for (const stepS of STEPS_S.toReversed()) {
+    const atMs = Math.ceil(startMs / (stepS * 1000)) * stepS * 1000;
+    if (stepS <= longestS && atMs < endMs) return { atMs, stepS };
+  }
+  return null;
 }
 
 /**
- * Return the first time of a step in [atMs, atMs + strideMs) with a recording, as far as the row knows; without one,
- * `atMs`. A recorder that records motion only has nothing at most full hours.
+ * Return the thumbnail for the pointer: the last one before it, in the same recording; null if nothing was recorded.
  *
  * @param {Row} row
  * @param {number} atMs
- * @param {Stride} stride
+ * @param {number} msPerPx
+ * @returns {Place|null}
  */
-export function recordedTimeIn(row, atMs, { strideMs, stepS }) {
-  const stepMs = stepS * 1000;
-  for (let timeMs = atMs; timeMs < atMs + strideMs; timeMs += stepMs) {
-    if (!isEmptyAt(row, timeMs, stepMs)) return timeMs;
+export function placeAtPointer(row, atMs, msPerPx) {
+  const span = spanAt(row, atMs);
+  if (span?.state === 'not_recorded') return null;
+  const longestS = stepWithin((msPerPx * HOVER_PX) / 1000);
+  for (const stepS of STEPS_S.toReversed()) {
+    const placeMs = snapped(atMs, stepS * 1000);
+    if (stepS <= longestS && (!span || placeMs >= span.startMs)) return { atMs: placeMs, stepS };
   }
-  return atMs;
+  return null;
 }
 
 /**
@@ -144,7 +160,7 @@ export function recordedTimeIn(row, atMs, { strideMs, stepS }) {
  *
  * @param {Row} row
  * @param {Span} day
- * @returns {{atMs: number, stepS: number}|null}
+ * @returns {Place|null}
  */
 export function timeOfDay(row, day) {
   const noonMs = day.startMs + NOON_S * 1000;

@@ -20,6 +20,23 @@ export class ThumbnailsApi {
   }
 
   /**
+   * Request one thumbnail before all others. The server waits up to a second for it.
+   *
+   * @param {number} cameraId
+   * @param {{channel: number, atMs: number}} what
+   * @returns {Promise<{blob: Blob, takenMs: number|null, url: string}|null>} null: it is still being made; rejects with
+   *   `no_recording` if there is none
+   */
+  async get(cameraId, { channel, atMs }) {
+    const query = new URLSearchParams({ channel: String(channel), time: new Date(atMs).toISOString() });
+    const url = `${this.#cameras}/${cameraId}/recordings/picture?${query}`;
+    const answer = await this.#http.send('GET', url, undefined, {});
+    if (answer.status === 202) return null;
+    const taken = Date.parse(answer.headers.get('X-Picture-Time') ?? '');
+    return { blob: await answer.blob(), takenMs: Number.isNaN(taken) ? null : taken, url };
+  }
+
+  /**
    * Request the thumbnails of a span. The server answers immediately, and makes the missing ones while it is asked again.
    *
    * @param {number} cameraId

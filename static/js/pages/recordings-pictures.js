@@ -20,6 +20,8 @@ import { byId, httpOptions, lazyModule, loadStyle, remember, remembered, userSav
 const MODE_KEY = 'recordings-pictures';
 /** A first picture that does not come holds the storyboard up no longer than this. */
 const LONGEST_WAIT_MS = 10_000;
+/** The socket measures its link in the first second of playback. */
+const MEASURED_AFTER_MS = 1500;
 const MODES = /** @type {const} */ (['off', 'strip', 'grid']);
 
 export class RecordingsPictures {
@@ -69,7 +71,7 @@ export class RecordingsPictures {
     const proceed = () => {
       wires.abort();
       clearTimeout(timer);
-      open();
+      setTimeout(open, MEASURED_AFTER_MS);
     };
     this.#player.addEventListener('replay-phase', () => !this.#isOpening && proceed(), { signal: wires.signal });
   }
@@ -112,7 +114,7 @@ export class RecordingsPictures {
         note: byId('pictures-note', HTMLElement),
         home: byId('recordings', HTMLElement),
       },
-      (what) => api.list(cameraId, what),
+      { list: (what) => api.list(cameraId, what), get: (what) => api.get(cameraId, what) },
       { mayRequest: () => this.#mayRequest, isLinkThin: () => this.#isWatchingOverThinLink },
     );
     this.#storyboard = storyboard;

@@ -14,7 +14,7 @@ import {
   timesIn,
   usualGridStep,
 } from '../../static/js/lib/thumbnail-times.js';
-import { intervalText, thumbnailLabel, thumbnailNote, thumbnailTime } from '../../static/js/lib/thumbnail-text.js';
+import { enlargedTime, intervalText, takenOf, thumbnailLabel, thumbnailNote, thumbnailTime } from '../../static/js/lib/thumbnail-text.js';
 
 process.env.TZ = 'Europe/Berlin';
 const SECOND = 1000;
@@ -133,15 +133,26 @@ test('a day has the recorded time nearest to noon', () => {
 
 test('labels tell day, time and state', () => {
   const clock = deviceClock(0);
-  assert.equal(thumbnailLabel(clock, NOON + 65 * SECOND, 'ready'), '22 November, 12:01:05, play');
-  assert.equal(thumbnailLabel(clock, NOON, 'not_recorded'), '22 November, 12:00:00, not recorded');
-  assert.equal(thumbnailTime(clock, NOON + 65 * SECOND, 10 * SECOND), '12:01:05');
-  assert.equal(thumbnailTime(clock, NOON + 65 * SECOND, HOUR), '12:01');
-  assert.equal(thumbnailTime(clock, NOON, DAY), 'Sun 22');
+  const time = { atMs: NOON + 65 * SECOND, isConfirmed: true };
+  assert.equal(thumbnailLabel(clock, time, 'ready'), '22 November, 12:01:05, play');
+  assert.equal(thumbnailLabel(clock, { ...time, isConfirmed: false }, 'ready'), '22 November, about 12:01:05, play');
+  assert.equal(thumbnailLabel(clock, time, 'not_recorded'), '22 November, 12:01:05, not recorded');
+  assert.equal(thumbnailTime(clock, time, 10 * SECOND), '12:01:05');
+  assert.equal(thumbnailTime(clock, time, HOUR), '12:01');
+  assert.equal(thumbnailTime(clock, { ...time, isConfirmed: false }, HOUR), '≈12:01');
+  assert.equal(thumbnailTime(clock, time, DAY), 'Sun 22');
+  assert.equal(enlargedTime(clock, { ...time, isConfirmed: false }), 'about 12:01:05');
   assert.deepEqual(
     [1, 10, 60, 600, 3600, 10_800, 86_400, 172_800].map((seconds) => intervalText(seconds * 1000)),
     ['every second', 'every 10 s', 'every minute', 'every 10 min', 'every hour', 'every 3 h', 'every day', 'every 2 days'],
   );
+});
+
+test('a time that no recorder confirms is called so', () => {
+  const ready = { atMs: NOON, takenMs: NOON - SECOND, state: /** @type {const} */ ('ready'), url: '/p' };
+  assert.deepEqual(takenOf(ready, NOON), { atMs: NOON - SECOND, isConfirmed: true });
+  assert.deepEqual(takenOf({ ...ready, takenMs: null }, NOON), { atMs: NOON, isConfirmed: false });
+  assert.deepEqual(takenOf(null, NOON), { atMs: NOON, isConfirmed: true });
 });
 
 test('a note tells why there are no pictures', () => {

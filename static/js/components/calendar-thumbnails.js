@@ -2,6 +2,7 @@
 import { dayKey } from '../lib/coverage.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { dayOf } from '../lib/ranges.js';
+import { enlargedTime, takenOf } from '../lib/thumbnail-text.js';
 import { timeOfDay } from '../lib/thumbnail-times.js';
 
 /**
@@ -56,7 +57,7 @@ export class CalendarThumbnails {
   timeOf(key) {
     const day = this.#days.find((other) => other.key === key);
     if (!day) return '';
-    return this.#clock.timeOf(this.#source.store.get(day.channel, day.stepS, day.atMs)?.takenMs ?? day.atMs);
+    return enlargedTime(this.#clock, takenOf(this.#source.store.get(day.channel, day.stepS, day.atMs), day.atMs));
   }
 
   update() {

@@ -55,7 +55,7 @@ export class StoryboardGrid extends HTMLElement {
     part(this, 'after', HTMLElement).addEventListener('click', () => emit(this, 'grid-pan', 1));
     list.addEventListener('click', ({ target }) => {
       const { shown } = this.#cellOf(target) ?? {};
-      if (shown) emit(this, 'thumbnail-play', shown.takenMs);
+      if (shown) emit(this, 'thumbnail-play', shown.taken.atMs);
     });
     moveFocusByKeys(list, (from, key) => this.#next(from, key));
   }

@@ -248,7 +248,7 @@ export class StoryboardStrip extends HTMLElement {
   #click(event) {
     if (this.#press?.moved) return;
     const { shown } = this.#cellOf(event.target) ?? {};
-    if (shown) emit(this, 'thumbnail-play', shown.takenMs);
+    if (shown) emit(this, 'thumbnail-play', shown.taken.atMs);
   }
 
   /** @param {EventTarget|null} target */

@@ -9,7 +9,7 @@
  */
 import { ThumbnailLoader } from '../lib/thumbnail-loader.js';
 import { ThumbnailQueue } from '../lib/thumbnail-queue.js';
-import { thumbnailLabel, thumbnailNote, thumbnailTime } from '../lib/thumbnail-text.js';
+import { enlargedTime, takenOf, thumbnailLabel, thumbnailNote, thumbnailTime } from '../lib/thumbnail-text.js';
 import { ThumbnailsApi } from '../lib/thumbnails-api.js';
 import { CalendarThumbnails } from './calendar-thumbnails.js';
 import { setText } from './dom.js';
@@ -74,9 +74,9 @@ export class Source {
     const clock = this.#clockOf();
     const known = place && channel !== null ? this.store.get(channel, place.stepS, place.atMs) : null;
     const state = place ? (known?.state ?? 'waiting') : 'not_recorded';
-    const takenMs = known?.takenMs ?? place?.atMs ?? atMs;
-    const label = thumbnailLabel(clock, takenMs, state);
-    return { takenMs, state, url: (state === 'ready' && known?.url) || null, label, time: thumbnailTime(clock, takenMs, strideMs) };
+    const taken = takenOf(known, place?.atMs ?? atMs);
+    const url = state === 'ready' ? (known?.url ?? null) : null;
+    return { taken, state, url, label: thumbnailLabel(clock, taken, state), time: thumbnailTime(clock, taken, strideMs) };
   }
 }
 
@@ -126,7 +126,7 @@ export class Storyboard extends EventTarget {
     }
     strip.addEventListener('thumbnail-point', (event) => {
       const cell = /** @type {CustomEvent<import('./thumbnail-cell.js').ThumbnailCell|null>} */ (event).detail;
-      this.#enlarge(cell?.element ?? null, cell?.shown ? timeline.clock.timeOf(cell.shown.takenMs) : '');
+      this.#enlarge(cell?.element ?? null, cell?.shown ? enlargedTime(timeline.clock, cell.shown.taken) : '');
     });
     for (const type of ['pointerover', 'focusin']) {
       calendar.addEventListener(type, (event) => {

@@ -4,8 +4,8 @@ import { setAttribute, setText } from './dom.js';
 /**
  * @typedef {import('../lib/thumbnail-text.js').CellState} CellState
  * @typedef {import('../lib/thumbnail-queue.js').ThumbnailQueue<HTMLImageElement>} ImageQueue
- * @typedef {{takenMs: number, state: CellState, url: string|null, label: string, time: string}} Shown `takenMs`: time of
- *   the frame; without one, the time that was requested
+ * @typedef {{taken: import('../lib/thumbnail-text.js').ShownTime, state: CellState, url: string|null, label: string,
+ *   time: string}} Shown `taken`: time of the frame; without one, the time that was requested
  */
 
 /** A button with the thumbnail of one time. It loads its image through the queue that all thumbnails share. */

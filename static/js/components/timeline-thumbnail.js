@@ -1,5 +1,6 @@
 // @ts-check
 import { problemOf } from '../lib/http.js';
+import { enlargedTime, takenOf } from '../lib/thumbnail-text.js';
 import { placeAtPointer } from '../lib/thumbnail-times.js';
 
 /**
@@ -70,8 +71,8 @@ export class TimelineThumbnail {
       this.#popup.hide();
       return;
     }
-    const shownMs = image ? (exact?.takenMs ?? place.atMs) : nearImage ? (near?.takenMs ?? pointed.atMs) : pointed.atMs;
-    this.#popup.show(image ?? nearImage, { text: this.#timeline.clock.timeOf(shownMs), isExact: image !== null });
+    const taken = image ? takenOf(exact, place.atMs) : takenOf(nearImage && near, nearImage && near ? near.atMs : pointed.atMs);
+    this.#popup.show(image ?? nearImage, { text: enlargedTime(this.#timeline.clock, taken), isExact: image !== null });
     const box = this.#timeline.slider.getBoundingClientRect();
     this.#popup.moveTo(box, box.left + pointed.x);
   }

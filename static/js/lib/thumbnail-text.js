@@ -6,7 +6,10 @@ import { counted } from './format.js';
 
 /**
  * @typedef {import('./display-clock.js').DisplayClock} DisplayClock
+ * @typedef {import('./thumbnails-api.js').Thumbnail} Thumbnail
  * @typedef {import('./thumbnails-api.js').ThumbnailState|'waiting'} CellState `waiting`: the server was not asked yet
+ * @typedef {{atMs: number, isConfirmed: boolean}} ShownTime `isConfirmed`: false if the recorder sends no times with its
+ *   frames, so that the frame may be of another time
  */
 
 const DAY_MS = 86_400_000;
@@ -20,9 +23,26 @@ const STATES = {
   not_recorded: 'not recorded',
 };
 
-/** @param {DisplayClock} clock @param {number} atMs @param {CellState} state @returns {string} `22 November, 14:05:10, play` */
-export function thumbnailLabel(clock, atMs, state) {
-  return `${dayText(clock, atMs)}, ${clock.timeOf(atMs)}, ${STATES[state]}`;
+/** Return the time to show for a thumbnail that was requested for `atMs`. @param {Thumbnail|null} thumbnail @param {number} atMs @returns {ShownTime} */
+export function takenOf(thumbnail, atMs) {
+  return { atMs: thumbnail?.takenMs ?? atMs, isConfirmed: thumbnail?.state !== 'ready' || thumbnail.takenMs !== null };
+}
+
+/**
+ * Return the text of a thumbnail for screen readers.
+ *
+ * @param {DisplayClock} clock
+ * @param {ShownTime} time
+ * @param {CellState} state
+ * @returns {string} `22 November, 14:05:10, play`
+ */
+export function thumbnailLabel(clock, { atMs, isConfirmed }, state) {
+  return `${dayText(clock, atMs)}, ${isConfirmed ? '' : 'about '}${clock.timeOf(atMs)}, ${STATES[state]}`;
+}
+
+/** Return the time of an enlarged thumbnail. @param {DisplayClock} clock @param {ShownTime} time @returns {string} `14:05:10`, `about 14:05:10` */
+export function enlargedTime(clock, { atMs, isConfirmed }) {
+  return `${isConfirmed ? '' : 'about '}${clock.timeOf(atMs)}`;
 }
 
 /** @param {DisplayClock} clock @param {number} atMs @returns {string} `22 November` */
@@ -31,20 +51,20 @@ export function dayText(clock, atMs) {
 }
 
 /**
- * Return the visible time of a thumbnail: the seconds only if they differ, the day at the first one of a day.
+ * Return the visible time of a thumbnail: with seconds only if the next one is less than a minute away.
  *
  * @param {DisplayClock} clock
- * @param {number} atMs
+ * @param {ShownTime} time
  * @param {number} strideMs time to the next thumbnail
- * @returns {string} `14:05`, `14:05:10`, `Sun 22`
+ * @returns {string} `14:05`, `14:05:10`, `≈14:05`, `Sun 22`
  */
-export function thumbnailTime(clock, atMs, strideMs) {
+export function thumbnailTime(clock, { atMs, isConfirmed }, strideMs) {
   const wall = new Date(clock.wallOf(atMs));
   if (strideMs >= DAY_MS) {
     return `${wall.toLocaleDateString('en', { weekday: 'short', timeZone: 'UTC' })} ${wall.getUTCDate()}`;
   }
   const time = clock.timeOf(atMs);
-  return strideMs < 60_000 ? time : `${time.slice(0, 5)}${time.slice(8)}`;
+  return `${isConfirmed ? '' : '≈'}${strideMs < 60_000 ? time : `${time.slice(0, 5)}${time.slice(8)}`}`;
 }
 
 /** @param {number} ms @returns {string} `every second`, `every 10 s`, `every hour`, `every 3 h` */

@@ -3,10 +3,10 @@
 import { JsonHttp } from './http.js';
 
 /**
- * @typedef {'ready'|'pending'|'missing'|'not_recorded'} ThumbnailState `pending`: the server makes it; `missing`: the
- *   recorder gave none
+ * @typedef {import('./api-types.js').RecordingPicture} RecordingPicture
+ * @typedef {RecordingPicture['state']} ThumbnailState
  * @typedef {{atMs: number, takenMs: number|null, state: ThumbnailState, url: string|null}} Thumbnail `atMs`: a time of the
- *   requested step; `takenMs`: the frame's own time
+ *   requested step; `takenMs`: the frame's own time, null if the recorder does not confirm it
  */
 
 export class ThumbnailsApi {
@@ -50,12 +50,13 @@ export class ThumbnailsApi {
       end_time: new Date(endMs).toISOString(),
       step_s: String(stepS),
     });
+    /** @type {import('./api-types.js').RecordingPictures} */
     const { pictures } = await this.#http.json('GET', `${this.#cameras}/${cameraId}/recordings/pictures?${query}`);
     return pictures.map(thumbnailOf);
   }
 }
 
-/** @param {{time: string, picture_time: string|null, state: ThumbnailState, url: string|null}} picture @returns {Thumbnail} */
+/** @param {RecordingPicture} picture @returns {Thumbnail} */
 function thumbnailOf({ time, picture_time: taken, state, url }) {
-  return { atMs: Date.parse(time), takenMs: taken ? Date.parse(taken) : null, state, url: url ?? null };
+  return { atMs: Date.parse(time), takenMs: taken ? Date.parse(taken) : null, state, url };
 }

@@ -65,7 +65,7 @@ class Thumbnails:
         if state != "ready":
             _answer(lambda: route.fulfill(status=404, json={"code": "no_recording", "detail": "Nothing is recorded."}))
             return
-        headers = {"Cache-Control": "private, max-age=86400, immutable"}
+        headers = {"Cache-Control": "private, max-age=3600", "X-Picture-Time": at.isoformat()}
 
         def answer() -> None:
             _answer(lambda: route.fulfill(body=jpeg_of(at), content_type="image/jpeg", headers=headers))

@@ -59,6 +59,18 @@ def test_a_click_on_a_picture_of_the_strip_plays_it(app: App, camera_id: int, re
     assert abs(page.evaluate(ASKED) - at.timestamp()) < 1
 
 
+def test_the_recorders_own_pictures_fill_the_strip(app: App, camera_id: int, recorder: Recorder, page: Page) -> None:
+    open_hour(page, app, camera_id, recorder)
+    until_on(page, lambda: page.locator(SHOWN).count() == page.locator(STRIP).count() > 0)
+    widths = page.evaluate(f"[...document.querySelectorAll('{SHOWN} img')].map((image) => image.naturalWidth)")
+    assert set(widths) == {320}
+    expect(page.locator("#pictures-note")).to_be_hidden()
+    at = time_of(page, SHOWN)
+    label = page.locator(SHOWN).first.get_attribute("aria-label") or ""
+    shown = datetime.strptime(f"{at.year} {label}", "%Y %d %B, %H:%M:%S, play").replace(tzinfo=UTC)
+    assert abs(shown - at) <= timedelta(seconds=2), "the frame's own time is a GOP away at most"
+
+
 def test_the_strip_moves_and_zooms_with_the_timeline(app: App, camera_id: int, recorder: Recorder, page: Page) -> None:
     Thumbnails(page)
     open_hour(page, app, camera_id, recorder)
@@ -316,8 +328,10 @@ def test_a_finger_drags_along_the_strip(app: App, camera_id: int, recorder: Reco
     session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 250, "y": y}]})
     for x in range(240, 90, -10):
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y}]})
+        page.wait_for_timeout(20)
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     until_on(page, lambda: page.evaluate(VIEW)["startMs"] > before["startMs"])
+    settled_on(page, lambda: page.locator(SHOWN).count())
     assert page.locator("#player [data-part=stage]").get_attribute("data-phase") == "idle"
     page.locator(STRIP).nth(1).tap()
     page.wait_for_selector(PLAYING)

@@ -35,7 +35,7 @@ export class StoryboardGrid extends HTMLElement {
   #key = '';
   /** @type {ReturnType<typeof setTimeout>|null} */
   #settling = null;
-  #observer = new IntersectionObserver((changes) => this.#look(changes));
+  #observer = new IntersectionObserver((changes) => this.#look(changes), { rootMargin: '100px 0px' });
 
   get list() {
     return part(this, 'list', HTMLElement);

@@ -87,8 +87,10 @@ export class RecordingsPictures {
     remember(MODE_KEY, mode);
     this.#showMode();
     if (!this.#storyboard && mode !== 'off') await this.#open();
-    if (this.#storyboard) this.#storyboard.mode = this.#mode;
-    if (mode === 'grid') byId('storyboard-grid', HTMLElement).scrollIntoView({ block: 'nearest' });
+    if (!this.#storyboard) return;
+    const grid = byId('storyboard-grid', HTMLElement);
+    if (mode === 'grid') grid.addEventListener('thumbnail-states', () => grid.scrollIntoView({ block: 'nearest' }), { once: true });
+    this.#storyboard.mode = this.#mode;
   }
 
   #showMode() {

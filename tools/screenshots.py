@@ -25,6 +25,7 @@ SIZES = ((1280, 800), (390, 844))
 SCHEMES = ("light", "dark")
 PLAYING = "#stage[data-phase=playing]"
 REASON = "#overlay[data-tone=warn]"
+_SHOWN = "#storyboard .thumbnail[data-shown]"
 
 
 class Studio:
@@ -270,6 +271,8 @@ def _recordings(studio: Studio, app: App, camera_id: int) -> None:
     studio.take("recordings-found", address, until=marked, then=_search)
     studio.take("recordings-modal", address, until=marked, then=_play_found)
     studio.take("recordings-keys", at, until=playing, then=lambda page: page.keyboard.press("?"))
+    studio.take("recordings-strip", at, until=_SHOWN, then=_point_at_timeline, rest_ms=2500)
+    studio.take("recordings-grid", at, until=_SHOWN, then=_to_grid, rest_ms=6000)
     phone = SIZES[1:]
     studio.take("recordings-phone", at, until=playing, then=_to_timeline, rest_ms=2500, sizes=phone)
     for make in ("no-profile-g", "hikvision-like"):
@@ -281,6 +284,20 @@ def _recordings(studio: Studio, app: App, camera_id: int) -> None:
             until = "#problem:not([hidden])" if make == "no-profile-g" else marked
             studio.take(f"recordings-{make}", f"{app.url}/recordings/{number}", until=until)
             app.call("DELETE", f"/api/cameras/{number}")
+
+
+def _point_at_timeline(page: Page) -> None:
+    _to_timeline(page)
+    box = page.locator(".timeline-frame").bounding_box()
+    if box:
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 45)
+
+
+def _to_grid(page: Page) -> None:
+    for _ in range(8):
+        page.get_by_role("button", name="Show less time").click()
+    page.get_by_role("button", name="Grid", exact=True).click()
+    page.wait_for_selector("#storyboard-grid .thumbnail[data-shown]")
 
 
 def _recordings_in_trouble(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> None:

@@ -171,6 +171,15 @@ test('a missing thumbnail is looked up again later, a finished one never', () =>
   assert.equal(store.isOpen(2, 60, ready, nowMs), true, 'another channel');
 });
 
+test('a thumbnail whose image is gone is requested again later', () => {
+  const store = new ThumbnailStore();
+  store.add(1, 60, [thumbnail(T0, 'ready')], T0 + 3_600_000);
+  store.markMissing(`/p/${T0}`, T0 + 3_600_000);
+  assert.equal(store.get(1, 60, T0)?.state, 'missing');
+  assert.equal(store.isOpen(1, 60, T0, T0 + 3_601_000), false);
+  assert.equal(store.isOpen(1, 60, T0, T0 + 3_661_000), true);
+});
+
 test('the nearest finished thumbnail is found among all steps', () => {
   const store = new ThumbnailStore();
   store.add(1, 3600, [thumbnail(T0, 'ready')], T0);

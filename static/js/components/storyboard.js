@@ -107,7 +107,7 @@ export class Storyboard extends EventTarget {
     this.#elements = elements;
     this.#isLinkThin = isLinkThin;
     this.#loader = new ThumbnailLoader(list, mayRequest);
-    const queue = new ThumbnailQueue(loadImage, mayRequest);
+    const queue = new ThumbnailQueue((url) => this.#loadImage(url), mayRequest);
     this.#source = new Source(this.#loader, queue, () => timeline.clock);
     this.#popup = new ThumbnailPopup(home);
     this.#pointer = new TimelineThumbnail(timeline, this.#source, this.#popup, { get, mayRequest });
@@ -184,6 +184,17 @@ export class Storyboard extends EventTarget {
   moveNeedle() {
     if (this.#mode === 'strip') this.#elements.strip.moveNeedle();
     else if (this.#mode === 'grid') this.#elements.grid.moveNeedle();
+  }
+
+  /** @param {string} url */
+  async #loadImage(url) {
+    try {
+      return await loadImage(url);
+    } catch (error) {
+      this.#loader.store.markMissing(url, Date.now());
+      this.#refresh();
+      throw error;
+    }
   }
 
   #refresh() {

@@ -59,7 +59,7 @@ export class ThumbnailCell {
   async #load(url) {
     const image = await this.#queue.load(this, url);
     if (url !== this.#url) return;
-    if (!image) this.#url = null; // the next show() tries again
+    if (!image) this.#url = null;
     this.#setImage(image);
   }
 

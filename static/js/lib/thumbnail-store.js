@@ -42,6 +42,14 @@ export class ThumbnailStore {
     return this.#known.get(keyOf(channel, stepS, atMs))?.heardMs ?? null;
   }
 
+  /** The image cannot be loaded: the server may have dropped it. It is requested again later. @param {string} url @param {number} nowMs */
+  markMissing(url, nowMs) {
+    for (const [key, { thumbnail }] of this.#known) {
+      if (thumbnail.url !== url) continue;
+      this.#known.set(key, { thumbnail: { ...thumbnail, state: 'missing', takenMs: null, url: null }, heardMs: nowMs });
+    }
+  }
+
   /**
    * True if a thumbnail is to be requested, because its answer is missing, is not final, or is too old.
    *

@@ -112,6 +112,19 @@ def test_a_click_on_the_timeline_plays_that_time(
     until(shows_it, what="the clicked time")
 
 
+def test_a_picture_of_the_strip_plays(page: EnginePage, app: App, recorder: Recorder, camera_id: int) -> None:
+    at = recorded_at(recorder)
+    start, end = (f"{at + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (-30, 30))
+    page.open(f"{app.url}/recordings/{camera_id}?channel=1&from={start}&to={end}")
+    third = "document.querySelectorAll('#storyboard .thumbnail[data-shown]')[2]"
+    until(lambda: page.evaluate(f"{third} !== undefined"), what="three pictures")
+    picture_s = page.evaluate(f"{third}.dataset.at / 1000")
+    since_s = time.monotonic()
+    page.evaluate(f"{third}.click()")
+    shown_s = until(lambda: page.evaluate(f"({BURNT})('player')"), what="a frame with its time")
+    assert abs(shown_s - picture_s) < 5 + time.monotonic() - since_s
+
+
 def open_recording(page: EnginePage, app: App, camera_id: int) -> datetime:
     """Open the recordings page at a time, and wait until it plays."""
     at = (datetime.now(UTC) - timedelta(minutes=40)).replace(microsecond=0)

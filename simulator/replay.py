@@ -194,6 +194,7 @@ class ReplayPlayer:
             self.position_s = at_s
             if play.key_frames_ms is not None:
                 if not unit.is_key or (at_s - last_key_s) * 1000 < play.key_frames_ms:
+                    await asyncio.sleep(0)
                     continue
                 last_key_s = at_s
             while self._faults.is_on("rtsp_silent", number):  # noqa: ASYNC110 (Faults.wait_change serves one task only)
@@ -232,9 +233,14 @@ class ReplayPlayer:
                         ends = following is None or following[0] > span[1]
                         goes_on = following is not None
                     yield at, unit, ends, not goes_on
-                start += gop_s
+                start += self._groups_on(play) * gop_s
             at = max(at, span[1])
             span = recording.span_at(at)
+
+    def _groups_on(self, play: Play) -> int:
+        """Return how many groups of frames further the next one is that a play needs: a recorder reads no others."""
+        gop_ms = round(1000 * self.frames.spec.gop_s)
+        return 1 if play.key_frames_ms is None else max(1, -(-play.key_frames_ms // gop_ms))
 
     def _packets(self, play: Play, at_s: float, unit: AccessUnit, bits: int) -> bytes:
         """One video frame, and the audio of its time, as interleaved frames."""

@@ -1,9 +1,8 @@
-"""The table of video samples: what moov needs to know about each frame, in decoding order."""
+"""The table of video samples: time, size and kind of each frame, in decoding order."""
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -61,9 +60,7 @@ class VideoSamples:
 
     def first_shown_s(self, from_s: float) -> float | None:
         """Return the time of the first frame that is shown at `from_s` or later; None if there is none."""
-        shown = sorted(self.times_s)
-        place = bisect_left(shown, from_s - _SAME_TIME_S)
-        return shown[place] if place < len(shown) else None
+        return min((time_s for time_s in self.times_s if time_s >= from_s - _SAME_TIME_S), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +78,23 @@ class VideoTimes:
 def video_times(samples: VideoSamples) -> VideoTimes:
     """Decode frames in the order in which they were sent, at their presentation times sorted within each GOP."""
     origin_s = samples.times_s[0]
-    showing = [round((time_s - origin_s) * TIMESCALE) for time_s in samples.times_s]
+    showing = array("q", (round((time_s - origin_s) * TIMESCALE) for time_s in samples.times_s))
     decoding = _increasing(_sorted_by_gop(showing, samples.keys))
     delay = max(0, max(at - shown for at, shown in zip(decoding, showing, strict=True)))
-    return VideoTimes(decoding, [shown + delay for shown in showing], delay)
+    return VideoTimes(decoding, array("q", (shown + delay for shown in showing)), delay)
 
 
-def _sorted_by_gop(showing: list[int], keys: bytearray) -> list[int]:
+def _sorted_by_gop(showing: array[int], keys: bytearray) -> Iterable[int]:
     if all(before < after for before, after in pairwise(showing)):
         return showing
     starts = [index for index, is_key in enumerate(keys) if is_key or index == 0]
     gops = (sorted(showing[start:end]) for start, end in pairwise([*starts, len(showing)]))
-    return [time for gop in gops for time in gop]
+    return (time for gop in gops for time in gop)
 
 
-def _increasing(times: Iterable[int]) -> list[int]:
+def _increasing(times: Iterable[int]) -> array[int]:
     """Return the times, each at least 1 after the one before: a recorder may repeat a time stamp."""
-    found: list[int] = []
+    found = array("q")
     last = -1
     for time in times:
         last = max(time, last + 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,8 +56,8 @@ class Mp4Writer:
         first_s = video.first_shown_s(shown_from_s)
         begins_s = (video.times_s[0] if first_s is None else first_s) - video.times_s[0]
         length = max(1, round((min(shown_until_s, video.end_s) - video.times_s[0] - begins_s) * TIMESCALE))
-        ends = [*times.decoding[1:], times.decoding[-1] + max(1, round(video.usual_step_s * TIMESCALE))]
-        durations = [end - at for at, end in zip(times.decoding, ends, strict=True)]
+        durations = array("I", (end - at for at, end in pairwise(times.decoding)))
+        durations.append(max(1, round(video.usual_step_s * TIMESCALE)))
         self._chunks = _chunks(times.decoding, video.sizes, audio)
         self._tables = [
             TrackTable(
@@ -64,7 +66,7 @@ class Mp4Writer:
                 durations,
                 [chunk.samples for chunk in self._chunks if chunk.track == 0],
                 begins=round(begins_s * TIMESCALE) + times.delay,
-                offsets=[shown - at for at, shown in zip(times.decoding, times.showing, strict=True)],
+                offsets=array("I", (shown - at for at, shown in zip(times.decoding, times.showing, strict=True))),
                 keys=[index for index, is_key in enumerate(video.keys, 1) if is_key],
             )
         ]

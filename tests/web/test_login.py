@@ -280,7 +280,7 @@ def test_an_admin_makes_users_and_ends_their_logins(harness: WebHarness, browser
     ben = harness.app.test_client()
     log_in(ben, "Ben")
     session = ben.get("/api/session").get_json()
-    assert session["permissions"] == ["live", "recordings"]
+    assert session["permissions"] == ["live", "recordings", "export"]
     listed = browser.get("/api/sessions").get_json()["sessions"]
     assert {(item["user"], item["is_this"]) for item in listed} == {("Anna", True), ("Ben", False)}
     ended = next(item["id"] for item in listed if item["user"] == "Ben")

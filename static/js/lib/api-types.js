@@ -271,7 +271,7 @@ export {};
  * @property {boolean} accounts
  * @property {string|null} user
  * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'operate'|'ptz'|'manage')[]} permissions
+ * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
  * @property {AllowedCamera[]|null} cameras
  * @property {string|null} csrf_token
  */

@@ -99,6 +99,7 @@ class Application:
             WallManager(self.database),
             self.ptz,
             self.pictures,
+            self.exports,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets

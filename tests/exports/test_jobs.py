@@ -114,7 +114,8 @@ def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
     expected = sha256s(whole, whole.add(3.2, 590.0))
     first = make(recorder_of([(0, 600)]), tmp_path / "same")
     export_id = first.add(3.2, 590.0)
-    first.after_frames(200, first.close)
+    until(lambda: first.job(export_id).progress.done_s > 40)
+    first.close()
     again = make(recorder_of([(0, 600)]), tmp_path / "same")
     assert sha256s(again, export_id) == expected
     assert again.recorder.plays[0] > moment(3.2).timestamp() + 20

@@ -35,7 +35,9 @@ class ChannelRecordings(ThinRecordings):
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
         return self.recorded_from(camera_id, "Rec0", moment)
 
-    def recorded_from(self, camera_id: int, recording_token: str, moment: datetime) -> tuple[RecordedPlace, ...]:
+    def recorded_from(
+        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+    ) -> tuple[RecordedPlace, ...]:
         assert self.recorder is not None
         return tuple(self.recorder.recorded(camera_id, recording_token, moment))
 

@@ -2,11 +2,17 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./export-types.js').Estimate} Estimate */
+/** @typedef {import('./export-types.js').Export} Export */
+/** @typedef {import('./export-types.js').ExportList} ExportList */
+/** @typedef {import('./export-types.js').ExportState} ExportState */
+/** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
 /** @typedef {import('./ptz-types.js').PtzDone} PtzDone */
 /** @typedef {import('./ptz-types.js').PtzIris} PtzIris */
@@ -16,6 +22,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTour} PtzTour */
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
+/** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 
@@ -108,59 +115,7 @@ export {};
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
  */
 
-/**
- * @typedef {object} Estimate `about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports.
- * @property {number|null} seconds
- * @property {number} bytes
- * @property {boolean} about
- * @property {number} free_bytes
- */
-
-/**
- * @typedef {object} Export A job. `error`: why it waits (`queued`) or failed. `expires_at`: its files are deleted then;
- *   null: never.
- * @property {number} id
- * @property {string} owner
- * @property {string} name
- * @property {string} notes
- * @property {'mp4'} format mp4: plays everywhere; video copied bit by bit, audio as AAC
- * @property {ExportState} state
- * @property {RangeOfExport[]} ranges
- * @property {FileOfExport[]} files
- * @property {Progress} progress
- * @property {number|null} eta_s null while it is not known
- * @property {number|null} speed recorded seconds per second; null while it is not known
- * @property {Problem|null} error
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} ended_at
- * @property {string|null} expires_at
- * @property {boolean} kept
- */
-
-/** @typedef {{exports: Export[]}} ExportList */
-
-/**
- * @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} ExportState `queued` includes jobs that wait for
- *   their recorder; their `problem` says why.
- */
-
 /** @typedef {{field: string, message: string}} FieldProblem */
-
-/**
- * @typedef {object} FileOfExport A finished file. A player shows `start_time` to `end_time`, which are times of the
- *   recorder's frames.
- * @property {string} name
- * @property {number} bytes
- * @property {string} sha256
- * @property {string} url with Range and ETag
- * @property {number} camera_id
- * @property {number} channel
- * @property {string} start_time RFC 3339, UTC
- * @property {string} end_time RFC 3339, UTC
- * @property {string} codec
- * @property {number} frames_lost frames that came incomplete from the recorder and are missing
- * @property {boolean} time_confirmed
- */
 
 /**
  * @typedef {object} Found
@@ -280,21 +235,6 @@ export {};
 /** @typedef {{profile_token: string, name: string, role: ProfileRole, video: Video|null, audio: Audio|null}} Profile */
 
 /** @typedef {'main'|'sub'|'other'} ProfileRole Role of a media profile within its channel. */
-
-/**
- * @typedef {object} Progress `done_s` and `total_s`: recorded seconds.
- * @property {number|null} done_s
- * @property {number|null} total_s
- * @property {number} bytes
- */
-
-/**
- * @typedef {object} RangeOfExport
- * @property {number} camera_id
- * @property {number} channel
- * @property {string} start_time RFC 3339, UTC
- * @property {string} end_time RFC 3339, UTC
- */
 
 /**
  * @typedef {object} RecordingEvent

@@ -1,7 +1,7 @@
 """Exports of recordings as files: the interface of the package `exports`.
 
-A job belongs to the user who started it. Admins see all jobs; for other users, the jobs of others do not exist, nor do
-their own if a channel of them is not theirs any more.
+A job belongs to its user. Admins see all jobs; for other users, the jobs of others do not exist, nor do their own with
+a channel that they may not see any more.
 """
 
 from __future__ import annotations

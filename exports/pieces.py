@@ -1,4 +1,4 @@
-"""Pieces: what an export has read so far. A piece ends where a key frame follows, so the next one can begin anywhere.
+"""Pieces: the part of a range that an export has read so far. A piece ends before a key frame, as a rule.
 
 A piece has three files: the samples of the video, those of the audio, and a table of both. It is whole once its table
 exists. The end of the app at any moment leaves whole pieces and remainders, which are removed.
@@ -25,7 +25,7 @@ _HEAD = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """What the samples of a file have in common. `audio_config`: AAC's AudioSpecificConfig."""
+    """The formats of all samples of a file. `audio_config`: AAC's AudioSpecificConfig."""
 
     video: VideoFormat
     audio: AudioFormat | None

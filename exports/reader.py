@@ -87,7 +87,7 @@ class RangeReader:
         return self._range.size_bytes
 
     def read(self) -> None:
-        """Read what is still missing. Everything that was read stays in whole pieces, also after an error.
+        """Read the missing part of the range. All that was read stays in whole pieces, also after an error.
 
         Raise Interrupted, StorageFull, a DeviceError, or another AppError.
         """
@@ -136,7 +136,7 @@ class RangeReader:
         return place if place is not None and place.start < wanted.end and not is_lost else None
 
     def _may_grow(self, reached_utc: datetime) -> bool:
-        """True if the recorder may still write what is missing: recorders write late."""
+        """True if the recorder may still write the missing part: recorders write late."""
         now = self._context.clock.now_utc()
         return reached_utc < self._wanted.end and now - self._wanted.end < _GROWING and now - reached_utc < _GROWING
 

@@ -84,7 +84,7 @@ class ExportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
-    """A job. `user_id` and `owner` name the user who started it; `user_id` is None without accounts.
+    """A job. `user_id` and `owner` name its user; `user_id` is None without accounts.
 
     `expires_at`: its files are deleted then; None for an unfinished job, and for one that is kept. `problem`: why it
     waits or failed.

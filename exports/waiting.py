@@ -66,7 +66,7 @@ class WaitingJobs:
 
 
 class ProgressMeter:
-    """Progress of a job: what earlier runs of the app have read counts as done, but not for the speed."""
+    """Progress of a job. The pieces of earlier runs of the app count as done, but not for the speed."""
 
     def __init__(self, clock: Clock, job: ExportJob) -> None:
         self._clock = clock

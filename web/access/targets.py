@@ -192,7 +192,7 @@ def recorded_channel() -> Target:
 def export_in_body() -> Target | None:
     """The first range whose channel the user may not see, otherwise the first range. None for a body without ranges.
 
-    For users who are limited to channels, a channel that is only guessed is unknown.
+    A channel that is only guessed is unknown to users with a limit to channels.
     """
     found = [_range_target(item) for item in _list_in_body("ranges")]
     who = current_principal()

@@ -18,11 +18,12 @@ import requests
 
 from media.ffmpeg import find_ffmpeg
 from tests.media.rtsp.replay.listening import burnt_time
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, promised, until
 from tools.running import App, Recorder, running_recorder
 
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 STEP_S = 0.2  # from frame to frame
+TOKEN = "RecordMediaProfile00000"  # of channel 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +158,27 @@ def _kill(app: App) -> None:
         process.kill()
     assert app._process is not None
     app._process.wait(LIMIT_S)
+
+
+def test_a_viewer_gets_the_recorders_session_and_the_export_goes_on_later(tmp_path: Path) -> None:
+    with running_recorder("--channels", "1", "--profile", "small") as recorder:
+        app = App(tmp_path, EXPORT_MIN_FREE_BYTES="0", DEVICE_REPLAY_SESSIONS="1")
+        app.start()
+        try:
+            device = Device("conformant", recorder, app, app.add_camera(recorder, name="Gate"))
+            start, _ = max(device.long_spans(1), key=lambda span: span[1] - span[0])
+            export_id = device.add(1, start, start + timedelta(hours=1))
+            until(lambda: device.job(export_id)["progress"]["done_s"] > 20)
+            body = {"camera_id": device.camera_id, "recording_token": TOKEN, "start_time": start.isoformat()}
+            with promised(3.0):
+                stream = app.call("POST", "/api/playback/start", body)
+                requests.get(app.url + stream["playlist_url"], timeout=LIMIT_S).raise_for_status()
+            until(lambda: (device.job(export_id)["error"] or {}).get("code") == "camera_busy")
+            assert device.job(export_id)["state"] in {"queued", "running"}
+            so_far_s = device.job(export_id)["progress"]["done_s"]
+            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+            until(lambda: device.job(export_id)["progress"]["done_s"] > so_far_s + 20)
+            assert device.job(export_id)["error"] is None
+            app.call("POST", f"/api/exports/{export_id}/cancel")
+        finally:
+            app.stop()

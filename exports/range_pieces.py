@@ -175,8 +175,6 @@ class RangePieces:
         self._skips_leading = self._skips_leading and unit.is_key
         piece.add_frame(unit, time_s)
         self._last_s, self._is_joining = max(self._last_s, time_s), False
-        if unit.ends_section:
-            self.end_file()
 
     # ---- ends of pieces --------------------------------------------------------------------------
 

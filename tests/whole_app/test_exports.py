@@ -21,7 +21,17 @@ from tests.media.rtsp.replay.listening import burnt_time
 from tests.patience import LIMIT_S, promised, until
 from tools.running import App, Recorder, running_recorder
 
-MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
+MAKES = (
+    "conformant",
+    "dahua-like",
+    "hikvision-like",
+    "uniview-like",
+    "axis-like",
+    "no-replay-headers",
+    "no-event-search",
+    "many-recordings",
+    "sub-recordings",
+)
 STEP_S = 0.2  # from frame to frame
 TOKEN = "RecordMediaProfile00000"  # of channel 1
 
@@ -64,8 +74,8 @@ class Device:
         return path
 
 
-def _running(make: str, folder: Path) -> Iterator[Device]:
-    with running_recorder("--channels", "2", "--profile", "small", "--make", make) as recorder:
+def _running(make: str, folder: Path, channels: int = 2) -> Iterator[Device]:
+    with running_recorder("--channels", str(channels), "--profile", "small", "--make", make) as recorder:
         app = App(folder, EXPORT_MIN_FREE_BYTES="0")
         app.start()
         try:
@@ -112,10 +122,51 @@ def test_each_frame_is_that_of_its_time(device: Device, tmp_path: Path) -> None:
     assert all(after - before == pytest.approx(STEP_S, abs=0.101) for before, after in pairwise(times))
     assert times[-1] - times[0] == pytest.approx((len(times) - 1) * STEP_S, abs=0.101)
     assert datetime.fromisoformat(file["start_time"]).timestamp() == pytest.approx(times[0], abs=tolerance_s)
-    sound = [str(find_ffmpeg()), "-v", "error", "-i", str(path), "-map", "0:a", "-f", "s16le", "-ar", "8000", "-"]
-    pcm = subprocess.run(sound, check=True, capture_output=True, timeout=LIMIT_S).stdout
-    assert len(pcm) / 16_000 == pytest.approx(length_s, abs=0.3)
+    assert _sound_s(path) == pytest.approx(length_s, abs=0.3)
+
+
+def _sound_s(path: Path) -> float:
+    """Return the length of the sound, which is not silent, in seconds."""
+    command = [str(find_ffmpeg()), "-v", "error", "-i", str(path), "-map", "0:a", "-ac", "1", "-ar", "8000"]
+    command += ["-f", "s16le", "-"]
+    pcm = subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S).stdout
     assert any(pcm)
+    return len(pcm) / 16_000
+
+
+@pytest.fixture
+def with_aac(tmp_path: Path) -> Iterator[Device]:
+    """A recorder whose channel 5 has AAC."""
+    yield from _running("conformant", tmp_path, channels=5)
+
+
+def test_aac_is_copied(with_aac: Device, tmp_path: Path) -> None:
+    start = with_aac.long_spans(5)[0][0] + timedelta(seconds=20)
+    (file,) = with_aac.done(with_aac.add(5, start, start + timedelta(seconds=20)))["files"]
+    path = with_aac.download(file, tmp_path)
+    assert burnt_times(path)[0] == pytest.approx(start.timestamp(), abs=0.31)
+    assert _sound_s(path) == pytest.approx(20.0, abs=0.3)
+
+
+def test_recordings_that_follow_each_other_become_one_file(tmp_path: Path) -> None:
+    """The make has a recording for every six hours of a channel."""
+    for device in _running("many-recordings", tmp_path):
+        seams = [seam for seam in _seams() if any(_has(span, seam) for span in device.long_spans(1))]
+        start = seams[0] - timedelta(seconds=10)
+        (file,) = device.done(device.add(1, start, start + timedelta(seconds=20)))["files"]
+        times = burnt_times(device.download(file, tmp_path))
+        assert len(times) == pytest.approx(100, abs=1)
+        assert all(after - before == pytest.approx(STEP_S, abs=0.101) for before, after in pairwise(times))
+
+
+def _seams() -> list[datetime]:
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    return [noon - timedelta(hours=6 * count) for count in range(4, 16)]
+
+
+def _has(span: tuple[datetime, datetime], seam: datetime) -> bool:
+    start, end = span
+    return start < seam - timedelta(minutes=1) and seam + timedelta(minutes=1) < end
 
 
 def test_h265_is_copied_too(conformant: Device, tmp_path: Path) -> None:

@@ -228,7 +228,9 @@ class ExportManager:
     def _bytes_per_s(self, wanted: ExportRange) -> float:
         """Return the rate of the last export of this channel, otherwise the one that the device states."""
         for job in self._store.jobs():
-            made = [file for file in job.files if (file.camera_id, file.channel) == (wanted.camera_id, wanted.channel)]
+            place = (wanted.camera_id, wanted.channel)
+            videos = [file for file in job.files if file.name.endswith(".mp4")]
+            made = [file for file in videos if (file.camera_id, file.channel) == place]
             length_s = sum((file.end - file.start).total_seconds() for file in made)
             if length_s > 0:
                 return sum(file.size_bytes for file in made) / length_s

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from core.errors import Unavailable
 from core.settings import Settings
 from exports.pieces import AudioTable, Piece, files_of
 from exports.records import ExportFile, ExportRange
+from exports.subtitles import subrip
 from media.commands import aac_command
 from media.ffmpeg import FfmpegMissing, find_ffmpeg
 from media.fmp4.tracks import video_track
@@ -24,6 +26,7 @@ from media.mp4.video import VideoSamples
 from media.mp4.writer import Mp4Writer
 from media.process import ProgramMissing, Spawner
 
+SUBTITLES = "subrip"  # as FFmpeg names it
 _LONGEST_NAME = 80
 _WAIT_S = 0.25
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
@@ -53,6 +56,7 @@ class RangeFiles:
         place: tuple[str, str],
         folder: Path,
         *,
+        has_subtitles: bool,
         check: Callable[[], None],
     ) -> None:
         self._context = context
@@ -60,6 +64,7 @@ class RangeFiles:
         self._index = index
         self._place = place
         self._folder = folder
+        self._has_subtitles = has_subtitles
         self._check = check
 
     def make(self, pieces: Sequence[Piece], taken: Sequence[str]) -> list[ExportFile]:
@@ -73,6 +78,8 @@ class RangeFiles:
             file = self._make_one(of_one, [*taken, *(file.name for file in made)])
             if file is not None:
                 made.append(file)
+                if self._has_subtitles:
+                    made.append(self._make_subtitles(file))
         return made
 
     def _make_one(self, pieces: Sequence[Piece], taken: Sequence[str]) -> ExportFile | None:
@@ -119,6 +126,15 @@ class RangeFiles:
             frames_lost=sum(piece.notes.frames_lost for piece in pieces),
             is_time_confirmed=all(piece.notes.is_time_confirmed for piece in pieces),
         )
+
+    def _make_subtitles(self, video: ExportFile) -> ExportFile:
+        name = f"{video.name.removesuffix('.mp4')}.srt"
+        text = subrip(self._place, video.start, video.end, is_confirmed=video.is_time_confirmed)
+        part = self._folder / "subtitles.part"
+        part.write_bytes(text.encode())
+        part.replace(self._folder / name)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return replace(video, name=name, size_bytes=len(text.encode()), sha256=digest, codec=SUBTITLES, frames_lost=0)
 
     # ---- audio -----------------------------------------------------------------------------------
 

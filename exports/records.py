@@ -40,15 +40,18 @@ class ExportRange:
 
 @dataclass(frozen=True, slots=True)
 class ExportDraft:
+    """A requested export. `has_subtitles`: each video gets a file with the time of day as text."""
+
     ranges: tuple[ExportRange, ...]
     format: str = "mp4"
     name: str = ""
     notes: str = ""
+    has_subtitles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A finished file of the range with this index. A player shows [start, end).
+    """A finished file of the range with this index. A player shows [start, end). `codec`: subrip for subtitles.
 
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
     confirms the times of the frames.

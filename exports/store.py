@@ -61,6 +61,7 @@ class ExportStore:
                 name=draft.name,
                 notes=draft.notes,
                 format=draft.format,
+                options={"subtitles": draft.has_subtitles},
                 ranges=[_stored_range(wanted) for wanted in draft.ranges],
                 state=ExportState.QUEUED.value,
                 created_at=now,
@@ -145,7 +146,9 @@ def _job(row: ExportRow) -> ExportJob:
         id=row.id,
         user_id=row.user_id,
         owner=row.owner,
-        draft=ExportDraft(read_items(row.ranges, _range), row.format, row.name, row.notes),
+        draft=ExportDraft(
+            read_items(row.ranges, _range), row.format, row.name, row.notes, bool(row.options.get("subtitles"))
+        ),
         state=ExportState(row.state),
         created_at=row.created_at,
         ended_at=row.ended_at,

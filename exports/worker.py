@@ -229,7 +229,13 @@ class ExportWorker:
             require_free_space(folder, self._settings.export_min_free_bytes // 2 + reader.size_bytes)
             others = [file for file in files if file.range_index != index]
             maker = RangeFiles(
-                self._finishing, wanted, index, self._names(wanted), self.files_folder(job.id), check=self._check
+                self._finishing,
+                wanted,
+                index,
+                self._names(wanted),
+                self.files_folder(job.id),
+                has_subtitles=job.draft.has_subtitles,
+                check=self._check,
             )
             files = [*others, *maker.make(reader.pieces, [file.name for file in others])]
             self._progress[job.id] = meter.progress(files, -1, 0.0, 0)

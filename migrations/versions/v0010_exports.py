@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(80), nullable=False),
         sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("format", sa.String(16), nullable=False),
+        sa.Column("options", sa.Text(), nullable=False),
         sa.Column("ranges", sa.Text(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),

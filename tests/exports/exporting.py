@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cameras.records import CameraView
 from core.access import LOCAL, Principal
@@ -57,7 +58,7 @@ def moment(second: float) -> datetime:
     return datetime.fromtimestamp(START_S + second, UTC)
 
 
-def draft(start: float, end: float, **fields: str) -> ExportDraft:
+def draft(start: float, end: float, **fields: Any) -> ExportDraft:
     return ExportDraft((ExportRange(1, 1, moment(start), moment(end)),), **fields)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from core.errors import (
 )
 from exports import range_pieces, waiting
 from exports.records import ExportDraft, ExportState
+from media.ffmpeg import find_ffmpeg
 from media.rtsp.replay.interface import ReplayRank
 from tables import UserRow
 from tests.exports.exporting import Exporting, decodable_recorder, draft, moment, recorder_of
@@ -65,6 +68,24 @@ def test_a_range_becomes_one_file_from_the_requested_frame_on(make: Make) -> Non
     assert job.progress.done_s == job.progress.total_s == pytest.approx(20.6, abs=0.01)
     assert exporting.gateway.ranks == [ReplayRank.EXPORT]
     assert exporting.recorder.open_lines() == 0
+
+
+def test_subtitles_tell_names_and_time_of_day(make: Make) -> None:
+    exporting = make(recorder_of([(0, 60)]))
+    job = exporting.done(exporting.manager.add(LOCAL, replace(draft(10.4, 13.0), has_subtitles=True)).id)
+    video, subtitles = job.files
+    assert (video.codec, subtitles.codec) == ("h264", "subrip")
+    assert subtitles.name == video.name.replace(".mp4", ".srt")
+    assert job.progress.done_s == pytest.approx(2.6)
+    text = exporting.path(job.id, 1).read_text()
+    local = moment(11).astimezone()
+    assert text.startswith("1\n00:00:00,000 --> 00:00:00,600\nGate, Hof & Tür\n2026-09-21 14:13:30 UTC (")
+    assert (
+        f"2\n00:00:00,600 --> 00:00:01,600\nGate, Hof & Tür\n2026-09-21 14:13:31 UTC ({local:%H:%M:%S %z})\n\n" in text
+    )
+    assert text.count("-->") == 3
+    command = [str(find_ffmpeg()), "-v", "error", "-i", str(exporting.path(job.id, 1)), "-f", "srt", "-"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("-->") == 3
 
 
 def test_each_stretch_without_a_gap_becomes_a_file(make: Make) -> None:

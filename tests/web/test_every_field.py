@@ -127,6 +127,7 @@ KINDS = {
     "format": "format",
     "notes": "text",
     "kept": "flag",
+    "subtitles": "flag",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

@@ -46,6 +46,7 @@ class ExportRequest(RequestModel):
     format: Format = "mp4"
     name: Name | None = None
     notes: Notes = ""
+    subtitles: Annotated[bool, Field(description="a .srt file for each video: names and time of day as text")] = False
 
 
 class ExportEdit(RequestModel):
@@ -98,6 +99,7 @@ class Export(BaseModel):
     name: str
     notes: str
     format: Format
+    subtitles: bool
     state: ExportState
     ranges: list[RangeOfExport]
     files: list[FileOfExport]

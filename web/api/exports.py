@@ -5,10 +5,13 @@ The export manager checks the owners of jobs: for a user, the jobs of others do 
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
-from flask import Response, send_file, url_for
+from flask import Response, request, send_file, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
@@ -25,9 +28,10 @@ from web.services import services
 blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
 
 _DEVICE_ERRORS = (404, 422, 502, 503, 504)
-_MP4: dict[str, Any] = {
+_TYPES = {".mp4": "video/mp4", ".srt": "application/x-subrip"}
+_FILE: dict[str, Any] = {
     "description": "The file, or the requested range of it (206)",
-    "content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()},
     "headers": {"ETag": {"description": "Its SHA-256", "schema": {"type": "string"}}},
 }
 _UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
@@ -105,24 +109,45 @@ def retry_export(path: shapes.ExportPath) -> Response:
 
 
 @blueprint.get(
-    "/<export_id>/files/<file>", responses=answers_with({200: _MP4, 206: _MP4, 304: _UNCHANGED}, 404, 416, 503)
+    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 503)
 )
 def download_export(path: shapes.ExportFilePath) -> Response:
     """Download a file, or a range of it. At most eight downloads run at a time; 503 `busy` says when to try again."""
     found, file = services().exports.file(current_principal(), path.export_id, path.file)
     audit_about(export_id=path.export_id, file=file.name, camera_id=file.camera_id, channel=file.channel)
-    with ExitStack() as slot:
-        slot.enter_context(services().download_limit)
+    with ExitStack() as until_sent:
+        until_sent.enter_context(services().download_limit)
         try:
-            response = send_file(
-                found, mimetype="video/mp4", as_attachment=True, download_name=file.name, etag=file.sha256, max_age=0
-            )
+            content = _Download(found, until_sent.pop_all().close)
         except FileNotFoundError:
             raise NotFound("This file is gone.") from None
-        response.call_on_close(slot.pop_all().close)
-    response.direct_passthrough = False  # otherwise call_on_close has no effect
-    response.headers["Cache-Control"] = "private, no-cache"
+        until_sent.callback(content.close)
+        response = send_file(
+            content, mimetype=_TYPES[found.suffix], as_attachment=True, download_name=file.name, conditional=False
+        )
+        response.set_etag(file.sha256)
+        response.content_length = file.size_bytes
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.make_conditional(request, accept_ranges=True, complete_length=file.size_bytes)
+        until_sent.pop_all()
     return response
+
+
+class _Download(io.FileIO):
+    """A file whose close() gives its slot back. The server closes it at the end of the answer, however that ends."""
+
+    def __init__(self, path: Path, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
+        try:
+            super().__init__(path, "rb")
+        except OSError:
+            give_back()
+            raise
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._give_back()
 
 
 def _moved(job: ExportJob) -> Response:
@@ -145,7 +170,7 @@ def _audit(job: ExportJob) -> None:
 
 def _draft(body: shapes.ExportRequest) -> ExportDraft:
     ranges = tuple(ExportRange(one.camera_id, one.channel, one.start_time, one.end_time) for one in body.ranges)
-    return ExportDraft(ranges, body.format, body.name or "", body.notes)
+    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles)
 
 
 def _export(job: ExportJob) -> shapes.Export:
@@ -156,6 +181,7 @@ def _export(job: ExportJob) -> shapes.Export:
             "name": job.draft.name,
             "notes": job.draft.notes,
             "format": job.draft.format,
+            "subtitles": job.draft.has_subtitles,
             "state": job.state,
             "ranges": job.draft.ranges,
             "files": [_file(job.id, file) for file in job.files],

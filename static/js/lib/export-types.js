@@ -20,6 +20,7 @@ export {};
  * @property {string} name
  * @property {string} notes
  * @property {'mp4'} format mp4: plays everywhere; video copied bit by bit, audio as AAC
+ * @property {boolean} subtitles
  * @property {ExportState} state
  * @property {RangeOfExport[]} ranges
  * @property {FileOfExport[]} files

@@ -71,6 +71,7 @@ def test_a_job_is_queued_and_described(client: FlaskClient, camera: CameraView) 
             "end_time": "2026-11-21T12:30:00.000Z",
         }
     ]
+    assert job["subtitles"] is False
     assert (job["files"], job["eta_s"], job["error"], job["expires_at"], job["kept"]) == ([], None, None, None, False)
     assert client.get(f"/api/exports/{job['id']}").get_json() == job
     assert client.get("/api/exports").get_json() == {"exports": [job]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ START_S = 1_790_000_000.0
 
 
 class ChannelRecordings(ThinRecordings):
-    """One channel, whose first recording is Rec0."""
+    """One channel, whose first recording is Rec0. `ahead_s`: of the recorder's clock."""
 
     sure = True
+    ahead_s = 0.0
 
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
         return self.recorded_from(camera_id, "Rec0", moment)
@@ -40,7 +41,9 @@ class ChannelRecordings(ThinRecordings):
         self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
     ) -> tuple[RecordedPlace, ...]:
         assert self.recorder is not None
-        return tuple(self.recorder.recorded(camera_id, recording_token, moment))
+        ahead = timedelta(seconds=self.ahead_s)
+        found = self.recorder.recorded(camera_id, recording_token, moment + ahead)
+        return tuple(RecordedPlace(one.recording_token, one.start - ahead, one.end - ahead) for one in found)
 
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
         return self.sure

@@ -307,3 +307,13 @@ def test_the_estimate_follows_from_earlier_exports(make: Make) -> None:
     job = exporting.done(exporting.add(0, 50))
     after = exporting.manager.estimate(draft(0, 100))
     assert after.size_bytes == pytest.approx(2 * job.files[0].size_bytes, rel=0.1)
+
+
+def test_a_recorder_whose_clock_is_wrong_is_asked_by_its_clock(make: Make) -> None:
+    recorder = recorder_of([(100, 160)])
+    recorder.ahead_s = 100.0
+    exporting = make(recorder)
+    exporting.recordings.ahead_s = 100.0
+    (file,) = exporting.done(exporting.add(10.4, 20.0)).files
+    assert (file.start, file.end) == (moment(10.4), moment(20))
+    assert recorder.plays == [pytest.approx(moment(110.4).timestamp())]

@@ -113,21 +113,21 @@ class ExportWorker:
 
     def _serve(self) -> None:
         while not self._is_stopping:
+            wait_s = _LOOK_EVERY_S
             try:
                 self._expire()
-                job = self._next_job()
+                waiting = self._store.waiting()
+                job = next((job for job in waiting if self._queue.is_due(job.id)), None)
                 if job is not None:
                     self._run(job)
                     continue
+                wait_s = _LOOK_EVERY_S if waiting else _EXPIRE_EVERY_S
             except AppError as error:
                 log.warning("exports wait: %s", error.detail)
             except Exception:  # the top of a thread
                 log.exception("exports failed")
-            self._wake.wait(_LOOK_EVERY_S)
+            self._wake.wait(wait_s)
             self._wake.clear()
-
-    def _next_job(self) -> ExportJob | None:
-        return next((job for job in self._store.waiting() if self._queue.is_due(job.id)), None)
 
     def _run(self, job: ExportJob) -> None:
         with self._lock:

@@ -243,7 +243,7 @@ def test_a_disk_that_fills_up_ends_the_job(make: Make, monkeypatch: pytest.Monke
 
 
 def test_exports_expire_unless_they_are_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exports.worker._EXPIRE_EVERY_S", 0.0)
+    monkeypatch.setattr("exports.worker._EXPIRE_EVERY_S", 0.05)
     clock = HandClock(moment(3600))
     exporting = make(recorder_of([(0, 10)]), clock=clock)
     kept, other = exporting.add(0, 10), exporting.add(0, 10)

@@ -139,8 +139,8 @@ class ExportManager:
         """End a job and delete its files. The job stays in the list. Raise NotFound or Conflict (export_state)."""
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
         self._worker.remove_files(export_id)
-        self._store.note_progress(export_id, replace(job.progress, size_bytes=0), ())
-        return replace(job, files=())
+        self._store.note_progress(export_id, replace(job.progress, done_s=0.0, size_bytes=0), ())
+        return self._store.get(export_id)
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:
         """Queue a job again that failed or was cancelled, or that waits. Raise NotFound or Conflict (export_state)."""
@@ -245,8 +245,17 @@ class ExportManager:
         return max(0, shutil.disk_usage(place).free - self._settings.export_min_free_bytes)
 
     def _used_bytes(self) -> int:
-        """Return what the exports take, and what unfinished ones will take as far as it is known."""
-        return sum(job.progress.size_bytes for job in self._store.jobs())
+        """Return the size of all exports: of unfinished ones, the expected size."""
+        return sum(self._size_of(job) for job in self._store.jobs())
+
+    def _size_of(self, job: ExportJob) -> int:
+        if not job.state.is_unfinished:
+            return job.progress.size_bytes
+        try:
+            expected = round(job.progress.total_s * self._bytes_per_s(job.draft.ranges[0]))
+        except (AppError, IndexError):  # its camera was deleted
+            expected = 0
+        return max(expected, job.progress.size_bytes)
 
     def _names(self, wanted: ExportRange) -> tuple[str, str]:
         """Return the names of camera and channel. Raise NotFound for a deleted camera."""

@@ -158,16 +158,18 @@ class ExportWorker:
                 self._lock.notify_all()
 
     def _clean(self, export_id: int) -> None:
-        """Delete the files of a job that was cancelled or deleted meanwhile."""
+        """Store the progress of a job that is to go on. Delete the files of one that was cancelled or deleted."""
+        progress = self._progress.pop(export_id, None)
         try:
-            is_gone = self._store.get(export_id).state is ExportState.CANCELLED
+            job = self._store.get(export_id)
+            if job.state is ExportState.CANCELLED:
+                self.remove_files(export_id)
+            elif job.state.is_unfinished and progress is not None:
+                self._store.note_progress(export_id, progress, job.files)
         except NotFound:
-            is_gone = True
-        except AppError:
-            return
-        if is_gone:
             self.remove_files(export_id)
-        self._progress.pop(export_id, None)
+        except AppError as error:
+            log.warning("the progress of export %d is not stored: %s", export_id, error.detail)
 
     def _move(
         self, job: ExportJob, state: ExportState, *, of: tuple[ExportState, ...], problem: Problem | None = None

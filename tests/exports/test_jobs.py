@@ -125,19 +125,22 @@ def test_the_file_is_the_same_after_pause_and_resume(make: Make, frames: int) ->
     exporting.after_frames(frames, lambda: exporting.manager.pause(LOCAL, export_id))
     assert exporting.job(export_id).state is ExportState.PAUSED
     assert exporting.recorder.open_lines() == 0
+    assert exporting.job(export_id).progress.total_s == pytest.approx(586.8)
     exporting.manager.resume(LOCAL, export_id)
     assert sha256s(exporting, export_id) == expected
     assert len(exporting.recorder.plays) == 2
 
 
-def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
-    whole = make(recorder_of([(0, 600)]))
-    expected = sha256s(whole, whole.add(3.2, 590.0))
-    first = make(recorder_of([(0, 600)]), tmp_path / "same")
-    export_id = first.add(3.2, 590.0)
-    until(lambda: first.job(export_id).progress.done_s > 40)
+def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(range_pieces, "PIECE_S", 30.0)
+    whole = make(recorder_of([(0, 3000)]))
+    expected = sha256s(whole, whole.add(3.2, 2990.0))
+    first = make(recorder_of([(0, 3000)]), tmp_path / "same")
+    export_id = first.add(3.2, 2990.0)
+    first.after_frames(200, lambda: setattr(first.recorder, "silent", True))
+    until(lambda: first.job(export_id).progress.done_s > 30)
     first.close()
-    again = make(recorder_of([(0, 600)]), tmp_path / "same")
+    again = make(recorder_of([(0, 3000)]), tmp_path / "same")
     assert sha256s(again, export_id) == expected
     assert again.recorder.plays[0] > moment(3.2).timestamp() + 20
 
@@ -223,6 +226,10 @@ def test_too_little_space_refuses_a_job(make: Make) -> None:
     with pytest.raises(StorageFull):
         exporting.add(0, 600)
     exporting = make(recorder_of([(0, 600)]), settings={"export_bytes": 10_000_000})
+    with pytest.raises(LimitReached):
+        exporting.add(0, 600)
+    exporting = make(recorder_of([(0, 3600)]), settings={"export_bytes": 400_000_000})
+    exporting.add(0, 600)
     with pytest.raises(LimitReached):
         exporting.add(0, 600)
     exporting = make(recorder_of([(0, 600)]), settings={"max_exports": 1})

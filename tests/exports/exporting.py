@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,8 +70,24 @@ def decodable_recorder(spans: list[tuple[float, float]]) -> ThinRecorder:
     return ThinRecorder(_absolute(spans), pictures=film.pictures[:FPS], parameter_sets=film.sets)
 
 
-def recorder_of(spans: list[tuple[float, float]]) -> ThinRecorder:
-    return ThinRecorder(_absolute(spans))
+class HeldRecorder(ThinRecorder):
+    """Falls silent after `holds_at` frames, so that a test can act in the middle of an export."""
+
+    holds_at = 10**9
+
+    @property
+    def silent(self) -> bool:
+        return sum(line.sent for line in self.lines) >= self.holds_at
+
+    @silent.setter
+    def silent(self, value: bool) -> None:
+        """Ignore the field's default."""
+
+
+def recorder_of(spans: list[tuple[float, float]], *, holds_at: int = 10**9) -> HeldRecorder:
+    recorder = HeldRecorder(_absolute(spans))
+    recorder.holds_at = holds_at
+    return recorder
 
 
 def _absolute(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -137,7 +152,6 @@ class Exporting:
     def path(self, export_id: int, number: int = 0) -> Path:
         return self.manager.file(self.who, export_id, self.job(export_id).files[number].name)[0]
 
-    def after_frames(self, count: int, then: Callable[[], object]) -> None:
-        """Call `then` once the recorder has sent so many frames."""
-        until(lambda: sum(line.sent for line in self.recorder.lines) >= count, what=f"{count} frames")
-        then()
+    def until_held(self) -> None:
+        """Wait until a recorder of recorder_of() has fallen silent."""
+        until(lambda: self.recorder.silent, what="all frames before the recorder's silence")

@@ -120,9 +120,12 @@ def test_the_file_is_the_same_after_a_lost_line(make: Make, frames: int) -> None
 def test_the_file_is_the_same_after_pause_and_resume(make: Make, frames: int) -> None:
     whole = make(recorder_of([(0, 600)]))
     expected = sha256s(whole, whole.add(3.2, 590.0))
-    exporting = make(recorder_of([(0, 600)]))
+    recorder = recorder_of([(0, 600)], holds_at=frames)
+    exporting = make(recorder)
     export_id = exporting.add(3.2, 590.0)
-    exporting.after_frames(frames, lambda: exporting.manager.pause(LOCAL, export_id))
+    exporting.until_held()
+    exporting.manager.pause(LOCAL, export_id)
+    recorder.holds_at = 10**9
     assert exporting.job(export_id).state is ExportState.PAUSED
     assert exporting.recorder.open_lines() == 0
     assert exporting.job(export_id).progress.total_s == pytest.approx(586.8)
@@ -135,9 +138,8 @@ def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(range_pieces, "PIECE_S", 30.0)
     whole = make(recorder_of([(0, 3000)]))
     expected = sha256s(whole, whole.add(3.2, 2990.0))
-    first = make(recorder_of([(0, 3000)]), tmp_path / "same")
+    first = make(recorder_of([(0, 3000)], holds_at=200), tmp_path / "same")
     export_id = first.add(3.2, 2990.0)
-    first.after_frames(200, lambda: setattr(first.recorder, "silent", True))
     until(lambda: first.job(export_id).progress.done_s > 30)
     first.close()
     again = make(recorder_of([(0, 3000)]), tmp_path / "same")
@@ -146,21 +148,25 @@ def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path, monkeypatch: 
 
 
 def test_cancel_frees_place_and_disk(make: Make) -> None:
-    exporting = make(recorder_of([(0, 3600)]))
+    recorder = recorder_of([(0, 600)], holds_at=100)
+    exporting = make(recorder)
     export_id = exporting.add(0, 600)
+    exporting.until_held()
     with promised(2.0):
-        exporting.after_frames(100, lambda: exporting.manager.cancel(LOCAL, export_id))
+        exporting.manager.cancel(LOCAL, export_id)
         assert exporting.recorder.open_lines() == 0
         assert not (exporting.folder / "exports" / str(export_id)).exists()
     assert exporting.job(export_id).state is ExportState.CANCELLED
+    recorder.holds_at = 10**9
     exporting.manager.retry(LOCAL, export_id)
     assert exporting.done(export_id).progress.done_s == 600.0
 
 
 def test_a_deleted_job_leaves_nothing(make: Make) -> None:
-    exporting = make(recorder_of([(0, 3600)]))
+    exporting = make(recorder_of([(0, 3600)], holds_at=100))
     export_id = exporting.add(0, 3600)
-    exporting.after_frames(100, lambda: exporting.manager.remove(LOCAL, export_id))
+    exporting.until_held()
+    exporting.manager.remove(LOCAL, export_id)
     assert exporting.manager.jobs(LOCAL) == []
     assert not (exporting.folder / "exports" / str(export_id)).exists()
     with pytest.raises(NotFound):
@@ -240,9 +246,12 @@ def test_too_little_space_refuses_a_job(make: Make) -> None:
 
 def test_a_disk_that_fills_up_ends_the_job(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exports.reader._CHECK_BYTES", 1)
-    exporting = make(recorder_of([(0, 3600)]))
+    recorder = recorder_of([(0, 3600)], holds_at=100)
+    exporting = make(recorder)
     export_id = exporting.add(0, 3600)
+    exporting.until_held()
     monkeypatch.setattr("exports.reader.shutil.disk_usage", lambda _: type("Usage", (), {"free": -1}))
+    recorder.holds_at = 10**9
     job = exporting.ended(export_id)
     assert job.state is ExportState.FAILED
     assert job.problem is not None

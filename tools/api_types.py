@@ -1,8 +1,8 @@
 """Write the front end's types of the API's answers from the OpenAPI description: `python tools/api_types.py`.
 
 The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
-and imaging use are in ptz-types.js, those of exports in export-types.js; api-types.js has them, too, by reference. A
-test fails if a file does not match the description.
+and imaging use are in ptz-types.js, those of exports and walls in export-types.js and wall-types.js; api-types.js has
+them, too, by reference. A test fails if a file does not match the description.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "static/js/lib"
 TYPES_FILE = "api-types.js"
-_TAGS_OF_FILES = {"ptz-types.js": frozenset({"ptz", "imaging"}), "export-types.js": frozenset({"exports"})}
+_TAGS_OF_FILES = {
+    "ptz-types.js": frozenset({"ptz", "imaging"}),
+    "export-types.js": frozenset({"exports"}),
+    "wall-types.js": frozenset({"walls"}),
+}
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())
 _WIDTH = 120
 _HEAD = """\

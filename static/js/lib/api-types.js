@@ -25,6 +25,9 @@ export {};
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./wall-types.js').Wall} Wall */
+/** @typedef {import('./wall-types.js').WallList} WallList */
 
 /** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
@@ -441,14 +444,6 @@ export {};
  */
 
 /**
- * @typedef {object} Tile
- * @property {number} camera_id
- * @property {number} channel
- * @property {'main'|'sub'|'saver'|null} quality null: depends on the page, the size of the tile and the link; saver:
- *   key frames alone
- */
-
-/**
  * @typedef {object} Token
  * @property {number} id
  * @property {string} name
@@ -486,16 +481,3 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} gop
  */
-
-/**
- * @typedef {object} Wall A named layout. `everybodys`: shared, made while there were no accounts. `may_change`: you may
- *   change it.
- * @property {number} id
- * @property {string} name
- * @property {1|4|6|9|16} layout Number of tiles
- * @property {(Tile|null)[]} tiles
- * @property {boolean} everybodys
- * @property {boolean} may_change
- */
-
-/** @typedef {{walls: Wall[]}} WallList */

@@ -187,6 +187,22 @@ class RecordingManager:
                 )
         return ()
 
+    def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
+        """Return the places from `moment` on that play a channel, as recorded_from().
+
+        Wait at most 25 s for the device if none of its recordings is known. Raise NotFound if the channel has no
+        recording.
+        """
+        if not self._store.recordings(camera_id):
+            clock = self._device_clock(camera_id)
+            now = clock.to_device_time(self._clock.now_utc())
+            self._index_window(camera_id, (now - _OPEN_END, now), now)
+        rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
+        row = next((row for row in rows if row.channel == channel), None)
+        if row is None:
+            raise NotFound("This channel has no recordings.")
+        return self.recorded_from(camera_id, row.newest_token, moment)
+
     # ---- waiting for devices ---------------------------------------------------------------------
 
     def search(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     DateTime,
     Dialect,
@@ -196,6 +197,36 @@ class ReplayAbilitiesRow(Base):
     has_times: Mapped[bool | None] = mapped_column(Boolean)
     beats_real_time: Mapped[bool | None] = mapped_column(Boolean)
     honours_frames: Mapped[bool | None] = mapped_column(Boolean)
+
+
+class ExportRow(Base):
+    """An export job. `user_id` is NULL if it was made while there were no accounts, or if its user was deleted.
+
+    `expires_at`: NULL while it is unfinished or if it is kept. `problem_code`: why it waits or failed.
+    """
+
+    __tablename__ = "exports"
+    __table_args__ = (Index("ix_exports_state", "state"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(80))
+    notes: Mapped[str] = mapped_column(Text)
+    format: Mapped[str] = mapped_column(String(16))
+    options: Mapped[Any] = mapped_column(Json)  # {"subtitles"}
+    ranges: Mapped[Any] = mapped_column(Json)  # a list; see exports/store.py
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    kept: Mapped[bool] = mapped_column(Boolean, default=False)
+    problem_code: Mapped[str | None] = mapped_column(String(64))
+    problem_detail: Mapped[str | None] = mapped_column(Text)
+    done_s: Mapped[float] = mapped_column(Float, default=0.0)
+    total_s: Mapped[float] = mapped_column(Float, default=0.0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    files: Mapped[Any] = mapped_column(Json)  # a list; see exports/store.py
 
 
 class MovingHeadRow(Base):

@@ -21,6 +21,7 @@ from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
+from export_manager import ExportManager
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
@@ -70,6 +71,9 @@ class Application:
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
+        self.exports = ExportManager(
+            self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
+        )
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
         self.pinned_channels = PinnedChannels(
@@ -95,6 +99,7 @@ class Application:
             WallManager(self.database),
             self.ptz,
             self.pictures,
+            self.exports,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -118,6 +123,7 @@ class Application:
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
+                (self.exports.start, self.exports.stop),
                 (self.ptz.start, self.ptz.stop),
                 (self.tours.start, self.tours.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),

@@ -18,6 +18,7 @@ from playwright.sync_api import Error as PlaywrightError
 from bench import (
     beside,
     clicks,
+    exports,
     gstreamer,
     heads,
     live,
@@ -38,9 +39,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    "storyboard",
+    *("storyboard", "exports"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports")
 _PEERS = "peers"
 
 
@@ -194,6 +195,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "recordings", recordings.figures(runs)
     if "storyboard" in parts:
         yield "storyboard", storyboard.figures(runs)
+    if "exports" in parts:
+        yield "exports", exports.figures(runs)
 
 
 def _device(stack: ExitStack) -> Recorder:

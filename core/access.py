@@ -25,6 +25,7 @@ class Permission(StrEnum):
 
     LIVE = "live"
     RECORDINGS = "recordings"
+    EXPORT = "export"
     OPERATE = "operate"
     PTZ = "ptz"
     MANAGE = "manage"
@@ -34,6 +35,7 @@ _ORDER = tuple(Role)
 _LEAST_ROLES = {
     Permission.LIVE: Role.VIEWER,
     Permission.RECORDINGS: Role.REVIEWER,
+    Permission.EXPORT: Role.REVIEWER,
     Permission.OPERATE: Role.OPERATOR,
     Permission.PTZ: Role.OPERATOR,
     Permission.MANAGE: Role.ADMIN,

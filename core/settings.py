@@ -65,6 +65,12 @@ class Settings:
     min_free_bytes: int = _setting(
         200_000_000, "Free disk space below which sessions pause and no pictures are made.", low=0
     )
+    export_bytes: int = _setting(50_000_000_000, "Most bytes that all exports together keep.", low=10_000_000)
+    export_min_free_bytes: int = _setting(2_000_000_000, "Free disk space below which exports end.", low=0)
+    export_keep_s: float = _setting(
+        7 * 86400.0, "An export is deleted this long after its end, unless a user keeps it.", low=60, high=366 * 86400
+    )
+    max_exports: int = _setting(100, "Most exports at a time, finished and unfinished.", low=1, high=10_000)
     device_timeout_s: float = _setting(10.0, "Total time for one ONVIF call.", low=1, high=120)
     rtsp_timeout_s: float = _setting(10.0, "Longest wait for an RTSP answer, and for media.", low=1, high=120)
     device_live_sessions: int = _setting(32, "Most live RTSP sessions at a time with one device.", low=1, high=512)

@@ -26,6 +26,9 @@ _SMALL_QUALITY = ("-crf", "26", "-maxrate", f"{SMALL_KBPS}k", "-bufsize", f"{rou
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
 _PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
 _SOURCE = re.compile(r"[a-z_]+\.mp4")
+_AUDIO_FILE = re.compile(r"[A-Za-z0-9_-]+\.(?:pcm|adts)")
+_PCM_FORMATS = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw", "pcm_s16be": "s16be"}
+_AAC_KBPS = 32  # of one channel
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
 
 
@@ -190,6 +193,23 @@ def recode_segment_command(ffmpeg: Path, init_name: str, segment_name: str) -> l
         *["-write_btrt", "0"],
         *["-movflags", "+frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer"],
         *["-f", "mp4", "pipe:1"],
+    ]
+
+
+def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str, target: str) -> list[str]:
+    """Return the command that encodes samples without a header as AAC with ADTS headers.
+
+    `codec`: pcm_alaw, pcm_mulaw or pcm_s16be. `source` and `target` are names in the working directory. The same
+    samples always give the same bytes.
+    """
+    if _AUDIO_FILE.fullmatch(source) is None or _AUDIO_FILE.fullmatch(target) is None:
+        raise ValueError("not the names of an export's audio files")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-threads", "1", "-protocol_whitelist", "file"],
+        *["-f", _PCM_FORMATS[codec], "-ar", str(rate), "-ac", str(channels), "-i", source],
+        *["-c:a", "aac", "-ac", str(min(channels, 2)), "-b:a", f"{_AAC_KBPS * min(channels, 2)}k"],
+        *["-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "adts", target],
     ]
 
 

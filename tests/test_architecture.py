@@ -26,6 +26,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "onvif",
             "stream",
             "pictures",
+            "exports",
             "recordings",
             "onvif_services",
             "media",
@@ -33,11 +34,12 @@ ARROWS: dict[str, frozenset[str]] = {
             "core",
         }
     ),
-    "web": frozenset({"accounts", "walls", "ptz", "onvif", "stream", "pictures", "recordings", "core"}),
+    "web": frozenset({"accounts", "walls", "ptz", "onvif", "stream", "pictures", "exports", "recordings", "core"}),
     "accounts": frozenset({"database", "core"}),
     "walls": frozenset({"database", "core"}),
     "ptz": frozenset({"onvif", "database", "core"}),
     "pictures": frozenset({"recordings", "onvif", "media", "core"}),
+    "exports": frozenset({"stream", "recordings", "onvif", "media", "database", "core"}),
     "recordings": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "ptz", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
@@ -58,6 +60,7 @@ PACKAGE_OF = {
     "sessions": "stream",
     "recording_manager": "recordings",
     "picture_manager": "pictures",
+    "export_manager": "exports",
     "ptz_manager": "ptz",
     "migrations": "database",
     "tables": "database",
@@ -140,6 +143,7 @@ def test_cameras_import_of_media_only_the_starter_of_processes() -> None:
 MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.codecs": frozenset(),
     "media.fmp4": frozenset({"media.codecs"}),
+    "media.mp4": frozenset({"media.codecs", "media.fmp4"}),
     "media.hls": frozenset(),
     "media.commands": frozenset(),
     "media.child_shim": frozenset(),

@@ -1,8 +1,8 @@
 """Write the front end's types of the API's answers from the OpenAPI description: `python tools/api_types.py`.
 
 The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
-and imaging use are in ptz-types.js; api-types.js has them, too, by reference. A test fails if a file does not match the
-description.
+and imaging use are in ptz-types.js, those of exports and walls in export-types.js and wall-types.js; api-types.js has
+them, too, by reference. A test fails if a file does not match the description.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "static/js/lib"
-TYPES_FILE, PTZ_FILE = "api-types.js", "ptz-types.js"
-_PTZ_TAGS = frozenset({"ptz", "imaging"})
+TYPES_FILE = "api-types.js"
+_TAGS_OF_FILES = {
+    "ptz-types.js": frozenset({"ptz", "imaging"}),
+    "export-types.js": frozenset({"exports"}),
+    "wall-types.js": frozenset({"walls"}),
+}
+_TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())
 _WIDTH = 120
 _HEAD = """\
 // @ts-check
@@ -29,20 +35,27 @@ _JS_NAMES = {"string": "string", "integer": "number", "number": "number", "boole
 
 def api_types(document: dict[str, Any]) -> dict[str, str]:
     """Return JavaScript modules by name, with a typedef for each schema in answers of an OpenAPI document."""
-    usual = _names_in_answers(document, lambda tags: not tags & _PTZ_TAGS)
-    of_ptz = _names_in_answers(document, lambda tags: bool(tags & _PTZ_TAGS)) - usual
+    usual = _names_in_answers(document, lambda tags: not tags & _TAGS_ELSEWHERE)
     schemas: dict[str, Any] = document["components"]["schemas"]
-    borrowed = {name for own in of_ptz for name in _references(schemas[own])} - of_ptz
-    modules = {TYPES_FILE: _module(document, usual, of_ptz, PTZ_FILE)}
-    if of_ptz:
-        modules[PTZ_FILE] = _module(document, of_ptz, borrowed, TYPES_FILE)
-    return modules
+    elsewhere: dict[str, str] = {}  # the file of each name that is not in TYPES_FILE
+    modules: dict[str, str] = {}
+    for file, tags in _TAGS_OF_FILES.items():
+        own = _names_in_answers(document, partial(_have_one_of, tags)) - usual
+        borrowed = {name for one in own for name in _references(schemas[one])} - own
+        if own:
+            modules[file] = _module(document, own, dict.fromkeys(borrowed, TYPES_FILE))
+            elsewhere |= dict.fromkeys(own, file)
+    return {TYPES_FILE: _module(document, usual, elsewhere), **modules}
 
 
-def _module(document: dict[str, Any], names: set[str], others: set[str], other_file: str) -> str:
-    """Return a module with the typedefs of `names`, and references to `others` in the other file."""
+def _have_one_of(wanted: frozenset[str], tags: frozenset[str]) -> bool:
+    return bool(wanted & tags)
+
+
+def _module(document: dict[str, Any], names: set[str], others: dict[str, str]) -> str:
+    """Return a module with the typedefs of `names`, and references to `others`, each in the file that it names."""
     schemas: dict[str, Any] = document["components"]["schemas"]
-    lines = [f"/** @typedef {{import('./{other_file}').{name}}} {name} */\n" for name in sorted(others)]
+    lines = [f"/** @typedef {{import('./{others[name]}').{name}}} {name} */\n" for name in sorted(others)]
     references = f"\n{''.join(lines)}" if lines else ""
     return _HEAD + references + "".join(f"\n{_typedef(name, schemas[name])}" for name in sorted(names))
 

@@ -14,7 +14,7 @@ from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
-from web.api import hls, imaging, models, pictures, playback, ptz, recordings, system, walls
+from web.api import exports, hls, imaging, models, pictures, playback, ptz, recordings, system, walls
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.front_end import Addresses, FrontEnd
@@ -63,6 +63,7 @@ def build_web(services: Services) -> OpenAPI:
         playback.blueprint,
         recordings.blueprint,
         pictures.blueprint,
+        exports.blueprint,
         api_accounts.blueprint,
         walls.blueprint,
         ptz.blueprint,

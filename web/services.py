@@ -9,6 +9,7 @@ from flask import current_app
 
 from account_manager import AccountManager
 from core.settings import Settings
+from export_manager import ExportManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -20,6 +21,8 @@ from web.login_viewers import LoginViewers
 from web.request_limit import RequestLimit
 
 EXTENSION = "web.services"
+MOST_DOWNLOADS = 8
+"""Each of them holds a request thread for minutes."""
 
 
 class Services:
@@ -39,6 +42,7 @@ class Services:
         walls: WallManager,
         ptz: PtzManager,
         pictures: PictureManager,
+        exports: ExportManager,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -50,11 +54,13 @@ class Services:
         self.walls = walls
         self.ptz = ptz
         self.pictures = pictures
+        self.exports = exports
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
+        self.download_limit = RequestLimit(MOST_DOWNLOADS, "other downloads")
         self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.login_viewers.end_logins)

@@ -102,6 +102,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
             cast(Any, None),
             StandInPtz(),
             cast(Any, None),
+            cast(Any, None),
             is_ready=lambda: True,
         )
     )

@@ -18,12 +18,14 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from export_manager import ExportManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
 from tests.recordings.recorder import Archive
 from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
 from tests.web.stand_in_ptz import StandInPtz
 from tests.web.stand_in_streams import StandInStreams, session
@@ -90,6 +92,15 @@ def pictures() -> StandInPictures:
 
 
 @pytest.fixture
+def exports(
+    database: Database, settings: Settings, cameras: StandInCameras, archive: Archive, accounts: AccountManager
+) -> ExportManager:
+    """Depends on `accounts`, which open the database."""
+    del accounts
+    return export_manager(database, settings, cameras, archive)
+
+
+@pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
     """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
@@ -109,8 +120,9 @@ def web_app(
     walls: WallManager,
     ptz: StandInPtz,
     pictures: StandInPictures,
+    exports: ExportManager,
 ) -> OpenAPI:
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures)
+    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
     return build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
@@ -126,6 +138,7 @@ def network(tmp_path: Path) -> CameraHarness:
 def real_app(
     network: CameraHarness,
     settings: Settings,
+    database: Database,
     streams: StandInStreams,
     archive: Archive,
     accounts: AccountManager,
@@ -138,7 +151,8 @@ def real_app(
         network.device("10.0.0.9")
         streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
-        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures)
+        exports = export_manager(database, settings, manager, archive)
+        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports)
         yield build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
@@ -158,7 +172,9 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()
-    managers = (cameras, streams, archive.manager, accounts, WallManager(database), StandInPtz(), StandInPictures())
+    walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
+    exports = export_manager(database, settings, cameras, archive)
+    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
     yield build_web(Services(settings, *managers, is_ready=lambda: True))
     accounts.stop()
     database.close()

@@ -37,10 +37,11 @@ pytestmark = pytest.mark.generated
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES = 20
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
-# name Nobody, and no device has a changed certificate.
+# name Nobody, no device has a changed certificate, and no export is finished.
 REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
+    ("GET", "/api/exports/{export_id}/files/{file}"): 404,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
     ("POST", "/api/session"): 401,

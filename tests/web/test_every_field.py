@@ -60,6 +60,9 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "seconds": (1.5,),
     "setting": (0, -1, 65536, 1.5),
     "stops": (),
+    "ranges": (),
+    "text": tuple(text for text in TEXTS if len(text) <= 2000 and "".join(text.split("\n")).isprintable()),
+    "format": (),
 }
 KINDS = {
     "camera_id": "id",
@@ -120,6 +123,11 @@ KINDS = {
     "wide_dynamic_range": "flag",
     "wide_dynamic_range_level": "setting",
     "active": "flag",
+    "ranges": "ranges",
+    "format": "format",
+    "notes": "text",
+    "kept": "flag",
+    "subtitles": "flag",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

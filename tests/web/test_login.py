@@ -228,7 +228,7 @@ def test_the_first_visit_shows_setup_and_the_choice_is_kept(
     database = Database(settings.data_dir / "fresh.sqlite3")
     fresh = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     fresh.start()
-    managers = (cameras, old.streams, old.recordings, fresh, old.walls, old.ptz, old.pictures)
+    managers = (cameras, old.streams, old.recordings, fresh, old.walls, old.ptz, old.pictures, old.exports)
     client = build_web(Services(settings, *managers, is_ready=lambda: True)).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):
@@ -280,7 +280,7 @@ def test_an_admin_makes_users_and_ends_their_logins(harness: WebHarness, browser
     ben = harness.app.test_client()
     log_in(ben, "Ben")
     session = ben.get("/api/session").get_json()
-    assert session["permissions"] == ["live", "recordings"]
+    assert session["permissions"] == ["live", "recordings", "export"]
     listed = browser.get("/api/sessions").get_json()["sessions"]
     assert {(item["user"], item["is_this"]) for item in listed} == {("Anna", True), ("Ben", False)}
     ended = next(item["id"] for item in listed if item["user"] == "Ben")

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from account_manager import AccountManager
 from core.settings import Settings, SettingsError
+from export_manager import ExportManager
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_pictures import StandInPictures
 from tests.web.stand_in_ptz import StandInPtz
@@ -35,12 +36,13 @@ def behind(
     walls: WallManager,
     ptz: StandInPtz,
     pictures: StandInPictures,
+    exports: ExportManager,
 ) -> Make:
     """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures)
+        managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
         web = build_web(Services(changed, *managers, is_ready=lambda: True))
         return web.test_client()
 

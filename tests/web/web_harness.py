@@ -49,6 +49,7 @@ VIEWER = {
     "/api/walls",
     "/api/walls/<wall_id>",
 }
+EXPORT = "/api/exports/<export_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
@@ -62,6 +63,14 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/picture",
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",
+    "/api/exports",
+    "/api/exports/estimate",
+    EXPORT,
+    f"{EXPORT}/pause",
+    f"{EXPORT}/resume",
+    f"{EXPORT}/cancel",
+    f"{EXPORT}/retry",
+    f"{EXPORT}/files/<file>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -151,6 +160,12 @@ class WebHarness:
         return ApiClient(client, {CSRF_HEADER: log_in(client, name)})
 
 
+RANGE = {
+    "camera_id": 1,
+    "channel": 1,
+    "start_time": "2026-11-22T10:00:00Z",
+    "end_time": "2026-11-22T10:01:00Z",
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/streams/start": {"camera_id": 1, "profile_token": "MediaProfile00000"},
     "/api/streams/stop": {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"},
@@ -162,6 +177,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "end_time": "2026-11-22T11:00:00Z",
     },
     "/api/cameras/<camera_id>/channels/order": {"channels": [1]},
+    "/api/exports": {"ranges": [RANGE]},
+    "/api/exports/estimate": {"ranges": [RANGE]},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -188,6 +205,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "session_id": "999",
         "token_id": "999",
         "wall_id": "999",
+        "export_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",
@@ -203,6 +221,8 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
     body = json.loads(json.dumps(BODIES.get(rule, {})))
     if "camera_id" in body:
         body["camera_id"] = camera_id
+    for item in body.get("ranges", ()):
+        item["camera_id"] = camera_id
     if "stream_id" in body:
         body["stream_id"] = (
             body["stream_id"]

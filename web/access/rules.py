@@ -124,6 +124,18 @@ RULES: dict[str, Rule] = {
     "api_walls.get_wall": Rule(Permission.LIVE),
     "api_walls.change_wall": Rule(Permission.LIVE),
     "api_walls.remove_wall": Rule(Permission.LIVE),
+    # exports; the export manager checks their owners and channels
+    "api_exports.add_export": Rule(Permission.EXPORT, targets.export_in_body, "create_export"),
+    "api_exports.estimate_export": Rule(Permission.EXPORT, targets.export_in_body),
+    "api_exports.list_exports": Rule(Permission.EXPORT),
+    "api_exports.get_export": Rule(Permission.EXPORT),
+    "api_exports.change_export": Rule(Permission.EXPORT, action="change_export"),
+    "api_exports.remove_export": Rule(Permission.EXPORT, action="delete_export"),
+    "api_exports.pause_export": Rule(Permission.EXPORT, action="pause_export"),
+    "api_exports.resume_export": Rule(Permission.EXPORT, action="resume_export"),
+    "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export"),
+    "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export"),
+    "api_exports.download_export": Rule(Permission.EXPORT, action="download_export"),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, targets.search, "search_recordings"),
     "api_recordings.recording_summary": Rule(Permission.RECORDINGS, targets.camera_in_path),

@@ -189,6 +189,33 @@ def recorded_channel() -> Target:
     return Target(camera_id, channel)
 
 
+def export_in_body() -> Target | None:
+    """The first range whose channel the user may not see, otherwise the first range. None for a body without ranges.
+
+    A channel that is only guessed is unknown to users with a limit to channels.
+    """
+    found = [_range_target(item) for item in _list_in_body("ranges")]
+    who = current_principal()
+    hidden = (target for target in found if not may_see(who, target))
+    return next(hidden, found[0] if found else None)
+
+
+def _range_target(item: Any) -> Target:
+    """Raise UnreadableField if the range names no camera or channel."""
+    camera_id, channel = (_number_in(item, name) for name in ("camera_id", "channel"))
+    is_needed = sees_only_some_channels(current_principal(), camera_id)
+    if is_needed and not services().recordings.has_sure_recordings(camera_id, channel):
+        return Target(camera_id)
+    return Target(camera_id, channel)
+
+
+def _number_in(item: Any, name: str) -> int:
+    value = item.get(name) if isinstance(item, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnreadableField(f"ranges.{name}")
+    return value
+
+
 def search() -> Target:
     camera_id, channel = _camera_id_in_path(), _body().get("channel")
     return Target(camera_id, channel) if isinstance(channel, int) else Target(camera_id, is_whole=True)
@@ -241,6 +268,13 @@ def _camera_id_in_body() -> int:
     if isinstance(camera_id, bool) or not isinstance(camera_id, int):
         raise UnreadableField("camera_id")
     return camera_id
+
+
+def _list_in_body(name: str) -> list[Any]:
+    value = _body().get(name)
+    if not isinstance(value, list):
+        raise UnreadableField(name)
+    return value
 
 
 def _text_in_body(name: str) -> str:

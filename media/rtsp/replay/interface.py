@@ -19,7 +19,8 @@ class ReplayRank(IntEnum):
     """The order in which connections get a recorder's few replay sessions. Each gives way to those of lower ranks."""
 
     WATCHED = 0  # the recording that a user watches, and its seeks
-    STORYBOARD = 40  # pictures of recordings; exports come between
+    EXPORT = 30
+    STORYBOARD = 40  # pictures of recordings
 
 
 class ReplayConsumer(Protocol):

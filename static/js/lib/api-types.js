@@ -2,11 +2,17 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./export-types.js').Estimate} Estimate */
+/** @typedef {import('./export-types.js').Export} Export */
+/** @typedef {import('./export-types.js').ExportList} ExportList */
+/** @typedef {import('./export-types.js').ExportState} ExportState */
+/** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
 /** @typedef {import('./ptz-types.js').PtzDone} PtzDone */
 /** @typedef {import('./ptz-types.js').PtzIris} PtzIris */
@@ -16,8 +22,12 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTour} PtzTour */
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
+/** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./wall-types.js').Wall} Wall */
+/** @typedef {import('./wall-types.js').WallList} WallList */
 
 /** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
@@ -271,7 +281,7 @@ export {};
  * @property {boolean} accounts
  * @property {string|null} user
  * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'operate'|'ptz'|'manage')[]} permissions
+ * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
  * @property {AllowedCamera[]|null} cameras
  * @property {string|null} csrf_token
  */
@@ -434,14 +444,6 @@ export {};
  */
 
 /**
- * @typedef {object} Tile
- * @property {number} camera_id
- * @property {number} channel
- * @property {'main'|'sub'|'saver'|null} quality null: depends on the page, the size of the tile and the link; saver:
- *   key frames alone
- */
-
-/**
  * @typedef {object} Token
  * @property {number} id
  * @property {string} name
@@ -479,16 +481,3 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} gop
  */
-
-/**
- * @typedef {object} Wall A named layout. `everybodys`: shared, made while there were no accounts. `may_change`: you may
- *   change it.
- * @property {number} id
- * @property {string} name
- * @property {1|4|6|9|16} layout Number of tiles
- * @property {(Tile|null)[]} tiles
- * @property {boolean} everybodys
- * @property {boolean} may_change
- */
-
-/** @typedef {{walls: Wall[]}} WallList */

@@ -1,0 +1,74 @@
+"""An exported hour of a channel of 4 Mbit/s with G.711, from a recorder with the delays of a real one.
+
+Each run has another hour. The CPU includes the ffmpeg that encodes the audio.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+
+from bench.figures import Figure
+from bench.recordings import set_delays
+from bench.setting import App, app, recorder
+
+_POLL_S = 0.5
+_LONGEST_S = 1800.0
+_MB = 1_000_000
+
+
+def figures(runs: int) -> Iterator[Figure]:
+    """Export hours of the day before, each once."""
+    took_s: list[float] = []
+    cpu_s: list[float] = []
+    grown_mb: list[float] = []
+    with recorder("--channels", "1", "--dead", "none", "--replay-clip") as device, app() as running:
+        device.prepare("main")
+        set_delays(device)
+        camera_id = running.add_recorder(device)
+        for number in range(runs):
+            now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+            begun_s, cpu_before_s, memory = time.monotonic(), _cpu_s(running), _memory(running)
+            most = _export(running, camera_id, now - timedelta(hours=3 + number))
+            took_s.append(time.monotonic() - begun_s)
+            cpu_s.append(_cpu_s(running) - cpu_before_s)
+            grown_mb.append((most - memory) / _MB)
+    what = "an exported hour of 4 Mbit/s"
+    yield Figure(what, "s", took_s, goal=180)
+    yield Figure(f"{what}: CPU of app and ffmpeg", "s", cpu_s, goal=60)
+    yield Figure(f"{what}: memory of the app, more than before", "MB", grown_mb, goal=60)
+
+
+def _export(running: App, camera_id: int, start: datetime) -> int:
+    """Export an hour and delete it. Return the most memory of the app meanwhile, in bytes."""
+    times = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=1)).isoformat()}
+    body = {"ranges": [{"camera_id": camera_id, "channel": 1, **times}]}
+    path = f"/api/exports/{running.call('POST', '/api/exports', body)['id']}"
+    begun_s, most = time.monotonic(), 0
+    job: dict[str, Any] = {}
+    while job.get("state") not in {"done", "failed"}:
+        if time.monotonic() - begun_s > _LONGEST_S:
+            raise RuntimeError("the export does not end")
+        time.sleep(_POLL_S)
+        most = max(most, _memory(running))
+        job = running.call("GET", path)
+    if job["state"] == "failed":
+        raise RuntimeError(f"the export failed: {job['error']}")
+    running.call("DELETE", path)
+    return most
+
+
+def _cpu_s(running: App) -> float:
+    """Return the CPU seconds of the app, with those of children that have ended."""
+    whole = psutil.Process(running.pid)
+    return sum(sum(process.cpu_times()[:4]) for process in (whole, *whole.children(recursive=True)))
+
+
+def _memory(running: App) -> int:
+    whole = psutil.Process(running.pid)
+    processes = (whole, *whole.children(recursive=True))
+    return sum(process.memory_info().rss for process in processes if "ffmpeg" not in process.name())

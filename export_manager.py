@@ -1,0 +1,269 @@
+"""Exports of recordings as files: the interface of the package `exports`.
+
+A job belongs to its user. Admins see all jobs; for other users, the jobs of others do not exist, nor do their own with
+a channel that they may not see any more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from core.access import Permission, Principal
+from core.clock import Clock
+from core.errors import AppError, InvalidRequest, LimitReached, NotFound, StorageFull
+from core.settings import Settings
+from database import Database
+from exports.finish import FinishingContext
+from exports.reader import ReadingContext
+from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
+from exports.store import ExportStore
+from exports.worker import ExportWorker
+from media.process import Spawner
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+from recording_manager import RecordingManager
+
+__all__ = ["ExportManager"]
+
+FORMATS = ("mp4",)
+MOST_RANGES = 16
+LONGEST_RANGE = timedelta(hours=24)
+_USUAL_BYTES_S = 500_000  # 4 Mbit/s
+_AUDIO_BYTES_S = 8_000
+_UNFINISHED = tuple(state for state in ExportState if state.is_unfinished)
+
+
+class ExportManager:
+    """Thread-safe. The database must be open between start() and stop()."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        spawner: Spawner,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        recordings: RecordingManager,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._cameras = cameras
+        self._recordings = recordings
+        self._folder = settings.data_dir / "exports"
+        self._store = ExportStore(database)
+        self._worker = ExportWorker(
+            self._store,
+            ReadingContext(settings, clock, gateway, recordings),
+            FinishingContext(settings, clock, spawner),
+            self._folder,
+            self._names,
+        )
+
+    def start(self) -> None:
+        """Start the worker, which goes on with unfinished jobs."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """End the worker within 4 s. May be called twice."""
+        self._worker.stop()
+
+    # ---- jobs ------------------------------------------------------------------------------------
+
+    def jobs(self, who: Principal) -> list[ExportJob]:
+        """Return the jobs that this user may see, the newest first."""
+        return [self._worker.with_progress(job) for job in self._store.jobs() if self._may_see(who, job)]
+
+    def get(self, who: Principal, export_id: int) -> ExportJob:
+        """Raise NotFound, also for another user's job."""
+        job = self._store.get(export_id)
+        if not self._may_see(who, job):
+            raise NotFound("There is no such export.")
+        return self._worker.with_progress(job)
+
+    def estimate(self, draft: ExportDraft) -> ExportEstimate:
+        """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""
+        self._check(draft)
+        seconds = size = 0.0
+        for wanted in draft.ranges:
+            recorded_s = self._recorded_s(wanted)
+            seconds += recorded_s
+            size += recorded_s * self._bytes_per_s(wanted)
+        return ExportEstimate(seconds, round(size), is_about=True, free_bytes=self._free_bytes())
+
+    def add(self, who: Principal, draft: ExportDraft) -> ExportJob:
+        """Queue a job. May wait for the device.
+
+        Raise InvalidRequest, NotFound, a DeviceError, StorageFull if too little disk is free, or LimitReached
+        (export_limit, export_space).
+        """
+        estimate = self.estimate(draft)
+        if estimate.seconds <= 0:
+            raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
+        used = self._used_bytes()
+        if used + estimate.size_bytes > self._settings.export_bytes:
+            raise LimitReached(
+                f"Exports may keep {_megabytes(self._settings.export_bytes)} MB, {_megabytes(used)} MB are in use, and "
+                f"this one needs about {_megabytes(estimate.size_bytes)} MB: delete others first.",
+                code="export_space",
+            )
+        if estimate.free_bytes < 2 * estimate.size_bytes:  # the pieces and the file made of them
+            raise StorageFull(
+                f"This export needs about {_megabytes(2 * estimate.size_bytes)} MB of disk space while it is made; "
+                f"{_megabytes(estimate.free_bytes)} MB are free for exports."
+            )
+        job = self._store.add(
+            who.user_id,
+            who.name,
+            draft,
+            estimate.seconds,
+            self._clock.now_utc(),
+            most=self._settings.max_exports,
+        )
+        self._worker.wake()
+        return job
+
+    def pause(self, who: Principal, export_id: int) -> ExportJob:
+        """Give the recorder's session back until resume(). Raise NotFound or Conflict (export_state)."""
+        return self._move(who, export_id, ExportState.PAUSED, (ExportState.QUEUED, ExportState.RUNNING))
+
+    def resume(self, who: Principal, export_id: int) -> ExportJob:
+        """Go on at the last whole piece. Raise NotFound or Conflict (export_state)."""
+        return self._move(who, export_id, ExportState.QUEUED, (ExportState.PAUSED,))
+
+    def cancel(self, who: Principal, export_id: int) -> ExportJob:
+        """End a job and delete its files. The job stays in the list. Raise NotFound or Conflict (export_state)."""
+        job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
+        self._worker.remove_files(export_id)
+        self._store.note_progress(export_id, replace(job.progress, done_s=0.0, size_bytes=0), ())
+        return self._store.get(export_id)
+
+    def retry(self, who: Principal, export_id: int) -> ExportJob:
+        """Queue a job again that failed or was cancelled, or that waits. Raise NotFound or Conflict (export_state)."""
+        of = (ExportState.FAILED, ExportState.CANCELLED, ExportState.QUEUED)
+        return self._move(who, export_id, ExportState.QUEUED, of)
+
+    def change(
+        self,
+        who: Principal,
+        export_id: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        kept: bool | None = None,
+    ) -> ExportJob:
+        """Change the fields that are not None. An export that is kept does not expire. Raise NotFound."""
+        self.get(who, export_id)
+        expires_at = self._clock.now_utc() + timedelta(seconds=self._settings.export_keep_s)
+        job = self._store.change(export_id, name=name, notes=notes, kept=kept, expires_at=expires_at)
+        return self._worker.with_progress(job)
+
+    def remove(self, who: Principal, export_id: int) -> None:
+        """Delete a job and its files. Raise NotFound."""
+        self.get(who, export_id)
+        self._store.remove(export_id)
+        self._worker.interrupt(export_id)
+        self._worker.remove_files(export_id)
+
+    def file(self, who: Principal, export_id: int, name: str) -> tuple[Path, ExportFile]:
+        """Return a finished file and its record. Raise NotFound."""
+        job = self.get(who, export_id)
+        found = next((file for file in job.files if file.name == name), None)
+        path = self._worker.files_folder(export_id) / name
+        if found is None or not path.is_file():
+            raise NotFound("There is no such file in this export.")
+        return path, found
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _move(self, who: Principal, export_id: int, state: ExportState, of: Sequence[ExportState]) -> ExportJob:
+        self.get(who, export_id)
+        expires_at = self._clock.now_utc() + timedelta(seconds=self._settings.export_keep_s)
+        job = self._store.move(export_id, state, of=of, now=self._clock.now_utc(), expires_at=expires_at)
+        if state is ExportState.QUEUED:
+            self._worker.retry_now(export_id)
+        else:
+            self._worker.interrupt(export_id)
+        return job
+
+    def _may_see(self, who: Principal, job: ExportJob) -> bool:
+        if not who.may(Permission.MANAGE) and (who.user_id is None or who.user_id != job.user_id):
+            return False
+        return all(self._may_export(who, wanted) for wanted in job.draft.ranges)
+
+    def _may_export(self, who: Principal, wanted: ExportRange) -> bool:
+        """True if the range's channel is one of the user's. A channel that is only guessed does not count."""
+        if not who.scope.has_channel(wanted.camera_id, wanted.channel):
+            return False
+        if who.scope.channels_of(wanted.camera_id) is None:
+            return True
+        try:
+            return self._recordings.has_sure_recordings(wanted.camera_id, wanted.channel)
+        except AppError:
+            return False
+
+    def _check(self, draft: ExportDraft) -> None:
+        if draft.format not in FORMATS:
+            raise InvalidRequest.of_field("format", f"one of {', '.join(FORMATS)}")
+        if not 0 < len(draft.ranges) <= MOST_RANGES:
+            raise InvalidRequest.of_field("ranges", f"1 to {MOST_RANGES} ranges")
+        now = self._clock.now_utc()
+        for index, wanted in enumerate(draft.ranges):
+            if wanted.end <= wanted.start:
+                raise InvalidRequest.of_field(f"ranges.{index}.end_time", "later than start_time")
+            if wanted.end - wanted.start > LONGEST_RANGE:
+                raise InvalidRequest.of_field(f"ranges.{index}.end_time", "at most 24 hours after start_time")
+            if wanted.end > now:
+                raise InvalidRequest.of_field(f"ranges.{index}.end_time", "not in the future")
+
+    def _recorded_s(self, wanted: ExportRange) -> float:
+        places = self._recordings.channel_places(wanted.camera_id, wanted.channel, wanted.start)
+        lengths = ((min(place.end, wanted.end) - max(place.start, wanted.start)).total_seconds() for place in places)
+        return min(wanted.length_s, sum(length_s for length_s in lengths if length_s > 0))
+
+    def _bytes_per_s(self, wanted: ExportRange) -> float:
+        """Return the rate of the last export of this channel, otherwise the one that the device states."""
+        for job in self._store.jobs():
+            place = (wanted.camera_id, wanted.channel)
+            videos = [file for file in job.files if file.name.endswith(".mp4")]
+            made = [file for file in videos if (file.camera_id, file.channel) == place]
+            length_s = sum((file.end - file.start).total_seconds() for file in made)
+            if length_s > 0:
+                return sum(file.size_bytes for file in made) / length_s
+        channel = next((it for it in self._cameras.channels(wanted.camera_id) if it.number == wanted.channel), None)
+        main = next((it for it in channel.profiles if it.role == "main"), None) if channel is not None else None
+        stated_kbps = main.video.bitrate_kbps if main is not None and main.video is not None else None
+        return stated_kbps * 125 + _AUDIO_BYTES_S if stated_kbps else _USUAL_BYTES_S
+
+    def _free_bytes(self) -> int:
+        """Return the disk space that exports may still take."""
+        place = self._folder if self._folder.is_dir() else self._settings.data_dir
+        return max(0, shutil.disk_usage(place).free - self._settings.export_min_free_bytes)
+
+    def _used_bytes(self) -> int:
+        """Return the size of all exports: of unfinished ones, the expected size."""
+        return sum(self._size_of(job) for job in self._store.jobs())
+
+    def _size_of(self, job: ExportJob) -> int:
+        if not job.state.is_unfinished:
+            return job.progress.size_bytes
+        try:
+            expected = round(job.progress.total_s * self._bytes_per_s(job.draft.ranges[0]))
+        except (AppError, IndexError):  # its camera was deleted
+            expected = 0
+        return max(expected, job.progress.size_bytes)
+
+    def _names(self, wanted: ExportRange) -> tuple[str, str]:
+        """Return the names of camera and channel. Raise NotFound for a deleted camera."""
+        camera = self._cameras.get_camera(wanted.camera_id)
+        channels = self._cameras.channels(wanted.camera_id)
+        channel = next((it for it in channels if it.number == wanted.channel), None)
+        return camera.name, channel.name if channel is not None else f"{wanted.channel}"
+
+
+def _megabytes(size: int) -> int:
+    return round(size / 1_000_000)

@@ -1,0 +1,260 @@
+"""Pieces: the part of a range that an export has read so far. A piece ends before a key frame, as a rule.
+
+A piece has three files: the samples of the video, those of the audio, and a table of both. It is whole once its table
+exists. The end of the app at any moment leaves whole pieces and remainders, which are removed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.records import AudioFormat, VideoFormat
+from media.codecs.access_unit import AccessUnit
+from media.mp4.video import VideoSamples
+
+_HEAD = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """The formats of all samples of a file. `audio_config`: AAC's AudioSpecificConfig."""
+
+    video: VideoFormat
+    audio: AudioFormat | None
+    parameter_sets: tuple[bytes, ...]
+    audio_config: bytes = b""
+
+
+@dataclass(slots=True)
+class AudioTable:
+    """Times (seconds since 1970) and sizes of the units of recorded audio."""
+
+    times_s: array[float] = field(default_factory=lambda: array("d"))
+    sizes: array[int] = field(default_factory=lambda: array("I"))
+
+    def add(self, time_s: float, size: int) -> None:
+        self.times_s.append(time_s)
+        self.sizes.append(size)
+
+    def cut(self, count: int) -> None:
+        del self.times_s[count:], self.sizes[count:]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceNotes:
+    """`begins_file`: there is a gap before this piece, or its formats differ from those of the piece before.
+
+    `next_s`: the device's time of the frame that follows the piece. `correction_s`: by which the device's clock was
+    ahead of true time when the export began.
+    """
+
+    formats: Formats
+    begins_file: bool
+    correction_s: float
+    next_s: float = 0.0
+    frames_lost: int = 0
+    is_time_confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A whole piece. Its tables are read when they are needed."""
+
+    folder: Path
+    number: int
+    notes: PieceNotes
+
+    @property
+    def video_path(self) -> Path:
+        return _path(self.folder, self.number, "video")
+
+    @property
+    def audio_path(self) -> Path:
+        return _path(self.folder, self.number, "audio")
+
+    def tables(self) -> tuple[VideoSamples, AudioTable]:
+        return _read(_path(self.folder, self.number, "table"))[1:]
+
+    def audio_units(self) -> Iterator[tuple[float, bytes]]:
+        _, audio = self.tables()
+        with self.audio_path.open("rb") as file:
+            for time_s, size in zip(audio.times_s, audio.sizes, strict=True):
+                yield time_s, file.read(size)
+
+
+class PieceWriter:
+    """The piece that is being read. One thread only. Raises OSError."""
+
+    def __init__(self, folder: Path, number: int, notes: PieceNotes) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._number = number
+        self.notes = notes
+        self.video = VideoSamples()
+        self.audio = AudioTable()
+        self.size_bytes = 0
+        self._video_bytes = 0
+        self._frames_lost_at_key = 0
+        self._key_bytes = 0  # of the video, before the last key frame
+        self._video_file = _path(folder, number, "video").open("wb")
+        self._audio_file = _path(folder, number, "audio").open("wb")
+
+    def add_frame(self, unit: AccessUnit, time_s: float) -> None:
+        """Add a frame, its NAL units with lengths of four bytes."""
+        if unit.is_key:
+            self._key_bytes, self._frames_lost_at_key = self._video_bytes, self.notes.frames_lost
+        size = 0
+        write = self._video_file.write
+        for part in unit.parts:
+            write(_HEAD.pack(len(part)))
+            size += 4 + write(part)
+        self.video.add(time_s, size, is_key=unit.is_key)
+        self._video_bytes += size
+        self.size_bytes += size
+        if unit.frames_dropped_before or not unit.is_time_confirmed:
+            self.notes = replace(
+                self.notes,
+                frames_lost=self.notes.frames_lost + unit.frames_dropped_before,
+                is_time_confirmed=self.notes.is_time_confirmed and unit.is_time_confirmed,
+            )
+
+    def add_audio(self, data: bytes, time_s: float) -> None:
+        self._audio_file.write(data)
+        self.audio.add(time_s, len(data))
+        self.size_bytes += len(data)
+
+    def finish(self, next_s: float) -> Piece:
+        """Make the piece whole. `next_s`: the device's time of the frame that follows."""
+        return self._finish(next_s)
+
+    def finish_before_last_key(self, next_s: float) -> Piece | None:
+        """Make the piece whole without its last GOP, which is not complete. None if nothing is left.
+
+        `next_s`: the device's time of that GOP.
+        """
+        last_key = self.video.last_key
+        if last_key <= 0:
+            self.discard()
+            return None
+        key_s = self.video.times_s[last_key]
+        self.video.cut(last_key)
+        self._video_file.truncate(self._key_bytes)
+        kept = sum(1 for time_s in self.audio.times_s if time_s < key_s)
+        self.audio.cut(kept)
+        self._audio_file.truncate(sum(self.audio.sizes))
+        self.notes = replace(self.notes, frames_lost=self._frames_lost_at_key)
+        return self._finish(next_s)
+
+    def discard(self) -> None:
+        """Delete the piece."""
+        self._video_file.close()
+        self._audio_file.close()
+        _remove(self._folder, self._number)
+
+    def _finish(self, next_s: float) -> Piece:
+        for file in (self._video_file, self._audio_file):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        self.notes = replace(self.notes, next_s=next_s)
+        path = _path(self._folder, self._number, "table")
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            head = json.dumps(_stored(self.notes) | {"frames": len(self.video), "audio": len(self.audio.sizes)})
+            file.write(_HEAD.pack(len(head)) + head.encode())
+            for column in (self.video.times_s, self.video.sizes, self.audio.times_s, self.audio.sizes):
+                column.tofile(file)
+            file.write(self.video.keys)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        return Piece(self._folder, self._number, self.notes)
+
+
+def whole_pieces(folder: Path) -> list[Piece]:
+    """Return the whole pieces of a range, in order, and delete everything behind them."""
+    pieces: list[Piece] = []
+    while (path := _path(folder, len(pieces), "table")).is_file():
+        pieces.append(Piece(folder, len(pieces), _read(path)[0]))
+    if folder.is_dir():
+        own = {_path(folder, piece.number, kind) for piece in pieces for kind in ("video", "audio", "table")}
+        for path in folder.iterdir():
+            if path not in own and path.suffix in {".video", ".audio", ".table", ".part"}:
+                path.unlink()
+    return pieces
+
+
+def files_of(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Return the pieces of each file to make."""
+    found: list[list[Piece]] = []
+    for piece in pieces:
+        if piece.notes.begins_file or not found:
+            found.append([])
+        found[-1].append(piece)
+    return found
+
+
+def _path(folder: Path, number: int, kind: str) -> Path:
+    return folder / f"{number:05}.{kind}"
+
+
+def _remove(folder: Path, number: int) -> None:
+    for kind in ("video", "audio", "table", "part"):
+        _path(folder, number, kind).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[PieceNotes, VideoSamples, AudioTable]:
+    with path.open("rb") as file:
+        stored = json.loads(file.read(_HEAD.unpack(file.read(_HEAD.size))[0]))
+        video, audio = VideoSamples(), AudioTable()
+        frames, units = stored["frames"], stored["audio"]
+        video.times_s.fromfile(file, frames)
+        video.sizes.fromfile(file, frames)
+        audio.times_s.fromfile(file, units)
+        audio.sizes.fromfile(file, units)
+        video.keys += file.read(frames)
+    return _notes(stored), video, audio
+
+
+def _stored(notes: PieceNotes) -> dict[str, Any]:
+    formats = notes.formats
+    return {
+        "video": asdict(formats.video),
+        "sound": asdict(formats.audio) if formats.audio else None,
+        "parameter_sets": [_text(nal) for nal in formats.parameter_sets],
+        "audio_config": _text(formats.audio_config),
+        "begins_file": notes.begins_file,
+        "correction_s": notes.correction_s,
+        "next_s": notes.next_s,
+        "frames_lost": notes.frames_lost,
+        "is_time_confirmed": notes.is_time_confirmed,
+    }
+
+
+def _notes(stored: dict[str, Any]) -> PieceNotes:
+    formats = Formats(
+        VideoFormat(**stored["video"]),
+        AudioFormat(**stored["sound"]) if stored["sound"] else None,
+        tuple(base64.b64decode(text) for text in stored["parameter_sets"]),
+        base64.b64decode(stored["audio_config"]),
+    )
+    return PieceNotes(
+        formats,
+        stored["begins_file"],
+        stored["correction_s"],
+        stored["next_s"],
+        stored["frames_lost"],
+        stored["is_time_confirmed"],
+    )
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,221 @@
+"""The frames and audio of one range, as pieces on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exports.pieces import Formats, Piece, PieceNotes, PieceWriter, whole_pieces
+from exports.timeline import SAME_FRAME_S, FrameTimeline
+from media.codecs.access_unit import AccessUnit
+
+PIECE_S = 600.0
+BEYOND_END_S = 30.0
+"""Most that is read after the end of the range, up to the next key frame."""
+
+
+class RangePieces:
+    """One thread only. Times are by the device's clock, in seconds since 1970. Raises OSError.
+
+    `is_done`: everything up to the end of the range has come. The frames go on up to the next key frame, so that
+    signatures that follow them are complete.
+    """
+
+    def __init__(self, folder: Path, start_true_s: float, end_true_s: float) -> None:
+        self._folder = folder
+        self._start_true_s = start_true_s
+        self._end_true_s = end_true_s
+        self._correction_s = 0.0
+        self._whole: list[Piece] = []
+        self._piece: PieceWriter | None = None
+        self._formats: Formats | None = None
+        self._timeline = FrameTimeline()
+        self._next_s: float | None = None  # frames are new from here on
+        self._last_s = self._audio_s = 0.0  # places of the last frame and audio; 0 before the first
+        self._kept_last_s = self._kept_audio_s = 0.0  # the same of the whole pieces
+        self._is_joining = True  # the next frame answers another play()
+        self._begins_file = True
+        self._skips_leading = False
+        self._done_s = 0.0
+        self._whole_bytes = 0
+        self.is_done = False
+
+    def load(self) -> None:
+        """Go on behind the whole pieces of an earlier run."""
+        self._whole = whole_pieces(self._folder)
+        for piece in self._whole:
+            video, audio = piece.tables()
+            self._done_s += video.end_s - video.times_s[0]
+            self._whole_bytes += sum(video.sizes) + sum(audio.sizes)
+            self._kept_last_s = max(video.times_s)
+            self._kept_audio_s = audio.times_s[-1] if audio.times_s else self._kept_audio_s
+        self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
+        if self._whole:
+            notes = self._whole[-1].notes
+            self._next_s, self._formats, self._begins_file = notes.next_s, notes.formats, False
+            self._correction_s = notes.correction_s
+
+    # ---- state -----------------------------------------------------------------------------------
+
+    @property
+    def whole(self) -> Sequence[Piece]:
+        return self._whole
+
+    @property
+    def correction_s(self) -> float:
+        """By which the device's clock is ahead of true time."""
+        return self._correction_s
+
+    def set_correction(self, correction_s: float) -> None:
+        """Note the device's clock, unless earlier pieces have one: all files of a range have the same."""
+        if not self._whole and self._piece is None:
+            self._correction_s = correction_s
+
+    @property
+    def start_s(self) -> float:
+        return self._start_true_s + self._correction_s
+
+    @property
+    def end_s(self) -> float:
+        return self._end_true_s + self._correction_s
+
+    @property
+    def next_s(self) -> float | None:
+        """The time of the first missing frame; None before the first frame."""
+        return self._next_s
+
+    @property
+    def last_s(self) -> float:
+        """The place of the last frame; 0 before the first."""
+        return self._last_s
+
+    @property
+    def audio_s(self) -> float:
+        """The place of the last audio; 0 before the first."""
+        return self._audio_s
+
+    @property
+    def read_s(self) -> float:
+        """Recorded seconds so far."""
+        piece = self._piece
+        return self._done_s + (max(0.0, self._last_s - piece.video.times_s[0]) if piece and piece.video else 0.0)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._whole_bytes + (self._piece.size_bytes if self._piece is not None else 0)
+
+    # ---- units of a play() -----------------------------------------------------------------------
+
+    def begin_play(self) -> None:
+        """Frames of another play() follow."""
+        self._is_joining = True
+        self._timeline.begin()
+
+    def describe(self, formats: Formats) -> None:
+        """Frames of these formats follow. Other formats than before begin another file."""
+        if formats != self._formats:
+            self.end_file()
+            self._formats = formats
+
+    def take_frame(self, unit: AccessUnit) -> None:
+        device_s = unit.device_s or 0.0
+        if self._is_joining:
+            if self._next_s is not None and device_s < self._next_s - SAME_FRAME_S:
+                if unit.is_key or self._timeline.has_key:
+                    self._timeline.place(unit)  # the frames after it follow it
+                return
+            if not self._can_join(unit, device_s):
+                return
+        elif self._timeline.is_gap(unit):
+            self.end_file()
+        if self._piece is None and self._begins_file and not unit.is_key:
+            return
+        time_s = self._timeline.place(unit)
+        if unit.is_key:
+            self._cut_at_key(device_s, time_s)
+        self.is_done = self.is_done or device_s >= self.end_s + BEYOND_END_S
+        if self.is_done:
+            self.finish(device_s)
+        else:
+            self._write(unit, time_s)
+
+    def take_audio(self, unit: AccessUnit) -> None:
+        time_s = self._last_s if unit.device_s is None else unit.device_s
+        if self._piece is not None and time_s > self._audio_s:
+            self._audio_s = time_s
+            self._piece.add_audio(unit.parts[0], time_s)
+
+    def _can_join(self, unit: AccessUnit, device_s: float) -> bool:
+        """True if the frame continues the pieces, or begins a file. Only a key frame needs none before it."""
+        if self._last_s and self._timeline.is_gap_after(self._last_s, device_s):
+            self.end_file()
+        return unit.is_key or (self._timeline.has_key and not self._begins_file)
+
+    def _cut_at_key(self, device_s: float, time_s: float) -> None:
+        piece = self._piece
+        if device_s >= self.end_s:
+            self.is_done = True
+        elif piece is None:
+            return
+        elif not self._whole and device_s <= self.start_s:
+            self._discard()  # the recorder began long before the range
+        elif time_s - piece.video.times_s[0] >= PIECE_S:
+            self.finish(device_s)
+
+    def _write(self, unit: AccessUnit, time_s: float) -> None:
+        piece = self._piece
+        if piece is None:
+            assert self._formats is not None  # noqa: S101 - a description comes before frames
+            self._skips_leading = self._begins_file
+            notes = PieceNotes(self._formats, self._begins_file, self._correction_s)
+            piece = self._piece = PieceWriter(self._folder, len(self._whole), notes)
+            self._begins_file = False
+        if unit.is_leading and self._skips_leading:
+            return  # it refers to frames before the first one
+        self._skips_leading = self._skips_leading and unit.is_key
+        piece.add_frame(unit, time_s)
+        self._last_s, self._is_joining = max(self._last_s, time_s), False
+
+    # ---- ends of pieces --------------------------------------------------------------------------
+
+    def finish(self, next_s: float | None = None) -> None:
+        """Keep everything. `next_s`: the time of the frame that follows; unless given, just after the last one."""
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            self._keep(piece.finish(self._last_s + 2 * SAME_FRAME_S if next_s is None else next_s), piece)
+
+    def end_file(self) -> None:
+        """A gap or other formats follow."""
+        self.finish()
+        self._begins_file = True
+        self._timeline.begin()
+
+    def finish_before_last_key(self) -> None:
+        """Keep whole GOPs only: frames of the last one are still missing, and the next play() sends it again."""
+        piece, self._piece = self._piece, None
+        if piece is None:
+            return
+        key_s = self._timeline.key_device_s
+        has_key = piece.video.last_key >= 0
+        whole = piece.finish_before_last_key(key_s)
+        if whole is None:
+            self._begins_file = piece.notes.begins_file
+        else:
+            self._keep(whole, piece)
+        if has_key:
+            self._next_s = key_s
+        self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
+
+    def _discard(self) -> None:
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            self._begins_file = piece.notes.begins_file
+            piece.discard()
+
+    def _keep(self, whole: Piece, written: PieceWriter) -> None:
+        self._whole.append(whole)
+        self._next_s = whole.notes.next_s
+        self._kept_last_s = max(written.video.times_s)
+        self._kept_audio_s = written.audio.times_s[-1] if written.audio.times_s else self._kept_audio_s
+        self._done_s += written.video.end_s - written.video.times_s[0]
+        self._whole_bytes += written.size_bytes

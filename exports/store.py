@@ -1,0 +1,201 @@
+"""Export jobs in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.clock import rfc3339
+from core.errors import Conflict, LimitReached, NotFound
+from core.records import Problem
+from core.stored_json import read_items
+from database import Database
+from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
+from tables import ExportRow
+
+_UNFINISHED = [state.value for state in ExportState if state.is_unfinished]
+
+
+class ExportStore:
+    """Needs an open database. Each call is one transaction. Safe between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def jobs(self) -> list[ExportJob]:
+        """Return all jobs, the newest first."""
+        with self._database.read() as session:
+            return [_job(row) for row in session.scalars(select(ExportRow).order_by(ExportRow.id.desc()))]
+
+    def get(self, export_id: int) -> ExportJob:
+        """Raise NotFound."""
+        with self._database.read() as session:
+            return _job(_row(session, export_id))
+
+    def waiting(self) -> list[ExportJob]:
+        """Return the jobs that are queued, the oldest first. A job that ran when the app ended is one of them."""
+        states = [ExportState.QUEUED.value, ExportState.RUNNING.value]
+        with self._database.read() as session:
+            rows = session.scalars(select(ExportRow).where(ExportRow.state.in_(states)).order_by(ExportRow.id))
+            return [_job(row) for row in rows]
+
+    def expired(self, now: datetime) -> list[ExportJob]:
+        """Return the jobs whose files are to be deleted."""
+        with self._database.read() as session:
+            return [_job(row) for row in session.scalars(select(ExportRow).where(ExportRow.expires_at <= now))]
+
+    def add(
+        self, user_id: int | None, owner: str, draft: ExportDraft, total_s: float, now: datetime, *, most: int
+    ) -> ExportJob:
+        """Add a queued job. Raise LimitReached (export_limit) if there are `most` already."""
+        with self._database.write() as session:
+            if (session.scalar(select(func.count()).select_from(ExportRow)) or 0) >= most:
+                raise LimitReached(f"There are {most} exports: delete one first.", code="export_limit")
+            row = ExportRow(
+                user_id=user_id,
+                owner=owner[:80],
+                name=draft.name,
+                notes=draft.notes,
+                format=draft.format,
+                options={"subtitles": draft.has_subtitles},
+                ranges=[_stored_range(wanted) for wanted in draft.ranges],
+                state=ExportState.QUEUED.value,
+                created_at=now,
+                total_s=total_s,
+                files=[],
+            )
+            session.add(row)
+            session.flush()
+            return _job(row)
+
+    def move(
+        self,
+        export_id: int,
+        state: ExportState,
+        *,
+        of: Sequence[ExportState],
+        now: datetime,
+        expires_at: datetime | None = None,
+        problem: Problem | None = None,
+    ) -> ExportJob:
+        """Give a job another state, if its present state is one of `of`. Raise NotFound or Conflict (export_state)."""
+        with self._database.write() as session:
+            row = _row(session, export_id)
+            if row.state not in {one.value for one in of}:
+                raise Conflict(f"This export is {row.state}.", code="export_state")
+            row.state = state.value
+            row.ended_at = None if state.is_unfinished else now
+            row.expires_at = None if state.is_unfinished or row.kept else expires_at
+            row.problem_code, row.problem_detail = (problem.code, problem.detail) if problem else (None, None)
+            session.flush()
+            return _job(row)
+
+    def note_progress(self, export_id: int, progress: ExportProgress, files: Sequence[ExportFile]) -> None:
+        """Store the progress of a job that still exists."""
+
+        def note(row: ExportRow) -> None:
+            row.done_s, row.total_s, row.size_bytes = progress.done_s, progress.total_s, progress.size_bytes
+            row.files = [_stored_file(file) for file in files]
+
+        self._change(export_id, note)
+
+    def change(
+        self, export_id: int, *, name: str | None, notes: str | None, kept: bool | None, expires_at: datetime
+    ) -> ExportJob:
+        """Change the fields that are not None. `expires_at` is for a finished job that is no longer kept.
+
+        Raise NotFound.
+        """
+        with self._database.write() as session:
+            row = _row(session, export_id)
+            row.name = row.name if name is None else name
+            row.notes = row.notes if notes is None else notes
+            if kept is not None and kept != row.kept:
+                row.kept = kept
+                row.expires_at = None if kept or row.state in _UNFINISHED else expires_at
+            session.flush()
+            return _job(row)
+
+    def remove(self, export_id: int) -> None:
+        """Do nothing if it is gone already."""
+        with self._database.write() as session:
+            row = session.get(ExportRow, export_id)
+            if row is not None:
+                session.delete(row)
+
+    def _change(self, export_id: int, change: Callable[[ExportRow], None]) -> None:
+        with self._database.write() as session:
+            row = session.get(ExportRow, export_id)
+            if row is not None:
+                change(row)
+
+
+def _row(session: Session, export_id: int) -> ExportRow:
+    row = session.get(ExportRow, export_id)
+    if row is None:
+        raise NotFound("There is no such export.")
+    return row
+
+
+def _job(row: ExportRow) -> ExportJob:
+    return ExportJob(
+        id=row.id,
+        user_id=row.user_id,
+        owner=row.owner,
+        draft=ExportDraft(
+            read_items(row.ranges, _range), row.format, row.name, row.notes, bool(row.options.get("subtitles"))
+        ),
+        state=ExportState(row.state),
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        expires_at=row.expires_at,
+        is_kept=row.kept,
+        problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
+        files=read_items(row.files, _file),
+        progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
+    )
+
+
+def _stored_range(wanted: ExportRange) -> list[Any]:
+    return [wanted.camera_id, wanted.channel, wanted.start.isoformat(), wanted.end.isoformat()]
+
+
+def _range(item: Any) -> ExportRange:
+    camera_id, channel, start, end = item
+    return ExportRange(int(camera_id), int(channel), datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def _stored_file(file: ExportFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "camera_id": file.camera_id,
+        "channel": file.channel,
+        "start": rfc3339(file.start),
+        "end": rfc3339(file.end),
+        "codec": file.codec,
+        "range": file.range_index,
+        "frames_lost": file.frames_lost,
+        "confirmed": file.is_time_confirmed,
+    }
+
+
+def _file(item: Any) -> ExportFile:
+    return ExportFile(
+        name=item["name"],
+        size_bytes=item["bytes"],
+        sha256=item["sha256"],
+        camera_id=item["camera_id"],
+        channel=item["channel"],
+        start=datetime.fromisoformat(item["start"]),
+        end=datetime.fromisoformat(item["end"]),
+        codec=item["codec"],
+        range_index=item["range"],
+        frames_lost=item["frames_lost"],
+        is_time_confirmed=item["confirmed"],
+    )

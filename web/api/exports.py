@@ -1,0 +1,213 @@
+"""/api/exports: ranges of recordings as files.
+
+The export manager checks the owners of jobs: for a user, the jobs of others do not exist.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request, send_file, url_for
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from core.clock import rfc3339
+from core.errors import NotFound
+from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange
+from web.access.audit import audit_about
+from web.access.principal import current_principal
+from web.api import export_models as shapes
+from web.api.answers import answer
+from web.api.described import NO_CONTENT, answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
+
+_DEVICE_ERRORS = (404, 422, 502, 503, 504)
+_TYPES = {".mp4": "video/mp4", ".srt": "application/x-subrip"}
+_FILE: dict[str, Any] = {
+    "description": "The file, or the requested range of it (206)",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()},
+    "headers": {"ETag": {"description": "Its SHA-256", "schema": {"type": "string"}}},
+}
+_UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
+
+
+@blueprint.post("", responses=answers_with({202: shapes.Export}, 409, 415, 429, *_DEVICE_ERRORS))
+def add_export(body: shapes.ExportRequest) -> Response:
+    """Queue an export. May wait for the device. 404 `nothing_recorded`; 429 `export_limit`, `export_space`."""
+    with services().device_limit:
+        job = services().exports.add(current_principal(), _draft(body))
+    _audit(job)
+    return answer(_export(job), 202)
+
+
+@blueprint.post("/estimate", responses=answers_with({200: shapes.Estimate}, 415, *_DEVICE_ERRORS))
+def estimate_export(body: shapes.ExportRequest) -> Response:
+    """Estimate length and size of an export. May wait for the device."""
+    with services().device_limit:
+        return answer(shapes.Estimate.model_validate(services().exports.estimate(_draft(body))))
+
+
+@blueprint.get("", responses=answers_with({200: shapes.ExportList}))
+def list_exports() -> Response:
+    """List your exports, the newest first. Admins see all."""
+    jobs = services().exports.jobs(current_principal())
+    return answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+
+
+@blueprint.get("/<export_id>", responses=answers_with({200: shapes.Export}, 404))
+def get_export(path: shapes.ExportPath) -> Response:
+    """Get an export with its progress."""
+    return answer(_export(services().exports.get(current_principal(), path.export_id)))
+
+
+@blueprint.patch("/<export_id>", responses=answers_with({200: shapes.Export}, 404, 415, 503))
+def change_export(path: shapes.ExportPath, body: shapes.ExportEdit) -> Response:
+    """Change the name or the notes, or keep an export beyond its expiry."""
+    job = services().exports.change(
+        current_principal(), path.export_id, name=body.name, notes=body.notes, kept=body.kept
+    )
+    _audit(job)
+    return answer(_export(job))
+
+
+@blueprint.delete("/<export_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
+def remove_export(path: shapes.ExportPath) -> Response:
+    """Delete an export and its files."""
+    _audit(services().exports.get(current_principal(), path.export_id))
+    services().exports.remove(current_principal(), path.export_id)
+    return Response(status=204)
+
+
+@blueprint.post("/<export_id>/pause", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+def pause_export(path: shapes.ExportPath) -> Response:
+    """Give the recorder's session back until the export is resumed. 409 `export_state`."""
+    return _moved(services().exports.pause(current_principal(), path.export_id))
+
+
+@blueprint.post("/<export_id>/resume", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+def resume_export(path: shapes.ExportPath) -> Response:
+    """Go on with a paused export. 409 `export_state`."""
+    return _moved(services().exports.resume(current_principal(), path.export_id))
+
+
+@blueprint.post("/<export_id>/cancel", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+def cancel_export(path: shapes.ExportPath) -> Response:
+    """End an export and delete its files. 409 `export_state`."""
+    return _moved(services().exports.cancel(current_principal(), path.export_id))
+
+
+@blueprint.post("/<export_id>/retry", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+def retry_export(path: shapes.ExportPath) -> Response:
+    """Queue an export again that failed or was cancelled, or let a waiting one try now. 409 `export_state`."""
+    return _moved(services().exports.retry(current_principal(), path.export_id))
+
+
+@blueprint.get(
+    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 503)
+)
+def download_export(path: shapes.ExportFilePath) -> Response:
+    """Download a file, or a range of it. At most eight downloads run at a time; 503 `busy` says when to try again."""
+    found, file = services().exports.file(current_principal(), path.export_id, path.file)
+    audit_about(export_id=path.export_id, file=file.name, camera_id=file.camera_id, channel=file.channel)
+    with ExitStack() as until_sent:
+        until_sent.enter_context(services().download_limit)
+        try:
+            content = _Download(found, until_sent.pop_all().close)
+        except FileNotFoundError:
+            raise NotFound("This file is gone.") from None
+        until_sent.callback(content.close)
+        response = send_file(
+            content, mimetype=_TYPES[found.suffix], as_attachment=True, download_name=file.name, conditional=False
+        )
+        response.set_etag(file.sha256)
+        response.content_length = file.size_bytes
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.make_conditional(request, accept_ranges=True, complete_length=file.size_bytes)
+        until_sent.pop_all()
+    return response
+
+
+class _Download(io.FileIO):
+    """A file whose close() gives its slot back. The server closes it at the end of the answer, however that ends."""
+
+    def __init__(self, path: Path, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
+        try:
+            super().__init__(path, "rb")
+        except OSError:
+            give_back()
+            raise
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._give_back()
+
+
+def _moved(job: ExportJob) -> Response:
+    _audit(job)
+    return answer(_export(job))
+
+
+def _audit(job: ExportJob) -> None:
+    """Name the export and its first range in the audit log."""
+    first = job.draft.ranges[0]
+    audit_about(
+        export_id=job.id,
+        camera_id=first.camera_id,
+        channel=first.channel,
+        start_time=rfc3339(first.start),
+        end_time=rfc3339(first.end),
+        ranges=len(job.draft.ranges),
+    )
+
+
+def _draft(body: shapes.ExportRequest) -> ExportDraft:
+    ranges = tuple(ExportRange(one.camera_id, one.channel, one.start_time, one.end_time) for one in body.ranges)
+    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles)
+
+
+def _export(job: ExportJob) -> shapes.Export:
+    return shapes.Export.model_validate(
+        {
+            "id": job.id,
+            "owner": job.owner,
+            "name": job.draft.name,
+            "notes": job.draft.notes,
+            "format": job.draft.format,
+            "subtitles": job.draft.has_subtitles,
+            "state": job.state,
+            "ranges": job.draft.ranges,
+            "files": [_file(job.id, file) for file in job.files],
+            "progress": job.progress,
+            "eta_s": job.progress.eta_s if job.state.is_unfinished else None,
+            "speed": job.progress.speed,
+            "error": job.problem,
+            "created_at": job.created_at,
+            "ended_at": job.ended_at,
+            "expires_at": job.expires_at,
+            "kept": job.is_kept,
+        }
+    )
+
+
+def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "bytes": file.size_bytes,
+        "sha256": file.sha256,
+        "url": url_for("api_exports.download_export", export_id=export_id, file=file.name),
+        "camera_id": file.camera_id,
+        "channel": file.channel,
+        "start_time": file.start,
+        "end_time": file.end,
+        "codec": file.codec,
+        "frames_lost": file.frames_lost,
+        "time_confirmed": file.is_time_confirmed,
+    }

@@ -178,7 +178,8 @@ class DeviceLogin:
 
     @property
     def _is_tls(self) -> bool:
-        return self._transport.endpoint.scheme == "https"
+        """True if the user has configured TLS. A redirect to TLS may come from anyone, with any certificate."""
+        return self._transport.configured.scheme == "https" and self._transport.endpoint.scheme == "https"
 
     def _hint_of(self, refused: LoginRefused, run: _Run) -> str:
         """Return what may have caused a refusal, as a sentence for the user; empty if it was the password."""

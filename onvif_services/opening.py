@@ -132,7 +132,8 @@ class _Opening:
                 is_measured = conn.measure_clock(self._limit_s)
         except DeviceError as problem:
             conn.set_device_path(before[1], before[0])
-            self._raise_if_needed(problem)
+            if isinstance(problem, CameraAuthFailed):
+                raise
             return None
         conn.note("device service", "guessed", detail)
         return is_measured

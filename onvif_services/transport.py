@@ -80,7 +80,7 @@ class CappedTransport(Transport):
     ) -> None:
         # Not super().__init__, because its requests session would read proxies and .netrc of the environment.
         self.host = host
-        self.endpoint = Endpoint(scheme, port)
+        self.endpoint = self.configured = Endpoint(scheme, port)
         self.cache = None
         self._close_session = False
         self._credential = credential

@@ -16,7 +16,14 @@ from PIL import Image
 
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, CertificateChanged, DeviceError
+from core.errors import (
+    CameraBadAnswer,
+    CameraUnreachable,
+    CameraUnsupported,
+    CertificateChanged,
+    DeviceError,
+    ReadableLoginNeeded,
+)
 from onvif_services.device_socket import DeviceSockets, Endpoint
 from onvif_services.faults import NoAnswer
 from onvif_services.media import read_channels
@@ -72,6 +79,17 @@ def test_https_is_found_at_a_port_that_was_entered_without_it(
     assert len(read_channels(conn)) == 1
     assert conn.services["media"] == f"https://127.0.0.1:{secure.port}/onvif/media"
     assert len(pins.of_host("127.0.0.1")) == 1
+
+
+def test_a_port_that_turns_out_to_be_https_gets_no_readable_password(
+    secure: SoapDevice, connect: Connect, pins: PinnedCertificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anyone at the device's address could send the app to a port with any certificate."""
+    monkeypatch.setattr("onvif_services.opening.TLS_PORTS", (secure.port,))
+    secure.login = "basic"
+    with pytest.raises(ReadableLoginNeeded):
+        connect(port=secure.port, certificates=pins).open()
+    assert not any("basic" in request.headers.get("Authorization", "").lower() for request in secure.requests)
 
 
 def test_a_tls_alert_in_answer_to_http_is_understood(

@@ -31,7 +31,7 @@ _ESCAPED_SCHEME = re.compile(r"[a-z]+(?:%3a(?:%2f|/)|:%2f)", re.IGNORECASE)
 # `http:/host`, `http:host`, `http//host`: without the colon, or with another number of slashes.
 _ODD_SCHEME = re.compile(r"(https?|rtsps?)(?:\s*[:;]\s*|(?=[/\\]{2}))([/\\]*)", re.IGNORECASE)
 _BARE_PATH = re.compile(r"(?!-)[\w.-]+/[^\s:]*", re.ASCII)
-_NEXT_ADDRESS = re.compile(r"[\s,;|]+(?=(?:https?|rtsps?)://)", re.IGNORECASE)
+_NEXT_ADDRESS = re.compile(r"(?<![\s,;|])[\s,;|]+(?=(?:https?|rtsps?)://)", re.IGNORECASE)
 _BEFORE_PATH = re.compile(r"[\t\r\n]\s*(?=/)")  # an address that was broken to fit a line
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|#\d{1,4}|#x[0-9a-f]{1,4});", re.IGNORECASE)
 _ODD_SLASH = re.compile(r"\\|%2f|%5c", re.IGNORECASE)

@@ -35,7 +35,7 @@ MAX_ANSWER_BYTES = 65_535
 
 _ENDPOINT_LENGTH = 128
 _BETWEEN_ADDRESSES = re.compile(r"\s+|[,;](?=\s*https?://)", re.IGNORECASE)
-_BETWEEN_SCOPES = re.compile(r"[\s,;]+(?=[a-z]+://)", re.IGNORECASE)  # some names have bare spaces
+_BETWEEN_SCOPES = re.compile(r"(?<![\s,;])[\s,;]+(?=[a-z]+://)", re.IGNORECASE)  # some names have bare spaces
 _REPEAT_AFTER_S = 0.4  # UDP packets get lost; SOAP-over-UDP repeats them
 
 # Some old firmware answers only to one of the two types, some only to a probe without types.

@@ -195,6 +195,12 @@ def test_a_name_in_an_odd_scope_is_read(scopes: str, name: str) -> None:
     assert (found.name, found.hardware) == (name, "X")
 
 
+def test_a_datagram_of_separators_is_read_in_time() -> None:
+    body = b"<a><ProbeMatch><Types>onvif</Types><Scopes>%s</Scopes><XAddrs>%s</XAddrs></ProbeMatch></a>"
+    with promised(2.0):
+        read_answer(body % (b"," * 50_000, b"a" + b"," * 4000 + b"x"), "192.0.2.7")
+
+
 def test_names_are_decoded_and_cleaned() -> None:
     scopes = "onvif://www.onvif.org/name/%3Cimg%20src%3Dx%3E%00%E2%80%AE onvif://www.onvif.org/hardware/" + "x" * 1000
     (found,) = read_answer(_match(scopes=scopes), "192.168.1.9")

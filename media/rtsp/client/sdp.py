@@ -60,7 +60,7 @@ _ENCRYPTED = re.compile(r"m\s*=\s*video\b.*\bRTP/SAVPF?\b", re.IGNORECASE)
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
 # Parameters are parted by semicolons; some devices part them by spaces or commas, which also stand inside of values.
 _PARAMETER_END = re.compile(
-    r";|[\s,]+(?=(?:sprop-[a-z-]+|packetization-mode|profile-level-id|config|mode|sizelength|indexlength|indexdeltalength"
+    r";|(?<![\s,])[\s,]+(?=(?:sprop-[a-z-]+|packetization-mode|profile-level-id|config|mode|sizelength|indexlength|indexdeltalength"
     r"|streamtype|profile-id|level-id|tier-flag)\s*[=:])",
     re.IGNORECASE,
 )

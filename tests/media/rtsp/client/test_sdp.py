@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs.video import H264, HEVC, MJPEG
 from media.rtsp.client.sdp import SdpError, SessionDescription, build_sdp, parse_sdp
+from tests.patience import promised
 
 SPS = bytes.fromhex("6742c01ed901e08fe6f01100000303e90000ea600f162e48")
 PPS = bytes.fromhex("68cb83cb20")
@@ -240,3 +241,9 @@ WORDS = st.sampled_from(
 def test_random_descriptions_raise_only_sdp_errors(lines: list[str]) -> None:
     with contextlib.suppress(SdpError):
         parse_sdp("\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("separator", [",", " ", ", "])
+def test_a_line_of_separators_is_read_in_time(separator: str) -> None:
+    with promised(2.0):
+        described("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", f"a=fmtp:96 a=b{separator * 20_000}x")

@@ -90,7 +90,7 @@ class VideoDepacketizer:
         self._place = place
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._markers = markers or MarkerHabit(is_patient=False)
-        self._reader = PayloadReader(codec, has_order_numbers=has_order_numbers)
+        self._reader = PayloadReader(codec, has_order_numbers=has_order_numbers, has_loss=self._has_loss)
         self._ticks = TickCounter()
         self._device_time = DeviceTime(clock_rate, start_device_s)
         self._sets = ParameterSetStore(codec, (*sets.values(), *more_sets))

@@ -26,13 +26,14 @@ class PayloadReader:
     as ffmpeg does: cameras send in decoding order.
     """
 
-    def __init__(self, codec: VideoCodec, *, has_order_numbers: bool = False) -> None:
+    def __init__(self, codec: VideoCodec, *, has_order_numbers: bool = False, has_loss: bool = False) -> None:
         self._is_h264 = codec.name == "h264"
         self._header_bytes = codec.functions.HEADER_BYTES
         self._type_mask, self._fragment_type = (0x1F, 28) if self._is_h264 else (0x7E, 49 << 1)
         self._order_bytes = 2 if has_order_numbers and not self._is_h264 else 0
         self._fragments: list[bytes] = []  # of a unit that has begun; the first one is its header
         self._bytes = 0
+        self._has_loss = has_loss
         self._starts = 0
         self._ends = 0
         self._ended_header = b""  # of the unit that the last fragment has ended
@@ -171,7 +172,8 @@ class PayloadReader:
         """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
         self._ends += flags >> 6 & 1
         is_false = bool(flags & _ENDS) and header == self._ended_header
-        self._false_ends = self._false_ends + 1 if is_false else 0
+        if not self._has_loss:  # otherwise the first fragments of frames may be lost
+            self._false_ends = self._false_ends + 1 if is_false else 0
 
     def _header_of(self, payload: bytes, flags: int) -> bytes:
         if self._is_h264:

@@ -96,6 +96,17 @@ def test_lost_beginnings_make_no_end_false() -> None:
     assert [unit for payload in whole for unit in reader.take(payload)] == [b"\x65\x88" + b"\x11" * 5 + b"\x84"]
 
 
+def test_beginnings_lost_on_the_way_make_no_end_false() -> None:
+    reader, frame = PayloadReader(H264, has_loss=True), [b"\x7c\x85\x88", b"\x7c\x45\x84"]
+    for payload in frame:
+        units = reader.take(payload)
+    for _ in range(5):
+        reader.take(frame[1])
+    reader.damage = ""
+    assert units == [unit for payload in frame for unit in reader.take(payload)] == [IDR]
+    assert not reader.damage
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 def test_a_unit_without_its_beginning_or_end_is_damage(lost: int) -> None:
     reader = PayloadReader(H264)

@@ -7,10 +7,12 @@ import contextlib
 import fcntl
 import socket
 import struct
+import sys
 import termios
 
 _SIOCOUTQNSD = 0x894B  # <linux/sockios.h>; Python has no name for it
 _MIN_RTT_AT = 148  # in struct tcp_info of <linux/tcp.h>: shortest round trip, in µs
+_LONGEST_ROUND_TRIP_S = 10.0
 _UNSENT_BYTES = 32 * 1024
 _LATE_UNSENT_BYTES = 16 * 1024
 _HELD_BYTES = 64 * 1024
@@ -72,12 +74,15 @@ class KernelBuffer:
         return self._counted[0]
 
     def _shortest_round_trip_s(self) -> float:
-        """Return 0 where the kernel does not tell."""
+        """Return 0 where the kernel does not tell, or has measured none yet (2^32-1 microseconds)."""
+        if sys.platform != "linux":  # other systems have another structure, or none
+            return 0.0
         try:
             info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _MIN_RTT_AT + 4)
-            return float(struct.unpack_from("=I", info, _MIN_RTT_AT)[0]) / 1e6
+            round_trip_s = float(struct.unpack_from("=I", info, _MIN_RTT_AT)[0]) / 1e6
         except (OSError, struct.error):
             return 0.0
+        return round_trip_s if round_trip_s < _LONGEST_ROUND_TRIP_S else 0.0
 
 
 def _held_limit(bytes_per_s: float | None, round_trip_s: float) -> int:

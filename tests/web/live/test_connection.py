@@ -168,6 +168,13 @@ def test_a_late_reader_gets_a_smaller_kernel_buffer(line: Line) -> None:
     assert limit() == 32 * 1024
 
 
+def test_a_socket_without_a_measured_round_trip_keeps_a_usual_buffer() -> None:
+    """The kernel tells 2^32-1 microseconds then."""
+    with socket.socket() as unconnected:
+        KernelBuffer(unconnected).fit(None, is_late=False)
+        assert 0 < unconnected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < 10_000_000
+
+
 def test_the_kernel_holds_little_that_it_has_not_sent(any_line: Line) -> None:
     """At 350 kbit/s it held 130 kB, so that reports and better fitting media came three seconds late."""
     held: list[int] = []

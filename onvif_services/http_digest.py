@@ -17,7 +17,7 @@ from core.records import Credential
 _MAX_HEADER = 4096
 _SHA256 = ("SHA-256", "SHA256")
 # A quote ends a value only before a separator or another parameter: some realms have quotes inside.
-_ENDS_VALUE = r"\s*(?:[,;]|$)|\s+[\w-]+\s*="
+_ENDS_VALUE = r"""\s*(?:[,;]|$)|\s*[\w-]+\s*=\s*["'\w]|\s+(?:Basic|Digest)\s"""
 _PARAMETER = re.compile(
     rf"""\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!{_ENDS_VALUE}))*)"?|'([^']*)'(?={_ENDS_VALUE})"""
     r"""|([^\s,;"]+))\s*"""

@@ -60,6 +60,8 @@ def test_the_example_of_rfc_2617_without_qop_is_answered_as_rfc_2069() -> None:
         ("Digest realm='cam', nonce='n', qop='auth'", "cam"),
         ('Digest realm="cam";nonce="n";qop="auth"', "cam"),
         ('Digest realm="cam" nonce="n" qop="auth"', "cam"),
+        ('Digest realm="cam"nonce="n"qop="auth"', "cam"),
+        ('Basic realm="other" Digest realm="cam", nonce="n", qop="auth"', "cam"),
         ('Digest: realm="cam", nonce="n", qop="auth"', "cam"),
         ('Digest, realm="cam", nonce="n", qop="auth"', "cam"),
         ('Digest realm="the "best" cam", nonce="n", qop="auth"', 'the "best" cam'),

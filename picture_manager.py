@@ -146,7 +146,7 @@ class PictureManager:
         worker.wait(channel, time_s, wait_s)
         if (picture := self._cache.get(camera_id, channel, time_s)) is not None:
             return picture
-        if (error := worker.failure()) is not None:
+        if (error := worker.failure(channel)) is not None:
             raise error.with_traceback(None)
         if worker.is_missing(channel, time_s):
             raise NotFound("The device gives no picture of this time.", code="no_recording")

@@ -25,7 +25,7 @@ from pictures.views import Picture
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"camera([1-9][0-9]{0,18})_channel([0-9]{1,19})_step([0-9]{1,4})_([0-9]{1,12})\.pictures", re.ASCII)
-_INDEXES_KEPT = 256
+_ENTRIES_KEPT = 50_000  # some 15 MB
 _TOUCHED_EVERY_S = 60.0
 _WRITES_A_LOOK = 64
 
@@ -48,7 +48,8 @@ class PictureCache:
         self._lock = threading.Lock()
         self._files: OrderedDict[str, _File] = OrderedDict()  # the least recently used first
         self._bytes = 0
-        self._indexes = 0
+        self._indexed: OrderedDict[str, None] = OrderedDict()  # names of files with an index, in the order of reading
+        self._entries = 0  # of all indexes
         self._has_warned = False
 
     def open(self, camera_ids: Iterable[int]) -> None:
@@ -57,7 +58,8 @@ class PictureCache:
         found: list[tuple[float, str, int]] = []
         with self._lock:
             self._files.clear()
-            self._bytes = self._indexes = 0
+            self._indexed.clear()
+            self._bytes = self._entries = 0
             try:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 paths = list(self._folder.iterdir())
@@ -124,9 +126,11 @@ class PictureCache:
             self._bytes += size - file.size
             if name not in self._files:
                 self._files[name] = file
-                self._indexes += 1
+                self._indexed[name] = None
+            self._entries += time_s not in index
             file.size, file.index = size, index
             index[time_s] = stored
+            self._forget_indexes(kept=name)
             self._touch(name)
             self._make_room(kept=name)
         return True
@@ -168,17 +172,20 @@ class PictureCache:
             return None
         self._bytes += size - file.size
         file.size = size  # the next record overwrites one that was cut off
-        self._indexes += 1
+        self._indexed[name] = None
+        self._entries += len(file.index)
         self._forget_indexes(kept=name)
         return file
 
     def _forget_indexes(self, *, kept: str) -> None:
-        for name, file in self._files.items():
-            if self._indexes <= _INDEXES_KEPT:
-                return
-            if file.index is not None and name != kept:
-                file.index = None
-                self._indexes -= 1
+        self._indexed.move_to_end(kept)
+        while self._entries > _ENTRIES_KEPT and (name := next(iter(self._indexed))) != kept:
+            self._forget_index(name, self._files[name])
+
+    def _forget_index(self, name: str, file: _File) -> None:
+        self._entries -= len(file.index or ())
+        self._indexed.pop(name, None)
+        file.index = None
 
     def _touch(self, name: str) -> None:
         """Note that a file was used, on disk at most once a minute."""
@@ -200,7 +207,7 @@ class PictureCache:
     def _drop(self, name: str) -> None:
         file = self._files.pop(name)
         self._bytes -= file.size
-        self._indexes -= file.index is not None
+        self._forget_index(name, file)
         with suppress(OSError):
             (self._folder / name).unlink(missing_ok=True)
 

@@ -94,6 +94,11 @@ class WantedPictures:
         with self._lock:
             self._wanted.pop((channel, time_s), None)
 
+    def forget(self, channel: int) -> None:
+        """Want no more pictures of a channel."""
+        with self._lock:
+            self._wanted = {key: item for key, item in self._wanted.items() if key[0] != channel}
+
     def missed(self, channel: int, time_s: int) -> None:
         """The device gives no picture of this time."""
         with self._lock:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.clock import Clock
-from core.errors import AppError, CameraBusy, CameraUnsupported, StorageFull
+from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraUnsupported, NotFound, StorageFull
 from media.still_decoder import StillDecoder
 from pictures.cache import PictureCache
 from pictures.inbox import KeyFrame
@@ -46,7 +46,8 @@ class PictureWorker:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_over = False
-        self._failure: tuple[AppError, float] | None = None  # with the time until which it counts
+        # By channel, with the time until which it counts. None: of the whole device, ffmpeg or the disk.
+        self._failures: dict[int | None, tuple[AppError, float]] = {}
         # the thread's own
         self._source: RecordingSource | None = None
         self._last_jpeg: tuple[KeyFrame, bytes | None] | None = None
@@ -54,7 +55,7 @@ class PictureWorker:
 
     def want(self, pictures: Iterable[WantedPicture]) -> None:
         """Want these pictures for two more seconds."""
-        self._wanted.want(pictures)
+        self._wanted.want(picture for picture in pictures if self.failure(picture.channel) is None)
         with self._changed:
             if self._thread is None and not self._is_over:
                 name = f"pictures-camera{self._camera_id}"
@@ -64,18 +65,21 @@ class PictureWorker:
 
     def is_missing(self, channel: int, time_s: int) -> bool:
         """True if the device gives no picture of this time, or none at all at the moment."""
-        return self.failure() is not None or self._wanted.is_missing(channel, time_s)
+        return self.failure(channel) is not None or self._wanted.is_missing(channel, time_s)
 
-    def failure(self) -> AppError | None:
-        """Return the error with which the device, ffmpeg or the disk has failed a short while ago."""
-        failure = self._failure
-        return failure[0] if failure is not None and failure[1] > self._clock.monotonic_s() else None
+    def failure(self, channel: int | None = None) -> AppError | None:
+        """Return the error with which the device, ffmpeg, the disk or this channel has failed a short while ago."""
+        now_s = self._clock.monotonic_s()
+        for failure in (self._failures.get(None), self._failures.get(channel)):
+            if failure is not None and failure[1] > now_s:
+                return failure[0]
+        return None
 
     def wait(self, channel: int, time_s: int, timeout_s: float) -> None:
         """Wait until a wanted picture is made, or is found missing."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._is_over or self.failure() or not self._wanted.is_wanted(channel, time_s), timeout_s
+                lambda: self._is_over or self.failure(channel) or not self._wanted.is_wanted(channel, time_s), timeout_s
             )
 
     def stop(self) -> None:
@@ -135,11 +139,15 @@ class PictureWorker:
             log.info("no pictures of camera %d: %s (%s)", self._camera_id, error.detail, error.code)
             self._close_source()
             lasts_s = _UNSUPPORTED_S if isinstance(error, CameraUnsupported) else _FAILED_S
-            self._fail(error, lasts_s)
+            is_of_channel = isinstance(error, (CameraUnsupported, CameraBadAnswer, NotFound))
+            self._fail(error, lasts_s, batch.channel if is_of_channel else None)
 
-    def _fail(self, error: AppError, lasts_s: float) -> None:
+    def _fail(self, error: AppError, lasts_s: float, channel: int | None = None) -> None:
+        """`channel`: a recording of this channel has failed; the other channels go on."""
+        if channel is not None:
+            self._wanted.forget(channel)
         with self._changed:
-            self._failure = error, self._clock.monotonic_s() + lasts_s
+            self._failures[channel] = error, self._clock.monotonic_s() + lasts_s
             self._changed.notify_all()
 
     def _source_for(self, recording_token: str) -> RecordingSource:

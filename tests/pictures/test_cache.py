@@ -51,6 +51,21 @@ def test_a_later_picture_replaces_an_earlier_one(tmp_path: Path) -> None:
         assert picture.jpeg == jpeg(2)
 
 
+def test_pictures_are_found_again_after_their_index_was_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pictures.cache._ENTRIES_KEPT", 5)
+    cache = open_cache(tmp_path / "pictures")
+    times = [NOON_S + hour * HOUR_S + 10 * number for hour in range(6) for number in range(1, 4)]
+    for one in (cache, open_cache(tmp_path / "pictures")):
+        for time_s in times:
+            assert one.put(1, 1, time_s, None, jpeg(7))
+        assert set(one.known_times(1, 1, times)) == set(times)
+        assert one.get(1, 1, times[0]) is not None
+        one.drop_camera(1)
+        assert one.known_times(1, 1, times) == {}
+
+
 def test_the_least_recently_used_hours_are_removed_first(tmp_path: Path) -> None:
     cache = open_cache(tmp_path / "pictures", most_bytes=100_000)
     for hour in range(12):

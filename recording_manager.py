@@ -150,10 +150,12 @@ class RecordingManager:
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
         """True if the device itself names this channel for each of the channel's indexed recordings.
 
-        Access rights depend on it, as on channel_of().
+        False without any: a recording that is indexed later may be a guess. Access rights depend on it, as on
+        channel_of().
         """
         matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).values()
-        return all(match.by.is_sure for match in matches if match.channel == channel)
+        own = [match for match in matches if match.channel == channel]
+        return bool(own) and all(match.by.is_sure for match in own)
 
     def recorded_from(
         self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False

@@ -202,7 +202,8 @@ class ReplayAbilitiesRow(Base):
 class ExportRow(Base):
     """An export job. `user_id` is NULL if it was made while there were no accounts, or if its user was deleted.
 
-    `expires_at`: NULL while it is unfinished or if it is kept. `problem_code`: why it waits or failed.
+    `expires_at`: NULL while it is unfinished or if it is kept. `problem_code`: the reason of a wait, a failure or
+    missing time.
     """
 
     __tablename__ = "exports"

@@ -109,8 +109,9 @@ class RangeReader:
             if connection is not None:
                 connection.close(_RELEASE_WAIT_S)
             self._range.finish_before_last_key()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self._folder / _READ).touch()
+        if self._range.whole:  # otherwise a retry asks the recorder again
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._folder / _READ).touch()
 
     # ---- places of the range ---------------------------------------------------------------------
 

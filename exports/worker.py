@@ -32,6 +32,7 @@ _LOOK_EVERY_S = 2.0
 _EXPIRE_EVERY_S = 30.0
 _STORE_EVERY_S = 10.0
 _STOP_S = 4.0
+_MAY_LACK_S, _MAY_LACK = 5.0, 0.02  # of the expected time, which is a report of the recorder
 _RELEASED_S = 3.0
 
 
@@ -136,8 +137,8 @@ class ExportWorker:
         try:
             try:
                 self._move(job, ExportState.RUNNING, of=unfinished)
-                self._export(job)
-                self._move(job, ExportState.DONE, of=(ExportState.RUNNING,))
+                missing = self._export(job)
+                self._move(job, ExportState.DONE, of=(ExportState.RUNNING,), problem=missing)
                 self._queue.forget(job.id)
             except Interrupted:
                 pass
@@ -208,8 +209,8 @@ class ExportWorker:
 
     # ---- one job ---------------------------------------------------------------------------------
 
-    def _export(self, job: ExportJob) -> None:
-        """Read and finish the ranges one after the other."""
+    def _export(self, job: ExportJob) -> Problem | None:
+        """Read and finish the ranges one after the other. Return a Problem if the files lack recorded time."""
         meter = ProgressMeter(self._clock, job)
         files = list(job.files)
         stored_s = self._clock.monotonic_s()
@@ -247,7 +248,14 @@ class ExportWorker:
         if not files:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
         done = meter.progress(files, -1, 0.0, 0)
-        self._store.note_progress(job.id, replace(done, total_s=done.done_s), files)
+        missing_s = done.total_s - done.done_s
+        if missing_s <= max(_MAY_LACK_S, _MAY_LACK * done.total_s):
+            self._store.note_progress(job.id, replace(done, total_s=done.done_s), files)
+            return None
+        self._store.note_progress(job.id, done, files)
+        log.warning("export %d lacks %.0f of %.0f recorded seconds", job.id, missing_s, done.total_s)
+        lacks = f"{missing_s:.0f} of {done.total_s:.0f} recorded seconds"
+        return Problem("incomplete", f"The recorder did not send {lacks}.")
 
     def files_folder(self, export_id: int) -> Path:
         return self.folder_of(export_id) / "files"

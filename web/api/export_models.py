@@ -92,7 +92,10 @@ class Progress(AnswerModel):
 
 
 class Export(BaseModel):
-    """A job. `error`: why it waits (`queued`) or failed. `expires_at`: its files are deleted then; null: never."""
+    """A job. `error`: why it waits (`queued`) or failed, or that a `done` one lacks something (`incomplete`).
+
+    `expires_at`: its files are deleted then; null: never.
+    """
 
     id: int
     owner: str

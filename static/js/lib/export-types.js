@@ -13,8 +13,8 @@ export {};
  */
 
 /**
- * @typedef {object} Export A job. `error`: why it waits (`queued`) or failed. `expires_at`: its files are deleted then;
- *   null: never.
+ * @typedef {object} Export A job. `error`: why it waits (`queued`) or failed, or that a `done` one lacks something
+ *   (`incomplete`). `expires_at`: its files are deleted then; null: never.
  * @property {number} id
  * @property {string} owner
  * @property {string} name

@@ -65,7 +65,7 @@ class Settings:
     min_free_bytes: int = _setting(
         200_000_000, "Free disk space below which sessions pause and no pictures are made.", low=0
     )
-    export_bytes: int = _setting(50_000_000_000, "Most bytes that all exports together keep.", low=10_000_000)
+    export_bytes: int = _setting(50_000_000_000, "Most bytes of all exports, when one is added.", low=10_000_000)
     export_min_free_bytes: int = _setting(2_000_000_000, "Free disk space below which exports end.", low=0)
     export_keep_s: float = _setting(
         7 * 86400.0, "An export is deleted this long after its end, unless a user keeps it.", low=60, high=366 * 86400

@@ -78,7 +78,7 @@ class StillDecoder:
         }
 
     def jpeg(self, frame: KeyFrameData) -> bytes | None:
-        """Return the frame, 320 pixels wide; None if it is damaged. Blocks for 5 s at most, besides waiting for a turn.
+        """Return the frame, 320 pixels wide; None if it is damaged. Blocks up to 11 s after its turn has come.
 
         Raises FfmpegMissing, or Unavailable if ffmpeg cannot be started.
         """

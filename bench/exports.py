@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from bench.figures import Figure
+from bench.meter import app_cpu_s
 from bench.recordings import set_delays
 from bench.setting import App, app, recorder
 
@@ -32,10 +33,10 @@ def figures(runs: int) -> Iterator[Figure]:
         camera_id = running.add_recorder(device)
         for number in range(runs):
             now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-            begun_s, cpu_before_s, memory = time.monotonic(), _cpu_s(running), _memory(running)
+            begun_s, cpu_before_s, memory = time.monotonic(), app_cpu_s(running.pid), _memory(running)
             most = _export(running, camera_id, now - timedelta(hours=3 + number))
             took_s.append(time.monotonic() - begun_s)
-            cpu_s.append(_cpu_s(running) - cpu_before_s)
+            cpu_s.append(app_cpu_s(running.pid) - cpu_before_s)
             grown_mb.append((most - memory) / _MB)
     what = "an exported hour of 4 Mbit/s"
     yield Figure(what, "s", took_s, goal=180)
@@ -56,16 +57,10 @@ def _export(running: App, camera_id: int, start: datetime) -> int:
         time.sleep(_POLL_S)
         most = max(most, _memory(running))
         job = running.call("GET", path)
-    if job["state"] == "failed":
-        raise RuntimeError(f"the export failed: {job['error']}")
+    if job["error"] is not None:
+        raise RuntimeError(f"the export failed, or lacks something: {job['error']}")
     running.call("DELETE", path)
     return most
-
-
-def _cpu_s(running: App) -> float:
-    """Return the CPU seconds of the app, with those of children that have ended."""
-    whole = psutil.Process(running.pid)
-    return sum(sum(process.cpu_times()[:4]) for process in (whole, *whole.children(recursive=True)))
 
 
 def _memory(running: App) -> int:

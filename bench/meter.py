@@ -34,6 +34,12 @@ def measure(processes: Callable[[], Iterable[psutil.Process]], window_s: float) 
     return Cost(100 * spent_s / elapsed_s, sum(_pss_mb(process) for process in after), len(after))
 
 
+def app_cpu_s(pid: int) -> float:
+    """Return the CPU seconds of an app and its children, with those of children that have ended."""
+    whole = psutil.Process(pid)
+    return sum(sum(process.cpu_times()[:4]) for process in (whole, *whole.children(recursive=True)))
+
+
 def _cpu_s(process: psutil.Process) -> float:
     try:
         times = process.cpu_times()

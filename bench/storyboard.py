@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psutil
-
 from bench.figures import Figure
+from bench.meter import app_cpu_s
 from bench.recordings import set_delays
 from bench.setting import App, app, recorder
 
@@ -91,7 +90,7 @@ def figures(runs: int) -> Iterator[Figure]:
 
 def _until_ready(hour: _Hour, running: App) -> tuple[float, float, float]:
     """Return the seconds until the first and all pictures are ready, and the CPU seconds of the app and its ffmpeg."""
-    begun_s, cpu_before_s, first_s = time.monotonic(), _cpu_s(running), 0.0
+    begun_s, cpu_before_s, first_s = time.monotonic(), app_cpu_s(running.pid), 0.0
     while True:
         pictures = hour.pictures()
         took_s = time.monotonic() - begun_s
@@ -100,12 +99,7 @@ def _until_ready(hour: _Hour, running: App) -> tuple[float, float, float]:
         if all(picture["state"] != "pending" for picture in pictures):
             if ready < len(pictures):
                 raise RuntimeError(f"only {ready} of {len(pictures)} pictures are ready")
-            return first_s, took_s, _cpu_s(running) - cpu_before_s
+            return first_s, took_s, app_cpu_s(running.pid) - cpu_before_s
         if took_s > _LONGEST_S:
             raise RuntimeError("the pictures do not come")
         time.sleep(_POLL_S)
-
-
-def _cpu_s(running: App) -> float:
-    whole = psutil.Process(running.pid)
-    return sum(sum(process.cpu_times()[:2]) for process in (whole, *whole.children(recursive=True)))

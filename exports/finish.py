@@ -19,12 +19,12 @@ from exports.pieces import AudioTable, Piece, files_of
 from exports.records import ExportFile, ExportRange
 from exports.subtitles import subrip
 from media.commands import aac_command
-from media.ffmpeg import FfmpegMissing, find_ffmpeg
+from media.ffmpeg import find_ffmpeg, starting_ffmpeg
 from media.fmp4.tracks import video_track
 from media.mp4.audio import ENCODED, AudioSamples, can_copy, copy_audio, read_adts, write_pcm
 from media.mp4.video import VideoSamples
 from media.mp4.writer import Mp4Writer
-from media.process import ProgramMissing, Spawner
+from media.process import Spawner
 
 SUBTITLES = "subrip"  # as FFmpeg names it
 _LONGEST_NAME = 80
@@ -168,10 +168,8 @@ class RangeFiles:
         command = aac_command(
             find_ffmpeg(self._context.settings.ffmpeg), codec, rate, channels, "sound.pcm", "sound.adts"
         )
-        try:
+        with starting_ffmpeg():
             process = self._context.spawner.spawn(command, name="ffmpeg export", cwd=self._folder)
-        except ProgramMissing as error:
-            raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         ends_s = self._context.clock.monotonic_s() + _ENCODE_S + length_s / _ENCODES_AT_LEAST
         try:
             while (code := process.wait(_WAIT_S)) is None and self._context.clock.monotonic_s() < ends_s:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from core.errors import Unavailable
+from media.process import ProgramMissing
 
 
 class FfmpegMissing(Unavailable):
@@ -35,6 +38,15 @@ def find_ffmpeg(setting: str = "") -> Path:
     if found is None:
         raise FfmpegMissing("No ffmpeg was found: install the Python packages again, or set FFMPEG to the path of one.")
     return Path(found).absolute()
+
+
+@contextmanager
+def starting_ffmpeg() -> Iterator[None]:
+    """Raise FfmpegMissing if the block starts a program that is gone."""
+    try:
+        yield
+    except ProgramMissing as error:
+        raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
 
 
 @lru_cache(maxsize=1)

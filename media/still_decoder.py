@@ -1,8 +1,8 @@
 """Small JPEGs of key frames, by one held ffmpeg for each codec: no video is decoded in the app's process.
 
-A start of ffmpeg costs as much as two or three pictures, so that it is kept while it is used. It decodes what devices
-send, so that it may fail in any way: it has little memory and a low priority, and after a wrong answer or silence the
-next picture gets a new one.
+A start of ffmpeg costs as much as two or three pictures, so one ffmpeg makes many. Devices may send anything, so ffmpeg
+may fail in any way: it has little memory and a low priority, and after a wrong answer or silence the next picture gets
+a new one.
 
 The decoder holds a key frame back if frames that come later may be shown earlier (B-frames, which few cameras send).
 Neither a delimiter nor an end of sequence frees it, only the end of the input. So such a stream gets an ffmpeg for
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import Unavailable
 from media.child_shim import ChildLimits
 from media.commands import still_command
-from media.process import ProgramMissing, Spawner, SupervisedProcess
+from media.ffmpeg import starting_ffmpeg
+from media.process import Spawner, SupervisedProcess
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class StillDecoder:
     def jpeg(self, frame: KeyFrameData) -> bytes | None:
         """Return the frame, 320 pixels wide; None if it is damaged. Blocks up to 11 s after its turn has come.
 
-        Raises FfmpegMissing, or Unavailable if ffmpeg cannot be started.
+        Raises FfmpegMissing.
         """
         return self._held[frame.codec].jpeg(frame)
 
@@ -140,7 +140,7 @@ class _HeldDecoder:
     def _start_for(self, frame: KeyFrameData) -> bool:
         """Start ffmpeg if it has ended, or if it has written JPEGs of another shape: it would keep their size.
 
-        True if it was started now. Raises FfmpegMissing, Unavailable.
+        True if it was started now. Raises FfmpegMissing.
         """
         shape = frame.shape or hash(frame.parameter_sets)
         if self._process is not None and self._process.poll() is None and self._shape == shape:
@@ -149,12 +149,10 @@ class _HeldDecoder:
         self._shape = shape
         self._answer = answer = _Answer()
         command = still_command(self._find_ffmpeg(), self._codec)
-        try:
+        with starting_ffmpeg():
             self._process = self._spawner.spawn(
                 command, name=f"ffmpeg stills {self._codec}", stdout=answer.take, opens_stdin=True, limits=_LIMITS
             )
-        except ProgramMissing as error:
-            raise Unavailable("ffmpeg cannot be started.", code="ffmpeg_missing", retry_after_s=10) from error
         return True
 
     def _decode(self, frame: KeyFrameData, patience_s: float) -> bytes | None:

@@ -14,8 +14,7 @@ from core.records import Problem, StreamSource
 from core.settings import Settings
 from core.single_flight import SingleFlight
 from media.commands import shrink_command, snapshot_command
-from media.ffmpeg import FfmpegMissing
-from media.process import ProgramMissing
+from media.ffmpeg import FfmpegMissing, starting_ffmpeg
 from onvif_manager import OnvifManager
 from sessions.context import SessionContext
 
@@ -110,20 +109,19 @@ class FrameGrabber:
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "large.jpg").write_bytes(jpeg)
                 command = shrink_command(self._context.find_ffmpeg(), "large.jpg")
-                child = self._context.spawner.spawn(command, name="ffmpeg shrink", cwd=Path(folder), stdout="pipe")
+                with starting_ffmpeg():
+                    child = self._context.spawner.spawn(command, name="ffmpeg shrink", cwd=Path(folder), stdout="pipe")
                 small = child.stdout_bytes(timeout_s)
                 child.stop(grace_s=0.2)
-        except (ProgramMissing, FfmpegMissing):
+        except FfmpegMissing:
             return jpeg
         finally:
             self._shrink_places.release()
         return small if small and is_jpeg(small) else jpeg
 
     def _decode(self, ffmpeg: Path, url: str, timeout_s: float) -> bytes:
-        try:
+        with starting_ffmpeg():
             child = self._context.spawner.spawn(snapshot_command(ffmpeg, url), name="ffmpeg snapshot", stdout="pipe")
-        except ProgramMissing as error:
-            raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         jpeg = child.stdout_bytes(timeout_s)
         child.stop(grace_s=0.2)
         if not jpeg or not jpeg.startswith(b"\xff\xd8") or len(jpeg) > _MAX_BYTES:

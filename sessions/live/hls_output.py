@@ -15,10 +15,10 @@ from typing import NoReturn
 from core.errors import AppError, StorageFull
 from core.records import Problem
 from media.commands import PLAYLIST_NAME, AudioHandling, LiveOptions, live_command
-from media.ffmpeg import FfmpegMissing
+from media.ffmpeg import starting_ffmpeg
 from media.hls.live_playlist import WrittenPlaylist, parse_playlist
 from media.hls.segment_times import move_segment, read_timescales
-from media.process import ProgramMissing, SupervisedProcess
+from media.process import SupervisedProcess
 from media.rtsp.live.feed import Feed, FeedState, FeedStatus
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded, NoKeyFrame, Stalled
@@ -135,11 +135,9 @@ class HlsOutput(SessionOutput):
         )
         argv = live_command(ffmpeg, feed.url, folder.name, options)
         self._playlist_file.unlink(missing_ok=True)
-        try:
+        with starting_ffmpeg():
             name = f"ffmpeg {self._key.stream_id}"
             self._process = self._resources.start_process(self._context.spawner, argv, name)
-        except ProgramMissing as error:
-            raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         self._feed = feed
         self._started_s = self._now_s()
         self._read_stamp = self._begin_utc = self.first_media_s = self.last_media_s = None

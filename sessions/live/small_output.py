@@ -12,9 +12,9 @@ from pathlib import Path
 from core.errors import CameraUnsupported
 from core.records import Problem, VideoFormat
 from media.commands import small_command
-from media.ffmpeg import FfmpegMissing
+from media.ffmpeg import starting_ffmpeg
 from media.fmp4.tracks import has_fragments_of
-from media.process import ProgramMissing, SupervisedProcess
+from media.process import SupervisedProcess
 from media.rtsp.live.feed import Feed, FeedStatus
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded
@@ -77,12 +77,10 @@ class SmallOutput(SocketOutput):
         assert ffmpeg is not None  # noqa: S101 - prepare() has found it
         audio = plan.source_audio if plan.source_audio is not None and has_fragments_of(plan.source_audio) else None
         video = SmallVideo(self._context.clock, feed, self._broadcaster, audio=audio, after=self._video)
-        try:
+        with starting_ffmpeg():
             name = f"ffmpeg {self._key.stream_id}"
             command = small_command(ffmpeg, feed.url)
             self._process = self._resources.start_piped_process(self._context.spawner, command, name, video.take)
-        except ProgramMissing as error:
-            raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
         self._video = video
         self._started_s = self._context.clock.monotonic_s()
         self._measured = None

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from core.errors import Unavailable
 from media.commands import recode_segment_command
-from media.ffmpeg import FfmpegMissing, find_ffmpeg
-from media.process import ProgramMissing, Spawner, SupervisedProcess
+from media.ffmpeg import find_ffmpeg, starting_ffmpeg
+from media.process import Spawner, SupervisedProcess
 from sessions.folders import write_file
 
 log = logging.getLogger(__name__)
@@ -102,10 +102,8 @@ class SegmentEncoder:
         with self._lock:
             if self._is_closed:
                 return
-            try:
+            with starting_ffmpeg():
                 process = self._spawner.spawn(argv, name=f"ffmpeg {name}", cwd=self._folder, stdout="pipe")
-            except ProgramMissing as error:
-                raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
             self._process = process
         encoded = process.stdout_bytes(_ENCODE_S)
         process.stop()

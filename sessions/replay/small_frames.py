@@ -15,10 +15,10 @@ from core.errors import CameraUnsupported
 from core.records import VideoFormat
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.commands import small_segment_command
-from media.ffmpeg import FfmpegMissing
+from media.ffmpeg import starting_ffmpeg
 from media.flv import BadFlv, FlvFrame, FlvReader
 from media.fmp4.segments import TIMESCALE, Segment, SegmentBuilder
-from media.process import ProgramMissing, Spawner, SupervisedProcess
+from media.process import Spawner, SupervisedProcess
 from sessions.errors import FfmpegEnded, SessionOver
 from sessions.folders import SMALL_SOURCE, make_folder, remove_files, write_file
 from sessions.replay.buffer import Description
@@ -97,18 +97,15 @@ class SmallFrames:
         """Return the frames that ffmpeg makes of a segment; none of a damaged one."""
         make_folder(self._folder)
         write_file(self._folder / SMALL_SOURCE, self._segments.init + segment.data)
-        try:
-            with self._lock:
-                if self._is_closed:
-                    raise SessionOver
-                process = self._process = self._spawner.spawn(
-                    small_segment_command(self._ffmpeg, SMALL_SOURCE),
-                    name=f"ffmpeg {self._folder.name}",
-                    cwd=self._folder,
-                    stdout="pipe",
-                )
-        except ProgramMissing as error:
-            raise FfmpegMissing("ffmpeg cannot be started.", retry_after_s=10) from error
+        with self._lock, starting_ffmpeg():
+            if self._is_closed:
+                raise SessionOver
+            process = self._process = self._spawner.spawn(
+                small_segment_command(self._ffmpeg, SMALL_SOURCE),
+                name=f"ffmpeg {self._folder.name}",
+                cwd=self._folder,
+                stdout="pipe",
+            )
         written = process.stdout_bytes(_ENCODE_S) or b""
         process.stop()
         remove_files(self._folder, (SMALL_SOURCE,))

@@ -9,6 +9,8 @@ import socket
 import struct
 import sys
 import termios
+from functools import lru_cache
+from pathlib import Path
 
 _SIOCOUTQNSD = 0x894B  # <linux/sockios.h>; Python has no name for it
 _MIN_RTT_AT = 148  # in struct tcp_info of <linux/tcp.h>: shortest round trip, in µs
@@ -43,6 +45,10 @@ class KernelBuffer:
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent_limit)
             self._unsent_limit = unsent_limit
+            most = 2 * _most_send_buffer()
+            if held_limit > most and self._held_limit is None:
+                return  # the kernel would cut the limit, and end its own tuning: a long path would carry too little
+            held_limit = min(held_limit, most)
             if held_limit != self._held_limit:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, held_limit // 2)  # the kernel doubles it
                 self._held_limit = held_limit
@@ -83,6 +89,15 @@ class KernelBuffer:
         except (OSError, struct.error):
             return 0.0
         return round_trip_s if round_trip_s < _LONGEST_ROUND_TRIP_S else 0.0
+
+
+@lru_cache(maxsize=1)
+def _most_send_buffer() -> int:
+    """Return the most that SO_SNDBUF accepts, in bytes: 4 MB since Linux 6.17, before it 208 kB."""
+    try:
+        return int(Path("/proc/sys/net/core/wmem_max").read_text())
+    except (OSError, ValueError):
+        return 212_992
 
 
 def _held_limit(bytes_per_s: float | None, round_trip_s: float) -> int:

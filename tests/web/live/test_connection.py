@@ -175,6 +175,26 @@ def test_a_socket_without_a_measured_round_trip_keeps_a_usual_buffer() -> None:
         assert 0 < unconnected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < 10_000_000
 
 
+def test_a_long_path_keeps_the_tuning_of_a_kernel_with_small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 6.17 accepts 208 kB: at a round trip of 200 ms these are 16 Mbit/s at most."""
+    monkeypatch.setattr("web.live.kernel_buffer._most_send_buffer", lambda: 212_992)
+    monkeypatch.setattr(KernelBuffer, "_shortest_round_trip_s", lambda _: 0.2)
+
+    def held(sock: socket.socket) -> int:
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    with socket.socket() as sock:
+        kernel, before = KernelBuffer(sock), held(sock)
+        kernel.fit(None, is_late=False)
+        kernel.fit(5_000_000, is_late=False)
+        assert held(sock) == before
+        kernel.fit(40_000, is_late=True)
+        thin = held(sock)
+        assert thin < 100_000
+        kernel.fit(5_000_000, is_late=False)
+        assert held(sock) == 2 * 212_992
+
+
 def test_the_kernel_holds_little_that_it_has_not_sent(any_line: Line) -> None:
     """At 350 kbit/s it held 130 kB, so that reports and better fitting media came three seconds late."""
     held: list[int] = []

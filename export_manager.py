@@ -156,7 +156,7 @@ class ExportManager:
         notes: str | None = None,
         kept: bool | None = None,
     ) -> ExportJob:
-        """Change the fields that are not None. An export that is kept does not expire. Raise NotFound."""
+        """Change the fields that are not None. A kept export does not expire. Raise NotFound."""
         self.get(who, export_id)
         expires_at = self._clock.now_utc() + timedelta(seconds=self._settings.export_keep_s)
         job = self._store.change(export_id, name=name, notes=notes, kept=kept, expires_at=expires_at)

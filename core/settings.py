@@ -59,7 +59,7 @@ class Settings:
         500_000_000, "Most bytes that one replay session keeps in its folder.", low=10_000_000
     )
     picture_cache_bytes: int = _setting(
-        500_000_000, "Most bytes of pictures of recordings that are kept on disk.", low=1_000_000
+        500_000_000, "Size limit of the cache of recordings' pictures on disk.", low=1_000_000
     )
     stall_after_s: float = _setting(8.0, "A session without a new segment for this long is stalled.", low=2, high=120)
     min_free_bytes: int = _setting(

@@ -64,7 +64,7 @@ class PictureCache:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 paths = list(self._folder.iterdir())
             except OSError as error:
-                log.warning("no pictures of recordings are kept in %s: %s", self._folder, error.strerror)
+                log.warning("the cache of pictures cannot use %s: %s", self._folder, error.strerror)
                 return
             for path in paths:
                 with suppress(OSError):

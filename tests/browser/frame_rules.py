@@ -26,7 +26,7 @@ class FrameRules(Generic[Key]):
         self.note()
 
     def note(self) -> None:
-        """Look at all rules; called about twice a second. Each is kept with the time since which it is known."""
+        """Read the rules of all streams, and note the time of each new one. Called about twice a second."""
         for key, (channel, role) in self._streams.items():
             rule = self._recorder.frames(channel, role)
             if not self._rules[key] or rule["offset"] != self._rules[key][-1][1]["offset"]:

@@ -214,7 +214,7 @@ def test_a_drop_below_the_sub_stream(viewer: Page, link: ShapedLink, recorder: R
         link.set_rate(kbps)
         small_s = seconds_until(viewer, is_wide(viewer, _SMALL))
         report(f"20 to {kbps / 1000} Mbit/s", small_video_after_s=small_s)
-        viewer.wait_for_timeout(5000)
+        viewer.wait_for_timeout(5000)  # small video settles before its lag counts
         found = looks.judge(f"{kbps} kbit/s", looks.during(20))
         link.set_rate(20_000)
         up_s = seconds_until(viewer, is_wide(viewer, _MAIN))

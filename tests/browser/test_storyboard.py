@@ -146,7 +146,7 @@ def test_pictures_follow_while_the_server_makes_them(app: App, camera_id: int, r
         return len([step_s for _, _, step_s in thumbnails.listed if step_s == 600])  # the calendar has other steps
 
     count = settled_on(page, listed, for_s=1.5)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # longer than the page waits between two requests
     assert listed() == count, "everything is there"
 
 
@@ -264,7 +264,7 @@ def test_the_first_picture_of_playback_comes_before_the_strip(
     page.route("**/playback/start", lambda route: held.append(route))
     page.goto(f"{app.url}/recordings/{camera_id}?channel=1&t={stamp(recorded_at(recorder))}")
     until_on(page, lambda: held)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # long enough for requests, which must wait for the video
     assert requested == []
     held[0].continue_()
     page.wait_for_selector(PLAYING)
@@ -289,7 +289,7 @@ def test_a_thin_link_gets_no_pictures_while_it_plays(app: App, camera_id: int, r
     expect(page.locator("#pictures-note")).to_contain_text("The connection is slow: pictures wait for the video.")
     count = len(thumbnails.listed) + len(thumbnails.fetched)
     page.get_by_role("button", name="Show less time").click()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # long enough for requests, which must wait on a slow link
     assert len(thumbnails.listed) + len(thumbnails.fetched) == count
     made.append(True)
     page.locator("#player [data-part=play]").click()
@@ -306,7 +306,7 @@ def test_pictures_can_be_switched_off(app: App, camera_id: int, recorder: Record
     wait(page, ROWS)
     expect(page.get_by_role("button", name="No pictures")).to_have_attribute("aria-pressed", "true")
     count = len(thumbnails.listed)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # long enough for requests, of which a hidden strip needs none
     assert len(thumbnails.listed) == count
     page.get_by_role("button", name="Strip").click()
     page.wait_for_selector(SHOWN)
@@ -328,7 +328,7 @@ def test_a_finger_drags_along_the_strip(app: App, camera_id: int, recorder: Reco
     session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 250, "y": y}]})
     for x in range(240, 90, -10):
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y}]})
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(20)  # the pace of a finger: a faster one is a fling
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     until_on(page, lambda: page.evaluate(VIEW)["startMs"] > before["startMs"])
     settled_on(page, lambda: page.locator(SHOWN).count())

@@ -50,7 +50,7 @@ class ExportRequest(RequestModel):
 
 
 class ExportEdit(RequestModel):
-    """New values; absent fields and null keep the old ones. An export that is kept does not expire."""
+    """New values; absent fields and null keep the old ones. A kept export does not expire."""
 
     name: Name | None = None
     notes: Notes | None = None

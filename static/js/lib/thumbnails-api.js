@@ -37,7 +37,7 @@ export class ThumbnailsApi {
   }
 
   /**
-   * Request the thumbnails of a span. The server answers immediately, and makes the missing ones while it is asked again.
+   * Request the thumbnails of a span. The server answers immediately. It makes the missing ones while the page repeats the request.
    *
    * @param {number} cameraId
    * @param {{channel: number, startMs: number, endMs: number, stepS: number}} what

@@ -71,6 +71,7 @@ REVIEWER = {
     f"{EXPORT}/cancel",
     f"{EXPORT}/retry",
     f"{EXPORT}/files/<file>",
+    f"{EXPORT}/posters/<number>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {

@@ -2,10 +2,12 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./export-types.js').Export} Export */
 /** @typedef {import('./export-types.js').ExportList} ExportList */
 /** @typedef {import('./export-types.js').ExportState} ExportState */
+/** @typedef {import('./export-types.js').FileKind} FileKind */
 /** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
@@ -23,6 +25,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
+/** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 /** @typedef {import('./wall-types.js').Tile} Tile */

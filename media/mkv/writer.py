@@ -39,7 +39,7 @@ _SEEK_HEAD, _INFO, _TRACKS, _CHAPTERS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6
 
 @dataclass(frozen=True, slots=True)
 class MkvNames:
-    """What a player shows: `title` of the file, and `mark` of the chapter that begins with the range."""
+    """Titles for players: `title` of the file, and `mark` of the chapter that begins with the range."""
 
     title: str
     mark: str

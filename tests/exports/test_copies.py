@@ -52,7 +52,7 @@ def test_a_job_makes_its_copies_beside_the_master(make: Make) -> None:
     assert [file.kind for file in job.files] == [FileKind.MASTER, FileKind.WORKING_COPY, FileKind.WORKING_COPY]
     assert all(exporting.path(export_id, index).stat().st_size == job.files[index].size_bytes for index in range(3))
     assert job.progress.size_bytes == sum(file.size_bytes for file in job.files)
-    assert (job.progress.encoded_s, job.progress.to_encode_s) == (pytest.approx(20.0), pytest.approx(20.0))
+    assert job.progress.encoded_s == job.progress.to_encode_s == pytest.approx(20.0)
     assert job.posters == {0}
     assert exporting.manager.poster(LOCAL, export_id, 0).read_bytes().startswith(b"\xff\xd8")
 

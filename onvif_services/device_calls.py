@@ -108,7 +108,7 @@ class DeviceCalls:
             kinds=dict(learned.logins),
         )
         self._repeated = RepeatedRequests(
-            CallSlots(), self._closed, is_proven=lambda: self.login.is_proven, on_cut=self._note_weak_server
+            CallSlots(clock), self._closed, is_proven=lambda: self.login.is_proven, on_cut=self._note_weak_server
         )
         self._downloads = Downloads(self._transport, self._repeated, self.login, has_user=self.has_user)
 
@@ -344,7 +344,7 @@ class DeviceCalls:
         return self._repeated.send(send, deadline_s, runs_once=runs_once)
 
     def _note_weak_server(self) -> None:
-        detail = "The device fails at several requests at a time, or cuts connections; the app sends one at a time."
+        detail = "The device fails at several requests at a time, or cuts connections; for a while it gets one."
         self.note("web server", "guessed", detail)
 
     def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:

@@ -31,6 +31,7 @@ from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.places import NamedAddress, OnvifAddress, ServicePlaces
+from onvif_services.recording_zone import RecordingZone
 from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
@@ -94,6 +95,8 @@ class DeviceCalls:
         """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
+        self.recording_zone = RecordingZone(learned.recording_zone_s)
+        """The time zone in the times of recordings; see `recording_search`."""
         self.signs_pre_auth = False
         self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
         self._has_answered = False
@@ -133,7 +136,10 @@ class DeviceCalls:
     def learned(self) -> LearnedAccess:
         """The knowledge for the next connection."""
         return LearnedAccess(
-            self.places.learned_path, tuple(self.login.kinds.items()), tuple(self.places.moved.items())
+            self.places.learned_path,
+            tuple(self.login.kinds.items()),
+            tuple(self.places.moved.items()),
+            self.recording_zone.zone_s,
         )
 
     @property

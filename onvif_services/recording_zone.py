@@ -19,7 +19,7 @@ _GROWTH_DIFFERS = timedelta(seconds=60)
 
 
 class Verdict(Enum):
-    """What the newest recording says about the times of all."""
+    """The meaning of the newest recording for the times of all."""
 
     UTC = "they are UTC"
     LOCAL = "they are local times, marked as UTC"

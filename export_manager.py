@@ -18,6 +18,7 @@ from core.errors import AppError, InvalidRequest, LimitReached, NotFound, Storag
 from core.settings import Settings
 from database import Database
 from exports.finish import FinishingContext
+from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
 from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
 from exports.store import ExportStore
@@ -62,6 +63,7 @@ class ExportManager:
             FinishingContext(settings, clock, spawner),
             self._folder,
             self._names,
+            RangeOrigins(clock, cameras, recordings),
         )
 
     def start(self) -> None:

@@ -180,6 +180,10 @@ class ExportManager:
             raise NotFound("There is no such file in this export.")
         return path, found
 
+    def files_of(self, export_id: int) -> tuple[ExportJob, Path]:
+        """Return an export and the folder of its files, for a caller that has checked the user. Raise NotFound."""
+        return self._store.get(export_id), self._worker.files_folder(export_id)
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _move(self, who: Principal, export_id: int, state: ExportState, of: Sequence[ExportState]) -> ExportJob:

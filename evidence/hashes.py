@@ -20,17 +20,19 @@ class FileHashes:
     pieces: list[str] = field(default_factory=list)
 
 
-def read_hashed(file: BinaryIO, found: FileHashes) -> Iterator[bytes]:
+def read_hashed(file: BinaryIO, found: FileHashes, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
     """Yield the blocks of a file. `found` is complete after the last one."""
+    left = piece_bytes
     whole, piece = hashlib.sha256(), hashlib.sha256()
-    while block := file.read(_BLOCK_BYTES):  # a piece consists of whole blocks
+    while block := file.read(min(_BLOCK_BYTES, left)):
         whole.update(block)
         piece.update(block)
         found.size_bytes += len(block)
-        if found.size_bytes % PIECE_BYTES == 0:
+        left -= len(block)
+        if not left:
             found.pieces.append(piece.hexdigest())
-            piece = hashlib.sha256()
+            piece, left = hashlib.sha256(), piece_bytes
         yield block
-    if found.size_bytes % PIECE_BYTES or not found.size_bytes:
+    if left < piece_bytes or not found.size_bytes:
         found.pieces.append(piece.hexdigest())
     found.sha256 = whole.hexdigest()

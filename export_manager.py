@@ -18,6 +18,7 @@ from core.errors import AppError, InvalidRequest, LimitReached, NotFound, Storag
 from core.settings import Settings
 from database import Database
 from exports.finish import FinishingContext
+from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
 from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
 from exports.store import ExportStore
@@ -62,6 +63,7 @@ class ExportManager:
             FinishingContext(settings, clock, spawner),
             self._folder,
             self._names,
+            RangeOrigins(clock, cameras, recordings),
         )
 
     def start(self) -> None:
@@ -177,6 +179,10 @@ class ExportManager:
         if found is None or not path.is_file():
             raise NotFound("There is no such file in this export.")
         return path, found
+
+    def files_of(self, export_id: int) -> tuple[ExportJob, Path]:
+        """Return an export and the folder of its files, for a caller that has checked the user. Raise NotFound."""
+        return self._store.get(export_id), self._worker.files_folder(export_id)
 
     # ---- inside ----------------------------------------------------------------------------------
 

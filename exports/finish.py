@@ -15,6 +15,7 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import Unavailable
 from core.settings import Settings
+from exports.origin_notes import origin_of_file
 from exports.pieces import AudioTable, Piece, files_of
 from exports.records import ExportFile, ExportRange
 from exports.subtitles import subrip
@@ -125,6 +126,7 @@ class RangeFiles:
             range_index=self._index,
             frames_lost=sum(piece.notes.frames_lost for piece in pieces),
             is_time_confirmed=all(piece.notes.is_time_confirmed for piece in pieces),
+            origin=origin_of_file(pieces, video, audio.track.codec_string if audio else None),
         )
 
     def _make_subtitles(self, video: ExportFile) -> ExportFile:
@@ -134,7 +136,9 @@ class RangeFiles:
         part.write_bytes(text.encode())
         part.replace(self._folder / name)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return replace(video, name=name, size_bytes=len(text.encode()), sha256=digest, codec=SUBTITLES, frames_lost=0)
+        return replace(
+            video, name=name, size_bytes=len(text.encode()), sha256=digest, codec=SUBTITLES, frames_lost=0, origin=None
+        )
 
     # ---- audio -----------------------------------------------------------------------------------
 

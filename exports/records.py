@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from core.records import Problem
+from exports.origin import FileOrigin, RangeOrigin
 
 
 class ExportState(StrEnum):
@@ -54,7 +56,7 @@ class ExportFile:
     """A finished file of the range with this index. A player shows [start, end). `codec`: subrip for subtitles.
 
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
-    confirms the times of the frames.
+    confirms the times of the frames. `origin`: None for subtitles, and for files of older versions of the app.
     """
 
     name: str
@@ -68,6 +70,7 @@ class ExportFile:
     range_index: int = 0
     frames_lost: int = 0
     is_time_confirmed: bool = True
+    origin: FileOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class ExportJob:
     problem: Problem | None = None
     files: tuple[ExportFile, ...] = ()
     progress: ExportProgress = field(default_factory=ExportProgress)
+    origins: Mapping[int, RangeOrigin] = field(default_factory=dict)  # by the index of the range
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraNoSignal, C
 from core.records import Problem
 from core.settings import Settings
 from exports.finish import FinishingContext, RangeFiles, remove_range
+from exports.origin_notes import RangeOrigins
 from exports.reader import RangeReader, ReadingContext, require_free_space
 from exports.records import ExportJob, ExportProgress, ExportRange, ExportState, Interrupted
 from exports.store import ExportStore
@@ -46,12 +47,14 @@ class ExportWorker:
         finishing: FinishingContext,
         folder: Path,
         names: Callable[[ExportRange], tuple[str, str]],
+        origins: RangeOrigins,
     ) -> None:
         self._store = store
         self._reading = reading
         self._finishing = finishing
         self._folder = folder
         self._names = names
+        self._origins = origins
         self._clock: Clock = reading.clock
         self._settings: Settings = reading.settings
         self._wake = threading.Event()
@@ -225,6 +228,8 @@ class ExportWorker:
         for index, wanted in enumerate(job.draft.ranges):
             self._check()
             folder = self.folder_of(job.id) / f"range{index}"
+            if index not in job.origins:
+                self._store.note_origin(job.id, index, self._origins.of(wanted))
             reader = RangeReader(self._reading, wanted, folder, wake=self._wake, check=self._check, on_progress=report)
             reader.read()
             if not reader.pieces:

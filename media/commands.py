@@ -27,6 +27,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
 _PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
 _SOURCE = re.compile(r"[a-z_]+\.mp4")
 _AUDIO_FILE = re.compile(r"[A-Za-z0-9_-]+\.(?:pcm|adts)")
+_EXPORTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.mp4")
 _PCM_FORMATS = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw", "pcm_s16be": "s16be"}
 _AAC_KBPS = 32  # of one channel
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
@@ -210,6 +211,21 @@ def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str,
         *["-f", _PCM_FORMATS[codec], "-ar", str(rate), "-ac", str(channels), "-i", source],
         *["-c:a", "aac", "-ac", str(min(channels, 2)), "-b:a", f"{_AAC_KBPS * min(channels, 2)}k"],
         *["-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "adts", target],
+    ]
+
+
+def first_frame_command(ffmpeg: Path, source: str) -> list[str]:
+    """Return the command that writes the first shown frame of a file as a JPEG to standard output.
+
+    `source`: the name of an exported file in the working directory.
+    """
+    if _EXPORTED.fullmatch(source) is None:
+        raise ValueError("not the name of an exported file")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-threads", "1", "-protocol_whitelist", "file"],
+        *["-i", source, "-map", "0:v:0", "-frames:v", "1", "-vf", "scale=out_range=full,format=yuvj420p"],
+        *["-c:v", "mjpeg", "-threads", "1", "-q:v", "3", "-strict", "unofficial", "-f", "mjpeg", "-"],
     ]
 
 

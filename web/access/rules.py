@@ -136,6 +136,17 @@ RULES: dict[str, Rule] = {
     "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export"),
     "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export"),
     "api_exports.download_export": Rule(Permission.EXPORT, action="download_export"),
+    # cases and their evidence packages; the evidence manager checks their owners and channels
+    "api_cases.list_cases": Rule(Permission.EXPORT),
+    "api_cases.add_case": Rule(Permission.EXPORT, action="create_case"),
+    "api_cases.get_case": Rule(Permission.EXPORT),
+    "api_cases.change_case": Rule(Permission.EXPORT, action="change_case"),
+    "api_cases.remove_case": Rule(Permission.EXPORT, action="delete_case"),
+    "api_cases.add_export_to_case": Rule(Permission.EXPORT, action="add_export_to_case"),
+    "api_cases.remove_export_from_case": Rule(Permission.EXPORT, action="remove_export_from_case"),
+    "api_cases.make_package": Rule(Permission.EXPORT, action="create_package"),
+    "api_cases.download_package": Rule(Permission.EXPORT, action="download_package"),
+    "api_evidence.evidence_key": Rule(Permission.EXPORT),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, targets.search, "search_recordings"),
     "api_recordings.recording_summary": Rule(Permission.RECORDINGS, targets.camera_in_path),

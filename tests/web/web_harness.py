@@ -77,6 +77,7 @@ REVIEWER = {
     f"{CASE}/exports/<export_id>",
     f"{CASE}/package",
     "/api/evidence/key",
+    f"{EXPORT}/posters/<number>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {

@@ -135,6 +135,7 @@ RULES: dict[str, Rule] = {
     "api_exports.resume_export": Rule(Permission.EXPORT, action="resume_export"),
     "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export"),
     "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export"),
+    "api_exports.get_export_poster": Rule(Permission.EXPORT),
     "api_exports.download_export": Rule(Permission.EXPORT, action="download_export"),
     # cases and their evidence packages; the evidence manager checks their owners and channels
     "api_cases.list_cases": Rule(Permission.EXPORT),

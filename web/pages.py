@@ -45,6 +45,12 @@ def recordings(camera_id: str = "") -> str:
     return render_template("recordings.html", page="recordings", camera_id=_known(camera_id) if camera_id else "")
 
 
+@blueprint.get("/exports")
+def exports() -> str:
+    """Parts of recordings that were taken away as files: the own ones, for admins all."""
+    return render_template("exports.html", page="exports")
+
+
 @blueprint.get("/login")
 def login() -> str | Response:
     """The login form, which leads to `next` if that is a page of this app."""

@@ -53,6 +53,7 @@ EXPORT = "/api/exports/<export_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/exports",
     "/api/playback/start",
     "/api/playback/seek",
     "/api/recordings/playback-uri",

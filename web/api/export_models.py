@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -11,6 +11,12 @@ from web.api.models import AnswerModel, Problem, Tenths, Time
 from web.fields import BodyId, Moment, Name, PathId, RequestModel, printable
 
 Format = Annotated[Literal["mp4"], Field(description="mp4: plays everywhere; video copied bit by bit, audio as AAC")]
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the formats of an export, the usual one first."""
+    literal, *_ = get_args(Format)
+    return get_args(literal)
 
 
 def _of_lines(value: str) -> str:
@@ -117,7 +123,11 @@ class Export(BaseModel):
 
 
 class ExportList(BaseModel):
+    """`used_bytes`: disk space of the files of all users' exports; `limit_bytes`: most that they may use together."""
+
     exports: list[Export]
+    used_bytes: int
+    limit_bytes: int
 
 
 class Estimate(AnswerModel):

@@ -1,5 +1,5 @@
 // @ts-check
-/** The list of exports: what a row shows, what a user can do with it, filters, and when to ask the server again. */
+/** The list of exports: the texts and the actions of a row, filters, and the pause before the next request. */
 import { rangeText } from './export-text.js';
 import { exactDuration } from './format.js';
 
@@ -123,7 +123,7 @@ export function cameraIdsOf(jobs) {
 }
 
 /**
- * Return what has changed between two answers, in words for a screen reader: exports that are ready or have failed.
+ * Return a text for screen readers about the exports that became ready or failed between two answers.
  *
  * @param {Export[]} before
  * @param {Export[]} now

@@ -22,7 +22,7 @@ from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import bytes_with_copies, most_copies
 from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
-from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
+from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportSpace, ExportState
 from exports.store import ExportStore
 from exports.worker import ExportWorker
 from media.process import Spawner
@@ -88,6 +88,11 @@ class ExportManager:
         if not self._may_see(who, job):
             raise NotFound("There is no such export.")
         return self._worker.with_progress(job)
+
+    def space(self) -> ExportSpace:
+        """Return the disk space of all users' exports, as of now."""
+        used = sum(self._worker.with_progress(job).progress.size_bytes for job in self._store.jobs())
+        return ExportSpace(used, self._settings.export_bytes)
 
     def estimate(self, draft: ExportDraft) -> ExportEstimate:
         """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""

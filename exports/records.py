@@ -187,5 +187,13 @@ class ExportEstimate:
     free_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExportSpace:
+    """`used_bytes`: disk space of all exports; `limit_bytes`: most that they may use."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
 class Interrupted(Exception):
     """The job was paused, cancelled or deleted, or the app stops. Its whole pieces stay."""

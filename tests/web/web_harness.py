@@ -54,6 +54,7 @@ CASE = "/api/cases/<case_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/exports",
     "/api/playback/start",
     "/api/playback/seek",
     "/api/recordings/playback-uri",

@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page),
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
+    "pages.exports": Rule(Permission.EXPORT),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),
     "pages.account": Rule(Open.LOGGED_IN),

@@ -20,8 +20,9 @@ from core.settings import Settings
 from database import Database
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import bytes_with_copies, most_copies
+from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
-from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
+from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportSpace, ExportState
 from exports.store import ExportStore
 from exports.worker import ExportWorker
 from media.process import Spawner
@@ -64,6 +65,7 @@ class ExportManager:
             FinishingContext(settings, clock, spawner),
             self._folder,
             self._names,
+            RangeOrigins(clock, cameras, recordings),
         )
 
     def start(self) -> None:
@@ -86,6 +88,11 @@ class ExportManager:
         if not self._may_see(who, job):
             raise NotFound("There is no such export.")
         return self._worker.with_progress(job)
+
+    def space(self) -> ExportSpace:
+        """Return the disk space of all users' exports, as of now."""
+        used = sum(self._worker.with_progress(job).progress.size_bytes for job in self._store.jobs())
+        return ExportSpace(used, self._settings.export_bytes)
 
     def estimate(self, draft: ExportDraft) -> ExportEstimate:
         """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""
@@ -180,6 +187,10 @@ class ExportManager:
         if found is None or not path.is_file():
             raise NotFound("There is no such file in this export.")
         return path, found
+
+    def files_of(self, export_id: int) -> tuple[ExportJob, Path]:
+        """Return an export and the folder of its files, for a caller that has checked the user. Raise NotFound."""
+        return self._store.get(export_id), self._worker.files_folder(export_id)
 
     def poster(self, who: Principal, export_id: int, index: int) -> Path:
         """Return the picture of a range. Raise NotFound."""

@@ -17,6 +17,7 @@ from core.errors import Unavailable
 from exports.formats.ffmpeg_run import FinishingContext, run_ffmpeg
 from exports.formats.original import write_original
 from exports.formats.stretch import Stretch, stretch_of
+from exports.origin_notes import origin_of_file
 from exports.pieces import Piece, files_of
 from exports.records import ExportDraft, ExportFile, FileKind
 from exports.subtitles import TimeText, subrip, text_track
@@ -113,6 +114,7 @@ class RangeFiles:
             audio_codec=written.audio_codec,
             lead_in_s=written.lead_in_s,
             lead_out_s=written.lead_out_s,
+            origin=origin_of_file(stretch.pieces, stretch.video, written.audio_codec),
         )
 
     def _write(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:
@@ -133,7 +135,14 @@ class RangeFiles:
         sources += [[path] for path, samples in ((audio_path, audio), (text_path, text)) if samples is not None]
         written = writer.write(target, sources, self._check)
         codec = "aac" if file.recorded_audio_codec in ENCODED else file.recorded_audio_codec
-        return replace(file, size_bytes=written.size_bytes, sha256=written.sha256, audio_codec=codec if audio else None)
+        codec = codec if audio else None
+        return replace(
+            file,
+            size_bytes=written.size_bytes,
+            sha256=written.sha256,
+            audio_codec=codec,
+            origin=origin_of_file(stretch.pieces, stretch.video, codec),
+        )
 
     def _make_subtitles(self, video: ExportFile) -> ExportFile:
         name = f"{video.name.rpartition('.')[0]}.srt"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from core.records import Problem
+from exports.origin import FileOrigin, RangeOrigin
 
 
 class ExportState(StrEnum):
@@ -88,7 +90,8 @@ class ExportFile:
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
     confirms the times of the frames. `lead_in_s` and `lead_out_s`: seconds that a player shows besides, because the
     file has no edit list. `recorded_audio_codec`: the recorder's, from which that of the file may differ. `width` and
-    `height` are in pixels.
+    `height` are in pixels. `origin`: None for
+    subtitles, and for files of older versions of the app.
     """
 
     name: str
@@ -109,6 +112,7 @@ class ExportFile:
     lead_out_s: float = 0.0
     width: int | None = None
     height: int | None = None
+    origin: FileOrigin | None = None
 
     @property
     def is_derived(self) -> bool:
@@ -169,6 +173,7 @@ class ExportJob:
     problem: Problem | None = None
     files: tuple[ExportFile, ...] = ()
     progress: ExportProgress = field(default_factory=ExportProgress)
+    origins: Mapping[int, RangeOrigin] = field(default_factory=dict)  # by the index of the range
     posters: frozenset[int] = frozenset()
 
 
@@ -180,6 +185,14 @@ class ExportEstimate:
     size_bytes: int
     is_about: bool
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpace:
+    """`used_bytes`: disk space of all exports; `limit_bytes`: most that they may use."""
+
+    used_bytes: int
+    limit_bytes: int
 
 
 class Interrupted(Exception):

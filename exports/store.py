@@ -13,6 +13,11 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
+from exports.origin import (
+    RangeOrigin,
+    read_range_origins,
+    stored_range_origin,
+)
 from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
 from exports.stored import read_file, read_options, stored_file, stored_options
 from tables import ExportRow
@@ -67,6 +72,7 @@ class ExportStore:
                 created_at=now,
                 total_s=total_s,
                 files=[],
+                origins={},
             )
             session.add(row)
             session.flush()
@@ -100,6 +106,14 @@ class ExportStore:
         def note(row: ExportRow) -> None:
             row.done_s, row.total_s, row.size_bytes = progress.done_s, progress.total_s, progress.size_bytes
             row.files = [stored_file(file) for file in files]
+
+        self._change(export_id, note)
+
+    def note_origin(self, export_id: int, index: int, origin: RangeOrigin) -> None:
+        """Store the origin of the range with this index, of a job that still exists."""
+
+        def note(row: ExportRow) -> None:
+            row.origins = {**(row.origins or {}), str(index): stored_range_origin(origin)}
 
         self._change(export_id, note)
 
@@ -155,6 +169,7 @@ def _job(row: ExportRow) -> ExportJob:
         problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
         files=read_items(row.files, read_file),
         progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
+        origins=read_range_origins(row.origins),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.clock import rfc3339
 from core.stored_json import read_items
+from exports.origin import read_file_origin, stored_file_origin
 from exports.records import ExportDraft, ExportFile, FileKind, Rectangle, WorkingCopy
 
 
@@ -51,6 +52,7 @@ def stored_file(file: ExportFile) -> dict[str, Any]:
         "lead_in_s": file.lead_in_s,
         "lead_out_s": file.lead_out_s,
         "size": [file.width, file.height],
+        "origin": stored_file_origin(file.origin),
     }
 
 
@@ -77,4 +79,5 @@ def read_file(item: Any) -> ExportFile:
         lead_out_s=item.get("lead_out_s", 0.0),
         width=width,
         height=height,
+        origin=read_file_origin(item.get("origin")),
     )

@@ -24,6 +24,7 @@ from exports.formats.copies import CopyFailed, CopyMaker
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import PlannedCopy, planned_copies, with_encoding
 from exports.formats.poster import make_poster
+from exports.origin_notes import RangeOrigins
 from exports.reader import RangeReader, ReadingContext, require_free_space
 from exports.records import ExportFile, ExportJob, ExportProgress, ExportRange, ExportState, Interrupted
 from exports.store import ExportStore
@@ -50,12 +51,14 @@ class ExportWorker:
         finishing: FinishingContext,
         folder: Path,
         names: Callable[[ExportRange], tuple[str, str]],
+        origins: RangeOrigins,
     ) -> None:
         self._store = store
         self._reading = reading
         self._finishing = finishing
         self._folder = folder
         self._names = names
+        self._origins = origins
         self._clock: Clock = reading.clock
         self._settings: Settings = reading.settings
         self._wake = threading.Event()
@@ -236,6 +239,8 @@ class ExportWorker:
         for index, wanted in enumerate(job.draft.ranges):
             self._check()
             folder = self.folder_of(job.id) / f"range{index}"
+            if index not in job.origins:
+                self._store.note_origin(job.id, index, self._origins.of(wanted))
             reader = RangeReader(self._reading, wanted, folder, wake=self._wake, check=self._check, on_progress=report)
             reader.read()
             if not reader.pieces:

@@ -217,6 +217,21 @@ def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str,
     ]
 
 
+def first_frame_command(ffmpeg: Path, source: str) -> list[str]:
+    """Return the command that writes the first shown frame of a file as a JPEG to standard output.
+
+    `source`: the name of an exported file in the working directory.
+    """
+    if _EXPORT_FILE.fullmatch(source) is None:
+        raise ValueError("not the name of an exported file")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-threads", "1", "-protocol_whitelist", "file"],
+        *["-i", source, "-map", "0:v:0", "-frames:v", "1", "-vf", "scale=out_range=full,format=yuvj420p"],
+        *["-c:v", "mjpeg", "-threads", "1", "-q:v", "3", "-strict", "unofficial", "-f", "mjpeg", "-"],
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class CopySource:
     """A file in the working directory. Its first `skipped_s` are left out. `created`: in RFC 3339."""

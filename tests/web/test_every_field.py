@@ -125,6 +125,7 @@ KINDS = {
     "wide_dynamic_range_level": "setting",
     "active": "flag",
     "ranges": "ranges",
+    "exports": "limits",
     "format": "format",
     "notes": "text",
     "kept": "flag",

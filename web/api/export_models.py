@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
@@ -18,6 +18,12 @@ Format = Annotated[
     ),
 ]
 Part = Annotated[float, Field(ge=0, le=1, description="0 to 1")]
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the formats of an export, the usual one first."""
+    literal, *_ = get_args(Format)
+    return get_args(literal)
 
 
 def _of_lines(value: str) -> str:
@@ -192,7 +198,11 @@ class Export(BaseModel):
 
 
 class ExportList(BaseModel):
+    """`used_bytes`: disk space of the files of all users' exports; `limit_bytes`: most that they may use together."""
+
     exports: list[Export]
+    used_bytes: int
+    limit_bytes: int
 
 
 class Estimate(AnswerModel):

@@ -60,8 +60,15 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
 @blueprint.get("", responses=answers_with({200: shapes.ExportList}))
 def list_exports() -> Response:
     """List your exports, the newest first. Admins see all."""
-    jobs = services().exports.jobs(current_principal())
-    return answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+    exports = services().exports
+    space = exports.space()
+    return answer(
+        shapes.ExportList(
+            exports=[_export(job) for job in exports.jobs(current_principal())],
+            used_bytes=space.used_bytes,
+            limit_bytes=space.limit_bytes,
+        )
+    )
 
 
 @blueprint.get("/<export_id>", responses=answers_with({200: shapes.Export}, 404))

@@ -2,8 +2,12 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./case-types.js').Case} Case */
+/** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
+/** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
+/** @typedef {import('./case-types.js').EvidencePackage} EvidencePackage */
 /** @typedef {import('./export-types.js').Export} Export */
 /** @typedef {import('./export-types.js').ExportList} ExportList */
 /** @typedef {import('./export-types.js').ExportState} ExportState */
@@ -14,6 +18,7 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
 /** @typedef {import('./ptz-types.js').PtzDone} PtzDone */

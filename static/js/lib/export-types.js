@@ -45,7 +45,13 @@ export {};
  * @property {boolean} kept
  */
 
-/** @typedef {{exports: Export[]}} ExportList */
+/**
+ * @typedef {object} ExportList `used_bytes`: disk space of the files of all users' exports; `limit_bytes`: most that
+ *   they may use together.
+ * @property {Export[]} exports
+ * @property {number} used_bytes
+ * @property {number} limit_bytes
+ */
 
 /**
  * @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} ExportState `queued` includes jobs that wait for

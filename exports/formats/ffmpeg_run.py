@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.25
 _OUT_TIME = re.compile(rb"out_time_us=(\d+)")
-_LIMITS = ChildLimits(nice=10, address_space_bytes=4 * 1024**3)  # 4K needs 1.6 GiB
+_LIMITS = ChildLimits(nice=10, address_space_bytes=4 * 1024**3)  # 4K needs 2 GiB
 
 
 @dataclass(frozen=True, slots=True)

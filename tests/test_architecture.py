@@ -148,7 +148,9 @@ def test_cameras_import_of_media_only_the_starter_of_processes() -> None:
 MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.codecs": frozenset(),
     "media.fmp4": frozenset({"media.codecs"}),
-    "media.mp4": frozenset({"media.codecs", "media.fmp4"}),
+    "media.mp4": frozenset({"media.codecs", "media.fmp4", "media.joined_files"}),
+    "media.mkv": frozenset({"media.codecs", "media.fmp4", "media.mp4", "media.joined_files"}),
+    "media.joined_files": frozenset(),
     "media.hls": frozenset(),
     "media.commands": frozenset(),
     "media.child_shim": frozenset(),

@@ -63,6 +63,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "ranges": (),
     "text": tuple(text for text in TEXTS if len(text) <= 2000 and "".join(text.split("\n")).isprintable()),
     "format": (),
+    "copies": ([],),
 }
 KINDS = {
     "camera_id": "id",
@@ -129,6 +130,7 @@ KINDS = {
     "notes": "text",
     "kept": "flag",
     "subtitles": "flag",
+    "copies": "copies",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

@@ -54,6 +54,7 @@ CASE = "/api/cases/<case_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/exports",
     "/api/playback/start",
     "/api/playback/seek",
     "/api/recordings/playback-uri",
@@ -77,6 +78,7 @@ REVIEWER = {
     f"{CASE}/exports/<export_id>",
     f"{CASE}/package",
     "/api/evidence/key",
+    f"{EXPORT}/posters/<number>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {

@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page),
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
+    "pages.exports": Rule(Permission.EXPORT),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),
     "pages.account": Rule(Open.LOGGED_IN),
@@ -135,6 +136,7 @@ RULES: dict[str, Rule] = {
     "api_exports.resume_export": Rule(Permission.EXPORT, action="resume_export"),
     "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export"),
     "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export"),
+    "api_exports.get_export_poster": Rule(Permission.EXPORT),
     "api_exports.download_export": Rule(Permission.EXPORT, action="download_export"),
     # cases and their evidence packages; the evidence manager checks their owners and channels
     "api_cases.list_cases": Rule(Permission.EXPORT),

@@ -174,9 +174,10 @@ test('a file tells its size, codec, length and what is wrong with it', () => {
 });
 
 test('files tell when they are deleted', () => {
-  const done = job({ state: 'done', expires_at: '2026-12-06T12:00:00Z' });
+  const done = job({ state: 'done', files: [FILE], expires_at: '2026-12-06T12:00:00Z' });
   assert.equal(expiryText(done, NOW_MS, UTC), 'Deleted in 7 days, on 2026-12-06 12:00, unless kept');
   assert.equal(expiryText({ ...done, kept: true, expires_at: null }, NOW_MS, UTC), 'Kept until you delete it');
+  assert.equal(expiryText({ ...done, files: [] }, NOW_MS, UTC), 'Leaves the list in 7 days, on 2026-12-06 12:00');
   assert.equal(expiryText(job(), NOW_MS, UTC), '');
 });
 

@@ -11,6 +11,9 @@ import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
  *   owner, because the list has exports of others
  */
 
+/** More files than this are hidden until the user asks for them, but never a single one. */
+const SHOWN_FILES = 4;
+
 /**
  * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job} and
  * 'export-play' {file, job}.
@@ -19,6 +22,7 @@ export class ExportRow extends HTMLElement {
   /** @type {Export|null} */
   #job = null;
   #filesKey = '';
+  #showsAllFiles = false;
 
   connectedCallback() {
     this.addEventListener('click', (event) => this.#click(event));
@@ -86,10 +90,15 @@ export class ExportRow extends HTMLElement {
   #showFiles(job) {
     const list = part(this, 'files', HTMLElement);
     list.hidden = !job.files.length;
+    const { length } = job.files;
+    const count = this.#showsAllFiles || length <= SHOWN_FILES + 1 ? length : SHOWN_FILES;
     const key = job.files.map((file) => `${file.name} ${file.sha256}`).join('\n');
-    if (key === this.#filesKey) return;
+    if (key !== this.#filesKey) list.replaceChildren(...job.files.map((file, index) => fileRow(file, index)));
     this.#filesKey = key;
-    list.replaceChildren(...job.files.map((file, index) => fileRow(file, index)));
+    for (const [index, row] of [...list.children].entries()) setAttribute(row, 'hidden', index >= count);
+    const more = part(this, 'more', HTMLElement);
+    more.hidden = count === length;
+    setText(more, `Show all ${length} files`);
   }
 
   /** @param {Export} job @param {string} title */
@@ -109,18 +118,27 @@ export class ExportRow extends HTMLElement {
     if (lost) (buttons.find((button) => !button.hidden) ?? this).focus();
   }
 
+  /** @param {Export} job */
+  #showAllFiles(job) {
+    this.#showsAllFiles = true;
+    this.#showFiles(job);
+    const next = this.querySelectorAll('.export-file')[SHOWN_FILES]?.querySelector('a');
+    next?.focus();
+  }
+
   /** @param {MouseEvent} event */
   #click(event) {
     const button = event.target instanceof Element ? event.target.closest('button') : null;
     if (!button || !this.#job) return;
     const { action } = button.dataset;
-    if (action) emit(this, 'export-action', { action, job: this.#job });
+    if (button.dataset.part === 'more') this.#showAllFiles(this.#job);
+    else if (action) emit(this, 'export-action', { action, job: this.#job });
     else if (button.dataset.part === 'play')
       emit(this, 'export-play', { file: this.#job.files[Number(button.dataset.index)], job: this.#job });
   }
 }
 
-/** @param {ExportFile} file @param {number} index */
+/** @param {ExportFile} file @param {number} index its place among the files of the export */
 function fileRow(file, index) {
   const row = cloneTemplate('export-file');
   const name = part(row, 'name', HTMLAnchorElement);

@@ -133,7 +133,7 @@ export function isVideo(file) {
 }
 
 /**
- * Return when the files are deleted; '' if there are none.
+ * Return when an export is deleted; '' for one that has not ended.
  *
  * @param {Export} job
  * @param {number} nowMs
@@ -144,5 +144,6 @@ export function expiryText(job, nowMs, clock = LOCAL_CLOCK) {
   if (!job.expires_at) return '';
   const atMs = Date.parse(job.expires_at);
   const when = atMs > nowMs ? `in ${duration((atMs - nowMs) / 1000)}, on ` : '';
-  return `Deleted ${when}${clock.stamp(atMs).slice(0, 16)}, unless kept`;
+  const date = clock.stamp(atMs).slice(0, 16);
+  return job.files.length ? `Deleted ${when}${date}, unless kept` : `Leaves the list ${when}${date}`;
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,3 +259,28 @@ def test_waiting_and_failed_exports_name_the_reason(
     expect(row).to_have_count(0)
     page.get_by_role("button", name="Show all").click()
     expect(row).to_have_count(1)
+
+
+def test_selected_exports_become_an_evidence_package(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
+    page = open_page(f"{app.url}/exports").page
+    page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
+    page.get_by_role("button", name="Evidence package…").click()
+    dialog = page.get_by_role("dialog", name="Evidence package")
+    dialog.get_by_label("Name of the case").fill("Case <i>12</i>")
+    dialog.get_by_role("button", name="Make the package").click()
+    package = page.locator("case-row")
+    expect(package.locator("h3")).to_have_text("Case <i>12</i>")
+    expect(package.locator("[data-part=state]")).to_have_text("Ready")
+    expect(page.locator("#selection")).to_be_hidden()
+    expect(page.locator("export-row [data-part=expiry]")).to_contain_text("Kept until you delete it")
+    expect(page.locator("#evidence-fingerprint")).to_have_text(app.call("GET", "/api/evidence/key")["fingerprint"])
+    with page.expect_download() as download:
+        package.get_by_role("link", name="Download: Case").click()
+    with zipfile.ZipFile(download.value.path()) as content:
+        assert {"manifest.json", "manifest.sig", "verify.html"} <= {Path(name).name for name in content.namelist()}
+    package.get_by_role("button", name="Delete: Case").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(package).to_have_count(0)

@@ -1,5 +1,5 @@
 // @ts-check
-import { expiryText, fileFacts, formatName, isVideo, progressOf, rangeText, reasonOf, stateOf } from '../lib/export-text.js';
+import { expiryText, fileFacts, formatName, isPlayable, isVideo, progressOf, rangeText, reasonOf, stateOf } from '../lib/export-text.js';
 import { actionsOf, rangeLines, titleOf } from '../lib/export-list.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 
@@ -13,10 +13,11 @@ import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 
 /** More files than this are hidden until the user asks for them, but never a single one. */
 const SHOWN_FILES = 4;
+const SHOWN_POSTERS = 3;
 
 /**
- * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job} and
- * 'export-play' {file, job}.
+ * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job},
+ * 'export-play' {file, job} and 'export-select' when the user has selected the row or no longer selects it.
  */
 export class ExportRow extends HTMLElement {
   /** @type {Export|null} */
@@ -26,6 +27,20 @@ export class ExportRow extends HTMLElement {
 
   connectedCallback() {
     this.addEventListener('click', (event) => this.#click(event));
+    this.#box.addEventListener('change', () => emit(this, 'export-select'));
+  }
+
+  get #box() {
+    return part(this, 'select', HTMLInputElement);
+  }
+
+  /** True if the user has selected the row for an evidence package. */
+  get isSelected() {
+    return this.#box.checked;
+  }
+
+  set isSelected(isSelected) {
+    this.#box.checked = isSelected;
   }
 
   get job() {
@@ -43,6 +58,10 @@ export class ExportRow extends HTMLElement {
     const state = part(this, 'state', HTMLElement);
     setText(state, text);
     setAttribute(state, 'data-tone', tone === 'quiet' ? null : tone);
+    this.#box.hidden = job.state !== 'done';
+    if (this.#box.hidden) this.#box.checked = false;
+    setAttribute(this.#box, 'aria-label', `Select ${title}`);
+    this.#showPosters(job);
     this.#showText('owner', hasOwner && job.owner ? `of ${job.owner}` : '');
     this.#showLines(rangeLines(job, namesOf));
     this.#showText('notes', job.notes);
@@ -70,6 +89,22 @@ export class ExportRow extends HTMLElement {
         const item = document.createElement('li');
         item.textContent = line;
         return item;
+      }),
+    );
+  }
+
+  /** @param {Export} job */
+  #showPosters(job) {
+    const posters = part(this, 'posters', HTMLElement);
+    const urls = job.ranges.flatMap(({ poster }) => (poster ? [poster] : [])).slice(0, SHOWN_POSTERS);
+    posters.hidden = !urls.length;
+    if (urls.join() === [...posters.children].map((image) => image.getAttribute('src')).join()) return;
+    posters.replaceChildren(
+      ...urls.map((url) => {
+        const image = document.createElement('img');
+        image.src = url;
+        image.alt = '';
+        return image;
       }),
     );
   }
@@ -154,7 +189,7 @@ function fileRow(file, index) {
   part(row, 'facts', HTMLElement).textContent = fileFacts(file);
   const play = part(row, 'play', HTMLButtonElement);
   play.dataset.index = String(index);
-  play.hidden = !isVideo(file);
+  play.hidden = !isPlayable(file);
   play.setAttribute('aria-label', `Play ${file.name}`);
   return row;
 }

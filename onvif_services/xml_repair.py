@@ -42,6 +42,13 @@ _PAIRS_OF_HIGH_BYTES = re.compile(rb"(?:[\x81-\xfe][\x40-\xfe])+")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
+_AS_TEXT = "XML as text"
+_ESCAPED = (b"&lt;", b"&#60;", b"&#x3c;", b"&#x3C;")
+_SEARCHED = 200
+_MOST_DEPTH = 4
+_HAS_TAG_END = re.compile(r"</|/>")
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """The root element of an answer, and the names of the repairs that it needed."""
@@ -51,7 +58,38 @@ class Parsed:
 
 
 def read_xml(body: bytes) -> Parsed:
-    """Parse an answer strictly; repair it if that fails. Raise CameraBadAnswer or MalformedXml."""
+    """Parse an answer strictly; repair it if that fails. Raise CameraBadAnswer or MalformedXml.
+
+    XML that stands as text in the place of elements (escaped, or in CDATA) becomes elements.
+    """
+    is_escaped = body[:_SEARCHED].lstrip().startswith(_ESCAPED)
+    parsed = _read_elements(html.unescape(body.decode("utf-8", "replace")).encode() if is_escaped else body)
+    root, is_unwrapped = _unwrapped(parsed.root)
+    return Parsed(root, (*parsed.repairs, _AS_TEXT) if is_escaped or is_unwrapped else parsed.repairs)
+
+
+def _unwrapped(root: Element) -> tuple[Element, bool]:
+    """Give an element that holds nothing but XML as text its elements. Return the envelope, and if there was any."""
+    body = answers.body_of(root) if answers.is_envelope(root) else None
+    holder = root if body is None else body
+    for _ in range(_MOST_DEPTH):
+        if len(holder) != 1 or (holder.text or "").strip():
+            break
+        holder = holder[0]
+    text = (holder.text or "").strip()
+    if len(holder) or not _ROOT_NAME.match(_without_declaration(text)) or not _HAS_TAG_END.search(text):
+        return root, False
+    try:
+        found = _read_elements(f"<text>{_without_declaration(text)}</text>".encode())
+    except MalformedXml:
+        return root, False
+    if len(found.root) == 1 and answers.is_envelope(found.root[0]):
+        return found.root[0], True
+    holder.extend(found.root)
+    return root, True
+
+
+def _read_elements(body: bytes) -> Parsed:
     try:
         return Parsed(answers.parse_xml(body))
     except MalformedXml:

@@ -32,6 +32,7 @@ _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]
 _CHARACTERS = {"amp": "&#38;", "lt": "&#60;", "gt": "&#62;", "quot": "&#34;", "apos": "&#39;"}
 _ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
 _TAG = re.compile(r"<[A-Za-z_][^<>]*>")
+_SPACED_TAG = re.compile(r"<[ \t]+(?=/?[ \t]*(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*[ \t]*/?>)")
 _ATTRIBUTE = re.compile(r"""([A-Za-z_][\w:.-]*\s*=\s*)("[^"]*"|'[^']*'|[^\s"'<>]+)""")
 _PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[\w.-]+(?=[\s=/>])")
 _DECLARED_PREFIX = re.compile(r"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
@@ -219,11 +220,17 @@ def _declare_prefixes(text: str) -> str:
     return text[: start.end()] + declared + text[start.end() :]
 
 
+def _join_tags(text: str) -> str:
+    """Remove the space behind the bracket of a tag; brackets in texts have no second one behind them."""
+    return _SPACED_TAG.sub("<", text)
+
+
 _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("forbidden characters", lambda text: _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text))),
     ("text around the XML", _only_document),
     ("", _without_cdata),  # it is well-formed, so it has no name
     ("unescaped &", lambda text: _BARE_AMPERSAND.sub("&amp;", text)),
+    ("space in tags", _join_tags),
     ("attributes without quotes", _quote_attributes),
     ("undeclared prefixes", _declare_prefixes),
 )

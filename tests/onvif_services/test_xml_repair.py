@@ -63,6 +63,7 @@ def test_well_formed_xml_needs_no_repair() -> None:
         (GOOD.format("<![CDATA[a & <b>]]>").replace("</s:Body>", "<i></s:Body>").encode(), "a & <b>"),
         (GOOD.format("Gate").replace("</s:Body>", "<i><![CDATA[</s:Body>").encode(), "Gate"),
         (GOOD.removesuffix("</s:Envelope>").format("Gate").encode() + b"\r\n", "Gate"),
+        (GOOD.replace("<Name>", "< Name>").replace("</Name>", "< /Name >").format("Gate").encode(), "Gate"),
         (GOOD.replace("<Name>", '<Name a="1"b="2">').format("Gate").encode(), "Gate"),
         (GOOD.format("前門大?").encode().replace("大?".encode(), "大".encode()[:2]), "前門"),
         (GOOD.replace("UTF-8", "gb2312").format("前門大").encode(), "前門大"),

@@ -302,7 +302,7 @@ def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target:
         *["-map_metadata", "-1", "-map_chapters", "-1", "-metadata", f"creation_time={source.created}"],
         *["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-threads", str(_COPY_THREADS)],
         *["-force_key_frames", "expr:gte(t,n_forced*2)", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
-        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-ac", "1", "-b:a", f"{_AAC_KBPS}k"]),
+        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-b:a", "48k"]),
         *["-fflags", "+bitexact", "-video_track_timescale", "90000", "-movflags", "+faststart", "-f", "mp4", target],
     ]
 

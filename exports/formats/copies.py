@@ -18,7 +18,7 @@ from exports.subtitles import TimeText
 from media.commands import CopyPicture, CopySource, PixelBox, TimeOverlay, copy_command
 from media.ffmpeg import find_ffmpeg
 
-_SILENT_S = 300.0
+_SILENT_S = 900.0  # at the end ffmpeg rewrites the file, and tells no progress
 _TURN_WAIT_S = 0.25
 _TIME_PICTURES = "time.bits"
 _PART = "copy.part"

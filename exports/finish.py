@@ -15,9 +15,12 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import Unavailable
 from core.settings import Settings
+from exports.disk import CheckedFile, SpaceCheck
+from exports.parameter_sets import have_several_sets, insert_sets
 from exports.pieces import AudioTable, Piece, files_of
 from exports.records import ExportFile, ExportRange
 from exports.subtitles import subrip
+from media.child_shim import ChildLimits
 from media.commands import aac_command
 from media.ffmpeg import find_ffmpeg, starting_ffmpeg
 from media.fmp4.tracks import video_track
@@ -31,6 +34,8 @@ _LONGEST_NAME = 80
 _WAIT_S = 0.25
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
 _ENCODE_S = 60.0
+_TEMPORARY = ("sound.frames", "*.part", "*.sets")
+_LIMITS = ChildLimits(nice=10)  # live video comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +71,33 @@ class RangeFiles:
         self._folder = folder
         self._has_subtitles = has_subtitles
         self._check = check
+        # The other half of the free space is for the pieces.
+        self._space = SpaceCheck(folder, context.settings.export_min_free_bytes // 2)
 
     def make(self, pieces: Sequence[Piece], taken: Sequence[str]) -> list[ExportFile]:
         """Return the files, which are new or replaced. `taken`: names of other files of the job.
 
-        Raise OSError, Unavailable if the audio cannot be encoded, or Interrupted.
+        Raise OSError, StorageFull, Unavailable if the audio cannot be encoded, or Interrupted.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         made: list[ExportFile] = []
-        for of_one in files_of(pieces):
-            file = self._make_one(of_one, [*taken, *(file.name for file in made)])
-            if file is not None:
-                made.append(file)
-                if self._has_subtitles:
-                    made.append(self._make_subtitles(file))
+        try:
+            for of_one in files_of(pieces):
+                file = self._make_one(of_one, [*taken, *(file.name for file in made)])
+                if file is not None:
+                    made.append(file)
+                    if self._has_subtitles:
+                        made.append(self._make_subtitles(file))
+        finally:
+            for pattern in _TEMPORARY:
+                for path in self._folder.glob(pattern):
+                    path.unlink()
         return made
 
     def _make_one(self, pieces: Sequence[Piece], taken: Sequence[str]) -> ExportFile | None:
         """Return None for a stretch without a frame in the range."""
         first = pieces[0].notes
-        video = VideoSamples()
-        for piece in pieces:
-            video.extend(piece.tables()[0])
+        video, video_paths = self._video(pieces)
         from_s = self._wanted.start.timestamp() + first.correction_s
         until_s = self._wanted.end.timestamp() + first.correction_s
         first_s = video.first_shown_s(from_s)
@@ -106,8 +116,8 @@ class RangeFiles:
         )
         name = _free_name(file_stem(*self._place, start), taken)
         part = self._folder / "video.part"
-        sources = [[piece.video_path for piece in pieces], *([[audio_path]] if audio else [])]
-        with part.open("wb") as target:
+        sources = [video_paths, *([[audio_path]] if audio else [])]
+        with CheckedFile(part, self._space) as target:
             written = writer.write(target, sources, self._check)
             target.flush()
             os.fsync(target.fileno())
@@ -127,6 +137,16 @@ class RangeFiles:
             is_time_confirmed=all(piece.notes.is_time_confirmed for piece in pieces),
         )
 
+    def _video(self, pieces: Sequence[Piece]) -> tuple[VideoSamples, list[Path]]:
+        """Return the table of the samples, and the files that have them."""
+        video, paths = VideoSamples(), []
+        has_several_sets = have_several_sets(pieces)
+        for piece in pieces:
+            self._check()
+            paths.append(self._folder / f"{piece.number}.sets" if has_several_sets else piece.video_path)
+            video.extend(insert_sets(piece, paths[-1], self._space) if has_several_sets else piece.tables()[0])
+        return video, paths
+
     def _make_subtitles(self, video: ExportFile) -> ExportFile:
         name = f"{video.name.removesuffix('.mp4')}.srt"
         text = subrip(self._place, video.start, video.end, is_confirmed=video.is_time_confirmed)
@@ -144,16 +164,16 @@ class RangeFiles:
             return None
         units = (unit for piece in pieces for unit in self._units_of(piece))
         if can_copy(audio):
-            with target.open("wb") as file:
+            with CheckedFile(target, self._space) as file:
                 return copy_audio(audio, pieces[0].notes.formats.audio_config, units, begins_s, ends_s, file)
         if audio.codec not in ENCODED:
             return None
         pcm, adts = self._folder / "sound.pcm", self._folder / "sound.adts"
         try:
-            with pcm.open("wb") as file:
+            with CheckedFile(pcm, self._space) as file:
                 write_pcm(audio, units, begins_s, ends_s, file)
             self._encode(audio.codec, audio.sample_rate or 8000, audio.channels or 1, ends_s - begins_s)
-            with adts.open("rb") as source, target.open("wb") as file:
+            with adts.open("rb") as source, CheckedFile(target, self._space) as file:
                 return read_adts(source, file)
         finally:
             pcm.unlink(missing_ok=True)
@@ -169,11 +189,12 @@ class RangeFiles:
             find_ffmpeg(self._context.settings.ffmpeg), codec, rate, channels, "sound.pcm", "sound.adts"
         )
         with starting_ffmpeg():
-            process = self._context.spawner.spawn(command, name="ffmpeg export", cwd=self._folder)
+            process = self._context.spawner.spawn(command, name="ffmpeg export", cwd=self._folder, limits=_LIMITS)
         ends_s = self._context.clock.monotonic_s() + _ENCODE_S + length_s / _ENCODES_AT_LEAST
         try:
             while (code := process.wait(_WAIT_S)) is None and self._context.clock.monotonic_s() < ends_s:
                 self._check()
+                self._space.look()
         finally:
             process.stop()
         if code != 0:

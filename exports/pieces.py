@@ -21,6 +21,7 @@ from media.codecs.access_unit import AccessUnit
 from media.mp4.video import VideoSamples
 
 _HEAD = struct.Struct(">I")
+_READ = "read"  # name of an empty file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Formats:
     audio: AudioFormat | None
     parameter_sets: tuple[bytes, ...]
     audio_config: bytes = b""
+
+    def can_follow(self, before: Formats) -> bool:
+        """True if such frames go on in the same file, in which they carry their own parameter sets."""
+        one, other = self.video, before.video
+        is_same_video = (one.codec, one.width, one.height) == (other.codec, other.width, other.height)
+        return is_same_video and (self.audio, self.audio_config) == (before.audio, before.audio_config)
 
 
 @dataclass(slots=True)
@@ -53,7 +60,8 @@ class PieceNotes:
     """`begins_file`: there is a gap before this piece, or its formats differ from those of the piece before.
 
     `next_s`: the device's time of the frame that follows the piece. `correction_s`: by which the device's clock was
-    ahead of true time when the export began.
+    ahead of true time when the export began. `in_band_from`: the index of the first frame from which on key
+    frames carry their parameter sets, because the file has others than those of `formats`, too; -1 if none does.
     """
 
     formats: Formats
@@ -62,6 +70,7 @@ class PieceNotes:
     next_s: float = 0.0
     frames_lost: int = 0
     is_time_confirmed: bool = True
+    in_band_from: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +112,26 @@ class PieceWriter:
         self.size_bytes = 0
         self._video_bytes = 0
         self._frames_lost_at_key = 0
+        self._in_band_from_at_key = notes.in_band_from
         self._key_bytes = 0  # of the video, before the last key frame
         self._video_file = _path(folder, number, "video").open("wb")
         self._audio_file = _path(folder, number, "audio").open("wb")
 
-    def add_frame(self, unit: AccessUnit, time_s: float) -> None:
-        """Add a frame, its NAL units with lengths of four bytes."""
+    def add_frame(self, unit: AccessUnit, time_s: float, parameter_sets: Sequence[bytes] = ()) -> None:
+        """Add a frame, its NAL units with lengths of four bytes. `parameter_sets` stand before it."""
         if unit.is_key:
             self._key_bytes, self._frames_lost_at_key = self._video_bytes, self.notes.frames_lost
+            self._in_band_from_at_key = self.notes.in_band_from
         size = 0
         write = self._video_file.write
-        for part in unit.parts:
+        for part in (*parameter_sets, *unit.parts):
             write(_HEAD.pack(len(part)))
             size += 4 + write(part)
         self.video.add(time_s, size, is_key=unit.is_key)
         self._video_bytes += size
         self.size_bytes += size
+        if parameter_sets and self.notes.in_band_from < 0:
+            self.notes = replace(self.notes, in_band_from=len(self.video) - 1)
         if unit.frames_dropped_before or not unit.is_time_confirmed:
             self.notes = replace(
                 self.notes,
@@ -150,7 +163,7 @@ class PieceWriter:
         kept = sum(1 for time_s in self.audio.times_s if time_s < key_s)
         self.audio.cut(kept)
         self._audio_file.truncate(sum(self.audio.sizes))
-        self.notes = replace(self.notes, frames_lost=self._frames_lost_at_key)
+        self.notes = replace(self.notes, frames_lost=self._frames_lost_at_key, in_band_from=self._in_band_from_at_key)
         return self._finish(next_s)
 
     def discard(self) -> None:
@@ -177,6 +190,19 @@ class PieceWriter:
             os.fsync(file.fileno())
         part.replace(path)
         return Piece(self._folder, self._number, self.notes)
+
+
+def mark_read(folder: Path, *, is_read: bool = True) -> None:
+    """Note whether everything that the recorder has of a stretch is in whole pieces or files."""
+    if is_read:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _READ).touch()
+    else:
+        (folder / _READ).unlink(missing_ok=True)
+
+
+def is_read(folder: Path) -> bool:
+    return (folder / _READ).is_file()
 
 
 def whole_pieces(folder: Path) -> list[Piece]:
@@ -236,6 +262,7 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "next_s": notes.next_s,
         "frames_lost": notes.frames_lost,
         "is_time_confirmed": notes.is_time_confirmed,
+        "in_band_from": notes.in_band_from,
     }
 
 
@@ -253,6 +280,7 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         stored["next_s"],
         stored["frames_lost"],
         stored["is_time_confirmed"],
+        stored.get("in_band_from", -1),
     )
 
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from core.records import Problem
 
+INCOMPLETE = "incomplete"
+"""Code of the problem of a finished job whose recorder did not send all recorded time."""
+
 
 class ExportState(StrEnum):
     """`queued` includes jobs that wait for their recorder; their `problem` says why."""
@@ -36,6 +39,24 @@ class ExportRange:
     @property
     def length_s(self) -> float:
         return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDevice:
+    """The device of a camera when an export first met it. Unknown texts are empty."""
+
+    camera_id: int
+    host: str
+    port: int | None = None
+    manufacturer: str = ""
+    model: str = ""
+    serial: str = ""
+
+    def is_same(self, now: ExportDevice) -> bool:
+        """Compare the serial numbers, or the addresses if a serial number is missing."""
+        if self.serial and now.serial:
+            return (self.manufacturer, self.model, self.serial) == (now.manufacturer, now.model, now.serial)
+        return self.host == now.host and (self.port == now.port or None in {self.port, now.port})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,14 @@ class ExportFile:
     frames_lost: int = 0
     is_time_confirmed: bool = True
 
+    @property
+    def is_video(self) -> bool:
+        return self.name.endswith(".mp4")
+
+    @property
+    def length_s(self) -> float:
+        return (self.end - self.start).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
@@ -90,7 +119,7 @@ class ExportJob:
     """A job. `user_id` and `owner` name its user; `user_id` is None without accounts.
 
     `expires_at`: its files are deleted then; None for an unfinished job, and for one that is kept. `problem`: why it
-    waits or failed.
+    waits or failed. `devices`: those that it reads from.
     """
 
     id: int
@@ -105,6 +134,16 @@ class ExportJob:
     problem: Problem | None = None
     files: tuple[ExportFile, ...] = ()
     progress: ExportProgress = field(default_factory=ExportProgress)
+    devices: tuple[ExportDevice, ...] = ()
+
+    @property
+    def cameras(self) -> frozenset[int]:
+        return frozenset(wanted.camera_id for wanted in self.draft.ranges)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True if it is done and lacks recorded time, so that a retry may find more."""
+        return self.state is ExportState.DONE and self.problem is not None and self.problem.code == INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +158,7 @@ class ExportEstimate:
 
 class Interrupted(Exception):
     """The job was paused, cancelled or deleted, or the app stops. Its whole pieces stay."""
+
+
+class GaveWay(Interrupted):
+    """Another job has its turn now. This one goes on later."""

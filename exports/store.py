@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,15 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
-from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
+from exports.records import (
+    ExportDevice,
+    ExportDraft,
+    ExportFile,
+    ExportJob,
+    ExportProgress,
+    ExportRange,
+    ExportState,
+)
 from tables import ExportRow
 
 _UNFINISHED = [state.value for state in ExportState if state.is_unfinished]
@@ -49,7 +58,15 @@ class ExportStore:
             return [_job(row) for row in session.scalars(select(ExportRow).where(ExportRow.expires_at <= now))]
 
     def add(
-        self, user_id: int | None, owner: str, draft: ExportDraft, total_s: float, now: datetime, *, most: int
+        self,
+        user_id: int | None,
+        owner: str,
+        draft: ExportDraft,
+        total_s: float,
+        now: datetime,
+        *,
+        devices: Sequence[ExportDevice],
+        most: int,
     ) -> ExportJob:
         """Add a queued job. Raise LimitReached (export_limit) if there are `most` already."""
         with self._database.write() as session:
@@ -61,7 +78,7 @@ class ExportStore:
                 name=draft.name,
                 notes=draft.notes,
                 format=draft.format,
-                options={"subtitles": draft.has_subtitles},
+                options={"subtitles": draft.has_subtitles, "devices": [asdict(device) for device in devices]},
                 ranges=[_stored_range(wanted) for wanted in draft.ranges],
                 state=ExportState.QUEUED.value,
                 created_at=now,
@@ -100,6 +117,15 @@ class ExportStore:
         def note(row: ExportRow) -> None:
             row.done_s, row.total_s, row.size_bytes = progress.done_s, progress.total_s, progress.size_bytes
             row.files = [_stored_file(file) for file in files]
+
+        self._change(export_id, note)
+
+    def note_device(self, export_id: int, device: ExportDevice) -> None:
+        """Store the device of a camera of a job that still exists, instead of an earlier one."""
+
+        def note(row: ExportRow) -> None:
+            others = [one for one in _devices(row) if one.camera_id != device.camera_id]
+            row.options = {**row.options, "devices": [asdict(one) for one in (*others, device)]}
 
         self._change(export_id, note)
 
@@ -157,7 +183,12 @@ def _job(row: ExportRow) -> ExportJob:
         problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
         files=read_items(row.files, _file),
         progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
+        devices=_devices(row),
     )
+
+
+def _devices(row: ExportRow) -> tuple[ExportDevice, ...]:
+    return read_items(row.options.get("devices"), lambda item: ExportDevice(**item))
 
 
 def _stored_range(wanted: ExportRange) -> list[Any]:

@@ -6,6 +6,7 @@ import base64
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser
 from media.commands import aac_command
 from media.ffmpeg import find_ffmpeg
 from media.mp4.audio import AudioSamples, read_adts, write_pcm
+from tests.exports import alternating
 from tests.media.encoded import FPS, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
@@ -56,6 +58,24 @@ def tone(folder: Path) -> tuple[AudioSamples, Path]:
     return audio, folder / "audio"
 
 
+def played(chromium: Browser, path: Path) -> dict[str, Any]:
+    page = chromium.new_page()
+    try:
+        found: dict[str, Any] = page.evaluate(_PLAY, base64.b64encode(path.read_bytes()).decode())
+    finally:
+        page.close()
+    assert found["how"] == "ended", found
+    return found
+
+
+def test_a_file_whose_parameter_sets_alternate_plays(chromium: Browser, tmp_path: Path) -> None:
+    films = alternating.films("h264")
+    pieces = alternating.read_pieces(tmp_path / "range", films, [alternating.formats_of(film) for film in films])
+    found = played(chromium, alternating.write_file(tmp_path, pieces))
+    assert found["duration"] == pytest.approx(alternating.SECONDS, abs=0.01)
+    assert found["sought"] == pytest.approx(alternating.SECONDS / 2, abs=0.01)
+
+
 @pytest.mark.parametrize("has_b_frames", [False, True])
 def test_a_file_has_the_requested_length_and_plays(chromium: Browser, tmp_path: Path, has_b_frames: bool) -> None:
     if has_b_frames:
@@ -67,12 +87,7 @@ def test_a_file_has_the_requested_length_and_plays(chromium: Browser, tmp_path: 
     else:
         film, units = encoded("h264"), [picture(index) for index in range(FRAMES)]
     path, _, _ = write_file(tmp_path, film, units, audio=tone(tmp_path), from_s=frame_s(7), until_s=frame_s(52))
-    page = chromium.new_page()
-    try:
-        found = page.evaluate(_PLAY, base64.b64encode(path.read_bytes()).decode())
-    finally:
-        page.close()
-    assert found["how"] == "ended", found
+    found = played(chromium, path)
     assert found["duration"] == pytest.approx(45 / FPS, abs=0.01)
     assert found["first"] == 0
     assert found["sought"] == pytest.approx(45 / FPS / 2, abs=0.01)

@@ -5,21 +5,18 @@ The export manager checks the owners of jobs: for a user, the jobs of others do 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from flask import Response, request, send_file, url_for
+from flask import Response, request, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
+from werkzeug.wsgi import FileWrapper
 
 from core.clock import rfc3339
-from core.errors import NotFound
 from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange
 from web.access.audit import audit_about
-from web.access.principal import current_principal
+from web.access.principal import credentials_of_request, current_principal
 from web.api import export_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
@@ -34,12 +31,17 @@ _FILE: dict[str, Any] = {
     "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()},
     "headers": {"ETag": {"description": "Its SHA-256", "schema": {"type": "string"}}},
 }
+_BLOCK_BYTES = 256 * 1024
+_SAME: dict[str, Any] = {"description": "Nothing has changed"}
 _UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
 
 
 @blueprint.post("", responses=answers_with({202: shapes.Export}, 409, 415, 429, *_DEVICE_ERRORS))
 def add_export(body: shapes.ExportRequest) -> Response:
-    """Queue an export. May wait for the device. 404 `nothing_recorded`; 429 `export_limit`, `export_space`."""
+    """Queue an export. May wait for the device.
+
+    404 `nothing_recorded`; 429 `export_limit`, `export_space`; 503 `not_indexed`.
+    """
     with services().device_limit:
         job = services().exports.add(current_principal(), _draft(body))
     _audit(job)
@@ -53,11 +55,14 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
         return answer(shapes.Estimate.model_validate(services().exports.estimate(_draft(body))))
 
 
-@blueprint.get("", responses=answers_with({200: shapes.ExportList}))
+@blueprint.get("", responses=answers_with({200: shapes.ExportList, 304: _SAME}))
 def list_exports() -> Response:
-    """List your exports, the newest first. Admins see all."""
+    """List your exports, the newest first. Admins see all. The answer has an ETag, for pages that ask often."""
     jobs = services().exports.jobs(current_principal())
-    return answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+    response = answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/<export_id>", responses=answers_with({200: shapes.Export}, 404))
@@ -90,9 +95,9 @@ def pause_export(path: shapes.ExportPath) -> Response:
     return _moved(services().exports.pause(current_principal(), path.export_id))
 
 
-@blueprint.post("/<export_id>/resume", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+@blueprint.post("/<export_id>/resume", responses=answers_with({200: shapes.Export}, 404, 409, 429, 503))
 def resume_export(path: shapes.ExportPath) -> Response:
-    """Go on with a paused export. 409 `export_state`."""
+    """Go on with a paused export. 409 `export_state`; 429 `export_space`."""
     return _moved(services().exports.resume(current_principal(), path.export_id))
 
 
@@ -102,52 +107,41 @@ def cancel_export(path: shapes.ExportPath) -> Response:
     return _moved(services().exports.cancel(current_principal(), path.export_id))
 
 
-@blueprint.post("/<export_id>/retry", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+@blueprint.post("/<export_id>/retry", responses=answers_with({200: shapes.Export}, 404, 409, 429, 503))
 def retry_export(path: shapes.ExportPath) -> Response:
-    """Queue an export again that failed or was cancelled, or let a waiting one try now. 409 `export_state`."""
+    """Queue an export again that failed, was cancelled or is incomplete, or let a waiting one try now.
+
+    Finished files stay, and only the missing parts are read. 409 `export_state`; 429 `export_space`.
+    """
     return _moved(services().exports.retry(current_principal(), path.export_id))
 
 
 @blueprint.get(
-    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 503)
+    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 429, 503)
 )
 def download_export(path: shapes.ExportFilePath) -> Response:
-    """Download a file, or a range of it. At most eight downloads run at a time; 503 `busy` says when to try again."""
-    found, file = services().exports.file(current_principal(), path.export_id, path.file)
+    """Download a file, or a range of it.
+
+    A user may have three downloads at a time (429 `download_limit`), all users eight (503 `busy`). A download breaks
+    off when the login or the permission of its user ends.
+    """
+    who = current_principal()
+    found, file = services().exports.file(who, path.export_id, path.file)
     audit_about(export_id=path.export_id, file=file.name, camera_id=file.camera_id, channel=file.channel)
+    download = services().downloads.begin(
+        found, (path.export_id, file.name), who, credentials_of_request(), request.environ.get("gunicorn.socket")
+    )
     with ExitStack() as until_sent:
-        until_sent.enter_context(services().download_limit)
-        try:
-            content = _Download(found, until_sent.pop_all().close)
-        except FileNotFoundError:
-            raise NotFound("This file is gone.") from None
-        until_sent.callback(content.close)
-        response = send_file(
-            content, mimetype=_TYPES[found.suffix], as_attachment=True, download_name=file.name, conditional=False
-        )
+        until_sent.callback(download.close)
+        # Not the server's own file wrapper: that one sends without asking the download, and cannot seek.
+        response = Response(FileWrapper(download, _BLOCK_BYTES), mimetype=_TYPES[found.suffix], direct_passthrough=True)
+        response.headers.set("Content-Disposition", "attachment", filename=file.name)
         response.set_etag(file.sha256)
         response.content_length = file.size_bytes
         response.headers["Cache-Control"] = "private, no-cache"
         response.make_conditional(request, accept_ranges=True, complete_length=file.size_bytes)
         until_sent.pop_all()
     return response
-
-
-class _Download(io.FileIO):
-    """A file whose close() gives its slot back. The server closes it at the end of the answer, however that ends."""
-
-    def __init__(self, path: Path, give_back: Callable[[], None]) -> None:
-        self._give_back = give_back
-        try:
-            super().__init__(path, "rb")
-        except OSError:
-            give_back()
-            raise
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._give_back()
 
 
 def _moved(job: ExportJob) -> Response:

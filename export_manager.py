@@ -219,7 +219,7 @@ class ExportManager:
     def _require_space(self, size_bytes: int, missing_bytes: int, *, other_than: int | None = None) -> None:
         """Raise LimitReached (export_space) or StorageFull if a job of this size may not begin.
 
-        `missing_bytes`: what it still reads. `other_than`: a job that does not count, because it is this one.
+        `missing_bytes`: size of the rest that it reads. `other_than`: a job that does not count, because it is this one.
         """
         limit, used = self._settings.export_bytes, self._used_bytes(other_than)
         if used + size_bytes > limit:
@@ -281,7 +281,7 @@ class ExportManager:
         return min(wanted.length_s, sum(length_s for length_s in lengths if length_s > 0))
 
     def _indexed_s(self, wanted: ExportRange) -> float:
-        """Wait until the recorder has told what is recorded in a range of which nothing is known to be.
+        """Wait until the recorder has listed the recorded time of a range whose index has none.
 
         Raise a DeviceError, or Unavailable (not_indexed) if that takes too long.
         """

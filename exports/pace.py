@@ -8,7 +8,7 @@ _MOST_CREDIT_S = 2.0  # a pause of the recorder does not allow more than that la
 
 
 class ReadingPace:
-    """Counts what was read. `mbps`: the most Mbit/s on average; 0: no limit."""
+    """Counts the read bytes. `mbps`: the most Mbit/s on average; 0: no limit."""
 
     def __init__(self, clock: Clock, mbps: float) -> None:
         self._clock = clock

@@ -12,6 +12,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,10 @@ class PieceWriter:
         return self._finish(next_s)
 
     def discard(self) -> None:
-        """Delete the piece."""
-        self._video_file.close()
-        self._audio_file.close()
+        """Delete the piece, also on a full disk."""
+        for file in (self._video_file, self._audio_file):
+            with suppress(OSError):  # of the samples that are not written yet
+                file.close()
         _remove(self._folder, self._number)
 
     def _finish(self, next_s: float) -> Piece:

@@ -219,9 +219,11 @@ class RangePieces:
     def finish(self, next_s: float | None = None) -> None:
         """Keep everything. `next_s`: the time of the frame that follows; unless given, just after the last one."""
         self._may_go_on = False
-        piece, self._piece = self._piece, None
-        if piece is not None:
-            self._keep(piece.finish(self._last_s + 2 * SAME_FRAME_S if next_s is None else next_s), piece)
+        if self._piece is not None:
+            piece = self._piece
+            whole = piece.finish(self._last_s + 2 * SAME_FRAME_S if next_s is None else next_s)
+            self._piece = None
+            self._keep(whole, piece)
 
     def end_file(self) -> None:
         """A gap or other formats follow."""
@@ -239,12 +241,13 @@ class RangePieces:
     def finish_before_last_key(self) -> None:
         """Keep whole GOPs only: frames of the last one are still missing, and the next play() sends it again."""
         self._may_go_on = False
-        piece, self._piece = self._piece, None
+        piece = self._piece
         if piece is None:
             return
         key_s = self._key_s
         has_key = piece.video.last_key >= 0
         whole = piece.finish_before_last_key(key_s)
+        self._piece = None
         if whole is None:
             self._begins_file = piece.notes.begins_file
             self._file_count -= piece.notes.begins_file
@@ -255,7 +258,7 @@ class RangePieces:
         self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
 
     def discard(self) -> None:
-        """Delete what is in no whole piece yet."""
+        """Delete the piece that is not whole yet."""
         self._may_go_on = False
         piece, self._piece = self._piece, None
         if piece is not None:

@@ -81,7 +81,7 @@ class ProgressMeter:
         self._began: tuple[float, float] | None = None  # monotonic clock and seconds done
 
     def progress(self, files: Sequence[ExportFile], read_s: float = 0.0, read_bytes: int = 0) -> ExportProgress:
-        """`files`: those of the job so far. `read_s`, `read_bytes`: what was read that is in no file yet."""
+        """`files`: those of the job so far. `read_s`, `read_bytes`: read and in no file yet."""
         done_s = min(self._total_s, sum(file.length_s for file in files if file.is_video) + read_s)
         now_s = self._clock.monotonic_s()
         if self._began is None:

@@ -170,5 +170,5 @@ class Downloads:
 
 
 def _user(who: Principal) -> str:
-    """Return the key of the user, who has several logins and tokens."""
+    """Return the same key for all logins and tokens of a user."""
     return f"user:{who.user_id}" if who.user_id is not None else who.key or who.kind

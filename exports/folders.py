@@ -24,6 +24,14 @@ class ExportFolders:
     def files(self, export_id: int) -> Path:
         return self.of_job(export_id) / "files"
 
+    def poster(self, export_id: int, index: int) -> Path:
+        """Return the path of the picture of a range."""
+        return self.of_job(export_id) / f"poster{index}.jpg"
+
+    def posters(self, export_id: int, count: int) -> frozenset[int]:
+        """Return the indexes of the ranges that have a picture, of the first `count`."""
+        return frozenset(index for index in range(count) if self.poster(export_id, index).is_file())
+
     def of_range(self, export_id: int, index: int) -> Path:
         """Return the folder of a whole range: its pieces, and the mark that it was read."""
         return self.of_job(export_id) / f"range{index}"

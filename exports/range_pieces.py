@@ -44,6 +44,7 @@ class RangePieces:
         self._skips_leading = False
         self._key_s = 0.0  # the device's time of the last key frame that was written
         self._may_go_on = False  # the recording may grow behind the last frame
+        self._source = ("", "")
         self._done_s = 0.0
         self._whole_bytes = 0
         self.is_done = False
@@ -80,6 +81,10 @@ class RangePieces:
         """Note the device's clock, unless earlier pieces have one: all files of a range have the same."""
         if not self._whole and self._piece is None:
             self._correction_s = correction_s
+
+    def set_source(self, recording_token: str, method: str) -> None:
+        """Note the recording and the replay method of the frames that follow."""
+        self._source = (recording_token, method)
 
     @property
     def start_s(self) -> float:
@@ -204,6 +209,7 @@ class RangePieces:
         if unit.is_key:
             self._key_s = unit.device_s or 0.0
         is_in_band = unit.is_key and self._has_sets_in_band
+        piece.note_source(*self._source)
         piece.add_frame(unit, time_s, self._described.parameter_sets if is_in_band and self._described else ())
         self._last_s, self._is_joining = max(self._last_s, time_s), False
 

@@ -10,8 +10,13 @@ from core.errors import NotFound
 from core.records import Problem
 from exports.devices import JobDevices
 from exports.disk import require_free_space
-from exports.finish import FinishingContext, RangeFiles, remove_range
+from exports.finish import RangeFiles, remove_range
 from exports.folders import ExportFolders
+from exports.formats.copies import CopyFailed, CopyMaker
+from exports.formats.ffmpeg_run import FinishingContext
+from exports.formats.plan import PlannedCopy, planned_copies
+from exports.formats.poster import make_poster
+from exports.origin_notes import RangeOrigins
 from exports.pieces import is_read
 from exports.reader import RangeReader, ReadingContext
 from exports.records import INCOMPLETE, ExportFile, ExportJob, ExportProgress, ExportRange, GaveWay, Interrupted
@@ -33,6 +38,7 @@ class RunContext:
     folders: ExportFolders
     reading: ReadingContext
     finishing: FinishingContext
+    origins: RangeOrigins
 
 
 class JobRun:
@@ -72,7 +78,8 @@ class JobRun:
         self._check()
         if not self._files:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
-        return self._conclude()
+        copy_problem = self._make_copies()
+        return self._conclude() or copy_problem
 
     def _export_range(self, index: int, wanted: ExportRange) -> None:
         folders, job_id = self._context.folders, self.job.id
@@ -81,9 +88,12 @@ class JobRun:
         if own and is_read(folder):
             remove_range(folder)  # the app ended before it had deleted them
             return
+        if index not in self.job.origins:
+            self._context.store.note_origin(job_id, index, self._context.origins.of(wanted))
         for stretch in missing_stretches(wanted, own):
             self._export_stretch(index, stretch, is_whole=stretch == wanted)
         if any(file.range_index == index for file in self._files):
+            self._make_poster(index)
             folders.end_range(job_id, index)
 
     def _export_stretch(self, index: int, stretch: ExportRange, *, is_whole: bool) -> None:
@@ -104,14 +114,15 @@ class JobRun:
         if not reader.pieces:
             return
         require_free_space(folder, context.reading.settings.export_min_free_bytes // 2 + reader.size_bytes)
+        draft = self.job.draft
+        ranges = (*draft.ranges[:index], stretch, *draft.ranges[index + 1 :])
         maker = RangeFiles(
             context.finishing,
-            stretch,
+            replace(draft, ranges=ranges),
             index,
             self._names(stretch),
             folders.files(job_id),
-            has_subtitles=self.job.draft.has_subtitles,
-            check=self._check,
+            self._check,
         )
         made = maker.make(reader.pieces, [file.name for file in self._files])
         self._files = sorted([*self._files, *made], key=lambda file: (file.range_index, file.start))
@@ -119,10 +130,46 @@ class JobRun:
         context.store.note_progress(job_id, self.progress, self._files)
         remove_range(folder)
 
+    def _make_poster(self, index: int) -> None:
+        context, job_id = self._context, self.job.id
+        first = next((file for file in self._files if file.range_index == index and file.is_recording), None)
+        target = context.folders.poster(job_id, index)
+        if first is not None and not target.is_file():
+            make_poster(context.finishing, first, context.folders.files(job_id), target, self._check)
+
+    def _make_copies(self) -> Problem | None:
+        """Make the missing working copies. Return a Problem if one cannot be made."""
+        problem = None
+        for planned in planned_copies(self.job.draft, tuple(self._files)):
+            if any(file.name == planned.name for file in self._files):
+                continue
+            try:
+                self._files.append(self._make_copy(planned))
+            except CopyFailed as error:
+                problem = Problem(error.code, error.detail)
+            self.progress = self._meter.progress(self._files)
+            self._context.store.note_progress(self.job.id, self.progress, self._files)
+        return problem
+
+    def _make_copy(self, planned: PlannedCopy) -> ExportFile:
+        """Raise CopyFailed, StorageFull, or another AppError."""
+        context = self._context
+        recorded = self._meter.progress(self._files)
+        files, clock = context.folders.files(self.job.id), context.reading.clock
+        began_s = clock.monotonic_s()
+
+        def report(encoded_s: float) -> None:
+            require_free_space(files, context.reading.settings.export_min_free_bytes // 2)
+            speed = encoded_s / max(1.0, clock.monotonic_s() - began_s)
+            self.progress = replace(recorded, encoded_s=encoded_s, encoding_speed=speed or None)
+
+        maker = CopyMaker(context.finishing, files, self._check)
+        return maker.make(planned, self._names(self.job.draft.ranges[planned.source.range_index]), report)
+
     def _conclude(self) -> Problem | None:
         done = self._meter.progress(self._files)
         missing_s = done.total_s - done.done_s
-        video_count = sum(1 for file in self._files if file.is_video)
+        video_count = sum(1 for file in self._files if file.is_recording)
         may_lack_s = min(_MAY_LACK_S * video_count, max(_MAY_LACK_S, _MAY_LACK * done.total_s))
         if missing_s <= may_lack_s:
             self._context.store.note_progress(self.job.id, replace(done, total_s=done.done_s), self._files)

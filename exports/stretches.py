@@ -14,7 +14,7 @@ _ROUNDED = timedelta(milliseconds=5)  # the end of a file is a rounded time, and
 
 def missing_stretches(wanted: ExportRange, files: Sequence[ExportFile]) -> list[ExportRange]:
     """Return the parts of at least a second, in order of time; the whole range if it has no file. `files`: its own."""
-    videos = sorted((file.start, file.end) for file in files if file.is_video)
+    videos = sorted((file.start, file.end) for file in files if file.is_recording)
     if not videos:
         return [wanted]
     found: list[ExportRange] = []

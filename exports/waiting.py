@@ -82,7 +82,7 @@ class ProgressMeter:
 
     def progress(self, files: Sequence[ExportFile], read_s: float = 0.0, read_bytes: int = 0) -> ExportProgress:
         """`files`: those of the job so far. `read_s`, `read_bytes`: read and in no file yet."""
-        done_s = min(self._total_s, sum(file.length_s for file in files if file.is_video) + read_s)
+        done_s = min(self._total_s, sum(file.length_s for file in files if file.is_recording) + read_s)
         now_s = self._clock.monotonic_s()
         if self._began is None:
             self._began = (now_s, done_s)

@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
 from core.records import Problem
 from exports.folders import ExportFolders
+from exports.formats.plan import with_encoding
 from exports.records import ExportJob, ExportState, GaveWay, Interrupted
 from exports.run import JobRun, RunContext
 from exports.store import ExportStore
@@ -97,7 +98,9 @@ class ExportWorker:
         """Return the job with its progress as of now."""
         run = self._runs.get(job.id)
         progress = run.progress if run is not None else None
-        return job if progress is None or not job.state.is_unfinished else replace(job, progress=progress)
+        if progress is not None and job.state.is_unfinished:
+            job = replace(job, progress=progress)
+        return with_encoding(replace(job, posters=self._folders.posters(job.id, len(job.draft.ranges))))
 
     # ---- the thread that begins jobs -------------------------------------------------------------
 

@@ -297,7 +297,9 @@ def _with_stream_problems(conn: DeviceConnection, channels: tuple[Channel, ...])
     was_weak = conn.gets_one_at_a_time
     with conn.checking("stream addresses"), ThreadPoolExecutor(CALLS_AT_ONCE, "onvif-streams") as pool:
         checked = tuple(pool.map(lambda channel: _with_stream_problem(conn, channel, errors), channels))
-        if conn.gets_one_at_a_time and not was_weak:  # its silence may be due to the requests beside it
+        is_weak_now = conn.gets_one_at_a_time and not was_weak
+        if is_weak_now or sum(isinstance(error, NoAnswer) for error in errors) == 1:
+            # The silence may be due to the requests beside it.
             errors[:] = [error for error in errors if not isinstance(error, NoAnswer)]
             pairs = zip(channels, checked, strict=True)
             checked = tuple(_with_stream_problem(conn, old, errors) if new.problem else new for old, new in pairs)

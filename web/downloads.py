@@ -1,4 +1,4 @@
-"""Downloads of exports: how many run at a time, and their end when the login or the permission of the user ends."""
+"""Downloads: how many run at a time, and their end when the login or the permission of the user ends."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import logging
 import socket
 import threading
 from contextlib import suppress
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from core.access import Permission, Principal
 from core.errors import AppError, LimitReached, NotFound, Unavailable
-from export_manager import ExportManager
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 log = logging.getLogger(__name__)
 
@@ -31,76 +33,91 @@ class Credentials(Protocol):
     def principal(self) -> Principal | None: ...
 
 
-class Download(io.FileIO):
-    """A file that is being sent. The server closes it at the end of the answer, however that ends.
+class Downloadable(Protocol):
+    """A file that users may download."""
 
-    `address`: the id of the export and the name of the file. `sock`: the connection, None in tests.
-    """
+    @property
+    def name(self) -> str: ...
+
+    def require_access(self, who: Principal) -> None:
+        """Raise NotFound if this user may not read the file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """The user of a download. `sock`: the connection; None in tests."""
+
+    who: Principal
+    credentials: Credentials
+    sock: socket.socket | None = None
+
+    @property
+    def user(self) -> str:
+        return _user(self.who)
+
+
+class Download(io.RawIOBase):
+    """Content that is being sent. The server closes it at the end of the answer, however that ends."""
 
     def __init__(
-        self,
-        downloads: Downloads,
-        path: Path,
-        address: tuple[int, str],
-        who: Principal,
-        credentials: Credentials,
-        sock: socket.socket | None,
+        self, downloads: Downloads, content: io.RawIOBase, downloadable: Downloadable, receiver: Receiver
     ) -> None:
-        super().__init__(path, "rb")
-        self.address = address
-        self.user = _user(who)
-        self.credentials = credentials
+        self.downloadable = downloadable
+        self.receiver = receiver
         self.failed_checks = 0
         self._downloads = downloads
-        self._sock = sock
+        self._content = content
         self._is_refused = False
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._content.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         """Raise ConnectionResetError, which makes the server close the connection, once the user may read no more."""
         if self._is_refused:
             raise ConnectionResetError(errno.ECONNRESET, "the download was ended")
-        return super().read(size) or b""
+        return self._content.readinto(buffer)
 
     def refuse(self) -> None:
         """End the download, also one whose client reads slowly: the server waits in its connection for that client."""
         self._is_refused = True
-        if self._sock is not None:
+        if self.receiver.sock is not None:
             with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
+                self.receiver.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         if not self.closed:
             self._downloads.remove(self)  # before the server can give the connection to another request
+            self._content.close()
             super().close()
 
 
 class Downloads:
     """Safe between threads. A thread checks the running downloads; it ends with the last one."""
 
-    def __init__(self, exports: ExportManager) -> None:
-        self._exports = exports
+    def __init__(self) -> None:
         self._lock = threading.Condition()
         self._running: set[Download] = set()
         self._thread: threading.Thread | None = None
 
-    def begin(
-        self,
-        path: Path,
-        address: tuple[int, str],
-        who: Principal,
-        credentials: Credentials,
-        sock: socket.socket | None,
-    ) -> Download:
-        """Open a file for sending.
+    def begin(self, content: io.RawIOBase, downloadable: Downloadable, receiver: Receiver) -> Download:
+        """Send this content, and close it at the end.
 
-        Raise LimitReached (download_limit) or Unavailable (busy) if too many run, or NotFound if the file is gone.
+        Raise LimitReached (download_limit) or Unavailable (busy) if too many downloads run.
         """
-        try:
-            download = Download(self, path, address, who, credentials, sock)
-        except FileNotFoundError:
-            raise NotFound("This file is gone.") from None
+        download = Download(self, content, downloadable, receiver)
         with self._lock:
-            refusal = self._refusal(download.user)
+            refusal = self._refusal(receiver.user)
             if refusal is None:
                 self._running.add(download)
                 self._start_checks()
@@ -115,7 +132,7 @@ class Downloads:
             self._lock.notify_all()
 
     def _refusal(self, user: str) -> AppError | None:
-        if sum(download.user == user for download in self._running) >= MOST_OF_USER:
+        if sum(download.receiver.user == user for download in self._running) >= MOST_OF_USER:
             return LimitReached(
                 f"You have {MOST_OF_USER} downloads at a time already. Try again when one of them has ended.",
                 code="download_limit",
@@ -144,29 +161,34 @@ class Downloads:
                     return
                 running = list(self._running)
             for download in running:
-                if not self._may_go_on(download):
+                if not _may_go_on(download):
                     self._end(download)
 
     def _end(self, download: Download) -> None:
         with self._lock:  # so that the connection still belongs to this download
             if download in self._running:
-                log.info("the download of %s ends: its user may read it no more", download.address[1])
+                log.info("the download of %s ends: its user may read it no more", download.downloadable.name)
                 download.refuse()
 
-    def _may_go_on(self, download: Download) -> bool:
-        try:
-            who = download.credentials.principal()
-            if who is None or not who.may(Permission.EXPORT) or _user(who) != download.user:
-                return False
-            self._exports.file(who, *download.address)
-        except NotFound:
+
+def _may_go_on(download: Download) -> bool:
+    receiver = download.receiver
+    try:
+        who = receiver.credentials.principal()
+        if who is None or not who.may(Permission.EXPORT) or _user(who) != receiver.user:
             return False
-        except AppError as error:
-            log.warning("the login of a download cannot be checked: %s", error.detail)
-            download.failed_checks += 1
-            return download.failed_checks < _MOST_FAILED_CHECKS
-        download.failed_checks = 0
-        return True
+        download.downloadable.require_access(who)
+    except NotFound:
+        return False
+    except AppError as error:
+        log.warning("the login of a download cannot be checked: %s", error.detail)
+        download.failed_checks += 1
+        return download.failed_checks < _MOST_FAILED_CHECKS
+    except Exception:  # the thread checks other downloads, too
+        log.exception("a download cannot be checked")
+        return False
+    download.failed_checks = 0
+    return True
 
 
 def _user(who: Principal) -> str:

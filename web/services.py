@@ -9,6 +9,7 @@ from flask import current_app
 
 from account_manager import AccountManager
 from core.settings import Settings
+from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
@@ -42,6 +43,7 @@ class Services:
         ptz: PtzManager,
         pictures: PictureManager,
         exports: ExportManager,
+        evidence: EvidenceManager,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -54,12 +56,13 @@ class Services:
         self.ptz = ptz
         self.pictures = pictures
         self.exports = exports
+        self.evidence = evidence
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
-        self.downloads = Downloads(exports)
+        self.downloads = Downloads()
         self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.login_viewers.end_logins)

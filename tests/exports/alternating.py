@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core.records import VideoFormat
 from exports.disk import SpaceCheck
-from exports.parameter_sets import have_several_sets, insert_sets
+from exports.formats.stretch import stretch_of
+from exports.parameter_sets import with_sets
 from exports.pieces import Formats, Piece, files_of
 from exports.range_pieces import RangePieces
+from exports.records import ExportRange
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.fmp4.tracks import video_track
-from media.mp4.video import VideoSamples
 from media.mp4.writer import Mp4Writer
 from tests.media.encoded import CLOCK_RATE, FPS, Encoded, encoded
 from tests.media.fmp4.film import START_S
@@ -63,15 +64,19 @@ def read_pieces(folder: Path, found: Sequence[Encoded], formats: Sequence[Format
 def write_file(folder: Path, pieces: Sequence[Piece]) -> Path:
     """Write the only file of these pieces."""
     (of_one,) = files_of(pieces)
-    assert have_several_sets(of_one)
-    video, paths = VideoSamples(), []
-    for piece in of_one:
-        paths.append(folder / f"{piece.number}.sets")
-        video.extend(insert_sets(piece, paths[-1], SpaceCheck(folder, 0)))
-    formats = of_one[0].notes.formats
-    track = video_track(formats.video, formats.parameter_sets)
-    writer = Mp4Writer(track, video, None, shown_from_s=START_S, shown_until_s=START_S + SECONDS, created_utc=CREATED)
+    wanted = ExportRange(1, 1, *(datetime.fromtimestamp(START_S + at_s, UTC) for at_s in (0, SECONDS)))
+    stretch = stretch_of(of_one, wanted)
+    assert stretch is not None
+    stretch = with_sets(stretch, folder, SpaceCheck(folder, 0))
+    writer = Mp4Writer(
+        stretch.video_track(),
+        stretch.video,
+        None,
+        shown_from_s=START_S,
+        shown_until_s=START_S + SECONDS,
+        created_utc=CREATED,
+    )
     path = folder / "alternating.mp4"
     with path.open("wb") as target:
-        writer.write(target, [paths], lambda: None)
+        writer.write(target, [stretch.video_paths], lambda: None)
     return path

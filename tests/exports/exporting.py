@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cameras.records import CameraView
+from cameras.records import CameraView, HealthCard
 from core.access import LOCAL, Principal
 from core.clock import Clock, SystemClock
 from core.errors import AppError, NotFound
@@ -69,7 +69,7 @@ class NamedCameras(NoCameras):
     def __init__(self) -> None:
         super().__init__()
         self.hosts: dict[int, str] = {}
-        self.info = DeviceInfo()
+        self.info = DeviceInfo("Maker", "Model 5", "1.2.3", "SN-77")
         self.deleted: set[int] = set()
 
     def channels(self, camera_id: int) -> list[Channel]:
@@ -79,7 +79,12 @@ class NamedCameras(NoCameras):
         if camera_id in self.deleted:
             raise NotFound(f"There is no camera {camera_id}.")
         host = self.hosts.get(camera_id, "10.0.0.1")
-        return CameraView(camera_id, "Gate", host, 80, "admin", CameraStatus.ONLINE, info=self.info)
+        return CameraView(
+            camera_id, "Gate", host, 80, "admin", CameraStatus.ONLINE, info=self.info, clock_offset_s=2.25
+        )
+
+    def health(self, camera_id: int) -> HealthCard:
+        return HealthCard(self.get_camera(camera_id), moment(0), clock_measured_at=moment(-60))
 
 
 def moment(second: float) -> datetime:

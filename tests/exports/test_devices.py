@@ -40,8 +40,7 @@ def test_serial_numbers_decide_before_addresses(before: ExportDevice, now: Expor
 def test_a_job_ends_when_its_camera_has_another_device(make: Make, change: str) -> None:
     recorder = recorder_of([(0, 600)], holds_at=100)
     exporting = make(recorder)
-    if change == "device":
-        exporting.cameras.info = info("A1")
+    exporting.cameras.info = info("A1" if change == "device" else "")
     export_id = exporting.add(0, 500)
     exporting.until_held()
     if change == "device":
@@ -75,6 +74,7 @@ def test_a_device_that_was_unknown_at_first_is_noted_later(make: Make) -> None:
     recorder = recorder_of([(0, 600)], holds_at=100)
     exporting = make(recorder)
     exporting.manager.stop()
+    exporting.cameras.info = info("")
     export_id = exporting.add(0, 500)
     exporting.cameras.info = info("A1")
     exporting.manager.start()

@@ -5,33 +5,36 @@ The export manager checks the owners of jobs: for a user, the jobs of others do 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, request, send_file, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from werkzeug.wsgi import FileWrapper
 
 from core.clock import rfc3339
-from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange
+from core.errors import NotFound
+from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange, Rectangle, WorkingCopy
 from web.access.audit import audit_about
-from web.access.principal import credentials_of_request, current_principal
+from web.access.principal import current_principal
 from web.api import export_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.api.sending import DownloadableExport, FileToSend, send_download
 from web.services import services
 
 blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
 
 _DEVICE_ERRORS = (404, 422, 502, 503, 504)
-_TYPES = {".mp4": "video/mp4", ".srt": "application/x-subrip"}
+_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska", ".srt": "application/x-subrip"}
 _FILE: dict[str, Any] = {
     "description": "The file, or the requested range of it (206)",
     "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()},
     "headers": {"ETag": {"description": "Its SHA-256", "schema": {"type": "string"}}},
 }
-_BLOCK_BYTES = 256 * 1024
+_POSTER: dict[str, Any] = {
+    "description": "A JPEG, 320 pixels wide",
+    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+}
 _SAME: dict[str, Any] = {"description": "Nothing has changed"}
 _UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
 
@@ -58,8 +61,15 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
 @blueprint.get("", responses=answers_with({200: shapes.ExportList, 304: _SAME}))
 def list_exports() -> Response:
     """List your exports, the newest first. Admins see all. The answer has an ETag, for pages that ask often."""
-    jobs = services().exports.jobs(current_principal())
-    response = answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+    exports = services().exports
+    space = exports.space()
+    response = answer(
+        shapes.ExportList(
+            exports=[_export(job) for job in exports.jobs(current_principal())],
+            used_bytes=space.used_bytes,
+            limit_bytes=space.limit_bytes,
+        )
+    )
     response.add_etag()
     response.make_conditional(request)
     return response
@@ -125,22 +135,26 @@ def download_export(path: shapes.ExportFilePath) -> Response:
     A user may have three downloads at a time (429 `download_limit`), all users eight (503 `busy`). A download breaks
     off when the login or the permission of its user ends.
     """
-    who = current_principal()
-    found, file = services().exports.file(who, path.export_id, path.file)
+    exports = services().exports
+    found, file = exports.file(current_principal(), path.export_id, path.file)
     audit_about(export_id=path.export_id, file=file.name, camera_id=file.camera_id, channel=file.channel)
-    download = services().downloads.begin(
-        found, (path.export_id, file.name), who, credentials_of_request(), request.environ.get("gunicorn.socket")
-    )
-    with ExitStack() as until_sent:
-        until_sent.callback(download.close)
-        # Not the server's own file wrapper: that one sends without asking the download, and cannot seek.
-        response = Response(FileWrapper(download, _BLOCK_BYTES), mimetype=_TYPES[found.suffix], direct_passthrough=True)
-        response.headers.set("Content-Disposition", "attachment", filename=file.name)
-        response.set_etag(file.sha256)
-        response.content_length = file.size_bytes
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.make_conditional(request, accept_ranges=True, complete_length=file.size_bytes)
-        until_sent.pop_all()
+    try:
+        content = found.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise NotFound("This file is gone.") from None
+    sent = FileToSend(file.name, _TYPES[found.suffix], file.sha256, file.size_bytes)
+    return send_download(content, sent, DownloadableExport(exports, path.export_id, file.name))
+
+
+@blueprint.get("/<export_id>/posters/<number>", responses=answers_with({200: _POSTER, 304: _UNCHANGED}, 404, 503))
+def get_export_poster(path: shapes.PosterPath) -> Response:
+    """Get a small JPEG of a range, which count from 1: its first frame."""
+    found = services().exports.poster(current_principal(), path.export_id, path.number - 1)
+    try:
+        response = send_file(found, mimetype="image/jpeg", conditional=True, max_age=0)
+    except FileNotFoundError:
+        raise NotFound("This picture is gone.") from None
+    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
@@ -164,7 +178,13 @@ def _audit(job: ExportJob) -> None:
 
 def _draft(body: shapes.ExportRequest) -> ExportDraft:
     ranges = tuple(ExportRange(one.camera_id, one.channel, one.start_time, one.end_time) for one in body.ranges)
-    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles)
+    copies = tuple(
+        WorkingCopy(
+            copy.burn_time, tuple(Rectangle(one.x, one.y, one.width, one.height) for one in copy.blur), copy.height
+        )
+        for copy in body.copies
+    )
+    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles, copies)
 
 
 def _export(job: ExportJob) -> shapes.Export:
@@ -176,10 +196,15 @@ def _export(job: ExportJob) -> shapes.Export:
             "notes": job.draft.notes,
             "format": job.draft.format,
             "subtitles": job.draft.has_subtitles,
+            "copies": job.draft.copies,
             "state": job.state,
-            "ranges": job.draft.ranges,
+            "ranges": [_range(job, index) for index in range(len(job.draft.ranges))],
             "files": [_file(job.id, file) for file in job.files],
-            "progress": job.progress,
+            "progress": {
+                "done_s": job.progress.done_s + job.progress.encoded_s,
+                "total_s": job.progress.total_s + job.progress.to_encode_s,
+                "bytes": job.progress.size_bytes,
+            },
             "eta_s": job.progress.eta_s if job.state.is_unfinished else None,
             "speed": job.progress.speed,
             "error": job.problem,
@@ -189,6 +214,19 @@ def _export(job: ExportJob) -> shapes.Export:
             "kept": job.is_kept,
         }
     )
+
+
+def _range(job: ExportJob, index: int) -> dict[str, Any]:
+    wanted = job.draft.ranges[index]
+    return {
+        "camera_id": wanted.camera_id,
+        "channel": wanted.channel,
+        "start_time": wanted.start,
+        "end_time": wanted.end,
+        "poster": url_for("api_exports.get_export_poster", export_id=job.id, number=index + 1)
+        if index in job.posters
+        else None,
+    }
 
 
 def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
@@ -201,7 +239,15 @@ def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
         "channel": file.channel,
         "start_time": file.start,
         "end_time": file.end,
+        "kind": file.kind,
+        "derived": file.is_derived,
         "codec": file.codec,
+        "width": file.width,
+        "height": file.height,
+        "audio_codec": file.audio_codec,
+        "recorded_audio_codec": file.recorded_audio_codec,
+        "lead_in_s": round(file.lead_in_s, 3),
+        "lead_out_s": round(file.lead_out_s, 3),
         "frames_lost": file.frames_lost,
         "time_confirmed": file.is_time_confirmed,
     }

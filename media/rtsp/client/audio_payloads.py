@@ -21,6 +21,7 @@ from media.rtsp.client.sdp_audio import AudioTrack
 _MAX_PARTS = 64
 _MAX_PADDING_BYTES = 64  # behind frames whose AU headers are as described
 _LITTLE_PADDING_BYTES = 4
+_MAX_EXCESS_BYTES = 8
 _UNREADABLE = [b""]
 _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
@@ -65,7 +66,7 @@ class GenericPayloads:
             if length > len(payload):
                 return self._begin(packet, payload, length)
             return self._without_adts(payload)
-        if (found := self._sizes(payload)) is not None:
+        if (found := self._sizes(payload, is_last=packet.marker)) is not None:
             self._has_headers = True
             position, sizes = found
             if len(sizes) == 1 and sizes[0] > len(payload) - position:
@@ -75,7 +76,7 @@ class GenericPayloads:
             return self._cut(payload, position, sizes)
         return _UNREADABLE if self._has_headers else [payload]
 
-    def _sizes(self, payload: bytes) -> tuple[int, list[int]] | None:
+    def _sizes(self, payload: bytes, *, is_last: bool) -> tuple[int, list[int]] | None:
         """Return the place of the first frame and the sizes in the AU headers. None if there are no AU headers."""
         described = _read_headers(payload, self._lengths[0])
         for lengths in self._lengths:
@@ -89,6 +90,8 @@ class GenericPayloads:
         if described is None or not described[1]:
             return None
         position, sizes = described
+        if not self._parts and (fitting := _without_excess(sizes, len(payload) - position, is_last=is_last)):
+            return position, fitting
         is_part = len(sizes) == 1 and len(payload) - position < sizes[0] <= aac.MAX_FRAME_BYTES
         return described if is_part or self._has_headers else None
 
@@ -151,6 +154,17 @@ def _read_headers(payload: bytes, lengths: tuple[int, ...]) -> tuple[int, list[i
         left -= width
         sizes.append((headers >> left & (1 << width) - 1) >> (width - size_bits))
     return position, sizes
+
+
+def _without_excess(sizes: list[int], left: int, *, is_last: bool) -> list[int] | None:
+    """Return sizes that fit, if all are too large for the `left` bytes of frames by the same few bytes.
+
+    Some encoders count bytes of the packet with each frame. The first part of a frame that is cut has no marker.
+    """
+    excess, rest = divmod(sum(sizes) - left, len(sizes))
+    if rest or not 0 < excess <= _MAX_EXCESS_BYTES or not (is_last or len(sizes) > 1):
+        return None
+    return [size - excess for size in sizes]
 
 
 class LatmPayloads:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from media.codecs.nal import split_at_start_codes, without_start_code
+from media.codecs.nal import split_at_lengths, split_at_start_codes, without_start_code
 from media.codecs.video import VideoCodec
 
 MAX_NAL_BYTES = 16 * 1024 * 1024
@@ -38,6 +38,7 @@ class PayloadReader:
         self._ends = 0
         self._ended_header = b""  # of the unit that the last fragment has ended
         self._false_ends = 0  # fragments that go on after it and are marked as ends, too
+        self._has_lengths: bool | None = None  # before each unit, as in MP4; None before the first unit that shows it
         self.damage = ""
 
     @property
@@ -65,7 +66,9 @@ class PayloadReader:
 
     def take(self, payload: bytes) -> list[bytes]:
         """Return the NAL units that a payload completes."""
-        if payload[:2] == b"\0\0":
+        if payload[:2] == b"\0\0":  # no header begins like this
+            if (units := self._units_with_lengths(payload)) is not None:
+                return (self._end_early() if self._fragments else []) + units
             payload = without_start_code(payload)  # some cameras put one into each packet, before the header
         if len(payload) <= self._header_bytes:
             return []
@@ -76,6 +79,22 @@ class PayloadReader:
         if kind < (24 if self._is_h264 else 48):
             return finished + split_at_start_codes(self._without_order(payload, kind))
         return finished + self._take_rare(payload, kind)
+
+    def _units_with_lengths(self, data: bytes) -> list[bytes] | None:
+        """Return the NAL units of a device that sends them as MP4 holds them, without start codes. Otherwise None.
+
+        A length of 256 to 511 bytes looks like a start code: the units before it decide.
+        """
+        if self._has_lengths is False:
+            return None
+        units = split_at_lengths(data)
+        if not self._has_lengths and data.startswith((b"\0\0\1", b"\0\0\0\1")):
+            if units is None:
+                self._has_lengths = False
+            return None
+        if units is not None:
+            self._has_lengths = True
+        return units
 
     def _take_rare(self, payload: bytes, kind: int) -> list[bytes]:
         """Take the types of payload that most devices never send."""
@@ -117,7 +136,7 @@ class PayloadReader:
                 self.damage = "an aggregation packet that is cut off"
                 break
             if stop > start:
-                units += split_at_start_codes(without_start_code(payload[start:stop]))
+                units += self._split(payload[start:stop])
             position = stop + between
         return units
 
@@ -202,7 +221,14 @@ class PayloadReader:
         """Return the units in the fragments."""
         nal = b"".join(self._fragments)
         self._fragments = []
-        return split_at_start_codes(nal)
+        return self._split(nal)
+
+    def _split(self, data: bytes) -> list[bytes]:
+        """Return the NAL units in the place of one."""
+        if data[:2] != b"\0\0":
+            return split_at_start_codes(data)
+        units = self._units_with_lengths(data)
+        return split_at_start_codes(without_start_code(data)) if units is None else units
 
     def drop(self) -> None:
         """Forget the fragments: packets after them were lost."""
@@ -219,7 +245,7 @@ class PayloadReader:
 
     def first_bytes(self, payload: bytes) -> bytes:
         """Return the first bytes of the NAL unit that begins with a payload; empty for aggregates."""
-        payload = without_start_code(payload[:64])
+        payload = payload[4:64] if self._has_lengths and payload[:2] == b"\0\0" else without_start_code(payload[:64])
         if len(payload) <= self._header_bytes + 2 + self._order_bytes:
             return b""
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F

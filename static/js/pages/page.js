@@ -82,7 +82,7 @@ export function toLogin() {
 document.addEventListener('login-needed', toLogin);
 new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
 
-/** True if the current user has a permission. @param {'live'|'recordings'|'operate'|'ptz'|'manage'} permission */
+/** True if the current user has a permission. @param {'live'|'recordings'|'export'|'operate'|'ptz'|'manage'} permission */
 export function may(permission) {
   return (document.body.dataset.may ?? '').split(' ').includes(permission);
 }

@@ -130,6 +130,14 @@ PACKINGS: dict[str, tuple[str, str, Callable[[], Payloads]]] = {
     "nothing described": ("MPEG4-GENERIC/16000", "", lambda: usual(aac_frames())),
     "stereo described": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1410", lambda: usual(aac_frames())),
     "another rate described": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: usual(aac_frames())),
+    "sizes larger by one": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [
+            payload[:2] + (int.from_bytes(payload[2:4]) + 8).to_bytes(2) + payload[4:]
+            for payload in usual(aac_frames())
+        ],
+    ),
     "ADTS alone": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: list(adts_stream())),
     "ADTS behind AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: usual(adts_stream())),
     "no AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}", aac_frames),
@@ -190,6 +198,18 @@ def test_several_frames_in_a_packet_follow_each_other() -> None:
     _, units = taken(track(GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}"), payloads, step=3072)
     assert [unit.parts[0] for unit in units] == frames
     assert [unit.ticks for unit in units] == [5000 + 1024 * at for at in range(24)]
+
+
+def test_several_frames_with_sizes_that_are_too_large_are_told_apart() -> None:
+    frames = aac_frames()[:24]
+    payloads = []
+    for at in range(0, 24, 3):
+        payload = bytearray(with_headers(frames[at : at + 3]))
+        for place in (2, 4, 6):  # each size is two bytes too large
+            payload[place : place + 2] = (int.from_bytes(payload[place : place + 2]) + (2 << 3)).to_bytes(2)
+        payloads.append(bytes(payload))
+    _, units = taken(track(GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}"), payloads, step=3072)
+    assert [unit.parts[0] for unit in units] == frames
 
 
 @pytest.mark.parametrize("kind", ["ADTS", "LATM", "headers"])

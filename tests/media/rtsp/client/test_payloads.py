@@ -35,6 +35,40 @@ def test_a_paci_packet_of_h265_is_unpacked() -> None:
     assert not reader.damage
 
 
+def with_lengths(*units: bytes) -> bytes:
+    return b"".join(struct.pack(">I", len(unit)) + unit for unit in units)
+
+
+def test_units_with_lengths_in_place_of_start_codes_are_split() -> None:
+    """As MP4 holds them: several in a packet, in fragments, in an aggregation packet, and ahead of their packet."""
+    reader = PayloadReader(H264)
+    slice_of_300 = b"\x41\x9a" + bytes(range(1, 255)) + b"\x55" * 44  # its length looks like a start code
+    assert reader.take(with_lengths(SPS, PPS)) == [SPS, PPS]
+    assert reader.take(with_lengths(slice_of_300)) == [slice_of_300]
+    whole = with_lengths(SPS, slice_of_300)
+    assert reader.take(b"\x1c\x80" + whole[1:100]) == []
+    assert reader.take(b"\x1c\x40" + whole[100:]) == [SPS, slice_of_300]
+    assert reader.take(b"\x78" + sized(with_lengths(SPS), with_lengths(PPS))) == [SPS, PPS]
+    assert reader.first_bytes(with_lengths(slice_of_300)) == slice_of_300[:60]
+    assert not reader.damage
+
+
+def test_units_of_h265_with_lengths_are_split() -> None:
+    reader = PayloadReader(HEVC)
+    assert reader.take(with_lengths(VPS, KEY)) == [VPS, KEY]
+    whole = with_lengths(VPS, KEY)
+    assert reader.take(b"\x62\0\x80" + whole[2:10]) == []
+    assert reader.take(b"\x62\0\x40" + whole[10:]) == [VPS, KEY]
+
+
+def test_a_start_code_that_could_be_a_length_stays_a_start_code() -> None:
+    reader = PayloadReader(H264)
+    unit = b"\x41" + b"\x9a" * (0x141 - 1)  # its start code and first byte read as its length plus one
+    assert reader.take(b"\0\0\1" + unit) == [unit]
+    assert reader.take(b"\0\0\0\1" + unit) == [unit]
+    assert reader.take(with_lengths(SPS)) != [SPS], "the device has shown that it writes start codes"
+
+
 VPS, KEY, REST = b"\x40\1\x0c\1\xff\xff\1\x60", b"\x26\1\xaf\x09\x11", b"\2\1\xd0\x22\x33"
 
 

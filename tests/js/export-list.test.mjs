@@ -46,6 +46,7 @@ function job(more = {}) {
     ended_at: null,
     expires_at: null,
     kept: false,
+    link: '/exports#1',
     ...more,
   };
 }

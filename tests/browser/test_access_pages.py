@@ -120,7 +120,7 @@ def test_the_login_shows_errors_and_leads_back_to_the_page(new_app: App, open_pa
     log_in(page, password="not-the-password")
     expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
     log_in(page)
-    page.wait_for_url(re.compile(r"/recordings"))
+    page.wait_for_url(f"{new_app.url}/recordings?x=1#y")
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])

@@ -263,7 +263,7 @@ export class ExportPanel {
     });
     this.#dialog.close();
     byId('range-started-text', HTMLElement).textContent = `The export${job.name ? ` “${job.name}”` : ''} has started.`;
-    byId('range-started-link', HTMLAnchorElement).href = `/exports?export=${job.id}`;
+    byId('range-started-link', HTMLAnchorElement).href = `/exports#export-${job.id}`;
     byId('range-started', HTMLElement).hidden = false;
     byId('range-started-link', HTMLAnchorElement).focus();
   }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import AppError
 from core.settings import Settings
+from media.child_shim import ChildLimits
 from media.commands import first_frame_command
 from media.ffmpeg import find_ffmpeg, starting_ffmpeg
 from media.process import Spawner
@@ -14,6 +15,7 @@ from media.process import Spawner
 log = logging.getLogger(__name__)
 
 _DECODE_S = 20.0
+_LIMITS = ChildLimits(nice=10, address_space_bytes=512 * 1024 * 1024)
 _JPEG = b"\xff\xd8"
 
 
@@ -29,7 +31,9 @@ class SnapshotMaker:
         try:
             command = first_frame_command(find_ffmpeg(self._settings.ffmpeg), video.name)
             with starting_ffmpeg():
-                process = self._spawner.spawn(command, name="ffmpeg snapshot", cwd=video.parent, stdout="pipe")
+                process = self._spawner.spawn(
+                    command, name="ffmpeg snapshot", cwd=video.parent, stdout="pipe", limits=_LIMITS
+                )
         except (AppError, ValueError) as error:
             log.warning("no snapshot of %s: %s", video.name, error)
             return b""

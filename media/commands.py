@@ -297,7 +297,7 @@ def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target:
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
         *["-progress", "pipe:1", "-stats_period", "0.5"],
-        *[*skip, "-t", f"{source.length_s + _SAME_FRAME_S:.4f}", "-i", source.name, *pictures],
+        *[*skip, "-t", f"{source.length_s:.4f}", "-i", source.name, *pictures],
         *["-filter_complex", ";".join(_copy_filters(picture)), "-map", "[out]", "-map", "0:a?", "-sn", "-dn"],
         *["-map_metadata", "-1", "-map_chapters", "-1", "-metadata", f"creation_time={source.created}"],
         *["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-threads", str(_COPY_THREADS)],

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.25
 _OUT_TIME = re.compile(rb"out_time_us=(\d+)")
-_NICE = ChildLimits(nice=10)
+_LIMITS = ChildLimits(nice=10, address_space_bytes=4 * 1024**3)  # 4K needs 1.6 GiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def run_ffmpeg(
             name="ffmpeg export",
             cwd=folder,
             stdout=progress.take if progress is not None else None,
-            limits=_NICE,
+            limits=_LIMITS,
         )
     heard_s, encoded_s = clock.monotonic_s(), 0.0
     try:

@@ -15,7 +15,7 @@ from media.mkv.writer import MkvNames, MkvWriter
 
 @dataclass(frozen=True, slots=True)
 class WrittenOriginal:
-    """`lead_in_s` and `lead_out_s`: what a player shows before and after the range."""
+    """`lead_in_s` and `lead_out_s`: seconds that a player shows before and after the range."""
 
     size_bytes: int
     sha256: str

@@ -11,7 +11,7 @@ from exports.records import ExportDraft, ExportFile, ExportJob, WorkingCopy
 H264 = "h264"
 """The format with an H.264 copy of each H.265 video."""
 _PLAIN = WorkingCopy()
-_H264_TO_H265 = 1.5  # bytes of the same video
+_H264_TO_H265 = 2.0  # bytes of the same video
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _SEEK_PRE_ROLL_NS = 80_000_000
 
 @dataclass(frozen=True, slots=True)
 class AudioDescription:
-    """The elements of an audio track. `pre_roll_ns`: what a decoder needs before the place that a player seeks to."""
+    """The elements of an audio track. `pre_roll_ns`: the audio that a decoder needs before a seek."""
 
     codec_id: str
     rate: float

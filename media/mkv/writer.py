@@ -39,7 +39,7 @@ _SEEK_HEAD, _INFO, _TRACKS, _CHAPTERS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6
 
 @dataclass(frozen=True, slots=True)
 class MkvNames:
-    """What a player shows: `title` of the file, and `mark` of the chapter that begins with the range."""
+    """Titles for players: `title` of the file, and `mark` of the chapter that begins with the range."""
 
     title: str
     mark: str
@@ -187,7 +187,7 @@ class MkvWriter:
 
     def _chapters(self) -> bytes:
         name = element(0x80, text(0x85, self._names.mark), text(0x437C, "und"))
-        chapter = element(0xB6, unsigned(0x73C4, 1), unsigned(0x91, round(self._mark_s * _NS)), name)
+        chapter = element(0xB6, unsigned(0x73C4, 1), unsigned(0x91, round(self._mark_s * 1_000_000) * 1000), name)
         return element(_CHAPTERS, element(0x45B9, chapter))
 
     def _cues(self, tables_bytes: int) -> bytes:

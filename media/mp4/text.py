@@ -13,7 +13,7 @@ TEXT_ID = 3
 _BOTTOM, _CENTRE = b"\xff", b"\x01"  # -1 and 1: justification
 _WHITE = b"\xff\xff\xff\xff"
 _CLEAR = bytes(4)
-_FONT_SIZE = 18
+_FONT, _FONT_SIZE = b"Arial", 16  # with others ffmpeg writes tags into SubRip
 _LONGEST_BYTES = 1000
 
 
@@ -43,5 +43,5 @@ def _sample_entry() -> bytes:
     """Return a TextSampleEntry (section 5.16): white text at the bottom, without a background."""
     place = u16(0, 0, 0, 0)
     style = u16(0, 0, 1) + bytes([0, _FONT_SIZE]) + _WHITE
-    fonts = box(b"ftab", u16(1), u16(1), bytes([5]), b"Serif")
+    fonts = box(b"ftab", u16(1), u16(1), bytes([len(_FONT)]), _FONT)
     return box(b"tx3g", bytes(6) + u16(1), u32(0), _CENTRE, _BOTTOM, _CLEAR, place, style, fonts)

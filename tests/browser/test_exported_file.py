@@ -1,4 +1,4 @@
-"""An MP4 file of an export in Chromium: its length, its first frame, its sound, a seek."""
+"""MP4 files of an export in Chromium: their length, first frame and sound, a seek, the time as text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from exports.records import Rectangle, WorkingCopy
 from media.commands import aac_command
 from media.ffmpeg import find_ffmpeg
 from media.mp4.audio import AudioSamples, read_adts, write_pcm
 from tests.exports import alternating
+from tests.exports.made_files import MadeFiles, draft_of, film_units, finishing
 from tests.media.encoded import FPS, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
@@ -92,3 +94,19 @@ def test_a_file_has_the_requested_length_and_plays(chromium: Browser, tmp_path: 
     assert found["first"] == 0
     assert found["sought"] == pytest.approx(45 / FPS / 2, abs=0.01)
     assert found["heard"] > 1000
+
+
+@pytest.mark.slow
+def test_a_master_with_the_time_as_text_and_its_copy_play(chromium: Browser, tmp_path: Path) -> None:
+    copy = WorkingCopy(has_burnt_time=True, blurred=(Rectangle(0.1, 0.1, 0.3, 0.3),))
+    with finishing(tmp_path) as context:
+        made = MadeFiles(context, tmp_path / "files", draft_of(7, 52, has_subtitles=True, copies=(copy,)))
+        master, _ = files = made.of(encoded("h264"), film_units())
+        (working_copy,) = made.copies(files)
+    assert b"tx3g" in made.path(master).read_bytes()
+    for file in (master, working_copy):
+        found = played(chromium, made.path(file))
+        assert found["duration"] == pytest.approx(45 / FPS, abs=0.05), file.name
+        assert found["first"] == 0
+        assert found["sought"] == pytest.approx(45 / FPS / 2, abs=0.03)
+        assert found["heard"] > 1000

@@ -30,12 +30,13 @@ def page(chromium: Browser, package: MadePackage) -> Iterator[Page]:
     """The page of the package. Any request of it and any error fails the tests."""
     context = chromium.new_context(offline=True)
     complaints: list[str] = []
+    page_url = (package.folder / "verify.html").as_uri()
     made = context.new_page()
     made.on("console", lambda message: complaints.append(message.text))
     made.on("pageerror", lambda error: complaints.append(f"{error}"))
-    made.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-    made.on("request", lambda request: None if request.url.startswith("file:") else complaints.append(request.url))
-    made.goto((package.folder / "verify.html").as_uri())
+    made.on("dialog", lambda dialog: complaints.append(dialog.message))
+    made.on("request", lambda request: complaints.extend({request.url} - {page_url}))
+    made.goto(page_url)
     yield made
     context.close()
     assert not complaints, complaints

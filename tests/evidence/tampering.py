@@ -24,7 +24,7 @@ class Tampering:
     """`finding`: kind, path and a part of the text of the finding that tells the change."""
 
     name: str
-    change: Callable[[Path], None]
+    change: Callable[[Path], object]
     finding: tuple[str, str, str]
 
 
@@ -95,12 +95,10 @@ TAMPERINGS = [
     Tampering("missing file", lambda folder: (folder / VIDEO).unlink(), ("missing", VIDEO, "missing")),
     Tampering(
         "renamed file",
-        lambda folder: (folder / VIDEO).rename(folder / "video" / "other.mp4") and None,
+        lambda folder: (folder / VIDEO).rename(folder / "video" / "other.mp4"),
         ("renamed", VIDEO, "renamed to video/other.mp4"),
     ),
-    Tampering(
-        "added file", lambda folder: (folder / HOSTILE).write_bytes(b"x") and None, ("added", HOSTILE, "was added")
-    ),
+    Tampering("added file", lambda folder: (folder / HOSTILE).write_bytes(b"x"), ("added", HOSTILE, "was added")),
     Tampering("changed page", lambda folder: flip(folder / "verify.html", -5), ("changed", "verify.html", "piece 1")),
     Tampering("changed manifest", _edit_manifest, ("signature", "manifest.sig", "signature is wrong")),
     Tampering(

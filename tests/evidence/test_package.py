@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import LOCAL, Principal, Role
 from core.errors import Conflict, NotFound
-from evidence.records import PackageState
+from evidence.records import Case, PackageState
 from tests.evidence.packaging import MadePackage, Packaging
 from tests.exports.exporting import START_S, moment
 from tests.patience import until
@@ -100,7 +100,7 @@ def test_openssl_accepts_the_signature(package: MadePackage, tmp_path: Path) -> 
     manifest = json.loads((package.folder / "manifest.json").read_bytes())
     key = tmp_path / "key.pem"
     key.write_text(manifest["installation"]["public_key"])
-    command = ["openssl", "dgst", "-sha256", "-verify", key, "-signature", "manifest.sig", "manifest.json"]
+    command = ["openssl", "dgst", "-sha256", "-verify", str(key), "-signature", "manifest.sig", "manifest.json"]
     subprocess.run(command, cwd=package.folder, capture_output=True, check=True)
 
 
@@ -173,11 +173,12 @@ def test_a_change_of_the_case_deletes_its_package(make: Make) -> None:
     packaging = make([(0, 20)])
     first, second = packaging.export(2, 5), packaging.export(5, 8)
     case = packaging.case(first)
-    for change in (
+    changes: list[Callable[[], Case]] = [
         lambda: packaging.manager.change(LOCAL, case.id, notes="more"),
         lambda: packaging.manager.add_export(LOCAL, case.id, second),
         lambda: packaging.manager.remove_export(LOCAL, case.id, second),
-    ):
+    ]
+    for change in changes:
         assert packaging.made(case.id).package.state is PackageState.READY
         assert change().package.state is PackageState.NONE
         with pytest.raises(NotFound):

@@ -7,15 +7,20 @@ import {
   fileFacts,
   formatName,
   formatText,
+  isPlayable,
   progressOf,
   rangeText,
   reasonOf,
   stateOf,
 } from '../../static/js/lib/export-text.js';
+import { caseFacts, casesPauseMs, packageReason, packageShare, packageState } from '../../static/js/lib/case-text.js';
 import { deviceClock } from '../../static/js/lib/display-clock.js';
 import { exactDuration, fileSize } from '../../static/js/lib/format.js';
 
-/** @typedef {import('../../static/js/lib/export-types.js').Export} Export */
+/**
+ * @typedef {import('../../static/js/lib/export-types.js').Export} Export
+ * @typedef {import('../../static/js/lib/case-types.js').Case} Case
+ */
 
 const UTC = deviceClock(0);
 const NOW_MS = Date.parse('2026-11-29T12:00:00Z');
@@ -30,7 +35,8 @@ function job(more = {}) {
     format: 'mp4',
     subtitles: false,
     state: 'queued',
-    ranges: [{ camera_id: 1, channel: 2, start_time: '2026-11-28T23:59:50Z', end_time: '2026-11-29T00:02:04Z' }],
+    ranges: [{ camera_id: 1, channel: 2, start_time: '2026-11-28T23:59:50Z', end_time: '2026-11-29T00:02:04Z', poster: null }],
+    copies: [],
     files: [],
     progress: { done_s: 0, total_s: 134, bytes: 0 },
     eta_s: null,
@@ -40,6 +46,7 @@ function job(more = {}) {
     ended_at: null,
     expires_at: null,
     kept: false,
+    link: '/exports#1',
     ...more,
   };
 }
@@ -54,7 +61,15 @@ const FILE = {
   channel: 2,
   start_time: '2026-11-28T23:59:50.040Z',
   end_time: '2026-11-29T00:02:04.040Z',
+  kind: 'master',
+  derived: false,
   codec: 'hevc',
+  width: 1920,
+  height: 1080,
+  audio_codec: 'aac',
+  recorded_audio_codec: 'pcm_alaw',
+  lead_in_s: 0,
+  lead_out_s: 0,
   frames_lost: 0,
   time_confirmed: true,
 };
@@ -168,15 +183,27 @@ test('filters find names, notes, owners, channels and files', () => {
 });
 
 test('a file tells its size, codec, length and what is wrong with it', () => {
-  assert.equal(fileFacts(FILE), '66 MB · H.265 · 2 min 14 s');
-  assert.match(fileFacts({ ...FILE, frames_lost: 3, time_confirmed: false }), /3 frames were damaged.*does not confirm/);
-  assert.equal(fileFacts({ ...FILE, codec: 'subrip', bytes: 4200 }), '4 kB · Subtitles with the time of day');
+  assert.equal(fileFacts(FILE), '66 MB · H.265 · 1920 × 1080 · 2 min 14 s');
+  assert.match(fileFacts({ ...FILE, frames_lost: 3, time_confirmed: false }), /3 damaged frames left out.*does not confirm/);
+  assert.match(fileFacts({ ...FILE, kind: 'working_copy', derived: true }), /^Copy, encoded again · 66 MB/);
+  assert.match(fileFacts({ ...FILE, kind: 'original', lead_in_s: 1.6 }), /^Picture and sound as recorded.*begins 1\.6 s earlier/);
+  const subtitles = { ...FILE, kind: /** @type {const} */ ('subtitles'), codec: 'subrip', bytes: 4200, width: null, height: null };
+  assert.equal(fileFacts(subtitles), 'Subtitles with the time of day · 4 kB');
+});
+
+test('only files that browsers know can be played on the page', () => {
+  const kinds = /** @type {const} */ (['master', 'working_copy', 'original', 'subtitles']);
+  assert.deepEqual(
+    kinds.map((kind) => isPlayable({ ...FILE, kind })),
+    [true, true, false, false],
+  );
 });
 
 test('files tell when they are deleted', () => {
-  const done = job({ state: 'done', expires_at: '2026-12-06T12:00:00Z' });
+  const done = job({ state: 'done', files: [FILE], expires_at: '2026-12-06T12:00:00Z' });
   assert.equal(expiryText(done, NOW_MS, UTC), 'Deleted in 7 days, on 2026-12-06 12:00, unless kept');
   assert.equal(expiryText({ ...done, kept: true, expires_at: null }, NOW_MS, UTC), 'Kept until you delete it');
+  assert.equal(expiryText({ ...done, files: [] }, NOW_MS, UTC), 'Leaves the list in 7 days, on 2026-12-06 12:00');
   assert.equal(expiryText(job(), NOW_MS, UTC), '');
 });
 
@@ -212,4 +239,39 @@ test('sizes and exact lengths are formatted', () => {
     '1 h',
     '1 h 2 min 5 s',
   ]);
+});
+
+/** @param {Partial<Case['package']>} [made] @param {number[]} [exports] @returns {Case} */
+function evidenceCase(made = {}, exports = [1, 2]) {
+  return {
+    id: 1,
+    owner: 'anna',
+    name: 'Theft',
+    notes: '',
+    created_at: '2026-11-29T11:00:00Z',
+    exports,
+    package: { state: 'none', bytes: 0, url: null, made_at: null, made_by: '', done_bytes: 0, total_bytes: 100, error: null, ...made },
+  };
+}
+
+test('an evidence package tells its state, size, and who signed it when', () => {
+  const ready = evidenceCase({ state: 'ready', bytes: 66_400_000, made_at: '2026-11-29T11:30:00Z', made_by: 'anna' });
+  assert.deepEqual(packageState(ready), { text: 'Ready', tone: 'good' });
+  assert.equal(caseFacts(ready, UTC), '2 exports · ZIP of 66 MB · signed on 2026-11-29 11:30 by anna');
+  assert.equal(caseFacts(evidenceCase({}, [1]), UTC), '1 export');
+  assert.match(packageReason(evidenceCase()), /changed since/);
+  assert.match(packageReason(evidenceCase({}, [])), /deleted/);
+  assert.equal(
+    packageReason(evidenceCase({ state: 'failed', error: { code: 'storage_full', detail: 'The disk is full.' } })),
+    'The disk is full.',
+  );
+});
+
+test('only a package that is being made has progress, and is asked for again', () => {
+  const making = evidenceCase({ state: 'making', done_bytes: 25 });
+  assert.equal(packageShare(making), 0.25);
+  assert.equal(packageShare(evidenceCase({ state: 'making', total_bytes: 0 })), 0);
+  assert.equal(packageShare(evidenceCase()), null);
+  assert.equal(casesPauseMs([evidenceCase(), making]), 1500);
+  assert.equal(casesPauseMs([evidenceCase()]), null);
 });

@@ -36,6 +36,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "id": (10**18, 65536),
     "position": (0,),
     "limit": (),
+    "small": (0,),
     "host": ("80a",),
     "port": (),
     "name": ONE_LINE,
@@ -152,6 +153,7 @@ QUERY_KINDS = {
     "codec": "choice",
     "step_s": "choice",
     "width": "limit",
+    "wait_s": "small",
     "viewer": "word",
 }
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}

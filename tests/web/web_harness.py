@@ -62,6 +62,7 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/summary",
     "/api/cameras/<camera_id>/recordings/coverage",
     "/api/cameras/<camera_id>/recordings/pictures",
+    "/api/cameras/<camera_id>/recordings/pictures.vtt",
     "/api/cameras/<camera_id>/recordings/picture",
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",

@@ -30,6 +30,7 @@ WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00
 VALID_QUERIES = {
     "/api/cameras/{camera_id}/recordings/coverage": WINDOW,
     "/api/cameras/{camera_id}/recordings/pictures": {**WINDOW, "channel": "1", "step_s": "60"},
+    "/api/cameras/{camera_id}/recordings/pictures.vtt": {**WINDOW, "channel": "1", "step_s": "60"},
     "/api/cameras/{camera_id}/recordings/picture": {"channel": "1", "time": WINDOW["start_time"]},
 }
 

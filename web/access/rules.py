@@ -156,6 +156,7 @@ RULES: dict[str, Rule] = {
     "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "stop_indexing"),
     "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "resume_indexing"),
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
 }

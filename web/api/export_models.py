@@ -195,6 +195,7 @@ class Export(BaseModel):
     ended_at: Time | None
     expires_at: Time | None
     kept: bool
+    link: str = Field(description="page with this export, to share; it asks for a login (see PUBLIC_URL)")
 
 
 class ExportList(BaseModel):

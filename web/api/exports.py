@@ -20,6 +20,7 @@ from web.api import export_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
 from web.api.sending import DownloadableExport, FileToSend, send_download
+from web.links import export_link
 from web.services import services
 
 blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
@@ -212,6 +213,7 @@ def _export(job: ExportJob) -> shapes.Export:
             "ended_at": job.ended_at,
             "expires_at": job.expires_at,
             "kept": job.is_kept,
+            "link": export_link(job.id),
         }
     )
 

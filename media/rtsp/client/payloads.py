@@ -7,6 +7,7 @@ matter here. Payloads are untrusted: every length is checked, and the size of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from media.codecs.nal import split_at_lengths, split_at_start_codes, without_start_code
 from media.codecs.video import VideoCodec
@@ -16,7 +17,29 @@ NO_BEGINNING = "a NAL unit without its beginning"
 _STARTS, _ENDS = 0x80, 0x40
 _VPS = 32
 _TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+_DOUBT_STARTS_AFTER = 3  # fragments that begin a unit while one of the same type is open
 _DOUBT_ENDS_AFTER = 3  # further fragments of one unit that are ends, too
+
+
+# How devices write the sizes in aggregation packets: byte order, and the bytes of the field that they count, too.
+_SIZE_FORMS: tuple[tuple[Literal["big", "little"], int], ...] = (("big", 0), ("big", 2), ("little", 0))
+
+
+def cut_at_sizes(
+    payload: bytes, position: int, skipped: int, between: int, form: tuple[Literal["big", "little"], int]
+) -> tuple[list[bytes], bool]:
+    """Return the units of an aggregation packet whose sizes have this form, and whether they fit into it."""
+    order, counted = form
+    units: list[bytes] = []
+    while position + 2 < len(payload):
+        start = position + 2 + skipped
+        stop = start + int.from_bytes(payload[position : position + 2], order) - counted
+        if stop > len(payload) or stop + counted < start:
+            return units, False
+        if stop > start:
+            units.append(payload[start:stop])
+        position = max(stop, start) + between
+    return units, True
 
 
 class PayloadReader:
@@ -37,6 +60,7 @@ class PayloadReader:
         self._starts = 0
         self._ends = 0
         self._ended_header = b""  # of the unit that the last fragment has ended
+        self._false_starts = 0
         self._false_ends = 0  # fragments that go on after it and are marked as ends, too
         self._has_lengths: bool | None = None  # before each unit, as in MP4; None before the first unit that shows it
         self.damage = ""
@@ -124,21 +148,17 @@ class PayloadReader:
         return payload[:2] + payload[4:] if self._order_bytes else payload
 
     def _take_aggregate(self, payload: bytes, position: int, skipped: int, *, between: int = 0) -> list[bytes]:
-        """Take units with a 16-bit length each.
+        """Take units with a 16-bit length each. Some devices count the length itself, or swap its bytes.
 
         `skipped`: bytes between the length and the unit; `between`: bytes between two of them.
         """
-        units: list[bytes] = []
-        while position + 2 < len(payload):
-            start = position + 2 + skipped
-            stop = start + (payload[position] << 8 | payload[position + 1])
-            if stop > len(payload):
-                self.damage = "an aggregation packet that is cut off"
-                break
-            if stop > start:
-                units += self._split(payload[start:stop])
-            position = stop + between
-        return units
+        readings = (cut_at_sizes(payload, position, skipped, between, form) for form in _SIZE_FORMS)
+        pieces, is_whole = next(readings)
+        if not is_whole:
+            pieces, is_whole = next((other for other in readings if other[1]), (pieces, False))
+        if not is_whole:
+            self.damage = "an aggregation packet that is cut off"
+        return [unit for piece in pieces for unit in self._split(piece)]
 
     def _take_paci(self, payload: bytes) -> list[bytes]:
         """Take a packet with extensions in its header (RFC 7798 section 4.4.4)."""
@@ -161,6 +181,8 @@ class PayloadReader:
         if len(payload) < head:
             return []
         flags = payload[head - 1]
+        if flags & _STARTS and self._is_false_start(self._header_of(payload, flags)):
+            flags &= ~_STARTS
         units: list[bytes] = []
         if flags & _STARTS or (not self._fragments and self._has_no_starts):
             self._starts += flags >> 7
@@ -186,6 +208,16 @@ class PayloadReader:
                 self._false_ends = 0
                 units += self.finish()
         return units
+
+    def _is_false_start(self, header: bytes) -> bool:
+        """True for a device that marks each fragment as a beginning, and the ends truly."""
+        if self._has_loss or self.has_no_ends:
+            return False
+        is_false = bool(self._fragments) and self._fragments[0] == header
+        if self._false_starts < _DOUBT_STARTS_AFTER:
+            self._false_starts = self._false_starts + 1 if is_false else 0
+            return False
+        return is_false
 
     def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
         """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""

@@ -1,5 +1,5 @@
 // @ts-check
-import { expiryText, fileFacts, formatName, isVideo, progressOf, rangeText, reasonOf, stateOf } from '../lib/export-text.js';
+import { expiryText, fileFacts, formatName, isPlayable, isVideo, progressOf, rangeText, reasonOf, stateOf } from '../lib/export-text.js';
 import { actionsOf, rangeLines, titleOf } from '../lib/export-list.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 
@@ -11,17 +11,36 @@ import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
  *   owner, because the list has exports of others
  */
 
+/** More files than this are hidden until the user asks for them, but never a single one. */
+const SHOWN_FILES = 4;
+const SHOWN_POSTERS = 3;
+
 /**
- * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job} and
- * 'export-play' {file, job}.
+ * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job},
+ * 'export-play' {file, job} and 'export-select' when the user has selected the row or no longer selects it.
  */
 export class ExportRow extends HTMLElement {
   /** @type {Export|null} */
   #job = null;
   #filesKey = '';
+  #showsAllFiles = false;
 
   connectedCallback() {
     this.addEventListener('click', (event) => this.#click(event));
+    this.#box.addEventListener('change', () => emit(this, 'export-select'));
+  }
+
+  get #box() {
+    return part(this, 'select', HTMLInputElement);
+  }
+
+  /** True if the user has selected the row for an evidence package. */
+  get isSelected() {
+    return this.#box.checked;
+  }
+
+  set isSelected(isSelected) {
+    this.#box.checked = isSelected;
   }
 
   get job() {
@@ -39,6 +58,10 @@ export class ExportRow extends HTMLElement {
     const state = part(this, 'state', HTMLElement);
     setText(state, text);
     setAttribute(state, 'data-tone', tone === 'quiet' ? null : tone);
+    this.#box.hidden = job.state !== 'done';
+    if (this.#box.hidden) this.#box.checked = false;
+    setAttribute(this.#box, 'aria-label', `Select ${title}`);
+    this.#showPosters(job);
     this.#showText('owner', hasOwner && job.owner ? `of ${job.owner}` : '');
     this.#showLines(rangeLines(job, namesOf));
     this.#showText('notes', job.notes);
@@ -70,6 +93,22 @@ export class ExportRow extends HTMLElement {
     );
   }
 
+  /** @param {Export} job */
+  #showPosters(job) {
+    const posters = part(this, 'posters', HTMLElement);
+    const urls = job.ranges.flatMap(({ poster }) => (poster ? [poster] : [])).slice(0, SHOWN_POSTERS);
+    posters.hidden = !urls.length;
+    if (urls.join() === [...posters.children].map((image) => image.getAttribute('src')).join()) return;
+    posters.replaceChildren(
+      ...urls.map((url) => {
+        const image = document.createElement('img');
+        image.src = url;
+        image.alt = '';
+        return image;
+      }),
+    );
+  }
+
   /** @param {Export} job @param {string} title */
   #showProgress(job, title) {
     const progress = progressOf(job);
@@ -86,10 +125,15 @@ export class ExportRow extends HTMLElement {
   #showFiles(job) {
     const list = part(this, 'files', HTMLElement);
     list.hidden = !job.files.length;
+    const { length } = job.files;
+    const count = this.#showsAllFiles || length <= SHOWN_FILES + 1 ? length : SHOWN_FILES;
     const key = job.files.map((file) => `${file.name} ${file.sha256}`).join('\n');
-    if (key === this.#filesKey) return;
+    if (key !== this.#filesKey) list.replaceChildren(...job.files.map((file, index) => fileRow(file, index)));
     this.#filesKey = key;
-    list.replaceChildren(...job.files.map((file, index) => fileRow(file, index)));
+    for (const [index, row] of [...list.children].entries()) setAttribute(row, 'hidden', index >= count);
+    const more = part(this, 'more', HTMLElement);
+    more.hidden = count === length;
+    setText(more, `Show all ${length} files`);
   }
 
   /** @param {Export} job @param {string} title */
@@ -109,18 +153,27 @@ export class ExportRow extends HTMLElement {
     if (lost) (buttons.find((button) => !button.hidden) ?? this).focus();
   }
 
+  /** @param {Export} job */
+  #showAllFiles(job) {
+    this.#showsAllFiles = true;
+    this.#showFiles(job);
+    const next = this.querySelectorAll('.export-file')[SHOWN_FILES]?.querySelector('a');
+    next?.focus();
+  }
+
   /** @param {MouseEvent} event */
   #click(event) {
     const button = event.target instanceof Element ? event.target.closest('button') : null;
     if (!button || !this.#job) return;
     const { action } = button.dataset;
-    if (action) emit(this, 'export-action', { action, job: this.#job });
+    if (button.dataset.part === 'more') this.#showAllFiles(this.#job);
+    else if (action) emit(this, 'export-action', { action, job: this.#job });
     else if (button.dataset.part === 'play')
       emit(this, 'export-play', { file: this.#job.files[Number(button.dataset.index)], job: this.#job });
   }
 }
 
-/** @param {ExportFile} file @param {number} index */
+/** @param {ExportFile} file @param {number} index its place among the files of the export */
 function fileRow(file, index) {
   const row = cloneTemplate('export-file');
   const name = part(row, 'name', HTMLAnchorElement);
@@ -136,7 +189,7 @@ function fileRow(file, index) {
   part(row, 'facts', HTMLElement).textContent = fileFacts(file);
   const play = part(row, 'play', HTMLButtonElement);
   play.dataset.index = String(index);
-  play.hidden = !isVideo(file);
+  play.hidden = !isPlayable(file);
   play.setAttribute('aria-label', `Play ${file.name}`);
   return row;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Words for exports: states, reasons, formats, progress. */
 import { LOCAL_CLOCK } from './display-clock.js';
-import { codecName, duration, exactDuration, fileSize } from './format.js';
+import { codecName, counted, duration, exactDuration, fileSize, resolution } from './format.js';
 
 /**
  * @typedef {import('./export-types.js').Export} Export
@@ -13,8 +13,8 @@ import { codecName, duration, exactDuration, fileSize } from './format.js';
 /** @type {Record<string, string>} */
 const FORMATS = {
   mp4: 'MP4: plays everywhere, picture unchanged',
-  original: 'Original: picture and sound as the recorder has them',
-  h264: 'H.264: for players that cannot show H.265',
+  original: 'Original: MKV, sound unchanged, too',
+  h264: 'H.264: MP4, and a copy for old players',
 };
 
 /** @param {string} format name in the API @returns {string} for a list to choose from */
@@ -53,6 +53,7 @@ const ADVICE = {
   storage_full: 'Delete other exports or other files, then press Try again.',
   nothing_recorded: 'The recorder may have overwritten this time. Choose another range on the page Recordings.',
   not_found: 'The camera or the channel was deleted.',
+  copy_failed: 'The video itself is complete.',
   incomplete: 'Make another export of the range if you need the missing time.',
 };
 
@@ -116,24 +117,36 @@ export function rangeText(startMs, endMs, clock = LOCAL_CLOCK) {
   return `${start} to ${start.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`;
 }
 
-/** Return the size, codec and length of a file. @param {ExportFile} file */
+/** Return the kind, size, codec and length of a file, and what is wrong with it. @param {ExportFile} file */
 export function fileFacts(file) {
   const lengthS = (Date.parse(file.end_time) - Date.parse(file.start_time)) / 1000;
-  const facts = [fileSize(file.bytes)];
-  if (isVideo(file)) facts.push(codecName(file.codec), exactDuration(lengthS));
-  else facts.push('Subtitles with the time of day');
-  if (file.frames_lost) facts.push(`${file.frames_lost} frames were damaged and are missing`);
+  const facts = [kindText(file), fileSize(file.bytes)];
+  if (isVideo(file)) facts.push(codecName(file.codec), resolution(file), exactDuration(lengthS));
+  if (file.lead_in_s >= 0.5) facts.push(`begins ${duration(file.lead_in_s)} earlier, with a key frame`);
+  if (file.frames_lost) facts.push(`${counted(file.frames_lost, 'damaged frame')} left out`);
   if (!file.time_confirmed) facts.push('the recorder does not confirm these times');
   return facts.filter(Boolean).join(' · ');
 }
 
 /** @param {ExportFile} file */
+function kindText(file) {
+  if (file.kind === 'subtitles') return 'Subtitles with the time of day';
+  if (file.kind === 'original') return 'Picture and sound as recorded';
+  return file.derived ? 'Copy, encoded again' : '';
+}
+
+/** @param {ExportFile} file */
 export function isVideo(file) {
-  return file.codec !== 'subrip';
+  return file.kind !== 'subtitles';
+}
+
+/** True if browsers can play the kind of a file; no browser promises MKV. @param {ExportFile} file */
+export function isPlayable(file) {
+  return file.kind === 'master' || file.kind === 'working_copy';
 }
 
 /**
- * Return when the files are deleted; '' if there are none.
+ * Return when an export is deleted; '' for one that has not ended.
  *
  * @param {Export} job
  * @param {number} nowMs
@@ -144,5 +157,6 @@ export function expiryText(job, nowMs, clock = LOCAL_CLOCK) {
   if (!job.expires_at) return '';
   const atMs = Date.parse(job.expires_at);
   const when = atMs > nowMs ? `in ${duration((atMs - nowMs) / 1000)}, on ` : '';
-  return `Deleted ${when}${clock.stamp(atMs).slice(0, 16)}, unless kept`;
+  const date = clock.stamp(atMs).slice(0, 16);
+  return job.files.length ? `Deleted ${when}${date}, unless kept` : `Leaves the list ${when}${date}`;
 }

@@ -43,6 +43,7 @@ export {};
  * @property {string|null} ended_at
  * @property {string|null} expires_at
  * @property {boolean} kept
+ * @property {string} link page with this export, to share; it asks for a login (see PUBLIC_URL)
  */
 
 /**

@@ -8,11 +8,11 @@ import { clearErrors, onSubmit } from '../components/field-errors.js';
 import { fileFacts, rangeText } from '../lib/export-text.js';
 import { cameraIdsOf, endedText, filtered, pollPauseMs, titleOf } from '../lib/export-list.js';
 import { ExportsApi } from '../lib/exports-api.js';
-import { fileSize } from '../lib/format.js';
+import { counted, fileSize } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { ExportNames } from './exports-names.js';
-import { byId, httpOptions, may, pageApi, showToast } from './page.js';
+import { byId, httpOptions, lazyModule, may, pageApi, showToast, whenIdle } from './page.js';
 
 /**
  * @typedef {import('../lib/export-types.js').Export} Export
@@ -30,6 +30,16 @@ const watchDialog = byId('watch-dialog', AppDialog);
 const video = byId('watch-video', HTMLVideoElement);
 const editDialog = byId('edit-dialog', AppDialog);
 const editForm = byId('edit-form', HTMLFormElement);
+
+const evidence = lazyModule(async () => {
+  const packages = new (await import('./exports-evidence.js')).EvidencePackages();
+  packages.addEventListener('made', () => {
+    clearSelection();
+    refresh();
+  });
+  packages.refresh();
+  return packages;
+});
 
 /** @type {Export[]} */
 let jobs = [];
@@ -107,6 +117,7 @@ function draw() {
     row.show(job, { namesOf: names.of, nowMs, hasOwner });
   }
   for (const row of rows.values()) row.remove();
+  drawSelection();
   showWanted();
 }
 
@@ -203,6 +214,31 @@ onSubmit(editForm, async () => {
   editDialog.close();
 });
 
+// ── Evidence packages ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Rows that the user has selected. @returns {ExportRow[]} */
+function selectedRows() {
+  return [...list.children].filter((row) => row instanceof ExportRow && row.isSelected).map((row) => /** @type {ExportRow} */ (row));
+}
+
+function drawSelection() {
+  const { length } = selectedRows();
+  byId('selection', HTMLElement).hidden = !length;
+  setText(byId('selection-text', HTMLElement), length ? `${counted(length, 'export')} selected` : '');
+}
+
+function clearSelection() {
+  for (const row of selectedRows()) row.isSelected = false;
+  drawSelection();
+}
+
+list.addEventListener('export-select', drawSelection);
+byId('selection-clear', HTMLElement).addEventListener('click', clearSelection);
+byId('selection-evidence', HTMLElement).addEventListener('click', async () => {
+  const chosen = selectedRows().flatMap(({ job }) => (job ? [{ id: job.id, title: titleOf(job, names.of) }] : []));
+  (await evidence.get())?.open(chosen);
+});
+
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 list.addEventListener('export-play', (event) => {
@@ -242,3 +278,4 @@ byId('filter-clear', HTMLElement).addEventListener('click', () => {
 byId('problem-retry', HTMLElement).addEventListener('click', refresh);
 document.addEventListener('visibilitychange', () => (document.hidden ? poller.stop() : refresh()));
 refresh();
+whenIdle(() => void evidence.prepare());

@@ -9,14 +9,33 @@ export function chosenFiles(files) {
   return inPackage(new Map([...files].map((file) => [file.webkitRelativePath || file.name, file])));
 }
 
-/** @param {DataTransfer} transfer @returns {Promise<Map<string, File>>} */
+/**
+ * Chromium reads the entries of a dropped folder only on pages of a server, but the handles on pages of the disk, too;
+ * other browsers have no handles.
+ * @param {DataTransfer} transfer @returns {Promise<Map<string, File>>}
+ */
 export async function droppedFiles(transfer) {
   // The list of items is empty after the first wait.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const items = [...transfer.items].filter((item) => item.kind === 'file');
+  const handles = items.map((item) => ('getAsFileSystemHandle' in item ? /** @type {any} */ (item).getAsFileSystemHandle() : null));
+  const entries = items.map((item) => item.webkitGetAsEntry());
   /** @type {Map<string, File>} */
   const found = new Map();
-  for (const entry of entries) await collect(entry, found);
+  for (const [index, entry] of entries.entries()) {
+    const handle = await handles[index];
+    if (handle) await collectHandle(handle, handle.name, found);
+    else if (entry) await collect(entry, found);
+  }
   return inPackage(found);
+}
+
+/** @param {any} handle a FileSystemHandle @param {string} path @param {Map<string, File>} found */
+async function collectHandle(handle, path, found) {
+  if (handle.kind === 'file') {
+    found.set(path, await handle.getFile());
+    return;
+  }
+  for await (const child of handle.values()) await collectHandle(child, `${path}/${child.name}`, found);
 }
 
 /** @param {FileSystemEntry} entry @param {Map<string, File>} found */

@@ -136,6 +136,11 @@ document.addEventListener('dragleave', (event) => {
 document.addEventListener('drop', async (event) => {
   event.preventDefault();
   target.classList.remove('over');
-  if (event.dataTransfer) check(await droppedFiles(event.dataTransfer));
+  if (!event.dataTransfer) return;
+  try {
+    await check(await droppedFiles(event.dataTransfer));
+  } catch {
+    say('changed', 'This folder cannot be read', 'Choose it with the button instead.');
+  }
 });
 byId('key').textContent = OWN_KEY;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -190,6 +191,17 @@ def test_between_two_possible_rates_the_pace_of_arrival_decides() -> None:
     assert taken(announced, usual(aac_frames()))[0].track.format.sample_rate == 16_000
     fast = taken(announced, usual(aac_frames(48_000)), pace_s=1024 / 48_000)[0]
     assert fast.track.format.sample_rate == 48_000
+
+
+def test_g711_of_the_other_law_becomes_the_described_one() -> None:
+    """The device describes mu-law (0) and sends packets of A-law (8): near silence of A-law, as mu-law."""
+    announced = parse_sdp(b"m=video 0 RTP/AVP 96\nm=audio 0 RTP/AVP 0\n").audio
+    assert announced
+    depacketizer = AudioDepacketizer(announced)
+    sent = replace(packet(b"\xd5\x55\xd5\x55" * 40, 0), payload_type=8)
+    [unit] = depacketizer.push([sent])
+    assert set(unit.parts[0]) <= set(b"\xff\xfe\x7f\x7e")
+    assert depacketizer.track.format.codec == "pcm_mulaw"
 
 
 def test_several_frames_in_a_packet_follow_each_other() -> None:

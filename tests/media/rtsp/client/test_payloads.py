@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from media.codecs.video import H264, HEVC
+from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.payloads import PayloadReader
 
 SPS, PPS, IDR = b"\x67\x42\xc0", b"\x68\xce\x38", b"\x65\x88\x84"
@@ -32,6 +32,29 @@ def test_a_paci_packet_of_h265_is_unpacked() -> None:
     reader, unit = PayloadReader(HEVC), b"\x26\x01\xaf\x09"
     control = (19 << 9 | 3 << 4 | 0b1000).to_bytes(2)  # type, three bytes of extensions
     assert reader.take(b"\x64\x01" + control + b"ext" + unit[2:]) == [unit]
+    assert not reader.damage
+
+
+@pytest.mark.parametrize("codec", [H264, HEVC])
+@pytest.mark.parametrize(("form", "counted"), [(">H", 2), ("<H", 0)], ids=["counts itself", "little endian"])
+def test_sizes_in_aggregation_packets_may_be_odd(codec: VideoCodec, form: str, counted: int) -> None:
+    units = [SPS, PPS, IDR] if codec is H264 else [VPS, KEY]
+    reader = PayloadReader(codec)
+    head = b"\x78" if codec is H264 else b"\x60\1"
+    assert reader.take(head + b"".join(struct.pack(form, len(unit) + counted) + unit for unit in units)) == units
+    assert not reader.damage
+    assert reader.take(head + b"\0\x50" + units[0]) == []
+    assert reader.damage
+
+
+def test_a_device_that_marks_each_fragment_as_a_beginning_is_understood() -> None:
+    reader = PayloadReader(H264)
+    fragments = [b"\x7c\x85\x88", b"\x7c\x85\x84", b"\x7c\x85\x11", b"\x7c\x85\x12", b"\x7c\xc5\x22"]
+    for _ in range(2):  # the first unit shows it, after an end was seen
+        found = [unit for fragment in fragments for unit in reader.take(fragment)]
+    reader.damage = ""
+    found = [unit for fragment in fragments for unit in reader.take(fragment)]
+    assert found == [b"\x65\x88\x84\x11\x12\x22"]
     assert not reader.damage
 
 

@@ -46,6 +46,31 @@ def test_all_parameter_sets_are_kept() -> None:
     assert (dict(video.sets), video.more_sets) == ({"sps": SPS, "pps": PPS}, (other,))
 
 
+RECORD = b"\1" + SPS[1:4] + b"\xff\xe1" + len(SPS).to_bytes(2) + SPS + b"\1" + len(PPS).to_bytes(2) + PPS
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SETS.replace(",", ";"),
+        SETS.replace(",", " "),
+        SETS.replace(",", "%2C"),
+        SETS.replace(",", ",\r\n "),
+        f"{SPS.hex()},{PPS.hex().upper()}",
+        base64.b64encode(RECORD).decode(),
+        SETS[:6] + " " + SETS[6:],
+    ],
+)
+@pytest.mark.parametrize("attribute", ["fmtp:96 ", "fmtp=96 ", "fmtp 96 ", "fmtp : 96: "])
+def test_parameter_sets_in_odd_writing_are_read(written: str, attribute: str) -> None:
+    video = described(
+        *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
+        f"a={attribute}packetization-mode=1;sprop-parameter-sets={written};profile-level-id=42c01e",
+    ).video
+    assert video
+    assert (dict(video.sets), video.more_sets) == ({"sps": SPS, "pps": PPS}, ())
+
+
 def test_invalid_parameter_sets_are_left_out() -> None:
     video = described(
         *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),

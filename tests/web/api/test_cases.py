@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.test import TestResponse
 
 from accounts.records import UserChange
 from cameras.records import CameraView
@@ -103,17 +104,22 @@ def test_a_package_is_made_and_downloaded(client: FlaskClient, packed: str) -> N
 
 
 def test_a_download_goes_on_after_an_interruption(client: FlaskClient, packed: str) -> None:
-    whole = client.get(f"{packed}/package")
+    def get(**headers: str) -> TestResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with client.get(f"{packed}/package", headers=named) as answer:
+            answer.get_data()
+            return answer
+
+    whole = get()
     etag = whole.headers["ETag"]
     half = len(whole.data) // 2
-    rest = client.get(f"{packed}/package", headers={"Range": f"bytes={half}-", "If-Range": etag})
+    rest = get(Range=f"bytes={half}-", If_Range=etag)
     assert rest.status_code == 206
     assert rest.headers["Content-Range"] == f"bytes {half}-{len(whole.data) - 1}/{len(whole.data)}"
     assert rest.data == whole.data[half:]
-    middle = client.get(f"{packed}/package", headers={"Range": "bytes=10-2500"})
-    assert middle.data == whole.data[10:2501]
-    assert client.get(f"{packed}/package", headers={"If-None-Match": etag}).status_code == 304
-    assert client.get(f"{packed}/package", headers={"Range": "bytes=99999999-"}).status_code == 416
+    assert get(Range="bytes=10-2500").data == whole.data[10:2501]
+    assert get(If_None_Match=etag).status_code == 304
+    assert get(Range="bytes=99999999-").status_code == 416
     assert client.head(f"{packed}/package").headers["ETag"] == etag
 
 
@@ -137,12 +143,11 @@ def test_downloads_give_their_slots_back(
         client.get(f"{packed}/package", headers={"Range": "bytes=99999999-"}).close()
     package = DownloadablePackage(services.evidence, 1, "case.zip")
     credentials = Credentials(services.accounts, None, None, is_on_this_machine=True)
+    receiver = Receiver(LOCAL, credentials)
     with ExitStack() as taken:
         for _ in range(MOST_OF_USER):
-            download = services.downloads.begin(
-                Path(__file__).open("rb", buffering=0), package, Receiver(LOCAL, credentials)
-            )
-            taken.callback(download.close)
+            content = taken.enter_context(Path(__file__).open("rb", buffering=0))
+            taken.enter_context(services.downloads.begin(content, package, receiver))
         assert_problem(client.get(f"{packed}/package"), 429, "download_limit")
 
 

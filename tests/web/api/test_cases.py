@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 from accounts.records import UserChange
 from cameras.records import CameraView
@@ -104,7 +104,7 @@ def test_a_package_is_made_and_downloaded(client: FlaskClient, packed: str) -> N
 
 
 def test_a_download_goes_on_after_an_interruption(client: FlaskClient, packed: str) -> None:
-    def get(**headers: str) -> TestResponse:
+    def get(**headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with client.get(f"{packed}/package", headers=named) as answer:
             answer.get_data()

@@ -94,12 +94,12 @@ class AuditLog:
     ) -> None:
         """Write a line about a frequent action, at most once in `every_s` for the same sender, action and outcome.
 
-        Successes are distinguished by camera, channel, stream and exported file, too; refusals are not, because a
+        Successes are distinguished by camera, channel, stream, exported file and case, too; refusals are not, because a
         refused request can name any camera id. `left_out` in the line counts the lines that were left out since the
         last one.
         """
         now_s = self._clock.monotonic_s()
-        objects = (camera_id, channel, stream_id, about.get("export_id"), about.get("file"))
+        objects = (camera_id, channel, stream_id, about.get("export_id"), about.get("file"), about.get("case_id"))
         key = (who, kind, action, outcome, *(objects if outcome == "ok" else ()))
         with self._lock:
             written_s, since = self._seldom.get(key, (-every_s, 0))

@@ -91,7 +91,9 @@ def moment(second: float) -> datetime:
     return datetime.fromtimestamp(START_S + second, UTC)
 
 
-def draft(start: float, end: float, camera_id: int = 1, **fields: Any) -> ExportDraft:
+def draft(start: float, end: float, **fields: Any) -> ExportDraft:
+    """`fields`: of the draft, and `camera_id`, 1 unless given."""
+    camera_id = fields.pop("camera_id", 1)
     return ExportDraft((ExportRange(camera_id, 1, moment(start), moment(end)),), **fields)
 
 

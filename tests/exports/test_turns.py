@@ -14,7 +14,7 @@ from tests.patience import until
 
 
 def job(export_id: int, camera_id: int, user_id: int = 1) -> ExportJob:
-    return ExportJob(export_id, user_id, "user", draft(0, 10, camera_id), ExportState.QUEUED, moment(0))
+    return ExportJob(export_id, user_id, "user", draft(0, 10, camera_id=camera_id), ExportState.QUEUED, moment(0))
 
 
 def chosen(found: Turns, due: list[ExportJob], running: list[ExportJob]) -> int | None:

@@ -17,6 +17,7 @@ from web.services import services
 _FREQUENT = {
     **dict.fromkeys(("snapshot", "see_pictures", "watch", "ptz_move", "ptz_focus"), 60.0),
     "download_export": 3600.0,
+    "download_package": 3600.0,
 }
 
 

@@ -97,7 +97,8 @@ def _export(job: ExportJob, files: Sequence[PackedFile]) -> dict[str, Any]:
 def _range(wanted: ExportRange, origin: RangeOrigin | None, files: Sequence[PackedFile]) -> dict[str, Any]:
     videos = [it.file for it in files if it.file.is_recording]
     shown = [(file.start, file.end) for file in videos]
-    gaps = gaps_of((wanted.start, wanted.end), shown, origin.recorded if origin is not None else None)
+    recorded, not_recorded = (origin.recorded, origin.not_recorded) if origin is not None else ((), ())
+    gaps = gaps_of((wanted.start, wanted.end), shown, recorded, not_recorded)
     return {
         "camera_id": wanted.camera_id,
         "channel": wanted.channel,

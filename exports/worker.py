@@ -24,6 +24,7 @@ from exports.formats.copies import CopyFailed, CopyMaker
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import PlannedCopy, planned_copies, with_encoding
 from exports.formats.poster import make_poster
+from exports.origin import RangeOrigin
 from exports.origin_notes import RangeOrigins
 from exports.reader import RangeReader, ReadingContext, require_free_space
 from exports.records import ExportFile, ExportJob, ExportProgress, ExportRange, ExportState, Interrupted
@@ -39,6 +40,7 @@ _STORE_EVERY_S = 10.0
 _STOP_S = 4.0
 _MAY_LACK_S, _MAY_LACK = 5.0, 0.02  # of the expected time, which is a report of the recorder
 _RELEASED_S = 3.0
+_GAP_S = 0.5
 
 
 class ExportWorker:
@@ -239,11 +241,14 @@ class ExportWorker:
         for index, wanted in enumerate(job.draft.ranges):
             self._check()
             folder = self.folder_of(job.id) / f"range{index}"
-            if index not in job.origins:
-                self._store.note_origin(job.id, index, self._origins.of(wanted))
+            origin = job.origins.get(index)
+            if origin is None:
+                origin = self._origins.of(wanted)
+                self._store.note_origin(job.id, index, origin)
             reader = RangeReader(self._reading, wanted, folder, wake=self._wake, check=self._check, on_progress=report)
             reader.read()
             if not reader.pieces:
+                self._note_stretches(job.id, index, wanted, origin, files)
                 continue
             require_free_space(folder, self._settings.export_min_free_bytes // 2 + reader.size_bytes)
             others = [file for file in files if file.range_index != index]
@@ -255,6 +260,7 @@ class ExportWorker:
             self._store.note_progress(job.id, self._progress[job.id], files)
             remove_range(folder)
             self._make_poster(job.id, index, files)
+            self._note_stretches(job.id, index, wanted, origin, files)
         self._check()
         if not files:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
@@ -268,6 +274,15 @@ class ExportWorker:
         log.warning("export %d lacks %.0f of %.0f recorded seconds", job.id, missing_s, done.total_s)
         lacks = f"{missing_s:.0f} of {done.total_s:.0f} recorded seconds"
         return Problem("incomplete", f"The recorder did not send {lacks}.")
+
+    def _note_stretches(
+        self, export_id: int, index: int, wanted: ExportRange, origin: RangeOrigin, files: Sequence[ExportFile]
+    ) -> None:
+        """Note what the recorder lists for a range with a gap, so that a package can tell the reason of the gap."""
+        shown_s = sum(file.length_s for file in files if file.range_index == index and file.is_recording)
+        if wanted.length_s - shown_s >= _GAP_S:
+            found = self._origins.with_stretches(origin, wanted, self._wake, self._check)
+            self._store.note_origin(export_id, index, found)
 
     def _make_poster(self, export_id: int, index: int, files: Sequence[ExportFile]) -> None:
         first = next((file for file in files if file.range_index == index and file.is_recording), None)

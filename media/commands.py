@@ -297,12 +297,21 @@ def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target:
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
         *["-progress", "pipe:1", "-stats_period", "0.5"],
-        *[*_skip(source.skipped_s), "-t", f"{source.length_s:.4f}", "-i", source.name, *pictures],
+        *[
+            "-threads",
+            str(_COPY_THREADS),
+            *_skip(source.skipped_s),
+            "-t",
+            f"{source.length_s:.4f}",
+            "-i",
+            source.name,
+            *pictures,
+        ],
         *["-filter_complex", ";".join(_copy_filters(picture)), "-map", "[out]", "-map", "0:a?", "-sn", "-dn"],
         *["-map_metadata", "-1", "-map_chapters", "-1", "-metadata", f"creation_time={source.created}"],
         *["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-threads", str(_COPY_THREADS)],
         *["-force_key_frames", "expr:gte(t,n_forced*2)", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
-        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-ac", "1", "-b:a", f"{_AAC_KBPS}k"]),
+        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-b:a", "48k"]),
         *["-fflags", "+bitexact", "-video_track_timescale", "90000", "-movflags", "+faststart", "-f", "mp4", target],
     ]
 

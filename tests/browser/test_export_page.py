@@ -97,6 +97,7 @@ def test_an_export_shows_exactly_the_frames_that_keys_have_marked(
     expect(row.locator("h3")).to_have_text("Theft <b>at</b> the gate")
     expect(row.locator("[data-part=expiry]")).to_contain_text("Deleted in 7 days")
     (job,) = app.call("GET", "/api/exports")["exports"]
+    assert page.url == job["link"]
     assert [file["channel"] for file in job["files"]] == [1, 3]
     first = job["files"][0]
     times = [datetime.fromisoformat(first[name]).timestamp() for name in ("start_time", "end_time")]

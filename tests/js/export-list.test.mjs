@@ -34,6 +34,7 @@ function job(more = {}) {
     notes: '',
     format: 'mp4',
     subtitles: false,
+    link: 'http://localhost:5001/exports#export-1',
     state: 'queued',
     ranges: [{ camera_id: 1, channel: 2, start_time: '2026-11-28T23:59:50Z', end_time: '2026-11-29T00:02:04Z', poster: null }],
     copies: [],
@@ -46,6 +47,7 @@ function job(more = {}) {
     ended_at: null,
     expires_at: null,
     kept: false,
+    link: '/exports#1',
     ...more,
   };
 }

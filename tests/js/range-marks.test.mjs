@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/http.js';
+import { areaBetween, movedArea, resizedArea } from '../../static/js/lib/blur-areas.js';
+import { bodyOf } from '../../static/js/lib/exports-api.js';
 import { Estimating, estimateText } from '../../static/js/lib/estimating.js';
 import { LONGEST_MS, RangeMarks, draggedTo, lastSeconds, rangeAround, rangeProblem } from '../../static/js/lib/range-marks.js';
 
@@ -153,4 +155,27 @@ test('an estimate that failed is asked again for the same range', async (context
   estimating.show([RANGE]);
   context.mock.timers.tick(500);
   assert.equal(api.asked.length, 2);
+});
+
+test('an export is requested as the user has chosen it', () => {
+  const copy = { hasTime: false, isSmall: false, blurred: [] };
+  const draft = { ranges: [{ ...RANGE, startMs: 0.6 }], format: 'mp4', name: '', notes: '', hasSubtitles: false, copy };
+  assert.deepEqual(bodyOf(draft), {
+    ranges: [{ camera_id: 1, channel: 1, start_time: '1970-01-01T00:00:00.001Z', end_time: '1970-01-01T00:00:01.000Z' }],
+    format: 'mp4',
+    notes: '',
+    subtitles: false,
+  });
+  const area = { x: 0.1, y: 0.1, width: 0.2, height: 0.2 };
+  const wanted = bodyOf({ ...draft, name: 'Gate', copy: { hasTime: true, isSmall: true, blurred: [area] } });
+  assert.equal(wanted.name, 'Gate');
+  assert.deepEqual(wanted.copies, [{ burn_time: true, height: 720, blur: [area] }]);
+});
+
+test('a blurred area stays inside the picture', () => {
+  assert.deepEqual(areaBetween({ x: 0.8, y: 0.2 }, { x: 1.4, y: -0.5 }), { x: 0.8, y: 0, width: 0.2, height: 0.2 });
+  assert.equal(areaBetween({ x: 0.5, y: 0.5 }, { x: 0.501, y: 0.9 }), null);
+  const area = { x: 0.7, y: 0.7, width: 0.2, height: 0.2 };
+  assert.deepEqual(movedArea(area, { x: 0.5, y: -0.9 }), { ...area, x: 0.8, y: 0 });
+  assert.deepEqual(resizedArea(area, { x: 0.5, y: -0.9 }), { ...area, width: 0.3, height: 0.005 });
 });

@@ -7,7 +7,9 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./export-types.js').ExportList} ExportList
  * @typedef {import('./export-types.js').Estimate} Estimate
  * @typedef {{cameraId: number, channel: number, startMs: number, endMs: number}} WantedRange
- * @typedef {{ranges: WantedRange[], format: string, name: string, notes: string, hasSubtitles: boolean}} ExportDraft
+ * @typedef {{hasTime: boolean, isSmall: boolean, blurred: import('./blur-areas.js').Area[]}} WantedCopy
+ * @typedef {{ranges: WantedRange[], format: string, name: string, notes: string, hasSubtitles: boolean,
+ *   copy: WantedCopy}} ExportDraft
  * @typedef {'pause'|'resume'|'cancel'|'retry'} ExportMove
  */
 
@@ -56,10 +58,17 @@ export class ExportsApi {
   }
 }
 
-/** @param {ExportDraft} draft */
-function bodyOf({ ranges, format, name, notes, hasSubtitles }) {
-  const body = { ranges: ranges.map((wanted) => rangeOf(wanted)), format, notes, subtitles: hasSubtitles };
-  return name ? { ...body, name } : body;
+/** Return the body of a request. @param {ExportDraft} draft */
+export function bodyOf({ ranges, format, name, notes, hasSubtitles, copy }) {
+  const hasCopy = copy.hasTime || copy.isSmall || copy.blurred.length > 0;
+  return {
+    ranges: ranges.map((wanted) => rangeOf(wanted)),
+    format,
+    notes,
+    subtitles: hasSubtitles,
+    ...(name ? { name } : {}),
+    ...(hasCopy ? { copies: [{ burn_time: copy.hasTime, height: copy.isSmall ? 720 : null, blur: copy.blurred }] } : {}),
+  };
 }
 
 /** @param {WantedRange} range */

@@ -47,7 +47,7 @@ let jobs = [];
 let changes = 0;
 let isLoaded = false;
 /** The export of the address, which the page shows first. @type {number|null} */
-let wantedId = Number(new URLSearchParams(window.location.search).get('export')) || null;
+let wantedId = idOfAddress();
 /** @type {Export|null} */
 let edited = null;
 
@@ -130,11 +130,22 @@ function drawCameras() {
   filterCamera.value = options.some(({ value }) => value === chosen) ? chosen : '';
 }
 
+/** Return the id in `#export-12`; null for another address. */
+function idOfAddress() {
+  return Number(/^#export-(\d+)$/.exec(window.location.hash)?.[1]) || null;
+}
+
+window.addEventListener('hashchange', () => {
+  wantedId = idOfAddress();
+  draw();
+});
+
 /** Show the export that the address names, once. */
 function showWanted() {
   if (wantedId === null) return;
   const row = list.querySelector(`[data-id="${wantedId}"]`);
   if (row instanceof HTMLElement) {
+    for (const other of list.querySelectorAll('[data-wanted]')) other.removeAttribute('data-wanted');
     row.setAttribute('data-wanted', '');
     row.focus({ preventScroll: true });
     row.scrollIntoView({ block: 'center' });
@@ -191,9 +202,8 @@ async function remove(job) {
 
 /** @param {Export} job */
 async function copyLink(job) {
-  const link = new URL(`?export=${job.id}`, `${window.location.origin}${window.location.pathname}`).href;
-  if (await copied(link)) showToast('Copied the link. It asks for a login.');
-  else showToast(`The browser does not allow copying. The link is ${link}`, 'bad');
+  if (await copied(job.link)) showToast('Copied the link. It asks for a login.');
+  else showToast(`The browser does not allow copying. The link is ${job.link}`, 'bad');
 }
 
 /** @param {Export} job */

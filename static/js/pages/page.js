@@ -74,7 +74,7 @@ export function httpOptions() {
 export function toLogin() {
   if (document.body.dataset.leaving) return; // called twice: for another tab's message and for the server's refusal
   document.body.dataset.leaving = 'true';
-  const here = window.location.pathname + window.location.search;
+  const here = window.location.pathname + window.location.search + window.location.hash;
   window.location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(here)}`);
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** The panel of the marked range, and the dialog that starts its export. Loaded later, for users who may export. */
 import { AppDialog } from '../components/app-dialog.js';
+import { BlurEditor } from '../components/blur-editor.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
@@ -39,6 +40,8 @@ export class ExportPanel {
   #dialog = byId('export-dialog', AppDialog);
   #form = byId('export-form', HTMLFormElement);
   #formats = byId('export-format', HTMLSelectElement);
+  #blur = byId('blur-editor', BlurEditor);
+  #hasBlur = byId('copy-blur', HTMLInputElement);
   #subtitles = byId('export-subtitles', HTMLInputElement);
   #fields = { in: byId('mark-in-field', TimeField), out: byId('mark-out-field', TimeField) };
 
@@ -176,6 +179,7 @@ export class ExportPanel {
     const chosen = remembered(FORMAT_KEY) ?? '';
     if (names.includes(chosen)) this.#formats.value = chosen;
     this.#subtitles.checked = remembered(SUBTITLES_KEY) === 'yes';
+    this.#hasBlur.addEventListener('change', () => (this.#blur.hidden = !this.#hasBlur.checked));
     byId('export-channels', HTMLElement).addEventListener('change', () => this.#estimate());
     this.#panelEstimate.addEventListener('estimate', (event) => this.#showFacts(/** @type {CustomEvent<string>} */ (event).detail));
     this.#dialogEstimate.addEventListener('estimate', (event) => {
@@ -194,6 +198,9 @@ export class ExportPanel {
     byId('export-range', HTMLElement).textContent = `${rangeText(span.startMs, span.endMs, pageClock.clock)} · ${length}`;
     byId('export-name', HTMLInputElement).value = '';
     byId('export-notes', HTMLTextAreaElement).value = '';
+    for (const id of ['copy-time', 'copy-height', 'copy-blur']) byId(id, HTMLInputElement).checked = false;
+    this.#blur.hidden = true;
+    this.#blur.open(this.#player.video);
     this.#showChannels();
     this.#estimate();
     this.#dialog.show();
@@ -248,10 +255,15 @@ export class ExportPanel {
       name: byId('export-name', HTMLInputElement).value.trim(),
       notes: byId('export-notes', HTMLTextAreaElement).value.trim(),
       hasSubtitles: this.#subtitles.checked,
+      copy: {
+        hasTime: byId('copy-time', HTMLInputElement).checked,
+        isSmall: byId('copy-height', HTMLInputElement).checked,
+        blurred: this.#hasBlur.checked ? this.#blur.areas : [],
+      },
     });
     this.#dialog.close();
     byId('range-started-text', HTMLElement).textContent = `The export${job.name ? ` “${job.name}”` : ''} has started.`;
-    byId('range-started-link', HTMLAnchorElement).href = `/exports?export=${job.id}`;
+    byId('range-started-link', HTMLAnchorElement).href = `/exports#export-${job.id}`;
     byId('range-started', HTMLElement).hidden = false;
     byId('range-started-link', HTMLAnchorElement).focus();
   }

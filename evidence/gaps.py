@@ -45,7 +45,7 @@ def _common(whole: Stretch, parts: Iterable[Stretch]) -> list[Stretch]:
 
 
 def _without(whole: Stretch, parts: Iterable[Stretch]) -> list[Stretch]:
-    """Return what is left of a stretch."""
+    """Return the rest of a stretch without these parts."""
     left: list[Stretch] = []
     reached, end = whole
     for part_start, part_end in sorted(parts):

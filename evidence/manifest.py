@@ -1,4 +1,4 @@
-"""manifest.json of a package: what the files are, where they come from, and their hashes.
+"""manifest.json of a package: the files with their origin and their hashes.
 
 It has no network address, no login and no path of this machine: packages leave the house.
 """
@@ -173,7 +173,7 @@ def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
 
 
 def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
-    """Return what was changed in a working copy. Its frames are no longer the recorder's."""
+    """Return the changes in a working copy. Its frames are no longer the recorder's."""
     planned = next((it for it in planned_copies(item.job.draft, item.job.files) if it.name == item.file.name), None)
     changes = ["video: encoded again as H.264"]
     if planned is not None:

@@ -1,6 +1,7 @@
 """Recordings of a device: the records that packages exchange.
 
-Every time here is UTC by the DEVICE's clock, as in its answers, except in RecordedPlace and in the RecordingEvents of a
+Every time here is UTC by the DEVICE's clock, as in its answers, with a time zone in it if the device marks local times
+of recordings as UTC (LearnedAccess.recording_zone_s), except in RecordedPlace and in the RecordingEvents of a
 ChannelCoverage (recordings/views.py). Users and the API see true UTC: the recording manager and the replay sessions
 convert, by `correction_s`.
 """

@@ -27,10 +27,11 @@ from core.errors import (
     NotFound,
     Unavailable,
 )
-from core.ptz import STANDING, HeadPlace, PtzDevice, Velocity
+from core.ptz import HeadPlace, PtzDevice, Velocity
 from core.records import Problem
-from ptz.axes import EVERYTHING, after_failure, change_velocity, is_refusal, stop_axes
+from ptz.axes import after_failure, change_velocity, is_refusal, stop_axes
 from ptz.command_queue import Command, CommandQueue
+from ptz.motion import DEVICE_MARGIN_S, HeadMotion
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +43,8 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.25, 15.0
 _MOST_REFUSED_STOPS = 3
 _REFUSING_S = 10.0  # the shortest time of refusals after which a stop is given up
 _LATE_MOVE_S = 2.0  # a move without an answer may still arrive so much later
-_DEVICE_MARGIN_S = 1.0
 _STOP_WAIT_S = 5.0  # for a device that is not connected
 _COMMAND_WAIT_S = 20.0
-_TRAVEL_S = 30.0  # the longest usual way to a preset: no device tells reliably that its head has arrived
 _NO_THREAD_S = 0.5  # the wait after the system had no thread left
 _CALLER_MARGIN_S = 1.0
 _ENDED = "The app is stopping, or the camera was changed."
@@ -75,25 +74,15 @@ class Head:
     ) -> None:
         self._ask = ask
         self._clock = clock
-        self._on_motion = on_motion
-        self._on_time = on_time
+        self._motion = HeadMotion(clock, on_motion, on_time)
         self._changed = threading.Condition()
         self._waiting = CommandQueue()
         self._running: Command | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._refuses_moves = False
-        self._place = HeadPlace()
-        self._sent = STANDING  # the velocity that the device may have
-        self._sent_s = -math.inf
-        self._dead_man_s = math.inf  # when a move that is not renewed is stopped
-        self._stop_again_s = math.inf
         self._is_stopping_beside = False
         self._stop_fails = False  # the thread repeats a stop
-        self._is_marked = False
-        self._travels_until_s = -math.inf  # the head may be on its way to a position
-        self._is_guess = False  # nothing is known about the axes that move
-        self._is_unstopped = False  # the device refused all stops of a moving head
         self.error: Problem | None = None
         """The problem of the last command, None if it succeeded."""
 
@@ -103,15 +92,11 @@ class Head:
         """Move until `timeout_s` from now, unless the move is renewed by then. The result may be SUPERSEDED."""
         with self._changed:
             self._check_free()
-            now_s = self._clock.monotonic_s()
-            self._place = place
-            self._dead_man_s = now_s + timeout_s
-            self._on_time()
-            if (known := self._same_move(velocity, timeout_s, now_s)) is not None:
+            self._motion.renew(place, timeout_s)
+            if (known := self._same_move(velocity, timeout_s)) is not None:
                 return known
             self._waiting.drop_move()
-            self._stop_again_s = math.inf  # the stop of this move also ends a late one
-            self._mark(place)
+            self._motion.begin()
             return self._put(Command(velocity=velocity, timeout_s=timeout_s))
 
     def stop(self, place: HeadPlace | None = None) -> Future[Any]:
@@ -119,7 +104,7 @@ class Head:
         with self._changed:
             self._check_open()
             self._waiting.drop_travel()
-            self._place = place or self._place
+            self._motion.place = place or self._motion.place
             return self._put_stop().done
 
     def run(
@@ -148,20 +133,17 @@ class Head:
     def stop_after_restart(self, place: HeadPlace) -> None:
         """Make Stop the first request: the head was moving when the app ended."""
         with self._changed:
-            self._place, self._is_marked = place, True
-            self._sent, self._is_guess = EVERYTHING, True
+            self._motion.assume_everything(place)
             self._put_stop()
 
     def look(self) -> float:
         """Stop the head if its time is over. Return the time (monotonic_s) of the next look; infinite if it stands."""
         with self._changed:
-            now_s = self._clock.monotonic_s()
             if self._is_closed:
                 return math.inf
-            if now_s >= self._dead_man_s or now_s >= self._stop_again_s:
-                self._stop_again_s = math.inf
+            if self._motion.take_due_stop():
                 self._put_stop()
-            return min(self._dead_man_s, self._stop_again_s)
+            return self._motion.next_stop_s
 
     @property
     def is_moving(self) -> bool:
@@ -204,7 +186,7 @@ class Head:
         if self._refuses_moves:
             raise Unavailable("The camera is being changed.")
 
-    def _same_move(self, velocity: Velocity, timeout_s: float, now_s: float) -> Future[Any] | None:
+    def _same_move(self, velocity: Velocity, timeout_s: float) -> Future[Any] | None:
         """Return the result of the newest command if it is a move at this velocity, which needs no other request.
 
         None if the newest command is another one, or if the device will stop by itself soon.
@@ -212,8 +194,7 @@ class Head:
         newest = self._waiting.last or self._running
         if newest is not None:
             return newest.done if newest.velocity == velocity else None
-        renew_s = (timeout_s + _DEVICE_MARGIN_S) / 2
-        if self._sent != velocity or velocity.is_zero or now_s - self._sent_s >= renew_s:
+        if not self._motion.goes_on_at(velocity, timeout_s):
             return None
         accepted: Future[Any] = Future()
         accepted.set_result(None)
@@ -222,22 +203,7 @@ class Head:
     def _may_move(self) -> bool:
         running = self._running is not None and self._running.velocity is not None
         waits = self._waiting.has_move or self._waiting.has_stop
-        return running or waits or not self._sent.is_zero or self._may_move_late
-
-    @property
-    def _may_move_late(self) -> bool:
-        """True if a move without an answer may still arrive: another stop is due."""
-        return not math.isinf(self._stop_again_s)
-
-    def _mark(self, place: HeadPlace) -> None:
-        if not self._is_marked:
-            self._is_marked = True
-            self._on_motion(place)
-
-    def _unmark(self) -> None:
-        if self._is_marked:
-            self._is_marked = False
-            self._on_motion(None)
+        return running or waits or self._motion.may_go_on
 
     def _drop_all(self) -> None:
         self._waiting.fail_all(Unavailable(_ENDED))
@@ -252,7 +218,7 @@ class Head:
         else:
             command = Command(stops=True)
             self._put(command)
-        self._dead_man_s = math.inf
+        self._motion.stop_is_queued()
         running = self._running
         is_unanswered = running is not None and not running.stops and not running.done.done()
         if is_unanswered and not self._is_stopping_beside:
@@ -273,8 +239,7 @@ class Head:
             if _has_started(thread):
                 self._thread = thread
             else:
-                self._stop_again_s = min(self._stop_again_s, self._clock.monotonic_s() + _NO_THREAD_S)
-                self._on_time()
+                self._motion.stop_again_within(_NO_THREAD_S)
         self._changed.notify_all()
 
     # ---- in the head's thread
@@ -331,15 +296,14 @@ class Head:
     def _run_call(self, command: Command, call: Callable[[PtzDevice], object]) -> None:
         if command.travels:
             with self._changed:
-                self._travels_until_s = self._clock.monotonic_s() + _TRAVEL_S
+                self._motion.travel()
         command.finish(self._ask(call, wait_s=_STOP_WAIT_S))
         self.error = None
 
     def _run_move(self, command: Command, velocity: Velocity) -> None:
         with self._changed:
-            before, place = self._sent, self._place
-            self._sent, self._sent_s = velocity, self._clock.monotonic_s()
-        limit_s = command.timeout_s + _DEVICE_MARGIN_S
+            before, place = self._motion.change(velocity), self._motion.place
+        limit_s = command.timeout_s + DEVICE_MARGIN_S
         has_begun = False
 
         def change(device: PtzDevice) -> None:
@@ -361,16 +325,12 @@ class Head:
         if has_begun:
             self._running = None  # nothing to stop beside it
             if isinstance(error, CameraUnreachable):
-                self._stop_again_s = self._clock.monotonic_s() + _LATE_MOVE_S
-                self._on_time()
+                self._motion.stop_again_after(_LATE_MOVE_S)
             else:
-                self._sent = after_failure(error, before, wanted)
+                self._motion.velocity = after_failure(error, before, wanted)
             self._put_stop()
             return
-        self._sent = before
-        if before.is_zero and not self._waiting.has_move:
-            self._dead_man_s = math.inf
-            self._unmark()
+        self._motion.was_not_sent(before, moves_next=self._waiting.has_move)
 
     def _run_stop(self, command: Command) -> None:
         """Send a stop until the device has accepted it. Raise its last error if it is given up."""
@@ -378,7 +338,7 @@ class Head:
         first_s = math.inf
         while True:
             with self._changed:
-                sent, place, is_guess = self._sent, self._place, self._is_guess
+                sent, place, is_guess = self._motion.velocity, self._motion.place, self._motion.is_guess
             has_begun = False
 
             def stop(device: PtzDevice) -> None:
@@ -396,7 +356,7 @@ class Head:
                 failures, first_s = failures + 1, min(first_s, now_s)
                 refusals += has_begun and is_refusal(error)
                 self._note_failed_stop(error)
-                is_over = (sent.is_zero and now_s >= self._travels_until_s) or (
+                is_over = (sent.is_zero and not self._motion.may_travel) or (
                     refusals >= _MOST_REFUSED_STOPS and now_s - first_s >= _REFUSING_S
                 )
                 if is_over:
@@ -426,18 +386,14 @@ class Head:
             return not self._is_closed
 
     def _stopped(self, *, is_accepted: bool = True) -> None:
-        """Note that nothing is left to stop. A moving head whose stop was not accepted is stopped after a restart."""
         with self._changed:
-            self._is_unstopped = not is_accepted and (self._is_unstopped or not self._sent.is_zero)
-            self._sent, self._is_guess, self._travels_until_s = STANDING, False, -math.inf
             self._stop_fails = False  # before the result of the stop: its caller may send the next command immediately
-            if not (self._is_unstopped or self._may_move_late or self._waiting.has_move):
-                self._unmark()
+            self._motion.stopped(is_accepted=is_accepted, moves_next=self._waiting.has_move)
 
     def _stop_beside(self) -> None:
         """Send a stop while a command has no answer. The queue sends another one after that command."""
         with self._changed:
-            place, sent = self._place, self._sent
+            place, sent = self._motion.place, self._motion.velocity
         try:
             self._ask(lambda device: stop_axes(device, place, sent), wait_s=0.0)
         except AppError as error:

@@ -23,6 +23,10 @@ _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
+# As a user who has switched the pictures of recordings off. The recorder plays for each of them, and ffmpeg decodes.
+_WITHOUT_PICTURES = """
+try { localStorage.getItem('recordings-pictures') ?? localStorage.setItem('recordings-pictures', 'off'); } catch {}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +76,18 @@ def wall_id(app: App, sixteen: Recorder) -> int:
 
 @pytest.fixture
 def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
-    """Return a function that opens pages in separate contexts; an error in any page's console fails the test."""
+    """Return a function that opens pages in separate contexts; an error in any page's console fails the test.
+
+    The recordings page begins without pictures, unless the caller asks for `pictures`.
+    """
     contexts: list[BrowserContext] = []
     pages: list[Watched] = []
 
-    def open_it(url: str, width: int = 1280, height: int = 800, **options: Any) -> Watched:
+    def open_it(url: str, width: int = 1280, height: int = 800, *, pictures: bool = False, **options: Any) -> Watched:
         context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
         context.add_init_script(_REPORT_VIOLATIONS)
+        if not pictures:
+            context.add_init_script(_WITHOUT_PICTURES)
         context.set_default_timeout(1000 * LIMIT_S)  # also for the pages that a test opens in the context itself
         contexts.append(context)
         page = context.new_page()

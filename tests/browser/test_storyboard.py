@@ -26,7 +26,7 @@ ASKED = "Date.parse(new URLSearchParams(location.search).get('t')) / 1000"
 
 @pytest.fixture
 def page(open_page: Open) -> Page:
-    return open_page("about:blank", timezone_id="UTC").page
+    return open_page("about:blank", timezone_id="UTC", pictures=True).page
 
 
 def open_hour(page: Page, app: App, camera_id: int, recorder: Recorder) -> datetime:
@@ -164,7 +164,7 @@ def test_a_strip_without_pictures_says_so(
 
 
 def test_a_refusal_is_explained_and_ends(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
-    watched = open_page("about:blank", timezone_id="UTC")
+    watched = open_page("about:blank", timezone_id="UTC", pictures=True)
     watched.forgive("recordings/pictures")
     page = watched.page
     thumbnails = Thumbnails(page)
@@ -313,7 +313,7 @@ def test_pictures_can_be_switched_off(app: App, camera_id: int, recorder: Record
 
 
 def test_a_finger_drags_along_the_strip(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
-    page = open_page("about:blank", 390, 844, timezone_id="UTC", has_touch=True, is_mobile=True).page
+    page = open_page("about:blank", 390, 844, timezone_id="UTC", has_touch=True, is_mobile=True, pictures=True).page
     Thumbnails(page)
     open_hour(page, app, camera_id, recorder)
     page.wait_for_selector(SHOWN)

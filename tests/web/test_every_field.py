@@ -64,6 +64,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "ranges": (),
     "text": tuple(text for text in TEXTS if len(text) <= 2000 and "".join(text.split("\n")).isprintable()),
     "format": (),
+    "copies": ([],),
 }
 KINDS = {
     "camera_id": "id",
@@ -125,10 +126,12 @@ KINDS = {
     "wide_dynamic_range_level": "setting",
     "active": "flag",
     "ranges": "ranges",
+    "exports": "limits",
     "format": "format",
     "notes": "text",
     "kept": "flag",
     "subtitles": "flag",
+    "copies": "copies",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

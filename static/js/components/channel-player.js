@@ -1,6 +1,7 @@
 // @ts-check
 import { HlsSession } from '../lib/hls-session.js';
 import { LiveTransport } from '../lib/live-transport.js';
+import { PlayedRung } from '../lib/played-rung.js';
 import { ProfileChoice } from '../lib/profile-choice.js';
 import { isBetter } from '../lib/rung-rates.js';
 import { SocketSession } from '../lib/socket-session.js';
@@ -36,19 +37,13 @@ const TRY_HELD_MS = 3000;
 export class ChannelPlayer extends ChannelPicture {
   #snapshot;
   #choice;
+  #rung;
   #transport;
   /** @type {ChannelRequest|null} */
   #request = null;
   /** Profile and conversion of the stream that was started; '' if none was. */
   #startedKey = '';
   #isPaused = false;
-  /** True until the first frame of a better rung that is being tried. */
-  #isTry = false;
-  /** The rung that played before the present try. @type {import('../lib/quality-ladder.js').RungName|null} */
-  #rungBeforeTry = null;
-  #hasFailedTry = false;
-  #keyFramesOnly = false;
-  #isSmall = false;
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
   #isAudioBlocked = false;
@@ -59,6 +54,7 @@ export class ChannelPlayer extends ChannelPicture {
     super(player);
     this.#snapshot = new FirstSnapshot(snapshot, api, snapshots);
     this.#choice = new ProfileChoice(decodes);
+    this.#rung = new PlayedRung(this.#choice);
     const transport = new LiveTransport({
       socketSession: socket && new SocketSession(socket, { plays: playsFragments }),
       hlsSession: new HlsSession(api),
@@ -76,10 +72,9 @@ export class ChannelPlayer extends ChannelPicture {
       this.#applyRequest();
     });
     on(transport, 'unplayable', (_detail, event) => {
-      if (!this.#isTry && !this.#isSmall) return;
+      if (!this.#rung.hasOther) return;
       event.preventDefault();
-      if (this.#isTry) this.#leaveTry();
-      else this.#leaveSmall();
+      this.#leaveRung();
     });
     on(player, 'player-plays', (which) => this.#moved(which));
     on(player, 'player-stalls', (seconds) => transport.playerStalls(seconds));
@@ -129,7 +124,7 @@ export class ChannelPlayer extends ChannelPicture {
 
   /** True if the user wants the channel's audio, which comes neither with key frames alone nor with small video. */
   get lacksAudio() {
-    return (this.#keyFramesOnly || this.#isSmall) && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
+    return this.#rung.isSilent && this.isStarted && this.#request?.isAudible === true && this.hasAudio === true;
   }
 
   /** The stream that plays, and the reasons if it is not the requested one. */
@@ -168,9 +163,9 @@ export class ChannelPlayer extends ChannelPicture {
     const before = this.#request;
     this.#request = request;
     if (before?.cameraId !== request?.cameraId || before?.number !== request?.number) this.#forgetChannel();
-    const endsTry = this.#isTry && before?.quality !== request?.quality; // the user has chosen
-    if (endsTry) this.#isTry = false;
-    else if (request?.isAudible && !before?.isAudible) this.#forgetTryForAudio();
+    const endsTry = this.#rung.isTry && before?.quality !== request?.quality; // the user has chosen
+    if (endsTry) this.#rung.endTry();
+    else if (request?.isAudible && !before?.isAudible) this.#request = this.#rung.leaveTryForAudio(request);
     const key = this.#startedKey;
     if (before?.isAudible !== request?.isAudible) this.#isAudioBlocked = false;
     this.#applyRequest({ endsOld: isLinkThin && isBetter(before?.rung, request?.rung) });
@@ -185,20 +180,19 @@ export class ChannelPlayer extends ChannelPicture {
    */
   setRung(rung, how) {
     if (!this.#request || this.#request.rung === rung) return;
-    this.#hasFailedTry = false;
-    this.#rungBeforeTry = this.#request.rung ?? null;
+    this.#rung.change(this.#request.rung ?? null);
     this.#request = { ...this.#request, rung };
     this.#applyRequest(how);
   }
 
   /** True if a better rung is being tried that has shown no frame yet. */
   get isStarting() {
-    return this.#isTry;
+    return this.#rung.isTry;
   }
 
   /** True if the last try ended with a problem: the rung before it plays again. */
   get hasFailedTry() {
-    return this.#hasFailedTry;
+    return this.#rung.hasFailedTry;
   }
 
   /**
@@ -216,7 +210,7 @@ export class ChannelPlayer extends ChannelPicture {
 
   /** The measured rate of the stream that plays. @param {Pick<ChannelRequest, 'cameraId'|'number'>} request */
   #measured({ cameraId, number }) {
-    if (!this.isStarted || this.#isSmall || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
+    if (!this.isStarted || this.#rung.isSmall || this.#request?.cameraId !== cameraId || this.#request.number !== number) return null;
     const quality = this.chosenProfile?.quality;
     const { stream } = this.view;
     const kbps = stream?.status === 'running' ? stream.bitrate_kbps : null;
@@ -247,7 +241,7 @@ export class ChannelPlayer extends ChannelPicture {
   setAudible(isOn) {
     this.#isAudioBlocked = false;
     if (this.#request) this.#request = { ...this.#request, isAudible: isOn };
-    if (isOn) this.#forgetTryForAudio();
+    if (isOn && this.#request) this.#request = this.#rung.leaveTryForAudio(this.#request);
     if (this.isStarted) this.#applyRequest();
     else this.#showAudio(isOn);
   }
@@ -294,7 +288,7 @@ export class ChannelPlayer extends ChannelPicture {
   setPaused(isPaused) {
     if (isPaused === this.#isPaused) return;
     // The user wants the frame on screen. A try whose stream is on screen already goes on.
-    if (isPaused && this.#isTry && (!this.#hasMedia || this.player.isChanging)) this.#leaveTry({ hasFailed: false });
+    if (isPaused && this.#rung.isTry && (!this.#hasMedia || this.player.isChanging)) this.#leaveRung({ hasFailed: false });
     this.#isPaused = isPaused;
     if (isPaused) this.player.pause();
     else {
@@ -348,13 +342,11 @@ export class ChannelPlayer extends ChannelPicture {
       this.player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
-      this.#isTry = how.isTry ?? false;
+      this.#rung.start({ isTry: how.isTry ?? false, keyFramesOnly, isSmall });
       this.#hasMedia = false;
       const { accept } = this.#choice;
       const { profile_token: profileToken } = profile;
       const stream = { cameraId, profileToken, accept, converting, audio, transport, keyFramesOnly, isSmall };
-      this.#keyFramesOnly = keyFramesOnly;
-      this.#isSmall = isSmall;
       this.#transport.play(stream, how);
       if (this.view.transport === 'socket') this.player.prepareLive();
     }
@@ -365,7 +357,7 @@ export class ChannelPlayer extends ChannelPicture {
   #forgetChannel() {
     this.#leaveStream();
     this.forgetRefusal();
-    this.#hasFailedTry = false;
+    this.#rung.forget();
     this.player.forget();
     this.#snapshot.clear();
   }
@@ -373,7 +365,7 @@ export class ChannelPlayer extends ChannelPicture {
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
     this.#startedKey = '';
-    this.#isTry = false;
+    this.#rung.endTry();
     this.#snapshot.cancel();
     this.#transport.leave();
     this.#detach();
@@ -390,7 +382,7 @@ export class ChannelPlayer extends ChannelPicture {
   #open() {
     const { playlistUrl, transport } = this.view;
     this.#hasMedia = true;
-    const how = { keyFramesOnly: this.#keyFramesOnly, heldMs: this.#isTry ? TRY_HELD_MS : 0 };
+    const how = { keyFramesOnly: this.#rung.keyFramesOnly, heldMs: this.#rung.isTry ? TRY_HELD_MS : 0 };
     if (transport === 'socket') this.#transport.sink = this.player.attachLive(how);
     else if (playlistUrl) {
       this.player.detachLive();
@@ -400,18 +392,13 @@ export class ChannelPlayer extends ChannelPicture {
   }
 
   #transportChanged() {
-    const { phase, problem, stream, isOffline } = this.view;
+    const { phase, problem, stream } = this.view;
+    if (this.isStarted && this.#rung.hasFailed(this.view)) {
+      this.#leaveRung();
+      return;
+    }
     // The session has failed, or the server still tries.
     const why = problem ?? (stream?.status === 'reconnecting' ? stream.error : null);
-    if (this.isStarted && this.#isTry && (why || isOffline)) {
-      this.#leaveTry();
-      return;
-    }
-    const encoderFailed = stream?.status === 'reconnecting' && stream.error?.code === 'ffmpeg_failed';
-    if (this.isStarted && this.#isSmall && (problem || encoderFailed)) {
-      this.#leaveSmall();
-      return;
-    }
     if (this.isStarted && this.#request?.fallsBack && this.#choice.fallBackToSub(why)) {
       this.#applyRequest();
       return;
@@ -420,35 +407,11 @@ export class ChannelPlayer extends ChannelPicture {
     this.#changed();
   }
 
-  /** Play key frames instead of small video, which the server refuses or cannot make. The ladder follows. */
-  #leaveSmall() {
-    this.#choice.refuseSmall();
-    if (this.#request) this.#request = { ...this.#request, rung: 'keys' };
-    this.#applyRequest({ endsOld: true });
-  }
-
-  /**
-   * Play the rung before the try again: the better stream was refused, for example because the device is full.
-   *
-   * @param {{hasFailed?: boolean}} [how] false: nothing is known about the better stream
-   */
-  #leaveTry({ hasFailed = true } = {}) {
-    if (hasFailed && this.#isSmall) this.#choice.refuseSmall();
-    this.#forgetTry(hasFailed);
-    this.#applyRequest();
-  }
-
-  /** @param {boolean} hasFailed */
-  #forgetTry(hasFailed) {
-    this.#isTry = false;
-    this.#hasFailedTry = hasFailed;
-    if (this.#request) this.#request = { ...this.#request, rung: this.#rungBeforeTry };
-  }
-
-  /** The user wants audio now: the stream before the try has it sooner, unless it is key frames or small video. */
-  #forgetTryForAudio() {
-    const hadAudio = this.#rungBeforeTry !== 'keys' && this.#rungBeforeTry !== 'phone';
-    if (this.#isTry && hadAudio) this.#forgetTry(true);
+  /** Play another rung than the present one. @param {{hasFailed?: boolean}} [how] see PlayedRung.leave() */
+  #leaveRung(how) {
+    const { isTry } = this.#rung;
+    if (this.#request) this.#request = this.#rung.leave(this.#request, how);
+    this.#applyRequest({ endsOld: !isTry });
   }
 
   /** @param {string} which 'before': the old picture, which the next one will replace */
@@ -456,7 +419,7 @@ export class ChannelPlayer extends ChannelPicture {
     this.movedAtMs = Date.now();
     this.#snapshot.clear();
     if (which === 'before') return;
-    if (this.#hasMedia) this.#isTry = false;
+    if (this.#hasMedia) this.#rung.endTry();
     this.#transport.playerPlays();
     if (this.#isPaused) this.player.pause(); // the picture of a session that has started again
   }

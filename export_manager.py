@@ -15,11 +15,14 @@ from pathlib import Path
 from core.access import Permission, Principal
 from core.clock import Clock
 from core.errors import AppError, InvalidRequest, LimitReached, NotFound, StorageFull
+from core.records import VideoFormat
 from core.settings import Settings
 from database import Database
-from exports.finish import FinishingContext
+from exports.formats.ffmpeg_run import FinishingContext
+from exports.formats.plan import bytes_with_copies, most_copies
+from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
-from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportState
+from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportSpace, ExportState
 from exports.store import ExportStore
 from exports.worker import ExportWorker
 from media.process import Spawner
@@ -29,7 +32,7 @@ from recording_manager import RecordingManager
 
 __all__ = ["ExportManager"]
 
-FORMATS = ("mp4",)
+FORMATS = ("mp4", "original", "h264")
 MOST_RANGES = 16
 LONGEST_RANGE = timedelta(hours=24)
 _USUAL_BYTES_S = 500_000  # 4 Mbit/s
@@ -62,6 +65,7 @@ class ExportManager:
             FinishingContext(settings, clock, spawner),
             self._folder,
             self._names,
+            RangeOrigins(clock, cameras, recordings),
         )
 
     def start(self) -> None:
@@ -85,6 +89,11 @@ class ExportManager:
             raise NotFound("There is no such export.")
         return self._worker.with_progress(job)
 
+    def space(self) -> ExportSpace:
+        """Return the disk space of all users' exports, as of now."""
+        used = sum(self._worker.with_progress(job).progress.size_bytes for job in self._store.jobs())
+        return ExportSpace(used, self._settings.export_bytes)
+
     def estimate(self, draft: ExportDraft) -> ExportEstimate:
         """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""
         self._check(draft)
@@ -92,7 +101,8 @@ class ExportManager:
         for wanted in draft.ranges:
             recorded_s = self._recorded_s(wanted)
             seconds += recorded_s
-            size += recorded_s * self._bytes_per_s(wanted)
+            video = self._main_video(wanted)
+            size += bytes_with_copies(draft, recorded_s * self._bytes_per_s(wanted), video)
         return ExportEstimate(seconds, round(size), is_about=True, free_bytes=self._free_bytes())
 
     def add(self, who: Principal, draft: ExportDraft) -> ExportJob:
@@ -125,7 +135,7 @@ class ExportManager:
             most=self._settings.max_exports,
         )
         self._worker.wake()
-        return job
+        return self._worker.with_progress(job)
 
     def pause(self, who: Principal, export_id: int) -> ExportJob:
         """Give the recorder's session back until resume(). Raise NotFound or Conflict (export_state)."""
@@ -140,7 +150,7 @@ class ExportManager:
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
         self._worker.remove_files(export_id)
         self._store.note_progress(export_id, replace(job.progress, done_s=0.0, size_bytes=0), ())
-        return self._store.get(export_id)
+        return self.get(who, export_id)
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:
         """Queue a job again that failed or was cancelled, or that waits. Raise NotFound or Conflict (export_state)."""
@@ -178,6 +188,16 @@ class ExportManager:
             raise NotFound("There is no such file in this export.")
         return path, found
 
+    def files_of(self, export_id: int) -> tuple[ExportJob, Path]:
+        """Return an export and the folder of its files, for a caller that has checked the user. Raise NotFound."""
+        return self._store.get(export_id), self._worker.files_folder(export_id)
+
+    def poster(self, who: Principal, export_id: int, index: int) -> Path:
+        """Return the picture of a range. Raise NotFound."""
+        if index not in self.get(who, export_id).posters:
+            raise NotFound("This export has no such picture.")
+        return self._worker.poster_path(export_id, index)
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _move(self, who: Principal, export_id: int, state: ExportState, of: Sequence[ExportState]) -> ExportJob:
@@ -188,7 +208,7 @@ class ExportManager:
             self._worker.retry_now(export_id)
         else:
             self._worker.interrupt(export_id)
-        return job
+        return self._worker.with_progress(job)
 
     def _may_see(self, who: Principal, job: ExportJob) -> bool:
         if not who.may(Permission.MANAGE) and (who.user_id is None or who.user_id != job.user_id):
@@ -211,6 +231,8 @@ class ExportManager:
             raise InvalidRequest.of_field("format", f"one of {', '.join(FORMATS)}")
         if not 0 < len(draft.ranges) <= MOST_RANGES:
             raise InvalidRequest.of_field("ranges", f"1 to {MOST_RANGES} ranges")
+        if most_copies(draft) and not self._settings.max_transcodes:
+            raise LimitReached("This server does not encode video (MAX_TRANSCODES is 0).", code="transcode_limit")
         now = self._clock.now_utc()
         for index, wanted in enumerate(draft.ranges):
             if wanted.end <= wanted.start:
@@ -229,15 +251,19 @@ class ExportManager:
         """Return the rate of the last export of this channel, otherwise the one that the device states."""
         for job in self._store.jobs():
             place = (wanted.camera_id, wanted.channel)
-            videos = [file for file in job.files if file.name.endswith(".mp4")]
-            made = [file for file in videos if (file.camera_id, file.channel) == place]
-            length_s = sum((file.end - file.start).total_seconds() for file in made)
+            made = [file for file in job.files if file.is_recording and (file.camera_id, file.channel) == place]
+            length_s = sum(file.length_s for file in made)
             if length_s > 0:
                 return sum(file.size_bytes for file in made) / length_s
+        video = self._main_video(wanted)
+        stated_kbps = video.bitrate_kbps if video is not None else None
+        return stated_kbps * 125 + _AUDIO_BYTES_S if stated_kbps else _USUAL_BYTES_S
+
+    def _main_video(self, wanted: ExportRange) -> VideoFormat | None:
+        """Return the format that the device states for the channel's main stream."""
         channel = next((it for it in self._cameras.channels(wanted.camera_id) if it.number == wanted.channel), None)
         main = next((it for it in channel.profiles if it.role == "main"), None) if channel is not None else None
-        stated_kbps = main.video.bitrate_kbps if main is not None and main.video is not None else None
-        return stated_kbps * 125 + _AUDIO_BYTES_S if stated_kbps else _USUAL_BYTES_S
+        return main.video if main is not None else None
 
     def _free_bytes(self) -> int:
         """Return the disk space that exports may still take."""
@@ -252,7 +278,9 @@ class ExportManager:
         if not job.state.is_unfinished:
             return job.progress.size_bytes
         try:
-            expected = round(job.progress.total_s * self._bytes_per_s(job.draft.ranges[0]))
+            first = job.draft.ranges[0]
+            recorded_bytes = job.progress.total_s * self._bytes_per_s(first)
+            expected = round(bytes_with_copies(job.draft, recorded_bytes, self._main_video(first)))
         except (AppError, IndexError):  # its camera was deleted
             expected = 0
         return max(expected, job.progress.size_bytes)

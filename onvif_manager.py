@@ -184,6 +184,14 @@ class OnvifManager:
         """Return the device's time minus ours, as measured; None if not measured. Raise NotFound."""
         return self.get_camera(camera_id).clock_offset_s
 
+    def recording_offset_s(self, camera_id: int) -> float:
+        """Return the device's times of recordings minus ours: its clock, and a zone in these times. Raise NotFound."""
+        offset_s = self.clock_offset_s(camera_id) or 0.0
+        with self._registry.changed:
+            entry = self._registry.entry(camera_id)
+            learned = entry.device.learned if entry.device is not None else entry.stored.access.learned
+        return offset_s + learned.recording_zone_s
+
     # ---- changing --------------------------------------------------------------------------------
 
     def add_camera(self, draft: CameraDraft) -> CameraView:

@@ -34,6 +34,7 @@ __all__ = ["PictureManager"]
 MOST_TIMES = 1500
 """Most times in one answer: a day of minutes, or four hours at steps of ten seconds."""
 _STOP_S = 3.0
+_RENEW_S = 1.0  # a wish for a picture lasts two seconds
 _PLAYABLE = frozenset({SpanState.RECORDED, SpanState.UNKNOWN})
 
 
@@ -142,15 +143,19 @@ class PictureManager:
                 return None
             raise NotFound("Nothing is recorded at this time.", code="no_recording")
         worker = self._worker(camera_id)
-        worker.want([WantedPicture(channel, span.recording_token, time_s, 0)])
-        worker.wait(channel, time_s, wait_s)
-        if (picture := self._cache.get(camera_id, channel, time_s)) is not None:
-            return picture
-        if (error := worker.failure(channel)) is not None:
-            raise error.with_traceback(None)
-        if worker.is_missing(channel, time_s):
-            raise NotFound("The device gives no picture of this time.", code="no_recording")
-        return None
+        ends_s = self._tools.clock.monotonic_s() + wait_s
+        while True:
+            left_s = max(0.0, ends_s - self._tools.clock.monotonic_s())
+            worker.want([WantedPicture(channel, span.recording_token, time_s, 0)])
+            worker.wait(channel, time_s, min(left_s, _RENEW_S))
+            if (picture := self._cache.get(camera_id, channel, time_s)) is not None:
+                return picture
+            if (error := worker.failure(channel)) is not None:
+                raise error.with_traceback(None)
+            if worker.is_missing(channel, time_s):
+                raise NotFound("The device gives no picture of this time.", code="no_recording")
+            if left_s <= _RENEW_S or not self._is_open:
+                return None
 
     def _spans(self, camera_id: int, channel: int, start: datetime, end: datetime) -> _Spans:
         """The sub stream's recordings are enough for small pictures, and cost the recorder a tenth of the bytes."""

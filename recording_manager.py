@@ -339,7 +339,7 @@ class RecordingManager:
         return is_done
 
     def _device_clock(self, camera_id: int) -> DeviceClock:
-        return DeviceClock.of_offset(self._cameras.clock_offset_s(camera_id))
+        return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id))
 
     def _read_index(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> DeviceIndex:
         if not self._indexer.has_event_search(camera_id):

@@ -228,6 +228,43 @@ class ExportRow(Base):
     total_s: Mapped[float] = mapped_column(Float, default=0.0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     files: Mapped[Any] = mapped_column(Json)  # a list; see exports/store.py
+    origins: Mapped[Any] = mapped_column(Json, nullable=True)  # of its ranges; see exports/origin.py
+
+
+class CaseRow(Base):
+    """A case: exports under one name. `user_id` and `owner` as in ExportRow.
+
+    `package_exports`: the exports that its evidence package has; NULL without a package. `package_by`: name of the user
+    in the package.
+    """
+
+    __tablename__ = "cases"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(80))
+    notes: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    package_state: Mapped[str] = mapped_column(String(16), default="none")
+    package_by: Mapped[str] = mapped_column(String(80), default="")
+    package_exports: Mapped[Any] = mapped_column(Json, nullable=True)  # a list of ids
+    package_made_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    package_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    package_etag: Mapped[str] = mapped_column(String(64), default="")
+    problem_code: Mapped[str | None] = mapped_column(String(64))
+    problem_detail: Mapped[str | None] = mapped_column(Text)
+
+
+class CaseExportRow(Base):
+    """An export of a case. `position`: its place in the case."""
+
+    __tablename__ = "case_exports"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
+    export_id: Mapped[int] = mapped_column(ForeignKey("exports.id", ondelete="CASCADE"), primary_key=True, index=True)
+    position: Mapped[int] = mapped_column(Integer)
 
 
 class MovingHeadRow(Base):

@@ -21,6 +21,7 @@ from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
+from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
@@ -74,6 +75,7 @@ class Application:
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
+        self.evidence = EvidenceManager(self.database, settings, clock, self.spawner, self.exports)
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
         self.pinned_channels = PinnedChannels(
@@ -100,6 +102,7 @@ class Application:
             self.ptz,
             self.pictures,
             self.exports,
+            self.evidence,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -124,6 +127,7 @@ class Application:
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
                 (self.exports.start, self.exports.stop),
+                (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),
                 (self.tours.start, self.tours.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),

@@ -24,7 +24,12 @@ def access_from_json(stored: Any) -> DeviceAccess:
             scheme="https" if stored["scheme"] == "https" else "http",
             path=str(stored["path"]),
             readable_password=stored["readable_password"] is True,
-            learned=LearnedAccess(str(learned["path"]), _pairs(learned["logins"]), _pairs(learned["places"])),
+            learned=LearnedAccess(
+                str(learned["path"]),
+                _pairs(learned["logins"]),
+                _pairs(learned["places"]),
+                float(learned.get("recording_zone_s", 0.0)),
+            ),
         )
     except (KeyError, TypeError, ValueError):
         return DeviceAccess()

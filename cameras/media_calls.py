@@ -81,7 +81,8 @@ class MediaCalls:
             abilities=abilities,
             web_port=stored.port or 0,
         )
-        return source, correction_s(device.clock_offset.offset_s if device.clock_offset else None)
+        offset_s = device.clock_offset.offset_s if device.clock_offset else 0.0
+        return source, correction_s(offset_s + device.learned.recording_zone_s)
 
     def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
         """Remember and store the abilities that a device has shown while it played `source`. Wait for the disk.

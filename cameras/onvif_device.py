@@ -115,7 +115,7 @@ class OnvifDevice(Device):
     def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         conn = self._connection
         found = replay.makers_replays(self.info.manufacturer, channel_number, conn.host, rtsp_port)
-        zone_s = replay.zone_s(conn) if found else 0.0
+        zone_s = replay.zone_s(conn) - conn.recording_zone.zone_s if found else 0.0
         return tuple(dataclasses.replace(address, zone_s=zone_s) for address in found)
 
     def snapshot(self, profile: MediaProfile) -> bytes:

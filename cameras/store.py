@@ -238,6 +238,7 @@ class CameraStore:
         with self._database.write() as session:
             _row(session, camera_id)
             seen = asdict(abilities)
+            del seen["keeps_to_requests"]  # it may pass
             session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
 
     def delete_replay_abilities(self, camera_id: int) -> None:

@@ -6,7 +6,8 @@ simultaneously. So:
 - While a credential is unproven, only one attempt is under way at a time, and the others wait for its outcome. Other
   credentials that the device has never accepted wait, too.
 - A refused credential is blocked for `retry_after_s`. A user's wish to try again lifts the block once, until the device
-  accepts a login: eight clicks on Refresh must not cost eight wrong logins.
+  accepts a login, and only if the device has refused it once: eight clicks on Refresh must not cost eight
+  wrong logins.
 - An edited credential counts as a new one, and so does one for which the user now allows a readable password. But after
   three wrong logins within that time the next must wait, too. One attempt may send several, in different kinds of
   login: at most `Attempt.logins_left`.
@@ -27,6 +28,7 @@ from core.records import Credential
 
 _PROVEN_FOR_S = 30.0
 _MOST_REFUSALS = 3  # wrong logins within `retry_after_s` at one device; many recorders lock an account after five
+_MOST_RETRIED = 2  # wrong logins after which a user's wish to try again must wait, too
 _MOST_CUTS = 2  # logins that the device cut off, before they count as refused
 _MOST_ENTRIES = 64  # of one device; a limit for scripts that try passwords for days
 _REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
@@ -52,6 +54,7 @@ class _Entry:
     cuts: int = 0  # logins that the device cut off since it last accepted or refused one
     holder: int = 0
     is_known: bool = False  # the device accepted this credential last time
+    refusals: int = 0  # refused logins since it was accepted, or since its last block ended
     may_retry: bool = True  # a user's wish to try again still lifts a block
     hint: str = ""  # for the user, on the last refusal
 
@@ -133,7 +136,7 @@ class LoginGate:
                 left_s = entry.refused_at_s + self._retry_after_s - now_s
                 if left_s > 0:
                     raise CameraAuthFailed(_REFUSED.format(left=max(1, round(left_s))) + entry.hint)
-                entry.state = _State.UNPROVEN
+                entry.state, entry.refusals = _State.UNPROVEN, 0
             logins_left = _MOST_REFUSALS if entry.is_known else self._logins_left(key[0], now_s)
             if entry.state is _State.TRYING or (not entry.is_known and self._is_trying_another(key)):
                 return None
@@ -162,12 +165,27 @@ class LoginGate:
             self._places[device_key] = place
 
     def allow_retry(self, device_key: str, credential: Credential) -> None:
-        """Lift the block of a credential, because its user wants to try again: once until a login with it succeeds."""
+        """Lift the block of a credential, because its user wants to try again: once until a login with it succeeds.
+
+        Do nothing if the device has refused it twice since.
+        """
         with self._changed:
             entry = self._entries.get(self._key(device_key, credential))
-            if entry is not None and entry.state is _State.REFUSED and entry.may_retry:
+            if (
+                entry is not None
+                and entry.state is _State.REFUSED
+                and entry.may_retry
+                and entry.refusals < _MOST_RETRIED
+            ):
                 entry.state, entry.may_retry = _State.UNPROVEN, False
             self._changed.notify_all()
+
+    def count_refused(self, device_key: str, credential: Credential, logins: int) -> None:
+        """Count logins that the device may have refused, although it answered with another error."""
+        with self._changed:
+            key = self._key(device_key, credential)
+            self._count(key[0], logins, self._clock.monotonic_s())
+            self._entry(key).refusals += logins
 
     def has_accepted(self, device_key: str, credential: Credential) -> bool:
         """True if the last verdict of this device on the credential was to accept it."""
@@ -203,8 +221,9 @@ class LoginGate:
                 entry.is_known = state is _State.PROVEN
                 if state is _State.REFUSED:
                     entry.refused_at_s, entry.hint = now_s, hint
+                    entry.refusals += refused_logins
                 else:
-                    entry.accepted_at_s, entry.may_retry = now_s, True
+                    entry.accepted_at_s, entry.may_retry, entry.refusals = now_s, True, 0
             elif entry.state is _State.TRYING and entry.holder == number:
                 entry.state = _State.UNPROVEN
             self._changed.notify_all()
@@ -267,6 +286,10 @@ class GuardedCredential:
     def has_refused_unreadable(self) -> bool:
         """See LoginGate.has_refused_unreadable."""
         return self.gate.has_refused_unreadable(self.device_key, self.credential)
+
+    def count_refused(self, logins: int) -> None:
+        """See LoginGate.count_refused."""
+        self.gate.count_refused(self.device_key, self.credential, logins)
 
     def begin(self, timeout_s: float = 30.0) -> Attempt:
         """See LoginGate.begin."""

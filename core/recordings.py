@@ -1,6 +1,7 @@
 """Recordings of a device: the records that packages exchange.
 
-Every time here is UTC by the DEVICE's clock, as in its answers, except in RecordedPlace and in the RecordingEvents of a
+Every time here is UTC by the DEVICE's clock, as in its answers, with a time zone in it if the device marks local times
+of recordings as UTC (LearnedAccess.recording_zone_s), except in RecordedPlace and in the RecordingEvents of a
 ChannelCoverage (recordings/views.py). Users and the API see true UTC: the recording manager and the replay sessions
 convert, by `correction_s`.
 """
@@ -181,6 +182,7 @@ class ReplayAbilities:
     before the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets
     carry the device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
     `honours_frames`: it sends only key frames on request, at the requested distance (Frames: intra/<ms>).
+    `keeps_to_requests`: False while it sends far more than was requested; a restart of the app forgets it.
     """
 
     method: str = ""
@@ -188,6 +190,7 @@ class ReplayAbilities:
     has_times: bool | None = None
     beats_real_time: bool | None = None
     honours_frames: bool | None = None
+    keeps_to_requests: bool | None = None
 
     def updated(self, seen: ReplayAbilities) -> ReplayAbilities:
         """Return these abilities with those that `seen` has; only those of `seen` if it plays by another method."""
@@ -199,6 +202,7 @@ class ReplayAbilities:
             self.has_times if seen.has_times is None else seen.has_times,
             self.beats_real_time if seen.beats_real_time is None else seen.beats_real_time,
             self.honours_frames if seen.honours_frames is None else seen.honours_frames,
+            self.keeps_to_requests if seen.keeps_to_requests is None else seen.keeps_to_requests,
         )
 
     def checks(self) -> tuple[ServiceCheck, ...]:
@@ -212,6 +216,7 @@ class ReplayAbilities:
             ("replay: tells the time of each picture", self.has_times),
             ("replay: faster than real time", self.beats_real_time),
             ("replay: key frames only, at the requested distance", self.honours_frames),
+            ("replay: stops when it has sent what was requested", self.keeps_to_requests),
         ):
             if seen is not None:
                 lines.append(ServiceCheck(name, "ok" if seen else "no"))

@@ -68,12 +68,14 @@ class LearnedAccess:
     """How a device was reached where the standard leaves room, kept for the next connection.
 
     `path`: of its device service, empty for the one of its address. `logins`: service and kind of login. `places`:
-    service and address of services at another port.
+    service and address of services at another port. `recording_zone_s`: the seconds to take off its times of
+    recordings to get UTC by its clock.
     """
 
     path: str = ""
     logins: tuple[tuple[str, str], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
+    recording_zone_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Settings:
     port: int = _setting(5001, "Port to listen on.", low=1, high=65535)
     trusted_hosts: str = _setting("", "Host names of the app, besides those of this machine.")
     trusted_proxies: str = _setting("", "Addresses or networks of reverse proxies whose X-Forwarded-For is trusted.")
+    public_url: str = _setting("", "Address of the app for links that users share; by default that of the request.")
     tls_cert: Path | None = _setting(None, "Certificate (PEM) to serve HTTPS with; TLS_KEY belongs to it.")
     tls_key: Path | None = _setting(None, "Private key (PEM) of TLS_CERT.")
     accel_prefix: str = _setting("", "Address prefix under which nginx itself sends segments (X-Accel-Redirect).")
@@ -168,6 +169,10 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()
         if not _HOST_NAME.fullmatch(text)
     ]
+    if (public_url := values.get("public_url", "")) and not _is_origin(public_url):
+        problems.append(
+            "PUBLIC_URL: must be http:// or https://, a host name and perhaps a port, such as https://cameras.example:8443"
+        )
     problems += [
         f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
@@ -180,7 +185,15 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]")
+def _is_origin(url: str) -> bool:
+    """True for http or https, a host and perhaps a port, and nothing else: the app has the root of its host."""
+    found = _ORIGIN.fullmatch(url.lower())
+    return found is not None and int(found["port"] or 1) < 65536
+
+
+_HOST = r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]"
+_HOST_NAME = re.compile(_HOST)
+_ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 

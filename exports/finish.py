@@ -1,4 +1,4 @@
-"""Makes the files of a range: one MP4 for each stretch without a gap, named by camera, channel and UTC start."""
+"""Makes the files of a range: one MP4 or MKV for each stretch without a gap, named by camera, channel and UTC start."""
 
 from __future__ import annotations
 
@@ -8,38 +8,31 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from core.clock import Clock
 from core.errors import Unavailable
-from core.settings import Settings
-from exports.pieces import AudioTable, Piece, files_of
-from exports.records import ExportFile, ExportRange
-from exports.subtitles import subrip
+from exports.formats.ffmpeg_run import FinishingContext, run_ffmpeg
+from exports.formats.original import write_original
+from exports.formats.stretch import Stretch, stretch_of
+from exports.origin_notes import origin_of_file
+from exports.pieces import Piece, files_of
+from exports.records import ExportDraft, ExportFile, FileKind
+from exports.subtitles import TimeText, subrip, text_track
 from media.commands import aac_command
-from media.ffmpeg import find_ffmpeg, starting_ffmpeg
-from media.fmp4.tracks import video_track
+from media.ffmpeg import find_ffmpeg
 from media.mp4.audio import ENCODED, AudioSamples, can_copy, copy_audio, read_adts, write_pcm
-from media.mp4.video import VideoSamples
 from media.mp4.writer import Mp4Writer
-from media.process import Spawner
 
 SUBTITLES = "subrip"  # as FFmpeg names it
+ORIGINAL = "original"
+_AUDIO, _TEXT = "sound.frames", "text.frames"  # temporary files
+_CHECK_EVERY = 1000
 _LONGEST_NAME = 80
-_WAIT_S = 0.25
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
 _ENCODE_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class FinishingContext:
-    """The parts of the app that make files."""
-
-    settings: Settings
-    clock: Clock
-    spawner: Spawner
 
 
 class RangeFiles:
@@ -51,20 +44,17 @@ class RangeFiles:
     def __init__(
         self,
         context: FinishingContext,
-        wanted: ExportRange,
+        draft: ExportDraft,
         index: int,
         place: tuple[str, str],
         folder: Path,
-        *,
-        has_subtitles: bool,
         check: Callable[[], None],
     ) -> None:
         self._context = context
-        self._wanted = wanted
+        self._draft = draft
         self._index = index
         self._place = place
         self._folder = folder
-        self._has_subtitles = has_subtitles
         self._check = check
 
     def make(self, pieces: Sequence[Piece], taken: Sequence[str]) -> list[ExportFile]:
@@ -75,77 +65,111 @@ class RangeFiles:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         made: list[ExportFile] = []
         for of_one in files_of(pieces):
-            file = self._make_one(of_one, [*taken, *(file.name for file in made)])
-            if file is not None:
+            stretch = stretch_of(of_one, self._draft.ranges[self._index])
+            if stretch is not None:
+                file = self._make_one(stretch, [*taken, *(file.name for file in made)])
                 made.append(file)
-                if self._has_subtitles:
+                if self._draft.has_subtitles:
                     made.append(self._make_subtitles(file))
         return made
 
-    def _make_one(self, pieces: Sequence[Piece], taken: Sequence[str]) -> ExportFile | None:
-        """Return None for a stretch without a frame in the range."""
-        first = pieces[0].notes
-        video = VideoSamples()
-        for piece in pieces:
-            video.extend(piece.tables()[0])
-        from_s = self._wanted.start.timestamp() + first.correction_s
-        until_s = self._wanted.end.timestamp() + first.correction_s
-        first_s = video.first_shown_s(from_s)
-        if first_s is None or first_s >= until_s:
-            return None
-        start = datetime.fromtimestamp(first_s - first.correction_s, UTC)
-        audio_path = self._folder / "sound.frames"
-        audio = self._audio(pieces, video.times_s[0], video.end_s, audio_path)
-        writer = Mp4Writer(
-            video_track(first.formats.video, first.formats.parameter_sets),
-            video,
-            audio,
-            shown_from_s=from_s,
-            shown_until_s=until_s,
-            created_utc=start,
+    def _make_one(self, stretch: Stretch, taken: Sequence[str]) -> ExportFile:
+        is_original = self._draft.format == ORIGINAL
+        wanted = self._draft.ranges[self._index]
+        start = stretch.true_utc(stretch.first_s)
+        track = stretch.video_track()
+        file = ExportFile(
+            name=_free_name(file_stem(*self._place, start), ".mkv" if is_original else ".mp4", taken),
+            size_bytes=0,
+            sha256="",
+            camera_id=wanted.camera_id,
+            channel=wanted.channel,
+            start=start,
+            end=stretch.true_utc(min(stretch.until_s, stretch.ends_s)),
+            codec=stretch.formats.video.codec,
+            range_index=self._index,
+            frames_lost=stretch.frames_lost,
+            is_time_confirmed=stretch.is_time_confirmed,
+            recorded_audio_codec=stretch.formats.audio.codec if stretch.formats.audio and stretch.has_audio else None,
+            width=track.width,
+            height=track.height,
+            origin=origin_of_file(stretch.pieces, stretch.video),
         )
-        name = _free_name(file_stem(*self._place, start), taken)
         part = self._folder / "video.part"
-        sources = [[piece.video_path for piece in pieces], *([[audio_path]] if audio else [])]
         with part.open("wb") as target:
-            written = writer.write(target, sources, self._check)
+            file = self._write_original(stretch, file, target) if is_original else self._write(stretch, file, target)
             target.flush()
             os.fsync(target.fileno())
-        part.replace(self._folder / name)
-        audio_path.unlink(missing_ok=True)
-        return ExportFile(
-            name=name,
+        part.replace(self._folder / file.name)
+        for name in (_AUDIO, _TEXT):
+            (self._folder / name).unlink(missing_ok=True)
+        return file
+
+    def _write_original(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:
+        written = write_original(stretch, self._place, target, self._folder / _AUDIO, self._check)
+        return replace(
+            file,
             size_bytes=written.size_bytes,
             sha256=written.sha256,
-            camera_id=self._wanted.camera_id,
-            channel=self._wanted.channel,
-            start=start,
-            end=datetime.fromtimestamp(first_s + writer.length_s - first.correction_s, UTC),
-            codec=first.formats.video.codec,
-            range_index=self._index,
-            frames_lost=sum(piece.notes.frames_lost for piece in pieces),
-            is_time_confirmed=all(piece.notes.is_time_confirmed for piece in pieces),
+            kind=FileKind.ORIGINAL,
+            audio_codec=written.audio_codec,
+            lead_in_s=written.lead_in_s,
+            lead_out_s=written.lead_out_s,
         )
 
+    def _write(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:
+        audio_path, text_path = self._folder / _AUDIO, self._folder / _TEXT
+        audio = self._audio(stretch, audio_path)
+        text = text_track(self._time_text(file)) if self._draft.has_subtitles else None
+        text_path.write_bytes(text.data if text else b"")
+        writer = Mp4Writer(
+            stretch.video_track(),
+            stretch.video,
+            audio,
+            shown_from_s=stretch.from_s,
+            shown_until_s=stretch.until_s,
+            created_utc=file.start,
+            text=text,
+        )
+        sources = [[piece.video_path for piece in stretch.pieces]]
+        sources += [[path] for path, samples in ((audio_path, audio), (text_path, text)) if samples is not None]
+        written = writer.write(target, sources, self._check)
+        codec = "aac" if file.recorded_audio_codec in ENCODED else file.recorded_audio_codec
+        return replace(file, size_bytes=written.size_bytes, sha256=written.sha256, audio_codec=codec if audio else None)
+
     def _make_subtitles(self, video: ExportFile) -> ExportFile:
-        name = f"{video.name.removesuffix('.mp4')}.srt"
-        text = subrip(self._place, video.start, video.end, is_confirmed=video.is_time_confirmed)
+        name = f"{video.name.rpartition('.')[0]}.srt"
+        text = subrip(self._time_text(video)).encode()
         part = self._folder / "subtitles.part"
-        part.write_bytes(text.encode())
+        part.write_bytes(text)
         part.replace(self._folder / name)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return replace(video, name=name, size_bytes=len(text.encode()), sha256=digest, codec=SUBTITLES, frames_lost=0)
+        return ExportFile(
+            name=name,
+            size_bytes=len(text),
+            sha256=hashlib.sha256(text).hexdigest(),
+            camera_id=video.camera_id,
+            channel=video.channel,
+            start=video.start,
+            end=video.end,
+            codec=SUBTITLES,
+            range_index=video.range_index,
+            is_time_confirmed=video.is_time_confirmed,
+            kind=FileKind.SUBTITLES,
+        )
+
+    def _time_text(self, file: ExportFile) -> TimeText:
+        return TimeText(self._place, file.start, file.end, is_confirmed=file.is_time_confirmed)
 
     # ---- audio -----------------------------------------------------------------------------------
 
-    def _audio(self, pieces: Sequence[Piece], begins_s: float, ends_s: float, target: Path) -> AudioSamples | None:
-        audio = pieces[0].notes.formats.audio
-        if audio is None or not any(_has_audio(piece) for piece in pieces):
+    def _audio(self, stretch: Stretch, target: Path) -> AudioSamples | None:
+        audio, begins_s, ends_s = stretch.formats.audio, stretch.begins_s, stretch.ends_s
+        if audio is None or not stretch.has_audio:
             return None
-        units = (unit for piece in pieces for unit in self._units_of(piece))
+        units = self._checked(stretch.audio_units())
         if can_copy(audio):
             with target.open("wb") as file:
-                return copy_audio(audio, pieces[0].notes.formats.audio_config, units, begins_s, ends_s, file)
+                return copy_audio(audio, stretch.formats.audio_config, units, begins_s, ends_s, file)
         if audio.codec not in ENCODED:
             return None
         pcm, adts = self._folder / "sound.pcm", self._folder / "sound.adts"
@@ -159,30 +183,20 @@ class RangeFiles:
             pcm.unlink(missing_ok=True)
             adts.unlink(missing_ok=True)
 
-    def _units_of(self, piece: Piece) -> Iterator[tuple[float, bytes]]:
-        self._check()
-        return piece.audio_units()
+    def _checked(self, units: Iterator[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+        for number, unit in enumerate(units):
+            if not number % _CHECK_EVERY:
+                self._check()
+            yield unit
 
     def _encode(self, codec: str, rate: int, channels: int, length_s: float) -> None:
         """Wait for ffmpeg. Raise Unavailable if it fails."""
         command = aac_command(
             find_ffmpeg(self._context.settings.ffmpeg), codec, rate, channels, "sound.pcm", "sound.adts"
         )
-        with starting_ffmpeg():
-            process = self._context.spawner.spawn(command, name="ffmpeg export", cwd=self._folder)
-        ends_s = self._context.clock.monotonic_s() + _ENCODE_S + length_s / _ENCODES_AT_LEAST
-        try:
-            while (code := process.wait(_WAIT_S)) is None and self._context.clock.monotonic_s() < ends_s:
-                self._check()
-        finally:
-            process.stop()
-        if code != 0:
+        longest_s = _ENCODE_S + length_s / _ENCODES_AT_LEAST
+        if not run_ffmpeg(self._context, command, self._folder, self._check, silent_s=longest_s):
             raise Unavailable("The sound of this recording could not be encoded.", code="ffmpeg_failed")
-
-
-def _has_audio(piece: Piece) -> bool:
-    audio: AudioTable = piece.tables()[1]
-    return len(audio.sizes) > 0
 
 
 def file_stem(camera: str, channel: str, start: datetime) -> str:
@@ -197,10 +211,10 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", folded).strip("-")
 
 
-def _free_name(stem: str, taken: Sequence[str]) -> str:
-    name, number = f"{stem}.mp4", 2
+def _free_name(stem: str, suffix: str, taken: Sequence[str]) -> str:
+    name, number = f"{stem}{suffix}", 2
     while name in taken:
-        name, number = f"{stem}-{number}.mp4", number + 1
+        name, number = f"{stem}-{number}{suffix}", number + 1
     return name
 
 

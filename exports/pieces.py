@@ -18,6 +18,7 @@ from typing import Any
 
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import AccessUnit
+from media.codecs.camera_signature import has_camera_signature
 from media.mp4.video import VideoSamples
 
 _HEAD = struct.Struct(">I")
@@ -53,7 +54,8 @@ class PieceNotes:
     """`begins_file`: there is a gap before this piece, or its formats differ from those of the piece before.
 
     `next_s`: the device's time of the frame that follows the piece. `correction_s`: by which the device's clock was
-    ahead of true time when the export began.
+    ahead of true time when the export began. `sources`: pairs of recording token and replay method. `is_signed`: the
+    camera has put signatures into the video.
     """
 
     formats: Formats
@@ -62,6 +64,8 @@ class PieceNotes:
     next_s: float = 0.0
     frames_lost: int = 0
     is_time_confirmed: bool = True
+    sources: tuple[tuple[str, str], ...] = ()
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,14 @@ class PieceWriter:
                 frames_lost=self.notes.frames_lost + unit.frames_dropped_before,
                 is_time_confirmed=self.notes.is_time_confirmed and unit.is_time_confirmed,
             )
+        if not self.notes.is_signed and has_camera_signature(unit.parts):
+            self.notes = replace(self.notes, is_signed=True)
+
+    def note_source(self, recording_token: str, method: str) -> None:
+        """The next frames come from this recording, by this replay method."""
+        source = (recording_token, method)
+        if source not in self.notes.sources:
+            self.notes = replace(self.notes, sources=(*self.notes.sources, source))
 
     def add_audio(self, data: bytes, time_s: float) -> None:
         self._audio_file.write(data)
@@ -236,6 +248,8 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "next_s": notes.next_s,
         "frames_lost": notes.frames_lost,
         "is_time_confirmed": notes.is_time_confirmed,
+        "sources": notes.sources,
+        "is_signed": notes.is_signed,
     }
 
 
@@ -253,6 +267,8 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         stored["next_s"],
         stored["frames_lost"],
         stored["is_time_confirmed"],
+        tuple((token, method) for token, method in stored.get("sources", ())),
+        stored.get("is_signed", False),
     )
 
 

@@ -36,6 +36,7 @@ class RangePieces:
         self._is_joining = True  # the next frame answers another play()
         self._begins_file = True
         self._skips_leading = False
+        self._source = ("", "")
         self._done_s = 0.0
         self._whole_bytes = 0
         self.is_done = False
@@ -70,6 +71,10 @@ class RangePieces:
         """Note the device's clock, unless earlier pieces have one: all files of a range have the same."""
         if not self._whole and self._piece is None:
             self._correction_s = correction_s
+
+    def set_source(self, recording_token: str, method: str) -> None:
+        """Note the recording and the replay method of the frames that follow."""
+        self._source = (recording_token, method)
 
     @property
     def start_s(self) -> float:
@@ -173,6 +178,7 @@ class RangePieces:
         if unit.is_leading and self._skips_leading:
             return  # it refers to frames before the first one
         self._skips_leading = self._skips_leading and unit.is_key
+        piece.note_source(*self._source)
         piece.add_frame(unit, time_s)
         self._last_s, self._is_joining = max(self._last_s, time_s), False
 

@@ -75,6 +75,7 @@ class RangeReader:
         self._newest_s = 0.0  # the place of the last frame
         self._checked_bytes = 0
         self._received_s = 0.0
+        self._token = ""  # of the recording that plays
 
     @property
     def pieces(self) -> Sequence[Piece]:
@@ -102,7 +103,7 @@ class RangeReader:
                 if connection is None or place.recording_token != token:
                     if connection is not None:
                         connection.close(_RELEASE_WAIT_S)
-                    token = place.recording_token
+                    self._token = token = place.recording_token
                     connection = self._connect(token)
                 self._play(connection, place)
         finally:
@@ -159,7 +160,7 @@ class RangeReader:
         connection.play(self._from_s(place), buffer, end_device_s=self._range.end_s + BEYOND_END_S)
         self._received_s = self._now_s()
         try:
-            while self._take(buffer.take()):
+            while self._take(buffer.take(), connection):
                 self._check()
                 self._check_silence()
                 self._wait(_TICK_S)
@@ -177,8 +178,9 @@ class RangeReader:
                 from_s = max(from_s - _AUDIO_BEHIND_S, min(from_s, audio_s))
         return from_s
 
-    def _take(self, items: Sequence[BufferItem]) -> bool:
+    def _take(self, items: Sequence[BufferItem], connection: ReplayConnection) -> bool:
         """Return False if nothing more of this play() is needed."""
+        self._range.set_source(self._token, connection.abilities().method)
         for item in items:
             if not self._handle(item):
                 return False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from core.records import Problem
+from exports.origin import FileOrigin, RangeOrigin
 
 
 class ExportState(StrEnum):
@@ -39,14 +41,46 @@ class ExportRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A part of the frame, in fractions of its width and height, from the top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingCopy:
+    """The changes of a copy. `height`: the most pixels; a copy is never larger than its master."""
+
+    has_burnt_time: bool = False
+    blurred: tuple[Rectangle, ...] = ()
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportDraft:
-    """A requested export. `has_subtitles`: each video gets a file with the time of day as text."""
+    """A requested export. `has_subtitles`: each video gets the time of day as text: a track of an MP4, and a file.
+
+    `copies`: each video gets these working copies.
+    """
 
     ranges: tuple[ExportRange, ...]
     format: str = "mp4"
     name: str = ""
     notes: str = ""
     has_subtitles: bool = False
+    copies: tuple[WorkingCopy, ...] = ()
+
+
+class FileKind(StrEnum):
+    """`master` and `original` have the frames of the recorder bit by bit, `working_copy` has encoded ones."""
+
+    MASTER = "master"
+    ORIGINAL = "original"
+    WORKING_COPY = "working_copy"
+    SUBTITLES = "subtitles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +88,9 @@ class ExportFile:
     """A finished file of the range with this index. A player shows [start, end). `codec`: subrip for subtitles.
 
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
-    confirms the times of the frames.
+    confirms the times of the frames. `lead_in_s` and `lead_out_s`: seconds that a player shows besides, because the
+    file has no edit list. `recorded_audio_codec`: the recorder's, from which that of the file may differ. `width` and
+    `height` are in pixels. `origin`: None for subtitles, and for files of older versions of the app.
     """
 
     name: str
@@ -68,21 +104,52 @@ class ExportFile:
     range_index: int = 0
     frames_lost: int = 0
     is_time_confirmed: bool = True
+    kind: FileKind = FileKind.MASTER
+    audio_codec: str | None = None
+    recorded_audio_codec: str | None = None
+    lead_in_s: float = 0.0
+    lead_out_s: float = 0.0
+    width: int | None = None
+    height: int | None = None
+    origin: FileOrigin | None = None
+
+    @property
+    def is_derived(self) -> bool:
+        """True if the frames were encoded again."""
+        return self.kind is FileKind.WORKING_COPY
+
+    @property
+    def is_recording(self) -> bool:
+        """True if it has the frames of the recorder."""
+        return self.kind in {FileKind.MASTER, FileKind.ORIGINAL}
+
+    @property
+    def length_s(self) -> float:
+        return (self.end - self.start).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """`done_s` and `total_s`: recorded seconds. `speed`: recorded seconds per second; None while it is not known."""
+    """`done_s` and `total_s`: recorded seconds. `speed`: recorded seconds per second; None while it is not known.
+
+    `encoded_s` and `to_encode_s`: seconds of working copies, with a speed of their own.
+    """
 
     done_s: float = 0.0
     total_s: float = 0.0
     size_bytes: int = 0
     speed: float | None = None
+    encoded_s: float = 0.0
+    to_encode_s: float = 0.0
+    encoding_speed: float | None = None
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the end; None while the speed is not known."""
-        return max(0.0, self.total_s - self.done_s) / self.speed if self.speed else None
+        """Seconds until the end; None while a speed is not known."""
+        parts = ((self.total_s - self.done_s, self.speed), (self.to_encode_s - self.encoded_s, self.encoding_speed))
+        if any(left_s > 0 and not speed for left_s, speed in parts):
+            return None
+        return sum(left_s / speed for left_s, speed in parts if left_s > 0 and speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +157,7 @@ class ExportJob:
     """A job. `user_id` and `owner` name its user; `user_id` is None without accounts.
 
     `expires_at`: its files are deleted then; None for an unfinished job, and for one that is kept. `problem`: why it
-    waits or failed.
+    waits or failed. `posters`: the indexes of the ranges that have a picture.
     """
 
     id: int
@@ -105,6 +172,8 @@ class ExportJob:
     problem: Problem | None = None
     files: tuple[ExportFile, ...] = ()
     progress: ExportProgress = field(default_factory=ExportProgress)
+    origins: Mapping[int, RangeOrigin] = field(default_factory=dict)  # by the index of the range
+    posters: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +184,14 @@ class ExportEstimate:
     size_bytes: int
     is_about: bool
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpace:
+    """`used_bytes`: disk space of all exports; `limit_bytes`: most that they may use."""
+
+    used_bytes: int
+    limit_bytes: int
 
 
 class Interrupted(Exception):

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.clock import rfc3339
 from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
+from exports.origin import RangeOrigin, read_range_origins, stored_range_origin
 from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
+from exports.stored import read_file, read_options, stored_file, stored_options
 from tables import ExportRow
 
 _UNFINISHED = [state.value for state in ExportState if state.is_unfinished]
@@ -61,12 +62,13 @@ class ExportStore:
                 name=draft.name,
                 notes=draft.notes,
                 format=draft.format,
-                options={"subtitles": draft.has_subtitles},
+                options=stored_options(draft),
                 ranges=[_stored_range(wanted) for wanted in draft.ranges],
                 state=ExportState.QUEUED.value,
                 created_at=now,
                 total_s=total_s,
                 files=[],
+                origins={},
             )
             session.add(row)
             session.flush()
@@ -99,7 +101,15 @@ class ExportStore:
 
         def note(row: ExportRow) -> None:
             row.done_s, row.total_s, row.size_bytes = progress.done_s, progress.total_s, progress.size_bytes
-            row.files = [_stored_file(file) for file in files]
+            row.files = [stored_file(file) for file in files]
+
+        self._change(export_id, note)
+
+    def note_origin(self, export_id: int, index: int, origin: RangeOrigin) -> None:
+        """Store the origin of the range with this index, of a job that still exists."""
+
+        def note(row: ExportRow) -> None:
+            row.origins = {**(row.origins or {}), str(index): stored_range_origin(origin)}
 
         self._change(export_id, note)
 
@@ -146,18 +156,22 @@ def _job(row: ExportRow) -> ExportJob:
         id=row.id,
         user_id=row.user_id,
         owner=row.owner,
-        draft=ExportDraft(
-            read_items(row.ranges, _range), row.format, row.name, row.notes, bool(row.options.get("subtitles"))
-        ),
+        draft=_draft(row),
         state=ExportState(row.state),
         created_at=row.created_at,
         ended_at=row.ended_at,
         expires_at=row.expires_at,
         is_kept=row.kept,
         problem=Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
-        files=read_items(row.files, _file),
+        files=read_items(row.files, read_file),
         progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
+        origins=read_range_origins(row.origins),
     )
+
+
+def _draft(row: ExportRow) -> ExportDraft:
+    has_subtitles, copies = read_options(row.options)
+    return ExportDraft(read_items(row.ranges, _range), row.format, row.name, row.notes, has_subtitles, copies)
 
 
 def _stored_range(wanted: ExportRange) -> list[Any]:
@@ -167,35 +181,3 @@ def _stored_range(wanted: ExportRange) -> list[Any]:
 def _range(item: Any) -> ExportRange:
     camera_id, channel, start, end = item
     return ExportRange(int(camera_id), int(channel), datetime.fromisoformat(start), datetime.fromisoformat(end))
-
-
-def _stored_file(file: ExportFile) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "bytes": file.size_bytes,
-        "sha256": file.sha256,
-        "camera_id": file.camera_id,
-        "channel": file.channel,
-        "start": rfc3339(file.start),
-        "end": rfc3339(file.end),
-        "codec": file.codec,
-        "range": file.range_index,
-        "frames_lost": file.frames_lost,
-        "confirmed": file.is_time_confirmed,
-    }
-
-
-def _file(item: Any) -> ExportFile:
-    return ExportFile(
-        name=item["name"],
-        size_bytes=item["bytes"],
-        sha256=item["sha256"],
-        camera_id=item["camera_id"],
-        channel=item["channel"],
-        start=datetime.fromisoformat(item["start"]),
-        end=datetime.fromisoformat(item["end"]),
-        codec=item["codec"],
-        range_index=item["range"],
-        frames_lost=item["frames_lost"],
-        is_time_confirmed=item["confirmed"],
-    )

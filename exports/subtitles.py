@@ -1,27 +1,62 @@
-"""Subtitles of an export: one line a second with the names of camera and channel, and the time of day.
+"""The time of day as text: one line a second with the names of camera and channel.
 
-SubRip has no standard; players read hours:minutes:seconds,milliseconds, and the text up to an empty line.
+It becomes a SubRip file and a track of an MP4. SubRip has no standard; players read hours:minutes:seconds,milliseconds,
+and the text up to an empty line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from media.mp4.text import TextSamples
 
 _SECOND = timedelta(seconds=1)
 
 
-def subrip(place: tuple[str, str], start: datetime, end: datetime, *, is_confirmed: bool = True) -> str:
-    """Return the subtitles of a file that shows [start, end). Each one lasts up to the next whole second.
+@dataclass(frozen=True, slots=True)
+class TimeText:
+    """The text of a video that shows [start, end). `place`: names of camera and channel.
 
     `is_confirmed`: the recorder confirms the times of the frames.
     """
-    names = ", ".join(" ".join(name.split()) for name in place if name)
-    doubt = "" if is_confirmed else ", not confirmed by the recorder"
+
+    place: tuple[str, str]
+    start: datetime
+    end: datetime
+    is_confirmed: bool = True
+
+    @property
+    def names(self) -> str:
+        return names_text(self.place)
+
+    def lines(self) -> Iterator[tuple[timedelta, timedelta, str]]:
+        """Yield begin and end, since the start, and text. Each one lasts up to the next whole second."""
+        doubt = "" if self.is_confirmed else ", not confirmed by the recorder"
+        for begins, ends in _seconds(self.start, self.end):
+            yield begins - self.start, ends - self.start, f"{self.names}\n{moment_text(begins)}{doubt}"
+
+
+def subrip(text: TimeText) -> str:
+    """Return the subtitles as a file."""
     return "".join(
-        f"{number}\n{_time(begins - start)} --> {_time(ends - start)}\n{names}\n{_moment(begins)}{doubt}\n\n"
-        for number, (begins, ends) in enumerate(_seconds(start, end), 1)
+        f"{number}\n{_time(begins)} --> {_time(ends)}\n{line}\n\n"
+        for number, (begins, ends, line) in enumerate(text.lines(), 1)
     )
+
+
+def text_track(text: TimeText) -> TextSamples:
+    """Return the subtitles as samples of a track."""
+    samples = TextSamples()
+    for _, ends, line in text.lines():
+        samples.add(line, ends.total_seconds())
+    return samples
+
+
+def names_text(place: tuple[str, str]) -> str:
+    """Return the names of camera and channel in one line."""
+    return ", ".join(" ".join(name.split()) for name in place if name)
 
 
 def _seconds(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -32,7 +67,7 @@ def _seconds(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetim
         begins = ends
 
 
-def _moment(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
     """Return `2026-11-22 10:00:00 UTC (11:00:00 +0100)`: the second part is the local time of this machine."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC ({moment.astimezone():%H:%M:%S %z})"
 

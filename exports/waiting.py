@@ -76,8 +76,7 @@ class ProgressMeter:
     def progress(self, files: Sequence[ExportFile], index: int, range_s: float, range_bytes: int) -> ExportProgress:
         """`index`: of the range that is read at the moment, and its seconds and bytes so far."""
         made = [file for file in files if file.range_index != index]
-        videos = [file for file in made if file.name.endswith(".mp4")]
-        done_s = min(self._total_s, sum((file.end - file.start).total_seconds() for file in videos) + range_s)
+        done_s = min(self._total_s, sum(file.length_s for file in made if file.is_recording) + range_s)
         now_s = self._clock.monotonic_s()
         if self._began is None:
             self._began = (now_s, done_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -19,9 +19,14 @@ from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
 from core.records import Problem
 from core.settings import Settings
-from exports.finish import FinishingContext, RangeFiles, remove_range
+from exports.finish import RangeFiles, remove_range
+from exports.formats.copies import CopyFailed, CopyMaker
+from exports.formats.ffmpeg_run import FinishingContext
+from exports.formats.plan import PlannedCopy, planned_copies, with_encoding
+from exports.formats.poster import make_poster
+from exports.origin_notes import RangeOrigins
 from exports.reader import RangeReader, ReadingContext, require_free_space
-from exports.records import ExportJob, ExportProgress, ExportRange, ExportState, Interrupted
+from exports.records import ExportFile, ExportJob, ExportProgress, ExportRange, ExportState, Interrupted
 from exports.store import ExportStore
 from exports.waiting import ProgressMeter, WaitingJobs
 
@@ -46,12 +51,14 @@ class ExportWorker:
         finishing: FinishingContext,
         folder: Path,
         names: Callable[[ExportRange], tuple[str, str]],
+        origins: RangeOrigins,
     ) -> None:
         self._store = store
         self._reading = reading
         self._finishing = finishing
         self._folder = folder
         self._names = names
+        self._origins = origins
         self._clock: Clock = reading.clock
         self._settings: Settings = reading.settings
         self._wake = threading.Event()
@@ -101,10 +108,17 @@ class ExportWorker:
     def with_progress(self, job: ExportJob) -> ExportJob:
         """Return the job with its progress as of now."""
         progress = self._progress.get(job.id)
-        return job if progress is None or not job.state.is_unfinished else replace(job, progress=progress)
+        indexes = range(len(job.draft.ranges))
+        posters = frozenset(index for index in indexes if self.poster_path(job.id, index).is_file())
+        if progress is not None and job.state.is_unfinished:
+            job = replace(job, progress=progress)
+        return with_encoding(replace(job, posters=posters))
 
     def folder_of(self, export_id: int) -> Path:
         return self._folder / str(export_id)
+
+    def poster_path(self, export_id: int, index: int) -> Path:
+        return self.folder_of(export_id) / f"poster{index}.jpg"
 
     def remove_files(self, export_id: int) -> None:
         """Delete everything of a job that does not run."""
@@ -225,6 +239,8 @@ class ExportWorker:
         for index, wanted in enumerate(job.draft.ranges):
             self._check()
             folder = self.folder_of(job.id) / f"range{index}"
+            if index not in job.origins:
+                self._store.note_origin(job.id, index, self._origins.of(wanted))
             reader = RangeReader(self._reading, wanted, folder, wake=self._wake, check=self._check, on_progress=report)
             reader.read()
             if not reader.pieces:
@@ -232,30 +248,63 @@ class ExportWorker:
             require_free_space(folder, self._settings.export_min_free_bytes // 2 + reader.size_bytes)
             others = [file for file in files if file.range_index != index]
             maker = RangeFiles(
-                self._finishing,
-                wanted,
-                index,
-                self._names(wanted),
-                self.files_folder(job.id),
-                has_subtitles=job.draft.has_subtitles,
-                check=self._check,
+                self._finishing, job.draft, index, self._names(wanted), self.files_folder(job.id), self._check
             )
             files = [*others, *maker.make(reader.pieces, [file.name for file in others])]
             self._progress[job.id] = meter.progress(files, -1, 0.0, 0)
             self._store.note_progress(job.id, self._progress[job.id], files)
             remove_range(folder)
+            self._make_poster(job.id, index, files)
         self._check()
         if not files:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
+        copy_problem = self._make_copies(job, files)
         done = meter.progress(files, -1, 0.0, 0)
         missing_s = done.total_s - done.done_s
         if missing_s <= max(_MAY_LACK_S, _MAY_LACK * done.total_s):
             self._store.note_progress(job.id, replace(done, total_s=done.done_s), files)
-            return None
+            return copy_problem
         self._store.note_progress(job.id, done, files)
         log.warning("export %d lacks %.0f of %.0f recorded seconds", job.id, missing_s, done.total_s)
         lacks = f"{missing_s:.0f} of {done.total_s:.0f} recorded seconds"
         return Problem("incomplete", f"The recorder did not send {lacks}.")
+
+    def _make_poster(self, export_id: int, index: int, files: Sequence[ExportFile]) -> None:
+        first = next((file for file in files if file.range_index == index and file.is_recording), None)
+        if first is not None:
+            target = self.poster_path(export_id, index)
+            make_poster(self._finishing, first, self.files_folder(export_id), target, self._check)
+
+    def _make_copies(self, job: ExportJob, files: list[ExportFile]) -> Problem | None:
+        """Make the missing working copies and add them to `files`. Return a Problem if one cannot be made."""
+        problem = None
+        for planned in planned_copies(job.draft, tuple(files)):
+            if any(file.name == planned.name for file in files):
+                continue
+            recorded = self._progress[job.id]
+            try:
+                files.append(self._make_copy(job, planned))
+            except CopyFailed as error:
+                problem = Problem(error.code, error.detail)
+                self._progress[job.id] = recorded
+                continue
+            size_bytes = recorded.size_bytes + files[-1].size_bytes
+            self._progress[job.id] = replace(recorded, size_bytes=size_bytes)
+            self._store.note_progress(job.id, self._progress[job.id], files)
+        return problem
+
+    def _make_copy(self, job: ExportJob, planned: PlannedCopy) -> ExportFile:
+        """Raise CopyFailed, StorageFull, or another AppError."""
+        recorded = self._progress[job.id]
+        began_s = self._clock.monotonic_s()
+
+        def report(encoded_s: float) -> None:
+            require_free_space(self._folder, self._settings.export_min_free_bytes // 2)
+            speed = encoded_s / max(1.0, self._clock.monotonic_s() - began_s)
+            self._progress[job.id] = replace(recorded, encoded_s=encoded_s, encoding_speed=speed or None)
+
+        maker = CopyMaker(self._finishing, self.files_folder(job.id), self._check)
+        return maker.make(planned, self._names(job.draft.ranges[planned.source.range_index]), report)
 
     def files_folder(self, export_id: int) -> Path:
         return self.folder_of(export_id) / "files"

@@ -1,4 +1,4 @@
-"""ffmpeg's command lines: pure functions that return argv. No argument comes from a device or a user.
+"""ffmpeg's command lines: pure functions that return argv. No text from a device or a user is an argument.
 
 The options were tried with ffmpeg 5.1 and 9.0. Only `-timeout` (microseconds) works for RTSP: ffmpeg no longer
 accepts `-stimeout`, and `-rw_timeout` has no effect.
@@ -7,7 +7,7 @@ accepts `-stimeout`, and `-rw_timeout` has no effect.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,10 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]*")
 _PIECE = re.compile(r"[A-Za-z0-9_]+\.hevc\.(?:mp4|m4s)")
 _SOURCE = re.compile(r"[a-z_]+\.mp4")
 _AUDIO_FILE = re.compile(r"[A-Za-z0-9_-]+\.(?:pcm|adts)")
+_EXPORT_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.(?:mp4|mkv|part|bits)")
+_SAME_FRAME_S = 0.001
+_COPY_THREADS = 4
+_MOST_BLUR_VALUES, _LEAST_BLUR_PIXELS = 6, 16  # along a side of a blurred part
 _PCM_FORMATS = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw", "pcm_s16be": "s16be"}
 _AAC_KBPS = 32  # of one channel
 _URL = re.compile(r"rtsp://127\.0\.0\.1:[0-9]{1,5}/[A-Za-z0-9_/-]+")
@@ -211,6 +215,149 @@ def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str,
         *["-c:a", "aac", "-ac", str(min(channels, 2)), "-b:a", f"{_AAC_KBPS * min(channels, 2)}k"],
         *["-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "adts", target],
     ]
+
+
+def first_frame_command(ffmpeg: Path, source: str, skipped_s: float) -> list[str]:
+    """Return the command that writes the first shown frame of a file, in full size, as JPEG to standard output.
+
+    `source` is in the working directory; its first `skipped_s` are left out.
+    """
+    if _EXPORT_FILE.fullmatch(source) is None:
+        raise ValueError("not the name of an exported file")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-threads", "1", "-protocol_whitelist", "file"],
+        *[*_skip(skipped_s), "-i", source, "-map", "0:v:0", "-frames:v", "1"],
+        *["-vf", "scale=out_range=full,format=yuvj420p"],
+        *["-c:v", "mjpeg", "-threads", "1", "-q:v", "3", "-strict", "unofficial", "-f", "mjpeg", "-"],
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class CopySource:
+    """A file in the working directory. Its first `skipped_s` are left out. `created`: in RFC 3339."""
+
+    name: str
+    skipped_s: float
+    length_s: float
+    copies_audio: bool
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class PixelBox:
+    """A part of the picture, in pixels; all numbers are even."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOverlay:
+    """Pictures of one bit a pixel, one a second, that are enlarged by `zoom`.
+
+    The first one begins `early_ticks` / 90000 s before the video.
+    """
+
+    width: int
+    height: int
+    zoom: int
+    early_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPicture:
+    """The picture of a copy: its size, its blurred parts, and the file with the pictures of the time."""
+
+    width: int
+    height: int
+    blurred: tuple[PixelBox, ...] = ()
+    time_name: str = ""
+    time: TimeOverlay | None = None
+
+
+def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target: str) -> list[str]:
+    """Return the command that encodes a working copy of a file in the working directory as H.264.
+
+    Frames keep their times. ffmpeg tells its progress on standard output.
+    """
+    if _EXPORT_FILE.fullmatch(source.name) is None or _EXPORT_FILE.fullmatch(target) is None:
+        raise ValueError("not the names of an export's files")
+    overlay = picture.time
+    pictures: list[str] = []
+    if overlay is not None:
+        if _EXPORT_FILE.fullmatch(picture.time_name) is None:
+            raise ValueError("not the name of an export's file")
+        size = f"{overlay.width}x{overlay.height}"
+        pictures = ["-f", "rawvideo", "-pix_fmt", "monob", "-video_size", size, "-framerate", "1"]
+        pictures += ["-i", picture.time_name]
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
+        *["-progress", "pipe:1", "-stats_period", "0.5"],
+        *[
+            "-threads",
+            str(_COPY_THREADS),
+            *_skip(source.skipped_s),
+            "-t",
+            f"{source.length_s:.4f}",
+            "-i",
+            source.name,
+            *pictures,
+        ],
+        *["-filter_complex", ";".join(_copy_filters(picture)), "-map", "[out]", "-map", "0:a?", "-sn", "-dn"],
+        *["-map_metadata", "-1", "-map_chapters", "-1", "-metadata", f"creation_time={source.created}"],
+        *["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-threads", str(_COPY_THREADS)],
+        *["-force_key_frames", "expr:gte(t,n_forced*2)", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
+        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-b:a", "48k"]),
+        *["-fflags", "+bitexact", "-video_track_timescale", "90000", "-movflags", "+faststart", "-f", "mp4", target],
+    ]
+
+
+def _copy_filters(picture: CopyPicture) -> Iterator[str]:
+    """Yield the filters from the file's video to `[out]`.
+
+    A blurred part is averaged to a few values, so that nothing but them is left, and enlarged again.
+    """
+    yield f"[0:v]scale={picture.width}:{picture.height}:out_range=tv,format=yuv420p[v0]"
+    for index, one in enumerate(picture.blurred):
+        values = f"{_blur_values(one.width)}:{_blur_values(one.height)}"
+        cut = f"crop={one.width}:{one.height}:{one.left}:{one.top},format=yuv444p"
+        again = f"scale={one.width}:{one.height}:flags=bilinear,format=yuv420p"
+        yield f"[v{index}]split[whole{index}][part{index}]"
+        yield f"[part{index}]{cut},scale={values}:flags=area,{again}[blurred{index}]"
+        yield f"[whole{index}][blurred{index}]overlay={one.left}:{one.top}[v{index + 1}]"
+    last = f"[v{len(picture.blurred)}]"
+    time = picture.time
+    if time is None:
+        yield f"{last}null[out]"
+        return
+    size = f"{time.width * time.zoom}:{time.height * time.zoom}"
+    yield f"[1:v]settb=1/90000,setpts=PTS-{time.early_ticks},scale={size}:flags=neighbor,format=yuv420p[time]"
+    yield f"{last}[time]overlay=0:main_h-overlay_h:eof_action=repeat[out]"
+
+
+def _blur_values(pixels: int) -> int:
+    return max(1, min(_MOST_BLUR_VALUES, pixels // _LEAST_BLUR_PIXELS))
+
+
+def poster_command(ffmpeg: Path, source: str, skipped_s: float, target: str, *, width: int = 320) -> list[str]:
+    """Return the command that writes the first frame of a file as JPEG; both are in the working directory."""
+    if _EXPORT_FILE.fullmatch(source) is None or _EXPORT_FILE.fullmatch(target) is None:
+        raise ValueError("not the names of an export's files")
+    return [
+        str(ffmpeg),
+        *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
+        *["-threads", "1", *_skip(skipped_s), "-i", source, "-map", "0:v:0", "-frames:v", "1"],
+        *["-vf", f"scale={width}:-2:flags=area:out_range=full,format=yuvj420p"],
+        *["-c:v", "mjpeg", "-strict", "unofficial", "-q:v", "5", "-f", "image2", "-update", "1", target],
+    ]
+
+
+def _skip(skipped_s: float) -> list[str]:
+    return ["-ss", f"{max(0.0, skipped_s - _SAME_FRAME_S):.4f}"] if skipped_s else []
 
 
 def _input(ffmpeg: Path, url: str, decoder: Sequence[str] = ()) -> list[str]:

@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.clock import Clock
 from media.child_shim import ChildLimits
@@ -29,9 +30,14 @@ log = logging.getLogger(__name__)
 IDLE_END_S = 30.0
 _ANSWER_S = 2.0
 _START_S = 3.0  # more for the first picture: ffmpeg 5 needs 0.4 s on a quiet machine
+_RETRY_S = 5.0  # more again for the one retry, which costs no other stream its turn: the machine may be overloaded
 _HELD_BACK_S = 0.5  # then the end of the input frees a picture that is held back
 _HELD_BACK_TIMES = 2  # until a stream is known to hold its pictures back; one time may be a slow machine
-_STREAMS_REMEMBERED = 500
+_REMEMBERED = 500  # streams, and frames without a picture
+_PICTURES_UNTIL_TRUST = 8  # of a stream with a silent frame
+_REFUSED_S = 600.0
+_LOOK_S = 0.05  # how often a wait for a picture looks for the end of ffmpeg
+_REAPED_S = 0.5  # from the end of ffmpeg, which a write notices, to the news of it
 _LIMITS = ChildLimits(nice=10, address_space_bytes=512 * 1024 * 1024)
 _SMALLEST_BYTES = 1500  # a damaged key frame becomes a grey JPEG of 600 to 1000 bytes
 _LARGEST_BYTES = 1_000_000
@@ -63,7 +69,11 @@ class KeyFrameData:
 
 
 class StillDecoder:
-    """Safe between threads: callers of one codec take turns. `find_ffmpeg` may raise FfmpegMissing."""
+    """Safe between threads: callers of one codec take turns. `find_ffmpeg` may raise FfmpegMissing.
+
+    A frame that makes ffmpeg silent costs its turn two seconds. So streams with such frames take turns of their own,
+    at another ffmpeg, and a frame that gave no picture is not tried again for ten minutes.
+    """
 
     def __init__(
         self,
@@ -73,25 +83,80 @@ class StillDecoder:
         *,
         idle_end_s: float = IDLE_END_S,
     ) -> None:
-        self._held = {
-            codec: _HeldDecoder(codec, spawner, find_ffmpeg, clock, idle_end_s=idle_end_s) for codec in _DELIMITERS
-        }
+        def made(codec: str) -> _HeldDecoder:
+            return _HeldDecoder(codec, spawner, find_ffmpeg, clock, idle_end_s=idle_end_s)
 
-    def jpeg(self, frame: KeyFrameData) -> bytes | None:
-        """Return the frame, 320 pixels wide; None if it is damaged. Blocks up to 11 s after its turn has come.
+        self._usual = {codec: made(codec) for codec in _DELIMITERS}
+        self._of_doubted = {codec: made(codec) for codec in _DELIMITERS}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._doubted: OrderedDict[Hashable, int] = OrderedDict()  # streams, with the pictures that end the doubt
+        self._refused: OrderedDict[int, float] = OrderedDict()  # until when, by the hash of the frame
 
-        Raises FfmpegMissing.
+    def jpeg(self, frame: KeyFrameData, stream: Hashable = None) -> bytes | None:
+        """Return the frame, 320 pixels wide; None if it is damaged, or ffmpeg is silent. `stream`: its channel.
+
+        Blocks up to 8 s after its turn has come, and the usual turn up to 3 s of them. Raises FfmpegMissing.
         """
-        return self._held[frame.codec].jpeg(frame)
+        key = hash((frame.codec, frame.parameter_sets, frame.parts))
+        with self._lock:
+            if self._refused.get(key, 0.0) > self._clock.monotonic_s():
+                return None
+            is_doubted = stream in self._doubted
+        jpeg = self._decoded(frame, stream, is_doubted=is_doubted)
+        with self._lock:
+            if jpeg is None:
+                self._refused[key] = self._clock.monotonic_s() + _REFUSED_S
+                self._refused.move_to_end(key)
+                _shorten(self._refused)
+            elif stream in self._doubted:
+                self._doubted[stream] -= 1
+                if not self._doubted[stream]:
+                    del self._doubted[stream]
+        return jpeg
 
     def stop(self) -> None:
         """End each ffmpeg. A later picture starts a new one."""
-        for held in self._held.values():
+        for held in (*self._usual.values(), *self._of_doubted.values()):
             held.stop()
+
+    def _decoded(self, frame: KeyFrameData, stream: Hashable, *, is_doubted: bool) -> bytes | None:
+        """Decode a frame. Try it once more in a new ffmpeg, unless it is the frame's own fault.
+
+        The fault may be that of a frame before, or of a signal. After silence the retry is one of the doubted streams.
+        """
+        of_doubted = self._of_doubted[frame.codec]
+        held = of_doubted if is_doubted else self._usual[frame.codec]
+        try:
+            return held.jpeg(frame)
+        except _NoAnswer as failure:
+            if failure.is_silence:
+                self._doubt(stream)
+                held = of_doubted
+            if is_doubted if failure.is_silence else failure.is_of_frame:
+                return None
+        try:
+            return held.jpeg(frame, is_retry=True)
+        except _NoAnswer:
+            return None
+
+    def _doubt(self, stream: Hashable) -> None:
+        with self._lock:
+            self._doubted[stream] = _PICTURES_UNTIL_TRUST
+            self._doubted.move_to_end(stream)
+            _shorten(self._doubted)
 
 
 class _NoAnswer(Exception):
-    """ffmpeg gave no picture, or no whole one."""
+    """ffmpeg gave no picture, or no whole one.
+
+    `is_silence`: it neither answered nor ended. `is_of_frame`: it was new, so that no other frame is the reason.
+    """
+
+    def __init__(self, *, is_silence: bool, is_of_frame: bool) -> None:
+        super().__init__("no picture")
+        self.is_silence = is_silence
+        self.is_of_frame = is_of_frame
 
 
 class _HeldDecoder:
@@ -113,20 +178,15 @@ class _HeldDecoder:
         self._held_back: OrderedDict[int, int] = OrderedDict()  # times, by the hash of parameter sets
         self._timer: threading.Timer | None = None
 
-    def jpeg(self, frame: KeyFrameData) -> bytes | None:
+    def jpeg(self, frame: KeyFrameData, *, is_retry: bool = False) -> bytes | None:
+        """Return the JPEG; None for a damaged frame. A retry gets a new ffmpeg. Raises _NoAnswer and FfmpegMissing."""
         with self._turn:
             try:
+                if is_retry:
+                    self._end()
                 is_new = self._start_for(frame)
-                try:
-                    return self._decode(frame, _START_S if is_new else _ANSWER_S)
-                except _NoAnswer:
-                    if is_new:
-                        return None
-                self._start_for(frame)  # the fault may be that of a picture before, or of a signal
-                try:
-                    return self._decode(frame, _START_S)
-                except _NoAnswer:
-                    return None
+                patience_s = _RETRY_S if is_retry else _START_S if is_new else _ANSWER_S
+                return self._decode(frame, patience_s, is_new=is_new)
             finally:
                 self._used_s = self._clock.monotonic_s()
                 self._set_timer()
@@ -155,40 +215,52 @@ class _HeldDecoder:
             )
         return True
 
-    def _decode(self, frame: KeyFrameData, patience_s: float) -> bytes | None:
+    def _decode(self, frame: KeyFrameData, patience_s: float, *, is_new: bool) -> bytes | None:
         """Return the JPEG; None for a damaged frame. Raises _NoAnswer. Ends an ffmpeg that must not be used again."""
         process, answer = self._process, self._answer
+        assert process is not None  # noqa: S101 - _start_for() came before
+        deadline_s = self._clock.monotonic_s() + patience_s
         is_last = True
         try:
-            if process is None or not process.write_stdin(frame.annex_b(), patience_s):
-                raise _NoAnswer
+            jpeg = None
             stream = hash(frame.parameter_sets)
-            is_last = self._held_back.get(stream, 0) >= _HELD_BACK_TIMES or not answer.wait(_HELD_BACK_S)
-            if is_last:
-                process.close_stdin()
-                process.wait(patience_s)
-            jpeg = answer.jpeg() if answer.wait(0.0) else None
+            if process.write_stdin(frame.annex_b(), self._left_s(deadline_s)):
+                waits_for_end = self._held_back.get(stream, 0) >= _HELD_BACK_TIMES
+                is_last = waits_for_end or not self._until_answer(process, self._clock.monotonic_s() + _HELD_BACK_S)
+                if is_last:
+                    process.close_stdin()
+                    process.wait(self._left_s(deadline_s))
+                jpeg = answer.jpeg() if answer.wait(0.0) else None
+            else:
+                process.wait(min(_REAPED_S, self._left_s(deadline_s)))
             text = process.take_stderr()
             if jpeg is None:
                 log.info("ffmpeg gave no picture of a key frame (%s): %s", self._codec, text[:200] or "silence")
-                raise _NoAnswer
+                is_last = True
+                raise _NoAnswer(is_silence=process.poll() is None, is_of_frame=is_new)
             if is_last:
                 self._note_held_back(stream)
             # Coefficients of a damaged block stay in H.264's decoder: they would spoil the next picture.
             is_damaged = _is_damaged(jpeg, text)
             is_last = is_last or is_damaged
             return None if is_damaged else jpeg
-        except _NoAnswer:
-            is_last = True
-            raise
         finally:
             if is_last:
                 self._end()
 
+    def _until_answer(self, process: SupervisedProcess, deadline_s: float) -> bool:
+        """Wait for a JPEG until the deadline or the end of ffmpeg. True if there is one, or too much."""
+        while process.poll() is None and self._left_s(deadline_s) > 0:
+            if self._answer.wait(min(_LOOK_S, self._left_s(deadline_s))):
+                return True
+        return self._answer.wait(0.0)
+
+    def _left_s(self, deadline_s: float) -> float:
+        return max(0.0, deadline_s - self._clock.monotonic_s())
+
     def _note_held_back(self, stream: int) -> None:
         self._held_back[stream] = self._held_back.pop(stream, 0) + 1
-        while len(self._held_back) > _STREAMS_REMEMBERED:
-            self._held_back.popitem(last=False)
+        _shorten(self._held_back)
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -244,6 +316,11 @@ class _Answer:
 
     def _is_there(self) -> bool:
         return self._data.endswith(b"\xff\xd9") or len(self._data) > _LARGEST_BYTES
+
+
+def _shorten(remembered: OrderedDict[Any, Any]) -> None:
+    while len(remembered) > _REMEMBERED:
+        remembered.popitem(last=False)
 
 
 def _is_damaged(jpeg: bytes, text: str) -> bool:

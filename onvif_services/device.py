@@ -52,12 +52,19 @@ def read_zone_s(answer: Element) -> float:
 
 def read_known_zone_s(answer: Element) -> float | None:
     """Return the same as `read_zone_s`, but None if neither is readable."""
+    told_s = read_told_zone_s(answer)
+    if told_s is not None:
+        return told_s
     found = child(answer, "SystemDateAndTime")
-    utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
-    if utc is not None and local is not None:
-        return quarter_hours_s((local - utc).total_seconds())
     zone = raw_text(found, "TimeZone", "TZ")
     return posix_zone_offset_s(zone) if POSIX_TZ.match(zone) else None
+
+
+def read_told_zone_s(answer: Element) -> float | None:
+    """Return the difference of the device's two clocks, None if it does not tell both."""
+    found = child(answer, "SystemDateAndTime")
+    utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
+    return quarter_hours_s((local - utc).total_seconds()) if utc is not None and local is not None else None
 
 
 def _moment(found: Element | None) -> datetime | None:

@@ -31,6 +31,7 @@ from onvif_services.login import DeviceLogin
 from onvif_services.login_kinds import LoginKind
 from onvif_services.measured_clock import MeasuredClock
 from onvif_services.places import NamedAddress, OnvifAddress, ServicePlaces
+from onvif_services.recording_zone import RecordingZone
 from onvif_services.slots import CallSlots
 from onvif_services.soap_answer import parse_soap, payload_of
 from onvif_services.transport import CappedTransport
@@ -94,6 +95,8 @@ class DeviceCalls:
         """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
+        self.recording_zone = RecordingZone(learned.recording_zone_s)
+        """The time zone in the times of recordings; see `recording_search`."""
         self.signs_pre_auth = False
         self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
         self._has_answered = False
@@ -108,7 +111,7 @@ class DeviceCalls:
             kinds=dict(learned.logins),
         )
         self._repeated = RepeatedRequests(
-            CallSlots(), self._closed, is_proven=lambda: self.login.is_proven, on_cut=self._note_weak_server
+            CallSlots(clock), self._closed, is_proven=lambda: self.login.is_proven, on_cut=self._note_weak_server
         )
         self._downloads = Downloads(self._transport, self._repeated, self.login, has_user=self.has_user)
 
@@ -133,7 +136,10 @@ class DeviceCalls:
     def learned(self) -> LearnedAccess:
         """The knowledge for the next connection."""
         return LearnedAccess(
-            self.places.learned_path, tuple(self.login.kinds.items()), tuple(self.places.moved.items())
+            self.places.learned_path,
+            tuple(self.login.kinds.items()),
+            tuple(self.places.moved.items()),
+            self.recording_zone.zone_s,
         )
 
     @property
@@ -344,7 +350,7 @@ class DeviceCalls:
         return self._repeated.send(send, deadline_s, runs_once=runs_once)
 
     def _note_weak_server(self) -> None:
-        detail = "The device fails at several requests at a time, or cuts connections; the app sends one at a time."
+        detail = "The device fails at several requests at a time, or cuts connections; for a while it gets one."
         self.note("web server", "guessed", detail)
 
     def _without_answer(self, error: NoAnswer, operation: str) -> NoAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
+from urllib.parse import unquote
 
 _DATE_FIRST = re.compile(
     r"([0-9]{4})[-/._]([0-9]{1,2})[-/._]([0-9]{1,2})[Tt _-]+"
@@ -16,6 +17,8 @@ _COMPACT = re.compile(
 )
 _SECONDS = re.compile(r"([0-9]{9,10})(?:[.,]([0-9]{1,30}))?|([0-9]{12,13})(?:[0-9]{3})?")
 _PADDING = re.compile(r"(?<=[:/-]) (?=[0-9])")  # of a number that was written with a width of two
+_YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})(?![0-9])")
+_OTHER_LETTERS = str.maketrans({"\0": "", "\u2212": "-", "年": "-", "月": "-", "日": "", "\uff1a": ":"})
 _POSIX_ZONE = re.compile(r"(?!UTC|GMT)[A-Za-z]{3,5}[+-][0-9]{1,2}(?::[0-9]{2})*", re.IGNORECASE)
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*([0-9]{1,2})(?::?([0-9]{2}))?(?::?[0-9]{2})?", re.IGNORECASE)
 # Names of zones are not unique and do not tell the offset: such a time counts as one without a zone.
@@ -37,7 +40,8 @@ def read_moment(value: str | None) -> datetime | None:
     00:61:16, which some recorders write. Also read: other separators, RFC 2326's 20261122T100000Z, seconds since 1970,
     a date alone, and the forms of C and of mail (Sun Nov 22 10:00:00 2026).
     """
-    text = _PADDING.sub("0", (value or "")[:80].strip().strip("\"'").replace("\u2212", "-"))
+    text = _PADDING.sub("0", unquote((value or "")[:80]).translate(_OTHER_LETTERS).strip().strip("\"'"))
+    text = _year_first(text)
     if (since := _SECONDS.fullmatch(text)) is not None:
         return _in_years(_since_epoch(since))
     if _DATE_ONLY.fullmatch(text):
@@ -57,6 +61,20 @@ def read_moment(value: str | None) -> datetime | None:
         return _in_years(datetime(year, month, day, tzinfo=UTC) + length - east)
     except (ValueError, OverflowError):
         return None
+
+
+def _year_first(text: str) -> str:
+    """Return a time with its year in front, if the year is the third number of the date and day and month are clear.
+
+    Dots and dashes stand in dates that begin with the day. With slashes only a number above 12 tells the day.
+    """
+    found = _YEAR_LAST.match(text)
+    if found is None:
+        return text
+    first, mark, second, year = found.groups()
+    day, month = (second, first) if mark == "/" and int(second) > 12 else (first, second)
+    is_clear = mark != "/" or int(day) > 12
+    return f"{year}-{month}-{day}{text[found.end() :]}" if is_clear else text
 
 
 def _offset(zone: str) -> timedelta | None:

@@ -1,29 +1,20 @@
 """HTTP Digest (RFC 7616, and RFC 2069 for old firmware): MD5 and SHA-256, with and without qop.
 
-Challenges come from a device and are read strictly.
+Challenges come from a device: core/login_challenges.py reads their text.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.login_challenges import read_challenges
 from core.records import Credential
 
-_MAX_HEADER = 4096
 _SHA256 = ("SHA-256", "SHA256")
-# A quote ends a value only before a separator or another parameter: some realms have quotes inside.
-_ENDS_VALUE = r"""\s*(?:[,;]|$)|\s*[\w-]+\s*=\s*["'\w]|\s+(?:Basic|Digest)\s"""
-_PARAMETER = re.compile(
-    rf"""\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.|"(?!{_ENDS_VALUE}))*)"?|'([^']*)'(?={_ENDS_VALUE})"""
-    r"""|([^\s,;"]+))\s*"""
-)
-_BARE_REALM = re.compile(r"""\s*(realm)\s*=\s*([^\s"',;=][^"',;=]*)(?=[,;]|$)""", re.IGNORECASE)
-_SCHEME = re.compile(r"\s*([A-Za-z0-9_-]+)(?:[\s:]+|,\s*(?=realm)|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +48,13 @@ def read_offer(headers: Iterable[str]) -> Offer:
     """Read WWW-Authenticate headers, also with several challenges in one line. Prefer SHA-256."""
     found: list[Challenge] = []
     basic = False
-    for scheme, parameters in _challenges(headers):
+    for scheme, parameters in read_challenges(headers):
         if scheme == "basic":
             basic = True
         elif scheme == "digest" and (challenge := _challenge(parameters)):
             found.append(challenge)
     best = max(found, key=lambda item: _is_sha256(item.algorithm), default=None)
     return Offer(best, basic)
-
-
-def _challenges(headers: Iterable[str]) -> Iterable[tuple[str, dict[str, str]]]:
-    for header in headers:
-        rest = header[:_MAX_HEADER]
-        scheme = ""
-        parameters: dict[str, str] = {}
-        while rest:
-            if match := _BARE_REALM.match(rest):
-                parameters["realm"] = match[2].rstrip()
-            elif match := _PARAMETER.match(rest):
-                value = next((value for value in match.groups()[1:] if value is not None), "")
-                parameters[match[1].lower()] = _as_utf8(re.sub(r"\\(.)", r"\1", value))
-            elif match := _SCHEME.match(rest):
-                if scheme:
-                    yield scheme, parameters
-                scheme, parameters = match[1].lower(), {}
-            else:
-                break
-            rest = rest[match.end() :].lstrip(",; \t")
-        if scheme:
-            yield scheme, parameters
-
-
-def _as_utf8(value: str) -> str:
-    """Return a text of a header, which was read as Latin-1, as UTF-8 if it is that: realms may have any name."""
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value
 
 
 def _challenge(parameters: dict[str, str]) -> Challenge | None:

@@ -105,6 +105,10 @@ class DeviceLogin:
         self._guarded.begin().refused(refused_logins)
         return CameraAuthFailed(_REFUSED)
 
+    def count_unclear(self) -> None:
+        """Count one more refused login: the device answered it with another error before it refused the next one."""
+        self._guarded.count_refused(1)
+
     def run(
         self,
         service: str,

@@ -261,6 +261,9 @@ class _Opening:
             conn.login.begin_with(LoginKind.DIGEST)
             try:
                 conn.call(service, "GetProfiles")
+            except CameraAuthFailed:
+                conn.login.count_unclear()
+                raise
             except (SoapFault, CameraUnsupported, CameraBadAnswer):
                 conn.login.begin_with(LoginKind.BOTH)
                 return False
@@ -279,7 +282,11 @@ class _Opening:
         conn = self._conn
         if self._information_refused:
             conn.login.proof = _INFORMATION
-            conn.info = device.read_information(conn.call(*_INFORMATION))
+            try:
+                conn.info = device.read_information(conn.call(*_INFORMATION))
+            except CameraAuthFailed:
+                conn.login.count_unclear()
+                raise
             self._information_refused = False
 
     def _read_information_logged_in(self) -> None:

@@ -19,10 +19,12 @@ from core.recordings import DeviceRecording, EventSearch, Listed, RecordingEvent
 from onvif_services import answers, recording_control, searches
 from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
+from onvif_services.device import read_told_zone_s
 from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
+from onvif_services.recording_zone import Verdict
 
 MAX_EVENTS = 200_000
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
@@ -37,6 +39,7 @@ _CONCRETE_SET = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 
 # Failures of one request, after which another one may succeed. Other errors (no connection, login) concern them all.
 _FAILED = (SoapFault, CameraUnsupported, CameraBadAnswer, NoAnswer, DeviceBusy)
+_ZONE_CHECK = "times of recordings"
 _OPTIONAL_S = 5.0  # limit of a request without which the recordings can be listed
 
 
@@ -48,8 +51,31 @@ def list_recordings(conn: DeviceConnection, *, deadline_s: float = 30.0) -> List
     device does not offer it.
     """
     recordings, service = _listed(conn, deadline_s)
+    _judge_zone(conn, recordings)
     sources = _job_sources(conn) if recordings else {}
     return tuple(replace(item, job_source=sources.get(item.recording_token, "")) for item in recordings), service
+
+
+def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -> None:
+    """Find out if the times of recordings are local ones that are marked as UTC; see `recording_zone`."""
+    newest = max((item.latest for item in recordings if item.latest), default=None)
+    if newest is None:
+        return
+    now_utc = conn.device_clock.now_utc()
+    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if newest > now_utc else None)
+    if verdict is Verdict.LOCAL:
+        conn.note(_ZONE_CHECK, "repaired", "The device writes local times of recordings and marks them as UTC.")
+    elif verdict is Verdict.DOUBTFUL:
+        conn.note(_ZONE_CHECK, "unconfirmed", "The newest recording lies in the future by the device's clock.")
+    elif verdict is Verdict.UTC:
+        conn.note(_ZONE_CHECK, "ok")
+
+
+def _told_zone_s(conn: DeviceConnection) -> float | None:
+    try:
+        return read_told_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))
+    except _FAILED:
+        return None
 
 
 def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:

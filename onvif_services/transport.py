@@ -86,7 +86,7 @@ class CappedTransport(Transport):
         self._credential = credential
         self._call = _Call()
         self._sockets = DeviceSockets(host, certificates)
-        self._endpoints = {self.endpoint}
+        self._others: set[Endpoint] = set()  # further ports of the device
         self._digests: dict[str, http_digest.DigestLogin] = {}  # the latest challenge by service; "" for any service
         self._download_digests: dict[Endpoint, http_digest.DigestLogin] = {}
         self._download_basics: set[Endpoint] = set()  # those that want HTTP Basic for snapshots
@@ -99,12 +99,16 @@ class CappedTransport(Transport):
 
     def allow(self, endpoint: Endpoint) -> None:
         """Allow requests to another port of the same host, which the device named for one of its services."""
-        self._endpoints.add(endpoint)
+        self._others.add(endpoint)
 
     def use(self, endpoint: Endpoint) -> None:
-        """Send all requests to this port of the same host from now on."""
+        """Send requests to this port of the same host from now on, in place of the present one."""
         self.endpoint = endpoint
-        self._endpoints = {endpoint}
+
+    def _is_allowed(self, endpoint: Endpoint) -> bool:
+        """True for the present port and the device's other ports, but never for HTTP in place of HTTPS."""
+        is_worse = self.endpoint.scheme == "https" and endpoint.scheme != "https"
+        return endpoint == self.endpoint or (endpoint in self._others and not is_worse)
 
     # -- SOAP requests, called by zeep ---------------------------------------------------------
 
@@ -290,7 +294,7 @@ class CappedTransport(Transport):
         """
         endpoint = Endpoint.of(address)
         if (
-            endpoint not in self._endpoints
+            not self._is_allowed(endpoint)
             or bracketed(urlsplit(address).hostname or "") != bracketed(self.host).lower()
         ):
             raise CameraBadAnswer("The device names an address at another host or port.")

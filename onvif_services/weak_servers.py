@@ -1,8 +1,9 @@
 """Sends the requests to one device's web server, and repeats those that the web server cuts off.
 
 The web servers of cheap cameras serve one connection at a time and reset the others, or reset some without a reason.
-Others refuse the second connection, answer it with 503, or accept it and never answer. After the first such failure the
-device gets one request at a time, and each request that it cuts off, refuses or is too busy for once more.
+Others refuse the second connection, answer it with 503, or accept it and never answer. After the first such failure,
+or the second request without an answer, the device gets one request at a time for a while (slots.py). Each request that
+it cuts off, refuses or is too busy for is sent once more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _REPEATS = 2  # of a request whose login the device accepted before
 _PAUSE_S = 0.2  # before a repetition
 _LONGER = 3.0  # a pause after another failure, compared with the one before
 _MOST_PAUSE_S = 1.0
+_MOST_SILENCES = 2  # beside other requests: one alone may be slow, whatever else is under way
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class RepeatedRequests:
         self._is_proven = is_proven
         self._on_cut = on_cut
         self._cuts_at_random = False
+        self._silences = 0  # requests beside others without an answer, since the last such request that had one
         self._pause_s = _PAUSE_S  # longer on web servers that need longer between two connections
 
     def send(self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False) -> HttpAnswer:
@@ -59,6 +62,8 @@ class RepeatedRequests:
             try:
                 with self._slots.taking(deadline_s):
                     answer = self._try(call, tries, was_parallel=True)
+                    if answer is not None and self._slots.is_shared:
+                        self._silences = 0
             except NoAnswer as error:
                 if runs_once and error.is_cut and not self._closed.is_set():
                     self._serialize()
@@ -84,6 +89,13 @@ class RepeatedRequests:
         self._slots.serialize()
         self._on_cut()
 
+    def _note_silence(self) -> None:
+        """The time of a request beside others is over; later ones profit if it was not the first."""
+        self._silences += 1
+        if self._silences >= _MOST_SILENCES:
+            self._silences = 0
+            self._serialize()
+
     def _try(self, call: Callable[[], HttpAnswer], tries: _Tries, *, was_parallel: bool) -> HttpAnswer | None:
         """Send the request. Return None if the device did not take it and it may be repeated."""
         try:
@@ -96,7 +108,7 @@ class RepeatedRequests:
             raise
         except NoAnswer as error:
             if not error.is_cut and was_parallel and self._slots.is_shared:
-                self._serialize()  # the time of this request is over, but later ones profit
+                self._note_silence()
             tries.cut_logins += error.cut_logins
             most = min(tries.most, self._most(error, was_parallel=was_parallel))
             if error.is_cut and tries.repeats < most and not self._closed.is_set():

@@ -32,6 +32,7 @@ _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]
 _CHARACTERS = {"amp": "&#38;", "lt": "&#60;", "gt": "&#62;", "quot": "&#34;", "apos": "&#39;"}
 _ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
 _TAG = re.compile(r"<[A-Za-z_][^<>]*>")
+_SPACED_TAG = re.compile(r"<[ \t]+(?=/?[ \t]*(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*[ \t]*/?>)")
 _ATTRIBUTE = re.compile(r"""([A-Za-z_][\w:.-]*\s*=\s*)("[^"]*"|'[^']*'|[^\s"'<>]+)""")
 _PREFIX = re.compile(r"(?:</?|\s)([A-Za-z_][\w.-]*):[\w.-]+(?=[\s=/>])")
 _DECLARED_PREFIX = re.compile(r"\sxmlns:([A-Za-z_][\w.-]*)\s*=")
@@ -40,6 +41,13 @@ _ENVELOPE = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?Envelope\b", re.IGNORECASE)
 _END_OF_PAYLOAD = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?(?:Body|\w+Response|ProbeMatches)\s*>\s*\Z", re.IGNORECASE)
 _PAIRS_OF_HIGH_BYTES = re.compile(rb"(?:[\x81-\xfe][\x40-\xfe])+")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+
+
+_AS_TEXT = "XML as text"
+_ESCAPED = (b"&lt;", b"&#60;", b"&#x3c;", b"&#x3C;")
+_SEARCHED = 200
+_MOST_DEPTH = 4
+_HAS_TAG_END = re.compile(r"</|/>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,38 @@ class Parsed:
 
 
 def read_xml(body: bytes) -> Parsed:
-    """Parse an answer strictly; repair it if that fails. Raise CameraBadAnswer or MalformedXml."""
+    """Parse an answer strictly; repair it if that fails. Raise CameraBadAnswer or MalformedXml.
+
+    XML that stands as text in the place of elements (escaped, or in CDATA) becomes elements.
+    """
+    is_escaped = body[:_SEARCHED].lstrip().startswith(_ESCAPED)
+    parsed = _read_elements(html.unescape(body.decode("utf-8", "replace")).encode() if is_escaped else body)
+    root, is_unwrapped = _unwrapped(parsed.root)
+    return Parsed(root, (*parsed.repairs, _AS_TEXT) if is_escaped or is_unwrapped else parsed.repairs)
+
+
+def _unwrapped(root: Element) -> tuple[Element, bool]:
+    """Give an element that holds nothing but XML as text its elements. Return the envelope, and if there was any."""
+    body = answers.body_of(root) if answers.is_envelope(root) else None
+    holder = root if body is None else body
+    for _ in range(_MOST_DEPTH):
+        if len(holder) != 1 or (holder.text or "").strip():
+            break
+        holder = holder[0]
+    text = (holder.text or "").strip()
+    if len(holder) or not _ROOT_NAME.match(_without_declaration(text)) or not _HAS_TAG_END.search(text):
+        return root, False
+    try:
+        found = _read_elements(f"<text>{_without_declaration(text)}</text>".encode())
+    except MalformedXml:
+        return root, False
+    if len(found.root) == 1 and answers.is_envelope(found.root[0]):
+        return found.root[0], True
+    holder.extend(found.root)
+    return root, True
+
+
+def _read_elements(body: bytes) -> Parsed:
     try:
         return Parsed(answers.parse_xml(body))
     except MalformedXml:
@@ -181,11 +220,17 @@ def _declare_prefixes(text: str) -> str:
     return text[: start.end()] + declared + text[start.end() :]
 
 
+def _join_tags(text: str) -> str:
+    """Remove the space behind the bracket of a tag; brackets in texts have no second one behind them."""
+    return _SPACED_TAG.sub("<", text)
+
+
 _REPAIRS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("forbidden characters", lambda text: _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text))),
     ("text around the XML", _only_document),
     ("", _without_cdata),  # it is well-formed, so it has no name
     ("unescaped &", lambda text: _BARE_AMPERSAND.sub("&amp;", text)),
+    ("space in tags", _join_tags),
     ("attributes without quotes", _quote_attributes),
     ("undeclared prefixes", _declare_prefixes),
 )

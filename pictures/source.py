@@ -4,6 +4,8 @@ Two methods: one PLAY for a run of times, with `Frames: intra/<ms>` and `Rate-Co
 with `Rate-Control: yes`, so that the recorder sends little besides the key frame. The second is used for times that
 are far apart, and for recorders that ignore Frames or send in real time. A recorder that needs a new session for each
 PLAY gets at most twelve of them for an hour of its recording.
+
+A recorder may send anything, and without end: each PLAY has a limit of bytes, and none is read faster than 20 MB/s.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from core.clock import Clock
 from core.errors import CameraUnreachable
 from core.recordings import ReplayAbilities
+from media.rtsp.client.connection import ReadLimit
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayRank
 from onvif_manager import OnvifManager
@@ -29,7 +32,13 @@ _LONGEST_RUN = 256
 _SLOW_AFTER_S = 3.0
 _SLOW_STEP_S = 0.4  # a PLAY for each time is faster than a recorder that needs longer for a key frame of a run
 _SILENCE_S = 1.5  # after it, a run is over: many recorders do not tell the end of the requested range
+_BYTES_PER_S = 20e6
+_PLAY_BYTES = 8_000_000  # a key frame, and what a fast recorder sends until PAUSE
+_RUN_BYTES = 64_000_000  # the first half of them may be key frames: a run of large ones is cut into shorter runs
+_FRAMES_A_TIME = 4
 _IN_TIME_S = 0.25  # how often a wait looks for reasons to stop
+
+_PLAY_LIMIT = ReadLimit(_PLAY_BYTES, _BYTES_PER_S)
 
 Placed = tuple[int, KeyFrame | None]
 """A time and its key frame; None if the recorder has none for it."""
@@ -81,12 +90,15 @@ class RecordingSource:
         is_fit = has_method and honours_frames is not False and self._plays_runs
         return is_fit and step_s <= (_LONGEST_KNOWN_STEP_S if honours_frames else LONGEST_RUN_STEP_S)
 
-    def frames_of_run(self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool]) -> Iterator[Placed]:
+    def frames_of_run(
+        self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool], most_bytes: int = _RUN_BYTES
+    ) -> Iterator[Placed]:
         """Yield the times of one run that have a key frame, in order; the others need another PLAY.
 
         The first time is among them, with None if the recorder has nothing for it. Ends early if should_stop(), or if
-        the recorder does not play runs, as plays_runs() then says.
+        the recorder does not play runs, as plays_runs() then says. Raises TooManyBytes.
         """
+        most_bytes = max(_PLAY_BYTES, min(most_bytes, _RUN_BYTES))
         inbox = self._new_inbox()
         self._connection.play(
             times[0] + self.correction_s,
@@ -94,17 +106,22 @@ class RecordingSource:
             end_device_s=times[-1] + self.correction_s + step_s,
             key_frames_only=True,
             key_frames_ms=1000 * step_s,
+            limit=ReadLimit(most_bytes, _BYTES_PER_S),
         )
         placing, last = Placing(times, step_s, self._group), None
         frame: KeyFrame | None = None
-        waited_s, count, placed = 0.0, 0, 0
-        while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, waited_s)):
+        waited_s, count, placed, frames_bytes = 0.0, 0, 0, 0
+        most_frames = _FRAMES_A_TIME * len(times)
+        while not (placing.is_done or should_stop() or self._is_unfit(inbox, count, waited_s, most_frames)):
+            if frames_bytes > most_bytes / 2:
+                break
             began_s = self._clock.monotonic_s()
             frame = self._next(inbox, should_stop, _SILENCE_S if count else None)
             waited_s += self._clock.monotonic_s() - began_s
             if frame is None:
                 break
             count += 1
+            frames_bytes += frame.data.size
             for time_s, is_this in placing.take(frame.device_s - self.correction_s):
                 placed += 1
                 yield time_s, frame if is_this or last is None else last
@@ -137,7 +154,7 @@ class RecordingSource:
                 yield time_s, None
                 continue
             inbox = self._new_inbox()
-            self._connection.play(time_s + self.correction_s, inbox, fast=False)
+            self._connection.play(time_s + self.correction_s, inbox, fast=False, limit=_PLAY_LIMIT)
             if waiting is not None:
                 yield waiting
                 waiting = None
@@ -149,6 +166,10 @@ class RecordingSource:
             self._end_play(inbox)
         if waiting is not None:
             yield waiting
+
+    def received_bytes(self) -> int:
+        """Return the number of bytes that the recorder has sent."""
+        return self._connection.received_bytes()
 
     def close(self) -> None:
         """Give the recorder its session back."""
@@ -202,12 +223,13 @@ class RecordingSource:
         self._group.note(time_s - frame_s)
         return True
 
-    def _is_unfit(self, inbox: KeyFrameInbox, count: int, waited_s: float) -> bool:
+    def _is_unfit(self, inbox: KeyFrameInbox, count: int, waited_s: float, most_frames: int) -> bool:
         """True if a run shows that a PLAY for each time is better: the recorder sends other frames, or in real time.
 
         `waited_s`: for its key frames, without the time that the caller took for them.
         """
-        if count and (inbox.other_frames or waited_s > max(_SLOW_AFTER_S, count * _SLOW_STEP_S)):
+        is_slow = waited_s > max(_SLOW_AFTER_S, count * _SLOW_STEP_S)
+        if count and (inbox.other_frames or is_slow or count > most_frames):
             self._plays_runs = False
         return not self._plays_runs
 

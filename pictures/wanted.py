@@ -1,7 +1,7 @@
 """The pictures that requests want of one camera, and the order in which they are made.
 
-A picture under the pointer comes first, then every sixteenth of a grid, then the others in runs. A wish lasts two
-seconds after its last request.
+A picture under the pointer comes first, then every sixteenth of a grid, then the others in runs. Channels whose key
+frames give no picture come last. A wish lasts two seconds after its last request.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class WantedPictures:
         self._lock = threading.Lock()
         self._wanted: dict[tuple[int, int], tuple[WantedPicture, float]] = {}  # with the time of its end
         self._missing: dict[tuple[int, int], float] = {}  # until when
+        self._last: set[int] = set()  # channels
 
     def want(self, pictures: Iterable[WantedPicture]) -> None:
         """Want these pictures for two more seconds, except those that were found missing a short while ago."""
@@ -84,10 +85,22 @@ class WantedPictures:
             return any(until_s > now_s for _, until_s in self._wanted.values())
 
     def has_urgent(self) -> bool:
-        """True if a single picture is wanted."""
+        """True if a single picture is wanted, of a channel that is in turn."""
         with self._lock:
-            now_s = self._clock.monotonic_s()
-            return any(picture.step_s == 0 and until_s > now_s for picture, until_s in self._wanted.values())
+            return any(picture.step_s == 0 for picture, _ in self._in_turn())
+
+    def is_in_turn(self, channel: int) -> bool:
+        """False for a channel that is put last while pictures of others are wanted."""
+        with self._lock:
+            return channel not in self._last or all(it.channel in self._last for it, _ in self._in_turn())
+
+    def put_last(self, channel: int, *, is_last: bool) -> None:
+        """Make a channel's pictures after those of all others, or in the usual order again."""
+        with self._lock:
+            if is_last:
+                self._last.add(channel)
+            else:
+                self._last.discard(channel)
 
     def made(self, channel: int, time_s: int) -> None:
         """The picture is in the cache."""
@@ -115,15 +128,14 @@ class WantedPictures:
         Without `is_coarse_first` a grid is made in one go, for recorders that need a new session for each place.
         """
         with self._lock:
-            now_s = self._clock.monotonic_s()
-            self._wanted = {key: item for key, item in self._wanted.items() if item[1] > now_s}
-            wanted = [picture for picture, _ in self._wanted.values()]
-            newest = max((until_s for _, until_s in self._wanted.values()), default=0.0)
+            items = self._in_turn()
+            wanted = [picture for picture, _ in items]
+            newest = max((until_s for _, until_s in items), default=0.0)
             urgent = [picture for picture in wanted if picture.step_s == 0]
             if urgent:
                 last = urgent[-1]
                 return Batch(last.channel, last.recording_token, 0, (last.time_s,), is_urgent=True)
-            first = next((it for it, until_s in self._wanted.values() if until_s == newest), None)
+            first = next((it for it, until_s in items if until_s == newest), None)
             if first is None:
                 return None
             grid = sorted(
@@ -137,6 +149,13 @@ class WantedPictures:
             return Batch(first.channel, first.recording_token, step_s, _first_run(coarse, step_s, _COARSE_BATCH))
         run = _first_run(grid, first.step_s, most)
         return Batch(first.channel, first.recording_token, first.step_s, run)
+
+    def _in_turn(self) -> list[tuple[WantedPicture, float]]:
+        """Return the wishes of all channels but the last ones; those of the last ones if there are no others."""
+        now_s = self._clock.monotonic_s()
+        self._wanted = {key: item for key, item in self._wanted.items() if item[1] > now_s}
+        items = list(self._wanted.values())
+        return [item for item in items if item[0].channel not in self._last] or items
 
     def _is_wanted(self, key: tuple[int, int], now_s: float) -> bool:
         item = self._wanted.get(key)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraUnsupported, NotFound, StorageFull
+from media.rtsp.client.errors import TooManyBytes
 from media.still_decoder import StillDecoder
+from pictures.byte_ledger import ByteLedger
 from pictures.cache import PictureCache
 from pictures.inbox import KeyFrame
 from pictures.source import SHORTEST_RUN, RecordingSource
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 LINGER_S = 10.0
 """How long a connection stays open for the next pictures: opening one takes recorders two or three seconds."""
 _SINGLES = 8
+_BAD_IN_A_ROW = 2  # key frames without a picture, each of which may cost seconds; then the other channels come first
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 4.0  # while viewers use all places of the recorder
 _FAILED_S = 30.0
 _UNSUPPORTED_S = 600.0
@@ -51,6 +55,8 @@ class PictureWorker:
         # the thread's own
         self._source: RecordingSource | None = None
         self._last_jpeg: tuple[KeyFrame, bytes | None] | None = None
+        self._ledger = ByteLedger(tools.clock)
+        self._bad_frames: Counter[int] = Counter()  # in a row, by channel
         self._retry_s = _FIRST_RETRY_S
 
     def want(self, pictures: Iterable[WantedPicture]) -> None:
@@ -128,7 +134,9 @@ class PictureWorker:
         if batch is None:
             return
         try:
-            self._make(self._source_for(batch.recording_token), batch)
+            batch = self._affordable(batch)
+            if batch.times:
+                self._make(self._source_for(batch.recording_token), batch)
             self._retry_s = _FIRST_RETRY_S
         except CameraBusy as error:
             log.info("camera %d has no place for pictures: %s", self._camera_id, error.detail)
@@ -138,7 +146,7 @@ class PictureWorker:
         except AppError as error:
             log.info("no pictures of camera %d: %s (%s)", self._camera_id, error.detail, error.code)
             self._close_source()
-            lasts_s = _UNSUPPORTED_S if isinstance(error, CameraUnsupported) else _FAILED_S
+            lasts_s = _UNSUPPORTED_S if isinstance(error, (CameraUnsupported, TooManyBytes)) else _FAILED_S
             is_of_channel = isinstance(error, (CameraUnsupported, CameraBadAnswer, NotFound))
             self._fail(error, lasts_s, batch.channel if is_of_channel else None)
 
@@ -161,9 +169,26 @@ class PictureWorker:
         if source is not None:
             source.close()
 
+    def _affordable(self, batch: Batch) -> Batch:
+        """Return a batch without the times whose pictures would cost the recorder too many bytes: they are missing."""
+        times = tuple(time_s for time_s in batch.times if self._ledger.allows(batch.channel, time_s))
+        for time_s in set(batch.times) - set(times):
+            self._wanted.missed(batch.channel, time_s)
+        with self._changed:
+            self._changed.notify_all()
+        return replace(batch, times=times)
+
     def _make(self, source: RecordingSource, batch: Batch) -> None:
+        """Make the pictures of a batch, and count their bytes."""
+        before = source.received_bytes()
+        try:
+            self._make_pictures(source, batch)
+        finally:
+            self._ledger.note(batch.channel, batch.times[0], source.received_bytes() - before)
+
+    def _make_pictures(self, source: RecordingSource, batch: Batch) -> None:
         def should_stop() -> bool:
-            if self._is_over:
+            if self._is_over or not self._wanted.is_in_turn(batch.channel):
                 return True
             if batch.is_urgent:
                 return not self._wanted.is_wanted(batch.channel, batch.times[0])
@@ -172,12 +197,13 @@ class PictureWorker:
         left = list(batch.times)
         is_run = batch.step_s > 0 and source.plays_runs(batch.step_s)
         if is_run and (len(batch.times) >= SHORTEST_RUN or not source.seeks):
-            frames = source.frames_of_run(batch.times, batch.step_s, should_stop)
+            most_bytes = self._ledger.left(batch.channel, batch.times[0])
+            frames = source.frames_of_run(batch.times, batch.step_s, should_stop, most_bytes)
         else:
             frames = source.frames_one_by_one(batch.times[:_SINGLES], batch.step_s, should_stop)
         for time_s, frame in frames:
             left = [item for item in left if item != time_s]
-            jpeg = None if frame is None else self._jpeg(frame)
+            jpeg = None if frame is None else self._jpeg(frame, batch.channel)
             if frame is None or jpeg is None:
                 self._wanted.missed(batch.channel, time_s)
             else:
@@ -185,10 +211,13 @@ class PictureWorker:
             with self._changed:
                 self._changed.notify_all()
 
-    def _jpeg(self, frame: KeyFrame) -> bytes | None:
+    def _jpeg(self, frame: KeyFrame, channel: int) -> bytes | None:
         """Decode a frame, unless it is the one before: on a fine grid, several times have the same key frame."""
         if self._last_jpeg is None or self._last_jpeg[0].data != frame.data:
-            self._last_jpeg = frame, self._tools.decoder.jpeg(frame.data)
+            jpeg = self._tools.decoder.jpeg(frame.data, (self._camera_id, channel))
+            self._last_jpeg = frame, jpeg
+            self._bad_frames[channel] = 0 if jpeg is not None else self._bad_frames[channel] + 1
+            self._wanted.put_last(channel, is_last=self._bad_frames[channel] >= _BAD_IN_A_ROW)
         return self._last_jpeg[1]
 
     def _keep(self, source: RecordingSource, channel: int, time_s: int, frame: KeyFrame, jpeg: bytes) -> None:

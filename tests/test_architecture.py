@@ -26,6 +26,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "onvif",
             "stream",
             "pictures",
+            "evidence",
             "exports",
             "recordings",
             "onvif_services",
@@ -34,11 +35,14 @@ ARROWS: dict[str, frozenset[str]] = {
             "core",
         }
     ),
-    "web": frozenset({"accounts", "walls", "ptz", "onvif", "stream", "pictures", "exports", "recordings", "core"}),
+    "web": frozenset(
+        {"accounts", "walls", "ptz", "onvif", "stream", "pictures", "evidence", "exports", "recordings", "core"}
+    ),
     "accounts": frozenset({"database", "core"}),
     "walls": frozenset({"database", "core"}),
     "ptz": frozenset({"onvif", "database", "core"}),
     "pictures": frozenset({"recordings", "onvif", "media", "core"}),
+    "evidence": frozenset({"exports", "media", "database", "core"}),
     "exports": frozenset({"stream", "recordings", "onvif", "media", "database", "core"}),
     "recordings": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "ptz", "media", "core"}),
@@ -60,6 +64,7 @@ PACKAGE_OF = {
     "sessions": "stream",
     "recording_manager": "recordings",
     "picture_manager": "pictures",
+    "evidence_manager": "evidence",
     "export_manager": "exports",
     "ptz_manager": "ptz",
     "migrations": "database",
@@ -143,7 +148,9 @@ def test_cameras_import_of_media_only_the_starter_of_processes() -> None:
 MEDIA_ARROWS: dict[str, frozenset[str]] = {
     "media.codecs": frozenset(),
     "media.fmp4": frozenset({"media.codecs"}),
-    "media.mp4": frozenset({"media.codecs", "media.fmp4"}),
+    "media.mp4": frozenset({"media.codecs", "media.fmp4", "media.joined_files"}),
+    "media.mkv": frozenset({"media.codecs", "media.fmp4", "media.mp4", "media.joined_files"}),
+    "media.joined_files": frozenset(),
     "media.hls": frozenset(),
     "media.commands": frozenset(),
     "media.child_shim": frozenset(),

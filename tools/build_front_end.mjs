@@ -4,7 +4,9 @@
  * `static/css/pages/NAME.css` and `static/js/pages/NAME.js`; code that the page imports with `import()` becomes a file
  * that loads later.
  *
- * The name of each file holds a hash of its content, so a browser may keep the file for ever. `manifest.json` maps
+ * `verify.html`, the page of an evidence package, is one file with its script and style inside.
+ *
+ * The name of each other file holds a hash of its content, so a browser may keep the file for ever. `manifest.json` maps
  * sources to built files and holds a hash of all sources: `web/front_end.py` computes the same hash and serves no build
  * of other sources.
  */
@@ -51,6 +53,11 @@ const OPTIONS = /** @type {const} */ ({
 /** @param {string|Uint8Array} content */
 function sha256(content) {
   return createHash('sha256').update(content).digest('hex');
+}
+
+/** The hash of an inline script or style, as a content security policy names it. @param {string} content */
+function policyHash(content) {
+  return `sha256-${createHash('sha256').update(content).digest('base64')}`;
 }
 
 /** Hash of all source files: of one line `HASH  PATH` for each, as sha256sum prints it. */
@@ -107,6 +114,24 @@ class Build {
     }
   }
 
+  /**
+   * Makes a page that is one file. Its content security policy allows its own script and style by their hashes.
+   * @param {string} name @param {string} template @param {string[]} entryPoints script and style
+   */
+  async page(name, template, entryPoints) {
+    const texts = entryPoints.map(async (entryPoint) => {
+      const result = await esbuild.build({ ...OPTIONS, format: 'iife', sourcemap: false, entryPoints: [entryPoint] });
+      return result.outputFiles[0].text;
+    });
+    const [script, style] = await Promise.all(texts);
+    const page = (await readFile(path.join(STATIC, template), 'utf8'))
+      .replace('HASH-OF-SCRIPT', () => policyHash(script))
+      .replace('HASH-OF-STYLE', () => policyHash(style))
+      .replace('<!-- STYLE-OF-PAGE -->', () => `<style>${style}</style>`)
+      .replace('<!-- SCRIPT-OF-PAGE -->', () => `<script>${script}</script>`);
+    this.contents.set(name, new TextEncoder().encode(page));
+  }
+
   /** @param {string} name */
   async copy(name) {
     const content = await readFile(path.join(STATIC, name));
@@ -159,6 +184,7 @@ async function main() {
     build.bundle(['js/boot.js'], { format: 'iife' }),
     build.bundle(LATER, { format: 'esm' }),
     build.bundle([WORKER], { format: 'esm' }),
+    build.page('verify.html', 'js/verify/verify.html', ['js/verify/page.js', 'css/verify.css']),
     ...COPIED.map((name) => build.copy(name)),
   ]);
   await build.write(made);

@@ -12,6 +12,7 @@ from core.errors import NotFound
 from web.access.principal import current_principal, current_principal_or_none, is_local_without_accounts
 from web.api import answers
 from web.api.cameras import channel_list, visible_cameras
+from web.api.export_models import format_names
 from web.fields import parse_id
 from web.services import services
 
@@ -42,7 +43,18 @@ def wall() -> str:
 @blueprint.get("/recordings/<camera_id>")
 def recordings(camera_id: str = "") -> str:
     """Recordings on a recorder's own disks; without an id, of the recorder that the browser showed last."""
-    return render_template("recordings.html", page="recordings", camera_id=_known(camera_id) if camera_id else "")
+    return render_template(
+        "recordings.html",
+        page="recordings",
+        camera_id=_known(camera_id) if camera_id else "",
+        export_formats=format_names(),
+    )
+
+
+@blueprint.get("/exports")
+def exports() -> str:
+    """Parts of recordings that were taken away as files: the own ones, for admins all."""
+    return render_template("exports.html", page="exports")
 
 
 @blueprint.get("/login")

@@ -9,6 +9,7 @@ from flask import current_app
 
 from account_manager import AccountManager
 from core.settings import Settings
+from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
@@ -43,6 +44,7 @@ class Services:
         ptz: PtzManager,
         pictures: PictureManager,
         exports: ExportManager,
+        evidence: EvidenceManager,
         *,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -55,6 +57,7 @@ class Services:
         self.ptz = ptz
         self.pictures = pictures
         self.exports = exports
+        self.evidence = evidence
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")

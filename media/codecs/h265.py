@@ -16,6 +16,8 @@ _KINDS |= dict.fromkeys(_SETS, NalKind.SET)
 _KINDS |= {_PREFIX_SEI: NalKind.SEI, _SUFFIX_SEI: NalKind.TRAILING}
 NAL_KINDS = tuple(_KINDS.get(nal_type, NalKind.IGNORED) for nal_type in range(64))
 
+_P_SLICE, _I_SLICE = 1, 2
+
 
 def nal_type(nal: bytes) -> int:
     """Return nal_unit_type (section 7.3.1.2)."""
@@ -42,15 +44,25 @@ def slice_position(nal: bytes) -> int:
 
 def is_intra(nal: bytes) -> bool:
     """True if the first slice of a frame is an I slice (section 7.3.6.1), if its pps has no extra slice header bits."""
+    return _slice_type(nal) == _I_SLICE
+
+
+def is_bidirectional(nal: bytes) -> bool:
+    """True for a B slice; for a slice that is not the first of its frame, and an unreadable one, too."""
+    return nal[2:3] < b"\x80" or _slice_type(nal) not in {_P_SLICE, _I_SLICE}
+
+
+def _slice_type(nal: bytes) -> int | None:
+    """Return the slice_type of the first slice of a frame (section 7.3.6.1), None if it cannot be read."""
     try:
         bits = BitReader(nal[2:18])
         bits.u(1)  # first_slice_segment_in_pic_flag
         if 16 <= nal_type(nal) <= 23:
             bits.u(1)
         bits.ue()
-        return bits.ue() == 2
+        return bits.ue()
     except BitsEnded:
-        return False
+        return None
 
 
 def is_second_field(first: bytes, second: bytes, sps: bytes) -> bool:  # noqa: ARG001 - the interface of a codec

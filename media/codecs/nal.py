@@ -8,6 +8,7 @@ from enum import Enum
 
 MAX_SIDE = 16384
 _START_CODE = b"\0\0\1"
+_LENGTH_BYTES = 4
 _search_end_of_start_code = re.compile(_START_CODE[1:]).search  # a tenth of the time that `in` takes
 _SEARCHED_BYTES = 1024  # of a SEI: user data of any size may follow
 _RECOVERY_POINT = 6  # the same payload type in ITU-T H.264 D.2.8 and H.265 D.2.8
@@ -47,6 +48,19 @@ def without_start_code(payload: bytes) -> bytes:
     if payload.startswith(b"\0\0\1"):
         return payload[3:]
     return payload[4:] if payload.startswith(b"\0\0\0\1") else payload
+
+
+def split_at_lengths(data: bytes) -> list[bytes] | None:
+    """Return the NAL units in `data` if each has its length in four bytes before it, as in MP4. Otherwise None."""
+    units: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + _LENGTH_BYTES
+        position = start + int.from_bytes(data[position:start], "big")
+        if not start < position <= len(data):
+            return None
+        units.append(data[start:position].rstrip(b"\0"))
+    return units
 
 
 def has_recovery_point(sei: bytes, header_bytes: int) -> bool:

@@ -29,7 +29,10 @@ class TrackError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track of an init section. `codec_string` as in RFC 6381; times are in units of 1/`timescale` s."""
+    """One track of an init section. `codec_string` as in RFC 6381; times are in units of 1/`timescale` s.
+
+    `config`: the decoder's configuration, of video only.
+    """
 
     track_id: int
     timescale: int
@@ -38,6 +41,7 @@ class Track:
     is_video: bool
     width: int = 0
     height: int = 0
+    config: bytes = b""
 
 
 def video_track(
@@ -64,19 +68,19 @@ def video_track(
         raise TrackError("the size of the video is not known")
     try:
         if video.codec == "h264":
-            kind, config, name = b"avc1", box(b"avcC", _avc_configuration(sets)), _avc_name(sets["sps"][0], frame_rate)
+            kinds, config, name = (b"avc1", b"avcC"), _avc_configuration(sets), _avc_name(sets["sps"][0], frame_rate)
         else:
             general = _hevc_general(sets["sps"][0])
-            kind, config, name = b"hvc1", box(b"hvcC", _hevc_configuration(sets, general)), _hevc_name(general)
+            kinds, config, name = (b"hvc1", b"hvcC"), _hevc_configuration(sets, general), _hevc_name(general)
     except (BitsEnded, IndexError) as error:
         raise TrackError("the parameter sets cannot be read") from error
     entry = box(
-        kind,
+        kinds[0],
         bytes(6) + u16(1) + bytes(16) + u16(width, height) + u32(0x480000, 0x480000, 0) + u16(1),
         bytes(32) + u16(24, 0xFFFF),
-        config,
+        box(kinds[1], config),
     )
-    return Track(VIDEO_ID, timescale, name, entry, is_video=True, width=width, height=height)
+    return Track(VIDEO_ID, timescale, name, entry, is_video=True, width=width, height=height, config=config)
 
 
 def has_fragments_of(audio: AudioFormat) -> bool:

@@ -16,6 +16,7 @@ from media.mp4.video import TIMESCALE
 _MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _MP4_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _ENABLED_IN_MOVIE = 3
+_IN_MOVIE = 2  # text is shown when the user chooses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class TrackTable:
     begins: int
     offsets: Sequence[int] = ()
     keys: Sequence[int] = ()
+    is_text: bool = False
 
 
 def movie_head(
@@ -75,7 +77,7 @@ def _moov(
         bytes(8),
         _MATRIX,
         bytes(24),
-        u32(len(tables) + 1),
+        u32(max(table.track.track_id for table in tables) + 1),
     )
     tracks = (
         _trak(table, [media_begins + place for place in places], length, created)
@@ -89,12 +91,12 @@ def _trak(table: TrackTable, chunk_places: Sequence[int], length: int, created: 
     head = full_box(
         b"tkhd",
         1,
-        _ENABLED_IN_MOVIE,
+        _IN_MOVIE if table.is_text else _ENABLED_IN_MOVIE,
         _u64(created, created),
         u32(track.track_id, 0),
         _u64(length),
         bytes(8),
-        u16(0, 0, 0 if track.is_video else 0x100, 0),
+        u16(0, 0, 0 if track.is_video or table.is_text else 0x100, 0),
         _MATRIX,
         u32(track.width << 16, track.height << 16),
     )
@@ -102,11 +104,20 @@ def _trak(table: TrackTable, chunk_places: Sequence[int], length: int, created: 
     media_head = full_box(
         b"mdhd", 1, 0, _u64(created, created), u32(track.timescale), _u64(sum(table.durations)), u16(0x55C4, 0)
     )
-    kind, name = (b"vide", b"Video\0") if track.is_video else (b"soun", b"Sound\0")
+    kind, name, kind_head = _kind(table)
     handler = full_box(b"hdlr", 0, 0, bytes(4), kind, bytes(12), name)
     data = box(b"dinf", full_box(b"dref", 0, 0, u32(1), full_box(b"url ", 0, 1)))
-    information = box(b"minf", vmhd_box() if track.is_video else smhd_box(), data, _stbl(table, chunk_places))
+    information = box(b"minf", kind_head, data, _stbl(table, chunk_places))
     return box(b"trak", head, edits, box(b"mdia", media_head, handler, information))
+
+
+def _kind(table: TrackTable) -> tuple[bytes, bytes, bytes]:
+    """Return type and name of the handler, and the header of its media."""
+    if table.is_text:
+        return b"sbtl", b"Time\0", full_box(b"nmhd", 0, 0)
+    if table.track.is_video:
+        return b"vide", b"Video\0", vmhd_box()
+    return b"soun", b"Sound\0", smhd_box()
 
 
 def _stbl(table: TrackTable, chunk_places: Sequence[int]) -> bytes:

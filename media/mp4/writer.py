@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from media.fmp4.tracks import Track
+from media.joined_files import JoinedFiles
 from media.mp4.audio import AudioSamples
 from media.mp4.tables import TrackTable, movie_head
+from media.mp4.text import TextSamples
 from media.mp4.video import TIMESCALE, VideoSamples, video_times
 
 _CHUNK = TIMESCALE  # one second
-_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Mp4Writer:
     """One file of one stretch of video. `shown_from_s` and `shown_until_s`: in seconds since 1970, as the samples.
 
     The file begins with the first sample, a key frame, and is shown from the first frame at `shown_from_s` on.
-    `created_utc`: the true time of that frame.
+    `created_utc`: the true time of that frame, with which `text` begins, too.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Mp4Writer:
         shown_from_s: float,
         shown_until_s: float,
         created_utc: datetime,
+        text: TextSamples | None = None,
     ) -> None:
         times = video_times(video)
         first_s = video.first_shown_s(shown_from_s)
@@ -58,7 +60,8 @@ class Mp4Writer:
         length = max(1, round((min(shown_until_s, video.end_s) - video.times_s[0] - begins_s) * TIMESCALE))
         durations = array("I", (end - at for at, end in pairwise(times.decoding)))
         durations.append(max(1, round(video.usual_step_s * TIMESCALE)))
-        self._chunks = _chunks(times.decoding, video.sizes, audio)
+        others = [samples for samples in (audio, text) if samples is not None]
+        self._chunks = _chunks(times.decoding, video.sizes, others)
         self._tables = [
             TrackTable(
                 track,
@@ -70,14 +73,18 @@ class Mp4Writer:
                 keys=[index for index, is_key in enumerate(video.keys, 1) if is_key],
             )
         ]
-        if audio is not None:
+        for number, samples in enumerate(others, 1):
+            begins = 0
+            if isinstance(samples, AudioSamples):
+                begins = round(begins_s * samples.track.timescale) + samples.delay
             self._tables.append(
                 TrackTable(
-                    audio.track,
-                    audio.sizes,
-                    audio.durations,
-                    [chunk.samples for chunk in self._chunks if chunk.track == 1],
-                    begins=round(begins_s * audio.track.timescale) + audio.delay,
+                    samples.track,
+                    samples.sizes,
+                    samples.durations,
+                    [chunk.samples for chunk in self._chunks if chunk.track == number],
+                    begins=begins,
+                    is_text=isinstance(samples, TextSamples),
                 )
             )
         self._length = length
@@ -108,7 +115,7 @@ class Mp4Writer:
         target.write(head)
         digest.update(head)
         written = len(head)
-        readers = [_Joined(paths) for paths in sources]
+        readers = [JoinedFiles(paths) for paths in sources]
         try:
             for chunk in self._chunks:
                 check()
@@ -122,10 +129,16 @@ class Mp4Writer:
         return WrittenFile(written, digest.hexdigest())
 
 
-def _chunks(decoding: Sequence[int], sizes: Sequence[int], audio: AudioSamples | None) -> list[_Chunk]:
-    """Divide the samples into seconds. The audio of each second follows its video; the last chunk has all the rest."""
+def _chunks(
+    decoding: Sequence[int], sizes: Sequence[int], others: Sequence[AudioSamples | TextSamples]
+) -> list[_Chunk]:
+    """Divide the samples into seconds. Audio and text of each second follow its video; the last chunks have the rest.
+
+    The seconds of the text are counted from its own beginning, which comes later: so it is early in the file.
+    """
     chunks: list[_Chunk] = []
-    begins = place = 0
+    places = [0] * len(others)
+    begins = 0
     while begins < len(sizes):
         until = decoding[begins] + _CHUNK
         ends = begins
@@ -135,40 +148,14 @@ def _chunks(decoding: Sequence[int], sizes: Sequence[int], audio: AudioSamples |
             ends += 1
         chunks.append(_Chunk(0, ends - begins, size_bytes))
         begins = ends
-        if audio is not None:
-            first = place
-            until_audio = until * audio.track.timescale // TIMESCALE
+        for index, samples in enumerate(others):
+            first = place = places[index]
+            until_other = until * samples.track.timescale // TIMESCALE
             size_bytes = 0
-            while place < len(audio.sizes) and (begins == len(sizes) or audio.starts[place] < until_audio):
-                size_bytes += audio.sizes[place]
+            while place < len(samples.sizes) and (begins == len(sizes) or samples.starts[place] < until_other):
+                size_bytes += samples.sizes[place]
                 place += 1
+            places[index] = place
             if place > first:
-                chunks.append(_Chunk(1, place - first, size_bytes))
+                chunks.append(_Chunk(index + 1, place - first, size_bytes))
     return chunks
-
-
-class _Joined:
-    """Several files, read one behind the other."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = list(paths)
-        self._file: BinaryIO | None = None
-
-    def read(self, count: int) -> Iterator[bytes]:
-        """Yield the next `count` bytes in blocks of at most 1 MiB. Raise EOFError at the end of the last file."""
-        while count:
-            if self._file is None:
-                if not self._paths:
-                    raise EOFError("the samples end before the tables")
-                self._file = self._paths.pop(0).open("rb")
-            block = self._file.read(min(count, _BLOCK_BYTES))
-            if not block:
-                self.close()
-                continue
-            count -= len(block)
-            yield block
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None

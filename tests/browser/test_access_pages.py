@@ -120,7 +120,7 @@ def test_the_login_shows_errors_and_leads_back_to_the_page(new_app: App, open_pa
     log_in(page, password="not-the-password")
     expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
     log_in(page)
-    page.wait_for_url(re.compile(r"/recordings"))
+    page.wait_for_url(f"{new_app.url}/recordings?x=1#y")
 
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])
@@ -140,6 +140,7 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     expect(card.locator("[data-part=refresh]")).to_be_visible(visible=role == "operator")
     expect(card.locator("[data-part=recordings]")).to_be_visible(visible=role != "viewer")
     expect(page.get_by_role("link", name="Recordings", exact=True)).to_have_count(0 if role == "viewer" else 1)
+    expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Access")).to_have_count(0)
     page.goto(f"{new_app.url}/viewer/1")
     expect(page.locator("#channels [data-channel]")).to_have_count(2)

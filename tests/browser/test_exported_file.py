@@ -1,4 +1,4 @@
-"""An MP4 file of an export in Chromium: its length, its first frame, its sound, a seek."""
+"""MP4 files of an export in Chromium: their length, first frame and sound, a seek, the time as text."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import base64
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from exports.records import Rectangle, WorkingCopy
 from media.commands import aac_command
 from media.ffmpeg import find_ffmpeg
 from media.mp4.audio import AudioSamples, read_adts, write_pcm
+from tests.exports.made_files import MadeFiles, draft_of, film_units, finishing
 from tests.media.encoded import FPS, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
@@ -56,6 +59,16 @@ def tone(folder: Path) -> tuple[AudioSamples, Path]:
     return audio, folder / "audio"
 
 
+def played(chromium: Browser, path: Path) -> dict[str, Any]:
+    page = chromium.new_page()
+    try:
+        found: dict[str, Any] = page.evaluate(_PLAY, base64.b64encode(path.read_bytes()).decode())
+    finally:
+        page.close()
+    assert found["how"] == "ended", found
+    return found
+
+
 @pytest.mark.parametrize("has_b_frames", [False, True])
 def test_a_file_has_the_requested_length_and_plays(chromium: Browser, tmp_path: Path, has_b_frames: bool) -> None:
     if has_b_frames:
@@ -67,13 +80,24 @@ def test_a_file_has_the_requested_length_and_plays(chromium: Browser, tmp_path: 
     else:
         film, units = encoded("h264"), [picture(index) for index in range(FRAMES)]
     path, _, _ = write_file(tmp_path, film, units, audio=tone(tmp_path), from_s=frame_s(7), until_s=frame_s(52))
-    page = chromium.new_page()
-    try:
-        found = page.evaluate(_PLAY, base64.b64encode(path.read_bytes()).decode())
-    finally:
-        page.close()
-    assert found["how"] == "ended", found
+    found = played(chromium, path)
     assert found["duration"] == pytest.approx(45 / FPS, abs=0.01)
     assert found["first"] == 0
     assert found["sought"] == pytest.approx(45 / FPS / 2, abs=0.01)
     assert found["heard"] > 1000
+
+
+@pytest.mark.slow
+def test_a_master_with_the_time_as_text_and_its_copy_play(chromium: Browser, tmp_path: Path) -> None:
+    copy = WorkingCopy(has_burnt_time=True, blurred=(Rectangle(0.1, 0.1, 0.3, 0.3),))
+    with finishing(tmp_path) as context:
+        made = MadeFiles(context, tmp_path / "files", draft_of(7, 52, has_subtitles=True, copies=(copy,)))
+        master, _ = files = made.of(encoded("h264"), film_units())
+        (working_copy,) = made.copies(files)
+    assert b"tx3g" in made.path(master).read_bytes()
+    for file in (master, working_copy):
+        found = played(chromium, made.path(file))
+        assert found["duration"] == pytest.approx(45 / FPS, abs=0.05), file.name
+        assert found["first"] == 0
+        assert found["sought"] == pytest.approx(45 / FPS / 2, abs=0.03)
+        assert found["heard"] > 1000

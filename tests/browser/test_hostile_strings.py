@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.recordings import recorded_at, stamp
 from tests.browser.watching import Open, Watched, until_on
 from tools.running import App, Recorder
 
@@ -19,6 +21,7 @@ SHOWN = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>{{
 # Fields written by a person or a device; the others are the app's own ids, codes, times and numbers.
 _WRITTEN = {
     *("name", "source_name", "topic", "detail", "text", "username", "user", "agent"),
+    *("owner", "notes"),
     *("manufacturer", "model", "firmware", "serial", "hardware"),
 }
 
@@ -115,4 +118,32 @@ def test_hostile_strings_stay_text_on_the_recordings_page(poisoned: Watched, emp
         )
     page.goto(f"{empty_app.url}/recordings/1")
     expect(page.locator("#problem-text")).to_contain_text(SHOWN)
+    _assert_text_only(page)
+
+
+def test_hostile_strings_stay_text_on_the_page_of_exports(
+    poisoned: Watched, empty_app: App, recorder: Recorder
+) -> None:
+    """Names, notes, owners, files, and the reasons of failures."""
+    start = recorded_at(recorder)
+    times = {"start_time": stamp(start), "end_time": stamp(start + timedelta(seconds=10))}
+    body = {"ranges": [{"camera_id": 1, "channel": 1, **times}], "name": "Theft", "notes": "Theft"}
+    empty_app.call("POST", "/api/exports", body)
+    page = poisoned.page
+    page.goto(f"{empty_app.url}/exports")
+    row = page.locator("export-row")
+    for name in ("title", "notes", "files"):
+        expect(row.locator(f"[data-part={name}]")).to_contain_text(SHOWN)
+    row.get_by_role("button", name="Play").click()
+    expect(page.locator("#watch-title")).to_contain_text(SHOWN)
+    page.keyboard.press("Escape")
+    row.get_by_role("button", name="Delete").click()
+    expect(page.locator("#confirm")).to_contain_text(SHOWN)
+    _assert_text_only(page)
+    answer = empty_app.call("GET", "/api/exports")
+    failed = {"state": "failed", "error": {"code": "said_by_nobody", "detail": HOSTILE}}
+    answer["exports"] = [{**answer["exports"][0], **failed}]
+    page.route("**/api/exports", lambda route: route.fulfill(json=answer))
+    page.reload()
+    expect(row.locator("[data-part=reason]")).to_contain_text(SHOWN)
     _assert_text_only(page)

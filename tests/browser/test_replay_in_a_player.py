@@ -103,6 +103,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
             StandInPtz(),
             cast(Any, None),
             cast(Any, None),
+            cast(Any, None),
             is_ready=lambda: True,
         )
     )

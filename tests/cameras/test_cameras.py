@@ -385,6 +385,17 @@ def test_facts_learned_at_an_old_port_are_dropped(harness: CameraHarness, manage
     assert new.addresses[0].access.learned == LearnedAccess()
 
 
+def test_a_zone_in_the_times_of_recordings_outlives_the_app(harness: CameraHarness) -> None:
+    device = harness.device(learned=LearnedAccess(recording_zone_s=28_800.0))
+    with harness.running() as manager:
+        camera_id = add(manager)
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
+        assert manager.recording_offset_s(camera_id) == 28_801.5
+    device.problem, device.learned = CameraUnreachable("off"), LearnedAccess()
+    with harness.running() as manager:
+        assert manager.recording_offset_s(camera_id) == 28_801.5
+
+
 def test_dead_cameras_do_not_delay_the_list_of_64(harness: CameraHarness, manager: OnvifManager) -> None:
     for number in range(64):
         harness.device(f"cam{number}", takes_s=10 * LIMIT_S if number % 2 else 0.01)

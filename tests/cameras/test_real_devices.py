@@ -14,7 +14,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness
-from tests.onvif_services.soap_device import SoapDevice
+from tests.onvif_services.soap_device import Reply, Request, SoapDevice
 from tests.patience import LIMIT_S, promised, until
 
 WRONG = Secret("wrong password")
@@ -96,6 +96,33 @@ def test_adding_a_camera_eight_times_does_not_lock_the_account(real: CameraHarne
             assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
             manager.delete_camera(camera_id)
         assert device.failed_logins <= 2
+
+
+@pytest.mark.parametrize("repeat", ["refresh", "save", "delete and add"])
+def test_a_device_that_cannot_read_two_logins_gets_two_wrong_ones(
+    real: CameraHarness, device: SoapDevice, repeat: str
+) -> None:
+    """It may count a login that it answers with an error, so that counts here, too."""
+    device.login, device.logins["GetProfiles"] = "digest", "none"
+
+    def judge(request: Request) -> Reply:
+        sent = request.headers.get("Authorization", "")
+        device.failed_logins += bool(sent)  # the password is always wrong
+        return Reply(b"", 400) if request.with_token else Reply(b"", 401, {"WWW-Authenticate": device._challenge()})
+
+    device.answers["GetProfiles"] = judge
+    with real.running() as manager:
+        camera_id = added(manager, device, WRONG)
+        for _ in range(8):
+            assert manager.wait_first_connection(camera_id, LIMIT_S).status is CameraStatus.AUTH_FAILED
+            if repeat == "refresh":
+                manager.refresh(camera_id)
+            elif repeat == "save":
+                manager.update_camera(camera_id, CameraChange(password=WRONG))
+            else:
+                manager.delete_camera(camera_id)
+                camera_id = added(manager, device, WRONG)
+        assert device.failed_logins == 2
 
 
 def test_a_script_that_tries_passwords_does_not_lock_the_account(real: CameraHarness, device: SoapDevice) -> None:

@@ -79,6 +79,18 @@ def test_a_wish_to_try_again_lifts_a_block_once() -> None:
         gate.try_begin("dev", WRONG)
 
 
+def test_a_wish_to_try_again_waits_after_two_wrong_logins() -> None:
+    clock = HandClock()
+    gate = LoginGate(clock, retry_after_s=300)
+    gate.begin("dev", WRONG).refused()
+    gate.count_refused("dev", WRONG, 1)  # the device answered it with another error
+    gate.allow_retry("dev", WRONG)
+    with pytest.raises(CameraAuthFailed):
+        gate.try_begin("dev", WRONG)
+    clock.move(seconds=301)
+    assert gate.try_begin("dev", WRONG)
+
+
 def test_an_accepted_login_renews_the_wish_to_try_again() -> None:
     gate = LoginGate(HandClock())
     for _ in range(2):

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cameras.records import CameraView
+from cameras.records import CameraView, HealthCard
 from core.access import LOCAL, Principal
 from core.clock import Clock, SystemClock
 from core.recordings import RecordedPlace
-from core.records import CameraStatus, Channel
+from core.records import CameraStatus, Channel, DeviceInfo
 from core.settings import Settings
 from database import Database
 from export_manager import ExportManager
@@ -53,7 +53,19 @@ class NamedCameras(NoCameras):
         return [Channel(1, "Hof & Tür", "source1")]
 
     def get_camera(self, camera_id: int) -> CameraView:
-        return CameraView(camera_id, "Gate", "10.0.0.1", 80, "admin", CameraStatus.ONLINE)
+        return CameraView(
+            camera_id,
+            "Gate",
+            "10.0.0.1",
+            80,
+            "admin",
+            CameraStatus.ONLINE,
+            info=DeviceInfo("Maker", "Model 5", "1.2.3", "SN-77"),
+            clock_offset_s=2.25,
+        )
+
+    def health(self, camera_id: int) -> HealthCard:
+        return HealthCard(self.get_camera(camera_id), moment(0), clock_measured_at=moment(-60))
 
 
 def moment(second: float) -> datetime:

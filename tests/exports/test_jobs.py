@@ -333,3 +333,25 @@ def test_a_recorder_whose_clock_is_wrong_is_asked_by_its_clock(make: Make) -> No
     (file,) = exporting.done(exporting.add(10.4, 20.0)).files
     assert (file.start, file.end) == (moment(10.4), moment(20))
     assert recorder.plays == [pytest.approx(moment(110.4).timestamp())]
+
+
+def test_the_origin_of_range_and_file_is_noted_when_it_is_read(make: Make) -> None:
+    exporting = make(recorder_of([(0, 20), (30, 60)]))
+    job = exporting.done(exporting.add(5.4, 40))
+    origin = job.origins[0]
+    assert (origin.camera, origin.channel_name, origin.manufacturer, origin.serial) == (
+        "Gate",
+        "Hof & Tür",
+        "Maker",
+        "SN-77",
+    )
+    assert (origin.clock_offset_s, origin.clock_measured_at) == (2.25, moment(-60))
+    assert origin.recorded == ((moment(5.4), moment(20)), (moment(30), moment(40)))
+    first, second = (file.origin for file in job.files)
+    assert first is not None
+    assert second is not None
+    assert (first.delivered_start, second.delivered_start) == (moment(5), moment(30))
+    assert first.frames == 15 * FPS
+    assert first.sources == second.sources == (("Rec0", ""),)
+    assert not first.is_signed
+    assert first.correction_s == 0

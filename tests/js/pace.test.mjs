@@ -76,3 +76,23 @@ test('a poller continues after a failure', async () => {
   poller.stop();
   assert.equal(turns, 2);
 });
+
+test('a poller that is started again during a run still runs one turn at a time', async () => {
+  let running = 0;
+  let most = 0;
+  let turns = 0;
+  const poller = new Poller(async () => {
+    turns += 1;
+    running += 1;
+    most = Math.max(most, running);
+    await wait(3);
+    running -= 1;
+    return 60_000;
+  });
+  poller.start();
+  poller.stop();
+  poller.start();
+  await pass(30, 1);
+  poller.stop();
+  assert.deepEqual([most, turns], [1, 2]);
+});

@@ -6,7 +6,10 @@ import os
 import random
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner, SupervisedProcess
 from media.still_decoder import KeyFrameData, StillDecoder
 from tests.media.encoded import Encoded, encoded, with_b_frames
-from tests.patience import LIMIT_S, promised, until
+from tests.patience import LIMIT_S, PATIENCE, promised, until
 
 CODECS = ("h264", "hevc")
 
@@ -115,7 +118,9 @@ def test_a_damaged_key_frame_gives_none_and_spoils_no_other(decoder: StillDecode
 
 @pytest.mark.stress
 @pytest.mark.parametrize("codec", CODECS)
-def test_five_hundred_fuzzed_key_frames_leave_the_decoder_alive(decoder: StillDecoder, codec: str) -> None:
+def test_five_hundred_fuzzed_key_frames_leave_the_decoder_alive(
+    decoder: StillDecoder, spawner: Spawner, codec: str
+) -> None:
     good = key_frames(encoded(codec, size="640x360"))
     rng = random.Random(codec)
     for _ in range(500):
@@ -136,6 +141,10 @@ def test_five_hundred_fuzzed_key_frames_leave_the_decoder_alive(decoder: StillDe
             KeyFrameData(codec, frame.shape, tuple(map(bytes, units[:count])), tuple(map(bytes, units[count:])))
         )
     assert decoder.jpeg(good[0])
+    for child in children(spawner):
+        os.kill(child.pid, signal.SIGKILL)
+    with promised(1.0):
+        assert decoder.jpeg(good[1])
 
 
 def test_nonsense_gives_none(decoder: StillDecoder) -> None:
@@ -160,6 +169,55 @@ def test_an_ffmpeg_that_hangs_is_replaced(decoder: StillDecoder, spawner: Spawne
     os.kill(child.pid, signal.SIGSTOP)
     assert decoder.jpeg(frame) == whole
     until(lambda: child.poll() is not None)
+
+
+@pytest.fixture
+def fragile(spawner: Spawner, tmp_path: Path) -> Iterator[StillDecoder]:
+    """A decoder over a program that hangs at frames of zeros: no frame is known that hangs every ffmpeg."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!{sys.executable} -SE\n{_FRAGILE}", "utf-8")
+    program.chmod(0o755)
+    made = StillDecoder(spawner, lambda: program, SystemClock())
+    yield made
+    made.stop()
+
+
+_FRAGILE = """
+import os, time
+while data := os.read(0, 65536):
+    if bytes(100) in data:
+        time.sleep(600)
+    os.write(1, b"\\xff\\xd8" + bytes(2000) + b"\\xff\\xd9")
+"""
+
+
+def a_frame(number: int, *, hangs: bool = False) -> KeyFrameData:
+    return KeyFrameData("h264", 16 / 9, (), (b"\x65" + bytes([number]) + (bytes(100) if hangs else b""),))
+
+
+@pytest.mark.slow
+def test_a_stream_that_hangs_ffmpeg_keeps_no_other_waiting(fragile: StillDecoder, spawner: Spawner) -> None:
+    assert fragile.jpeg(a_frame(0), "good")
+    assert fragile.jpeg(a_frame(0, hangs=True), "bad") is None
+    with promised(0.1):
+        assert fragile.jpeg(a_frame(0, hangs=True), "other") is None, "it is not tried again"
+    assert fragile.jpeg(a_frame(1), "good")
+    [usual] = children(spawner)
+    took_s: list[float] = []
+    with ThreadPoolExecutor(1) as pool:
+        bad = pool.submit(fragile.jpeg, a_frame(1, hangs=True), "bad")
+        while not bad.done():
+            begun_s = time.monotonic()
+            assert fragile.jpeg(a_frame(len(took_s) % 200 + 2), "good")
+            took_s.append(time.monotonic() - begun_s)
+    assert bad.result() is None
+    assert max(took_s) < 1.0 * PATIENCE, "silence lasts two seconds and more"
+    for number in range(10):
+        assert fragile.jpeg(a_frame(number), "bad")
+    [of_doubted] = [child for child in children(spawner) if child is not usual]
+    os.kill(of_doubted.pid, signal.SIGSTOP)
+    with promised(1.0):
+        assert fragile.jpeg(a_frame(100), "bad"), "some pictures restore the trust"
 
 
 def test_ffmpeg_has_a_low_priority_and_little_memory(decoder: StillDecoder, spawner: Spawner) -> None:

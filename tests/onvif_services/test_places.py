@@ -9,6 +9,7 @@ from PIL import Image
 
 from core.errors import CameraBadAnswer, CameraUnsupported
 from core.records import LearnedAccess
+from onvif_services.device_socket import Endpoint
 from onvif_services.media import read_channels
 from onvif_services.places import OnvifAddress, ServicePlaces
 from onvif_services.snapshot import fetch_snapshot
@@ -133,6 +134,32 @@ def test_a_service_at_another_port_is_found_and_kept(device: SoapDevice, other: 
     device.requests.clear()
     connect(learned=conn.learned).open()
     assert not device.asked("GetProfiles")
+
+
+def test_a_redirect_that_fails_leaves_a_service_at_its_other_port(
+    device: SoapDevice, other: SoapDevice, connect: Connect
+) -> None:
+    """The device sends a redirect to HTTPS, which it does not serve, while it boots."""
+    place = f"http://127.0.0.1:{other.port}/onvif/media"
+    device.answers["GetServices"] = (
+        "<tds:GetServicesResponse>"
+        + service(MEDIA, place.replace("127.0.0.1", "10.0.0.1"))
+        + "</tds:GetServicesResponse>"
+    )
+    device.answers["GetProfiles"] = NOT_FOUND
+    device.answers["GetSystemDateAndTime"] = Reply(b"", 302, {"Location": "https://10.0.0.1/onvif/device_service"})
+    conn = connect(learned=LearnedAccess(places=(("media", place),)))
+    conn.open()
+    assert len(read_channels(conn)) == 1
+    assert other.asked("GetProfiles")
+
+
+def test_http_does_not_follow_https_although_its_port_was_learned(connect: Connect) -> None:
+    transport = connect()._transport
+    transport.allow(Endpoint("http", 8000))
+    transport.use(Endpoint("https", 443))
+    with pytest.raises(CameraBadAnswer):
+        transport._checked("http://127.0.0.1:8000/onvif/media")
 
 
 def test_a_named_port_at_which_nothing_listens_does_no_harm(device: SoapDevice, connect: Connect) -> None:

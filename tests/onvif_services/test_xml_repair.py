@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import CameraBadAnswer
-from onvif_services.answers import MalformedXml, child, descendants, parse_xml, raw_text, token
+from onvif_services.answers import (
+    MalformedXml,
+    child,
+    descendants,
+    parse_xml,
+    raw_text,
+    read_fault,
+    read_payload,
+    token,
+)
 from onvif_services.xml_repair import read_xml
 from tests.patience import promised
 
@@ -51,6 +63,7 @@ def test_well_formed_xml_needs_no_repair() -> None:
         (GOOD.format("<![CDATA[a & <b>]]>").replace("</s:Body>", "<i></s:Body>").encode(), "a & <b>"),
         (GOOD.format("Gate").replace("</s:Body>", "<i><![CDATA[</s:Body>").encode(), "Gate"),
         (GOOD.removesuffix("</s:Envelope>").format("Gate").encode() + b"\r\n", "Gate"),
+        (GOOD.replace("<Name>", "< Name>").replace("</Name>", "< /Name >").format("Gate").encode(), "Gate"),
         (GOOD.replace("<Name>", '<Name a="1"b="2">').format("Gate").encode(), "Gate"),
         (GOOD.format("前門大?").encode().replace("大?".encode(), "大".encode()[:2]), "前門"),
         (GOOD.replace("UTF-8", "gb2312").format("前門大").encode(), "前門大"),
@@ -61,6 +74,54 @@ def test_a_broken_answer_is_repaired(body: bytes, name: str) -> None:
         parse_xml(body)
     assert _name(body) == name
     assert read_xml(body).repairs
+
+
+ANSWER = '<tds:GetThingResponse><tds:Name token="7">Gate &amp; door</tds:Name></tds:GetThingResponse>'
+INNER = f'<?xml version="1.0"?><e:Envelope xmlns:e="urn:e" xmlns:tds="urn:t"><e:Body>{ANSWER}</e:Body></e:Envelope>'
+
+
+@pytest.mark.parametrize("write", [html.escape, lambda text: f"<![CDATA[{text}]]>"], ids=["escaped", "CDATA"])
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('<s:Envelope xmlns:s="urn:s"><s:Body>{}</s:Body></s:Envelope>', ANSWER),
+        ('<s:Envelope xmlns:s="urn:s"><s:Body>\n {} \n</s:Body></s:Envelope>', INNER),
+        ('<s:Envelope xmlns:s="urn:s"><s:Body><return><string>{}</string></return></s:Body></s:Envelope>', ANSWER),
+        ('<s:Envelope xmlns:s="urn:s"><s:Body><GetThingResponse>{}</GetThingResponse></s:Body></s:Envelope>', ANSWER),
+        ("<string>{}</string>", INNER),
+        ('<s:Envelope xmlns:s="urn:s"><s:Body>{}</s:Body></s:Envelope>\0', ANSWER),
+    ],
+)
+def test_xml_as_text_in_the_place_of_elements_is_read(outer: str, inner: str, write: Callable[[str], str]) -> None:
+    parsed = read_xml(outer.format(write(inner)).encode())
+    assert "XML as text" in parsed.repairs
+    (found,) = descendants(read_payload(parsed.root, "GetThing"), "Name")
+    assert (token(found), found.text) == ("7", "Gate & door")
+
+
+def test_a_fault_in_xml_as_text_is_a_fault() -> None:
+    inner = "<e:Fault><faultcode>ter:NotAuthorized</faultcode><faultstring>no</faultstring></e:Fault>"
+    body = f'<s:Envelope xmlns:s="urn:s"><s:Body>{html.escape(INNER.replace(ANSWER, inner))}</s:Body></s:Envelope>'
+    fault = read_fault(read_xml(body.encode()).root)
+    assert fault is not None
+    assert "NotAuthorized" in fault.codes
+
+
+def test_an_answer_that_is_escaped_as_a_whole_is_read() -> None:
+    parsed = read_xml(html.escape(INNER.partition("?>")[2]).encode())
+    assert len(read_payload(parsed.root, "GetThing")) == 1
+
+
+@pytest.mark.parametrize("text", ["<cam>", "<b>Gate</b", "5 < 6", "a <b>c</b>"])
+def test_a_text_that_only_looks_like_xml_stays_a_text(text: str) -> None:
+    parsed = read_xml(GOOD.format(html.escape(text)).encode())
+    assert raw_text(parsed.root, "Body", "Name") == text
+
+
+def test_a_document_type_in_xml_as_text_is_refused() -> None:
+    inner = "<a/><!DOCTYPE a [<!ENTITY b 'c'>]><b>&b;</b>"
+    with pytest.raises(CameraBadAnswer):
+        read_xml(f"<Envelope><Body>{html.escape(inner)}</Body></Envelope>".encode())
 
 
 def test_the_repairs_are_named() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from core.errors import DeviceError, InvalidRequest, NotFound, StorageFull
 from media.process import Spawner
+from media.rtsp.client.connection import ReadLimit
+from media.rtsp.client.errors import TooManyBytes
 from pictures.views import PictureState
 from tests.media.rtsp.replay.listening import Listener
 from tests.media.rtsp.replay.simulated import source_of, spans
@@ -170,3 +172,20 @@ def test_a_restart_of_the_recorder_costs_no_picture(
     until(lambda: plays_of(pictures))
     pictures.recorder.fault("reboot", for_s=1.0)
     until(lambda: {item.state for item in pictures.finished(start_s, start_s + 600, 10)} == {PictureState.READY})
+
+
+def test_a_recorder_that_sends_far_too_much_fails_its_channel(
+    pictures: PicturesHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pictures.source._PLAY_LIMIT", ReadLimit(500, 20e6))
+    start_s = pictures.recorded_s()
+    with pytest.raises(TooManyBytes):
+        until(lambda: pictures.manager.picture(1, 1, utc(start_s), 1.0))
+    assert {item.state for item in pictures.grid(start_s, start_s + 20, 10)} == {PictureState.MISSING}
+    until(lambda: pictures.recorder.get("/replay")["sessions"] == [])
+    [line] = [check for check in pictures.cameras.abilities.checks() if "stops when it has sent" in check.name]
+    assert line.outcome == "no"
+    monkeypatch.undo()
+    single(pictures, start_s, channel=2)
+    pictures.finished(start_s, start_s + 20, 10, channel=2)
+    until(lambda: pictures.cameras.abilities.keeps_to_requests, what="a play within its limit")

@@ -102,3 +102,30 @@ def test_a_recorder_of_one_place_gets_its_grid_in_one_go(wanted: WantedPictures)
     batch = wanted.next_batch(256, is_coarse_first=False)
     assert batch is not None
     assert (batch.step_s, len(batch.times)) == (10, 40)
+
+
+def test_a_channel_that_is_put_last_waits_for_all_others(wanted: WantedPictures) -> None:
+    wanted.put_last(1, is_last=True)
+    wanted.want(grid(40, channel=2))
+    wanted.want([*grid(40), WantedPicture(1, "Rec1", NOON_S + 70, 0)])
+    assert not wanted.is_in_turn(1)
+    assert not wanted.has_urgent(), "otherwise the others would be interrupted for nothing"
+    batch = wanted.next_batch(64)
+    assert batch is not None
+    assert batch.channel == 2
+    wanted.forget(2)
+    assert wanted.is_in_turn(1)
+    late = wanted.next_batch(64)
+    assert late is not None
+    assert (late.channel, late.is_urgent) == (1, True)
+
+
+def test_a_channel_with_pictures_again_has_its_usual_turn(wanted: WantedPictures, clock: HandClock) -> None:
+    wanted.put_last(1, is_last=True)
+    wanted.want(grid(40, channel=2))
+    clock.move(seconds=0.5)
+    wanted.want(grid(40))
+    wanted.put_last(1, is_last=False)
+    batch = wanted.next_batch(64)
+    assert batch is not None
+    assert batch.channel == 1

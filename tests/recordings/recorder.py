@@ -91,6 +91,7 @@ class Recorder:
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     lists: int = 0
     offset_s: float = 0.0
+    zone_s: float = 0.0  # in its times of recordings, which it marks as UTC
     info: DeviceInfo = DeviceInfo("Dahua", "XVR")
 
     @property
@@ -165,6 +166,9 @@ class ArchiveCameras(OnvifManager):
 
     def channels(self, camera_id: int) -> list[Channel]:
         return self.archive.known_channels(camera_id)
+
+    def recording_offset_s(self, camera_id: int) -> float:
+        return (self.clock_offset_s(camera_id) or 0.0) + self.archive.recorder.zone_s
 
     def clock_offset_s(self, camera_id: int) -> float | None:
         return self.archive.recorder.offset_s

@@ -228,6 +228,16 @@ def test_results_above_the_limit_are_paged(archive: Archive) -> None:
         archive.manager.search(1, MIDNIGHT, NOON, cursor="Rec999")
 
 
+def test_local_times_of_recordings_are_converted_apart_from_the_clock(archive: Archive) -> None:
+    archive.recorder.zone_s = 8 * 3600.0
+    archive.recorder.spans["Rec1"] = [(NOON + 6 * HOUR, NOON + 7 * HOUR)]
+    archive.recorder.spans["Rec2"] = []
+    found = asked(archive, NOON - 6 * HOUR, NOON)
+    assert states(found.channels[0]) == [(-6, -2, NOT_RECORDED), (-2, -1, RECORDED), (-1, 0, NOT_RECORDED)]
+    assert found.clock_offset_s == 0.0
+    assert archive.manager.playback_uri(1, "Rec1", NOON - 2 * HOUR).range == "clock=20261122T180000Z-"
+
+
 def test_a_wrong_device_clock_is_corrected_in_both_directions(archive: Archive) -> None:
     archive.recorder.offset_s = 3600.4
     archive.recorder.spans["Rec1"] = [(NOON - HOUR, NOON)]  # by the recorder's clock, which is one hour ahead

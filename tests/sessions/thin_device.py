@@ -21,13 +21,15 @@ from stream_manager import StreamManager
 from tests.patience import LIMIT_S, until
 
 # GStreamer's Python bindings belong to the system's Python, so the server is a program of its own.
+# A camera has no place to go to. `compositor` says so of its output; without it each PLAY with a range moves the shared
+# media to the beginning, for all clients, and GStreamer 1.22 may lock up meanwhile.
 SERVER = """
 import gi
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 Gst.init(None)
 server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1"); server.set_service("0")
-raw = "videotestsrc is-live=true ! video/x-raw,width=%d,height=%d,framerate=10/1 ! "
+raw = "videotestsrc is-live=true ! video/x-raw,width=%d,height=%d,framerate=10/1 ! compositor ! "
 h264 = raw + "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=%d bitrate=200 ! h264parse " \\
     "! rtph264pay name=pay0 pt=96 config-interval=1 "
 h265 = raw + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=%d ! h265parse " \\
@@ -35,7 +37,7 @@ h265 = raw + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=%d ! h
 alaw = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8"
 aac = "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97"
 sub = "videotestsrc is-live=true horizontal-speed=4 ! video/x-raw,width=640,height=360,framerate=20/1 " \\
-    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=40 bitrate=700 ! h264parse " \\
+    "! compositor ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=40 bitrate=700 ! h264parse " \\
     "! rtph264pay name=pay0 pt=96 config-interval=1 "
 for path, launch in {
     "/sub": sub + alaw,

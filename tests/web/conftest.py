@@ -18,7 +18,9 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from evidence_manager import EvidenceManager
 from export_manager import ExportManager
+from media.process import Spawner
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
@@ -43,7 +45,13 @@ def _shared_rules() -> Iterator[None]:
 
 
 def settings_in(folder: Path) -> Settings:
-    return Settings(data_dir=folder / "data", streams_dir=folder / "streams", request_threads=8, playlist_wait_s=5)
+    return Settings(
+        data_dir=folder / "data",
+        streams_dir=folder / "streams",
+        secret_key_file=folder / "keys" / "secret.key",
+        request_threads=8,
+        playlist_wait_s=5,
+    )
 
 
 @pytest.fixture
@@ -101,6 +109,16 @@ def exports(
 
 
 @pytest.fixture
+def evidence(
+    database: Database, settings: Settings, archive: Archive, exports: ExportManager
+) -> Iterator[EvidenceManager]:
+    """Its worker is not started."""
+    manager = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]:
     """The real account manager over SQLite, with cheap hashes. No account exists; "only on this machine" is chosen."""
     manager = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
@@ -121,8 +139,9 @@ def web_app(
     ptz: StandInPtz,
     pictures: StandInPictures,
     exports: ExportManager,
+    evidence: EvidenceManager,
 ) -> OpenAPI:
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
+    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
     return build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
@@ -152,7 +171,8 @@ def real_app(
         streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
         exports = export_manager(database, settings, manager, archive)
-        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports)
+        evidence = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         yield build_web(Services(settings, *managers, is_ready=lambda: True))
 
 
@@ -174,7 +194,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     accounts.postpone()
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
+    evidence = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
     yield build_web(Services(settings, *managers, is_ready=lambda: True))
     accounts.stop()
     database.close()

@@ -17,11 +17,14 @@ JPEG = b"\xff\xd8 a picture \xff\xd9"
 class StandInPictures(PictureManager):
     """`made`: pictures by their time, of every camera and channel. `fail_with` is raised by each call.
 
+    `not_recorded`: times without a recording.
+
     Cameras exist up to number 100.
     """
 
     made: dict[datetime, Picture] = field(default_factory=dict)
     fail_with: AppError | None = None
+    not_recorded: set[datetime] = field(default_factory=set)
 
     def grid(
         self, camera_id: int, channel: int, start: datetime, end: datetime, step_s: int
@@ -41,6 +44,8 @@ class StandInPictures(PictureManager):
             raise NotFound("There is no such camera.")
 
     def _shown(self, moment: datetime) -> GridPicture:
+        if moment in self.not_recorded:
+            return GridPicture(moment, PictureState.NOT_RECORDED)
         if (picture := self.made.get(moment)) is None:
             return GridPicture(moment, PictureState.PENDING)
         return GridPicture(moment, PictureState.READY, picture.picture_time)

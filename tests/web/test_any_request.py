@@ -42,6 +42,8 @@ REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
     ("GET", "/api/exports/{export_id}/files/{file}"): 404,
+    ("POST", "/api/cases/{case_id}/package"): 409,
+    ("GET", "/api/cases/{case_id}/package"): 404,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
     ("POST", "/api/session"): 401,
@@ -77,7 +79,8 @@ def log_in_anew(real_app: OpenAPI, accounts: AccountManager) -> LogIn:
 
 @pytest.fixture
 def operations(real_app: OpenAPI, accounts: AccountManager, log_in_anew: LogIn) -> list[Any]:
-    """Return every described operation: DELETE after the others, logins and password changes last.
+    """Return every described operation: DELETE after the others and for parts first; logins and password
+    changes last.
 
     Wrong passwords come last because the app then refuses further logins for a while.
     """
@@ -85,7 +88,12 @@ def operations(real_app: OpenAPI, accounts: AccountManager, log_in_anew: LogIn) 
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", real_app, headers=headers)
     found = [item.ok() for item in schema.get_all_operations() if isinstance(item, Ok)]
     assert len(found) == len(list(schema.get_all_operations())) > 35
-    return sorted(found, key=lambda it: (_of_login(it.path), it.method.upper() == "DELETE"))
+    return sorted(found, key=_order)
+
+
+def _order(operation: Any) -> tuple[int, int]:
+    parts = operation.path.count("{") if operation.method.upper() == "DELETE" else 99
+    return _of_login(operation.path), -parts
 
 
 def _of_login(path: str) -> int:

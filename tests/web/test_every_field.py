@@ -36,6 +36,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "id": (10**18, 65536),
     "position": (0,),
     "limit": (),
+    "small": (0,),
     "host": ("80a",),
     "port": (),
     "name": ONE_LINE,
@@ -63,6 +64,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "ranges": (),
     "text": tuple(text for text in TEXTS if len(text) <= 2000 and "".join(text.split("\n")).isprintable()),
     "format": (),
+    "copies": ([],),
 }
 KINDS = {
     "camera_id": "id",
@@ -124,10 +126,12 @@ KINDS = {
     "wide_dynamic_range_level": "setting",
     "active": "flag",
     "ranges": "ranges",
+    "exports": "limits",
     "format": "format",
     "notes": "text",
     "kept": "flag",
     "subtitles": "flag",
+    "copies": "copies",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {
@@ -149,6 +153,7 @@ QUERY_KINDS = {
     "codec": "choice",
     "step_s": "choice",
     "width": "limit",
+    "wait_s": "small",
     "viewer": "word",
 }
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}

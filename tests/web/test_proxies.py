@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from account_manager import AccountManager
 from core.settings import Settings, SettingsError
+from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_pictures import StandInPictures
@@ -37,12 +38,13 @@ def behind(
     ptz: StandInPtz,
     pictures: StandInPictures,
     exports: ExportManager,
+    evidence: EvidenceManager,
 ) -> Make:
     """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports)
+        managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         web = build_web(Services(changed, *managers, is_ready=lambda: True))
         return web.test_client()
 

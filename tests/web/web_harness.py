@@ -50,9 +50,11 @@ VIEWER = {
     "/api/walls/<wall_id>",
 }
 EXPORT = "/api/exports/<export_id>"
+CASE = "/api/cases/<case_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/exports",
     "/api/playback/start",
     "/api/playback/seek",
     "/api/recordings/playback-uri",
@@ -60,6 +62,7 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/summary",
     "/api/cameras/<camera_id>/recordings/coverage",
     "/api/cameras/<camera_id>/recordings/pictures",
+    "/api/cameras/<camera_id>/recordings/pictures.vtt",
     "/api/cameras/<camera_id>/recordings/picture",
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",
@@ -71,6 +74,12 @@ REVIEWER = {
     f"{EXPORT}/cancel",
     f"{EXPORT}/retry",
     f"{EXPORT}/files/<file>",
+    "/api/cases",
+    CASE,
+    f"{CASE}/exports/<export_id>",
+    f"{CASE}/package",
+    "/api/evidence/key",
+    f"{EXPORT}/posters/<number>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -179,6 +188,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/order": {"channels": [1]},
     "/api/exports": {"ranges": [RANGE]},
     "/api/exports/estimate": {"ranges": [RANGE]},
+    "/api/cases": {"name": "Theft"},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -206,6 +216,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "token_id": "999",
         "wall_id": "999",
         "export_id": "999",
+        "case_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

@@ -24,11 +24,13 @@ VALID: dict[str, dict[str, Any]] = {
     "/api/walls": {"name": "Yard", "layout": 4, "tiles": [{"camera_id": 1, "channel": 1}, None]},
     "/api/walls/{wall_id}": {"name": "Yard by night"},
     "/api/exports/{export_id}": {"name": "Theft"},
+    "/api/cases/{case_id}": {"notes": "at the gate"},
 }
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 VALID_QUERIES = {
     "/api/cameras/{camera_id}/recordings/coverage": WINDOW,
     "/api/cameras/{camera_id}/recordings/pictures": {**WINDOW, "channel": "1", "step_s": "60"},
+    "/api/cameras/{camera_id}/recordings/pictures.vtt": {**WINDOW, "channel": "1", "step_s": "60"},
     "/api/cameras/{camera_id}/recordings/picture": {"channel": "1", "time": WINDOW["start_time"]},
 }
 
@@ -42,6 +44,7 @@ PATH_PARTS: dict[str, Any] = {
     "token_id": 1,
     "wall_id": 1,
     "export_id": 1,
+    "case_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

@@ -17,22 +17,27 @@ from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
 from core.errors import NotFound
-from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange
+from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange, Rectangle, WorkingCopy
 from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.api import export_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.links import export_link
 from web.services import services
 
 blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
 
 _DEVICE_ERRORS = (404, 422, 502, 503, 504)
-_TYPES = {".mp4": "video/mp4", ".srt": "application/x-subrip"}
+_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska", ".srt": "application/x-subrip"}
 _FILE: dict[str, Any] = {
     "description": "The file, or the requested range of it (206)",
     "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _TYPES.values()},
     "headers": {"ETag": {"description": "Its SHA-256", "schema": {"type": "string"}}},
+}
+_POSTER: dict[str, Any] = {
+    "description": "A JPEG, 320 pixels wide",
+    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
 }
 _UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
 
@@ -56,8 +61,15 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
 @blueprint.get("", responses=answers_with({200: shapes.ExportList}))
 def list_exports() -> Response:
     """List your exports, the newest first. Admins see all."""
-    jobs = services().exports.jobs(current_principal())
-    return answer(shapes.ExportList(exports=[_export(job) for job in jobs]))
+    exports = services().exports
+    space = exports.space()
+    return answer(
+        shapes.ExportList(
+            exports=[_export(job) for job in exports.jobs(current_principal())],
+            used_bytes=space.used_bytes,
+            limit_bytes=space.limit_bytes,
+        )
+    )
 
 
 @blueprint.get("/<export_id>", responses=answers_with({200: shapes.Export}, 404))
@@ -133,6 +145,18 @@ def download_export(path: shapes.ExportFilePath) -> Response:
     return response
 
 
+@blueprint.get("/<export_id>/posters/<number>", responses=answers_with({200: _POSTER, 304: _UNCHANGED}, 404, 503))
+def get_export_poster(path: shapes.PosterPath) -> Response:
+    """Get a small JPEG of a range, which count from 1: its first frame."""
+    found = services().exports.poster(current_principal(), path.export_id, path.number - 1)
+    try:
+        response = send_file(found, mimetype="image/jpeg", conditional=True, max_age=0)
+    except FileNotFoundError:
+        raise NotFound("This picture is gone.") from None
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
 class _Download(io.FileIO):
     """A file whose close() gives its slot back. The server closes it at the end of the answer, however that ends."""
 
@@ -170,7 +194,13 @@ def _audit(job: ExportJob) -> None:
 
 def _draft(body: shapes.ExportRequest) -> ExportDraft:
     ranges = tuple(ExportRange(one.camera_id, one.channel, one.start_time, one.end_time) for one in body.ranges)
-    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles)
+    copies = tuple(
+        WorkingCopy(
+            copy.burn_time, tuple(Rectangle(one.x, one.y, one.width, one.height) for one in copy.blur), copy.height
+        )
+        for copy in body.copies
+    )
+    return ExportDraft(ranges, body.format, body.name or "", body.notes, body.subtitles, copies)
 
 
 def _export(job: ExportJob) -> shapes.Export:
@@ -182,10 +212,15 @@ def _export(job: ExportJob) -> shapes.Export:
             "notes": job.draft.notes,
             "format": job.draft.format,
             "subtitles": job.draft.has_subtitles,
+            "copies": job.draft.copies,
             "state": job.state,
-            "ranges": job.draft.ranges,
+            "ranges": [_range(job, index) for index in range(len(job.draft.ranges))],
             "files": [_file(job.id, file) for file in job.files],
-            "progress": job.progress,
+            "progress": {
+                "done_s": job.progress.done_s + job.progress.encoded_s,
+                "total_s": job.progress.total_s + job.progress.to_encode_s,
+                "bytes": job.progress.size_bytes,
+            },
             "eta_s": job.progress.eta_s if job.state.is_unfinished else None,
             "speed": job.progress.speed,
             "error": job.problem,
@@ -193,8 +228,22 @@ def _export(job: ExportJob) -> shapes.Export:
             "ended_at": job.ended_at,
             "expires_at": job.expires_at,
             "kept": job.is_kept,
+            "link": export_link(job.id),
         }
     )
+
+
+def _range(job: ExportJob, index: int) -> dict[str, Any]:
+    wanted = job.draft.ranges[index]
+    return {
+        "camera_id": wanted.camera_id,
+        "channel": wanted.channel,
+        "start_time": wanted.start,
+        "end_time": wanted.end,
+        "poster": url_for("api_exports.get_export_poster", export_id=job.id, number=index + 1)
+        if index in job.posters
+        else None,
+    }
 
 
 def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
@@ -207,7 +256,15 @@ def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
         "channel": file.channel,
         "start_time": file.start,
         "end_time": file.end,
+        "kind": file.kind,
+        "derived": file.is_derived,
         "codec": file.codec,
+        "width": file.width,
+        "height": file.height,
+        "audio_codec": file.audio_codec,
+        "recorded_audio_codec": file.recorded_audio_codec,
+        "lead_in_s": round(file.lead_in_s, 3),
+        "lead_out_s": round(file.lead_out_s, 3),
         "frames_lost": file.frames_lost,
         "time_confirmed": file.is_time_confirmed,
     }

@@ -40,6 +40,7 @@ class PictureQuery(QueryModel):
     width: Annotated[
         int, Field(ge=1, le=4096, description="wanted width in pixels; the nearest that the app has is sent: 320")
     ] = 320
+    wait_s: Annotated[int, Field(ge=0, le=10, description="how long to wait for a picture that is not ready")] = 1
 
 
 class RecordingPicture(AnswerModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from web.services import services
 blueprint = APIBlueprint("api_pictures", __name__, url_prefix="/api", abp_tags=[Tag(name="recordings")])
 
 _WIDTH = 320
-_WAIT_S = 1.0
+_PLAYER_WAIT_S = 10  # players do not try again
 _RETRY_AFTER_S = "1"
 _KEPT_S = 3600  # a recorded picture does not change, but permissions do
 _RETRY_AFTER: dict[str, Any] = {"description": "Seconds until the next try", "schema": {"type": "integer"}}
@@ -35,6 +36,10 @@ _JPEG: dict[str, Any] = {
         },
         "ETag": {"description": "Changes with the picture", "schema": {"type": "string"}},
     },
+}
+_CUES: dict[str, Any] = {
+    "description": "A cue for each picture, from its time to that of the next; its text is the picture's address",
+    "content": {"text/vtt": {"schema": {"type": "string"}}},
 }
 _PENDING: dict[str, Any] = {"description": "It is still being made", "headers": {"Retry-After": _RETRY_AFTER}}
 _UNCHANGED: dict[str, Any] = {"description": "The picture that `If-None-Match` names is the present one"}
@@ -58,11 +63,33 @@ def list_pictures(path: models.CameraPath, query: picture_models.PicturesQuery) 
 
 
 @blueprint.get(
+    "/cameras/<camera_id>/recordings/pictures.vtt",
+    responses=answers_with({200: _CUES}, 404, 422, 502, 503, 504),
+)
+def list_picture_cues(path: models.CameraPath, query: picture_models.PicturesQuery) -> Response:
+    """List the pictures of a window as WebVTT for the previews of players: a cue for each, with its address.
+
+    The times of cues begin at `start_time`. Each picture is made when a player requests it.
+    """
+    audit_about(start_time=rfc3339(query.start_time), end_time=rfc3339(query.end_time), step_s=query.step_s)
+    require_recordings(path.camera_id)
+    found = services().pictures.grid(path.camera_id, query.channel, query.start_time, query.end_time, query.step_s)
+    cues = ["WEBVTT\n"]
+    for item in found:
+        if item.state in (PictureState.READY, PictureState.PENDING):
+            begin = max(item.time, query.start_time) - query.start_time
+            end = min(item.time + timedelta(seconds=query.step_s), query.end_time) - query.start_time
+            url = _address(path.camera_id, query.channel, item, wait_s=_PLAYER_WAIT_S)
+            cues.append(f"{_cue_time(begin)} --> {_cue_time(end)}\n{url}\n")
+    return Response("\n".join(cues), mimetype="text/vtt")
+
+
+@blueprint.get(
     "/cameras/<camera_id>/recordings/picture",
     responses=answers_with({200: _JPEG, 202: _PENDING, 304: _UNCHANGED}, 404, 422, 502, 503, 504),
 )
 def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> Response:
-    """Get one picture as JPEG, before those of a grid. 202 if it is not ready after a second: try again.
+    """Get one picture as JPEG, before those of a grid. 202 if it is not ready after `wait_s`: try again.
 
     404 `no_recording`: nothing is recorded then, or the device gives no picture.
     """
@@ -72,7 +99,7 @@ def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> 
     found = pictures.picture(path.camera_id, query.channel, query.time)
     if found is None:
         with services().device_limit:
-            found = pictures.picture(path.camera_id, query.channel, query.time, _WAIT_S)
+            found = pictures.picture(path.camera_id, query.channel, query.time, query.wait_s)
     if found is None:
         return Response(status=202, headers={"Retry-After": _RETRY_AFTER_S})
     response = Response(found.jpeg, mimetype="image/jpeg")
@@ -84,11 +111,19 @@ def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> 
     return response
 
 
+def _address(camera_id: int, channel: int, item: GridPicture, **more: int) -> str:
+    where = urlencode({"channel": channel, "time": rfc3339(item.time), "width": _WIDTH, **more})
+    return f"/api/cameras/{camera_id}/recordings/picture?{where}"
+
+
+def _cue_time(since_start: timedelta) -> str:
+    """Return `00:01:40.000` (WebVTT, section 4.1)."""
+    whole_s, milliseconds = divmod(round(1000 * since_start.total_seconds()), 1000)
+    return f"{whole_s // 3600:02d}:{whole_s // 60 % 60:02d}:{whole_s % 60:02d}.{milliseconds:03d}"
+
+
 def _shown(camera_id: int, channel: int, item: GridPicture) -> picture_models.RecordingPicture:
-    url = None
-    if item.state is PictureState.READY:
-        where = urlencode({"channel": channel, "time": rfc3339(item.time), "width": _WIDTH})
-        url = f"/api/cameras/{camera_id}/recordings/picture?{where}"
+    url = _address(camera_id, channel, item) if item.state is PictureState.READY else None
     return picture_models.RecordingPicture.model_validate(
         {"time": item.time, "picture_time": item.picture_time, "state": item.state.value, "url": url}
     )

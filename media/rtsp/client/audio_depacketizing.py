@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from media.codecs import aac, opus
+from media.codecs import aac, g711, opus
 from media.codecs.access_unit import AUDIO, AccessUnit
 from media.rtsp.client.audio_payloads import aac_payloads
 from media.rtsp.client.audio_times import AudioTicks, TimedFrames, aac_rate
@@ -57,6 +57,8 @@ class AudioDepacketizer:
         self._plausible: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
         self._object_type = 0
         self._channels = 0  # as the first frame shows them
+        is_g711 = track.format.codec in g711.LAWS
+        self._law = g711.DescribedLaw(track.format.codec) if is_g711 else None
         self._payloads = aac_payloads(track) if track.format.codec == "aac" else None
         if self._payloads:
             self._begin_aac(track)
@@ -85,7 +87,11 @@ class AudioDepacketizer:
             if self._payloads:
                 self._push_aac(packet, units)
             elif samples := _sample_count(self.track, packet.payload):
-                self._add(packet, [packet.payload], samples, units)
+                payload = packet.payload
+                if self._law is not None:
+                    is_described = packet.payload_type == self._announced.payload_type
+                    payload = self._law.converted(payload, None if is_described else packet.payload_type)
+                self._add(packet, [payload], samples, units)
         return units
 
     # -- AAC ---------------------------------------------------------------------------------------

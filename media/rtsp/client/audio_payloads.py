@@ -21,6 +21,8 @@ from media.rtsp.client.sdp_audio import AudioTrack
 _MAX_PARTS = 64
 _MAX_PADDING_BYTES = 64  # behind frames whose AU headers are as described
 _LITTLE_PADDING_BYTES = 4
+_MAX_EXCESS_BYTES = 8
+_LOAS_SYNC = 0x2B7
 _UNREADABLE = [b""]
 _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
@@ -53,10 +55,17 @@ class GenericPayloads:
         self._parts: list[bytes] = []
         self._size = 0  # of the frame that `_parts` become
         self._timestamp: int | None = None  # of the parts
+        self._latm: LatmPayloads | None = None  # of a device that sends LATM with sync words nevertheless
         self.config: AacConfig | None = None
 
     def frames(self, packet: RtpPacket) -> list[bytes]:
         payload = packet.payload
+        if self._latm is None and _is_loas(payload):
+            self._latm = LatmPayloads(b"")
+        if self._latm is not None:
+            frames = self._latm.frames(packet)
+            self.config = self._latm.config
+            return frames
         if packet.lost_before or packet.timestamp != self._timestamp:
             self._parts.clear()
         if self._parts and self._has_headers is False:
@@ -65,7 +74,7 @@ class GenericPayloads:
             if length > len(payload):
                 return self._begin(packet, payload, length)
             return self._without_adts(payload)
-        if (found := self._sizes(payload)) is not None:
+        if (found := self._sizes(payload, is_last=packet.marker)) is not None:
             self._has_headers = True
             position, sizes = found
             if len(sizes) == 1 and sizes[0] > len(payload) - position:
@@ -75,7 +84,7 @@ class GenericPayloads:
             return self._cut(payload, position, sizes)
         return _UNREADABLE if self._has_headers else [payload]
 
-    def _sizes(self, payload: bytes) -> tuple[int, list[int]] | None:
+    def _sizes(self, payload: bytes, *, is_last: bool) -> tuple[int, list[int]] | None:
         """Return the place of the first frame and the sizes in the AU headers. None if there are no AU headers."""
         described = _read_headers(payload, self._lengths[0])
         for lengths in self._lengths:
@@ -89,6 +98,10 @@ class GenericPayloads:
         if described is None or not described[1]:
             return None
         position, sizes = described
+        if sizes == [0]:
+            return position, [len(payload) - position]
+        if not self._parts and (fitting := _without_excess(sizes, len(payload) - position, is_last=is_last)):
+            return position, fitting
         is_part = len(sizes) == 1 and len(payload) - position < sizes[0] <= aac.MAX_FRAME_BYTES
         return described if is_part or self._has_headers else None
 
@@ -129,6 +142,12 @@ class GenericPayloads:
 _DEFAULTS = (("sizelength", 13), ("indexlength", 3), ("indexdeltalength", 3))
 
 
+def _is_loas(payload: bytes) -> bool:
+    """True for an AudioSyncStream of LATM (ISO/IEC 14496-3 section 1.7.2): its sync word, and the right length."""
+    word = int.from_bytes(payload[:3], "big")
+    return word >> 13 == _LOAS_SYNC and word & 0x1FFF == len(payload) - 3 > 0
+
+
 def _read_headers(payload: bytes, lengths: tuple[int, ...]) -> tuple[int, list[int]] | None:
     """Read the AU header section. `lengths`: of the fields size, index, and index delta, in bits."""
     size_bits, index_bits, delta_bits = lengths
@@ -151,6 +170,17 @@ def _read_headers(payload: bytes, lengths: tuple[int, ...]) -> tuple[int, list[i
         left -= width
         sizes.append((headers >> left & (1 << width) - 1) >> (width - size_bits))
     return position, sizes
+
+
+def _without_excess(sizes: list[int], left: int, *, is_last: bool) -> list[int] | None:
+    """Return sizes that fit, if all are too large for the `left` bytes of frames by the same few bytes.
+
+    Some encoders count bytes of the packet with each frame. The first part of a frame that is cut has no marker.
+    """
+    excess, rest = divmod(sum(sizes) - left, len(sizes))
+    if rest or not 0 < excess <= _MAX_EXCESS_BYTES or not (is_last or len(sizes) > 1):
+        return None
+    return [size - excess for size in sizes]
 
 
 class LatmPayloads:

@@ -8,18 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from core import login_challenges
 from core.records import Credential
 
-# A value without quotes may consist of several words (`realm=IP Camera`), up to the next name or comma.
-_PARAMETER = re.compile(
-    r'([A-Za-z0-9-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.){0,1024})"'
-    r'|([^\s,"]{0,256}(?:[ \t]+(?![A-Za-z0-9-]+\s*=)[^\s,"=]{1,64}(?=[\s,]|$)){0,8}))'
-)
-_SCHEME = re.compile(r"\s*([A-Za-z-]{1,32})(?:\s+(?![\s=])|$)")
 _ALGORITHMS = {"sha-256": "sha256", "sha256": "sha256", "md5": "md5"}  # as written -> hashlib's name
 _STRENGTH = {"sha256": 3, "md5": 2}
 
@@ -89,26 +83,8 @@ def choose_challenge(values: Iterable[str]) -> Challenge | None:
 
 def read_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges of the WWW-Authenticate headers that we can answer, the strongest first."""
-    read = (_challenge(scheme, parameters) for value in values for scheme, parameters in _challenges(value))
+    read = (_challenge(scheme, parameters) for scheme, parameters in login_challenges.read_challenges(values))
     return sorted((item for item in read if item), key=lambda item: -_STRENGTH.get(item.algorithm, 1))
-
-
-def _challenges(value: str) -> list[tuple[str, dict[str, str]]]:
-    """Split `Digest realm="a", nonce="b", Basic realm="c"`: one header may contain several challenges."""
-    found: list[tuple[str, dict[str, str]]] = []
-    position = 0
-    while position < len(value) and len(found) < 8:
-        if parameter := _PARAMETER.match(value, position):
-            if found:
-                text = parameter[2] if parameter[2] is not None else parameter[3]
-                found[-1][1].setdefault(parameter[1].lower(), re.sub(r"\\(.)", r"\1", text))
-            position = parameter.end()
-        elif scheme := _SCHEME.match(value, position):
-            found.append((scheme[1].lower(), {}))
-            position = scheme.end()
-        else:
-            position += 1
-    return found
 
 
 def _challenge(scheme: str, parameters: dict[str, str]) -> Challenge | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from media.rtsp.client.errors import NotRtsp
+from media.rtsp.client.errors import NotRtsp, TooManyBytes
 from media.rtsp.client.framing import Frame, FramingError, Splitter, WebServerError
 from media.rtsp.client.messages import MessageError, Request, Response, parse_cseq, request_bytes, response_bytes
 
@@ -17,6 +17,7 @@ _BODY_QUIET_S = 1.0
 _BODY_SLOW_S = 3.0  # if much of the body is missing: the device may be slow
 _MUCH_BYTES = 64
 _MAX_ABANDONED = 16
+_PACE_S = 0.1
 
 OnAnswer = Callable[[str, Response, int], None]  # the request's method, the answer, its CSeq
 _ACCEPTED_METHODS = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "PLAY_NOTIFY"})
@@ -27,6 +28,14 @@ class _PendingRequest:
     method: str
     answer: asyncio.Future[Response]
     on_answer: OnAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimit:
+    """Limits for a device that may send anything: most bytes until the next limit is set, and how fast to read."""
+
+    most_bytes: int
+    bytes_per_s: float
 
 
 class RtspConnection(asyncio.BufferedProtocol):
@@ -46,6 +55,13 @@ class RtspConnection(asyncio.BufferedProtocol):
         self.on_request: Callable[[Request], None] | None = None
         """Called with each request of the device, after its answer."""
         self._quiet: asyncio.TimerHandle | None = None  # while an answer waits for its body
+        self._is_read = True  # as set_reading() was told
+        self._limit: ReadLimit | None = None
+        self._left_bytes = 0  # of that limit
+        self._paced_bytes = 0  # since _paced_s
+        self._paced_s = 0.0
+        self._rest: asyncio.TimerHandle | None = None  # while nothing is read, to keep the pace
+        self.received_bytes = 0
         self.ended: asyncio.Future[DeviceError] = asyncio.get_running_loop().create_future()
 
     # -- asyncio's protocol ------------------------------------------------------------------------
@@ -59,6 +75,9 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self.ended.done():
+            return
+        self.received_bytes += nbytes
+        if self._limit is not None and not self._keep_to(self._limit, nbytes):
             return
         try:
             units = self._splitter.received(nbytes)
@@ -143,14 +162,44 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     def set_reading(self, is_reading: bool) -> None:
         """Stop or continue reading. While it is stopped, a device cannot send more than the socket's buffers take."""
+        self._is_read = is_reading
+        self._apply_reading()
+
+    def set_limit(self, limit: ReadLimit | None) -> None:
+        """End the connection with TooManyBytes after so many more bytes, and read no faster. None: without limits."""
+        self._limit = limit
+        self._left_bytes = limit.most_bytes if limit is not None else 0
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _apply_reading(self) -> None:
         if self._transport is None or self.ended.done():
             return
+        is_reading = self._is_read and self._rest is None
         if is_reading and not self._transport.is_reading():
             self._transport.resume_reading()
         elif not is_reading and self._transport.is_reading():
             self._transport.pause_reading()
 
-    # -- inside ------------------------------------------------------------------------------------
+    def _keep_to(self, limit: ReadLimit, nbytes: int) -> bool:
+        """Count bytes; rest if they come too fast. False if they are too many, which ends the connection."""
+        self._left_bytes -= nbytes
+        if self._left_bytes < 0:
+            self._end(TooManyBytes("The device sends far more than was requested."))
+            return False
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._paced_s > _PACE_S:
+            self._paced_s, self._paced_bytes = loop.time(), 0
+        self._paced_bytes += nbytes
+        rest_s = self._paced_s + self._paced_bytes / limit.bytes_per_s - loop.time()
+        if rest_s > _PACE_S and self._rest is None:
+            self._rest = loop.call_later(rest_s, self._go_on)
+            self._apply_reading()
+        return True
+
+    def _go_on(self) -> None:
+        self._rest = None
+        self._apply_reading()
 
     def _address(self, name: str) -> str:
         address = self._transport.get_extra_info(name) if self._transport else None
@@ -248,6 +297,9 @@ class RtspConnection(asyncio.BufferedProtocol):
         if self._quiet:
             self._quiet.cancel()
             self._quiet = None
+        if self._rest:
+            self._rest.cancel()
+            self._rest = None
         if self._transport is not None:
             self._transport.abort()
 

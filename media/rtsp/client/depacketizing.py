@@ -13,7 +13,8 @@ a wait for the key frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.nal import NalKind, has_recovery_point
@@ -26,13 +27,19 @@ from media.rtsp.client.track_times import DeviceTime, TickCounter
 
 _MAX_PARTS = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
-_ANY_FRAME_AFTER = 500  # frames without a beginning, after which any frame is taken for one
+_ANY_FRAME_AFTER = 400  # frames without a beginning, after which any frame is taken for one; HLS gives up after 24 s
 _ANY_FRAME_AGAIN = 100  # the same once it has happened, so that HLS gets segments
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
 _SLICES = frozenset({NalKind.SLICE, NalKind.KEY_SLICE})
 _OF_NEXT_FRAME = frozenset({NalKind.SET, NalKind.SEI, NalKind.LEADING})
+
+
+class PlaceFrame(Protocol):
+    """Returns the place of a frame on a timeline. `clock_went_back`: its time stamp is a fault of the clock."""
+
+    def __call__(self, ticks: int, arrived_s: float, *, clock_went_back: bool = False) -> float: ...
 
 
 class MarkerHabit:
@@ -65,7 +72,7 @@ class VideoDepacketizer:
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
-    `place` returns the time_s of a complete frame from its ticks and arrival (SharedSource._place_frame); 0 without it.
+    `place` returns the time_s of a complete frame (SharedSource._place_frame); it is 0 without one.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
     SharedSource.status() reads both for a live source; a replay reads AccessUnit.frames_dropped_before.
     """
@@ -77,7 +84,7 @@ class VideoDepacketizer:
         *,
         delivery: Delivery = Delivery.STREAM,
         markers: MarkerHabit | None = None,
-        place: Callable[[int, float], float] | None = None,
+        place: PlaceFrame | None = None,
     ) -> None:
         codec = track.codec
         self._codec = codec
@@ -89,6 +96,7 @@ class VideoDepacketizer:
         self._markers = markers or MarkerHabit(is_patient=False)
         self._reader = PayloadReader(codec, has_order_numbers=track.has_order_numbers, has_loss=self._has_loss)
         self._ticks = TickCounter()
+        self._last_ticks = 0  # of the last complete frame
         self._device_time = DeviceTime(track.clock_rate, start_device_s)
         self._sets = ParameterSetStore(codec, (*track.sets.values(), *track.more_sets))
         self.frames_dropped = 0
@@ -290,7 +298,7 @@ class VideoDepacketizer:
                     device_s=device_s,
                     is_discontinuous=is_discontinuous,
                     ends_section=self._ends_section,
-                    time_s=self._place(ticks, self._arrived_s) if self._place else 0.0,
+                    time_s=self._place_frame(ticks),
                     frames_dropped_before=self._frames_dropped_before,
                     arrived_s=self._arrived_s,
                     is_leading=self._is_leading(ticks, is_key=is_key),
@@ -302,6 +310,14 @@ class VideoDepacketizer:
             self._has_new_sets = set()
             self._has_recovery = False
         self._clear()
+
+    def _place_frame(self, ticks: int) -> float:
+        """Return the place of the present frame. Only B-frames may be shown before the frame that came before them."""
+        last, self._last_ticks = self._last_ticks, ticks
+        if self._place is None:
+            return 0.0
+        went_back = ticks < last and not any(map(self._functions.is_bidirectional, self._slices[:1]))
+        return self._place(ticks, self._arrived_s, clock_went_back=went_back)
 
     def _is_beginning(self) -> bool:
         """True if decoding may begin at the present frame.

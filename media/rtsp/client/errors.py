@@ -37,6 +37,10 @@ class NoSuchStream(CameraNoSignal):
     """404 or 410: the device has no stream at this address."""
 
 
+class TooManyBytes(CameraBadAnswer):
+    """The device sends far more than was requested, and does not stop."""
+
+
 class PortClosed(CameraUnreachable):
     """The device refuses connections to its RTSP port, or does not answer there."""
 

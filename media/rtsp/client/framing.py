@@ -26,11 +26,11 @@ _MAX_GARBAGE_BYTES = 64 * 1024
 _DOLLAR = 0x24
 _FRAME_HEADER = Struct(">BBH")  # dollar sign, channel, length
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_MESSAGE_START = re.compile(rb"RTSP/\d|[A-Z_]{3,16} ")
-_MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}")
-_START = re.compile(rb"\$|RTSP/\d")
+_MESSAGE_START = re.compile(rb"(?i:RTSP)(?:/\d|[ \t]+\d{3})|[A-Z_]{3,16} ")
+_MAYBE_MESSAGE_START = re.compile(rb"[A-Z_/]{0,16}|(?i:RTSP/?|RTS|RT|R)")
+_START = re.compile(rb"\$|(?i:RTSP)/\d")
 _FRAME = re.compile(rb"\$[\x00-\x1f][\s\S]{2}[\x80-\xbf]")
-_AFTER_BODY = re.compile(_FRAME.pattern + rb"|RTSP/\d")
+_AFTER_BODY = re.compile(_FRAME.pattern + rb"|(?i:RTSP)/\d")
 _FILLER = b"\r\n\0 "
 
 Frame = tuple[int, bytes]  # channel, payload

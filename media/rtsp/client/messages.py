@@ -16,7 +16,8 @@ _MAX_HEADERS = 100
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _METHOD = re.compile(r"[A-Z_]{3,16}")
-_STATUS_LINE = re.compile(r"(?:RTSP|HTTP)/\d(?:\.\d)?\s+(\d{3})(?!\d)\s*(.*)", re.ASCII)
+_VERSION = r"(?i:RTSP(?:/\d(?:\.\d)?)?|HTTP/\d(?:\.\d)?)"
+_STATUS_LINE = re.compile(rf"\s*{_VERSION}\s+(\d{{3}})(?!\d)\s*(.*)", re.ASCII)
 _REQUEST_LINE = re.compile(r"([A-Z_]{3,16}) +(\S{1,4096}) +RTSP/\d\.\d")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -81,7 +82,7 @@ def parse_head(head: bytes) -> Request | Response:
     lines = head.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
     headers = Headers(_header_items(lines[1:]))
     if found := _STATUS_LINE.fullmatch(lines[0]):
-        is_http = lines[0].startswith("HTTP/")
+        is_http = lines[0].lstrip()[:4].upper() == "HTTP"
         return Response(int(found[1]), _CONTROL.sub("", found[2])[:200], headers, is_http=is_http)
     if found := _REQUEST_LINE.fullmatch(lines[0]):
         return Request(found[1], found[2], headers)
@@ -150,11 +151,11 @@ class SessionHeader:
 
 def parse_session(value: str) -> SessionHeader:
     """Parse a Session header. Raises MessageError for an id that cannot be sent back safely."""
-    session_id, _, parameters = re.sub(r"[\s,]+(?=timeout\s*=)", ";", value, flags=re.IGNORECASE).partition(";")
+    session_id, _, parameters = re.sub(r"[\s,]+(?=timeout\s*[=:])", ";", value, flags=re.IGNORECASE).partition(";")
     session_id = session_id.strip()
-    if not re.fullmatch(r"[\x21-\x3a\x3c-\x7e]{1,256}", session_id):
+    if not re.fullmatch(r"[\x20-\x3a\x3c-\x7e]{1,256}", session_id):
         raise MessageError("a session id that cannot be sent back")
-    found = re.search(r"(?:^|;)\s*timeout\s*=\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
+    found = re.search(r"(?:^|;)\s*timeout\s*[=:]\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
     if not found:
         return SessionHeader(session_id)
     return SessionHeader(session_id, min(max(float(found[1]), 2.0), 3600.0), has_timeout=True)

@@ -5,9 +5,10 @@ A frame is whole if its payloads follow each other without a gap from offset 0 o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from media.codecs.access_unit import VIDEO, AccessUnit
+from media.rtsp.client.depacketizing import PlaceFrame
 from media.rtsp.client.rtp import Delivery, RtpPacket, single_packets
 from media.rtsp.client.track_times import TickCounter
 
@@ -19,11 +20,10 @@ _MAX_FRAME_BYTES = 16 * 1024 * 1024
 class MjpegDepacketizer:
     """One track of MJPEG, with the interface of depacketizing.VideoDepacketizer."""
 
-    def __init__(
-        self, clock_rate: int, *, delivery: Delivery = Delivery.STREAM, place: Callable[[int, float], float]
-    ) -> None:
+    def __init__(self, clock_rate: int, *, delivery: Delivery = Delivery.STREAM, place: PlaceFrame) -> None:
         self._clock_rate = clock_rate
         self._place = place
+        self._last_ticks = 0
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._ticks = TickCounter()
         self._size = b""
@@ -91,6 +91,7 @@ class MjpegDepacketizer:
         first, self._first = self._first, None
         if first is not None and not self._is_damaged:
             ticks = self._ticks.extend(first.timestamp)
+            went_back, self._last_ticks = ticks < self._last_ticks, ticks
             units.append(
                 AccessUnit(
                     VIDEO,
@@ -99,7 +100,7 @@ class MjpegDepacketizer:
                     self._clock_rate,
                     is_key=True,
                     frames_dropped_before=self._frames_dropped_before,
-                    time_s=self._place(ticks, first.arrived_s),
+                    time_s=self._place(ticks, first.arrived_s, clock_went_back=went_back),
                     arrived_s=first.arrived_s,
                     parameter_sets=self.parameter_sets,
                 )

@@ -7,8 +7,9 @@ matter here. Payloads are untrusted: every length is checked, and the size of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from media.codecs.nal import split_at_start_codes, without_start_code
+from media.codecs.nal import split_at_lengths, split_at_start_codes, without_start_code
 from media.codecs.video import VideoCodec
 
 MAX_NAL_BYTES = 16 * 1024 * 1024
@@ -16,7 +17,29 @@ NO_BEGINNING = "a NAL unit without its beginning"
 _STARTS, _ENDS = 0x80, 0x40
 _VPS = 32
 _TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+_DOUBT_STARTS_AFTER = 3  # fragments that begin a unit while one of the same type is open
 _DOUBT_ENDS_AFTER = 3  # further fragments of one unit that are ends, too
+
+
+# How devices write the sizes in aggregation packets: byte order, and the bytes of the field that they count, too.
+_SIZE_FORMS: tuple[tuple[Literal["big", "little"], int], ...] = (("big", 0), ("big", 2), ("little", 0))
+
+
+def cut_at_sizes(
+    payload: bytes, position: int, skipped: int, between: int, form: tuple[Literal["big", "little"], int]
+) -> tuple[list[bytes], bool]:
+    """Return the units of an aggregation packet whose sizes have this form, and whether they fit into it."""
+    order, counted = form
+    units: list[bytes] = []
+    while position + 2 < len(payload):
+        start = position + 2 + skipped
+        stop = start + int.from_bytes(payload[position : position + 2], order) - counted
+        if stop > len(payload) or stop + counted < start:
+            return units, False
+        if stop > start:
+            units.append(payload[start:stop])
+        position = max(stop, start) + between
+    return units, True
 
 
 class PayloadReader:
@@ -37,7 +60,9 @@ class PayloadReader:
         self._starts = 0
         self._ends = 0
         self._ended_header = b""  # of the unit that the last fragment has ended
+        self._false_starts = 0
         self._false_ends = 0  # fragments that go on after it and are marked as ends, too
+        self._has_lengths: bool | None = None  # before each unit, as in MP4; None before the first unit that shows it
         self.damage = ""
 
     @property
@@ -65,7 +90,9 @@ class PayloadReader:
 
     def take(self, payload: bytes) -> list[bytes]:
         """Return the NAL units that a payload completes."""
-        if payload[:2] == b"\0\0":
+        if payload[:2] == b"\0\0":  # no header begins like this
+            if (units := self._units_with_lengths(payload)) is not None:
+                return (self._end_early() if self._fragments else []) + units
             payload = without_start_code(payload)  # some cameras put one into each packet, before the header
         if len(payload) <= self._header_bytes:
             return []
@@ -76,6 +103,22 @@ class PayloadReader:
         if kind < (24 if self._is_h264 else 48):
             return finished + split_at_start_codes(self._without_order(payload, kind))
         return finished + self._take_rare(payload, kind)
+
+    def _units_with_lengths(self, data: bytes) -> list[bytes] | None:
+        """Return the NAL units of a device that sends them as MP4 holds them, without start codes. Otherwise None.
+
+        A length of 256 to 511 bytes looks like a start code: the units before it decide.
+        """
+        if self._has_lengths is False:
+            return None
+        units = split_at_lengths(data)
+        if not self._has_lengths and data.startswith((b"\0\0\1", b"\0\0\0\1")):
+            if units is None:
+                self._has_lengths = False
+            return None
+        if units is not None:
+            self._has_lengths = True
+        return units
 
     def _take_rare(self, payload: bytes, kind: int) -> list[bytes]:
         """Take the types of payload that most devices never send."""
@@ -105,21 +148,17 @@ class PayloadReader:
         return payload[:2] + payload[4:] if self._order_bytes else payload
 
     def _take_aggregate(self, payload: bytes, position: int, skipped: int, *, between: int = 0) -> list[bytes]:
-        """Take units with a 16-bit length each.
+        """Take units with a 16-bit length each. Some devices count the length itself, or swap its bytes.
 
         `skipped`: bytes between the length and the unit; `between`: bytes between two of them.
         """
-        units: list[bytes] = []
-        while position + 2 < len(payload):
-            start = position + 2 + skipped
-            stop = start + (payload[position] << 8 | payload[position + 1])
-            if stop > len(payload):
-                self.damage = "an aggregation packet that is cut off"
-                break
-            if stop > start:
-                units += split_at_start_codes(without_start_code(payload[start:stop]))
-            position = stop + between
-        return units
+        readings = (cut_at_sizes(payload, position, skipped, between, form) for form in _SIZE_FORMS)
+        pieces, is_whole = next(readings)
+        if not is_whole:
+            pieces, is_whole = next((other for other in readings if other[1]), (pieces, False))
+        if not is_whole:
+            self.damage = "an aggregation packet that is cut off"
+        return [unit for piece in pieces for unit in self._split(piece)]
 
     def _take_paci(self, payload: bytes) -> list[bytes]:
         """Take a packet with extensions in its header (RFC 7798 section 4.4.4)."""
@@ -142,6 +181,8 @@ class PayloadReader:
         if len(payload) < head:
             return []
         flags = payload[head - 1]
+        if flags & _STARTS and self._is_false_start(self._header_of(payload, flags)):
+            flags &= ~_STARTS
         units: list[bytes] = []
         if flags & _STARTS or (not self._fragments and self._has_no_starts):
             self._starts += flags >> 7
@@ -167,6 +208,16 @@ class PayloadReader:
                 self._false_ends = 0
                 units += self.finish()
         return units
+
+    def _is_false_start(self, header: bytes) -> bool:
+        """True for a device that marks each fragment as a beginning, and the ends truly."""
+        if self._has_loss or self.has_no_ends:
+            return False
+        is_false = bool(self._fragments) and self._fragments[0] == header
+        if self._false_starts < _DOUBT_STARTS_AFTER:
+            self._false_starts = self._false_starts + 1 if is_false else 0
+            return False
+        return is_false
 
     def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
         """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
@@ -202,7 +253,14 @@ class PayloadReader:
         """Return the units in the fragments."""
         nal = b"".join(self._fragments)
         self._fragments = []
-        return split_at_start_codes(nal)
+        return self._split(nal)
+
+    def _split(self, data: bytes) -> list[bytes]:
+        """Return the NAL units in the place of one."""
+        if data[:2] != b"\0\0":
+            return split_at_start_codes(data)
+        units = self._units_with_lengths(data)
+        return split_at_start_codes(without_start_code(data)) if units is None else units
 
     def drop(self) -> None:
         """Forget the fragments: packets after them were lost."""
@@ -219,7 +277,7 @@ class PayloadReader:
 
     def first_bytes(self, payload: bytes) -> bytes:
         """Return the first bytes of the NAL unit that begins with a payload; empty for aggregates."""
-        payload = without_start_code(payload[:64])
+        payload = payload[4:64] if self._has_lengths and payload[:2] == b"\0\0" else without_start_code(payload[:64])
         if len(payload) <= self._header_bytes + 2 + self._order_bytes:
             return b""
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F

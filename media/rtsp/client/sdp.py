@@ -55,8 +55,12 @@ _FMTP = re.compile(r"(\d{1,3})?[\s;,:]*(.*)", re.ASCII)
 _PARAMETER = re.compile(r"\s*([\w-]+)\s*[=:]\s*(.*)", re.ASCII)
 _NO_TYPE = -1  # of an fmtp line without a payload type
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
+_ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){4,4096}")
+_SET_END = re.compile(r",|%2C", re.IGNORECASE)
 _MULTICAST = re.compile(r"c\s*=\s*IN\s+IP4\s+2(?:2[4-9]|3\d)\.", re.IGNORECASE)
 _ENCRYPTED = re.compile(r"m\s*=\s*video\b.*\bRTP/SAVPF?\b", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"\s*([\w.-]+)\s*[:=\s]?\s*(.*)")  # also a=rtpmap 96 H264/90000, a=fmtp=96
 _LINE = re.compile(r"([A-Za-z])\s*=\s*(.*)")
 # Parameters are parted by semicolons; some devices part them by spaces or commas, which also stand inside of values.
 _PARAMETER_END = re.compile(
@@ -65,6 +69,7 @@ _PARAMETER_END = re.compile(
     re.IGNORECASE,
 )
 _MAX_PARAMETERS = 32
+_NO_LAW = frozenset({"g711", "g.711"})
 _DYNAMIC_TYPES = 96  # from here on, RFC 3551 section 3
 _ALIASES = {"h.264": "h264", "avc": "h264", "x-h264": "h264", "h.265": "h265", "x-h265": "h265"}
 _VIDEO_RATE = 90_000
@@ -126,7 +131,7 @@ def parse_sdp(body: bytes) -> SessionDescription:
     if len(body) > MAX_SDP_BYTES:
         raise SdpError("a session description larger than the app accepts")
     text = body.decode("utf-8", "replace").translate({0: None, 0xFEFF: None}).replace("\r", "\n")
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    lines = _lines(text)
     if len(lines) > _MAX_LINES:
         raise SdpError("a session description with too many lines")
     whole, sections = _sections(lines)
@@ -148,6 +153,17 @@ def parse_sdp(body: bytes) -> SessionDescription:
     )
 
 
+def _lines(text: str) -> list[str]:
+    """Return the lines without surrounding space. A line that begins with space, and is none, continues another."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and line[:1].isspace() and not _LINE.match(line.strip()):
+            lines[-1] += line.strip()
+        elif line.strip():
+            lines.append(line.strip())
+    return lines
+
+
 def _other_transport(lines: list[str]) -> str:
     if any(map(_ENCRYPTED.match, lines)):
         return "encrypted (SRTP)"
@@ -165,11 +181,9 @@ def _sections(lines: list[str]) -> tuple[_Media, list[_Media]]:
             sections.append(_media(found[2]))
             if len(sections) > _MAX_MEDIA:
                 raise SdpError("a session description with too many media")
-        elif found and kind == "a":
-            name, _, value = found[2].partition(":")
-            if " " in name.strip():  # a=rtpmap 96 H264/90000
-                name, _, value = found[2].partition(" ")
-            _take_attribute(sections[-1] if sections else whole, name.strip().lower(), value.strip())
+        elif found and kind == "a" and (attribute := _ATTRIBUTE.match(found[2])):
+            target = sections[-1] if sections else whole
+            _take_attribute(target, attribute[1].lower(), attribute[2].strip())
     return whole, sections
 
 
@@ -191,10 +205,14 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
         media.rtpmap.setdefault(int(found[1]), (found[2].lower(), rate, int(found[4] or 1)))
     elif name == "fmtp" and (found := _FMTP.match(value)):
         parameters = media.fmtp.setdefault(int(found[1] or _NO_TYPE), {})
+        last = ""
         for item in _PARAMETER_END.split(found[2])[:_MAX_PARAMETERS]:
             parameter = _PARAMETER.match(item)
-            if parameter and len(parameters) < _MAX_PARAMETERS:
-                parameters.setdefault(parameter[1].lower(), parameter[2].strip().strip("\"'"))
+            if last.startswith("sprop-") and _ONLY_BASE64.fullmatch(item.strip()):  # a semicolon between the sets
+                parameters[last] += f",{item.strip()}"
+            elif parameter and len(parameters) < _MAX_PARAMETERS:
+                last = parameter[1].lower()
+                parameters.setdefault(last, parameter[2].strip().strip("\"'"))
 
 
 def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
@@ -290,13 +308,46 @@ def _parameter_sets(codec: VideoCodec, fmtp: dict[str, str]) -> tuple[ParameterS
     names = ("sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps")
     sets: dict[str, bytes] = {}
     more: list[bytes] = []
-    for text in (item for name in names for item in fmtp.get(name, "").split(",")[:8]):
-        nal = _decoded(re.sub(r"[\s\"']", "", text))
-        for unit in split_at_start_codes(nal) if len(nal) <= _MAX_SET_BYTES else ():
+    for text in (item for name in names for item in _SET_END.split(fmtp.get(name, ""))[:8]):
+        for unit in _units_of(codec, re.sub(r"[\"']", "", text)):
             set_type = codec.parameter_set_type(unit)
             if set_type and sets.setdefault(set_type, unit) != unit:
                 more.append(unit)
     return sets, tuple(more)
+
+
+def _units_of(codec: VideoCodec, text: str) -> list[bytes]:
+    """Return the NAL units in one value of an sprop parameter, in any of the forms that devices write.
+
+    That is base64, also with space in it or between two units, hexadecimal digits, or the record of MP4 (avcC).
+    """
+    words = [_units(_decoded(word)) for word in text.split()[:8]]
+    if all(units and codec.parameter_set_type(units[0]) for units in words):
+        return [unit for units in words for unit in units]
+    text = "".join(text.split())
+    if _HEX.fullmatch(text) and any(map(codec.parameter_set_type, found := _units(bytes.fromhex(text)))):
+        return found
+    data = _decoded(text)
+    return _units(data) if data[:1] != b"\1" or codec.name != "h264" else _units_of_record(data)
+
+
+def _units(data: bytes) -> list[bytes]:
+    return split_at_start_codes(data) if 0 < len(data) <= _MAX_SET_BYTES else []
+
+
+def _units_of_record(data: bytes) -> list[bytes]:
+    """Return the parameter sets of an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1)."""
+    units: list[bytes] = []
+    position = 5
+    for mask in (0x1F, 0xFF):  # sps, pps
+        count = data[position] & mask if position < len(data) else 0
+        position += 1
+        for _ in range(count):
+            start = position + 2
+            position = start + int.from_bytes(data[position:start], "big")
+            if start < position <= len(data):
+                units.append(data[start:position])
+    return units
 
 
 def _decoded(text: str) -> bytes:
@@ -311,6 +362,8 @@ def _audio(media: _Media) -> AudioTrack | None:
     """Return the first track that can be carried. A static payload type counts if its rtpmap line names no codec."""
     for number in media.payload_types:
         own = _encoding(media, number)
+        if own[0] in _NO_LAW:
+            own = STATIC_TYPES.get(number, own)
         for rtpmap in (own, None if own[0] in OTHER_CODECS else STATIC_TYPES.get(number)):
             if rtpmap and (track := audio_track(number, media.control, rtpmap, media.fmtp.get(number, {}))):
                 return track

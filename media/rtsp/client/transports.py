@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PORTS = r"\s*=\s*[\"']?\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?"
+_PORTS = r"\s*[=:]\s*[\"']?\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?"
 _INTERLEAVED = re.compile(r"\binterleaved" + _PORTS, re.IGNORECASE | re.ASCII)
 _SERVER_PORT = re.compile(r"\bserver_port" + _PORTS, re.IGNORECASE | re.ASCII)
 _SSRC = re.compile(r"\bssrc\s*=\s*[\"']?\s*([0-9a-f]{1,8})\b", re.IGNORECASE | re.ASCII)

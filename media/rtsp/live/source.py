@@ -27,7 +27,7 @@ from core.records import Problem, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import MJPEG, ParameterSets, VideoCodec
 from media.fmp4.tracks import TrackError, video_track
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import MarkerHabit, PlaceFrame, VideoDepacketizer
 from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport, single_packets
@@ -181,9 +181,10 @@ class SharedSource(SessionSink):
         if self._audio.is_known and not was_known:
             self._notify()
 
-    def _place_frame(self, ticks: int, arrived_s: float) -> float:
+    def _place_frame(self, ticks: int, arrived_s: float, *, clock_went_back: bool = False) -> float:
         """Return the place of a frame on the timeline."""
-        return self._clocks[VIDEO].place(ticks & _TIMESTAMP_MASK, arrived_s, is_new_frame=True)
+        timestamp = ticks & _TIMESTAMP_MASK
+        return self._clocks[VIDEO].place(timestamp, arrived_s, is_new_frame=True, clock_went_back=clock_went_back)
 
     def _place_again(self) -> None:
         """The clocks have settled: give the held media their final times."""
@@ -412,7 +413,7 @@ class SharedSource(SessionSink):
         return FeedState.FLOWING if self._ever_had_key else FeedState.WAITING_KEY_FRAME
 
 
-def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: Callable[[int, float], float]) -> _Depacketizer:
+def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: PlaceFrame) -> _Depacketizer:
     if video.codec is MJPEG:
         return MjpegDepacketizer(video.clock_rate, delivery=delivery, place=place)
     return VideoDepacketizer(video, delivery=delivery, markers=MarkerHabit(is_patient=True), place=place)

@@ -70,10 +70,13 @@ class TrackClock:
         """True once a packet was placed."""
         return self._timestamp is not None
 
-    def place(self, timestamp: int, arrived_s: float, *, is_new_frame: bool = False) -> float:
+    def place(
+        self, timestamp: int, arrived_s: float, *, is_new_frame: bool = False, clock_went_back: bool = False
+    ) -> float:
         """Return the time of a packet with this device timestamp (32 bits) that arrives now.
 
         `is_new_frame`: it belongs to another frame than the packet before, even if it has the same timestamp.
+        `clock_went_back`: the timestamp is before the last one, and the frame is not shown before the last one.
         """
         if timestamp == self._timestamp:
             if is_new_frame:
@@ -90,7 +93,7 @@ class TrackClock:
         gap_s = arrived_s - self._arrived_s
         time_s = self.time_of(timestamp)
         is_ahead = time_s > arrived_s + _JUMP_S
-        if step_s < -_JUMP_S or (is_ahead and step_s > gap_s + _JUMP_S):
+        if clock_went_back or step_s < -_JUMP_S or (is_ahead and step_s > gap_s + _JUMP_S):
             self._pace.restart()
             self._anchor(timestamp, arrived_s, max(arrived_s - self.residual_s, self._time_s + _LEAST_STEP_S))
             return self._time_s

@@ -11,8 +11,9 @@ from enum import Enum
 from core.errors import CameraBusy, CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionSlot
+from media.rtsp.client.connection import ReadLimit
 from media.rtsp.client.depacketizing import MarkerHabit
-from media.rtsp.client.errors import NoSuchRange
+from media.rtsp.client.errors import NoSuchRange, TooManyBytes
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
 from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer, ReplayRank
 from media.rtsp.replay.playback import ReplayPlayback
@@ -82,13 +83,14 @@ class GatewayReplayConnection(ReplayConnection):
         key_frames_only: bool = False,
         scale: float = 1.0,
         key_frames_ms: int | None = None,
+        limit: ReadLimit | None = None,
     ) -> None:
         previous = self._requested
         if previous is not None:
             previous.is_over = True
         # _update() carries it out, in _start()
         self._requested = ReplayPlayback(
-            start_device_s, consumer, end_device_s, fast, key_frames_only, scale, key_frames_ms, self._markers
+            *(start_device_s, consumer, end_device_s, fast, key_frames_only, scale, key_frames_ms, limit, self._markers)
         )
         self._pause_requested = False
         self._wake()
@@ -106,6 +108,9 @@ class GatewayReplayConnection(ReplayConnection):
 
     def abilities(self) -> ReplayAbilities:
         return self._held.abilities
+
+    def received_bytes(self) -> int:
+        return self._held.received_bytes
 
     def close(self, wait_s: float = 0.0) -> None:
         self._close_requested = True
@@ -278,6 +283,9 @@ class GatewayReplayConnection(ReplayConnection):
         """The session has ended with this error: continue in a new one if the playback had got further."""
         playback = self._playback
         if playback is None or playback.is_over or playback is not self._requested:
+            return ReplayState.IDLE
+        if isinstance(error, TooManyBytes):
+            playback.fail(error)
             return ReplayState.IDLE
         if self._state in {ReplayState.PAUSED, ReplayState.BLOCKED}:
             return ReplayState.PAUSED  # _resume() opens a new session

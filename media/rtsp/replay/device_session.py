@@ -34,6 +34,7 @@ class ReplayDeviceSession(DeviceSession):
         self._filter = AnswerFilter(context.clock)
         super().__init__(source, self._filter, context, require="onvif-replay" if is_onvif else "")
         self._opened = asyncio.Event()
+        self._limited: ReplayPlayback | None = None  # the playback that has set the limit of the connection
         self._first_cseq = 0  # answers to an earlier PLAY may still come
         found = _SESSION_TIMEOUT.search(source.uri)  # Axis puts it into the replay address
         if found and int(found[1]):
@@ -56,6 +57,9 @@ class ReplayDeviceSession(DeviceSession):
         Some recorders send the media and answer much later, or never. So it also returns when media has come.
         """
         self._filter.wait_for_answer(playback)
+        if playback is not self._limited:  # a pause does not renew its limit
+            self._limited = playback
+            self._connection.set_limit(playback.limit)
         self._first_cseq = self._connection.last_cseq + 1
         request = asyncio.ensure_future(self.play(headers))
         begun = asyncio.ensure_future(self._filter.begun.wait())
@@ -79,6 +83,10 @@ class ReplayDeviceSession(DeviceSession):
     def is_connected(self) -> bool:
         """True until the device's connection ends."""
         return self._connection.is_open
+
+    @property
+    def received_bytes(self) -> int:
+        return self._connection.received_bytes if self._opened.is_set() else 0
 
     @property
     def is_sending_old(self) -> bool:

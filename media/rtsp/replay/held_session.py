@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionBudget
-from media.rtsp.client.errors import NoSuchRange, NotUnderstood
+from media.rtsp.client.errors import NoSuchRange, NotUnderstood, TooManyBytes
 from media.rtsp.client.session import ClientContext
 from media.rtsp.replay.device_session import ReplayDeviceSession
 from media.rtsp.replay.headers import PLAY_FORMS, PlayForm, play_headers
@@ -50,6 +50,7 @@ class HeldSession:
         self._task: asyncio.Task[None] | None = None  # runs the session
         self._method: ReplayMethod | None = None  # of the session
         self._plays = 0  # in the session
+        self._ended_bytes = 0  # received in earlier sessions
         self._form = PLAY_FORMS[0]  # the form of PLAY that the recorder accepts
         self._takes_form = False  # it has accepted that form
         self._pauses_first = False  # it ignores Immediate: a seek needs a PAUSE
@@ -64,8 +65,15 @@ class HeldSession:
         if self._task is None or not self._task.done():
             return None
         error = self._task.exception()
+        self._note_flood(error)
         self._forget()
         return error or CameraUnreachable("The recorder ended the session.")
+
+    @property
+    def received_bytes(self) -> int:
+        """Return the number of bytes of all sessions."""
+        session = self._device_session
+        return self._ended_bytes + (session.received_bytes if session is not None else 0)
 
     async def play(self, playback: ReplayPlayback) -> bool:
         """PLAY in the open session, otherwise in a new one. True if the open session took it.
@@ -124,6 +132,8 @@ class HeldSession:
         is_fast = playback.beats_real_time(self._context.client.clock.monotonic_s())
         if is_fast or (is_fast is False and self.abilities.beats_real_time is None):
             self._learn(beats_real_time=is_fast)
+        if playback.limit is not None and playback.delivered and self.abilities.keeps_to_requests is False:
+            self._learn(keeps_to_requests=True)
         if playback.honours_frames is not None:
             self._learn(honours_frames=playback.honours_frames)
 
@@ -144,7 +154,8 @@ class HeldSession:
                 # Without Immediate, the recorder would finish the present PLAY first (RFC 2326 section 10.5).
                 await self._device_session.pause()
             await self._send_play(self._device_session, playback, self._method)
-        except NoSuchRange:
+        except (NoSuchRange, TooManyBytes) as error:
+            self._note_flood(error)
             raise
         except (*METHOD_ERRORS, CameraUnreachable) as error:
             if isinstance(error, LASTING_ERRORS):
@@ -162,8 +173,9 @@ class HeldSession:
             try:
                 session = await self._open(playback, method)
                 await self._send_play(session, playback, method)
-            except NoSuchRange:
+            except (NoSuchRange, TooManyBytes) as error:
                 self._use(method, refusals)
+                self._note_flood(error)
                 raise
             except METHOD_ERRORS as error:
                 refusals.append(error)
@@ -219,7 +231,12 @@ class HeldSession:
             task.exception()  # marks it as seen; take_loss() returns it
         self._changed.set()
 
+    def _note_flood(self, error: BaseException | None) -> None:
+        if isinstance(error, TooManyBytes):
+            self._learn(keeps_to_requests=False)
+
     def _forget(self) -> None:
+        self._ended_bytes = self.received_bytes
         self._device_session = self._task = None
         self._plays = 0
 

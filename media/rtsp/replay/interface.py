@@ -10,6 +10,7 @@ from core.errors import DeviceError
 from core.recordings import ReplayAbilities
 from core.records import AudioFormat, VideoFormat
 from media.codecs.access_unit import AccessUnit
+from media.rtsp.client.connection import ReadLimit
 
 END_OF_RECORDING = "end_of_recording"
 NO_DATA = "no_data"
@@ -76,12 +77,14 @@ class ReplayConnection(Protocol):
         key_frames_only: bool = False,
         scale: float = 1.0,
         key_frames_ms: int | None = None,
+        limit: ReadLimit | None = None,
     ) -> None:
         """Play from the key frame at or before this time (seconds since 1970 by the device).
 
         A new call replaces the one before, whose consumer gets no more calls. `fast` requests Rate-Control: no; use
         pause() and resume() then to limit the amount of data. `key_frames_ms`: the least distance between two key
-        frames, by the recording's time line. No part of the app sets `scale` yet.
+        frames, by the recording's time line. `limit`: for this playback; beyond it the consumer gets TooManyBytes. No
+        part of the app sets `scale` yet.
         """
         ...
 
@@ -90,6 +93,10 @@ class ReplayConnection(Protocol):
 
     def abilities(self) -> ReplayAbilities:
         """Return the source's abilities, with those that the recorder has shown on this connection."""
+        ...
+
+    def received_bytes(self) -> int:
+        """Return the number of bytes that the recorder has sent over this connection."""
         ...
 
     def close(self, wait_s: float = 0.0) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
+from media.rtsp.client.connection import ReadLimit
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
@@ -46,6 +47,7 @@ class ReplayPlayback:
     key_frames_only: bool = False
     scale: float = 1.0
     key_frames_ms: int | None = None
+    limit: ReadLimit | None = None
     markers: MarkerHabit = field(default_factory=lambda: MarkerHabit(is_patient=False))
     is_over: bool = False
     is_cut_short: bool = False  # it ended at end_device_s: the recorder still sends

@@ -4,6 +4,7 @@ import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
+import { TimelineMarks } from './timeline-marks.js';
 import { drawTimeline, paletteOf, rowAt, AXIS_HEIGHT, ROW_HEIGHT } from './timeline-drawing.js';
 
 /** @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span */
@@ -20,6 +21,7 @@ const NEAR_MS = 2500; // seeking an event leads to a moment before it
  *   'timeline-view'   the new window
  *   'timeline-follow' `follows` has changed
  *   'timeline-row'    the row that was chosen by key
+ *   'timeline-mark'   {which, atMs, isFinal}: a handle of the marked range has moved; not final during a drag
  *   'timeline-hover'  {row, atMs, x} while a pointer, a scrub or a key points at a time; null after it. `x`: CSS pixels
  *                     from the left edge
  *
@@ -36,8 +38,10 @@ export class RecordingTimeline extends HTMLElement {
   #current = 0;
   /** @type {number|null} */
   #atMs = null;
-  /** @type {Span|null} */
-  #marked = null;
+  /** @type {import('../lib/range-marks.js').Marked} */
+  #marked = { startMs: null, endMs: null };
+  /** @type {TimelineMarks|null} */
+  #marks = null;
   #clock = LOCAL_CLOCK;
   #drawn = 0;
   /** @type {Map<number, {x: number, y: number}>} */
@@ -70,6 +74,13 @@ export class RecordingTimeline extends HTMLElement {
     slider.addEventListener('pointerleave', () => this.#hover(null), { signal });
     slider.addEventListener('keydown', (event) => this.#key(event), { signal });
     slider.addEventListener('blur', () => emit(this, 'timeline-hover', null), { signal });
+    const scale = {
+      xOf: (/** @type {number} */ atMs) => this.#x(atMs),
+      clientXOf: (/** @type {number} */ atMs) => this.canvas.getBoundingClientRect().left + this.#x(atMs),
+      timeAt: (/** @type {number} */ clientX) => timeAt(this.#view, this.#fraction(clientX)),
+      stamp: (/** @type {number} */ atMs) => this.#clock.stamp(atMs),
+    };
+    this.#marks = new TimelineMarks(this, scale, signal);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw(), { signal });
     this.#themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
     this.#observer = new ResizeObserver(() => this.#redraw());
@@ -141,9 +152,9 @@ export class RecordingTimeline extends HTMLElement {
     this.#redraw();
   }
 
-  /** The span that the user marked with [ and ]. @param {Span|null} span */
-  set marked(span) {
-    this.#marked = span;
+  /** The range that the user has marked, with a handle at each mark. @param {import('../lib/range-marks.js').Marked} marked */
+  set marked(marked) {
+    this.#marked = { startMs: marked.startMs, endMs: marked.endMs };
     this.#redraw();
   }
 
@@ -389,6 +400,7 @@ export class RecordingTimeline extends HTMLElement {
       palette: paletteOf(this),
       font: getComputedStyle(this).fontFamily,
     });
+    this.#marks?.draw(this.#marked, this.#view);
     this.#speak();
   }
 

@@ -119,6 +119,18 @@ export class ReplayPlayer extends HTMLElement {
     return this.#state.atMs;
   }
 
+  /** Exact time of the frame on screen, in ms; before the first frame, the requested time. */
+  get shownFrameMs() {
+    const { atMs, isSuspended, hasFrame } = this.#state;
+    if (isSuspended && atMs !== null) return atMs - INSIDE_MS;
+    return (hasFrame ? this.#engine?.shownFrameMs : null) ?? atMs;
+  }
+
+  /** True while the player shows frames one after the other, or waits for them. */
+  get isPlaying() {
+    return this.isOpen && !this.#state.isPaused;
+  }
+
   get isOpen() {
     return this.#state.request !== null;
   }

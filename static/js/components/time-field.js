@@ -31,7 +31,7 @@ export class TimeField extends HTMLElement {
 
   /** @param {number|null} atMs */
   set atMs(atMs) {
-    this.input.value = atMs === null ? '' : inputValue(atMs, this.#clock);
+    this.input.value = atMs === null ? '' : inputValue(atMs, this.#clock, Number(this.input.step) < 1);
     this.#draw();
     const later = atMs !== null && this.#clock.momentsOf(wallOfInput(this.input.value) ?? 0).findLastIndex((ms) => ms <= atMs);
     this.#which.selectedIndex = this.#which.options.length ? Math.max(0, Number(later)) : -1;

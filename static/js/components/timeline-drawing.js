@@ -6,10 +6,10 @@ import { fractionOf } from '../lib/timeline-scale.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span
- * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen',
+ * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen'|'mark',
  *   string>} Palette
  * @typedef {{width: number, height: number, labelWidth: number, rows: Row[], view: Span, current: number,
- *   atMs: number|null, nowMs: number, marked: Span|null, ticks: import('../lib/timeline-scale.js').Tick[],
+ *   atMs: number|null, nowMs: number, marked: import('../lib/range-marks.js').Marked, ticks: import('../lib/timeline-scale.js').Tick[],
  *   palette: Palette, font: string}} Scene
  */
 
@@ -35,6 +35,7 @@ export function paletteOf(host) {
     needle: probe('needle'),
     paper: probe('paper'),
     chosen: probe('chosen'),
+    mark: probe('mark'),
   };
 }
 
@@ -199,19 +200,20 @@ function dots(context, colour, left, top, width) {
 
 /** @param {CanvasRenderingContext2D} context @param {Scene} scene */
 function drawMarked(context, scene) {
-  if (!scene.marked) return;
-  const left = xOf(scene, scene.marked.startMs);
-  const right = xOf(scene, scene.marked.endMs);
-  context.fillStyle = scene.palette.needle;
-  context.globalAlpha = 0.12;
-  context.fillRect(left, 0, right - left, scene.height);
-  context.globalAlpha = 1;
-  for (const [x, inward] of /** @type {const} */ ([
-    [left, 5],
-    [right, -5],
+  const { startMs, endMs } = scene.marked;
+  context.fillStyle = scene.palette.mark;
+  if (startMs !== null && endMs !== null) {
+    context.globalAlpha = 0.18;
+    context.fillRect(xOf(scene, startMs), 0, xOf(scene, endMs) - xOf(scene, startMs), scene.height);
+    context.globalAlpha = 1;
+  }
+  for (const [atMs, inward] of /** @type {const} */ ([
+    [startMs, 5],
+    [endMs, -5],
   ])) {
+    if (atMs === null) continue;
+    const x = xOf(scene, atMs);
     context.fillRect(x - 1, 0, 2, scene.height);
-    context.fillRect(Math.min(x, x + inward), 0, 5, 2);
     context.fillRect(Math.min(x, x + inward), scene.height - 2, 5, 2);
   }
 }

@@ -2,16 +2,23 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./case-types.js').Case} Case */
+/** @typedef {import('./case-types.js').CaseList} CaseList */
+/** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
+/** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
+/** @typedef {import('./case-types.js').EvidencePackage} EvidencePackage */
 /** @typedef {import('./export-types.js').Export} Export */
 /** @typedef {import('./export-types.js').ExportList} ExportList */
 /** @typedef {import('./export-types.js').ExportState} ExportState */
+/** @typedef {import('./export-types.js').FileKind} FileKind */
 /** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
 /** @typedef {import('./ptz-types.js').PtzDone} PtzDone */
@@ -23,6 +30,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
+/** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 /** @typedef {import('./wall-types.js').Tile} Tile */

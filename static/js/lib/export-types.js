@@ -5,6 +5,13 @@ export {};
 /** @typedef {import('./api-types.js').Problem} Problem */
 
 /**
+ * @typedef {object} CopyOfExport The changes of a working copy.
+ * @property {boolean} burn_time
+ * @property {RectangleOfCopy[]} blur
+ * @property {number|null} height
+ */
+
+/**
  * @typedef {object} Estimate `about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports.
  * @property {number|null} seconds
  * @property {number} bytes
@@ -13,14 +20,18 @@ export {};
  */
 
 /**
- * @typedef {object} Export A job. `error`: why it waits (`queued`) or failed, or that a `done` one lacks something
- *   (`incomplete`). `expires_at`: its files are deleted then; null: never.
+ * @typedef {object} Export A job. `error`: why it waits (`queued`) or failed, or that a `done` one lacks something:
+ *   recorded time (`incomplete`), or working copies (`copy_failed`). `expires_at`: its files are deleted then; null:
+ *   never.
  * @property {number} id
  * @property {string} owner
  * @property {string} name
  * @property {string} notes
- * @property {'mp4'} format mp4: plays everywhere; video copied bit by bit, audio as AAC
+ * @property {'mp4'|'original'|'h264'} format mp4: plays everywhere; video copied bit by bit, audio as AAC. original: an
+ *   MKV with the audio as it was recorded, too. h264: as mp4, and beside each H.265 video a copy that is encoded as
+ *   H.264
  * @property {boolean} subtitles
+ * @property {CopyOfExport[]} copies
  * @property {ExportState} state
  * @property {RangeOfExport[]} ranges
  * @property {FileOfExport[]} files
@@ -32,13 +43,25 @@ export {};
  * @property {string|null} ended_at
  * @property {string|null} expires_at
  * @property {boolean} kept
+ * @property {string} link page with this export, to share; it asks for a login (see PUBLIC_URL)
  */
 
-/** @typedef {{exports: Export[]}} ExportList */
+/**
+ * @typedef {object} ExportList `used_bytes`: disk space of the files of all users' exports; `limit_bytes`: most that
+ *   they may use together.
+ * @property {Export[]} exports
+ * @property {number} used_bytes
+ * @property {number} limit_bytes
+ */
 
 /**
  * @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} ExportState `queued` includes jobs that wait for
  *   their recorder; their `problem` says why.
+ */
+
+/**
+ * @typedef {'master'|'original'|'working_copy'|'subtitles'} FileKind `master` and `original` have the frames of the
+ *   recorder bit by bit, `working_copy` has encoded ones.
  */
 
 /**
@@ -52,22 +75,41 @@ export {};
  * @property {number} channel
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
+ * @property {FileKind} kind
+ * @property {boolean} derived the video is encoded again, so it is not the recorder's
  * @property {string} codec
+ * @property {number|null} width pixels; null for subtitles, and if it is not known
+ * @property {number|null} height
+ * @property {string|null} audio_codec null: no audio, or not known
+ * @property {string|null} recorded_audio_codec of the recorder; audio_codec differs if it was converted
+ * @property {number} lead_in_s a player shows this much before start_time: an MKV begins with a key frame, without an
+ *   edit list
+ * @property {number} lead_out_s a player shows this much after end_time
  * @property {number} frames_lost frames that came incomplete from the recorder and are missing
  * @property {boolean} time_confirmed
  */
 
 /**
- * @typedef {object} Progress `done_s` and `total_s`: recorded seconds.
+ * @typedef {object} Progress `done_s` and `total_s`: seconds of video. Those that are recorded count, and those of
+ *   copies to be encoded.
  * @property {number|null} done_s
  * @property {number|null} total_s
  * @property {number} bytes
  */
 
 /**
- * @typedef {object} RangeOfExport
+ * @typedef {object} RangeOfExport `poster`: address of a small JPEG, the first frame; null until there is one.
  * @property {number} camera_id
  * @property {number} channel
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
+ * @property {string|null} poster
+ */
+
+/**
+ * @typedef {object} RectangleOfCopy A part of the picture, from its top left corner, 0 to 1.
+ * @property {number} x
+ * @property {number} y
+ * @property {number} width
+ * @property {number} height
  */

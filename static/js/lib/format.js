@@ -99,3 +99,32 @@ export function snapshotFileName(names, moment, clock = LOCAL_CLOCK) {
     .filter(Boolean);
   return `${[...clean, clock.stamp(moment.getTime()).replaceAll(':', '-')].join(' ')}.jpg`;
 }
+
+/** @param {number} bytes @returns {string} `512 B`, `41 kB`, `66 MB`, `1.2 GB` */
+export function fileSize(bytes) {
+  if (bytes < 1000) return `${Math.max(0, Math.round(bytes))} B`;
+  const steps = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1000;
+  let step = 0;
+  while (value >= 999.5 && step < steps.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  return `${value < 9.95 && step > 0 ? value.toFixed(1) : Math.round(value)} ${steps[step]}`;
+}
+
+/** @param {number} seconds @returns {string} exactly: `11.24 s`, `2 min 11 s`, `1 h 2 min` */
+export function exactDuration(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 60) return `${Number(s.toFixed(2))} s`;
+  const whole = Math.round(s);
+  const parts = [
+    [Math.floor(whole / 3600), 'h'],
+    [Math.floor((whole % 3600) / 60), 'min'],
+    [whole % 60, 's'],
+  ];
+  return parts
+    .filter(([count]) => count)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ');
+}

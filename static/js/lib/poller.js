@@ -24,7 +24,9 @@ export class Poller {
   start() {
     if (this.#running) return;
     this.#running = true;
-    void this.#poll();
+    if (this.#busy)
+      this.#again = true; // a run from before the last stop() still works
+    else void this.#poll();
   }
 
   stop() {

@@ -42,10 +42,12 @@ export function rangeOf(range, nowMs, clock = LOCAL_CLOCK) {
 /**
  * @param {number} atMs
  * @param {DisplayClock} [clock]
- * @returns {string} value of `<input type="datetime-local" step="1">`
+ * @param {boolean} [hasMs] with milliseconds
+ * @returns {string} value of `<input type="datetime-local" step="1">`, or `step="0.001"`
  */
-export function inputValue(atMs, clock = LOCAL_CLOCK) {
-  return new Date(clock.wallOf(atMs)).toISOString().slice(0, 19);
+export function inputValue(atMs, clock = LOCAL_CLOCK, hasMs = false) {
+  const wallMs = clock.wallOf(atMs);
+  return new Date(hasMs ? Math.round(wallMs) : wallMs).toISOString().slice(0, hasMs ? 23 : 19);
 }
 
 /** @param {string} text of such an input @returns {number|null} the wall time */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Log in with name and password, then go to the requested page. */
+/** Log in with name and password, then go to the requested page, and to the place in it that its address names. */
 import { wireReveal } from '../components/app-dialog.js';
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { part } from '../components/dom.js';
@@ -17,5 +17,7 @@ onSubmit(form, async () => {
     byId('login-password', HTMLInputElement).select();
     throw error;
   }
-  window.location.assign(document.body.dataset.next || '/');
+  const next = document.body.dataset.next || '/';
+  // Browsers keep the fragment of an address over the redirect to this page.
+  window.location.assign(next.includes('#') ? next : next + window.location.hash);
 });

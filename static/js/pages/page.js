@@ -74,7 +74,7 @@ export function httpOptions() {
 export function toLogin() {
   if (document.body.dataset.leaving) return; // called twice: for another tab's message and for the server's refusal
   document.body.dataset.leaving = 'true';
-  const here = window.location.pathname + window.location.search;
+  const here = window.location.pathname + window.location.search + window.location.hash;
   window.location.assign(`${document.body.dataset.login}?next=${encodeURIComponent(here)}`);
 }
 
@@ -82,7 +82,7 @@ export function toLogin() {
 document.addEventListener('login-needed', toLogin);
 new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
 
-/** True if the current user has a permission. @param {'live'|'recordings'|'operate'|'ptz'|'manage'} permission */
+/** True if the current user has a permission. @param {'live'|'recordings'|'export'|'operate'|'ptz'|'manage'} permission */
 export function may(permission) {
   return (document.body.dataset.may ?? '').split(' ').includes(permission);
 }

@@ -7,18 +7,11 @@ import { byId } from './page.js';
 /**
  * @param {import('./recordings-playing.js').RecordingsPlaying} playing
  * @param {import('./recordings-events.js').EventSteps} eventSteps
- * @param {import('./recordings-search.js').RecordingsSearch} search
+ * @param {import('./recordings-range.js').RecordingsRange} range
  */
-export function handleKeys(playing, eventSteps, search) {
+export function handleKeys(playing, eventSteps, range) {
   const timeline = byId('timeline', RecordingTimeline);
   const keysDialog = byId('keys-dialog', AppDialog);
-
-  /** @param {'in'|'out'} which */
-  const mark = (which) => {
-    const { player, atMs } = playing.visible;
-    const shownMs = player.atMs ?? atMs;
-    if (shownMs !== null) search.mark(which, shownMs);
-  };
 
   /** Keys of the visible player. @type {Record<string, () => void>} */
   const playerKeys = {
@@ -35,8 +28,8 @@ export function handleKeys(playing, eventSteps, search) {
     s: () => playing.visible.player.saveSnapshot(),
     n: () => void eventSteps.step(1),
     p: () => void eventSteps.step(-1),
-    '[': () => mark('in'),
-    ']': () => mark('out'),
+    '[': () => range.mark('in'),
+    ']': () => range.mark('out'),
     '?': () => keysDialog.show(),
   };
 

@@ -107,9 +107,10 @@ export class RecordingsPlaying extends EventTarget {
    *
    * @param {Row|null} row
    * @param {number} wantedMs
-   * @param {{player?: ReplayPlayer, prefix?: string}} [how] `prefix`: text before the note below the player
+   * @param {{player?: ReplayPlayer, prefix?: string, exact?: boolean, paused?: boolean}} [how] `prefix`: text before the
+   *   note below the player; `exact`: begin at the frame of this time, not at the key frame before it
    */
-  async play(row, wantedMs, { player = this.#player, prefix = '' } = {}) {
+  async play(row, wantedMs, { player = this.#player, prefix = '', exact = false, paused = false } = {}) {
     const camera = this.#camera;
     const places = this.#places;
     if (!row || !camera || !places) return;
@@ -128,7 +129,8 @@ export class RecordingsPlaying extends EventTarget {
     this.showNote(`${prefix} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), player);
     player.names = [camera.name || camera.host, row.name].filter(Boolean);
     part(player, 'channel', HTMLElement).textContent = rowName(row);
-    player.go({ cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs });
+    const request = { cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs };
+    player.go(request, { exact, paused });
     if (!isOnTimeline) return;
     this.#timeline.atMs = place.atMs;
     this.#emitPosition(row, place.atMs);
@@ -150,6 +152,18 @@ export class RecordingsPlaying extends EventTarget {
     byId('play-title', HTMLElement).textContent = `${lineName(line)}, from ${pageClock.stamp(line.startMs)}`;
     this.#dialog.show();
     player.go({ cameraId: camera.id, recordingToken: line.recordingToken, channel: line.channel, atMs: line.startMs });
+  }
+
+  /** Show frames of the timeline's channel while a mark is dragged. @param {number} atMs */
+  scrub(atMs) {
+    const { row } = this.#timeline;
+    if (row && placeAt(row, atMs, Date.now()).outcome === 'plays') this.#scrubber.to({ row, atMs });
+  }
+
+  /** Pause at the frame of a time of the timeline's channel. @param {number} atMs */
+  async pauseAt(atMs) {
+    this.#scrubber.end();
+    await this.play(this.#timeline.row, atMs, { exact: true, paused: true });
   }
 
   /** Show a text below a player. @param {string} text @param {ReplayPlayer} player */

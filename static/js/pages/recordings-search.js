@@ -7,16 +7,13 @@ import { isComplete, messageOf } from '../lib/messages.js';
 import { rangeOf } from '../lib/ranges.js';
 import { icon } from '../components/dom.js';
 import { TimeField } from '../components/time-field.js';
-import { byId, showToast } from './page.js';
+import { byId } from './page.js';
 import { pageClock } from './recordings-clock.js';
 
 /** @typedef {ReturnType<typeof linesOf>[number]} Line @typedef {import('../lib/timeline-scale.js').Span} Span */
 
 const SHOWN_AT_ONCE = 100;
-/** Length of the span while one end is marked. */
-const MARKED_MS = 60_000;
-
-/** Emits 'play' with the line to play, 'window' with the chosen span, 'marked' with the span that keys have marked. */
+/** Emits 'play' with the line to play, and 'window' with the chosen span. */
 export class RecordingsSearch extends EventTarget {
   #api;
   #cameraId = 0;
@@ -24,8 +21,6 @@ export class RecordingsSearch extends EventTarget {
   #lines = [];
   #shown = 0;
   #newestSearch = 0;
-  /** @type {number|null} */
-  #markInMs = null;
   #from = byId('from-field', TimeField);
   #to = byId('to-field', TimeField);
   #channel = byId('search-channel', HTMLSelectElement);
@@ -107,25 +102,6 @@ export class RecordingsSearch extends EventTarget {
     this.#from.atMs = span.startMs;
     this.#to.atMs = span.endMs;
     this.#unpress();
-  }
-
-  /**
-   * Set one end of the span to search.
-   *
-   * @param {'in'|'out'} which
-   * @param {number} atMs time of the frame on screen
-   */
-  mark(which, atMs) {
-    if (which === 'in') this.#markInMs = atMs;
-    const startMs = this.#markInMs ?? atMs - MARKED_MS;
-    const endMs = which === 'out' ? atMs : Math.max(this.window?.endMs ?? 0, startMs + MARKED_MS);
-    if (endMs <= startMs) {
-      showToast('The end must be later than the start', 'bad');
-      return;
-    }
-    this.window = { startMs, endMs };
-    this.dispatchEvent(new CustomEvent('marked', { detail: { startMs, endMs } }));
-    showToast(which === 'in' ? `Begins at ${pageClock.stamp(startMs)}` : `Ends at ${pageClock.stamp(endMs)}`);
   }
 
   #unpress() {

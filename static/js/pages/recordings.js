@@ -5,6 +5,7 @@
  * From the page to the picture:
  *   recordings.js                  chooses the recorder, loads its coverage (lib/coverage-loader.js), draws the timeline
  *   recordings-search.js, recordings-events.js, recordings-keys.js   choose a time: search results, events, keys
+ *   recordings-range.js            the marked range: keys, handles, and the panel of recordings-export.js
  *   recordings-pictures.js         opens components/storyboard.js: the pictures of the timeline and the calendar
  *   recordings-playing.js          finds the recording of a time (lib/place-finder.js), and plays it in a player
  *   components/replay-player.js    <replay-player>: controls, single steps, pause (lib/replay-state.js)
@@ -29,6 +30,7 @@ import { EventSteps } from './recordings-events.js';
 import { handleKeys } from './recordings-keys.js';
 import { RecordingsPictures } from './recordings-pictures.js';
 import { RecordingsPlaying } from './recordings-playing.js';
+import { RecordingsRange } from './recordings-range.js';
 import { showIndexing, showRecordingsProblem } from './recordings-problem.js';
 import { RecordingsSearch } from './recordings-search.js';
 import { showSummary } from './recordings-summary.js';
@@ -50,6 +52,7 @@ const state = readRecordingsState(window.location.search);
 const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
 const playing = new RecordingsPlaying(api, socket);
 const eventSteps = new EventSteps(api, playing);
+const range = new RecordingsRange(playing, search);
 const pictures = new RecordingsPictures(playing, socket);
 
 /** @type {Camera|null} */
@@ -147,6 +150,7 @@ function openCamera(chosen) {
   loader.setMonth(monthSpan());
   loader.start();
   void askSummary(chosen);
+  range.begin(chosen.id);
 }
 
 function monthSpan() {
@@ -249,11 +253,10 @@ search.addEventListener('window', (event) => {
   timeline.view = { startMs: span.startMs - more, endMs: span.endMs + more };
 });
 search.addEventListener('play', (event) => playing.playLine(/** @type {CustomEvent} */ (event).detail));
-search.addEventListener('marked', (event) => (timeline.marked = /** @type {CustomEvent<Span>} */ (event).detail));
 
 // ── Buttons and keys ───────────────────────────────────────────────────────────────────────────────────────────────
 
-handleKeys(playing, eventSteps, search);
+handleKeys(playing, eventSteps, range);
 for (const [id, work] of /** @type {[string, () => void][]} */ ([
   ['event-before', () => void eventSteps.step(-1)],
   ['event-after', () => void eventSteps.step(1)],

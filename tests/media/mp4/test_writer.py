@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 import subprocess
 from dataclasses import replace
 from itertools import pairwise
@@ -21,15 +20,9 @@ from media.mp4.video import VideoSamples, video_times
 from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
-from tests.media.mp4.stretch import elementary_stream, frame_s, shown_s, write_file
+from tests.media.mp4.stretch import elementary_stream, ffmpegs, frame_s, shown_s, write_file
 
 FRAMES = 60
-
-
-def ffmpegs() -> list[Path]:
-    """The bundled ffmpeg, and the system's if there is one."""
-    system = shutil.which("ffmpeg")
-    return [find_ffmpeg(), *([Path(system)] if system else [])]
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

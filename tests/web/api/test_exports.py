@@ -69,12 +69,52 @@ def test_a_job_is_queued_and_described(client: FlaskClient, camera: CameraView) 
             "channel": 1,
             "start_time": "2026-11-21T12:00:00.000Z",
             "end_time": "2026-11-21T12:30:00.000Z",
+            "poster": None,
         }
     ]
-    assert job["subtitles"] is False
+    assert (job["subtitles"], job["copies"]) == (False, [])
     assert (job["files"], job["eta_s"], job["error"], job["expires_at"], job["kept"]) == ([], None, None, None, False)
     assert client.get(f"/api/exports/{job['id']}").get_json() == job
-    assert client.get("/api/exports").get_json() == {"exports": [job]}
+    assert client.get("/api/exports").get_json()["exports"] == [job]
+
+
+def test_a_job_keeps_its_working_copies(client: FlaskClient, camera: CameraView) -> None:
+    copies = [
+        {"burn_time": True, "blur": [{"x": 0.25, "y": 0, "width": 0.5, "height": 1}], "height": 720},
+        {"burn_time": False, "blur": [], "height": 720},
+    ]
+    job = client.post("/api/exports", json={**BODY, "format": "h264", "copies": copies}).get_json()
+    assert (job["format"], job["copies"]) == ("h264", copies)
+    assert job["progress"]["total_s"] == 4 * 1800.0  # the recording, an H.264 copy of it, and two more
+    assert client.get("/api/exports").get_json()["exports"] == [job]
+
+
+@pytest.mark.parametrize(
+    ("copy", "field"),
+    [
+        ({}, "copies.0"),
+        ({"height": 1080}, "copies.0.height"),
+        ({"blur": [{"x": 0.6, "y": 0, "width": 0.5, "height": 0.5}]}, "copies.0.blur.0"),
+        ({"blur": [{"x": 0, "y": 0, "width": 0, "height": 0.5}]}, "copies.0.blur.0.width"),
+        ({"blur": [{"x": -0.1, "y": 0, "width": 0.5, "height": 0.5}]}, "copies.0.blur.0.x"),
+        ({"blur": [{"x": 0, "y": 0, "width": 0.5, "height": 0.5}] * 17}, "copies.0.blur"),
+    ],
+)
+def test_impossible_copies_are_refused(client: FlaskClient, assert_problem: Any, copy: Any, field: str) -> None:
+    document = assert_problem(client.post("/api/exports", json={**BODY, "copies": [copy]}), 400, "invalid_request")
+    assert document["errors"][0]["field"] == field
+
+
+def test_a_poster_is_shown_once_it_is_made(
+    client: FlaskClient, done: str, settings: Settings, assert_problem: Any
+) -> None:
+    assert_problem(client.get(f"{done}/posters/1"), 404, "not_found")
+    folder = settings.data_dir / "exports" / done.rpartition("/")[2]
+    (folder / "poster0.jpg").write_bytes(b"\xff\xd8poster")
+    poster = client.get(done).get_json()["ranges"][0]["poster"]
+    assert poster == f"{done}/posters/1"
+    with client.get(poster) as answer:
+        assert (answer.data, answer.content_type) == (b"\xff\xd8poster", "image/jpeg")
 
 
 def test_states_follow_the_calls(client: FlaskClient, camera: CameraView, assert_problem: Any) -> None:
@@ -93,7 +133,7 @@ def test_an_estimate_waits_for_no_job(client: FlaskClient, camera: CameraView) -
     assert (found["seconds"], found["about"]) == (1800.0, True)
     assert found["bytes"] > 100_000_000
     assert found["free_bytes"] > 0
-    assert client.get("/api/exports").get_json() == {"exports": []}
+    assert client.get("/api/exports").get_json()["exports"] == []
 
 
 def test_impossible_exports_are_refused(client: FlaskClient, camera: CameraView, assert_problem: Any) -> None:
@@ -116,6 +156,7 @@ def test_impossible_exports_are_refused(client: FlaskClient, camera: CameraView,
 def test_a_file_is_downloaded_whole_and_in_ranges(client: FlaskClient, done: str) -> None:
     (file,) = client.get(done).get_json()["files"]
     assert file["url"] == f"{done}/files/{NAME}"
+    assert (file["kind"], file["derived"], file["codec"], file["lead_in_s"]) == ("master", False, "h264", 0)
     etag = f'"{file["sha256"]}"'
 
     def get(**headers: str) -> Response:
@@ -165,12 +206,14 @@ def test_users_find_only_their_own_exports(harness: WebHarness, exports: ExportM
     finished(exports, settings.data_dir, export_id)
     path = f"/api/exports/{export_id}"
     calls = [("GET", path), ("GET", f"{path}/files/{NAME}"), ("PATCH", path), ("DELETE", path)]
+    calls.append(("GET", f"{path}/posters/1"))
     calls += [("POST", f"{path}/{name}") for name in ("pause", "resume", "cancel", "retry")]
     for method, address in calls:
         body = {"name": "mine"} if method == "PATCH" else None
         assert ben.request(method, address, json=body).status_code == 404, (method, address)
         assert viewer.request(method, address, json=body).status_code == 403, (method, address)
-    assert ben.request("GET", "/api/exports").get_json() == {"exports": []}
+    listed = ben.request("GET", "/api/exports").get_json()
+    assert listed == {"exports": [], "used_bytes": len(CONTENT), "limit_bytes": settings.export_bytes}
     with admin.request("GET", f"{path}/files/{NAME}") as answer:
         assert answer.data == CONTENT
     assert [job["id"] for job in admin.request("GET", "/api/exports").get_json()["exports"]] == [export_id]

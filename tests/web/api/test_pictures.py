@@ -58,6 +58,26 @@ def test_the_address_in_the_grid_leads_to_the_picture(client: FlaskClient, ready
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_players_get_the_pictures_of_a_window_as_webvtt(client: FlaskClient, ready: StandInPictures) -> None:
+    window = {**WINDOW, "start_time": "2026-11-22T10:00:04.5Z", "end_time": "2026-11-22T10:00:18Z"}
+    answer = client.get(f"{GRID}.vtt", query_string=window)
+    assert (answer.status_code, answer.mimetype) == (200, "text/vtt")
+    address = f"{PICTURE}?channel=1&time=2026-11-22T10%3A00%3A{{}}.000Z&width=320&wait_s=10"
+    assert answer.get_data(as_text=True).split("\n\n") == [
+        "WEBVTT",
+        f"00:00:00.000 --> 00:00:05.500\n{address.format('00')}",
+        f"00:00:05.500 --> 00:00:13.500\n{address.format('10')}\n",
+    ]
+    assert client.get(address.format("00")).data == JPEG
+
+
+def test_webvtt_leaves_out_times_without_a_recording(client: FlaskClient, pictures: StandInPictures) -> None:
+    pictures.not_recorded.add(TEN)
+    text = client.get(f"{GRID}.vtt", query_string=WINDOW).get_data(as_text=True)
+    assert text.count("-->") == 1
+    assert "00:00:10.000 --> 00:00:20.000" in text
+
+
 def test_a_picture_without_a_confirmed_time_says_none(client: FlaskClient, ready: StandInPictures) -> None:
     ready.made[TEN] = Picture(JPEG, None)
     assert client.get(GRID, query_string=WINDOW).get_json()["pictures"][0]["picture_time"] is None
@@ -115,17 +135,17 @@ def test_a_user_limited_to_channels_sees_only_their_pictures(
     until(lambda: archive.manager.summary(1).recordings)
 
     def statuses() -> list[int]:
-        of_both = [(path, query) for path, query in ((GRID, WINDOW), (PICTURE, MOMENT))]
+        of_both = [(path, query) for path, query in ((GRID, WINDOW), (f"{GRID}.vtt", WINDOW), (PICTURE, MOMENT))]
         return [
             api.request("GET", path, query_string={**query, "channel": channel}).status_code
             for path, query in of_both
             for channel in ("1", "2")
         ]
 
-    assert statuses() == [404, 200, 404, 200]
+    assert statuses() == [404, 200] * 3
     archive.recorder.recordings_ = tuple(
         replace(item, source_id="", source_name=f"Cam {number}")
         for number, item in enumerate(archive.recorder.recordings_, 1)
     )
     archive.manager.summary(1)
-    assert statuses() == [404] * 4
+    assert statuses() == [404] * 6

@@ -27,7 +27,8 @@ class Habits:
     """How a device packs its frames.
 
     `start_codes`: "" none, "packet" before each payload, "joined" all NAL units of a frame as one, with start codes,
-    "fragment" inside a fragmented unit without a type. `markers`: on the last packet of each "frame", "slice", "unit"
+    "fragment" inside a fragmented unit without a type, "lengths" all NAL units of a frame as one, each behind its
+    length in place of a start code. `markers`: on the last packet of each "frame", "slice", "unit"
     or packet, or never. `numbers`: of the packets.
     """
 
@@ -68,13 +69,16 @@ class Device:
             units = [unit + bytes(number % 3) for number, unit in enumerate(units)]
         if habits.start_codes == "joined":
             units = [b"\0\0\0\1".join(units)]
+        elif habits.start_codes == "lengths":
+            units = [b"".join(struct.pack(">I", len(unit)) + unit for unit in units)]
+        is_one = habits.start_codes in {"joined", "lengths"}
         payloads: list[tuple[bytes, bool, bool]] = []  # payload, ends a unit, ends a slice
-        if habits.aggregates and habits.start_codes != "joined" and len(units) > 1:
+        if habits.aggregates and not is_one and len(units) > 1:
             payloads.append((self._aggregate(units[: len(sets) or 2]), True, False))
             units = units[len(sets) or 2 :]
         for unit in units:
             parts = self._parts(unit)
-            is_slice = unit.rstrip(b"\0") in slices or habits.start_codes == "joined"
+            is_slice = unit.rstrip(b"\0") in slices or is_one
             payloads += [(part, part is parts[-1], is_slice and part is parts[-1]) for part in parts]
         packets = [self._packet(index, *payload, is_last=payload is payloads[-1]) for payload in payloads]
         if habits.empty_packets:
@@ -144,7 +148,7 @@ def received(codec: str, habits: Habits, *, slices: int) -> tuple[Encoded, Video
 habits = st.builds(
     Habits,
     limit_bytes=st.integers(20, 60_000),
-    start_codes=st.sampled_from(["", "packet", "joined", "fragment"]),
+    start_codes=st.sampled_from(["", "packet", "joined", "fragment", "lengths"]),
     markers=st.sampled_from(["frame", "slice", "unit", "never"]),
     numbers=st.sampled_from(["normal", "zero", "frames", "no zero", "random"]),
     aggregates=st.booleans(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -130,6 +131,24 @@ PACKINGS: dict[str, tuple[str, str, Callable[[], Payloads]]] = {
     "nothing described": ("MPEG4-GENERIC/16000", "", lambda: usual(aac_frames())),
     "stereo described": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1410", lambda: usual(aac_frames())),
     "another rate described": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: usual(aac_frames())),
+    "sizes larger by one": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [
+            payload[:2] + (int.from_bytes(payload[2:4]) + 8).to_bytes(2) + payload[4:]
+            for payload in usual(aac_frames())
+        ],
+    ),
+    "sizes of 0": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [payload[:2] + b"\0\0" + payload[4:] for payload in usual(aac_frames())],
+    ),
+    "LATM with a sync word, described as generic": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config=1188",
+        lambda: [(0x56E000 | len(item)).to_bytes(3, "big") + item for item in latm_elements()],
+    ),
     "ADTS alone": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: list(adts_stream())),
     "ADTS behind AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: usual(adts_stream())),
     "no AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}", aac_frames),
@@ -184,12 +203,39 @@ def test_between_two_possible_rates_the_pace_of_arrival_decides() -> None:
     assert fast.track.format.sample_rate == 48_000
 
 
+def test_g711_of_the_other_law_becomes_the_described_one() -> None:
+    """The device describes mu-law (0) and sends packets of A-law (8): near silence of A-law, as mu-law."""
+    announced = parse_sdp(b"m=video 0 RTP/AVP 96\nm=audio 0 RTP/AVP 0\n").audio
+    assert announced
+    depacketizer = AudioDepacketizer(announced)
+    sent = replace(packet(b"\xd5\x55\xd5\x55" * 40, 0), payload_type=8)
+    [unit] = depacketizer.push([sent])
+    assert set(unit.parts[0]) <= set(b"\xff\xfe\x7f\x7e")
+    alaw_by_name = parse_sdp(b"m=video 0 RTP/AVP 96\nm=audio 0 RTP/AVP 0\na=rtpmap:0 PCMA/8000\n").audio
+    assert alaw_by_name
+    [unit] = AudioDepacketizer(alaw_by_name).push([replace(sent, payload_type=0)])
+    assert unit.parts[0] == sent.payload, "the type is the described one"
+    assert depacketizer.track.format.codec == "pcm_mulaw"
+
+
 def test_several_frames_in_a_packet_follow_each_other() -> None:
     frames = aac_frames()[:24]
     payloads = [with_headers(frames[at : at + 3]) for at in range(0, 24, 3)]
     _, units = taken(track(GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}"), payloads, step=3072)
     assert [unit.parts[0] for unit in units] == frames
     assert [unit.ticks for unit in units] == [5000 + 1024 * at for at in range(24)]
+
+
+def test_several_frames_with_sizes_that_are_too_large_are_told_apart() -> None:
+    frames = aac_frames()[:24]
+    payloads = []
+    for at in range(0, 24, 3):
+        payload = bytearray(with_headers(frames[at : at + 3]))
+        for place in (2, 4, 6):  # each size is two bytes too large
+            payload[place : place + 2] = (int.from_bytes(payload[place : place + 2]) + (2 << 3)).to_bytes(2)
+        payloads.append(bytes(payload))
+    _, units = taken(track(GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}"), payloads, step=3072)
+    assert [unit.parts[0] for unit in units] == frames
 
 
 @pytest.mark.parametrize("kind", ["ADTS", "LATM", "headers"])

@@ -97,6 +97,15 @@ def test_auth_int_protects_an_empty_body() -> None:
         ('Digest nonce="abc"', "md5", "", "abc"),
         ("Basic realm=IP Camera", "basic", "IP Camera", ""),
         ("Basic", "basic", "", ""),
+        ("Digest realm='cam', nonce='abc', qop='auth'", "md5", "cam", "abc"),
+        ('Digest realm="cam";nonce="abc";qop="auth"', "md5", "cam", "abc"),
+        ('Digest realm="cam"nonce="abc"qop="auth"', "md5", "cam", "abc"),
+        ('Digest: realm="cam", nonce="abc"', "md5", "cam", "abc"),
+        ('Digest, realm="cam", nonce="abc"', "md5", "cam", "abc"),
+        ('Digest realm="the "best" cam", nonce="abc", qop="auth"', "md5", 'the "best" cam', "abc"),
+        ("Digest\trealm = cam,nonce= abc ,algorithm = MD5", "md5", "cam", "abc"),
+        ('Digest realm="cam", algorithm=MD5, nonce="abc', "md5", "cam", "abc"),
+        ('Digest realm="前門", nonce="abc"'.encode().decode("latin-1"), "md5", "前門", "abc"),
     ],
 )
 def test_oddly_written_challenges_are_read(written: str, kind: str, realm: str, nonce: str) -> None:

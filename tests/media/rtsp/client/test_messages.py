@@ -16,6 +16,7 @@ from media.rtsp.client.messages import (
     MessageError,
     Request,
     Response,
+    SessionHeader,
     body_length,
     parse_head,
     parse_interleaved,
@@ -85,7 +86,23 @@ def test_a_session_header_gives_id_and_timeout() -> None:
     assert parse_session("x;timeout=0").timeout_s == 2.0
 
 
-@pytest.mark.parametrize("value", ["", ";timeout=3", "a b", "a" * 300, "ä"])
+def test_a_session_header_in_odd_writing_is_read() -> None:
+    assert parse_session("12 ab;timeout:30") == SessionHeader("12 ab", 30.0, has_timeout=True)
+    assert parse_session("12ab timeout=30").session_id == "12ab"
+
+
+@pytest.mark.parametrize(
+    "line", ["rtsp/1.0 200 ok", "Rtsp/1.0 200", "RTSP 200 OK", " RTSP/1.0\t200 OK", "RTSP/1.0 200X"]
+)
+@pytest.mark.parametrize("step", [1, 1000])
+def test_a_status_line_in_odd_writing_is_read(line: str, step: int) -> None:
+    units = feed(Splitter(), f"{line}\r\nCSeq: 2\r\n\r\n".encode() + frame(0, RTP), step)
+    assert isinstance(units[0], Response)
+    assert (units[0].status, units[0].headers.get("cseq")) == (200, "2")
+    assert units[1:] == [(0, RTP)]
+
+
+@pytest.mark.parametrize("value", ["", ";timeout=3", "a" * 300, "ä"])
 def test_an_invalid_session_id_is_refused(value: str) -> None:
     with pytest.raises(MessageError):
         parse_session(value)

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from media.codecs.video import H264, HEVC
+from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.payloads import PayloadReader
 
 SPS, PPS, IDR = b"\x67\x42\xc0", b"\x68\xce\x38", b"\x65\x88\x84"
@@ -33,6 +33,63 @@ def test_a_paci_packet_of_h265_is_unpacked() -> None:
     control = (19 << 9 | 3 << 4 | 0b1000).to_bytes(2)  # type, three bytes of extensions
     assert reader.take(b"\x64\x01" + control + b"ext" + unit[2:]) == [unit]
     assert not reader.damage
+
+
+@pytest.mark.parametrize("codec", [H264, HEVC])
+@pytest.mark.parametrize(("form", "counted"), [(">H", 2), ("<H", 0)], ids=["counts itself", "little endian"])
+def test_sizes_in_aggregation_packets_may_be_odd(codec: VideoCodec, form: str, counted: int) -> None:
+    units = [SPS, PPS, IDR] if codec is H264 else [VPS, KEY]
+    reader = PayloadReader(codec)
+    head = b"\x78" if codec is H264 else b"\x60\1"
+    assert reader.take(head + b"".join(struct.pack(form, len(unit) + counted) + unit for unit in units)) == units
+    assert not reader.damage
+    assert reader.take(head + b"\0\x50" + units[0]) == []
+    assert reader.damage
+
+
+def test_a_device_that_marks_each_fragment_as_a_beginning_is_understood() -> None:
+    reader = PayloadReader(H264)
+    fragments = [b"\x7c\x85\x88", b"\x7c\x85\x84", b"\x7c\x85\x11", b"\x7c\x85\x12", b"\x7c\xc5\x22"]
+    for _ in range(2):  # the first unit shows it, after an end was seen
+        found = [unit for fragment in fragments for unit in reader.take(fragment)]
+    reader.damage = ""
+    found = [unit for fragment in fragments for unit in reader.take(fragment)]
+    assert found == [b"\x65\x88\x84\x11\x12\x22"]
+    assert not reader.damage
+
+
+def with_lengths(*units: bytes) -> bytes:
+    return b"".join(struct.pack(">I", len(unit)) + unit for unit in units)
+
+
+def test_units_with_lengths_in_place_of_start_codes_are_split() -> None:
+    """As MP4 holds them: several in a packet, in fragments, in an aggregation packet, and ahead of their packet."""
+    reader = PayloadReader(H264)
+    slice_of_300 = b"\x41\x9a" + bytes(range(1, 255)) + b"\x55" * 44  # its length looks like a start code
+    assert reader.take(with_lengths(SPS, PPS)) == [SPS, PPS]
+    assert reader.take(with_lengths(slice_of_300)) == [slice_of_300]
+    whole = with_lengths(SPS, slice_of_300)
+    assert reader.take(b"\x1c\x80" + whole[1:100]) == []
+    assert reader.take(b"\x1c\x40" + whole[100:]) == [SPS, slice_of_300]
+    assert reader.take(b"\x78" + sized(with_lengths(SPS), with_lengths(PPS))) == [SPS, PPS]
+    assert reader.first_bytes(with_lengths(slice_of_300)) == slice_of_300[:60]
+    assert not reader.damage
+
+
+def test_units_of_h265_with_lengths_are_split() -> None:
+    reader = PayloadReader(HEVC)
+    assert reader.take(with_lengths(VPS, KEY)) == [VPS, KEY]
+    whole = with_lengths(VPS, KEY)
+    assert reader.take(b"\x62\0\x80" + whole[2:10]) == []
+    assert reader.take(b"\x62\0\x40" + whole[10:]) == [VPS, KEY]
+
+
+def test_a_start_code_that_could_be_a_length_stays_a_start_code() -> None:
+    reader = PayloadReader(H264)
+    unit = b"\x41" + b"\x9a" * (0x141 - 1)  # its start code and first byte read as its length plus one
+    assert reader.take(b"\0\0\1" + unit) == [unit]
+    assert reader.take(b"\0\0\0\1" + unit) == [unit]
+    assert reader.take(with_lengths(SPS)) != [SPS], "the device has shown that it writes start codes"
 
 
 VPS, KEY, REST = b"\x40\1\x0c\1\xff\xff\1\x60", b"\x26\1\xaf\x09\x11", b"\2\1\xd0\x22\x33"

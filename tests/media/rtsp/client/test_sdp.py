@@ -46,6 +46,31 @@ def test_all_parameter_sets_are_kept() -> None:
     assert (dict(video.sets), video.more_sets) == ({"sps": SPS, "pps": PPS}, (other,))
 
 
+RECORD = b"\1" + SPS[1:4] + b"\xff\xe1" + len(SPS).to_bytes(2) + SPS + b"\1" + len(PPS).to_bytes(2) + PPS
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SETS.replace(",", ";"),
+        SETS.replace(",", " "),
+        SETS.replace(",", "%2C"),
+        SETS.replace(",", ",\r\n "),
+        f"{SPS.hex()},{PPS.hex().upper()}",
+        base64.b64encode(RECORD).decode(),
+        SETS[:6] + " " + SETS[6:],
+    ],
+)
+@pytest.mark.parametrize("attribute", ["fmtp:96 ", "fmtp=96 ", "fmtp 96 ", "fmtp : 96: "])
+def test_parameter_sets_in_odd_writing_are_read(written: str, attribute: str) -> None:
+    video = described(
+        *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
+        f"a={attribute}packetization-mode=1;sprop-parameter-sets={written};profile-level-id=42c01e",
+    ).video
+    assert video
+    assert (dict(video.sets), video.more_sets) == ({"sps": SPS, "pps": PPS}, ())
+
+
 def test_invalid_parameter_sets_are_left_out() -> None:
     video = described(
         *("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000"),
@@ -152,6 +177,12 @@ def test_audio_codecs_have_ffmpegs_names() -> None:
         (("97", "a=rtpmap:97 PCMU/0"), AudioFormat("pcm_mulaw", 8000, 1)),
         (("97", "a=rtpmap:97 ALAW/8000"), AudioFormat("pcm_alaw", 8000, 1)),
         (("97", "a=rtpmap:97 G726/8000"), AudioFormat("g726", 8000, 1)),
+        (("0", "a=rtpmap:0 G711/8000"), AudioFormat("pcm_mulaw", 8000, 1)),
+        (("8", "a=rtpmap:8 G.711/8000"), AudioFormat("pcm_alaw", 8000, 1)),
+        (("97", "a=rtpmap:97 mulaw/8000"), AudioFormat("pcm_mulaw", 8000, 1)),
+        (("97", "a=rtpmap:97 G711/8000"), AudioFormat("pcm_alaw", 8000, 1)),
+        (("97", "a=rtpmap:97 mp4a/16000"), AudioFormat("aac", 16000, 1)),
+        (("97", "a=rtpmap:97 AAC-hbr/16000/1", "a=fmtp:97 config=1408"), AudioFormat("aac", 16000, 1)),
         (("9", "a=rtpmap:9 G722/16000"), AudioFormat("adpcm_g722", 16000, 1)),
         (("97", "a=rtpmap:97 AAC/16000/1"), AudioFormat("aac", 16000, 1)),
         (("104", "a=rtpmap:104 MPEG4-GENERIC/16000", "a=fmtp:98 config=1190"), AudioFormat("aac", 48000, 2)),

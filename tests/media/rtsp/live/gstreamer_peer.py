@@ -18,7 +18,10 @@ gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found] # noqa: E402  # as gi asks
 
-VIDEO = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1"
+_RAW = "video/x-raw,width=320,height=240,framerate=15/1"
+# A camera has no place to go to. `compositor` and `audiomixer` say so of their output; without them each PLAY with a
+# range moves the shared media to the beginning, for all clients, and GStreamer 1.22 may lock up meanwhile.
+VIDEO = f"videotestsrc is-live=true pattern=ball ! {_RAW} ! compositor ! {_RAW}"
 H264 = (
     f"{VIDEO} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300"
     " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval={interval}"
@@ -27,7 +30,7 @@ H265 = (
     f"{VIDEO} ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300"
     " ! h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1"
 )
-TONE = "audiotestsrc is-live=true wave=pink-noise ! audio/x-raw,rate={rate},channels=1"
+TONE = "audiotestsrc is-live=true wave=pink-noise ! audiomixer ! audio/x-raw,rate={rate},channels=1"
 MOUNTS = {
     "/alaw": f"{H264.format(interval=1)} {TONE.format(rate=8000)} ! alawenc ! rtppcmapay name=pay1 pt=8",
     "/mulaw": f"{H264.format(interval=0)} {TONE.format(rate=8000)} ! mulawenc ! rtppcmupay name=pay1 pt=0",

@@ -137,7 +137,9 @@ def _packets(numbers: Sequence[int] = range(3), *, marks: bool = True) -> list[R
 
 def _frames(packets: Sequence[RtpPacket], delivery: Delivery = Delivery.STREAM) -> tuple[list[list[bytes]], str]:
     """Return the payloads of each whole frame, and the damage."""
-    depacketizer = MjpegDepacketizer(90_000, delivery=delivery, place=lambda ticks, arrived_s: arrived_s)
+    depacketizer = MjpegDepacketizer(
+        90_000, delivery=delivery, place=lambda ticks, arrived_s, clock_went_back=False: arrived_s
+    )
     units = [unit for packet in packets for unit in depacketizer.push((packet,))]
     assert all(unit.is_key for unit in units)
     return [list(unit.parts) for unit in units], depacketizer.damage

@@ -1,0 +1,246 @@
+"""manifest.json of a package: what the files are, where they come from, and their hashes.
+
+It has no network address, no login and no path of this machine: packages leave the house.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.clock import rfc3339
+from evidence.gaps import gaps_of
+from evidence.hashes import PIECE_BYTES, FileHashes
+from evidence.records import Case, KeyView
+from exports.formats.plan import planned_copies
+from exports.origin import FileOrigin, RangeOrigin
+from exports.records import ExportFile, ExportJob, ExportRange
+from media.mp4.places import FramePlaces
+
+FORMAT = "onvif-web-viewer evidence package"
+VERSION = 1
+SIGNED_BY_CAMERA = "signed by the camera: present, not checked"
+NOT_SIGNED_BY_CAMERA = "none seen"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A file of a package, of an export. `places`: of its frames; None if it is no video or they are not known."""
+
+    path: str
+    job: ExportJob
+    file: ExportFile
+    hashes: FileHashes
+    places: FramePlaces | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """A file that was made for the package. `derived_from`: path of the video that a snapshot is of."""
+
+    path: str
+    kind: str
+    hashes: FileHashes
+    derived_from: str = ""
+
+
+def manifest_json(
+    case: Case,
+    jobs: Sequence[ExportJob],
+    files: Sequence[PackedFile],
+    others: Sequence[OtherFile],
+    key: KeyView,
+    app_version: str,
+    made_at: datetime,
+) -> bytes:
+    """Return the manifest in ASCII, so that no text of a device can change how a line of it reads."""
+    masters = {(item.job.id, item.file.name): item.path for item in files if item.file.is_recording}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "case": {"id": case.id, "name": case.name, "notes": case.notes},
+        "exported_by": case.package.made_by,
+        "made_at": rfc3339(made_at),
+        "app": {"name": "onvif-web-viewer", "version": app_version},
+        "installation": {
+            "id": key.installation_id,
+            "key_algorithm": "ECDSA P-256, SHA-256",
+            "key_fingerprint": key.fingerprint,
+            "public_key": key.public_key,
+        },
+        "piece_bytes": PIECE_BYTES,
+        "exports": [_export(job, files) for job in jobs],
+        "files": [*(_packed(item, masters) for item in files), *map(_other, others)],
+    }
+    return (json.dumps(manifest, indent=1) + "\n").encode("ascii")
+
+
+def _export(job: ExportJob, files: Sequence[PackedFile]) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "name": job.draft.name,
+        "notes": job.draft.notes,
+        "exported_by": job.owner,
+        "requested_at": rfc3339(job.created_at),
+        "finished_at": _time(job.ended_at),
+        "problem": job.problem.detail if job.problem is not None else None,
+        "ranges": [
+            _range(wanted, job.origins.get(index), [it for it in files if _is_of(it, job, index)])
+            for index, wanted in enumerate(job.draft.ranges)
+        ],
+    }
+
+
+def _range(wanted: ExportRange, origin: RangeOrigin | None, files: Sequence[PackedFile]) -> dict[str, Any]:
+    videos = [it.file for it in files if it.file.is_recording]
+    shown = [(file.start, file.end) for file in videos]
+    gaps = gaps_of((wanted.start, wanted.end), shown, origin.recorded if origin is not None else None)
+    return {
+        "camera_id": wanted.camera_id,
+        "channel": wanted.channel,
+        **_place(origin),
+        "asked": {"start_time": rfc3339(wanted.start), "end_time": rfc3339(wanted.end)},
+        "gaps": [
+            {"start_time": rfc3339(gap.start), "end_time": rfc3339(gap.end), "reason": gap.reason} for gap in gaps
+        ],
+        "frames_lost": sum(file.frames_lost for file in videos),
+        "files": [it.path for it in files],
+    }
+
+
+def _place(origin: RangeOrigin | None) -> dict[str, Any]:
+    if origin is None:
+        return {"camera": None, "channel_name": None, "device": None, "clock": None}
+    return {
+        "camera": origin.camera,
+        "channel_name": origin.channel_name,
+        "device": {
+            "manufacturer": origin.manufacturer,
+            "model": origin.model,
+            "firmware": origin.firmware,
+            "serial": origin.serial,
+        },
+        "clock": {
+            "offset_s": origin.clock_offset_s,
+            "measured_at": _time(origin.clock_measured_at),
+        },
+    }
+
+
+def _packed(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
+    """`masters`: paths of the recordings by export and name."""
+    file, origin = item.file, item.file.origin
+    wanted = item.job.draft.ranges[file.range_index]
+    correction_s = origin.correction_s if origin is not None else None
+    described: dict[str, Any] = {
+        "path": item.path,
+        "kind": file.kind.value,
+        **_hashes(item),
+        "export_id": item.job.id,
+        "range": file.range_index,
+        "camera_id": file.camera_id,
+        "channel": file.channel,
+        "codec": file.codec,
+        "asked": _stretch(wanted.start, wanted.end, correction_s),
+        "shown": _stretch(file.start, file.end, correction_s),
+        "time_confirmed": file.is_time_confirmed,
+    }
+    if file.is_derived:
+        return described | _of_copy(item, masters)
+    if file.is_recording:
+        described |= {"frames_lost": file.frames_lost, "conversions": _conversions(file) or "none"}
+    if origin is not None:
+        described |= _of_recording(file, origin)
+    return described
+
+
+def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
+    return {
+        "frames": origin.frames,
+        "delivered": _stretch(origin.delivered_start, origin.delivered_end, origin.correction_s),
+        "key_frame_lead_in_s": round(max(0.0, (file.start - origin.delivered_start).total_seconds()), 3),
+        "clock_correction_s": origin.correction_s,
+        "source": {
+            "kind": "recorder",
+            "recordings": [{"recording_token": token, "replay": method or None} for token, method in origin.sources],
+        },
+        "camera_signature": SIGNED_BY_CAMERA if origin.is_signed else NOT_SIGNED_BY_CAMERA,
+    }
+
+
+def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
+    """Return what was changed in a working copy. Its frames are no longer the recorder's."""
+    planned = next((it for it in planned_copies(item.job.draft, item.job.files) if it.name == item.file.name), None)
+    changes = ["video: encoded again as H.264"]
+    if planned is not None:
+        copy = planned.copy
+        changes += ["video: time burnt in"] if copy.has_burnt_time else []
+        changes += [f"video: parts blurred: {len(copy.blurred)}"] if copy.blurred else []
+        changes += [f"video: at most {copy.height} pixels high"] if copy.height else []
+    return {
+        "derived_from": masters.get((item.job.id, planned.source.name)) if planned is not None else None,
+        "conversions": [*changes, *_conversions(item.file)],
+    }
+
+
+def _conversions(file: ExportFile) -> list[str]:
+    """Return how the audio differs from the recorder's."""
+    recorded, audio = file.recorded_audio_codec, file.audio_codec
+    if not recorded or recorded == audio:
+        return []
+    return [f"audio: {recorded} to {audio}" if audio else f"audio: {recorded} left out"]
+
+
+def _other(item: OtherFile) -> dict[str, Any]:
+    described: dict[str, Any] = {"path": item.path, "kind": item.kind, **_sums(item.hashes)}
+    described["pieces"] = [{"sha256": sha256} for sha256 in item.hashes.pieces]
+    if item.derived_from:
+        described["derived_from"] = item.derived_from
+    return described
+
+
+def _hashes(item: PackedFile) -> dict[str, Any]:
+    """Return the hashes. Each piece has the time that its bytes show: of subtitles, a proportion of all."""
+    pieces = []
+    for index, sha256 in enumerate(item.hashes.pieces):
+        start = index * PIECE_BYTES
+        piece: dict[str, Any] = {"sha256": sha256}
+        times = _times(item, start, min(start + PIECE_BYTES, item.hashes.size_bytes))
+        if times is not None:
+            piece |= {"start_time": rfc3339(times[0]), "end_time": rfc3339(times[1])}
+        pieces.append(piece)
+    return {**_sums(item.hashes), "pieces": pieces}
+
+
+def _times(item: PackedFile, start: int, end: int) -> tuple[datetime, datetime] | None:
+    file = item.file
+    if item.places is not None and file.origin is not None:
+        found = item.places.times_between(start, end)
+        first = file.start if file.is_derived else file.origin.delivered_start
+        return (first + timedelta(seconds=found[0]), first + timedelta(seconds=found[1])) if found else None
+    length = (file.end - file.start) / max(1, item.hashes.size_bytes)
+    return file.start + start * length, file.start + end * length
+
+
+def _sums(hashes: FileHashes) -> dict[str, Any]:
+    return {"bytes": hashes.size_bytes, "sha256": hashes.sha256}
+
+
+def _stretch(start: datetime, end: datetime, correction_s: float | None) -> dict[str, Any]:
+    """Return a stretch in UTC, and by the device's own clock if that is known."""
+    found: dict[str, Any] = {"start_time": rfc3339(start), "end_time": rfc3339(end)}
+    if correction_s is not None:
+        ahead = timedelta(seconds=correction_s)
+        found |= {"device_start_time": rfc3339(start + ahead), "device_end_time": rfc3339(end + ahead)}
+    return found
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment is not None else None
+
+
+def _is_of(item: PackedFile, job: ExportJob, index: int) -> bool:
+    return item.job.id == job.id and item.file.range_index == index

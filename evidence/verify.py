@@ -1,0 +1,65 @@
+"""The command `python -m evidence.verify PACKAGE`: checks an evidence package, a folder or a ZIP, without a network.
+
+Exit codes: 0 unchanged; 1 something was changed; 2 it cannot be checked; 3 unchanged, but signed by another key than
+--fingerprint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from evidence.check import FolderFiles, NoPackage, Report, ZipFiles, check_package
+
+UNCHANGED, CHANGED, CANNOT_CHECK, OTHER_KEY = range(4)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m evidence.verify", description="Check an evidence package.")
+    parser.add_argument("package", type=Path, help="the unpacked folder, or the ZIP")
+    parser.add_argument(
+        "--fingerprint", default="", help="fingerprint of the installation's key, from another way than the package"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        report = _check(options.package, options.fingerprint)
+    except (NoPackage, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        print(f"This package cannot be checked: {_plain(str(error))}", file=sys.stderr)  # noqa: T201 - a command
+        return CANNOT_CHECK
+    print("\n".join(_lines(report, is_key_known=bool(options.fingerprint))))  # noqa: T201
+    if not report.findings:
+        return UNCHANGED
+    return OTHER_KEY if all(finding.kind == "key" for finding in report.findings) else CHANGED
+
+
+def _check(package: Path, fingerprint: str) -> Report:
+    if package.is_dir():
+        return check_package(FolderFiles(package), fingerprint)
+    with zipfile.ZipFile(package) as archive:
+        return check_package(ZipFiles(archive), fingerprint)
+
+
+def _lines(report: Report, *, is_key_known: bool) -> list[str]:
+    by = f"{_plain(report.exported_by) or 'an unnamed user'}, {_plain(report.made_at)}"
+    if report.findings:
+        return [
+            f"Not unchanged since export by {by}:",
+            *(f"  {_plain(finding.path)}: {_plain(finding.text)}" for finding in report.findings),
+        ]
+    lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}"]
+    if not is_key_known:
+        lines.append("Compare this fingerprint with the one that you got by another way than this package.")
+    return lines
+
+
+def _plain(text: str) -> str:
+    """Return the text without characters that control a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

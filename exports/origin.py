@@ -1,0 +1,114 @@
+"""Records of where the files of an export come from, and their form in the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.clock import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class FileOrigin:
+    """Origin of a file with the recorder's frames, and of its copies. Times are true UTC.
+
+    The device's own time is later by `correction_s`. `delivered_start` and `delivered_end`: of all frames in the file,
+    of which a player shows fewer. `sources`: pairs of recording token and replay method. `is_signed`: the camera has
+    put signatures into the video.
+    """
+
+    frames: int
+    delivered_start: datetime
+    delivered_end: datetime
+    correction_s: float
+    sources: tuple[tuple[str, str], ...] = ()
+    is_signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RangeOrigin:
+    """Device of one range. `clock_offset_s`: its time minus ours, as measured at `clock_measured_at`.
+
+    `recorded`: the stretches of the range that the recorder lists as recorded, at `noted_at`.
+    """
+
+    camera: str
+    channel_name: str
+    manufacturer: str
+    model: str
+    firmware: str
+    serial: str
+    noted_at: datetime
+    clock_offset_s: float | None = None
+    clock_measured_at: datetime | None = None
+    recorded: tuple[tuple[datetime, datetime], ...] = ()
+
+
+def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
+    if origin is None:
+        return None
+    return {
+        "frames": origin.frames,
+        "from": rfc3339(origin.delivered_start),
+        "until": rfc3339(origin.delivered_end),
+        "correction_s": origin.correction_s,
+        "sources": [list(source) for source in origin.sources],
+        "signed": origin.is_signed,
+    }
+
+
+def read_file_origin(stored: Any) -> FileOrigin | None:
+    """Return None for files of older versions of the app."""
+    if not stored:
+        return None
+    return FileOrigin(
+        frames=stored["frames"],
+        delivered_start=datetime.fromisoformat(stored["from"]),
+        delivered_end=datetime.fromisoformat(stored["until"]),
+        correction_s=stored["correction_s"],
+        sources=tuple((str(token), str(method)) for token, method in stored["sources"]),
+        is_signed=stored["signed"],
+    )
+
+
+def stored_range_origin(origin: RangeOrigin) -> dict[str, Any]:
+    return {
+        "camera": origin.camera,
+        "channel_name": origin.channel_name,
+        "manufacturer": origin.manufacturer,
+        "model": origin.model,
+        "firmware": origin.firmware,
+        "serial": origin.serial,
+        "noted_at": rfc3339(origin.noted_at),
+        "clock_offset_s": origin.clock_offset_s,
+        "clock_measured_at": rfc3339(origin.clock_measured_at) if origin.clock_measured_at else None,
+        "recorded": [[rfc3339(start), rfc3339(end)] for start, end in origin.recorded],
+    }
+
+
+def read_range_origins(stored: Any) -> dict[int, RangeOrigin]:
+    """Return the origins by the index of their range; those that cannot be read are left out."""
+    found: dict[int, RangeOrigin] = {}
+    for index, item in stored.items() if isinstance(stored, dict) else ():
+        try:
+            found[int(index)] = _read_range_origin(item)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            continue
+    return found
+
+
+def _read_range_origin(item: Any) -> RangeOrigin:
+    measured = item["clock_measured_at"]
+    return RangeOrigin(
+        camera=item["camera"],
+        channel_name=item["channel_name"],
+        manufacturer=item["manufacturer"],
+        model=item["model"],
+        firmware=item["firmware"],
+        serial=item["serial"],
+        noted_at=datetime.fromisoformat(item["noted_at"]),
+        clock_offset_s=item["clock_offset_s"],
+        clock_measured_at=datetime.fromisoformat(measured) if measured else None,
+        recorded=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in item["recorded"]),
+    )

@@ -1,0 +1,94 @@
+"""G.711 (ITU-T G.711): which of its two laws the bytes follow, and their conversion from one to the other.
+
+Some devices send A-law and describe mu-law, or the reverse. Quiet audio shows it: most of its samples are near 0, and
+the bytes near 0 of one law are samples far from 0 of the other.
+"""
+
+from __future__ import annotations
+
+_WINDOW_SAMPLES = 2000
+_MOST_PART, _LITTLE_PART, _OF_EACH_SIGN = 0.6, 0.03, 0.1
+_SURE_AFTER = 4  # windows, one second
+_NEAR = 16  # codes of each sign that count as near 0
+_BIAS = 0x84  # of mu-law, in 16-bit samples
+
+
+def _of_alaw(code: int) -> int:
+    code ^= 0x55
+    exponent, mantissa = code >> 4 & 7, code & 0x0F
+    size = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    return size if code & 0x80 else -size
+
+
+def _of_mulaw(code: int) -> int:
+    code = ~code & 0xFF
+    size = (((code & 0x0F) << 3) + _BIAS << (code >> 4 & 7)) - _BIAS
+    return -size if code & 0x80 else size
+
+
+def _nearest(samples: list[int], wanted: int) -> int:
+    return min(range(256), key=lambda code: abs(samples[code] - wanted))
+
+
+_ALAW, _MULAW = [_of_alaw(code) for code in range(256)], [_of_mulaw(code) for code in range(256)]
+_CONVERSIONS = {
+    "pcm_mulaw": bytes(_nearest(_MULAW, sample) for sample in _ALAW),  # into mu-law
+    "pcm_alaw": bytes(_nearest(_ALAW, sample) for sample in _MULAW),
+}
+_POSITIVE = {
+    "pcm_alaw": bytes((number | 0x80) ^ 0x55 for number in range(_NEAR)),
+    "pcm_mulaw": bytes(0xFF - number for number in range(_NEAR)),
+}
+_NEGATIVE = {law: bytes(code ^ 0x80 for code in codes) for law, codes in _POSITIVE.items()}
+_OTHER = {"pcm_alaw": "pcm_mulaw", "pcm_mulaw": "pcm_alaw"}
+LAWS = frozenset(_OTHER)
+_STATIC_TYPES = {0: "pcm_mulaw", 8: "pcm_alaw"}  # RFC 3551 table 4
+
+
+class DescribedLaw:
+    """The law of one track. `described` is "pcm_alaw" or "pcm_mulaw"; `converted` returns payloads in that law."""
+
+    def __init__(self, described: str) -> None:
+        self._described = described
+        self._other = _OTHER[described]
+        self._window = bytearray()
+        self._windows = 0  # in a row that follow the other law
+        self.is_other = False
+        self._is_certain = False
+
+    def converted(self, payload: bytes, other_type: int | None = None) -> bytes:
+        """Return the payload, converted if the device sends the other law than described.
+
+        `other_type`: the payload type if it is not the described one; a static one tells the law. Otherwise the bytes
+        do.
+        """
+        if other_type is not None and _STATIC_TYPES.get(other_type) == self._other:
+            return payload.translate(_CONVERSIONS[self._described])
+        if not self._is_certain:
+            self._judge(payload)
+        return payload.translate(_CONVERSIONS[self._described]) if self.is_other else payload
+
+    def _judge(self, payload: bytes) -> None:
+        self._window += payload
+        if len(self._window) < _WINDOW_SAMPLES:
+            return
+        window, self._window = bytes(self._window), bytearray()
+        if self._follows(window, self._described):
+            self._is_certain = True
+        elif self._follows(window, self._other):
+            self._windows += 1
+            self._is_certain = self.is_other = self._windows >= _SURE_AFTER
+        else:
+            self._windows = 0
+
+    @staticmethod
+    def _follows(window: bytes, law: str) -> bool:
+        """True if most bytes are near 0 in this law, with both signs, and next to none are in the other."""
+        positive, negative = _part(window, _POSITIVE[law]), _part(window, _NEGATIVE[law])
+        of_other = _part(window, _POSITIVE[_OTHER[law]] + _NEGATIVE[_OTHER[law]])
+        is_even = min(positive, negative) >= _OF_EACH_SIGN  # a microphone with an offset has one sign only
+        return is_even and positive + negative >= _MOST_PART and of_other <= _LITTLE_PART
+
+
+def _part(window: bytes, codes: bytes) -> float:
+    return 1 - len(window.translate(None, codes)) / len(window)

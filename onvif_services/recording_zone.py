@@ -1,0 +1,59 @@
+"""The time zone in a recorder's times of recordings: some firmware writes local time there and marks it as UTC.
+
+Such a recorder tells both its local time and UTC, and its newest recording lies in the future by the difference. Both
+must be so twice, and the recording must have grown by the time in between. Otherwise the times are left as they are: a
+recorder that is right must not be moved. West of UTC the newest recording lies in the past, as that of a recorder that
+has stopped does, so the app cannot know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+_NEAR = timedelta(seconds=120)
+_FUTURE = timedelta(seconds=300)
+_LEAST_GROWTH = timedelta(seconds=30)
+_GROWTH_DIFFERS = timedelta(seconds=60)
+
+
+class Verdict(Enum):
+    """The meaning of the newest recording for the times of all."""
+
+    UTC = "they are UTC"
+    LOCAL = "they are local times, marked as UTC"
+    DOUBTFUL = "the newest recording lies in the future"
+    NOTHING = "nothing"
+
+
+@dataclass(slots=True)
+class RecordingZone:
+    """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock."""
+
+    zone_s: float = 0.0
+    _seen: tuple[datetime, datetime] | None = None  # the device's time and its newest recording, at the first sight
+
+    def judge(self, newest: datetime, now_utc: datetime, zone_s: float | None) -> Verdict:
+        """Judge by the newest time of a recording and the device's UTC. `zone_s`: local time minus UTC, if known."""
+        ahead = newest - now_utc
+        if abs(ahead) <= _NEAR:
+            self.zone_s, self._seen = 0.0, None
+            return Verdict.UTC
+        if ahead <= _FUTURE:
+            return Verdict.NOTHING
+        if not zone_s or abs(ahead - timedelta(seconds=zone_s)) > _NEAR:
+            self._seen = None
+            return Verdict.DOUBTFUL
+        if self.zone_s == zone_s or self._has_grown(newest, now_utc):
+            self.zone_s = zone_s
+            return Verdict.LOCAL
+        self._seen = self._seen or (now_utc, newest)
+        return Verdict.DOUBTFUL
+
+    def _has_grown(self, newest: datetime, now_utc: datetime) -> bool:
+        """True if the newest recording has grown by the time that has passed since the first sight."""
+        if self._seen is None:
+            return False
+        passed, growth = now_utc - self._seen[0], newest - self._seen[1]
+        return growth >= _LEAST_GROWTH and abs(growth - passed) <= _GROWTH_DIFFERS

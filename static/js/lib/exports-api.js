@@ -1,0 +1,82 @@
+// @ts-check
+/** Requests for exports. Shapes are those of /api/openapi.json. */
+import { JsonHttp } from './http.js';
+
+/**
+ * @typedef {import('./export-types.js').Export} Export
+ * @typedef {import('./export-types.js').ExportList} ExportList
+ * @typedef {import('./export-types.js').Estimate} Estimate
+ * @typedef {{cameraId: number, channel: number, startMs: number, endMs: number}} WantedRange
+ * @typedef {{hasTime: boolean, isSmall: boolean, blurred: import('./blur-areas.js').Area[]}} WantedCopy
+ * @typedef {{ranges: WantedRange[], format: string, name: string, notes: string, hasSubtitles: boolean,
+ *   copy: WantedCopy}} ExportDraft
+ * @typedef {'pause'|'resume'|'cancel'|'retry'} ExportMove
+ */
+
+/** The server asks the recorder for the range, which a slow recorder answers late. */
+const DEVICE_MS = 60_000;
+
+export class ExportsApi {
+  #url;
+  #http;
+
+  /** @param {string} url @param {import('./http.js').HttpOptions} [options] */
+  constructor(url, options) {
+    this.#url = url;
+    this.#http = new JsonHttp(options);
+  }
+
+  /** @returns {Promise<ExportList>} the newest first */
+  list() {
+    return this.#http.json('GET', this.#url, undefined);
+  }
+
+  /** @param {ExportDraft} draft @returns {Promise<Export>} */
+  add(draft) {
+    return this.#http.json('POST', this.#url, bodyOf(draft), { timeoutMs: DEVICE_MS });
+  }
+
+  /** @param {WantedRange[]} ranges @param {AbortSignal} [signal] @returns {Promise<Estimate>} */
+  estimate(ranges, signal) {
+    const body = { ranges: ranges.map((wanted) => rangeOf(wanted)) };
+    return this.#http.json('POST', `${this.#url}/estimate`, body, { timeoutMs: DEVICE_MS, signal });
+  }
+
+  /** @param {number} id @param {{name?: string, notes?: string, kept?: boolean}} change @returns {Promise<Export>} */
+  change(id, change) {
+    return this.#http.json('PATCH', `${this.#url}/${id}`, change);
+  }
+
+  /** @param {number} id @param {ExportMove} what @returns {Promise<Export>} */
+  move(id, what) {
+    return this.#http.json('POST', `${this.#url}/${id}/${what}`);
+  }
+
+  /** @param {number} id */
+  async remove(id) {
+    await this.#http.json('DELETE', `${this.#url}/${id}`);
+  }
+}
+
+/** Return the body of a request. @param {ExportDraft} draft */
+export function bodyOf({ ranges, format, name, notes, hasSubtitles, copy }) {
+  const hasCopy = copy.hasTime || copy.isSmall || copy.blurred.length > 0;
+  return {
+    ranges: ranges.map((wanted) => rangeOf(wanted)),
+    format,
+    notes,
+    subtitles: hasSubtitles,
+    ...(name ? { name } : {}),
+    ...(hasCopy ? { copies: [{ burn_time: copy.hasTime, height: copy.isSmall ? 720 : null, blur: copy.blurred }] } : {}),
+  };
+}
+
+/** @param {WantedRange} range */
+function rangeOf({ cameraId, channel, startMs, endMs }) {
+  return {
+    camera_id: cameraId,
+    channel,
+    start_time: new Date(Math.round(startMs)).toISOString(),
+    end_time: new Date(Math.round(endMs)).toISOString(),
+  };
+}

@@ -1,0 +1,119 @@
+// @ts-check
+/** The evidence packages of the page of exports: their list, and the dialog that makes one of selected exports. */
+import { AppDialog } from '../components/app-dialog.js';
+import { CaseRow } from '../components/case-row.js';
+import { ConfirmDialog } from '../components/confirm-dialog.js';
+import { cloneTemplate, part, setText } from '../components/dom.js';
+import { clearErrors, onSubmit } from '../components/field-errors.js';
+import { casesPauseMs } from '../lib/case-text.js';
+import { CasesApi } from '../lib/cases-api.js';
+import { problemOf } from '../lib/http.js';
+import { Poller } from '../lib/poller.js';
+import { byId, httpOptions, showToast } from './page.js';
+
+/** @typedef {import('../lib/case-types.js').Case} Case */
+
+/** Emits 'made' when a case was made: its exports are kept from then on. */
+export class EvidencePackages extends EventTarget {
+  #api = new CasesApi({ cases: document.body.dataset.cases ?? '', evidence: document.body.dataset.evidence ?? '' }, httpOptions());
+  #list = byId('cases-list', HTMLElement);
+  #dialog = byId('evidence-dialog', AppDialog);
+  #form = byId('evidence-form', HTMLFormElement);
+  /** @type {{id: number, title: string}[]} */
+  #chosen = [];
+  #hasKey = false;
+  #poller = new Poller(async () => {
+    const cases = await this.#api.list();
+    this.#draw(cases);
+    if (cases.length && !this.#hasKey) await this.#showKey();
+    const pauseMs = casesPauseMs(cases);
+    if (pauseMs === null) this.#poller.stop();
+    return pauseMs ?? 0;
+  });
+
+  constructor() {
+    super();
+    this.#list.addEventListener('case-make', (event) => void this.#make(/** @type {CustomEvent<Case>} */ (event).detail));
+    this.#list.addEventListener('case-delete', (event) => void this.#remove(/** @type {CustomEvent<Case>} */ (event).detail));
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.#poller.stop() : this.refresh()));
+    onSubmit(this.#form, () => this.#add());
+  }
+
+  /** Request the packages now, and again while one is being made. */
+  refresh() {
+    this.#poller.start();
+    this.#poller.soon();
+  }
+
+  /** Ask for a name, and make a package of these exports. @param {{id: number, title: string}[]} chosen */
+  open(chosen) {
+    this.#chosen = chosen;
+    clearErrors(this.#form);
+    byId('evidence-exports', HTMLElement).replaceChildren(
+      ...chosen.map(({ title }) => {
+        const item = document.createElement('li');
+        item.textContent = title;
+        return item;
+      }),
+    );
+    byId('evidence-name', HTMLInputElement).value = chosen.length === 1 ? (chosen[0]?.title.slice(0, 80) ?? '') : '';
+    byId('evidence-notes', HTMLTextAreaElement).value = '';
+    this.#dialog.show();
+    byId('evidence-name', HTMLInputElement).select();
+  }
+
+  async #add() {
+    const made = await this.#api.add({
+      name: byId('evidence-name', HTMLInputElement).value.trim(),
+      notes: byId('evidence-notes', HTMLTextAreaElement).value.trim(),
+      exports: this.#chosen.map(({ id }) => id),
+    });
+    this.#dialog.close();
+    this.dispatchEvent(new Event('made'));
+    await this.#make(made);
+    byId('cases', HTMLElement).scrollIntoView({ block: 'nearest' });
+  }
+
+  /** @param {Case} item */
+  async #make(item) {
+    try {
+      await this.#api.makePackage(item.id);
+    } catch (error) {
+      showToast(problemOf(error).detail, 'bad');
+    }
+    this.refresh();
+  }
+
+  /** @param {Case} item */
+  async #remove(item) {
+    const confirm = byId('confirm', ConfirmDialog);
+    if (!(await confirm.ask(`Delete “${item.name}”?`, 'The package is deleted. Its exports stay.'))) return;
+    try {
+      await this.#api.remove(item.id);
+    } catch (error) {
+      showToast(problemOf(error).detail, 'bad');
+    }
+    this.refresh();
+  }
+
+  async #showKey() {
+    const { fingerprint } = await this.#api.key();
+    this.#hasKey = true;
+    setText(byId('evidence-fingerprint', HTMLElement), fingerprint);
+  }
+
+  /** @param {Case[]} cases */
+  #draw(cases) {
+    byId('cases', HTMLElement).hidden = !cases.length;
+    const rows = new Map([...this.#list.children].map((row) => [/** @type {CaseRow} */ (row).dataset.id, /** @type {CaseRow} */ (row)]));
+    let at = this.#list.firstElementChild;
+    for (const item of cases) {
+      const row = rows.get(String(item.id)) ?? part(cloneTemplate('case-row'), 'row', CaseRow);
+      rows.delete(String(item.id));
+      if (row === at) at = at.nextElementSibling;
+      else this.#list.insertBefore(row, at);
+      row.show(item);
+    }
+    for (const row of rows.values()) row.remove();
+  }
+}

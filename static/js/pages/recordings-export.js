@@ -1,0 +1,270 @@
+// @ts-check
+/** The panel of the marked range, and the dialog that starts its export. Loaded later, for users who may export. */
+import { AppDialog } from '../components/app-dialog.js';
+import { BlurEditor } from '../components/blur-editor.js';
+import { clearErrors, onSubmit } from '../components/field-errors.js';
+import { RecordingTimeline } from '../components/recording-timeline.js';
+import { ReplayPlayer } from '../components/replay-player.js';
+import { TimeField } from '../components/time-field.js';
+import { rowName } from '../lib/coverage.js';
+import { Estimating } from '../lib/estimating.js';
+import { formatText, rangeText } from '../lib/export-text.js';
+import { ExportsApi } from '../lib/exports-api.js';
+import { exactDuration } from '../lib/format.js';
+import { lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
+import { byId, httpOptions, remember, remembered, showToast } from './page.js';
+import { pageClock } from './recordings-clock.js';
+import { RangePreview } from './recordings-preview.js';
+
+/**
+ * @typedef {import('./recordings-range.js').RecordingsRange} RecordingsRange
+ * @typedef {import('./recordings-playing.js').RecordingsPlaying} RecordingsPlaying
+ * @typedef {import('../lib/range-marks.js').MarkName} MarkName
+ * @typedef {import('../lib/exports-api.js').WantedRange} WantedRange
+ */
+
+const MOST_CHANNELS = 16;
+const LAST_S = 30;
+const FORMAT_KEY = 'export-format';
+const SUBTITLES_KEY = 'export-subtitles';
+
+export class ExportPanel {
+  #range;
+  #cameraId;
+  #api = new ExportsApi(document.body.dataset.exports ?? '', httpOptions());
+  #timeline = byId('timeline', RecordingTimeline);
+  #player = byId('player', ReplayPlayer);
+  #preview;
+  #panelEstimate = new Estimating(this.#api);
+  #dialogEstimate = new Estimating(this.#api, { afterMs: 0 });
+  #dialog = byId('export-dialog', AppDialog);
+  #form = byId('export-form', HTMLFormElement);
+  #formats = byId('export-format', HTMLSelectElement);
+  #blur = byId('blur-editor', BlurEditor);
+  #hasBlur = byId('copy-blur', HTMLInputElement);
+  #subtitles = byId('export-subtitles', HTMLInputElement);
+  #fields = { in: byId('mark-in-field', TimeField), out: byId('mark-out-field', TimeField) };
+
+  /** @param {RecordingsRange} range @param {RecordingsPlaying} playing @param {number} cameraId */
+  constructor(range, playing, cameraId) {
+    this.#range = range;
+    this.#cameraId = cameraId;
+    this.#preview = new RangePreview(playing, range.marks);
+    this.#handleButtons();
+    this.#handleFields();
+    this.#handleDialog();
+    range.marks.addEventListener('marks', () => this.#draw());
+    pageClock.addEventListener('clock', () => {
+      for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
+      this.#draw();
+    });
+    for (const type of ['timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
+    for (const type of ['replay-time', 'replay-phase']) this.#player.addEventListener(type, () => this.#drawQuick());
+    for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
+    this.#draw();
+  }
+
+  get #row() {
+    return this.#timeline.row;
+  }
+
+  get #atMs() {
+    return this.#player.shownFrameMs ?? this.#timeline.atMs;
+  }
+
+  // ── The panel ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #handleButtons() {
+    const { marks } = this.#range;
+    for (const [id, work] of /** @type {[string, () => void][]} */ ([
+      ['mark-in', () => this.#range.mark('in')],
+      ['mark-out', () => this.#range.mark('out')],
+      ['range-last', () => marks.setSpan(lastSeconds(this.#atMs ?? Date.now(), LAST_S))],
+      ['range-around', () => this.#markAround()],
+      ['range-clear', () => this.#clear()],
+      ['range-preview', () => this.#preview.toggle()],
+      ['range-export', () => this.open()],
+    ])) {
+      byId(id, HTMLButtonElement).addEventListener('click', work);
+    }
+    this.#preview.addEventListener('preview', () => this.#drawQuick());
+    document.addEventListener('keydown', (event) => {
+      const target = event.target instanceof Element ? event.target : null;
+      if (event.key !== 'e' || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (document.querySelector('dialog[open]') || target?.closest('input:not([type=checkbox]), textarea, select')) return;
+      event.preventDefault();
+      if (byId('range-export', HTMLButtonElement).disabled) showToast(rangeProblem(marks, Date.now()), 'bad');
+      else this.open();
+    });
+  }
+
+  #handleFields() {
+    for (const [which, field] of /** @type {[MarkName, TimeField][]} */ (Object.entries(this.#fields))) {
+      field.addEventListener('change', () => {
+        const { atMs } = field;
+        if (atMs !== null) this.#range.marks.set(which, atMs);
+      });
+    }
+  }
+
+  #markAround() {
+    const around = this.#around;
+    if (around) this.#range.marks.setSpan(around.span);
+  }
+
+  get #around() {
+    const atMs = this.#atMs;
+    return this.#row && atMs !== null ? rangeAround(this.#row, atMs, Date.now()) : null;
+  }
+
+  #clear() {
+    this.#range.marks.clear();
+    byId('mark-in', HTMLButtonElement).focus();
+  }
+
+  #draw() {
+    const { marks } = this.#range;
+    for (const [field, atMs] of /** @type {[TimeField, number|null][]} */ ([
+      [this.#fields.in, marks.startMs],
+      [this.#fields.out, marks.endMs],
+    ])) {
+      if (field.input !== document.activeElement || field.atMs === null || atMs === null) field.atMs = atMs;
+    }
+    const problem = rangeProblem(marks, Date.now());
+    byId('range-export', HTMLButtonElement).disabled = Boolean(problem) || (this.#row?.channel ?? null) === null;
+    byId('range-clear', HTMLButtonElement).disabled = marks.isEmpty;
+    if (problem) {
+      this.#panelEstimate.show([]);
+      this.#showFacts(marks.isEmpty ? 'Mark a start and an end to export that part.' : problem);
+    } else this.#panelEstimate.show(this.#rangesOf([this.#row?.channel ?? null]));
+    this.#drawQuick();
+  }
+
+  /** Draw the buttons that depend on the playhead. */
+  #drawQuick() {
+    const hasTime = this.#atMs !== null;
+    for (const id of ['mark-in', 'mark-out']) byId(id, HTMLButtonElement).disabled = !hasTime;
+    byId('range-last', HTMLButtonElement).disabled = !this.#row;
+    const around = this.#around;
+    const button = byId('range-around', HTMLButtonElement);
+    button.disabled = !around;
+    const name = around?.kind === 'event' ? 'This event' : 'This recording';
+    if (button.textContent !== name) button.textContent = name;
+    const preview = byId('range-preview', HTMLButtonElement);
+    preview.disabled = this.#range.marks.span === null || !this.#row;
+    const label = this.#preview.isOn ? 'Stop' : 'Preview';
+    const text = preview.querySelector('span');
+    if (text && text.textContent !== label) text.textContent = label;
+  }
+
+  /** @param {string} text */
+  #showFacts(text) {
+    const { span } = this.#range.marks;
+    const length = span && span.endMs > span.startMs ? `${exactDuration((span.endMs - span.startMs) / 1000)}` : '';
+    byId('range-facts', HTMLElement).textContent = [length, text].filter(Boolean).join(' · ');
+  }
+
+  /** @param {(number|null)[]} channels @returns {WantedRange[]} */
+  #rangesOf(channels) {
+    const { span } = this.#range.marks;
+    if (!span) return [];
+    return channels.flatMap((channel) => (channel === null ? [] : [{ cameraId: this.#cameraId, channel, ...span }]));
+  }
+
+  // ── The dialog ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #handleDialog() {
+    const names = (document.body.dataset.exportFormats ?? '').split(' ').filter(Boolean);
+    this.#formats.replaceChildren(...names.map((name) => new Option(formatText(name), name)));
+    const chosen = remembered(FORMAT_KEY) ?? '';
+    if (names.includes(chosen)) this.#formats.value = chosen;
+    this.#subtitles.checked = remembered(SUBTITLES_KEY) === 'yes';
+    this.#hasBlur.addEventListener('change', () => (this.#blur.hidden = !this.#hasBlur.checked));
+    byId('export-channels', HTMLElement).addEventListener('change', () => this.#estimate());
+    this.#panelEstimate.addEventListener('estimate', (event) => this.#showFacts(/** @type {CustomEvent<string>} */ (event).detail));
+    this.#dialogEstimate.addEventListener('estimate', (event) => {
+      byId('export-estimate', HTMLElement).textContent = /** @type {CustomEvent<string>} */ (event).detail;
+    });
+    this.#dialog.addEventListener('dialog-closed', () => this.#dialogEstimate.show([]));
+    onSubmit(this.#form, () => this.#start());
+  }
+
+  /** Open the dialog for the marked range. */
+  open() {
+    const { span } = this.#range.marks;
+    if (!span) return;
+    clearErrors(this.#form);
+    const length = exactDuration((span.endMs - span.startMs) / 1000);
+    byId('export-range', HTMLElement).textContent = `${rangeText(span.startMs, span.endMs, pageClock.clock)} · ${length}`;
+    byId('export-name', HTMLInputElement).value = '';
+    byId('export-notes', HTMLTextAreaElement).value = '';
+    for (const id of ['copy-time', 'copy-height', 'copy-blur']) byId(id, HTMLInputElement).checked = false;
+    this.#blur.hidden = true;
+    this.#blur.open(this.#player.video);
+    this.#showChannels();
+    this.#estimate();
+    this.#dialog.show();
+    byId('export-name', HTMLInputElement).focus();
+  }
+
+  #showChannels() {
+    const rows = this.#timeline.rows.filter((row) => row.channel !== null);
+    byId('export-channels', HTMLElement).replaceChildren(
+      ...rows.map((row) => {
+        const label = document.createElement('label');
+        label.className = 'check';
+        const box = document.createElement('input');
+        box.type = 'checkbox';
+        box.name = 'channel';
+        box.value = String(row.channel);
+        box.checked = row.channel === this.#row?.channel;
+        const name = document.createElement('span');
+        name.textContent = rowName(row);
+        label.append(box, name);
+        return label;
+      }),
+    );
+  }
+
+  get #channels() {
+    const boxes = this.#form.querySelectorAll('input[name=channel]:checked');
+    return [...boxes].map((box) => Number(/** @type {HTMLInputElement} */ (box).value));
+  }
+
+  #estimate() {
+    const channels = this.#channels;
+    const isWrong = !channels.length || channels.length > MOST_CHANNELS;
+    this.#dialogEstimate.show(isWrong ? [] : this.#rangesOf(channels));
+    if (!isWrong) return;
+    byId('export-estimate', HTMLElement).textContent = channels.length
+      ? `At most ${MOST_CHANNELS} channels can be exported at a time.`
+      : 'Choose at least one channel.';
+  }
+
+  async #start() {
+    const ranges = this.#rangesOf(this.#channels);
+    if (!ranges.length || ranges.length > MOST_CHANNELS) {
+      this.#form.querySelector('input')?.focus();
+      return;
+    }
+    remember(FORMAT_KEY, this.#formats.value);
+    remember(SUBTITLES_KEY, this.#subtitles.checked ? 'yes' : 'no');
+    const job = await this.#api.add({
+      ranges,
+      format: this.#formats.value,
+      name: byId('export-name', HTMLInputElement).value.trim(),
+      notes: byId('export-notes', HTMLTextAreaElement).value.trim(),
+      hasSubtitles: this.#subtitles.checked,
+      copy: {
+        hasTime: byId('copy-time', HTMLInputElement).checked,
+        isSmall: byId('copy-height', HTMLInputElement).checked,
+        blurred: this.#hasBlur.checked ? this.#blur.areas : [],
+      },
+    });
+    this.#dialog.close();
+    byId('range-started-text', HTMLElement).textContent = `The export${job.name ? ` “${job.name}”` : ''} has started.`;
+    byId('range-started-link', HTMLAnchorElement).href = `/exports#export-${job.id}`;
+    byId('range-started', HTMLElement).hidden = false;
+    byId('range-started-link', HTMLAnchorElement).focus();
+  }
+}

@@ -1,0 +1,121 @@
+"""verify.html of an evidence package, opened from the disk in Chromium without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.evidence.packaging import MadePackage, made_package
+from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, flip, sign_with_another_key
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> MadePackage:
+    return made_package(tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture
+def copied(package: MadePackage, tmp_path: Path) -> Path:
+    return package.copied(tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser, package: MadePackage) -> Iterator[Page]:
+    """The page of the package. Any request of it and any error fails the tests."""
+    context = chromium.new_context(offline=True)
+    complaints: list[str] = []
+    page_url = (package.folder / "verify.html").as_uri()
+    made = context.new_page()
+    made.on("console", lambda message: complaints.append(message.text))
+    made.on("pageerror", lambda error: complaints.append(f"{error}"))
+    made.on("dialog", lambda dialog: complaints.append(dialog.message))
+    made.on("request", lambda request: complaints.extend({request.url} - {page_url}))
+    made.goto(page_url)
+    yield made
+    context.close()
+    assert not complaints, complaints
+
+
+def check(page: Page, folder: Path, fingerprint: str = "") -> None:
+    page.get_by_label("Fingerprint of the key").fill(fingerprint)
+    page.get_by_label("Choose the folder").set_input_files(folder)
+    expect(page.locator("#result")).to_be_visible()
+
+
+def verdict(page: Page) -> str:
+    return page.locator("#verdict h2").inner_text()
+
+
+def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
+    check(page, package.folder)
+    assert verdict(page).startswith("Unchanged since export by Anna <b>, 20")
+    assert "Compare the fingerprint" in page.locator("#verdict p").inner_text()
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("Theft <img src=x>")
+    key = json.loads((package.folder / "manifest.json").read_bytes())["installation"]["key_fingerprint"]
+    expect(facts).to_contain_text(key)
+    assert page.locator("img").count() == 0
+    check(page, package.folder, key.lower())
+    assert "whose fingerprint you entered" in page.locator("#verdict p").inner_text()
+    assert "authentic" not in page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda one: one.name)
+def test_a_change_is_told(page: Page, copied: Path, tampering: Tampering) -> None:
+    tampering.change(copied)
+    check(page, copied)
+    assert verdict(page) == "Not unchanged"
+    kind, path, text = tampering.finding
+    told = page.locator(f"#findings li[data-kind={kind}]").filter(has_text=path).filter(has_text=text)
+    expect(told.first).to_be_visible()
+    assert page.locator("#findings img").count() == 0
+
+
+def test_a_flipped_bit_is_all_that_differs(page: Page, copied: Path) -> None:
+    flip(copied / VIDEO, 20_000_000)
+    check(page, copied)
+    expect(page.locator("#findings li")).to_have_text(
+        f"{VIDEO}This file was changed in piece 2 of 3, which shows 2026-09-21 14:13:49 to 14:14:18 UTC."
+    )
+
+
+def test_another_key_is_told(page: Page, copied: Path) -> None:
+    sign_with_another_key(copied)
+    check(page, copied)
+    assert verdict(page) == "Not unchanged"
+    expect(page.locator("#findings li")).to_contain_text("another key than the expected one")
+
+
+def test_a_folder_without_a_manifest_is_told(page: Page, copied: Path) -> None:
+    (copied / "manifest.json").unlink()
+    check(page, copied)
+    assert verdict(page) == "Not unchanged"
+    expect(page.locator("#findings li")).to_contain_text("nothing can be checked")
+
+
+def test_a_dropped_folder_is_checked(page: Page, package: MadePackage) -> None:
+    page.reload()
+    client = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(package.folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        client.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": data})
+    expect(page.locator("#verdict h2")).to_contain_text("Unchanged since export by Anna <b>")
+
+
+def test_without_web_cryptography_the_hashes_are_checked(chromium: Browser, package: MadePackage, copied: Path) -> None:
+    context = chromium.new_context(offline=True)
+    context.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', {get: () => undefined});")
+    page = context.new_page()
+    page.goto((package.folder / "verify.html").as_uri())
+    check(page, package.folder)
+    assert verdict(page) == "The files fit the manifest; the signature was not checked here"
+    flip(copied / VIDEO, 20_000_000)
+    check(page, copied)
+    expect(page.locator("#findings li")).to_contain_text("piece 2 of 3")
+    context.close()

@@ -1,0 +1,38 @@
+"""A package that is made once, and copies of it to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.evidence.packaging import MadePackage, Packaging, made_package
+from tests.exports.exporting import decodable_recorder, recorder_of
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> MadePackage:
+    """The files are read only."""
+    return made_package(tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture
+def copied(package: MadePackage, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return package.copied(tmp_path / "copy")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Packaging]]:
+    """Make packagings over recorders with small frames, each in a new folder unless one is given."""
+    made: list[Packaging] = []
+
+    def of(spans: list[tuple[float, float]], folder: Path | None = None, *, decodable: bool = False) -> Packaging:
+        recorder = decodable_recorder(spans) if decodable else recorder_of(spans)
+        made.append(Packaging(folder or tmp_path / f"data{len(made)}", recorder))
+        return made[-1]
+
+    yield of
+    for packaging in made:
+        packaging.close()

@@ -1,0 +1,285 @@
+"""The package of a case: its ZIP, its manifest, its signature, and what ends it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from core.access import LOCAL, Principal, Role
+from core.errors import Conflict, NotFound
+from evidence.check import FolderFiles, check_package
+from evidence.records import Case, PackageState
+from exports.records import Rectangle, WorkingCopy
+from tests.evidence.packaging import MadePackage, Packaging
+from tests.exports.exporting import START_S, moment
+from tests.patience import until
+from tests.sessions.replay.thin_recorder import FPS
+
+Make = Callable[..., Packaging]
+FIRST = "video/Gate_Hof-Tur_20260921T141322Z"
+SECOND = "video/Gate_Hof-Tur_20260921T141430Z"
+
+
+def test_other_programs_read_the_zip(package: MadePackage) -> None:
+    assert (
+        "No errors detected"
+        in subprocess.run(["unzip", "-t", package.archive], capture_output=True, text=True, check=True).stdout
+    )
+    with zipfile.ZipFile(package.archive) as archive:
+        assert archive.testzip() is None
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+        names = archive.namelist()
+    assert names[:4] == [f"{FIRST}.mp4", f"{FIRST}.srt", f"{SECOND}.mp4", f"{SECOND}.srt"]
+    assert names[-5:] == ["README.txt", "verify.html", "manifest.json", "manifest.sig", "SHA256SUMS"]
+
+
+def test_sha256sum_accepts_the_unpacked_files(package: MadePackage) -> None:
+    checked = subprocess.run(
+        ["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=package.folder, capture_output=True, text=True, check=True
+    )
+    files = [path for path in package.folder.rglob("*") if path.is_file()]
+    assert checked.stdout.count(": OK") == len(files) - 1
+
+
+def test_the_manifest_describes_each_video(package: MadePackage) -> None:
+    manifest = json.loads((package.folder / "manifest.json").read_bytes())
+    assert manifest["case"]["notes"] == "two\nlines \u202e"
+    assert manifest["exported_by"] == "Anna <b>"
+    (ranges,) = (export["ranges"] for export in manifest["exports"])
+    assert ranges[0]["device"] == {
+        "manufacturer": "Maker",
+        "model": "Model 5",
+        "firmware": "1.2.3",
+        "serial": "SN-77",
+    }
+    assert ranges[0]["clock"] == {"offset_s": 2.25, "measured_at": _text(-60)}
+    assert ranges[0]["gaps"] == [{"start_time": _text(60), "end_time": _text(70), "reason": "not_recorded"}]
+    first = manifest["files"][0]
+    assert (first["codec"], first["frames"], first["frames_lost"]) == ("h264", 58 * FPS, 0)
+    assert first["asked"]["start_time"] == first["asked"]["device_start_time"] == _text(2.5)
+    assert (first["delivered"]["start_time"], first["delivered"]["end_time"]) == (_text(2), _text(60))
+    assert (first["shown"]["start_time"], first["shown"]["end_time"]) == (_text(2.6), _text(60))
+    assert first["key_frame_lead_in_s"] == 0.6
+    assert first["time_confirmed"] is True
+    assert first["source"] == {"kind": "recorder", "recordings": [{"recording_token": "Rec0", "replay": None}]}
+    assert (first["conversions"], first["camera_signature"]) == ("none", "none seen")
+
+
+def test_the_pieces_cover_the_file_and_tell_its_minutes(package: MadePackage) -> None:
+    manifest = json.loads((package.folder / "manifest.json").read_bytes())
+    first = manifest["files"][0]
+    content = (package.folder / first["path"]).read_bytes()
+    size = manifest["piece_bytes"]
+    assert [piece["sha256"] for piece in first["pieces"]] == [
+        hashlib.sha256(content[start : start + size]).hexdigest() for start in range(0, len(content), size)
+    ]
+    assert len(first["pieces"]) == 3
+    assert first["pieces"][0]["start_time"] == _text(2)
+    assert first["pieces"][-1]["end_time"] == _text(60)
+    for before, after in zip(first["pieces"], first["pieces"][1:], strict=False):
+        second = content[size * (first["pieces"].index(after)) :].split(b"|", 1)[0][-12:]
+        assert second.decode() in {f"{START_S + at / FPS:.1f}" for at in range(10, 300)}
+        assert after["start_time"] < before["end_time"] <= _text(float(second) - START_S)
+
+
+def test_nothing_in_the_package_names_an_address_or_a_path(package: MadePackage) -> None:
+    for name in ("manifest.json", "README.txt", "verify.html"):
+        text = (package.folder / name).read_text()
+        for secret in ("10.0.0.1", "rtsp:", "http:", "/tmp", "admin"):
+            assert secret not in text, (name, secret)
+
+
+def test_openssl_accepts_the_signature(package: MadePackage, tmp_path: Path) -> None:
+    manifest = json.loads((package.folder / "manifest.json").read_bytes())
+    key = tmp_path / "key.pem"
+    key.write_text(manifest["installation"]["public_key"])
+    command = ["openssl", "dgst", "-sha256", "-verify", str(key), "-signature", "manifest.sig", "manifest.json"]
+    subprocess.run(command, cwd=package.folder, capture_output=True, check=True)
+
+
+def test_the_key_is_private_and_stays_the_same(make: Make) -> None:
+    packaging = make([(0, 20)])
+    view = packaging.manager.key()
+    path = packaging.folder / "keys" / "evidence.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert packaging.manager.key() == view
+    public = serialization.load_pem_public_key(view.public_key.encode())
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    packaging.manager._key.sign(b"text")
+    public.verify(packaging.manager._key.sign(b"text"), b"text", ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:
+    packaging = make([(0, 20)], decodable=True)
+    case = packaging.made(packaging.case(packaging.export(2.4, 10)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    (snapshot,) = (folder / "snapshots").iterdir()
+    assert snapshot.read_bytes().startswith(b"\xff\xd8")
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    listed = next(item for item in manifest["files"] if item["kind"] == "snapshot")
+    assert listed["derived_from"] == manifest["files"][0]["path"]
+
+
+def test_a_working_copy_names_its_recording_and_its_changes(make: Make) -> None:
+    packaging = make([(0, 20)], decodable=True)
+    copies = (WorkingCopy(has_burnt_time=True, blurred=(Rectangle(0.1, 0.1, 0.2, 0.2),), height=90),)
+    case = packaging.made(packaging.case(packaging.export(2.4, 6, format="original", copies=copies)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    recording, copy, snapshot, *_ = json.loads((folder / "manifest.json").read_bytes())["files"]
+    assert (recording["kind"], recording["path"][-4:], recording["conversions"]) == ("original", ".mkv", "none")
+    assert (copy["kind"], copy["path"].split("/")[0]) == ("working_copy", "working-copies")
+    assert copy["derived_from"] == snapshot["derived_from"] == recording["path"]
+    assert copy["conversions"] == [
+        "video: encoded again as H.264",
+        "video: time burnt in",
+        "video: parts blurred: 1",
+        "video: at most 90 pixels high",
+    ]
+    assert "frames" not in copy
+    assert check_package(FolderFiles(folder)).findings == []
+    (piece,) = recording["pieces"]
+    delivered = recording["delivered"]
+    assert (piece["start_time"], piece["end_time"]) == (delivered["start_time"], delivered["end_time"])
+    assert copy["pieces"][0]["start_time"] == copy["shown"]["start_time"]
+
+
+def test_files_of_the_same_name_get_numbers(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.made(packaging.case(packaging.export(2, 5, subtitles=True), packaging.export(2, 5)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    names = sorted(path.name.removeprefix("Gate_Hof-Tur_20260921T1413") for path in (folder / "video").iterdir())
+    assert names == ["22Z-2.mp4", "22Z.mp4", "22Z.srt"]
+
+
+def test_a_package_takes_no_copy_of_the_videos(make: Make) -> None:
+    packaging = make([(0, 60)])
+    case = packaging.made(packaging.case(packaging.export(2, 50)).id)
+    stored = sum(path.stat().st_size for path in (packaging.folder / "packages").rglob("*") if path.is_file())
+    videos = packaging.exporting.job(case.export_ids[0]).progress.size_bytes
+    assert case.package.size_bytes > videos
+    assert stored < 2 * (case.package.size_bytes - videos)
+
+
+def test_any_part_of_the_zip_can_be_read(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.made(packaging.case(packaging.export(2, 10)).id)
+    whole = packaging.content(case.id)
+    _, _, reader = packaging.manager.open_package(LOCAL, case.id)
+    with reader:
+        assert reader.size_bytes == len(whole) == case.package.size_bytes
+        for start in (0, 29, 100, len(whole) // 2, len(whole) - 50):
+            reader.seek(start)
+            assert reader.read() == whole[start:]
+
+
+def test_a_file_changed_on_the_disk_is_never_packed(make: Make) -> None:
+    packaging = make([(0, 20)])
+    export_id = packaging.export(2, 10)
+    path = packaging.exporting.path(export_id)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    package = packaging.made(packaging.case(export_id).id).package
+    assert package.state is PackageState.FAILED
+    assert package.problem is not None
+    assert package.problem.code == "file_changed"
+
+
+def test_a_change_of_the_case_deletes_its_package(make: Make) -> None:
+    packaging = make([(0, 20)])
+    first, second = packaging.export(2, 5), packaging.export(5, 8)
+    case = packaging.case(first)
+    changes: list[Callable[[], Case]] = [
+        lambda: packaging.manager.change(LOCAL, case.id, notes="more"),
+        lambda: packaging.manager.add_export(LOCAL, case.id, second),
+        lambda: packaging.manager.remove_export(LOCAL, case.id, second),
+    ]
+    for change in changes:
+        assert packaging.made(case.id).package.state is PackageState.READY
+        assert change().package.state is PackageState.NONE
+        with pytest.raises(NotFound):
+            packaging.content(case.id)
+
+
+def test_a_deleted_export_leaves_the_case_without_its_package(make: Make) -> None:
+    packaging = make([(0, 20)])
+    first, second = packaging.export(2, 5), packaging.export(5, 8)
+    case = packaging.made(packaging.case(first, second).id)
+    packaging.exporting.manager.remove(LOCAL, first)
+    now = packaging.get(case.id)
+    assert now.export_ids == (second,)
+    assert now.package.state is PackageState.NONE
+
+
+def test_exports_of_a_case_do_not_expire(make: Make) -> None:
+    packaging = make([(0, 20)])
+    export_id = packaging.export(2, 5)
+    packaging.case(export_id)
+    assert packaging.exporting.job(export_id).is_kept
+    assert packaging.exporting.job(export_id).expires_at is None
+
+
+def test_only_finished_exports_are_packed(make: Make) -> None:
+    packaging = make([(0, 20)])
+    with pytest.raises(Conflict) as empty:
+        packaging.manager.make_package(LOCAL, packaging.case().id)
+    assert empty.value.code == "case_empty"
+    done = packaging.export(2, 5)
+    packaging.exporting.recorder.holds_at = 0  # type: ignore[attr-defined]
+    job = packaging.exporting.manager.add(LOCAL, packaging.exporting.job(done).draft)
+    with pytest.raises(Conflict) as unfinished:
+        packaging.manager.make_package(LOCAL, packaging.case(done, job.id).id)
+    assert unfinished.value.code == "export_unfinished"
+
+
+def test_another_users_case_does_not_exist(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.case(packaging.export(2, 5))
+    other = Principal("session", "Ben", Role.REVIEWER, user_id=7)
+    assert packaging.manager.cases(other) == []
+    for call in (
+        lambda: packaging.manager.get(other, case.id),
+        lambda: packaging.manager.make_package(other, case.id),
+        lambda: packaging.manager.open_package(other, case.id),
+        lambda: packaging.manager.remove(other, case.id),
+        lambda: packaging.manager.add(other, "Mine", "", case.export_ids),
+    ):
+        with pytest.raises(NotFound):
+            call()
+
+
+def test_an_unfinished_package_is_made_after_a_restart(make: Make, tmp_path: Path) -> None:
+    first = make([(0, 20)], tmp_path / "same")
+    case = first.case(first.export(2, 5))
+    first.manager.stop()
+    first.manager.make_package(LOCAL, case.id)
+    draft = first.folder / "packages" / f"{case.id}.part"
+    draft.mkdir()
+    (draft / "outline.json").write_bytes(b"half")
+    first.close()
+    again = make([(0, 20)], tmp_path / "same")
+    until(lambda: again.get(case.id).package.state is PackageState.READY)
+    assert again.content(case.id).startswith(b"PK")
+    assert not draft.exists()
+
+
+def test_a_deleted_case_leaves_nothing_on_the_disk(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.made(packaging.case(packaging.export(2, 5)).id)
+    packaging.manager.remove(LOCAL, case.id)
+    assert list((packaging.folder / "packages").iterdir()) == []
+    assert packaging.exporting.job(case.export_ids[0]).files
+
+
+def _text(second: float) -> str:
+    at = moment(0) + timedelta(seconds=round(second, 3))
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,69 @@
+"""The two laws of G.711, told apart by their bytes; ffmpeg encodes and decodes the samples."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+
+import pytest
+
+from media.codecs.g711 import LAWS, DescribedLaw
+from media.ffmpeg import find_ffmpeg
+
+OTHER = {"pcm_alaw": "pcm_mulaw", "pcm_mulaw": "pcm_alaw"}
+FORMATS = {"pcm_alaw": "alaw", "pcm_mulaw": "mulaw"}
+STATIC = {"pcm_alaw": 8, "pcm_mulaw": 0}
+
+
+def _run(*options: str, data: bytes) -> bytes:
+    command = [str(find_ffmpeg()), "-v", "error", *options]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+def encoded(law: str, samples: list[int]) -> bytes:
+    data = struct.pack(f"<{len(samples)}h", *samples)
+    return _run("-f", "s16le", "-ar", "8000", "-i", "-", "-f", FORMATS[law], "-", data=data)
+
+
+def decoded(law: str, data: bytes) -> list[int]:
+    plain = _run("-f", FORMATS[law], "-ar", "8000", "-i", "-", "-f", "s16le", "-", data=data)
+    return list(struct.unpack(f"<{len(plain) // 2}h", plain))
+
+
+def noise(loudness: float, offset: int = 0, seconds: int = 4) -> list[int]:
+    chance = random.Random(5)
+    return [round(max(-32_000, min(32_000, chance.gauss(offset, loudness)))) for _ in range(8000 * seconds)]
+
+
+def sent(law: DescribedLaw, data: bytes, other_type: int | None = None) -> bytes:
+    return b"".join(law.converted(data[at : at + 160], other_type) for at in range(0, len(data), 160))
+
+
+@pytest.mark.parametrize("described", sorted(LAWS))
+def test_quiet_audio_of_the_other_law_is_converted_after_a_second(described: str) -> None:
+    samples = noise(60)
+    out = decoded(described, sent(DescribedLaw(described), encoded(OTHER[described], samples)))
+    assert all(abs(a - b) <= 24 for a, b in zip(out[8160:], samples[8160:], strict=True))
+
+
+@pytest.mark.parametrize("described", sorted(LAWS))
+@pytest.mark.parametrize("loudness", [1, 60, 300, 800, 3000, 12_000])
+@pytest.mark.parametrize("offset", [0, 500, 750, -900])
+def test_audio_as_described_is_never_changed(described: str, loudness: float, offset: int) -> None:
+    data = encoded(described, noise(loudness, offset))
+    assert sent(DescribedLaw(described), data) == data
+
+
+@pytest.mark.parametrize("described", sorted(LAWS))
+def test_a_static_payload_type_tells_the_law_of_loud_audio(described: str) -> None:
+    samples = noise(9000, seconds=1)
+    other = OTHER[described]
+    out = decoded(described, sent(DescribedLaw(described), encoded(other, samples), STATIC[other]))
+    assert all(abs(a - b) <= 0.08 * abs(b) + 24 for a, b in zip(out, samples, strict=True))
+
+
+@pytest.mark.parametrize("described", sorted(LAWS))
+def test_digital_silence_proves_no_law(described: str) -> None:
+    data = encoded(OTHER[described], [0] * 40_000)
+    assert sent(DescribedLaw(described), data) == data

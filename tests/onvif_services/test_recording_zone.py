@@ -1,0 +1,87 @@
+"""Recorders that mark local times of recordings as UTC: known for certain, and never taken for one that is right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.records import LearnedAccess
+from onvif_services.recording_search import list_recordings
+from onvif_services.recording_zone import RecordingZone, Verdict
+from tests.media.recording import HandClock
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.recorder_answers import make_recorder, recording, recordings
+from tests.onvif_services.soap_device import SoapDevice
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+EAST_S = 8 * 3600.0
+
+
+def test_a_newest_recording_that_grows_in_the_future_by_the_zone_is_local() -> None:
+    zone = RecordingZone()
+    assert zone.judge(NOW + 8 * HOUR, NOW, EAST_S) is Verdict.DOUBTFUL
+    assert zone.zone_s == 0.0, "one look may be chance: some recorders write the end of the day"
+    assert zone.judge(NOW + 8 * HOUR + 5 * MINUTE, NOW + 5 * MINUTE, EAST_S) is Verdict.LOCAL
+    assert zone.zone_s == EAST_S
+    assert zone.judge(NOW + 2 * HOUR, NOW + 9 * HOUR, None) is Verdict.NOTHING, "it has stopped"
+    assert zone.zone_s == EAST_S
+    assert zone.judge(NOW + 20 * HOUR, NOW + 20 * HOUR, None) is Verdict.UTC, "its firmware was mended"
+    assert zone.zone_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("ahead", "growth", "zone_s"),
+    [
+        (8 * HOUR, 0 * MINUTE, EAST_S),  # the end of the day, or of a file that is made beforehand
+        (8 * HOUR, 30 * MINUTE, EAST_S),
+        (7 * HOUR, 5 * MINUTE, EAST_S),
+        (8 * HOUR, 5 * MINUTE, 0.0),
+        (8 * HOUR, 5 * MINUTE, None),
+        (-8 * HOUR, 5 * MINUTE, -EAST_S),  # or it has stopped
+        (0 * HOUR, 5 * MINUTE, EAST_S),
+    ],
+)
+def test_a_recorder_that_may_be_right_is_not_moved(ahead: timedelta, growth: timedelta, zone_s: float | None) -> None:
+    zone = RecordingZone()
+    zone.judge(NOW + ahead, NOW, zone_s)
+    zone.judge(NOW + ahead + growth, NOW + 5 * MINUTE, zone_s)
+    assert zone.zone_s == 0.0
+
+
+def _clocks(now: datetime) -> str:
+    """Return an answer to GetSystemDateAndTime with UTC and a local time eight hours later."""
+
+    def parts(name: str, moment: datetime) -> str:
+        return (
+            f"<tt:{name}><tt:Time><tt:Hour>{moment.hour}</tt:Hour><tt:Minute>{moment.minute}</tt:Minute>"
+            f"<tt:Second>{moment.second}</tt:Second></tt:Time><tt:Date><tt:Year>{moment.year}</tt:Year>"
+            f"<tt:Month>{moment.month}</tt:Month><tt:Day>{moment.day}</tt:Day></tt:Date></tt:{name}>"
+        )
+
+    return (
+        "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime>"
+        f"{parts('UTCDateTime', now)}{parts('LocalDateTime', now + 8 * HOUR)}"
+        "</tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
+    )
+
+
+def test_the_zone_of_recordings_is_learned_and_shown(device: SoapDevice, connect: Connect) -> None:
+    clock = HandClock()
+    make_recorder(device)
+    device.login = "none"
+    device.answers["GetSystemDateAndTime"] = lambda request: _clocks(clock.now_utc())
+    device.answers["GetRecordingSearchResults"] = lambda request: recordings(
+        recording(last=(clock.now_utc() + 8 * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    )
+    conn = connect(clock=clock)
+    conn.open()
+    outcomes = []
+    for _ in range(2):
+        list_recordings(conn)
+        outcomes.append(next(check.outcome for check in conn.checks if check.name == "times of recordings"))
+        clock.seconds += 90
+    assert outcomes == ["unconfirmed", "repaired"]
+    assert conn.learned.recording_zone_s == EAST_S
+    assert connect(learned=LearnedAccess(recording_zone_s=EAST_S)).learned.recording_zone_s == EAST_S

@@ -135,12 +135,7 @@ class ReplayPlayback:
         self._marks, self._report = GapMarks(), None
         self._tracks = (video, carried)
         start_s = self._times.start_s
-        self._video = VideoDepacketizer(
-            *(video.codec, video.sets, video.clock_rate, start_s),
-            more_sets=video.more_sets,
-            markers=self.markers,
-            has_order_numbers=video.has_order_numbers,
-        )
+        self._video = VideoDepacketizer(video, start_s, markers=self.markers)
         self._audio = AudioDepacketizer(carried, start_s) if carried else None
         for track in (VIDEO, AUDIO):
             self._timelines.setdefault(track, TrackTimeline()).begin()

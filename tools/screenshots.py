@@ -315,26 +315,28 @@ def _exports(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> No
                 raise RuntimeError(f"the export is not {' or '.join(states)}: {job}")
             time.sleep(0.3)
 
+    day = {"start_time": (night - timedelta(hours=16)).isoformat(), "end_time": datetime.now(UTC).isoformat()}
+    app.call("POST", f"/api/cameras/{camera_id}/recordings/search", day)  # a refused app knows only what it has read
     recorder.set_fault("refuse_password")
     wait(export((3,), 2, 60, name="Warehouse at noon"), "failed")
     recorder.clear_fault("refuse_password")
     app.call("POST", f"/api/cameras/{camera_id}/refresh")
     while app.call("GET", f"/api/cameras/{camera_id}")["status"] != "online":
         time.sleep(0.3)
-    wait(export((1, 3, 5), 2, 30, name="<b>Long</b> " + "W" * 60, notes="First line\nSecond line"), "done")
+    wait(export((1, 3, 6), 2, 30, name="<b>Long</b> " + "W" * 60, notes="First line\nSecond line"), "done")
     copies = [{"burn_time": True}]
     gate = export((1,), 9, 20, name="Theft at the gate", notes="For the police", subtitles=True, copies=copies)
     wait(gate, "done")
     case = app.call("POST", "/api/cases", {"name": "Case 12", "exports": [int(gate.rpartition("/")[2])]})
     app.call("POST", f"/api/cases/{case['id']}/package")
     night_long = export((1,), 23, 22 * 3600, name="The whole night")
-    app.call("POST", f"{export((5,), 4, 600, name='Loading ramp')}/pause")
+    app.call("POST", f"{export((3,), 4, 600, name='Loading ramp')}/pause")
     running = "export-row[data-state=running] [data-part=progress-text]"
     studio.take("exports", page_of_exports, until=running, rest_ms=4000)
     studio.take("exports-play", page_of_exports, until=running, then=_play_export, rest_ms=2000)
     studio.take("exports-selected", page_of_exports, until=running, then=_select_exports)
     for number in range(24):
-        export((1 + 2 * (number % 3),), 3 + number / 10, 60, name=f"Round {number + 1}")
+        export((1 + number % 4,), 3 + number / 10, 60, name=f"Round {number + 1}")
     studio.take("exports-full", page_of_exports, until="export-row:nth-child(25)")
     app.call("POST", f"{night_long}/cancel")
 

@@ -130,6 +130,7 @@ export class ExportPanel {
     ])) {
       if (field.input !== document.activeElement || field.atMs === null || atMs === null) field.atMs = atMs;
     }
+    byId('range', HTMLElement).toggleAttribute('data-marked', !marks.isEmpty);
     const problem = rangeProblem(marks, Date.now());
     byId('range-export', HTMLButtonElement).disabled = Boolean(problem) || (this.#row?.channel ?? null) === null;
     byId('range-clear', HTMLButtonElement).disabled = marks.isEmpty;

@@ -47,7 +47,6 @@ function job(more = {}) {
     ended_at: null,
     expires_at: null,
     kept: false,
-    link: '/exports#1',
     ...more,
   };
 }

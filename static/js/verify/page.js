@@ -51,11 +51,11 @@ async function check(files) {
   }
 }
 
-/** @param {'working'|'good'|'partly'|'changed'} state @param {string} title @param {string} text */
-function say(state, title, text) {
+/** @param {'working'|'good'|'partly'|'changed'} state @param {string} heading @param {string} text */
+function say(state, heading, text) {
   const verdict = byId('verdict');
   verdict.className = state;
-  verdict.replaceChildren(element('h2', title), element('p', text));
+  verdict.replaceChildren(element('h2', heading), element('p', text));
   verdict.hidden = false;
 }
 

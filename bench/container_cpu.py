@@ -15,7 +15,7 @@ from media.fmp4.segments import SegmentBuilder
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.rtp import AUDIO, VIDEO, RtpPacket
-from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.client.sdp import AudioTrack, VideoTrack
 
 FPS = 25
 PAYLOAD_BYTES = 1400
@@ -46,7 +46,7 @@ def film(seconds: int) -> list[RtpPacket]:
 def run(seconds: int) -> None:
     audio = AudioFormat("pcm_alaw", 8000, 1)
     packets = film(seconds)
-    pictures = VideoDepacketizer(H264, {"sps": SPS, "pps": PPS}, 90_000)
+    pictures = VideoDepacketizer(VideoTrack(H264, 96, 90_000, "", {"sps": SPS, "pps": PPS}))
     sounds = AudioDepacketizer(AudioTrack(audio, 8, 8000, "", "PCMA/8000"))
     build = SegmentBuilder(VideoFormat("h264", 1920, 1080), audio, pictures.parameter_sets)
     made = total = 0

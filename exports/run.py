@@ -16,6 +16,7 @@ from exports.formats.copies import CopyFailed, CopyMaker
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import PlannedCopy, planned_copies
 from exports.formats.poster import make_poster
+from exports.origin import RangeOrigin
 from exports.origin_notes import RangeOrigins
 from exports.pieces import is_read
 from exports.reader import RangeReader, ReadingContext
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _STORE_EVERY_S = 10.0
 _MAY_LACK_S, _MAY_LACK = 5.0, 0.02  # of each file, and of the expected time, which is a report of the recorder
+_GAP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,17 @@ class RunContext:
 
 
 class JobRun:
-    """One thread calls export(). The other methods are safe between threads and return immediately."""
+    """One thread calls export(). The other methods are safe between threads and return immediately.
+
+    `is_encoding`: it needs no recorder any more, only its turn to encode copies.
+    """
 
     def __init__(self, context: RunContext, job: ExportJob) -> None:
         self._context = context
         self.job = job
         self.began_s = self._stored_s = context.reading.clock.monotonic_s()
         self.progress: ExportProgress | None = None
+        self.is_encoding = False
         self._wake = threading.Event()
         self._is_interrupted = False
         self._must_give_way = False
@@ -78,6 +84,7 @@ class JobRun:
         self._check()
         if not self._files:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
+        self.is_encoding = True
         copy_problem = self._make_copies()
         return self._conclude() or copy_problem
 
@@ -88,10 +95,13 @@ class JobRun:
         if own and is_read(folder):
             remove_range(folder)  # the app ended before it had deleted them
             return
-        if index not in self.job.origins:
-            self._context.store.note_origin(job_id, index, self._context.origins.of(wanted))
+        origin = self.job.origins.get(index)
+        if origin is None:
+            origin = self._context.origins.of(wanted)
+            self._context.store.note_origin(job_id, index, origin)
         for stretch in missing_stretches(wanted, own):
             self._export_stretch(index, stretch, is_whole=stretch == wanted)
+        self._note_stretches(index, wanted, origin)
         if any(file.range_index == index for file in self._files):
             self._make_poster(index)
             folders.end_range(job_id, index)
@@ -129,6 +139,13 @@ class JobRun:
         self.progress = self._meter.progress(self._files)
         context.store.note_progress(job_id, self.progress, self._files)
         remove_range(folder)
+
+    def _note_stretches(self, index: int, wanted: ExportRange, origin: RangeOrigin) -> None:
+        """Note what the recorder lists for a range with a gap, so that a package can tell the reason of the gap."""
+        shown_s = sum(file.length_s for file in self._files if file.range_index == index and file.is_recording)
+        if wanted.length_s - shown_s >= _GAP_S:
+            found = self._context.origins.with_stretches(origin, wanted, self._wake, self._check)
+            self._context.store.note_origin(self.job.id, index, found)
 
     def _make_poster(self, index: int) -> None:
         context, job_id = self._context, self.job.id

@@ -123,14 +123,18 @@ class ExportWorker:
         waiting = self._store.waiting()
         with self._lock:
             due = [job for job in waiting if job.id not in self._runs and self._queue.is_due(job.id)]
-            while (job := self._turns.choose(due, [run.job for run in self._runs.values()])) is not None:
+            while (job := self._turns.choose(due, [run.job for run in self._reading_runs()])) is not None:
                 due.remove(job)
                 self._begin(job)
             now_s = self._clock.monotonic_s()
-            running = [RunningJob(run.job, now_s - run.began_s) for run in self._runs.values()]
+            running = [RunningJob(run.job, now_s - run.began_s) for run in self._reading_runs()]
             if due and (late := self._turns.choose_to_end(due, running)) is not None:
                 self._runs[late.id].give_way()
         return bool(waiting)
+
+    def _reading_runs(self) -> list[JobRun]:
+        """Return the runs that count for the turns. Those that encode take turns in CopyMaker."""
+        return [run for run in self._runs.values() if not run.is_encoding]
 
     def _begin(self, job: ExportJob) -> None:
         run = self._runs[job.id] = JobRun(self._context, job)

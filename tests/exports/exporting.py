@@ -12,7 +12,7 @@ from cameras.records import CameraView, HealthCard
 from core.access import LOCAL, Principal
 from core.clock import Clock, SystemClock
 from core.errors import AppError, NotFound
-from core.recordings import RecordedPlace
+from core.recordings import RecordedPlace, SpanState
 from core.records import CameraStatus, Channel, DeviceInfo
 from core.settings import Settings
 from database import Database
@@ -20,7 +20,8 @@ from export_manager import ExportManager
 from exports.records import ExportDraft, ExportJob, ExportRange, ExportState
 from media.process import Spawner
 from media.rtsp.replay.interface import ReplayRank
-from recordings.views import SearchPage
+from recordings.matching import MatchedBy
+from recordings.views import ChannelCoverage, ChannelSpan, Coverage, SearchPage
 from tests.media.encoded import encoded
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -58,6 +59,28 @@ class ChannelRecordings(ThinRecordings):
 
     def search(self, camera_id: int, start: datetime, end: datetime, **_: object) -> SearchPage:
         return SearchPage((), complete=self.problem is None, next_cursor=None, problem=self.problem)
+
+    def coverage(
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: int | None = None,
+        with_events: bool = True,
+        prefers_sub: bool = False,
+    ) -> Coverage:
+        spans: list[ChannelSpan] = []
+        reached = start
+        for place in self.channel_places(camera_id, 1, start):
+            begins, ends = min(place.start, end), min(place.end, end)
+            spans.append(ChannelSpan(reached, begins, SpanState.NOT_RECORDED))
+            spans.append(ChannelSpan(begins, ends, SpanState.RECORDED, place.recording_token))
+            reached = ends
+        spans.append(ChannelSpan(reached, end, SpanState.NOT_RECORDED))
+        kept = tuple(span for span in spans if span.start < span.end)
+        row = ChannelCoverage(1, "", next(iter(MatchedBy)), "Rec0", kept, (), events_truncated=False)
+        return Coverage((row,), None, is_stopped=False, event_search=True, clock_offset_s=None, problem=None)
 
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
         return self.sure

@@ -327,6 +327,7 @@ def test_the_origin_of_range_and_file_is_noted_when_it_is_read(make: Make) -> No
     )
     assert (origin.clock_offset_s, origin.clock_measured_at) == (2.25, moment(-60))
     assert origin.recorded == ((moment(5.4), moment(20)), (moment(30), moment(40)))
+    assert origin.not_recorded == ((moment(20), moment(30)),)
     first, second = (file.origin for file in job.files)
     assert first is not None
     assert second is not None

@@ -18,11 +18,11 @@ from typing import Protocol
 
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.nal import NalKind, has_recovery_point
-from media.codecs.video import ParameterSets, VideoCodec
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.parameter_sets import ParameterSetStore
 from media.rtsp.client.payloads import MAX_NAL_BYTES, NO_BEGINNING, PayloadReader
 from media.rtsp.client.rtp import Delivery, RtpPacket
+from media.rtsp.client.sdp import VideoTrack
 from media.rtsp.client.track_times import DeviceTime, TickCounter
 
 _MAX_PARTS = 4096
@@ -68,7 +68,7 @@ class MarkerHabit:
 
 
 class VideoDepacketizer:
-    """One track of H.264 or H.265, from its first packet on. `sets`, `more_sets`, `has_order_numbers`: of the SDP.
+    """One track of H.264 or H.265, from its first packet on.
 
     `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
     `start_device_s`: the first unit's time if the device sends no stamps.
@@ -79,29 +79,26 @@ class VideoDepacketizer:
 
     def __init__(
         self,
-        codec: VideoCodec,
-        sets: ParameterSets,
-        clock_rate: int,
+        track: VideoTrack,
         start_device_s: float | None = None,
         *,
-        more_sets: Sequence[bytes] = (),
         delivery: Delivery = Delivery.STREAM,
         markers: MarkerHabit | None = None,
         place: PlaceFrame | None = None,
-        has_order_numbers: bool = False,
     ) -> None:
+        codec = track.codec
         self._codec = codec
         self._functions = codec.functions
         self._header_bytes = codec.functions.HEADER_BYTES
-        self._clock_rate = clock_rate
+        self._clock_rate = track.clock_rate
         self._place = place
         self._has_loss = delivery is Delivery.DATAGRAMS
         self._markers = markers or MarkerHabit(is_patient=False)
-        self._reader = PayloadReader(codec, has_order_numbers=has_order_numbers, has_loss=self._has_loss)
+        self._reader = PayloadReader(codec, has_order_numbers=track.has_order_numbers, has_loss=self._has_loss)
         self._ticks = TickCounter()
         self._last_ticks = 0  # of the last complete frame
-        self._device_time = DeviceTime(clock_rate, start_device_s)
-        self._sets = ParameterSetStore(codec, (*sets.values(), *more_sets))
+        self._device_time = DeviceTime(track.clock_rate, start_device_s)
+        self._sets = ParameterSetStore(codec, (*track.sets.values(), *track.more_sets))
         self.frames_dropped = 0
         self.damage = ""
         self._is_discontinuity = False

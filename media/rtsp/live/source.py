@@ -416,16 +416,7 @@ class SharedSource(SessionSink):
 def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: PlaceFrame) -> _Depacketizer:
     if video.codec is MJPEG:
         return MjpegDepacketizer(video.clock_rate, delivery=delivery, place=place)
-    return VideoDepacketizer(
-        video.codec,
-        video.sets,
-        video.clock_rate,
-        more_sets=video.more_sets,
-        delivery=delivery,
-        markers=MarkerHabit(is_patient=True),
-        place=place,
-        has_order_numbers=video.has_order_numbers,
-    )
+    return VideoDepacketizer(video, delivery=delivery, markers=MarkerHabit(is_patient=True), place=place)
 
 
 def _codec_string(video: VideoFormat, parameter_sets: tuple[bytes, ...]) -> str:

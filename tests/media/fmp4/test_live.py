@@ -57,7 +57,7 @@ class FedFragments:
         source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
         source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
         self.fragments = LiveFragments(source, codec, player, known_reordering=known)
-        self._frames = VideoDepacketizer(codec, sets, TIMESCALE, place=_place_by_arrival)
+        self._frames = VideoDepacketizer(VideoTrack(codec, 96, TIMESCALE, "", sets), place=_place_by_arrival)
         self._audio = AudioDepacketizer(audio or ALAW)
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:

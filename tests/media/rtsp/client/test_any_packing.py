@@ -14,6 +14,7 @@ from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
 from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
 from media.rtsp.client.rtp import VIDEO, RtpPacket
+from media.rtsp.client.sdp import VideoTrack
 from tests.media.encoded import CLOCK_RATE, Encoded, encoded
 
 CODECS = {"h264": H264, "hevc": HEVC}
@@ -134,7 +135,7 @@ class Device:
 def received(codec: str, habits: Habits, *, slices: int) -> tuple[Encoded, VideoDepacketizer, list[AccessUnit]]:
     """Return the film that was sent, and the units that came out."""
     film, device = encoded(codec, 3, slices=slices), Device(codec, habits)
-    frames = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE, markers=MarkerHabit(is_patient=True))
+    frames = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}), markers=MarkerHabit(is_patient=True))
     units: list[AccessUnit] = []
     for index in range(FRAMES):
         packets = device.frame(index, film.sets if index in film.keys else (), film.pictures[index])
@@ -193,7 +194,9 @@ def test_a_fragment_that_a_server_left_out_costs_its_frame_alone(
         limit_bytes=min(chosen.limit_bytes, 500),
     )
     film, device = encoded(codec, 3), Device(codec, chosen)
-    frames = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE, markers=MarkerHabit(is_patient=True))
+    frames = VideoDepacketizer(
+        VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", film.named_sets()), markers=MarkerHabit(is_patient=True)
+    )
     packets = [packet for index in range(FRAMES) for packet in device.frame(index, (), film.pictures[index])]
     flags, fragment = (1, 28) if codec == "h264" else (2, 49)
     ends = []

@@ -17,7 +17,7 @@ from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.onvif_replay_extension import read_stamp
 from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket
-from media.rtsp.client.sdp import AudioTrack
+from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from tests.media.encoded import CLOCK_RATE, FPS, RtpSender, encoded, replay_extension, sound_packet
 
 CODECS = {"h264": H264, "hevc": HEVC}
@@ -30,7 +30,9 @@ AAC_BEGIN = bytes(3)  # one channel, no gain, one long window without bands
 
 def sent(codec: str, limit_bytes: int = 1400, in_band: bool = True) -> tuple[VideoDepacketizer, list[AccessUnit]]:
     film, sender = encoded(codec, slices=3), RtpSender(codec, limit_bytes)
-    depacketizer = VideoDepacketizer(CODECS[codec], {} if in_band else film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(
+        VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {} if in_band else film.named_sets())
+    )
     units = []
     for index, nals in enumerate(film.pictures):
         with_sets = (*film.sets, *nals) if in_band and index in film.keys else nals
@@ -56,7 +58,7 @@ def test_sent_frames_come_out_complete(codec: str, limit_bytes: int, in_band: bo
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_an_aggregate_packet_is_split_into_units(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec)
-    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}))
     [unit] = depacketizer.push([sender.aggregate(0, (*film.sets, *film.pictures[0]))])
     assert unit.parts == film.pictures[0]
     assert unit.is_key
@@ -66,7 +68,9 @@ def test_an_aggregate_packet_is_split_into_units(codec: str) -> None:
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_frame_with_a_lost_packet_is_left_out(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec, 100)
-    depacketizer = VideoDepacketizer(CODECS[codec], film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
+    depacketizer = VideoDepacketizer(
+        VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", film.named_sets()), delivery=Delivery.DATAGRAMS
+    )
     units = []
     for index in range(4):
         packets = sender.picture(index, film.pictures[index])
@@ -81,7 +85,7 @@ def test_a_frame_with_a_lost_packet_is_left_out(codec: str) -> None:
 
 def test_a_frame_without_marker_ends_at_the_next_timestamp() -> None:
     film, sender = encoded("h264"), RtpSender("h264")
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()))
     first = sender.picture(0, film.pictures[0])
     first[-1].marker = False
     assert depacketizer.push(first) == []
@@ -90,7 +94,7 @@ def test_a_frame_without_marker_ends_at_the_next_timestamp() -> None:
 
 
 def test_changed_parameter_sets_are_counted_and_all_pps_kept() -> None:
-    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", {}))
     sps, first, second = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\x4e\x3c"
     sender = RtpSender("h264")
     depacketizer.push(sender.picture(0, (sps, first, second)))
@@ -105,7 +109,7 @@ def test_changed_parameter_sets_are_counted_and_all_pps_kept() -> None:
 
 def test_device_times_are_read_and_extrapolated() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 200)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()))
     units = depacketizer.push(sender.picture(0, film.pictures[0], replay_extension(1_800_000_000.25, bits=0xA0)))
     units += depacketizer.push(sender.picture(1, film.pictures[1]))
     units += depacketizer.push(sender.picture(2, film.pictures[2], replay_extension(1_800_000_100.5, bits=0x40)))
@@ -149,7 +153,7 @@ def test_g711_is_passed_on_unchanged() -> None:
 @settings(max_examples=200, deadline=None)
 @given(payloads=st.lists(st.binary(min_size=1, max_size=80), max_size=12), codec=st.sampled_from(["h264", "hevc"]))
 def test_hostile_payloads_cause_no_error_and_bounded_output(payloads: list[bytes], codec: str) -> None:
-    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}))
     for number, payload in enumerate(payloads):
         packet = RtpPacket(VIDEO, 96, number % 3 == 0, number, number // 2, payload, payload[:20], 0.0)
         for unit in depacketizer.push([packet]):
@@ -158,7 +162,7 @@ def test_hostile_payloads_cause_no_error_and_bounded_output(payloads: list[bytes
 
 
 def test_an_endless_frame_is_dropped() -> None:
-    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", {}))
     start = RtpPacket(VIDEO, 96, False, 0, 1, b"\x7c\x85" + bytes(60_000), b"", 0.0)
     more = [RtpPacket(VIDEO, 96, False, at, 1, b"\x7c\x05" + bytes(60_000), b"", 0.0) for at in range(400)]
     assert depacketizer.push([start, *more]) == []
@@ -169,7 +173,7 @@ def test_shuffled_packets_do_not_make_a_frame() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 100)
     packets = sender.picture(0, film.pictures[0])
     random.Random(3).shuffle(packets)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()))
     assert all(unit.parts != film.pictures[0] for unit in depacketizer.push(packets))
 
 
@@ -177,7 +181,7 @@ def test_shuffled_packets_do_not_make_a_frame() -> None:
 def test_a_marker_before_the_first_slice_ends_no_frame(codec: str) -> None:
     film, sender = encoded(codec), RtpSender(codec)
     message = b"\x06\x05\x01\x80" if codec == "h264" else b"\x4e\x01\x05\x01\x80"
-    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}))
     packets = sender.picture(0, (*film.sets, message, *film.pictures[0]))
     for packet in packets:
         packet.marker = packet.marker or len(packet.payload) < 100
@@ -188,7 +192,9 @@ def test_a_marker_before_the_first_slice_ends_no_frame(codec: str) -> None:
 
 def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
     film, sender = encoded("h264", slices=3), RtpSender("h264", 60_000)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
+    depacketizer = VideoDepacketizer(
+        VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()), delivery=Delivery.DATAGRAMS
+    )
     cut = sender.picture(0, film.pictures[0])[:-1]
     following = sender.picture(1, film.pictures[1])
     following[0].lost_before = 1
@@ -199,7 +205,9 @@ def test_two_frames_with_a_loss_between_them_are_left_out() -> None:
 
 def test_the_discontinuity_of_a_lost_frame_moves_to_the_next() -> None:
     film, sender = encoded("h264"), RtpSender("h264", 100)
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE, delivery=Delivery.DATAGRAMS)
+    depacketizer = VideoDepacketizer(
+        VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()), delivery=Delivery.DATAGRAMS
+    )
     units = depacketizer.push(sender.picture(0, film.pictures[0]))
     lost = sender.picture(1, film.pictures[1], replay_extension(1_800_000_000.0, bits=0x20))
     lost[1].lost_before = 1
@@ -210,7 +218,7 @@ def test_the_discontinuity_of_a_lost_frame_moves_to_the_next() -> None:
 
 
 def test_a_pps_replaces_the_one_with_the_same_id() -> None:
-    depacketizer = VideoDepacketizer(H264, {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", {}))
     sps, cavlc, cabac = b"\x67\x42\x00\x0a", b"\x68\xce\x3c", b"\x68\xee\x3c"  # both PPS have the id 0
     sender = RtpSender("h264")
     for index, pps in enumerate((cavlc, cabac, cavlc)):
@@ -229,7 +237,7 @@ def test_a_part_of_an_aac_frame_is_not_joined_to_another_frame() -> None:
 
 def test_a_frame_without_an_end_takes_a_bounded_part_of_the_memory() -> None:
     film = encoded("h264")
-    depacketizer = VideoDepacketizer(H264, film.named_sets(), CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(H264, 96, CLOCK_RATE, "", film.named_sets()))
     kinds = (
         film.pictures[0][-1],
         bytes([6]) + b"\x11" * 60_000,

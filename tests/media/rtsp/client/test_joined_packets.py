@@ -30,7 +30,9 @@ class Frames(SessionSink):
     def __init__(self, codec: str, *, takes_joined_packets: bool) -> None:
         self.takes_joined_packets = takes_joined_packets
         sets = encoded(codec).named_sets()
-        self.depacketizer = VideoDepacketizer(CODECS[codec], sets, 90_000, markers=MarkerHabit(is_patient=True))
+        self.depacketizer = VideoDepacketizer(
+            VideoTrack(CODECS[codec], 96, 90_000, "", sets), markers=MarkerHabit(is_patient=True)
+        )
         self.statistics = FlowStatistics(0.0)
         self.units: list[AccessUnit] = []
         self.packets = 0

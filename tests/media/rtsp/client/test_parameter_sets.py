@@ -8,6 +8,7 @@ from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
 from media.rtsp.client.depacketizing import VideoDepacketizer
 from media.rtsp.client.parameter_sets import ParameterSetStore
+from media.rtsp.client.sdp import VideoTrack
 from tests.media.encoded import CLOCK_RATE, RtpSender, encoded, renumbered
 
 CODECS = {"h264": H264, "hevc": HEVC}
@@ -32,7 +33,7 @@ def test_sets_that_no_frame_uses_are_left_out(codec: str, is_first: bool, in_ban
     film, sender = encoded(codec), RtpSender(codec)
     foreign = tuple(renumbered(codec, nal) for nal in encoded(codec, seconds=1, size="640x360").sets)
     sent = (*foreign, *film.sets) if is_first else (*film.sets, *foreign)
-    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE, more_sets=() if in_band else sent)
+    depacketizer = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}, () if in_band else sent))
     units: list[AccessUnit] = []
     for index, nals in enumerate(film.pictures):
         with_sets = (*sent, *nals) if in_band and index in film.keys else nals
@@ -60,7 +61,7 @@ def test_any_number_of_sets_takes_a_bounded_part_of_the_memory() -> None:
 def test_a_damaged_set_is_left_out_after_the_next_whole_group(codec: str) -> None:
     """A damaged bit makes another id of it, and a decoder that is described with it never starts."""
     film, sender = encoded(codec), RtpSender(codec)
-    depacketizer = VideoDepacketizer(CODECS[codec], {}, CLOCK_RATE)
+    depacketizer = VideoDepacketizer(VideoTrack(CODECS[codec], 96, CLOCK_RATE, "", {}))
     damaged = _with_pps_id_1(codec, film.sets[-1])
     units: list[AccessUnit] = []
     for index, nals in enumerate(film.pictures):

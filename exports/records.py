@@ -203,8 +203,8 @@ class ExportJob:
 
     @property
     def is_incomplete(self) -> bool:
-        """True if it is done and lacks recorded time, so that a retry may find more."""
-        return self.state is ExportState.DONE and self.problem is not None and self.problem.code == INCOMPLETE
+        """True if it is done and lacks recorded time or working copies, so that a retry may add them."""
+        return self.state is ExportState.DONE and self.problem is not None
 
 
 @dataclass(frozen=True, slots=True)

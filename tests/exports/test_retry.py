@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from core.access import LOCAL
 from core.errors import CameraUnreachable, LimitReached, NotFound
-from exports.records import ExportFile, ExportRange, ExportState
+from exports.formats.copies import CopyFailed, CopyMaker
+from exports.records import ExportFile, ExportRange, ExportState, FileKind, WorkingCopy
 from exports.stretches import missing_stretches
-from tests.exports.exporting import Exporting, Make, draft, moment, recorder_of
+from tests.exports.exporting import Exporting, Make, decodable_recorder, draft, moment, recorder_of
 from tests.patience import promised, until
 
 
@@ -70,6 +72,23 @@ def test_a_retry_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
     job = again.done(export_id)
     assert job.problem is None
     assert [file.start for file in job.files] == [moment(10), moment(100), moment(160)]
+
+
+def test_a_retry_makes_the_copies_that_failed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise CopyFailed("The working copy could not be made.")
+
+    exporting = make(decodable_recorder([(0, 60)]))
+    with monkeypatch.context() as patched:
+        patched.setattr(CopyMaker, "make", fail)
+        job = exporting.done(exporting.add(0, 10, copies=(WorkingCopy(height=90),)))
+    assert job.problem is not None
+    assert (job.problem.code, len(job.files)) == ("copy_failed", 1)
+    exporting.manager.retry(LOCAL, job.id)
+    again = exporting.done(job.id)
+    assert again.problem is None
+    assert [file.kind for file in again.files] == [FileKind.MASTER, FileKind.WORKING_COPY]
+    assert len(exporting.recorder.plays) == 1
 
 
 def test_missing_stretches_are_the_rest_of_the_range() -> None:

@@ -86,6 +86,13 @@ test('each state offers what its job can do', () => {
   assert.deepEqual(actionsOf(job({ state: 'running' })), ['pause', 'cancel', 'edit']);
   assert.deepEqual(actionsOf(job({ state: 'paused' })), ['resume', 'cancel', 'edit']);
   assert.deepEqual(actionsOf(job({ state: 'done' })), ['keep', 'link', 'edit', 'delete']);
+  assert.deepEqual(actionsOf(job({ state: 'done', error: { code: 'incomplete', detail: 'x' } })), [
+    'retry',
+    'keep',
+    'link',
+    'edit',
+    'delete',
+  ]);
   assert.deepEqual(actionsOf(job({ state: 'failed' })), ['retry', 'edit', 'delete']);
   assert.deepEqual(actionsOf(job({ state: 'cancelled' })), ['retry', 'edit', 'delete']);
 });
@@ -101,7 +108,7 @@ test('every state has words, and an incomplete export is no ready one', () => {
   assert.deepEqual(stateOf(job({ state: 'done' })), { text: 'Ready', tone: 'good' });
   const incomplete = job({ state: 'done', error: { code: 'incomplete', detail: 'The recorder did not send 9 of 60 recorded seconds.' } });
   assert.equal(stateOf(incomplete).text, 'Ready, but incomplete');
-  assert.match(reasonOf(incomplete), /^The recorder did not send 9 of 60 recorded seconds\. Make another export/);
+  assert.match(reasonOf(incomplete), /^The recorder did not send 9 of 60 recorded seconds\. Try again reads only the missing time\./);
   for (const state of /** @type {const} */ (['queued', 'running', 'paused', 'done', 'failed', 'cancelled'])) {
     assert.ok(stateOf(job({ state })).text);
   }

@@ -231,10 +231,12 @@ def test_a_slow_download_ends_with_its_login(app: RunningApp, otto: requests.Ses
     assert added.status_code == 202, added.text
     path = f"{app.url}/api/exports/{added.json()['id']}"
     job = until(lambda: finished_export(otto, path), 2 * LIMIT_S, "the end of the export")
+    assert job is not None
     (file,) = job["files"]
     with otto.get(app.url + file["url"], stream=True, timeout=LIMIT_S) as download:
         assert download.raw.read(1000)
-        port = download.raw.connection.sock.getsockname()[1]
+        connection: Any = download.raw.connection
+        port = connection.sock.getsockname()[1]
         assert is_sending_to(port)
         with promised(ENDS_WITHIN_S):
             log_out(app, otto)

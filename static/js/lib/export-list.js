@@ -26,10 +26,10 @@ const ACTIONS = {
 
 /** Return what a user can do with an export, in the order of its buttons. @param {Export} job @returns {ExportAction[]} */
 export function actionsOf(job) {
-  const waits = job.state === 'queued' && job.error !== null;
+  const mayRetry = (job.state === 'queued' || job.state === 'done') && job.error !== null;
   const isEnded = !isUnfinished(job);
   return [
-    ...(waits ? /** @type {const} */ (['retry']) : []),
+    ...(mayRetry ? /** @type {const} */ (['retry']) : []),
     ...ACTIONS[job.state],
     'edit',
     ...(isEnded ? /** @type {const} */ (['delete']) : []),

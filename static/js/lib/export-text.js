@@ -53,8 +53,11 @@ const ADVICE = {
   storage_full: 'Delete other exports or other files, then press Try again.',
   nothing_recorded: 'The recorder may have overwritten this time. Choose another range on the page Recordings.',
   not_found: 'The camera or the channel was deleted.',
-  copy_failed: 'The video itself is complete.',
-  incomplete: 'Make another export of the range if you need the missing time.',
+  copy_failed: 'The video itself is complete. Try again makes only the missing copies.',
+  incomplete: 'Try again reads only the missing time.',
+  device_changed: 'Make a new export if you need the recordings of the present device.',
+  camera_deleted: 'Its finished files stay.',
+  too_many_files: 'Make several exports of shorter ranges.',
 };
 
 /** Return why a job waits, has failed or is incomplete, and what a user can do. '' without a reason. @param {Export} job */

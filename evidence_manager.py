@@ -82,7 +82,9 @@ class EvidenceManager:
     def change(self, who: Principal, case_id: int, *, name: str | None = None, notes: str | None = None) -> Case:
         """Change the fields that are not None, and delete the package. Raise NotFound or Conflict (package_state)."""
         self.get(who, case_id)
-        return self._store.change(case_id, name=name, notes=notes)
+        case = self._store.change(case_id, name=name, notes=notes)
+        self._worker.wake()
+        return case
 
     def add_export(self, who: Principal, case_id: int, export_id: int) -> Case:
         """Add an export, which does not expire then, and delete the package.
@@ -95,13 +97,16 @@ class EvidenceManager:
         if case.user_id not in (job.user_id, who.user_id):
             raise Conflict("This export belongs to another user than the case.", code="other_owner")
         case = self._store.add_export(case_id, export_id)
+        self._worker.wake()
         self._exports.change(who, export_id, kept=True)
         return case
 
     def remove_export(self, who: Principal, case_id: int, export_id: int) -> Case:
         """Take an export out of the case, and delete the package. Raise NotFound or Conflict (package_state)."""
         self.get(who, case_id)
-        return self._store.remove_export(case_id, export_id)
+        case = self._store.remove_export(case_id, export_id)
+        self._worker.wake()
+        return case
 
     def remove(self, who: Principal, case_id: int) -> None:
         """Delete a case and its package, not its exports. Raise NotFound."""

@@ -7,22 +7,27 @@ a channel that they may not see any more.
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from core.access import Permission, Principal
 from core.clock import Clock
-from core.errors import AppError, InvalidRequest, LimitReached, NotFound, StorageFull
-from core.records import VideoFormat
+from core.errors import AppError, Conflict, InvalidRequest, LimitReached, NotFound, StorageFull, Unavailable
+from core.records import Problem, VideoFormat
 from core.settings import Settings
 from database import Database
+from exports.devices import CAMERA_DELETED, device_of
+from exports.folders import ExportFolders
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import bytes_with_copies, most_copies
 from exports.origin_notes import RangeOrigins
 from exports.reader import ReadingContext
 from exports.records import ExportDraft, ExportEstimate, ExportFile, ExportJob, ExportRange, ExportSpace, ExportState
+from exports.run import RunContext
 from exports.store import ExportStore
 from exports.worker import ExportWorker
 from media.process import Spawner
@@ -54,19 +59,18 @@ class ExportManager:
         recordings: RecordingManager,
     ) -> None:
         self._settings = settings
+        self._keep = timedelta(seconds=settings.export_keep_s)
         self._clock = clock
         self._cameras = cameras
         self._recordings = recordings
         self._folder = settings.data_dir / "exports"
         self._store = ExportStore(database)
-        self._worker = ExportWorker(
-            self._store,
-            ReadingContext(settings, clock, gateway, recordings),
-            FinishingContext(settings, clock, spawner),
-            self._folder,
-            self._names,
-            RangeOrigins(clock, cameras, recordings),
-        )
+        self._folders = ExportFolders(self._folder)
+        self._space = threading.Lock()  # held while space is counted and a job takes it
+        reading = ReadingContext(settings, clock, gateway, cameras, recordings)
+        finishing = FinishingContext(settings, clock, spawner)
+        origins = RangeOrigins(clock, cameras, recordings)
+        self._worker = ExportWorker(RunContext(self._store, self._folders, reading, finishing, origins))
 
     def start(self) -> None:
         """Start the worker, which goes on with unfinished jobs."""
@@ -75,6 +79,29 @@ class ExportManager:
     def stop(self) -> None:
         """End the worker within 4 s. May be called twice."""
         self._worker.stop()
+
+    # ---- cameras ---------------------------------------------------------------------------------
+
+    def camera_changed(self, camera_id: int) -> None:
+        """Let the running jobs of a camera look up its device again: its address or credential has changed."""
+        self._worker.interrupt_camera(camera_id)
+
+    def camera_deleted(self, camera_id: int) -> None:
+        """End the unfinished jobs of a camera. Their finished files stay."""
+        problem = Problem(CAMERA_DELETED, "The camera of this export was deleted before the export was done.")
+        now = self._clock.now_utc()
+        for job in self._store.jobs():
+            if job.state.is_unfinished and camera_id in job.cameras:
+                with suppress(NotFound, Conflict):
+                    self._store.move(
+                        job.id,
+                        ExportState.FAILED,
+                        of=_UNFINISHED,
+                        now=now,
+                        expires_at=now + self._keep,
+                        problem=problem,
+                    )
+        self._worker.interrupt_camera(camera_id)
 
     # ---- jobs ------------------------------------------------------------------------------------
 
@@ -99,7 +126,7 @@ class ExportManager:
         self._check(draft)
         seconds = size = 0.0
         for wanted in draft.ranges:
-            recorded_s = self._recorded_s(wanted)
+            recorded_s = self._recorded_s(wanted) or self._indexed_s(wanted)
             seconds += recorded_s
             video = self._main_video(wanted)
             size += bytes_with_copies(draft, recorded_s * self._bytes_per_s(wanted), video)
@@ -114,26 +141,17 @@ class ExportManager:
         estimate = self.estimate(draft)
         if estimate.seconds <= 0:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
-        used = self._used_bytes()
-        if used + estimate.size_bytes > self._settings.export_bytes:
-            raise LimitReached(
-                f"Exports may keep {_megabytes(self._settings.export_bytes)} MB, {_megabytes(used)} MB are in use, and "
-                f"this one needs about {_megabytes(estimate.size_bytes)} MB: delete others first.",
-                code="export_space",
+        with self._space:
+            self._require_space(estimate.size_bytes, estimate.size_bytes)
+            job = self._store.add(
+                who.user_id,
+                who.name,
+                draft,
+                estimate.seconds,
+                self._clock.now_utc(),
+                devices=[device_of(self._cameras.get_camera(camera_id)) for camera_id in _cameras_of(draft)],
+                most=self._settings.max_exports,
             )
-        if estimate.free_bytes < 2 * estimate.size_bytes:  # the pieces and the file made of them
-            raise StorageFull(
-                f"This export needs about {_megabytes(2 * estimate.size_bytes)} MB of disk space while it is made; "
-                f"{_megabytes(estimate.free_bytes)} MB are free for exports."
-            )
-        job = self._store.add(
-            who.user_id,
-            who.name,
-            draft,
-            estimate.seconds,
-            self._clock.now_utc(),
-            most=self._settings.max_exports,
-        )
         self._worker.wake()
         return self._worker.with_progress(job)
 
@@ -142,20 +160,26 @@ class ExportManager:
         return self._move(who, export_id, ExportState.PAUSED, (ExportState.QUEUED, ExportState.RUNNING))
 
     def resume(self, who: Principal, export_id: int) -> ExportJob:
-        """Go on at the last whole piece. Raise NotFound or Conflict (export_state)."""
-        return self._move(who, export_id, ExportState.QUEUED, (ExportState.PAUSED,))
+        """Go on at the last whole piece. Raise NotFound, Conflict (export_state), or as add() if space is short."""
+        return self._queue_again(who, export_id, (ExportState.PAUSED,))
 
     def cancel(self, who: Principal, export_id: int) -> ExportJob:
         """End a job and delete its files. The job stays in the list. Raise NotFound or Conflict (export_state)."""
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
-        self._worker.remove_files(export_id)
+        self._folders.remove(export_id)
         self._store.note_progress(export_id, replace(job.progress, done_s=0.0, size_bytes=0), ())
         return self.get(who, export_id)
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:
-        """Queue a job again that failed or was cancelled, or that waits. Raise NotFound or Conflict (export_state)."""
+        """Queue a job again that failed, was cancelled or is incomplete, or let a waiting one try now.
+
+        Files that are there stay, and only the missing parts are read. Raise NotFound, Conflict (export_state), or as
+        add() if space is short.
+        """
+        if self.get(who, export_id).is_incomplete:
+            return self._queue_again(who, export_id, (ExportState.DONE,))
         of = (ExportState.FAILED, ExportState.CANCELLED, ExportState.QUEUED)
-        return self._move(who, export_id, ExportState.QUEUED, of)
+        return self._queue_again(who, export_id, of)
 
     def change(
         self,
@@ -168,7 +192,7 @@ class ExportManager:
     ) -> ExportJob:
         """Change the fields that are not None. A kept export does not expire. Raise NotFound."""
         self.get(who, export_id)
-        expires_at = self._clock.now_utc() + timedelta(seconds=self._settings.export_keep_s)
+        expires_at = self._clock.now_utc() + self._keep
         job = self._store.change(export_id, name=name, notes=notes, kept=kept, expires_at=expires_at)
         return self._worker.with_progress(job)
 
@@ -177,32 +201,62 @@ class ExportManager:
         self.get(who, export_id)
         self._store.remove(export_id)
         self._worker.interrupt(export_id)
-        self._worker.remove_files(export_id)
+        self._folders.remove(export_id)
 
     def file(self, who: Principal, export_id: int, name: str) -> tuple[Path, ExportFile]:
         """Return a finished file and its record. Raise NotFound."""
         job = self.get(who, export_id)
         found = next((file for file in job.files if file.name == name), None)
-        path = self._worker.files_folder(export_id) / name
+        path = self._folders.files(export_id) / name
         if found is None or not path.is_file():
             raise NotFound("There is no such file in this export.")
         return path, found
 
     def files_of(self, export_id: int) -> tuple[ExportJob, Path]:
         """Return an export and the folder of its files, for a caller that has checked the user. Raise NotFound."""
-        return self._store.get(export_id), self._worker.files_folder(export_id)
+        return self._store.get(export_id), self._folders.files(export_id)
 
     def poster(self, who: Principal, export_id: int, index: int) -> Path:
         """Return the picture of a range. Raise NotFound."""
         if index not in self.get(who, export_id).posters:
             raise NotFound("This export has no such picture.")
-        return self._worker.poster_path(export_id, index)
+        return self._folders.poster(export_id, index)
 
     # ---- inside ----------------------------------------------------------------------------------
 
+    def _queue_again(self, who: Principal, export_id: int, of: Sequence[ExportState]) -> ExportJob:
+        with self._space:
+            job = self.get(who, export_id)
+            if job.state in of and job.state is not ExportState.QUEUED:
+                expected_bytes = self._expected_bytes(job)
+                missing_bytes = max(0, expected_bytes - job.progress.size_bytes)
+                self._require_space(expected_bytes, missing_bytes, other_than=export_id)
+                if job.state is ExportState.DONE:
+                    self._folders.forget_marks(export_id)
+            return self._move(who, export_id, ExportState.QUEUED, of)
+
+    def _require_space(self, size_bytes: int, missing_bytes: int, *, other_than: int | None = None) -> None:
+        """Raise LimitReached (export_space) or StorageFull if a job of this size may not begin.
+
+        `missing_bytes`: size of the rest that it reads. `other_than`: this job, if it counts already.
+        """
+        limit, used = self._settings.export_bytes, self._used_bytes(other_than)
+        if used + size_bytes > limit:
+            raise LimitReached(
+                f"Exports may keep {_megabytes(limit)} MB, {_megabytes(used)} MB are in use, and this one needs about "
+                f"{_megabytes(size_bytes)} MB: delete others first.",
+                code="export_space",
+            )
+        free_bytes = self._free_bytes()
+        if free_bytes < 2 * missing_bytes:  # the pieces and the file made of them
+            raise StorageFull(
+                f"This export needs about {_megabytes(2 * missing_bytes)} MB of disk space while it is made; "
+                f"{_megabytes(free_bytes)} MB are free for exports."
+            )
+
     def _move(self, who: Principal, export_id: int, state: ExportState, of: Sequence[ExportState]) -> ExportJob:
         self.get(who, export_id)
-        expires_at = self._clock.now_utc() + timedelta(seconds=self._settings.export_keep_s)
+        expires_at = self._clock.now_utc() + self._keep
         job = self._store.move(export_id, state, of=of, now=self._clock.now_utc(), expires_at=expires_at)
         if state is ExportState.QUEUED:
             self._worker.retry_now(export_id)
@@ -247,6 +301,21 @@ class ExportManager:
         lengths = ((min(place.end, wanted.end) - max(place.start, wanted.start)).total_seconds() for place in places)
         return min(wanted.length_s, sum(length_s for length_s in lengths if length_s > 0))
 
+    def _indexed_s(self, wanted: ExportRange) -> float:
+        """Wait until the recorder has listed the recorded time of a range whose index has none.
+
+        Raise a DeviceError, or Unavailable (not_indexed) if that takes too long.
+        """
+        page = self._recordings.search(wanted.camera_id, wanted.start, wanted.end, channel=wanted.channel, limit=1)
+        recorded_s = self._recorded_s(wanted)
+        if recorded_s <= 0 and page.problem is not None:
+            raise page.problem.with_traceback(None)
+        if recorded_s <= 0 and not page.complete:
+            raise Unavailable(
+                "The recorder has not told yet what is recorded in this range.", code="not_indexed", retry_after_s=10
+            )
+        return recorded_s
+
     def _bytes_per_s(self, wanted: ExportRange) -> float:
         """Return the rate of the last export of this channel, otherwise the one that the device states."""
         for job in self._store.jobs():
@@ -270,13 +339,12 @@ class ExportManager:
         place = self._folder if self._folder.is_dir() else self._settings.data_dir
         return max(0, shutil.disk_usage(place).free - self._settings.export_min_free_bytes)
 
-    def _used_bytes(self) -> int:
-        """Return the size of all exports: of unfinished ones, the expected size."""
-        return sum(self._size_of(job) for job in self._store.jobs())
+    def _used_bytes(self, other_than: int | None) -> int:
+        """Return the size of all other exports: of unfinished ones, the expected size."""
+        jobs = (job for job in self._store.jobs() if job.id != other_than)
+        return sum(self._expected_bytes(job) if job.state.is_unfinished else job.progress.size_bytes for job in jobs)
 
-    def _size_of(self, job: ExportJob) -> int:
-        if not job.state.is_unfinished:
-            return job.progress.size_bytes
+    def _expected_bytes(self, job: ExportJob) -> int:
         try:
             first = job.draft.ranges[0]
             recorded_bytes = job.progress.total_s * self._bytes_per_s(first)
@@ -285,12 +353,9 @@ class ExportManager:
             expected = 0
         return max(expected, job.progress.size_bytes)
 
-    def _names(self, wanted: ExportRange) -> tuple[str, str]:
-        """Return the names of camera and channel. Raise NotFound for a deleted camera."""
-        camera = self._cameras.get_camera(wanted.camera_id)
-        channels = self._cameras.channels(wanted.camera_id)
-        channel = next((it for it in channels if it.number == wanted.channel), None)
-        return camera.name, channel.name if channel is not None else f"{wanted.channel}"
+
+def _cameras_of(draft: ExportDraft) -> list[int]:
+    return sorted({wanted.camera_id for wanted in draft.ranges})
 
 
 def _megabytes(size: int) -> int:

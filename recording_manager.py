@@ -192,13 +192,16 @@ class RecordingManager:
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play a channel, as recorded_from().
 
-        Wait at most 25 s for the device if none of its recordings is known. Raise NotFound if the channel has no
-        recording.
+        Wait at most 25 s for the device if none of its recordings is known. Raise the device's error if it does not
+        list them, or NotFound if the channel has no recording.
         """
         if not self._store.recordings(camera_id):
             clock = self._device_clock(camera_id)
             now = clock.to_device_time(self._clock.now_utc())
             self._index_window(camera_id, (now - _OPEN_END, now), now)
+            problem = self._indexer.problem(camera_id)
+            if problem is not None and not self._store.recordings(camera_id):
+                raise problem.with_traceback(None)
         rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
         row = next((row for row in rows if row.channel == channel), None)
         if row is None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from cameras.records import TimedSnapshot
+from cameras.records import HealthCard, TimedSnapshot
 from cameras.registry import device_key
 from core.clock import Clock
 from core.errors import CameraUnsupported, CertificateChanged, InvalidRequest, LimitReached, NotFound
@@ -86,6 +87,11 @@ class StreamManager:
     def stop(self) -> None:
         """End every session, within 5 s."""
         _stop_all(self._table.close(), self._context.clock)
+
+    def health(self, camera_id: int) -> HealthCard:
+        """Return the health card of a camera, with the guesses of its streams. Raises NotFound."""
+        card = self._cameras.health(camera_id)
+        return replace(card, checks=(*card.checks, *self._gateway.device_checks(device_key(camera_id))))
 
     # ---- for viewers -----------------------------------------------------------------------------
 

@@ -215,7 +215,7 @@ class ExportRow(Base):
     name: Mapped[str] = mapped_column(String(80))
     notes: Mapped[str] = mapped_column(Text)
     format: Mapped[str] = mapped_column(String(16))
-    options: Mapped[Any] = mapped_column(Json)  # {"subtitles"}
+    options: Mapped[Any] = mapped_column(Json)  # {"subtitles", "devices"}
     ranges: Mapped[Any] = mapped_column(Json)  # a list; see exports/store.py
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -89,18 +89,21 @@ class AuditLog:
         camera_id: int | None,
         channel: object = None,
         stream_id: str | None = None,
+        every_s: float = _MINUTE_S,
         **about: object,
     ) -> None:
-        """Write a line about a frequent action, at most once a minute for the same sender, action and outcome.
+        """Write a line about a frequent action, at most once in `every_s` for the same sender, action and outcome.
 
-        Successes are distinguished by camera, channel and stream, too; refusals are not, because a refused request can
-        name any camera id. `left_out` in the line counts the lines that were left out since the last one.
+        Successes are distinguished by camera, channel, stream, exported file and case, too; refusals are not, because a
+        refused request can name any camera id. `left_out` in the line counts the lines that were left out since the
+        last one.
         """
         now_s = self._clock.monotonic_s()
-        key = (who, kind, action, outcome, *((camera_id, channel, stream_id) if outcome == "ok" else ()))
+        objects = (camera_id, channel, stream_id, about.get("export_id"), about.get("file"), about.get("case_id"))
+        key = (who, kind, action, outcome, *(objects if outcome == "ok" else ()))
         with self._lock:
-            written_s, since = self._seldom.get(key, (-_MINUTE_S, 0))
-            if now_s - written_s < _MINUTE_S:
+            written_s, since = self._seldom.get(key, (-every_s, 0))
+            if now_s - written_s < every_s:
                 self._seldom[key] = (written_s, since + 1)
                 return
             if len(self._seldom) >= _MAX_SELDOM:

@@ -68,6 +68,7 @@ class Settings:
     )
     export_bytes: int = _setting(50_000_000_000, "Most bytes of all exports, when one is added.", low=10_000_000)
     export_min_free_bytes: int = _setting(2_000_000_000, "Free disk space below which exports end.", low=0)
+    export_max_mbps: float = _setting(0.0, "Most Mbit/s that an export reads from a recorder. 0: no limit.", low=0)
     export_keep_s: float = _setting(
         7 * 86400.0, "An export is deleted this long after its end, unless a user keeps it.", low=60, high=366 * 86400
     )

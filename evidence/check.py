@@ -1,4 +1,4 @@
-"""Finds what was changed in a package since it was exported. The page verify.html does the same (static/js/verify)."""
+"""Finds the changes of a package since its export. The page verify.html does the same (static/js/verify)."""
 
 from __future__ import annotations
 

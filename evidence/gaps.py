@@ -23,21 +23,29 @@ class Gap:
     reason: str
 
 
-def gaps_of(asked: Stretch, shown: Iterable[Stretch], recorded: Sequence[Stretch] | None) -> list[Gap]:
-    """Return the gaps in order. `recorded`: as the recorder lists it; None if that was not noted."""
+def gaps_of(
+    asked: Stretch, shown: Iterable[Stretch], recorded: Sequence[Stretch], not_recorded: Sequence[Stretch]
+) -> list[Gap]:
+    """Return the gaps in order. `recorded` and `not_recorded`: as far as the recorder's list says so."""
     found: list[Gap] = []
-    for start, end in _without(asked, shown):
-        if recorded is None:
-            found.append(Gap(start, end, UNKNOWN))
-            continue
-        empty = _without((start, end), recorded)
-        found += [Gap(*stretch, NOT_RECORDED) for stretch in empty]
-        found += [Gap(*stretch, NOT_SENT) for stretch in _without((start, end), empty)]
+    for gap in _without(asked, shown):
+        known = [*recorded, *not_recorded]
+        for reason, others in (
+            (NOT_RECORDED, _without(gap, not_recorded)),
+            (NOT_SENT, _without(gap, recorded)),
+            (UNKNOWN, _common(gap, known)),
+        ):
+            found += [Gap(*stretch, reason) for stretch in _without(gap, others)]
     return sorted((gap for gap in found if gap.end - gap.start >= _LEAST), key=lambda gap: gap.start)
 
 
+def _common(whole: Stretch, parts: Iterable[Stretch]) -> list[Stretch]:
+    """Return the parts of a stretch that lie in one of `parts`."""
+    return _without(whole, _without(whole, parts))
+
+
 def _without(whole: Stretch, parts: Iterable[Stretch]) -> list[Stretch]:
-    """Return what is left of a stretch."""
+    """Return the rest of a stretch without these parts."""
     left: list[Stretch] = []
     reached, end = whole
     for part_start, part_end in sorted(parts):

@@ -132,7 +132,7 @@ class PackageMaker:
     def _add_snapshots(self, files: Sequence[PackedFile]) -> None:
         folders = {export.job.id: export.folder for export in self._exports}
         for item in files:
-            if not item.file.is_recording:
+            if not item.file.is_recording or item.places is None:
                 continue
             self._report(self._read_bytes)
             jpeg = self._snapshots.first_frame(folders[item.job.id] / item.file.name, item.file.lead_in_s)

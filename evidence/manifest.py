@@ -1,4 +1,4 @@
-"""manifest.json of a package: what the files are, where they come from, and their hashes.
+"""manifest.json of a package: the files with their origin and their hashes.
 
 It has no network address, no login and no path of this machine: packages leave the house.
 """
@@ -97,7 +97,8 @@ def _export(job: ExportJob, files: Sequence[PackedFile]) -> dict[str, Any]:
 def _range(wanted: ExportRange, origin: RangeOrigin | None, files: Sequence[PackedFile]) -> dict[str, Any]:
     videos = [it.file for it in files if it.file.is_recording]
     shown = [(file.start, file.end) for file in videos]
-    gaps = gaps_of((wanted.start, wanted.end), shown, origin.recorded if origin is not None else None)
+    recorded, not_recorded = (origin.recorded, origin.not_recorded) if origin is not None else ((), ())
+    gaps = gaps_of((wanted.start, wanted.end), shown, recorded, not_recorded)
     return {
         "camera_id": wanted.camera_id,
         "channel": wanted.channel,
@@ -172,7 +173,7 @@ def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
 
 
 def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
-    """Return what was changed in a working copy. Its frames are no longer the recorder's."""
+    """Return the changes in a working copy. Its frames are no longer the recorder's."""
     planned = next((it for it in planned_copies(item.job.draft, item.job.files) if it.name == item.file.name), None)
     changes = ["video: encoded again as H.264"]
     if planned is not None:

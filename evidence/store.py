@@ -12,7 +12,7 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from database import Database
 from evidence.records import Case, Package, PackageState
-from tables import CaseExportRow, CaseRow
+from tables import CaseExportRow, CaseRow, ExportRow
 
 MOST_CASES = 500
 MOST_EXPORTS = 100
@@ -46,7 +46,7 @@ class CaseStore:
     def add(
         self, user_id: int | None, owner: str, name: str, notes: str, export_ids: Sequence[int], now: datetime
     ) -> Case:
-        """Raise LimitReached (case_limit)."""
+        """Raise NotFound for an export that was deleted, or LimitReached (case_limit)."""
         with self._database.write() as session:
             if (session.scalar(select(func.count()).select_from(CaseRow)) or 0) >= MOST_CASES:
                 raise LimitReached(f"There are {MOST_CASES} cases: delete one first.", code="case_limit")
@@ -145,6 +145,8 @@ def _row_to_change(session: Session, case_id: int) -> CaseRow:
 
 
 def _add_export(session: Session, row: CaseRow, export_id: int) -> None:
+    if session.get(ExportRow, export_id) is None:
+        raise NotFound("There is no such export.")
     position = 1 + (
         session.scalar(select(func.max(CaseExportRow.position)).where(CaseExportRow.case_id == row.id)) or 0
     )

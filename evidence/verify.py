@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(_lines(report, is_key_known=bool(options.fingerprint))))  # noqa: T201
     if not report.findings:
         return UNCHANGED
-    return OTHER_KEY if all(finding.kind == "key" for finding in report.findings) else CHANGED
+    return OTHER_KEY if _is_only_other_key(report) else CHANGED
 
 
 def _check(package: Path, fingerprint: str) -> Report:
@@ -46,14 +46,19 @@ def _check(package: Path, fingerprint: str) -> Report:
 def _lines(report: Report, *, is_key_known: bool) -> list[str]:
     by = f"{_plain(report.exported_by) or 'an unnamed user'}, {_plain(report.made_at)}"
     if report.findings:
+        title = "Signed by another key" if _is_only_other_key(report) else "Changed since export"
         return [
-            f"Not unchanged since export by {by}:",
+            f"{title} (export by {by}):",
             *(f"  {_plain(finding.path)}: {_plain(finding.text)}" for finding in report.findings),
         ]
     lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}"]
     if not is_key_known:
         lines.append("Compare this fingerprint with the one that you got by another way than this package.")
     return lines
+
+
+def _is_only_other_key(report: Report) -> bool:
+    return all(finding.kind == "key" for finding in report.findings)
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +71,7 @@ class PackageWorker:
             thread.join(_STOP_S)
 
     def wake(self) -> None:
-        """A package is to be made."""
+        """A package is to be made, or has ended."""
         self._wake.set()
 
     def done_bytes(self, case_id: int) -> int:
@@ -92,9 +91,9 @@ class PackageWorker:
     # ---- the thread ------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        self._tidy()
         while not self._is_stopping:
             try:
+                self._tidy()
                 case = self._store.next_to_make()
                 if case is not None:
                     self._make(case)
@@ -151,12 +150,12 @@ class PackageWorker:
             shutil.rmtree(path, ignore_errors=True)
 
     def _tidy(self) -> None:
-        """Delete what a killed app left: drafts, and packages of deleted cases."""
-        with suppress(AppError, OSError):
-            known = {str(case.id) for case in self._store.cases()}
-            for path in self._folder.iterdir():
-                if path.name not in known:
-                    shutil.rmtree(path, ignore_errors=True)
+        """Delete drafts that a killed app left, and packages that have ended: they have snapshots of the videos."""
+        kept = {PackageState.READY, PackageState.MAKING}
+        known = {str(case.id) for case in self._store.cases() if case.package.state in kept}
+        for path in self._folder.iterdir():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _failed(code: str, detail: str) -> Package:

@@ -67,7 +67,7 @@ class ZipOutline:
 
 
 class _Outline(io.RawIOBase):
-    """Keeps what is written, by its place. While `is_dropping`, only the place moves."""
+    """Keeps all written bytes by their place. While `is_dropping`, only the place moves."""
 
     def __init__(self) -> None:
         self.parts: dict[int, bytes] = {}

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import Unavailable
+from exports.disk import CheckedFile, SpaceCheck
 from exports.formats.ffmpeg_run import FinishingContext, run_ffmpeg
 from exports.formats.original import write_original
 from exports.formats.stretch import Stretch, stretch_of
 from exports.origin_notes import origin_of_file
+from exports.parameter_sets import with_sets
 from exports.pieces import Piece, files_of
 from exports.records import ExportDraft, ExportFile, FileKind
 from exports.subtitles import TimeText, subrip, text_track
@@ -29,6 +31,7 @@ from media.mp4.writer import Mp4Writer
 SUBTITLES = "subrip"  # as FFmpeg names it
 ORIGINAL = "original"
 _AUDIO, _TEXT = "sound.frames", "text.frames"  # temporary files
+_TEMPORARY = (_AUDIO, _TEXT, "*.part", "*.sets")
 _CHECK_EVERY = 1000
 _LONGEST_NAME = 80
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
@@ -55,23 +58,35 @@ class RangeFiles:
         self._index = index
         self._place = place
         self._folder = folder
-        self._check = check
+        self._interrupt = check
+        # The other half of the free space is for the pieces.
+        self._space = SpaceCheck(folder, context.settings.export_min_free_bytes // 2)
 
     def make(self, pieces: Sequence[Piece], taken: Sequence[str]) -> list[ExportFile]:
         """Return the files, which are new or replaced. `taken`: names of other files of the job.
 
-        Raise OSError, Unavailable if the audio cannot be encoded, or Interrupted.
+        Raise OSError, StorageFull, Unavailable if the audio cannot be encoded, or Interrupted.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         made: list[ExportFile] = []
-        for of_one in files_of(pieces):
-            stretch = stretch_of(of_one, self._draft.ranges[self._index])
-            if stretch is not None:
-                file = self._make_one(stretch, [*taken, *(file.name for file in made)])
-                made.append(file)
-                if self._draft.has_subtitles:
-                    made.append(self._make_subtitles(file))
+        try:
+            for of_one in files_of(pieces):
+                stretch = stretch_of(of_one, self._draft.ranges[self._index])
+                if stretch is not None:
+                    stretch = with_sets(stretch, self._folder, self._space)
+                    file = self._make_one(stretch, [*taken, *(file.name for file in made)])
+                    made.append(file)
+                    if self._draft.has_subtitles:
+                        made.append(self._make_subtitles(file))
+        finally:
+            for pattern in _TEMPORARY:
+                for path in self._folder.glob(pattern):
+                    path.unlink()
         return made
+
+    def _check(self) -> None:
+        self._interrupt()
+        self._space.look()
 
     def _make_one(self, stretch: Stretch, taken: Sequence[str]) -> ExportFile:
         is_original = self._draft.format == ORIGINAL
@@ -96,13 +111,11 @@ class RangeFiles:
             origin=origin_of_file(stretch.pieces, stretch.video),
         )
         part = self._folder / "video.part"
-        with part.open("wb") as target:
+        with CheckedFile(part, self._space) as target:
             file = self._write_original(stretch, file, target) if is_original else self._write(stretch, file, target)
             target.flush()
             os.fsync(target.fileno())
         part.replace(self._folder / file.name)
-        for name in (_AUDIO, _TEXT):
-            (self._folder / name).unlink(missing_ok=True)
         return file
 
     def _write_original(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:
@@ -131,7 +144,7 @@ class RangeFiles:
             created_utc=file.start,
             text=text,
         )
-        sources = [[piece.video_path for piece in stretch.pieces]]
+        sources = [stretch.video_paths]
         sources += [[path] for path, samples in ((audio_path, audio), (text_path, text)) if samples is not None]
         written = writer.write(target, sources, self._check)
         codec = "aac" if file.recorded_audio_codec in ENCODED else file.recorded_audio_codec
@@ -168,16 +181,16 @@ class RangeFiles:
             return None
         units = self._checked(stretch.audio_units())
         if can_copy(audio):
-            with target.open("wb") as file:
+            with CheckedFile(target, self._space) as file:
                 return copy_audio(audio, stretch.formats.audio_config, units, begins_s, ends_s, file)
         if audio.codec not in ENCODED:
             return None
         pcm, adts = self._folder / "sound.pcm", self._folder / "sound.adts"
         try:
-            with pcm.open("wb") as file:
+            with CheckedFile(pcm, self._space) as file:
                 write_pcm(audio, units, begins_s, ends_s, file)
             self._encode(audio.codec, audio.sample_rate or 8000, audio.channels or 1, ends_s - begins_s)
-            with adts.open("rb") as source, target.open("wb") as file:
+            with adts.open("rb") as source, CheckedFile(target, self._space) as file:
                 return read_adts(source, file)
         finally:
             pcm.unlink(missing_ok=True)

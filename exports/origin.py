@@ -8,6 +8,8 @@ from typing import Any
 
 from core.clock import rfc3339
 
+Interval = tuple[datetime, datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class FileOrigin:
@@ -30,7 +32,7 @@ class FileOrigin:
 class RangeOrigin:
     """Device of one range. `clock_offset_s`: its time minus ours, as measured at `clock_measured_at`.
 
-    `recorded`: the stretches of the range that the recorder lists as recorded, at `noted_at`.
+    `recorded` and `not_recorded`: the stretches of the range for which the recorder's list says so.
     """
 
     camera: str
@@ -42,7 +44,8 @@ class RangeOrigin:
     noted_at: datetime
     clock_offset_s: float | None = None
     clock_measured_at: datetime | None = None
-    recorded: tuple[tuple[datetime, datetime], ...] = ()
+    recorded: tuple[Interval, ...] = ()
+    not_recorded: tuple[Interval, ...] = ()
 
 
 def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
@@ -84,6 +87,7 @@ def stored_range_origin(origin: RangeOrigin) -> dict[str, Any]:
         "clock_offset_s": origin.clock_offset_s,
         "clock_measured_at": rfc3339(origin.clock_measured_at) if origin.clock_measured_at else None,
         "recorded": [[rfc3339(start), rfc3339(end)] for start, end in origin.recorded],
+        "not_recorded": [[rfc3339(start), rfc3339(end)] for start, end in origin.not_recorded],
     }
 
 
@@ -110,5 +114,10 @@ def _read_range_origin(item: Any) -> RangeOrigin:
         noted_at=datetime.fromisoformat(item["noted_at"]),
         clock_offset_s=item["clock_offset_s"],
         clock_measured_at=datetime.fromisoformat(measured) if measured else None,
-        recorded=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in item["recorded"]),
+        recorded=_intervals(item["recorded"]),
+        not_recorded=_intervals(item["not_recorded"]),
     )
+
+
+def _intervals(stored: list[list[str]]) -> tuple[Interval, ...]:
+    return tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in stored)

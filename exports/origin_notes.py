@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.clock import Clock
+from core.errors import AppError
+from core.recordings import SpanState
 from exports.origin import FileOrigin, RangeOrigin
 from exports.pieces import Piece
 from exports.records import ExportRange
@@ -13,7 +18,10 @@ from media.mp4.video import VideoSamples
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 
-_MOST_STRETCHES = 200
+log = logging.getLogger(__name__)
+
+_INDEXING_S = 15.0
+_LOOK_EVERY_S = 0.25
 
 
 class RangeOrigins:
@@ -40,21 +48,35 @@ class RangeOrigins:
             noted_at=self._clock.now_utc(),
             clock_offset_s=card.camera.clock_offset_s,
             clock_measured_at=card.clock_measured_at,
-            recorded=self._recorded(wanted),
         )
 
-    def _recorded(self, wanted: ExportRange) -> tuple[tuple[datetime, datetime], ...]:
-        found: list[tuple[datetime, datetime]] = []
-        moment = wanted.start
-        while moment < wanted.end and len(found) < _MOST_STRETCHES:
-            places = self._recordings.channel_places(wanted.camera_id, wanted.channel, moment)
-            for place in places:
-                start, end = max(place.start, wanted.start), min(place.end, wanted.end)
-                if start < end:
-                    found.append((start, end))
-            reached = max((place.end for place in places), default=wanted.end)
-            moment = reached if reached > moment else wanted.end
-        return tuple(found)
+    def with_stretches(
+        self, origin: RangeOrigin, wanted: ExportRange, wake: threading.Event, check: Callable[[], None]
+    ) -> RangeOrigin:
+        """Return the origin with what the recorder lists for the range; wait at most 15 s for the indexing.
+
+        `wake` ends a wait, and `check` may raise Interrupted.
+        """
+        ends_s = self._clock.monotonic_s() + _INDEXING_S
+        try:
+            while True:
+                found = self._recordings.coverage(
+                    wanted.camera_id, wanted.start, wanted.end, channel=wanted.channel, with_events=False
+                )
+                if found.indexing is None or self._clock.monotonic_s() > ends_s:
+                    break
+                wake.wait(_LOOK_EVERY_S)
+                wake.clear()
+                check()
+        except AppError as error:
+            log.info("the recorded stretches of an export are not known: %s", error.detail)
+            return origin
+        spans = [span for channel in found.channels for span in channel.spans]
+        return replace(
+            origin,
+            recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.RECORDED),
+            not_recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.NOT_RECORDED),
+        )
 
 
 def origin_of_file(pieces: Sequence[Piece], video: VideoSamples) -> FileOrigin:

@@ -12,6 +12,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from media.codecs.camera_signature import has_camera_signature
 from media.mp4.video import VideoSamples
 
 _HEAD = struct.Struct(">I")
+_READ = "read"  # name of an empty file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class Formats:
     audio: AudioFormat | None
     parameter_sets: tuple[bytes, ...]
     audio_config: bytes = b""
+
+    def can_follow(self, before: Formats) -> bool:
+        """True if such frames go on in the same file, in which they carry their own parameter sets."""
+        one, other = self.video, before.video
+        is_same_video = (one.codec, one.width, one.height) == (other.codec, other.width, other.height)
+        return is_same_video and (self.audio, self.audio_config) == (before.audio, before.audio_config)
 
 
 @dataclass(slots=True)
@@ -55,7 +63,8 @@ class PieceNotes:
 
     `next_s`: the device's time of the frame that follows the piece. `correction_s`: by which the device's clock was
     ahead of true time when the export began. `sources`: pairs of recording token and replay method. `is_signed`: the
-    camera has put signatures into the video.
+    camera has put signatures into the video. `in_band_from`: the index of the first frame from which on key frames
+    carry their parameter sets, because the file has others than those of `formats`, too; -1 if none does.
     """
 
     formats: Formats
@@ -66,6 +75,7 @@ class PieceNotes:
     is_time_confirmed: bool = True
     sources: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
+    in_band_from: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +117,26 @@ class PieceWriter:
         self.size_bytes = 0
         self._video_bytes = 0
         self._frames_lost_at_key = 0
+        self._in_band_from_at_key = notes.in_band_from
         self._key_bytes = 0  # of the video, before the last key frame
         self._video_file = _path(folder, number, "video").open("wb")
         self._audio_file = _path(folder, number, "audio").open("wb")
 
-    def add_frame(self, unit: AccessUnit, time_s: float) -> None:
-        """Add a frame, its NAL units with lengths of four bytes."""
+    def add_frame(self, unit: AccessUnit, time_s: float, parameter_sets: Sequence[bytes] = ()) -> None:
+        """Add a frame, its NAL units with lengths of four bytes. `parameter_sets` stand before it."""
         if unit.is_key:
             self._key_bytes, self._frames_lost_at_key = self._video_bytes, self.notes.frames_lost
+            self._in_band_from_at_key = self.notes.in_band_from
         size = 0
         write = self._video_file.write
-        for part in unit.parts:
+        for part in (*parameter_sets, *unit.parts):
             write(_HEAD.pack(len(part)))
             size += 4 + write(part)
         self.video.add(time_s, size, is_key=unit.is_key)
         self._video_bytes += size
         self.size_bytes += size
+        if parameter_sets and self.notes.in_band_from < 0:
+            self.notes = replace(self.notes, in_band_from=len(self.video) - 1)
         if unit.frames_dropped_before or not unit.is_time_confirmed:
             self.notes = replace(
                 self.notes,
@@ -162,13 +176,14 @@ class PieceWriter:
         kept = sum(1 for time_s in self.audio.times_s if time_s < key_s)
         self.audio.cut(kept)
         self._audio_file.truncate(sum(self.audio.sizes))
-        self.notes = replace(self.notes, frames_lost=self._frames_lost_at_key)
+        self.notes = replace(self.notes, frames_lost=self._frames_lost_at_key, in_band_from=self._in_band_from_at_key)
         return self._finish(next_s)
 
     def discard(self) -> None:
-        """Delete the piece."""
-        self._video_file.close()
-        self._audio_file.close()
+        """Delete the piece, also on a full disk."""
+        for file in (self._video_file, self._audio_file):
+            with suppress(OSError):  # of the samples that are not written yet
+                file.close()
         _remove(self._folder, self._number)
 
     def _finish(self, next_s: float) -> Piece:
@@ -189,6 +204,19 @@ class PieceWriter:
             os.fsync(file.fileno())
         part.replace(path)
         return Piece(self._folder, self._number, self.notes)
+
+
+def mark_read(folder: Path, *, is_read: bool = True) -> None:
+    """Note whether everything that the recorder has of a stretch is in whole pieces or files."""
+    if is_read:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _READ).touch()
+    else:
+        (folder / _READ).unlink(missing_ok=True)
+
+
+def is_read(folder: Path) -> bool:
+    return (folder / _READ).is_file()
 
 
 def whole_pieces(folder: Path) -> list[Piece]:
@@ -250,6 +278,7 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "is_time_confirmed": notes.is_time_confirmed,
         "sources": notes.sources,
         "is_signed": notes.is_signed,
+        "in_band_from": notes.in_band_from,
     }
 
 
@@ -269,6 +298,7 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         stored["is_time_confirmed"],
         tuple((token, method) for token, method in stored.get("sources", ())),
         stored.get("is_signed", False),
+        stored.get("in_band_from", -1),
     )
 
 

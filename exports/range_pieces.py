@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.errors import LimitReached
 from exports.pieces import Formats, Piece, PieceNotes, PieceWriter, whole_pieces
 from exports.timeline import SAME_FRAME_S, FrameTimeline
 from media.codecs.access_unit import AccessUnit
@@ -12,6 +13,8 @@ from media.codecs.access_unit import AccessUnit
 PIECE_S = 600.0
 BEYOND_END_S = 30.0
 """Most that is read after the end of the range, up to the next key frame."""
+MOST_FILES = 2000
+_AUDIO_AHEAD_S = 5.0
 
 
 class RangePieces:
@@ -28,7 +31,10 @@ class RangePieces:
         self._correction_s = 0.0
         self._whole: list[Piece] = []
         self._piece: PieceWriter | None = None
-        self._formats: Formats | None = None
+        self._formats: Formats | None = None  # of the file
+        self._described: Formats | None = None  # of the frames that come
+        self._has_sets_in_band = False
+        self._file_count = 0
         self._timeline = FrameTimeline()
         self._next_s: float | None = None  # frames are new from here on
         self._last_s = self._audio_s = 0.0  # places of the last frame and audio; 0 before the first
@@ -36,6 +42,8 @@ class RangePieces:
         self._is_joining = True  # the next frame answers another play()
         self._begins_file = True
         self._skips_leading = False
+        self._key_s = 0.0  # the device's time of the last key frame that was written
+        self._may_go_on = False  # the recording may grow behind the last frame
         self._source = ("", "")
         self._done_s = 0.0
         self._whole_bytes = 0
@@ -50,11 +58,13 @@ class RangePieces:
             self._whole_bytes += sum(video.sizes) + sum(audio.sizes)
             self._kept_last_s = max(video.times_s)
             self._kept_audio_s = audio.times_s[-1] if audio.times_s else self._kept_audio_s
+            self._file_count += piece.notes.begins_file
         self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
         if self._whole:
             notes = self._whole[-1].notes
             self._next_s, self._formats, self._begins_file = notes.next_s, notes.formats, False
             self._correction_s = notes.correction_s
+            self._has_sets_in_band = notes.in_band_from >= 0
 
     # ---- state -----------------------------------------------------------------------------------
 
@@ -87,7 +97,7 @@ class RangePieces:
     @property
     def next_s(self) -> float | None:
         """The time of the first missing frame; None before the first frame."""
-        return self._next_s
+        return self._key_s if self._may_go_on else self._next_s
 
     @property
     def last_s(self) -> float:
@@ -117,22 +127,21 @@ class RangePieces:
         self._timeline.begin()
 
     def describe(self, formats: Formats) -> None:
-        """Frames of these formats follow. Other formats than before begin another file."""
-        if formats != self._formats:
-            self.end_file()
-            self._formats = formats
+        """Frames of these formats follow the next key frame."""
+        self._described = formats
 
     def take_frame(self, unit: AccessUnit) -> None:
+        """Raise LimitReached (too_many_files) if the range would become too many files."""
         device_s = unit.device_s or 0.0
+        if self._may_go_on:
+            self.finish_before_last_key()
         if self._is_joining:
-            if self._next_s is not None and device_s < self._next_s - SAME_FRAME_S:
-                if unit.is_key or self._timeline.has_key:
-                    self._timeline.place(unit)  # the frames after it follow it
-                return
             if not self._can_join(unit, device_s):
                 return
         elif self._timeline.is_gap(unit):
             self.end_file()
+        if unit.is_key:
+            self._apply_formats()
         if self._piece is None and self._begins_file and not unit.is_key:
             return
         time_s = self._timeline.place(unit)
@@ -146,15 +155,31 @@ class RangePieces:
 
     def take_audio(self, unit: AccessUnit) -> None:
         time_s = self._last_s if unit.device_s is None else unit.device_s
+        if time_s > self._last_s + _AUDIO_AHEAD_S:
+            return  # a wrong time, which would leave out all audio up to it
         if self._piece is not None and time_s > self._audio_s:
             self._audio_s = time_s
             self._piece.add_audio(unit.parts[0], time_s)
 
     def _can_join(self, unit: AccessUnit, device_s: float) -> bool:
         """True if the frame continues the pieces, or begins a file. Only a key frame needs none before it."""
+        if self._next_s is not None and device_s < self._next_s - SAME_FRAME_S:
+            if unit.is_key or self._timeline.has_key:
+                self._timeline.place(unit)  # the frames after it follow it
+            return False
         if self._last_s and self._timeline.is_gap_after(self._last_s, device_s):
             self.end_file()
         return unit.is_key or (self._timeline.has_key and not self._begins_file)
+
+    def _apply_formats(self) -> None:
+        """Other parameter sets go on in the same file. Other formats begin another file."""
+        described, of_file = self._described, self._formats
+        if self._begins_file or described is None or of_file is None or described == of_file:
+            return
+        if described.can_follow(of_file):
+            self._has_sets_in_band = True
+        else:
+            self.end_file()
 
     def _cut_at_key(self, device_s: float, time_s: float) -> None:
         piece = self._piece
@@ -163,32 +188,48 @@ class RangePieces:
         elif piece is None:
             return
         elif not self._whole and device_s <= self.start_s:
-            self._discard()  # the recorder began long before the range
+            self.discard()  # the recorder began long before the range
         elif time_s - piece.video.times_s[0] >= PIECE_S:
             self.finish(device_s)
 
     def _write(self, unit: AccessUnit, time_s: float) -> None:
         piece = self._piece
         if piece is None:
+            if self._begins_file:
+                self._formats, self._has_sets_in_band = self._described, False
             assert self._formats is not None  # noqa: S101 - a description comes before frames
             self._skips_leading = self._begins_file
+            self._count_file()
             notes = PieceNotes(self._formats, self._begins_file, self._correction_s)
             piece = self._piece = PieceWriter(self._folder, len(self._whole), notes)
             self._begins_file = False
         if unit.is_leading and self._skips_leading:
             return  # it refers to frames before the first one
         self._skips_leading = self._skips_leading and unit.is_key
+        if unit.is_key:
+            self._key_s = unit.device_s or 0.0
+        is_in_band = unit.is_key and self._has_sets_in_band
         piece.note_source(*self._source)
-        piece.add_frame(unit, time_s)
+        piece.add_frame(unit, time_s, self._described.parameter_sets if is_in_band and self._described else ())
         self._last_s, self._is_joining = max(self._last_s, time_s), False
+
+    def _count_file(self) -> None:
+        self._file_count += self._begins_file
+        if self._file_count > MOST_FILES:
+            raise LimitReached(
+                f"This range would become more than {MOST_FILES} files. Export a shorter one.", code="too_many_files"
+            )
 
     # ---- ends of pieces --------------------------------------------------------------------------
 
     def finish(self, next_s: float | None = None) -> None:
         """Keep everything. `next_s`: the time of the frame that follows; unless given, just after the last one."""
-        piece, self._piece = self._piece, None
-        if piece is not None:
-            self._keep(piece.finish(self._last_s + 2 * SAME_FRAME_S if next_s is None else next_s), piece)
+        self._may_go_on = False
+        if self._piece is not None:
+            piece = self._piece
+            whole = piece.finish(self._last_s + 2 * SAME_FRAME_S if next_s is None else next_s)
+            self._piece = None
+            self._keep(whole, piece)
 
     def end_file(self) -> None:
         """A gap or other formats follow."""
@@ -196,26 +237,39 @@ class RangePieces:
         self._begins_file = True
         self._timeline.begin()
 
+    def await_more(self) -> None:
+        """The recording ends here and may grow.
+
+        The last GOP stays in the piece until the next play() sends it again, because that may send nothing.
+        """
+        self._may_go_on = self._piece is not None and self._piece.video.last_key >= 0
+
     def finish_before_last_key(self) -> None:
         """Keep whole GOPs only: frames of the last one are still missing, and the next play() sends it again."""
-        piece, self._piece = self._piece, None
+        self._may_go_on = False
+        piece = self._piece
         if piece is None:
             return
-        key_s = self._timeline.key_device_s
+        key_s = self._key_s
         has_key = piece.video.last_key >= 0
         whole = piece.finish_before_last_key(key_s)
+        self._piece = None
         if whole is None:
             self._begins_file = piece.notes.begins_file
+            self._file_count -= piece.notes.begins_file
         else:
             self._keep(whole, piece)
         if has_key:
             self._next_s = key_s
         self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Delete the piece that is not whole yet."""
+        self._may_go_on = False
         piece, self._piece = self._piece, None
         if piece is not None:
             self._begins_file = piece.notes.begins_file
+            self._file_count -= piece.notes.begins_file
             piece.discard()
 
     def _keep(self, whole: Piece, written: PieceWriter) -> None:

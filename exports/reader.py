@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,21 +9,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, StorageFull
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
 from core.recordings import RecordedPlace
 from core.settings import Settings
-from exports.pieces import Formats, Piece
+from exports.devices import JobDevices
+from exports.disk import SpaceCheck
+from exports.pace import ReadingPace
+from exports.pieces import Formats, Piece, is_read, mark_read
 from exports.range_pieces import BEYOND_END_S, RangePieces
 from exports.records import ExportRange
 from media.codecs.access_unit import VIDEO
 from media.fmp4.tracks import TrackError, video_track
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
+from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from sessions.replay.buffer import BufferItem, Description, Ended, ReplayBuffer
 from sessions.replay.channel_recordings import next_place
 
-_CHECK_BYTES = 64_000_000
 _QUEUE_BYTES = 12_000_000
 _TICK_S = 0.25
 _RELEASE_WAIT_S = 1.5
@@ -32,7 +34,6 @@ _AUDIO_BEHIND_S = 5.0
 _GROWING = timedelta(seconds=120)
 _ASK_AGAIN_S = 3.0
 _MOST_MOVES = 8
-_READ = "read"  # name of an empty file: nothing of the range is missing
 _COPIED = ("h264", "hevc")
 
 
@@ -43,14 +44,15 @@ class ReadingContext:
     settings: Settings
     clock: Clock
     gateway: RtspGateway
+    cameras: OnvifManager
     recordings: RecordingManager
 
 
 class RangeReader:
     """Reads one range into `folder`. One thread calls read(); `wake` ends its waits.
 
-    `check` is called all the time and raises Interrupted to end the reading. `on_progress` gets the recorded seconds
-    and the bytes of this range so far.
+    `devices` are those of the job. `check` is called all the time and raises Interrupted to end the reading.
+    `on_progress` gets the recorded seconds and the bytes of this range so far.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RangeReader:
         context: ReadingContext,
         wanted: ExportRange,
         folder: Path,
+        devices: JobDevices,
         *,
         wake: threading.Event,
         check: Callable[[], None],
@@ -66,6 +69,7 @@ class RangeReader:
         self._context = context
         self._wanted = wanted
         self._folder = folder
+        self._devices = devices
         self._wake = wake
         self._check = check
         self._on_progress = on_progress
@@ -73,7 +77,9 @@ class RangeReader:
         self._tried_utc = wanted.start
         self._moves = 0  # to other places, since the last frame
         self._newest_s = 0.0  # the place of the last frame
-        self._checked_bytes = 0
+        self._space = SpaceCheck(folder, context.settings.export_min_free_bytes)
+        self._pace = ReadingPace(context.clock, context.settings.export_max_mbps)
+        self._seen_bytes = 0
         self._received_s = 0.0
         self._token = ""  # of the recording that plays
 
@@ -93,8 +99,9 @@ class RangeReader:
         Raise Interrupted, StorageFull, a DeviceError, or another AppError.
         """
         self._range.load()
+        self._seen_bytes = self.size_bytes
         self._report()
-        if (self._folder / _READ).is_file():
+        if is_read(self._folder):
             return
         connection: ReplayConnection | None = None
         token = ""
@@ -109,10 +116,16 @@ class RangeReader:
         finally:
             if connection is not None:
                 connection.close(_RELEASE_WAIT_S)
-            self._range.finish_before_last_key()
+            self._keep_whole_gops()
         if self._range.whole:  # otherwise a retry asks the recorder again
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._folder / _READ).touch()
+            mark_read(self._folder)
+
+    def _keep_whole_gops(self) -> None:
+        try:
+            self._range.finish_before_last_key()
+        except OSError:
+            self._range.discard()  # frees the disk, which is full, as a rule
+            raise
 
     # ---- places of the range ---------------------------------------------------------------------
 
@@ -129,7 +142,7 @@ class RangeReader:
             reached_utc = max(reached_utc, self._true_utc(self._range.last_s))
         place = next_place(recordings.recorded_from(wanted.camera_id, token, reached_utc), token, reached_utc)
         if place is None and self._may_grow(reached_utc):
-            self._range.finish_before_last_key()
+            self._range.await_more()
             self._wait(_ASK_AGAIN_S)
             self._check()
             return RecordedPlace(token, reached_utc, wanted.end)
@@ -144,6 +157,7 @@ class RangeReader:
 
     def _connect(self, token: str) -> ReplayConnection:
         source, correction_s = self._context.recordings.replay_source(self._wanted.camera_id, token)
+        self._devices.require_same(self._wanted.camera_id)
         self._range.set_correction(correction_s)
         return self._context.gateway.open_replay(source, ReplayRank.EXPORT)
 
@@ -164,6 +178,7 @@ class RangeReader:
                 self._check()
                 self._check_silence()
                 self._wait(_TICK_S)
+                self._wait_for_pace()
         finally:
             buffer.retire()
             connection.pause()
@@ -189,7 +204,7 @@ class RangeReader:
         if items:
             self._received_s = self._now_s()
             self._report()
-            self._check_disk()
+            self._count_bytes()
         return True
 
     def _handle(self, item: BufferItem) -> bool:
@@ -212,11 +227,19 @@ class RangeReader:
     def _report(self) -> None:
         self._on_progress(self._range.read_s, self.size_bytes)
 
-    def _check_disk(self) -> None:
-        """Raise StorageFull if too little space is free; looks every 64 MB."""
-        if self.size_bytes - self._checked_bytes >= _CHECK_BYTES:
-            self._checked_bytes = self.size_bytes
-            require_free_space(self._folder, self._context.settings.export_min_free_bytes)
+    def _count_bytes(self) -> None:
+        """Raise StorageFull if too little space is free."""
+        more = max(0, self.size_bytes - self._seen_bytes)
+        self._seen_bytes = self.size_bytes
+        self._pace.took(more)
+        self._space.wrote(more)
+
+    def _wait_for_pace(self) -> None:
+        """Leave the frames in the buffer, which makes the recorder wait, while the limit of the speed is exceeded."""
+        while (wait_s := self._pace.wait_s()) > 0:
+            self._check()
+            self._received_s = self._now_s()
+            self._wait(min(wait_s, _TICK_S))
 
     def _check_silence(self) -> None:
         """Raise CameraUnreachable. The gateway notices a silent recorder earlier, as a rule."""
@@ -233,18 +256,6 @@ class RangeReader:
 
     def _true_utc(self, device_s: float) -> datetime:
         return datetime.fromtimestamp(device_s - self._range.correction_s, UTC)
-
-
-def require_free_space(folder: Path, least_bytes: int) -> None:
-    """Raise StorageFull if less than `least_bytes` is free on the disk of the folder."""
-    place = folder
-    while not place.exists():
-        place = place.parent
-    free_bytes = shutil.disk_usage(place).free
-    if free_bytes < least_bytes:
-        raise StorageFull(
-            f"Only {free_bytes // 1_000_000} MB are free for exports; {least_bytes // 1_000_000} MB must stay free."
-        )
 
 
 def _checked_formats(described: Description) -> Formats:

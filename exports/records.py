@@ -10,6 +10,9 @@ from enum import StrEnum
 from core.records import Problem
 from exports.origin import FileOrigin, RangeOrigin
 
+INCOMPLETE = "incomplete"
+"""Code of the problem of a finished job whose recorder did not send all recorded time."""
+
 
 class ExportState(StrEnum):
     """`queued` includes jobs that wait for their recorder; their `problem` says why."""
@@ -38,6 +41,24 @@ class ExportRange:
     @property
     def length_s(self) -> float:
         return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDevice:
+    """The device of a camera when an export first met it. Unknown texts are empty."""
+
+    camera_id: int
+    host: str
+    port: int | None = None
+    manufacturer: str = ""
+    model: str = ""
+    serial: str = ""
+
+    def is_same(self, now: ExportDevice) -> bool:
+        """Compare the serial numbers, or the addresses if a serial number is missing."""
+        if self.serial and now.serial:
+            return (self.manufacturer, self.model, self.serial) == (now.manufacturer, now.model, now.serial)
+        return self.host == now.host and (self.port == now.port or None in {self.port, now.port})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +178,7 @@ class ExportJob:
     """A job. `user_id` and `owner` name its user; `user_id` is None without accounts.
 
     `expires_at`: its files are deleted then; None for an unfinished job, and for one that is kept. `problem`: why it
-    waits or failed. `posters`: the indexes of the ranges that have a picture.
+    waits or failed. `devices`: those that it reads from. `posters`: the indexes of the ranges that have a picture.
     """
 
     id: int
@@ -174,6 +195,16 @@ class ExportJob:
     progress: ExportProgress = field(default_factory=ExportProgress)
     origins: Mapping[int, RangeOrigin] = field(default_factory=dict)  # by the index of the range
     posters: frozenset[int] = frozenset()
+    devices: tuple[ExportDevice, ...] = ()
+
+    @property
+    def cameras(self) -> frozenset[int]:
+        return frozenset(wanted.camera_id for wanted in self.draft.ranges)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """True if it is done and lacks recorded time, so that a retry may find more."""
+        return self.state is ExportState.DONE and self.problem is not None and self.problem.code == INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +227,7 @@ class ExportSpace:
 
 class Interrupted(Exception):
     """The job was paused, cancelled or deleted, or the app stops. Its whole pieces stay."""
+
+
+class GaveWay(Interrupted):
+    """Another job has its turn now. This one goes on later."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from core.records import Problem
 from core.stored_json import read_items
 from database import Database
 from exports.origin import RangeOrigin, read_range_origins, stored_range_origin
-from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
+from exports.records import ExportDevice, ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
 from exports.stored import read_file, read_options, stored_file, stored_options
 from tables import ExportRow
 
@@ -50,7 +51,15 @@ class ExportStore:
             return [_job(row) for row in session.scalars(select(ExportRow).where(ExportRow.expires_at <= now))]
 
     def add(
-        self, user_id: int | None, owner: str, draft: ExportDraft, total_s: float, now: datetime, *, most: int
+        self,
+        user_id: int | None,
+        owner: str,
+        draft: ExportDraft,
+        total_s: float,
+        now: datetime,
+        *,
+        devices: Sequence[ExportDevice],
+        most: int,
     ) -> ExportJob:
         """Add a queued job. Raise LimitReached (export_limit) if there are `most` already."""
         with self._database.write() as session:
@@ -62,7 +71,7 @@ class ExportStore:
                 name=draft.name,
                 notes=draft.notes,
                 format=draft.format,
-                options=stored_options(draft),
+                options=stored_options(draft) | {"devices": [asdict(device) for device in devices]},
                 ranges=[_stored_range(wanted) for wanted in draft.ranges],
                 state=ExportState.QUEUED.value,
                 created_at=now,
@@ -110,6 +119,15 @@ class ExportStore:
 
         def note(row: ExportRow) -> None:
             row.origins = {**(row.origins or {}), str(index): stored_range_origin(origin)}
+
+        self._change(export_id, note)
+
+    def note_device(self, export_id: int, device: ExportDevice) -> None:
+        """Store the device of a camera of a job that still exists, instead of an earlier one."""
+
+        def note(row: ExportRow) -> None:
+            others = [one for one in _devices(row) if one.camera_id != device.camera_id]
+            row.options = {**row.options, "devices": [asdict(one) for one in (*others, device)]}
 
         self._change(export_id, note)
 
@@ -166,7 +184,12 @@ def _job(row: ExportRow) -> ExportJob:
         files=read_items(row.files, read_file),
         progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
         origins=read_range_origins(row.origins),
+        devices=_devices(row),
     )
+
+
+def _devices(row: ExportRow) -> tuple[ExportDevice, ...]:
+    return read_items(row.options.get("devices"), lambda item: ExportDevice(**item))
 
 
 def _draft(row: ExportRow) -> ExportDraft:

@@ -23,11 +23,6 @@ class FrameTimeline:
         self._usual_step_s = 0.0
 
     @property
-    def key_device_s(self) -> float:
-        """The device's time of the last key frame."""
-        return 0.0 if self._key is None else self._key.device_s or 0.0
-
-    @property
     def has_key(self) -> bool:
         """True if the frames since the last key frame have come."""
         return self._key is not None

@@ -15,6 +15,7 @@ BUSY_WAIT_S = 5.0
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 60.0
 _GIVE_UP_S = 3600.0  # without progress
+_HELD_S = 30.0
 
 
 @dataclass(slots=True)
@@ -45,6 +46,12 @@ class WaitingJobs:
         with self._lock:
             self._waiting.pop(export_id, None)
 
+    def hold(self, export_id: int) -> None:
+        """Let the job wait for a while: the database does not work, for example because the disk is full."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            self._waiting[export_id] = _Waiting(now_s + _HELD_S, now_s, 0.0)
+
     def failed(self, export_id: int, done_s: float, error: AppError) -> float | None:
         """Return the seconds until the next try. None: the recorder has been away for an hour, so give up.
 
@@ -73,14 +80,13 @@ class ProgressMeter:
         self._total_s = job.progress.total_s or sum(wanted.length_s for wanted in job.draft.ranges)
         self._began: tuple[float, float] | None = None  # monotonic clock and seconds done
 
-    def progress(self, files: Sequence[ExportFile], index: int, range_s: float, range_bytes: int) -> ExportProgress:
-        """`index`: of the range that is read at the moment, and its seconds and bytes so far."""
-        made = [file for file in files if file.range_index != index]
-        done_s = min(self._total_s, sum(file.length_s for file in made if file.is_recording) + range_s)
+    def progress(self, files: Sequence[ExportFile], read_s: float = 0.0, read_bytes: int = 0) -> ExportProgress:
+        """`files`: those of the job so far. `read_s`, `read_bytes`: read and in no file yet."""
+        done_s = min(self._total_s, sum(file.length_s for file in files if file.is_recording) + read_s)
         now_s = self._clock.monotonic_s()
         if self._began is None:
             self._began = (now_s, done_s)
         began_s, done_before_s = self._began
         elapsed_s = now_s - began_s
         speed = (done_s - done_before_s) / elapsed_s if elapsed_s > 1.0 and done_s > done_before_s else None
-        return ExportProgress(done_s, self._total_s, sum(file.size_bytes for file in made) + range_bytes, speed)
+        return ExportProgress(done_s, self._total_s, sum(file.size_bytes for file in files) + read_bytes, speed)

@@ -24,7 +24,7 @@ from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
-from onvif_services.recording_zone import Verdict
+from onvif_services.recording_zone import Verdict, is_future
 
 MAX_EVENTS = 200_000
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
@@ -62,7 +62,7 @@ def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -
     if newest is None:
         return
     now_utc = conn.device_clock.now_utc()
-    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if newest > now_utc else None)
+    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if is_future(newest, now_utc) else None)
     if verdict is Verdict.LOCAL:
         conn.note(_ZONE_CHECK, "repaired", "The device writes local times of recordings and marks them as UTC.")
     elif verdict is Verdict.DOUBTFUL:
@@ -74,7 +74,7 @@ def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -
 def _told_zone_s(conn: DeviceConnection) -> float | None:
     try:
         return read_told_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))
-    except _FAILED:
+    except DeviceError:  # the recordings are listed already
         return None
 
 

@@ -27,6 +27,11 @@ class Verdict(Enum):
     NOTHING = "nothing"
 
 
+def is_future(newest: datetime, now_utc: datetime) -> bool:
+    """True for a newest recording that cannot be right."""
+    return newest - now_utc > _FUTURE
+
+
 @dataclass(slots=True)
 class RecordingZone:
     """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock."""
@@ -40,7 +45,7 @@ class RecordingZone:
         if abs(ahead) <= _NEAR:
             self.zone_s, self._seen = 0.0, None
             return Verdict.UTC
-        if ahead <= _FUTURE:
+        if not is_future(newest, now_utc):
             return Verdict.NOTHING
         if not zone_s or abs(ahead - timedelta(seconds=zone_s)) > _NEAR:
             self._seen = None

@@ -33,6 +33,7 @@ _SLOW_AFTER_S = 3.0
 _SLOW_STEP_S = 0.4  # a PLAY for each time is faster than a recorder that needs longer for a key frame of a run
 _SILENCE_S = 1.5  # after it, a run is over: many recorders do not tell the end of the requested range
 _BYTES_PER_S = 20e6
+_PLAY_S = 60.0  # of a PLAY for one time; the key frame comes first
 _PLAY_BYTES = 8_000_000  # a key frame, and what a fast recorder sends until PAUSE
 _RUN_BYTES = 64_000_000  # the first half of them may be key frames: a run of large ones is cut into shorter runs
 _FRAMES_A_TIME = 4
@@ -154,7 +155,8 @@ class RecordingSource:
                 yield time_s, None
                 continue
             inbox = self._new_inbox()
-            self._connection.play(time_s + self.correction_s, inbox, fast=False, limit=_PLAY_LIMIT)
+            at_s = time_s + self.correction_s
+            self._connection.play(at_s, inbox, end_device_s=at_s + _PLAY_S, fast=False, limit=_PLAY_LIMIT)
             if waiting is not None:
                 yield waiting
                 waiting = None

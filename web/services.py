@@ -17,13 +17,12 @@ from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
+from web.downloads import Downloads
 from web.live.sockets import Sockets
 from web.login_viewers import LoginViewers
 from web.request_limit import RequestLimit
 
 EXTENSION = "web.services"
-MOST_DOWNLOADS = 8
-"""Each of them holds a request thread for minutes."""
 
 
 class Services:
@@ -63,7 +62,7 @@ class Services:
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
-        self.download_limit = RequestLimit(MOST_DOWNLOADS, "other downloads")
+        self.downloads = Downloads()
         self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
         accounts.on_ended(self.login_viewers.end_logins)

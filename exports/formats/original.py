@@ -41,7 +41,7 @@ def write_original(
         marked_s=stretch.first_s,
         created_utc=stretch.true_utc(stretch.begins_s),
     )
-    sources = [[piece.video_path for piece in stretch.pieces], *([[audio_path]] if audio else [])]
+    sources = [stretch.video_paths, *([[audio_path]] if audio else [])]
     written = writer.write(target, sources, check)
     return WrittenOriginal(
         written.size_bytes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from exports.pieces import Formats, Piece
 from exports.records import ExportRange
@@ -14,13 +15,17 @@ from media.mp4.video import VideoSamples
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Times are by the device's clock, in seconds since 1970. `first_s`: of the first frame that is shown."""
+    """Times are by the device's clock, in seconds since 1970. `first_s`: of the first frame that is shown.
+
+    `video_paths`: the files with the samples of the video, one for each piece.
+    """
 
     pieces: Sequence[Piece]
     video: VideoSamples
     from_s: float
     until_s: float
     first_s: float
+    video_paths: Sequence[Path]
 
     @property
     def formats(self) -> Formats:
@@ -71,4 +76,4 @@ def stretch_of(pieces: Sequence[Piece], wanted: ExportRange) -> Stretch | None:
     first_s = video.first_shown_s(from_s)
     if first_s is None or first_s >= until_s:
         return None
-    return Stretch(pieces, video, from_s, until_s, first_s)
+    return Stretch(pieces, video, from_s, until_s, first_s, [piece.video_path for piece in pieces])

@@ -14,7 +14,7 @@ from core.errors import Unavailable
 from core.login_gate import LoginGate
 from core.loop_thread import LoopThread
 from core.recordings import ReplaySource
-from core.records import StreamFormats, StreamSource
+from core.records import ServiceCheck, StreamFormats, StreamSource
 from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.habits import HabitStore
@@ -28,6 +28,7 @@ from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 LINGER_S = 5.0
 _START_S = 5.0
 _STOP_S = 2.0
+_CHECKS_S = 2.0
 
 
 class RtspGateway:
@@ -46,13 +47,14 @@ class RtspGateway:
         thread: LoopThread | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
+        self._habits = HabitStore(clock)
         client = ClientContext(
             login_gate,
             clock,
             settings.rtsp_timeout_s,
             certificates or PinnedCertificates(clock),
             tls_context,
-            HabitStore(clock),
+            self._habits,
         )
         self._thread = thread or LoopThread("rtsp-gateway")
         self._is_running = False
@@ -109,6 +111,19 @@ class RtspGateway:
     def device_sessions(self) -> int:
         """Return how many live device sessions are open or opening."""
         return self._live.session_count()
+
+    def device_checks(self, device_key: str) -> tuple[ServiceCheck, ...]:
+        """Return lines of the health card: guesses about the device's RTSP. None while the gateway is not running."""
+        found: list[ServiceCheck] = []
+
+        async def ask() -> None:
+            found.extend(self._habits.checks(device_key))
+
+        try:
+            self._thread.run(ask(), _CHECKS_S)
+        except (RuntimeError, TimeoutError):
+            return ()
+        return tuple(found)
 
     def replay_capacity(self, device_key: str) -> int:
         """Return how many recordings a recorder plays at a time: the setting, or less after a refusal (453)."""

@@ -87,6 +87,29 @@ def test_repeated_actions_are_logged_once_a_minute_with_their_count(tmp_path: Pa
     ]
 
 
+def test_repeated_downloads_of_a_file_are_logged_once_an_hour(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    for minutes in (0, 59, 2):
+        clock.move(minutes=minutes)
+        for file in ("a.mp4", "b.mp4"):
+            for _ in range(2):
+                audit.write_seldom(
+                    "download_export",
+                    who="Anna",
+                    kind="session",
+                    address="::1",
+                    outcome="ok",
+                    camera_id=1,
+                    every_s=3600.0,
+                    export_id=3,
+                    file=file,
+                )
+    audit.stop()
+    found = [(line["file"], line.get("left_out")) for line in _lines(tmp_path, AUDIT_FILE)]
+    assert found == [("a.mp4", None), ("b.mp4", None), ("a.mp4", 3), ("b.mp4", 3)]
+
+
 def test_repeated_watching_is_logged_once_a_minute_for_each_stream(tmp_path: Path, clock: HandClock) -> None:
     audit = AuditLog(tmp_path, clock)
     audit.start()

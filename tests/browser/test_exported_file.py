@@ -15,6 +15,7 @@ from exports.records import Rectangle, WorkingCopy
 from media.commands import aac_command
 from media.ffmpeg import find_ffmpeg
 from media.mp4.audio import AudioSamples, read_adts, write_pcm
+from tests.exports import alternating
 from tests.exports.made_files import MadeFiles, draft_of, film_units, finishing
 from tests.media.encoded import FPS, encoded, with_b_frames
 from tests.media.fmp4.decoding import TONE
@@ -67,6 +68,14 @@ def played(chromium: Browser, path: Path) -> dict[str, Any]:
         page.close()
     assert found["how"] == "ended", found
     return found
+
+
+def test_a_file_whose_parameter_sets_alternate_plays(chromium: Browser, tmp_path: Path) -> None:
+    films = alternating.films("h264")
+    pieces = alternating.read_pieces(tmp_path / "range", films, [alternating.formats_of(film) for film in films])
+    found = played(chromium, alternating.write_file(tmp_path, pieces))
+    assert found["duration"] == pytest.approx(alternating.SECONDS, abs=0.01)
+    assert found["sought"] == pytest.approx(alternating.SECONDS / 2, abs=0.01)
 
 
 @pytest.mark.parametrize("has_b_frames", [False, True])

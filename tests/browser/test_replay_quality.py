@@ -11,10 +11,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.replaying import AHEAD_S, PLAYING, burnt_s, moves, over_socket, phase, play_for, wait
+from tests.browser.replaying import (
+    AHEAD_S,
+    BURNT,
+    PLAYING,
+    burnt_s,
+    moves,
+    no_longer_seeks,
+    over_socket,
+    phase,
+    wait,
+)
 from tests.browser.thin_link import ThinLink, thin_link
 from tests.browser.watching import Open
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 from tools.running import App, running_recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -54,13 +64,28 @@ def leave_the_loaded_media(page: Page) -> None:
 
 
 def time_follows(page: Page, for_s: float = 15) -> None:
-    """Play on: the time in the frames goes on as the playing time does."""
+    """Play on: the time in the frames goes on as the playing time does, except where other media is loaded."""
     page.wait_for_selector(PLAYING)
-    time_s = "document.querySelector('#player video').currentTime"
-    shown_s, began_s = burnt_s(page), page.evaluate(time_s)
-    play_for(page, for_s)
-    played_s = page.evaluate(time_s) - began_s
-    assert burnt_s(page) - shown_s == pytest.approx(played_s, abs=4), "the shown time follows the playing time"
+    both = f"[({BURNT})('player'), document.querySelector('#player video').currentTime]"
+    seen: list[tuple[float, float]] = []
+
+    def has_followed() -> bool:
+        shown_s, time_s = page.evaluate(both)
+        if shown_s is None:
+            return False
+        if seen and time_s < seen[-1][1]:  # of other media
+            seen.clear()
+        seen.append((shown_s, time_s))
+        passed_s, played_s = shown_s - seen[0][0], time_s - seen[0][1]
+        # The picture is a moment behind on a busy machine.
+        return bool(played_s > for_s and abs(passed_s - played_s) < 4)
+
+    until(
+        has_followed,
+        2 * LIMIT_S,
+        "that the shown time follows the playing time",
+        rest=lambda seconds: page.wait_for_timeout(1000 * seconds),
+    )
 
 
 def test_a_recording_plays_as_small_video_on_a_thin_link_until_it_is_free(
@@ -115,13 +140,10 @@ def test_a_recording_falls_to_the_sub_recording_and_comes_back(
     page.keyboard.press("k")
     page.wait_for_selector("#player [data-part=stage][data-phase=paused]")
     shown_s = burnt_s(page)
-    quality = page.get_by_role("combobox", name="Quality").first
-    quality.select_option("Sub")
+    page.get_by_role("combobox", name="Quality").first.select_option("Sub")
     expect(note).to_have_text("Sub", timeout=_MS)
-    wait(
-        page,
-        "!document.querySelector('#player').video.seeking && document.querySelector('#player').video.readyState > 1",
-    )
+    page.wait_for_selector("#player [data-part=stage][data-phase=paused]")  # it loads until then
+    no_longer_seeks(page)
     assert burnt_s(page) == pytest.approx(shown_s, abs=1), "a pause stays, and so does its frame"
     assert phase(page) == "paused"
 

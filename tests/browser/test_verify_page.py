@@ -70,7 +70,7 @@ def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
 def test_a_change_is_told(page: Page, copied: Path, tampering: Tampering) -> None:
     tampering.change(copied)
     check(page, copied)
-    assert verdict(page) == "Not unchanged"
+    assert verdict(page) == "Changed since export"
     kind, path, text = tampering.finding
     told = page.locator(f"#findings li[data-kind={kind}]").filter(has_text=path).filter(has_text=text)
     expect(told.first).to_be_visible()
@@ -88,14 +88,14 @@ def test_a_flipped_bit_is_all_that_differs(page: Page, copied: Path) -> None:
 def test_another_key_is_told(page: Page, copied: Path) -> None:
     sign_with_another_key(copied)
     check(page, copied)
-    assert verdict(page) == "Not unchanged"
+    assert verdict(page) == "Signed by another key"
     expect(page.locator("#findings li")).to_contain_text("another key than the expected one")
 
 
 def test_a_folder_without_a_manifest_is_told(page: Page, copied: Path) -> None:
     (copied / "manifest.json").unlink()
     check(page, copied)
-    assert verdict(page) == "Not unchanged"
+    assert verdict(page) == "This package cannot be checked"
     expect(page.locator("#findings li")).to_contain_text("nothing can be checked")
 
 

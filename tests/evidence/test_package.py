@@ -129,6 +129,19 @@ def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:
     assert listed["derived_from"] == manifest["files"][0]["path"]
 
 
+def test_signatures_of_the_camera_stay_and_are_named(make: Make) -> None:
+    packaging = make([(0, 20)])
+    signature = b"\x06\x05\x30" + bytes.fromhex("005bc93f2d715e95ada4796f90877a6f") + bytes(range(32)) + b"\x80"
+    key, other = b"\x65" + bytes(range(1, 200)), b"\x41" + bytes(range(1, 100))
+    packaging.exporting.recorder.pictures = ((signature, key), *[(other,)] * (FPS - 1))
+    export_id = packaging.export(2, 10)
+    case = packaging.made(packaging.case(export_id).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    video = json.loads((folder / "manifest.json").read_bytes())["files"][0]
+    assert video["camera_signature"] == "signed by the camera: present, not checked"
+    assert (folder / video["path"]).read_bytes().count(signature) == 8
+
+
 def test_a_working_copy_names_its_recording_and_its_changes(make: Make) -> None:
     packaging = make([(0, 20)], decodable=True)
     copies = (WorkingCopy(has_burnt_time=True, blurred=(Rectangle(0.1, 0.1, 0.2, 0.2),), height=90),)
@@ -208,6 +221,7 @@ def test_a_change_of_the_case_deletes_its_package(make: Make) -> None:
         assert change().package.state is PackageState.NONE
         with pytest.raises(NotFound):
             packaging.content(case.id)
+        until(lambda: list((packaging.folder / "packages").iterdir()) == [], what="the end of the package's files")
 
 
 def test_a_deleted_export_leaves_the_case_without_its_package(make: Make) -> None:
@@ -218,6 +232,9 @@ def test_a_deleted_export_leaves_the_case_without_its_package(make: Make) -> Non
     now = packaging.get(case.id)
     assert now.export_ids == (second,)
     assert now.package.state is PackageState.NONE
+    packaging.manager.stop()
+    packaging.manager.start()
+    until(lambda: list((packaging.folder / "packages").iterdir()) == [], what="the end of the package's files")
 
 
 def test_exports_of_a_case_do_not_expire(make: Make) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from cameras.records import CameraView, HealthCard
 from core.access import LOCAL, Principal
 from core.clock import Clock, SystemClock
-from core.recordings import RecordedPlace
+from core.errors import AppError, NotFound
+from core.recordings import RecordedPlace, SpanState
 from core.records import CameraStatus, Channel, DeviceInfo
 from core.settings import Settings
 from database import Database
@@ -18,6 +20,8 @@ from export_manager import ExportManager
 from exports.records import ExportDraft, ExportJob, ExportRange, ExportState
 from media.process import Spawner
 from media.rtsp.replay.interface import ReplayRank
+from recordings.matching import MatchedBy
+from recordings.views import ChannelCoverage, ChannelSpan, Coverage, SearchPage
 from tests.media.encoded import encoded
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -28,10 +32,16 @@ START_S = 1_790_000_000.0
 
 
 class ChannelRecordings(ThinRecordings):
-    """One channel, whose first recording is Rec0. `ahead_s`: of the recorder's clock."""
+    """One channel, whose first recording is Rec0. `ahead_s`: of the recorder's clock.
+
+    `listed`: the spans of Rec0 in the index, if they are others than those of the recorder. `problem`: the error that
+    the recorder answers to a search.
+    """
 
     sure = True
     ahead_s = 0.0
+    listed: list[tuple[float, float]] | None = None
+    problem: AppError | None = None
 
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
         return self.recorded_from(camera_id, "Rec0", moment)
@@ -41,27 +51,59 @@ class ChannelRecordings(ThinRecordings):
     ) -> tuple[RecordedPlace, ...]:
         assert self.recorder is not None
         ahead = timedelta(seconds=self.ahead_s)
-        found = self.recorder.recorded(camera_id, recording_token, moment + ahead)
+        recorder = self.recorder
+        if self.listed is not None:
+            recorder = replace(recorder, spans=_absolute(self.listed))
+        found = recorder.recorded(camera_id, recording_token, moment + ahead)
         return tuple(RecordedPlace(one.recording_token, one.start - ahead, one.end - ahead) for one in found)
+
+    def search(self, camera_id: int, start: datetime, end: datetime, **_: object) -> SearchPage:
+        return SearchPage((), complete=self.problem is None, next_cursor=None, problem=self.problem)
+
+    def coverage(
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: int | None = None,
+        with_events: bool = True,
+        prefers_sub: bool = False,
+    ) -> Coverage:
+        spans: list[ChannelSpan] = []
+        reached = start
+        for place in self.channel_places(camera_id, 1, start):
+            begins, ends = min(place.start, end), min(place.end, end)
+            spans.append(ChannelSpan(reached, begins, SpanState.NOT_RECORDED))
+            spans.append(ChannelSpan(begins, ends, SpanState.RECORDED, place.recording_token))
+            reached = ends
+        spans.append(ChannelSpan(reached, end, SpanState.NOT_RECORDED))
+        kept = tuple(span for span in spans if span.start < span.end)
+        row = ChannelCoverage(1, "", next(iter(MatchedBy)), "Rec0", kept, (), events_truncated=False)
+        return Coverage((row,), None, is_stopped=False, event_search=True, clock_offset_s=None, problem=None)
 
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
         return self.sure
 
 
 class NamedCameras(NoCameras):
+    """Any camera, unless it was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: dict[int, str] = {}
+        self.info = DeviceInfo("Maker", "Model 5", "1.2.3", "SN-77")
+        self.deleted: set[int] = set()
+
     def channels(self, camera_id: int) -> list[Channel]:
         return [Channel(1, "Hof & Tür", "source1")]
 
     def get_camera(self, camera_id: int) -> CameraView:
+        if camera_id in self.deleted:
+            raise NotFound(f"There is no camera {camera_id}.")
+        host = self.hosts.get(camera_id, "10.0.0.1")
         return CameraView(
-            camera_id,
-            "Gate",
-            "10.0.0.1",
-            80,
-            "admin",
-            CameraStatus.ONLINE,
-            info=DeviceInfo("Maker", "Model 5", "1.2.3", "SN-77"),
-            clock_offset_s=2.25,
+            camera_id, "Gate", host, 80, "admin", CameraStatus.ONLINE, info=self.info, clock_offset_s=2.25
         )
 
     def health(self, camera_id: int) -> HealthCard:
@@ -73,7 +115,9 @@ def moment(second: float) -> datetime:
 
 
 def draft(start: float, end: float, **fields: Any) -> ExportDraft:
-    return ExportDraft((ExportRange(1, 1, moment(start), moment(end)),), **fields)
+    """`fields`: of the draft, and `camera_id`, 1 unless given."""
+    camera_id = fields.pop("camera_id", 1)
+    return ExportDraft((ExportRange(camera_id, 1, moment(start), moment(end)),), **fields)
 
 
 def decodable_recorder(spans: list[tuple[float, float]]) -> ThinRecorder:
@@ -107,13 +151,21 @@ def _absolute(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 class RankedReplays(ThinReplays):
+    """`cameras`: those of the opened connections, in order."""
+
     def __init__(self, recorder: ThinRecorder) -> None:
         super().__init__(recorder)
         self.ranks: list[ReplayRank] = []
+        self.cameras: list[int] = []
 
     def open_replay(self, source, rank=ReplayRank.WATCHED):  # type: ignore[no-untyped-def]
         self.ranks.append(rank)
+        self.cameras.append(source.camera_id)
         return super().open_replay(source, rank)
+
+
+Make = Callable[..., "Exporting"]
+"""The fixture `make`: takes a recorder and the fields of an Exporting."""
 
 
 @dataclass
@@ -135,8 +187,9 @@ class Exporting:
         self.database.open()
         self.recordings = ChannelRecordings(self.recorder)
         self.gateway = RankedReplays(self.recorder)
+        self.cameras = NamedCameras()
         self.manager = ExportManager(
-            self.database, settings, self.clock, self.spawner, self.gateway, NamedCameras(), self.recordings
+            self.database, settings, self.clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
         self.manager.start()
 
@@ -145,8 +198,8 @@ class Exporting:
         self.database.close()
         self.spawner.stop()
 
-    def add(self, start: float, end: float, **fields: str) -> int:
-        return self.manager.add(self.who, draft(start, end, **fields)).id
+    def add(self, start: float, end: float, *, who: Principal | None = None, **fields: Any) -> int:
+        return self.manager.add(who or self.who, draft(start, end, **fields)).id
 
     def job(self, export_id: int) -> ExportJob:
         return self.manager.get(self.who, export_id)

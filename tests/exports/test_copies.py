@@ -32,8 +32,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
         exporting.close()
 
 
-def add(exporting: Exporting, start: float, end: float, *copies: WorkingCopy, **fields: str) -> int:
-    return exporting.manager.add(LOCAL, draft(start, end, copies=copies, **fields)).id
+def add(exporting: Exporting, start: float, end: float, *copies: WorkingCopy) -> int:
+    return exporting.manager.add(LOCAL, draft(start, end, copies=copies)).id
 
 
 def encoding(exporting: Exporting, export_id: int) -> bool:
@@ -102,13 +102,24 @@ def test_a_full_disk_ends_the_encoding_with_the_reason(make: Make, monkeypatch: 
         if not any(folder.rglob("*.video")):
             raise StorageFull("Only 1 MB is free.")
 
-    monkeypatch.setattr("exports.worker.require_free_space", full)
+    monkeypatch.setattr("exports.run.require_free_space", full)
     exporting = make(decodable_recorder([(0, 600)]))
     job = exporting.ended(add(exporting, 0, 600, BURNT))
     assert job.state is ExportState.FAILED
     assert job.problem is not None
     assert job.problem.code == "storage_full"
     assert [file.kind for file in job.files] == [FileKind.MASTER]
+
+
+def test_a_job_that_encodes_keeps_no_other_one_from_the_recorder(make: Make) -> None:
+    exporting = make(decodable_recorder([(0, 60)]))
+    with exporting.manager._worker._context.finishing.encoding:  # as another job's encoding holds it
+        first = add(exporting, 0, 10, BURNT)
+        until(lambda: exporting.job(first).files, what="the master")
+        for _ in range(2):
+            exporting.done(add(exporting, 0, 10))
+        assert exporting.job(first).state is ExportState.RUNNING
+    assert len(exporting.done(first).files) == 2
 
 
 def test_copies_are_refused_where_the_server_must_not_encode(make: Make) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,30 +26,11 @@ from exports.records import ExportDraft, ExportState
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.replay.interface import ReplayRank
 from tables import UserRow
-from tests.exports.exporting import Exporting, decodable_recorder, draft, moment, recorder_of
+from tests.exports.exporting import Exporting, Make, decodable_recorder, draft, moment, recorder_of
 from tests.hand_clock import HandClock
 from tests.media.mp4.stretch import shown_s
 from tests.patience import promised, until
-from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
-
-Make = Callable[..., Exporting]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make managers over recorders, each in a new folder unless one is given. Pieces are short."""
-    monkeypatch.setattr(range_pieces, "PIECE_S", 5.0)
-    monkeypatch.setattr(waiting, "_FIRST_WAIT_S", 0.05)
-    monkeypatch.setattr(waiting, "BUSY_WAIT_S", 0.05)
-    made: list[Exporting] = []
-
-    def of(recorder: ThinRecorder, folder: Path | None = None, **fields: object) -> Exporting:
-        made.append(Exporting(folder or tmp_path / f"data{len(made)}", recorder, **fields))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield of
-    for exporting in made:
-        exporting.close()
+from tests.sessions.replay.thin_recorder import FPS
 
 
 def sha256s(exporting: Exporting, export_id: int) -> list[str]:
@@ -245,12 +225,12 @@ def test_too_little_space_refuses_a_job(make: Make) -> None:
 
 
 def test_a_disk_that_fills_up_ends_the_job(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exports.reader._CHECK_BYTES", 1)
+    monkeypatch.setattr("exports.disk.CHECK_BYTES", 1)
     recorder = recorder_of([(0, 3600)], holds_at=100)
     exporting = make(recorder)
     export_id = exporting.add(0, 3600)
     exporting.until_held()
-    monkeypatch.setattr("exports.reader.shutil.disk_usage", lambda _: type("Usage", (), {"free": -1}))
+    monkeypatch.setattr("exports.disk.shutil.disk_usage", lambda _: type("Usage", (), {"free": -1}))
     recorder.holds_at = 10**9
     job = exporting.ended(export_id)
     assert job.state is ExportState.FAILED
@@ -347,6 +327,7 @@ def test_the_origin_of_range_and_file_is_noted_when_it_is_read(make: Make) -> No
     )
     assert (origin.clock_offset_s, origin.clock_measured_at) == (2.25, moment(-60))
     assert origin.recorded == ((moment(5.4), moment(20)), (moment(30), moment(40)))
+    assert origin.not_recorded == ((moment(20), moment(30)),)
     first, second = (file.origin for file in job.files)
     assert first is not None
     assert second is not None

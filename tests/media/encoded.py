@@ -32,15 +32,18 @@ class Encoded:
 
 
 @lru_cache(maxsize=8)
-def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1) -> Encoded:
-    """Encode a moving test pattern: 10 frames per second, a key frame each second, `slices` NAL units per frame."""
+def encoded(codec: str, seconds: int = 6, size: str = "320x180", slices: int = 1, preset: str = "ultrafast") -> Encoded:
+    """Encode a moving test pattern: 10 frames per second, a key frame each second, `slices` NAL units per frame.
+
+    Other presets have other parameter sets.
+    """
     options = {
         "h264": ["-c:v", "libx264", "-x264-params", f"slices={slices}:sliced-threads=0:bframes=0:scenecut=0:aud=1"],
         "hevc": ["-c:v", "libx265", "-x265-params", "log-level=error:bframes=0:scenecut=0:aud=1:open-gop=0"],
     }[codec]
     source = f"testsrc=size={size}:rate={FPS}:duration={seconds}"
     asked = ("-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", str(FPS), *options)
-    command = [str(find_ffmpeg()), *asked, "-preset", "ultrafast", "-f", codec, "-"]
+    command = [str(find_ffmpeg()), *asked, "-preset", preset, "-f", codec, "-"]
     return _apart(codec, subprocess.run(command, capture_output=True, check=True).stdout)
 
 

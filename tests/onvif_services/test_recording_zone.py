@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from core.errors import CameraAuthFailed
 from core.records import LearnedAccess
 from onvif_services.recording_search import list_recordings
 from onvif_services.recording_zone import RecordingZone, Verdict
@@ -65,6 +67,25 @@ def _clocks(now: datetime) -> str:
         f"{parts('UTCDateTime', now)}{parts('LocalDateTime', now + 8 * HOUR)}"
         "</tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
     )
+
+
+def test_a_list_is_not_lost_if_the_time_cannot_be_asked(
+    device: SoapDevice, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_recorder(device)
+    device.answers["GetRecordingSearchResults"] = recordings(recording(last="2040-01-01T00:00:00Z"))
+    conn = connect()
+    conn.open()
+    call = conn.call
+
+    def call_until_the_password_changes(service: str, operation: str, *args: Any, **options: Any) -> Any:
+        if operation == "GetSystemDateAndTime":
+            raise CameraAuthFailed("The device refuses this user name or password.")
+        return call(service, operation, *args, **options)
+
+    monkeypatch.setattr(conn, "call", call_until_the_password_changes)
+    found, _ = list_recordings(conn)
+    assert len(found) == 1
 
 
 def test_the_zone_of_recordings_is_learned_and_shown(device: SoapDevice, connect: Connect) -> None:

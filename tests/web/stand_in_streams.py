@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from cameras.records import TimedSnapshot
+from cameras.records import HealthCard, TimedSnapshot
 from core.errors import AppError, NotFound, Unavailable
 from core.recordings import ReplayQuality
 from core.records import (
+    ServiceCheck,
     StreamKind,
     StreamState,
     VideoFormat,
@@ -60,6 +61,10 @@ class StandInStreams(StreamManager):
     ready: threading.Event = field(default_factory=threading.Event)
     viewers_seen: list[str | None] = field(default_factory=list)
     replays: list[tuple[str, datetime, datetime | None, tuple[str, ...]]] = field(default_factory=list)
+
+    def health(self, camera_id: int) -> HealthCard:
+        card = self.cameras.health(camera_id)
+        return replace(card, checks=(*card.checks, ServiceCheck("RTSP: keep-alive", "guessed", "OPTIONS works")))
 
     def start_hls(
         self,

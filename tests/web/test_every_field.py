@@ -36,7 +36,6 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "id": (10**18, 65536),
     "position": (0,),
     "limit": (),
-    "small": (0,),
     "host": ("80a",),
     "port": (),
     "name": ONE_LINE,
@@ -153,7 +152,7 @@ QUERY_KINDS = {
     "codec": "choice",
     "step_s": "choice",
     "width": "limit",
-    "wait_s": "small",
+    "wait_s": "limit",
     "viewer": "word",
 }
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}

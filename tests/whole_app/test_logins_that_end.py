@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import psutil
 import pytest
 import requests
+from urllib3.exceptions import ProtocolError
 from websockets.sync.client import ClientConnection
 
 from tests.patience import LIMIT_S, promised, until
@@ -220,3 +222,34 @@ def test_a_replay_goes_on_for_a_second_viewer_after_a_logout(
             log_out(app, otto)
             assert until_closed(his) == 4401
         assert set(fetched_for(app, anna, replay["playlist_url"], GOES_ON_S)) == {200}
+
+
+def test_a_slow_download_ends_with_its_login(app: RunningApp, otto: requests.Session) -> None:
+    start, end = (moment.isoformat() for moment in (an_hour_ago(), an_hour_ago(minutes=5)))
+    body = {"ranges": [{"camera_id": 1, "channel": 1, "start_time": start, "end_time": end}]}
+    added = otto.post(f"{app.url}/api/exports", json=body, timeout=LIMIT_S)
+    assert added.status_code == 202, added.text
+    path = f"{app.url}/api/exports/{added.json()['id']}"
+    job = until(lambda: finished_export(otto, path), 2 * LIMIT_S, "the end of the export")
+    (file,) = job["files"]
+    with otto.get(app.url + file["url"], stream=True, timeout=LIMIT_S) as download:
+        assert download.raw.read(1000)
+        port = download.raw.connection.sock.getsockname()[1]
+        assert is_sending_to(port)
+        with promised(ENDS_WITHIN_S):
+            log_out(app, otto)
+            until(lambda: not is_sending_to(port))
+        with pytest.raises(ProtocolError, match="IncompleteRead"):
+            download.raw.read()
+
+
+def is_sending_to(port: int) -> bool:
+    """True if a server's connection with this port of a client is open, although the client does not read."""
+    found = (one for one in psutil.net_connections("tcp") if one.raddr and one.raddr.port == port)
+    return any(one.status == psutil.CONN_ESTABLISHED for one in found)
+
+
+def finished_export(session: requests.Session, path: str) -> dict[str, Any] | None:
+    job: dict[str, Any] = session.get(path, timeout=LIMIT_S).json()
+    assert job["state"] in {"queued", "running", "done"}, job
+    return job if job["state"] == "done" else None

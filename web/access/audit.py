@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -11,8 +12,13 @@ from web.access.principal import current_principal_or_none
 from web.client import client
 from web.services import services
 
-# Pages fetch snapshots every few seconds, leave and join streams, and repeat moves while a button is held.
-_FREQUENT = frozenset({"snapshot", "see_pictures", "watch", "ptz_move", "ptz_focus"})
+# The seconds between two lines. Pages fetch snapshots every few seconds, leave and join streams, and repeat moves while
+# a button is held. Players fetch a file in many ranges.
+_FREQUENT = {
+    **dict.fromkeys(("snapshot", "see_pictures", "watch", "ptz_move", "ptz_focus"), 60.0),
+    "download_export": 3600.0,
+    "download_package": 3600.0,
+}
 
 
 @dataclass(slots=True)
@@ -62,7 +68,9 @@ def write_audit(response: Response) -> Response:
         return response
     who = current_principal_or_none()
     log = services().accounts.audit
-    write = log.write_seldom if is_refused or audit.action in _FREQUENT else log.write
+    write = log.write
+    if is_refused or audit.action in _FREQUENT:
+        write = partial(log.write_seldom, every_s=_FREQUENT.get("" if is_refused else audit.action, 60.0))
     write(
         audit.action or audit.endpoint,
         who=audit.name or (who.name if who else ""),

@@ -223,7 +223,7 @@ def _first_allowed(camera_id: int) -> str | None:
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))
 def camera_health(path: models.CameraPath) -> Response:
     """Get the health card: the requests to the device and their results. Its `text` is for copying, without secrets."""
-    return answers.answer(models.Health.model_validate(services().cameras.health(path.camera_id)))
+    return answers.answer(models.Health.model_validate(services().streams.health(path.camera_id)))
 
 
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))

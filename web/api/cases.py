@@ -5,11 +5,9 @@ The evidence manager checks the owners of cases: for a user, the cases of others
 
 from __future__ import annotations
 
-import io
-from contextlib import ExitStack
 from typing import Any
 
-from flask import Response, request, send_file, url_for
+from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
@@ -20,6 +18,7 @@ from web.access.principal import current_principal
 from web.api import case_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.api.sending import DownloadablePackage, FileToSend, send_download
 from web.services import services
 
 blueprint = APIBlueprint("api_cases", __name__, url_prefix="/api/cases", abp_tags=[Tag(name="cases")])
@@ -30,7 +29,6 @@ _ZIP: dict[str, Any] = {
     "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     "headers": {"ETag": {"description": "Identifies its content", "schema": {"type": "string"}}},
 }
-_BLOCK_BYTES = 256 * 1024
 _UNCHANGED: dict[str, Any] = {"description": "The client has the package already"}
 
 
@@ -95,29 +93,15 @@ def make_package(path: shapes.CasePath) -> Response:
     return answer(_case(case), 202)
 
 
-@blueprint.get("/<case_id>/package", responses=answers_with({200: _ZIP, 206: _ZIP, 304: _UNCHANGED}, 404, 416, 503))
+@blueprint.get(
+    "/<case_id>/package", responses=answers_with({200: _ZIP, 206: _ZIP, 304: _UNCHANGED}, 404, 416, 429, 503)
+)
 def download_package(path: shapes.CasePath) -> Response:
-    """Download the package, or a range of it. 404 `no_package`; 503 `busy` says when to try again."""
-    with ExitStack() as until_sent:
-        until_sent.enter_context(services().download_limit)
-        case, etag, content = services().evidence.open_package(current_principal(), path.case_id)
-        _audit(case)
-        # The server closes it at the end of the answer, however that ends.
-        content.until_closed.enter_context(until_sent.pop_all())
-        until_sent.callback(content.close)
-        response = send_file(
-            io.BufferedReader(content, _BLOCK_BYTES),
-            mimetype="application/zip",
-            as_attachment=True,
-            download_name=_file_name(case),
-            conditional=False,
-        )
-        response.set_etag(etag)
-        response.content_length = content.size_bytes
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.make_conditional(request, accept_ranges=True, complete_length=content.size_bytes)
-        until_sent.pop_all()
-    return response
+    """Download the package, or a range of it. 404 `no_package`; 429 `download_limit` and 503 `busy` as for exports."""
+    case, etag, content = services().evidence.open_package(current_principal(), path.case_id)
+    _audit(case)
+    file = FileToSend(_file_name(case), "application/zip", etag, content.size_bytes)
+    return send_download(content, file, DownloadablePackage(services().evidence, case.id, file.name))
 
 
 @evidence.get("/key", responses=answers_with({200: shapes.EvidenceKey}, 503))

@@ -5,10 +5,6 @@ The export manager checks the owners of jobs: for a user, the jobs of others do 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from flask import Response, request, send_file, url_for
@@ -23,6 +19,7 @@ from web.access.principal import current_principal
 from web.api import export_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.api.sending import DownloadableExport, FileToSend, send_download
 from web.links import export_link
 from web.services import services
 
@@ -39,12 +36,16 @@ _POSTER: dict[str, Any] = {
     "description": "A JPEG, 320 pixels wide",
     "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
 }
+_SAME: dict[str, Any] = {"description": "Nothing has changed"}
 _UNCHANGED: dict[str, Any] = {"description": "The client has the file already"}
 
 
 @blueprint.post("", responses=answers_with({202: shapes.Export}, 409, 415, 429, *_DEVICE_ERRORS))
 def add_export(body: shapes.ExportRequest) -> Response:
-    """Queue an export. May wait for the device. 404 `nothing_recorded`; 429 `export_limit`, `export_space`."""
+    """Queue an export. May wait for the device.
+
+    404 `nothing_recorded`; 429 `export_limit`, `export_space`; 503 `not_indexed`.
+    """
     with services().device_limit:
         job = services().exports.add(current_principal(), _draft(body))
     _audit(job)
@@ -58,18 +59,21 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
         return answer(shapes.Estimate.model_validate(services().exports.estimate(_draft(body))))
 
 
-@blueprint.get("", responses=answers_with({200: shapes.ExportList}))
+@blueprint.get("", responses=answers_with({200: shapes.ExportList, 304: _SAME}))
 def list_exports() -> Response:
-    """List your exports, the newest first. Admins see all."""
+    """List your exports, the newest first. Admins see all. The answer has an ETag, for pages that ask often."""
     exports = services().exports
     space = exports.space()
-    return answer(
+    response = answer(
         shapes.ExportList(
             exports=[_export(job) for job in exports.jobs(current_principal())],
             used_bytes=space.used_bytes,
             limit_bytes=space.limit_bytes,
         )
     )
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/<export_id>", responses=answers_with({200: shapes.Export}, 404))
@@ -102,9 +106,9 @@ def pause_export(path: shapes.ExportPath) -> Response:
     return _moved(services().exports.pause(current_principal(), path.export_id))
 
 
-@blueprint.post("/<export_id>/resume", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+@blueprint.post("/<export_id>/resume", responses=answers_with({200: shapes.Export}, 404, 409, 429, 503))
 def resume_export(path: shapes.ExportPath) -> Response:
-    """Go on with a paused export. 409 `export_state`."""
+    """Go on with a paused export. 409 `export_state`; 429 `export_space`."""
     return _moved(services().exports.resume(current_principal(), path.export_id))
 
 
@@ -114,35 +118,33 @@ def cancel_export(path: shapes.ExportPath) -> Response:
     return _moved(services().exports.cancel(current_principal(), path.export_id))
 
 
-@blueprint.post("/<export_id>/retry", responses=answers_with({200: shapes.Export}, 404, 409, 503))
+@blueprint.post("/<export_id>/retry", responses=answers_with({200: shapes.Export}, 404, 409, 429, 503))
 def retry_export(path: shapes.ExportPath) -> Response:
-    """Queue an export again that failed or was cancelled, or let a waiting one try now. 409 `export_state`."""
+    """Queue an export again that failed, was cancelled or is incomplete, or let a waiting one try now.
+
+    Finished files stay, and only the missing parts are read. 409 `export_state`; 429 `export_space`.
+    """
     return _moved(services().exports.retry(current_principal(), path.export_id))
 
 
 @blueprint.get(
-    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 503)
+    "/<export_id>/files/<file>", responses=answers_with({200: _FILE, 206: _FILE, 304: _UNCHANGED}, 404, 416, 429, 503)
 )
 def download_export(path: shapes.ExportFilePath) -> Response:
-    """Download a file, or a range of it. At most eight downloads run at a time; 503 `busy` says when to try again."""
-    found, file = services().exports.file(current_principal(), path.export_id, path.file)
+    """Download a file, or a range of it.
+
+    A user may have three downloads at a time (429 `download_limit`), all users eight (503 `busy`). A download breaks
+    off when the login or the permission of its user ends.
+    """
+    exports = services().exports
+    found, file = exports.file(current_principal(), path.export_id, path.file)
     audit_about(export_id=path.export_id, file=file.name, camera_id=file.camera_id, channel=file.channel)
-    with ExitStack() as until_sent:
-        until_sent.enter_context(services().download_limit)
-        try:
-            content = _Download(found, until_sent.pop_all().close)
-        except FileNotFoundError:
-            raise NotFound("This file is gone.") from None
-        until_sent.callback(content.close)
-        response = send_file(
-            content, mimetype=_TYPES[found.suffix], as_attachment=True, download_name=file.name, conditional=False
-        )
-        response.set_etag(file.sha256)
-        response.content_length = file.size_bytes
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.make_conditional(request, accept_ranges=True, complete_length=file.size_bytes)
-        until_sent.pop_all()
-    return response
+    try:
+        content = found.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise NotFound("This file is gone.") from None
+    sent = FileToSend(file.name, _TYPES[found.suffix], file.sha256, file.size_bytes)
+    return send_download(content, sent, DownloadableExport(exports, path.export_id, file.name))
 
 
 @blueprint.get("/<export_id>/posters/<number>", responses=answers_with({200: _POSTER, 304: _UNCHANGED}, 404, 503))
@@ -155,23 +157,6 @@ def get_export_poster(path: shapes.PosterPath) -> Response:
         raise NotFound("This picture is gone.") from None
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-class _Download(io.FileIO):
-    """A file whose close() gives its slot back. The server closes it at the end of the answer, however that ends."""
-
-    def __init__(self, path: Path, give_back: Callable[[], None]) -> None:
-        self._give_back = give_back
-        try:
-            super().__init__(path, "rb")
-        except OSError:
-            give_back()
-            raise
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._give_back()
 
 
 def _moved(job: ExportJob) -> Response:

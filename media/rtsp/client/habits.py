@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.clock import Clock
+from core.records import ServiceCheck
 
 TRACK_ADDRESS = "address of a track"
 SESSION_ADDRESS = "address of PLAY"
@@ -42,6 +43,7 @@ class DeviceHabits:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._worked: dict[str, str] = {}
+        self._usual: dict[str, str] = {}  # subject -> the guess that goes first with other devices
         self._failed: dict[str, dict[str, float]] = {}  # subject -> guess -> until when it counts as failed
         self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
@@ -55,6 +57,8 @@ class DeviceHabits:
 
     def order(self, subject: str, guesses: Iterable[str]) -> list[str]:
         """Return the guesses in the order to try them."""
+        guesses = list(guesses)
+        self._usual.update((subject, guess) for guess in guesses[:1])
         now_s = self._clock.monotonic_s()
         failed = [guess for guess, until_s in self._failed.get(subject, {}).items() if now_s < until_s]
         worked = self._worked.get(subject)
@@ -92,6 +96,23 @@ class DeviceHabits:
 
     def has_failed(self, subject: str, guess: str) -> bool:
         return self._clock.monotonic_s() < self._failed.get(subject, {}).get(guess, 0.0)
+
+    def checks(self) -> tuple[ServiceCheck, ...]:
+        """Return lines of the health card: unusual guesses, and parts that were left out or repaired."""
+        found = [
+            ServiceCheck(f"RTSP: {subject}", "guessed", f"{guess or 'none'} works")
+            for subject, guess in self._worked.items()
+            if self._failed.get(subject) or guess != self._usual.get(subject, guess)
+        ]
+        if self.tunnel.has_worked:
+            found.append(ServiceCheck("RTSP: over HTTP", "guessed", "It works through the port of the web server."))
+        if self.lifetime_s < float("inf"):
+            detail = f"The device ends sessions after {self.lifetime_s:.0f} s, whatever it announces."
+            found.append(ServiceCheck("RTSP: keep-alive", "guessed", detail))
+        codecs = sorted({f"{described}, sent as {sent}" for described, sent in self._codecs.values()})
+        found += [ServiceCheck("RTSP: codec", "repaired", f"described as {item}") for item in codecs]
+        found += [ServiceCheck("RTSP: audio", "skipped", reason) for reason in self.audio.reasons()]
+        return tuple(found)
 
     # -- sessions that end early -------------------------------------------------------------------
 
@@ -172,6 +193,10 @@ class TunnelHabit:
         self._refused: dict[str, float] = {}  # fingerprint of a credential -> until when it is not sent again
 
     @property
+    def has_worked(self) -> bool:
+        return self._has_worked
+
+    @property
     def goes_first(self) -> bool:
         return self._clock.monotonic_s() < self._first_until_s
 
@@ -227,6 +252,10 @@ class AudioHabit:
         until_s, reason = self._left_out.get(uri, (0.0, ""))
         return reason if self._clock.monotonic_s() < until_s else ""
 
+    def reasons(self) -> list[str]:
+        """Return why streams are played without their audio, each reason once, for users."""
+        return sorted({reason for uri in self._left_out if (reason := self.left_out(uri))})
+
     def failed(self, uri: str, reason: str) -> None:
         """Play this stream without its audio for ten minutes. `reason`: for users."""
         self._left_out.pop(uri, None)
@@ -272,3 +301,8 @@ class HabitStore:
         while len(self._devices) > _MAX_DEVICES:
             self._devices.popitem(last=False)
         return habits
+
+    def checks(self, device_key: str) -> tuple[ServiceCheck, ...]:
+        """Return the lines of the health card of a device."""
+        devices = [habits for (key, _), habits in self._devices.items() if key == device_key]
+        return tuple(dict.fromkeys(check for habits in devices for check in habits.checks()))

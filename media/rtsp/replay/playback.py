@@ -90,12 +90,13 @@ class ReplayPlayback:
 
     @property
     def range_end_s(self) -> float | None:
-        """The end of PLAY's Range, for key frames alone: a fast recorder sends many of them until it gets PAUSE.
+        """The end of PLAY's Range, for key frames alone and at the recorder's pace, which pictures are made of.
 
-        It lies behind the end by some key frames. So the frame that ends the playback is among them: many recorders
-        do not tell the end of a range.
+        A fast recorder sends many key frames until it gets PAUSE. The end lies behind that of the playback by some of
+        them, so that the frame that ends the playback is among them: many recorders do not tell the end of a range.
+        GStreamer's server keeps the end of an earlier PLAY for one without an end, and then sends nothing.
         """
-        if self.end_device_s is None or not (self.key_frames_only and self.fast):
+        if self.end_device_s is None or (self.fast and not self.key_frames_only):
             return None
         return self.end_device_s + _FRAMES_BEHIND_END * max(1.0, (self.key_frames_ms or 0) / 1000)
 

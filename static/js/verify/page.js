@@ -64,7 +64,7 @@ function show(report) {
   const { manifest, signature, findings } = report;
   const by = manifest ? `${manifest.exported_by || 'an unnamed user'}, ${utc(manifest.made_at)}` : '';
   if (findings.length > 0) {
-    say('changed', 'Not unchanged', summary(report));
+    say('changed', title(report), summary(report));
   } else if (signature === 'not_checked') {
     say(
       'partly',
@@ -83,9 +83,15 @@ function show(report) {
 }
 
 /** @param {Report} report */
-function summary({ findings, signature }) {
+function title({ manifest, findings }) {
+  if (!manifest) return 'This package cannot be checked';
+  return findings.every(({ kind }) => kind === 'key') ? 'Signed by another key' : 'Changed since export';
+}
+
+/** @param {Report} report */
+function summary({ manifest, findings, signature }) {
   const count = findings.length === 1 ? 'One thing differs' : `${findings.length} things differ`;
-  const unsigned = signature === 'wrong' ? ' The signature is not right, so the manifest itself may be false.' : '';
+  const unsigned = manifest && signature === 'wrong' ? ' The signature is not right, so the manifest itself may be false.' : '';
   return `${count} from what was exported.${unsigned}`;
 }
 

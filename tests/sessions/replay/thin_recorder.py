@@ -16,7 +16,7 @@ from core.errors import CameraBusy, DeviceError
 from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
-from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.replay.interface import ReplayConsumer
 
 FPS = 5
@@ -53,6 +53,7 @@ class ThinRecorder:
     seeks_in_session: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (SPS, PPS)
+    sends_audio: bool = False  # G.711 of 8 kHz with each frame
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
@@ -179,6 +180,8 @@ class ThinLine:
             is_seam = began
             while start_s < last_s and second < last_s:
                 units = [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
+                if self.recorder.sends_audio:
+                    units += [_audio(unit) for unit in units]
                 yield [unit for unit in units if end_s is None or (unit.device_s or 0.0) < end_s]
                 began, is_seam = True, False
                 ticks += CLOCK_RATE
@@ -201,6 +204,11 @@ class ThinLine:
             is_time_confirmed=self.recorder.tells_time,
             frames_dropped_before=self.recorder.dropped_per_second if is_key else 0,
         )
+
+
+def _audio(frame: AccessUnit) -> AccessUnit:
+    device_s = frame.device_s or 0.0
+    return AccessUnit(AUDIO, (bytes(8000 // FPS),), round(device_s * 8000), 8000, device_s=device_s)
 
 
 def _utc(epoch_s: float) -> datetime:

@@ -194,10 +194,12 @@ def test_slow_snapshots_leave_threads_for_everything_else(
 def test_the_health_card_includes_its_text(client: FlaskClient, camera: Any) -> None:
     card = client.get(f"/api/cameras/{camera.id}/health").get_json()
     assert card["checks"] == [
-        {"name": "GetServices", "outcome": "ok", "detail": "", "took_ms": 12, "at": "2026-11-22T12:00:00.000Z"}
+        {"name": "GetServices", "outcome": "ok", "detail": "", "took_ms": 12, "at": "2026-11-22T12:00:00.000Z"},
+        {"name": "RTSP: keep-alive", "outcome": "guessed", "detail": "OPTIONS works", "took_ms": None, "at": None},
     ]
     assert card["camera"]["id"] == camera.id
     assert "GetServices: ok in 12 ms" in card["text"]
+    assert "RTSP: keep-alive: guessed (OPTIONS works)" in card["text"]
 
 
 def test_discovery_marks_devices_that_were_added_before(client: FlaskClient) -> None:

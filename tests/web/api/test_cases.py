@@ -6,22 +6,27 @@ import io
 import json
 import zipfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.wrappers import Response
 
 from accounts.records import UserChange
 from cameras.records import CameraView
-from core.access import Role, Scope
+from core.access import LOCAL, Role, Scope
 from core.settings import Settings
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked
 from tests.web.api.test_exports import BODY, CONTENT, NAME, finished
 from tests.web.web_harness import ApiClient, WebHarness
-from web.services import EXTENSION
+from web.access.principal import Credentials
+from web.api.sending import DownloadablePackage
+from web.downloads import MOST_OF_USER, Receiver
+from web.services import EXTENSION, Services
 
 
 @pytest.fixture(autouse=True)
@@ -99,17 +104,22 @@ def test_a_package_is_made_and_downloaded(client: FlaskClient, packed: str) -> N
 
 
 def test_a_download_goes_on_after_an_interruption(client: FlaskClient, packed: str) -> None:
-    whole = client.get(f"{packed}/package")
+    def get(**headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with client.get(f"{packed}/package", headers=named) as answer:
+            answer.get_data()
+            return answer
+
+    whole = get()
     etag = whole.headers["ETag"]
     half = len(whole.data) // 2
-    rest = client.get(f"{packed}/package", headers={"Range": f"bytes={half}-", "If-Range": etag})
+    rest = get(Range=f"bytes={half}-", If_Range=etag)
     assert rest.status_code == 206
     assert rest.headers["Content-Range"] == f"bytes {half}-{len(whole.data) - 1}/{len(whole.data)}"
     assert rest.data == whole.data[half:]
-    middle = client.get(f"{packed}/package", headers={"Range": "bytes=10-2500"})
-    assert middle.data == whole.data[10:2501]
-    assert client.get(f"{packed}/package", headers={"If-None-Match": etag}).status_code == 304
-    assert client.get(f"{packed}/package", headers={"Range": "bytes=99999999-"}).status_code == 416
+    assert get(Range="bytes=10-2500").data == whole.data[10:2501]
+    assert get(If_None_Match=etag).status_code == 304
+    assert get(Range="bytes=99999999-").status_code == 416
     assert client.head(f"{packed}/package").headers["ETag"] == etag
 
 
@@ -126,15 +136,19 @@ def test_another_package_has_another_etag(client: FlaskClient, evidence: Evidenc
 def test_downloads_give_their_slots_back(
     client: FlaskClient, web_app: OpenAPI, packed: str, assert_problem: Any
 ) -> None:
-    limit = web_app.extensions[EXTENSION].download_limit
+    services: Services = web_app.extensions[EXTENSION]
     for _ in range(20):
         client.get(f"{packed}/package").close()
         client.head(f"{packed}/package").close()
         client.get(f"{packed}/package", headers={"Range": "bytes=99999999-"}).close()
+    package = DownloadablePackage(services.evidence, 1, "case.zip")
+    credentials = Credentials(services.accounts, None, None, is_on_this_machine=True)
+    receiver = Receiver(LOCAL, credentials)
     with ExitStack() as taken:
-        for _ in range(8):
-            taken.enter_context(limit)
-        assert_problem(client.get(f"{packed}/package"), 503, "busy")
+        for _ in range(MOST_OF_USER):
+            content = taken.enter_context(Path(__file__).open("rb", buffering=0))
+            taken.enter_context(services.downloads.begin(content, package, receiver))
+        assert_problem(client.get(f"{packed}/package"), 429, "download_limit")
 
 
 def test_a_missing_package_is_told(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
-from contextlib import ExitStack
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from werkzeug.wrappers import Response
 
+from accounts.records import UserChange
 from cameras.records import CameraView
-from core.access import Role, Scope
+from core.access import LOCAL, Principal, Role, Scope
+from core.records import Problem
 from core.settings import Settings
 from export_manager import ExportManager
 from exports.records import ExportFile, ExportProgress, ExportState
+from tests.patience import promised, stays
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked
 from tests.web.web_harness import WebHarness
-from web.services import EXTENSION
+from web import downloads
+from web.access.principal import Credentials
+from web.api.sending import DownloadableExport
+from web.downloads import Download, Receiver
+from web.services import EXTENSION, Services
 
 CONTENT = bytes(range(256)) * 8
 NAME = "Gate_20261121T120000Z.mp4"
@@ -186,17 +194,99 @@ def test_only_files_of_the_export_are_served(client: FlaskClient, done: str, ass
     assert_problem(client.get("/api/exports/99/files/x.mp4"), 404, "not_found")
 
 
-def test_a_ninth_download_is_refused(web_app: OpenAPI, client: FlaskClient, done: str, assert_problem: Any) -> None:
+def begin_download(web_app: OpenAPI, settings: Settings, who: Principal) -> Download:
+    path = settings.data_dir / "exports" / "1" / "files" / NAME
+    services: Services = web_app.extensions[EXTENSION]
+    credentials = Credentials(services.accounts, None, None, is_on_this_machine=True)
+    downloadable = DownloadableExport(services.exports, 1, NAME)
+    return services.downloads.begin(path.open("rb", buffering=0), downloadable, Receiver(who, credentials))
+
+
+def test_a_user_has_three_downloads_at_a_time(
+    web_app: OpenAPI, client: FlaskClient, done: str, settings: Settings, assert_problem: Any
+) -> None:
     for _ in range(20):  # each gives its slot back
         client.get(f"{done}/files/{NAME}").close()
         client.head(f"{done}/files/{NAME}").close()
         client.get(f"{done}/files/{NAME}", headers={"Range": "bytes=9999999-"}).close()
-    with ExitStack() as slots:
-        for _ in range(8):
-            slots.enter_context(web_app.extensions[EXTENSION].download_limit)
-        assert_problem(client.get(f"{done}/files/{NAME}"), 503, "busy")
-    with client.get(f"{done}/files/{NAME}") as answer:
-        assert answer.status_code == 200
+        client.get(f"{done}/files/{NAME}", headers={"Range": "bytes=5-9"}).close()
+    slots = [begin_download(web_app, settings, LOCAL) for _ in range(3)]
+    answer = client.get(f"{done}/files/{NAME}")
+    assert_problem(answer, 429, "download_limit")
+    assert answer.headers["Retry-After"] == "10"
+    other = begin_download(web_app, settings, Principal("session", "anna", Role.REVIEWER, user_id=7))
+    for download in (*slots, other):
+        download.close()
+    with client.get(f"{done}/files/{NAME}") as again:
+        assert again.status_code == 200
+
+
+def test_a_ninth_download_is_refused(
+    web_app: OpenAPI, client: FlaskClient, done: str, settings: Settings, assert_problem: Any
+) -> None:
+    users = [Principal("session", f"user{number}", Role.REVIEWER, user_id=number) for number in range(8)]
+    slots = [begin_download(web_app, settings, who) for who in users]
+    answer = client.get(f"{done}/files/{NAME}")
+    assert_problem(answer, 503, "busy")
+    assert answer.headers["Retry-After"] == "10"
+    for download in slots:
+        download.close()
+    with client.get(f"{done}/files/{NAME}") as again:
+        assert again.status_code == 200
+
+
+class Ending(enum.Enum):
+    """Ways in which a user loses a file that is being downloaded."""
+
+    TOKEN_REMOVED = enum.auto()
+    ROLE_LOWERED = enum.auto()
+    CHANNEL_TAKEN = enum.auto()
+    EXPORT_DELETED = enum.auto()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", Ending)
+def test_a_download_ends_when_its_user_loses_the_file(
+    ending: Ending,
+    harness: WebHarness,
+    web_app: OpenAPI,
+    exports: ExportManager,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if ending is not Ending.TOKEN_REMOVED:  # once at the real pace is enough
+        monkeypatch.setattr(downloads, "_CHECK_EVERY_S", 0.1)
+    services: Services = web_app.extensions[EXTENSION]
+    accounts = services.accounts
+    admin = harness.token_client(Role.ADMIN)
+    anna = harness.token_client(Role.REVIEWER)
+    authorization = anna.headers["Authorization"]
+    export_id = anna.request("POST", "/api/exports", json=BODY).get_json()["id"]
+    finished(exports, settings.data_dir, export_id)
+    credentials = Credentials(accounts, authorization, None, is_on_this_machine=False)
+    who = credentials.principal()
+    assert who is not None
+    assert who.user_id is not None
+    path = settings.data_dir / "exports" / str(export_id) / "files" / NAME
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        downloadable = DownloadableExport(services.exports, export_id, NAME)
+        receiver = Receiver(who, credentials, ours)
+        download = services.downloads.begin(path.open("rb", buffering=0), downloadable, receiver)
+        stays(lambda: download.read(1), 0.3)
+        if ending is Ending.TOKEN_REMOVED:
+            accounts.remove_token(int(who.key.removeprefix("token:")))
+        elif ending is Ending.ROLE_LOWERED:
+            accounts.change_user(who.user_id, UserChange(role=Role.VIEWER))
+        elif ending is Ending.CHANNEL_TAKEN:
+            accounts.change_user(who.user_id, UserChange(scope=Scope({1: frozenset({2})})))
+        else:
+            assert admin.request("DELETE", f"/api/exports/{export_id}").status_code == 204
+        with promised(5.0):
+            assert theirs.recv(1) == b""  # the connection is closed
+        with pytest.raises(ConnectionResetError):
+            download.read(1)
+        download.close()
 
 
 def test_users_find_only_their_own_exports(harness: WebHarness, exports: ExportManager, settings: Settings) -> None:
@@ -232,11 +322,38 @@ def test_limits_to_channels_hold_for_exports(harness: WebHarness) -> None:
     assert limited.request("POST", "/api/exports", json=BODY).status_code == 202
 
 
+def audit_lines(settings: Settings) -> list[dict[str, Any]]:
+    lines = (settings.data_dir / "logs" / "audit.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if "export" in line["action"]]
+
+
+def test_a_download_in_many_ranges_has_one_audit_line(client: FlaskClient, done: str, settings: Settings) -> None:
+    for begin in range(5):
+        client.get(f"{done}/files/{NAME}", headers={"Range": f"bytes={begin}-{begin + 9}"}).close()
+    assert [line["action"] for line in audit_lines(settings)] == ["create_export", "download_export"]
+
+
+def test_an_unchanged_list_is_not_sent_again(client: FlaskClient, done: str) -> None:
+    etag = client.get("/api/exports").headers["ETag"]
+    assert client.get("/api/exports", headers={"If-None-Match": etag}).status_code == 304
+    client.patch(done, json={"name": "Fire"})
+    again = client.get("/api/exports", headers={"If-None-Match": etag})
+    assert again.get_json()["exports"][0]["name"] == "Fire"
+
+
+def test_an_incomplete_export_is_queued_again(client: FlaskClient, done: str, exports: ExportManager) -> None:
+    assert client.post(f"{done}/retry").status_code == 409
+    states = (ExportState.DONE,)
+    problem = Problem("incomplete", "The recorder did not send 60 of 1800 recorded seconds.")
+    exports._store.move(1, ExportState.DONE, of=states, now=NOON, problem=problem)
+    job = client.post(f"{done}/retry").get_json()
+    assert (job["state"], job["error"], len(job["files"])) == ("queued", None, 1)
+
+
 def test_exports_and_downloads_are_in_the_audit_log(client: FlaskClient, done: str, settings: Settings) -> None:
     client.get(f"{done}/files/{NAME}").close()
     client.delete(done)
-    lines = [json.loads(line) for line in (settings.data_dir / "logs" / "audit.jsonl").read_text().splitlines()]
-    found = {line["action"]: line for line in lines if "export" in line["action"]}
+    found = {line["action"]: line for line in audit_lines(settings)}
     assert set(found) == {"create_export", "download_export", "delete_export"}
     for line in found.values():
         assert (line["outcome"], line["camera_id"], line["channel"], line["export_id"]) == ("ok", 1, 1, 1)

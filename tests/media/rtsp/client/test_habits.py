@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits
+from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits, HabitStore
 from tests.hand_clock import HandClock
 
 HOUR = 3600
@@ -20,6 +20,24 @@ def clock() -> HandClock:
 @pytest.fixture
 def habits(clock: HandClock) -> DeviceHabits:
     return DeviceHabits(clock)
+
+
+def test_the_health_card_shows_guesses_and_what_was_left_out() -> None:
+    store = HabitStore(HandClock())
+    habits = store.of("camera1", "rtsp://cam:554")
+    habits.worked(KEEP_ALIVE, "GET_PARAMETER")
+    assert store.checks("camera1") == (), "the usual guess"
+    habits.failed(KEEP_ALIVE, "GET_PARAMETER")
+    habits.worked(KEEP_ALIVE, "OPTIONS")
+    habits.note_codec("rtsp://cam:554/1", "hevc", "h264")
+    habits.audio.failed("rtsp://cam:554/1", "The device refuses it.")
+    habits.tunnel.worked(is_only_way=True)
+    lines = {(check.name, check.outcome): check.detail for check in store.checks("camera1")}
+    assert lines["RTSP: keep-alive", "guessed"] == "OPTIONS works"
+    assert lines["RTSP: codec", "repaired"] == "described as hevc, sent as h264"
+    assert lines["RTSP: audio", "skipped"] == "The device refuses it."
+    assert ("RTSP: over HTTP", "guessed") in lines
+    assert store.checks("camera2") == ()
 
 
 def test_streams_that_end_together_raise_one_doubt(habits: DeviceHabits, clock: HandClock) -> None:

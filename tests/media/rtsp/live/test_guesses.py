@@ -115,6 +115,8 @@ def test_a_track_is_found_at_another_address(
     tries = len(paths(peer, "SETUP"))
     assert plays(gateway, peer)
     assert len(paths(peer, "SETUP")) == tries + 1, "the address is remembered"
+    guessed = {check.name for check in gateway.device_checks("camera1") if check.outcome == "guessed"}
+    assert ("RTSP: address of a track" in guessed) == (tries > 1)
 
 
 def test_a_missing_track_ends_in_the_first_refusal(camera: Cameras, gateway: RtspGateway) -> None:

@@ -36,6 +36,10 @@ def joined_by_start_codes(units: list[bytes]) -> Packed:
     return packed([START.join(units)])
 
 
+def with_lengths(units: list[bytes]) -> Packed:
+    return packed([b"".join(len(unit).to_bytes(4) + unit for unit in units)])
+
+
 def with_a_marker_on_every_slice(units: list[bytes]) -> Packed:
     return [packet for unit in units for packet in packed([unit])]
 
@@ -63,6 +67,7 @@ def with_an_empty_last_fragment(units: list[bytes]) -> Packed:
 HABITS: dict[str, dict[str, Any]] = {
     "start codes": {"pack": with_start_codes},
     "joined units": {"pack": joined_by_start_codes},
+    "lengths": {"pack": with_lengths},
     "a marker on every slice": {"pack": with_a_marker_on_every_slice},
     "no markers": {"pack": without_markers},
     "empty packets": {"pack": with_empty_packets},

@@ -1,0 +1,49 @@
+"""Gaps of a range, and their reasons."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from evidence.gaps import NOT_RECORDED, NOT_SENT, UNKNOWN, gaps_of
+from tests.exports.exporting import moment
+
+
+def stretch(start: float, end: float) -> tuple[datetime, datetime]:
+    return moment(start), moment(end)
+
+
+def gaps(
+    shown: list[tuple[float, float]], recorded: list[tuple[float, float]], not_recorded: list[tuple[float, float]]
+) -> list[tuple[float, float, str]]:
+    """Return the gaps of [0, 100) in seconds."""
+    found = gaps_of(
+        stretch(0, 100),
+        [stretch(*one) for one in shown],
+        [stretch(*one) for one in recorded],
+        [stretch(*one) for one in not_recorded],
+    )
+    return [((it.start - moment(0)).total_seconds(), (it.end - moment(0)).total_seconds(), it.reason) for it in found]
+
+
+def test_what_is_shown_is_no_gap() -> None:
+    assert gaps([(0, 100)], [], []) == []
+    assert gaps([(50, 100), (0, 50.4)], [], []) == []
+
+
+def test_a_gap_has_the_reason_that_the_recorders_list_tells() -> None:
+    assert gaps([(0, 40), (60, 100)], [(0, 40), (60, 100)], [(40, 60)]) == [(40, 60, NOT_RECORDED)]
+    assert gaps([(0, 40), (60, 100)], [(0, 100)], []) == [(40, 60, NOT_SENT)]
+    assert gaps([(0, 40), (60, 100)], [], []) == [(40, 60, UNKNOWN)]
+
+
+def test_a_gap_of_several_reasons_is_divided() -> None:
+    assert gaps([(10, 30)], [(0, 50)], [(50, 80)]) == [
+        (0, 10, NOT_SENT),
+        (30, 50, NOT_SENT),
+        (50, 80, NOT_RECORDED),
+        (80, 100, UNKNOWN),
+    ]
+
+
+def test_the_edge_of_a_list_in_whole_seconds_is_no_gap() -> None:
+    assert gaps([(0, 39.7), (60, 100)], [(0, 40), (60, 100)], [(40, 60)]) == [(40, 60, NOT_RECORDED)]

@@ -1,0 +1,94 @@
+"""The frames and the audio of one range: wrong times of audio, and the end of a recording that still grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.records import AudioFormat, VideoFormat
+from exports.pieces import Formats
+from exports.range_pieces import RangePieces
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
+from tests.exports.exporting import START_S, Make, moment, recorder_of
+from tests.hand_clock import HandClock
+from tests.patience import until
+from tests.sessions.replay.thin_recorder import CLOCK_RATE, FPS, PPS, SPS
+
+FORMATS = Formats(VideoFormat("h264", 320, 180), AudioFormat("pcm_alaw", 8000, 1), (SPS, PPS))
+
+
+def frame(index: int) -> AccessUnit:
+    is_key = index % FPS == 0
+    ticks = index * CLOCK_RATE // FPS
+    return AccessUnit(VIDEO, (b"\x65" if is_key else b"\x41",), ticks, CLOCK_RATE, is_key, START_S + index / FPS)
+
+
+def audio(time_s: float) -> AccessUnit:
+    return AccessUnit(AUDIO, (bytes(1600),), round(time_s * 8000), 8000, device_s=START_S + time_s)
+
+
+@pytest.mark.parametrize("ahead_s", [6.0, 3600.0, 1e9])
+def test_one_audio_packet_with_a_late_time_mutes_nothing(tmp_path: Path, ahead_s: float) -> None:
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    times_s = []
+    for index in range(10 * FPS):
+        pieces.take_frame(frame(index))
+        if index == 7:
+            pieces.take_audio(audio(index / FPS + ahead_s))
+        else:
+            pieces.take_audio(audio(index / FPS))
+            times_s.append(START_S + index / FPS)
+    pieces.finish()
+    (piece,) = pieces.whole
+    assert list(piece.tables()[1].times_s) == pytest.approx(times_s)
+
+
+def test_the_last_group_of_a_growing_recording_stays(tmp_path: Path) -> None:
+    """The recorder sends nothing more, although its recording seemed to grow."""
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    for index in range(13):
+        pieces.take_frame(frame(index))
+    pieces.await_more()
+    assert pieces.next_s == START_S + 10 / FPS
+    pieces.begin_play()
+    pieces.describe(FORMATS)
+    pieces.finish()
+    (piece,) = pieces.whole
+    assert len(piece.tables()[0]) == 13
+
+
+def test_the_last_group_of_a_growing_recording_comes_again(tmp_path: Path) -> None:
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    for index in range(13):
+        pieces.take_frame(frame(index))
+    pieces.await_more()
+    pieces.begin_play()
+    for index in range(5, 20):
+        pieces.take_frame(frame(index))
+    pieces.finish()
+    times_s = [time_s for piece in pieces.whole for time_s in piece.tables()[0].times_s]
+    assert times_s == pytest.approx([START_S + index / FPS for index in range(20)])
+    assert [piece.notes.begins_file for piece in pieces.whole] == [True, False]
+
+
+@pytest.mark.parametrize("grows_to", [100.0, 94.0])
+def test_an_export_up_to_now_waits_for_the_end(make: Make, monkeypatch: pytest.MonkeyPatch, grows_to: float) -> None:
+    monkeypatch.setattr("exports.reader._ASK_AGAIN_S", 0.05)
+    clock = HandClock(moment(100))
+    recorder = recorder_of([(0, 90.6)])
+    exporting = make(recorder, clock=clock)
+    exporting.recordings.listed = [(0.0, 100.0)]
+    export_id = exporting.add(10, 100)
+    until(lambda: len(recorder.plays) > 2, what="another question for the rest")
+    recorder.spans[:] = recorder_of([(0, grows_to)]).spans
+    plays = len(recorder.plays)
+    until(lambda: len(recorder.plays) > plays + 2)
+    clock.move(seconds=130)
+    job = exporting.done(export_id)
+    (file,) = job.files
+    assert file.end == moment(grows_to)
+    assert job.is_incomplete == (grows_to < 95)

@@ -1,0 +1,138 @@
+"""Retries of jobs: only the missing parts are read again, and the limits hold as for new jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.access import LOCAL
+from core.errors import CameraUnreachable, LimitReached, NotFound
+from exports.records import ExportFile, ExportRange, ExportState
+from exports.stretches import missing_stretches
+from tests.exports.exporting import Exporting, Make, draft, moment, recorder_of
+from tests.patience import promised, until
+
+
+def incomplete(exporting: Exporting, start: float, end: float) -> int:
+    """Export a range whose recordings are listed as whole, while the recorder lacks a part. Return the id."""
+    exporting.recordings.listed = [(0.0, 600.0)]
+    job = exporting.done(exporting.add(start, end))
+    assert job.is_incomplete, job.problem
+    return job.id
+
+
+def test_a_retry_of_an_incomplete_job_reads_only_what_is_missing(make: Make) -> None:
+    exporting = make(recorder_of([(0, 100), (160, 600)]))
+    export_id = incomplete(exporting, 10, 300)
+    before = exporting.job(export_id)
+    assert [(file.start, file.end) for file in before.files] == [
+        (moment(10), moment(100)),
+        (moment(160), moment(300)),
+    ]
+    plays = len(exporting.recorder.plays)
+    exporting.recorder.spans[:] = recorder_of([(0, 600)]).spans
+    exporting.manager.retry(LOCAL, export_id)
+    job = exporting.done(export_id)
+    assert job.problem is None
+    assert [(file.start, file.end) for file in job.files] == [
+        (moment(10), moment(100)),
+        (moment(100), moment(160)),
+        (moment(160), moment(300)),
+    ]
+    assert (job.files[0], job.files[2]) == before.files
+    assert job.progress.done_s == pytest.approx(290.0)
+    assert exporting.recorder.plays[plays:] == [pytest.approx(moment(100).timestamp(), abs=6.0)]
+    assert all(exporting.path(export_id, number).is_file() for number in range(3))
+
+
+def test_a_retry_that_finds_nothing_more_keeps_the_files(make: Make) -> None:
+    exporting = make(recorder_of([(0, 100)]))
+    export_id = incomplete(exporting, 10, 300)
+    files = exporting.job(export_id).files
+    exporting.manager.retry(LOCAL, export_id)
+    job = exporting.done(export_id)
+    assert job.is_incomplete
+    assert job.files == files
+    assert exporting.path(export_id).is_file()
+
+
+def test_a_retry_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
+    recorder = recorder_of([(0, 100), (160, 600)])
+    exporting = make(recorder, tmp_path / "same")
+    export_id = incomplete(exporting, 10, 300)
+    recorder.spans[:] = recorder_of([(0, 600)]).spans
+    recorder.holds_at = sum(line.sent for line in recorder.lines) + 100
+    exporting.manager.retry(LOCAL, export_id)
+    exporting.until_held()
+    exporting.close()
+    again = make(recorder_of([(0, 600)]), tmp_path / "same")
+    job = again.done(export_id)
+    assert job.problem is None
+    assert [file.start for file in job.files] == [moment(10), moment(100), moment(160)]
+
+
+def test_missing_stretches_are_the_rest_of_the_range() -> None:
+    wanted = ExportRange(1, 1, moment(0), moment(100))
+
+    def file(start: float, end: float, name: str = "a.mp4") -> ExportFile:
+        return ExportFile(name, 1, "", 1, 1, moment(start), moment(end), "h264")
+
+    def missing(*files: ExportFile) -> list[tuple[float, float]]:
+        found = missing_stretches(wanted, files)
+        return [
+            (round((one.start - moment(0)).total_seconds(), 1), round((one.end - moment(0)).total_seconds(), 1))
+            for one in found
+        ]
+
+    assert missing() == [(0, 100)]
+    assert missing(file(0.1, 99.5)) == []
+    assert missing(file(60, 80), file(10, 30)) == [(0, 10), (30, 60), (80, 100)]
+    assert missing(file(0, 60), file(0, 60, "a.srt")) == [(60, 100)]
+
+
+@pytest.mark.parametrize("state", ["cancelled", "failed", "paused"])
+def test_limits_of_space_hold_when_a_job_goes_on(make: Make, state: str) -> None:
+    recorder = recorder_of([(0, 600)], holds_at=100)
+    exporting = make(recorder, settings={"export_bytes": 400_000_000})
+    export_id = exporting.add(0, 500)  # about 250 MB
+    exporting.until_held()
+    if state == "failed":
+        exporting.manager.camera_deleted(1)
+    else:
+        (exporting.manager.pause if state == "paused" else exporting.manager.cancel)(LOCAL, export_id)
+    until(lambda: exporting.recorder.open_lines() == 0)
+    if state == "paused":  # it counts, so that the limit must shrink
+        exporting.settings["export_bytes"] = 1_000_000
+        object.__setattr__(exporting.manager._settings, "export_bytes", 1_000_000)
+    else:
+        exporting.add(0, 500)
+    call = exporting.manager.resume if state == "paused" else exporting.manager.retry
+    with pytest.raises(LimitReached) as refusal:
+        call(LOCAL, export_id)
+    assert refusal.value.code == "export_space"
+    assert exporting.job(export_id).state == state
+
+
+def test_a_recorder_that_is_away_gives_its_error_and_not_an_empty_range(make: Make) -> None:
+    exporting = make(recorder_of([(0, 600)]))
+    exporting.recordings.listed = []
+    with pytest.raises(NotFound) as nothing:
+        exporting.add(0, 500)
+    assert nothing.value.code == "nothing_recorded"
+    exporting.recordings.problem = CameraUnreachable("The recorder does not answer.")
+    for call in (exporting.manager.estimate, lambda wanted: exporting.manager.add(LOCAL, wanted)):
+        with pytest.raises(CameraUnreachable):
+            call(draft(0, 500))
+
+
+@pytest.mark.parametrize("call", ["pause", "cancel"])
+def test_a_job_that_is_stopped_frees_its_place_within_two_seconds(make: Make, call: str) -> None:
+    exporting = make(recorder_of([(0, 600)], holds_at=100))
+    export_id = exporting.add(0, 600)
+    exporting.until_held()
+    with promised(2.0):
+        getattr(exporting.manager, call)(LOCAL, export_id)
+        assert exporting.recorder.open_lines() == 0
+    assert (exporting.folder / "exports" / str(export_id)).exists() == (call == "pause")
+    assert exporting.job(export_id).state is (ExportState.PAUSED if call == "pause" else ExportState.CANCELLED)

@@ -26,8 +26,12 @@ allowed_addresses.allow_loopback(True)  # session fixtures connect before the fi
 ORDER = ("tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras")
 BROWSERS = "tests/browser"
 BROWSERS_END = 0.85  # share of the run
-# Seconds that one test of a folder takes, roughly.
+# Seconds that one test of a file or folder takes, roughly. The first name counts that fits.
 SECONDS = {
+    "tests/browser/test_quality.py": 10.0,
+    "tests/browser/test_replay_quality.py": 15.0,
+    "tests/browser/test_replay_player.py": 7.0,
+    "tests/whole_app/test_exports.py": 7.0,
     BROWSERS: 5.0,
     "tests/whole_app": 4.0,
     "tests/sessions": 1.0,

@@ -105,14 +105,18 @@ def _running(make: str, folder: Path, channels: int = 2) -> Iterator[Device]:
             app.stop()
 
 
+@pytest.fixture(scope="module")
+def conformant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    """A recorder whose channel 2 has H.265, and whose channel 5 has AAC."""
+    yield from _running("conformant", tmp_path_factory.mktemp("conformant"), channels=5)
+
+
 @pytest.fixture(scope="module", params=MAKES)
 def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    if request.param == "conformant":
+        yield request.getfixturevalue("conformant")
+        return
     yield from _running(request.param, tmp_path_factory.mktemp("exports"))
-
-
-@pytest.fixture
-def conformant(tmp_path: Path) -> Iterator[Device]:
-    yield from _running("conformant", tmp_path)
 
 
 def burnt_times(path: Path) -> list[float]:
@@ -155,16 +159,10 @@ def _sound_s(path: Path) -> float:
     return len(pcm) / 16_000
 
 
-@pytest.fixture
-def with_aac(tmp_path: Path) -> Iterator[Device]:
-    """A recorder whose channel 5 has AAC."""
-    yield from _running("conformant", tmp_path, channels=5)
-
-
-def test_aac_is_copied(with_aac: Device, tmp_path: Path) -> None:
-    start = with_aac.long_spans(5)[0][0] + timedelta(seconds=20)
-    (file,) = with_aac.done(with_aac.add(5, start, start + timedelta(seconds=20)))["files"]
-    path = with_aac.download(file, tmp_path)
+def test_aac_is_copied(conformant: Device, tmp_path: Path) -> None:
+    start = conformant.long_spans(5)[0][0] + timedelta(seconds=20)
+    (file,) = conformant.done(conformant.add(5, start, start + timedelta(seconds=20)))["files"]
+    path = conformant.download(file, tmp_path)
     assert burnt_times(path)[0] == pytest.approx(start.timestamp(), abs=0.31)
     assert _sound_s(path) == pytest.approx(20.0, abs=0.3)
 

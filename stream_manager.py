@@ -33,6 +33,7 @@ from sessions.live.session import LiveSession
 from sessions.live.small_output import check_small_source
 from sessions.live.variants import variant_line, variants_of
 from sessions.replay.broadcast import ReplayListener
+from sessions.replay.run import ReplayRun
 from sessions.replay.session import ReplaySession
 from sessions.snapshots import FrameGrabber, SnapshotTaker
 from sessions.table import SessionTable
@@ -238,11 +239,8 @@ class StreamManager:
                 self._context,
                 camera_id,
                 recording_token,
-                start_utc,
-                end_utc=end_utc,
+                ReplayRun(1, start_utc, end_utc, key_frames_only, quality),
                 accepts_hevc="hevc" in accept,
-                key_frames_only=key_frames_only,
-                quality=quality,
                 on_end=self._table.forget,
             )
             viewer_id = session.add_viewer()

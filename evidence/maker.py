@@ -26,6 +26,7 @@ from evidence.snapshots import SnapshotMaker
 from evidence.texts import readme, sha256sums
 from evidence.zip_outline import Section, ZipOutline, read_sections, stored_sections
 from exports.records import ExportFile, ExportJob
+from media.mkv.places import cluster_places
 from media.mp4.places import FramePlaces, frame_places
 
 OUTLINE = "outline.json"
@@ -105,7 +106,7 @@ class PackageMaker:
                 renamed[stem] = new_stem
                 name = f"{new_stem}{dot}{suffix}"
                 taken.add(name.lower())
-                yield f"video/{name}", export, file
+                yield f"{'working-copies' if file.is_derived else 'video'}/{name}", export, file
 
     def _pack(self, path: str, export: FinishedExport, file: ExportFile) -> PackedFile:
         source = f"{export.job.id}/{file.name}"
@@ -131,12 +132,12 @@ class PackageMaker:
     def _add_snapshots(self, files: Sequence[PackedFile]) -> None:
         folders = {export.job.id: export.folder for export in self._exports}
         for item in files:
-            if item.places is None:
+            if not item.file.is_recording:
                 continue
             self._report(self._read_bytes)
-            jpeg = self._snapshots.first_frame(folders[item.job.id] / item.file.name)
+            jpeg = self._snapshots.first_frame(folders[item.job.id] / item.file.name, item.file.lead_in_s)
             if jpeg:
-                stem = item.path.removeprefix("video/").rpartition(".")[0]
+                stem = Path(item.path).stem
                 self._add_other(f"snapshots/{stem}.jpg", "snapshot", jpeg, item.path)
 
     def _add_other(self, path: str, kind: str, content: bytes, derived_from: str = "") -> None:
@@ -177,8 +178,9 @@ def load_outline(folder: Path) -> tuple[str, list[Section]]:
 
 
 def _places(path: Path) -> FramePlaces | None:
+    """Return None for files without frames, such as subtitles."""
     try:
-        return frame_places(path)
+        return cluster_places(path) if path.suffix == ".mkv" else frame_places(path)
     except (OSError, ValueError):
         return None
 

@@ -6,7 +6,7 @@ It has no network address, no login and no path of this machine: packages leave 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from core.clock import rfc3339
 from evidence.gaps import gaps_of
 from evidence.hashes import PIECE_BYTES, FileHashes
 from evidence.records import Case, KeyView
+from exports.formats.plan import planned_copies
 from exports.origin import FileOrigin, RangeOrigin
 from exports.records import ExportFile, ExportJob, ExportRange
 from media.mp4.places import FramePlaces
@@ -23,7 +24,6 @@ FORMAT = "onvif-web-viewer evidence package"
 VERSION = 1
 SIGNED_BY_CAMERA = "signed by the camera: present, not checked"
 NOT_SIGNED_BY_CAMERA = "none seen"
-_COPIED_AUDIO = ("", "aac")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def manifest_json(
     made_at: datetime,
 ) -> bytes:
     """Return the manifest in ASCII, so that no text of a device can change how a line of it reads."""
+    masters = {(item.job.id, item.file.name): item.path for item in files if item.file.is_recording}
     manifest = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,7 +73,7 @@ def manifest_json(
         },
         "piece_bytes": PIECE_BYTES,
         "exports": [_export(job, files) for job in jobs],
-        "files": [*map(_packed, files), *map(_other, others)],
+        "files": [*(_packed(item, masters) for item in files), *map(_other, others)],
     }
     return (json.dumps(manifest, indent=1) + "\n").encode("ascii")
 
@@ -94,7 +95,7 @@ def _export(job: ExportJob, files: Sequence[PackedFile]) -> dict[str, Any]:
 
 
 def _range(wanted: ExportRange, origin: RangeOrigin | None, files: Sequence[PackedFile]) -> dict[str, Any]:
-    videos = [it.file for it in files if it.file.origin is not None or it.path.endswith(".mp4")]
+    videos = [it.file for it in files if it.file.is_recording]
     shown = [(file.start, file.end) for file in videos]
     gaps = gaps_of((wanted.start, wanted.end), shown, origin.recorded if origin is not None else None)
     return {
@@ -129,13 +130,14 @@ def _place(origin: RangeOrigin | None) -> dict[str, Any]:
     }
 
 
-def _packed(item: PackedFile) -> dict[str, Any]:
+def _packed(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
+    """`masters`: paths of the recordings by export and name."""
     file, origin = item.file, item.file.origin
     wanted = item.job.draft.ranges[file.range_index]
     correction_s = origin.correction_s if origin is not None else None
     described: dict[str, Any] = {
         "path": item.path,
-        "kind": "subtitles" if item.path.endswith(".srt") else "video",
+        "kind": file.kind.value,
         **_hashes(item),
         "export_id": item.job.id,
         "range": file.range_index,
@@ -146,16 +148,18 @@ def _packed(item: PackedFile) -> dict[str, Any]:
         "shown": _stretch(file.start, file.end, correction_s),
         "time_confirmed": file.is_time_confirmed,
     }
+    if file.is_derived:
+        return described | _of_copy(item, masters)
+    if file.is_recording:
+        described |= {"frames_lost": file.frames_lost, "conversions": _conversions(file) or "none"}
     if origin is not None:
-        described |= _of_video(file, origin)
+        described |= _of_recording(file, origin)
     return described
 
 
-def _of_video(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
-    is_encoded = bool(origin.audio) and origin.recorded_audio not in _COPIED_AUDIO
+def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
     return {
         "frames": origin.frames,
-        "frames_lost": file.frames_lost,
         "delivered": _stretch(origin.delivered_start, origin.delivered_end, origin.correction_s),
         "key_frame_lead_in_s": round(max(0.0, (file.start - origin.delivered_start).total_seconds()), 3),
         "clock_correction_s": origin.correction_s,
@@ -163,9 +167,31 @@ def _of_video(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
             "kind": "recorder",
             "recordings": [{"recording_token": token, "replay": method or None} for token, method in origin.sources],
         },
-        "conversions": [f"audio: {origin.recorded_audio} to {origin.audio}"] if is_encoded else "none",
         "camera_signature": SIGNED_BY_CAMERA if origin.is_signed else NOT_SIGNED_BY_CAMERA,
     }
+
+
+def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:
+    """Return what was changed in a working copy. Its frames are no longer the recorder's."""
+    planned = next((it for it in planned_copies(item.job.draft, item.job.files) if it.name == item.file.name), None)
+    changes = ["video: encoded again as H.264"]
+    if planned is not None:
+        copy = planned.copy
+        changes += ["video: time burnt in"] if copy.has_burnt_time else []
+        changes += [f"video: parts blurred: {len(copy.blurred)}"] if copy.blurred else []
+        changes += [f"video: at most {copy.height} pixels high"] if copy.height else []
+    return {
+        "derived_from": masters.get((item.job.id, planned.source.name)) if planned is not None else None,
+        "conversions": [*changes, *_conversions(item.file)],
+    }
+
+
+def _conversions(file: ExportFile) -> list[str]:
+    """Return how the audio differs from the recorder's."""
+    recorded, audio = file.recorded_audio_codec, file.audio_codec
+    if not recorded or recorded == audio:
+        return []
+    return [f"audio: {recorded} to {audio}" if audio else f"audio: {recorded} left out"]
 
 
 def _other(item: OtherFile) -> dict[str, Any]:
@@ -177,7 +203,7 @@ def _other(item: OtherFile) -> dict[str, Any]:
 
 
 def _hashes(item: PackedFile) -> dict[str, Any]:
-    """Return the hashes. Each piece has the time that its bytes show: of a file without tables, a proportion of it."""
+    """Return the hashes. Each piece has the time that its bytes show: of subtitles, a proportion of all."""
     pieces = []
     for index, sha256 in enumerate(item.hashes.pieces):
         start = index * PIECE_BYTES
@@ -193,7 +219,7 @@ def _times(item: PackedFile, start: int, end: int) -> tuple[datetime, datetime] 
     file = item.file
     if item.places is not None and file.origin is not None:
         found = item.places.times_between(start, end)
-        first = file.origin.delivered_start
+        first = file.start if file.is_derived else file.origin.delivered_start
         return (first + timedelta(seconds=found[0]), first + timedelta(seconds=found[1])) if found else None
     length = (file.end - file.start) / max(1, item.hashes.size_bytes)
     return file.start + start * length, file.start + end * length

@@ -26,10 +26,13 @@ class SnapshotMaker:
         self._spawner = spawner
         self._settings = settings
 
-    def first_frame(self, video: Path) -> bytes:
-        """Return a JPEG; empty if ffmpeg cannot make one, because a package is complete without it."""
+    def first_frame(self, video: Path, skipped_s: float) -> bytes:
+        """Return a JPEG of the first frame after `skipped_s`.
+
+        It is empty if ffmpeg cannot make one: a package is complete without it.
+        """
         try:
-            command = first_frame_command(find_ffmpeg(self._settings.ffmpeg), video.name)
+            command = first_frame_command(find_ffmpeg(self._settings.ffmpeg), video.name, skipped_s)
             with starting_ffmpeg():
                 process = self._spawner.spawn(
                     command, name="ffmpeg snapshot", cwd=video.parent, stdout="pipe", limits=_LIMITS

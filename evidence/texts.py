@@ -20,6 +20,8 @@ What this package is
 --------------------
 video/         the recordings, as the recorder sent them. The video was not encoded again. manifest.json names every
                conversion, for example of the sound. Files with subtitles (.srt) have the time of day as text.
+working-copies/  videos that were made from the recordings, for example with blurred parts. Their frames are not the
+               recorder's; manifest.json says what was changed.
 snapshots/     pictures that were made from the videos, for convenience.
 manifest.json  where each file comes from: camera, times, the recorder's clock, gaps, lost frames, and hashes.
 manifest.sig   the signature of manifest.json (ECDSA P-256, SHA-256).

@@ -93,6 +93,7 @@ class RangeFiles:
             recorded_audio_codec=stretch.formats.audio.codec if stretch.formats.audio and stretch.has_audio else None,
             width=track.width,
             height=track.height,
+            origin=origin_of_file(stretch.pieces, stretch.video),
         )
         part = self._folder / "video.part"
         with part.open("wb") as target:
@@ -114,7 +115,6 @@ class RangeFiles:
             audio_codec=written.audio_codec,
             lead_in_s=written.lead_in_s,
             lead_out_s=written.lead_out_s,
-            origin=origin_of_file(stretch.pieces, stretch.video, written.audio_codec),
         )
 
     def _write(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:
@@ -135,14 +135,7 @@ class RangeFiles:
         sources += [[path] for path, samples in ((audio_path, audio), (text_path, text)) if samples is not None]
         written = writer.write(target, sources, self._check)
         codec = "aac" if file.recorded_audio_codec in ENCODED else file.recorded_audio_codec
-        codec = codec if audio else None
-        return replace(
-            file,
-            size_bytes=written.size_bytes,
-            sha256=written.sha256,
-            audio_codec=codec,
-            origin=origin_of_file(stretch.pieces, stretch.video, codec),
-        )
+        return replace(file, size_bytes=written.size_bytes, sha256=written.sha256, audio_codec=codec if audio else None)
 
     def _make_subtitles(self, video: ExportFile) -> ExportFile:
         name = f"{video.name.rpartition('.')[0]}.srt"

@@ -11,10 +11,11 @@ from core.clock import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class FileOrigin:
-    """Origin of one video file. Times are true UTC; the device's own time is later by `correction_s`.
+    """Origin of a file with the recorder's frames, and of its copies. Times are true UTC.
 
-    `delivered_start` and `delivered_end`: of all frames in the file, of which a player shows fewer. `sources`: pairs of
-    recording token and replay method. `is_signed`: the camera has put signatures into the video.
+    The device's own time is later by `correction_s`. `delivered_start` and `delivered_end`: of all frames in the file,
+    of which a player shows fewer. `sources`: pairs of recording token and replay method. `is_signed`: the camera has
+    put signatures into the video.
     """
 
     frames: int
@@ -23,8 +24,6 @@ class FileOrigin:
     correction_s: float
     sources: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
-    recorded_audio: str = ""
-    audio: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,6 @@ def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
         "correction_s": origin.correction_s,
         "sources": [list(source) for source in origin.sources],
         "signed": origin.is_signed,
-        "recorded_audio": origin.recorded_audio,
-        "audio": origin.audio,
     }
 
 
@@ -72,8 +69,6 @@ def read_file_origin(stored: Any) -> FileOrigin | None:
         correction_s=stored["correction_s"],
         sources=tuple((str(token), str(method)) for token, method in stored["sources"]),
         is_signed=stored["signed"],
-        recorded_audio=stored["recorded_audio"],
-        audio=stored["audio"],
     )
 
 

@@ -57,10 +57,9 @@ class RangeOrigins:
         return tuple(found)
 
 
-def origin_of_file(pieces: Sequence[Piece], video: VideoSamples, audio: str | None) -> FileOrigin:
-    """Return the origin of the file that is made of these pieces. `audio`: codec of its audio, None without."""
+def origin_of_file(pieces: Sequence[Piece], video: VideoSamples) -> FileOrigin:
+    """Return the origin of the file that is made of these pieces."""
     first = pieces[0].notes
-    recorded = first.formats.audio
     return FileOrigin(
         frames=len(video),
         delivered_start=_true_utc(min(video.times_s), first.correction_s),
@@ -68,8 +67,6 @@ def origin_of_file(pieces: Sequence[Piece], video: VideoSamples, audio: str | No
         correction_s=first.correction_s,
         sources=tuple(dict.fromkeys(source for piece in pieces for source in piece.notes.sources)),
         is_signed=any(piece.notes.is_signed for piece in pieces),
-        recorded_audio=recorded.codec if recorded is not None else "",
-        audio=audio or "",
     )
 
 

@@ -90,8 +90,7 @@ class ExportFile:
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
     confirms the times of the frames. `lead_in_s` and `lead_out_s`: seconds that a player shows besides, because the
     file has no edit list. `recorded_audio_codec`: the recorder's, from which that of the file may differ. `width` and
-    `height` are in pixels. `origin`: None for
-    subtitles, and for files of older versions of the app.
+    `height` are in pixels. `origin`: None for subtitles, and for files of older versions of the app.
     """
 
     name: str

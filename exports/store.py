@@ -13,11 +13,7 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
-from exports.origin import (
-    RangeOrigin,
-    read_range_origins,
-    stored_range_origin,
-)
+from exports.origin import RangeOrigin, read_range_origins, stored_range_origin
 from exports.records import ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
 from exports.stored import read_file, read_options, stored_file, stored_options
 from tables import ExportRow

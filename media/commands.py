@@ -217,17 +217,18 @@ def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str,
     ]
 
 
-def first_frame_command(ffmpeg: Path, source: str) -> list[str]:
-    """Return the command that writes the first shown frame of a file as a JPEG to standard output.
+def first_frame_command(ffmpeg: Path, source: str, skipped_s: float) -> list[str]:
+    """Return the command that writes the first shown frame of a file, in full size, as JPEG to standard output.
 
-    `source`: the name of an exported file in the working directory.
+    `source` is in the working directory; its first `skipped_s` are left out.
     """
     if _EXPORT_FILE.fullmatch(source) is None:
         raise ValueError("not the name of an exported file")
     return [
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-threads", "1", "-protocol_whitelist", "file"],
-        *["-i", source, "-map", "0:v:0", "-frames:v", "1", "-vf", "scale=out_range=full,format=yuvj420p"],
+        *[*_skip(skipped_s), "-i", source, "-map", "0:v:0", "-frames:v", "1"],
+        *["-vf", "scale=out_range=full,format=yuvj420p"],
         *["-c:v", "mjpeg", "-threads", "1", "-q:v", "3", "-strict", "unofficial", "-f", "mjpeg", "-"],
     ]
 
@@ -284,7 +285,6 @@ def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target:
     """
     if _EXPORT_FILE.fullmatch(source.name) is None or _EXPORT_FILE.fullmatch(target) is None:
         raise ValueError("not the names of an export's files")
-    skip = ["-ss", f"{max(0.0, source.skipped_s - _SAME_FRAME_S):.4f}"] if source.skipped_s else []
     overlay = picture.time
     pictures: list[str] = []
     if overlay is not None:
@@ -297,12 +297,21 @@ def copy_command(ffmpeg: Path, source: CopySource, picture: CopyPicture, target:
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
         *["-progress", "pipe:1", "-stats_period", "0.5"],
-        *[*skip, "-t", f"{source.length_s:.4f}", "-i", source.name, *pictures],
+        *[
+            "-threads",
+            str(_COPY_THREADS),
+            *_skip(source.skipped_s),
+            "-t",
+            f"{source.length_s:.4f}",
+            "-i",
+            source.name,
+            *pictures,
+        ],
         *["-filter_complex", ";".join(_copy_filters(picture)), "-map", "[out]", "-map", "0:a?", "-sn", "-dn"],
         *["-map_metadata", "-1", "-map_chapters", "-1", "-metadata", f"creation_time={source.created}"],
         *["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-threads", str(_COPY_THREADS)],
         *["-force_key_frames", "expr:gte(t,n_forced*2)", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"],
-        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-ac", "1", "-b:a", f"{_AAC_KBPS}k"]),
+        *(["-c:a", "copy"] if source.copies_audio else ["-c:a", "aac", "-b:a", "48k"]),
         *["-fflags", "+bitexact", "-video_track_timescale", "90000", "-movflags", "+faststart", "-f", "mp4", target],
     ]
 
@@ -338,14 +347,17 @@ def poster_command(ffmpeg: Path, source: str, skipped_s: float, target: str, *, 
     """Return the command that writes the first frame of a file as JPEG; both are in the working directory."""
     if _EXPORT_FILE.fullmatch(source) is None or _EXPORT_FILE.fullmatch(target) is None:
         raise ValueError("not the names of an export's files")
-    skip = ["-ss", f"{max(0.0, skipped_s - _SAME_FRAME_S):.4f}"] if skipped_s else []
     return [
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-y", "-protocol_whitelist", "file"],
-        *["-threads", "1", *skip, "-i", source, "-map", "0:v:0", "-frames:v", "1"],
+        *["-threads", "1", *_skip(skipped_s), "-i", source, "-map", "0:v:0", "-frames:v", "1"],
         *["-vf", f"scale={width}:-2:flags=area:out_range=full,format=yuvj420p"],
         *["-c:v", "mjpeg", "-strict", "unofficial", "-q:v", "5", "-f", "image2", "-update", "1", target],
     ]
+
+
+def _skip(skipped_s: float) -> list[str]:
+    return ["-ss", f"{max(0.0, skipped_s - _SAME_FRAME_S):.4f}"] if skipped_s else []
 
 
 def _input(ffmpeg: Path, url: str, decoder: Sequence[str] = ()) -> list[str]:

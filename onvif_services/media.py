@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from core.errors import (
@@ -60,6 +61,7 @@ _AUDIO_CODECS = {
     "G722": "adpcm_g722",
     "G726": "g726",
 }
+_IS_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,9}://\S")
 
 
 def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tuple[Channel, ...]:
@@ -153,6 +155,8 @@ def uri_in(answer: Element) -> str:
     uri = raw_text(answer, "MediaUri", "Uri") or raw_text(answer, "Uri")
     if not uri:
         uri = next((raw_text(item) for item in descendants(answer, "Uri")), "")
+    if not uri:  # under another name, or in the place of its element
+        uri = next((text for item in answer.iter() if _IS_ADDRESS.match(text := raw_text(item))), "")
     if not uri:
         raise CameraBadAnswer("The device answers with an empty address.")
     return uri
@@ -199,7 +203,9 @@ def _read_profiles(conn: DeviceConnection) -> list[FoundProfile]:
 
 def _profiles_of(conn: DeviceConnection, service: str) -> list[FoundProfile]:
     answer = conn.call(service, "GetProfiles", {"Type": ["All"]} if service == "media2" else {})
-    items = [item for _, item in zip(range(MAX_PROFILES), children(answer, "Profiles"), strict=False)]
+    items = list(islice(_profile_elements(answer), MAX_PROFILES))
+    if items and not any(map(answers.token, items)):
+        conn.note("profile tokens", "guessed", "The device names no tokens of its profiles; the app uses their names.")
     found = [profile for item in items if (profile := _profile(item, service)) is not None]
     # Some devices list profiles without any configuration. Their streams may play, so these profiles count if no
     # profile has more; otherwise they are those for audio or metadata alone.
@@ -207,8 +213,16 @@ def _profiles_of(conn: DeviceConnection, service: str) -> list[FoundProfile]:
     return without_shared_tokens(with_video or found)
 
 
+def _profile_elements(answer: Element) -> Iterator[Element]:
+    """Return the profiles of an answer; some devices put them one level deeper, or call each of them Profile."""
+    places = (children(answer, "Profiles"), descendants(answer, "Profiles"), descendants(answer, "Profile"))
+    # An element around the profiles may have their name: it has neither a token nor a name.
+    found = ([item for item in place if answers.token(item) or raw_text(item, "Name")] for place in places)
+    return iter(next(filter(None, found), []))
+
+
 def _profile(item: Element, service: str) -> FoundProfile | None:
-    token = answers.token(item)
+    token = answers.token(item) or answers.checked_token(raw_text(item, "Name"))
     if not token:
         return None
     inside = child(item, "Configurations") if service == "media2" else item

@@ -1,7 +1,7 @@
 """Counts the bytes that a recorder sends for pictures: at most 100 MB for an hour of a channel's time line.
 
-Recorders with large key frames get a coarser grid near that limit. What a recorder sends in vain counts, too, so that
-one that ignores requests cannot use up the network.
+Recorders with large key frames get a coarser grid near that limit. All bytes of the connection count, so that a
+recorder that ignores requests cannot use up the network.
 """
 
 from __future__ import annotations

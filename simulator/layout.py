@@ -201,7 +201,7 @@ PROFILES: dict[str, Sizes] = {
     "full": Sizes(
         main=StreamSpec("h264", 1920, 1080, 25, 2, 16, 4000),
         sub=StreamSpec("h264", 640, 360, 15, 2, 16, 512),
-        h265_loop_s=10,
+        h265_loop_s=12,  # pictures ten seconds apart differ
     ),
     "medium": Sizes(
         main=StreamSpec("h264", 1280, 720, 15, 2, 16, 1500),

@@ -63,6 +63,16 @@ def _starts(files: list[str], took_s: dict[str, float], end: float) -> dict[str,
     return {file: end * before_s / sums_s[-1] for file, before_s in zip(files, sums_s, strict=False)}
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile: modules and tests stay. It took each process a sixth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector run seldom, and never look at modules and tests: it took a fifth of the time."""
     gc.collect()

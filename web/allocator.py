@@ -7,9 +7,11 @@ returns its holes to the system: 300 MB after ten busy minutes, of which 50 MB w
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
+from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,16 @@ def use_one_arena() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None or mallopt(_M_ARENA_MAX, 1) != 1:
         log.debug("the C library's allocator has no mallopt")
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Collect no garbage while the app is imported and built: its objects stay. It was a sixth of the start's time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def freeze_start_objects() -> None:

@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
-from web.allocator import freeze_start_objects, use_one_arena
+from web.allocator import freeze_start_objects, use_one_arena, without_collections
 from web.guard import SECURITY_HEADERS
 from web.live.handover import handover
 from web.problem_document import PROBLEM_TYPE, problem_document
@@ -157,7 +157,8 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        self._app = self._make_app()
+        with without_collections():
+            self._app = self._make_app()
         return self._app.web
 
     def serve(self) -> int:

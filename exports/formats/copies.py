@@ -18,7 +18,8 @@ from exports.subtitles import TimeText
 from media.commands import CopyPicture, CopySource, PixelBox, TimeOverlay, copy_command
 from media.ffmpeg import find_ffmpeg
 
-_SILENT_S = 300.0
+_SILENT_S = 900.0  # at the end ffmpeg rewrites the file, and tells no progress
+_TURN_WAIT_S = 0.25
 _TIME_PICTURES = "time.bits"
 _PART = "copy.part"
 _BLOCK_BYTES = 1024 * 1024
@@ -32,7 +33,7 @@ class CopyFailed(Unavailable):
 
 
 class CopyMaker:
-    """Makes copies of the files in `folder`, one at a time. `check` is called all the time, and raises Interrupted."""
+    """Makes copies of the files in `folder`. `check` is called all the time, and raises Interrupted."""
 
     def __init__(self, context: FinishingContext, folder: Path, check: Callable[[], None]) -> None:
         self._context = context
@@ -40,10 +41,18 @@ class CopyMaker:
         self._check = check
 
     def make(self, planned: PlannedCopy, place: tuple[str, str], on_progress: Callable[[float], None]) -> ExportFile:
-        """Return the new file. `place`: names of camera and channel. `on_progress` gets the seconds so far.
+        """Wait until no other copy is encoded, and return the new file. `on_progress` gets the seconds so far.
 
-        Raise CopyFailed, FfmpegMissing, OSError or Interrupted.
+        `place`: names of camera and channel. Raise CopyFailed, FfmpegMissing, OSError or Interrupted.
         """
+        while not self._context.encoding.acquire(timeout=_TURN_WAIT_S):
+            self._check()
+        try:
+            return self._make(planned, place, on_progress)
+        finally:
+            self._context.encoding.release()
+
+    def _make(self, planned: PlannedCopy, place: tuple[str, str], on_progress: Callable[[float], None]) -> ExportFile:
         progress = EncodingProgress()
 
         def check() -> None:

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.clock import Clock
@@ -19,16 +19,17 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.25
 _OUT_TIME = re.compile(rb"out_time_us=(\d+)")
-_LIMITS = ChildLimits(nice=10, address_space_bytes=4 * 1024**3)  # 4K needs 1.6 GiB
+_LIMITS = ChildLimits(nice=10, address_space_bytes=4 * 1024**3)  # 4K needs 2 GiB
 
 
 @dataclass(frozen=True, slots=True)
 class FinishingContext:
-    """The parts of the app that make files."""
+    """The parts of the app that make files. `encoding` is held while a working copy is encoded: one at a time."""
 
     settings: Settings
     clock: Clock
     spawner: Spawner
+    encoding: threading.Lock = field(default_factory=threading.Lock)
 
 
 class EncodingProgress:

@@ -42,8 +42,7 @@ _POSITIVE = {
 _NEGATIVE = {law: bytes(code ^ 0x80 for code in codes) for law, codes in _POSITIVE.items()}
 _OTHER = {"pcm_alaw": "pcm_mulaw", "pcm_mulaw": "pcm_alaw"}
 LAWS = frozenset(_OTHER)
-STATIC_TYPES = {0: "pcm_mulaw", 8: "pcm_alaw"}
-"""The law of RTP's static payload types (RFC 3551 table 4)."""
+_STATIC_TYPES = {0: "pcm_mulaw", 8: "pcm_alaw"}  # RFC 3551 table 4
 
 
 class DescribedLaw:
@@ -57,12 +56,13 @@ class DescribedLaw:
         self.is_other = False
         self._is_certain = False
 
-    def converted(self, payload: bytes, payload_type: int) -> bytes:
+    def converted(self, payload: bytes, other_type: int | None = None) -> bytes:
         """Return the payload, converted if the device sends the other law than described.
 
-        Another static payload type than that of the description tells the law; otherwise the bytes do.
+        `other_type`: the payload type if it is not the described one; a static one tells the law. Otherwise the bytes
+        do.
         """
-        if STATIC_TYPES.get(payload_type) == self._other:
+        if other_type is not None and _STATIC_TYPES.get(other_type) == self._other:
             return payload.translate(_CONVERSIONS[self._described])
         if not self._is_certain:
             self._judge(payload)

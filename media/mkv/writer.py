@@ -33,7 +33,7 @@ _KEY = 0x80
 _BLOCK_HEAD = struct.Struct(">BIBhB")  # id, size in four bytes, track in one, place, flags
 _BLOCK_FIELDS = 4  # bytes of the content that are not the frame's
 _CODEC_IDS = {"avc1": "V_MPEG4/ISO/AVC", "hvc1": "V_MPEGH/ISO/HEVC"}
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+SEGMENT, CLUSTER = 0x18538067, 0x1F43B675
 _SEEK_HEAD, _INFO, _TRACKS, _CHAPTERS, _CUES = 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1043A770, 0x1C53BB6B
 
 
@@ -143,7 +143,7 @@ class MkvWriter:
         tables.append((_CUES, self._cues(length)))
         inside = _seek_head(tables) + b"".join(table for _, table in tables)
         clusters_bytes = sum(len(_cluster_head(one)) + one.size_bytes for one in self._clusters)
-        return ebml + id_bytes(_SEGMENT) + long_size(len(inside) + clusters_bytes) + inside
+        return ebml + id_bytes(SEGMENT) + long_size(len(inside) + clusters_bytes) + inside
 
     # ---- tables ----------------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ def _block_bytes(one: _Block) -> int:
 
 def _cluster_head(cluster: _Cluster) -> bytes:
     stamp = unsigned8(0xE7, cluster.at)
-    return id_bytes(_CLUSTER) + long_size(len(stamp) + cluster.size_bytes) + stamp
+    return id_bytes(CLUSTER) + long_size(len(stamp) + cluster.size_bytes) + stamp
 
 
 def _seek_head(tables: Sequence[tuple[int, bytes]]) -> bytes:

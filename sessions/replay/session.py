@@ -36,7 +36,7 @@ SEEK_WAIT_S = 6.0
 
 
 class ReplaySession(BaseSession):
-    """Safe between threads. `start_utc` and `end_utc` are true time, as in the API.
+    """Safe between threads. `run` is the first one; its times are true time, as in the API.
 
     `recording_token` names the channel: ChannelRecordings.choose() finds the recording of that channel for the time.
     """
@@ -46,16 +46,12 @@ class ReplaySession(BaseSession):
         context: SessionContext,
         camera_id: int,
         recording_token: str,
-        start_utc: datetime,
+        run: ReplayRun,
         *,
-        end_utc: datetime | None,
         accepts_hevc: bool,
-        key_frames_only: bool = False,
-        quality: ReplayQuality = ReplayQuality.FULL,
         on_end: Callable[[BaseSession], None],
     ) -> None:
         super().__init__(context, new_replay_id(camera_id), camera_id, "", on_end=on_end)
-        run = ReplayRun(1, start_utc, end_utc, key_frames_only, quality)
         self._full_token = recording_token  # of the newest recording that is not of the sub stream
         self._status = ReplayStatus(context.clock, self.stream_id, camera_id, recording_token, run)
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)

@@ -6,6 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core.access import LOCAL, Principal, Role
 from core.settings import Settings
@@ -36,9 +37,9 @@ class Packaging:
         self.manager.stop()
         self.exporting.close()
 
-    def export(self, start: float, end: float, *, subtitles: bool = False) -> int:
+    def export(self, start: float, end: float, *, subtitles: bool = False, **fields: Any) -> int:
         """Return the id of a finished export."""
-        job = self.exporting.manager.add(LOCAL, replace(draft(start, end), has_subtitles=subtitles))
+        job = self.exporting.manager.add(LOCAL, replace(draft(start, end), has_subtitles=subtitles, **fields))
         return self.exporting.done(job.id).id
 
     def case(self, *export_ids: int, name: str = "Theft", notes: str = "") -> Case:

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import LOCAL, Principal, Role
 from core.errors import Conflict, NotFound
+from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
+from exports.records import Rectangle, WorkingCopy
 from tests.evidence.packaging import MadePackage, Packaging
 from tests.exports.exporting import START_S, moment
 from tests.patience import until
@@ -125,6 +127,29 @@ def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:
     manifest = json.loads((folder / "manifest.json").read_bytes())
     listed = next(item for item in manifest["files"] if item["kind"] == "snapshot")
     assert listed["derived_from"] == manifest["files"][0]["path"]
+
+
+def test_a_working_copy_names_its_recording_and_its_changes(make: Make) -> None:
+    packaging = make([(0, 20)], decodable=True)
+    copies = (WorkingCopy(has_burnt_time=True, blurred=(Rectangle(0.1, 0.1, 0.2, 0.2),), height=90),)
+    case = packaging.made(packaging.case(packaging.export(2.4, 6, format="original", copies=copies)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    recording, copy, snapshot, *_ = json.loads((folder / "manifest.json").read_bytes())["files"]
+    assert (recording["kind"], recording["path"][-4:], recording["conversions"]) == ("original", ".mkv", "none")
+    assert (copy["kind"], copy["path"].split("/")[0]) == ("working_copy", "working-copies")
+    assert copy["derived_from"] == snapshot["derived_from"] == recording["path"]
+    assert copy["conversions"] == [
+        "video: encoded again as H.264",
+        "video: time burnt in",
+        "video: parts blurred: 1",
+        "video: at most 90 pixels high",
+    ]
+    assert "frames" not in copy
+    assert check_package(FolderFiles(folder)).findings == []
+    (piece,) = recording["pieces"]
+    delivered = recording["delivered"]
+    assert (piece["start_time"], piece["end_time"]) == (delivered["start_time"], delivered["end_time"])
+    assert copy["pieces"][0]["start_time"] == copy["shown"]["start_time"]
 
 
 def test_files_of_the_same_name_get_numbers(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""Exported files of each format in GStreamer. ffmpeg's tests are in test_formats.py, Chromium's in tests/browser."""
+"""Exported files of each format in GStreamer. The tests of ffmpeg are in test_file_formats.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ const message = (more = {}) => ({ isKey: false, startS: 0, takenMs: null, bytes:
 test('the throughput is unknown until there is a backlog', () => {
   const link = new LinkMonitor(0);
   link.takePace(QUIET, 1000);
-  assert.deepEqual(link.stateAt(1000), { isLate: false, calmMs: 1000, kbps: null, burstKbps: null, measuredMs: 0 });
+  assert.deepEqual(link.stateAt(1000), { isLate: false, calmMs: 1000, kbps: null, burstKbps: null, bestBurstKbps: null, measuredMs: 0 });
   link.takePace(busy(1500), 2000);
   assert.equal(link.stateAt(2000).kbps, 1500);
 });
@@ -91,7 +91,7 @@ test('an old backlog makes the link late, until its report is old', () => {
   link.takePace(busy(1500, 700), 1000);
   assert.equal(link.stateAt(1000).isLate, false);
   link.takePace(busy(1500, 900), 2000);
-  assert.deepEqual(link.stateAt(2000), { isLate: true, calmMs: 0, kbps: 1500, burstKbps: null, measuredMs: 2000 });
+  assert.deepEqual(link.stateAt(2000), { isLate: true, calmMs: 0, kbps: 1500, burstKbps: null, bestBurstKbps: null, measuredMs: 2000 });
   assert.equal(link.stateAt(5000).isLate, false);
 });
 
@@ -155,6 +155,9 @@ test('the delay of a large key frame shows the throughput', () => {
   group(4, 10);
   group(5, 10);
   assert.equal(link.stateAt(5000).burstKbps, 20_000);
+  group(6, 0);
+  group(7, 1000);
+  assert.deepEqual([link.stateAt(7000).burstKbps, link.stateAt(7000).bestBurstKbps], [200, 20_000], 'the page was busy');
   assert.equal(link.stateAt(30_000).burstKbps, null);
   link.forget(30_000);
   assert.equal(link.stateAt(30_000).burstKbps, null);
@@ -213,7 +216,7 @@ test('another connection is measured anew', () => {
   const link = new LinkMonitor(0);
   link.takePace(busy(1500), 1000);
   link.forget(2000);
-  assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null, burstKbps: null, measuredMs: 0 });
+  assert.deepEqual(link.stateAt(2500), { isLate: false, calmMs: 500, kbps: null, burstKbps: null, bestBurstKbps: null, measuredMs: 0 });
 });
 
 test('a link is thin below 2 Mbit/s, until it was calm for a minute', () => {

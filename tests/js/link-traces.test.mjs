@@ -87,3 +87,25 @@ test('a drop to 1.5 Mbit/s leads to the sub stream alone', () => {
   ];
   assert.deepEqual(changesOf(reports, 4000), ['2 sub']);
 });
+
+test('a busy page goes back to the main stream of a free link within half a minute', () => {
+  for (const delays of [
+    [150, 40, 210, 85, 160, 30],
+    [150, 120, 210, 140, 160, 130],
+  ]) {
+    const link = new LinkMonitor(0);
+    const ladder = new QualityLadder();
+    const two = rungs(700).slice(0, 2);
+    ladder.setTiles([{ id: 'a', rungs: two, pinned: null, isChosen: true, isVisible: true, pixels: 1 }], 0);
+    ladder.decide({ isLate: true, calmMs: 0, kbps: 300 }, 2000);
+    assert.equal(ladder.rungOf('a'), 'sub');
+    for (let nowMs = 2000; nowMs <= 30_000; nowMs += 500) {
+      const isKey = nowMs % 1000 === 0;
+      const delayMs = isKey ? delays[(nowMs / 1000) % delays.length] : 5;
+      const fragments = { isKey, startS: nowMs / 1000, takenMs: isKey ? nowMs : null, bytes: isKey ? 8000 : 1000 };
+      link.takeFragments(1, fragments, nowMs + delayMs, nowMs + delayMs);
+      ladder.decide(link.stateAt(nowMs + 300), nowMs + 300);
+    }
+    assert.equal(ladder.rungOf('a'), 'main', `key frames ${delays} ms late`);
+  }
+});

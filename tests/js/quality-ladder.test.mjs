@@ -133,12 +133,21 @@ test('a try that shows no frame has failed', () => {
   assert.deepEqual(told(ladder.decide(CALM, 80_000)), ['a main try']);
 });
 
-test('a try waits a minute longer if bursts are slower than it needs', () => {
+test('a try waits longer if all bursts are slower than it needs', () => {
   const ladder = ladderOf([tile('a')]);
   ladder.decide(LATE, 2000);
-  const slow = { ...CALM, burstKbps: 1450 };
-  assert.deepEqual(ladder.decide(slow, 70_000), []);
-  assert.deepEqual(told(ladder.decide(slow, 73_000)), ['a main try'], 'the camera may be slow, not the link');
+  const slow = { ...CALM, burstKbps: 1450, bestBurstKbps: 1500 };
+  assert.deepEqual(ladder.decide(slow, 26_900), []);
+  assert.deepEqual(told(ladder.decide(slow, 27_000)), ['a main try'], 'the camera may be slow, not the link');
+  assert.deepEqual(told(ladder.decide(LATE, 30_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide(slow, 109_900), [], 'the failed try has confirmed the doubt');
+  assert.deepEqual(told(ladder.decide(slow, 110_000)), ['a main try']);
+});
+
+test('a try waits no longer if only some bursts are slower than it needs', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  assert.deepEqual(told(ladder.decide({ ...CALM, burstKbps: 900, bestBurstKbps: 4200 }, 12_000)), ['a main try']);
 });
 
 test('a try that waits long for its key frame is judged from then on', () => {

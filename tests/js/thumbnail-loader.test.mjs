@@ -53,10 +53,27 @@ class Server {
   }
 }
 
-test('the page asks once a second until all thumbnails are there', async () => {
+test('the page asks often while thumbnails come, and once a second while none do', async () => {
+  const server = new Server();
+  server.madeAfter = 99;
+  server.want('strip', TIMES);
+  await pass(20_000);
+  const pauses = server.asked.slice(1).map(({ atMs }, index) => atMs - (server.asked[index]?.atMs ?? 0));
+  assert.ok(pauses.slice(0, 5).every((pauseMs) => pauseMs <= 400));
+  assert.ok(pauses.slice(9).every((pauseMs) => pauseMs >= 900 && pauseMs <= 1100));
+  server.madeAfter = server.asked.length + 1;
+  server.want('grid', [T0 + 60 * MINUTE]);
+  await pass(400);
+  const count = server.asked.length;
+  await pass(1000);
+  assert.ok(server.asked.length - count >= 3, 'a new thumbnail is news');
+  server.loader.stop();
+});
+
+test('the page asks until all thumbnails are there', async () => {
   const server = new Server();
   server.want('strip', TIMES);
-  await pass(500);
+  await pass(200);
   assert.equal(server.asked.length, 1);
   assert.deepEqual(
     { startMs: server.asked[0]?.startMs, endMs: server.asked[0]?.endMs, channel: server.asked[0]?.channel },
@@ -65,8 +82,6 @@ test('the page asks once a second until all thumbnails are there', async () => {
   assert.equal(server.loader.isBusy('strip'), true);
   await pass(30_000);
   assert.equal(server.asked.length, 3);
-  const [first, second] = server.asked.map(({ atMs }) => atMs);
-  assert.ok(Math.abs((second ?? 0) - (first ?? 0) - 1000) <= 100);
   assert.equal(server.loader.isBusy('strip'), false);
   assert.equal(server.loader.store.get(1, 60, T0)?.url, `/p/${T0}`);
   server.loader.stop();
@@ -83,7 +98,7 @@ test('nothing is asked while the page may not', async () => {
   assert.equal(server.asked.length, 0);
   server.mayAsk = true;
   await pass(1000);
-  assert.equal(server.asked.length, 1);
+  assert.ok(server.asked.length > 0);
   assert.deepEqual(held, [true, false]);
   server.loader.stop();
 });

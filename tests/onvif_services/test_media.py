@@ -81,6 +81,39 @@ def test_elements_are_read_in_any_order(device: SoapDevice, connect: Connect, se
     assert _tokens(channels["S2"]) == [("P3", "main")]
 
 
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [("trt:ProfileList", "trt:Profiles"), ("trt:Profiles", "trt:Profile"), ("trt:Profiles", "trt:Profiles")],
+)
+def test_profiles_that_stand_one_level_deeper_are_read(
+    device: SoapDevice, connect: Connect, outer: str, inner: str
+) -> None:
+    items = "".join(profile(f"P{number}", f"S{number}", 640, 360) for number in (1, 2))
+    listed = items.replace("trt:Profiles", inner)
+    device.answers["GetProfiles"] = f"<trt:GetProfilesResponse><{outer}>{listed}</{outer}></trt:GetProfilesResponse>"
+    assert [_tokens(channel) for channel in media.read_channels(_opened(connect))] == [
+        [("P1", "main")],
+        [("P2", "main")],
+    ]
+
+
+def test_profiles_without_tokens_are_asked_for_by_name(device: SoapDevice, connect: Connect) -> None:
+    _profiles(device, profile("Main", "S1", 640, 360).replace('token="Main"', ""))
+    conn = _opened(connect)
+    (channel,) = media.read_channels(conn)
+    assert (_tokens(channel), channel.problem) == ([("Main", "main")], None)
+    assert ("profile tokens", "guessed") in {(check.name, check.outcome) for check in conn.checks}
+
+
+@pytest.mark.parametrize(
+    "inside", ["<trt:MediaUri>{}</trt:MediaUri>", "<trt:MediaUri><tt:Url>{}</tt:Url></trt:MediaUri>"]
+)
+def test_a_stream_address_in_another_element_is_found(device: SoapDevice, connect: Connect, inside: str) -> None:
+    address = inside.format("rtsp://10.11.12.13:554/live/main")
+    device.answers["GetStreamUri"] = f"<trt:GetStreamUriResponse>{address}</trt:GetStreamUriResponse>"
+    assert media.stream_uri(_opened(connect), "MediaProfile00000") == "rtsp://127.0.0.1:554/live/main"
+
+
 def test_profiles_that_only_media2_lists_are_found(device: SoapDevice, connect: Connect) -> None:
     _with_media2(device, [profile("Sub", "S1", 640, 360)], [profile2("Main", "S1", 2560, 1440)])
     (channel,) = media.read_channels(_opened(connect))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import LIMIT_S
+from web.allocator import without_collections
 
 pytestmark = pytest.mark.programs
 
@@ -49,6 +51,12 @@ def test_the_objects_of_the_start_are_left_out_of_collections() -> None:
     )
     before, frozen = map(int, run.stdout.split())
     assert frozen > 0.9 * before > 0
+
+
+def test_no_garbage_is_collected_while_the_app_is_built() -> None:
+    with without_collections():
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(("how", "has_one"), [("one", True), ("plain", False)])

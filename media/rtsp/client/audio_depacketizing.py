@@ -89,7 +89,8 @@ class AudioDepacketizer:
             elif samples := _sample_count(self.track, packet.payload):
                 payload = packet.payload
                 if self._law is not None:
-                    payload = self._law.converted(payload, packet.payload_type)
+                    is_described = packet.payload_type == self._announced.payload_type
+                    payload = self._law.converted(payload, None if is_described else packet.payload_type)
                 self._add(packet, [payload], samples, units)
         return units
 

@@ -22,6 +22,7 @@ _MAX_PARTS = 64
 _MAX_PADDING_BYTES = 64  # behind frames whose AU headers are as described
 _LITTLE_PADDING_BYTES = 4
 _MAX_EXCESS_BYTES = 8
+_LOAS_SYNC = 0x2B7
 _UNREADABLE = [b""]
 _USUAL_LENGTHS = ((13, 3, 3), (16, 0, 0), (13, 0, 0), (6, 2, 2))
 
@@ -54,10 +55,17 @@ class GenericPayloads:
         self._parts: list[bytes] = []
         self._size = 0  # of the frame that `_parts` become
         self._timestamp: int | None = None  # of the parts
+        self._latm: LatmPayloads | None = None  # of a device that sends LATM with sync words nevertheless
         self.config: AacConfig | None = None
 
     def frames(self, packet: RtpPacket) -> list[bytes]:
         payload = packet.payload
+        if self._latm is None and _is_loas(payload):
+            self._latm = LatmPayloads(b"")
+        if self._latm is not None:
+            frames = self._latm.frames(packet)
+            self.config = self._latm.config
+            return frames
         if packet.lost_before or packet.timestamp != self._timestamp:
             self._parts.clear()
         if self._parts and self._has_headers is False:
@@ -90,6 +98,8 @@ class GenericPayloads:
         if described is None or not described[1]:
             return None
         position, sizes = described
+        if sizes == [0]:
+            return position, [len(payload) - position]
         if not self._parts and (fitting := _without_excess(sizes, len(payload) - position, is_last=is_last)):
             return position, fitting
         is_part = len(sizes) == 1 and len(payload) - position < sizes[0] <= aac.MAX_FRAME_BYTES
@@ -130,6 +140,12 @@ class GenericPayloads:
 
 
 _DEFAULTS = (("sizelength", 13), ("indexlength", 3), ("indexdeltalength", 3))
+
+
+def _is_loas(payload: bytes) -> bool:
+    """True for an AudioSyncStream of LATM (ISO/IEC 14496-3 section 1.7.2): its sync word, and the right length."""
+    word = int.from_bytes(payload[:3], "big")
+    return word >> 13 == _LOAS_SYNC and word & 0x1FFF == len(payload) - 3 > 0
 
 
 def _read_headers(payload: bytes, lengths: tuple[int, ...]) -> tuple[int, list[int]] | None:

@@ -69,6 +69,7 @@ _PARAMETER_END = re.compile(
     re.IGNORECASE,
 )
 _MAX_PARAMETERS = 32
+_NO_LAW = frozenset({"g711", "g.711"})
 _DYNAMIC_TYPES = 96  # from here on, RFC 3551 section 3
 _ALIASES = {"h.264": "h264", "avc": "h264", "x-h264": "h264", "h.265": "h265", "x-h265": "h265"}
 _VIDEO_RATE = 90_000
@@ -361,6 +362,8 @@ def _audio(media: _Media) -> AudioTrack | None:
     """Return the first track that can be carried. A static payload type counts if its rtpmap line names no codec."""
     for number in media.payload_types:
         own = _encoding(media, number)
+        if own[0] in _NO_LAW:
+            own = STATIC_TYPES.get(number, own)
         for rtpmap in (own, None if own[0] in OTHER_CODECS else STATIC_TYPES.get(number)):
             if rtpmap and (track := audio_track(number, media.control, rtpmap, media.fmtp.get(number, {}))):
                 return track

@@ -21,13 +21,14 @@ _PLAIN = {
     **{f"{prefix}g726-{bits}": "g726" for prefix in ("", "aal2-") for bits in (16, 24, 32, 40)},
 }
 _ALIASES = {
-    "aac": "mpeg4-generic",
-    "alaw": "pcma",
-    "g711a": "pcma",
-    "g711u": "pcmu",
-    "g721": "g726-32",
-    "g726": "g726-32",
-    "ulaw": "pcmu",
+    **dict.fromkeys(
+        ("aac", "aac-hbr", "aac-lbr", "aac-lc", "mp4a", "mpeg4-generic-lc", "x-aac", "x-mpeg4-generic"), "mpeg4-generic"
+    ),
+    # G.711 without a law is taken for A-law: its bytes show if it is the other one (media/codecs/g711.py).
+    **dict.fromkeys(("alaw", "a-law", "g711", "g.711", "g711a", "g.711a", "g711-a", "pcm_alaw", "x-pcma"), "pcma"),
+    **dict.fromkeys(("ulaw", "u-law", "mulaw", "mu-law", "g711u", "g.711u", "g711-u", "pcm_mulaw", "x-pcmu"), "pcmu"),
+    **dict.fromkeys(("g721", "g726", "g.726"), "g726-32"),
+    "g.722": "g722",
 }
 # RFC 3551 table 4. Type 2 was G.721, which is G.726 at 32 kbit/s.
 STATIC_TYPES = {

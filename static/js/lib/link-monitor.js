@@ -11,10 +11,12 @@
  * @typedef {{intervalMs: number, takenBytes: number, busyMs: number, busyBytes: number, backlogBytes: number,
  *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
  *   taken in it
- * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, measuredMs?: number}} LinkState
+ * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, bestBurstKbps?: number|null,
+ *   measuredMs?: number}} LinkState
  *   `calmMs`: how long nothing was late or waited, 0 while nothing arrives; `kbps`: throughput, null while unknown;
- *   `burstKbps`: throughput that large key frames show on a calm link, null while unknown; `measuredMs`: how long the
- *   throughput was measured lately
+ *   `burstKbps`: throughput that the last large key frames show on a calm link, null while unknown; `bestBurstKbps`: that
+ *   of the fastest ones lately, since a busy page makes others late; `measuredMs`: how long the throughput was measured
+ *   lately
  */
 
 const LATE_BACKLOG_MS = 800;
@@ -39,6 +41,7 @@ const TRUSTED_MS = 60_000;
 const LEAST_BURST_BYTES = 6000;
 const LEAST_BURST_MS = 5;
 const BURSTS_KEPT_MS = 12_000;
+const MOST_BURSTS = 6;
 
 export class LinkMonitor {
   /** @type {number|null} */
@@ -83,13 +86,15 @@ export class LinkMonitor {
     const isCalm = !isLate && this.#isHeard(nowMs);
     const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
     const measuredMs = this.#samplesAt(nowMs).reduce((sum, { overMs }) => sum + overMs, 0);
-    return { isLate, calmMs, kbps, burstKbps: this.#burstKbps(nowMs), measuredMs };
+    return { isLate, calmMs, kbps, ...this.#burstsAt(nowMs), measuredMs };
   }
 
-  /** The smaller one of the last two bursts: one alone may be an accident. @param {number} nowMs */
-  #burstKbps(nowMs) {
-    const recent = this.#bursts.filter(({ atMs }) => nowMs - atMs <= BURSTS_KEPT_MS).slice(-2);
-    return recent.length === 2 ? Math.min(...recent.map(({ kbps }) => kbps)) : null;
+  /** The second-fastest one of the last two bursts, and of all: one alone may be an accident. @param {number} nowMs */
+  #burstsAt(nowMs) {
+    const recent = this.#bursts.filter(({ atMs }) => nowMs - atMs <= BURSTS_KEPT_MS).map(({ kbps }) => kbps);
+    /** @param {number[]} rates */
+    const second = (rates) => rates.sort((a, b) => b - a)[1] ?? null;
+    return { burstKbps: second(recent.slice(-2)), bestBurstKbps: second([...recent]) };
   }
 
   /** Compare the lateness of a key frame with that of the small frames before it. @param {number} watch @param {number} latenessMs @param {number} bytes @param {number} nowMs */
@@ -98,7 +103,7 @@ export class LinkMonitor {
     this.#usualMs.delete(watch);
     if (usualMs === undefined || bytes < LEAST_BURST_BYTES) return;
     const kbps = (bytes * 8) / Math.max(LEAST_BURST_MS, latenessMs - usualMs);
-    this.#bursts = [...this.#bursts.slice(-1), { atMs: nowMs, kbps }];
+    this.#bursts = [...this.#bursts.slice(1 - MOST_BURSTS), { atMs: nowMs, kbps }];
   }
 
   /**

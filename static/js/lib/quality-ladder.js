@@ -55,10 +55,12 @@ const PROOF_MS = 90_000;
 /** A link whose bursts are so many times as fast as before a failed try is tried again without waiting for the pause. */
 const BETTER = 2;
 /**
- * A try waits for so much longer if the bursts are slower than the rates would be. It comes all the same: a camera that
- * sends its key frames slowly looks like a slow link.
+ * A try waits for so much longer if all bursts are slower than the rates would be. It comes all the same: a camera that
+ * sends its key frames slowly looks like a slow link, and so does a busy page. After a failed try it waits for the longer
+ * time.
  */
-const DOUBTED_MS = 60_000;
+const DOUBTED_MS = 15_000;
+const CONFIRMED_MS = 60_000;
 const FIRST_PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 320_000;
 
@@ -325,7 +327,7 @@ export class QualityLadder {
    *
    * @param {LinkState} link @param {number} nowMs @returns {Change[]}
    */
-  #tryBetter({ kbps, calmMs, burstKbps = null }, nowMs) {
+  #tryBetter({ kbps, calmMs, burstKbps = null, bestBurstKbps = burstKbps }, nowMs) {
     const candidates = this.#movable.flatMap((tile) => this.#candidate(tile));
     const sureKbps = this.#sureKbps(burstKbps);
     let totalKbps = this.#totalKbps;
@@ -333,7 +335,8 @@ export class QualityLadder {
     const withRung = (now, rung) => totalKbps - rateOf(now) + rateOf(rung);
     const ready = candidates.filter((one) => {
       const [next] = one.better.slice(-1);
-      return next && this.#isReady(one.tile, next, { calmMs, burstKbps, nowMs, needsKbps: withRung(one.now, next), sureKbps });
+      const needsKbps = next ? withRung(one.now, next) : 0;
+      return next && this.#isReady(one.tile, next, { calmMs, burstKbps, bestBurstKbps, nowMs, needsKbps, sureKbps });
     });
     ready.sort((a, b) => Number(b.tile.isChosen) - Number(a.tile.isChosen) || rank(b.now.name) - rank(a.now.name));
     const mostKbps = Math.max(sureKbps, totalKbps * this.#growth);
@@ -366,16 +369,17 @@ export class QualityLadder {
    * True if a tile may try its next rung now.
    *
    * @param {Tile} tile @param {Rung} next
-   * @param {{calmMs: number, burstKbps: number|null, nowMs: number, needsKbps: number, sureKbps: number}} how
-   *   `needsKbps`: the sum of all rates with the next rung
+   * @param {{calmMs: number, burstKbps: number|null, bestBurstKbps: number|null, nowMs: number, needsKbps: number,
+   *   sureKbps: number}} how `needsKbps`: the sum of all rates with the next rung
    */
-  #isReady(tile, next, { calmMs, burstKbps, nowMs, needsKbps, sureKbps }) {
-    const { tryAfterMs, failedKbps, eager } = this.#memory(tile);
+  #isReady(tile, next, { calmMs, burstKbps, bestBurstKbps, nowMs, needsKbps, sureKbps }) {
+    const { tryAfterMs, failedKbps, eager, pauseMs } = this.#memory(tile);
     const isEager = eager === 'freed' || (eager === 'chosen' && needsKbps <= sureKbps);
     if (calmMs < CALM_MS && !isEager) return false;
     const isBetterLink = burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(next);
-    const isDoubted = burstKbps !== null && burstKbps < needsKbps;
-    return nowMs >= tryAfterMs + (isDoubted ? DOUBTED_MS : 0) || isBetterLink;
+    const isDoubted = bestBurstKbps !== null && bestBurstKbps < needsKbps;
+    const doubtedMs = pauseMs > FIRST_PAUSE_MS ? CONFIRMED_MS : DOUBTED_MS;
+    return nowMs >= tryAfterMs + (isDoubted ? doubtedMs : 0) || isBetterLink;
   }
 
   /** The sum of rates that the link is known to carry. @param {number|null} burstKbps */

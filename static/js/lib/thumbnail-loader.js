@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Asks the server about the thumbnails that the page shows, again and again while the server makes them. A job of the
- * server ends two seconds after the last request, so the loader asks once a second, and stops when nothing is open.
+ * server ends two seconds after the last request, so the loader asks once a second, three times as often while thumbnails
+ * come, and stops when nothing is open.
  *
  * Emits 'thumbnails' when answers have come, and 'state' when `problem` or `isHeld` has changed.
  */
@@ -24,6 +25,8 @@ import { ThumbnailStore } from './thumbnail-store.js';
 const OWNERS = /** @type {const} */ (['strip', 'grid', 'calendar']);
 
 const AGAIN_MS = 1000;
+const NEWS_AGAIN_MS = 300;
+const NEWS_MS = 2000; // how long the server is expected to have more
 const MOST_AT_A_TIME = 4;
 const HELD_MS = 500;
 const IDLE_MS = 10_000;
@@ -38,6 +41,8 @@ export class ThumbnailLoader extends EventTarget {
   #wants = new Map();
   #poller = new Poller(() => this.#run());
   #retryMs = -Infinity;
+  /** The last time when a thumbnail was requested for the first time, or was there. */
+  #newsMs = -Infinity;
   /** The problem of the last request. @type {import('./http.js').Problem|null} */
   problem = null;
   /** True while open thumbnails wait, because the page may not ask. */
@@ -102,6 +107,11 @@ export class ThumbnailLoader extends EventTarget {
   async #carryOut({ want: { channel, stepS }, span }) {
     try {
       const thumbnails = await this.#ask({ channel, stepS, ...span });
+      const isNews = thumbnails.some(({ atMs, state }) => {
+        const known = this.store.get(channel, stepS, atMs);
+        return !known || (state === 'ready' && known.state !== 'ready');
+      });
+      if (isNews) this.#newsMs = Date.now();
       this.store.add(channel, stepS, thumbnails, Date.now());
       this.#markAnswered(channel, stepS, span);
       this.#setProblem(null);
@@ -147,7 +157,7 @@ export class ThumbnailLoader extends EventTarget {
     const heard = open
       .filter((atMs) => startMs <= atMs && atMs < endMs)
       .map((atMs) => this.store.heardMs(channel, stepS, atMs) ?? -Infinity);
-    return Math.min(...heard) + AGAIN_MS;
+    return Math.min(...heard) + (Date.now() - this.#newsMs < NEWS_MS ? NEWS_AGAIN_MS : AGAIN_MS);
   }
 
   /** @param {import('./http.js').Problem|null} problem */

@@ -36,8 +36,8 @@ def noise(loudness: float, offset: int = 0, seconds: int = 4) -> list[int]:
     return [round(max(-32_000, min(32_000, chance.gauss(offset, loudness)))) for _ in range(8000 * seconds)]
 
 
-def sent(law: DescribedLaw, data: bytes, payload_type: int = 97) -> bytes:
-    return b"".join(law.converted(data[at : at + 160], payload_type) for at in range(0, len(data), 160))
+def sent(law: DescribedLaw, data: bytes, other_type: int | None = None) -> bytes:
+    return b"".join(law.converted(data[at : at + 160], other_type) for at in range(0, len(data), 160))
 
 
 @pytest.mark.parametrize("described", sorted(LAWS))

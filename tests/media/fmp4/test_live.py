@@ -38,6 +38,10 @@ ALAW = AudioTrack(AudioFormat("pcm_alaw", 8000, 1), 8, 8000, "", "PCMA/8000")
 CODECS = {"h264": H264, "hevc": HEVC}
 
 
+def _place_by_arrival(ticks: int, arrived_s: float, *, clock_went_back: bool = False) -> float:
+    return arrived_s
+
+
 class FedFragments:
     """LiveFragments that are fed with packets. The place of each unit is its arrival."""
 
@@ -53,7 +57,7 @@ class FedFragments:
         source = SharedSource(clock, WallClock(clock), name="fragments", timeout_s=10.0)
         source.on_description(VideoTrack(codec, 96, TIMESCALE, "", sets), audio)
         self.fragments = LiveFragments(source, codec, player, known_reordering=known)
-        self._frames = VideoDepacketizer(codec, sets, TIMESCALE, place=lambda _, arrived_s: arrived_s)
+        self._frames = VideoDepacketizer(codec, sets, TIMESCALE, place=_place_by_arrival)
         self._audio = AudioDepacketizer(audio or ALAW)
 
     def on_packets(self, packets: Sequence[RtpPacket]) -> None:

@@ -139,6 +139,16 @@ PACKINGS: dict[str, tuple[str, str, Callable[[], Payloads]]] = {
             for payload in usual(aac_frames())
         ],
     ),
+    "sizes of 0": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config={MONO_16K}",
+        lambda: [payload[:2] + b"\0\0" + payload[4:] for payload in usual(aac_frames())],
+    ),
+    "LATM with a sync word, described as generic": (
+        GENERIC,
+        f"mode=AAC-hbr;{USUAL};config=1188",
+        lambda: [(0x56E000 | len(item)).to_bytes(3, "big") + item for item in latm_elements()],
+    ),
     "ADTS alone": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: list(adts_stream())),
     "ADTS behind AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config=1188", lambda: usual(adts_stream())),
     "no AU headers": (GENERIC, f"mode=AAC-hbr;{USUAL};config={MONO_16K}", aac_frames),
@@ -201,6 +211,10 @@ def test_g711_of_the_other_law_becomes_the_described_one() -> None:
     sent = replace(packet(b"\xd5\x55\xd5\x55" * 40, 0), payload_type=8)
     [unit] = depacketizer.push([sent])
     assert set(unit.parts[0]) <= set(b"\xff\xfe\x7f\x7e")
+    alaw_by_name = parse_sdp(b"m=video 0 RTP/AVP 96\nm=audio 0 RTP/AVP 0\na=rtpmap:0 PCMA/8000\n").audio
+    assert alaw_by_name
+    [unit] = AudioDepacketizer(alaw_by_name).push([replace(sent, payload_type=0)])
+    assert unit.parts[0] == sent.payload, "the type is the described one"
     assert depacketizer.track.format.codec == "pcm_mulaw"
 
 

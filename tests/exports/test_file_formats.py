@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -25,6 +26,7 @@ from tests.exports.made_files import FRAMES, PLACE, MadeFiles, draft_of, film_un
 from tests.media.encoded import FPS, Encoded, encoded
 from tests.media.fmp4.decoding import TONE
 from tests.media.mp4.stretch import elementary_stream, ffmpegs, shown_s
+from tests.patience import LIMIT_S, stays
 
 IDS = ["bundled", "system"][: len(ffmpegs())]
 WIDTH, HEIGHT = 320, 180
@@ -271,3 +273,14 @@ def test_the_poster_is_the_first_shown_frame(context: FinishingContext, tmp_path
     lead = 13 if format_ == "original" else 0
     distances = [distance(poster, frame) for frame in frames]
     assert min(range(len(distances)), key=distances.__getitem__) == lead
+
+
+def test_copies_are_encoded_one_at_a_time(context: FinishingContext, tmp_path: Path) -> None:
+    made = MadeFiles(context, tmp_path / "files", draft_of(0, 10, copies=(WorkingCopy(has_burnt_time=True),)))
+    files = made.of(encoded("h264"), film_units(), None)
+    with context.encoding:
+        other = threading.Thread(target=made.copies, args=(files,))
+        other.start()
+        stays(lambda: not context.spawner.running() and other.is_alive(), for_s=0.6)
+    other.join(LIMIT_S)
+    assert len(list(made.folder.iterdir())) == 2

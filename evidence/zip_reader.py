@@ -6,7 +6,6 @@ import io
 import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +13,7 @@ from evidence.zip_outline import Section
 
 
 class ZipReader(io.RawIOBase):
-    """`paths`: of the large files, by their name in the sections. `until_closed` is closed with it. One thread only.
+    """`paths`: of the large files, by their name in the sections. One thread only.
 
     Raise FileNotFoundError if a large file is missing or has another size; all of them are looked at when it opens.
     """
@@ -25,7 +24,6 @@ class ZipReader(io.RawIOBase):
         self._paths = paths
         self._place = 0
         self._open: tuple[str, BinaryIO] | None = None
-        self.until_closed = ExitStack()
         self.size_bytes = sections[-1].start + sections[-1].size_bytes if sections else 0
         for section in sections:
             if section.source and paths[section.source].stat().st_size != section.size_bytes:
@@ -66,7 +64,6 @@ class ZipReader(io.RawIOBase):
             self._open[1].close()
             self._open = None
         super().close()
-        self.until_closed.close()
 
     def _file(self, source: str, offset: int) -> BinaryIO:
         if self._open is None or self._open[0] != source:

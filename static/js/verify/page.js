@@ -64,7 +64,7 @@ function show(report) {
   const { manifest, signature, findings } = report;
   const by = manifest ? `${manifest.exported_by || 'an unnamed user'}, ${utc(manifest.made_at)}` : '';
   if (findings.length > 0) {
-    say('changed', title(report), summary(report));
+    say('changed', titleOf(report), summary(report));
   } else if (signature === 'not_checked') {
     say(
       'partly',
@@ -83,7 +83,7 @@ function show(report) {
 }
 
 /** @param {Report} report */
-function title({ manifest, findings }) {
+function titleOf({ manifest, findings }) {
   if (!manifest) return 'This package cannot be checked';
   return findings.every(({ kind }) => kind === 'key') ? 'Signed by another key' : 'Changed since export';
 }

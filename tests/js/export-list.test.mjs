@@ -145,7 +145,7 @@ test('a range within a day has one date', () => {
   assert.equal(rangeText(at, at + 86_400_000, UTC), '2026-11-29 10:00:00 to 2026-11-30 10:00:00');
 });
 
-test('channels of the same time share a line, and many ranges end in a count', () => {
+test('channels of one time share a line, and many ranges end in a count', () => {
   const [range] = job().ranges;
   assert.ok(range);
   const ranges = [range, { ...range, channel: 1 }, { ...range, camera_id: 3, channel: 1 }];
@@ -274,7 +274,7 @@ test('an evidence package tells its state, size, and who signed it when', () => 
   );
 });
 
-test('only a package that is being made has progress, and is asked for again', () => {
+test('only a package in the making has progress, and is asked for again', () => {
   const making = evidenceCase({ state: 'making', done_bytes: 25 });
   assert.equal(packageShare(making), 0.25);
   assert.equal(packageShare(evidenceCase({ state: 'making', total_bytes: 0 })), 0);

@@ -88,7 +88,7 @@ test('a drop to 1.5 Mbit/s leads to the sub stream alone', () => {
   assert.deepEqual(changesOf(reports, 4000), ['2 sub']);
 });
 
-test('a busy page goes back to the main stream of a free link within half a minute', () => {
+test('a busy page is back at the main stream of a free link within 30 s', () => {
   for (const delays of [
     [150, 40, 210, 85, 160, 30],
     [150, 120, 210, 140, 160, 130],

@@ -77,7 +77,7 @@ test('a poller continues after a failure', async () => {
   assert.equal(turns, 2);
 });
 
-test('a poller that is started again during a run still runs one turn at a time', async () => {
+test('a poller that starts again during a run runs one turn at a time', async () => {
   let running = 0;
   let most = 0;
   let turns = 0;

@@ -53,7 +53,7 @@ class Server {
   }
 }
 
-test('the page asks often while thumbnails come, and once a second while none do', async () => {
+test('the page asks often while thumbnails come, otherwise once a second', async () => {
   const server = new Server();
   server.madeAfter = 99;
   server.want('strip', TIMES);

@@ -302,10 +302,12 @@ def _exports(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> No
     if not studio.wants("exports"):
         return
 
-    def export(channels: tuple[int, ...], hours_ago: float, length_s: float, **more: object) -> str:
+    def export(
+        channels: tuple[int, ...], hours_ago: float, length_s: float, of: int = camera_id, **more: object
+    ) -> str:
         start = datetime.now(UTC) - timedelta(hours=hours_ago)
         times = {"start_time": start.isoformat(), "end_time": (start + timedelta(seconds=length_s)).isoformat()}
-        ranges = [{"camera_id": camera_id, "channel": channel, **times} for channel in channels]
+        ranges = [{"camera_id": of, "channel": channel, **times} for channel in channels]
         return f"/api/exports/{app.call('POST', '/api/exports', {'ranges': ranges, **more})['id']}"
 
     def wait(path: str, *states: str) -> None:
@@ -315,14 +317,12 @@ def _exports(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> No
                 raise RuntimeError(f"the export is not {' or '.join(states)}: {job}")
             time.sleep(0.3)
 
-    day = {"start_time": (night - timedelta(hours=16)).isoformat(), "end_time": datetime.now(UTC).isoformat()}
-    app.call("POST", f"/api/cameras/{camera_id}/recordings/search", day)  # a refused app knows only what it has read
-    recorder.set_fault("refuse_password")
-    wait(export((3,), 2, 60, name="Warehouse at noon"), "failed")
-    recorder.clear_fault("refuse_password")
-    app.call("POST", f"/api/cameras/{camera_id}/refresh")
-    while app.call("GET", f"/api/cameras/{camera_id}")["status"] != "online":
-        time.sleep(0.3)
+    other_id = app.add_camera(recorder, name="Old recorder", host="localhost")
+    recorder.set_fault("drop_connections")
+    lost = export((3,), 2, 60, other_id, name="Front door at noon")
+    app.call("DELETE", f"/api/cameras/{other_id}")
+    wait(lost, "failed")
+    recorder.clear_fault("drop_connections")
     wait(export((1, 3, 6), 2, 30, name="<b>Long</b> " + "W" * 60, notes="First line\nSecond line"), "done")
     copies = [{"burn_time": True}]
     gate = export((1,), 9, 20, name="Theft at the gate", notes="For the police", subtitles=True, copies=copies)

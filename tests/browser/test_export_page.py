@@ -14,7 +14,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.recordings import PLAYING, ROWS, box_at_rest, burnt_s, recorded_at, stamp, wait
 from tests.browser.watching import Open, settled_on, until_on
-from tests.patience import LIMIT_S, until
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams", "remove_exports")]
@@ -233,33 +232,32 @@ def test_waiting_and_failed_exports_name_the_reason(
 ) -> None:
     page = open_page(f"{app.url}/exports").page
     expect(page.locator("#empty")).to_contain_text("There are no exports yet")
+    other_id = app.add_camera(recorder, name="Other", host="localhost")
     at = recorded_at(recorder)
+    recorder.set_fault("drop_connections")
     try:
-        recorder.set_fault("drop_connections")
         export(app, camera_id, at, timedelta(minutes=1), name="Yard")
+        export(app, other_id, at, timedelta(minutes=1), name="Lost")
         page.reload()
-        row = page.locator("export-row")
-        expect(row.locator("[data-part=state]")).to_have_text("Waits for the recorder")
-        expect(row.locator("[data-part=reason]")).to_contain_text("The app tries again by itself.")
-        recorder.set_fault("refuse_password")
-        row.get_by_role("button", name="Try again: Yard").click()
-        expect(row.locator("[data-part=state]")).to_have_text("Failed")
-        expect(row.locator("[data-part=reason]")).to_contain_text("Enter the recorder’s password again")
-        expect(page.locator("#ended")).to_have_text("Yard has failed.")
+        yard, lost = (page.locator("export-row", has=page.get_by_text(name, exact=True)) for name in ("Yard", "Lost"))
+        for row in (yard, lost):
+            expect(row.locator("[data-part=state]")).to_have_text("Waits for the recorder")
+            expect(row.locator("[data-part=reason]")).to_contain_text("The app tries again by itself.")
+        app.call("DELETE", f"/api/cameras/{other_id}")
+        expect(lost.locator("[data-part=state]")).to_have_text("Failed")
+        expect(lost.locator("[data-part=reason]")).to_contain_text("The camera or the channel was deleted.")
+        expect(page.locator("#ended")).to_have_text("Lost has failed.")
     finally:
-        for fault in ("drop_connections", "refuse_password"):
-            recorder.clear_fault(fault)
-        app.call("POST", f"/api/cameras/{camera_id}/refresh")
-        until(lambda: app.call("GET", f"/api/cameras/{camera_id}")["status"] == "online", LIMIT_S, "the recorder")
-    row.get_by_role("button", name="Try again: Yard").click()
-    expect(row.locator("[data-part=state]")).to_have_text("Ready")
-    row.get_by_role("button", name="Keep: Yard").click()
-    expect(row.locator("[data-part=expiry]")).to_contain_text("Kept until you delete it")
-    expect(row.get_by_role("button", name="Keep: Yard")).to_have_attribute("aria-pressed", "true")
+        recorder.clear_fault("drop_connections")
+    expect(yard.locator("[data-part=state]")).to_have_text("Ready")
+    yard.get_by_role("button", name="Keep: Yard").click()
+    expect(yard.locator("[data-part=expiry]")).to_contain_text("Kept until you delete it")
+    expect(yard.get_by_role("button", name="Keep: Yard")).to_have_attribute("aria-pressed", "true")
+    page.get_by_label("Search in the exports").fill("yard")
+    expect(page.locator("export-row")).to_have_count(1)
     page.get_by_label("Search in the exports").fill("nothing like this")
-    expect(row).to_have_count(0)
     page.get_by_role("button", name="Show all").click()
-    expect(row).to_have_count(1)
+    expect(page.locator("export-row")).to_have_count(2)
 
 
 def test_selected_exports_become_an_evidence_package(

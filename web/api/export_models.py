@@ -44,7 +44,7 @@ class PosterPath(ExportPath):
 
 
 class ExportFilePath(ExportPath):
-    file: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
+    file: Annotated[str, Field(min_length=1, max_length=160), AfterValidator(printable)]
 
 
 class ExportRange(RequestModel):

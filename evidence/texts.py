@@ -38,8 +38,8 @@ How to verify
 -------------
 1. Unpack the ZIP into an empty folder.
 2. Open verify.html in a browser, and drop the folder on it. The page needs no network.
-3. Compare the fingerprint of the key with the one that you got from the owner of the installation, by another way
-   than this package.
+3. Compare the fingerprint of the key with the one that you got from the owner of the installation, separately from
+   this package.
 
 Without a browser:
     sha256sum -c SHA256SUMS                        (only the hashes, not the signature)

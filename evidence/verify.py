@@ -7,6 +7,7 @@ Exit codes: 0 unchanged; 1 something was changed; 2 it cannot be checked; 3 unch
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -22,11 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evidence.verify", description="Check an evidence package.")
     parser.add_argument("package", type=Path, help="the unpacked folder, or the ZIP")
     parser.add_argument(
-        "--fingerprint", default="", help="fingerprint of the installation's key, from another way than the package"
+        "--fingerprint",
+        type=_fingerprint,
+        help="fingerprint of the installation's key, that you got separately from the package",
     )
     options = parser.parse_args(arguments)
     try:
-        report = _check(options.package, options.fingerprint)
+        report = _check(options.package, options.fingerprint or "")
     except (NoPackage, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         print(f"This package cannot be checked: {_plain(str(error))}", file=sys.stderr)  # noqa: T201 - a command
         return CANNOT_CHECK
@@ -34,6 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not report.findings:
         return UNCHANGED
     return OTHER_KEY if _is_only_other_key(report) else CHANGED
+
+
+def _fingerprint(text: str) -> str:
+    """Return the digits of a whole fingerprint. An empty one would accept any key."""
+    digits = re.sub(r"[\s:-]", "", text).upper()
+    if not re.fullmatch(r"[0-9A-F]{64}", digits):
+        raise argparse.ArgumentTypeError("A fingerprint has 64 digits: 0 to 9 and A to F.")
+    return digits
 
 
 def _check(package: Path, fingerprint: str) -> Report:
@@ -53,7 +64,7 @@ def _lines(report: Report, *, is_key_known: bool) -> list[str]:
         ]
     lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}"]
     if not is_key_known:
-        lines.append("Compare this fingerprint with the one that you got by another way than this package.")
+        lines.append("Compare this fingerprint with the one that you got separately from this package.")
     return lines
 
 

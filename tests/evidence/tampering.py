@@ -40,8 +40,11 @@ def flip(path: Path, place: int) -> None:
     replace_file(path, bytes(content))
 
 
-def sign_with_another_key(folder: Path) -> None:
-    """Do what a forger can do: change the manifest and sign it again, with all files fitting each other."""
+def sign_with_another_key(folder: Path) -> str:
+    """Do what a forger can do: change the manifest and sign it again, with all files fitting each other.
+
+    Return the fingerprint of the forger's key.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["exported_by"] = "Mallory"
@@ -59,6 +62,7 @@ def sign_with_another_key(folder: Path) -> None:
         sums = sums.replace(f"{old}  {name}", f"{hashlib.sha256(made).hexdigest()}  {name}")
         replace_file(folder / name, made)
     replace_file(folder / "SHA256SUMS", sums.encode())
+    return fingerprint_of(public)
 
 
 def _swap(folder: Path) -> None:

@@ -59,6 +59,16 @@ def test_another_key_is_told_only_by_its_fingerprint(package: MadePackage, copie
     assert main([str(copied), "--fingerprint", fingerprint(package).lower().replace(":", " ")]) == OTHER_KEY
 
 
+@pytest.mark.parametrize("text", ["", ":", "AB:CD", "A" * 63, "A" * 65, "X" * 64])
+def test_a_text_that_is_no_whole_fingerprint_is_refused(
+    package: MadePackage, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(package.folder), "--fingerprint", text])
+    assert ended.value.code == CANNOT_CHECK
+    assert "A fingerprint has 64 digits" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"files": 5}', b"[" * 100_000, b"\xff"])
 def test_a_folder_without_a_manifest_cannot_be_checked(
     copied: Path, content: bytes, capsys: pytest.CaptureFixture[str]

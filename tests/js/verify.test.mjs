@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { createHash, createSign, generateKeyPairSync, webcrypto } from 'node:crypto';
 import test from 'node:test';
-import { FORMAT, PackageCheck, plainFingerprint, spanText } from '../../static/js/verify/checker.js';
+import { FORMAT, PackageCheck, spanText } from '../../static/js/verify/checker.js';
+import { fingerprintDigits, isWrongFingerprint } from '../../static/js/verify/fingerprint.js';
 import { sha256 } from '../../static/js/verify/sha256.js';
+import { verdictOf } from '../../static/js/verify/verdict.js';
 
 const SUBTLE = /** @type {SubtleCrypto} */ (/** @type {unknown} */ (webcrypto.subtle));
 
@@ -46,8 +48,8 @@ function signedPackage() {
   ]);
 }
 
-/** @param {Map<string, Blob>} files @param {SubtleCrypto|undefined} subtle @param {string} fingerprint */
-const check = (files, subtle = SUBTLE, fingerprint = '') => new PackageCheck(files, { fingerprint, subtle }).run();
+/** @param {Map<string, Blob>} files */
+const check = (files) => new PackageCheck(files, { subtle: SUBTLE }).run();
 
 test('many signatures are read, of any length of their numbers', async () => {
   for (let count = 0; count < 40; count += 1) {
@@ -58,19 +60,19 @@ test('many signatures are read, of any length of their numbers', async () => {
 
 test('without WebCrypto the files are checked and the signature is not', async () => {
   const files = signedPackage();
-  const report = await new PackageCheck(files, { fingerprint: '', subtle: undefined }).run();
+  const report = await new PackageCheck(files, { subtle: undefined }).run();
   assert.deepEqual([report.signature, report.findings], ['not_checked', []]);
   const changed = new Uint8Array(100_000).fill(5);
   changed[70_000] = 4;
   files.set('video/a.mp4', new Blob([changed]));
-  const again = await new PackageCheck(files, { fingerprint: '', subtle: undefined }).run();
+  const again = await new PackageCheck(files, { subtle: undefined }).run();
   assert.deepEqual(again.findings, [{ kind: 'changed', path: 'video/a.mp4', text: 'This file was changed in piece 2 of 2.' }]);
 });
 
 test('progress ends at the size of all files', async () => {
   let last = [0, 0];
   const onProgress = (/** @type {number} */ done, /** @type {number} */ total) => (last = [done, total]);
-  await new PackageCheck(signedPackage(), { fingerprint: '', subtle: SUBTLE, onProgress }).run();
+  await new PackageCheck(signedPackage(), { subtle: SUBTLE, onProgress }).run();
   assert.deepEqual(last, [100_000, 100_000]);
 });
 
@@ -82,13 +84,30 @@ test('manifests of another kind are refused', async () => {
   }
 });
 
-test('fingerprints are compared without colons, spaces and case', async () => {
-  assert.equal(plainFingerprint('3a:0F 1'), '3A0F1');
-  const { findings } = await check(signedPackage(), SUBTLE, 'AB:CD');
-  assert.deepEqual(
-    findings.map(({ kind }) => kind),
-    ['key'],
-  );
+test('a fingerprint is read without colons, spaces and case, and only as a whole', () => {
+  const digits = 'A'.repeat(64);
+  for (const text of [digits, digits.toLowerCase(), ` ${digits.replace(/..(?=.)/g, '$&:')} `, digits.replace(/..../g, '$& ')]) {
+    assert.deepEqual([fingerprintDigits(text), isWrongFingerprint(text)], [digits, false]);
+  }
+  for (const text of ['AB:CD', digits.slice(1), `${digits}A`, `${digits.slice(1)}X`, `SHA256:${digits}`, ':']) {
+    assert.deepEqual([fingerprintDigits(text), isWrongFingerprint(text)], ['', true], text);
+  }
+  assert.equal(isWrongFingerprint(' '), false);
+});
+
+test('the key is compared with the fingerprint that a user entered, then with that of the page', async () => {
+  const report = await check(signedPackage());
+  const other = 'AB'.repeat(32);
+  const told = (/** @type {string} */ entered, /** @type {string} */ own) => {
+    const { state, heading, text, findings } = verdictOf(report, entered, own);
+    return [state, heading.split(' ')[0], text.includes('you entered'), findings.map(({ kind }) => kind)];
+  };
+  assert.deepEqual(told(report.fingerprint.toLowerCase(), other), ['good', 'Unchanged', true, []]);
+  assert.deepEqual(told(other, report.fingerprint), ['changed', 'Signed', false, ['key']]);
+  assert.deepEqual(told('', other), ['changed', 'Signed', false, ['key']]);
+  assert.deepEqual(told('', report.fingerprint), ['good', 'Unchanged', false, []]);
+  assert.deepEqual(told(report.fingerprint.slice(1), report.fingerprint), ['partly', 'The', false, []]);
+  assert.deepEqual(told('AB', other), ['changed', 'Signed', false, ['key']]);
 });
 
 test('a span names its day once', () => {

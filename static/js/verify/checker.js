@@ -17,14 +17,8 @@ const MOST_MANIFEST_BYTES = 256_000_000;
 /** Smaller ones would only fill the memory. */
 const LEAST_PIECE_BYTES = 65_536;
 
-/** A fingerprint without its colons, in capitals. @param {string} text */
-export function plainFingerprint(text) {
-  return text.toUpperCase().replace(/[^0-9A-F]/g, '');
-}
-
 export class PackageCheck {
   #files;
-  #expected;
   #subtle;
   #onProgress;
   #doneBytes = 0;
@@ -34,13 +28,11 @@ export class PackageCheck {
   /**
    * @param {Map<string, Blob>} files by their path in the package
    * @param {object} options
-   * @param {string} options.fingerprint of the expected key; empty: any key
    * @param {SubtleCrypto|undefined} options.subtle
    * @param {(doneBytes: number, totalBytes: number) => void} [options.onProgress]
    */
-  constructor(files, { fingerprint, subtle, onProgress = () => {} }) {
+  constructor(files, { subtle, onProgress = () => {} }) {
     this.#files = files;
-    this.#expected = plainFingerprint(fingerprint);
     this.#subtle = subtle;
     this.#onProgress = onProgress;
   }
@@ -70,10 +62,6 @@ export class PackageCheck {
       return { signature: /** @type {const} */ ('wrong'), fingerprint: '' };
     }
     const fingerprint = await this.#hash(key);
-    const wanted = this.#expected || plainFingerprint(manifest.installation.key_fingerprint);
-    if (wanted !== fingerprint.toUpperCase()) {
-      this.#add('key', MANIFEST, 'It is signed by another key than the expected one.');
-    }
     const text = fingerprint.toUpperCase().replace(/(..)(?=.)/g, '$1:');
     if (!signature) {
       this.#add('missing', SIGNATURE, 'This file is missing.');

@@ -114,6 +114,7 @@ class PackageWorker:
                 raise PackagingEnded
             self._done = (case.id, done_bytes)
 
+        exports: list[FinishedExport] = []
         try:
             exports = [self._finished(export_id) for export_id in case.export_ids]
             maker = PackageMaker(case, exports, context.key, context.snapshots, made_at, report)
@@ -135,7 +136,7 @@ class PackageWorker:
         with self._lock:
             if case.id in self._dropped:
                 self._remove(case.id)
-        self._store.end_package(case.id, package)
+        self._store.end_package(case.id, package, [export.job for export in exports])
 
     def _finished(self, export_id: int) -> FinishedExport:
         """Raise NotFound for an export that was deleted or is made again."""

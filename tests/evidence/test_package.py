@@ -20,7 +20,7 @@ from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
 from exports.records import Rectangle, WorkingCopy
 from tests.evidence.packaging import MadePackage, Packaging
-from tests.exports.exporting import START_S, moment
+from tests.exports.exporting import START_S, moment, recorder_of
 from tests.patience import until
 from tests.sessions.replay.thin_recorder import FPS
 
@@ -235,6 +235,43 @@ def test_a_deleted_export_leaves_the_case_without_its_package(make: Make) -> Non
     packaging.manager.stop()
     packaging.manager.start()
     until(lambda: list((packaging.folder / "packages").iterdir()) == [], what="the end of the package's files")
+
+
+def packed_incomplete_export(make: Make) -> tuple[Packaging, Case]:
+    """Return a ready package of an export that lacks a minute, which the recorder has now."""
+    packaging = make([(0, 20), (80, 200)])
+    packaging.exporting.recordings.listed = [(0, 200)]
+    case = packaging.made(packaging.case(packaging.export(10, 100)).id)
+    assert packaging.exporting.job(case.export_ids[0]).is_incomplete
+    packaging.exporting.recorder.spans[:] = recorder_of([(0, 200)]).spans
+    return packaging, case
+
+
+def test_an_export_with_other_files_than_the_package_ends_it(make: Make) -> None:
+    packaging, case = packed_incomplete_export(make)
+    packaging.exporting.manager.retry(LOCAL, case.export_ids[0])
+    packaging.exporting.done(case.export_ids[0])
+    assert packaging.get(case.id).package.state is PackageState.NONE
+    with pytest.raises(NotFound):
+        packaging.content(case.id)
+    again = packaging.made(case.id)
+    assert again.package.state is PackageState.READY
+    assert again.package.size_bytes > case.package.size_bytes
+
+
+def test_a_ready_package_has_its_files_after_a_cancelled_retry(make: Make) -> None:
+    packaging, case = packed_incomplete_export(make)
+    recorder = packaging.exporting.recorder
+    recorder.holds_at = sum(line.sent for line in recorder.lines) + 50  # type: ignore[attr-defined]
+    files = packaging.exporting.job(case.export_ids[0]).files
+    packaging.exporting.manager.retry(LOCAL, case.export_ids[0])
+    packaging.exporting.until_held()
+    assert packaging.get(case.id).package.state is PackageState.READY
+    job = packaging.exporting.manager.cancel(LOCAL, case.export_ids[0])
+    now = packaging.get(case.id)
+    assert (now.package.state is PackageState.READY) == (job.files == files)
+    if now.package.state is PackageState.READY:
+        assert packaging.content(case.id).startswith(b"PK")
 
 
 def test_exports_of_a_case_do_not_expire(make: Make) -> None:

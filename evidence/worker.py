@@ -17,6 +17,7 @@ from evidence.records import Case, Package, PackageState
 from evidence.signing import InstallationKey
 from evidence.snapshots import SnapshotMaker
 from evidence.store import CaseStore
+from evidence.texts import export_title
 from export_manager import ExportManager
 from exports.records import ExportState
 
@@ -142,7 +143,7 @@ class PackageWorker:
         """Raise NotFound for an export that was deleted or is made again."""
         job, folder = self._context.exports.files_of(export_id)
         if job.state is not ExportState.DONE:
-            raise NotFound(f"Export {export_id} is not finished.")
+            raise NotFound(f"This export is not finished: {export_title(job)}.")
         return FinishedExport(job, folder)
 
     def _remove(self, case_id: int) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from core.access import LOCAL, Principal, Role
 from core.errors import Conflict, NotFound
 from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
+from evidence.texts import export_title
 from exports.records import Rectangle, WorkingCopy
 from tests.evidence.packaging import MadePackage, Packaging
 from tests.exports.exporting import START_S, moment, recorder_of
@@ -40,6 +42,12 @@ def test_other_programs_read_the_zip(package: MadePackage) -> None:
         names = archive.namelist()
     assert names[:4] == [f"{FIRST}.mp4", f"{FIRST}.srt", f"{SECOND}.mp4", f"{SECOND}.srt"]
     assert names[-5:] == ["README.txt", "verify.html", "manifest.json", "manifest.sig", "SHA256SUMS"]
+
+
+def test_the_text_says_which_players_play_h265(package: MadePackage) -> None:
+    text = (package.folder / "README.txt").read_text()
+    assert "Any player" not in text
+    assert "H.265" in text
 
 
 def test_sha256sum_accepts_the_unpacked_files(package: MadePackage) -> None:
@@ -289,10 +297,25 @@ def test_only_finished_exports_are_packed(make: Make) -> None:
     assert empty.value.code == "case_empty"
     done = packaging.export(2, 5)
     packaging.exporting.recorder.holds_at = 0  # type: ignore[attr-defined]
-    job = packaging.exporting.manager.add(LOCAL, packaging.exporting.job(done).draft)
+    wanted = replace(packaging.exporting.job(done).draft, name="Van at the gate")
+    job = packaging.exporting.manager.cancel(LOCAL, packaging.exporting.manager.add(LOCAL, wanted).id)
     with pytest.raises(Conflict) as unfinished:
         packaging.manager.make_package(LOCAL, packaging.case(done, job.id).id)
     assert unfinished.value.code == "export_unfinished"
+    detail = unfinished.value.detail
+    assert "Van at the gate (cancelled)" in detail
+    assert "take them out of the case" in detail
+
+
+def test_an_export_is_named_by_its_camera_if_it_has_no_name(make: Make) -> None:
+    packaging = make([(0, 20)])
+    export_id = packaging.export(2, 10)
+    packaging.exporting.path(export_id).unlink()
+    problem = packaging.made(packaging.case(export_id).id).package.problem
+    assert problem is not None
+    assert "of Gate, Hof & Tür is gone" in problem.detail
+    unread = replace(packaging.exporting.job(export_id), origins={})
+    assert export_title(unread) == "the export from 2026-09-21 14:13:22 UTC"
 
 
 def test_another_users_case_does_not_exist(make: Make) -> None:

@@ -1,7 +1,7 @@
 """The command `python -m evidence.verify PACKAGE`: checks an evidence package, a folder or a ZIP, without a network.
 
-Exit codes: 0 unchanged; 1 something was changed; 2 it cannot be checked; 3 unchanged, but signed by another key than
---fingerprint.
+Exit codes: 0 unchanged; 1 something was changed, or other files lie beside the package; 2 it cannot be checked;
+3 unchanged, but signed by another key than --fingerprint.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from evidence.check import FolderFiles, NoPackage, Report, ZipFiles, check_package
+from evidence.check import FolderFiles, Report, ZipFiles, check_package
+from evidence.place import NoPackage
 
 UNCHANGED, CHANGED, CANNOT_CHECK, OTHER_KEY = range(4)
 
@@ -56,16 +57,25 @@ def _check(package: Path, fingerprint: str) -> Report:
 
 def _lines(report: Report, *, is_key_known: bool) -> list[str]:
     by = f"{_plain(report.exported_by) or 'an unnamed user'}, {_plain(report.made_at)}"
+    ignored = [f"Not checked, because file managers add such files: {_plain(', '.join(report.ignored))}"]
+    notes = ignored if report.ignored else []
     if report.findings:
-        title = "Signed by another key" if _is_only_other_key(report) else "Changed since export"
         return [
-            f"{title} (export by {by}):",
+            f"{_title(report)} (export by {by}):",
             *(f"  {_plain(finding.path)}: {_plain(finding.text)}" for finding in report.findings),
+            *notes,
         ]
-    lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}"]
+    lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}", *notes]
     if not is_key_known:
         lines.append("Compare this fingerprint with the one that you got separately from this package.")
     return lines
+
+
+def _title(report: Report) -> str:
+    kinds = {finding.kind for finding in report.findings}
+    if kinds == {"outside"}:
+        return "The package is unchanged, but other files lie beside it"
+    return "Signed by another key" if kinds <= {"key", "outside"} else "Changed since export"
 
 
 def _is_only_other_key(report: Report) -> bool:

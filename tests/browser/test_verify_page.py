@@ -86,7 +86,7 @@ def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
 def test_a_change_is_told(page: Page, copied: Path, tampering: Tampering) -> None:
     tampering.change(copied)
     check(page, copied)
-    assert verdict(page) == "Changed since export"
+    assert verdict(page) == tampering.title
     kind, path, text = tampering.finding
     told = page.locator(f"#findings li[data-kind={kind}]").filter(has_text=path).filter(has_text=text)
     expect(told.first).to_be_visible()

@@ -21,11 +21,12 @@ HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 
 @dataclass(frozen=True)
 class Tampering:
-    """`finding`: kind, path and a part of the text of the finding that tells the change."""
+    """`finding`: kind, path and a part of the text of the finding that tells the change. `title`: of the page."""
 
     name: str
     change: Callable[[Path], object]
     finding: tuple[str, str, str]
+    title: str = "Changed since export"
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -78,6 +79,26 @@ def _edit_manifest(folder: Path) -> None:
     replace_file(folder / "manifest.json", text.replace("Anna <b>", "Otto <b>").encode())
 
 
+def bury(folder: Path, name: str = "original") -> Path:
+    """Move the package into a folder of its own. Return this folder."""
+    inner = folder / name
+    items = list(folder.iterdir())
+    inner.mkdir()
+    for item in items:
+        item.rename(inner / item.name)
+    return inner
+
+
+def _add_beside(folder: Path) -> None:
+    bury(folder)
+    (folder / "video").mkdir()
+    (folder / "video" / "fake.mp4").write_bytes(b"x")
+
+
+def _add_manifest(folder: Path) -> None:
+    (folder / "video" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+
+
 TAMPERINGS = [
     Tampering(
         "flipped bit",
@@ -103,6 +124,18 @@ TAMPERINGS = [
         ("renamed", VIDEO, "renamed to video/other.mp4"),
     ),
     Tampering("added file", lambda folder: (folder / HOSTILE).write_bytes(b"x"), ("added", HOSTILE, "was added")),
+    Tampering(
+        "hidden file",
+        lambda folder: (folder / "video" / ".fake.mp4").write_bytes(b"x"),
+        ("added", "video/.fake.mp4", "was added"),
+    ),
+    Tampering("second manifest", _add_manifest, ("added", "video/manifest.json", "was added")),
+    Tampering(
+        "file beside the package",
+        _add_beside,
+        ("outside", "video/fake.mp4", "not part of the package"),
+        "Other files lie beside the package",
+    ),
     Tampering("changed page", lambda folder: flip(folder / "verify.html", -5), ("changed", "verify.html", "piece 1")),
     Tampering("changed manifest", _edit_manifest, ("signature", "manifest.sig", "signature is wrong")),
     Tampering(

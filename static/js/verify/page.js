@@ -71,6 +71,10 @@ function show(found) {
   const { state, heading, text, findings } = verdictOf(found, fingerprint.value, OWN_KEY);
   say(state, heading, text);
   showFindings(findings);
+  const ignored = byId('ignored');
+  ignored.hidden = found.ignored.length === 0;
+  ignored.textContent = `Not checked, because file managers add such files: ${found.ignored.slice(0, SHOWN_FINDINGS).join(', ')}`;
+  byId('facts').replaceChildren();
   if (found.manifest) showFacts(found.manifest, found.fingerprint);
   byId('result').hidden = false;
 }

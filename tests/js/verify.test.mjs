@@ -85,7 +85,7 @@ test('manifests of another kind are refused', async () => {
   }
 });
 
-test('a fingerprint is read without colons, spaces and case, and only as a whole', () => {
+test('a whole fingerprint is read without colons, spaces and case', () => {
   const digits = 'A'.repeat(64);
   for (const text of [digits, digits.toLowerCase(), ` ${digits.replace(/..(?=.)/g, '$&:')} `, digits.replace(/..../g, '$& ')]) {
     assert.deepEqual([fingerprintDigits(text), isWrongFingerprint(text)], [digits, false]);
@@ -96,7 +96,7 @@ test('a fingerprint is read without colons, spaces and case, and only as a whole
   assert.equal(isWrongFingerprint(' '), false);
 });
 
-test('the key is compared with the fingerprint that a user entered, then with that of the page', async () => {
+test('the entered fingerprint comes before that of the page', async () => {
   const report = await check(signedPackage());
   const other = 'AB'.repeat(32);
   const told = (/** @type {string} */ entered, /** @type {string} */ own) => {
@@ -130,7 +130,7 @@ test('files beside the package are named, and the package is checked', async () 
   assert.equal(verdictOf(changed, '', changed.fingerprint).heading, 'Changed since export');
 });
 
-test('of two packages neither is checked, and a manifest in a package is an added file', async () => {
+test('neither of two packages is checked', async () => {
   const one = signedPackage();
   const both = new Map([...inFolder(one, 'x/one'), ...inFolder(one, 'x/two/deep')]);
   const report = await check(both);

@@ -26,9 +26,7 @@ export class EvidencePackages extends EventTarget {
     const cases = await this.#api.list();
     this.#draw(cases);
     if (cases.length && !this.#hasKey) await this.#showKey();
-    const pauseMs = casesPauseMs(cases);
-    if (pauseMs === null) this.#poller.stop();
-    return pauseMs ?? 0;
+    return casesPauseMs(cases);
   });
 
   constructor() {

@@ -72,9 +72,7 @@ const poller = new Poller(async () => {
     throw error;
   }
   draw();
-  const pauseMs = pollPauseMs(jobs);
-  if (pauseMs === null && before === changes) poller.stop();
-  return pauseMs ?? 0;
+  return pollPauseMs(jobs) ?? (before === changes ? null : 0);
 });
 
 /** Request the list now, and again while something runs. */

@@ -94,6 +94,7 @@ test('each state offers what its job can do', () => {
     'delete',
   ]);
   assert.deepEqual(actionsOf(job({ state: 'failed' })), ['retry', 'edit', 'delete']);
+  assert.deepEqual(actionsOf(job({ state: 'failed', files: [FILE] })), ['retry', 'keep', 'link', 'edit', 'delete']);
   assert.deepEqual(actionsOf(job({ state: 'cancelled' })), ['retry', 'edit', 'delete']);
 });
 
@@ -108,29 +109,40 @@ test('every state has words, and an incomplete export is no ready one', () => {
   assert.deepEqual(stateOf(job({ state: 'done' })), { text: 'Ready', tone: 'good' });
   const incomplete = job({ state: 'done', error: { code: 'incomplete', detail: 'The recorder did not send 9 of 60 recorded seconds.' } });
   assert.equal(stateOf(incomplete).text, 'Ready, but incomplete');
-  assert.match(reasonOf(incomplete), /^The recorder did not send 9 of 60 recorded seconds\. Try again reads only the missing time\./);
+  assert.match(
+    reasonOf(incomplete),
+    /^The recorder did not send 9 of 60 recorded seconds\. Press Try again: the app then reads only the missing time\.$/,
+  );
   for (const state of /** @type {const} */ (['queued', 'running', 'paused', 'done', 'failed', 'cancelled'])) {
     assert.ok(stateOf(job({ state })).text);
   }
 });
 
 test('a job tells why it waits, and what helps after a failure', () => {
-  assert.equal(reasonOf(job()), 'It begins after the exports before it.');
+  assert.equal(reasonOf(job()), 'It waits for earlier exports.');
   const waits = job({ error: { code: 'camera_unreachable', detail: 'the device does not answer' } });
   assert.equal(stateOf(waits).text, 'Waits for the recorder');
   assert.equal(reasonOf(waits), 'The device does not answer. The app tries again by itself.');
   const full = job({ state: 'failed', error: { code: 'storage_full', detail: 'The disk is full.' } });
   assert.equal(reasonOf(full), 'The disk is full. Delete other exports or other files, then press Try again.');
   const other = job({ state: 'failed', error: { code: 'new_code', detail: 'Something broke' } });
-  assert.equal(reasonOf(other), 'Something broke. Try again goes on where the export has ended.');
+  assert.equal(reasonOf(other), 'Something broke. Press Try again: the export goes on where it ended.');
   assert.equal(reasonOf(job({ state: 'running' })), '');
+});
+
+test('a failed export offers to keep its finished files', () => {
+  const failed = job({ state: 'failed', error: { code: 'camera_deleted', detail: 'The camera was deleted.' } });
+  assert.equal(reasonOf(failed), 'The camera was deleted.');
+  const keep = 'Press Keep if you need its finished files after their expiry.';
+  assert.equal(reasonOf({ ...failed, files: [FILE] }), `The camera was deleted. ${keep}`);
+  assert.equal(reasonOf({ ...failed, files: [FILE], kept: true }), 'The camera was deleted.');
 });
 
 test('progress is told in recorded seconds, with speed and time left', () => {
   const running = job({ state: 'running', progress: { done_s: 67.4, total_s: 134, bytes: 33_000_000 }, speed: 43.2, eta_s: 1.6 });
   assert.deepEqual(progressOf(running), {
     share: 67.4 / 134,
-    text: '50 %: 1 min 7 s of 2 min 14 s · × 43 real time · about 2.0 s left · 33 MB',
+    text: '50 %: 1 min 7 s of 2 min 14 s · 43 × real time · about 2.0 s left · 33 MB',
   });
   assert.equal(progressOf(job({ state: 'running' }))?.text, '0 %: 0 s of 2 min 14 s');
   assert.equal(progressOf(job()), null, 'a job that has not begun shows no bar');
@@ -222,7 +234,7 @@ test('only exports that have ended meanwhile are announced', () => {
 });
 
 test('a format that the page does not know keeps its name', () => {
-  assert.match(formatText('mp4'), /^MP4: plays everywhere/);
+  assert.match(formatText('mp4'), /^MP4: picture unchanged/);
   assert.equal(formatName('original'), 'Original');
   assert.equal(formatText('future'), 'future');
   assert.equal(formatText('constructor'), 'constructor');

@@ -62,7 +62,7 @@ export class ExportRow extends HTMLElement {
     if (this.#box.hidden) this.#box.checked = false;
     setAttribute(this.#box, 'aria-label', `Select ${title}`);
     this.#showPosters(job);
-    this.#showText('owner', hasOwner && job.owner ? `of ${job.owner}` : '');
+    this.#showText('owner', hasOwner && job.owner ? `Owner: ${job.owner}` : '');
     this.#showLines(rangeLines(job, namesOf));
     this.#showText('notes', job.notes);
     this.#showProgress(job, title);

@@ -179,7 +179,12 @@ function replace(changed) {
 /** @param {Export} job */
 async function isSureToCancel(job) {
   if (!job.progress.done_s) return true;
-  return confirmDialog.ask(`Cancel “${titleOf(job, names.of)}”?`, 'What was read so far is deleted.', 'Cancel the export');
+  return confirmDialog.ask(
+    `Cancel “${titleOf(job, names.of)}”?`,
+    'What was read so far is deleted.',
+    'Cancel the export',
+    'Keep it running',
+  );
 }
 
 /** @param {Export} job */
@@ -200,7 +205,7 @@ async function remove(job) {
 
 /** @param {Export} job */
 async function copyLink(job) {
-  if (await copied(job.link)) showToast('Copied the link. It asks for a login.');
+  if (await copied(job.link)) showToast('Copied the link. Only the owner of the export and admins can open it.');
   else showToast(`The browser does not allow copying. The link is ${job.link}`, 'bad');
 }
 

@@ -230,6 +230,22 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     assert app.call("GET", "/api/exports")["exports"] == []
 
 
+def test_a_row_keeps_its_focus_and_acts_once_after_another_has_gone(app: App, camera_id: int, open_page: Open) -> None:
+    start = datetime.now(UTC) - timedelta(hours=23)
+    _first, _second, third = (export(app, camera_id, start, timedelta(hours=20), name=name) for name in "ABC")
+    page = open_page(f"{app.url}/exports").page
+    moves: list[str] = []
+    page.on("request", lambda request: moves.append(request.url) if request.method == "POST" else None)
+    pause = page.get_by_role("button", name="Pause: A")
+    pause.focus()
+    app.call("DELETE", f"/api/exports/{third}")
+    expect(page.locator("export-row")).to_have_count(2)
+    expect(pause).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("export-row", has=page.get_by_text("A", exact=True))).to_have_attribute("data-state", "paused")
+    assert len(moves) == 1
+
+
 def test_waiting_and_failed_exports_name_the_reason(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
@@ -248,7 +264,9 @@ def test_waiting_and_failed_exports_name_the_reason(
             expect(row.locator("[data-part=reason]")).to_contain_text("The app tries again by itself.")
         app.call("DELETE", f"/api/cameras/{other_id}")
         expect(lost.locator("[data-part=state]")).to_have_text("Failed")
-        expect(lost.locator("[data-part=reason]")).to_have_text("The camera of this export was deleted before the export was done.")
+        expect(lost.locator("[data-part=reason]")).to_have_text(
+            "The camera of this export was deleted before the export was done."
+        )
         expect(page.locator("#ended")).to_have_text("Lost has failed.")
     finally:
         recorder.clear_fault("drop_connections")
@@ -269,6 +287,11 @@ def test_selected_exports_become_an_evidence_package(
     export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
     page = open_page(f"{app.url}/exports").page
     page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(page.locator("export-row")).to_have_count(0)
+    expect(page.locator("#selection-text")).to_have_text("1 export selected")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_role("checkbox", name="Select Gate")).to_be_checked()
     page.get_by_role("button", name="Evidence package…").click()
     dialog = page.get_by_role("dialog", name="Evidence package")
     dialog.get_by_label("Name of the case").fill("Case <i>12</i>")
@@ -277,6 +300,7 @@ def test_selected_exports_become_an_evidence_package(
     expect(package.locator("h3")).to_have_text("Case <i>12</i>")
     expect(package.locator("[data-part=state]")).to_have_text("Ready")
     expect(page.locator("#selection")).to_be_hidden()
+    expect(package).to_be_focused()
     expect(page.locator("export-row [data-part=expiry]")).to_contain_text("Kept until you delete it")
     expect(page.locator("#evidence-fingerprint")).to_have_text(app.call("GET", "/api/evidence/key")["fingerprint"])
     with page.expect_download() as download:

@@ -3,8 +3,9 @@
 import { AppDialog } from '../components/app-dialog.js';
 import { CaseRow } from '../components/case-row.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
-import { cloneTemplate, part, setText } from '../components/dom.js';
+import { setText } from '../components/dom.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
+import { keyedRows } from '../components/keyed-rows.js';
 import { casesPauseMs } from '../lib/case-text.js';
 import { CasesApi } from '../lib/cases-api.js';
 import { problemOf } from '../lib/http.js';
@@ -22,6 +23,8 @@ export class EvidencePackages extends EventTarget {
   /** @type {{id: number, title: string}[]} */
   #chosen = [];
   #hasKey = false;
+  /** A new case, which gets the focus as soon as it is on the page. @type {number|null} */
+  #wantedId = null;
   #poller = new Poller(async () => {
     const cases = await this.#api.list();
     this.#draw(cases);
@@ -68,8 +71,8 @@ export class EvidencePackages extends EventTarget {
     });
     this.#dialog.close();
     this.dispatchEvent(new Event('made'));
+    this.#wantedId = made.id;
     await this.#make(made);
-    byId('cases', HTMLElement).scrollIntoView({ block: 'nearest' });
   }
 
   /** @param {Case} item */
@@ -103,15 +106,19 @@ export class EvidencePackages extends EventTarget {
   /** @param {Case[]} cases */
   #draw(cases) {
     byId('cases', HTMLElement).hidden = !cases.length;
-    const rows = new Map([...this.#list.children].map((row) => [/** @type {CaseRow} */ (row).dataset.id, /** @type {CaseRow} */ (row)]));
-    let at = this.#list.firstElementChild;
-    for (const item of cases) {
-      const row = rows.get(String(item.id)) ?? part(cloneTemplate('case-row'), 'row', CaseRow);
-      rows.delete(String(item.id));
-      if (row === at) at = at.nextElementSibling;
-      else this.#list.insertBefore(row, at);
-      row.show(item);
+    const rows = keyedRows(
+      this.#list,
+      cases.map(({ id }) => id),
+      'case-row',
+      CaseRow,
+    );
+    for (const [index, item] of cases.entries()) {
+      const row = rows[index];
+      row?.show(item);
+      if (item.id !== this.#wantedId) continue;
+      this.#wantedId = null;
+      row?.focus({ preventScroll: true });
+      row?.scrollIntoView({ block: 'nearest' });
     }
-    for (const row of rows.values()) row.remove();
   }
 }

@@ -2,14 +2,15 @@
 /** The page of exports: the list with its progress, filters, downloads, and a player for finished files. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
-import { cloneTemplate, copied, part, setText } from '../components/dom.js';
+import { copied, setText } from '../components/dom.js';
 import { ExportRow } from '../components/export-row.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
+import { keyedRows } from '../components/keyed-rows.js';
 import { fileFacts, rangeText } from '../lib/export-text.js';
 import { cameraIdsOf, endedText, filtered, pollPauseMs, titleOf } from '../lib/export-list.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { counted, fileSize } from '../lib/format.js';
-import { problemOf } from '../lib/http.js';
+import { ApiError, problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { ExportNames } from './exports-names.js';
 import { byId, httpOptions, lazyModule, may, pageApi, showToast, whenIdle } from './page.js';
@@ -34,7 +35,8 @@ const editForm = byId('edit-form', HTMLFormElement);
 const evidence = lazyModule(async () => {
   const packages = new (await import('./exports-evidence.js')).EvidencePackages();
   packages.addEventListener('made', () => {
-    clearSelection();
+    selected.clear();
+    draw();
     refresh();
   });
   packages.refresh();
@@ -48,6 +50,8 @@ let changes = 0;
 let isLoaded = false;
 /** The export of the address, which the page shows first. @type {number|null} */
 let wantedId = idOfAddress();
+/** Ids of the exports that the user has selected for an evidence package, also while the filter hides them. @type {Set<number>} */
+const selected = new Set();
 /** @type {Export|null} */
 let edited = null;
 
@@ -100,23 +104,38 @@ function draw() {
   byId('empty', HTMLElement).hidden = jobs.length > 0;
   byId('exports', HTMLElement).hidden = !jobs.length;
   drawCameras();
-  const cameraId = Number(filterCamera.value) || null;
-  const shown = filtered(jobs, { cameraId, text: filterText.value }, names.of);
+  const shown = shownJobs();
   byId('none', HTMLElement).hidden = shown.length > 0;
-  const rows = new Map([...list.children].map((row) => [/** @type {ExportRow} */ (row).dataset.id, /** @type {ExportRow} */ (row)]));
-  const hasOwner = may('manage') && new Set(jobs.map((job) => job.owner)).size > 1;
+  const hasOwner = may('manage') && jobs.some((job) => job.owner !== document.body.dataset.user);
+  const selectable = selectedJobs();
+  selected.clear();
+  for (const { id } of selectable) selected.add(id);
+  const rows = keyedRows(
+    list,
+    shown.map(({ id }) => id),
+    'export-row',
+    ExportRow,
+  );
   const nowMs = Date.now();
-  let at = list.firstElementChild;
-  for (const job of shown) {
-    const row = rows.get(String(job.id)) ?? part(cloneTemplate('export-row'), 'row', ExportRow);
-    rows.delete(String(job.id));
-    if (row === at) at = at.nextElementSibling;
-    else list.insertBefore(row, at);
-    row.show(job, { namesOf: names.of, nowMs, hasOwner });
+  for (const [index, job] of shown.entries()) {
+    rows[index]?.show(job, { namesOf: names.of, nowMs, hasOwner, isSelected: selected.has(job.id) });
   }
-  for (const row of rows.values()) row.remove();
   drawSelection();
   showWanted();
+}
+
+/** Return the exports that the filter leaves. An export that the address names clears a filter that hides it. */
+function shownJobs() {
+  const shown = filtered(jobs, { cameraId: Number(filterCamera.value) || null, text: filterText.value }, names.of);
+  const isWanted = (/** @type {Export} */ { id }) => id === wantedId;
+  if (shown.some(isWanted) || !jobs.some(isWanted)) return shown;
+  clearFilter();
+  return jobs;
+}
+
+function clearFilter() {
+  filterText.value = '';
+  filterCamera.value = '';
 }
 
 function drawCameras() {
@@ -196,11 +215,8 @@ async function remove(job) {
   if (!isSure) return;
   await api.remove(job.id);
   changes += 1;
-  const { nextElementSibling, previousElementSibling } = list.querySelector(`[data-id="${job.id}"]`) ?? list;
   jobs = jobs.filter((other) => other.id !== job.id);
   draw();
-  const next = nextElementSibling ?? previousElementSibling;
-  if (next instanceof ExportRow && next.isConnected) next.focus();
 }
 
 /** @param {Export} job */
@@ -223,32 +239,42 @@ onSubmit(editForm, async () => {
   if (!edited) return;
   const name = byId('edit-name', HTMLInputElement).value.trim();
   const notes = byId('edit-notes', HTMLTextAreaElement).value.trim();
+  if (edited.name && !name) {
+    const errors = [{ field: 'name', message: 'Enter a name.' }];
+    throw new ApiError('invalid', 'Enter a name.', { errors });
+  }
   replace(await api.change(edited.id, name ? { name, notes } : { notes }));
   editDialog.close();
 });
 
 // ── Evidence packages ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Rows that the user has selected. @returns {ExportRow[]} */
-function selectedRows() {
-  return [...list.children].filter((row) => row instanceof ExportRow && row.isSelected).map((row) => /** @type {ExportRow} */ (row));
+/** Return the finished exports that the user has selected. */
+function selectedJobs() {
+  return jobs.filter(({ id, state }) => state === 'done' && selected.has(id));
 }
 
 function drawSelection() {
-  const { length } = selectedRows();
-  byId('selection', HTMLElement).hidden = !length;
-  setText(byId('selection-text', HTMLElement), length ? `${counted(length, 'export')} selected` : '');
+  const { size } = selected;
+  byId('selection', HTMLElement).hidden = !size;
+  setText(byId('selection-text', HTMLElement), size ? `${counted(size, 'export')} selected` : '');
 }
 
-function clearSelection() {
-  for (const row of selectedRows()) row.isSelected = false;
+list.addEventListener('export-select', (event) => {
+  const { job, isSelected } = /** @type {CustomEvent<{job: Export, isSelected: boolean}>} */ (event).detail;
+  if (isSelected) selected.add(job.id);
+  else selected.delete(job.id);
   drawSelection();
-}
-
-list.addEventListener('export-select', drawSelection);
-byId('selection-clear', HTMLElement).addEventListener('click', clearSelection);
+});
+byId('selection-clear', HTMLElement).addEventListener('click', () => {
+  const [first] = selectedJobs();
+  selected.clear();
+  draw();
+  const row = list.querySelector(`[data-id="${first?.id}"]`);
+  (row instanceof HTMLElement ? row : filterText).focus();
+});
 byId('selection-evidence', HTMLElement).addEventListener('click', async () => {
-  const chosen = selectedRows().flatMap(({ job }) => (job ? [{ id: job.id, title: titleOf(job, names.of) }] : []));
+  const chosen = selectedJobs().map((job) => ({ id: job.id, title: titleOf(job, names.of) }));
   (await evidence.get())?.open(chosen);
 });
 
@@ -283,8 +309,7 @@ watchDialog.addEventListener('dialog-closed', () => {
 byId('filter', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
 for (const field of [filterText, filterCamera]) field.addEventListener('input', draw);
 byId('filter-clear', HTMLElement).addEventListener('click', () => {
-  filterText.value = '';
-  filterCamera.value = '';
+  clearFilter();
   draw();
   filterText.focus();
 });

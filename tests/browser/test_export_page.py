@@ -285,7 +285,11 @@ def test_selected_exports_become_an_evidence_package(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
-    page = open_page(f"{app.url}/exports").page
+    watched = open_page(f"{app.url}/exports")
+    page = watched.page
+    watched.forgive("/api/evidence/key")
+    problem = {"code": "evidence_key", "detail": "The key file cannot be used."}
+    page.route("**/api/evidence/key", lambda route: route.fulfill(status=503, json=problem))
     page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
     page.get_by_label("Search in the exports").fill("nothing like this")
     expect(page.locator("export-row")).to_have_count(0)
@@ -301,12 +305,44 @@ def test_selected_exports_become_an_evidence_package(
     expect(package.locator("[data-part=state]")).to_have_text("Ready")
     expect(page.locator("#selection")).to_be_hidden()
     expect(package).to_be_focused()
+    expect(page.locator("#evidence-key-problem")).to_have_text("The key file cannot be used.")
+    page.unroute("**/api/evidence/key")
+    page.reload()
     expect(page.locator("export-row [data-part=expiry]")).to_contain_text("Kept until you delete it")
     expect(page.locator("#evidence-fingerprint")).to_have_text(app.call("GET", "/api/evidence/key")["fingerprint"])
     with page.expect_download() as download:
         package.get_by_role("link", name="Download: Case").click()
     with zipfile.ZipFile(download.value.path()) as content:
         assert {"manifest.json", "manifest.sig", "verify.html"} <= {Path(name).name for name in content.namelist()}
+    page.get_by_role("button", name="Delete: Gate").click()
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("The evidence package “Case <i>12</i>” loses this export, and must be made again.")
+    question.get_by_role("button", name="Delete").click()
+    expect(package.locator("[data-part=reason]")).to_have_text("All exports of this case were deleted.")
+    expect(package.get_by_role("link", name="Download: Case")).to_be_hidden()
     package.get_by_role("button", name="Delete: Case").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(package).to_have_count(0)
+
+
+def test_the_player_and_a_link_of_an_export_work_or_give_the_reason(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    export_id = export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
+    watched = open_page(f"{app.url}/exports")
+    page, row = watched.page, watched.page.locator("export-row")
+    expect(row).to_have_attribute("data-state", "done")
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(row).to_have_count(0)
+    page.evaluate(f"window.location.hash = 'export-{export_id}'")
+    expect(row).to_have_attribute("data-wanted", "")
+    row.get_by_role("button", name="Edit: Gate").click()
+    edit = page.get_by_role("dialog", name="Name and notes")
+    edit.get_by_label("Name").fill("")
+    edit.get_by_role("button", name="Save").click()
+    expect(edit.locator("[data-error=name]")).to_have_text("Enter a name.")
+    edit.get_by_role("button", name="Cancel").click()
+    watched.forgive("/files/")
+    app.call("DELETE", f"/api/exports/{export_id}")
+    row.get_by_role("button", name=re.compile("^Play ")).click()
+    expect(page.locator("#watch-problem")).to_have_text("There is no such export.")

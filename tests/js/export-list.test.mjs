@@ -8,12 +8,13 @@ import {
   formatName,
   formatText,
   isPlayable,
+  playerProblem,
   progressOf,
   rangeText,
   reasonOf,
   stateOf,
 } from '../../static/js/lib/export-text.js';
-import { caseFacts, casesPauseMs, packageReason, packageShare, packageState } from '../../static/js/lib/case-text.js';
+import { caseFacts, casesPauseMs, lossText, packageReason, packageShare, packageState } from '../../static/js/lib/case-text.js';
 import { deviceClock } from '../../static/js/lib/display-clock.js';
 import { exactDuration, fileSize } from '../../static/js/lib/format.js';
 
@@ -284,6 +285,17 @@ test('an evidence package tells its state, size, and who signed it when', () => 
     packageReason(evidenceCase({ state: 'failed', error: { code: 'storage_full', detail: 'The disk is full.' } })),
     'The disk is full.',
   );
+});
+
+test('the deletion of an export names the packages that lose it', () => {
+  assert.equal(lossText([]), '');
+  assert.equal(lossText(['Theft']), 'The evidence package “Theft” loses this export, and must be made again.');
+  assert.equal(lossText(['A', 'B', 'C']), 'The evidence packages “A”, “B” and “C” lose this export, and must be made again.');
+});
+
+test('a player that stops tells a broken connection from an unknown format', () => {
+  assert.match(playerProblem(2), /^The connection broke off/);
+  assert.match(playerProblem(4), /^This browser cannot play this file/);
 });
 
 test('only a package in the making has progress, and is asked for again', () => {

@@ -148,6 +148,15 @@ export function isPlayable(file) {
   return file.kind === 'master' || file.kind === 'working_copy';
 }
 
+/** MediaError.MEDIA_ERR_NETWORK: the file came in part. */
+const NETWORK_ERROR = 2;
+
+/** Return why a player shows no picture of a file that the server sends. @param {number|undefined} code of its MediaError */
+export function playerProblem(code) {
+  if (code === NETWORK_ERROR) return 'The connection broke off. Close this player, then press Play again.';
+  return 'This browser cannot play this file. A player such as VLC can: download it.';
+}
+
 /**
  * Return when an export is deleted; '' for one that has not ended.
  *

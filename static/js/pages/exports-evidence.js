@@ -26,7 +26,7 @@ export class EvidencePackages extends EventTarget {
   /** A new case, which gets the focus as soon as it is on the page. @type {number|null} */
   #wantedId = null;
   #poller = new Poller(async () => {
-    const cases = await this.#api.list();
+    const cases = await this.#load();
     this.#draw(cases);
     if (cases.length && !this.#hasKey) await this.#showKey();
     return casesPauseMs(cases);
@@ -44,6 +44,12 @@ export class EvidencePackages extends EventTarget {
   refresh() {
     this.#poller.start();
     this.#poller.soon();
+  }
+
+  /** Return the names of the cases with an export. @param {number} exportId */
+  async namesWith(exportId) {
+    const cases = await this.#api.list();
+    return cases.filter((item) => item.exports.includes(exportId)).map(({ name }) => name);
   }
 
   /** Ask for a name, and make a package of these exports. @param {{id: number, title: string}[]} chosen */
@@ -97,10 +103,31 @@ export class EvidencePackages extends EventTarget {
     this.refresh();
   }
 
+  async #load() {
+    let problem = '';
+    try {
+      return await this.#api.list();
+    } catch (error) {
+      problem = `The evidence packages cannot be loaded. ${problemOf(error).detail}`;
+      throw error;
+    } finally {
+      byId('cases-problem', HTMLElement).hidden = !problem;
+      setText(byId('cases-problem-text', HTMLElement), problem);
+    }
+  }
+
+  /** Show the fingerprint, or why there is none: packages can be downloaded and deleted without it. */
   async #showKey() {
-    const { fingerprint } = await this.#api.key();
-    this.#hasKey = true;
+    let fingerprint = '';
+    let problem = '';
+    try {
+      ({ fingerprint } = await this.#api.key());
+      this.#hasKey = true;
+    } catch (error) {
+      problem = problemOf(error).detail;
+    }
     setText(byId('evidence-fingerprint', HTMLElement), fingerprint);
+    setText(byId('evidence-key-problem', HTMLElement), problem);
   }
 
   /** @param {Case[]} cases */

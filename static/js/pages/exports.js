@@ -6,7 +6,8 @@ import { copied, setText } from '../components/dom.js';
 import { ExportRow } from '../components/export-row.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
 import { keyedRows } from '../components/keyed-rows.js';
-import { fileFacts, rangeText } from '../lib/export-text.js';
+import { lossText } from '../lib/case-text.js';
+import { fileFacts, playerProblem, rangeText } from '../lib/export-text.js';
 import { cameraIdsOf, endedText, filtered, pollPauseMs, titleOf } from '../lib/export-list.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { counted, fileSize } from '../lib/format.js';
@@ -54,6 +55,8 @@ let wantedId = idOfAddress();
 const selected = new Set();
 /** @type {Export|null} */
 let edited = null;
+/** True while the question before a deletion is prepared or open: a second press does not ask again. */
+let isAsking = false;
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -176,7 +179,10 @@ list.addEventListener('export-action', (event) => {
   const { action, job } = /** @type {CustomEvent<{action: ExportAction, job: Export}>} */ (event).detail;
   void act(action, job)
     .catch((error) => showToast(problemOf(error).detail, 'bad'))
-    .finally(refresh);
+    .finally(() => {
+      refresh();
+      evidence.loaded?.refresh();
+    });
 });
 
 /** @param {ExportAction} action @param {Export} job */
@@ -207,12 +213,23 @@ async function isSureToCancel(job) {
 }
 
 /** @param {Export} job */
+async function isSureToDelete(job) {
+  const packages = await evidence.get();
+  if (!packages) return false;
+  const texts = [job.files.length ? 'Its files are deleted.' : '', lossText(await packages.namesWith(job.id))];
+  texts.push('The recording on the recorder stays.');
+  return confirmDialog.ask(`Delete “${titleOf(job, names.of)}”?`, texts.filter(Boolean).join(' '));
+}
+
+/** @param {Export} job */
 async function remove(job) {
-  const isSure = await confirmDialog.ask(
-    `Delete “${titleOf(job, names.of)}”?`,
-    job.files.length ? 'Its files are deleted. The recording on the recorder stays.' : 'The recording on the recorder stays.',
-  );
-  if (!isSure) return;
+  if (isAsking) return;
+  isAsking = true;
+  try {
+    if (!(await isSureToDelete(job))) return;
+  } finally {
+    isAsking = false;
+  }
   await api.remove(job.id);
   changes += 1;
   jobs = jobs.filter((other) => other.id !== job.id);
@@ -293,9 +310,18 @@ list.addEventListener('export-play', (event) => {
   watchDialog.show();
   video.play().catch(() => {}); // the browser may refuse to play sound by itself: the user presses Play
 });
-video.addEventListener('error', () => {
-  if (!video.hasAttribute('src')) return;
+video.addEventListener('error', async () => {
+  const address = video.getAttribute('src');
+  if (!address) return;
+  let problem = playerProblem(video.error?.code);
+  try {
+    await api.tryFile(address); // a player does not see why the server refuses a file
+  } catch (error) {
+    problem = problemOf(error).detail;
+  }
+  if (video.getAttribute('src') !== address) return;
   video.hidden = true;
+  setText(byId('watch-problem-text', HTMLElement), problem);
   byId('watch-problem', HTMLElement).hidden = false;
 });
 watchDialog.addEventListener('dialog-closed', () => {

@@ -166,8 +166,17 @@ def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, record
     expect(page.locator("#range-facts")).to_contain_text("2 min")
     page.locator("#mark-out-time").fill((at - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S"))
     page.locator("#mark-out-time").press("Tab")
-    assert marks(page) == ["", at.timestamp() - 5]
+    assert marks(page) == [at.timestamp(), at.timestamp() - 5]
+    expect(page.locator("#range-facts")).to_have_text("The end must be later than the start.")
     expect(page.get_by_role("button", name="Export", exact=True)).to_be_disabled()
+    page.locator("#mark-in-time").fill("2026-11-20T10:00")
+    page.locator("#mark-out-time").fill("2026-11-20T10:30")
+    page.locator("#mark-out-time").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.type("11")  # "1" is an earlier hour than the start's
+    ten_s = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
+    assert marks(page) == [ten_s, ten_s + 90 * 60]
     page.get_by_role("button", name="Next event").click()
     expect(page.locator("#range-around")).to_have_text("This event")
     page.locator("#range-around").click()

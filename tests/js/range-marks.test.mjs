@@ -41,6 +41,18 @@ test('a mark beyond the other one removes that', () => {
   assert.deepEqual([marks.startMs, marks.endMs], [null, 500]);
 });
 
+test('a typed time keeps the other mark, also before the typing ends', () => {
+  const marks = new RangeMarks();
+  marks.setSpan({ startMs: 10_000, endMs: 20_000 });
+  marks.type('out', 1000);
+  assert.deepEqual([marks.startMs, marks.endMs, marks.span], [10_000, 1000, null]);
+  assert.match(rangeProblem(marks, NOW_MS), /later/);
+  marks.type('out', 11_000);
+  assert.deepEqual(marks.span, { startMs: 10_000, endMs: 11_000 });
+  marks.type('in', 12_000);
+  assert.deepEqual([marks.startMs, marks.endMs], [12_000, 11_000]);
+});
+
 test('a range must be whole, positive, past, and no longer than a day', () => {
   /** @param {number|null} startMs @param {number|null} endMs */
   const problem = (startMs, endMs) => rangeProblem({ startMs, endMs }, NOW_MS);

@@ -29,10 +29,10 @@ export class RangeMarks extends EventTarget {
     return this.#marked.endMs;
   }
 
-  /** Both marks; null if one is missing. @returns {Span|null} */
+  /** Both marks; null if one is missing, or if the end is not later than the start. @returns {Span|null} */
   get span() {
     const { startMs, endMs } = this.#marked;
-    return startMs !== null && endMs !== null ? { startMs, endMs } : null;
+    return startMs !== null && endMs !== null && startMs < endMs ? { startMs, endMs } : null;
   }
 
   get isEmpty() {
@@ -44,6 +44,12 @@ export class RangeMarks extends EventTarget {
     const { startMs, endMs } = this.#marked;
     if (which === 'in') this.#change({ startMs: atMs, endMs: endMs !== null && endMs > atMs ? endMs : null });
     else this.#change({ startMs: startMs !== null && startMs < atMs ? startMs : null, endMs: atMs });
+  }
+
+  /** Set a mark from a typed time. The other mark stays, because each digit changes the time. @param {MarkName} which @param {number} atMs */
+  type(which, atMs) {
+    const { startMs, endMs } = this.#marked;
+    this.#change(which === 'in' ? { startMs: atMs, endMs } : { startMs, endMs: atMs });
   }
 
   /** Mark a whole range. @param {Span} span */

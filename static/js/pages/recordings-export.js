@@ -102,8 +102,9 @@ export class ExportPanel {
     for (const [which, field] of /** @type {[MarkName, TimeField][]} */ (Object.entries(this.#fields))) {
       field.addEventListener('change', () => {
         const { atMs } = field;
-        if (atMs !== null) this.#range.marks.set(which, atMs);
+        if (atMs !== null) this.#range.marks.type(which, atMs);
       });
+      field.addEventListener('focusout', () => this.#draw()); // an emptied field shows its mark again
     }
   }
 

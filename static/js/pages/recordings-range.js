@@ -30,8 +30,11 @@ export class RecordingsRange {
     this.#playing = playing;
     this.marks.addEventListener('marks', () => {
       this.#timeline.marked = this.marks;
-      const { startMs, endMs } = this.marks;
-      if (startMs !== null) search.window = { startMs, endMs: endMs ?? startMs + SEARCHED_MS };
+      const { startMs, endMs, span } = this.marks;
+      if (span) search.window = span;
+      else if (startMs !== null && endMs !== null)
+        return; // a time is being typed
+      else if (startMs !== null) search.window = { startMs, endMs: startMs + SEARCHED_MS };
       else if (endMs !== null) search.window = { startMs: endMs - SEARCHED_MS, endMs };
     });
     this.#timeline.addEventListener('timeline-mark', (event) => {

@@ -5,7 +5,15 @@ import { ApiError } from '../../static/js/lib/http.js';
 import { areaBetween, movedArea, resizedArea } from '../../static/js/lib/blur-areas.js';
 import { bodyOf } from '../../static/js/lib/exports-api.js';
 import { Estimating, estimateText } from '../../static/js/lib/estimating.js';
-import { LONGEST_MS, RangeMarks, draggedTo, lastSeconds, rangeAround, rangeProblem } from '../../static/js/lib/range-marks.js';
+import {
+  LONGEST_MS,
+  RangeMarks,
+  channelProblem,
+  draggedTo,
+  lastSeconds,
+  rangeAround,
+  rangeProblem,
+} from '../../static/js/lib/range-marks.js';
 
 /** @typedef {import('../../static/js/lib/coverage.js').Row} Row */
 
@@ -63,6 +71,12 @@ test('a range must be whole, positive, past, and no longer than a day', () => {
   assert.match(problem(NOW_MS - LONGEST_MS - 1, NOW_MS), /24 hours/);
   assert.match(problem(NOW_MS - 1000, NOW_MS + 1), /future/);
   assert.equal(problem(NOW_MS - LONGEST_MS, NOW_MS), '');
+});
+
+test('a row without a channel number names the reason', () => {
+  assert.equal(channelProblem(row()), '');
+  assert.match(channelProblem(row({ channel: null })), /no channel number/);
+  assert.match(channelProblem(null), /Choose a channel/);
 });
 
 test('a dragged mark stops at the other mark and at the present', () => {

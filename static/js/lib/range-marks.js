@@ -113,6 +113,12 @@ export function rangeProblem({ startMs, endMs }, nowMs) {
   return endMs > nowMs ? 'The end lies in the future.' : '';
 }
 
+/** Return what keeps a row from being exported; '' if nothing does. @param {Row|null} row */
+export function channelProblem(row) {
+  if (!row) return 'Choose a channel first.';
+  return row.channel === null ? 'The recorder gives no channel number for this row, so the app cannot export it.' : '';
+}
+
 /**
  * Return where a dragged mark comes to lie: not beyond the other mark, and not in the future.
  *

@@ -11,7 +11,7 @@ import { Estimating } from '../lib/estimating.js';
 import { formatText, rangeText } from '../lib/export-text.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { exactDuration } from '../lib/format.js';
-import { lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
+import { channelProblem, lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
 import { byId, httpOptions, remember, remembered, showToast } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { RangePreview } from './recordings-preview.js';
@@ -43,6 +43,8 @@ export class ExportPanel {
   #blur = byId('blur-editor', BlurEditor);
   #hasBlur = byId('copy-blur', HTMLInputElement);
   #subtitles = byId('export-subtitles', HTMLInputElement);
+  /** The range of the open dialog. @type {import('../lib/timeline-scale.js').Span|null} */
+  #span = null;
   #fields = { in: byId('mark-in-field', TimeField), out: byId('mark-out-field', TimeField) };
 
   /** @param {RecordingsRange} range @param {RecordingsPlaying} playing @param {number} cameraId */
@@ -90,10 +92,10 @@ export class ExportPanel {
     this.#preview.addEventListener('preview', () => this.#drawQuick());
     document.addEventListener('keydown', (event) => {
       const target = event.target instanceof Element ? event.target : null;
-      if (event.key !== 'e' || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (event.key.toLowerCase() !== 'e' || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
       if (document.querySelector('dialog[open]') || target?.closest('input:not([type=checkbox]), textarea, select')) return;
       event.preventDefault();
-      if (byId('range-export', HTMLButtonElement).disabled) showToast(rangeProblem(marks, Date.now()), 'bad');
+      if (this.#problem) showToast(this.#problem, 'bad');
       else this.open();
     });
   }
@@ -106,6 +108,11 @@ export class ExportPanel {
       });
       field.addEventListener('focusout', () => this.#draw()); // an emptied field shows its mark again
     }
+  }
+
+  /** What keeps the range from being exported; '' if nothing does. */
+  get #problem() {
+    return rangeProblem(this.#range.marks, Date.now()) || channelProblem(this.#row);
   }
 
   #markAround() {
@@ -132,13 +139,13 @@ export class ExportPanel {
       if (field.input !== document.activeElement || field.atMs === null || atMs === null) field.atMs = atMs;
     }
     byId('range', HTMLElement).toggleAttribute('data-marked', !marks.isEmpty);
-    const problem = rangeProblem(marks, Date.now());
-    byId('range-export', HTMLButtonElement).disabled = Boolean(problem) || (this.#row?.channel ?? null) === null;
+    const problem = this.#problem;
+    byId('range-export', HTMLButtonElement).disabled = Boolean(problem);
     byId('range-clear', HTMLButtonElement).disabled = marks.isEmpty;
     if (problem) {
       this.#panelEstimate.show([]);
       this.#showFacts(marks.isEmpty ? 'Mark a start and an end to export that part.' : problem);
-    } else this.#panelEstimate.show(this.#rangesOf([this.#row?.channel ?? null]));
+    } else this.#panelEstimate.show(this.#rangesOf([this.#row?.channel ?? null], marks.span));
     this.#drawQuick();
   }
 
@@ -166,9 +173,8 @@ export class ExportPanel {
     byId('range-facts', HTMLElement).textContent = [length, text].filter(Boolean).join(' · ');
   }
 
-  /** @param {(number|null)[]} channels @returns {WantedRange[]} */
-  #rangesOf(channels) {
-    const { span } = this.#range.marks;
+  /** @param {(number|null)[]} channels @param {import('../lib/timeline-scale.js').Span|null} span @returns {WantedRange[]} */
+  #rangesOf(channels, span) {
     if (!span) return [];
     return channels.flatMap((channel) => (channel === null ? [] : [{ cameraId: this.#cameraId, channel, ...span }]));
   }
@@ -195,6 +201,7 @@ export class ExportPanel {
   open() {
     const { span } = this.#range.marks;
     if (!span) return;
+    this.#span = span;
     clearErrors(this.#form);
     const length = exactDuration((span.endMs - span.startMs) / 1000);
     byId('export-range', HTMLElement).textContent = `${rangeText(span.startMs, span.endMs, pageClock.clock)} · ${length}`;
@@ -236,7 +243,7 @@ export class ExportPanel {
   #estimate() {
     const channels = this.#channels;
     const isWrong = !channels.length || channels.length > MOST_CHANNELS;
-    this.#dialogEstimate.show(isWrong ? [] : this.#rangesOf(channels));
+    this.#dialogEstimate.show(isWrong ? [] : this.#rangesOf(channels, this.#span));
     if (!isWrong) return;
     byId('export-estimate', HTMLElement).textContent = channels.length
       ? `At most ${MOST_CHANNELS} channels can be exported at a time.`
@@ -244,7 +251,7 @@ export class ExportPanel {
   }
 
   async #start() {
-    const ranges = this.#rangesOf(this.#channels);
+    const ranges = this.#rangesOf(this.#channels, this.#span);
     if (!ranges.length || ranges.length > MOST_CHANNELS) {
       this.#form.querySelector('input')?.focus();
       return;

@@ -32,10 +32,8 @@ export class RecordingsRange {
       this.#timeline.marked = this.marks;
       const { startMs, endMs, span } = this.marks;
       if (span) search.window = span;
-      else if (startMs !== null && endMs !== null)
-        return; // a time is being typed
-      else if (startMs !== null) search.window = { startMs, endMs: startMs + SEARCHED_MS };
-      else if (endMs !== null) search.window = { startMs: endMs - SEARCHED_MS, endMs };
+      else if (startMs !== null && endMs === null) search.window = { startMs, endMs: startMs + SEARCHED_MS };
+      else if (startMs === null && endMs !== null) search.window = { startMs: endMs - SEARCHED_MS, endMs };
     });
     this.#timeline.addEventListener('timeline-mark', (event) => {
       const { which, atMs, isFinal } = /** @type {CustomEvent<{which: MarkName, atMs: number, isFinal: boolean}>} */ (event).detail;

@@ -90,6 +90,11 @@ def test_an_export_shows_exactly_the_frames_that_keys_have_marked(
     expect(page.locator("#keys-dialog dialog")).to_be_hidden()
     assert marks(page) == before
     expect(dialog.locator("#export-estimate")).to_contain_text("about")
+    alone = dialog.locator("#export-estimate").inner_text()
+    dialog.get_by_label("Time of day in the picture").check()
+    expect(dialog.locator("#export-estimate")).not_to_have_text(re.compile(f"^({alone}|Estimating.*)$"))
+    dialog.get_by_label("Time of day in the picture").uncheck()
+    expect(dialog.locator("#export-estimate")).to_have_text(alone)
     dialog.get_by_role("checkbox", name="3 Front door").check()
     dialog.get_by_label("Name").fill("Theft <b>at</b> the gate")
     dialog.get_by_label("Notes").fill("for the insurance")

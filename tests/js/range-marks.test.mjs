@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/http.js';
 import { areaBetween, movedArea, resizedArea } from '../../static/js/lib/blur-areas.js';
-import { bodyOf } from '../../static/js/lib/exports-api.js';
+import { bodyOf, sizedBodyOf } from '../../static/js/lib/exports-api.js';
 import { Estimating, estimateText } from '../../static/js/lib/estimating.js';
 import {
   LONGEST_MS,
@@ -128,14 +128,14 @@ test('an estimate tells size, length and a lack of space', () => {
 
 /** Answers estimates when the test lets it. */
 class SlowApi {
-  /** @type {{ranges: unknown, answer: (bytes: number) => void, fail: (error: Error) => void, signal: AbortSignal|undefined}[]} */
+  /** @type {{sized: unknown, answer: (bytes: number) => void, fail: (error: Error) => void, signal: AbortSignal|undefined}[]} */
   asked = [];
 
-  /** @param {unknown} ranges @param {AbortSignal} [signal] @returns {Promise<import('../../static/js/lib/exports-api.js').Estimate>} */
-  estimate(ranges, signal) {
+  /** @param {unknown} sized @param {AbortSignal} [signal] @returns {Promise<import('../../static/js/lib/exports-api.js').Estimate>} */
+  estimate(sized, signal) {
     return new Promise((resolve, reject) => {
       const answer = (/** @type {number} */ bytes) => resolve({ seconds: 1, bytes, about: false, free_bytes: 1e12 });
-      this.asked.push({ ranges, answer, fail: reject, signal });
+      this.asked.push({ sized, answer, fail: reject, signal });
     });
   }
 }
@@ -150,13 +150,13 @@ test('only the newest range is estimated, after a pause in the changes', async (
   const texts = [];
   estimating.addEventListener('estimate', (event) => texts.push(/** @type {CustomEvent<string>} */ (event).detail));
   for (const endMs of [1000, 2000, 3000]) {
-    estimating.show([{ ...RANGE, endMs }]);
+    estimating.show({ ranges: [{ ...RANGE, endMs }] });
     context.mock.timers.tick(400);
   }
   assert.equal(api.asked.length, 0, 'the range still changes');
   context.mock.timers.tick(100);
   assert.equal(api.asked.length, 1);
-  estimating.show([{ ...RANGE, endMs: 4000 }]);
+  estimating.show({ ranges: [{ ...RANGE, endMs: 4000 }] });
   assert.equal(api.asked[0]?.signal?.aborted, true);
   api.asked[0]?.answer(5000);
   context.mock.timers.tick(500);
@@ -173,12 +173,12 @@ test('an estimate that failed is asked again for the same range', async (context
   /** @type {string[]} */
   const texts = [];
   estimating.addEventListener('estimate', (event) => texts.push(/** @type {CustomEvent<string>} */ (event).detail));
-  estimating.show([RANGE]);
+  estimating.show({ ranges: [RANGE] });
   context.mock.timers.tick(500);
   api.asked[0]?.fail(new ApiError('camera_unreachable', 'The recorder does not answer.'));
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(texts.at(-1), 'The size is not known: The recorder does not answer.');
-  estimating.show([RANGE]);
+  estimating.show({ ranges: [RANGE] });
   context.mock.timers.tick(500);
   assert.equal(api.asked.length, 2);
 });
@@ -196,6 +196,17 @@ test('an export is requested as the user has chosen it', () => {
   const wanted = bodyOf({ ...draft, name: 'Gate', copy: { hasTime: true, isSmall: true, blurred: [area] } });
   assert.equal(wanted.name, 'Gate');
   assert.deepEqual(wanted.copies, [{ burn_time: true, height: 720, blur: [area] }]);
+});
+
+test('an estimate depends on the format and the working copy, too', () => {
+  const copy = { hasTime: false, isSmall: false, hasBlur: false };
+  const plain = sizedBodyOf({ ranges: [RANGE] });
+  assert.deepEqual(Object.keys(plain), ['ranges']);
+  assert.deepEqual(sizedBodyOf({ ranges: [RANGE], format: 'h264', copy }), { ...plain, format: 'h264' });
+  const small = sizedBodyOf({ ranges: [RANGE], format: 'mp4', copy: { ...copy, isSmall: true } });
+  assert.deepEqual(small.copies, [{ burn_time: true, height: 720 }]);
+  const blurred = sizedBodyOf({ ranges: [RANGE], format: 'mp4', copy: { ...copy, hasBlur: true } });
+  assert.deepEqual(blurred.copies, [{ burn_time: true, height: null }]);
 });
 
 test('a blurred area stays inside the picture', () => {

@@ -143,9 +143,9 @@ export class ExportPanel {
     byId('range-export', HTMLButtonElement).disabled = Boolean(problem);
     byId('range-clear', HTMLButtonElement).disabled = marks.isEmpty;
     if (problem) {
-      this.#panelEstimate.show([]);
+      this.#panelEstimate.show({ ranges: [] });
       this.#showFacts(marks.isEmpty ? 'Mark a start and an end to export that part.' : problem);
-    } else this.#panelEstimate.show(this.#rangesOf([this.#row?.channel ?? null], marks.span));
+    } else this.#panelEstimate.show({ ranges: this.#rangesOf([this.#row?.channel ?? null], marks.span) });
     this.#drawQuick();
   }
 
@@ -188,12 +188,12 @@ export class ExportPanel {
     if (names.includes(chosen)) this.#formats.value = chosen;
     this.#subtitles.checked = remembered(SUBTITLES_KEY) === 'yes';
     this.#hasBlur.addEventListener('change', () => (this.#blur.hidden = !this.#hasBlur.checked));
-    byId('export-channels', HTMLElement).addEventListener('change', () => this.#estimate());
+    this.#form.addEventListener('change', () => this.#estimate());
     this.#panelEstimate.addEventListener('estimate', (event) => this.#showFacts(/** @type {CustomEvent<string>} */ (event).detail));
     this.#dialogEstimate.addEventListener('estimate', (event) => {
       byId('export-estimate', HTMLElement).textContent = /** @type {CustomEvent<string>} */ (event).detail;
     });
-    this.#dialog.addEventListener('dialog-closed', () => this.#dialogEstimate.show([]));
+    this.#dialog.addEventListener('dialog-closed', () => this.#dialogEstimate.show({ ranges: [] }));
     onSubmit(this.#form, () => this.#start());
   }
 
@@ -240,10 +240,22 @@ export class ExportPanel {
     return [...boxes].map((box) => Number(/** @type {HTMLInputElement} */ (box).value));
   }
 
+  /** The working copy that the dialog asks for. */
+  get #copy() {
+    return {
+      hasTime: byId('copy-time', HTMLInputElement).checked,
+      isSmall: byId('copy-height', HTMLInputElement).checked,
+      blurred: this.#hasBlur.checked ? this.#blur.areas : [],
+    };
+  }
+
   #estimate() {
     const channels = this.#channels;
     const isWrong = !channels.length || channels.length > MOST_CHANNELS;
-    this.#dialogEstimate.show(isWrong ? [] : this.#rangesOf(channels, this.#span));
+    const { hasTime, isSmall } = this.#copy;
+    const copy = { hasTime, isSmall, hasBlur: this.#hasBlur.checked };
+    const ranges = isWrong ? [] : this.#rangesOf(channels, this.#span);
+    this.#dialogEstimate.show({ ranges, format: this.#formats.value, copy });
     if (!isWrong) return;
     byId('export-estimate', HTMLElement).textContent = channels.length
       ? `At most ${MOST_CHANNELS} channels can be exported at a time.`
@@ -264,11 +276,7 @@ export class ExportPanel {
       name: byId('export-name', HTMLInputElement).value.trim(),
       notes: byId('export-notes', HTMLTextAreaElement).value.trim(),
       hasSubtitles: this.#subtitles.checked,
-      copy: {
-        hasTime: byId('copy-time', HTMLInputElement).checked,
-        isSmall: byId('copy-height', HTMLInputElement).checked,
-        blurred: this.#hasBlur.checked ? this.#blur.areas : [],
-      },
+      copy: this.#copy,
     });
     this.#dialog.close();
     byId('range-started-text', HTMLElement).textContent = `The export${job.name ? ` “${job.name}”` : ''} has started.`;

@@ -22,6 +22,11 @@ PANEL = "#mark-in:not([disabled])"
 MARKS = """[...document.querySelectorAll('#mark-in-time, #mark-out-time')].map(
   (input) => input.value && new Date(input.value + 'Z').getTime() / 1000)"""
 FRAME_S = 0.2  # of the pretend recorder's small profile
+HAS_PICTURE = """(() => {
+  const canvas = document.querySelector('blur-editor canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return Math.max(...data.filter((_, at) => at % 400 === 0)) > 80;
+})()"""
 WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -196,6 +201,52 @@ def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, record
     motion = recorder.archive(1, at, datetime.now(UTC))["motion"][0]
     assert began_s == pytest.approx(datetime.fromisoformat(motion["start"]).timestamp() - 2, abs=1)
     assert ended_s == pytest.approx(datetime.fromisoformat(motion["end"]).timestamp() + 2, abs=1)
+
+
+def test_blurred_areas_are_drawn_on_the_picture_of_the_start(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    at = recorded_at(recorder)
+    page = open_page(f"{app.url}/recordings/{camera_id}?channel=1", timezone_id="UTC").page
+    wait(page, ROWS)
+    page.wait_for_selector("#range-last:not([disabled])")
+    for field, value in (("#mark-in-time", at), ("#mark-out-time", at + timedelta(seconds=10))):
+        page.locator(field).fill(value.strftime("%Y-%m-%dT%H:%M:%S"))
+        page.locator(field).press("Tab")
+    page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    dialog.get_by_role("checkbox", name="Blurred areas").check()
+    expect(dialog.locator("blur-editor [data-part=note]")).to_be_hidden()
+    assert page.evaluate(HAS_PICTURE)
+    dialog.get_by_role("button", name="Start the export").click()
+    expect(dialog.locator("[data-error=copies]")).to_have_text("Draw at least one area, or untick “Blurred areas”.")
+    expect(dialog.get_by_role("button", name="Add an area")).to_be_focused()
+
+    stage = dialog.locator(".blur-stage")
+    stage.scroll_into_view_if_needed()
+    box = box_at_rest(page, stage)
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        page.mouse.move(*places[1], steps=3)
+        page.mouse.up()
+
+    drag((0.1, 0.1), (0.3, 0.4))
+    drag((0.6, 0.6), (0.9, 0.9))
+    drag((0.2, 0.2), (0.4, 0.3))  # moves the first area
+    areas = page.evaluate("document.querySelector('blur-editor').areas")
+    assert [(area["x"], area["y"]) for area in areas] == [
+        (pytest.approx(0.3, abs=0.01), pytest.approx(0.2, abs=0.01)),
+        (pytest.approx(0.6, abs=0.01), pytest.approx(0.6, abs=0.01)),
+    ]
+    dialog.get_by_role("button", name="Remove area 1").click()
+    assert page.evaluate("document.querySelector('blur-editor').areas") == areas[1:]
+    dialog.get_by_role("button", name="Start the export").click()
+    expect(page.locator("#range-started")).to_be_visible()
+    (job,) = app.call("GET", "/api/exports")["exports"]
+    assert [copy["blur"] for copy in job["copies"]] == [areas[1:]]
 
 
 def test_a_preview_plays_the_range_and_stops_at_its_end(

@@ -2,6 +2,7 @@
 /** The panel of the marked range, and the dialog that starts its export. Loaded later, for users who may export. */
 import { AppDialog } from '../components/app-dialog.js';
 import { BlurEditor } from '../components/blur-editor.js';
+import { part } from '../components/dom.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
@@ -11,6 +12,7 @@ import { Estimating } from '../lib/estimating.js';
 import { formatText, rangeText } from '../lib/export-text.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { exactDuration } from '../lib/format.js';
+import { ApiError } from '../lib/http.js';
 import { channelProblem, lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
 import { byId, httpOptions, remember, remembered, showToast } from './page.js';
 import { pageClock } from './recordings-clock.js';
@@ -25,11 +27,13 @@ import { RangePreview } from './recordings-preview.js';
 
 const MOST_CHANNELS = 16;
 const LAST_S = 30;
+const NO_PICTURE = 'The picture cannot be loaded. The areas hold for the same place in each picture.';
 const FORMAT_KEY = 'export-format';
 const SUBTITLES_KEY = 'export-subtitles';
 
 export class ExportPanel {
   #range;
+  #playing;
   #cameraId;
   #api = new ExportsApi(document.body.dataset.exports ?? '', httpOptions());
   #timeline = byId('timeline', RecordingTimeline);
@@ -50,6 +54,7 @@ export class ExportPanel {
   /** @param {RecordingsRange} range @param {RecordingsPlaying} playing @param {number} cameraId */
   constructor(range, playing, cameraId) {
     this.#range = range;
+    this.#playing = playing;
     this.#cameraId = cameraId;
     this.#preview = new RangePreview(playing, range.marks);
     this.#handleButtons();
@@ -60,7 +65,7 @@ export class ExportPanel {
       for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
       this.#draw();
     });
-    for (const type of ['timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
+    for (const type of ['timeline-rows', 'timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
     for (const type of ['replay-time', 'replay-phase']) this.#player.addEventListener(type, () => this.#drawQuick());
     for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
     this.#draw();
@@ -136,7 +141,7 @@ export class ExportPanel {
       [this.#fields.in, marks.startMs],
       [this.#fields.out, marks.endMs],
     ])) {
-      if (field.input !== document.activeElement || field.atMs === null || atMs === null) field.atMs = atMs;
+      if (field.input !== document.activeElement) field.atMs = atMs; // otherwise the user is typing
     }
     byId('range', HTMLElement).toggleAttribute('data-marked', !marks.isEmpty);
     const problem = this.#problem;
@@ -187,7 +192,11 @@ export class ExportPanel {
     const chosen = remembered(FORMAT_KEY) ?? '';
     if (names.includes(chosen)) this.#formats.value = chosen;
     this.#subtitles.checked = remembered(SUBTITLES_KEY) === 'yes';
-    this.#hasBlur.addEventListener('change', () => (this.#blur.hidden = !this.#hasBlur.checked));
+    this.#hasBlur.addEventListener('change', () => {
+      this.#blur.hidden = !this.#hasBlur.checked;
+      if (this.#hasBlur.checked) void this.#loadPicture();
+    });
+    for (const type of ['replay-time', 'replay-phase']) this.#player.addEventListener(type, () => this.#takePicture());
     this.#form.addEventListener('change', () => this.#estimate());
     this.#panelEstimate.addEventListener('estimate', (event) => this.#showFacts(/** @type {CustomEvent<string>} */ (event).detail));
     this.#dialogEstimate.addEventListener('estimate', (event) => {
@@ -214,6 +223,20 @@ export class ExportPanel {
     this.#estimate();
     this.#dialog.show();
     byId('export-name', HTMLInputElement).focus();
+  }
+
+  /** Load the frame of the start, if the player has none: after a search result was marked, it is closed. */
+  async #loadPicture() {
+    if (this.#blur.hasPicture || !this.#span) return;
+    this.#blur.showNote('Loading the picture at the start of the range…');
+    await this.#playing.pauseAt(this.#span.startMs);
+  }
+
+  #takePicture() {
+    if (!this.#dialog.dialog.open || !this.#hasBlur.checked || this.#blur.hasPicture) return;
+    const { phase } = part(this.#player, 'stage', HTMLElement).dataset;
+    if (phase === 'paused') this.#blur.showPicture(this.#player.video);
+    else if (phase === 'problem' || phase === 'broken') this.#blur.showNote(NO_PICTURE);
   }
 
   #showChannels() {
@@ -251,22 +274,24 @@ export class ExportPanel {
 
   #estimate() {
     const channels = this.#channels;
-    const isWrong = !channels.length || channels.length > MOST_CHANNELS;
+    const problem = countProblem(channels.length);
     const { hasTime, isSmall } = this.#copy;
     const copy = { hasTime, isSmall, hasBlur: this.#hasBlur.checked };
-    const ranges = isWrong ? [] : this.#rangesOf(channels, this.#span);
+    const ranges = problem ? [] : this.#rangesOf(channels, this.#span);
     this.#dialogEstimate.show({ ranges, format: this.#formats.value, copy });
-    if (!isWrong) return;
-    byId('export-estimate', HTMLElement).textContent = channels.length
-      ? `At most ${MOST_CHANNELS} channels can be exported at a time.`
-      : 'Choose at least one channel.';
+    if (problem) byId('export-estimate', HTMLElement).textContent = problem;
   }
 
   async #start() {
     const ranges = this.#rangesOf(this.#channels, this.#span);
-    if (!ranges.length || ranges.length > MOST_CHANNELS) {
+    const problem = countProblem(ranges.length);
+    if (problem) {
       this.#form.querySelector('input')?.focus();
-      return;
+      throw refused('ranges', problem);
+    }
+    if (this.#hasBlur.checked && !this.#blur.areas.length) {
+      this.#blur.focusAdd();
+      throw refused('copies', 'Draw at least one area, or untick “Blurred areas”.');
     }
     remember(FORMAT_KEY, this.#formats.value);
     remember(SUBTITLES_KEY, this.#subtitles.checked ? 'yes' : 'no');
@@ -284,4 +309,15 @@ export class ExportPanel {
     byId('range-started', HTMLElement).hidden = false;
     byId('range-started-link', HTMLAnchorElement).focus();
   }
+}
+
+/** Return what is wrong with the number of chosen channels; '' if nothing is. @param {number} count */
+function countProblem(count) {
+  if (!count) return 'Choose at least one channel.';
+  return count > MOST_CHANNELS ? `At most ${MOST_CHANNELS} channels can be exported at a time.` : '';
+}
+
+/** Return the error that the form shows at a field. @param {string} field @param {string} message */
+function refused(field, message) {
+  return new ApiError('invalid_request', message, { errors: [{ field, message }] });
 }

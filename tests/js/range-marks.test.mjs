@@ -10,6 +10,8 @@ import {
   RangeMarks,
   channelProblem,
   draggedTo,
+  frameOf,
+  isStuck,
   lastSeconds,
   rangeAround,
   rangeProblem,
@@ -86,6 +88,19 @@ test('a dragged mark stops at the other mark and at the present', () => {
   assert.equal(draggedTo('out', 500, marked, NOW_MS), 1001);
   assert.equal(draggedTo('out', NOW_MS + 5, marked, NOW_MS), NOW_MS);
   assert.equal(draggedTo('in', 5000, { startMs: 1000, endMs: null }, NOW_MS), 5000);
+});
+
+test('a key has moved a mark only once another frame has it', () => {
+  assert.equal(isStuck(1000, 1040, 1000), true, 'the frame of 1000 lasts longer than the step');
+  assert.equal(isStuck(1000, 1040, 1100), false);
+  assert.equal(isStuck(1100, 1060, 1100), true);
+  assert.equal(isStuck(1100, 1060, 1000), false);
+  assert.equal(isStuck(1040, 1040, 1000), false, 'a drag has ended inside a frame');
+});
+
+test('the frame of a mark is the first one of the range, or the last one', () => {
+  assert.equal(frameOf('in', 1000), 1000);
+  assert.ok(frameOf('out', 1100) < 1100);
 });
 
 test('the last seconds end at the playhead', () => {

@@ -4,6 +4,7 @@ import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { frameEndMs } from '../lib/frame-times.js';
 import { emit, part } from './dom.js';
 import { playsFragments } from './fragment-appender.js';
 import { decodableCodecs } from './hls-engine.js';
@@ -124,6 +125,17 @@ export class ReplayPlayer extends HTMLElement {
     const { atMs, isSuspended, hasFrame } = this.#state;
     if (isSuspended && atMs !== null) return atMs - INSIDE_MS;
     return (hasFrame ? this.#engine?.shownFrameMs : null) ?? atMs;
+  }
+
+  /**
+   * End of the frame on screen, in ms: the start of the next frame. Before that is loaded, and before a gap, a moment
+   * inside the frame.
+   */
+  get shownFrameEndMs() {
+    const { shownFrameMs } = this;
+    if (shownFrameMs === null) return null;
+    const nextMs = (this.#state.isSuspended ? null : this.#engine?.nextFrameMs) ?? null;
+    return frameEndMs(shownFrameMs, nextMs);
   }
 
   /** True while the player shows frames one after the other, or waits for them. */

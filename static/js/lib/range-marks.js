@@ -69,6 +69,22 @@ export class RangeMarks extends EventTarget {
   }
 }
 
+/** Return a time in the frame that a mark means: the first frame of the range, or the last one. @param {MarkName} which @param {number} atMs */
+export function frameOf(which, atMs) {
+  return which === 'in' ? atMs : atMs - 1;
+}
+
+/**
+ * Return true if the player must go on by one frame: the frame of the moved mark is the one from which a key has moved it.
+ *
+ * @param {number} fromMs the mark before the key
+ * @param {number} toMs where the key has moved it
+ * @param {number} frameMs where the frame on screen would put it
+ */
+export function isStuck(fromMs, toMs, frameMs) {
+  return toMs > fromMs ? frameMs <= fromMs : toMs < fromMs && frameMs >= fromMs;
+}
+
 /** Return the last seconds before a moment. @param {number} atMs @param {number} seconds @returns {Span} */
 export function lastSeconds(atMs, seconds) {
   return { startMs: atMs - seconds * 1000, endMs: atMs };

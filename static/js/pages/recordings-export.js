@@ -86,7 +86,7 @@ export class ExportPanel {
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['mark-in', () => this.#range.mark('in')],
       ['mark-out', () => this.#range.mark('out')],
-      ['range-last', () => marks.setSpan(lastSeconds(this.#atMs ?? Date.now(), LAST_S))],
+      ['range-last', () => marks.setSpan(lastSeconds(this.#player.shownFrameEndMs ?? this.#timeline.atMs ?? Date.now(), LAST_S))],
       ['range-around', () => this.#markAround()],
       ['range-clear', () => this.#clear()],
       ['range-preview', () => this.#preview.toggle()],

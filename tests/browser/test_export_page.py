@@ -195,6 +195,13 @@ def test_keys_move_a_handle_by_a_frame_at_least(app: App, camera_id: int, record
         page.keyboard.press(key)
         expected[which] += by
         until_on(page, lambda: settled_on(page, lambda: marks(page), for_s=0.6) == pytest.approx(expected, abs=0.0015))
+    for key in (".", ".", ".", "."):
+        page.keyboard.press(key)
+    until_on(page, lambda: burnt_s(page) > expected[1])
+    page.keyboard.press("[")  # removes the end, whose handle has the focus
+    assert marks(page)[1] == ""
+    expect(page.get_by_role("slider", name="End of the marked range")).to_be_hidden()
+    expect(page.locator("recording-timeline [data-part=slider]")).to_be_focused()
 
 
 def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:

@@ -24,7 +24,7 @@ const INSIDE_MS = 5;
 
 /**
  * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
- * time without a recording, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
+ * time without a recording, 'replay-next' if `hasNextFrame` has changed, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
  * 'replay-wanted' if the user wants to play and nothing is chosen.
  *
  * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
@@ -42,6 +42,7 @@ export class ReplayPlayer extends HTMLElement {
   #link = new ReplayLink();
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
+  #hadNextFrame = false;
   #idleLimits = new IdleLimits();
   /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
@@ -133,9 +134,17 @@ export class ReplayPlayer extends HTMLElement {
    */
   get shownFrameEndMs() {
     const { shownFrameMs } = this;
-    if (shownFrameMs === null) return null;
-    const nextMs = (this.#state.isSuspended ? null : this.#engine?.nextFrameMs) ?? null;
-    return frameEndMs(shownFrameMs, nextMs);
+    return shownFrameMs === null ? null : frameEndMs(shownFrameMs, this.#nextFrameMs);
+  }
+
+  /** True if the frame after the one on screen is loaded. */
+  get hasNextFrame() {
+    return this.#nextFrameMs !== null;
+  }
+
+  get #nextFrameMs() {
+    const { isSuspended, hasFrame } = this.#state;
+    return (hasFrame && !isSuspended ? this.#engine?.nextFrameMs : null) ?? null;
   }
 
   /** True while the player shows frames one after the other, or waits for them. */
@@ -386,6 +395,10 @@ export class ReplayPlayer extends HTMLElement {
     const frameMs = this.#engine?.playingDate?.getTime() ?? null;
     const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
     if (frameMs !== null && isThere) this.#observe(frameMs);
+    if (this.hasNextFrame !== this.#hadNextFrame) {
+      this.#hadNextFrame = this.hasNextFrame;
+      emit(this, 'replay-next');
+    }
     this.#lookAtQuality();
     this.#draw();
     this.#suspendIfIdle();

@@ -43,7 +43,7 @@ export class RecordingsRange {
       this.#dragged(which, atMs, isFinal);
     });
     const player = byId('player', ReplayPlayer);
-    for (const type of ['replay-time', 'replay-phase']) player.addEventListener(type, () => this.#takeFrame(player));
+    for (const type of ['replay-time', 'replay-next', 'replay-phase']) player.addEventListener(type, () => this.#takeFrame(player));
     for (const type of ['timeline-seek', 'timeline-scrub']) this.#timeline.addEventListener(type, () => (this.#awaited = null));
   }
 
@@ -96,10 +96,12 @@ export class RecordingsRange {
   /** Move the dragged mark to the exact time of its frame, once that is on screen. @param {ReplayPlayer} player */
   #takeFrame(player) {
     const awaited = this.#awaited;
-    if (!awaited || part(player, 'stage', HTMLElement).dataset.phase !== 'paused') return;
+    const { phase } = part(player, 'stage', HTMLElement).dataset;
+    if (phase === 'playing') this.#awaited = null; // the user has gone on
+    if (!awaited || phase !== 'paused') return;
     const { which, atMs, fromMs } = awaited;
     const frameMs = which === 'in' ? player.shownFrameMs : player.shownFrameEndMs;
-    if (frameMs === null) return;
+    if (frameMs === null || (which === 'out' && !player.hasNextFrame)) return;
     const isAlive = Math.abs(frameMs - atMs) < SAME_PLACE_MS && this.#at(which) === atMs;
     if (isAlive && isStuck(fromMs, atMs, frameMs)) {
       if (awaited.hasStepped) return; // the next frame is not on screen yet

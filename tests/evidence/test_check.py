@@ -32,6 +32,11 @@ def test_an_unchanged_package_passes_as_folder_and_zip(
         assert capsys.readouterr().out.startswith("Unchanged since export by Anna <b>, 20")
 
 
+def test_a_range_in_two_formats_passes_as_folder_and_zip(two_formats: MadePackage) -> None:
+    for place in (two_formats.folder, two_formats.archive):
+        assert main([str(place)]) == UNCHANGED
+
+
 @pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda one: one.name)
 def test_a_change_is_told(tampering: Tampering, copied: Path) -> None:
     tampering.change(copied)

@@ -7,16 +7,22 @@ Exit codes: 0 unchanged; 1 something was changed, or other files lie beside the 
 from __future__ import annotations
 
 import argparse
+import lzma
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from evidence.check import FolderFiles, Report, ZipFiles, check_package
 from evidence.place import NoPackage
 
 UNCHANGED, CHANGED, CANNOT_CHECK, OTHER_KEY = range(4)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, MemoryError, RuntimeError, ValueError)
+"""zipfile raises these for damaged content, odd places in the directory, encryption and unknown compression."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         report = _check(options.package, options.fingerprint or "")
-    except (NoPackage, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (NoPackage, OSError, UnsupportedAlgorithm, ValueError) as error:  # the last two: of odd values in a manifest
         print(f"This package cannot be checked: {_plain(str(error))}", file=sys.stderr)  # noqa: T201 - a command
         return CANNOT_CHECK
     print("\n".join(_lines(report, is_key_known=bool(options.fingerprint))))  # noqa: T201
@@ -51,8 +57,11 @@ def _fingerprint(text: str) -> str:
 def _check(package: Path, fingerprint: str) -> Report:
     if package.is_dir():
         return check_package(FolderFiles(package), fingerprint)
-    with zipfile.ZipFile(package) as archive:
-        return check_package(ZipFiles(archive), fingerprint)
+    try:
+        with zipfile.ZipFile(package) as archive:
+            return check_package(ZipFiles(archive), fingerprint)
+    except _ZIP_ERRORS as error:
+        raise NoPackage(f"The ZIP is damaged, or needs another program to unpack it ({error}).") from error
 
 
 def _lines(report: Report, *, is_key_known: bool) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.evidence.packaging import MadePackage, made_package
+from tests.evidence.packaging import MadePackage, made_package, package_of_two_formats
 from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, flip, replace_file, sign_with_another_key
 
 pytestmark = pytest.mark.slow
@@ -80,6 +80,14 @@ def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
     check(page, package.folder, key.lower())
     assert "whose fingerprint you entered" in page.locator("#verdict p").inner_text()
     assert "authentic" not in page.locator("body").inner_text()
+
+
+def test_a_package_of_a_range_in_two_formats_passes(chromium: Browser, tmp_path: Path) -> None:
+    folder = package_of_two_formats(tmp_path).folder
+    with chromium.new_page() as page:
+        page.goto((folder / "verify.html").as_uri())
+        check(page, folder)
+        assert verdict(page).startswith("Unchanged since export by ")
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda one: one.name)

@@ -20,6 +20,7 @@ from core.errors import Conflict, NotFound
 from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
 from evidence.texts import export_title
+from evidence.zip_outline import ZipOutline
 from exports.records import Rectangle, WorkingCopy
 from tests.evidence.packaging import MadePackage, Packaging
 from tests.exports.exporting import START_S, moment, recorder_of
@@ -179,6 +180,29 @@ def test_files_of_the_same_name_get_numbers(make: Make) -> None:
     folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
     names = sorted(path.name.removeprefix("Gate_Hof-Tur_20260921T1413") for path in (folder / "video").iterdir())
     assert names == ["22Z-2.mp4", "22Z.mp4", "22Z.srt"]
+
+
+def test_files_of_a_range_in_two_formats_keep_together(two_formats: MadePackage) -> None:
+    with zipfile.ZipFile(two_formats.archive) as archive:
+        names = [name for name in archive.namelist() if "/" in name]
+    stem = "Gate_Hof-Tur_20260921T141322Z"
+    assert names == [
+        f"video/{stem}.mp4",
+        f"video/{stem}.srt",
+        f"working-copies/{stem}_working-copy.mp4",
+        f"video/{stem}-2.mkv",
+        f"video/{stem}-2.srt",
+        f"working-copies/{stem}-2_working-copy.mp4",
+        f"snapshots/{stem}.jpg",
+        f"snapshots/{stem}-2.jpg",
+    ]
+
+
+def test_the_outline_of_a_zip_refuses_a_second_file_of_a_name() -> None:
+    outline = ZipOutline(moment(0))
+    outline.add("snapshots/Gate.jpg", b"one")
+    with pytest.raises(ValueError, match="twice"):
+        outline.add("snapshots/gate.jpg", b"two")
 
 
 def test_a_package_takes_no_copy_of_the_videos(make: Make) -> None:

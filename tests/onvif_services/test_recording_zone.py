@@ -29,8 +29,34 @@ def test_a_newest_recording_that_grows_in_the_future_by_the_zone_is_local() -> N
     assert zone.zone_s == EAST_S
     assert zone.judge(NOW + 2 * HOUR, NOW + 9 * HOUR, None) is Verdict.NOTHING, "it has stopped"
     assert zone.zone_s == EAST_S
-    assert zone.judge(NOW + 20 * HOUR, NOW + 20 * HOUR, None) is Verdict.UTC, "its firmware was mended"
+
+
+def test_a_known_zone_ends_when_recordings_grow_at_the_present_time() -> None:
+    zone = RecordingZone(EAST_S)
+    assert zone.judge(NOW, NOW, None) is Verdict.NOTHING, "one look may be chance"
+    assert zone.zone_s == EAST_S
+    assert zone.judge(NOW + MINUTE, NOW + MINUTE, None) is Verdict.UTC, "its firmware was mended"
     assert zone.zone_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("stops", "looks"),
+    [
+        ((0,), (59, 60, 61)),  # the end of the last motion is an hour ago
+        ((0, 90), (60, 150)),
+        ((0, 60.5, 121), (60, 120.5, 181)),
+        ((0, 61), (60, 62)),
+    ],
+)
+def test_a_known_zone_stays_if_old_recordings_end_now_by_chance(
+    stops: tuple[float, ...], looks: tuple[float, ...]
+) -> None:
+    """A recorder of motion, one hour east, looked at when its newest recording seems to end now."""
+    zone = RecordingZone(3600.0)
+    for look in looks:
+        newest = max(stop for stop in stops if stop <= look)
+        zone.judge(NOW + HOUR + newest * MINUTE, NOW + look * MINUTE, 3600.0)
+        assert zone.zone_s == 3600.0
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
         "delivered": _stretch(origin.delivered_start, origin.delivered_end, origin.correction_s),
         "key_frame_lead_in_s": round(max(0.0, (file.start - origin.delivered_start).total_seconds()), 3),
         "clock_correction_s": origin.correction_s,
+        "recording_zone_s": origin.zone_s,
         "source": {
             "kind": "recorder",
             "recordings": [{"recording_token": token, "replay": method or None} for token, method in origin.sources],

@@ -49,9 +49,15 @@ class _Sight:
 
 @dataclass(slots=True)
 class RecordingZone:
-    """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock."""
+    """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock.
+
+    `since_s`: the first sight of this zone by the device's clock, in seconds since 1970; None if it is not known, or if
+    the device's zone has changed, or if the times were always UTC. Earlier recordings may have another zone: a device
+    tells its present one only.
+    """
 
     zone_s: float = 0.0
+    since_s: float | None = None
     _seen: _Sight | None = None  # the first one in the future
     _seen_now: _Sight | None = None  # the first one at the present time, while a zone is known
 
@@ -63,11 +69,15 @@ class RecordingZone:
             return self._judge_present(newest, now_utc)
         if not is_future(newest, now_utc):
             return Verdict.NOTHING
+        if self.zone_s and zone_s is not None and zone_s != self.zone_s:
+            self.since_s = None
         if not zone_s or abs(ahead - timedelta(seconds=zone_s)) > _NEAR:
             self._seen = None
             return Verdict.DOUBTFUL
         if self.zone_s == zone_s or (self._seen and self._seen.has_grown(newest, now_utc)):
-            self.zone_s, self._seen_now = zone_s, None
+            if self.zone_s != zone_s or self.since_s is None:
+                self.since_s = (self._seen.now_utc if self._seen else now_utc).timestamp()
+            self.zone_s, self._seen, self._seen_now = zone_s, None, None
             return Verdict.LOCAL
         self._seen = self._seen or _Sight(now_utc, newest)
         return Verdict.DOUBTFUL
@@ -76,8 +86,10 @@ class RecordingZone:
         """Judge a newest recording that ends now. A recording of after the first sight would not, with the zone."""
         if self._seen_now and now_utc - self._seen_now.now_utc > timedelta(seconds=self.zone_s) - 2 * _NEAR:
             self._seen_now = None
-        if not self.zone_s or (self._seen_now and self._seen_now.has_grown(newest, now_utc)):
-            self.zone_s, self._seen_now = 0.0, None
+        if not self.zone_s:
+            return Verdict.UTC
+        if self._seen_now and self._seen_now.has_grown(newest, now_utc):
+            self.zone_s, self.since_s, self._seen_now = 0.0, self._seen_now.now_utc.timestamp(), None
             return Verdict.UTC
         self._seen_now = self._seen_now or _Sight(now_utc, newest)
         return Verdict.NOTHING

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.recordings import ZoneOfTimes
 from core.records import AudioFormat, VideoFormat
 from exports.pieces import Formats
 from exports.range_pieces import RangePieces
@@ -73,6 +74,30 @@ def test_the_last_group_of_a_growing_recording_comes_again(tmp_path: Path) -> No
     times_s = [time_s for piece in pieces.whole for time_s in piece.tables()[0].times_s]
     assert times_s == pytest.approx([START_S + index / FPS for index in range(20)])
     assert [piece.notes.begins_file for piece in pieces.whole] == [True, False]
+
+
+def test_times_from_before_the_first_sight_of_a_zone_are_not_confirmed(tmp_path: Path) -> None:
+    """Two pieces of an export that goes on after a restart of the app, and after a change of the clocks."""
+
+    def confirmed(start: int, zone: ZoneOfTimes) -> bool:
+        pieces = RangePieces(tmp_path, START_S - 3600, START_S - 3540)
+        pieces.load()
+        pieces.set_correction(3600.0, zone)
+        pieces.describe(FORMATS)
+        pieces.begin_play()
+        for index in range(start, start + FPS):
+            pieces.take_frame(frame(index))
+        pieces.finish()
+        notes = pieces.whole[-1].notes
+        assert (notes.correction_s, notes.zone_s) == (3600.0, 3600.0)
+        return notes.is_time_confirmed
+
+    known_from_s = START_S + 2 - 3600
+    assert not confirmed(0, ZoneOfTimes(3600.0, known_from_s))
+    assert not confirmed(FPS, ZoneOfTimes(3600.0, known_from_s))
+    assert confirmed(2 * FPS, ZoneOfTimes(3600.0, known_from_s))
+    assert not confirmed(3 * FPS, ZoneOfTimes(0.0, known_from_s))
+    assert not confirmed(4 * FPS, ZoneOfTimes(7200.0, known_from_s))
 
 
 @pytest.mark.parametrize("grows_to", [100.0, 94.0])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from core.errors import CameraBusy, DeviceError
-from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
+from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource, ZoneOfTimes
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
@@ -40,6 +40,7 @@ class ThinRecorder:
     subs: set[str] = field(default_factory=set)  # recordings of `others` that are of the sub stream
     crosses_gaps: bool = True
     ahead_s: float = 0.0  # by which the recorder's clock is ahead
+    zone: ZoneOfTimes = ZoneOfTimes()  # of `ahead_s`
     picture_bytes: int = 500
     places: int = 2
     fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # (frames, error) per PLAY
@@ -58,7 +59,12 @@ class ThinRecorder:
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
         source = ReplaySource(
-            camera_id, recording_token, "rtsp://127.0.0.1/r", "camera1", Credential("admin", Secret("x"))
+            camera_id,
+            recording_token,
+            "rtsp://127.0.0.1/r",
+            "camera1",
+            Credential("admin", Secret("x")),
+            zone=self.zone,
         )
         return source, self.ahead_s
 

@@ -18,7 +18,7 @@ class FileOrigin:
     The device's own time is later by `correction_s`; `zone_s`: the part of it that is a time zone, which the recorder
     writes into its times and marks as UTC; None if that is not known. `delivered_start` and `delivered_end`: of all
     frames in the file, of which a player shows fewer. `sources`: pairs of recording token and replay method.
-    `is_signed`: the camera has put signatures into the video.
+    `is_signed`: the camera has put signatures into the video. `is_audio_converted`: see AccessUnit.is_converted.
     """
 
     frames: int
@@ -28,6 +28,7 @@ class FileOrigin:
     sources: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
     zone_s: float | None = None
+    is_audio_converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
         "sources": [list(source) for source in origin.sources],
         "signed": origin.is_signed,
         "zone_s": origin.zone_s,
+        "audio_converted": origin.is_audio_converted,
     }
 
 
@@ -76,6 +78,7 @@ def read_file_origin(stored: Any) -> FileOrigin | None:
         sources=tuple((str(token), str(method)) for token, method in stored["sources"]),
         is_signed=stored["signed"],
         zone_s=stored.get("zone_s"),
+        is_audio_converted=stored.get("audio_converted", False),
     )
 
 

@@ -65,7 +65,7 @@ class PieceNotes:
     ahead of true time when the export began; `zone_s`: the part of it that is a time zone. `sources`: pairs of
     recording token and replay method. `is_signed`: the camera has put signatures into the video. `in_band_from`: the
     index of the first frame from which on key frames carry their parameter sets, because the file has others than those
-    of `formats`, too; -1 if none does.
+    of `formats`, too; -1 if none does. `is_audio_converted`: see AccessUnit.is_converted.
     """
 
     formats: Formats
@@ -78,6 +78,7 @@ class PieceNotes:
     is_signed: bool = False
     in_band_from: int = -1
     zone_s: float = 0.0
+    is_audio_converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,9 @@ class PieceWriter:
         if source not in self.notes.sources:
             self.notes = replace(self.notes, sources=(*self.notes.sources, source))
 
-    def add_audio(self, data: bytes, time_s: float) -> None:
+    def add_audio(self, data: bytes, time_s: float, *, is_converted: bool = False) -> None:
+        if is_converted and not self.notes.is_audio_converted:
+            self.notes = replace(self.notes, is_audio_converted=True)
         self._audio_file.write(data)
         self.audio.add(time_s, len(data))
         self.size_bytes += len(data)
@@ -282,6 +285,7 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "is_signed": notes.is_signed,
         "in_band_from": notes.in_band_from,
         "zone_s": notes.zone_s,
+        "is_audio_converted": notes.is_audio_converted,
     }
 
 
@@ -303,6 +307,7 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         stored.get("is_signed", False),
         stored.get("in_band_from", -1),
         stored.get("zone_s", 0.0),
+        stored.get("is_audio_converted", False),
     )
 
 

@@ -163,7 +163,7 @@ class RangePieces:
             return  # a wrong time, which would leave out all audio up to it
         if self._piece is not None and time_s > self._audio_s:
             self._audio_s = time_s
-            self._piece.add_audio(unit.parts[0], time_s)
+            self._piece.add_audio(unit.parts[0], time_s, is_converted=unit.is_converted)
 
     def _can_join(self, unit: AccessUnit, device_s: float) -> bool:
         """True if the frame continues the pieces, or begins a file. Only a key frame needs none before it."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.recordings import ZoneOfTimes
 from core.records import AudioFormat, VideoFormat
-from exports.pieces import Formats
+from exports.origin import read_file_origin, stored_file_origin
+from exports.origin_notes import origin_of_file
+from exports.pieces import Formats, whole_pieces
 from exports.range_pieces import RangePieces
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from tests.exports.exporting import START_S, Make, moment, recorder_of
@@ -44,6 +47,20 @@ def test_one_audio_packet_with_a_late_time_mutes_nothing(tmp_path: Path, ahead_s
     pieces.finish()
     (piece,) = pieces.whole
     assert list(piece.tables()[1].times_s) == pytest.approx(times_s)
+
+
+def test_a_piece_notes_audio_that_was_converted(tmp_path: Path) -> None:
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    for index in range(2 * FPS):
+        pieces.take_frame(frame(index))
+        pieces.take_audio(replace(audio(index / FPS), is_converted=index == FPS))
+    pieces.finish()
+    (piece,) = whole_pieces(tmp_path)
+    assert piece.notes.is_audio_converted
+    origin = origin_of_file([piece], piece.tables()[0])
+    assert origin.is_audio_converted
+    assert read_file_origin(stored_file_origin(origin)) == origin
 
 
 def test_the_last_group_of_a_growing_recording_stays(tmp_path: Path) -> None:

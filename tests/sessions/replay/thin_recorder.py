@@ -55,6 +55,7 @@ class ThinRecorder:
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (SPS, PPS)
     sends_audio: bool = False  # G.711 of 8 kHz with each frame
+    converts_audio: bool = False  # the client does, since its law is not the described one
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
@@ -187,7 +188,7 @@ class ThinLine:
             while start_s < last_s and second < last_s:
                 units = [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
                 if self.recorder.sends_audio:
-                    units += [_audio(unit) for unit in units]
+                    units += [_audio(unit, is_converted=self.recorder.converts_audio) for unit in units]
                 yield [unit for unit in units if end_s is None or (unit.device_s or 0.0) < end_s]
                 began, is_seam = True, False
                 ticks += CLOCK_RATE
@@ -212,9 +213,9 @@ class ThinLine:
         )
 
 
-def _audio(frame: AccessUnit) -> AccessUnit:
-    device_s = frame.device_s or 0.0
-    return AccessUnit(AUDIO, (bytes(8000 // FPS),), round(device_s * 8000), 8000, device_s=device_s)
+def _audio(frame: AccessUnit, *, is_converted: bool) -> AccessUnit:
+    device_s, data = frame.device_s or 0.0, bytes(8000 // FPS)
+    return AccessUnit(AUDIO, (data,), round(device_s * 8000), 8000, device_s=device_s, is_converted=is_converted)
 
 
 def _utc(epoch_s: float) -> datetime:

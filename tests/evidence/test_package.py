@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import LOCAL, Principal, Role
 from core.errors import Conflict, NotFound
+from core.recordings import ZoneOfTimes
+from core.records import AudioFormat
 from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
 from evidence.texts import export_title
@@ -125,6 +127,35 @@ def test_the_key_is_private_and_stays_the_same(make: Make) -> None:
     assert isinstance(public, ec.EllipticCurvePublicKey)
     packaging.manager._key.sign(b"text")
     public.verify(packaging.manager._key.sign(b"text"), b"text", ec.ECDSA(hashes.SHA256()))
+
+
+def test_the_manifest_names_the_zone_in_the_recorders_times(make: Make) -> None:
+    packaging = make([(0, 20)])
+    recorder = packaging.exporting.recorder
+    recorder.ahead_s = packaging.exporting.recordings.ahead_s = 3600.0
+    recorder.zone = ZoneOfTimes(3600.0, START_S + 10)
+    recorder.spans[:] = [(START_S + 3600, START_S + 3620)]
+    case = packaging.made(packaging.case(packaging.export(2, 5), packaging.export(12, 15)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    before, after, *_ = json.loads((folder / "manifest.json").read_bytes())["files"]
+    assert (before["recording_zone_s"], before["clock_correction_s"]) == (3600.0, 3600.0)
+    assert (before["shown"]["start_time"], before["shown"]["device_start_time"]) == (_text(2), _text(3602))
+    assert (before["time_confirmed"], after["time_confirmed"]) == (False, True)
+
+
+def test_audio_of_another_law_than_described_is_named_as_converted(make: Make) -> None:
+    packaging = make([(0, 20)])
+    recorder = packaging.exporting.recorder
+    recorder.audio, recorder.sends_audio = AudioFormat("pcm_mulaw", 8000, 1), True
+    as_sent = packaging.export(2, 5, format="original")
+    recorder.converts_audio = True
+    converted = [packaging.export(2, 5, format=name) for name in ("original", "mp4")]
+    case = packaging.made(packaging.case(as_sent, *converted).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    files = json.loads((folder / "manifest.json").read_bytes())["files"]
+    found = {item["export_id"]: item["conversions"] for item in files if "export_id" in item}
+    change = "audio: pcm_alaw in parts, to pcm_mulaw"
+    assert list(found.values()) == ["none", [change], [change, "audio: pcm_mulaw to aac"]]
 
 
 def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:

@@ -159,6 +159,22 @@ def test_a_folder_without_a_manifest_is_told(page: Page, copied: Path) -> None:
     expect(page.locator("#findings li")).to_contain_text("nothing can be checked")
 
 
+def test_a_folder_chosen_again_is_checked_again(page: Page, copied: Path) -> None:
+    def choose() -> None:
+        """Chromium reports a choice only if it differs from that before, so the field must be empty."""
+        field = page.get_by_label("Choose the folder")
+        with page.expect_file_chooser() as chooser:
+            field.click()
+        expect(field).to_have_value("")
+        chooser.value.set_files(copied)
+
+    choose()
+    expect(page.locator("#verdict h2")).to_contain_text("Unchanged since export")
+    (copied / "SHA256SUMS").unlink()
+    choose()
+    expect(page.locator("#verdict h2")).to_have_text("Changed since export")
+
+
 def test_a_dropped_folder_is_checked(page: Page, package: MadePackage) -> None:
     page.reload()
     client = page.context.new_cdp_session(page)

@@ -12,9 +12,9 @@ import { codecName, counted, duration, exactDuration, fileSize, resolution } fro
 
 /** @type {Record<string, string>} */
 const FORMATS = {
-  mp4: 'MP4: picture unchanged, H.265 needs a newer player',
+  mp4: 'MP4: picture unchanged, for most players',
   original: 'Original: MKV, sound unchanged, too',
-  h264: 'H.264: MP4, and a copy of H.265 for every player',
+  h264: 'H.264: MP4, and a copy for every player',
 };
 
 /** @param {string} format name in the API @returns {string} for a list to choose from */

@@ -20,6 +20,7 @@ from evidence.records import Case, KeyView, PackageState
 from evidence.signing import KEY_NAME, InstallationKey
 from evidence.snapshots import SnapshotMaker
 from evidence.store import MOST_EXPORTS, CaseStore
+from evidence.texts import export_title
 from evidence.worker import PackageWorker, PackagingContext
 from evidence.zip_reader import ZipReader
 from export_manager import ExportManager
@@ -127,9 +128,13 @@ class EvidenceManager:
         jobs = self.exports_of(who, case)
         if not any(job.files for job in jobs):
             raise Conflict("This case has no files: add a finished export.", code="case_empty")
-        unfinished = [f"{job.id}" for job in jobs if job.state is not ExportState.DONE]
+        unfinished = [f"{export_title(job)} ({job.state})" for job in jobs if job.state is not ExportState.DONE]
         if unfinished:
-            raise Conflict(f"These exports are not finished: {', '.join(unfinished)}.", code="export_unfinished")
+            named = "; ".join(unfinished)
+            raise Conflict(
+                f"These exports are not finished: {named}. Wait for them, or take them out of the case.",
+                code="export_unfinished",
+            )
         case = self._store.begin_package(case_id, who.name)
         self._worker.wake()
         return case

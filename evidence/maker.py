@@ -20,10 +20,11 @@ from core.settings import ROOT
 from evidence.hashes import FileHashes, read_hashed
 from evidence.manifest import OtherFile, PackedFile, manifest_json
 from evidence.page import verify_page
+from evidence.paths import packed_paths
 from evidence.records import Case
 from evidence.signing import InstallationKey
 from evidence.snapshots import SnapshotMaker
-from evidence.texts import readme, sha256sums
+from evidence.texts import export_title, readme, sha256sums
 from evidence.zip_outline import Section, ZipOutline, read_sections, stored_sections
 from exports.records import ExportFile, ExportJob
 from media.mkv.places import cluster_places
@@ -66,6 +67,7 @@ class PackageMaker:
     ) -> None:
         self._case = case
         self._exports = exports
+        self._folders = {export.job.id: export.folder for export in exports}
         self._key = key
         self._snapshots = snapshots
         self._made_at = made_at
@@ -82,46 +84,31 @@ class PackageMaker:
         """
         key = self._key.view()
         page = verify_page(key.fingerprint)
-        files = [self._pack(path, export, file) for path, export, file in self._paths()]
+        jobs = [export.job for export in self._exports]
+        files = [self._pack(path, job, file) for path, job, file in packed_paths(jobs)]
         self._add_snapshots(files)
         self._add_other("README.txt", "text", readme(self._case, key, rfc3339(self._made_at)))
         self._add_other("verify.html", "page", page)
-        jobs = [export.job for export in self._exports]
         manifest = manifest_json(self._case, jobs, files, self._others, key, _app_version(), self._made_at)
         self._add("manifest.json", manifest)
         self._add("manifest.sig", self._key.sign(manifest))
         self._outline.add("SHA256SUMS", sha256sums(self._sums))
         return self._write(folder, self._outline.finish())
 
-    def _paths(self) -> Iterator[tuple[str, FinishedExport, ExportFile]]:
-        """Yield the files with their paths: names may repeat in other exports, or differ in their case only."""
-        taken: set[str] = set()
-        for export in self._exports:
-            renamed: dict[str, str] = {}
-            for file in export.job.files:
-                stem, dot, suffix = file.name.rpartition(".")
-                new_stem, number = renamed.get(stem, stem), 2
-                while f"{new_stem}{dot}{suffix}".lower() in taken:
-                    new_stem, number = f"{stem}-{number}", number + 1
-                renamed[stem] = new_stem
-                name = f"{new_stem}{dot}{suffix}"
-                taken.add(name.lower())
-                yield f"{'working-copies' if file.is_derived else 'video'}/{name}", export, file
-
-    def _pack(self, path: str, export: FinishedExport, file: ExportFile) -> PackedFile:
-        source = f"{export.job.id}/{file.name}"
+    def _pack(self, path: str, job: ExportJob, file: ExportFile) -> PackedFile:
+        source = f"{job.id}/{file.name}"
         hashes = FileHashes()
-        place = export.folder / file.name
+        place = self._folders[job.id] / file.name
         try:
             with place.open("rb") as opened:
                 blocks = self._counted(read_hashed(opened, hashes))
                 self._outline.add_large(path, source, file.size_bytes, blocks)
         except FileNotFoundError:
-            raise FileChanged(f"The file {file.name} of export {export.job.id} is gone.") from None
+            raise FileChanged(f"The file {file.name} of {export_title(job)} is gone.") from None
         if (hashes.size_bytes, hashes.sha256) != (file.size_bytes, file.sha256):
-            raise FileChanged(f"The file {file.name} of export {export.job.id} was changed since it was exported.")
+            raise FileChanged(f"The file {file.name} of {export_title(job)} was changed since it was exported.")
         self._sums.append((path, hashes.sha256))
-        return PackedFile(path, export.job, file, hashes, _places(place))
+        return PackedFile(path, job, file, hashes, _places(place))
 
     def _counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         for block in blocks:
@@ -130,12 +117,11 @@ class PackageMaker:
             yield block
 
     def _add_snapshots(self, files: Sequence[PackedFile]) -> None:
-        folders = {export.job.id: export.folder for export in self._exports}
         for item in files:
             if not item.file.is_recording or item.places is None:
                 continue
             self._report(self._read_bytes)
-            jpeg = self._snapshots.first_frame(folders[item.job.id] / item.file.name, item.file.lead_in_s)
+            jpeg = self._snapshots.first_frame(self._folders[item.job.id] / item.file.name, item.file.lead_in_s)
             if jpeg:
                 stem = Path(item.path).stem
                 self._add_other(f"snapshots/{stem}.jpg", "snapshot", jpeg, item.path)

@@ -29,13 +29,17 @@ class Section:
 
 
 class ZipOutline:
-    """Adds files in order; finish() returns the sections of the whole ZIP. Files are stored, not compressed."""
+    """Adds files in order; finish() returns the sections of the whole ZIP. Files are stored, not compressed.
+
+    Raise ValueError if a path comes twice: some systems read large and small letters as the same.
+    """
 
     def __init__(self, made_at: datetime) -> None:
         self._written = _Outline()
         self._archive = zipfile.ZipFile(self._written, "w", zipfile.ZIP_STORED)
         self._date = (max(_ZIP_EPOCH, made_at.year), *made_at.timetuple()[1:6])
         self._large: list[Section] = []
+        self._taken: set[str] = set()
 
     def add(self, path: str, content: bytes) -> None:
         """Add a small file."""
@@ -60,6 +64,9 @@ class ZipOutline:
         return sorted([*found, *(one for one in self._large if one.size_bytes)], key=lambda section: section.start)
 
     def _entry(self, path: str) -> zipfile.ZipInfo:
+        if path.casefold() in self._taken:
+            raise ValueError(f"the file {path} comes twice")
+        self._taken.add(path.casefold())
         entry = zipfile.ZipInfo(path, self._date)
         entry.external_attr = _MODE << 16
         entry.create_system = 3  # Unix, for the mode

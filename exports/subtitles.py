@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from media.mp4.text import TextSamples
 
 _SECOND = timedelta(seconds=1)
+_WITHOUT_TAGS = str.maketrans("<>{}", "‹›()")
+"""Players read <...> and {...} as tags that hide text or change how it looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class TimeText:
     def lines(self) -> Iterator[tuple[timedelta, timedelta, str]]:
         """Yield begin and end, since the start, and text. Each one lasts up to the next whole second."""
         doubt = "" if self.is_confirmed else ", not confirmed by the recorder"
+        names = self.names.translate(_WITHOUT_TAGS)
         for begins, ends in _seconds(self.start, self.end):
-            yield begins - self.start, ends - self.start, f"{self.names}\n{moment_text(begins)}{doubt}"
+            yield begins - self.start, ends - self.start, f"{names}\n{moment_text(begins)}{doubt}"
 
 
 def subrip(text: TimeText) -> str:

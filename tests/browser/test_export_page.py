@@ -306,12 +306,15 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     row = page.locator("export-row")
     expect(row.locator("[data-part=state]")).to_have_text("Running")
     expect(row.locator("[data-part=progress-text]")).to_have_text(
-        re.compile(r"^\d+ %: .+ of \d+ h.* · × [\d.]+ real time · about .+ left · .+B$")
+        re.compile(r"^\d+ %: .+ of \d+ h.* · [\d.]+ × real time · about .+ left · .+B$")
     )
     row.get_by_role("button", name="Pause: Night").click()
     expect(row.locator("[data-part=state]")).to_have_text("Paused")
     expect(row.get_by_role("button", name="Resume: Night")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(row.locator("[data-part=state]")).to_have_text("Running")
+    row.get_by_role("button", name="Cancel: Night").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Keep it running").click()
     expect(row.locator("[data-part=state]")).to_have_text("Running")
     row.get_by_role("button", name="Cancel: Night").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Cancel the export").click()
@@ -328,6 +331,22 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.locator("#empty")).to_be_visible()
     assert app.call("GET", "/api/exports")["exports"] == []
+
+
+def test_a_row_keeps_its_focus_and_acts_once_after_another_has_gone(app: App, camera_id: int, open_page: Open) -> None:
+    start = datetime.now(UTC) - timedelta(hours=23)
+    _first, _second, third = (export(app, camera_id, start, timedelta(hours=20), name=name) for name in "ABC")
+    page = open_page(f"{app.url}/exports").page
+    moves: list[str] = []
+    page.on("request", lambda request: moves.append(request.url) if request.method == "POST" else None)
+    pause = page.get_by_role("button", name="Pause: A")
+    pause.focus()
+    app.call("DELETE", f"/api/exports/{third}")
+    expect(page.locator("export-row")).to_have_count(2)
+    expect(pause).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("export-row", has=page.get_by_text("A", exact=True))).to_have_attribute("data-state", "paused")
+    assert len(moves) == 1
 
 
 def test_waiting_and_failed_exports_name_the_reason(
@@ -348,7 +367,9 @@ def test_waiting_and_failed_exports_name_the_reason(
             expect(row.locator("[data-part=reason]")).to_contain_text("The app tries again by itself.")
         app.call("DELETE", f"/api/cameras/{other_id}")
         expect(lost.locator("[data-part=state]")).to_have_text("Failed")
-        expect(lost.locator("[data-part=reason]")).to_contain_text("The camera or the channel was deleted.")
+        expect(lost.locator("[data-part=reason]")).to_have_text(
+            "The camera of this export was deleted before the export was done."
+        )
         expect(page.locator("#ended")).to_have_text("Lost has failed.")
     finally:
         recorder.clear_fault("drop_connections")
@@ -367,8 +388,17 @@ def test_selected_exports_become_an_evidence_package(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
-    page = open_page(f"{app.url}/exports").page
+    watched = open_page(f"{app.url}/exports")
+    page = watched.page
+    watched.forgive("/api/evidence/key")
+    problem = {"code": "evidence_key", "detail": "The key file cannot be used."}
+    page.route("**/api/evidence/key", lambda route: route.fulfill(status=503, json=problem))
     page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(page.locator("export-row")).to_have_count(0)
+    expect(page.locator("#selection-text")).to_have_text("1 export selected")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_role("checkbox", name="Select Gate")).to_be_checked()
     page.get_by_role("button", name="Evidence package…").click()
     dialog = page.get_by_role("dialog", name="Evidence package")
     dialog.get_by_label("Name of the case").fill("Case <i>12</i>")
@@ -377,12 +407,45 @@ def test_selected_exports_become_an_evidence_package(
     expect(package.locator("h3")).to_have_text("Case <i>12</i>")
     expect(package.locator("[data-part=state]")).to_have_text("Ready")
     expect(page.locator("#selection")).to_be_hidden()
+    expect(package).to_be_focused()
+    expect(page.locator("#evidence-key-problem")).to_have_text("The key file cannot be used.")
+    page.unroute("**/api/evidence/key")
+    page.reload()
     expect(page.locator("export-row [data-part=expiry]")).to_contain_text("Kept until you delete it")
     expect(page.locator("#evidence-fingerprint")).to_have_text(app.call("GET", "/api/evidence/key")["fingerprint"])
     with page.expect_download() as download:
         package.get_by_role("link", name="Download: Case").click()
     with zipfile.ZipFile(download.value.path()) as content:
         assert {"manifest.json", "manifest.sig", "verify.html"} <= {Path(name).name for name in content.namelist()}
+    page.get_by_role("button", name="Delete: Gate").click()
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("The evidence package “Case <i>12</i>” loses this export, and must be made again.")
+    question.get_by_role("button", name="Delete").click()
+    expect(package.locator("[data-part=reason]")).to_have_text("All exports of this case were deleted.")
+    expect(package.get_by_role("link", name="Download: Case")).to_be_hidden()
     package.get_by_role("button", name="Delete: Case").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(package).to_have_count(0)
+
+
+def test_the_player_and_a_link_of_an_export_work_or_give_the_reason(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    export_id = export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
+    watched = open_page(f"{app.url}/exports")
+    page, row = watched.page, watched.page.locator("export-row")
+    expect(row).to_have_attribute("data-state", "done")
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(row).to_have_count(0)
+    page.evaluate(f"window.location.hash = 'export-{export_id}'")
+    expect(row).to_have_attribute("data-wanted", "")
+    row.get_by_role("button", name="Edit: Gate").click()
+    edit = page.get_by_role("dialog", name="Name and notes")
+    edit.get_by_label("Name").fill("")
+    edit.get_by_role("button", name="Save").click()
+    expect(edit.locator("[data-error=name]")).to_have_text("Enter a name.")
+    edit.get_by_role("button", name="Cancel").click()
+    watched.forgive("/files/")
+    app.call("DELETE", f"/api/exports/{export_id}")
+    row.get_by_role("button", name=re.compile("^Play ")).click()
+    expect(page.locator("#watch-problem")).to_have_text("There is no such export.")

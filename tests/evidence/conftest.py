@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evidence.packaging import MadePackage, Packaging, made_package
+from tests.evidence.packaging import MadePackage, Packaging, made_package, package_of_two_formats
 from tests.exports.exporting import decodable_recorder, recorder_of
 
 
@@ -15,6 +15,12 @@ from tests.exports.exporting import decodable_recorder, recorder_of
 def package(tmp_path_factory: pytest.TempPathFactory) -> MadePackage:
     """The files are read only."""
     return made_package(tmp_path_factory.mktemp("evidence"))
+
+
+@pytest.fixture(scope="session")
+def two_formats(tmp_path_factory: pytest.TempPathFactory) -> MadePackage:
+    """The files are read only."""
+    return package_of_two_formats(tmp_path_factory.mktemp("two_formats"))
 
 
 @pytest.fixture

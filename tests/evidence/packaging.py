@@ -12,7 +12,8 @@ from core.access import LOCAL, Principal, Role
 from core.settings import Settings
 from evidence.records import Case, PackageState
 from evidence_manager import EvidenceManager
-from tests.exports.exporting import Exporting, draft, recorder_of
+from exports.records import WorkingCopy
+from tests.exports.exporting import Exporting, decodable_recorder, draft, recorder_of
 from tests.patience import until
 from tests.sessions.replay.thin_recorder import ThinRecorder
 
@@ -92,6 +93,22 @@ def made_package(folder: Path) -> MadePackage:
         export_id = packaging.export(2.5, 76, subtitles=True)
         case = packaging.case(export_id, name="Theft <img src=x>", notes="two\nlines \u202e")
         packaging.made(case.id, anna)
+        archive = folder / "package.zip"
+        archive.write_bytes(packaging.content(case.id))
+        return MadePackage(packaging.unpacked(case.id, folder / "package"), archive)
+    finally:
+        packaging.close()
+
+
+def package_of_two_formats(folder: Path) -> MadePackage:
+    """Return a package of two exports of one range, as MP4 and as original, each with subtitles, copy and snapshot."""
+    packaging = Packaging(folder / "data", decodable_recorder([(0, 20)]))
+    try:
+        exports = [
+            packaging.export(2.4, 6, subtitles=True, format=form, copies=(WorkingCopy(height=90),))
+            for form in ("mp4", "original")
+        ]
+        case = packaging.made(packaging.case(*exports).id)
         archive = folder / "package.zip"
         archive.write_bytes(packaging.content(case.id))
         return MadePackage(packaging.unpacked(case.id, folder / "package"), archive)

@@ -53,6 +53,12 @@ export class ExportsApi {
     return this.#http.json('POST', `${this.#url}/${id}/${what}`);
   }
 
+  /** Request the first byte of a file. Throws an ApiError with the reason if the server does not send it. @param {string} url */
+  async tryFile(url) {
+    const answer = await this.#http.send('GET', url, undefined, { range: 'bytes=0-0' });
+    await answer.body?.cancel();
+  }
+
   /** @param {number} id */
   async remove(id) {
     await this.#http.json('DELETE', `${this.#url}/${id}`);

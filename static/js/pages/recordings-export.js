@@ -311,7 +311,7 @@ export class ExportPanel {
   }
 }
 
-/** Return what is wrong with the number of chosen channels; '' if nothing is. @param {number} count */
+/** Return the problem with the number of chosen channels; '' if nothing is. @param {number} count */
 function countProblem(count) {
   if (!count) return 'Choose at least one channel.';
   return count > MOST_CHANNELS ? `At most ${MOST_CHANNELS} channels can be exported at a time.` : '';

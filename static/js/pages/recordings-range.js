@@ -12,7 +12,7 @@ import { pageClock } from './recordings-clock.js';
 
 /**
  * @typedef {import('../lib/range-marks.js').MarkName} MarkName
- * @typedef {{which: MarkName, atMs: number, fromMs: number, hasStepped?: boolean}} AwaitedMark `fromMs`: where it was before
+ * @typedef {{which: MarkName, atMs: number, fromMs: number, hasStepped?: boolean}} AwaitedMark `fromMs`: its time before the move
  */
 
 /** Length of the span to search while one end is marked. */

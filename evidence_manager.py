@@ -20,6 +20,7 @@ from evidence.records import Case, KeyView, PackageState
 from evidence.signing import KEY_NAME, InstallationKey
 from evidence.snapshots import SnapshotMaker
 from evidence.store import MOST_EXPORTS, CaseStore
+from evidence.texts import export_title
 from evidence.worker import PackageWorker, PackagingContext
 from evidence.zip_reader import ZipReader
 from export_manager import ExportManager
@@ -134,9 +135,13 @@ class EvidenceManager:
         if files > MOST_FILES:
             detail = f"This case has {files} files, and a package at most {MOST_FILES}: divide the case."
             raise LimitReached(detail, code="case_limit")
-        unfinished = [f"{job.id}" for job in jobs if job.state is not ExportState.DONE]
+        unfinished = [f"{export_title(job)} ({job.state})" for job in jobs if job.state is not ExportState.DONE]
         if unfinished:
-            raise Conflict(f"These exports are not finished: {', '.join(unfinished)}.", code="export_unfinished")
+            named = "; ".join(unfinished)
+            raise Conflict(
+                f"These exports are not finished: {named}. Wait for them, or take them out of the case.",
+                code="export_unfinished",
+            )
         case = self._store.begin_package(case_id, who.name)
         self._worker.wake()
         return case

@@ -10,14 +10,13 @@ import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from core.access import Permission, Principal
 from core.clock import Clock
 from core.errors import AppError, Conflict, InvalidRequest, LimitReached, NotFound, StorageFull, Unavailable
-from core.records import Problem, VideoFormat
+from core.records import VideoFormat
 from core.settings import Settings
 from database import Database
 from exports.devices import CAMERA_DELETED, device_of
@@ -88,7 +87,6 @@ class ExportManager:
 
     def camera_deleted(self, camera_id: int) -> None:
         """End the unfinished jobs of a camera. Their finished files stay."""
-        problem = Problem(CAMERA_DELETED, "The camera of this export was deleted before the export was done.")
         now = self._clock.now_utc()
         for job in self._store.jobs():
             if job.state.is_unfinished and camera_id in job.cameras:
@@ -99,7 +97,7 @@ class ExportManager:
                         of=_UNFINISHED,
                         now=now,
                         expires_at=now + self._keep,
-                        problem=problem,
+                        problem=CAMERA_DELETED,
                     )
         self._worker.interrupt_camera(camera_id)
 
@@ -164,10 +162,12 @@ class ExportManager:
         return self._queue_again(who, export_id, (ExportState.PAUSED,))
 
     def cancel(self, who: Principal, export_id: int) -> ExportJob:
-        """End a job and delete its files. The job stays in the list. Raise NotFound or Conflict (export_state)."""
+        """End a job and delete its files. The job stays in the list. Raise NotFound or Conflict (export_state).
+
+        The retry of an incomplete job only ends: the job is done again, with the files that it had.
+        """
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
-        self._folders.remove(export_id)
-        self._store.note_progress(export_id, replace(job.progress, done_s=0.0, size_bytes=0), ())
+        (self._worker.end_retry if job.is_incomplete else self._worker.remove_cancelled)(job)
         return self.get(who, export_id)
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:

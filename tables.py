@@ -234,8 +234,8 @@ class ExportRow(Base):
 class CaseRow(Base):
     """A case: exports under one name. `user_id` and `owner` as in ExportRow.
 
-    `package_exports`: the exports that its evidence package has; NULL without a package. `package_by`: name of the user
-    in the package.
+    `package_exports`: the content of its evidence package; see evidence/store.py. `package_by`: name of the user in the
+    package.
     """
 
     __tablename__ = "cases"
@@ -249,7 +249,7 @@ class CaseRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     package_state: Mapped[str] = mapped_column(String(16), default="none")
     package_by: Mapped[str] = mapped_column(String(80), default="")
-    package_exports: Mapped[Any] = mapped_column(Json, nullable=True)  # a list of ids
+    package_exports: Mapped[Any] = mapped_column(Json, nullable=True)  # a list of [id, hash of the files]
     package_made_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     package_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     package_etag: Mapped[str] = mapped_column(String(64), default="")

@@ -29,6 +29,7 @@ def access_from_json(stored: Any) -> DeviceAccess:
                 _pairs(learned["logins"]),
                 _pairs(learned["places"]),
                 float(learned.get("recording_zone_s", 0.0)),
+                None if (since_s := learned.get("recording_zone_since_s")) is None else float(since_s),
             ),
         )
     except (KeyError, TypeError, ValueError):

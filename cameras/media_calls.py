@@ -13,7 +13,7 @@ from cameras.store import CameraStore
 from core.clock import Clock
 from core.errors import AppError
 from core.ptz import PtzDevice
-from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, correction_s
+from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes, correction_s
 from core.records import MediaProfile, StreamSource
 from core.settings import Settings
 
@@ -70,6 +70,9 @@ class MediaCalls:
         with self._registry.changed:
             entry = self._registry.entry(camera_id)
             stored, generation, abilities = entry.stored, entry.generation, entry.replay_abilities
+        offset_s = device.clock_offset.offset_s if device.clock_offset else 0.0
+        learned = device.learned
+        since_s = learned.recording_zone_since_s
         source = ReplaySource(
             camera_id=camera_id,
             recording_token=recording_token,
@@ -80,9 +83,9 @@ class MediaCalls:
             generation=generation,
             abilities=abilities,
             web_port=stored.port or 0,
+            zone=ZoneOfTimes.learned(learned.recording_zone_s, None if since_s is None else since_s - offset_s),
         )
-        offset_s = device.clock_offset.offset_s if device.clock_offset else 0.0
-        return source, correction_s(offset_s + device.learned.recording_zone_s)
+        return source, correction_s(offset_s + learned.recording_zone_s)
 
     def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
         """Remember and store the abilities that a device has shown while it played `source`. Wait for the disk.

@@ -224,6 +224,27 @@ class ReplayAbilities:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneOfTimes:
+    """The time zone in a recorder's times of recordings, which it marks as UTC; 0 if they are UTC.
+
+    `known_from_s`: true time since 1970 from which on the recordings are known to have this zone. Earlier ones may have
+    another, as before the last change to or from summer time.
+    """
+
+    zone_s: float = 0.0
+    known_from_s: float = float("-inf")
+
+    def is_known_at(self, true_s: float) -> bool:
+        return true_s >= self.known_from_s
+
+    @classmethod
+    def learned(cls, zone_s: float, since_s: float | None) -> ZoneOfTimes:
+        """Return the zone that was seen first at `since_s`; None: not known, or no other was ever seen than 0."""
+        unknown_s = float("inf") if zone_s else float("-inf")
+        return cls(zone_s, unknown_s if since_s is None else since_s)
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySource:
     """RTSP address of a recording, without user-info, and the credential for it.
 
@@ -231,6 +252,7 @@ class ReplaySource:
     address and credential. `abilities`: the device's replay abilities as known so far. `find_makers_replays` returns
     the makers' addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it
     may wait for the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
+    `zone`: of the recorder's times; `correction_s` includes it.
     """
 
     camera_id: int
@@ -243,6 +265,7 @@ class ReplaySource:
     abilities: ReplayAbilities = field(default=ReplayAbilities(), compare=False)
     find_makers_replays: FindMakersReplays = field(default=no_makers_replays, compare=False)
     web_port: int = 0
+    zone: ZoneOfTimes = field(default=ZoneOfTimes(), compare=False)
 
 
 def correction_s(offset_s: float | None) -> int:

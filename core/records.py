@@ -69,13 +69,16 @@ class LearnedAccess:
 
     `path`: of its device service, empty for the one of its address. `logins`: service and kind of login. `places`:
     service and address of services at another port. `recording_zone_s`: the seconds to take off its times of
-    recordings to get UTC by its clock.
+    recordings to get UTC by its clock. `recording_zone_since_s`: when that zone was seen first, by its clock, in
+    seconds since 1970; None if that is not known, or if there was no other. Earlier recordings may have another zone,
+    as in summer.
     """
 
     path: str = ""
     logins: tuple[tuple[str, str], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
     recording_zone_s: float = 0.0
+    recording_zone_since_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,30 +16,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from evidence.hashes import FileHashes, read_hashed
 from evidence.manifest import FORMAT, VERSION
+from evidence.place import MANIFEST, NoPackage, PackageFiles, find_package, split_ignored
 from evidence.signing import fingerprint_of
 from evidence.texts import sha256sums
 
-MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 SUMS = "SHA256SUMS"
 _MOST_MANIFEST_BYTES = 256_000_000
 _LEAST_PIECE_BYTES = 65_536  # smaller ones would only fill the memory
 
 
-class NoPackage(Exception):
-    """There is no manifest that this program can read."""
-
-
-class PackageFiles(Protocol):
-    """The files of a package, in a folder or a ZIP."""
-
-    def paths(self) -> list[str]: ...
-    def open(self, path: str) -> BinaryIO: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`kind`: changed, missing, added, renamed, signature or key."""
+    """`kind`: changed, missing, added, renamed, signature, key, or outside: a file beside the package."""
 
     kind: str
     path: str
@@ -48,12 +37,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """`findings` is empty if nothing was changed."""
+    """`findings` is empty if nothing was changed. `ignored`: files that file managers add to a folder."""
 
     exported_by: str
     made_at: str
     fingerprint: str = ""
     findings: list[Finding] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
     def add(self, kind: str, path: str, text: str) -> None:
         self.findings.append(Finding(kind, path, text))
@@ -66,7 +56,7 @@ class FolderFiles:
         self._folder = folder
 
     def paths(self) -> list[str]:
-        files = (path for path in self._folder.rglob("*") if not path.is_dir())
+        files = (path for path in self._folder.rglob("*") if path.is_symlink() or not path.is_dir())
         return sorted(path.relative_to(self._folder).as_posix() for path in files)
 
     def open(self, path: str) -> BinaryIO:
@@ -90,14 +80,19 @@ class ZipFiles:
 
 def check_package(files: PackageFiles, fingerprint: str = "") -> Report:
     """Return what differs. `fingerprint`: of the wanted key, "" for any. Raise NoPackage or OSError."""
-    paths = files.paths()
-    content = _small(files, paths, MANIFEST)
-    manifest = _read_manifest(content)
+    package = find_package(files)
+    paths = package.paths()
+    content = _small(package, paths, MANIFEST)
+    manifest = _read_manifest(content or b"")
     report = Report(manifest["exported_by"], manifest["made_at"])
-    signature = _small(files, paths, SIGNATURE)
+    signature = _small(package, paths, SIGNATURE)
     _check_signature(manifest, content or b"", signature, fingerprint, report)
-    _check_files(files, paths, manifest["files"], manifest["piece_bytes"], report)
-    _check_sums(manifest, content or b"", signature, _small(files, paths, SUMS), report)
+    _check_files(package, paths, manifest["files"], manifest["piece_bytes"], report)
+    _check_sums(manifest, content or b"", signature, _small(package, paths, SUMS), report)
+    outside, ignored = split_ignored(package.outside)
+    report.ignored += ignored
+    for path in outside:
+        report.add("outside", path, "This file lies beside the package: it is not part of the package.")
     return report
 
 
@@ -128,7 +123,8 @@ def _check_files(
     files: PackageFiles, paths: list[str], listed: list[dict[str, Any]], piece_bytes: int, report: Report
 ) -> None:
     known = {item["path"] for item in listed} | {MANIFEST, SIGNATURE, SUMS}
-    added = [path for path in paths if path not in known]
+    added, ignored = split_ignored(path for path in paths if path not in known)
+    report.ignored += ignored
     doubled = sorted({path for path in paths if paths.count(path) > 1})
     sums = {path: _hashed(files, path, piece_bytes) for path in added}
     for item in listed:
@@ -187,12 +183,12 @@ def _small(files: PackageFiles, paths: Iterable[str], path: str) -> bytes | None
     if path not in paths:
         return None
     with files.open(path) as file:
-        return file.read(_MOST_MANIFEST_BYTES)
+        return file.read(_MOST_MANIFEST_BYTES + 1)
 
 
-def _read_manifest(content: bytes | None) -> dict[str, Any]:
-    if content is None:
-        raise NoPackage(f"{MANIFEST} is missing, so nothing can be checked.")
+def _read_manifest(content: bytes) -> dict[str, Any]:
+    if len(content) > _MOST_MANIFEST_BYTES:
+        raise NoPackage(f"{MANIFEST} is too large: this program reads {_MOST_MANIFEST_BYTES:,} bytes at most.")
     try:
         manifest = json.loads(content)
         if _is_manifest(manifest):

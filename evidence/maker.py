@@ -26,7 +26,7 @@ from evidence.piece_times import piece_times
 from evidence.records import Case
 from evidence.signing import InstallationKey
 from evidence.snapshots import SnapshotMaker
-from evidence.texts import readme, sha256sums
+from evidence.texts import export_title, readme, sha256sums
 from evidence.zip_outline import Section, ZipOutline, read_sections, stored_sections
 from exports.disk import CheckedFile, SpaceCheck
 from exports.records import ExportFile, ExportJob
@@ -146,9 +146,9 @@ class PackageMaker:
                 blocks = self._counted(read_hashed(opened, hashes))
                 outline.add_large(path, source, file.size_bytes, blocks)
         except FileNotFoundError:
-            raise FileChanged(f"The file {file.name} of export {job.id} is gone.") from None
+            raise FileChanged(f"The file {file.name} of {export_title(job)} is gone.") from None
         if (hashes.size_bytes, hashes.sha256) != (file.size_bytes, file.sha256):
-            raise FileChanged(f"The file {file.name} of export {job.id} was changed since it was exported.")
+            raise FileChanged(f"The file {file.name} of {export_title(job)} was changed since it was exported.")
         self._sums.append((path, hashes.sha256))
         places = _places(place)
         times = piece_times(file, hashes.size_bytes, places)

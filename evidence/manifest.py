@@ -19,6 +19,7 @@ from evidence.records import Case, KeyView
 from exports.formats.plan import planned_copies
 from exports.origin import FileOrigin, RangeOrigin
 from exports.records import ExportFile, ExportJob, ExportRange
+from media.codecs.g711 import OTHER
 
 FORMAT = "onvif-web-viewer evidence package"
 VERSION = 1
@@ -165,6 +166,7 @@ def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
         "delivered": _stretch(origin.delivered_start, origin.delivered_end, origin.correction_s),
         "key_frame_lead_in_s": round(max(0.0, (file.start - origin.delivered_start).total_seconds()), 3),
         "clock_correction_s": origin.correction_s,
+        "recording_zone_s": origin.zone_s,
         "source": {
             "kind": "recorder",
             "recordings": [{"recording_token": token, "replay": method or None} for token, method in origin.sources],
@@ -191,9 +193,13 @@ def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[s
 def _conversions(file: ExportFile) -> list[str]:
     """Return how the audio differs from the recorder's."""
     recorded, audio = file.recorded_audio_codec, file.audio_codec
-    if not recorded or recorded == audio:
+    if not recorded:
         return []
-    return [f"audio: {recorded} to {audio}" if audio else f"audio: {recorded} left out"]
+    if not audio:
+        return [f"audio: {recorded} left out"]
+    is_law_converted = file.origin is not None and file.origin.is_audio_converted
+    changes = [f"audio: {OTHER.get(recorded, 'other audio')} in parts, to {recorded}"] if is_law_converted else []
+    return changes if recorded == audio else [*changes, f"audio: {recorded} to {audio}"]
 
 
 def _other(item: OtherFile) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
+from core.stored_json import read_items
 from database import Database
 from evidence.records import Case, Package, PackageState
+from exports.records import ExportFile, ExportJob
+from exports.stored import read_file
 from tables import CaseExportRow, CaseRow, ExportRow
 
 MOST_CASES = 500
@@ -108,17 +113,17 @@ class CaseStore:
             row = _row_to_change(session, case_id)
             row.package_state = PackageState.MAKING.value
             row.package_by = made_by[:80]
-            row.package_exports = list(_export_ids(session, case_id))
             session.flush()
             return _case(session, row)
 
-    def end_package(self, case_id: int, package: Package) -> None:
-        """Store the result for a case that still exists and whose package is being made."""
+    def end_package(self, case_id: int, package: Package, jobs: Sequence[ExportJob]) -> None:
+        """Store the result for a case that still exists and whose package is being made. `jobs`: the packed ones."""
         with self._database.write() as session:
             row = session.get(CaseRow, case_id)
             if row is None or row.package_state != PackageState.MAKING.value:
                 return
             row.package_state = package.state.value
+            row.package_exports = [_content(job.id, job.files) for job in jobs]
             row.package_made_at = package.made_at
             row.package_bytes = package.size_bytes
             row.package_etag = package.etag
@@ -164,6 +169,17 @@ def _export_ids(session: Session, case_id: int) -> tuple[int, ...]:
     )
 
 
+def _contents(session: Session, export_ids: Sequence[int]) -> list[list[Any]]:
+    rows = (session.get(ExportRow, export_id) for export_id in export_ids)
+    return [_content(row.id, read_items(row.files, read_file)) for row in rows if row is not None]
+
+
+def _content(export_id: int, files: Sequence[ExportFile]) -> list[Any]:
+    """Return the id of an export and a hash of its files."""
+    listed = "".join(f"{file.sha256}  {file.name}\n" for file in files)
+    return [export_id, hashlib.sha256(listed.encode()).hexdigest()]
+
+
 def _case(session: Session, row: CaseRow) -> Case:
     export_ids = _export_ids(session, row.id)
     package = Package(
@@ -174,6 +190,6 @@ def _case(session: Session, row: CaseRow) -> Case:
         row.package_etag,
         Problem(row.problem_code, row.problem_detail or "") if row.problem_code else None,
     )
-    if package.state is PackageState.READY and list(export_ids) != row.package_exports:
-        package = Package()  # one of its exports was deleted
+    if package.state is PackageState.READY and _contents(session, export_ids) != row.package_exports:
+        package = Package()  # one of its exports was deleted, or has other files now
     return Case(row.id, row.user_id, row.owner, row.name, row.notes, row.created_at, export_ids, package)

@@ -1,10 +1,11 @@
-"""README.txt and SHA256SUMS of a package."""
+"""README.txt and SHA256SUMS of a package, and names of exports in messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from evidence.records import Case, KeyView
+from exports.records import ExportJob
 
 _README = """\
 Evidence package
@@ -30,16 +31,18 @@ verify.html    a page that checks this package.
 
 How to play
 -----------
-Any player plays the files, for example VLC or a browser. A video begins at the key frame before the requested time;
-players that ignore edit lists show these frames, too: "key_frame_lead_in_s" in manifest.json says how long they are.
+VLC plays all files. Browsers and most other players play .mp4 files with H.264; they play H.265 only if the computer
+supports it, and .mkv files only in part. "codec" in manifest.json names the codec of each file; working copies have
+H.264. A video begins at the key frame before the requested time; players that ignore edit lists show these frames, too:
+"key_frame_lead_in_s" in manifest.json says how long they are.
 All times are UTC unless another zone is named.
 
 How to verify
 -------------
 1. Unpack the ZIP into an empty folder.
 2. Open verify.html in a browser, and drop the folder on it. The page needs no network.
-3. Compare the fingerprint of the key with the one that you got from the owner of the installation, by another way
-   than this package.
+3. Compare the fingerprint of the key with the one that you got from the owner of the installation, separately from
+   this package.
 
 Without a browser:
     sha256sum -c SHA256SUMS                        (only the hashes, not the signature)
@@ -67,6 +70,13 @@ def readme(case: Case, key: KeyView, made_at: str) -> bytes:
 def sha256sums(sums: Sequence[tuple[str, str]]) -> bytes:
     """Return SHA256SUMS of (path, SHA-256) pairs, as sha256sum reads it."""
     return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(sums)).encode()
+
+
+def export_title(job: ExportJob) -> str:
+    """Return the name of an export, otherwise its first camera, or its first time while no camera is known."""
+    origin = job.origins.get(0)
+    camera = ", ".join(text for text in (origin.camera, origin.channel_name) if text) if origin is not None else ""
+    return job.draft.name or camera or f"the export from {job.draft.ranges[0].start:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _one_line(text: str) -> str:

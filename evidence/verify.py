@@ -1,13 +1,14 @@
 """The command `python -m evidence.verify PACKAGE`: checks an evidence package, a folder or a ZIP, without a network.
 
-Exit codes: 0 unchanged; 1 something was changed; 2 it cannot be checked; 3 unchanged, but signed by another key than
---fingerprint.
+Exit codes: 0 unchanged; 1 something was changed, or other files lie beside the package; 2 it cannot be checked;
+3 unchanged, but signed by another key than --fingerprint.
 """
 
 from __future__ import annotations
 
 import argparse
 import lzma
+import re
 import sys
 import zipfile
 import zlib
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from evidence.check import FolderFiles, NoPackage, Report, ZipFiles, check_package
+from evidence.check import FolderFiles, Report, ZipFiles, check_package
+from evidence.place import NoPackage
 
 UNCHANGED, CHANGED, CANNOT_CHECK, OTHER_KEY = range(4)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, MemoryError, RuntimeError, ValueError)
@@ -28,11 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evidence.verify", description="Check an evidence package.")
     parser.add_argument("package", type=Path, help="the unpacked folder, or the ZIP")
     parser.add_argument(
-        "--fingerprint", default="", help="fingerprint of the installation's key, from another way than the package"
+        "--fingerprint",
+        type=_fingerprint,
+        help="fingerprint of the installation's key, that you got separately from the package",
     )
     options = parser.parse_args(arguments)
     try:
-        report = _check(options.package, options.fingerprint)
+        report = _check(options.package, options.fingerprint or "")
     except (NoPackage, OSError, UnsupportedAlgorithm, ValueError) as error:  # the last two: of odd values in a manifest
         print(f"This package cannot be checked: {_plain(str(error))}", file=sys.stderr)  # noqa: T201 - a command
         return CANNOT_CHECK
@@ -40,6 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not report.findings:
         return UNCHANGED
     return OTHER_KEY if _is_only_other_key(report) else CHANGED
+
+
+def _fingerprint(text: str) -> str:
+    """Return the digits of a whole fingerprint. An empty one would accept any key."""
+    digits = re.sub(r"[\s:-]", "", text).upper()
+    if not re.fullmatch(r"[0-9A-F]{64}", digits):
+        raise argparse.ArgumentTypeError("A fingerprint has 64 digits: 0 to 9 and A to F.")
+    return digits
 
 
 def _check(package: Path, fingerprint: str) -> Report:
@@ -54,16 +66,25 @@ def _check(package: Path, fingerprint: str) -> Report:
 
 def _lines(report: Report, *, is_key_known: bool) -> list[str]:
     by = f"{_plain(report.exported_by) or 'an unnamed user'}, {_plain(report.made_at)}"
+    ignored = [f"Not checked, because file managers add such files: {_plain(', '.join(report.ignored))}"]
+    notes = ignored if report.ignored else []
     if report.findings:
-        title = "Signed by another key" if _is_only_other_key(report) else "Changed since export"
         return [
-            f"{title} (export by {by}):",
+            f"{_title(report)} (export by {by}):",
             *(f"  {_plain(finding.path)}: {_plain(finding.text)}" for finding in report.findings),
+            *notes,
         ]
-    lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}"]
+    lines = [f"Unchanged since export by {by}", f"Fingerprint of the key: {report.fingerprint}", *notes]
     if not is_key_known:
-        lines.append("Compare this fingerprint with the one that you got by another way than this package.")
+        lines.append("Compare this fingerprint with the one that you got separately from this package.")
     return lines
+
+
+def _title(report: Report) -> str:
+    kinds = {finding.kind for finding in report.findings}
+    if kinds == {"outside"}:
+        return "The package is unchanged, but other files lie beside it"
+    return "Signed by another key" if kinds <= {"key", "outside"} else "Changed since export"
 
 
 def _is_only_other_key(report: Report) -> bool:

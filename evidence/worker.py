@@ -17,6 +17,7 @@ from evidence.records import Case, Package, PackageState
 from evidence.signing import InstallationKey
 from evidence.snapshots import SnapshotMaker
 from evidence.store import CaseStore
+from evidence.texts import export_title
 from export_manager import ExportManager
 from exports.records import ExportState
 
@@ -114,6 +115,7 @@ class PackageWorker:
                 raise PackagingEnded
             self._done = (case.id, done_bytes)
 
+        exports: list[FinishedExport] = []
         try:
             exports = [self._finished(export_id) for export_id in case.export_ids]
             least_free_bytes = context.settings.export_min_free_bytes // 2  # as for the files of exports
@@ -136,13 +138,13 @@ class PackageWorker:
         with self._lock:
             if case.id in self._dropped:
                 self._remove(case.id)
-        self._store.end_package(case.id, package)
+        self._store.end_package(case.id, package, [export.job for export in exports])
 
     def _finished(self, export_id: int) -> FinishedExport:
         """Raise NotFound for an export that was deleted or is made again."""
         job, folder = self._context.exports.files_of(export_id)
         if job.state is not ExportState.DONE:
-            raise NotFound(f"Export {export_id} is not finished.")
+            raise NotFound(f"This export is not finished: {export_title(job)}.")
         return FinishedExport(job, folder)
 
     def _remove(self, case_id: int) -> None:

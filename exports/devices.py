@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from cameras.records import CameraView
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
+from core.records import Problem
 from exports.records import ExportDevice, ExportJob
 from exports.store import ExportStore
 from onvif_manager import OnvifManager
 
 DEVICE_CHANGED = "device_changed"
-CAMERA_DELETED = "camera_deleted"
+CAMERA_DELETED = Problem("camera_deleted", "The camera of this export was deleted before the export was done.")
 
 
 def device_of(camera: CameraView) -> ExportDevice:
     """Return what identifies the device of a camera, as far as it is known."""
     info = camera.info
     return ExportDevice(camera.id, camera.host, camera.port, info.manufacturer, info.model, info.serial)
+
+
+def deletion_problem(cameras: OnvifManager, job: ExportJob) -> Problem | None:
+    """Return the problem of a job one of whose cameras is deleted."""
+    for camera_id in job.cameras:
+        try:
+            cameras.get_camera(camera_id)
+        except NotFound:
+            return CAMERA_DELETED
+    return None
 
 
 class JobDevices:

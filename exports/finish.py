@@ -33,7 +33,7 @@ ORIGINAL = "original"
 _AUDIO, _TEXT = "sound.frames", "text.frames"  # temporary files
 _TEMPORARY = (_AUDIO, _TEXT, "*.part", "*.sets")
 _CHECK_EVERY = 1000
-_LONGEST_NAME = 80
+_LONGEST_NAME, _LONGEST_CHANNEL = 80, 30
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
 _ENCODE_S = 60.0
 
@@ -215,8 +215,13 @@ class RangeFiles:
 def file_stem(camera: str, channel: str, start: datetime) -> str:
     """Return `Gate_Yard-2_20261122T100000Z`: ASCII letters, digits, dashes, at most 80 characters."""
     moment = f"{start:%Y%m%dT%H%M%SZ}"
-    names = "_".join(filter(None, (_plain(camera), _plain(channel))))
-    return f"{names[: _LONGEST_NAME - len(moment) - 1].strip('_-') or 'recording'}_{moment}"
+    of_channel = _plain(channel)[:_LONGEST_CHANNEL].strip("-")
+    of_camera = _plain(camera)[: _LONGEST_NAME - len(moment) - len(of_channel) - 2].strip("-")
+    return (
+        "_".join(filter(None, (of_camera, of_channel))) + f"_{moment}"
+        if of_camera or of_channel
+        else f"recording_{moment}"
+    )
 
 
 def _plain(text: str) -> str:

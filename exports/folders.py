@@ -51,6 +51,11 @@ class ExportFolders:
         for path in self.of_job(export_id).glob("range*"):
             mark_read(path, is_read=False)
 
+    def remove_ranges(self, export_id: int) -> None:
+        """Delete what was read and is in no file."""
+        for path in self.of_job(export_id).glob("range*"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def remove(self, export_id: int) -> None:
         """Delete everything of a job."""
         shutil.rmtree(self.of_job(export_id), ignore_errors=True)

@@ -15,9 +15,10 @@ Interval = tuple[datetime, datetime]
 class FileOrigin:
     """Origin of a file with the recorder's frames, and of its copies. Times are true UTC.
 
-    The device's own time is later by `correction_s`. `delivered_start` and `delivered_end`: of all frames in the file,
-    of which a player shows fewer. `sources`: pairs of recording token and replay method. `is_signed`: the camera has
-    put signatures into the video.
+    The device's own time is later by `correction_s`; `zone_s`: the part of it that is a time zone, which the recorder
+    writes into its times and marks as UTC; None if that is not known. `delivered_start` and `delivered_end`: of all
+    frames in the file, of which a player shows fewer. `sources`: pairs of recording token and replay method.
+    `is_signed`: the camera has put signatures into the video. `is_audio_converted`: see AccessUnit.is_converted.
     """
 
     frames: int
@@ -26,6 +27,8 @@ class FileOrigin:
     correction_s: float
     sources: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
+    zone_s: float | None = None
+    is_audio_converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
         "correction_s": origin.correction_s,
         "sources": [list(source) for source in origin.sources],
         "signed": origin.is_signed,
+        "zone_s": origin.zone_s,
+        "audio_converted": origin.is_audio_converted,
     }
 
 
@@ -72,6 +77,8 @@ def read_file_origin(stored: Any) -> FileOrigin | None:
         correction_s=stored["correction_s"],
         sources=tuple((str(token), str(method)) for token, method in stored["sources"]),
         is_signed=stored["signed"],
+        zone_s=stored.get("zone_s"),
+        is_audio_converted=stored.get("audio_converted", False),
     )
 
 

@@ -89,6 +89,8 @@ def origin_of_file(pieces: Sequence[Piece], video: VideoSamples) -> FileOrigin:
         correction_s=first.correction_s,
         sources=tuple(dict.fromkeys(source for piece in pieces for source in piece.notes.sources)),
         is_signed=any(piece.notes.is_signed for piece in pieces),
+        zone_s=first.zone_s,
+        is_audio_converted=any(piece.notes.is_audio_converted for piece in pieces),
     )
 
 

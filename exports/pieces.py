@@ -62,9 +62,10 @@ class PieceNotes:
     """`begins_file`: there is a gap before this piece, or its formats differ from those of the piece before.
 
     `next_s`: the device's time of the frame that follows the piece. `correction_s`: by which the device's clock was
-    ahead of true time when the export began. `sources`: pairs of recording token and replay method. `is_signed`: the
-    camera has put signatures into the video. `in_band_from`: the index of the first frame from which on key frames
-    carry their parameter sets, because the file has others than those of `formats`, too; -1 if none does.
+    ahead of true time when the export began; `zone_s`: the part of it that is a time zone. `sources`: pairs of
+    recording token and replay method. `is_signed`: the camera has put signatures into the video. `in_band_from`: the
+    index of the first frame from which on key frames carry their parameter sets, because the file has others than those
+    of `formats`, too; -1 if none does. `is_audio_converted`: see AccessUnit.is_converted.
     """
 
     formats: Formats
@@ -76,6 +77,8 @@ class PieceNotes:
     sources: tuple[tuple[str, str], ...] = ()
     is_signed: bool = False
     in_band_from: int = -1
+    zone_s: float = 0.0
+    is_audio_converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,9 @@ class PieceWriter:
         if source not in self.notes.sources:
             self.notes = replace(self.notes, sources=(*self.notes.sources, source))
 
-    def add_audio(self, data: bytes, time_s: float) -> None:
+    def add_audio(self, data: bytes, time_s: float, *, is_converted: bool = False) -> None:
+        if is_converted and not self.notes.is_audio_converted:
+            self.notes = replace(self.notes, is_audio_converted=True)
         self._audio_file.write(data)
         self.audio.add(time_s, len(data))
         self.size_bytes += len(data)
@@ -279,6 +284,8 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "sources": notes.sources,
         "is_signed": notes.is_signed,
         "in_band_from": notes.in_band_from,
+        "zone_s": notes.zone_s,
+        "is_audio_converted": notes.is_audio_converted,
     }
 
 
@@ -299,6 +306,8 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         tuple((token, method) for token, method in stored.get("sources", ())),
         stored.get("is_signed", False),
         stored.get("in_band_from", -1),
+        stored.get("zone_s", 0.0),
+        stored.get("is_audio_converted", False),
     )
 
 

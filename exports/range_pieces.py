@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import LimitReached
+from core.recordings import ZoneOfTimes
 from exports.pieces import Formats, Piece, PieceNotes, PieceWriter, whole_pieces
 from exports.timeline import SAME_FRAME_S, FrameTimeline
 from media.codecs.access_unit import AccessUnit
@@ -29,6 +30,7 @@ class RangePieces:
         self._start_true_s = start_true_s
         self._end_true_s = end_true_s
         self._correction_s = 0.0
+        self._zone = ZoneOfTimes()
         self._whole: list[Piece] = []
         self._piece: PieceWriter | None = None
         self._formats: Formats | None = None  # of the file
@@ -63,7 +65,7 @@ class RangePieces:
         if self._whole:
             notes = self._whole[-1].notes
             self._next_s, self._formats, self._begins_file = notes.next_s, notes.formats, False
-            self._correction_s = notes.correction_s
+            self._correction_s, self._zone = notes.correction_s, ZoneOfTimes.learned(notes.zone_s, None)
             self._has_sets_in_band = notes.in_band_from >= 0
 
     # ---- state -----------------------------------------------------------------------------------
@@ -77,10 +79,12 @@ class RangePieces:
         """By which the device's clock is ahead of true time."""
         return self._correction_s
 
-    def set_correction(self, correction_s: float) -> None:
-        """Note the device's clock, unless earlier pieces have one: all files of a range have the same."""
+    def set_correction(self, correction_s: float, zone: ZoneOfTimes) -> None:
+        """Note the device's clock and zone, unless earlier pieces have them: all files of a range have the same."""
         if not self._whole and self._piece is None:
-            self._correction_s = correction_s
+            self._correction_s, self._zone = correction_s, zone
+        else:
+            self._zone = zone if zone.zone_s == self._zone.zone_s else ZoneOfTimes(self._zone.zone_s, float("inf"))
 
     def set_source(self, recording_token: str, method: str) -> None:
         """Note the recording and the replay method of the frames that follow."""
@@ -159,7 +163,7 @@ class RangePieces:
             return  # a wrong time, which would leave out all audio up to it
         if self._piece is not None and time_s > self._audio_s:
             self._audio_s = time_s
-            self._piece.add_audio(unit.parts[0], time_s)
+            self._piece.add_audio(unit.parts[0], time_s, is_converted=unit.is_converted)
 
     def _can_join(self, unit: AccessUnit, device_s: float) -> bool:
         """True if the frame continues the pieces, or begins a file. Only a key frame needs none before it."""
@@ -200,7 +204,13 @@ class RangePieces:
             assert self._formats is not None  # noqa: S101 - a description comes before frames
             self._skips_leading = self._begins_file
             self._count_file()
-            notes = PieceNotes(self._formats, self._begins_file, self._correction_s)
+            notes = PieceNotes(
+                self._formats,
+                self._begins_file,
+                self._correction_s,
+                is_time_confirmed=self._zone.is_known_at(time_s - self._correction_s),
+                zone_s=self._zone.zone_s,
+            )
             piece = self._piece = PieceWriter(self._folder, len(self._whole), notes)
             self._begins_file = False
         if unit.is_leading and self._skips_leading:

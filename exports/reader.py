@@ -158,7 +158,7 @@ class RangeReader:
     def _connect(self, token: str) -> ReplayConnection:
         source, correction_s = self._context.recordings.replay_source(self._wanted.camera_id, token)
         self._devices.require_same(self._wanted.camera_id)
-        self._range.set_correction(correction_s)
+        self._range.set_correction(correction_s, source.zone)
         return self._context.gateway.open_replay(source, ReplayRank.EXPORT)
 
     # ---- one play() ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, replace
 
-from core.errors import NotFound
+from core.errors import NotFound, StorageFull
 from core.records import Problem
 from exports.devices import JobDevices
 from exports.disk import require_free_space
@@ -24,6 +24,7 @@ from exports.records import INCOMPLETE, ExportFile, ExportJob, ExportProgress, E
 from exports.store import ExportStore
 from exports.stretches import missing_stretches
 from exports.waiting import ProgressMeter
+from media.ffmpeg import FfmpegMissing
 
 log = logging.getLogger(__name__)
 
@@ -92,16 +93,18 @@ class JobRun:
         folders, job_id = self._context.folders, self.job.id
         folder = folders.of_range(job_id, index)
         own = [file for file in self._files if file.range_index == index]
-        if own and is_read(folder):
-            remove_range(folder)  # the app ended before it had deleted them
-            return
         origin = self.job.origins.get(index)
         if origin is None:
             origin = self._context.origins.of(wanted)
             self._context.store.note_origin(job_id, index, origin)
-        for stretch in missing_stretches(wanted, own):
-            self._export_stretch(index, stretch, is_whole=stretch == wanted)
-        self._note_stretches(index, wanted, origin)
+        if own and is_read(folder):
+            remove_range(folder)  # the app ended before it had deleted them
+        else:
+            for stretch in missing_stretches(wanted, own):
+                self._export_stretch(index, stretch, is_whole=stretch == wanted)
+            origin = replace(origin, recorded=(), not_recorded=())  # the recorder may list more than at the last try
+        if not (origin.recorded or origin.not_recorded):
+            self._note_stretches(index, wanted, origin)
         if any(file.range_index == index for file in self._files):
             self._make_poster(index)
             folders.end_range(job_id, index)
@@ -162,8 +165,8 @@ class JobRun:
                 continue
             try:
                 self._files.append(self._make_copy(planned))
-            except CopyFailed as error:
-                problem = Problem(error.code, error.detail)
+            except (CopyFailed, StorageFull, FfmpegMissing) as error:  # the master is there
+                problem = Problem(CopyFailed.code, error.detail)
             self.progress = self._meter.progress(self._files)
             self._context.store.note_progress(self.job.id, self.progress, self._files)
         return problem

@@ -15,10 +15,20 @@ from core.records import Problem
 from core.stored_json import read_items
 from database import Database
 from exports.origin import RangeOrigin, read_range_origins, stored_range_origin
-from exports.records import ExportDevice, ExportDraft, ExportFile, ExportJob, ExportProgress, ExportRange, ExportState
+from exports.records import (
+    INCOMPLETE,
+    ExportDevice,
+    ExportDraft,
+    ExportFile,
+    ExportJob,
+    ExportProgress,
+    ExportRange,
+    ExportState,
+)
 from exports.stored import read_file, read_options, stored_file, stored_options
-from tables import ExportRow
+from tables import CaseExportRow, ExportRow
 
+_EARLIER = "earlier"  # in the options: code and detail of the problem of a job that was done before its retry
 _UNFINISHED = [state.value for state in ExportState if state.is_unfinished]
 
 
@@ -46,9 +56,17 @@ class ExportStore:
             return [_job(row) for row in rows]
 
     def expired(self, now: datetime) -> list[ExportJob]:
-        """Return the jobs whose files are to be deleted."""
+        """Return the jobs whose files are to be deleted. Those in a case stay."""
+        in_cases = select(CaseExportRow.export_id)
+        wanted = select(ExportRow).where(ExportRow.expires_at <= now, ExportRow.id.not_in(in_cases))
         with self._database.read() as session:
-            return [_job(row) for row in session.scalars(select(ExportRow).where(ExportRow.expires_at <= now))]
+            return [_job(row) for row in session.scalars(wanted)]
+
+    def cancelled_with_files(self) -> list[ExportJob]:
+        """Return the cancelled jobs whose files the app has not deleted yet: it ended meanwhile."""
+        wanted = select(ExportRow).where(ExportRow.state == ExportState.CANCELLED.value)
+        with self._database.read() as session:
+            return [_job(row) for row in session.scalars(wanted) if row.files or row.size_bytes]
 
     def add(
         self,
@@ -93,11 +111,15 @@ class ExportStore:
         expires_at: datetime | None = None,
         problem: Problem | None = None,
     ) -> ExportJob:
-        """Give a job another state, if its present state is one of `of`. Raise NotFound or Conflict (export_state)."""
+        """Give a job another state, if its present state is one of `of`. Raise NotFound or Conflict (export_state).
+
+        A retry that fails or is cancelled leaves the state that the job had before, with its files.
+        """
         with self._database.write() as session:
             row = _row(session, export_id)
             if row.state not in {one.value for one in of}:
                 raise Conflict(f"This export is {row.state}.", code="export_state")
+            state, problem = _with_earlier_end(row, state, problem)
             row.state = state.value
             row.ended_at = None if state.is_unfinished else now
             row.expires_at = None if state.is_unfinished or row.kept else expires_at
@@ -186,6 +208,22 @@ def _job(row: ExportRow) -> ExportJob:
         origins=read_range_origins(row.origins),
         devices=_devices(row),
     )
+
+
+def _with_earlier_end(
+    row: ExportRow, state: ExportState, problem: Problem | None
+) -> tuple[ExportState, Problem | None]:
+    """Note the end of a job with files that is queued again. Return state and problem after a retry without success."""
+    if state is ExportState.QUEUED and row.state == ExportState.DONE.value:
+        row.options = {**row.options, _EARLIER: [row.problem_code, row.problem_detail]}
+    if state.is_unfinished or _EARLIER not in row.options:
+        return state, problem
+    code, detail = row.options[_EARLIER]
+    row.options = {name: value for name, value in row.options.items() if name != _EARLIER}
+    if state is ExportState.DONE:
+        return state, problem
+    reason = f" The last try failed: {problem.detail}" if problem else ""
+    return ExportState.DONE, Problem(code or INCOMPLETE, f"{detail or ''}{reason}".strip())
 
 
 def _devices(row: ExportRow) -> tuple[ExportDevice, ...]:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
 from core.records import Problem
+from exports.devices import deletion_problem
 from exports.folders import ExportFolders
 from exports.formats.plan import with_encoding
 from exports.records import ExportJob, ExportState, GaveWay, Interrupted
@@ -141,6 +142,18 @@ class ExportWorker:
         self._turns.began(job)
         threading.Thread(target=self._run, args=(run,), name=f"export{job.id}", daemon=True).start()
 
+    def remove_cancelled(self, job: ExportJob) -> None:
+        """Delete the files of a cancelled job, and note it."""
+        self._folders.remove(job.id)
+        self._store.note_progress(job.id, replace(job.progress, done_s=0.0, size_bytes=0), ())
+
+    def end_retry(self, job: ExportJob) -> None:
+        """Delete what an unfinished retry has read. The files of the run before stay."""
+        self._folders.remove_ranges(job.id)
+        done_s = sum(file.length_s for file in job.files if file.is_recording)
+        size_bytes = sum(file.size_bytes for file in job.files)
+        self._store.note_progress(job.id, replace(job.progress, done_s=done_s, size_bytes=size_bytes), job.files)
+
     def _expire(self) -> None:
         now_s = self._clock.monotonic_s()
         if now_s - self._expired_s < _EXPIRE_EVERY_S:
@@ -150,6 +163,8 @@ class ExportWorker:
             log.info("export %d has expired", job.id)
             self._store.remove(job.id)
             self._folders.remove(job.id)
+        for job in self._store.cancelled_with_files():
+            self.remove_cancelled(job)
         self._folders.remove_others({job.id for job in self._store.jobs()})
 
     # ---- the thread of a job ---------------------------------------------------------------------
@@ -184,6 +199,9 @@ class ExportWorker:
             pass
         except _PASSING as error:
             self._wait_or_fail(run, error)
+        except NotFound as error:  # a run may notice a deletion first
+            problem = deletion_problem(self._context.reading.cameras, job) or Problem(error.code, error.detail)
+            self._fail(job, problem.code, problem.detail)
         except AppError as error:
             self._fail(job, error.code, error.detail)
         except OSError as error:
@@ -194,12 +212,17 @@ class ExportWorker:
             self._fail(job, "internal_error", "This export failed; the log has the reason.")
 
     def _clean(self, run: JobRun) -> None:
-        """Store the progress of a job that is to go on. Delete the files of one that was cancelled or deleted."""
+        """Store the progress of a job that is to go on. Delete the files of one that was cancelled or deleted.
+
+        The next run of an incomplete job needs no pieces: it reads the missing parts again.
+        """
         export_id = run.job.id
         try:
             job = self._store.get(export_id)
             if job.state is ExportState.CANCELLED:
-                self._folders.remove(export_id)
+                self.remove_cancelled(job)
+            elif job.is_incomplete:
+                self.end_retry(job)
             elif job.state is not ExportState.DONE and run.progress is not None:
                 self._store.note_progress(export_id, run.progress, job.files)
         except NotFound:

@@ -95,7 +95,7 @@ class DeviceCalls:
         """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
-        self.recording_zone = RecordingZone(learned.recording_zone_s)
+        self.recording_zone = RecordingZone(learned.recording_zone_s, learned.recording_zone_since_s)
         """The time zone in the times of recordings; see `recording_search`."""
         self.signs_pre_auth = False
         self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
@@ -140,6 +140,7 @@ class DeviceCalls:
             tuple(self.login.kinds.items()),
             tuple(self.places.moved.items()),
             self.recording_zone.zone_s,
+            self.recording_zone.since_s,
         )
 
     @property

@@ -4,6 +4,8 @@ Such a recorder tells both its local time and UTC, and its newest recording lies
 must be so twice, and the recording must have grown by the time in between. Otherwise the times are left as they are: a
 recorder that is right must not be moved. West of UTC the newest recording lies in the past, as that of a recorder that
 has stopped does, so the app cannot know.
+
+A known zone ends likewise: a recorder of motion has an old recording that seems to end now, one zone after its end.
 """
 
 from __future__ import annotations
@@ -32,33 +34,62 @@ def is_future(newest: datetime, now_utc: datetime) -> bool:
     return newest - now_utc > _FUTURE
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """The device's time and its newest recording, at one look."""
+
+    now_utc: datetime
+    newest: datetime
+
+    def has_grown(self, newest: datetime, now_utc: datetime) -> bool:
+        """True if the newest recording has grown by the time that has passed since."""
+        passed, growth = now_utc - self.now_utc, newest - self.newest
+        return growth >= _LEAST_GROWTH and abs(growth - passed) <= _GROWTH_DIFFERS
+
+
 @dataclass(slots=True)
 class RecordingZone:
-    """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock."""
+    """`zone_s`: the seconds to take off the times of recordings to get UTC by the device's clock.
+
+    `since_s`: the first sight of this zone by the device's clock, in seconds since 1970; None if it is not known, or if
+    the device's zone has changed, or if the times were always UTC. Earlier recordings may have another zone: a device
+    tells its present one only.
+    """
 
     zone_s: float = 0.0
-    _seen: tuple[datetime, datetime] | None = None  # the device's time and its newest recording, at the first sight
+    since_s: float | None = None
+    _seen: _Sight | None = None  # the first one in the future
+    _seen_now: _Sight | None = None  # the first one at the present time, while a zone is known
 
     def judge(self, newest: datetime, now_utc: datetime, zone_s: float | None) -> Verdict:
         """Judge by the newest time of a recording and the device's UTC. `zone_s`: local time minus UTC, if known."""
         ahead = newest - now_utc
         if abs(ahead) <= _NEAR:
-            self.zone_s, self._seen = 0.0, None
-            return Verdict.UTC
+            self._seen = None
+            return self._judge_present(newest, now_utc)
         if not is_future(newest, now_utc):
             return Verdict.NOTHING
+        if self.zone_s and zone_s is not None and zone_s != self.zone_s:
+            self.since_s = None
         if not zone_s or abs(ahead - timedelta(seconds=zone_s)) > _NEAR:
             self._seen = None
             return Verdict.DOUBTFUL
-        if self.zone_s == zone_s or self._has_grown(newest, now_utc):
-            self.zone_s = zone_s
+        if self.zone_s == zone_s or (self._seen and self._seen.has_grown(newest, now_utc)):
+            if self.zone_s != zone_s or self.since_s is None:
+                self.since_s = (self._seen.now_utc if self._seen else now_utc).timestamp()
+            self.zone_s, self._seen, self._seen_now = zone_s, None, None
             return Verdict.LOCAL
-        self._seen = self._seen or (now_utc, newest)
+        self._seen = self._seen or _Sight(now_utc, newest)
         return Verdict.DOUBTFUL
 
-    def _has_grown(self, newest: datetime, now_utc: datetime) -> bool:
-        """True if the newest recording has grown by the time that has passed since the first sight."""
-        if self._seen is None:
-            return False
-        passed, growth = now_utc - self._seen[0], newest - self._seen[1]
-        return growth >= _LEAST_GROWTH and abs(growth - passed) <= _GROWTH_DIFFERS
+    def _judge_present(self, newest: datetime, now_utc: datetime) -> Verdict:
+        """Judge a newest recording that ends now. A recording of after the first sight would not, with the zone."""
+        if self._seen_now and now_utc - self._seen_now.now_utc > timedelta(seconds=self.zone_s) - 2 * _NEAR:
+            self._seen_now = None
+        if not self.zone_s:
+            return Verdict.UTC
+        if self._seen_now and self._seen_now.has_grown(newest, now_utc):
+            self.zone_s, self.since_s, self._seen_now = 0.0, self._seen_now.now_utc.timestamp(), None
+            return Verdict.UTC
+        self._seen_now = self._seen_now or _Sight(now_utc, newest)
+        return Verdict.NOTHING

@@ -31,6 +31,7 @@ class AccessUnit:
     (live/timeline.py), comparable between tracks, without the jumps of the device's clock; 0 in replay.
     `is_leading`: the frame is shown before the last key frame and may refer to frames before it (open group of
     pictures), so a consumer that begins at that key frame cannot decode it.
+    `is_converted`: the device sent this audio in the other law of G.711 than its session's audio has.
     `parameter_sets`: of a key frame, all that apply to it, in sending order; empty if some are still missing.
     """
 
@@ -48,3 +49,4 @@ class AccessUnit:
     arrived_s: float = 0.0
     is_leading: bool = False
     parameter_sets: tuple[bytes, ...] = ()
+    is_converted: bool = False

@@ -40,44 +40,58 @@ _POSITIVE = {
     "pcm_mulaw": bytes(0xFF - number for number in range(_NEAR)),
 }
 _NEGATIVE = {law: bytes(code ^ 0x80 for code in codes) for law, codes in _POSITIVE.items()}
-_OTHER = {"pcm_alaw": "pcm_mulaw", "pcm_mulaw": "pcm_alaw"}
-LAWS = frozenset(_OTHER)
+OTHER = {"pcm_alaw": "pcm_mulaw", "pcm_mulaw": "pcm_alaw"}
+LAWS = frozenset(OTHER)
 _STATIC_TYPES = {0: "pcm_mulaw", 8: "pcm_alaw"}  # RFC 3551 table 4
 
 
-class DescribedLaw:
-    """The law of one track. `described` is "pcm_alaw" or "pcm_mulaw"; `converted` returns payloads in that law."""
+def converted(payload: bytes, law: str, into: str) -> bytes:
+    """Return a payload of this law in another one."""
+    return payload if law == into else payload.translate(_CONVERSIONS[into])
+
+
+class TrackLaw:
+    """The law of one track. It outlives the sessions with the track; one thread only.
+
+    `law`: "pcm_alaw" or "pcm_mulaw", as far as it is known: at first the described one.
+    """
 
     def __init__(self, described: str) -> None:
-        self._described = described
-        self._other = _OTHER[described]
+        self.described = self.law = described
+        self.begin()
+
+    def begin(self) -> None:
+        """Another session begins: judge anew, because the device may have been mended."""
         self._window = bytearray()
         self._windows = 0  # in a row that follow the other law
-        self.is_other = False
-        self._is_certain = False
+        self._is_certain = self._do_types_tell = False
 
-    def converted(self, payload: bytes, other_type: int | None = None) -> bytes:
-        """Return the payload, converted if the device sends the other law than described.
+    def of(self, payload: bytes, other_type: int | None = None) -> str:
+        """Return the law of a payload.
 
         `other_type`: the payload type if it is not the described one; a static one tells the law. Otherwise the bytes
         do.
         """
-        if other_type is not None and _STATIC_TYPES.get(other_type) == self._other:
-            return payload.translate(_CONVERSIONS[self._described])
+        if other_type is not None and _STATIC_TYPES.get(other_type) == OTHER[self.described]:
+            self.law, self._do_types_tell = OTHER[self.described], True
+            return self.law
+        if self._do_types_tell:
+            return self.described
         if not self._is_certain:
             self._judge(payload)
-        return payload.translate(_CONVERSIONS[self._described]) if self.is_other else payload
+        return self.law
 
     def _judge(self, payload: bytes) -> None:
         self._window += payload
         if len(self._window) < _WINDOW_SAMPLES:
             return
         window, self._window = bytes(self._window), bytearray()
-        if self._follows(window, self._described):
+        if self._follows(window, self.law):
             self._is_certain = True
-        elif self._follows(window, self._other):
+        elif self._follows(window, OTHER[self.law]):
             self._windows += 1
-            self._is_certain = self.is_other = self._windows >= _SURE_AFTER
+            if self._windows >= _SURE_AFTER:
+                self.law, self._is_certain = OTHER[self.law], True
         else:
             self._windows = 0
 
@@ -85,7 +99,7 @@ class DescribedLaw:
     def _follows(window: bytes, law: str) -> bool:
         """True if most bytes are near 0 in this law, with both signs, and next to none are in the other."""
         positive, negative = _part(window, _POSITIVE[law]), _part(window, _NEGATIVE[law])
-        of_other = _part(window, _POSITIVE[_OTHER[law]] + _NEGATIVE[_OTHER[law]])
+        of_other = _part(window, _POSITIVE[OTHER[law]] + _NEGATIVE[OTHER[law]])
         is_even = min(positive, negative) >= _OF_EACH_SIGN  # a microphone with an offset has one sign only
         return is_even and positive + negative >= _MOST_PART and of_other <= _LITTLE_PART
 

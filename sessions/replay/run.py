@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import AppError
-from core.recordings import RecordedPlace, ReplayQuality
+from core.recordings import RecordedPlace, ReplayQuality, ZoneOfTimes
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplayPlaylist, ReplaySegment
@@ -27,7 +27,7 @@ class ReplayRun:
     """The lock of its ReplayStatus guards it.
 
     Without the lock, the session's thread alone calls write() and move(), and sets `recording_token` and
-    `correction_s`; other threads read these two fields, and get the value before or after a change.
+    `correction_s` with its `zone`; other threads read these fields, and get the value before or after a change.
 
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
     the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
@@ -48,6 +48,7 @@ class ReplayRun:
     key_frames_only: bool = False
     quality: ReplayQuality = ReplayQuality.FULL
     correction_s: float = 0.0
+    zone: ZoneOfTimes = ZoneOfTimes()
     key_frame_device_s: float | None = None
     time_confirmed: bool | None = None
     error: AppError | None = None
@@ -133,11 +134,14 @@ class ReplayRun:
         self.has_video = self.has_video or unit.track == VIDEO
         if unit.track != VIDEO or not unit.is_key:
             return False
-        self.time_confirmed = unit.is_time_confirmed and unit.device_s is not None
+        self.time_confirmed = unit.is_time_confirmed and unit.device_s is not None and self._knows_zone(unit.device_s)
         if self.key_frame_device_s is not None:
             return False
         self.key_frame_device_s = unit.device_s if unit.device_s is not None else self.resume_device_s
         return True
+
+    def _knows_zone(self, device_s: float) -> bool:
+        return self.zone.is_known_at(device_s - self.correction_s)
 
     def break_off(self) -> None:
         """The recorder stops sending before the end: the next segment begins with a discontinuity."""

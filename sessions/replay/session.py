@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.errors import AppError, DeviceError, NotFound, StorageFull
-from core.recordings import ReplayAbilities, ReplayQuality, ReplaySource
+from core.recordings import ReplayAbilities, ReplayQuality, ReplaySource, ZoneOfTimes
 from core.records import StreamState
 from media.rtsp.replay.interface import ReplayConnection
 from sessions.base import BaseSession
@@ -69,7 +69,7 @@ class ReplaySession(BaseSession):
         )
         self._source: ReplaySource | None = None  # of the newest connection
         self._noted_abilities = ReplayAbilities()
-        self._correction_s = 0.0
+        self._correction_s, self._zone = 0.0, ZoneOfTimes()
 
     # ---- for viewers -----------------------------------------------------------------------------
 
@@ -209,14 +209,14 @@ class ReplaySession(BaseSession):
             self._resources.close_connection(wait_s=RELEASE_WAIT_S)  # first: recorders allow few sessions
             connection = self._connect(token)
         if not run.playlist.segments:
-            run.correction_s = self._correction_s
+            run.correction_s, run.zone = self._correction_s, self._zone
         return ReplayPlay(self._play_context, connection, run)
 
     def _connect(self, recording_token: str) -> ReplayConnection:
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""
         self._status.begin_connection(recording_token)
         source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
-        self._source, self._noted_abilities = source, source.abilities
+        self._source, self._noted_abilities, self._zone = source, source.abilities, source.zone
         return self._resources.open_connection(self._context.gateway, source)
 
     def _note_abilities(self) -> None:

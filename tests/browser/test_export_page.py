@@ -22,6 +22,11 @@ PANEL = "#mark-in:not([disabled])"
 MARKS = """[...document.querySelectorAll('#mark-in-time, #mark-out-time')].map(
   (input) => input.value && new Date(input.value + 'Z').getTime() / 1000)"""
 FRAME_S = 0.2  # of the pretend recorder's small profile
+HAS_PICTURE = """(() => {
+  const canvas = document.querySelector('blur-editor canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return Math.max(...data.filter((_, at) => at % 400 === 0)) > 80;
+})()"""
 WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -69,7 +74,7 @@ def test_an_export_shows_exactly_the_frames_that_keys_have_marked(
     page = open_paused(open_page, app, camera_id, recorded_at(recorder))
     page.keyboard.press(".")
     start_s = shown_s(page)
-    page.keyboard.press("[")
+    page.keyboard.press("Alt+[")  # as on a Mac with a German keyboard
     assert marks(page)[0] == pytest.approx(start_s, abs=0.0015)
     expect(page.locator("#range-facts")).to_contain_text("Mark the end, too.")
     page.keyboard.press("l")
@@ -77,12 +82,25 @@ def test_an_export_shows_exactly_the_frames_that_keys_have_marked(
     page.keyboard.press(".")
     end_s = shown_s(page)
     page.keyboard.press("]")
+    end_s += FRAME_S  # the frame on screen is in the range
     assert marks(page) == [pytest.approx(start_s, abs=0.0015), pytest.approx(end_s, abs=0.0015)]
     expect(page.locator("#range-facts")).to_have_text(re.compile(r"^[\d.]+ s · about [\d.]+ [kM]B$"))
-    page.keyboard.press("e")
+    page.keyboard.press("E")
     dialog = page.get_by_role("dialog", name="Export")
     expect(dialog.get_by_role("checkbox", name="1 Car park")).to_be_checked()
+    before = marks(page)
+    dialog.get_by_role("checkbox", name="1 Car park").focus()
+    for key in (",", "[", "k", "?"):
+        page.keyboard.press(key)
+    expect(page.locator("#player [data-phase=paused]")).to_be_visible()
+    expect(page.locator("#keys-dialog dialog")).to_be_hidden()
+    assert marks(page) == before
     expect(dialog.locator("#export-estimate")).to_contain_text("about")
+    alone = dialog.locator("#export-estimate").inner_text()
+    dialog.get_by_label("Time of day in the picture").check()
+    expect(dialog.locator("#export-estimate")).not_to_have_text(re.compile(f"^({alone}|Estimating.*)$"))
+    dialog.get_by_label("Time of day in the picture").uncheck()
+    expect(dialog.locator("#export-estimate")).to_have_text(alone)
     dialog.get_by_role("checkbox", name="3 Front door").check()
     dialog.get_by_label("Name").fill("Theft <b>at</b> the gate")
     dialog.get_by_label("Notes").fill("for the insurance")
@@ -156,6 +174,36 @@ def test_handles_move_the_marks_to_frames(
     assert marks(page) == ["", ""]
 
 
+def test_keys_move_a_handle_by_a_frame_at_least(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
+    page = open_paused(open_page, app, camera_id, recorded_at(recorder))
+    page.keyboard.press(".")
+    start_s = shown_s(page)
+    for key in ("[", "]"):
+        page.keyboard.press(key)
+    expected = [start_s, start_s + FRAME_S]
+    assert marks(page) == pytest.approx(expected, abs=0.0015)
+    view = {"startMs": 1000 * (start_s - 5), "endMs": 1000 * (start_s + 5)}  # a step is shorter than a frame
+    page.evaluate("view => (document.querySelector('recording-timeline').view = view)", view)
+    for name, key, which, by in (
+        ("End", "ArrowRight", 1, FRAME_S),
+        ("End", "ArrowRight", 1, FRAME_S),
+        ("Start", "ArrowRight", 0, FRAME_S),
+        ("Start", "ArrowLeft", 0, -FRAME_S),
+        ("End", "ArrowLeft", 1, -FRAME_S),
+    ):
+        page.get_by_role("slider", name=f"{name} of the marked range").focus()
+        page.keyboard.press(key)
+        expected[which] += by
+        until_on(page, lambda: settled_on(page, lambda: marks(page), for_s=0.6) == pytest.approx(expected, abs=0.0015))
+    for key in (".", ".", ".", "."):
+        page.keyboard.press(key)
+    until_on(page, lambda: burnt_s(page) > expected[1])
+    page.keyboard.press("[")  # removes the end, whose handle has the focus
+    assert marks(page)[1] == ""
+    expect(page.get_by_role("slider", name="End of the marked range")).to_be_hidden()
+    expect(page.locator("recording-timeline [data-part=slider]")).to_be_focused()
+
+
 def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, recorder: Recorder, open_page: Open) -> None:
     at = recorded_at(recorder)
     page = open_paused(open_page, app, camera_id, at)
@@ -166,8 +214,17 @@ def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, record
     expect(page.locator("#range-facts")).to_contain_text("2 min")
     page.locator("#mark-out-time").fill((at - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S"))
     page.locator("#mark-out-time").press("Tab")
-    assert marks(page) == ["", at.timestamp() - 5]
+    assert marks(page) == [at.timestamp(), at.timestamp() - 5]
+    expect(page.locator("#range-facts")).to_have_text("The end must be later than the start.")
     expect(page.get_by_role("button", name="Export", exact=True)).to_be_disabled()
+    page.locator("#mark-in-time").fill("2026-11-20T10:00")
+    page.locator("#mark-out-time").fill("2026-11-20T10:30")
+    page.locator("#mark-out-time").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.type("11")  # "1" is an earlier hour than the start's
+    ten_s = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
+    assert marks(page) == [ten_s, ten_s + 90 * 60]
     page.get_by_role("button", name="Next event").click()
     expect(page.locator("#range-around")).to_have_text("This event")
     page.locator("#range-around").click()
@@ -175,6 +232,52 @@ def test_a_typed_time_and_an_event_make_a_range(app: App, camera_id: int, record
     motion = recorder.archive(1, at, datetime.now(UTC))["motion"][0]
     assert began_s == pytest.approx(datetime.fromisoformat(motion["start"]).timestamp() - 2, abs=1)
     assert ended_s == pytest.approx(datetime.fromisoformat(motion["end"]).timestamp() + 2, abs=1)
+
+
+def test_blurred_areas_are_drawn_on_the_picture_of_the_start(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    at = recorded_at(recorder)
+    page = open_page(f"{app.url}/recordings/{camera_id}?channel=1", timezone_id="UTC").page
+    wait(page, ROWS)
+    page.wait_for_selector("#range-last:not([disabled])")
+    for field, value in (("#mark-in-time", at), ("#mark-out-time", at + timedelta(seconds=10))):
+        page.locator(field).fill(value.strftime("%Y-%m-%dT%H:%M:%S"))
+        page.locator(field).press("Tab")
+    page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    dialog.get_by_role("checkbox", name="Blurred areas").check()
+    expect(dialog.locator("blur-editor [data-part=note]")).to_be_hidden()
+    assert page.evaluate(HAS_PICTURE)
+    dialog.get_by_role("button", name="Start the export").click()
+    expect(dialog.locator("[data-error=copies]")).to_have_text("Draw at least one area, or untick “Blurred areas”.")
+    expect(dialog.get_by_role("button", name="Add an area")).to_be_focused()
+
+    stage = dialog.locator(".blur-stage")
+    stage.scroll_into_view_if_needed()
+    box = box_at_rest(page, stage)
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        page.mouse.move(*places[1], steps=3)
+        page.mouse.up()
+
+    drag((0.1, 0.1), (0.3, 0.4))
+    drag((0.6, 0.6), (0.9, 0.9))
+    drag((0.2, 0.2), (0.4, 0.3))  # moves the first area
+    areas = page.evaluate("document.querySelector('blur-editor').areas")
+    assert [(area["x"], area["y"]) for area in areas] == [
+        (pytest.approx(0.3, abs=0.01), pytest.approx(0.2, abs=0.01)),
+        (pytest.approx(0.6, abs=0.01), pytest.approx(0.6, abs=0.01)),
+    ]
+    dialog.get_by_role("button", name="Remove area 1").click()
+    assert page.evaluate("document.querySelector('blur-editor').areas") == areas[1:]
+    dialog.get_by_role("button", name="Start the export").click()
+    expect(page.locator("#range-started")).to_be_visible()
+    (job,) = app.call("GET", "/api/exports")["exports"]
+    assert [copy["blur"] for copy in job["copies"]] == [areas[1:]]
 
 
 def test_a_preview_plays_the_range_and_stops_at_its_end(
@@ -187,9 +290,9 @@ def test_a_preview_plays_the_range_and_stops_at_its_end(
     page.locator("#mark-in-time").press("Tab")
     start_s = marks(page)[0]
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(page.locator("#range-preview")).to_have_text("Stop")
     until_on(page, lambda: start_s - 0.3 <= burnt_s(page) < end_s - 1)
-    expect(page.get_by_role("button", name="Preview")).to_be_visible()
+    expect(page.locator("#range-preview")).to_have_text("Preview")
     page.wait_for_selector("#player [data-phase=paused]")
     assert end_s - FRAME_S <= shown_s(page) <= end_s + 3
 
@@ -203,12 +306,15 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     row = page.locator("export-row")
     expect(row.locator("[data-part=state]")).to_have_text("Running")
     expect(row.locator("[data-part=progress-text]")).to_have_text(
-        re.compile(r"^\d+ %: .+ of \d+ h.* · × [\d.]+ real time · about .+ left · .+B$")
+        re.compile(r"^\d+ %: .+ of \d+ h.* · [\d.]+ × real time · about .+ left · .+B$")
     )
     row.get_by_role("button", name="Pause: Night").click()
     expect(row.locator("[data-part=state]")).to_have_text("Paused")
     expect(row.get_by_role("button", name="Resume: Night")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(row.locator("[data-part=state]")).to_have_text("Running")
+    row.get_by_role("button", name="Cancel: Night").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Keep it running").click()
     expect(row.locator("[data-part=state]")).to_have_text("Running")
     row.get_by_role("button", name="Cancel: Night").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Cancel the export").click()
@@ -225,6 +331,22 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.locator("#empty")).to_be_visible()
     assert app.call("GET", "/api/exports")["exports"] == []
+
+
+def test_a_row_keeps_its_focus_and_acts_once_after_another_has_gone(app: App, camera_id: int, open_page: Open) -> None:
+    start = datetime.now(UTC) - timedelta(hours=23)
+    _first, _second, third = (export(app, camera_id, start, timedelta(hours=20), name=name) for name in "ABC")
+    page = open_page(f"{app.url}/exports").page
+    moves: list[str] = []
+    page.on("request", lambda request: moves.append(request.url) if request.method == "POST" else None)
+    pause = page.get_by_role("button", name="Pause: A")
+    pause.focus()
+    app.call("DELETE", f"/api/exports/{third}")
+    expect(page.locator("export-row")).to_have_count(2)
+    expect(pause).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("export-row", has=page.get_by_text("A", exact=True))).to_have_attribute("data-state", "paused")
+    assert len(moves) == 1
 
 
 def test_waiting_and_failed_exports_name_the_reason(
@@ -245,7 +367,9 @@ def test_waiting_and_failed_exports_name_the_reason(
             expect(row.locator("[data-part=reason]")).to_contain_text("The app tries again by itself.")
         app.call("DELETE", f"/api/cameras/{other_id}")
         expect(lost.locator("[data-part=state]")).to_have_text("Failed")
-        expect(lost.locator("[data-part=reason]")).to_contain_text("The camera or the channel was deleted.")
+        expect(lost.locator("[data-part=reason]")).to_have_text(
+            "The camera of this export was deleted before the export was done."
+        )
         expect(page.locator("#ended")).to_have_text("Lost has failed.")
     finally:
         recorder.clear_fault("drop_connections")
@@ -264,8 +388,17 @@ def test_selected_exports_become_an_evidence_package(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
-    page = open_page(f"{app.url}/exports").page
+    watched = open_page(f"{app.url}/exports")
+    page = watched.page
+    watched.forgive("/api/evidence/key")
+    problem = {"code": "evidence_key", "detail": "The key file cannot be used."}
+    page.route("**/api/evidence/key", lambda route: route.fulfill(status=503, json=problem))
     page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(page.locator("export-row")).to_have_count(0)
+    expect(page.locator("#selection-text")).to_have_text("1 export selected")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_role("checkbox", name="Select Gate")).to_be_checked()
     page.get_by_role("button", name="Evidence package…").click()
     dialog = page.get_by_role("dialog", name="Evidence package")
     dialog.get_by_label("Name of the case").fill("Case <i>12</i>")
@@ -274,12 +407,45 @@ def test_selected_exports_become_an_evidence_package(
     expect(package.locator("h3")).to_have_text("Case <i>12</i>")
     expect(package.locator("[data-part=state]")).to_have_text("Ready")
     expect(page.locator("#selection")).to_be_hidden()
+    expect(package).to_be_focused()
+    expect(page.locator("#evidence-key-problem")).to_have_text("The key file cannot be used.")
+    page.unroute("**/api/evidence/key")
+    page.reload()
     expect(page.locator("export-row [data-part=expiry]")).to_contain_text("Kept until you delete it")
     expect(page.locator("#evidence-fingerprint")).to_have_text(app.call("GET", "/api/evidence/key")["fingerprint"])
     with page.expect_download() as download:
         package.get_by_role("link", name="Download: Case").click()
     with zipfile.ZipFile(download.value.path()) as content:
         assert {"manifest.json", "manifest.sig", "verify.html"} <= {Path(name).name for name in content.namelist()}
+    page.get_by_role("button", name="Delete: Gate").click()
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("The evidence package “Case <i>12</i>” loses this export, and must be made again.")
+    question.get_by_role("button", name="Delete").click()
+    expect(package.locator("[data-part=reason]")).to_have_text("All exports of this case were deleted.")
+    expect(package.get_by_role("link", name="Download: Case")).to_be_hidden()
     package.get_by_role("button", name="Delete: Case").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(package).to_have_count(0)
+
+
+def test_the_player_and_a_link_of_an_export_work_or_give_the_reason(
+    app: App, camera_id: int, recorder: Recorder, open_page: Open
+) -> None:
+    export_id = export(app, camera_id, recorded_at(recorder), timedelta(seconds=10), name="Gate")
+    watched = open_page(f"{app.url}/exports")
+    page, row = watched.page, watched.page.locator("export-row")
+    expect(row).to_have_attribute("data-state", "done")
+    page.get_by_label("Search in the exports").fill("nothing like this")
+    expect(row).to_have_count(0)
+    page.evaluate(f"window.location.hash = 'export-{export_id}'")
+    expect(row).to_have_attribute("data-wanted", "")
+    row.get_by_role("button", name="Edit: Gate").click()
+    edit = page.get_by_role("dialog", name="Name and notes")
+    edit.get_by_label("Name").fill("")
+    edit.get_by_role("button", name="Save").click()
+    expect(edit.locator("[data-error=name]")).to_have_text("Enter a name.")
+    edit.get_by_role("button", name="Cancel").click()
+    watched.forgive("/files/")
+    app.call("DELETE", f"/api/exports/{export_id}")
+    row.get_by_role("button", name=re.compile("^Play ")).click()
+    expect(page.locator("#watch-problem")).to_have_text("There is no such export.")

@@ -10,9 +10,20 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.evidence.packaging import MadePackage, made_package, package_of_two_formats
-from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, flip, sign_with_another_key
+from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, flip, replace_file, sign_with_another_key
 
 pytestmark = pytest.mark.slow
+
+HELD_HASHES = """
+const {digest} = SubtleCrypto.prototype;
+globalThis.heldHashes = 0;
+const released = new Promise((done) => { globalThis.releaseHashes = done; });
+SubtleCrypto.prototype.digest = async function (...given) {
+  globalThis.heldHashes += 1;
+  await released;
+  return digest.apply(this, given);
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +63,18 @@ def verdict(page: Page) -> str:
     return page.locator("#verdict h2").inner_text()
 
 
+def key_of(folder: Path) -> str:
+    key: str = json.loads((folder / "manifest.json").read_bytes())["installation"]["key_fingerprint"]
+    return key
+
+
 def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
     check(page, package.folder)
     assert verdict(page).startswith("Unchanged since export by Anna <b>, 20")
     assert "Compare the fingerprint" in page.locator("#verdict p").inner_text()
     facts = page.locator("#facts")
     expect(facts).to_contain_text("Theft <img src=x>")
-    key = json.loads((package.folder / "manifest.json").read_bytes())["installation"]["key_fingerprint"]
+    key = key_of(package.folder)
     expect(facts).to_contain_text(key)
     assert page.locator("img").count() == 0
     check(page, package.folder, key.lower())
@@ -78,7 +94,7 @@ def test_a_package_of_a_range_in_two_formats_passes(chromium: Browser, tmp_path:
 def test_a_change_is_told(page: Page, copied: Path, tampering: Tampering) -> None:
     tampering.change(copied)
     check(page, copied)
-    assert verdict(page) == "Changed since export"
+    assert verdict(page) == tampering.title
     kind, path, text = tampering.finding
     told = page.locator(f"#findings li[data-kind={kind}]").filter(has_text=path).filter(has_text=text)
     expect(told.first).to_be_visible()
@@ -98,6 +114,42 @@ def test_another_key_is_told(page: Page, copied: Path) -> None:
     check(page, copied)
     assert verdict(page) == "Signed by another key"
     expect(page.locator("#findings li")).to_contain_text("another key than the expected one")
+
+
+def test_a_fingerprint_entered_after_the_check_is_compared(page: Page, package: MadePackage) -> None:
+    true_key = key_of(package.folder)
+    check(page, package.folder)
+    field, heading = page.get_by_label("Fingerprint of the key"), page.locator("#verdict h2")
+    field.fill("AB" * 32)
+    expect(heading).to_have_text("Signed by another key")
+    field.fill(true_key[:-1])
+    expect(heading).to_have_text("The key was not compared")
+    expect(page.get_by_text("A fingerprint has 64 digits", exact=False).first).to_be_visible()
+    field.fill(true_key)
+    expect(page.locator("#verdict p")).to_contain_text("whose fingerprint you entered")
+    expect(page.locator("#fingerprint-hint")).to_be_empty()
+    field.fill("")
+    expect(page.locator("#verdict p")).to_contain_text("Compare the fingerprint")
+
+
+def test_a_fingerprint_entered_during_the_check_is_compared(
+    chromium: Browser, copied: Path, package: MadePackage
+) -> None:
+    """The page of the forger is checked: it has the forger's key in it."""
+    true_key = key_of(package.folder)
+    forged_key = sign_with_another_key(copied)
+    page_of_forger = (copied / "verify.html").read_text().replace(true_key, forged_key)
+    replace_file(copied / "verify.html", page_of_forger.encode())
+    with chromium.new_context(offline=True) as context:
+        context.add_init_script(HELD_HASHES)
+        page = context.new_page()
+        page.goto((copied / "verify.html").as_uri())
+        page.get_by_label("Choose the folder").set_input_files(copied)
+        page.wait_for_function("globalThis.heldHashes > 0")
+        page.get_by_label("Fingerprint of the key").fill(true_key)
+        page.evaluate("globalThis.releaseHashes()")
+        expect(page.locator("#result")).to_be_visible()
+        expect(page.locator("#findings li[data-kind=key]")).to_be_visible()
 
 
 def test_a_folder_without_a_manifest_is_told(page: Page, copied: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cameras.records import CameraChange, CameraDraft
 from core.errors import CameraUnreachable, Conflict, InvalidRequest, NotFound
+from core.recordings import ZoneOfTimes
 from core.records import CameraStatus, DeviceInfo, DevicePlace, LearnedAccess
 from core.secrets import Secret
 from onvif_manager import OnvifManager
@@ -386,14 +387,19 @@ def test_facts_learned_at_an_old_port_are_dropped(harness: CameraHarness, manage
 
 
 def test_a_zone_in_the_times_of_recordings_outlives_the_app(harness: CameraHarness) -> None:
-    device = harness.device(learned=LearnedAccess(recording_zone_s=28_800.0))
+    known = LearnedAccess(recording_zone_s=28_800.0, recording_zone_since_s=1_795_000_000.0)
+    device = harness.device(learned=known)
     with harness.running() as manager:
         camera_id = add(manager)
         harness.wait_status(camera_id, CameraStatus.ONLINE)
         assert manager.recording_offset_s(camera_id) == 28_801.5
+        source, ahead_s = manager.replay_source(camera_id, "Rec0")
+        assert (source.zone, ahead_s) == (ZoneOfTimes(28_800.0, 1_795_000_000.0 - 1.5), 28_802)
     device.problem, device.learned = CameraUnreachable("off"), LearnedAccess()
     with harness.running() as manager:
         assert manager.recording_offset_s(camera_id) == 28_801.5
+        entry = manager._registry.entry(camera_id)
+        assert entry.stored.access.learned == known
 
 
 def test_dead_cameras_do_not_delay_the_list_of_64(harness: CameraHarness, manager: OnvifManager) -> None:

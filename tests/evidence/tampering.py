@@ -21,11 +21,12 @@ HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 
 @dataclass(frozen=True)
 class Tampering:
-    """`finding`: kind, path and a part of the text of the finding that tells the change."""
+    """`finding`: kind, path and a part of the text of the finding that tells the change. `title`: of the page."""
 
     name: str
     change: Callable[[Path], object]
     finding: tuple[str, str, str]
+    title: str = "Changed since export"
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -40,8 +41,11 @@ def flip(path: Path, place: int) -> None:
     replace_file(path, bytes(content))
 
 
-def sign_with_another_key(folder: Path) -> None:
-    """Do what a forger can do: change the manifest and sign it again, with all files fitting each other."""
+def sign_with_another_key(folder: Path) -> str:
+    """Do what a forger can do: change the manifest and sign it again, with all files fitting each other.
+
+    Return the fingerprint of the forger's key.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["exported_by"] = "Mallory"
@@ -59,6 +63,7 @@ def sign_with_another_key(folder: Path) -> None:
         sums = sums.replace(f"{old}  {name}", f"{hashlib.sha256(made).hexdigest()}  {name}")
         replace_file(folder / name, made)
     replace_file(folder / "SHA256SUMS", sums.encode())
+    return fingerprint_of(public)
 
 
 def _swap(folder: Path) -> None:
@@ -72,6 +77,26 @@ def _swap(folder: Path) -> None:
 def _edit_manifest(folder: Path) -> None:
     text = (folder / "manifest.json").read_text()
     replace_file(folder / "manifest.json", text.replace("Anna <b>", "Otto <b>").encode())
+
+
+def bury(folder: Path, name: str = "original") -> Path:
+    """Move the package into a folder of its own. Return this folder."""
+    inner = folder / name
+    items = list(folder.iterdir())
+    inner.mkdir()
+    for item in items:
+        item.rename(inner / item.name)
+    return inner
+
+
+def _add_beside(folder: Path) -> None:
+    bury(folder)
+    (folder / "video").mkdir()
+    (folder / "video" / "fake.mp4").write_bytes(b"x")
+
+
+def _add_manifest(folder: Path) -> None:
+    (folder / "video" / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
 
 
 TAMPERINGS = [
@@ -99,6 +124,18 @@ TAMPERINGS = [
         ("renamed", VIDEO, "renamed to video/other.mp4"),
     ),
     Tampering("added file", lambda folder: (folder / HOSTILE).write_bytes(b"x"), ("added", HOSTILE, "was added")),
+    Tampering(
+        "hidden file",
+        lambda folder: (folder / "video" / ".fake.mp4").write_bytes(b"x"),
+        ("added", "video/.fake.mp4", "was added"),
+    ),
+    Tampering("second manifest", _add_manifest, ("added", "video/manifest.json", "was added")),
+    Tampering(
+        "file beside the package",
+        _add_beside,
+        ("outside", "video/fake.mp4", "not part of the package"),
+        "Other files lie beside the package",
+    ),
     Tampering("changed page", lambda folder: flip(folder / "verify.html", -5), ("changed", "verify.html", "piece 1")),
     Tampering("changed manifest", _edit_manifest, ("signature", "manifest.sig", "signature is wrong")),
     Tampering(

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from evidence import check
 from evidence.check import FolderFiles, check_package
 from evidence.verify import CANNOT_CHECK, CHANGED, OTHER_KEY, UNCHANGED, main
 from tests.evidence.packaging import MadePackage
-from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, flip, replace_file, sign_with_another_key
+from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, bury, flip, replace_file, sign_with_another_key
 from tests.project_files import ROOT
 
 
@@ -118,6 +120,51 @@ def test_another_key_is_told_only_by_its_fingerprint(package: MadePackage, copie
     assert main([str(copied)]) == UNCHANGED
     assert main([str(copied), "--fingerprint", fingerprint(package)]) == OTHER_KEY
     assert main([str(copied), "--fingerprint", fingerprint(package).lower().replace(":", " ")]) == OTHER_KEY
+
+
+@pytest.mark.parametrize("text", ["", ":", "AB:CD", "A" * 63, "A" * 65, "X" * 64])
+def test_a_text_that_is_no_whole_fingerprint_is_refused(
+    package: MadePackage, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(package.folder), "--fingerprint", text])
+    assert ended.value.code == CANNOT_CHECK
+    assert "A fingerprint has 64 digits" in capsys.readouterr().err
+
+
+def test_files_of_file_managers_are_named_and_no_change(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (".DS_Store", "video/._a.mp4", "video/thumbs.DB"):
+        (copied / name).write_bytes(b"x")
+    assert main([str(copied)]) == UNCHANGED
+    told = capsys.readouterr().out
+    assert "Not checked, because file managers add such files: .DS_Store, video/._a.mp4, video/thumbs.DB" in told
+    bury(copied)
+    (copied / "desktop.ini").write_bytes(b"x")
+    assert main([str(copied)]) == UNCHANGED
+    assert "desktop.ini" in capsys.readouterr().out
+
+
+def test_a_package_in_a_folder_of_the_zip_is_checked(copied: Path, tmp_path: Path) -> None:
+    bury(copied)
+    archive = tmp_path / "again.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for path in sorted(copied.rglob("*")):
+            made.write(path, path.relative_to(copied))
+    assert main([str(archive)]) == UNCHANGED
+
+
+def test_one_of_two_packages_is_not_chosen(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(bury(copied, "one"), copied / "two")
+    assert main([str(copied)]) == CANNOT_CHECK
+    assert "Check one package: one, two" in capsys.readouterr().err
+
+
+def test_a_manifest_that_is_too_large_is_named_so(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "_MOST_MANIFEST_BYTES", 1000)
+    assert main([str(copied)]) == CANNOT_CHECK
+    assert "manifest.json is too large: this program reads 1,000 bytes at most" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"files": 5}', b"[" * 100_000, b"\xff"])

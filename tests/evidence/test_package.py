@@ -8,6 +8,7 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import LOCAL, Principal, Role
 from core.errors import Conflict, NotFound
+from core.recordings import ZoneOfTimes
+from core.records import AudioFormat
 from evidence.check import FolderFiles, check_package
 from evidence.records import Case, PackageState
+from evidence.texts import export_title
 from evidence.zip_outline import ZipOutline
 from exports.records import Rectangle, WorkingCopy
 from tests.evidence.packaging import MadePackage, Packaging
-from tests.exports.exporting import START_S, moment
+from tests.exports.exporting import START_S, moment, recorder_of
 from tests.patience import until
 from tests.sessions.replay.thin_recorder import FPS
 
@@ -42,6 +46,12 @@ def test_other_programs_read_the_zip(package: MadePackage) -> None:
         names = archive.namelist()
     assert names[:4] == [f"{FIRST}.mp4", f"{FIRST}.srt", f"{SECOND}.mp4", f"{SECOND}.srt"]
     assert names[-5:] == ["README.txt", "verify.html", "manifest.json", "manifest.sig", "SHA256SUMS"]
+
+
+def test_the_text_says_which_players_play_h265(package: MadePackage) -> None:
+    text = (package.folder / "README.txt").read_text()
+    assert "Any player" not in text
+    assert "H.265" in text
 
 
 def test_sha256sum_accepts_the_unpacked_files(package: MadePackage) -> None:
@@ -118,6 +128,35 @@ def test_the_key_is_private_and_stays_the_same(make: Make) -> None:
     assert isinstance(public, ec.EllipticCurvePublicKey)
     packaging.manager._key.sign(b"text")
     public.verify(packaging.manager._key.sign(b"text"), b"text", ec.ECDSA(hashes.SHA256()))
+
+
+def test_the_manifest_names_the_zone_in_the_recorders_times(make: Make) -> None:
+    packaging = make([(0, 20)])
+    recorder = packaging.exporting.recorder
+    recorder.ahead_s = packaging.exporting.recordings.ahead_s = 3600.0
+    recorder.zone = ZoneOfTimes(3600.0, START_S + 10)
+    recorder.spans[:] = [(START_S + 3600, START_S + 3620)]
+    case = packaging.made(packaging.case(packaging.export(2, 5), packaging.export(12, 15)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    before, after, *_ = json.loads((folder / "manifest.json").read_bytes())["files"]
+    assert (before["recording_zone_s"], before["clock_correction_s"]) == (3600.0, 3600.0)
+    assert (before["shown"]["start_time"], before["shown"]["device_start_time"]) == (_text(2), _text(3602))
+    assert (before["time_confirmed"], after["time_confirmed"]) == (False, True)
+
+
+def test_audio_of_another_law_than_described_is_named_as_converted(make: Make) -> None:
+    packaging = make([(0, 20)])
+    recorder = packaging.exporting.recorder
+    recorder.audio, recorder.sends_audio = AudioFormat("pcm_mulaw", 8000, 1), True
+    as_sent = packaging.export(2, 5, format="original")
+    recorder.converts_audio = True
+    converted = [packaging.export(2, 5, format=name) for name in ("original", "mp4")]
+    case = packaging.made(packaging.case(as_sent, *converted).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    files = json.loads((folder / "manifest.json").read_bytes())["files"]
+    found = {item["export_id"]: item["conversions"] for item in files if "export_id" in item}
+    change = "audio: pcm_alaw in parts, to pcm_mulaw"
+    assert list(found.values()) == ["none", [change], [change, "audio: pcm_mulaw to aac"]]
 
 
 def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:
@@ -273,6 +312,43 @@ def test_a_deleted_export_leaves_the_case_without_its_package(make: Make) -> Non
     until(lambda: list((packaging.folder / "packages").iterdir()) == [], what="the end of the package's files")
 
 
+def packed_incomplete_export(make: Make) -> tuple[Packaging, Case]:
+    """Return a ready package of an export that lacks a minute, which the recorder has now."""
+    packaging = make([(0, 20), (80, 200)])
+    packaging.exporting.recordings.listed = [(0, 200)]
+    case = packaging.made(packaging.case(packaging.export(10, 100)).id)
+    assert packaging.exporting.job(case.export_ids[0]).is_incomplete
+    packaging.exporting.recorder.spans[:] = recorder_of([(0, 200)]).spans
+    return packaging, case
+
+
+def test_an_export_with_other_files_than_the_package_ends_it(make: Make) -> None:
+    packaging, case = packed_incomplete_export(make)
+    packaging.exporting.manager.retry(LOCAL, case.export_ids[0])
+    packaging.exporting.done(case.export_ids[0])
+    assert packaging.get(case.id).package.state is PackageState.NONE
+    with pytest.raises(NotFound):
+        packaging.content(case.id)
+    again = packaging.made(case.id)
+    assert again.package.state is PackageState.READY
+    assert again.package.size_bytes > case.package.size_bytes
+
+
+def test_a_ready_package_has_its_files_after_a_cancelled_retry(make: Make) -> None:
+    packaging, case = packed_incomplete_export(make)
+    recorder = packaging.exporting.recorder
+    recorder.holds_at = sum(line.sent for line in recorder.lines) + 50  # type: ignore[attr-defined]
+    files = packaging.exporting.job(case.export_ids[0]).files
+    packaging.exporting.manager.retry(LOCAL, case.export_ids[0])
+    packaging.exporting.until_held()
+    assert packaging.get(case.id).package.state is PackageState.READY
+    job = packaging.exporting.manager.cancel(LOCAL, case.export_ids[0])
+    now = packaging.get(case.id)
+    assert (now.package.state is PackageState.READY) == (job.files == files)
+    if now.package.state is PackageState.READY:
+        assert packaging.content(case.id).startswith(b"PK")
+
+
 def test_exports_of_a_case_do_not_expire(make: Make) -> None:
     packaging = make([(0, 20)])
     export_id = packaging.export(2, 5)
@@ -288,10 +364,25 @@ def test_only_finished_exports_are_packed(make: Make) -> None:
     assert empty.value.code == "case_empty"
     done = packaging.export(2, 5)
     packaging.exporting.recorder.holds_at = 0  # type: ignore[attr-defined]
-    job = packaging.exporting.manager.add(LOCAL, packaging.exporting.job(done).draft)
+    wanted = replace(packaging.exporting.job(done).draft, name="Van at the gate")
+    job = packaging.exporting.manager.cancel(LOCAL, packaging.exporting.manager.add(LOCAL, wanted).id)
     with pytest.raises(Conflict) as unfinished:
         packaging.manager.make_package(LOCAL, packaging.case(done, job.id).id)
     assert unfinished.value.code == "export_unfinished"
+    detail = unfinished.value.detail
+    assert "Van at the gate (cancelled)" in detail
+    assert "take them out of the case" in detail
+
+
+def test_an_export_is_named_by_its_camera_if_it_has_no_name(make: Make) -> None:
+    packaging = make([(0, 20)])
+    export_id = packaging.export(2, 10)
+    packaging.exporting.path(export_id).unlink()
+    problem = packaging.made(packaging.case(export_id).id).package.problem
+    assert problem is not None
+    assert "of Gate, Hof & Tür is gone" in problem.detail
+    unread = replace(packaging.exporting.job(export_id), origins={})
+    assert export_title(unread) == "the export from 2026-09-21 14:13:22 UTC"
 
 
 def test_another_users_case_does_not_exist(make: Make) -> None:

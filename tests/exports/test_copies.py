@@ -97,17 +97,16 @@ def test_a_failed_copy_leaves_the_master_and_a_reason(make: Make) -> None:
     assert job.progress.to_encode_s == 0.0
 
 
-def test_a_full_disk_ends_the_encoding_with_the_reason(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_costs_the_copy_and_says_so(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(folder: Path, least_bytes: int) -> None:
         if not any(folder.rglob("*.video")):
             raise StorageFull("Only 1 MB is free.")
 
     monkeypatch.setattr("exports.run.require_free_space", full)
     exporting = make(decodable_recorder([(0, 600)]))
-    job = exporting.ended(add(exporting, 0, 600, BURNT))
-    assert job.state is ExportState.FAILED
+    job = exporting.done(add(exporting, 0, 600, BURNT))
     assert job.problem is not None
-    assert job.problem.code == "storage_full"
+    assert (job.problem.code, job.problem.detail) == ("copy_failed", "Only 1 MB is free.")
     assert [file.kind for file in job.files] == [FileKind.MASTER]
 
 

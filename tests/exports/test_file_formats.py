@@ -8,11 +8,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from exports.finish import file_stem
 from exports.formats.copies import CopyMaker
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.font import drawn_rows
@@ -30,6 +32,15 @@ from tests.patience import LIMIT_S, stays
 
 IDS = ["bundled", "system"][: len(ffmpegs())]
 WIDTH, HEIGHT = 320, 180
+
+
+def test_a_long_name_of_a_camera_leaves_the_channel_in_the_file_name() -> None:
+    start = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert file_stem("Gate", "Höf 2", start) == "Gate_Hof-2_20261122T100000Z"
+    assert file_stem("C" * 200, "Yard", start) == f"{'C' * 58}_Yard_20261122T100000Z"
+    assert len(file_stem("C" * 200, "D" * 200, start)) == 80
+    assert file_stem("門", "庭", start) == "recording_20261122T100000Z"
+    assert file_stem("門", "Yard", start) == "Yard_20261122T100000Z"
 
 
 @pytest.fixture

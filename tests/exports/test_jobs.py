@@ -25,7 +25,7 @@ from exports import range_pieces, waiting
 from exports.records import ExportDraft, ExportState
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.replay.interface import ReplayRank
-from tables import UserRow
+from tables import CaseExportRow, CaseRow, UserRow
 from tests.exports.exporting import Exporting, Make, decodable_recorder, draft, moment, recorder_of
 from tests.hand_clock import HandClock
 from tests.media.mp4.stretch import shown_s
@@ -238,18 +238,24 @@ def test_a_disk_that_fills_up_ends_the_job(make: Make, monkeypatch: pytest.Monke
     assert job.problem.code == "storage_full"
 
 
-def test_exports_expire_unless_they_are_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exports_expire_unless_they_are_kept_or_in_a_case(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exports.worker._EXPIRE_EVERY_S", 0.05)
     clock = HandClock(moment(3600))
     exporting = make(recorder_of([(0, 10)]), clock=clock)
-    kept, other = exporting.add(0, 10), exporting.add(0, 10)
+    kept, in_case, other = (exporting.add(0, 10) for _ in range(3))
+    with exporting.database.write() as session:
+        session.add(CaseRow(id=1, owner="anna", name="Theft", notes="", created_at=clock.now_utc()))
+        session.flush()
+        session.add(CaseExportRow(case_id=1, export_id=in_case, position=0))
+    exporting.done(in_case)
     exporting.done(other)
     assert exporting.job(other).expires_at == clock.now_utc() + timedelta(days=7)
     exporting.manager.change(LOCAL, kept, kept=True)
     clock.move(days=8)
-    until(lambda: [job.id for job in exporting.manager.jobs(LOCAL)] == [kept])
+    until(lambda: [job.id for job in exporting.manager.jobs(LOCAL)] == [in_case, kept])
     until(lambda: not (exporting.folder / "exports" / str(other)).exists())
     assert exporting.path(kept).is_file()
+    assert exporting.path(in_case).is_file()
 
 
 def user(user_id: int, role: Role = Role.REVIEWER, *, channels: set[int] | None = None) -> Principal:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.recordings import ZoneOfTimes
 from core.records import AudioFormat, VideoFormat
-from exports.pieces import Formats
+from exports.origin import read_file_origin, stored_file_origin
+from exports.origin_notes import origin_of_file
+from exports.pieces import Formats, whole_pieces
 from exports.range_pieces import RangePieces
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from tests.exports.exporting import START_S, Make, moment, recorder_of
@@ -45,6 +49,20 @@ def test_one_audio_packet_with_a_late_time_mutes_nothing(tmp_path: Path, ahead_s
     assert list(piece.tables()[1].times_s) == pytest.approx(times_s)
 
 
+def test_a_piece_notes_audio_that_was_converted(tmp_path: Path) -> None:
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    for index in range(2 * FPS):
+        pieces.take_frame(frame(index))
+        pieces.take_audio(replace(audio(index / FPS), is_converted=index == FPS))
+    pieces.finish()
+    (piece,) = whole_pieces(tmp_path)
+    assert piece.notes.is_audio_converted
+    origin = origin_of_file([piece], piece.tables()[0])
+    assert origin.is_audio_converted
+    assert read_file_origin(stored_file_origin(origin)) == origin
+
+
 def test_the_last_group_of_a_growing_recording_stays(tmp_path: Path) -> None:
     """The recorder sends nothing more, although its recording seemed to grow."""
     pieces = RangePieces(tmp_path, START_S, START_S + 60)
@@ -73,6 +91,30 @@ def test_the_last_group_of_a_growing_recording_comes_again(tmp_path: Path) -> No
     times_s = [time_s for piece in pieces.whole for time_s in piece.tables()[0].times_s]
     assert times_s == pytest.approx([START_S + index / FPS for index in range(20)])
     assert [piece.notes.begins_file for piece in pieces.whole] == [True, False]
+
+
+def test_times_from_before_the_first_sight_of_a_zone_are_not_confirmed(tmp_path: Path) -> None:
+    """Two pieces of an export that goes on after a restart of the app, and after a change of the clocks."""
+
+    def confirmed(start: int, zone: ZoneOfTimes) -> bool:
+        pieces = RangePieces(tmp_path, START_S - 3600, START_S - 3540)
+        pieces.load()
+        pieces.set_correction(3600.0, zone)
+        pieces.describe(FORMATS)
+        pieces.begin_play()
+        for index in range(start, start + FPS):
+            pieces.take_frame(frame(index))
+        pieces.finish()
+        notes = pieces.whole[-1].notes
+        assert (notes.correction_s, notes.zone_s) == (3600.0, 3600.0)
+        return notes.is_time_confirmed
+
+    known_from_s = START_S + 2 - 3600
+    assert not confirmed(0, ZoneOfTimes(3600.0, known_from_s))
+    assert not confirmed(FPS, ZoneOfTimes(3600.0, known_from_s))
+    assert confirmed(2 * FPS, ZoneOfTimes(3600.0, known_from_s))
+    assert not confirmed(3 * FPS, ZoneOfTimes(0.0, known_from_s))
+    assert not confirmed(4 * FPS, ZoneOfTimes(7200.0, known_from_s))
 
 
 @pytest.mark.parametrize("grows_to", [100.0, 94.0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from core.access import LOCAL
-from core.errors import CameraUnreachable, LimitReached, NotFound
+from core.errors import CameraUnreachable, LimitReached, NotFound, StorageFull
 from exports.formats.copies import CopyFailed, CopyMaker
 from exports.records import ExportFile, ExportRange, ExportState, FileKind, WorkingCopy
 from exports.stretches import missing_stretches
@@ -155,3 +156,67 @@ def test_a_job_that_is_stopped_frees_its_place_within_two_seconds(make: Make, ca
         assert exporting.recorder.open_lines() == 0
     assert (exporting.folder / "exports" / str(export_id)).exists() == (call == "pause")
     assert exporting.job(export_id).state is (ExportState.PAUSED if call == "pause" else ExportState.CANCELLED)
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_a_retry_that_ends_early_keeps_the_finished_files(make: Make, end: str) -> None:
+    recorder = recorder_of([(0, 100), (160, 600)])
+    exporting = make(recorder)
+    export_id = incomplete(exporting, 10, 300)
+    before = exporting.job(export_id)
+    recorder.spans[:] = recorder_of([(0, 600)]).spans
+    recorder.holds_at = sum(line.sent for line in recorder.lines) + 100
+    exporting.manager.retry(LOCAL, export_id)
+    exporting.until_held()
+    if end == "cancel":
+        exporting.manager.cancel(LOCAL, export_id)
+    else:
+        exporting.manager.camera_deleted(1)
+    until(lambda: exporting.recorder.open_lines() == 0)
+    until(lambda: exporting.job(export_id).is_incomplete)
+    job = exporting.job(export_id)
+    assert job.files == before.files
+    assert all(exporting.path(export_id, number).is_file() for number in range(2))
+    assert (job.progress.done_s, job.progress.size_bytes) == (before.progress.done_s, before.progress.size_bytes)
+    assert job.problem is not None
+    assert before.problem is not None
+    assert job.problem.code == before.problem.code
+    assert before.problem.detail in job.problem.detail
+    assert ("camera" in job.problem.detail) == (end == "fail")
+    until(lambda: not list((exporting.folder / "exports" / str(export_id)).glob("range*")))
+
+
+def test_a_full_disk_costs_a_working_copy_and_not_the_master(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> NoReturn:
+        raise StorageFull("The disk is full.")
+
+    exporting = make(decodable_recorder([(0, 60)]))
+    monkeypatch.setattr(CopyMaker, "make", fill)
+    job = exporting.done(exporting.add(0, 10, copies=(WorkingCopy(height=90),)))
+    assert job.problem is not None
+    assert (job.problem.code, job.problem.detail, len(job.files)) == ("copy_failed", "The disk is full.", 1)
+
+
+def test_files_of_a_cancelled_job_go_after_a_restart(make: Make, tmp_path: Path) -> None:
+    exporting = make(recorder_of([(0, 100)]), tmp_path / "same")
+    job = exporting.done(exporting.add(10, 60))
+    exporting.manager._store.move(job.id, ExportState.CANCELLED, of=(ExportState.DONE,), now=moment(0))
+    exporting.close()
+    again = make(recorder_of([(0, 100)]), tmp_path / "same")
+    until(lambda: not (again.folder / "exports" / str(job.id)).exists())
+    until(lambda: again.job(job.id).progress.size_bytes == 0)
+    assert again.job(job.id).files == ()
+
+
+def test_what_the_recorder_lists_is_noted_after_a_restart(make: Make, tmp_path: Path) -> None:
+    exporting = make(recorder_of([(0, 100), (160, 600)]), tmp_path / "same")
+    job = exporting.done(exporting.add(10, 300))
+    assert job.origins[0].not_recorded
+    store = exporting.manager._store
+    store.note_origin(job.id, 0, replace(job.origins[0], recorded=(), not_recorded=()))  # as if it had ended before
+    store.move(job.id, ExportState.RUNNING, of=(ExportState.DONE,), now=moment(0))
+    plays = len(exporting.recorder.plays)
+    exporting.close()
+    again = make(exporting.recorder, tmp_path / "same")
+    assert again.done(job.id).origins[0].not_recorded == job.origins[0].not_recorded
+    assert len(exporting.recorder.plays) == plays

@@ -8,12 +8,13 @@ import {
   formatName,
   formatText,
   isPlayable,
+  playerProblem,
   progressOf,
   rangeText,
   reasonOf,
   stateOf,
 } from '../../static/js/lib/export-text.js';
-import { caseFacts, casesPauseMs, packageReason, packageShare, packageState } from '../../static/js/lib/case-text.js';
+import { caseFacts, casesPauseMs, lossText, packageReason, packageShare, packageState } from '../../static/js/lib/case-text.js';
 import { deviceClock } from '../../static/js/lib/display-clock.js';
 import { exactDuration, fileSize } from '../../static/js/lib/format.js';
 
@@ -94,6 +95,7 @@ test('each state offers what its job can do', () => {
     'delete',
   ]);
   assert.deepEqual(actionsOf(job({ state: 'failed' })), ['retry', 'edit', 'delete']);
+  assert.deepEqual(actionsOf(job({ state: 'failed', files: [FILE] })), ['retry', 'keep', 'link', 'edit', 'delete']);
   assert.deepEqual(actionsOf(job({ state: 'cancelled' })), ['retry', 'edit', 'delete']);
 });
 
@@ -108,29 +110,40 @@ test('every state has words, and an incomplete export is no ready one', () => {
   assert.deepEqual(stateOf(job({ state: 'done' })), { text: 'Ready', tone: 'good' });
   const incomplete = job({ state: 'done', error: { code: 'incomplete', detail: 'The recorder did not send 9 of 60 recorded seconds.' } });
   assert.equal(stateOf(incomplete).text, 'Ready, but incomplete');
-  assert.match(reasonOf(incomplete), /^The recorder did not send 9 of 60 recorded seconds\. Try again reads only the missing time\./);
+  assert.match(
+    reasonOf(incomplete),
+    /^The recorder did not send 9 of 60 recorded seconds\. Press Try again: the app then reads only the missing time\.$/,
+  );
   for (const state of /** @type {const} */ (['queued', 'running', 'paused', 'done', 'failed', 'cancelled'])) {
     assert.ok(stateOf(job({ state })).text);
   }
 });
 
 test('a job tells why it waits, and what helps after a failure', () => {
-  assert.equal(reasonOf(job()), 'It begins after the exports before it.');
+  assert.equal(reasonOf(job()), 'It waits for earlier exports.');
   const waits = job({ error: { code: 'camera_unreachable', detail: 'the device does not answer' } });
   assert.equal(stateOf(waits).text, 'Waits for the recorder');
   assert.equal(reasonOf(waits), 'The device does not answer. The app tries again by itself.');
   const full = job({ state: 'failed', error: { code: 'storage_full', detail: 'The disk is full.' } });
   assert.equal(reasonOf(full), 'The disk is full. Delete other exports or other files, then press Try again.');
   const other = job({ state: 'failed', error: { code: 'new_code', detail: 'Something broke' } });
-  assert.equal(reasonOf(other), 'Something broke. Try again goes on where the export has ended.');
+  assert.equal(reasonOf(other), 'Something broke. Press Try again: the export goes on where it ended.');
   assert.equal(reasonOf(job({ state: 'running' })), '');
+});
+
+test('a failed export offers to keep its finished files', () => {
+  const failed = job({ state: 'failed', error: { code: 'camera_deleted', detail: 'The camera was deleted.' } });
+  assert.equal(reasonOf(failed), 'The camera was deleted.');
+  const keep = 'Press Keep if you need its finished files after their expiry.';
+  assert.equal(reasonOf({ ...failed, files: [FILE] }), `The camera was deleted. ${keep}`);
+  assert.equal(reasonOf({ ...failed, files: [FILE], kept: true }), 'The camera was deleted.');
 });
 
 test('progress is told in recorded seconds, with speed and time left', () => {
   const running = job({ state: 'running', progress: { done_s: 67.4, total_s: 134, bytes: 33_000_000 }, speed: 43.2, eta_s: 1.6 });
   assert.deepEqual(progressOf(running), {
     share: 67.4 / 134,
-    text: '50 %: 1 min 7 s of 2 min 14 s · × 43 real time · about 2.0 s left · 33 MB',
+    text: '50 %: 1 min 7 s of 2 min 14 s · 43 × real time · about 2.0 s left · 33 MB',
   });
   assert.equal(progressOf(job({ state: 'running' }))?.text, '0 %: 0 s of 2 min 14 s');
   assert.equal(progressOf(job()), null, 'a job that has not begun shows no bar');
@@ -222,7 +235,7 @@ test('only exports that have ended meanwhile are announced', () => {
 });
 
 test('a format that the page does not know keeps its name', () => {
-  assert.match(formatText('mp4'), /^MP4: plays everywhere/);
+  assert.match(formatText('mp4'), /^MP4: picture unchanged/);
   assert.equal(formatName('original'), 'Original');
   assert.equal(formatText('future'), 'future');
   assert.equal(formatText('constructor'), 'constructor');
@@ -272,6 +285,17 @@ test('an evidence package tells its state, size, and who signed it when', () => 
     packageReason(evidenceCase({ state: 'failed', error: { code: 'storage_full', detail: 'The disk is full.' } })),
     'The disk is full.',
   );
+});
+
+test('the deletion of an export names the packages that lose it', () => {
+  assert.equal(lossText([]), '');
+  assert.equal(lossText(['Theft']), 'The evidence package “Theft” loses this export, and must be made again.');
+  assert.equal(lossText(['A', 'B', 'C']), 'The evidence packages “A”, “B” and “C” lose this export, and must be made again.');
+});
+
+test('a player that stops tells a broken connection from an unknown format', () => {
+  assert.match(playerProblem(2), /^The connection broke off/);
+  assert.match(playerProblem(4), /^This browser cannot play this file/);
 });
 
 test('only a package in the making has progress, and is asked for again', () => {

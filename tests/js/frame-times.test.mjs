@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seekTimeIn, frameTimesOf, videoTrackOf } from '../../static/js/lib/frame-times.js';
+import { frameEndMs, seekTimeIn, frameTimesOf, videoTrackOf } from '../../static/js/lib/frame-times.js';
 import { box, letters, u32, zeros } from './boxes.mjs';
 
 /** @param {number} id @param {string} kind @param {number} timescale */
@@ -60,4 +60,12 @@ test('a step leads to the middle of the next or previous frame', () => {
   assert.equal(seekTimeIn(times, 0.1, -1), null);
   assert.equal(seekTimeIn(times, 0.5, 1), null);
   assert.equal(seekTimeIn(times, -1, 1), null);
+});
+
+test('a frame ends where the next one begins, unless that follows a gap', () => {
+  assert.equal(frameEndMs(1000, 1100), 1100);
+  for (const nextMs of [null, 61_000, 900]) {
+    const endMs = frameEndMs(1000, nextMs);
+    assert.ok(1000 < endMs && endMs < 1020, `${endMs} lies inside the frame`);
+  }
 });

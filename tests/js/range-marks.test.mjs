@@ -3,9 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../static/js/lib/http.js';
 import { areaBetween, movedArea, resizedArea } from '../../static/js/lib/blur-areas.js';
-import { bodyOf } from '../../static/js/lib/exports-api.js';
+import { bodyOf, sizedBodyOf } from '../../static/js/lib/exports-api.js';
 import { Estimating, estimateText } from '../../static/js/lib/estimating.js';
-import { LONGEST_MS, RangeMarks, draggedTo, lastSeconds, rangeAround, rangeProblem } from '../../static/js/lib/range-marks.js';
+import {
+  LONGEST_MS,
+  RangeMarks,
+  channelProblem,
+  draggedTo,
+  frameOf,
+  isStuck,
+  lastSeconds,
+  rangeAround,
+  rangeProblem,
+} from '../../static/js/lib/range-marks.js';
 
 /** @typedef {import('../../static/js/lib/coverage.js').Row} Row */
 
@@ -41,6 +51,18 @@ test('a mark beyond the other one removes that', () => {
   assert.deepEqual([marks.startMs, marks.endMs], [null, 500]);
 });
 
+test('a typed time keeps the other mark, also before the typing ends', () => {
+  const marks = new RangeMarks();
+  marks.setSpan({ startMs: 10_000, endMs: 20_000 });
+  marks.type('out', 1000);
+  assert.deepEqual([marks.startMs, marks.endMs, marks.span], [10_000, 1000, null]);
+  assert.match(rangeProblem(marks, NOW_MS), /later/);
+  marks.type('out', 11_000);
+  assert.deepEqual(marks.span, { startMs: 10_000, endMs: 11_000 });
+  marks.type('in', 12_000);
+  assert.deepEqual([marks.startMs, marks.endMs], [12_000, 11_000]);
+});
+
 test('a range must be whole, positive, past, and no longer than a day', () => {
   /** @param {number|null} startMs @param {number|null} endMs */
   const problem = (startMs, endMs) => rangeProblem({ startMs, endMs }, NOW_MS);
@@ -53,6 +75,12 @@ test('a range must be whole, positive, past, and no longer than a day', () => {
   assert.equal(problem(NOW_MS - LONGEST_MS, NOW_MS), '');
 });
 
+test('a row without a channel number names the reason', () => {
+  assert.equal(channelProblem(row()), '');
+  assert.match(channelProblem(row({ channel: null })), /no channel number/);
+  assert.match(channelProblem(null), /Choose a channel/);
+});
+
 test('a dragged mark stops at the other mark and at the present', () => {
   const marked = { startMs: 1000, endMs: 2000 };
   assert.equal(draggedTo('in', 1500, marked, NOW_MS), 1500);
@@ -60,6 +88,19 @@ test('a dragged mark stops at the other mark and at the present', () => {
   assert.equal(draggedTo('out', 500, marked, NOW_MS), 1001);
   assert.equal(draggedTo('out', NOW_MS + 5, marked, NOW_MS), NOW_MS);
   assert.equal(draggedTo('in', 5000, { startMs: 1000, endMs: null }, NOW_MS), 5000);
+});
+
+test('a key has moved a mark only once another frame has it', () => {
+  assert.equal(isStuck(1000, 1040, 1000), true, 'the frame of 1000 lasts longer than the step');
+  assert.equal(isStuck(1000, 1040, 1100), false);
+  assert.equal(isStuck(1100, 1060, 1100), true);
+  assert.equal(isStuck(1100, 1060, 1000), false);
+  assert.equal(isStuck(1040, 1040, 1000), false, 'a drag has ended inside a frame');
+});
+
+test('the frame of a mark is the first one of the range, or the last one', () => {
+  assert.equal(frameOf('in', 1000), 1000);
+  assert.ok(frameOf('out', 1100) < 1100);
 });
 
 test('the last seconds end at the playhead', () => {
@@ -102,14 +143,14 @@ test('an estimate tells size, length and a lack of space', () => {
 
 /** Answers estimates when the test lets it. */
 class SlowApi {
-  /** @type {{ranges: unknown, answer: (bytes: number) => void, fail: (error: Error) => void, signal: AbortSignal|undefined}[]} */
+  /** @type {{sized: unknown, answer: (bytes: number) => void, fail: (error: Error) => void, signal: AbortSignal|undefined}[]} */
   asked = [];
 
-  /** @param {unknown} ranges @param {AbortSignal} [signal] @returns {Promise<import('../../static/js/lib/exports-api.js').Estimate>} */
-  estimate(ranges, signal) {
+  /** @param {unknown} sized @param {AbortSignal} [signal] @returns {Promise<import('../../static/js/lib/exports-api.js').Estimate>} */
+  estimate(sized, signal) {
     return new Promise((resolve, reject) => {
       const answer = (/** @type {number} */ bytes) => resolve({ seconds: 1, bytes, about: false, free_bytes: 1e12 });
-      this.asked.push({ ranges, answer, fail: reject, signal });
+      this.asked.push({ sized, answer, fail: reject, signal });
     });
   }
 }
@@ -124,13 +165,13 @@ test('only the newest range is estimated, after a pause in the changes', async (
   const texts = [];
   estimating.addEventListener('estimate', (event) => texts.push(/** @type {CustomEvent<string>} */ (event).detail));
   for (const endMs of [1000, 2000, 3000]) {
-    estimating.show([{ ...RANGE, endMs }]);
+    estimating.show({ ranges: [{ ...RANGE, endMs }] });
     context.mock.timers.tick(400);
   }
   assert.equal(api.asked.length, 0, 'the range still changes');
   context.mock.timers.tick(100);
   assert.equal(api.asked.length, 1);
-  estimating.show([{ ...RANGE, endMs: 4000 }]);
+  estimating.show({ ranges: [{ ...RANGE, endMs: 4000 }] });
   assert.equal(api.asked[0]?.signal?.aborted, true);
   api.asked[0]?.answer(5000);
   context.mock.timers.tick(500);
@@ -147,12 +188,12 @@ test('an estimate that failed is asked again for the same range', async (context
   /** @type {string[]} */
   const texts = [];
   estimating.addEventListener('estimate', (event) => texts.push(/** @type {CustomEvent<string>} */ (event).detail));
-  estimating.show([RANGE]);
+  estimating.show({ ranges: [RANGE] });
   context.mock.timers.tick(500);
   api.asked[0]?.fail(new ApiError('camera_unreachable', 'The recorder does not answer.'));
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(texts.at(-1), 'The size is not known: The recorder does not answer.');
-  estimating.show([RANGE]);
+  estimating.show({ ranges: [RANGE] });
   context.mock.timers.tick(500);
   assert.equal(api.asked.length, 2);
 });
@@ -170,6 +211,17 @@ test('an export is requested as the user has chosen it', () => {
   const wanted = bodyOf({ ...draft, name: 'Gate', copy: { hasTime: true, isSmall: true, blurred: [area] } });
   assert.equal(wanted.name, 'Gate');
   assert.deepEqual(wanted.copies, [{ burn_time: true, height: 720, blur: [area] }]);
+});
+
+test('an estimate depends on the format and the working copy, too', () => {
+  const copy = { hasTime: false, isSmall: false, hasBlur: false };
+  const plain = sizedBodyOf({ ranges: [RANGE] });
+  assert.deepEqual(Object.keys(plain), ['ranges']);
+  assert.deepEqual(sizedBodyOf({ ranges: [RANGE], format: 'h264', copy }), { ...plain, format: 'h264' });
+  const small = sizedBodyOf({ ranges: [RANGE], format: 'mp4', copy: { ...copy, isSmall: true } });
+  assert.deepEqual(small.copies, [{ burn_time: true, height: 720 }]);
+  const blurred = sizedBodyOf({ ranges: [RANGE], format: 'mp4', copy: { ...copy, hasBlur: true } });
+  assert.deepEqual(blurred.copies, [{ burn_time: true, height: null }]);
 });
 
 test('a blurred area stays inside the picture', () => {

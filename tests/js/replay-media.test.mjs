@@ -46,6 +46,16 @@ test('positions and times are mapped on both sides of a gap', () => {
   assert.equal(line.positionOf(NIGHT + HOUR + 5100), null, 'after its end');
 });
 
+test('the next frame begins in the same piece, or in the next one', () => {
+  const line = new RunTimeline();
+  line.add({ startS: 0, takenMs: 1000, times: [0, 0.2, 0.4] });
+  line.add({ startS: 0.6, takenMs: 61_000, times: [0.6, 0.8] });
+  assert.equal(line.nextFrameStartOf(0.1), 0.2);
+  assert.equal(line.nextFrameStartOf(0.2), 0.4);
+  assert.equal(line.nextFrameStartOf(0.5), 0.6);
+  assert.equal(line.nextFrameStartOf(0.9), null);
+});
+
 test('an empty line has no times', () => {
   const line = new RunTimeline();
   assert.deepEqual([line.dateAt(0), line.positionOf(NIGHT), line.beginsMs, line.frameStartOf(1)], [null, null, null, null]);

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import CameraAuthFailed
+from core.recordings import ZoneOfTimes
 from core.records import LearnedAccess
 from onvif_services.recording_search import list_recordings
 from onvif_services.recording_zone import RecordingZone, Verdict
@@ -17,7 +18,7 @@ from tests.onvif_services.recorder_answers import make_recorder, recording, reco
 from tests.onvif_services.soap_device import SoapDevice
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 EAST_S = 8 * 3600.0
 
 
@@ -29,8 +30,34 @@ def test_a_newest_recording_that_grows_in_the_future_by_the_zone_is_local() -> N
     assert zone.zone_s == EAST_S
     assert zone.judge(NOW + 2 * HOUR, NOW + 9 * HOUR, None) is Verdict.NOTHING, "it has stopped"
     assert zone.zone_s == EAST_S
-    assert zone.judge(NOW + 20 * HOUR, NOW + 20 * HOUR, None) is Verdict.UTC, "its firmware was mended"
+
+
+def test_a_known_zone_ends_when_recordings_grow_at_the_present_time() -> None:
+    zone = RecordingZone(EAST_S)
+    assert zone.judge(NOW, NOW, None) is Verdict.NOTHING, "one look may be chance"
+    assert zone.zone_s == EAST_S
+    assert zone.judge(NOW + MINUTE, NOW + MINUTE, None) is Verdict.UTC, "its firmware was mended"
     assert zone.zone_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("stops", "looks"),
+    [
+        ((0,), (59, 60, 61)),  # the end of the last motion is an hour ago
+        ((0, 90), (60, 150)),
+        ((0, 60.5, 121), (60, 120.5, 181)),
+        ((0, 61), (60, 62)),
+    ],
+)
+def test_a_known_zone_stays_if_old_recordings_end_now_by_chance(
+    stops: tuple[float, ...], looks: tuple[float, ...]
+) -> None:
+    """A recorder of motion, one hour east, looked at when its newest recording seems to end now."""
+    zone = RecordingZone(3600.0)
+    for look in looks:
+        newest = max(stop for stop in stops if stop <= look)
+        zone.judge(NOW + HOUR + newest * MINUTE, NOW + look * MINUTE, 3600.0)
+        assert zone.zone_s == 3600.0
 
 
 @pytest.mark.parametrize(
@@ -50,6 +77,41 @@ def test_a_recorder_that_may_be_right_is_not_moved(ahead: timedelta, growth: tim
     zone.judge(NOW + ahead, NOW, zone_s)
     zone.judge(NOW + ahead + growth, NOW + 5 * MINUTE, zone_s)
     assert zone.zone_s == 0.0
+
+
+def test_the_zone_of_recordings_from_before_its_first_sight_is_not_known() -> None:
+    """A recorder two hours east in summer, and one in winter: it tells the present zone only."""
+    zone = RecordingZone()
+    zone.judge(NOW + 2 * HOUR, NOW, 7200.0)
+    zone.judge(NOW + 2 * HOUR + MINUTE, NOW + MINUTE, 7200.0)
+    assert zone.zone_s == 7200.0
+    assert zone.since_s == NOW.timestamp()
+    zone.judge(NOW + 2 * HOUR + 9 * MINUTE, NOW + 9 * MINUTE, 7200.0)
+    assert zone.since_s == NOW.timestamp()
+    winter = NOW + 100 * timedelta(days=1)
+    zone.judge(winter + HOUR, winter, 3600.0)
+    summer = ZoneOfTimes.learned(zone.zone_s, zone.since_s)
+    assert zone.zone_s == 7200.0
+    assert not summer.is_known_at(NOW.timestamp() + 1), "the clocks were changed at a time that is not known"
+    zone.judge(winter + HOUR + MINUTE, winter + MINUTE, 3600.0)
+    assert (zone.zone_s, zone.since_s) == (3600.0, winter.timestamp())
+    for passed in (timedelta(), MINUTE):
+        zone.judge(winter + DAY + passed, winter + DAY + passed, None)
+    assert (zone.zone_s, zone.since_s) == (0.0, (winter + DAY).timestamp()), "or it has Greenwich's time in winter"
+
+
+def test_a_zone_of_an_older_version_is_known_from_the_next_sight_on() -> None:
+    zone = RecordingZone(7200.0)
+    assert not ZoneOfTimes.learned(zone.zone_s, zone.since_s).is_known_at(NOW.timestamp())
+    zone.judge(NOW + 2 * HOUR, NOW, 7200.0)
+    known = ZoneOfTimes.learned(zone.zone_s, zone.since_s)
+    assert (known.is_known_at(NOW.timestamp()), known.is_known_at(NOW.timestamp() - 1)) == (True, False)
+
+
+def test_times_of_a_recorder_that_was_always_right_are_known() -> None:
+    zone = RecordingZone()
+    zone.judge(NOW, NOW, None)
+    assert ZoneOfTimes.learned(zone.zone_s, zone.since_s).is_known_at(0.0)
 
 
 def _clocks(now: datetime) -> str:
@@ -105,4 +167,6 @@ def test_the_zone_of_recordings_is_learned_and_shown(device: SoapDevice, connect
         clock.seconds += 90
     assert outcomes == ["unconfirmed", "repaired"]
     assert conn.learned.recording_zone_s == EAST_S
-    assert connect(learned=LearnedAccess(recording_zone_s=EAST_S)).learned.recording_zone_s == EAST_S
+    learned = LearnedAccess(recording_zone_s=EAST_S, recording_zone_since_s=conn.learned.recording_zone_since_s)
+    assert learned.recording_zone_since_s is not None
+    assert connect(learned=learned).learned == learned

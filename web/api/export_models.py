@@ -13,8 +13,9 @@ from web.fields import BodyId, Moment, Name, PathId, RequestModel, printable
 Format = Annotated[
     Literal["mp4", "original", "h264"],
     Field(
-        description="mp4: plays everywhere; video copied bit by bit, audio as AAC. original: an MKV with the audio as "
-        "it was recorded, too. h264: as mp4, and beside each H.265 video a copy that is encoded as H.264"
+        description="mp4: video copied bit by bit, audio as AAC; H.265 needs a newer player. original: an MKV with the "
+        "audio as it was recorded, too. h264: as mp4, and beside each H.265 video a copy that is encoded as H.264, "
+        "which every player plays"
     ),
 ]
 Part = Annotated[float, Field(ge=0, le=1, description="0 to 1")]
@@ -44,7 +45,7 @@ class PosterPath(ExportPath):
 
 
 class ExportFilePath(ExportPath):
-    file: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printable)]
+    file: Annotated[str, Field(min_length=1, max_length=160), AfterValidator(printable)]
 
 
 class ExportRange(RequestModel):
@@ -195,7 +196,7 @@ class Export(BaseModel):
     ended_at: Time | None
     expires_at: Time | None
     kept: bool
-    link: str = Field(description="page with this export, to share; it asks for a login (see PUBLIC_URL)")
+    link: str = Field(description="page with this export, for its owner and admins, after a login (see PUBLIC_URL)")
 
 
 class ExportList(BaseModel):

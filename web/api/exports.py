@@ -61,7 +61,7 @@ def estimate_export(body: shapes.ExportRequest) -> Response:
 
 @blueprint.get("", responses=answers_with({200: shapes.ExportList, 304: _SAME}))
 def list_exports() -> Response:
-    """List your exports, the newest first. Admins see all. The answer has an ETag, for pages that ask often."""
+    """List your exports, the newest first. Admins see all. The answer has an ETag, for clients that ask often."""
     exports = services().exports
     space = exports.space()
     response = answer(

@@ -398,7 +398,8 @@ class StreamStatus(AnswerModel):
     start_time: Time | None = Field(description="kind replay: the true time of the first frame that plays now")
     time_confirmed: bool | None = Field(
         description="kind replay; false: the recorder sends no times, or times that fit neither the request nor its "
-        "answer, so frames are counted from the requested time; null before the first frame"
+        "answer, so frames are counted from the requested time, or it writes local times and its time zone of then is "
+        "not known; null before the first frame"
     )
 
     beats_real_time: bool | None = Field(

@@ -1,7 +1,8 @@
 """RTP packets into access units of audio.
 
 The units do not depend on a device's habits: AAC frames are plain, their configuration is the one that the stream
-itself shows, and times count samples (audio_payloads.py, audio_times.py).
+itself shows, and times count samples (audio_payloads.py, audio_times.py). G.711 has the law that is known when the
+session begins; payloads of the other one are converted.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class AudioDepacketizer:
         self._announced = track
         self._start_device_s = start_device_s
         self._is_live = start_device_s is None
+        self._law = None
+        if track.format.codec in g711.LAWS:
+            self._law = track.law or g711.TrackLaw(track.format.codec)
+            self._law.begin()
+            track = _in_law(track, self._law.law)
         rate = _CLOCKS.get(track.format.codec, track.clock_rate)
         self.track = replace(track, clock_rate=rate)
         self.is_settled = True
@@ -57,8 +63,6 @@ class AudioDepacketizer:
         self._plausible: deque[bool] = deque(maxlen=_JUDGED_FRAMES)
         self._object_type = 0
         self._channels = 0  # as the first frame shows them
-        is_g711 = track.format.codec in g711.LAWS
-        self._law = g711.DescribedLaw(track.format.codec) if is_g711 else None
         self._payloads = aac_payloads(track) if track.format.codec == "aac" else None
         if self._payloads:
             self._begin_aac(track)
@@ -89,10 +93,15 @@ class AudioDepacketizer:
             elif samples := _sample_count(self.track, packet.payload):
                 payload = packet.payload
                 if self._law is not None:
-                    is_described = packet.payload_type == self._announced.payload_type
-                    payload = self._law.converted(payload, None if is_described else packet.payload_type)
-                self._add(packet, [payload], samples, units)
+                    payload = self._in_our_law(packet, self._law)
+                self._add(packet, [payload], samples, units, is_converted=payload is not packet.payload)
         return units
+
+    def _in_our_law(self, packet: RtpPacket, track_law: g711.TrackLaw) -> bytes:
+        """Return the payload of G.711 in the law of `track`; the same object if it has that law."""
+        is_described = packet.payload_type == self._announced.payload_type
+        law = track_law.of(packet.payload, None if is_described else packet.payload_type)
+        return g711.converted(packet.payload, law, self.track.format.codec)
 
     # -- AAC ---------------------------------------------------------------------------------------
 
@@ -168,7 +177,15 @@ class AudioDepacketizer:
 
     # -- units -------------------------------------------------------------------------------------
 
-    def _add(self, packet: RtpPacket, frames: list[bytes], samples: int, units: list[AccessUnit]) -> None:
+    def _add(
+        self,
+        packet: RtpPacket,
+        frames: list[bytes],
+        samples: int,
+        units: list[AccessUnit],
+        *,
+        is_converted: bool = False,
+    ) -> None:
         """Add the units of a packet. `samples`: of each."""
         rate = self.track.clock_rate
         ticks = self._ticks.place(packet.timestamp, samples * len(frames), packet.arrived_s)
@@ -187,8 +204,18 @@ class AudioDepacketizer:
                     is_discontinuous=index == 0 and stamp is not None and stamp.is_discontinuous,
                     time_s=self._place(ticks + shift, rate, packet.arrived_s) if self._place else 0.0,
                     arrived_s=packet.arrived_s,
+                    is_converted=is_converted,
                 )
             )
+
+
+def _in_law(track: AudioTrack, law: str) -> AudioTrack:
+    """Return a track of G.711 as one of this law."""
+    if law == track.format.codec:
+        return track
+    name = "PCMA" if law == "pcm_alaw" else "PCMU"
+    encoding = "/".join((name, *track.encoding.split("/")[1:]))
+    return replace(track, format=replace(track.format, codec=law), encoding=encoding)
 
 
 def _sample_count(track: AudioTrack, payload: bytes) -> int:

@@ -6,12 +6,14 @@ In memory only: after a start of the app, a device shows its habits again within
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
 from core.clock import Clock
 from core.records import ServiceCheck
+from media.codecs.g711 import TrackLaw
 
 TRACK_ADDRESS = "address of a track"
 SESSION_ADDRESS = "address of PLAY"
@@ -33,6 +35,7 @@ _TUNNEL_FIRST_S = 3600.0
 _NO_TUNNEL_S = 300.0
 _TUNNEL_UNREACHED_S = 30.0
 _WITHOUT_AUDIO_S = 600.0
+_TIMES = re.compile(r"(?<=time=)[^&]*")  # in makers' addresses of recordings
 _MOST_PATIENCE_S = 60.0
 _PATIENT_FOR_S = 3600.0
 
@@ -109,7 +112,8 @@ class DeviceHabits:
         if self.lifetime_s < float("inf"):
             detail = f"The device ends sessions after {self.lifetime_s:.0f} s, whatever it announces."
             found.append(ServiceCheck("RTSP: keep-alive", "guessed", detail))
-        codecs = sorted({f"{described}, sent as {sent}" for described, sent in self._codecs.values()})
+        pairs = {*self._codecs.values(), *self.audio.wrong_laws()}
+        codecs = sorted(f"{described}, sent as {sent}" for described, sent in pairs)
         found += [ServiceCheck("RTSP: codec", "repaired", f"described as {item}") for item in codecs]
         found += [ServiceCheck("RTSP: audio", "skipped", reason) for reason in self.audio.reasons()]
         return tuple(found)
@@ -240,12 +244,13 @@ class TunnelHabit:
 
 
 class AudioHabit:
-    """The audio tracks of one device that cost a stream its video, by the stream's address."""
+    """The audio tracks of one device, by their stream's address: those that cost it its video, and laws of G.711."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._left_out: dict[str, tuple[float, str]] = {}  # address -> until when, and why
         self._doubted: dict[str, None] = {}  # addresses, in the order of their doubts
+        self._laws: dict[str, TrackLaw] = {}  # address, without times -> the law of G.711
 
     def left_out(self, uri: str) -> str:
         """Return why this stream is played without its audio, for users; empty if it is not."""
@@ -255,6 +260,20 @@ class AudioHabit:
     def reasons(self) -> list[str]:
         """Return why streams are played without their audio, each reason once, for users."""
         return sorted({reason for uri in self._left_out if (reason := self.left_out(uri))})
+
+    def law(self, uri: str, described: str) -> TrackLaw:
+        """Return the law of G.711 of this stream, as earlier sessions have shown it."""
+        address = _TIMES.sub("", uri)
+        law = self._laws.pop(address, None)
+        if law is None or law.described != described:
+            law = TrackLaw(described)
+        self._laws[address] = law
+        _limit(self._laws)
+        return law
+
+    def wrong_laws(self) -> list[tuple[str, str]]:
+        """Return the described and the true law of the streams whose description is wrong."""
+        return [(law.described, law.law) for law in self._laws.values() if law.law != law.described]
 
     def failed(self, uri: str, reason: str) -> None:
         """Play this stream without its audio for ten minutes. `reason`: for users."""

@@ -84,6 +84,7 @@ class PayloadReader:
                 return place
             if self._bytes > MAX_NAL_BYTES:
                 return place
+            self._false_starts = 0
             self._bytes += len(payload)
             self._fragments.append(payload[at + 1 :])
         return len(payloads)
@@ -195,6 +196,8 @@ class PayloadReader:
             self._note_end_without_beginning(self._header_of(payload, flags), flags)
             self.damage = NO_BEGINNING
             return units
+        elif not payload[head - 1] & (_STARTS | _ENDS):
+            self._false_starts = 0  # a device that marks each fragment as a beginning sends no such fragment
         self._bytes += len(payload)
         if self._bytes > MAX_NAL_BYTES:
             self.damage = "a NAL unit that is too large"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.records import AudioFormat
 from media.codecs import aac, latm, opus
+from media.codecs.g711 import TrackLaw
 
 _CONFIG = re.compile(r"\bconfig=([0-9A-Fa-f]{4,128})\b")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){2,64}")
@@ -64,6 +65,7 @@ class AudioTrack:
     """An audio track that we can carry. `encoding` and `fmtp` are those for our own SDP.
 
     `mux_config`: the StreamMuxConfig of MP4A-LATM, empty if it comes in band; None for all other packings.
+    `law`: of G.711, as earlier sessions with this track have shown it.
     """
 
     format: AudioFormat
@@ -73,6 +75,7 @@ class AudioTrack:
     encoding: str
     fmtp: str = ""
     mux_config: bytes | None = None
+    law: TrackLaw | None = field(default=None, compare=False)
 
     @property
     def config(self) -> bytes:

@@ -25,6 +25,7 @@ from core.errors import (
     DeviceError,
 )
 from core.login_gate import LoginGate
+from media.codecs import g711
 from media.codecs.video import VideoCodec
 from media.rtsp.client.address import RtspSource, base_addresses, parse_address, session_addresses
 from media.rtsp.client.codec_judge import other_codec
@@ -251,6 +252,8 @@ class DeviceSession:
         if audio and (reason := await self._set_up_audio(audio, bases)):
             self._sink.on_audio_left_out(reason)
             audio = None
+        if audio and audio.format.codec in g711.LAWS:
+            audio = replace(audio, law=self._habits.audio.law(self._address.uri, audio.format.codec))
         is_udp = self._setup.transport == UDP
         self._sink.on_description(video, audio, Delivery.DATAGRAMS if is_udp else Delivery.STREAM)
         self._plays.offer(session_addresses(bases, self._setup.base_name), self._setup.video_uri)

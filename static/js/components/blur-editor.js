@@ -1,6 +1,6 @@
 // @ts-check
 import { MOST_AREAS, areaBetween, movedArea, resizedArea } from '../lib/blur-areas.js';
-import { part } from './dom.js';
+import { part, setText } from './dom.js';
 import { drawFrame } from './frame-capture.js';
 
 /** @typedef {import('../lib/blur-areas.js').Area} Area @typedef {import('../lib/blur-areas.js').Point} Point */
@@ -9,14 +9,17 @@ const KEY_STEP = 0.01;
 const NEW_AREA = { x: 0.4, y: 0.4, width: 0.2, height: 0.2 };
 
 /**
- * Draws rectangles on a picture. A drag makes one; each is a button: arrow keys move it, with Shift they resize it, and
- * Delete removes it.
+ * Draws rectangles on a picture. A drag on the picture makes one, a drag on a rectangle moves it. Each is a button: arrow
+ * keys move it, with Shift they resize it, and Delete removes it.
  */
 export class BlurEditor extends HTMLElement {
   /** @type {Area[]} */
   #areas = [];
-  /** @type {{pointerId: number, from: Point, to: Point}|null} */
+  /** Index of the rectangle that the user has touched last; -1 if there is none. */
+  #chosen = -1;
+  /** `moved`: the rectangle under the pointer, as it was; null while a new one is drawn. @type {{pointerId: number, from: Point, to: Point, moved: Area|null}|null} */
   #drag = null;
+  #hasPicture = false;
 
   connectedCallback() {
     const stage = this.#stage;
@@ -25,7 +28,9 @@ export class BlurEditor extends HTMLElement {
     for (const type of /** @type {const} */ (['pointerup', 'pointercancel'])) stage.addEventListener(type, (event) => this.#up(event));
     stage.addEventListener('keydown', (event) => this.#key(event));
     part(this, 'add', HTMLElement).addEventListener('click', () => this.#add(NEW_AREA));
-    part(this, 'remove', HTMLElement).addEventListener('click', () => this.#remove());
+    part(this, 'remove', HTMLElement).addEventListener('click', () => this.#removeAt(this.#chosen));
+    part(this, 'remove-all', HTMLElement).addEventListener('click', () => this.#removeAll());
+    stage.addEventListener('focusin', (event) => this.#choose(this.#indexOf(event.target)));
   }
 
   get #stage() {
@@ -37,15 +42,37 @@ export class BlurEditor extends HTMLElement {
     return this.#areas.map((area) => ({ ...area }));
   }
 
+  /** False while the rectangles are drawn on an empty picture. */
+  get hasPicture() {
+    return this.#hasPicture;
+  }
+
   /** Show the picture of a video without rectangles. @param {HTMLVideoElement} video */
   open(video) {
     this.#areas = [];
-    const canvas = part(this, 'canvas', HTMLCanvasElement);
-    if (!drawFrame(video, canvas)) {
-      canvas.width = 320;
-      canvas.height = 180;
-    }
+    this.#chosen = -1;
+    Object.assign(part(this, 'canvas', HTMLCanvasElement), { width: 320, height: 180 });
+    this.showNote('');
+    this.showPicture(video);
     this.#draw();
+  }
+
+  /** Show the picture of a video, if it has one. @param {HTMLVideoElement} video */
+  showPicture(video) {
+    this.#hasPicture = drawFrame(video, part(this, 'canvas', HTMLCanvasElement));
+    if (this.#hasPicture) this.showNote('');
+  }
+
+  /** Show a text below the picture. @param {string} text */
+  showNote(text) {
+    const note = part(this, 'note', HTMLElement);
+    setText(note, text);
+    note.hidden = !text;
+  }
+
+  /** Move the focus to where a keyboard draws a rectangle. */
+  focusAdd() {
+    part(this, 'add', HTMLElement).focus();
   }
 
   /** @param {Area|null} area */
@@ -56,10 +83,32 @@ export class BlurEditor extends HTMLElement {
     this.#buttons.at(-1)?.focus();
   }
 
-  #remove() {
-    this.#areas = [];
+  /** @param {number} index */
+  #removeAt(index) {
+    this.#areas.splice(index, 1);
+    this.#chosen = Math.min(index, this.#areas.length - 1);
     this.#draw();
-    part(this, 'add', HTMLElement).focus();
+    const next = this.#buttons[this.#chosen];
+    if (next) next.focus();
+    else this.focusAdd();
+  }
+
+  #removeAll() {
+    this.#areas = [];
+    this.#chosen = -1;
+    this.#draw();
+    this.focusAdd();
+  }
+
+  /** @param {number} index */
+  #choose(index) {
+    this.#chosen = index;
+    this.#draw();
+  }
+
+  /** @param {EventTarget|null} target */
+  #indexOf(target) {
+    return this.#buttons.findIndex((button) => button === target);
   }
 
   get #buttons() {
@@ -74,16 +123,22 @@ export class BlurEditor extends HTMLElement {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (event.button !== 0 || this.#drag || (event.target instanceof Element && event.target.closest('button'))) return;
+    if (event.button !== 0 || this.#drag) return;
+    event.preventDefault(); // the browser would move the focus after this handler
+    const index = this.#indexOf(event.target);
     this.#stage.setPointerCapture(event.pointerId);
     const from = this.#pointOf(event);
-    this.#drag = { pointerId: event.pointerId, from, to: from };
+    this.#drag = { pointerId: event.pointerId, from, to: from, moved: this.#areas[index] ?? null };
+    this.#buttons[index]?.focus();
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
     if (event.pointerId !== this.#drag?.pointerId) return;
-    this.#drag.to = this.#pointOf(event);
+    const { from, moved } = this.#drag;
+    const to = this.#pointOf(event);
+    this.#drag.to = to;
+    if (moved) this.#areas[this.#chosen] = movedArea(moved, { x: to.x - from.x, y: to.y - from.y });
     this.#draw();
   }
 
@@ -92,13 +147,15 @@ export class BlurEditor extends HTMLElement {
     const drag = this.#drag;
     if (event.pointerId !== drag?.pointerId) return;
     this.#drag = null;
-    if (event.type === 'pointerup') this.#add(areaBetween(drag.from, this.#pointOf(event)));
+    if (drag.moved) {
+      if (event.type === 'pointercancel') this.#areas[this.#chosen] = drag.moved;
+    } else if (event.type === 'pointerup') this.#add(areaBetween(drag.from, this.#pointOf(event)));
     this.#draw();
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const index = this.#buttons.findIndex((button) => button === event.target);
+    const index = this.#indexOf(event.target);
     const area = this.#areas[index];
     if (!area || event.ctrlKey || event.altKey || event.metaKey) return;
     /** @type {Record<string, Point>} */
@@ -110,16 +167,15 @@ export class BlurEditor extends HTMLElement {
     };
     const by = steps[event.key];
     if (by) this.#areas[index] = event.shiftKey ? resizedArea(area, by) : movedArea(area, by);
-    else if (event.key === 'Delete' || event.key === 'Backspace') this.#areas.splice(index, 1);
+    else if (event.key === 'Delete' || event.key === 'Backspace') this.#removeAt(index);
     else return;
     event.preventDefault();
     this.#draw();
-    if (!by) (this.#buttons[Math.min(index, this.#areas.length - 1)] ?? part(this, 'add', HTMLElement)).focus();
   }
 
   #draw() {
     const stage = this.#stage;
-    const drawn = this.#drag && areaBetween(this.#drag.from, this.#drag.to);
+    const drawn = this.#drag && !this.#drag.moved && areaBetween(this.#drag.from, this.#drag.to);
     const areas = drawn ? [...this.#areas, drawn] : this.#areas;
     const buttons = this.#buttons;
     for (const button of buttons.slice(areas.length)) button.remove();
@@ -127,11 +183,15 @@ export class BlurEditor extends HTMLElement {
       const button = buttons[index] ?? document.createElement('button');
       button.type = 'button';
       button.className = 'blur-area';
+      button.toggleAttribute('data-chosen', index === this.#chosen);
       button.setAttribute('aria-label', `Blurred area ${index + 1}, ${percent(area.width)} by ${percent(area.height)}`);
       for (const [name, value] of Object.entries(area)) button.style.setProperty(`--area-${name}`, `${value * 100}%`);
       if (!buttons[index]) stage.append(button);
     }
-    part(this, 'remove', HTMLButtonElement).disabled = !this.#areas.length;
+    const remove = part(this, 'remove', HTMLButtonElement);
+    remove.disabled = this.#chosen < 0;
+    setText(remove, this.#chosen < 0 ? 'Remove' : `Remove area ${this.#chosen + 1}`);
+    part(this, 'remove-all', HTMLButtonElement).disabled = !this.#areas.length;
     part(this, 'add', HTMLButtonElement).disabled = this.#areas.length >= MOST_AREAS;
   }
 }

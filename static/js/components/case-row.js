@@ -8,8 +8,11 @@ import { emit, part, setAttribute, setText } from './dom.js';
 export class CaseRow extends HTMLElement {
   /** @type {Case|null} */
   #case = null;
+  #isWired = false;
 
   connectedCallback() {
+    if (this.#isWired) return;
+    this.#isWired = true;
     for (const name of ['make', 'delete']) {
       part(this, name, HTMLElement).addEventListener('click', () => emit(this, `case-${name}`, this.#case));
     }
@@ -19,7 +22,6 @@ export class CaseRow extends HTMLElement {
   show(item) {
     this.#case = item;
     const { text, tone } = packageState(item);
-    this.dataset.id = String(item.id);
     this.dataset.state = item.package.state;
     setText(part(this, 'title', HTMLElement), item.name);
     const state = part(this, 'state', HTMLElement);
@@ -38,7 +40,9 @@ export class CaseRow extends HTMLElement {
     setAttribute(download, 'href', item.package.url);
     setAttribute(download, 'aria-label', `Download: ${item.name}`);
     const make = part(this, 'make', HTMLButtonElement);
+    const hadFocus = make === document.activeElement;
     make.hidden = !item.exports.length || item.package.state === 'making' || item.package.state === 'ready';
+    if (hadFocus && make.hidden) this.focus();
     setAttribute(make, 'aria-label', `Make the package: ${item.name}`);
     setAttribute(part(this, 'delete', HTMLButtonElement), 'aria-label', `Delete: ${item.name}`);
   }

@@ -18,9 +18,10 @@ export class ConfirmDialog extends AppDialog {
     );
   }
 
-  /** @param {string} title @param {string} text @param {string} [yes] @returns {Promise<boolean>} */
-  ask(title, text, yes = 'Delete') {
+  /** @param {string} title @param {string} text @param {string} [yes] @param {string} [no] words of the buttons @returns {Promise<boolean>} */
+  ask(title, text, yes = 'Delete', no = 'Cancel') {
     this.#yes = false;
+    setText(part(this, 'no', HTMLElement), no);
     setText(part(this, 'yes', HTMLElement), yes);
     setText(part(this, 'title', HTMLElement), title);
     setText(part(this, 'text', HTMLElement), text);

@@ -7,8 +7,8 @@ import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
  * @typedef {import('../lib/export-types.js').Export} Export
  * @typedef {import('../lib/export-types.js').FileOfExport} ExportFile
  * @typedef {import('../lib/export-list.js').ExportAction} ExportAction
- * @typedef {{namesOf: import('../lib/export-list.js').NamesOf, nowMs: number, hasOwner: boolean}} Shown `hasOwner`: name the
- *   owner, because the list has exports of others
+ * @typedef {{namesOf: import('../lib/export-list.js').NamesOf, nowMs: number, hasOwner: boolean, isSelected: boolean}} Shown
+ *   `hasOwner`: name the owner, because the list has exports of others; `isSelected`: for an evidence package
  */
 
 /** More files than this are hidden until the user asks for them, but never a single one. */
@@ -17,52 +17,41 @@ const SHOWN_POSTERS = 3;
 
 /**
  * A row of the list of exports. It changes in place, so that the focus stays. Emits 'export-action' {action, job},
- * 'export-play' {file, job} and 'export-select' when the user has selected the row or no longer selects it.
+ * 'export-play' {file, job} and 'export-select' {job, isSelected}.
  */
 export class ExportRow extends HTMLElement {
   /** @type {Export|null} */
   #job = null;
   #filesKey = '';
   #showsAllFiles = false;
+  #isWired = false;
 
   connectedCallback() {
+    if (this.#isWired) return;
+    this.#isWired = true;
     this.addEventListener('click', (event) => this.#click(event));
-    this.#box.addEventListener('change', () => emit(this, 'export-select'));
+    this.#box.addEventListener('change', () => emit(this, 'export-select', { job: this.#job, isSelected: this.#box.checked }));
   }
 
   get #box() {
     return part(this, 'select', HTMLInputElement);
   }
 
-  /** True if the user has selected the row for an evidence package. */
-  get isSelected() {
-    return this.#box.checked;
-  }
-
-  set isSelected(isSelected) {
-    this.#box.checked = isSelected;
-  }
-
-  get job() {
-    return this.#job;
-  }
-
   /** @param {Export} job @param {Shown} shown */
-  show(job, { namesOf, nowMs, hasOwner }) {
+  show(job, { namesOf, nowMs, hasOwner, isSelected }) {
     this.#job = job;
     const title = titleOf(job, namesOf);
     const { text, tone } = stateOf(job);
     this.dataset.state = job.state;
-    this.dataset.id = String(job.id);
     setText(part(this, 'title', HTMLElement), title);
     const state = part(this, 'state', HTMLElement);
     setText(state, text);
     setAttribute(state, 'data-tone', tone === 'quiet' ? null : tone);
     this.#box.hidden = job.state !== 'done';
-    if (this.#box.hidden) this.#box.checked = false;
+    this.#box.checked = isSelected;
     setAttribute(this.#box, 'aria-label', `Select ${title}`);
     this.#showPosters(job);
-    this.#showText('owner', hasOwner && job.owner ? `of ${job.owner}` : '');
+    this.#showText('owner', hasOwner && job.owner ? `Owner: ${job.owner}` : '');
     this.#showLines(rangeLines(job, namesOf));
     this.#showText('notes', job.notes);
     this.#showProgress(job, title);

@@ -202,7 +202,17 @@ export class HlsEngine {
   /** Time of the frame on screen, in ms, from the times of frames; null while unknown. */
   get shownFrameMs() {
     const at = (this.#shown?.atS ?? 0) + SAME_FRAME_S;
-    const time = this.#shownTimes().findLast((shown) => shown <= at);
+    return this.#dateOf(this.#shownTimes().findLast((shown) => shown <= at));
+  }
+
+  /** Time of the frame after the one on screen, in ms; null while it is not loaded. */
+  get nextFrameMs() {
+    const at = (this.#shown?.atS ?? 0) + SAME_FRAME_S;
+    return this.#dateOf(this.#shownTimes().find((shown) => shown > at));
+  }
+
+  /** @param {number|undefined} time on the video's timeline */
+  #dateOf(time) {
     if (time === undefined) return null;
     const fragment = this.#hls?.latestLevelDetails?.fragments.findLast(({ start }) => start <= time + 0.001);
     return fragment?.programDateTime ? fragment.programDateTime + (time - fragment.start) * 1000 : null;

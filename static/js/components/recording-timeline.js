@@ -20,6 +20,7 @@ const NEAR_MS = 2500; // seeking an event leads to a moment before it
  *   'timeline-scrub'  {row, atMs} during a scrub; null if the browser has taken the finger to scroll the page
  *   'timeline-view'   the new window
  *   'timeline-follow' `follows` has changed
+ *   'timeline-rows'   other rows are shown
  *   'timeline-row'    the row that was chosen by key
  *   'timeline-mark'   {which, atMs, isFinal}: a handle of the marked range has moved; not final during a drag
  *   'timeline-hover'  {row, atMs, x} while a pointer, a scrub or a key points at a time; null after it. `x`: CSS pixels
@@ -100,6 +101,7 @@ export class RecordingTimeline extends HTMLElement {
     this.#rows = rows;
     this.#current = Math.min(this.#current, Math.max(0, rows.length - 1));
     this.#redraw();
+    emit(this, 'timeline-rows');
   }
 
   get rows() {

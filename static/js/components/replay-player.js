@@ -4,6 +4,7 @@ import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
 import { ReplayState, SPEEDS } from '../lib/replay-state.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { frameEndMs } from '../lib/frame-times.js';
 import { emit, part } from './dom.js';
 import { playsFragments } from './fragment-appender.js';
 import { decodableCodecs } from './hls-engine.js';
@@ -23,7 +24,7 @@ const INSIDE_MS = 5;
 
 /**
  * Plays a recording. Emits 'replay-time' with the frame's time (ms), 'replay-gap' {fromMs, toMs} after it has skipped
- * time without a recording, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
+ * time without a recording, 'replay-next' if `hasNextFrame` has changed, 'replay-phase' with the new phase, 'replay-speed' with the chosen speed, and
  * 'replay-wanted' if the user wants to play and nothing is chosen.
  *
  * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
@@ -41,6 +42,7 @@ export class ReplayPlayer extends HTMLElement {
   #link = new ReplayLink();
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
+  #hadNextFrame = false;
   #idleLimits = new IdleLimits();
   /** Names for the file name of a snapshot. @type {string[]} */
   names = [];
@@ -124,6 +126,25 @@ export class ReplayPlayer extends HTMLElement {
     const { atMs, isSuspended, hasFrame } = this.#state;
     if (isSuspended && atMs !== null) return atMs - INSIDE_MS;
     return (hasFrame ? this.#engine?.shownFrameMs : null) ?? atMs;
+  }
+
+  /**
+   * End of the frame on screen, in ms: the start of the next frame. Before that is loaded, and before a gap, a moment
+   * inside the frame.
+   */
+  get shownFrameEndMs() {
+    const { shownFrameMs } = this;
+    return shownFrameMs === null ? null : frameEndMs(shownFrameMs, this.#nextFrameMs);
+  }
+
+  /** True if the frame after the one on screen is loaded. */
+  get hasNextFrame() {
+    return this.#nextFrameMs !== null;
+  }
+
+  get #nextFrameMs() {
+    const { isSuspended, hasFrame } = this.#state;
+    return (hasFrame && !isSuspended ? this.#engine?.nextFrameMs : null) ?? null;
   }
 
   /** True while the player shows frames one after the other, or waits for them. */
@@ -374,6 +395,10 @@ export class ReplayPlayer extends HTMLElement {
     const frameMs = this.#engine?.playingDate?.getTime() ?? null;
     const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
     if (frameMs !== null && isThere) this.#observe(frameMs);
+    if (this.hasNextFrame !== this.#hadNextFrame) {
+      this.#hadNextFrame = this.hasNextFrame;
+      emit(this, 'replay-next');
+    }
     this.#lookAtQuality();
     this.#draw();
     this.#suspendIfIdle();

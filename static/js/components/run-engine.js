@@ -134,6 +134,12 @@ export class RunEngine {
     return begin === null ? null : this.#timeline.dateAt(begin);
   }
 
+  /** Time of the frame after the one on screen, in ms; null while it is not loaded. */
+  get nextFrameMs() {
+    const begin = this.#timeline.nextFrameStartOf(this.#shown.atS);
+    return begin === null ? null : this.#timeline.dateAt(begin);
+  }
+
   close() {
     clearInterval(this.#timer);
     this.#run.sink = null;

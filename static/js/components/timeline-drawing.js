@@ -202,7 +202,7 @@ function dots(context, colour, left, top, width) {
 function drawMarked(context, scene) {
   const { startMs, endMs } = scene.marked;
   context.fillStyle = scene.palette.mark;
-  if (startMs !== null && endMs !== null) {
+  if (startMs !== null && endMs !== null && startMs < endMs) {
     context.globalAlpha = 0.18;
     context.fillRect(xOf(scene, startMs), 0, xOf(scene, endMs) - xOf(scene, startMs), scene.height);
     context.globalAlpha = 1;

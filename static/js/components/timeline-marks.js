@@ -52,7 +52,10 @@ export class TimelineMarks {
       const handle = this.#handle(which);
       const atMs = this.#at(which);
       const isThere = atMs !== null && view.startMs <= atMs && atMs <= view.endMs;
-      if (!isThere && handle.contains(document.activeElement)) continue; // a key has moved the mark out of sight
+      if (!isThere && handle.contains(document.activeElement)) {
+        if (atMs !== null) continue; // a key has moved the mark out of sight
+        part(this.#timeline, 'slider', HTMLElement).focus({ preventScroll: true }); // the mark is gone
+      }
       handle.hidden = !isThere;
       if (atMs === null) continue;
       handle.style.setProperty('--mark-x', `${this.#scale.xOf(atMs)}px`);

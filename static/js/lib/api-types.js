@@ -337,7 +337,8 @@ export {};
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
  * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
- *   the request nor its answer, so frames are counted from the requested time; null before the first frame
+ *   the request nor its answer, so frames are counted from the requested time, or it writes local times and its time
+ *   zone of then is not known; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
@@ -379,7 +380,8 @@ export {};
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
  * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
- *   the request nor its answer, so frames are counted from the requested time; null before the first frame
+ *   the request nor its answer, so frames are counted from the requested time, or it writes local times and its time
+ *   zone of then is not known; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
@@ -432,7 +434,8 @@ export {};
  * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
  * @property {string|null} start_time kind replay: the true time of the first frame that plays now
  * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
- *   the request nor its answer, so frames are counted from the requested time; null before the first frame
+ *   the request nor its answer, so frames are counted from the requested time, or it writes local times and its time
+ *   zone of then is not known; null before the first frame
  * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
  *   known (yet)
  * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was

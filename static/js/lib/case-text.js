@@ -43,6 +43,14 @@ export function packageReason({ package: made, exports: ids }) {
   return made.error?.detail ?? '';
 }
 
+/** Return what the deletion of an export does to the cases with these names; '' without one. @param {string[]} names */
+export function lossText(names) {
+  if (!names.length) return '';
+  const all = names.map((name) => `“${name}”`);
+  if (all.length === 1) return `The evidence package ${all[0]} loses this export, and must be made again.`;
+  return `The evidence packages ${all.slice(0, -1).join(', ')} and ${all.at(-1)} lose this export, and must be made again.`;
+}
+
 /** Return the pause before the next request for the cases, in ms; null if nothing changes by itself. @param {Case[]} cases */
 export function casesPauseMs(cases) {
   return cases.some((item) => item.package.state === 'making') ? 1500 : null;

@@ -5,13 +5,13 @@ import { ApiError } from './http.js';
 
 /**
  * @typedef {import('./export-types.js').Estimate} Estimate
- * @typedef {import('./exports-api.js').WantedRange} WantedRange
+ * @typedef {import('./exports-api.js').Sized} Sized
  */
 
 /** The server may have to ask the recorder, so that not every step of a drag is a request. */
 const AFTER_MS = 500;
 
-/** Emits 'estimate' with the text to show. Only the newest ranges count. */
+/** Emits 'estimate' with the text to show. Only the newest request counts. */
 export class Estimating extends EventTarget {
   #api;
   #afterMs;
@@ -28,33 +28,33 @@ export class Estimating extends EventTarget {
     this.#afterMs = afterMs;
   }
 
-  /** Estimate these ranges; none: forget the last ones. @param {WantedRange[]} ranges */
-  show(ranges) {
-    const key = JSON.stringify(ranges);
+  /** Estimate an export; without ranges: forget the last one. @param {Sized} sized */
+  show(sized) {
+    const key = JSON.stringify(sized);
     if (key === this.#key) return;
     this.#key = key;
     this.#request?.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (!ranges.length) {
+    if (!sized.ranges.length) {
       this.#emit('');
       return;
     }
     this.#emit('Estimating the size…');
-    this.#timer = setTimeout(() => void this.#ask(ranges), this.#afterMs);
+    this.#timer = setTimeout(() => void this.#ask(sized), this.#afterMs);
   }
 
-  /** @param {WantedRange[]} ranges */
-  async #ask(ranges) {
+  /** @param {Sized} sized */
+  async #ask(sized) {
     const request = new AbortController();
     this.#request = request;
     try {
-      const estimate = await this.#api.estimate(ranges, request.signal);
-      if (!request.signal.aborted) this.#emit(estimateText(estimate, requestedS(ranges)));
+      const estimate = await this.#api.estimate(sized, request.signal);
+      if (!request.signal.aborted) this.#emit(estimateText(estimate, requestedS(sized)));
     } catch (error) {
       if (request.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      this.#key = ''; // the same ranges may be asked again
+      this.#key = ''; // the same export may be asked again
       this.#emit(`The size is not known: ${error.message}`);
     }
   }
@@ -65,8 +65,8 @@ export class Estimating extends EventTarget {
   }
 }
 
-/** @param {WantedRange[]} ranges */
-function requestedS(ranges) {
+/** @param {Sized} sized */
+function requestedS({ ranges }) {
   return ranges.reduce((sum, { startMs, endMs }) => sum + (endMs - startMs), 0) / 1000;
 }
 

@@ -28,9 +28,11 @@ const ACTIONS = {
 export function actionsOf(job) {
   const mayRetry = (job.state === 'queued' || job.state === 'done') && job.error !== null;
   const isEnded = !isUnfinished(job);
+  const hasUsableFiles = job.state === 'failed' && job.files.length > 0;
   return [
     ...(mayRetry ? /** @type {const} */ (['retry']) : []),
     ...ACTIONS[job.state],
+    ...(hasUsableFiles ? /** @type {const} */ (['keep', 'link']) : []),
     'edit',
     ...(isEnded ? /** @type {const} */ (['delete']) : []),
   ];

@@ -12,9 +12,9 @@ import { codecName, counted, duration, exactDuration, fileSize, resolution } fro
 
 /** @type {Record<string, string>} */
 const FORMATS = {
-  mp4: 'MP4: plays everywhere, picture unchanged',
+  mp4: 'MP4: picture unchanged, H.265 needs a newer player',
   original: 'Original: MKV, sound unchanged, too',
-  h264: 'H.264: MP4, and a copy for old players',
+  h264: 'H.264: MP4, and a copy of H.265 for every player',
 };
 
 /** @param {string} format name in the API @returns {string} for a list to choose from */
@@ -53,25 +53,25 @@ const ADVICE = {
   storage_full: 'Delete other exports or other files, then press Try again.',
   nothing_recorded: 'The recorder may have overwritten this time. Choose another range on the page Recordings.',
   not_found: 'The camera or the channel was deleted.',
-  copy_failed: 'The video itself is complete. Try again makes only the missing copies.',
-  incomplete: 'Try again reads only the missing time.',
+  copy_failed: 'The video itself is complete. Press Try again: the app then makes only the missing copies.',
+  incomplete: 'Press Try again: the app then reads only the missing time.',
   device_changed: 'Make a new export if you need the recordings of the present device.',
-  camera_deleted: 'Its finished files stay.',
   too_many_files: 'Make several exports of shorter ranges.',
 };
 
 /** Return why a job waits, has failed or is incomplete, and what a user can do. '' without a reason. @param {Export} job */
-export function reasonOf({ state, error }) {
+export function reasonOf({ state, error, files, kept }) {
   if (!error) {
-    if (state === 'queued') return 'It begins after the exports before it.';
+    if (state === 'queued') return 'It waits for earlier exports.';
     if (state === 'paused') return 'The recorder’s session is free for other users until you resume.';
     return '';
   }
   const detail = sentence(error.detail);
   if (state === 'queued') return `${detail} The app tries again by itself.`;
   const advice = Object.hasOwn(ADVICE, error.code) ? ADVICE[error.code] : '';
-  const again = state === 'failed' ? 'Try again goes on where the export has ended.' : '';
-  return [detail, advice || again].filter(Boolean).join(' ');
+  const again = state === 'failed' && error.code !== 'camera_deleted' ? 'Press Try again: the export goes on where it ended.' : '';
+  const finished = state === 'failed' && files.length && !kept ? 'Press Keep if you need its finished files after their expiry.' : '';
+  return [detail, advice || again, finished].filter(Boolean).join(' ');
 }
 
 /** @param {string} detail */
@@ -102,9 +102,9 @@ export function progressOf({ state, progress, speed, eta_s: etaS }) {
   return { share, text: parts.join(' · ') };
 }
 
-/** @param {number} speed recorded seconds per second @returns {string} `× 43 real time` */
+/** @param {number} speed recorded seconds per second @returns {string} `43 × real time` */
 export function speedText(speed) {
-  return `× ${speed < 9.95 ? Number(speed.toFixed(1)) : Math.round(speed)} real time`;
+  return `${speed < 9.95 ? Number(speed.toFixed(1)) : Math.round(speed)} × real time`;
 }
 
 /**
@@ -146,6 +146,15 @@ export function isVideo(file) {
 /** True if browsers can play the kind of a file; no browser promises MKV. @param {ExportFile} file */
 export function isPlayable(file) {
   return file.kind === 'master' || file.kind === 'working_copy';
+}
+
+/** MediaError.MEDIA_ERR_NETWORK: the file came in part. */
+const NETWORK_ERROR = 2;
+
+/** Return why a player shows no picture of a file that the server sends. @param {number|undefined} code of its MediaError */
+export function playerProblem(code) {
+  if (code === NETWORK_ERROR) return 'The connection broke off. Close this player, then press Play again.';
+  return 'This browser cannot play this file. A player such as VLC can: download it.';
 }
 
 /**

@@ -27,9 +27,9 @@ export {};
  * @property {string} owner
  * @property {string} name
  * @property {string} notes
- * @property {'mp4'|'original'|'h264'} format mp4: plays everywhere; video copied bit by bit, audio as AAC. original: an
- *   MKV with the audio as it was recorded, too. h264: as mp4, and beside each H.265 video a copy that is encoded as
- *   H.264
+ * @property {'mp4'|'original'|'h264'} format mp4: video copied bit by bit, audio as AAC; H.265 needs a newer player.
+ *   original: an MKV with the audio as it was recorded, too. h264: as mp4, and beside each H.265 video a copy that is
+ *   encoded as H.264, which every player plays
  * @property {boolean} subtitles
  * @property {CopyOfExport[]} copies
  * @property {ExportState} state
@@ -43,7 +43,7 @@ export {};
  * @property {string|null} ended_at
  * @property {string|null} expires_at
  * @property {boolean} kept
- * @property {string} link page with this export, to share; it asks for a login (see PUBLIC_URL)
+ * @property {string} link page with this export, for its owner and admins, after a login (see PUBLIC_URL)
  */
 
 /**

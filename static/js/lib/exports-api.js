@@ -10,6 +10,8 @@ import { JsonHttp } from './http.js';
  * @typedef {{hasTime: boolean, isSmall: boolean, blurred: import('./blur-areas.js').Area[]}} WantedCopy
  * @typedef {{ranges: WantedRange[], format: string, name: string, notes: string, hasSubtitles: boolean,
  *   copy: WantedCopy}} ExportDraft
+ * @typedef {{ranges: WantedRange[], format?: string, copy?: {hasTime: boolean, isSmall: boolean, hasBlur: boolean}}} Sized
+ *   what the size of an export depends on
  * @typedef {'pause'|'resume'|'cancel'|'retry'} ExportMove
  */
 
@@ -36,10 +38,9 @@ export class ExportsApi {
     return this.#http.json('POST', this.#url, bodyOf(draft), { timeoutMs: DEVICE_MS });
   }
 
-  /** @param {WantedRange[]} ranges @param {AbortSignal} [signal] @returns {Promise<Estimate>} */
-  estimate(ranges, signal) {
-    const body = { ranges: ranges.map((wanted) => rangeOf(wanted)) };
-    return this.#http.json('POST', `${this.#url}/estimate`, body, { timeoutMs: DEVICE_MS, signal });
+  /** @param {Sized} sized @param {AbortSignal} [signal] @returns {Promise<Estimate>} */
+  estimate(sized, signal) {
+    return this.#http.json('POST', `${this.#url}/estimate`, sizedBodyOf(sized), { timeoutMs: DEVICE_MS, signal });
   }
 
   /** @param {number} id @param {{name?: string, notes?: string, kept?: boolean}} change @returns {Promise<Export>} */
@@ -50,6 +51,12 @@ export class ExportsApi {
   /** @param {number} id @param {ExportMove} what @returns {Promise<Export>} */
   move(id, what) {
     return this.#http.json('POST', `${this.#url}/${id}/${what}`);
+  }
+
+  /** Request the first byte of a file. Throws an ApiError with the reason if the server does not send it. @param {string} url */
+  async tryFile(url) {
+    const answer = await this.#http.send('GET', url, undefined, { range: 'bytes=0-0' });
+    await answer.body?.cancel();
   }
 
   /** @param {number} id */
@@ -68,6 +75,17 @@ export function bodyOf({ ranges, format, name, notes, hasSubtitles, copy }) {
     subtitles: hasSubtitles,
     ...(name ? { name } : {}),
     ...(hasCopy ? { copies: [{ burn_time: copy.hasTime, height: copy.isSmall ? 720 : null, blur: copy.blurred }] } : {}),
+  };
+}
+
+/** Return the body of a request for an estimate. @param {Sized} sized */
+export function sizedBodyOf({ ranges, format, copy }) {
+  const hasCopy = copy && (copy.hasTime || copy.isSmall || copy.hasBlur);
+  return {
+    ranges: ranges.map((wanted) => rangeOf(wanted)),
+    ...(format ? { format } : {}),
+    // A copy must change something; the size is the same for a time in the picture and for blurred areas.
+    ...(hasCopy ? { copies: [{ burn_time: true, height: copy.isSmall ? 720 : null }] } : {}),
   };
 }
 

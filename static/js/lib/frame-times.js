@@ -12,6 +12,21 @@ import { nameAt, viewOf, whole, within } from './mp4-boxes.js';
 /** Largest difference that rounding may make to the time of a frame. */
 export const SAME_FRAME_S = 0.0005;
 
+/** A frame that seems to last longer is the last one before a gap, or one of a link that carries key frames alone. */
+const LONGEST_FRAME_MS = 1000;
+const INSIDE_FRAME_MS = 1;
+
+/**
+ * Return the time until which a range must go to have a frame in it, in ms.
+ *
+ * @param {number} frameMs time of the frame
+ * @param {number|null} nextMs time of the next loaded frame; null if none is loaded
+ */
+export function frameEndMs(frameMs, nextMs) {
+  const isNext = nextMs !== null && frameMs < nextMs && nextMs - frameMs <= LONGEST_FRAME_MS;
+  return isNext ? nextMs : frameMs + INSIDE_FRAME_MS;
+}
+
 /**
  * Return the video track of an init section; null if it has none.
  *

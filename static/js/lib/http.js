@@ -73,14 +73,15 @@ export class JsonHttp {
    * @param {string} method
    * @param {string} url
    * @param {unknown} body
-   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean}} how
+   * @param {{timeoutMs?: number, signal?: AbortSignal, keepalive?: boolean, range?: string}} how `range`: of the bytes
    */
-  async send(method, url, body, { timeoutMs = 15_000, signal, keepalive = false }) {
+  async send(method, url, body, { timeoutMs = 15_000, signal, keepalive = false, range }) {
     const limit = AbortSignal.timeout(timeoutMs);
     /** @type {RequestInit} */
     const init = { method, cache: 'no-store', keepalive, signal: signal ? AbortSignal.any([signal, limit]) : limit };
     /** @type {Record<string, string>} */
     const headers = {};
+    if (range) headers['Range'] = range;
     if (body !== undefined) {
       init.body = JSON.stringify(body);
       headers['Content-Type'] = 'application/json';

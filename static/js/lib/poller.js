@@ -5,8 +5,8 @@ import { backoffMs } from './backoff.js';
 const AFTER_FAILURE = { startMs: 1000, maxMs: 10_000 };
 
 /**
- * Runs some work repeatedly, one run at a time, until `stop()`. The work returns the pause before its next run. After
- * failures the pause grows up to ten seconds.
+ * Runs some work repeatedly, one run at a time, until `stop()`. The work returns the pause before its next run, or null
+ * to stop, unless `soon()` was called during the run. After failures the pause grows up to ten seconds.
  */
 export class Poller {
   #work;
@@ -16,7 +16,7 @@ export class Poller {
   #again = false;
   #failures = 0;
 
-  /** @param {() => Promise<number>} work resolves to the pause in ms */
+  /** @param {() => Promise<number|null>} work resolves to the pause in ms */
   constructor(work) {
     this.#work = work;
   }
@@ -31,6 +31,7 @@ export class Poller {
 
   stop() {
     this.#running = false;
+    this.#again = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
@@ -48,6 +49,7 @@ export class Poller {
 
   async #poll() {
     this.#busy = true;
+    /** @type {number|null} */
     let pauseMs;
     try {
       pauseMs = await this.#work();
@@ -62,6 +64,7 @@ export class Poller {
     if (!this.#running) return;
     if (this.#again) pauseMs = 0;
     this.#again = false;
-    this.#timer = setTimeout(() => void this.#poll(), pauseMs);
+    if (pauseMs === null) this.#running = false;
+    else this.#timer = setTimeout(() => void this.#poll(), pauseMs);
   }
 }

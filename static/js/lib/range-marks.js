@@ -29,10 +29,10 @@ export class RangeMarks extends EventTarget {
     return this.#marked.endMs;
   }
 
-  /** Both marks; null if one is missing. @returns {Span|null} */
+  /** Both marks; null if one is missing, or if the end is not later than the start. @returns {Span|null} */
   get span() {
     const { startMs, endMs } = this.#marked;
-    return startMs !== null && endMs !== null ? { startMs, endMs } : null;
+    return startMs !== null && endMs !== null && startMs < endMs ? { startMs, endMs } : null;
   }
 
   get isEmpty() {
@@ -44,6 +44,12 @@ export class RangeMarks extends EventTarget {
     const { startMs, endMs } = this.#marked;
     if (which === 'in') this.#change({ startMs: atMs, endMs: endMs !== null && endMs > atMs ? endMs : null });
     else this.#change({ startMs: startMs !== null && startMs < atMs ? startMs : null, endMs: atMs });
+  }
+
+  /** Set a mark from a typed time. The other mark stays, because each digit changes the time. @param {MarkName} which @param {number} atMs */
+  type(which, atMs) {
+    const { startMs, endMs } = this.#marked;
+    this.#change(which === 'in' ? { startMs: atMs, endMs } : { startMs, endMs: atMs });
   }
 
   /** Mark a whole range. @param {Span} span */
@@ -61,6 +67,22 @@ export class RangeMarks extends EventTarget {
     this.#marked = marked;
     this.dispatchEvent(new Event('marks'));
   }
+}
+
+/** Return a time in the frame that a mark means: the first frame of the range, or the last one. @param {MarkName} which @param {number} atMs */
+export function frameOf(which, atMs) {
+  return which === 'in' ? atMs : atMs - 1;
+}
+
+/**
+ * Return true if the player must go on by one frame: the frame of the moved mark is the one from which a key has moved it.
+ *
+ * @param {number} fromMs the mark before the key
+ * @param {number} toMs where the key has moved it
+ * @param {number} frameMs where the frame on screen would put it
+ */
+export function isStuck(fromMs, toMs, frameMs) {
+  return toMs > fromMs ? frameMs <= fromMs : toMs < fromMs && frameMs >= fromMs;
 }
 
 /** Return the last seconds before a moment. @param {number} atMs @param {number} seconds @returns {Span} */
@@ -105,6 +127,12 @@ export function rangeProblem({ startMs, endMs }, nowMs) {
   if (endMs <= startMs) return 'The end must be later than the start.';
   if (endMs - startMs > LONGEST_MS) return 'At most 24 hours can be exported at a time.';
   return endMs > nowMs ? 'The end lies in the future.' : '';
+}
+
+/** Return what keeps a row from being exported; '' if nothing does. @param {Row|null} row */
+export function channelProblem(row) {
+  if (!row) return 'Choose a channel first.';
+  return row.channel === null ? 'The recorder gives no channel number for this row, so the app cannot export it.' : '';
 }
 
 /**

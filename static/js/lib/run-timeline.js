@@ -71,6 +71,15 @@ export class RunTimeline {
     return null;
   }
 
+  /** Return the start of the frame after the one at a position; null if it is not loaded. @param {number} atS */
+  nextFrameStartOf(atS) {
+    for (const { times } of this.#pieces) {
+      const found = times.find((time) => time > atS + SAME_FRAME_S);
+      if (found !== undefined) return found;
+    }
+    return null;
+  }
+
   /** @param {number} at */
   #lengthOf(at) {
     const piece = /** @type {Piece} */ (this.#pieces[at]);

@@ -3,8 +3,9 @@
 import { AppDialog } from '../components/app-dialog.js';
 import { CaseRow } from '../components/case-row.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
-import { cloneTemplate, part, setText } from '../components/dom.js';
+import { setText } from '../components/dom.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
+import { keyedRows } from '../components/keyed-rows.js';
 import { casesPauseMs } from '../lib/case-text.js';
 import { CasesApi } from '../lib/cases-api.js';
 import { problemOf } from '../lib/http.js';
@@ -22,13 +23,13 @@ export class EvidencePackages extends EventTarget {
   /** @type {{id: number, title: string}[]} */
   #chosen = [];
   #hasKey = false;
+  /** A new case, which gets the focus as soon as it is on the page. @type {number|null} */
+  #wantedId = null;
   #poller = new Poller(async () => {
-    const cases = await this.#api.list();
+    const cases = await this.#load();
     this.#draw(cases);
     if (cases.length && !this.#hasKey) await this.#showKey();
-    const pauseMs = casesPauseMs(cases);
-    if (pauseMs === null) this.#poller.stop();
-    return pauseMs ?? 0;
+    return casesPauseMs(cases);
   });
 
   constructor() {
@@ -43,6 +44,12 @@ export class EvidencePackages extends EventTarget {
   refresh() {
     this.#poller.start();
     this.#poller.soon();
+  }
+
+  /** Return the names of the cases with an export. @param {number} exportId */
+  async namesWith(exportId) {
+    const cases = await this.#api.list();
+    return cases.filter((item) => item.exports.includes(exportId)).map(({ name }) => name);
   }
 
   /** Ask for a name, and make a package of these exports. @param {{id: number, title: string}[]} chosen */
@@ -70,8 +77,8 @@ export class EvidencePackages extends EventTarget {
     });
     this.#dialog.close();
     this.dispatchEvent(new Event('made'));
+    this.#wantedId = made.id;
     await this.#make(made);
-    byId('cases', HTMLElement).scrollIntoView({ block: 'nearest' });
   }
 
   /** @param {Case} item */
@@ -96,24 +103,49 @@ export class EvidencePackages extends EventTarget {
     this.refresh();
   }
 
+  async #load() {
+    let problem = '';
+    try {
+      return await this.#api.list();
+    } catch (error) {
+      problem = `The evidence packages cannot be loaded. ${problemOf(error).detail}`;
+      throw error;
+    } finally {
+      byId('cases-problem', HTMLElement).hidden = !problem;
+      setText(byId('cases-problem-text', HTMLElement), problem);
+    }
+  }
+
+  /** Show the fingerprint, or why there is none: packages can be downloaded and deleted without it. */
   async #showKey() {
-    const { fingerprint } = await this.#api.key();
-    this.#hasKey = true;
+    let fingerprint = '';
+    let problem = '';
+    try {
+      ({ fingerprint } = await this.#api.key());
+      this.#hasKey = true;
+    } catch (error) {
+      problem = problemOf(error).detail;
+    }
     setText(byId('evidence-fingerprint', HTMLElement), fingerprint);
+    setText(byId('evidence-key-problem', HTMLElement), problem);
   }
 
   /** @param {Case[]} cases */
   #draw(cases) {
     byId('cases', HTMLElement).hidden = !cases.length;
-    const rows = new Map([...this.#list.children].map((row) => [/** @type {CaseRow} */ (row).dataset.id, /** @type {CaseRow} */ (row)]));
-    let at = this.#list.firstElementChild;
-    for (const item of cases) {
-      const row = rows.get(String(item.id)) ?? part(cloneTemplate('case-row'), 'row', CaseRow);
-      rows.delete(String(item.id));
-      if (row === at) at = at.nextElementSibling;
-      else this.#list.insertBefore(row, at);
-      row.show(item);
+    const rows = keyedRows(
+      this.#list,
+      cases.map(({ id }) => id),
+      'case-row',
+      CaseRow,
+    );
+    for (const [index, item] of cases.entries()) {
+      const row = rows[index];
+      row?.show(item);
+      if (item.id !== this.#wantedId) continue;
+      this.#wantedId = null;
+      row?.focus({ preventScroll: true });
+      row?.scrollIntoView({ block: 'nearest' });
     }
-    for (const row of rows.values()) row.remove();
   }
 }

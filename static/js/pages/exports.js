@@ -2,14 +2,16 @@
 /** The page of exports: the list with its progress, filters, downloads, and a player for finished files. */
 import { AppDialog } from '../components/app-dialog.js';
 import { ConfirmDialog } from '../components/confirm-dialog.js';
-import { cloneTemplate, copied, part, setText } from '../components/dom.js';
+import { copied, setText } from '../components/dom.js';
 import { ExportRow } from '../components/export-row.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
-import { fileFacts, rangeText } from '../lib/export-text.js';
+import { keyedRows } from '../components/keyed-rows.js';
+import { lossText } from '../lib/case-text.js';
+import { fileFacts, playerProblem, rangeText } from '../lib/export-text.js';
 import { cameraIdsOf, endedText, filtered, pollPauseMs, titleOf } from '../lib/export-list.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { counted, fileSize } from '../lib/format.js';
-import { problemOf } from '../lib/http.js';
+import { ApiError, problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { ExportNames } from './exports-names.js';
 import { byId, httpOptions, lazyModule, may, pageApi, showToast, whenIdle } from './page.js';
@@ -34,7 +36,8 @@ const editForm = byId('edit-form', HTMLFormElement);
 const evidence = lazyModule(async () => {
   const packages = new (await import('./exports-evidence.js')).EvidencePackages();
   packages.addEventListener('made', () => {
-    clearSelection();
+    selected.clear();
+    draw();
     refresh();
   });
   packages.refresh();
@@ -48,8 +51,12 @@ let changes = 0;
 let isLoaded = false;
 /** The export of the address, which the page shows first. @type {number|null} */
 let wantedId = idOfAddress();
+/** Ids of the exports that the user has selected for an evidence package, also while the filter hides them. @type {Set<number>} */
+const selected = new Set();
 /** @type {Export|null} */
 let edited = null;
+/** True while the question before a deletion is prepared or open: a second press does not ask again. */
+let isAsking = false;
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,9 +79,7 @@ const poller = new Poller(async () => {
     throw error;
   }
   draw();
-  const pauseMs = pollPauseMs(jobs);
-  if (pauseMs === null && before === changes) poller.stop();
-  return pauseMs ?? 0;
+  return pollPauseMs(jobs) ?? (before === changes ? null : 0);
 });
 
 /** Request the list now, and again while something runs. */
@@ -102,23 +107,38 @@ function draw() {
   byId('empty', HTMLElement).hidden = jobs.length > 0;
   byId('exports', HTMLElement).hidden = !jobs.length;
   drawCameras();
-  const cameraId = Number(filterCamera.value) || null;
-  const shown = filtered(jobs, { cameraId, text: filterText.value }, names.of);
+  const shown = shownJobs();
   byId('none', HTMLElement).hidden = shown.length > 0;
-  const rows = new Map([...list.children].map((row) => [/** @type {ExportRow} */ (row).dataset.id, /** @type {ExportRow} */ (row)]));
-  const hasOwner = may('manage') && new Set(jobs.map((job) => job.owner)).size > 1;
+  const hasOwner = may('manage') && jobs.some((job) => job.owner !== document.body.dataset.user);
+  const selectable = selectedJobs();
+  selected.clear();
+  for (const { id } of selectable) selected.add(id);
+  const rows = keyedRows(
+    list,
+    shown.map(({ id }) => id),
+    'export-row',
+    ExportRow,
+  );
   const nowMs = Date.now();
-  let at = list.firstElementChild;
-  for (const job of shown) {
-    const row = rows.get(String(job.id)) ?? part(cloneTemplate('export-row'), 'row', ExportRow);
-    rows.delete(String(job.id));
-    if (row === at) at = at.nextElementSibling;
-    else list.insertBefore(row, at);
-    row.show(job, { namesOf: names.of, nowMs, hasOwner });
+  for (const [index, job] of shown.entries()) {
+    rows[index]?.show(job, { namesOf: names.of, nowMs, hasOwner, isSelected: selected.has(job.id) });
   }
-  for (const row of rows.values()) row.remove();
   drawSelection();
   showWanted();
+}
+
+/** Return the exports that the filter leaves. An export that the address names clears a filter that hides it. */
+function shownJobs() {
+  const shown = filtered(jobs, { cameraId: Number(filterCamera.value) || null, text: filterText.value }, names.of);
+  const isWanted = (/** @type {Export} */ { id }) => id === wantedId;
+  if (shown.some(isWanted) || !jobs.some(isWanted)) return shown;
+  clearFilter();
+  return jobs;
+}
+
+function clearFilter() {
+  filterText.value = '';
+  filterCamera.value = '';
 }
 
 function drawCameras() {
@@ -159,7 +179,10 @@ list.addEventListener('export-action', (event) => {
   const { action, job } = /** @type {CustomEvent<{action: ExportAction, job: Export}>} */ (event).detail;
   void act(action, job)
     .catch((error) => showToast(problemOf(error).detail, 'bad'))
-    .finally(refresh);
+    .finally(() => {
+      refresh();
+      evidence.loaded?.refresh();
+    });
 });
 
 /** @param {ExportAction} action @param {Export} job */
@@ -181,28 +204,41 @@ function replace(changed) {
 /** @param {Export} job */
 async function isSureToCancel(job) {
   if (!job.progress.done_s) return true;
-  return confirmDialog.ask(`Cancel “${titleOf(job, names.of)}”?`, 'What was read so far is deleted.', 'Cancel the export');
+  return confirmDialog.ask(
+    `Cancel “${titleOf(job, names.of)}”?`,
+    'What was read so far is deleted.',
+    'Cancel the export',
+    'Keep it running',
+  );
+}
+
+/** @param {Export} job */
+async function isSureToDelete(job) {
+  const packages = await evidence.get();
+  if (!packages) return false;
+  const texts = [job.files.length ? 'Its files are deleted.' : '', lossText(await packages.namesWith(job.id))];
+  texts.push('The recording on the recorder stays.');
+  return confirmDialog.ask(`Delete “${titleOf(job, names.of)}”?`, texts.filter(Boolean).join(' '));
 }
 
 /** @param {Export} job */
 async function remove(job) {
-  const isSure = await confirmDialog.ask(
-    `Delete “${titleOf(job, names.of)}”?`,
-    job.files.length ? 'Its files are deleted. The recording on the recorder stays.' : 'The recording on the recorder stays.',
-  );
-  if (!isSure) return;
+  if (isAsking) return;
+  isAsking = true;
+  try {
+    if (!(await isSureToDelete(job))) return;
+  } finally {
+    isAsking = false;
+  }
   await api.remove(job.id);
   changes += 1;
-  const { nextElementSibling, previousElementSibling } = list.querySelector(`[data-id="${job.id}"]`) ?? list;
   jobs = jobs.filter((other) => other.id !== job.id);
   draw();
-  const next = nextElementSibling ?? previousElementSibling;
-  if (next instanceof ExportRow && next.isConnected) next.focus();
 }
 
 /** @param {Export} job */
 async function copyLink(job) {
-  if (await copied(job.link)) showToast('Copied the link. It asks for a login.');
+  if (await copied(job.link)) showToast('Copied the link. Only the owner of the export and admins can open it.');
   else showToast(`The browser does not allow copying. The link is ${job.link}`, 'bad');
 }
 
@@ -220,32 +256,42 @@ onSubmit(editForm, async () => {
   if (!edited) return;
   const name = byId('edit-name', HTMLInputElement).value.trim();
   const notes = byId('edit-notes', HTMLTextAreaElement).value.trim();
+  if (edited.name && !name) {
+    const errors = [{ field: 'name', message: 'Enter a name.' }];
+    throw new ApiError('invalid', 'Enter a name.', { errors });
+  }
   replace(await api.change(edited.id, name ? { name, notes } : { notes }));
   editDialog.close();
 });
 
 // ── Evidence packages ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Rows that the user has selected. @returns {ExportRow[]} */
-function selectedRows() {
-  return [...list.children].filter((row) => row instanceof ExportRow && row.isSelected).map((row) => /** @type {ExportRow} */ (row));
+/** Return the finished exports that the user has selected. */
+function selectedJobs() {
+  return jobs.filter(({ id, state }) => state === 'done' && selected.has(id));
 }
 
 function drawSelection() {
-  const { length } = selectedRows();
-  byId('selection', HTMLElement).hidden = !length;
-  setText(byId('selection-text', HTMLElement), length ? `${counted(length, 'export')} selected` : '');
+  const { size } = selected;
+  byId('selection', HTMLElement).hidden = !size;
+  setText(byId('selection-text', HTMLElement), size ? `${counted(size, 'export')} selected` : '');
 }
 
-function clearSelection() {
-  for (const row of selectedRows()) row.isSelected = false;
+list.addEventListener('export-select', (event) => {
+  const { job, isSelected } = /** @type {CustomEvent<{job: Export, isSelected: boolean}>} */ (event).detail;
+  if (isSelected) selected.add(job.id);
+  else selected.delete(job.id);
   drawSelection();
-}
-
-list.addEventListener('export-select', drawSelection);
-byId('selection-clear', HTMLElement).addEventListener('click', clearSelection);
+});
+byId('selection-clear', HTMLElement).addEventListener('click', () => {
+  const [first] = selectedJobs();
+  selected.clear();
+  draw();
+  const row = list.querySelector(`[data-id="${first?.id}"]`);
+  (row instanceof HTMLElement ? row : filterText).focus();
+});
 byId('selection-evidence', HTMLElement).addEventListener('click', async () => {
-  const chosen = selectedRows().flatMap(({ job }) => (job ? [{ id: job.id, title: titleOf(job, names.of) }] : []));
+  const chosen = selectedJobs().map((job) => ({ id: job.id, title: titleOf(job, names.of) }));
   (await evidence.get())?.open(chosen);
 });
 
@@ -264,9 +310,18 @@ list.addEventListener('export-play', (event) => {
   watchDialog.show();
   video.play().catch(() => {}); // the browser may refuse to play sound by itself: the user presses Play
 });
-video.addEventListener('error', () => {
-  if (!video.hasAttribute('src')) return;
+video.addEventListener('error', async () => {
+  const address = video.getAttribute('src');
+  if (!address) return;
+  let problem = playerProblem(video.error?.code);
+  try {
+    await api.tryFile(address); // a player does not see why the server refuses a file
+  } catch (error) {
+    problem = problemOf(error).detail;
+  }
+  if (video.getAttribute('src') !== address) return;
   video.hidden = true;
+  setText(byId('watch-problem-text', HTMLElement), problem);
   byId('watch-problem', HTMLElement).hidden = false;
 });
 watchDialog.addEventListener('dialog-closed', () => {
@@ -280,8 +335,7 @@ watchDialog.addEventListener('dialog-closed', () => {
 byId('filter', HTMLFormElement).addEventListener('submit', (event) => event.preventDefault());
 for (const field of [filterText, filterCamera]) field.addEventListener('input', draw);
 byId('filter-clear', HTMLElement).addEventListener('click', () => {
-  filterText.value = '';
-  filterCamera.value = '';
+  clearFilter();
   draw();
   filterText.focus();
 });

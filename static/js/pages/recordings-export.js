@@ -2,6 +2,7 @@
 /** The panel of the marked range, and the dialog that starts its export. Loaded later, for users who may export. */
 import { AppDialog } from '../components/app-dialog.js';
 import { BlurEditor } from '../components/blur-editor.js';
+import { part } from '../components/dom.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { ReplayPlayer } from '../components/replay-player.js';
@@ -11,7 +12,8 @@ import { Estimating } from '../lib/estimating.js';
 import { formatText, rangeText } from '../lib/export-text.js';
 import { ExportsApi } from '../lib/exports-api.js';
 import { exactDuration } from '../lib/format.js';
-import { lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
+import { ApiError } from '../lib/http.js';
+import { channelProblem, lastSeconds, rangeAround, rangeProblem } from '../lib/range-marks.js';
 import { byId, httpOptions, remember, remembered, showToast } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { RangePreview } from './recordings-preview.js';
@@ -25,11 +27,13 @@ import { RangePreview } from './recordings-preview.js';
 
 const MOST_CHANNELS = 16;
 const LAST_S = 30;
+const NO_PICTURE = 'The picture cannot be loaded. The areas hold for the same place in each picture.';
 const FORMAT_KEY = 'export-format';
 const SUBTITLES_KEY = 'export-subtitles';
 
 export class ExportPanel {
   #range;
+  #playing;
   #cameraId;
   #api = new ExportsApi(document.body.dataset.exports ?? '', httpOptions());
   #timeline = byId('timeline', RecordingTimeline);
@@ -43,11 +47,14 @@ export class ExportPanel {
   #blur = byId('blur-editor', BlurEditor);
   #hasBlur = byId('copy-blur', HTMLInputElement);
   #subtitles = byId('export-subtitles', HTMLInputElement);
+  /** The range of the open dialog. @type {import('../lib/timeline-scale.js').Span|null} */
+  #span = null;
   #fields = { in: byId('mark-in-field', TimeField), out: byId('mark-out-field', TimeField) };
 
   /** @param {RecordingsRange} range @param {RecordingsPlaying} playing @param {number} cameraId */
   constructor(range, playing, cameraId) {
     this.#range = range;
+    this.#playing = playing;
     this.#cameraId = cameraId;
     this.#preview = new RangePreview(playing, range.marks);
     this.#handleButtons();
@@ -58,7 +65,7 @@ export class ExportPanel {
       for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
       this.#draw();
     });
-    for (const type of ['timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
+    for (const type of ['timeline-rows', 'timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
     for (const type of ['replay-time', 'replay-phase']) this.#player.addEventListener(type, () => this.#drawQuick());
     for (const field of Object.values(this.#fields)) field.clock = pageClock.clock;
     this.#draw();
@@ -79,7 +86,7 @@ export class ExportPanel {
     for (const [id, work] of /** @type {[string, () => void][]} */ ([
       ['mark-in', () => this.#range.mark('in')],
       ['mark-out', () => this.#range.mark('out')],
-      ['range-last', () => marks.setSpan(lastSeconds(this.#atMs ?? Date.now(), LAST_S))],
+      ['range-last', () => marks.setSpan(lastSeconds(this.#player.shownFrameEndMs ?? this.#timeline.atMs ?? Date.now(), LAST_S))],
       ['range-around', () => this.#markAround()],
       ['range-clear', () => this.#clear()],
       ['range-preview', () => this.#preview.toggle()],
@@ -90,10 +97,10 @@ export class ExportPanel {
     this.#preview.addEventListener('preview', () => this.#drawQuick());
     document.addEventListener('keydown', (event) => {
       const target = event.target instanceof Element ? event.target : null;
-      if (event.key !== 'e' || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (event.key.toLowerCase() !== 'e' || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
       if (document.querySelector('dialog[open]') || target?.closest('input:not([type=checkbox]), textarea, select')) return;
       event.preventDefault();
-      if (byId('range-export', HTMLButtonElement).disabled) showToast(rangeProblem(marks, Date.now()), 'bad');
+      if (this.#problem) showToast(this.#problem, 'bad');
       else this.open();
     });
   }
@@ -102,9 +109,15 @@ export class ExportPanel {
     for (const [which, field] of /** @type {[MarkName, TimeField][]} */ (Object.entries(this.#fields))) {
       field.addEventListener('change', () => {
         const { atMs } = field;
-        if (atMs !== null) this.#range.marks.set(which, atMs);
+        if (atMs !== null) this.#range.marks.type(which, atMs);
       });
+      field.addEventListener('focusout', () => this.#draw()); // an emptied field shows its mark again
     }
+  }
+
+  /** What keeps the range from being exported; '' if nothing does. */
+  get #problem() {
+    return rangeProblem(this.#range.marks, Date.now()) || channelProblem(this.#row);
   }
 
   #markAround() {
@@ -128,16 +141,16 @@ export class ExportPanel {
       [this.#fields.in, marks.startMs],
       [this.#fields.out, marks.endMs],
     ])) {
-      if (field.input !== document.activeElement || field.atMs === null || atMs === null) field.atMs = atMs;
+      if (field.input !== document.activeElement) field.atMs = atMs; // otherwise the user is typing
     }
     byId('range', HTMLElement).toggleAttribute('data-marked', !marks.isEmpty);
-    const problem = rangeProblem(marks, Date.now());
-    byId('range-export', HTMLButtonElement).disabled = Boolean(problem) || (this.#row?.channel ?? null) === null;
+    const problem = this.#problem;
+    byId('range-export', HTMLButtonElement).disabled = Boolean(problem);
     byId('range-clear', HTMLButtonElement).disabled = marks.isEmpty;
     if (problem) {
-      this.#panelEstimate.show([]);
+      this.#panelEstimate.show({ ranges: [] });
       this.#showFacts(marks.isEmpty ? 'Mark a start and an end to export that part.' : problem);
-    } else this.#panelEstimate.show(this.#rangesOf([this.#row?.channel ?? null]));
+    } else this.#panelEstimate.show({ ranges: this.#rangesOf([this.#row?.channel ?? null], marks.span) });
     this.#drawQuick();
   }
 
@@ -165,9 +178,8 @@ export class ExportPanel {
     byId('range-facts', HTMLElement).textContent = [length, text].filter(Boolean).join(' · ');
   }
 
-  /** @param {(number|null)[]} channels @returns {WantedRange[]} */
-  #rangesOf(channels) {
-    const { span } = this.#range.marks;
+  /** @param {(number|null)[]} channels @param {import('../lib/timeline-scale.js').Span|null} span @returns {WantedRange[]} */
+  #rangesOf(channels, span) {
     if (!span) return [];
     return channels.flatMap((channel) => (channel === null ? [] : [{ cameraId: this.#cameraId, channel, ...span }]));
   }
@@ -180,13 +192,17 @@ export class ExportPanel {
     const chosen = remembered(FORMAT_KEY) ?? '';
     if (names.includes(chosen)) this.#formats.value = chosen;
     this.#subtitles.checked = remembered(SUBTITLES_KEY) === 'yes';
-    this.#hasBlur.addEventListener('change', () => (this.#blur.hidden = !this.#hasBlur.checked));
-    byId('export-channels', HTMLElement).addEventListener('change', () => this.#estimate());
+    this.#hasBlur.addEventListener('change', () => {
+      this.#blur.hidden = !this.#hasBlur.checked;
+      if (this.#hasBlur.checked) void this.#loadPicture();
+    });
+    for (const type of ['replay-time', 'replay-phase']) this.#player.addEventListener(type, () => this.#takePicture());
+    this.#form.addEventListener('change', () => this.#estimate());
     this.#panelEstimate.addEventListener('estimate', (event) => this.#showFacts(/** @type {CustomEvent<string>} */ (event).detail));
     this.#dialogEstimate.addEventListener('estimate', (event) => {
       byId('export-estimate', HTMLElement).textContent = /** @type {CustomEvent<string>} */ (event).detail;
     });
-    this.#dialog.addEventListener('dialog-closed', () => this.#dialogEstimate.show([]));
+    this.#dialog.addEventListener('dialog-closed', () => this.#dialogEstimate.show({ ranges: [] }));
     onSubmit(this.#form, () => this.#start());
   }
 
@@ -194,6 +210,7 @@ export class ExportPanel {
   open() {
     const { span } = this.#range.marks;
     if (!span) return;
+    this.#span = span;
     clearErrors(this.#form);
     const length = exactDuration((span.endMs - span.startMs) / 1000);
     byId('export-range', HTMLElement).textContent = `${rangeText(span.startMs, span.endMs, pageClock.clock)} · ${length}`;
@@ -206,6 +223,20 @@ export class ExportPanel {
     this.#estimate();
     this.#dialog.show();
     byId('export-name', HTMLInputElement).focus();
+  }
+
+  /** Load the frame of the start, if the player has none: after a search result was marked, it is closed. */
+  async #loadPicture() {
+    if (this.#blur.hasPicture || !this.#span) return;
+    this.#blur.showNote('Loading the picture at the start of the range…');
+    await this.#playing.pauseAt(this.#span.startMs);
+  }
+
+  #takePicture() {
+    if (!this.#dialog.dialog.open || !this.#hasBlur.checked || this.#blur.hasPicture) return;
+    const { phase } = part(this.#player, 'stage', HTMLElement).dataset;
+    if (phase === 'paused') this.#blur.showPicture(this.#player.video);
+    else if (phase === 'problem' || phase === 'broken') this.#blur.showNote(NO_PICTURE);
   }
 
   #showChannels() {
@@ -232,21 +263,35 @@ export class ExportPanel {
     return [...boxes].map((box) => Number(/** @type {HTMLInputElement} */ (box).value));
   }
 
+  /** The working copy that the dialog asks for. */
+  get #copy() {
+    return {
+      hasTime: byId('copy-time', HTMLInputElement).checked,
+      isSmall: byId('copy-height', HTMLInputElement).checked,
+      blurred: this.#hasBlur.checked ? this.#blur.areas : [],
+    };
+  }
+
   #estimate() {
     const channels = this.#channels;
-    const isWrong = !channels.length || channels.length > MOST_CHANNELS;
-    this.#dialogEstimate.show(isWrong ? [] : this.#rangesOf(channels));
-    if (!isWrong) return;
-    byId('export-estimate', HTMLElement).textContent = channels.length
-      ? `At most ${MOST_CHANNELS} channels can be exported at a time.`
-      : 'Choose at least one channel.';
+    const problem = countProblem(channels.length);
+    const { hasTime, isSmall } = this.#copy;
+    const copy = { hasTime, isSmall, hasBlur: this.#hasBlur.checked };
+    const ranges = problem ? [] : this.#rangesOf(channels, this.#span);
+    this.#dialogEstimate.show({ ranges, format: this.#formats.value, copy });
+    if (problem) byId('export-estimate', HTMLElement).textContent = problem;
   }
 
   async #start() {
-    const ranges = this.#rangesOf(this.#channels);
-    if (!ranges.length || ranges.length > MOST_CHANNELS) {
+    const ranges = this.#rangesOf(this.#channels, this.#span);
+    const problem = countProblem(ranges.length);
+    if (problem) {
       this.#form.querySelector('input')?.focus();
-      return;
+      throw refused('ranges', problem);
+    }
+    if (this.#hasBlur.checked && !this.#blur.areas.length) {
+      this.#blur.focusAdd();
+      throw refused('copies', 'Draw at least one area, or untick “Blurred areas”.');
     }
     remember(FORMAT_KEY, this.#formats.value);
     remember(SUBTITLES_KEY, this.#subtitles.checked ? 'yes' : 'no');
@@ -256,11 +301,7 @@ export class ExportPanel {
       name: byId('export-name', HTMLInputElement).value.trim(),
       notes: byId('export-notes', HTMLTextAreaElement).value.trim(),
       hasSubtitles: this.#subtitles.checked,
-      copy: {
-        hasTime: byId('copy-time', HTMLInputElement).checked,
-        isSmall: byId('copy-height', HTMLInputElement).checked,
-        blurred: this.#hasBlur.checked ? this.#blur.areas : [],
-      },
+      copy: this.#copy,
     });
     this.#dialog.close();
     byId('range-started-text', HTMLElement).textContent = `The export${job.name ? ` “${job.name}”` : ''} has started.`;
@@ -268,4 +309,15 @@ export class ExportPanel {
     byId('range-started', HTMLElement).hidden = false;
     byId('range-started-link', HTMLAnchorElement).focus();
   }
+}
+
+/** Return what is wrong with the number of chosen channels; '' if nothing is. @param {number} count */
+function countProblem(count) {
+  if (!count) return 'Choose at least one channel.';
+  return count > MOST_CHANNELS ? `At most ${MOST_CHANNELS} channels can be exported at a time.` : '';
+}
+
+/** Return the error that the form shows at a field. @param {string} field @param {string} message */
+function refused(field, message) {
+  return new ApiError('invalid_request', message, { errors: [{ field, message }] });
 }

@@ -4,6 +4,9 @@ import { AppDialog } from '../components/app-dialog.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { byId } from './page.js';
 
+/** An open dialog that has no player. */
+const OTHER_DIALOG = 'dialog[open]:not(.player-dialog)';
+
 /**
  * @param {import('./recordings-playing.js').RecordingsPlaying} playing
  * @param {import('./recordings-events.js').EventSteps} eventSteps
@@ -43,8 +46,10 @@ export function handleKeys(playing, eventSteps, range) {
 
   document.addEventListener('keydown', (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-    if (keysDialog.dialog.open || target?.closest('input:not([type=checkbox]), textarea, select')) return;
+    // Some layouts type a bracket with Option (Mac) or with AltGr, which Windows reports as Ctrl and Alt.
+    const isBracket = event.altKey && !event.metaKey && (event.key === '[' || event.key === ']');
+    if ((!isBracket && (event.ctrlKey || event.altKey || event.metaKey)) || event.defaultPrevented) return;
+    if (document.querySelector(OTHER_DIALOG) || target?.closest('input:not([type=checkbox]), textarea, select')) return;
     if (event.key === ' ' && target?.closest('button, a, input, summary')) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const keys = playing.isDialogOpen ? playerKeys : { ...playerKeys, ...timelineKeys };

@@ -1,5 +1,6 @@
 // @ts-check
 /** Checks the files of an evidence package against its manifest, and the manifest against its signature. */
+import { MANIFEST, findPackage, isIgnored } from './place.js';
 import { sha256 } from './sha256.js';
 import { isSignedBy, keyBytes } from './signature.js';
 
@@ -10,53 +11,55 @@ import { isSignedBy, keyBytes } from './signature.js';
 
 export const FORMAT = 'onvif-web-viewer evidence package';
 const VERSION = 1;
-const MANIFEST = 'manifest.json';
 const SIGNATURE = 'manifest.sig';
 const SUMS = 'SHA256SUMS';
 const MOST_MANIFEST_BYTES = 256_000_000;
 /** Smaller ones would only fill the memory. */
 const LEAST_PIECE_BYTES = 65_536;
 
-/** A fingerprint without its colons, in capitals. @param {string} text */
-export function plainFingerprint(text) {
-  return text.toUpperCase().replace(/[^0-9A-F]/g, '');
-}
-
 export class PackageCheck {
-  #files;
-  #expected;
+  #allFiles;
+  /** By their path in the package. @type {Map<string, Blob>} */
+  #files = new Map();
   #subtle;
   #onProgress;
   #doneBytes = 0;
   /** @type {Finding[]} */
   #findings = [];
+  /** @type {string[]} */
+  #ignored = [];
 
   /**
-   * @param {Map<string, Blob>} files by their path in the package
+   * @param {Map<string, Blob>} files by their path; the package may lie in a folder of them
    * @param {object} options
-   * @param {string} options.fingerprint of the expected key; empty: any key
    * @param {SubtleCrypto|undefined} options.subtle
    * @param {(doneBytes: number, totalBytes: number) => void} [options.onProgress]
    */
-  constructor(files, { fingerprint, subtle, onProgress = () => {} }) {
-    this.#files = files;
-    this.#expected = plainFingerprint(fingerprint);
+  constructor(files, { subtle, onProgress = () => {} }) {
+    this.#allFiles = files;
     this.#subtle = subtle;
     this.#onProgress = onProgress;
   }
 
   /** @returns {Promise<Report>} */
   async run() {
+    const { folder, problems } = findPackage([...this.#allFiles.keys()]);
+    if (problems.length > 0) return unchecked(problems);
+    const own = [...this.#allFiles].filter(([path]) => path.startsWith(folder));
+    this.#files = new Map(own.map(([path, content]) => [path.slice(folder.length), content]));
+    if ((this.#files.get(MANIFEST)?.size ?? 0) > MOST_MANIFEST_BYTES) {
+      const text = `It is too large: this page reads ${MOST_MANIFEST_BYTES.toLocaleString('en')} bytes at most.`;
+      return unchecked([{ kind: 'manifest', path: MANIFEST, text }]);
+    }
     const bytes = await this.#small(MANIFEST);
     const manifest = bytes && readManifest(bytes);
-    if (!bytes || !manifest) {
-      const text = bytes ? 'This is no manifest that this page can read.' : 'It is missing, so nothing can be checked.';
-      return { manifest: null, signature: 'wrong', fingerprint: '', findings: [{ kind: 'manifest', path: MANIFEST, text }] };
-    }
+    if (!manifest) return unchecked([{ kind: 'manifest', path: MANIFEST, text: 'This is no manifest that this page can read.' }]);
     const { signature, fingerprint } = await this.#checkSignature(manifest, bytes);
     await this.#checkFiles(manifest);
     await this.#checkSums(manifest, bytes);
-    return { manifest, signature, fingerprint, findings: this.#findings };
+    const outside = [...this.#allFiles.keys()].filter((path) => !path.startsWith(folder));
+    this.#addUnlisted('outside', outside, 'This file lies beside the package: it is not part of the package.');
+    return { manifest, signature, fingerprint, findings: this.#findings, ignored: this.#ignored };
   }
 
   /** @param {Manifest} manifest @param {Uint8Array<ArrayBuffer>} bytes */
@@ -70,10 +73,6 @@ export class PackageCheck {
       return { signature: /** @type {const} */ ('wrong'), fingerprint: '' };
     }
     const fingerprint = await this.#hash(key);
-    const wanted = this.#expected || plainFingerprint(manifest.installation.key_fingerprint);
-    if (wanted !== fingerprint.toUpperCase()) {
-      this.#add('key', MANIFEST, 'It is signed by another key than the expected one.');
-    }
     const text = fingerprint.toUpperCase().replace(/(..)(?=.)/g, '$1:');
     if (!signature) {
       this.#add('missing', SIGNATURE, 'This file is missing.');
@@ -98,13 +97,21 @@ export class PackageCheck {
       if (content) {
         await this.#checkPieces(file, content, manifest.piece_bytes, total);
       } else {
-        const path = await this.#findRenamed(file, added, manifest.piece_bytes);
+        const others = added.filter((path) => !renamed.has(path));
+        const path = await this.#findRenamed(file, others, manifest.piece_bytes);
         if (path) renamed.add(path);
         this.#add(path ? 'renamed' : 'missing', file.path, path ? `This file was renamed to ${path}.` : 'This file is missing.');
       }
     }
-    for (const path of added) {
-      if (!renamed.has(path)) this.#add('added', path, 'This file was added: it is not part of the package.');
+    const others = added.filter((path) => !renamed.has(path));
+    this.#addUnlisted('added', others, 'This file was added: it is not part of the package.');
+  }
+
+  /** @param {Finding['kind']} kind @param {string[]} paths @param {string} text */
+  #addUnlisted(kind, paths, text) {
+    for (const path of paths) {
+      if (isIgnored(path)) this.#ignored.push(path);
+      else this.#add(kind, path, text);
     }
   }
 
@@ -167,8 +174,8 @@ export class PackageCheck {
   /** @param {string} path */
   async #small(path) {
     const content = this.#files.get(path);
-    if (!content || content.size > MOST_MANIFEST_BYTES) return null;
-    return new Uint8Array(await content.arrayBuffer());
+    if (!content) return null;
+    return new Uint8Array(await content.slice(0, MOST_MANIFEST_BYTES).arrayBuffer());
   }
 
   /** @param {Blob} content @param {number} start @param {number} end */
@@ -187,6 +194,11 @@ export class PackageCheck {
   #add(kind, path, text) {
     this.#findings.push({ kind, path, text });
   }
+}
+
+/** @param {Finding[]} findings @returns {Report} */
+function unchecked(findings) {
+  return { manifest: null, signature: 'wrong', fingerprint: '', findings, ignored: [] };
 }
 
 /** @param {Uint8Array} bytes @returns {Manifest|null} */

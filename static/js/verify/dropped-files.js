@@ -1,12 +1,9 @@
 // @ts-check
-/** The files of a folder that a user chose or dropped, by their path in the package. */
-
-/** Files that file managers add to a folder. */
-const IGNORED = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$/i;
+/** The files that a user chose or dropped, by their path from the chosen folder on. */
 
 /** @param {Iterable<File>} files of an input with `webkitdirectory` @returns {Map<string, File>} */
 export function chosenFiles(files) {
-  return inPackage(new Map([...files].map((file) => [file.webkitRelativePath || file.name, file])));
+  return new Map([...files].map((file) => [file.webkitRelativePath || file.name, file]));
 }
 
 /**
@@ -26,7 +23,7 @@ export async function droppedFiles(transfer) {
     if (handle) await collectHandle(handle, handle.name, found);
     else if (entry) await collect(entry, found);
   }
-  return inPackage(found);
+  return found;
 }
 
 /** @param {any} handle a FileSystemHandle @param {string} path @param {Map<string, File>} found */
@@ -56,17 +53,4 @@ async function collect(entry, found) {
     if (some.length === 0) return; // a reader tells at most 100 at a time
     for (const child of some) await collect(child, found);
   }
-}
-
-/**
- * Paths relative to the folder that has the manifest. A package may lie in a folder of the dropped one.
- * @param {Map<string, File>} files @returns {Map<string, File>}
- */
-function inPackage(files) {
-  const manifests = [...files.keys()].filter((path) => /(^|\/)manifest\.json$/.test(path));
-  const depth = (/** @type {string} */ path) => path.split('/').length;
-  const [nearest = ''] = manifests.sort((one, other) => depth(one) - depth(other));
-  const folder = nearest.slice(0, nearest.length - 'manifest.json'.length);
-  const own = [...files].filter(([path]) => path.startsWith(folder) && !IGNORED.test(path));
-  return new Map(own.map(([path, file]) => [path.slice(folder.length), file]));
 }

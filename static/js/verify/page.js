@@ -1,10 +1,13 @@
 // @ts-check
 /** The page verify.html of an evidence package. It needs no network, and all texts of the package are set as text. */
-import { PackageCheck, plainFingerprint } from './checker.js';
+import { PackageCheck } from './checker.js';
 import { chosenFiles, droppedFiles } from './dropped-files.js';
+import { FINGERPRINT_HINT, isWrongFingerprint } from './fingerprint.js';
+import { utc, verdictOf } from './verdict.js';
 
 /** @typedef {import('./types.js').Report} Report */
 /** @typedef {import('./types.js').Manifest} Manifest */
+/** @typedef {import('./types.js').Finding} Finding */
 
 const OWN_KEY = /** @type {HTMLMetaElement} */ (document.querySelector('meta[name="fingerprint"]')).content;
 const SHOWN_FINDINGS = 500;
@@ -20,6 +23,8 @@ const fingerprint = byId('fingerprint');
 const progress = byId('progress');
 const target = byId('target');
 let run = 0;
+/** The last one; null while a check runs. @type {Report|null} */
+let report = null;
 
 /** @param {string} name @param {string} text */
 function element(name, text) {
@@ -28,10 +33,11 @@ function element(name, text) {
   return made;
 }
 
-/** @param {Map<string, File>} files */
-async function check(files) {
+/** @param {() => Map<string, File>|Promise<Map<string, File>>} read */
+async function check(read) {
   run += 1;
   const own = run;
+  report = null;
   byId('result').hidden = true;
   progress.hidden = false;
   progress.removeAttribute('value');
@@ -39,11 +45,10 @@ async function check(files) {
   const onProgress = (/** @type {number} */ done, /** @type {number} */ total) => {
     if (own === run) progress.value = total ? done / total : 1;
   };
-  const expected = plainFingerprint(fingerprint.value) ? fingerprint.value : OWN_KEY;
   try {
     const { subtle } = globalThis.crypto ?? {};
-    const report = await new PackageCheck(files, { fingerprint: expected, subtle, onProgress }).run();
-    if (own === run) show(report);
+    const found = await new PackageCheck(await read(), { subtle, onProgress }).run();
+    if (own === run) show(found);
   } catch (error) {
     if (own === run) say('changed', 'This folder cannot be checked', `A file cannot be read: ${error}`);
   } finally {
@@ -54,49 +59,28 @@ async function check(files) {
 /** @param {'working'|'good'|'partly'|'changed'} state @param {string} heading @param {string} text */
 function say(state, heading, text) {
   const verdict = byId('verdict');
+  if (!verdict.hidden && verdict.textContent === heading + text) return; // a screen reader would read it again
   verdict.className = state;
   verdict.replaceChildren(element('h2', heading), element('p', text));
   verdict.hidden = false;
 }
 
-/** @param {Report} report */
-function show(report) {
-  const { manifest, signature, findings } = report;
-  const by = manifest ? `${manifest.exported_by || 'an unnamed user'}, ${utc(manifest.made_at)}` : '';
-  if (findings.length > 0) {
-    say('changed', titleOf(report), summary(report));
-  } else if (signature === 'not_checked') {
-    say(
-      'partly',
-      'The files fit the manifest; the signature was not checked here',
-      'This browser offers no check of signatures on this page. Open the page from the disk, or use another browser.',
-    );
-  } else {
-    const text = plainFingerprint(fingerprint.value)
-      ? 'The signature is right, by the key whose fingerprint you entered.'
-      : 'The signature is right. Compare the fingerprint of the key with the one that you got by another way.';
-    say('good', `Unchanged since export by ${by}`, text);
-  }
-  showFindings(report);
-  if (manifest) showFacts(manifest, report.fingerprint);
+/** @param {Report} found */
+function show(found) {
+  report = found;
+  const { state, heading, text, findings } = verdictOf(found, fingerprint.value, OWN_KEY);
+  say(state, heading, text);
+  showFindings(findings);
+  const ignored = byId('ignored');
+  ignored.hidden = found.ignored.length === 0;
+  ignored.textContent = `Not checked, because file managers add such files: ${found.ignored.slice(0, SHOWN_FINDINGS).join(', ')}`;
+  byId('facts').replaceChildren();
+  if (found.manifest) showFacts(found.manifest, found.fingerprint);
   byId('result').hidden = false;
 }
 
-/** @param {Report} report */
-function titleOf({ manifest, findings }) {
-  if (!manifest) return 'This package cannot be checked';
-  return findings.every(({ kind }) => kind === 'key') ? 'Signed by another key' : 'Changed since export';
-}
-
-/** @param {Report} report */
-function summary({ manifest, findings, signature }) {
-  const count = findings.length === 1 ? 'One thing differs' : `${findings.length} things differ`;
-  const unsigned = manifest && signature === 'wrong' ? ' The signature is not right, so the manifest itself may be false.' : '';
-  return `${count} from what was exported.${unsigned}`;
-}
-
-/** @param {Report} report */
-function showFindings({ findings }) {
+/** @param {Finding[]} findings */
+function showFindings(findings) {
   /** @type {HTMLElement[]} */
   const items = findings.slice(0, SHOWN_FINDINGS).map(({ kind, path, text }) => {
     const item = document.createElement('li');
@@ -122,13 +106,18 @@ function showFacts(manifest, key) {
   byId('facts').replaceChildren(...facts.filter(([, text]) => text).flatMap(([name, text]) => [element('dt', name), element('dd', text)]));
 }
 
-/** @param {string} time RFC 3339 in UTC */
-function utc(time) {
-  return time.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
-}
-
+folder.addEventListener('click', () => {
+  folder.value = ''; // a browser reports the choice of the same folder only after another one
+});
 folder.addEventListener('change', () => {
-  if (folder.files?.length) check(chosenFiles(folder.files));
+  const files = [...(folder.files ?? [])];
+  if (files.length > 0) check(() => chosenFiles(files));
+});
+fingerprint.addEventListener('input', () => {
+  const isWrong = isWrongFingerprint(fingerprint.value);
+  fingerprint.setAttribute('aria-invalid', `${isWrong}`);
+  byId('fingerprint-hint').textContent = isWrong ? FINGERPRINT_HINT : '';
+  if (report) show(report);
 });
 for (const name of ['dragenter', 'dragover']) {
   document.addEventListener(name, (event) => {
@@ -139,14 +128,10 @@ for (const name of ['dragenter', 'dragover']) {
 document.addEventListener('dragleave', (event) => {
   if (event.relatedTarget === null) target.classList.remove('over');
 });
-document.addEventListener('drop', async (event) => {
+document.addEventListener('drop', (event) => {
   event.preventDefault();
   target.classList.remove('over');
-  if (!event.dataTransfer) return;
-  try {
-    await check(await droppedFiles(event.dataTransfer));
-  } catch {
-    say('changed', 'This folder cannot be read', 'Choose it with the button instead.');
-  }
+  const { dataTransfer } = event;
+  if (dataTransfer) check(() => droppedFiles(dataTransfer));
 });
 byId('key').textContent = OWN_KEY;

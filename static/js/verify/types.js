@@ -21,7 +21,7 @@ export {};
 
 /**
  * @typedef {object} Finding
- * @property {'changed'|'missing'|'added'|'renamed'|'signature'|'key'|'manifest'} kind
+ * @property {'changed'|'missing'|'added'|'renamed'|'signature'|'key'|'manifest'|'outside'} kind outside: beside the package
  * @property {string} path
  * @property {string} text
  */
@@ -32,4 +32,5 @@ export {};
  * @property {SignatureState} signature
  * @property {string} fingerprint of the key in the manifest; empty if there is none
  * @property {Finding[]} findings empty if nothing was changed
+ * @property {string[]} ignored paths of files that file managers add to a folder
  */

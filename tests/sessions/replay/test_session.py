@@ -15,6 +15,7 @@ from core.errors import (
     NotFound,
     Unavailable,
 )
+from core.recordings import ZoneOfTimes
 from core.records import StreamKind, StreamState, VideoFormat
 from core.settings import Settings
 from sessions.replay.session import ReplaySession
@@ -68,6 +69,18 @@ def test_times_are_unconfirmed_if_the_recorder_sends_none(make_replays: MakeMana
     text_of(replays, view)
     assert replays.session_view(view.stream_id).time_confirmed is False
     recorder.tells_time = True
+    assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
+
+
+def test_times_are_unconfirmed_before_the_first_sight_of_their_zone(
+    make_replays: MakeManager, recorder: ThinRecorder
+) -> None:
+    recorder.ahead_s, recorder.zone = HOUR_S, ZoneOfTimes(HOUR_S, at(850).timestamp())
+    recorder.spans = [(NIGHT_S + HOUR_S, NIGHT_S + 2 * HOUR_S)]
+    replays = make_replays()
+    view = play(replays, 780.4)
+    text_of(replays, view)
+    assert replays.session_view(view.stream_id).time_confirmed is False
     assert replays.seek_replay(view.stream_id, at(900)).time_confirmed is True
 
 

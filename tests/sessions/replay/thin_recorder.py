@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from core.errors import CameraBusy, DeviceError
-from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
+from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource, ZoneOfTimes
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
@@ -40,6 +40,7 @@ class ThinRecorder:
     subs: set[str] = field(default_factory=set)  # recordings of `others` that are of the sub stream
     crosses_gaps: bool = True
     ahead_s: float = 0.0  # by which the recorder's clock is ahead
+    zone: ZoneOfTimes = ZoneOfTimes()  # of `ahead_s`
     picture_bytes: int = 500
     places: int = 2
     fails_after: list[tuple[int, DeviceError]] = field(default_factory=list)  # (frames, error) per PLAY
@@ -54,11 +55,17 @@ class ThinRecorder:
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (SPS, PPS)
     sends_audio: bool = False  # G.711 of 8 kHz with each frame
+    converts_audio: bool = False  # the client does, since its law is not the described one
 
     def find(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         self.found += 1
         source = ReplaySource(
-            camera_id, recording_token, "rtsp://127.0.0.1/r", "camera1", Credential("admin", Secret("x"))
+            camera_id,
+            recording_token,
+            "rtsp://127.0.0.1/r",
+            "camera1",
+            Credential("admin", Secret("x")),
+            zone=self.zone,
         )
         return source, self.ahead_s
 
@@ -181,7 +188,7 @@ class ThinLine:
             while start_s < last_s and second < last_s:
                 units = [self._unit(second, place, ticks, is_seam=is_seam) for place in range(FPS)]
                 if self.recorder.sends_audio:
-                    units += [_audio(unit) for unit in units]
+                    units += [_audio(unit, is_converted=self.recorder.converts_audio) for unit in units]
                 yield [unit for unit in units if end_s is None or (unit.device_s or 0.0) < end_s]
                 began, is_seam = True, False
                 ticks += CLOCK_RATE
@@ -206,9 +213,9 @@ class ThinLine:
         )
 
 
-def _audio(frame: AccessUnit) -> AccessUnit:
-    device_s = frame.device_s or 0.0
-    return AccessUnit(AUDIO, (bytes(8000 // FPS),), round(device_s * 8000), 8000, device_s=device_s)
+def _audio(frame: AccessUnit, *, is_converted: bool) -> AccessUnit:
+    device_s, data = frame.device_s or 0.0, bytes(8000 // FPS)
+    return AccessUnit(AUDIO, (data,), round(device_s * 8000), 8000, device_s=device_s, is_converted=is_converted)
 
 
 def _utc(epoch_s: float) -> datetime:

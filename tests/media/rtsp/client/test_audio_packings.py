@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from core.records import AudioFormat
 from media.codecs import flac
 from media.codecs.access_unit import AccessUnit
+from media.codecs.g711 import TrackLaw
 from media.codecs.latm import read_element, read_mux_config
 from media.fmp4.audio import audio_track_builder
 from media.fmp4.writer import fragment, init_section
@@ -216,6 +217,19 @@ def test_g711_of_the_other_law_becomes_the_described_one() -> None:
     [unit] = AudioDepacketizer(alaw_by_name).push([replace(sent, payload_type=0)])
     assert unit.parts[0] == sent.payload, "the type is the described one"
     assert depacketizer.track.format.codec == "pcm_mulaw"
+
+
+def test_the_next_session_describes_g711_by_its_true_law() -> None:
+    announced = replace(track("PCMU/8000"), law=TrackLaw("pcm_mulaw"))
+    quiet_alaw = bytes((0xD5, 0x55, 0xD4, 0x54, 0xD7, 0x57) * 40)
+    first = AudioDepacketizer(announced)
+    units = [unit for at in range(100) for unit in first.push([packet(quiet_alaw, 240 * at)])]
+    assert [unit.is_converted for unit in units][:: len(units) - 1] == [False, True]
+    assert first.track.format.codec == "pcm_mulaw", "the present session goes on as it has begun"
+    second = AudioDepacketizer(announced)
+    [unit] = second.push([packet(quiet_alaw, 0)])
+    assert (second.track.format.codec, second.track.encoding) == ("pcm_alaw", "PCMA/8000")
+    assert (unit.parts, unit.is_converted) == ((quiet_alaw,), False)
 
 
 def test_several_frames_in_a_packet_follow_each_other() -> None:

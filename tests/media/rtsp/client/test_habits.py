@@ -40,6 +40,20 @@ def test_the_health_card_shows_guesses_and_what_was_left_out() -> None:
     assert store.checks("camera2") == ()
 
 
+def test_the_law_of_each_track_is_remembered(habits: DeviceHabits) -> None:
+    law = habits.audio.law(STREAM, "pcm_mulaw")
+    law.of(bytes(160), 8)  # the static type of A-law
+    assert habits.audio.law(STREAM, "pcm_mulaw") is law
+    assert habits.audio.law(OTHER, "pcm_mulaw").law == "pcm_mulaw"
+    assert habits.audio.law(STREAM, "pcm_alaw").law == "pcm_alaw", "the camera describes something else now"
+    timed = "rtsp://10.0.0.9/playback?channel=1&starttime={}&endtime={}"
+    law = habits.audio.law(timed.format("2026_11_22_10_00_00", "2026_11_22_11_00_00"), "pcm_mulaw")
+    assert habits.audio.law(timed.format("2026_11_22_10_30_00", "2026_11_22_12_00_00"), "pcm_mulaw") is law
+    law.of(bytes(160), 8)
+    [check] = habits.checks()
+    assert (check.name, check.detail) == ("RTSP: codec", "described as pcm_mulaw, sent as pcm_alaw")
+
+
 def test_streams_that_end_together_raise_one_doubt(habits: DeviceHabits, clock: HandClock) -> None:
     habits.worked(KEEP_ALIVE, "OPTIONS")
     for _ in range(4):

@@ -58,6 +58,32 @@ def test_a_device_that_marks_each_fragment_as_a_beginning_is_understood() -> Non
     assert not reader.damage
 
 
+@pytest.mark.parametrize("way", ["one by one", "together"])
+def test_units_cut_off_in_a_row_make_no_later_beginning_false(way: str) -> None:
+    reader = PayloadReader(H264)
+    begin, middle, end = b"\x7c\x81\x9a", b"\x7c\x01\x11", b"\x7c\x41\x22"
+
+    def taken(*payloads: bytes) -> list[bytes]:
+        units: list[bytes] = []
+        at = 0
+        while at < len(payloads):
+            if way == "together" and (place := reader.append(payloads, at)) > at:
+                at = place
+                continue
+            units += reader.take(payloads[at])
+            at += 1
+        return units
+
+    whole = b"\x61\x9a\x11\x22"
+    assert taken(begin, middle, end) == [whole]
+    taken(begin, begin, begin, begin, middle, end)
+    assert taken(begin, middle, end) == [whole]
+    for _ in range(3):
+        reader.damage = ""
+        assert taken(begin, middle, begin, middle, end) == [whole], "the unit without its end is dropped"
+        assert reader.damage == "a NAL unit without its end"
+
+
 def with_lengths(*units: bytes) -> bytes:
     return b"".join(struct.pack(">I", len(unit)) + unit for unit in units)
 

@@ -75,6 +75,23 @@ def test_audio_that_cannot_be_decoded_is_left_out(camera: Cameras, gateway: Rtsp
     assert feed.status().state is FeedState.FLOWING
 
 
+@pytest.mark.slow
+def test_the_law_of_g711_is_kept_for_the_next_session(camera: Cameras, gateway: RtspGateway) -> None:
+    """The camera sends quiet A-law and describes mu-law."""
+    peer = camera(has_audio=True, audio=(b"\xd5\x55\xd4\x54\xd7\x57" * 54, 324))
+    describes(peer, b"m=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMU/8000\r\na=control:trackID=1")
+    codecs = []
+    for _ in range(2):
+        feed = gateway.open_feed(source(peer.uri()))
+        audio = feed.wait_described(LIMIT_S).audio
+        assert audio
+        codecs.append(audio.codec)
+        until(lambda: "RTSP: codec" in {check.name for check in gateway.device_checks("camera1")})
+        feed.close()
+        until(lambda: peer.open_connections == 0)
+    assert codecs == ["pcm_mulaw", "pcm_alaw"]
+
+
 def test_a_play_that_fails_with_audio_is_repeated_without_it(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(has_audio=True)
     with_audio: set[int] = set()

@@ -29,6 +29,9 @@ from media.process import Spawner
 
 __all__ = ["EvidenceManager"]
 
+MOST_FILES = 10_000
+"""Most files of a package: its manifest of about 15 MB must fit into the memory of the app and of a browser."""
+
 
 class EvidenceManager:
     """Thread-safe. The database must be open between start() and stop()."""
@@ -120,7 +123,7 @@ class EvidenceManager:
     def make_package(self, who: Principal, case_id: int) -> Case:
         """Begin to make the package; one that is being made goes on.
 
-        Raise NotFound or Conflict (case_empty, export_unfinished).
+        Raise NotFound, Conflict (case_empty, export_unfinished) or LimitReached (case_limit).
         """
         case = self.get(who, case_id)
         if case.package.state is PackageState.MAKING:
@@ -128,6 +131,10 @@ class EvidenceManager:
         jobs = self.exports_of(who, case)
         if not any(job.files for job in jobs):
             raise Conflict("This case has no files: add a finished export.", code="case_empty")
+        files = sum(len(job.files) for job in jobs)
+        if files > MOST_FILES:
+            detail = f"This case has {files} files, and a package at most {MOST_FILES}: divide the case."
+            raise LimitReached(detail, code="case_limit")
         unfinished = [f"{export_title(job)} ({job.state})" for job in jobs if job.state is not ExportState.DONE]
         if unfinished:
             named = "; ".join(unfinished)
@@ -149,8 +156,8 @@ class EvidenceManager:
             folder = self._exports.files_of(job.id)[1]
             paths |= {f"{job.id}/{file.name}": folder / file.name for file in job.files}
         try:
-            etag, sections = load_outline(self._worker.folder_of(case_id))
-            return case, etag, ZipReader(sections, paths)
+            outline = load_outline(self._worker.folder_of(case_id))
+            return case, outline.etag, ZipReader(outline.sections, outline.rest, paths)
         except (LookupError, OSError, ValueError):
             raise NotFound("A file of this package is gone: make it again.", code="no_package") from None
 

@@ -14,12 +14,12 @@ from typing import Any
 from core.clock import rfc3339
 from evidence.gaps import gaps_of
 from evidence.hashes import PIECE_BYTES, FileHashes
+from evidence.piece_times import PieceTimes
 from evidence.records import Case, KeyView
 from exports.formats.plan import planned_copies
 from exports.origin import FileOrigin, RangeOrigin
 from exports.records import ExportFile, ExportJob, ExportRange
 from media.codecs.g711 import OTHER
-from media.mp4.places import FramePlaces
 
 FORMAT = "onvif-web-viewer evidence package"
 VERSION = 1
@@ -29,13 +29,14 @@ NOT_SIGNED_BY_CAMERA = "none seen"
 
 @dataclass(frozen=True, slots=True)
 class PackedFile:
-    """A file of a package, of an export. `places`: of its frames; None if it is no video or they are not known."""
+    """A file of a package, of an export. `times`: of each piece. `has_frames`: the places of its frames are known."""
 
     path: str
     job: ExportJob
     file: ExportFile
     hashes: FileHashes
-    places: FramePlaces | None = None
+    times: Sequence[PieceTimes]
+    has_frames: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,26 +211,14 @@ def _other(item: OtherFile) -> dict[str, Any]:
 
 
 def _hashes(item: PackedFile) -> dict[str, Any]:
-    """Return the hashes. Each piece has the time that its bytes show: of subtitles, a proportion of all."""
+    """Return the hashes. Each piece has the time that its bytes show, if it is known: of subtitles, a proportion."""
     pieces = []
-    for index, sha256 in enumerate(item.hashes.pieces):
-        start = index * PIECE_BYTES
+    for sha256, times in zip(item.hashes.pieces, item.times, strict=True):
         piece: dict[str, Any] = {"sha256": sha256}
-        times = _times(item, start, min(start + PIECE_BYTES, item.hashes.size_bytes))
         if times is not None:
             piece |= {"start_time": rfc3339(times[0]), "end_time": rfc3339(times[1])}
         pieces.append(piece)
     return {**_sums(item.hashes), "pieces": pieces}
-
-
-def _times(item: PackedFile, start: int, end: int) -> tuple[datetime, datetime] | None:
-    file = item.file
-    if item.places is not None and file.origin is not None:
-        found = item.places.times_between(start, end)
-        first = file.start if file.is_derived else file.origin.delivered_start
-        return (first + timedelta(seconds=found[0]), first + timedelta(seconds=found[1])) if found else None
-    length = (file.end - file.start) / max(1, item.hashes.size_bytes)
-    return file.start + start * length, file.start + end * length
 
 
 def _sums(hashes: FileHashes) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class PlacedPackage:
 def find_package(files: PackageFiles) -> PlacedPackage:
     """Return the package in a folder that may have other files. Raise NoPackage if there is none, or several."""
     paths = files.paths()
-    folders = sorted({path.removesuffix(MANIFEST) for path in paths if _is_manifest(path)}, key=_depth)
+    found = {path.removesuffix(MANIFEST) for path in paths if _is_manifest(path)}
+    folders = sorted(sorted(found), key=_depth)  # of one depth in the order of the alphabet
     if not folders:
         raise NoPackage(f"{MANIFEST} is missing, so nothing can be checked.")
     if not all(folder.startswith(folders[0]) for folder in folders):

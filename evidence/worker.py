@@ -118,7 +118,8 @@ class PackageWorker:
         exports: list[FinishedExport] = []
         try:
             exports = [self._finished(export_id) for export_id in case.export_ids]
-            maker = PackageMaker(case, exports, context.key, context.snapshots, made_at, report)
+            least_free_bytes = context.settings.export_min_free_bytes // 2  # as for the files of exports
+            maker = PackageMaker(case, exports, context.key, context.snapshots, made_at, report, least_free_bytes)
             made = maker.make(self.folder_of(case.id))
             package = Package(PackageState.READY, case.package.made_by, made_at, made.size_bytes, made.etag)
         except PackagingEnded:

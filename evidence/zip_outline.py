@@ -1,4 +1,4 @@
-"""A ZIP without the content of its large files: headers and small files, and where the large files belong.
+"""A ZIP without the content of its large files: the rest of it in a file, and the places of all parts.
 
 The zipfile module writes the ZIP into a file object that drops the content of large files, so that it computes all
 headers, ZIP64 ones included.
@@ -6,13 +6,13 @@ headers, ZIP64 ones included.
 
 from __future__ import annotations
 
-import base64
 import io
 import zipfile
+from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 _MODE = 0o100644
 _ZIP_EPOCH = 1980
@@ -20,22 +20,25 @@ _ZIP_EPOCH = 1980
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the ZIP. `source` names a large file, the content of which it is; otherwise `data` is the part."""
+    """A part of the ZIP. `source` names a large file, the content of which it is.
+
+    Without a source, the part lies at `offset` in the file with the rest of the ZIP.
+    """
 
     start: int
     size_bytes: int
-    data: bytes = b""
     source: str = ""
+    offset: int = 0
 
 
 class ZipOutline:
-    """Adds files in order; finish() returns the sections of the whole ZIP. Files are stored, not compressed.
+    """Writes all but the large files into `rest`. Files are stored, not compressed. Call close() before `rest` closes.
 
     Raise ValueError if a path comes twice: some systems read large and small letters as the same.
     """
 
-    def __init__(self, made_at: datetime) -> None:
-        self._written = _Outline()
+    def __init__(self, made_at: datetime, rest: BinaryIO) -> None:
+        self._written = _Outline(rest)
         self._archive = zipfile.ZipFile(self._written, "w", zipfile.ZIP_STORED)
         self._date = (max(_ZIP_EPOCH, made_at.year), *made_at.timetuple()[1:6])
         self._large: list[Section] = []
@@ -58,10 +61,14 @@ class ZipOutline:
             self._large.append(Section(start, self._written.tell() - start, source=source))
 
     def finish(self) -> list[Section]:
-        """Write the directory."""
+        """Write the directory. Return the sections of the whole ZIP, in order."""
         self._archive.close()
-        found = [Section(start, len(data), data) for start, data in self._written.parts.items()]
-        return sorted([*found, *(one for one in self._large if one.size_bytes)], key=lambda section: section.start)
+        large = (one for one in self._large if one.size_bytes)
+        return sorted([*self._written.parts, *large], key=lambda section: section.start)
+
+    def close(self) -> None:
+        """Write nothing more. Without finish(), the ZIP has no directory."""
+        self._archive.fp = None
 
     def _entry(self, path: str) -> zipfile.ZipInfo:
         if path.casefold() in self._taken:
@@ -74,19 +81,45 @@ class ZipOutline:
 
 
 class _Outline(io.RawIOBase):
-    """Keeps all written bytes by their place. While `is_dropping`, only the place moves."""
+    """Writes all bytes into `rest`, in their order in the ZIP. While `is_dropping`, only the place moves.
 
-    def __init__(self) -> None:
-        self.parts: dict[int, bytes] = {}
+    `parts`: the sections that `rest` has, in order.
+    """
+
+    def __init__(self, rest: BinaryIO) -> None:
+        self.parts: list[Section] = []
         self.is_dropping = False
+        self._rest = rest
         self._place = 0
+        self._end = 0
+        self._rest_bytes = 0
 
     def write(self, data: Any) -> int:
-        content = b"" if self.is_dropping else bytes(data)
-        if content:
-            self.parts[self._place] = content
-        self._place += len(data)
-        return len(data)
+        size = len(data)
+        if size and not self.is_dropping:
+            if self._place < self._end:
+                self._write_again(data)
+            else:
+                self._append(data, size)
+        self._place += size
+        self._end = max(self._end, self._place)
+        return size
+
+    def _append(self, data: Any, size: int) -> None:
+        self._rest.write(data)
+        last = self.parts[-1] if self.parts else None
+        if last is not None and last.start + last.size_bytes == self._place:
+            self.parts[-1] = replace(last, size_bytes=last.size_bytes + size)
+        else:
+            self.parts.append(Section(self._place, size, offset=self._rest_bytes))
+        self._rest_bytes += size
+
+    def _write_again(self, data: Any) -> None:
+        """Replace a header: zipfile knows the checksum of a file only at its end."""
+        part = self.parts[bisect_right(self.parts, self._place, key=lambda section: section.start) - 1]
+        self._rest.seek(part.offset + self._place - part.start)
+        self._rest.write(data)
+        self._rest.seek(0, io.SEEK_END)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET:
@@ -106,17 +139,12 @@ class _Outline(io.RawIOBase):
 
 def stored_sections(sections: Iterable[Section]) -> list[dict[str, Any]]:
     return [
-        {"start": one.start, "bytes": one.size_bytes, "source": one.source}
-        if one.source
-        else {"start": one.start, "data": base64.b64encode(one.data).decode()}
+        {"start": one.start, "bytes": one.size_bytes}
+        | ({"source": one.source} if one.source else {"offset": one.offset})
         for one in sections
     ]
 
 
 def read_sections(stored: list[dict[str, Any]]) -> list[Section]:
-    """Raise ValueError or LookupError for other JSON."""
-    found = []
-    for item in stored:
-        data = base64.b64decode(item.get("data", ""), validate=True)
-        found.append(Section(item["start"], item.get("bytes", len(data)), data, item.get("source", "")))
-    return found
+    """Raise LookupError or TypeError for other JSON."""
+    return [Section(it["start"], it["bytes"], it.get("source", ""), it.get("offset", 0)) for it in stored]

@@ -1,4 +1,4 @@
-"""The bytes of a ZIP, from its sections and the large files: a file object that can seek, without a copy on disk."""
+"""The bytes of a ZIP, from its sections, its rest and the large files: a file object that can seek."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from typing import BinaryIO
 
 from evidence.zip_outline import Section
 
+_REST = ""  # the source of sections without one
+
 
 class ZipReader(io.RawIOBase):
-    """`paths`: of the large files, by their name in the sections. One thread only.
+    """`rest`: the file with all but the large files. `paths`: of these, by their name in the sections. One thread only.
 
-    Raise FileNotFoundError if a large file is missing or has another size; all of them are looked at when it opens.
+    Raise FileNotFoundError if a file is missing or has another size; all of them are looked at when it opens.
     """
 
-    def __init__(self, sections: Sequence[Section], paths: Mapping[str, Path]) -> None:
+    def __init__(self, sections: Sequence[Section], rest: Path, paths: Mapping[str, Path]) -> None:
+        self._open: dict[str, BinaryIO] = {}  # the rest, and one large file
         self._sections = sections
         self._starts = [section.start for section in sections]
-        self._paths = paths
+        self._paths = {**paths, _REST: rest}
         self._place = 0
-        self._open: tuple[str, BinaryIO] | None = None
         self.size_bytes = sections[-1].start + sections[-1].size_bytes if sections else 0
+        sizes = {_REST: 0}
         for section in sections:
-            if section.source and paths[section.source].stat().st_size != section.size_bytes:
-                raise FileNotFoundError(paths[section.source])
+            sizes[section.source] = sizes.get(section.source, 0) + section.size_bytes
+        for source, size_bytes in sizes.items():
+            if self._paths[source].stat().st_size != size_bytes:
+                raise FileNotFoundError(self._paths[source])
+        self._file(_REST)  # stays open: a new package may take the place of this one
 
     def readable(self) -> bool:
         return True
@@ -49,28 +55,25 @@ class ZipReader(io.RawIOBase):
         section = self._sections[bisect_right(self._starts, self._place) - 1]
         skipped = self._place - section.start
         count = min(len(buffer), section.size_bytes - skipped)
-        if section.source:
-            data = self._file(section.source, skipped).read(count)
-            if not data:
-                raise FileNotFoundError(self._paths[section.source])
-        else:
-            data = section.data[skipped : skipped + count]
+        file, offset = self._file(section.source), section.offset + skipped
+        if file.tell() != offset:
+            file.seek(offset, os.SEEK_SET)
+        data = file.read(count)
+        if not data:
+            raise FileNotFoundError(self._paths[section.source])
         buffer[: len(data)] = data
         self._place += len(data)
         return len(data)
 
     def close(self) -> None:
-        if self._open is not None:
-            self._open[1].close()
-            self._open = None
+        for file in self._open.values():
+            file.close()
         super().close()
 
-    def _file(self, source: str, offset: int) -> BinaryIO:
-        if self._open is None or self._open[0] != source:
-            if self._open is not None:
-                self._open[1].close()
-            self._open = (source, self._paths[source].open("rb"))
-        file = self._open[1]
-        if file.tell() != offset:
-            file.seek(offset, os.SEEK_SET)
+    def _file(self, source: str) -> BinaryIO:
+        file = self._open.get(source)
+        if file is None:
+            for other in self._open.keys() - {_REST}:
+                self._open.pop(other).close()
+            file = self._open[source] = self._paths[source].open("rb")
         return file

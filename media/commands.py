@@ -217,10 +217,14 @@ def aac_command(ffmpeg: Path, codec: str, rate: int, channels: int, source: str,
     ]
 
 
-def first_frame_command(ffmpeg: Path, source: str, skipped_s: float) -> list[str]:
-    """Return the command that writes the first shown frame of a file, in full size, as JPEG to standard output.
+_AT_MOST_1280 = "w='min(1280,iw)':h='min(1280,ih)':force_original_aspect_ratio=decrease"
 
-    `source` is in the working directory; its first `skipped_s` are left out.
+
+def first_frame_command(ffmpeg: Path, source: str, skipped_s: float) -> list[str]:
+    """Return the command that writes the first shown frame of a file as JPEG to standard output.
+
+    It has at most 1280 pixels in each direction. `source` is in the working directory; its first `skipped_s` are left
+    out.
     """
     if _EXPORT_FILE.fullmatch(source) is None:
         raise ValueError("not the name of an exported file")
@@ -228,7 +232,7 @@ def first_frame_command(ffmpeg: Path, source: str, skipped_s: float) -> list[str
         str(ffmpeg),
         *["-hide_banner", "-v", "error", "-nostats", "-nostdin", "-threads", "1", "-protocol_whitelist", "file"],
         *[*_skip(skipped_s), "-i", source, "-map", "0:v:0", "-frames:v", "1"],
-        *["-vf", "scale=out_range=full,format=yuvj420p"],
+        *["-vf", f"scale={_AT_MOST_1280}:out_range=full,format=yuvj420p"],
         *["-c:v", "mjpeg", "-threads", "1", "-q:v", "3", "-strict", "unofficial", "-f", "mjpeg", "-"],
     ]
 

@@ -34,9 +34,15 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Packaging]]:
     """Make packagings over recorders with small frames, each in a new folder unless one is given."""
     made: list[Packaging] = []
 
-    def of(spans: list[tuple[float, float]], folder: Path | None = None, *, decodable: bool = False) -> Packaging:
+    def of(
+        spans: list[tuple[float, float]],
+        folder: Path | None = None,
+        *,
+        decodable: bool = False,
+        min_free_bytes: int = 0,
+    ) -> Packaging:
         recorder = decodable_recorder(spans) if decodable else recorder_of(spans)
-        made.append(Packaging(folder or tmp_path / f"data{len(made)}", recorder))
+        made.append(Packaging(folder or tmp_path / f"data{len(made)}", recorder, min_free_bytes))
         return made[-1]
 
     yield of

@@ -20,15 +20,18 @@ from tests.sessions.replay.thin_recorder import ThinRecorder
 
 @dataclass
 class Packaging:
-    """Call close() at the end."""
+    """Call close() at the end. `min_free_bytes`: EXPORT_MIN_FREE_BYTES for packages."""
 
     folder: Path
     recorder: ThinRecorder
+    min_free_bytes: int = 0
 
     def __post_init__(self) -> None:
         key_file = self.folder / "keys" / "secret.key"
         self.exporting = Exporting(self.folder, self.recorder, settings={"secret_key_file": key_file})  # type: ignore[dict-item]
-        self.settings = Settings(data_dir=self.folder, secret_key_file=key_file)
+        self.settings = Settings(
+            data_dir=self.folder, secret_key_file=key_file, export_min_free_bytes=self.min_free_bytes
+        )
         self.manager = EvidenceManager(
             self.exporting.database, self.settings, self.exporting.clock, self.exporting.spawner, self.exporting.manager
         )

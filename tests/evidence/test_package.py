@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import zipfile
@@ -230,7 +231,7 @@ def test_files_of_a_range_in_two_formats_keep_together(two_formats: MadePackage)
 
 
 def test_the_outline_of_a_zip_refuses_a_second_file_of_a_name() -> None:
-    outline = ZipOutline(moment(0))
+    outline = ZipOutline(moment(0), io.BytesIO())
     outline.add("snapshots/Gate.jpg", b"one")
     with pytest.raises(ValueError, match="twice"):
         outline.add("snapshots/gate.jpg", b"two")
@@ -255,6 +256,17 @@ def test_any_part_of_the_zip_can_be_read(make: Make) -> None:
         for start in (0, 29, 100, len(whole) // 2, len(whole) - 50):
             reader.seek(start)
             assert reader.read() == whole[start:]
+
+
+def test_a_download_goes_on_while_its_package_is_made_again(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.made(packaging.case(packaging.export(2, 10)).id)
+    whole = packaging.content(case.id)
+    _, etag, reader = packaging.manager.open_package(LOCAL, case.id)
+    with reader:
+        begin = reader.read(100)
+        assert packaging.made(case.id).package.etag != etag
+        assert begin + reader.read() == whole
 
 
 def test_a_file_changed_on_the_disk_is_never_packed(make: Make) -> None:

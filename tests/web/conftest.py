@@ -113,7 +113,7 @@ def evidence(
     database: Database, settings: Settings, archive: Archive, exports: ExportManager
 ) -> Iterator[EvidenceManager]:
     """Its worker is not started."""
-    manager = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+    manager = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     yield manager
     manager.stop()
 
@@ -171,7 +171,9 @@ def real_app(
         streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
         exports = export_manager(database, settings, manager, archive)
-        evidence = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+        evidence = EvidenceManager(
+            database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
+        )
         managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         yield build_web(Services(settings, *managers, is_ready=lambda: True))
 
@@ -194,7 +196,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     accounts.postpone()
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
-    evidence = EvidenceManager(database, settings, archive.clock, Spawner(), exports)
+    evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
     yield build_web(Services(settings, *managers, is_ready=lambda: True))
     accounts.stop()

@@ -85,9 +85,9 @@ def remove_export_from_case(path: shapes.CaseExportPath) -> Response:
     return answer(_case(case))
 
 
-@blueprint.post("/<case_id>/package", responses=answers_with({202: shapes.Case}, 404, 409, 503))
+@blueprint.post("/<case_id>/package", responses=answers_with({202: shapes.Case}, 404, 409, 429, 503))
 def make_package(path: shapes.CasePath) -> Response:
-    """Begin to make the evidence package. 409 `case_empty`, `export_unfinished`."""
+    """Begin to make the evidence package. 409 `case_empty`, `export_unfinished`; 429 `case_limit`."""
     case = services().evidence.make_package(current_principal(), path.case_id)
     _audit(case)
     return answer(_case(case), 202)

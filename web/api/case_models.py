@@ -71,7 +71,7 @@ class CaseList(BaseModel):
 
 
 class EvidenceKey(AnswerModel):
-    """The key that signs evidence packages. Hand its fingerprint over by another way than the package."""
+    """The key that signs evidence packages. Give its fingerprint to the recipient separately from the package."""
 
     installation_id: str
     fingerprint: str = Field(description="SHA-256 of the public key (SubjectPublicKeyInfo): 3A:0F:...")

@@ -18,8 +18,8 @@ export {};
 /** @typedef {{cases: Case[]}} CaseList */
 
 /**
- * @typedef {object} EvidenceKey The key that signs evidence packages. Hand its fingerprint over by another way than the
- *   package.
+ * @typedef {object} EvidenceKey The key that signs evidence packages. Give its fingerprint to the recipient separately
+ *   from the package.
  * @property {string} installation_id
  * @property {string} fingerprint SHA-256 of the public key (SubjectPublicKeyInfo): 3A:0F:...
  * @property {string} public_key PEM; ECDSA P-256 with SHA-256

@@ -206,7 +206,7 @@ async function isSureToCancel(job) {
   if (!job.progress.done_s) return true;
   return confirmDialog.ask(
     `Cancel “${titleOf(job, names.of)}”?`,
-    'What was read so far is deleted.',
+    'What this run has read is deleted. Files of an earlier run stay.',
     'Cancel the export',
     'Keep it running',
   );

@@ -229,6 +229,15 @@ def test_the_list_refreshes_without_rebuilding_its_cards(app: App, camera_id: in
     app.call("PATCH", f"/api/cameras/{camera_id}", {"name": "Recorder"})
 
 
+# The app under test has no accounts; with accounts, the bar has the user's name, too.
+_LONG_ACCOUNT = """() => {
+  const link = document.querySelector('.top-bar-end a[href="/recordings"]').cloneNode(true);
+  link.className = 'button quiet account-link';
+  link.querySelector('.wide-only').textContent = 'administrator of the garage';
+  document.querySelector('theme-toggle').before(link);
+}"""
+
+
 @pytest.mark.parametrize("width", [390, 768, 1280, 3840])
 def test_pages_fit_every_width_in_both_colours(app: App, camera_id: int, open_page: Open, width: int) -> None:
     for scheme in ("dark", "light"):
@@ -238,6 +247,20 @@ def test_pages_fit_every_width_in_both_colours(app: App, camera_id: int, open_pa
         page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
         expect(page.locator("#channels [data-channel]")).to_have_count(8)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    for path in ("/cameras", "/exports", "/recordings", f"/recordings/{camera_id}", f"/viewer/{camera_id}", "/wall"):
+        page.goto(f"{app.url}{path}")
+        page.evaluate(_LONG_ACCOUNT)
+        for width in (360, 390, 640, 641, 768, 1100, 1101, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            over_px = page.evaluate(
+                "Math.max(0, ...[...document.querySelectorAll('.top-bar > *')]"
+                ".map((item) => item.getBoundingClientRect().right - innerWidth))"
+            )
+            assert over_px <= 0, (path, width)
 
 
 def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:

@@ -170,6 +170,7 @@ def real_app(
         network.device("10.0.0.9")
         streams.ready.set()
         streams.snapshot = network.snapshot  # type: ignore[method-assign]  # of the real manager's cameras
+        streams.health = manager.health  # type: ignore[method-assign]
         exports = export_manager(database, settings, manager, archive)
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports

@@ -42,6 +42,7 @@ REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
     ("GET", "/api/exports/{export_id}/files/{file}"): 404,
+    ("GET", "/api/exports/{export_id}/posters/{number}"): 404,
     ("POST", "/api/cases/{case_id}/package"): 409,
     ("GET", "/api/cases/{case_id}/package"): 404,
     ("POST", "/api/setup"): 403,

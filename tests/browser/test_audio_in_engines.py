@@ -22,6 +22,15 @@ _SLOW_LINK = """(() => {
   };
 })()"""
 
+# For the message of a failure: if a click counted as the user's, and what the player made of it.
+_LOG_AUDIO = """(() => {
+  window.audioLog = [];
+  const note = (what) => window.audioLog.push(`${Math.round(performance.now())} ms: ${what}`);
+  document.addEventListener('click', () => note(`click, active ${navigator.userActivation?.isActive}`), true);
+  document.addEventListener('player-audio', ({ detail }) => note(`audio ${detail}`), true);
+  document.addEventListener('player-restart', () => note('restart'), true);
+})()"""
+
 
 def test_sound_plays_with_the_picture(page: EnginePage, app: App, camera_id: int) -> None:
     play_viewer(page, app, camera_id, SOUND_CHANNEL)
@@ -44,12 +53,16 @@ def test_sound_that_comes_long_after_the_click_plays(page: EnginePage, app: App,
 def turn_audio_on(page: EnginePage) -> None:
     """Click on the loudspeaker once the channel is known to have audio."""
     until(lambda: page.evaluate("!document.querySelector('#mute').disabled"), what="a channel with audio")
+    page.evaluate(_LOG_AUDIO)
     page.click("#mute")
 
 
 def assert_plays_audio(page: EnginePage) -> None:
     """Assert that the audio comes on and stays on while the picture moves."""
-    until(lambda: page.evaluate(f"!{VIDEO}.muted"), what="audio on")
+    try:
+        until(lambda: page.evaluate(f"!{VIDEO}.muted"), what="audio on")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {page.evaluate('JSON.stringify(window.audioLog ?? [])')}") from None
     began_s = page.evaluate(f"{VIDEO}.currentTime")
     until(lambda: page.evaluate(f"!{VIDEO}.paused && {VIDEO}.currentTime") > began_s + 2, what="playing on")
     numbers: set[int] = set()

@@ -21,7 +21,7 @@ def packed_paths(jobs: Sequence[ExportJob]) -> list[tuple[str, ExportJob, Export
 def _paths_of(job: ExportJob, taken: set[str]) -> list[tuple[str, ExportJob, ExportFile]]:
     """Add the stems of an export to `taken`."""
     sources = {it.name: _stem(it.source.name) for it in planned_copies(job.draft, job.files)}
-    ends: dict[str, set[str]] = {}  # what follows the stem of a recording in the stems of its files
+    ends: dict[str, set[str]] = {}  # of each recording: the ends of its files' stems
     for file in job.files:
         source = sources.get(file.name, _stem(file.name))
         ends.setdefault(source, set()).add(_stem(file.name).removeprefix(source))

@@ -52,7 +52,7 @@ class ExportFolders:
             mark_read(path, is_read=False)
 
     def remove_ranges(self, export_id: int) -> None:
-        """Delete what was read and is in no file."""
+        """Delete the pieces of all ranges."""
         for path in self.of_job(export_id).glob("range*"):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The motion of one head as far as the app knows it: what the device may be doing, and when the head has to stop."""
+"""The motion of one head as far as the app knows it: its last commands, and the time of its stop."""
 
 from __future__ import annotations
 

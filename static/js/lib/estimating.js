@@ -71,7 +71,7 @@ function requestedS({ ranges }) {
 }
 
 /**
- * Return the size in words, and what is missing.
+ * Return a text about the size and the missing space.
  *
  * @param {Estimate} estimate
  * @param {number} wantedS length of the requested ranges together

@@ -120,7 +120,7 @@ export function rangeText(startMs, endMs, clock = LOCAL_CLOCK) {
   return `${start} to ${start.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end}`;
 }
 
-/** Return the kind, size, codec and length of a file, and what is wrong with it. @param {ExportFile} file */
+/** Return the kind, size, codec, length and faults of a file. @param {ExportFile} file */
 export function fileFacts(file) {
   const lengthS = (Date.parse(file.end_time) - Date.parse(file.start_time)) / 1000;
   const facts = [kindText(file), fileSize(file.bytes)];

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The rung of the quality ladder that a ChannelPlayer plays: whether it is a try, and what plays instead if its stream
- * fails. No DOM.
+ * The rung of the quality ladder that a ChannelPlayer plays: its kind, and the rung to fall back to if its stream fails.
+ * No DOM.
  */
 
 /**

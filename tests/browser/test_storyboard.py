@@ -48,8 +48,7 @@ def test_a_click_on_a_picture_of_the_strip_plays_it(app: App, camera_id: int, re
     thumbnails = Thumbnails(page)
     open_hour(page, app, camera_id, recorder)
     page.wait_for_selector(SHOWN)
-    settled_on(page, lambda: page.locator(SHOWN).count())
-    assert page.locator(SHOWN).count() == page.locator(STRIP).count()
+    until_on(page, lambda: page.locator(SHOWN).count() == page.locator(STRIP).count())
     assert {step_s for _, _, step_s in thumbnails.listed} <= {600, 3600}
     third = page.locator(STRIP).nth(2)
     at = datetime.fromtimestamp(int(third.get_attribute("data-at") or "0") / 1000, UTC)

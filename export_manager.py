@@ -167,7 +167,10 @@ class ExportManager:
         The retry of an incomplete job only ends: the job is done again, with the files that it had.
         """
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
-        (self._worker.end_retry if job.is_incomplete else self._worker.remove_cancelled)(job)
+        if job.is_incomplete:
+            self._worker.keep_files_only(job)
+        else:
+            self._worker.remove_cancelled(job)
         return self.get(who, export_id)
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:
@@ -312,7 +315,7 @@ class ExportManager:
             raise page.problem.with_traceback(None)
         if recorded_s <= 0 and not page.complete:
             raise Unavailable(
-                "The recorder has not told yet what is recorded in this range.", code="not_indexed", retry_after_s=10
+                "The app is still reading the recorder's list of this range.", code="not_indexed", retry_after_s=10
             )
         return recorded_s
 

@@ -216,7 +216,7 @@ class ReplayAbilities:
             ("replay: tells the time of each picture", self.has_times),
             ("replay: faster than real time", self.beats_real_time),
             ("replay: key frames only, at the requested distance", self.honours_frames),
-            ("replay: stops when it has sent what was requested", self.keeps_to_requests),
+            ("replay: stops at the end of the requested range", self.keeps_to_requests),
         ):
             if seen is not None:
                 lines.append(ServiceCheck(name, "ok" if seen else "no"))

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -75,7 +75,7 @@ class ZipFiles:
     def open(self, path: str) -> BinaryIO:
         opened: Any = self._archive.open(path)
         opened._expected_crc = None  # the hashes tell more than zipfile's error
-        return opened  # type: ignore[no-any-return]
+        return cast(BinaryIO, opened)
 
 
 def check_package(files: PackageFiles, fingerprint: str = "") -> Report:
@@ -192,7 +192,7 @@ def _read_manifest(content: bytes) -> dict[str, Any]:
     try:
         manifest = json.loads(content)
         if _is_manifest(manifest):
-            return manifest  # type: ignore[no-any-return]
+            return cast(dict[str, Any], manifest)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass
     raise NoPackage(f"{MANIFEST} is no manifest that this program can read.")

@@ -17,12 +17,12 @@ Made at:      {made_at}
 Installation: {installation}
 Key:          {fingerprint}
 
-What this package is
---------------------
+Contents
+--------
 video/         the recordings, as the recorder sent them. The video was not encoded again. manifest.json names every
                conversion, for example of the sound. Files with subtitles (.srt) have the time of day as text.
 working-copies/  videos that were made from the recordings, for example with blurred parts. Their frames are not the
-               recorder's; manifest.json says what was changed.
+               recorder's; manifest.json names every change.
 snapshots/     pictures that were made from the videos, for convenience.
 manifest.json  where each file comes from: camera, times, the recorder's clock, gaps, lost frames, and hashes.
 manifest.sig   the signature of manifest.json (ECDSA P-256, SHA-256).
@@ -48,8 +48,8 @@ Without a browser:
     sha256sum -c SHA256SUMS                        (only the hashes, not the signature)
     python -m evidence.verify FOLDER               (in a copy of the program; everything)
 
-What it proves
---------------
+Proof
+-----
 A good signature with the right fingerprint proves that the files are unchanged since export by this installation. It
 does not prove that a recorder's clock was right, nor what happened to the recording before the export.
 """

@@ -147,8 +147,8 @@ class ExportWorker:
         self._folders.remove(job.id)
         self._store.note_progress(job.id, replace(job.progress, done_s=0.0, size_bytes=0), ())
 
-    def end_retry(self, job: ExportJob) -> None:
-        """Delete what an unfinished retry has read. The files of the run before stay."""
+    def keep_files_only(self, job: ExportJob) -> None:
+        """Delete the pieces of an ended job, and note the progress of its files alone."""
         self._folders.remove_ranges(job.id)
         done_s = sum(file.length_s for file in job.files if file.is_recording)
         size_bytes = sum(file.size_bytes for file in job.files)
@@ -222,7 +222,7 @@ class ExportWorker:
             if job.state is ExportState.CANCELLED:
                 self.remove_cancelled(job)
             elif job.is_incomplete:
-                self.end_retry(job)
+                self.keep_files_only(job)
             elif job.state is not ExportState.DONE and run.progress is not None:
                 self._store.note_progress(export_id, run.progress, job.files)
         except NotFound:

@@ -100,7 +100,7 @@ _FINER_CODES = (
     (429, "export_limit", "There are as many exports as MAX_EXPORTS allows"),
     (429, "export_space", "Exports use as much disk space as EXPORT_BYTES allows"),
     (429, "download_limit", "One user has too many downloads at a time"),
-    (503, "not_indexed", "The recorder has not told yet what is recorded in the range"),
+    (503, "not_indexed", "The app is still reading the recorder's list of the range"),
     (429, "transcode_limit", "Too many streams are being transcoded"),
     (504, "camera_no_answer", "The device is on the network, but left a request without an answer"),
     (503, "busy", "Too many requests are waiting for devices or first segments"),

@@ -1,4 +1,4 @@
-"""Where the frames of an MP4 file of the writer lie: for telling which minutes a damaged part of the file has."""
+"""The places of the frames in an MP4 file of the writer, which give the minutes of a damaged part."""
 
 from __future__ import annotations
 

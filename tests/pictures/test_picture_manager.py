@@ -183,7 +183,7 @@ def test_a_recorder_that_sends_far_too_much_fails_its_channel(
         until(lambda: pictures.manager.picture(1, 1, utc(start_s), 1.0))
     assert {item.state for item in pictures.grid(start_s, start_s + 20, 10)} == {PictureState.MISSING}
     until(lambda: pictures.recorder.get("/replay")["sessions"] == [])
-    [line] = [check for check in pictures.cameras.abilities.checks() if "stops when it has sent" in check.name]
+    [line] = [check for check in pictures.cameras.abilities.checks() if "stops at the end" in check.name]
     assert line.outcome == "no"
     monkeypatch.undo()
     single(pictures, start_s, channel=2)

@@ -69,7 +69,10 @@ class LiveAttempt:
         for output in self._outputs:
             if output.is_wanted and output.starts_early:
                 output.start(feed)
-        described = feed.wait_described(2 * self._context.settings.rtsp_timeout_s)
+        begun_s, limit_s = self._context.clock.monotonic_s(), 2 * self._context.settings.rtsp_timeout_s
+        feed.wait_playing(limit_s)
+        self._request_key_frame(feed.status())  # the description may wait for audio, which devices send late or never
+        described = feed.wait_described(max(0.0, limit_s - (self._context.clock.monotonic_s() - begun_s)))
         self._status.set_feed(feed.status())
         if described.video is not None:
             self._status.set_source_codec(described.video.codec)

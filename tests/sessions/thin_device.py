@@ -142,6 +142,11 @@ class ThinFeed:
             raise self.device.error
         return MediaDescription(self.device.video, self.device.audio)
 
+    def wait_playing(self, timeout_s: float) -> None:
+        device = self.device
+        while device.state is FeedState.CONNECTING and not device.may_describe.wait(0.01) and not self.is_closed:
+            pass
+
     def status(self) -> FeedStatus:
         device = self.device
         device.looks += 1

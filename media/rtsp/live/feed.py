@@ -86,6 +86,10 @@ class Feed(Protocol):
         """
         ...
 
+    def wait_playing(self, timeout_s: float) -> None:
+        """Wait until the device has agreed to play, has described its tracks, or has failed; at most `timeout_s`."""
+        ...
+
     def status(self) -> FeedStatus:
         """Return the present status. Never blocks."""
         ...

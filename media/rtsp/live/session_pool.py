@@ -88,6 +88,9 @@ class GatewayFeed(Feed):
     def wait_described(self, timeout_s: float) -> MediaDescription:
         return self.session.shared_source.wait_described(timeout_s, lambda: self._is_closed)
 
+    def wait_playing(self, timeout_s: float) -> None:
+        self.session.shared_source.wait_playing(timeout_s, lambda: self._is_closed)
+
     def status(self) -> FeedStatus:
         status = self.session.shared_source.status()
         return replace(status, frames_dropped=status.frames_dropped - self._frames_dropped_before)

@@ -110,6 +110,7 @@ class SharedSource(SessionSink):
     def on_opened(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._playing_since_s = self._clock.monotonic_s()
+        self._notify()
 
     def on_packets(self, packets: list[RtpPacket]) -> None:
         if not self._depacketizer:
@@ -344,6 +345,15 @@ class SharedSource(SessionSink):
         while self._codec is None and self.error is None:
             await self._changed.wait()
         return self._codec if self.error is None else None
+
+    def wait_playing(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> None:
+        """See feed.Feed.wait_playing. From other threads."""
+
+        def is_over() -> bool:
+            return self._playing_since_s is not None or self._is_described() or self.error is not None or is_given_up()
+
+        with self._waiters:
+            self._waiters.wait_for(is_over, timeout_s)
 
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
         """See feed.Feed.wait_described. From other threads."""

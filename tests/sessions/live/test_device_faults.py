@@ -40,6 +40,18 @@ def test_a_key_frame_is_requested_once_as_soon_as_the_device_plays(make_manager:
     assert device.key_frames_asked == 1
 
 
+def test_a_key_frame_is_requested_before_the_audio_is_known(make_manager: MakeManager, device: Device) -> None:
+    device.state = FeedState.WAITING_VIDEO  # the description waits for the first audio
+    device.may_describe.clear()
+    manager = make_manager()
+    manager.start_hls(1, TOKEN)
+    until(lambda: device.key_frames_asked == 1)
+    assert seen(manager).state is StreamState.STARTING
+    device.may_describe.set()
+    look_again(device)
+    assert device.key_frames_asked == 1
+
+
 @pytest.mark.slow
 def test_a_session_recovers_when_the_device_comes_back(
     running: MakeManager, device: Device, monkeypatch: pytest.MonkeyPatch

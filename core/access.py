@@ -28,6 +28,7 @@ class Permission(StrEnum):
     EXPORT = "export"
     OPERATE = "operate"
     PTZ = "ptz"
+    RECORDING_PAUSE = "recording_pause"
     MANAGE = "manage"
 
 
@@ -38,6 +39,7 @@ _LEAST_ROLES = {
     Permission.EXPORT: Role.REVIEWER,
     Permission.OPERATE: Role.OPERATOR,
     Permission.PTZ: Role.OPERATOR,
+    Permission.RECORDING_PAUSE: Role.OPERATOR,
     Permission.MANAGE: Role.ADMIN,
 }
 

@@ -66,6 +66,15 @@ class Settings:
     min_free_bytes: int = _setting(
         200_000_000, "Free disk space below which sessions pause and no pictures are made.", low=0
     )
+    archive_dirs: str = _setting(
+        "",
+        "Folders for the app's own recordings, in this order, separated by colons; by default DATA_DIR/archive.",
+    )
+    archive_flush_s: float = _setting(10.0, "Recordings are written through to the disk this often.", low=1, high=60)
+    archive_file_s: float = _setting(600.0, "Length of a file of a recording.", low=10, high=3600)
+    archive_min_free_bytes: int = _setting(
+        2_000_000_000, "Free disk space below which the oldest recordings are deleted; at least 5 % of the disk.", low=0
+    )
     export_bytes: int = _setting(50_000_000_000, "Most bytes of all exports, when one is added.", low=10_000_000)
     export_min_free_bytes: int = _setting(2_000_000_000, "Free disk space below which exports end.", low=0)
     export_max_mbps: float = _setting(0.0, "Most Mbit/s that an export reads from a recorder. 0: no limit.", low=0)
@@ -109,6 +118,16 @@ class Settings:
     @property
     def database_file(self) -> Path:
         return self.data_dir / "cameras.sqlite3"
+
+    @property
+    def archive_folders(self) -> tuple[Path, ...]:
+        """Return the folders of ARCHIVE_DIRS in their order."""
+        names = [name for name in self.archive_dirs.split(":") if name.strip()]
+        return tuple(Path(name.strip()).expanduser().resolve() for name in names) or (self.data_dir / "archive",)
+
+    @property
+    def archive_index_file(self) -> Path:
+        return self.data_dir / "archive.sqlite3"
 
     @property
     def key_file(self) -> Path:

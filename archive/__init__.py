@@ -1,0 +1,1 @@
+"""Recording on the server: volumes, files, their index, rules and retention."""

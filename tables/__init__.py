@@ -1,0 +1,48 @@
+"""The tables of the database.
+
+A change here needs a migration in `migrations/versions`. `database.Database` opens the sessions that read and write.
+"""
+
+from tables.accounts import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow, VaultRow, WallRow
+from tables.archive import BackfillRow, KeptRangeRow, RecordingGapRow, RecordingPauseRow, RecordingRuleRow
+from tables.base import Base
+from tables.cameras import (
+    CameraRow,
+    CertificateRow,
+    ChannelRow,
+    EventSubscriptionRow,
+    MovingHeadRow,
+    PresetNameRow,
+    TourRow,
+)
+from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+
+__all__ = [
+    "ApiTokenRow",
+    "BackfillRow",
+    "Base",
+    "CameraRow",
+    "CaseExportRow",
+    "CaseRow",
+    "CertificateRow",
+    "ChannelRow",
+    "ChoiceRow",
+    "EventSubscriptionRow",
+    "ExportRow",
+    "KeptRangeRow",
+    "LoginSessionRow",
+    "MovingHeadRow",
+    "PresetNameRow",
+    "RecordingAskedRow",
+    "RecordingEventRow",
+    "RecordingGapRow",
+    "RecordingPauseRow",
+    "RecordingRow",
+    "RecordingRuleRow",
+    "ReplayAbilitiesRow",
+    "TourRow",
+    "UserRow",
+    "VaultRow",
+    "WallRow",
+]

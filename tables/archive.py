@@ -1,0 +1,108 @@
+"""Tables of recording on the server: rules, pauses, kept ranges, gaps and jobs. The index of files is a database of
+its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tables.base import Base, Json, UtcDateTime
+
+
+class RecordingRuleRow(Base):
+    """The rule for recording a channel on the server, as in core.archive.RecordingRule. No row: off."""
+
+    __tablename__ = "recording_rules"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    channel: Mapped[int] = mapped_column(Integer, primary_key=True)
+    mode: Mapped[str] = mapped_column(String(16))
+    quality: Mapped[str] = mapped_column(String(16))  # main, sub or both
+    schedule: Mapped[Any] = mapped_column(Json)  # a list of [weekday, from_minute, until_minute]
+    time_zone: Mapped[str] = mapped_column(String(64), default="")
+    pre_s: Mapped[float] = mapped_column(Float)
+    post_s: Mapped[float] = mapped_column(Float)
+    keep_days: Mapped[float | None] = mapped_column(Float)
+    keep_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    limit_days: Mapped[float | None] = mapped_column(Float)
+    backfills: Mapped[bool] = mapped_column(Boolean, default=False)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecordingPauseRow(Base):
+    """A user has paused the recording of a channel. `until_at`: NULL until a user resumes it."""
+
+    __tablename__ = "recording_pauses"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    channel: Mapped[int] = mapped_column(Integer, primary_key=True)
+    since_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(String(80))
+
+
+class KeptRangeRow(Base):
+    """A range of a channel that the retention does not delete. `until_at`: NULL for no end."""
+
+    __tablename__ = "kept_ranges"
+    __table_args__ = (
+        Index("ix_kept_ranges_channel", "camera_id", "channel", "start_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    channel: Mapped[int] = mapped_column(Integer)
+    start_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    end_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(String(200))
+    until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(String(80))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecordingGapRow(Base):
+    """A time that a rule wishes to have and that was not recorded. `origin`: `server`, or `device` for a gap of the
+    recorder itself. `end_at`: NULL while it goes on. `alerted_at`: when users were told."""
+
+    __tablename__ = "recording_gaps"
+    __table_args__ = (
+        Index("ix_recording_gaps_channel", "camera_id", "channel", "start_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    channel: Mapped[int] = mapped_column(Integer)
+    origin: Mapped[str] = mapped_column(String(16))
+    start_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    end_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(String(32))
+    by: Mapped[str] = mapped_column(String(80), default="")
+    alerted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class BackfillRow(Base):
+    """A job that fetches a gap of the archive from the recorder. `pieces`: a list."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (Index("ix_backfills_state", "state"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    channel: Mapped[int] = mapped_column(Integer)
+    start_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    end_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(16))
+    pieces: Mapped[Any] = mapped_column(Json)
+    done_s: Mapped[float] = mapped_column(Float, default=0.0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    problem_code: Mapped[str | None] = mapped_column(String(64))
+    problem_detail: Mapped[str | None] = mapped_column(Text)

@@ -154,14 +154,11 @@ class ArchiveStretch:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedStream:
-    """A recorded stream that the archive has footage of, from `earliest` to `latest`. `video_codec` and `audio_codec`:
-    of its newest file; None if unknown, or without sound."""
+    """A recorded stream that the archive has footage of, from `earliest` to `latest`."""
 
     stream: StreamKey
     earliest: datetime
     latest: datetime
-    video_codec: str | None = None
-    audio_codec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

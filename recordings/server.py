@@ -121,12 +121,9 @@ def with_reasons(spans: Sequence[ChannelSpan], gaps: Sequence[ArchiveGap]) -> tu
 
 
 def _recording(stream: ArchivedStream, clock: DeviceClock) -> DeviceRecording:
-    tracks = [RecordingTrack("video", TrackType.VIDEO, stream.video_codec)]
-    if stream.audio_codec is not None:
-        tracks.append(RecordingTrack("audio", TrackType.AUDIO, stream.audio_codec))
     return DeviceRecording(
         stream.stream.recording_token,
         earliest=clock.to_device_time(stream.earliest),
         latest=clock.to_device_time(stream.latest),
-        tracks=tuple(tracks),
+        tracks=(RecordingTrack("video", TrackType.VIDEO),),
     )

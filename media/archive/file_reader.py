@@ -133,7 +133,7 @@ class ArchiveFile:
         while place < size:
             try:
                 fragment = fragment_of(self._head(place), place)
-            except ValueError:
+            except ArchiveFileError:
                 return
             if fragment.end_offset > size:
                 return
@@ -244,9 +244,12 @@ class ArchiveFile:
 
     def _head(self, place: int) -> FragmentHead:
         data = self.read_bytes(place, _FIRST_READ_BYTES)
-        if (size := head_bytes(data)) > len(data):
-            data += self.read_bytes(place + len(data), size - len(data))
-        return read_head(data)
+        try:
+            if (size := head_bytes(data)) > len(data):
+                data += self.read_bytes(place + len(data), size - len(data))
+            return read_head(data)
+        except ValueError as error:
+            raise ArchiveFileError("the head of a fragment is damaged") from error
 
     def _size(self) -> int:
         size = os.fstat(self._descriptor).st_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from media.fmp4.boxes import box, box_in, full_box, u32
 from media.fmp4.tracks import VIDEO_ID
@@ -20,11 +20,11 @@ _ENTRY = struct.Struct(">QIqIQB")
 _MFRO_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """The place of a fragment in its file, and its time [start, end) in ms UTC.
 
-    `is_key`: it begins with a key frame. `media_time`: its place on the file's own timeline.
+    `is_key`: it begins with a key frame. `media_time`: its place on the file's own timeline. A named tuple, because a
+    file has hundreds, and a seek reads them all.
     """
 
     offset: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,10 @@ class ArchiveIndex:
     def close(self) -> None:
         """May be called twice."""
         self._db.close()
+
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Lend a connection that sees one consistent state, for archive/index_sums.py."""
+        return self._db.read()
 
     # ---- writing ---------------------------------------------------------------------------------
 

@@ -138,6 +138,7 @@ class KeptRange:
     until: datetime | None
     by: str
     created_at: datetime
+    user_id: int | None = None  # of `by`; None without accounts, or if the account was deleted
 
 
 @dataclass(frozen=True, slots=True)

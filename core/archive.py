@@ -99,6 +99,11 @@ class StreamKey:
         return cls(camera_id, int(found[1]), RecordedQuality(found[2])) if found else None
 
 
+def origin_of(recording_token: str) -> Origin:
+    """Return the place of the recording that a token of the API names."""
+    return Origin.SERVER if _TOKEN.fullmatch(recording_token) else Origin.DEVICE
+
+
 @dataclass(frozen=True, slots=True)
 class WeekSpan:
     """A stretch of each week by local time. `weekday` counts from Monday, 0. Minutes since midnight, `until` at most
@@ -154,6 +159,7 @@ class KeptRange:
     until: datetime | None
     by: str
     created_at: datetime
+    user_id: int | None = None  # of `by`; None without accounts, or if the account was deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,15 @@ class ArchiveStretch:
     end: datetime
     origin: Origin
     end_reason: GapReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedStream:
+    """A recorded stream that the archive has footage of, from `earliest` to `latest`."""
+
+    stream: StreamKey
+    earliest: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from core.recordings import (
     RecordedPlace,
     RecordingDevice,
     ReplaySource,
-    SpanState,
 )
 from core.settings import Settings
 from database import Database

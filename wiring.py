@@ -71,7 +71,7 @@ class Application:
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras)
-        self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
+        self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.exports = ExportManager(

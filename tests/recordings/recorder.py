@@ -212,7 +212,7 @@ class Archive:
         self.manager.start()
 
     def make_manager(self) -> RecordingManager:
-        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self))
+        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self), self.server)
 
     def ask(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         self.known_channels(camera_id)

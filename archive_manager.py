@@ -10,6 +10,8 @@ from archive.gaps import GapStore
 from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
 from archive.stream_reader import StreamReader
+from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
 from core.archive import ArchivedStream, ArchiveGap, ArchiveStretch, RecordedQuality, StreamKey
 from core.clock import Clock
 from core.errors import NotFound
@@ -35,15 +37,19 @@ class ArchiveManager:
         self._gateway = gateway
         self._cameras = cameras
         self.index = ArchiveIndex(settings.archive_index_file)
+        self.volumes = Volumes(settings)
+        self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.open_files = OpenFiles()
         self._gaps = GapStore(database, clock)
 
     def start(self) -> None:
-        """Open the index. Raise StartRefused if it cannot be used."""
-        self.index.open()
+        """Open the index and start the writer. Raise StartRefused if the index cannot be used."""
+        is_new = self.index.open()
+        self.writer.start(is_new_index=is_new)
 
     def stop(self) -> None:
-        """Close the index. May be called twice."""
+        """End all recordings within 3 s, also if a disk hangs. May be called twice."""
+        self.writer.stop()
         self.index.close()
 
     # ---- playing ---------------------------------------------------------------------------------

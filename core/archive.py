@@ -55,7 +55,28 @@ class GapReason(StrEnum):
     CLOCK_STEPPED = "clock_stepped"
     DAMAGED = "damaged"  # a file was cut after a crash, or has vanished
     EXPIRED = "expired"  # deleted by the retention
+    UNSUPPORTED = "unsupported"  # the archive has no form for the codec, such as MJPEG
     UNKNOWN = "unknown"
+
+
+_REASONS_OF_PROBLEMS = {
+    "camera_unreachable": GapReason.DEVICE_AWAY,
+    "camera_bad_answer": GapReason.DEVICE_AWAY,
+    "camera_auth_failed": GapReason.REFUSED,
+    "readable_login_needed": GapReason.REFUSED,
+    "certificate_changed": GapReason.REFUSED,
+    "camera_busy": GapReason.REFUSED,
+    "camera_no_signal": GapReason.NO_SIGNAL,
+    "stream_not_found": GapReason.NO_SIGNAL,
+    "not_found": GapReason.NO_SIGNAL,
+    "stream_stalled": GapReason.STALLED,
+    "camera_unsupported": GapReason.UNSUPPORTED,
+}
+
+
+def gap_reason_of(code: str) -> GapReason:
+    """Return the reason of a gap that a problem causes. `code`: as in core.errors."""
+    return _REASONS_OF_PROBLEMS.get(code, GapReason.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,6 +10,7 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,14 @@ _LENGTH_BYTES = 4
 
 class ArchiveFileError(ValueError):
     """A file, or a part of one, that is damaged or of another writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentIndex:
+    """The index of a file, and its place."""
+
+    offset: int
+    fragments: tuple[Fragment, ...]
 
 
 class ArchiveFile:
@@ -85,11 +94,11 @@ class ArchiveFile:
 
     def fragments(self) -> Sequence[Fragment]:
         """Return the fragments in the order of the file. Of an open file, those that are there by now."""
-        if not self._is_indexed:
-            if not self._fragments:
-                self._read_index()
-            if not self._is_indexed:
-                self._walk()
+        if not self._fragments and (index := self.index()):
+            self._is_indexed = True
+            self._append(index.fragments)
+        elif not self._is_indexed:
+            self._append(list(self.walk(self._fragments[-1].end_offset if self._fragments else 0)))
         return self._fragments
 
     def fragment_at(self, utc_ms: int) -> int:
@@ -103,32 +112,33 @@ class ArchiveFile:
             number -= 1
         return number
 
-    def _read_index(self) -> None:
+    def index(self) -> FragmentIndex | None:
+        """Return the index at the end of the file; None if it has no whole one."""
         size = self._size()
-        length = index_bytes(self._read(size - TAIL_BYTES, TAIL_BYTES)) if size > TAIL_BYTES else 0
+        length = index_bytes(self.read_bytes(size - TAIL_BYTES, TAIL_BYTES)) if size > TAIL_BYTES else 0
         if not 0 < length <= size - len(self.init_section):
-            return
+            return None
         try:
-            fragments = read_index(self._read(size - length, length))
+            return FragmentIndex(size - length, read_index(self.read_bytes(size - length, length)))
         except ValueError:
-            return
-        self._is_indexed = True
-        self._append(fragments)
+            return None
 
-    def _walk(self) -> None:
-        found = []
-        place = self._fragments[-1].end_offset if self._fragments else len(self.init_section)
+    def walk(self, from_byte: int = 0) -> Iterator[Fragment]:
+        """Yield the fragments by their heads, up to one that is damaged or not complete.
+
+        `from_byte`: the end of a fragment; 0 for the first one.
+        """
+        place = max(from_byte, len(self.init_section))
         size = self._size()
         while place < size:
             try:
                 fragment = fragment_of(self._head(place), place)
-            except ValueError:
-                break
+            except ArchiveFileError:
+                return
             if fragment.end_offset > size:
-                break
-            found.append(fragment)
+                return
+            yield fragment
             place = fragment.end_offset
-        self._append(found)
 
     def _append(self, fragments: Sequence[Fragment]) -> None:
         self._fragments += fragments
@@ -141,7 +151,7 @@ class ArchiveFile:
 
     def read_fragment(self, fragment: Fragment) -> bytes:
         """Return the bytes of a fragment, as MediaSource takes them after the init section."""
-        data = self._read(fragment.offset, fragment.size_bytes)
+        data = self.read_bytes(fragment.offset, fragment.size_bytes)
         if len(data) != fragment.size_bytes:
             raise ArchiveFileError("the fragment is not complete")
         return data
@@ -163,7 +173,7 @@ class ArchiveFile:
         head = self._head(fragment.offset)
         stored = _video_run(head)
         size = stored.run.sizes[0]
-        data = self._read(fragment.offset + PRFT_BYTES + stored.place, size)
+        data = self.read_bytes(fragment.offset + PRFT_BYTES + stored.place, size)
         if len(data) != size or not is_sync(stored.run.flags[0]):
             raise ArchiveFileError("no key frame begins the fragment")
         shown = stored.run.start + (stored.run.shifts[0] if stored.run.shifts else 0)
@@ -218,11 +228,11 @@ class ArchiveFile:
     def _read_init(self) -> bytes:
         data = b""
         for kind in (b"ftyp", b"moov"):
-            head = self._read(len(data), 8)
+            head = self.read_bytes(len(data), 8)
             size = int.from_bytes(head[:4], "big")
             if head[4:] != kind or not 8 <= size <= _MOST_INIT_BYTES:
                 raise ArchiveFileError("the file does not begin like an archive file")
-            data += self._read(len(data), size)
+            data += self.read_bytes(len(data), size)
         return data
 
     def _read_tracks(self) -> StoredTracks:
@@ -233,16 +243,20 @@ class ArchiveFile:
             raise ArchiveFileError("the file's description is damaged") from error
 
     def _head(self, place: int) -> FragmentHead:
-        data = self._read(place, _FIRST_READ_BYTES)
-        if (size := head_bytes(data)) > len(data):
-            data += self._read(place + len(data), size - len(data))
-        return read_head(data)
+        data = self.read_bytes(place, _FIRST_READ_BYTES)
+        try:
+            if (size := head_bytes(data)) > len(data):
+                data += self.read_bytes(place + len(data), size - len(data))
+            return read_head(data)
+        except ValueError as error:
+            raise ArchiveFileError("the head of a fragment is damaged") from error
 
     def _size(self) -> int:
         size = os.fstat(self._descriptor).st_size
         return size if self._limit_bytes is None else min(size, self._limit_bytes)
 
-    def _read(self, place: int, length: int) -> bytes:
+    def read_bytes(self, place: int, length: int) -> bytes:
+        """Return the bytes from `place` on; fewer than `length` at the end of the file or of its good bytes."""
         if self._limit_bytes is not None:
             length = min(length, self._limit_bytes - place)
         return os.pread(self._descriptor, length, place) if length > 0 else b""

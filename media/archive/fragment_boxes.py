@@ -26,9 +26,11 @@ _MOOF_HEAD = struct.Struct(">I4sI4sII")
 _TRAF_HEAD = struct.Struct(">I4sI4sII")  # of traf, and tfhd up to the track's number
 _TFDT = struct.Struct(">I4sIQ")
 _TRUN = struct.Struct(">I4sIIi")
+_TRUN_FIELDS_BYTES = 12  # of trun without its header: flags, count, place of the first sample
 _BASE_IS_MOOF = 0x02_0000
 _DEFAULT_DURATION, _DEFAULT_SIZE, _DEFAULT_FLAGS = 0x8, 0x10, 0x20
 _OPTIONAL_BEFORE = 0x1 | 0x2  # base_data_offset and sample_description_index, which we never write
+_MOST_MOOF_BYTES, _MOST_SAMPLES = 1024 * 1024, 65_536  # beyond what groups.py lets into a fragment
 _HAS_OFFSET, _FIRST_FLAGS = 0x1, 0x4
 _DURATIONS, _SIZES, _FLAGS, _SHIFTS = 0x100, 0x200, 0x400, 0x800
 
@@ -193,8 +195,8 @@ def head_bytes(data: bytes) -> int:
     if len(data) < PRFT_BYTES + 8 or data[:8] != b"\0\0\0\x20prft" or data[PRFT_BYTES + 4 : PRFT_BYTES + 8] != b"moof":
         raise ValueError("no fragment begins here")
     moof_bytes = int.from_bytes(data[PRFT_BYTES : PRFT_BYTES + 4], "big")
-    if moof_bytes < _MOOF_HEAD.size:
-        raise ValueError("a moof without content")
+    if not _MOOF_HEAD.size <= moof_bytes <= _MOST_MOOF_BYTES:
+        raise ValueError("a moof of another size than ours")
     return PRFT_BYTES + moof_bytes + 8
 
 
@@ -209,7 +211,7 @@ def read_head(data: bytes) -> FragmentHead:
     *_, ntp, media_time = _PRFT.unpack_from(data)
     try:
         runs = tuple(_stored_run(traf) for traf in boxes_in(memoryview(data)[PRFT_BYTES + 8 : size - 8], b"traf"))
-    except (struct.error, IndexError) as error:
+    except (struct.error, KeyError) as error:
         raise ValueError("a damaged moof") from error
     return FragmentHead(ProducerTime(_utc_s(ntp), media_time), runs, size, mdat_bytes - 8)
 
@@ -223,39 +225,43 @@ def _utc_s(ntp: int) -> float:
 
 def _stored_run(traf: memoryview) -> StoredRun:
     tfhd, tfdt, trun = (box_in(traf, kind) for kind in (b"tfhd", b"tfdt", b"trun"))
-    tfhd_flags, track_id = struct.unpack_from(">II", tfhd)
-    if tfhd_flags & _OPTIONAL_BEFORE:
-        raise ValueError("a tfhd of another writer")
-    place, defaults = 8, {}
-    for flag in (_DEFAULT_DURATION, _DEFAULT_SIZE, _DEFAULT_FLAGS):
-        if tfhd_flags & flag:
-            (defaults[flag],) = struct.unpack_from(">I", tfhd, place)
-            place += 4
+    (track_id,) = struct.unpack_from(">I", tfhd, 4)
     (start,) = struct.unpack_from(">Q", tfdt, 4)
-    trun_flags, count, data_place = struct.unpack_from(">IIi", trun)
-    place = 12
+    flags, count, data_place = struct.unpack_from(">IIi", trun)
+    if not 0 < count <= _MOST_SAMPLES:
+        raise ValueError("a trun with another number of samples than ours")
+    defaults = _defaults(tfhd)
+    place = _TRUN_FIELDS_BYTES
     first_flags = None
-    if trun_flags & _FIRST_FLAGS:
+    if flags & _FIRST_FLAGS:
         (first_flags,) = struct.unpack_from(">I", trun, place)
         place += 4
+    columns = _columns(trun[place:], flags, count)
+    durations, sizes, sample_flags = (
+        columns[each] if each in columns else array("I", [defaults[default]]) * count
+        for each, default in ((_DURATIONS, _DEFAULT_DURATION), (_SIZES, _DEFAULT_SIZE), (_FLAGS, _DEFAULT_FLAGS))
+    )
+    if first_flags is not None:
+        sample_flags[0] = first_flags
+    shifts = [shift - (shift >> 31 << 32) for shift in columns.get(_SHIFTS, ())]
+    return StoredRun(SampleRun(track_id, start, sizes, durations, sample_flags, shifts), data_place)
+
+
+def _defaults(tfhd: memoryview) -> dict[int, int]:
+    """Return the fields that all samples share, by their flags."""
+    (flags,) = struct.unpack_from(">I", tfhd)
+    if flags & _OPTIONAL_BEFORE:
+        raise ValueError("a tfhd of another writer")
+    present = [flag for flag in (_DEFAULT_DURATION, _DEFAULT_SIZE, _DEFAULT_FLAGS) if flags & flag]
+    return dict(zip(present, struct.unpack_from(f">{len(present)}I", tfhd, 8), strict=True))
+
+
+def _columns(table: memoryview, trun_flags: int, count: int) -> dict[int, array[int]]:
+    """Return the fields that each sample has of its own, by their flags."""
     present = [flag for flag in (_DURATIONS, _SIZES, _FLAGS, _SHIFTS) if trun_flags & flag]
-    table = array("I", bytes(trun[place : place + 4 * count * len(present)]))
-    if len(table) != count * len(present) or not count or (not present and count > len(traf) * 1024):
+    numbers = array("I", bytes(table[: 4 * count * len(present)]))
+    if len(numbers) != count * len(present):
         raise ValueError("a damaged trun")
     if sys.byteorder == "little":
-        table.byteswap()
-    columns = {flag: table[index :: len(present)] for index, flag in enumerate(present)}
-
-    def column(each: int, default: int) -> Sequence[int]:
-        found = columns.get(each)
-        return found if found is not None else array("I", [defaults[default]]) * count
-
-    try:
-        flags = column(_FLAGS, _DEFAULT_FLAGS)
-        durations, sizes = column(_DURATIONS, _DEFAULT_DURATION), column(_SIZES, _DEFAULT_SIZE)
-    except KeyError as error:
-        raise ValueError("a trun without sizes or durations") from error
-    if first_flags is not None:
-        flags = array("I", (first_flags, *flags[1:]))
-    shifts = [shift - (shift >> 31 << 32) for shift in columns.get(_SHIFTS, ())]
-    return StoredRun(SampleRun(track_id, start, sizes, durations, flags, shifts), data_place)
+        numbers.byteswap()
+    return {flag: numbers[index :: len(present)] for index, flag in enumerate(present)}

@@ -7,22 +7,24 @@ their UTC times, so that a seek needs no other part of the file.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from media.fmp4.boxes import box, box_in, full_box, u32
 from media.fmp4.tracks import VIDEO_ID
 
 _OURS = bytes.fromhex("6f27a81ce0b94b579c0a5c31d24f7e19")  # the type of our box
+_OWN_HEAD_BYTES = len(_OURS) + 8  # and the number of rows, and the CRC
 _ENTRY = struct.Struct(">QIqIQB")
 _MFRO_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """The place of a fragment in its file, and its time [start, end) in ms UTC.
 
-    `is_key`: it begins with a key frame. `media_time`: its place on the file's own timeline.
+    `is_key`: it begins with a key frame. `media_time`: its place on the file's own timeline. A named tuple, because a
+    file has hundreds, and a seek reads them all.
     """
 
     offset: int
@@ -49,7 +51,7 @@ def index_box(fragments: Sequence[Fragment]) -> bytes:
         )
         for item in fragments
     )
-    own = box(b"uuid", _OURS, u32(len(fragments)), rows)
+    own = box(b"uuid", _OURS, u32(len(fragments), _crc(tfra, rows)), rows)
     size = 8 + len(tfra) + len(own) + _MFRO_BYTES
     return box(b"mfra", tfra, own, full_box(b"mfro", 0, 0, u32(size)))
 
@@ -68,11 +70,18 @@ def read_index(mfra: bytes) -> tuple[Fragment, ...]:
     """Read an index of the length that index_bytes() states. Raises ValueError if it is damaged."""
     if mfra[:8] != struct.pack(">I4s", len(mfra), b"mfra"):
         raise ValueError("no mfra")
-    own = box_in(memoryview(mfra)[8:], b"uuid")
-    rows = own[20:]
-    if own[:16] != _OURS or len(rows) != _ENTRY.size * int.from_bytes(own[16:20], "big"):
+    boxes = memoryview(mfra)[8:]
+    tfra_bytes = int.from_bytes(boxes[:4], "big")
+    own = box_in(boxes, b"uuid")
+    rows = own[_OWN_HEAD_BYTES:]
+    count, crc = struct.unpack_from(">II", own, len(_OURS)) if len(own) >= _OWN_HEAD_BYTES else (0, 0)
+    if own[: len(_OURS)] != _OURS or len(rows) != _ENTRY.size * count or crc != _crc(boxes[:tfra_bytes], rows):
         raise ValueError("a damaged index")
     return tuple(
         Fragment(offset, size, start, start + length, bool(is_key), time)
         for offset, size, start, length, time, is_key in _ENTRY.iter_unpack(rows)
     )
+
+
+def _crc(tfra: bytes | memoryview, rows: bytes | memoryview) -> int:
+    return zlib.crc32(rows, zlib.crc32(tfra))

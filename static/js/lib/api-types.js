@@ -95,7 +95,7 @@ export {};
  * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
  * @property {string} name
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} recording_token
  * @property {CoverageSpan[]} spans
  * @property {RecordingEvent[]} events
@@ -124,6 +124,9 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
+ * @property {'device'|'server'|null} source the place of that recording; null without one
+ * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
+ *   have and knows it
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */
@@ -145,7 +148,8 @@ export {};
  * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
@@ -160,6 +164,12 @@ export {};
  * @property {boolean} complete false: the device was not asked about the whole window
  * @property {string|null} next_cursor
  * @property {Problem|null} error why the result is incomplete, if not because the time was up
+ */
+
+/**
+ * @typedef
+ *   {'switched_off'|'not_scheduled'|'no_event'|'paused'|'device_away'|'no_signal'|'refused'|'stalled'|'disk_full'|'disk_too_slow'|'disk_gone'|'server_off'|'clock_stepped'|'damaged'|'expired'|'unknown'}
+ *   GapReason The reason why a stretch of time is not in the archive, or why a stretch ended.
  */
 
 /**
@@ -182,7 +192,8 @@ export {};
  * @typedef {object} KnownRecording
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string|null} earliest
  * @property {string|null} latest
@@ -267,8 +278,9 @@ export {};
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
 
 /**
- * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
- *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
+ * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
+ *   `service`: the ONVIF service that listed them, `server` if the device has none. `zone_s`: the device's present
+ *   local time minus UTC; null if the device does not report it.
  * @property {string|null} data_from
  * @property {string|null} data_until
  * @property {number} number_recordings
@@ -276,6 +288,7 @@ export {};
  * @property {KnownRecording[]} recordings
  * @property {number|null} clock_offset_s
  * @property {number|null} zone_s
+ * @property {Problem|null} error why the recordings of the device are missing; null if they are not
  */
 
 /**
@@ -289,7 +302,7 @@ export {};
  * @property {boolean} accounts
  * @property {string|null} user
  * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
+ * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage')[]} permissions
  * @property {AllowedCamera[]|null} cameras
  * @property {string|null} csrf_token
  */

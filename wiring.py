@@ -10,6 +10,7 @@ from functools import partial
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
+from archive_manager import ArchiveManager
 from cameras.onvif_device import OnvifNetwork
 from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
@@ -69,7 +70,8 @@ class Application:
             timeout_s=settings.device_timeout_s,
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
-        self.recordings = RecordingManager(self.database, settings, clock, self.cameras)
+        self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras)
+        self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.exports = ExportManager(
@@ -105,6 +107,7 @@ class Application:
             self.pictures,
             self.exports,
             self.evidence,
+            archive=self.archive,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -125,6 +128,7 @@ class Application:
                 (self.spawner.start, self.spawner.stop),
                 (self.gateway.start, self.gateway.stop),
                 (self.cameras.start, self.cameras.stop),
+                (self.archive.start, self.archive.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),

@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from archive_manager import ArchiveManager
 from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
+from core.login_gate import LoginGate
 from core.recordings import (
     DeviceRecording,
     EventSearch,
@@ -32,6 +34,7 @@ from core.records import Channel, ClockOffset, Credential, DeviceInfo
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
+from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
@@ -178,7 +181,10 @@ class ArchiveCameras(OnvifManager):
 
 
 class Archive:
-    """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels."""
+    """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels.
+
+    `server`: the archive on the server, without recordings.
+    """
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.settings = Settings(data_dir=folder / "data", streams_dir=folder / "streams", **settings)  # type: ignore[arg-type] # a test's own
@@ -199,11 +205,14 @@ class Archive:
                     added_at=NOON,
                 )
             )
+        gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=self.settings)  # not started
+        self.server = ArchiveManager(self.database, self.settings, self.clock, gateway, ArchiveCameras(self))
+        self.server.start()
         self.manager = self.make_manager()
         self.manager.start()
 
     def make_manager(self) -> RecordingManager:
-        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self))
+        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self), self.server)
 
     def ask(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         self.known_channels(camera_id)
@@ -220,6 +229,7 @@ class Archive:
 
     def close(self) -> None:
         self.manager.stop()
+        self.server.stop()
         self.database.close()
 
 

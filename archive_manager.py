@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from archive.index import ArchiveIndex
+from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
 from core.clock import Clock
 from core.settings import Settings
 from database import Database
@@ -24,11 +26,15 @@ class ArchiveManager:
         self._gateway = gateway
         self._cameras = cameras
         self.index = ArchiveIndex(settings.archive_index_file)
+        self.volumes = Volumes(settings)
+        self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
 
     def start(self) -> None:
-        """Open the index. Raise StartRefused if it cannot be used."""
-        self.index.open()
+        """Open the index and start the writer. Raise StartRefused if the index cannot be used."""
+        is_new = self.index.open()
+        self.writer.start(is_new_index=is_new)
 
     def stop(self) -> None:
-        """Close the index. May be called twice."""
+        """End all recordings within 3 s, also if a disk hangs. May be called twice."""
+        self.writer.stop()
         self.index.close()

@@ -132,16 +132,18 @@ def _state_of(camera_id: int, number: int) -> shapes.ChannelRecordingState:
     state = found or RecordingState(camera_id, number, RecordingMode.OFF, ())
     pauses = services().archive.pauses()
     pause = next((one for one in pauses if (one.camera_id, one.channel) == (camera_id, number)), None)
-    return shapes.ChannelRecordingState(
-        channel=number,
-        mode=state.mode,
-        quality=quality_name(state.qualities),
-        state=state.state.value,
-        since=state.since,
-        reason=state.reason,
-        paused_by=pause.by if pause else None,
-        paused_until=pause.until if pause else None,
-        written_until=state.written_until,
+    return shapes.ChannelRecordingState.model_validate(
+        {
+            "channel": number,
+            "mode": state.mode,
+            "quality": quality_name(state.qualities),
+            "state": state.state.value,
+            "since": state.since,
+            "reason": state.reason,
+            "paused_by": pause.by if pause else None,
+            "paused_until": pause.until if pause else None,
+            "written_until": state.written_until,
+        }
     )
 
 
@@ -152,18 +154,20 @@ def _visible_alerts() -> list[RecordingGap]:
 
 def _alert(gap: RecordingGap, names: Mapping[int, tuple[str, Mapping[int, str]]]) -> shapes.RecordingAlert:
     camera_name, channel_names = names.get(gap.camera_id, ("", {}))
-    return shapes.RecordingAlert(
-        id=gap.id,
-        camera_id=gap.camera_id,
-        channel=gap.channel,
-        camera_name=camera_name,
-        channel_name=channel_names.get(gap.channel, ""),
-        origin=gap.origin,
-        start_time=gap.start,
-        end_time=gap.end,
-        reason=gap.reason,
-        detail=gap.detail,
-        seen=gap.seen_at is not None,
+    return shapes.RecordingAlert.model_validate(
+        {
+            "id": gap.id,
+            "camera_id": gap.camera_id,
+            "channel": gap.channel,
+            "camera_name": camera_name,
+            "channel_name": channel_names.get(gap.channel, ""),
+            "origin": gap.origin,
+            "start_time": gap.start,
+            "end_time": gap.end,
+            "reason": gap.reason,
+            "detail": gap.detail,
+            "seen": gap.seen_at is not None,
+        }
     )
 
 

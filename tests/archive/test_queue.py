@@ -162,7 +162,7 @@ def test_a_disk_that_does_not_answer_loses_its_streams_to_the_next(
     assert stream.problem is None
     disk.may_write.set()
     until(lambda: not running.index.open_files(first.id))
-    until(lambda: first.is_usable)
+    assert first.check()
     running.close()
 
 

@@ -36,7 +36,7 @@ def sources(draw: st.DrawFn) -> Source:
     frames = st.tuples(st.lists(NAL, min_size=1, max_size=3), STEPS_S, st.integers(0, 9), st.integers(0, 2))
     for index, (parts, step_s, kind, pieces) in enumerate(draw(st.lists(frames, min_size=1, max_size=60))):
         is_key = index == 0 or kind == 0
-        key_s = max(at_s, latest_s + MS_S) if is_key else key_s
+        key_s = max(at_s, latest_s + MS_S) if is_key and index else key_s
         at_s = max(at_s, key_s if latest_s - key_s < 1.5 else latest_s)
         source.frame(tuple(parts), at_s, is_key=is_key, is_leading=not is_key and kind == 1)
         for _ in range(pieces):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from contextlib import suppress
 from pathlib import Path
 
@@ -226,6 +227,16 @@ def test_damaged_fragments_raise_a_named_error(tmp_path: Path, data: st.DataObje
         units_of(path)
     with suppress(ArchiveFileError), ArchiveFile.open(path) as file:
         file.read_key_frame(fragment)
+
+
+def test_a_file_is_hardly_larger_than_its_frames(tmp_path: Path) -> None:
+    rng, source = random.Random(3), Source()
+    for index in range(500):  # 4 Mbit/s, with times that vary by a millisecond
+        source.frame((bytes(20_000),), BEGAN_S + index / 25 + rng.uniform(0, MS_S), is_key=index % 50 == 0)
+        source.audio(bytes(320), BEGAN_S + index / 25)
+    write_file(tmp_path / "film.mp4", description(audio=ALAW), source)
+    payload = sum(len(unit.parts[0]) for unit in source.units)
+    assert (tmp_path / "film.mp4").stat().st_size < 1.001 * payload
 
 
 def test_a_seek_reads_the_index_and_no_head_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from archive.index_file import IndexFile
 from archive.records import (
+    EPOCH,
     FileKey,
     FileState,
     IndexedFile,
@@ -24,9 +25,10 @@ from archive.records import (
     IndexedVolume,
     StreamTotal,
     TrashItem,
+    from_ms,
     to_ms,
 )
-from core.archive import ArchiveStretch, GapReason, Origin, RecordedQuality, StreamKey
+from core.archive import ArchivedStream, ArchiveStretch, GapReason, Origin, RecordedQuality, StreamKey
 
 # No file lasts longer: ARCHIVE_FILE_S is at most an hour, and a file ends with the group of pictures that began before.
 _LONGEST_FILE_MS = 2 * 3600 * 1000
@@ -76,9 +78,7 @@ class ArchiveIndex:
             self._last_stretch_id += 1
             return self._last_stretch_id
 
-    def commit(
-        self, files: Sequence[IndexedFile], stretches: Sequence[IndexedStretch], heartbeat_ms: int | None = None
-    ) -> None:
+    def commit(self, files: Sequence[IndexedFile], stretches: Sequence[IndexedStretch]) -> None:
         """Save the present state of files and stretches in one transaction. The files' bytes must be on the disk.
 
         Raise StorageFull or Unavailable; nothing is saved then, and the same batch may be tried again.
@@ -98,14 +98,14 @@ class ArchiveIndex:
                 " end_ms = max(end_ms, excluded.end_ms), end_reason = excluded.end_reason",
                 [_stretch_row(ids[it.stream], it, begins.get(it.id, it.start_ms)) for it in stretches],
             )
-            if heartbeat_ms is not None:
-                _beat(db, heartbeat_ms)
         self._streams.update(ids)
 
     def beat(self, now_ms: int) -> None:
         """Note that the app runs. Raise StorageFull or Unavailable."""
         with self._db.write() as db:
-            _beat(db, now_ms)
+            db.execute(
+                "INSERT INTO heartbeat VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms", (now_ms,)
+            )
 
     def heartbeat_ms(self) -> int | None:
         """Return the last time that the app noted itself as running; None in a new index."""
@@ -113,13 +113,21 @@ class ArchiveIndex:
             row = db.execute("SELECT at_ms FROM heartbeat").fetchone()
         return row[0] if row else None
 
-    def finish_stretch(self, stretch_id: int, end_ms: int, reason: GapReason) -> None:
-        """Note the end of a stretch that a crash has left unfinished."""
+    def finish_stretches(self, reason: GapReason) -> int:
+        """End all stretches that a crash has left unfinished, before new ones begin. Return their number."""
         with self._db.write() as db:
-            db.execute(
-                "UPDATE stretch SET end_ms = max(start_ms, ?), end_reason = ? WHERE id = ?",
-                (end_ms, reason.value, stretch_id),
-            )
+            return db.execute("UPDATE stretch SET end_reason = ? WHERE end_reason IS NULL", (reason.value,)).rowcount
+
+    def extend_stretch(self, stretch_id: int, end_ms: int) -> None:
+        """Note that a file of a finished stretch has more pictures than the index knew."""
+        with self._db.write() as db:
+            db.execute("UPDATE stretch SET end_ms = max(end_ms, ?) WHERE id = ?", (end_ms, stretch_id))
+
+    def clear(self) -> None:
+        """Forget all files and stretches, to make the index again from the files. The volumes and the trash stay."""
+        with self._db.write() as db:
+            for table in ("file", "stretch", "total"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
 
     def _stream_id(self, db: sqlite3.Connection, stream: StreamKey) -> int:
         """Return the id of a stream, inside a write transaction."""
@@ -158,6 +166,18 @@ class ArchiveIndex:
                     (stream_id, to_ms(end), to_ms(start)),
                 )
                 found += [_stretch(stream, row) for row in rows]
+        return found
+
+    def extents(self, streams: Iterable[StreamKey]) -> list[ArchivedStream]:
+        """Return the streams that have stretches, with the beginning of the first and the end of the last."""
+        found: list[ArchivedStream] = []
+        with self._db.read() as db:
+            for stream, stream_id in self._ids(streams):
+                row = db.execute(
+                    "SELECT min(start_ms), max(end_ms) FROM stretch WHERE stream_id = ?", (stream_id,)
+                ).fetchone()
+                if row[0] is not None:
+                    found.append(ArchivedStream(stream, from_ms(row[0]), from_ms(row[1])))
         return found
 
     def unfinished_stretches(self) -> list[IndexedStretch]:
@@ -215,6 +235,15 @@ class ArchiveIndex:
             )
             return row.fetchone() is not None
 
+    def days_of(self, stream: StreamKey, volume_id: int) -> set[date]:
+        """Return the days, in UTC, on which files of a stream on a volume begin."""
+        with self._db.read() as db:
+            rows = db.execute(
+                "SELECT DISTINCT start_ms / 86400000 FROM file WHERE stream_id = ? AND volume_id = ?",
+                (self._streams.get(stream, 0), volume_id),
+            )
+            return {(EPOCH + timedelta(days=day)).date() for (day,) in rows}
+
     def totals(self) -> list[StreamTotal]:
         """Return bytes and number of files by stream and volume, without reading the files' rows."""
         with self._db.read() as db:
@@ -232,7 +261,7 @@ class ArchiveIndex:
         return found
 
     def bytes_since(self, stream: StreamKey, since: datetime) -> int:
-        """Return the bytes of the files of a stream that began at or after a time: what came in since then."""
+        """Return the bytes of the files of a stream that began at or after a time: its inflow."""
         with self._db.read() as db:
             return sum(
                 db.execute(
@@ -426,10 +455,6 @@ def _stretch(stream: StreamKey, row: tuple[Any, ...]) -> IndexedStretch:
     stretch_id, _, start_ms, end_ms, origin, reason, correction_s = row
     end_reason = GapReason(reason) if reason else None
     return IndexedStretch(stretch_id, stream, start_ms, end_ms, Origin(origin), end_reason, correction_s)
-
-
-def _beat(db: sqlite3.Connection, now_ms: int) -> None:
-    db.execute("INSERT INTO heartbeat VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms", (now_ms,))
 
 
 def _to_trash(db: sqlite3.Connection, file: IndexedFile) -> TrashItem:

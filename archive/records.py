@@ -86,7 +86,7 @@ class IndexedFile:
 class IndexedStretch:
     """A stretch as the index knows it. `end_reason`: None while it is being recorded.
 
-    `clock_correction_s`: what was added to the device's times of a stretch that was fetched from the device.
+    `clock_correction_s`: seconds added to the device's times, if the stretch was fetched from the device.
     """
 
     id: int

@@ -2,6 +2,7 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./account-types.js').AllowedCamera} AllowedCamera */
 /** @typedef {import('./case-types.js').Case} Case */
 /** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
@@ -19,6 +20,9 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./account-types.js').LoginSession} LoginSession */
+/** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
+/** @typedef {import('./account-types.js').MadeToken} MadeToken */
 /** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
@@ -41,11 +45,14 @@ export {};
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
+/** @typedef {import('./account-types.js').Session} Session */
 /** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./account-types.js').Token} Token */
+/** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./account-types.js').User} User */
+/** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
-
-/** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 
@@ -208,33 +215,6 @@ export {};
  * @property {Track[]} tracks
  */
 
-/**
- * @typedef {object} LoginSession
- * @property {number} id
- * @property {number} user_id
- * @property {string} user
- * @property {string} created_at RFC 3339, UTC
- * @property {string} last_seen_at RFC 3339, UTC
- * @property {string} address
- * @property {string} agent
- * @property {boolean} is_this
- */
-
-/** @typedef {{sessions: LoginSession[]}} LoginSessionList */
-
-/**
- * @typedef {object} MadeToken A new token with its secret, which is not shown again.
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- * @property {string} token
- */
-
 /** @typedef {{status: 'ok'}} Ok */
 
 /**
@@ -302,17 +282,6 @@ export {};
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
- */
-
-/**
- * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
- *   X-CSRF-Token.
- * @property {boolean} accounts
- * @property {string|null} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage')[]} permissions
- * @property {AllowedCamera[]|null} cameras
- * @property {string|null} csrf_token
  */
 
 /**
@@ -475,34 +444,7 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  */
 
-/**
- * @typedef {object} Token
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- */
-
-/** @typedef {{tokens: Token[]}} TokenList */
-
 /** @typedef {{track_token: string, type: 'video'|'audio'|'metadata', codec?: string|null}} Track */
-
-/**
- * @typedef {object} User
- * @property {number} id
- * @property {string} name
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {boolean} disabled
- * @property {string} created_at RFC 3339, UTC
- * @property {string} password_changed_at RFC 3339, UTC
- */
-
-/** @typedef {{users: User[]}} UserList */
 
 /**
  * @typedef {object} Video

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from archive.channel_recorder import RecordingState
+from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
+from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
 from archive.rules import RuleStore
+from archive.stream_reader import StreamReader
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
-from core.archive import ArchiveGap, RecordingPause, RecordingRule
+from core.archive import (
+    ArchivedStream,
+    ArchiveGap,
+    ArchiveStretch,
+    RecordedQuality,
+    RecordingPause,
+    RecordingRule,
+    StreamKey,
+)
 from core.clock import Clock
+from core.errors import NotFound
+from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay.interface import ReplayConnection
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -41,6 +55,7 @@ class ArchiveManager:
         self.volumes = Volumes(settings)
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)
+        self.open_files = OpenFiles()
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._recorders = ChannelRecorders(
@@ -58,6 +73,26 @@ class ArchiveManager:
         self._recorders.stop()
         self.writer.stop()
         self.index.close()
+
+    # ---- playing ---------------------------------------------------------------------------------
+
+    def streams_of(self, camera_id: int) -> Sequence[ArchivedStream]:
+        """Return the recorded streams of a camera that the archive has footage of."""
+        return self.index.extents(self.index.streams(camera_id))
+
+    def stretches(
+        self, camera_id: int, channel: int, start: datetime, end: datetime, quality: RecordedQuality | None = None
+    ) -> Sequence[ArchiveStretch]:
+        """Return the recorded stretches of a channel that overlap [start, end): of both streams, or of one."""
+        streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
+        return self.index.stretches(streams, start, end)
+
+    def open_replay(self, source: ReplaySource) -> ReplayConnection:
+        """Return a connection that plays a recording of the archive. Raise NotFound for one of the device."""
+        stream = StreamKey.of_token(source.camera_id, source.recording_token)
+        if stream is None:
+            raise NotFound("This server has no such recording.")
+        return DiskReplayConnection(StreamReader(self.index, stream, self.open_files), self._clock)
 
     # ---- rules and their recordings --------------------------------------------------------------
 

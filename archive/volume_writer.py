@@ -32,8 +32,10 @@ _SLOW_FOR_S = 30.0  # a volume that lost media counts as slow for so long
 
 
 class ArchiveParts:
-    """The parts that all volume writers share. `crashed_at_ms`: the last heartbeat of the run before, until recovery is done.
-    `adopts`: the index is new, so the volumes' files are adopted."""
+    """The parts that all volume writers share.
+
+    `crashed_at_ms`: the last heartbeat of the run before. `adopts`: the index is new, so it takes any volume.
+    """
 
     def __init__(self, settings: Settings, clock: Clock, volumes: Volumes, index: ArchiveIndex) -> None:
         self.settings = settings

@@ -128,6 +128,8 @@ KINDS = {
     "exports": "limits",
     "format": "format",
     "notes": "text",
+    "reason": "name or none",
+    "until": "time",
     "kept": "flag",
     "subtitles": "flag",
     "copies": "copies",

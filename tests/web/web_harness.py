@@ -80,6 +80,8 @@ REVIEWER = {
     f"{CASE}/package",
     "/api/evidence/key",
     f"{EXPORT}/posters/<number>",
+    "/api/recordings/kept",
+    "/api/recordings/kept/<kept_id>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -189,6 +191,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/exports": {"ranges": [RANGE]},
     "/api/exports/estimate": {"ranges": [RANGE]},
     "/api/cases": {"name": "Theft"},
+    "/api/recordings/kept": RANGE,
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -217,6 +220,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "wall_id": "999",
         "export_id": "999",
         "case_id": "999",
+        "kept_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

@@ -158,5 +158,9 @@ RULES: dict[str, Rule] = {
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    "api_kept.list_kept": Rule(Permission.RECORDINGS),  # the view leaves out channels that the user may not see
+    "api_kept.keep_range": Rule(Permission.EXPORT, targets.channel_in_body, "keep_recordings"),
+    "api_kept.release_range": Rule(Permission.EXPORT, action="release_recordings"),
+    "api_storage.get_storage": Rule(Permission.MANAGE),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
 }

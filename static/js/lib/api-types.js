@@ -95,7 +95,7 @@ export {};
  * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
  * @property {string} name
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} recording_token
  * @property {CoverageSpan[]} spans
  * @property {RecordingEvent[]} events
@@ -124,6 +124,9 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
+ * @property {'device'|'server'|null} source the place of that recording; null without one
+ * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
+ *   have and knows it
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */
@@ -145,7 +148,8 @@ export {};
  * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
@@ -160,6 +164,12 @@ export {};
  * @property {boolean} complete false: the device was not asked about the whole window
  * @property {string|null} next_cursor
  * @property {Problem|null} error why the result is incomplete, if not because the time was up
+ */
+
+/**
+ * @typedef
+ *   {'switched_off'|'not_scheduled'|'no_event'|'paused'|'device_away'|'no_signal'|'refused'|'stalled'|'disk_full'|'disk_too_slow'|'disk_gone'|'server_off'|'clock_stepped'|'damaged'|'expired'|'unsupported'|'unknown'}
+ *   GapReason The reason why a stretch of time is not in the archive, or why a stretch ended.
  */
 
 /**
@@ -178,11 +188,30 @@ export {};
 
 /** @typedef {{done: number, total: number}} IndexingProgress Progress in hours of recorded time. */
 
+/** @typedef {{kept: KeptRange[]}} KeptList */
+
+/**
+ * @typedef {object} KeptRange A range that the app does not delete by itself.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {string} reason
+ * @property {string|null} until
+ * @property {string} by
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} limited_until the channel has a limit by law, which wins: its beginning is deleted at this
+ *   time. null: no limit
+ * @property {boolean} may_delete you may release it: it is yours, or you are an admin
+ */
+
 /**
  * @typedef {object} KnownRecording
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string|null} earliest
  * @property {string|null} latest
@@ -214,6 +243,14 @@ export {};
  * @property {string|null} expires_at
  * @property {string|null} last_used_at
  * @property {string} token
+ */
+
+/**
+ * @typedef {object} NextToGo The recording that the app deletes first if the volume needs space.
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
  */
 
 /** @typedef {{status: 'ok'}} Ok */
@@ -267,8 +304,9 @@ export {};
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
 
 /**
- * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
- *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
+ * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
+ *   `service`: the ONVIF service that listed them, `server` if the device has none. `zone_s`: the device's present
+ *   local time minus UTC; null if the device does not report it.
  * @property {string|null} data_from
  * @property {string|null} data_until
  * @property {number} number_recordings
@@ -276,6 +314,7 @@ export {};
  * @property {KnownRecording[]} recordings
  * @property {number|null} clock_offset_s
  * @property {number|null} zone_s
+ * @property {Problem|null} error why the recordings of the device are missing; null if they are not
  */
 
 /**
@@ -289,7 +328,7 @@ export {};
  * @property {boolean} accounts
  * @property {string|null} user
  * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
+ * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage')[]} permissions
  * @property {AllowedCamera[]|null} cameras
  * @property {string|null} csrf_token
  */
@@ -393,6 +432,25 @@ export {};
 
 /** @typedef {{stream_id: string, status: 'running'|'stopped'}} StoppedStream */
 
+/** @typedef {{volumes: Volume[], channels: StoredChannel[]}} Storage */
+
+/**
+ * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
+ *   known any more.
+ * @property {number} camera_id
+ * @property {string|null} camera_name
+ * @property {number} channel
+ * @property {string|null} channel_name
+ * @property {number} bytes
+ * @property {number} kept_bytes of `bytes`: in kept ranges
+ * @property {string|null} oldest begin of its oldest recording that is not kept
+ * @property {string|null} newest
+ * @property {number} inflow_bytes_per_day
+ * @property {number|null} wished_days as its rule says, by days, bytes and limit; null without a wish
+ * @property {number|null} expected_days how far back its recordings will reach; null if unknown
+ * @property {number|null} limit_days recordings beyond it are always deleted, kept ones too
+ */
+
 /** @typedef {'live'|'replay'} StreamKind */
 
 /** @typedef {{streams: StreamStatus[]}} StreamList */
@@ -491,4 +549,25 @@ export {};
  * @property {number|null} fps
  * @property {number|null} bitrate_kbps
  * @property {number|null} gop
+ */
+
+/**
+ * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
+ * @property {string} id
+ * @property {string} name the folder
+ * @property {VolumeState} state
+ * @property {string} detail the reason of the state, for people; empty if it is `ok`
+ * @property {number|null} size_bytes null while the volume does not answer
+ * @property {number|null} free_bytes
+ * @property {number} used_bytes by recordings
+ * @property {number} kept_bytes of `used_bytes`: in kept ranges
+ * @property {number} floor_bytes with less free space the oldest recordings are deleted
+ * @property {number} inflow_bytes_per_day measured over the last week or day
+ * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
+ * @property {NextToGo|null} next_to_go
+ */
+
+/**
+ * @typedef {'ok'|'slow'|'full'|'read_only'|'gone'} VolumeState The state of a volume. Files are written to it only if
+ *   it is OK or SLOW.
  */

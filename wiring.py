@@ -92,8 +92,10 @@ class Application:
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
+        self.cameras.on_accepted_certificate(self.archive.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
+            subscribe(self.archive.forget_camera)
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)

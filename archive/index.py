@@ -25,9 +25,10 @@ from archive.records import (
     IndexedVolume,
     StreamTotal,
     TrashItem,
+    from_ms,
     to_ms,
 )
-from core.archive import ArchiveStretch, GapReason, Origin, RecordedQuality, StreamKey
+from core.archive import ArchivedStream, ArchiveStretch, GapReason, Origin, RecordedQuality, StreamKey
 
 # No file lasts longer: ARCHIVE_FILE_S is at most an hour, and a file ends with the group of pictures that began before.
 _LONGEST_FILE_MS = 2 * 3600 * 1000
@@ -165,6 +166,18 @@ class ArchiveIndex:
                     (stream_id, to_ms(end), to_ms(start)),
                 )
                 found += [_stretch(stream, row) for row in rows]
+        return found
+
+    def extents(self, streams: Iterable[StreamKey]) -> list[ArchivedStream]:
+        """Return the streams that have stretches, with the beginning of the first and the end of the last."""
+        found: list[ArchivedStream] = []
+        with self._db.read() as db:
+            for stream, stream_id in self._ids(streams):
+                row = db.execute(
+                    "SELECT min(start_ms), max(end_ms) FROM stretch WHERE stream_id = ?", (stream_id,)
+                ).fetchone()
+                if row[0] is not None:
+                    found.append(ArchivedStream(stream, from_ms(row[0]), from_ms(row[1])))
         return found
 
     def unfinished_stretches(self) -> list[IndexedStretch]:

@@ -104,6 +104,21 @@ export {};
 
 /** @typedef {{channels: Channel[]}} ChannelList */
 
+/**
+ * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @property {number} channel
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {'off'|'recording'|'waiting'|'paused'|'problem'} state waiting: for the schedule, for an event, or for the
+ *   first frame
+ * @property {string|null} since since when the state holds
+ * @property {GapReason|null} reason the reason why nothing is recorded
+ * @property {string|null} paused_by
+ * @property {string|null} paused_until
+ * @property {string|null} written_until time of the last frame that was written
+ */
+
 /** @typedef {{name: string, outcome: string, detail: string, took_ms: number|null, at: string|null}} Check */
 
 /**
@@ -256,6 +271,10 @@ export {};
 /** @typedef {{status: 'ok'}} Ok */
 
 /**
+ * @typedef {'device'|'server'} Origin The place of a recording: on the device's own disks, or on those of this server.
+ */
+
+/**
  * @typedef {object} PlaybackUri For another RTSP client, which needs its own user name and password.
  * @property {string} uri
  * @property {string} range
@@ -285,11 +304,30 @@ export {};
 /** @typedef {'main'|'sub'|'other'} ProfileRole Role of a media profile within its channel. */
 
 /**
+ * @typedef {object} RecordingAlert A gap of a minute or more. `origin` device: the recorder itself did not record.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} camera_name
+ * @property {string} channel_name
+ * @property {Origin} origin
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string|null} end_time null: the gap goes on
+ * @property {GapReason} reason
+ * @property {string} detail the reason as a sentence
+ * @property {boolean} seen
+ */
+
+/** @typedef {{alerts: RecordingAlert[]}} RecordingAlerts */
+
+/**
  * @typedef {object} RecordingEvent
  * @property {string} time RFC 3339, UTC
  * @property {string} topic
  * @property {boolean|null} active
  */
+
+/** @typedef {'off'|'continuous'|'schedule'|'events'} RecordingMode The time that a rule records. */
 
 /**
  * @typedef {object} RecordingPicture A time of the grid and the picture for it. pending: it is being made, or the
@@ -302,6 +340,24 @@ export {};
  */
 
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
+
+/**
+ * @typedef {object} RecordingRule The rule of a channel; `server_time_zone` is the one of an empty `time_zone`.
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {ScheduleSpan[]} schedule
+ * @property {string} time_zone
+ * @property {number} pre_s
+ * @property {number} post_s
+ * @property {number|null} keep_days
+ * @property {number|null} keep_bytes
+ * @property {number|null} limit_days
+ * @property {boolean} backfills
+ * @property {string} server_time_zone
+ */
+
+/** @typedef {{channels: ChannelRecordingState[]}} RecordingStates */
 
 /**
  * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
@@ -320,6 +376,13 @@ export {};
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
+ */
+
+/**
+ * @typedef {object} ScheduleSpan
+ * @property {number} weekday 0: Monday
+ * @property {number} from_minute
+ * @property {number} until_minute
  */
 
 /**

@@ -128,6 +128,10 @@ class ArchiveManager:
         """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
         self._recorders.trigger(camera_id, channel, active=active, kind=kind)
 
+    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
+        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+        self._recorders.keep_memory(camera_id, channel, start)
+
     # ---- pauses ----------------------------------------------------------------------------------
 
     def pauses(self) -> list[RecordingPause]:

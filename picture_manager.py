@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from core.archive import Origin, origin_of
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.recordings import SpanState
@@ -61,7 +62,7 @@ class PictureManager:
         open_source = partial(RecordingSource, gateway, cameras, recordings, clock, timeout_s=settings.rtsp_timeout_s)
         self._tools = PictureTools(clock, self._cache, self._decoder, open_source)
         self._lock = threading.Lock()
-        self._workers: dict[int, PictureWorker] = {}
+        self._workers: dict[tuple[int, Origin], PictureWorker] = {}  # a device that fails does not stop the archive's
         self._is_open = False
 
     def start(self) -> None:
@@ -85,8 +86,8 @@ class PictureManager:
     def forget_camera(self, camera_id: int) -> None:
         """Drop the pictures of a camera that was deleted, or has another address or credential."""
         with self._lock:
-            worker = self._workers.pop(camera_id, None)
-        if worker is not None:
+            workers = [self._workers.pop(key) for key in list(self._workers) if key[0] == camera_id]
+        for worker in workers:
             worker.stop()
         self._cache.drop_camera(camera_id)
 
@@ -115,14 +116,17 @@ class PictureManager:
             for time_s in times
             if time_s not in known and (span := spans.playable_at(time_s)) is not None and span.recording_token
         ]
-        worker = self._worker(camera_id)
-        if wanted:
-            worker.want(wanted)
-        of_device = {picture.time_s for picture in wanted}
+        workers: dict[int, PictureWorker] = {}
+        for origin in Origin:
+            of_origin = [picture for picture in wanted if origin_of(picture.recording_token) is origin]
+            if of_origin:
+                worker = self._worker(camera_id, origin)
+                worker.want(of_origin)
+                workers |= dict.fromkeys((picture.time_s for picture in of_origin), worker)
         return tuple(
             GridPicture(_utc(time_s), PictureState.READY, _utc_of_ms(known[time_s]))
             if time_s in known
-            else GridPicture(_utc(time_s), _state(worker, spans, channel, time_s, is_recorded=time_s in of_device))
+            else GridPicture(_utc(time_s), _state(workers.get(time_s), spans, channel, time_s))
             for time_s in times
         )
 
@@ -142,7 +146,7 @@ class PictureManager:
             if spans.state_at(time_s) is PictureState.PENDING:
                 return None
             raise NotFound("Nothing is recorded at this time.", code="no_recording")
-        worker = self._worker(camera_id)
+        worker = self._worker(camera_id, origin_of(span.recording_token))
         ends_s = self._tools.clock.monotonic_s() + wait_s
         while True:
             left_s = max(0.0, ends_s - self._tools.clock.monotonic_s())
@@ -158,19 +162,21 @@ class PictureManager:
                 return None
 
     def _spans(self, camera_id: int, channel: int, start: datetime, end: datetime) -> _Spans:
-        """The sub stream's recordings are enough for small pictures, and cost the recorder a tenth of the bytes."""
+        """The sub stream's recordings are enough for small pictures, and cost the recorder a tenth of the bytes. Those
+        of the archive cost it none."""
         return _Spans(
             self._recordings.coverage(camera_id, start, end, channel=channel, with_events=False, prefers_sub=True)
         )
 
-    def _worker(self, camera_id: int) -> PictureWorker:
+    def _worker(self, camera_id: int, origin: Origin) -> PictureWorker:
         """Raises Unavailable while the app starts or stops."""
         with self._lock:
             if not self._is_open:
                 raise Unavailable("The app is starting or stopping.", retry_after_s=2)
-            if camera_id not in self._workers:
-                self._workers[camera_id] = PictureWorker(self._tools, camera_id)
-            return self._workers[camera_id]
+            key = (camera_id, origin)
+            if key not in self._workers:
+                self._workers[key] = PictureWorker(self._tools, camera_id)
+            return self._workers[key]
 
     def _check_channel(self, camera_id: int, channel: int) -> None:
         if all(item.number != channel for item in self._cameras.channels(camera_id)):
@@ -203,9 +209,9 @@ class _Spans:
         return self._spans[index] if index >= 0 else None
 
 
-def _state(worker: PictureWorker, spans: _Spans, channel: int, time_s: int, *, is_recorded: bool) -> PictureState:
-    """Return the state of a time without a picture."""
-    if is_recorded and worker.is_missing(channel, time_s):
+def _state(worker: PictureWorker | None, spans: _Spans, channel: int, time_s: int) -> PictureState:
+    """Return the state of a time without a picture. `worker`: None if nothing is recorded then."""
+    if worker is not None and worker.is_missing(channel, time_s):
         return PictureState.MISSING
     return spans.state_at(time_s)
 

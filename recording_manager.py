@@ -1,9 +1,11 @@
-"""Recordings on the devices' own disks: the interface of the package `recordings`.
+"""Recordings on the devices' own disks and in the archive of this server: the interface of the package `recordings`.
+
+Where both have a channel's time, the archive's recording plays.
 
 `coverage` and `recorded_from` answer from the index and let the device be asked in the background. `search`, `summary`,
 `playback_uri` and `replay_source` wait for the device, each with a time limit. Arguments and results are true UTC;
 inside, times are by the device's clock. Errors are those of core.errors: a device without Profile G raises
-CameraUnsupported, which names the missing service.
+CameraUnsupported, which names the missing service, if the archive has no recording of it either.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from archive_manager import ArchiveManager
+from core.archive import Origin, StreamKey, origin_of
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest, NotFound
+from core.errors import AppError, CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest, NotFound
 from core.recordings import (
     DeviceRecording,
     Listed,
@@ -22,27 +26,31 @@ from core.recordings import (
     RecordedPlace,
     RecordingDevice,
     ReplaySource,
-    SpanState,
 )
 from core.settings import Settings
 from database import Database
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
 from recordings.device_clock import DeviceClock, range_clock
+from recordings.found import RecordingNames, found_recordings, page_of, with_archived
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
 from recordings.rows import (
     DeviceIndex,
     Row,
+    only_archived,
     playable_places,
     row_spans,
     timeline_rows,
     with_first_recording,
     with_sub_recordings_first,
 )
+from recordings.server import ServerRecordings, own_source, with_reasons, without_forged_tokens
 from recordings.store import RecordingStore
-from recordings.views import ChannelCoverage, Coverage, FoundRecording, KnownRecording, Playback, SearchPage, Summary
+from recordings.views import ChannelCoverage, Coverage, Playback, SearchPage, Summary
 
 __all__ = ["RecordingManager"]
 
@@ -50,6 +58,7 @@ LONGEST_WINDOW = timedelta(days=400)
 SEARCH_WAIT_S = 25.0
 _NEXT_WINDOWS = (timedelta(days=2), LONGEST_WINDOW)
 _OPEN_END = timedelta(hours=1)
+_SOON = timedelta(seconds=1)
 MOST_EVENTS = 2000  # of one channel in one answer
 _RTSP_PORT = 554
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,10 +73,13 @@ class RecordingManager:
         settings: Settings,
         clock: Clock,
         cameras: OnvifManager,
+        archive: ArchiveManager,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._cameras = cameras
+        self._archive = archive
+        self._server = ServerRecordings(archive)
         self._store = RecordingStore(database)
         self._indexer = Indexer(self._store, clock, cameras)
 
@@ -79,7 +91,7 @@ class RecordingManager:
         self._indexer.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """Forget the recordings of a camera that was deleted, or has another address or credential."""
+        """Forget the device's recordings of a camera that was deleted, or has another address or credential."""
         self._indexer.forget(camera_id)
         self._store.forget(camera_id)
 
@@ -94,14 +106,16 @@ class RecordingManager:
         channel: int | None = None,
         with_events: bool = True,
         prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> Coverage:
         """Return the coverage of [start, end) as indexed so far: a row per channel with recordings, or only `channel`.
 
-        `prefers_sub`: spans name the recording of the sub stream, if the channel has one at that time.
+        `prefers_sub`: spans name the archive's recording of the sub stream, if it has one at that time, and otherwise
+        the device's. `only_sure`: a row with recordings whose channel is only guessed has no recording of the device.
 
         The rest of the window is indexed in the background. Raise InvalidRequest for a window that is empty or longer
         than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,
-        ...) if no recording of the device is known yet.
+        ...) if no recording of the device is known yet and the archive has none of the camera.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
@@ -109,22 +123,27 @@ class RecordingManager:
         self._indexer.request(camera_id, window, now)
         # Read progress before the recordings, so that a finished indexing always comes with everything that it indexed.
         indexing = self._indexer.progress(camera_id)
-        recordings = self._store.recordings(camera_id)
+        recordings = self._recordings(camera_id)
+        archived = self._server.of_camera(camera_id, clock)
         problem = self._indexer.problem(camera_id)
-        if not recordings and problem is not None:
+        if not recordings and not archived and problem is not None:
             raise problem.with_traceback(None)
-        rows = timeline_rows(recordings, self._cameras.channels(camera_id))
+        is_all_archived = not recordings and isinstance(problem, CameraUnsupported)
+        rows = timeline_rows(recordings, self._cameras.channels(camera_id), archived)
         rows = [row for row in rows if channel in (None, row.channel)]
-        rows = [with_sub_recordings_first(row) for row in rows] if prefers_sub else rows
+        if only_sure:
+            rows = [row if row.matched_by.is_sure else only_archived(row) for row in rows]
+            rows = [row for row in rows if row.recordings]
+        rows = [with_sub_recordings_first(row, spares_device=True) for row in rows] if prefers_sub else rows
         return Coverage(
             channels=tuple(
                 self._channel_coverage(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)
             ),
             indexing=indexing,
             is_stopped=self._indexer.is_paused(camera_id),
-            event_search=self._indexer.has_event_search(camera_id),
+            event_search=is_all_archived or self._indexer.has_event_search(camera_id),
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
-            problem=problem,
+            problem=None if is_all_archived else problem,
         )
 
     def stop_indexing(self, camera_id: int) -> None:
@@ -140,21 +159,24 @@ class RecordingManager:
     def channel_of(self, camera_id: int, recording_token: str) -> int | None:
         """Return the channel of a recording if the device itself names it and the recording is indexed, otherwise None.
 
-        Access rights depend on the result, so a channel that is only guessed by name or order does not count.
+        The token of an archive's recording names it. Access rights depend on the result, so a channel that is only
+        guessed by name or order does not count.
         """
-        match = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).get(
-            recording_token
-        )
+        if (stream := StreamKey.of_token(camera_id, recording_token)) is not None:
+            return stream.channel
+        match = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id)).get(recording_token)
         return match.channel if match is not None and match.by.is_sure else None
 
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
         """True if the device itself names this channel for each of the channel's indexed recordings.
 
-        False without any: a recording that is indexed later may be a guess. Access rights depend on it, as on
-        channel_of().
+        False without any: a recording that is indexed later may be a guess. Only the archive's recordings count for a
+        camera that is known to record nothing itself. Access rights depend on it, as on channel_of().
         """
-        matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id)).values()
+        matches = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id)).values()
         own = [match for match in matches if match.channel == channel]
+        if not own and self._records_nothing(camera_id):
+            return any(it.channel == channel for it in self._server.of_camera(camera_id, DeviceClock(0)))
         return bool(own) and all(match.by.is_sure for match in own)
 
     def recorded_from(
@@ -162,16 +184,16 @@ class RecordingManager:
     ) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.
 
-        They may lie in several recordings. Where several have data, the one of `recording_token` plays; with
-        `prefers_sub` one of the sub stream, for a thin link. The answer comes from the index, and is empty if that has
-        none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time
-        is indexed in the background.
+        They may lie in several recordings. Where several have data, the archive's plays, and among the device's that of
+        `recording_token`; with `prefers_sub` one of the sub stream, for a thin link. The answer comes from the index,
+        and is empty if that has none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an
+        hour ago, the newest time is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
         if now - begins < _OPEN_END:
             self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
+        rows = self._rows(camera_id, clock)
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None or (prefers_sub and not row.sub_tokens):
             return ()
@@ -182,7 +204,7 @@ class RecordingManager:
             window = (begins, min(now, begins + length))
             if window[0] >= window[1]:
                 break
-            index = self._read_index(camera_id, row.recordings, window)
+            index = self._read_index(camera_id, row.recordings, window, clock, grows_until=now)
             if places := playable_places(row, row_spans(row, window, index, now), now):
                 return tuple(
                     replace(it, start=clock.to_true_time(it.start), end=clock.to_true_time(it.end)) for it in places
@@ -193,17 +215,16 @@ class RecordingManager:
         """Return the places from `moment` on that play a channel, as recorded_from().
 
         Wait at most 25 s for the device if none of its recordings is known. Raise the device's error if it does not
-        list them, or NotFound if the channel has no recording.
+        list them and the archive has none of the channel, or NotFound if the channel has no recording.
         """
-        if not self._store.recordings(camera_id):
-            clock = self._device_clock(camera_id)
+        clock = self._device_clock(camera_id)
+        if not self._recordings(camera_id):
             now = clock.to_device_time(self._clock.now_utc())
             self._index_window(camera_id, (now - _OPEN_END, now), now)
-            problem = self._indexer.problem(camera_id)
-            if problem is not None and not self._store.recordings(camera_id):
-                raise problem.with_traceback(None)
-        rows = timeline_rows(self._store.recordings(camera_id), self._cameras.channels(camera_id))
-        row = next((row for row in rows if row.channel == channel), None)
+        row = next((row for row in self._rows(camera_id, clock) if row.channel == channel), None)
+        problem = self._indexer.problem(camera_id)
+        if row is None and problem is not None and not self._recordings(camera_id):
+            raise problem.with_traceback(None)
         if row is None:
             raise NotFound("This channel has no recordings.")
         return self.recorded_from(camera_id, row.newest_token, moment)
@@ -230,11 +251,19 @@ class RecordingManager:
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.to_device_time(self._clock.now_utc())
-        is_done = self._index_window(camera_id, window, now)
-        recordings = self._store.recordings(camera_id)
-        problem = self._indexer.problem(camera_id)
-        if recording_token is not None and all(item.recording_token != recording_token for item in recordings):
-            raise problem.with_traceback(None) if problem else NotFound("This device has no such recording.")
+        is_archived = recording_token is not None and origin_of(recording_token) is Origin.SERVER
+        is_done = is_archived or self._index_window(camera_id, window, now)
+        recordings = [] if is_archived else self._recordings(camera_id)
+        archived = [
+            item
+            for item in self._server.of_camera(camera_id, clock)
+            if recording_token in (None, item.recording.recording_token) and channel in (None, item.channel)
+        ]
+        problem = None if is_archived else self._indexer.problem(camera_id)
+        tokens = {item.recording_token for item in recordings} | {item.recording.recording_token for item in archived}
+        if recording_token is not None and recording_token not in tokens:
+            raise problem.with_traceback(None) if problem else NotFound("This camera has no such recording.")
+        is_archived = is_archived or bool(archived and not recordings and isinstance(problem, CameraUnsupported))
         matches = match_channels(recordings, self._cameras.channels(camera_id))
         wanted = [
             item
@@ -245,21 +274,39 @@ class RecordingManager:
         asked = self._store.asked_intervals(camera_id)
         has_event_search = self._indexer.has_event_search(camera_id)
         is_known = any(clipped(asked.get(item.recording_token, ()), window) for item in wanted or recordings)
-        if problem is not None and (not recordings or (has_event_search and not is_known)):
+        is_nothing_known = not archived and (not recordings or (has_event_search and not is_known))
+        if problem is not None and is_nothing_known:
             raise problem.with_traceback(None)
         # The time that has passed during the wait does not count as missing.
         until = now - timedelta(seconds=SEARCH_WAIT_S)
-        missing = missing_intervals(wanted or recordings, asked, window, until) if has_event_search else []
-        found = self._found_recordings(camera_id, wanted, matches, window, now, clock)
-        page, next_cursor = _page(found, limit, cursor)
-        complete = is_done and not missing
+        is_asked = has_event_search and not is_archived
+        missing = missing_intervals(wanted or recordings, asked, window, until) if is_asked else []
+        wanted = [*(item.recording for item in archived), *wanted]
+        names = self._names(camera_id, matches).with_archived(archived)
+        index = self._read_index(camera_id, wanted, window, clock)
+        page, next_cursor = page_of(found_recordings(wanted, names, index, window, now, clock), limit, cursor)
+        complete = is_archived or (is_done and not missing)
         return SearchPage(tuple(page), complete, next_cursor, None if complete else problem)
 
     def summary(self, camera_id: int) -> Summary:
-        """Read the list of recordings and the summary from the device. Raise NotFound, or the DeviceError.
+        """Read the list of recordings and the summary from the device, and add the archive's recordings.
 
-        The summary of a device that refuses the list comes without recordings.
+        The summary of a device that refuses the list comes without its recordings. Raise NotFound, or the DeviceError
+        if the archive has no recordings of the camera.
         """
+        clock = self._device_clock(camera_id)
+        archived = self._server.of_camera(camera_id, clock)
+        try:
+            summary = self._device_summary(camera_id)
+        except DeviceError as error:
+            if not archived:
+                raise
+            offset_s = self._cameras.clock_offset_s(camera_id)
+            problem = None if isinstance(error, CameraUnsupported) else error
+            summary = Summary(None, None, 0, "server", (), offset_s, None, problem)
+        return with_archived(summary, archived, self._names(camera_id, {}), clock)
+
+    def _device_summary(self, camera_id: int) -> Summary:
         refusal: DeviceError | None = None
         listed: Listed = ((), "search")
         try:
@@ -269,16 +316,15 @@ class RecordingManager:
         summary = self._cameras.ask_recorder(camera_id, lambda device: device.recording_summary(listed))
         if refusal is not None and not summary.has_values:
             raise refusal
-        recordings, _ = listed
+        recordings = without_forged_tokens(listed[0])
         clock = self._device_clock(camera_id)
-        matches = match_channels(recordings, self._cameras.channels(camera_id))
-        names = self._names(camera_id)
+        names = self._names(camera_id, match_channels(recordings, self._cameras.channels(camera_id)))
         return Summary(
             data_from=clock.to_true_time_or_none(summary.data_from),
             data_until=clock.to_true_time_or_none(summary.data_until),
             number_recordings=summary.number_recordings,
             service=summary.service,
-            recordings=tuple(_with_channel(item, matches[item.recording_token], names, clock) for item in recordings),
+            recordings=tuple(names.known(item, clock) for item in recordings),
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
             zone_s=summary.zone_s,
         )
@@ -288,14 +334,18 @@ class RecordingManager:
     ) -> Playback:
         """Return address and headers for another RTSP client (ONVIF Streaming Specification, "Replay").
 
-        The times in the Range header are by the device's clock. Raise NotFound, InvalidRequest, or the DeviceError.
+        The times in the Range header are by the device's clock. Raise NotFound, InvalidRequest (also for a recording of
+        the archive, which has no address), or the DeviceError.
         """
+        if origin_of(recording_token) is Origin.SERVER:
+            message = "a recording of this server, which has no RTSP address: play it here or export it"
+            raise InvalidRequest.of_field("recording_token", message)
         if start is not None and end is not None and end <= start:
             raise InvalidRequest.of_field("end_time", "later than start_time")
 
         def ask(device: RecordingDevice) -> tuple[str, DeviceRecording | None]:
             uri = device.replay_uri(recording_token)
-            known = self._store.recordings(camera_id)
+            known = self._recordings(camera_id)
             return uri, next((item for item in known if item.recording_token == recording_token), None)
 
         uri, recording = self._cameras.ask_recorder(camera_id, ask)
@@ -311,10 +361,15 @@ class RecordingManager:
         If the setting `vendor_replay` allows it, the source can look up the maker's own addresses, for devices that
         cannot replay with ONVIF's headers. Raise NotFound, InvalidRequest, or the DeviceError.
         """
+        if origin_of(recording_token) is Origin.SERVER:
+            streams = self._server.of_camera(camera_id, DeviceClock(0))
+            if all(it.recording.recording_token != recording_token for it in streams):
+                raise NotFound("This server has no such recording of the camera.")
+            return own_source(camera_id, recording_token), 0.0
         source, correction_s = self._cameras.replay_source(camera_id, recording_token)
         if not self._settings.vendor_replay:
             return source, correction_s
-        matches = match_channels(self._store.recordings(camera_id), self._cameras.channels(camera_id))
+        matches = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id))
         number = matches[recording_token].channel if recording_token in matches else None
         if number is None:
             return source, correction_s
@@ -325,7 +380,44 @@ class RecordingManager:
 
         return replace(source, find_makers_replays=find_makers_replays), correction_s
 
+    def open_replay(
+        self, gateway: RtspGateway, source: ReplaySource, rank: ReplayRank = ReplayRank.WATCHED
+    ) -> ReplayConnection:
+        """Return a connection that plays this source: from the archive's files, or by `gateway` from the device.
+
+        Raise Unavailable while the app starts or stops.
+        """
+        if source.origin is Origin.SERVER:
+            return self._archive.open_replay(source)
+        return gateway.open_replay(source, rank)
+
+    def has_archived(self, camera_id: int) -> bool:
+        """True if the archive has recordings of this camera."""
+        return bool(self._archive.streams_of(camera_id))
+
+    def plays_from_archive(self, camera_id: int, recording_token: str, moment: datetime) -> bool:
+        """True if the archive has the recording of this channel and time, so that the device is not needed for it."""
+        try:
+            places = self.recorded_from(camera_id, recording_token, moment)
+        except AppError:  # the replay itself shows the error
+            return False
+        is_there = bool(places) and places[0].start <= moment + _SOON
+        return is_there and origin_of(places[0].recording_token) is Origin.SERVER
+
     # ---- inside ----------------------------------------------------------------------------------
+
+    def _recordings(self, camera_id: int) -> list[DeviceRecording]:
+        """Return the indexed recordings of the device."""
+        return without_forged_tokens(self._store.recordings(camera_id))
+
+    def _records_nothing(self, camera_id: int) -> bool:
+        """True if the device has no recordings of its own."""
+        is_refused = isinstance(self._indexer.problem(camera_id), CameraUnsupported)
+        return is_refused or not self._cameras.get_camera(camera_id).onvif
+
+    def _rows(self, camera_id: int, clock: DeviceClock) -> list[Row]:
+        archived = self._server.of_camera(camera_id, clock)
+        return timeline_rows(self._recordings(camera_id), self._cameras.channels(camera_id), archived)
 
     def _index_window(self, camera_id: int, window: Interval, now: datetime) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
@@ -344,28 +436,40 @@ class RecordingManager:
     def _device_clock(self, camera_id: int) -> DeviceClock:
         return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id))
 
-    def _read_index(self, camera_id: int, recordings: Sequence[DeviceRecording], window: Interval) -> DeviceIndex:
+    def _read_index(
+        self,
+        camera_id: int,
+        recordings: Sequence[DeviceRecording],
+        window: Interval,
+        clock: DeviceClock,
+        grows_until: datetime | None = None,
+    ) -> DeviceIndex:
+        """`grows_until`: see ServerRecordings.histories()."""
+        tokens = [item.recording_token for item in recordings]
+        archived = self._server.histories(camera_id, tokens, window, clock, grows_until=grows_until)
+        asked = {token: [window] for token in archived}
         if not self._indexer.has_event_search(camera_id):
-            return DeviceIndex(has_event_search=False, asked={}, histories={})
-        asked = self._store.asked_intervals(camera_id)
-        return DeviceIndex(
-            has_event_search=True,
-            asked=asked,
-            histories=self._store.histories(camera_id, recordings, asked, window),
-        )
+            return DeviceIndex(has_event_search=False, asked=asked, histories=archived)
+        of_device = [item for item in recordings if item.recording_token not in archived]
+        asked_of_device = self._store.asked_intervals(camera_id)
+        histories = self._store.histories(camera_id, of_device, asked_of_device, window)
+        return DeviceIndex(has_event_search=True, asked=asked | asked_of_device, histories=archived | histories)
 
-    def _names(self, camera_id: int) -> dict[int, str]:
-        return {channel.number: channel.name for channel in self._cameras.channels(camera_id)}
+    def _names(self, camera_id: int, matches: dict[str, Match]) -> RecordingNames:
+        return RecordingNames(matches, {it.number: it.name for it in self._cameras.channels(camera_id)})
 
     def _channel_coverage(
         self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
     ) -> list[ChannelCoverage]:
-        index = self._read_index(camera_id, [recording for row in rows for recording in row.recordings], window)
+        recordings = [recording for row in rows for recording in row.recordings]
+        index = self._read_index(camera_id, recordings, window, clock)
         found = []
         for row in rows:
             tokens = [recording.recording_token for recording in row.recordings]
             events = self._store.detections(camera_id, window, tokens, limit + 1) if limit else []
             spans = row_spans(row, window, index, now)
+            if row.channel is not None:
+                spans = with_reasons(spans, self._server.gaps(camera_id, row.channel, window, clock))
             found.append(
                 ChannelCoverage(
                     channel=row.channel,
@@ -382,33 +486,6 @@ class RecordingManager:
             )
         return found
 
-    def _found_recordings(
-        self,
-        camera_id: int,
-        recordings: Sequence[DeviceRecording],
-        matches: dict[str, Match],
-        window: Interval,
-        now: datetime,
-        clock: DeviceClock,
-    ) -> list[FoundRecording]:
-        index = self._read_index(camera_id, recordings, window)
-        names = self._names(camera_id)
-        found = []
-        for item in recordings:
-            match = matches[item.recording_token]
-            row = Row(match.channel, "", match.by, (item,))
-            spans = row_spans(row, window, index, now)
-            held = [span for span in spans if span.recording_token is not None]
-            if held:
-                found.append(
-                    FoundRecording(
-                        recording=_with_channel(item, match, names, clock),
-                        spans=tuple((clock.to_true_time(span.start), clock.to_true_time(span.end)) for span in held),
-                        is_known=all(span.state is SpanState.RECORDED for span in held),
-                    )
-                )
-        return sorted(found, key=lambda item: (item.recording.channel or 2**31, item.spans[0][0]))
-
 
 def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
     """Return the window by the device's clock. Raise InvalidRequest if it is empty or longer than 400 days."""
@@ -417,28 +494,3 @@ def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
     if end - start > LONGEST_WINDOW:
         raise InvalidRequest.of_field("end_time", f"at most {LONGEST_WINDOW.days} days after start_time")
     return clock.to_device_time(start), clock.to_device_time(end)
-
-
-def _page(
-    found: Sequence[FoundRecording], limit: int, cursor: str | None
-) -> tuple[Sequence[FoundRecording], str | None]:
-    if cursor is not None:
-        places = [place for place, item in enumerate(found) if item.recording.recording_token == cursor]
-        if not places:
-            raise InvalidRequest.of_field("cursor", "unknown; begin again without it")
-        found = found[places[0] + 1 :]
-    page = found[:limit]
-    return page, page[-1].recording.recording_token if len(found) > limit else None
-
-
-def _with_channel(item: DeviceRecording, match: Match, names: dict[int, str], clock: DeviceClock) -> KnownRecording:
-    own_name = names.get(match.channel, "") if match.channel is not None else ""
-    return KnownRecording(
-        recording_token=item.recording_token,
-        channel=match.channel,
-        matched_by=match.by,
-        source_name=item.source_name or own_name,
-        earliest=clock.to_true_time_or_none(item.earliest),
-        latest=clock.to_true_time_or_none(item.latest),
-        tracks=item.tracks,
-    )

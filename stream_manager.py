@@ -63,6 +63,7 @@ class StreamManager:
         self._settings = settings
         self._gateway = gateway
         self._cameras = cameras
+        self._recordings = recordings
         self._slots = TranscodeSlots(settings.max_transcodes)
         self._context = SessionContext(
             settings=settings,
@@ -225,8 +226,8 @@ class StreamManager:
         """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
         The viewer then fetches HLS playlists or calls watch_replay(). Raises LimitReached if there are too many
-        sessions, or (code replay_limit) if all replay sessions of the device are in use: `used_by` names them;
-        Unavailable while the app starts or stops.
+        sessions, or (code replay_limit) if all replay sessions of the device are in use and the archive does not have
+        this time: `used_by` names them; Unavailable while the app starts or stops.
         """
         _check_accept(accept)
         with self._table.lock:
@@ -234,7 +235,8 @@ class StreamManager:
             replays = [one for one in self._table.of_camera(camera_id) if isinstance(one, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.uses_device)
             capacity = self._gateway.replay_capacity(device_key(camera_id))
-            if len(active) >= capacity:
+            is_full = len(active) >= capacity
+            if is_full and not self._recordings.plays_from_archive(camera_id, recording_token, start_utc):
                 what = "one recording" if capacity == 1 else f"{capacity} recordings"
                 raise LimitReached(
                     f"This recorder plays {what} at a time, and others are watching.",

@@ -55,7 +55,28 @@ class GapReason(StrEnum):
     CLOCK_STEPPED = "clock_stepped"
     DAMAGED = "damaged"  # a file was cut after a crash, or has vanished
     EXPIRED = "expired"  # deleted by the retention
+    UNSUPPORTED = "unsupported"  # the archive has no form for the codec, such as MJPEG
     UNKNOWN = "unknown"
+
+
+_REASONS_OF_PROBLEMS = {
+    "camera_unreachable": GapReason.DEVICE_AWAY,
+    "camera_bad_answer": GapReason.DEVICE_AWAY,
+    "camera_auth_failed": GapReason.REFUSED,
+    "readable_login_needed": GapReason.REFUSED,
+    "certificate_changed": GapReason.REFUSED,
+    "camera_busy": GapReason.REFUSED,
+    "camera_no_signal": GapReason.NO_SIGNAL,
+    "stream_not_found": GapReason.NO_SIGNAL,
+    "not_found": GapReason.NO_SIGNAL,
+    "stream_stalled": GapReason.STALLED,
+    "camera_unsupported": GapReason.UNSUPPORTED,
+}
+
+
+def gap_reason_of(code: str) -> GapReason:
+    """Return the reason of a gap that a problem causes. `code`: as in core.errors."""
+    return _REASONS_OF_PROBLEMS.get(code, GapReason.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,6 +97,11 @@ class StreamKey:
         """Return the stream of a recording token; None for a token of a device's recording."""
         found = _TOKEN.fullmatch(recording_token)
         return cls(camera_id, int(found[1]), RecordedQuality(found[2])) if found else None
+
+
+def origin_of(recording_token: str) -> Origin:
+    """Return the place of the recording that a token of the API names."""
+    return Origin.SERVER if _TOKEN.fullmatch(recording_token) else Origin.DEVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +159,7 @@ class KeptRange:
     until: datetime | None
     by: str
     created_at: datetime
+    user_id: int | None = None  # of `by`; None without accounts, or if the account was deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +172,15 @@ class ArchiveStretch:
     end: datetime
     origin: Origin
     end_reason: GapReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedStream:
+    """A recorded stream that the archive has footage of, from `earliest` to `latest`."""
+
+    stream: StreamKey
+    earliest: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)

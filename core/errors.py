@@ -20,6 +20,7 @@ AppError                        code                      meaning
     ├── CameraBusy              camera_busy               the device refuses one more session (RTSP 453)
     ├── CameraNoSignal          camera_no_signal          the channel exists and sends nothing
     ├── StreamStalled           stream_stalled            the device is connected and sends no more video
+    ├── ArchiveUnreadable       archive_unreadable        a recording of this server cannot be read from its disk
     └── StreamNotFound          stream_not_found          a camera without ONVIF has no stream at the given address
 
 Packages define subclasses of these, such as `onvif_services.faults.SoapFault`.
@@ -204,3 +205,10 @@ class StreamStalled(DeviceError):
     """The device has sent video, its connection is open, and no more video comes."""
 
     code = "stream_stalled"
+
+
+class ArchiveUnreadable(DeviceError):
+    """A recording of this server cannot be read: its disk is not there or fails. A replay treats it like a recorder
+    that fails."""
+
+    code = "archive_unreadable"

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from core.archive import Origin
 from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
@@ -165,13 +166,15 @@ class RecordedPlace:
     """A stretch of a channel's time and the recording that contains it, as far as the device can tell.
 
     Times are true UTC, unlike in the rest of this file, because the recording manager has already converted them.
-    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth.
+    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth. `hands_over`: a recording of
+    the other origin goes on at `end`, so a playback of this one stops there, even if it has more.
     """
 
     recording_token: str
     start: datetime
     end: datetime
     is_sub: bool = False
+    hands_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +182,9 @@ class ReplayAbilities:
     """Replay abilities that a recorder has shown; None for those that it has not shown yet.
 
     `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; ""
-    before the first replay. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets
-    carry the device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
+    before the first replay; "server" for recordings of this server. `seeks_in_session`: it accepts another PLAY in an
+    open session. `has_times`: its packets carry the device's time. `beats_real_time`: it sends faster than real time on
+    request (Rate-Control: no).
     `honours_frames`: it sends only key frames on request, at the requested distance (Frames: intra/<ms>).
     `keeps_to_requests`: False while it sends far more than was requested; a restart of the app forgets it.
     """
@@ -223,6 +227,17 @@ class ReplayAbilities:
         return tuple(lines)
 
 
+SERVER_ABILITIES = ReplayAbilities(
+    method="server",
+    seeks_in_session=True,
+    has_times=True,
+    beats_real_time=True,
+    honours_frames=True,
+    keeps_to_requests=True,
+)
+"""The abilities of a recording of this server."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneOfTimes:
     """The time zone in a recorder's times of recordings, which it marks as UTC; 0 if they are UTC.
@@ -252,7 +267,8 @@ class ReplaySource:
     address and credential. `abilities`: the device's replay abilities as known so far. `find_makers_replays` returns
     the makers' addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it
     may wait for the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
-    `zone`: of the recorder's times; `correction_s` includes it.
+    `zone`: of the recorder's times; `correction_s` includes it. `origin`: SERVER for a recording of the archive, which
+    has no address, and whose times are true UTC.
     """
 
     camera_id: int
@@ -266,6 +282,7 @@ class ReplaySource:
     find_makers_replays: FindMakersReplays = field(default=no_makers_replays, compare=False)
     web_port: int = 0
     zone: ZoneOfTimes = field(default=ZoneOfTimes(), compare=False)
+    origin: Origin = Origin.DEVICE
 
 
 def correction_s(offset_s: float | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.archive import Origin, origin_of
 from core.errors import LimitReached
 from core.recordings import ZoneOfTimes
 from exports.pieces import Formats, Piece, PieceNotes, PieceWriter, whole_pieces
@@ -47,6 +48,7 @@ class RangePieces:
         self._key_s = 0.0  # the device's time of the last key frame that was written
         self._may_go_on = False  # the recording may grow behind the last frame
         self._source = ("", "")
+        self._origin = Origin.DEVICE
         self._done_s = 0.0
         self._whole_bytes = 0
         self.is_done = False
@@ -67,6 +69,7 @@ class RangePieces:
             self._next_s, self._formats, self._begins_file = notes.next_s, notes.formats, False
             self._correction_s, self._zone = notes.correction_s, ZoneOfTimes.learned(notes.zone_s, None)
             self._has_sets_in_band = notes.in_band_from >= 0
+            self._origin = origin_of(notes.sources[-1][0]) if notes.sources else Origin.DEVICE
 
     # ---- state -----------------------------------------------------------------------------------
 
@@ -76,15 +79,29 @@ class RangePieces:
 
     @property
     def correction_s(self) -> float:
-        """By which the device's clock is ahead of true time."""
+        """By which the clock of the present recording is ahead of true time."""
         return self._correction_s
 
-    def set_correction(self, correction_s: float, zone: ZoneOfTimes) -> None:
-        """Note the device's clock and zone, unless earlier pieces have them: all files of a range have the same."""
+    def set_clock(self, correction_s: float, zone: ZoneOfTimes, origin: Origin = Origin.DEVICE) -> None:
+        """Note the clock and zone of the recordings that follow, unless earlier pieces of the same origin have them.
+
+        Recordings of the other origin begin another file, because their frames and times may differ.
+        """
         if not self._whole and self._piece is None:
+            self._correction_s, self._zone, self._origin = correction_s, zone, origin
+        elif origin is not self._origin:
+            self._change_origin(correction_s - self._correction_s, origin)
             self._correction_s, self._zone = correction_s, zone
         else:
             self._zone = zone if zone.zone_s == self._zone.zone_s else ZoneOfTimes(self._zone.zone_s, float("inf"))
+
+    def _change_origin(self, ahead_s: float, origin: Origin) -> None:
+        """`ahead_s`: by which the next recording's clock is ahead of the last one's."""
+        self.end_file()
+        self._origin = origin
+        self._next_s = None  # the next file begins at a key frame, which may be before the end of the last one
+        self._last_s = self._kept_last_s = self._last_s + ahead_s
+        self._audio_s = self._kept_audio_s = 0.0
 
     def set_source(self, recording_token: str, method: str) -> None:
         """Note the recording and the replay method of the frames that follow."""

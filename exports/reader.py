@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from core.archive import Origin
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
 from core.recordings import RecordedPlace
@@ -157,9 +158,10 @@ class RangeReader:
 
     def _connect(self, token: str) -> ReplayConnection:
         source, correction_s = self._context.recordings.replay_source(self._wanted.camera_id, token)
-        self._devices.require_same(self._wanted.camera_id)
-        self._range.set_correction(correction_s, source.zone)
-        return self._context.gateway.open_replay(source, ReplayRank.EXPORT)
+        if source.origin is Origin.DEVICE:
+            self._devices.require_same(self._wanted.camera_id)
+        self._range.set_clock(correction_s, source.zone, source.origin)
+        return self._context.recordings.open_replay(self._context.gateway, source, ReplayRank.EXPORT)
 
     # ---- one play() ------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ class RangeReader:
         self._range.begin_play()
         self._tried_utc = max(self._tried_utc, place.start)
         self._moves += 1
-        connection.play(self._from_s(place), buffer, end_device_s=self._range.end_s + BEYOND_END_S)
+        connection.play(self._from_s(place), buffer, end_device_s=self._end_s(place))
         self._received_s = self._now_s()
         try:
             while self._take(buffer.take(), connection):
@@ -182,6 +184,11 @@ class RangeReader:
         finally:
             buffer.retire()
             connection.pause()
+
+    def _end_s(self, place: RecordedPlace) -> float:
+        """Return the time up to which to play: beyond the range, but not where a recording of the archive goes on."""
+        end_s = self._range.end_s + BEYOND_END_S
+        return min(end_s, place.end.timestamp() + self._range.correction_s) if place.hands_over else end_s
 
     def _from_s(self, place: RecordedPlace) -> float:
         """Return the device's time to play from. Audio may come later than its frames, so some frames come again."""

@@ -68,7 +68,7 @@ class RecordingSource:
         self._timeout_s = timeout_s
         self._source, self.correction_s = recordings.replay_source(camera_id, recording_token)
         self._noted = self._source.abilities
-        self._connection = gateway.open_replay(self._source, ReplayRank.STORYBOARD)
+        self._connection = recordings.open_replay(gateway, self._source, ReplayRank.STORYBOARD)
         self._group = GroupLength()
         self._longest_run = _FIRST_RUN
         self._plays_runs = True
@@ -86,7 +86,7 @@ class RecordingSource:
 
     def plays_runs(self, step_s: int) -> bool:
         """True if the recorder sends only the key frames of a grid on request, as far as is known."""
-        has_method = self._abilities.method in ("", "onvif")
+        has_method = self._abilities.method in ("", "onvif", "server")
         honours_frames = self._abilities.honours_frames
         is_fit = has_method and honours_frames is not False and self._plays_runs
         return is_fit and step_s <= (_LONGEST_KNOWN_STEP_S if honours_frames else LONGEST_RUN_STEP_S)

@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"(?<![0-9])[0-9]{1,5}(?![0-9A-Za-z])")
 class MatchedBy(StrEnum):
     """How a channel was found, from the most to the least certain way."""
 
+    SERVER = "server"  # the app has recorded the channel itself
     JOB = "job"  # GetRecordingJobs names a media profile of the channel
     VIDEO_SOURCE = "video_source"  # the recording's source is the channel's video source
     NAME = "name"
@@ -30,8 +31,11 @@ class MatchedBy(StrEnum):
 
     @property
     def is_sure(self) -> bool:
-        """True if the device itself names the channel. All other ways are guesses: never grant access by them."""
-        return self in (MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
+        """True if the device itself names the channel, or the app has recorded it.
+
+        All other ways are guesses: never grant access by them.
+        """
+        return self in (MatchedBy.SERVER, MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from core.archive import Origin, origin_of
 from core.recordings import DeviceRecording, RecordedPlace, SpanState
 from core.records import Channel
 from recordings.intervals import Interval, clipped, united, without
-from recordings.matching import MatchedBy, match_channels, sub_recordings
+from recordings.matching import Match, MatchedBy, match_channels, sub_recordings
+from recordings.server import ServerRecording
 from recordings.spans import History, spans_from_dates, timeline_spans
 from recordings.views import ChannelSpan
 
 _STILL_RECORDING_S = 600.0  # a recording whose latest time is no older than this still goes on
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
+_HANDOVER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A channel and its recordings, or one recording without a channel.
 
-    The recordings are in the device's order, those of the sub stream (`sub_tokens`) after the others. `matched_by` is
-    the least certain match among them.
+    Where several have data, the first one plays: those of the main stream before those of the sub stream
+    (`sub_tokens`), those of the archive before the device's, and then in the device's order. `matched_by` is the least
+    certain match among the device's; SERVER if there are only others.
     """
 
     channel: int | None
@@ -43,9 +47,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIndex:
-    """The index of a device's recordings: the intervals that were asked, and their histories, by recording token.
+    """The index of a camera's recordings: the intervals that were asked, and their histories, by recording token.
 
-    `has_event_search` is False for a device without event search: then only the recordings' own dates are known.
+    `has_event_search` is False for a device without event search: then only the dates of its own recordings are known.
     """
 
     has_event_search: bool
@@ -53,11 +57,19 @@ class DeviceIndex:
     histories: Mapping[str, History]
 
 
-def timeline_rows(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> list[Row]:
-    """Return visible channels that have recordings, in the user's order, and then recordings without a channel."""
+def timeline_rows(
+    recordings: Sequence[DeviceRecording], channels: Sequence[Channel], archived: Sequence[ServerRecording] = ()
+) -> list[Row]:
+    """Return visible channels that have recordings, in the user's order, and then recordings without a channel.
+
+    `archived`: the archive's recordings of the camera. Channels that the device does not have any more come last.
+    """
     matches = match_channels(recordings, channels)
-    subs = sub_recordings(recordings, channels)
+    matches |= {it.recording.recording_token: Match(it.channel, MatchedBy.SERVER) for it in archived}
+    subs = sub_recordings(recordings, channels) | {it.recording.recording_token for it in archived if it.is_sub}
     of_channel: dict[int, list[DeviceRecording]] = {}
+    for own in archived:
+        of_channel.setdefault(own.channel, []).append(own.recording)
     others: list[Row] = []
     for recording in recordings:
         number = matches[recording.recording_token].channel
@@ -76,7 +88,13 @@ def timeline_rows(recordings: Sequence[DeviceRecording], channels: Sequence[Chan
         for channel in sorted(channels, key=lambda channel: channel.position)
         if not channel.hidden and (of_it := of_channel.get(channel.number))
     ]
-    return rows + others
+    known = {channel.number for channel in channels}
+    gone = [
+        Row(number, "", MatchedBy.SERVER, tuple(of_it), subs & {item.recording_token for item in of_it})
+        for number, of_it in sorted(of_channel.items())
+        if number not in known
+    ]
+    return rows + others + gone
 
 
 def _least_sure(found: Iterable[MatchedBy]) -> MatchedBy:
@@ -118,14 +136,43 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
 
 
 def with_first_recording(row: Row, recording_token: str) -> Row:
-    """Return the row with this recording first, so that its token is used wherever it has data."""
-    return replace(row, recordings=tuple(sorted(row.recordings, key=lambda it: it.recording_token != recording_token)))
+    """Return the row with this recording first among those of the device.
+
+    The archive's recordings of the same stream (main or sub) stay before it, and those of the other stream come last.
+    """
+    is_sub = recording_token in row.sub_tokens
+    return _ordered(
+        row,
+        lambda item: (
+            (item.recording_token in row.sub_tokens) != is_sub,
+            origin_of(item.recording_token) is Origin.DEVICE,
+            item.recording_token != recording_token,
+        ),
+    )
 
 
-def with_sub_recordings_first(row: Row) -> Row:
-    """Return the row with the recordings of the sub stream first, so that one plays wherever it has data."""
-    ordered = sorted(row.recordings, key=lambda item: item.recording_token not in row.sub_tokens)
-    return replace(row, recordings=tuple(ordered))
+def with_sub_recordings_first(row: Row, *, spares_device: bool = False) -> Row:
+    """Return the row with the recordings of the sub stream first, so that one plays wherever it has data.
+
+    `spares_device`: all recordings of the archive are before those of the device.
+    """
+    return _ordered(
+        row,
+        lambda item: (
+            spares_device and origin_of(item.recording_token) is Origin.DEVICE,
+            item.recording_token not in row.sub_tokens,
+        ),
+    )
+
+
+def only_archived(row: Row) -> Row:
+    """Return the row without the device's recordings."""
+    own = tuple(item for item in row.recordings if origin_of(item.recording_token) is Origin.SERVER)
+    return replace(row, recordings=own, matched_by=MatchedBy.SERVER)
+
+
+def _ordered(row: Row, rank: Callable[[DeviceRecording], tuple[bool, ...]]) -> Row:
+    return replace(row, recordings=tuple(sorted(row.recordings, key=rank)))
 
 
 def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> list[RecordedPlace]:
@@ -133,7 +180,7 @@ def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> li
 
     In a span that was not asked yet, the recordings' own dates decide.
     """
-    found = []
+    found: list[RecordedPlace] = []
     for span in spans:
         if span.recording_token is not None:
             found.append(
@@ -145,7 +192,18 @@ def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> li
                 for item in row.recordings
                 for part in clipped([(item.earliest or span.start, _end_of(item, now) or now)], (span.start, span.end))
             ]
-    return sorted(found, key=lambda place: place.start)
+    places = sorted(found, key=lambda place: place.start)
+    return [
+        replace(place, hands_over=_is_handover(place, follower))
+        for place, follower in zip(places, [*places[1:], None], strict=True)
+    ]
+
+
+def _is_handover(place: RecordedPlace, follower: RecordedPlace | None) -> bool:
+    """True if a recording of the archive goes on where this one of the device is to end."""
+    if follower is None or origin_of(place.recording_token) is Origin.SERVER:
+        return False
+    return origin_of(follower.recording_token) is Origin.SERVER and follower.start - place.end < _HANDOVER
 
 
 def _end_of(recording: DeviceRecording, now: datetime) -> datetime | None:
@@ -161,7 +219,7 @@ def _recording_spans(
     earliest = recording.earliest
     if earliest is not None and earliest > now:
         earliest = None  # of a clock that was wrong
-    if not index.has_event_search:
+    if not index.has_event_search and origin_of(recording.recording_token) is Origin.DEVICE:
         found = spans_from_dates(window, earliest, latest, now)
     else:
         history = index.histories.get(recording.recording_token, History())

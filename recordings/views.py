@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.archive import GapReason, Origin, origin_of
 from core.errors import AppError
 from core.recordings import RecordingEvent, RecordingTrack, SpanState
 from recordings.indexing import Progress
@@ -17,12 +18,21 @@ from recordings.matching import MatchedBy
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpan:
-    """A stretch of a channel's time. `recording_token` is set for a state of recorded or unknown: it can be played."""
+    """A stretch of a channel's time. `recording_token` is set for a state of recorded or unknown: it can be played.
+
+    `reason`: why the server has not recorded a stretch that neither it nor the device has recorded, if that is known.
+    """
 
     start: datetime
     end: datetime
     state: SpanState
     recording_token: str | None = None
+    reason: GapReason | None = None
+
+    @property
+    def source(self) -> Origin | None:
+        """The place of the recording that plays the stretch."""
+        return None if self.recording_token is None else origin_of(self.recording_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecording:
-    """A recording as its device lists it, with its channel."""
+    """A recording as its device lists it, or one of the archive, with its channel."""
 
     recording_token: str
     channel: int | None
@@ -69,13 +79,17 @@ class KnownRecording:
     latest: datetime | None
     tracks: tuple[RecordingTrack, ...]
 
+    @property
+    def source(self) -> Origin:
+        return origin_of(self.recording_token)
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Summary of a device's recordings.
+    """Summary of a camera's recordings.
 
-    `service`: the ONVIF service that answered, "search" or "recording". `zone_s`: the device's present local time minus
-    UTC.
+    `service`: the ONVIF service that answered, "search" or "recording"; "server" if only the archive has recordings.
+    `zone_s`: the device's present local time minus UTC. `problem`: why the device's recordings are missing.
     """
 
     data_from: datetime | None
@@ -85,6 +99,7 @@ class Summary:
     recordings: tuple[KnownRecording, ...]
     clock_offset_s: float | None
     zone_s: float | None
+    problem: AppError | None = None
 
 
 @dataclass(frozen=True, slots=True)

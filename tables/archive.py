@@ -67,7 +67,8 @@ class KeptRangeRow(Base):
 
 class RecordingGapRow(Base):
     """A time that a rule wishes to have and that was not recorded. `origin`: `server`, or `device` for a gap of the
-    recorder itself. `end_at`: NULL while it goes on. `alerted_at`: when users were told."""
+    recorder itself. `end_at`: NULL while it goes on. `alerted_at`: when users were told; `seen_at`: when one of them
+    marked the alert as seen."""
 
     __tablename__ = "recording_gaps"
     __table_args__ = (
@@ -84,6 +85,7 @@ class RecordingGapRow(Base):
     reason: Mapped[str] = mapped_column(String(32))
     by: Mapped[str] = mapped_column(String(80), default="")
     alerted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class BackfillRow(Base):

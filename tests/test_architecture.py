@@ -62,7 +62,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "evidence": frozenset({"exports", "media", "database", "core"}),
     "exports": frozenset({"stream", "recordings", "onvif", "media", "database", "core"}),
     "backfill": frozenset({"recordings", "archive", "onvif", "media", "database", "core"}),
-    "recordings": frozenset({"archive", "onvif", "onvif_services", "database", "core"}),
+    "recordings": frozenset({"archive", "onvif", "onvif_services", "media", "database", "core"}),
     "archive": frozenset({"onvif", "media", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "ptz", "events", "media", "core"}),

@@ -15,6 +15,7 @@ from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
 from web.api import cases, exports, hls, imaging, models, pictures, playback, ptz, recordings, system, walls
+from web.api import recording_rules as api_recording_rules
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.front_end import Addresses, FrontEnd
@@ -62,6 +63,7 @@ def build_web(services: Services) -> OpenAPI:
         hls.blueprint,
         playback.blueprint,
         recordings.blueprint,
+        api_recording_rules.blueprint,
         pictures.blueprint,
         exports.blueprint,
         cases.blueprint,

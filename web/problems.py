@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from core.errors import (
     AppError,
+    ArchiveUnreadable,
     CameraAuthFailed,
     CameraBadAnswer,
     CameraBusy,
@@ -68,6 +69,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (StorageFull, 503, "The disk is full", 30),
     (Unavailable, 503, "Not available at the moment", 2),
     (CameraUnreachable, 504, "The device does not answer", None),
+    (ArchiveUnreadable, 503, "The disk with the recording cannot be read", 30),
     (StreamStalled, 504, "The device has stopped sending video", None),
     (DeviceError, 502, "The device failed", None),
 )

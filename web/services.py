@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from account_manager import AccountManager
+from archive_manager import ArchiveManager
 from core.settings import Settings
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
@@ -45,6 +46,7 @@ class Services:
         exports: ExportManager,
         evidence: EvidenceManager,
         *,
+        archive: ArchiveManager,
         is_ready: Callable[[], bool],
     ) -> None:
         self.settings = settings
@@ -57,6 +59,7 @@ class Services:
         self.pictures = pictures
         self.exports = exports
         self.evidence = evidence
+        self.archive = archive
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")

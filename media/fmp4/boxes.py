@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -22,3 +23,23 @@ def u16(*numbers: int) -> bytes:
 
 def u32(*numbers: int) -> bytes:
     return struct.pack(f">{len(numbers)}I", *numbers)
+
+
+def boxes_in(data: memoryview, kind: bytes) -> Iterator[memoryview]:
+    """Yield the contents of the boxes of this type that lie one behind the other in `data`, up to a broken one."""
+    place = 0
+    while place + 8 <= len(data):
+        size, found = struct.unpack_from(">I4s", data, place)
+        if size < 8:
+            return
+        if found == kind:
+            yield data[place + 8 : place + size]
+        place += size
+
+
+def box_in(data: memoryview, kind: bytes) -> memoryview:
+    """Return the content of the first box of this type in `data`. Raises ValueError if there is none."""
+    found = next(boxes_in(data, kind), None)
+    if found is None:
+        raise ValueError(f"no box {kind!r}")
+    return found

@@ -95,19 +95,20 @@ def audio_track(audio: AudioFormat, audio_config: bytes = b"") -> Track | None:
         return None
     if audio.codec in _AS_FLAC:
         streaminfo = bytes([0x80]) + (34).to_bytes(3, "big") + flac.stream_info(rate, channels)
-        entry = _audio_entry(b"fLaC", channels, rate, full_box(b"dfLa", 0, 0, streaminfo))
+        entry = audio_sample_entry(b"fLaC", channels, rate, full_box(b"dfLa", 0, 0, streaminfo))
         return Track(AUDIO_ID, rate, "flac", entry, is_video=False)
     if audio.codec == "opus" and channels <= 2:
         head = bytes([0, channels]) + u16(0) + u32(rate) + u16(0) + bytes([0])  # big-endian, unlike in Ogg
-        entry = _audio_entry(b"Opus", channels, opus.RATE, box(b"dOps", head))
+        entry = audio_sample_entry(b"Opus", channels, opus.RATE, box(b"dOps", head))
         return Track(AUDIO_ID, opus.RATE, "opus", entry, is_video=False)
     if audio.codec == "aac" and len(audio_config) <= 64 and (config := aac.read_config(audio_config)):
-        entry = _audio_entry(b"mp4a", config.channels or channels, rate, _esds(audio_config))
+        entry = audio_sample_entry(b"mp4a", config.channels or channels, rate, _esds(audio_config))
         return Track(AUDIO_ID, rate, f"mp4a.40.{config.object_type}", entry, is_video=False)
     return None
 
 
-def _audio_entry(kind: bytes, channels: int, rate: int, config: bytes) -> bytes:
+def audio_sample_entry(kind: bytes, channels: int, rate: int, config: bytes = b"") -> bytes:
+    """Return an AudioSampleEntry (ISO/IEC 14496-12 section 12.2.3) of 16 bits a sample, with a box for its decoder."""
     shown_rate = rate << 16 if rate < 65536 else 0
     return box(kind, bytes(6) + u16(1) + bytes(8) + u16(channels, 16, 0, 0) + u32(shown_rate), config)
 
@@ -135,7 +136,10 @@ def _avc_name(sps: bytes, frame_rate: float) -> str:
 def _avc_configuration(sets: dict[str, list[bytes]]) -> bytes:
     """Return an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1)."""
     sps = sets["sps"][0]
-    parts = [bytes([1, sps[1], sps[2], sps[3], 0xFF, 0xE1]), u16(len(sps)), sps, bytes([min(len(sets["pps"]), 255)])]
+    parts = [bytes([1, sps[1], sps[2], sps[3], 0xFF, 0xE0 | min(len(sets["sps"]), 31)])]
+    for nal in sets["sps"][:31]:
+        parts += [u16(len(nal)), nal]
+    parts.append(bytes([min(len(sets["pps"]), 255)]))
     for pps in sets["pps"][:255]:
         parts += [u16(len(pps)), pps]
     if sps[1] not in _PLAIN_PROFILES:

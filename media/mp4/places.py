@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from media.fmp4.boxes import box_in, boxes_in
 
 _MOST_BYTES = 512 * 1024 * 1024
 _LONG = 1
@@ -37,11 +38,11 @@ def frame_places(path: Path) -> FramePlaces:
     with path.open("rb") as file:
         movie = _top_box(file, b"moov")
     try:
-        for track in _boxes(movie, b"trak"):
-            media = _box(track, b"mdia")
-            if bytes(_box(media, b"hdlr")[_HANDLER_AT : _HANDLER_AT + 4]) == b"vide":
-                timescale = _timescale(_box(media, b"mdhd"))
-                return _places(_box(_box(media, b"minf"), b"stbl"), timescale)
+        for track in boxes_in(movie, b"trak"):
+            media = box_in(track, b"mdia")
+            if bytes(box_in(media, b"hdlr")[_HANDLER_AT : _HANDLER_AT + 4]) == b"vide":
+                timescale = _timescale(box_in(media, b"mdhd"))
+                return _places(box_in(box_in(media, b"minf"), b"stbl"), timescale)
     except (struct.error, IndexError, OverflowError) as error:
         raise ValueError("a damaged table") from error
     raise ValueError("no video track")
@@ -49,9 +50,9 @@ def frame_places(path: Path) -> FramePlaces:
 
 def _places(tables: memoryview, timescale: int) -> FramePlaces:
     found = FramePlaces()
-    sizes = _sizes(_box(tables, b"stsz"))
+    sizes = _sizes(box_in(tables, b"stsz"))
     chunks = _chunk_offsets(tables)
-    counts = _samples_of_chunks(_box(tables, b"stsc"), len(chunks))
+    counts = _samples_of_chunks(box_in(tables, b"stsc"), len(chunks))
     index = 0
     for offset, count in zip(chunks, counts, strict=True):
         place = offset
@@ -60,7 +61,7 @@ def _places(tables: memoryview, timescale: int) -> FramePlaces:
             place += size
         index += count
     ticks = 0
-    for count, length in struct.iter_unpack(">II", _entries(_box(tables, b"stts"), 8)):
+    for count, length in struct.iter_unpack(">II", _entries(box_in(tables, b"stts"), 8)):
         for _ in range(min(count, len(sizes))):
             found.times_s.append(ticks / timescale)
             ticks += length
@@ -78,10 +79,10 @@ def _sizes(box: memoryview) -> array[int]:
 
 
 def _chunk_offsets(tables: memoryview) -> list[int]:
-    long = next(_boxes(tables, b"co64"), None)
+    long = next(boxes_in(tables, b"co64"), None)
     if long is not None:
         return [offset for (offset,) in struct.iter_unpack(">Q", _entries(long, 8))]
-    return [offset for (offset,) in struct.iter_unpack(">I", _entries(_box(tables, b"stco"), 4))]
+    return [offset for (offset,) in struct.iter_unpack(">I", _entries(box_in(tables, b"stco"), 4))]
 
 
 def _samples_of_chunks(box: memoryview, chunks: int) -> list[int]:
@@ -118,21 +119,3 @@ def _top_box(file: BinaryIO, wanted: bytes) -> memoryview:
             return memoryview(file.read(size - taken))
         file.seek(size - taken, 1)
     raise ValueError(f"no box {wanted!r}")
-
-
-def _boxes(data: memoryview, wanted: bytes) -> Iterator[memoryview]:
-    place = 0
-    while place + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, place)
-        if size < 8:
-            return
-        if kind == wanted:
-            yield data[place + 8 : place + size]
-        place += size
-
-
-def _box(data: memoryview, wanted: bytes) -> memoryview:
-    found = next(_boxes(data, wanted), None)
-    if found is None:
-        raise ValueError(f"no box {wanted!r}")
-    return found

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("by", sa.String(80), nullable=False),
         sa.Column("alerted_at", sa.DateTime()),
+        sa.Column("seen_at", sa.DateTime()),
         _of_camera("recording_gaps"),
         sa.PrimaryKeyConstraint("id", name="pk_recording_gaps"),
         sqlite_autoincrement=True,

@@ -49,7 +49,7 @@ class ChannelRecordings:
             return recording_token
         if place.recording_token != recording_token:
             run.move(place)
-        run.plays_sub = place.is_sub
+        run.begin(place)
         return place.recording_token
 
     def continue_after(self, run: ReplayRun, reached_utc: datetime) -> Continuation:

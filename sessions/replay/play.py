@@ -67,10 +67,13 @@ class PlayContext:
 class ReplayPlay:
     """Call start() once, step() until it returns None, and close(); only the session's thread does.
 
-    start() and step() raise the AppError that ends the play.
+    `ahead_s`: by which the clock of this recording is ahead of the run's device time, because the run began with a
+    recording of the other origin. start() and step() raise the AppError that ends the play.
     """
 
-    def __init__(self, play_context: PlayContext, connection: ReplayConnection, run: ReplayRun) -> None:
+    def __init__(
+        self, play_context: PlayContext, connection: ReplayConnection, run: ReplayRun, *, ahead_s: float = 0.0
+    ) -> None:
         self._context = play_context.context
         self._play_context = play_context
         self._status = play_context.status
@@ -78,6 +81,7 @@ class ReplayPlay:
         self._broadcaster = play_context.broadcaster
         self._connection = connection
         self._run = run
+        self._ahead_s = ahead_s
         self._buffer: ReplayBuffer | None = None
         self._items: deque[BufferItem] = deque()
         self._received_s = 0.0  # our monotonic clock
@@ -158,7 +162,10 @@ class ReplayPlay:
             queue_bytes=min(_QUEUE_BYTES, self._context.settings.replay_session_bytes // 8),
             wake=self._play_context.wake,
         )
-        self._connection.play(start_device_s, buffer, end_device_s=self._run.end_device_s)
+        end_s = self._run.stop_device_s
+        self._connection.play(
+            start_device_s + self._ahead_s, buffer, end_device_s=None if end_s is None else end_s + self._ahead_s
+        )
         return buffer
 
     def _play_again(self) -> ReplayBuffer:
@@ -337,6 +344,8 @@ class ReplayPlay:
         """
         if unit.device_s is None and self._timelines[VIDEO].is_skipping:
             return None
+        if self._ahead_s and unit.device_s is not None:
+            unit = replace(unit, device_s=unit.device_s - self._ahead_s)
         return self._timelines[unit.track].place(unit)
 
     def _finish(self) -> None:

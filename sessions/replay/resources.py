@@ -11,8 +11,8 @@ from pathlib import Path
 from core.recordings import ReplaySource
 from media.fmp4.segments import Segment
 from media.hls.replay_playlist import ReplaySegment
-from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection
+from sessions.context import SessionContext
 from sessions.errors import SessionOver
 from sessions.folders import make_folder, remove_files, remove_folder, served_file
 from sessions.replay.encoder import SegmentEncoder, unencoded_name
@@ -36,14 +36,14 @@ class ReplayResources:
 
     @property
     def connection(self) -> ReplayConnection | None:
-        """The open connection to the recorder."""
+        """The open connection to the recorder, or to the archive."""
         return self._connection
 
-    def open_connection(self, gateway: RtspGateway, source: ReplaySource) -> ReplayConnection:
+    def open_connection(self, context: SessionContext, source: ReplaySource) -> ReplayConnection:
         """Open a connection for this recording."""
         with self._lock:
             self._check_open()
-            self._connection = gateway.open_replay(source)
+            self._connection = context.recordings.open_replay(context.gateway, source)
             return self._connection
 
     def close_connection(self, wait_s: float = 0.0) -> None:

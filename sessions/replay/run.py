@@ -30,10 +30,10 @@ class ReplayRun:
     `correction_s` with its `zone`; other threads read these fields, and get the value before or after a change.
 
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
-    the recording's address was read). `recording_token`: the recording that plays, once it was chosen; a run may
-    continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
-    None while there are none. `error`: why there is no frame yet. `has_video`: video has come, with or without a key
-    frame.
+    the recording's address was read; 0 if the first recording is one of the archive). `recording_token`: the recording
+    that plays, once it was chosen; a run may continue in another recording of the channel. `time_confirmed`: the device
+    confirms the times of the newest frames; None while there are none. `error`: why there is no frame yet. `has_video`:
+    video has come, with or without a key frame.
     `quality`: the requested one. `plays_sub`: the recording that plays is of the sub stream. `has_sub`: the channel has
     such a recording of the requested time, too; None until that is known.
     `key_frames_only`: the other frames and the audio are left out.
@@ -68,6 +68,7 @@ class ReplayRun:
         self._init_name = ""
         self._is_broken_off = False
         self._moved_to_utc: datetime | None = None
+        self._handover_utc: datetime | None = None
         self._moves = 0  # to other recordings, since the last segment
 
     @property
@@ -94,10 +95,23 @@ class ReplayRun:
     def end_device_s(self) -> float | None:
         return None if self.end_utc is None else self._device_s_of(self.end_utc)
 
+    @property
+    def stop_device_s(self) -> float | None:
+        """The time up to which the present recording plays: the requested end, or where the archive goes on."""
+        if self._handover_utc is None:
+            return self.end_device_s
+        handover_s = self._device_s_of(self._handover_utc)
+        return handover_s if self.end_device_s is None else min(self.end_device_s, handover_s)
+
+    def begin(self, place: RecordedPlace) -> None:
+        """Play this place first, which has the recording that was chosen."""
+        self.plays_sub = place.is_sub
+        self._handover_utc = place.end if place.hands_over else None
+
     def move(self, place: RecordedPlace) -> None:
         """Continue in another recording, or in another part of this one."""
         self.recording_token, self._moved_to_utc = place.recording_token, place.start
-        self.plays_sub = place.is_sub
+        self.begin(place)
         self._moves += 1
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from core.archive import Origin, origin_of
 from core.errors import AppError, DeviceError, NotFound, StorageFull
 from core.recordings import ReplayAbilities, ReplayQuality, ReplaySource, ZoneOfTimes
 from core.records import StreamState
@@ -152,8 +153,9 @@ class ReplaySession(BaseSession):
 
     @property
     def uses_device(self) -> bool:
-        """True if the recorder plays for this session, or soon will."""
-        return not self._is_over and self._status.phase is not ReplayPhase.RESTING
+        """True if the recorder plays for this session, or soon will. False while the archive plays."""
+        is_archived = origin_of(self._status.recording_token) is Origin.SERVER
+        return not (self._is_over or is_archived or self._status.phase is ReplayPhase.RESTING)
 
     # ---- viewers, with the lock held -------------------------------------------------------------
 
@@ -209,15 +211,16 @@ class ReplaySession(BaseSession):
             self._resources.close_connection(wait_s=RELEASE_WAIT_S)  # first: recorders allow few sessions
             connection = self._connect(token)
         if not run.playlist.segments:
-            run.correction_s, run.zone = self._correction_s, self._zone
-        return ReplayPlay(self._play_context, connection, run)
+            run.correction_s = self._correction_s
+        run.zone = self._zone
+        return ReplayPlay(self._play_context, connection, run, ahead_s=self._correction_s - run.correction_s)
 
     def _connect(self, recording_token: str) -> ReplayConnection:
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""
         self._status.begin_connection(recording_token)
         source, self._correction_s = self._context.recordings.replay_source(self.camera_id, recording_token)
         self._source, self._noted_abilities, self._zone = source, source.abilities, source.zone
-        return self._resources.open_connection(self._context.gateway, source)
+        return self._resources.open_connection(self._context, source)
 
     def _note_abilities(self) -> None:
         """Store replay abilities that the recorder has shown since the last call."""

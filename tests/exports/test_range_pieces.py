@@ -99,7 +99,7 @@ def test_times_from_before_the_first_sight_of_a_zone_are_not_confirmed(tmp_path:
     def confirmed(start: int, zone: ZoneOfTimes) -> bool:
         pieces = RangePieces(tmp_path, START_S - 3600, START_S - 3540)
         pieces.load()
-        pieces.set_correction(3600.0, zone)
+        pieces.set_clock(3600.0, zone)
         pieces.describe(FORMATS)
         pieces.begin_play()
         for index in range(start, start + FPS):

@@ -14,7 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from archive_manager import ArchiveManager
+from cameras.records import CameraView
 from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
+from core.login_gate import LoginGate
 from core.recordings import (
     DeviceRecording,
     EventSearch,
@@ -28,10 +31,11 @@ from core.recordings import (
     SpanState,
     TrackType,
 )
-from core.records import Channel, ClockOffset, Credential, DeviceInfo
+from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceInfo, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
+from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
@@ -167,6 +171,16 @@ class ArchiveCameras(OnvifManager):
     def channels(self, camera_id: int) -> list[Channel]:
         return self.archive.known_channels(camera_id)
 
+    def list_cameras(self) -> list[CameraView]:
+        return [self.get_camera(1)]
+
+    def get_camera(self, camera_id: int) -> CameraView:
+        self.archive.known_channels(camera_id)
+        return CameraView(camera_id, "R", "recorder", None, "u", CameraStatus.ONLINE)
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        raise CameraUnreachable("This recorder has no live video.")
+
     def recording_offset_s(self, camera_id: int) -> float:
         return (self.clock_offset_s(camera_id) or 0.0) + self.archive.recorder.zone_s
 
@@ -178,7 +192,10 @@ class ArchiveCameras(OnvifManager):
 
 
 class Archive:
-    """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels."""
+    """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels.
+
+    `server`: the archive on the server, without recordings.
+    """
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.settings = Settings(data_dir=folder / "data", streams_dir=folder / "streams", **settings)  # type: ignore[arg-type] # a test's own
@@ -199,11 +216,14 @@ class Archive:
                     added_at=NOON,
                 )
             )
+        gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=self.settings)  # not started
+        self.server = ArchiveManager(self.database, self.settings, self.clock, gateway, ArchiveCameras(self))
+        self.server.start()
         self.manager = self.make_manager()
         self.manager.start()
 
     def make_manager(self) -> RecordingManager:
-        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self))
+        return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self), self.server)
 
     def ask(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         self.known_channels(camera_id)
@@ -220,6 +240,7 @@ class Archive:
 
     def close(self) -> None:
         self.manager.stop()
+        self.server.stop()
         self.database.close()
 
 

@@ -28,6 +28,7 @@ EXPECTED = [
     (errors.CameraBadAnswer("no"), 502, None),
     (errors.CameraBusy("no"), 503, "10"),
     (errors.CameraNoSignal("no"), 503, "10"),
+    (errors.ArchiveUnreadable("no"), 503, "30"),
     (errors.DeviceError("no"), 502, None),
 ]
 

@@ -46,6 +46,7 @@ VIEWER = {
     "/api/streams/stop",
     "/api/streams/status/<stream_id>",
     "/api/streams/all",
+    "/api/cameras/<camera_id>/recording-states",
     "/api/walls",
     "/api/walls/<wall_id>",
 }
@@ -80,9 +81,12 @@ REVIEWER = {
     f"{CASE}/package",
     "/api/evidence/key",
     f"{EXPORT}/posters/<number>",
+    "/api/recording-alerts",
+    "/api/recording-alerts/seen",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
+    "/api/cameras/<camera_id>/channels/<number>/recording-pause",
     "/api/cameras/<camera_id>/refresh",
     PTZ,
     f"{PTZ}/move",
@@ -189,6 +193,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/exports": {"ranges": [RANGE]},
     "/api/exports/estimate": {"ranges": [RANGE]},
     "/api/cases": {"name": "Theft"},
+    "/api/cameras/<camera_id>/channels/<number>/recording-rule": {"mode": "continuous"},
+    "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
+    "/api/recording-alerts/seen": {},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},

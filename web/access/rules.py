@@ -159,5 +159,15 @@ RULES: dict[str, Rule] = {
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    # recording on the server; the views leave out alerts of channels that the user may not see
+    "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path),
+    "api_recording_rules.set_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, "set_recording_rule"),
+    "api_recording_rules.pause_recording": Rule(Permission.RECORDING_PAUSE, targets.channel_in_path, "pause_recording"),
+    "api_recording_rules.resume_recording": Rule(
+        Permission.RECORDING_PAUSE, targets.channel_in_path, "resume_recording"
+    ),
+    "api_recording_rules.recording_states": Rule(Permission.LIVE, targets.camera_in_path),
+    "api_recording_rules.list_recording_alerts": Rule(Permission.RECORDINGS),
+    "api_recording_rules.mark_alerts_seen": Rule(Permission.RECORDINGS, action="see_recording_alerts"),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
 }

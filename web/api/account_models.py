@@ -11,7 +11,7 @@ from web.api.models import AnswerModel, Time
 from web.fields import BodyId, Moment, Name, PathId, RequestModel, printable
 
 RoleName = Literal["viewer", "reviewer", "operator", "admin"]
-PermissionName = Literal["live", "recordings", "export", "operate", "ptz", "manage"]
+PermissionName = Literal["live", "recordings", "export", "operate", "ptz", "recording_pause", "manage"]
 UserName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
 Password = Annotated[str, Field(min_length=1, max_length=1024)]
 

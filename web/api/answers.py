@@ -37,8 +37,12 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
 
 
 def require_recordings(camera_id: int) -> None:
-    """Raise CameraUnsupported for a camera without ONVIF: it has no recordings. Ignore an unknown camera."""
-    if any(view.id == camera_id and not view.onvif for view in services().cameras.list_cameras()):
+    """Raise CameraUnsupported for a camera without ONVIF of which this server has no recordings either.
+
+    Ignore an unknown camera.
+    """
+    is_plain = any(view.id == camera_id and not view.onvif for view in services().cameras.list_cameras())
+    if is_plain and not services().recordings.has_archived(camera_id):
         raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
 

@@ -6,11 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasPath, BeforeValidator, Field, model_validator
 
+from core.archive import GapReason
 from web.api.models import AnswerModel, Problem, Time
 from web.api.playback_models import RecordingToken
 from web.fields import BodyId, Flag, Moment, PathId, QueryModel, RequestModel
 
-MatchedBy = Literal["job", "video_source", "name", "only_channel", "number", "order", "nothing"]
+MatchedBy = Literal["server", "job", "video_source", "name", "only_channel", "number", "order", "nothing"]
+Source = Annotated[
+    Literal["device", "server"], Field(description="the place of the recording: the device's own disks, or this server")
+]
 Channel = Annotated[int | None, Field(description="the channel's number; null for a recording of an unknown channel")]
 
 
@@ -67,6 +71,7 @@ class FoundRecording(AnswerModel):
     recording_token: str = Field(validation_alias=AliasPath("recording", "recording_token"))
     channel: Channel = Field(validation_alias=AliasPath("recording", "channel"))
     matched_by: MatchedBy = Field(validation_alias=AliasPath("recording", "matched_by"))
+    source: Source = Field(validation_alias=AliasPath("recording", "source"))
     source_name: str = Field(validation_alias=AliasPath("recording", "source_name"))
     start_time: Time = Field(validation_alias=AliasPath("spans", 0, 0))
     end_time: Time = Field(validation_alias=AliasPath("spans", -1, 1))
@@ -91,6 +96,7 @@ class KnownRecording(AnswerModel):
     recording_token: str
     channel: Channel
     matched_by: MatchedBy
+    source: Source
     source_name: str
     earliest: Time | None
     latest: Time | None
@@ -98,10 +104,10 @@ class KnownRecording(AnswerModel):
 
 
 class RecordingSummary(AnswerModel):
-    """All recordings of a device.
+    """All recordings of a camera: those of the device, and those of this server.
 
-    `service`: the ONVIF service that listed them. `zone_s`: the device's present local time minus UTC; null if the
-    device does not report it.
+    `service`: the ONVIF service that listed them, `server` if the device has none. `zone_s`: the device's present local
+    time minus UTC; null if the device does not report it.
     """
 
     data_from: Time | None
@@ -111,6 +117,9 @@ class RecordingSummary(AnswerModel):
     recordings: list[KnownRecording]
     clock_offset_s: float | None
     zone_s: float | None
+    error: Problem | None = Field(
+        validation_alias="problem", description="why the recordings of the device are missing; null if they are not"
+    )
 
 
 class CoverageSpan(AnswerModel):
@@ -118,6 +127,10 @@ class CoverageSpan(AnswerModel):
     end_time: Time = Field(validation_alias="end")
     state: Literal["recorded", "not_recorded", "not_asked", "unknown"]
     recording_token: str | None = Field(description="the recording that plays this span, if it is recorded or may be")
+    source: Source | None = Field(description="the place of that recording; null without one")
+    reason: GapReason | None = Field(
+        description="why this server did not record a span with the state not_recorded, if it should have and knows it"
+    )
 
 
 class RecordingEvent(AnswerModel):

@@ -64,7 +64,7 @@ def search_recordings(path: models.CameraPath, body: recording_models.RecordingS
     responses=answers_with({200: recording_models.RecordingSummary}, *_DEVICE_ERRORS),
 )
 def recording_summary(path: models.CameraPath) -> Response:
-    """Ask the device for its recordings and the time that they cover."""
+    """Ask the device for its recordings and the time that they cover, and add those of this server."""
     with services().device_limit:
         found = services().recordings.summary(path.camera_id)
     who = current_principal()
@@ -82,15 +82,20 @@ def recording_summary(path: models.CameraPath) -> Response:
     responses=answers_with({200: recording_models.Coverage}, *_DEVICE_ERRORS),
 )
 def recording_coverage(path: models.CameraPath, query: recording_models.CoverageQuery) -> Response:
-    """Get the indexed part of a time window immediately.
+    """Get the indexed part of a time window immediately, and the recordings of this server.
 
     The rest is requested from the device in the background: repeat the request while `indexing` is not null.
     """
     require_recordings(path.camera_id)
-    found = services().recordings.coverage(
-        path.camera_id, query.start_time, query.end_time, channel=query.channel, with_events=query.events
-    )
     who = current_principal()
+    found = services().recordings.coverage(
+        path.camera_id,
+        query.start_time,
+        query.end_time,
+        channel=query.channel,
+        with_events=query.events,
+        only_sure=sees_only_some_channels(who, path.camera_id),
+    )
     visible = [item for item in found.channels if may_see_recording(who, path.camera_id, item.channel, item.matched_by)]
     return answer(
         recording_models.Coverage.model_validate(

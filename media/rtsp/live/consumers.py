@@ -12,7 +12,8 @@ from media.rtsp.live.gop_buffer import Media
 class MediaConsumer(Protocol):
     """Takes media in the gateway's thread; must not block, and must not change them.
 
-    Implemented by loopback.LoopbackReader (for ffmpeg) and fragments.LiveFragments (for sockets).
+    Implemented by loopback.LoopbackReader (for ffmpeg), fragments.LiveFragments (for sockets) and units.UnitTap (for
+    recordings).
     """
 
     def on_media(self, media: Sequence[Media]) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from core.records import AudioFormat, Problem, VideoFormat
 from media.fmp4.live import FragmentSink
+from media.units import UnitSink
 
 
 class FeedState(StrEnum):
@@ -120,6 +121,14 @@ class Feed(Protocol):
 
     def fragments_origin_s(self) -> float | None:
         """Return the source's time that is 0 on the timeline of the fragments. None before the first fragment."""
+        ...
+
+    def open_units(self, sink: UnitSink) -> None:
+        """Pass the access units of the source on to `sink` (media/units.py), from the last key frame until close().
+
+        Only the first call has an effect. All calls of the sink come from the gateway's thread; the last one is
+        on_end(), with SWITCHED_OFF after close(), UNSUPPORTED for MJPEG, otherwise the reason of the failure.
+        """
         ...
 
     def close(self) -> None:

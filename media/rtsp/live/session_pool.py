@@ -32,6 +32,8 @@ from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
 from media.rtsp.live.timeline import WallClock
+from media.rtsp.live.units import UnitTap
+from media.units import UnitSink
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,8 @@ class GatewayFeed(Feed):
         self._is_audio_enabled = False
         self._fragments: LiveFragments | None = None
         self._fragments_task: asyncio.Task[None] | None = None
+        self._units: UnitTap | None = None
+        self._units_task: asyncio.Task[None] | None = None
 
     # -- any thread: see feed.Feed -----------------------------------------------------------------
 
@@ -105,6 +109,9 @@ class GatewayFeed(Feed):
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self._thread.call(self._start_fragments, sink, origin_s)
 
+    def open_units(self, sink: UnitSink) -> None:
+        self._thread.call(self._start_units, sink)
+
     def enable_audio(self) -> None:
         self._is_audio_enabled = True
         self._thread.call(self._apply_audio)
@@ -120,12 +127,24 @@ class GatewayFeed(Feed):
     # -- the gateway's thread ----------------------------------------------------------------------
 
     def end_consumers(self) -> None:
-        """End the reader and the fragments."""
+        """End the reader, the fragments and the units."""
         self.outlet.close()
         if self._fragments_task:
             self._fragments_task.cancel()
         if self._fragments:
             self.session.shared_source.detach(self._fragments)
+        if self._units_task:
+            self._units_task.cancel()
+        if self._units:
+            self._units.close()
+
+    def _start_units(self, sink: UnitSink) -> None:
+        if self._units is None:
+            self._units = UnitTap(self.session.shared_source, sink)
+            if self._is_closed:
+                self._units.close()
+            else:
+                self._units_task = asyncio.get_running_loop().create_task(self._units.attach())
 
     def _start_fragments(self, sink: FragmentSink, origin_s: float | None) -> None:
         if self._fragments_task is None and not self._is_closed:

@@ -5,7 +5,8 @@ Packets become frames here, once, whatever a device makes of RTP: consumers know
 The source is announced once the device has sent its SDP: the codec is known. It is described once the parameter sets
 have come, in the SDP or in band: the video's size is known.
 
-A consumer takes media: the RTSP server on loopback (loopback.py) and the fragments for viewers (fragments.py).
+A consumer takes media: the RTSP server on loopback (loopback.py), the fragments for viewers (fragments.py), and the
+units for recordings (units.py).
 Each begins at a key frame, immediately if one is held (gop_buffer.py), and then gets every batch as it arrives.
 All methods run in the gateway's thread unless they say otherwise.
 """
@@ -325,6 +326,17 @@ class SharedSource(SessionSink):
         """Return the arrival of the media at `time_s` by the wall clock. From any thread."""
         clock = self._clocks.get(VIDEO)
         return self._wall.utc_of(clock.arrived_s_of(time_s) if clock else time_s)
+
+    def arrival_of(self, time_s: float) -> tuple[float, float]:
+        """Return the arrival of the media at `time_s` by the monotonic clock, and the seconds to add to get UTC."""
+        clock = self._clocks.get(VIDEO)
+        arrived_s = clock.arrived_s_of(time_s) if clock else time_s
+        return arrived_s, self._wall.difference_s_at(arrived_s)
+
+    @property
+    def is_audio_known(self) -> bool:
+        """True if `audio` is what the packets show, or if no packet is going to come."""
+        return self._audio.is_known
 
     def _is_described(self) -> bool:
         """True once the size of the video is known, and the audio, whose description may be wrong."""

@@ -257,9 +257,13 @@ class WallClock:
             del self._knots[:-256]
 
     def utc_of(self, monotonic_s: float) -> datetime:
+        return datetime.fromtimestamp(monotonic_s + self.difference_s_at(monotonic_s), UTC)
+
+    def difference_s_at(self, monotonic_s: float) -> float:
+        """Return the seconds to add to a time of the monotonic clock to get UTC since 1970."""
         knots = self._knots
         index = bisect_right(knots, (monotonic_s, float("inf"))) - 1
-        return datetime.fromtimestamp(monotonic_s + knots[max(index, 0)][1], UTC)
+        return knots[max(index, 0)][1]
 
 
 def _signed(difference: int) -> int:

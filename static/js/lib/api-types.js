@@ -95,7 +95,7 @@ export {};
  * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
  * @property {string} name
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} recording_token
  * @property {CoverageSpan[]} spans
  * @property {RecordingEvent[]} events
@@ -103,6 +103,21 @@ export {};
  */
 
 /** @typedef {{channels: Channel[]}} ChannelList */
+
+/**
+ * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @property {number} channel
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {'off'|'recording'|'waiting'|'paused'|'problem'} state waiting: for the schedule, for an event, or for the
+ *   first frame
+ * @property {string|null} since since when the state holds
+ * @property {GapReason|null} reason the reason why nothing is recorded
+ * @property {string|null} paused_by
+ * @property {string|null} paused_until
+ * @property {string|null} written_until time of the last frame that was written
+ */
 
 /** @typedef {{name: string, outcome: string, detail: string, took_ms: number|null, at: string|null}} Check */
 
@@ -124,6 +139,9 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
+ * @property {'device'|'server'|null} source the place of that recording; null without one
+ * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
+ *   have and knows it
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */
@@ -145,7 +163,8 @@ export {};
  * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
@@ -160,6 +179,12 @@ export {};
  * @property {boolean} complete false: the device was not asked about the whole window
  * @property {string|null} next_cursor
  * @property {Problem|null} error why the result is incomplete, if not because the time was up
+ */
+
+/**
+ * @typedef
+ *   {'switched_off'|'not_scheduled'|'no_event'|'paused'|'device_away'|'no_signal'|'refused'|'stalled'|'disk_full'|'disk_too_slow'|'disk_gone'|'server_off'|'clock_stepped'|'damaged'|'expired'|'unsupported'|'unknown'}
+ *   GapReason The reason why a stretch of time is not in the archive, or why a stretch ended.
  */
 
 /**
@@ -182,7 +207,8 @@ export {};
  * @typedef {object} KnownRecording
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string|null} earliest
  * @property {string|null} latest
@@ -219,6 +245,10 @@ export {};
 /** @typedef {{status: 'ok'}} Ok */
 
 /**
+ * @typedef {'device'|'server'} Origin The place of a recording: on the device's own disks, or on those of this server.
+ */
+
+/**
  * @typedef {object} PlaybackUri For another RTSP client, which needs its own user name and password.
  * @property {string} uri
  * @property {string} range
@@ -248,11 +278,30 @@ export {};
 /** @typedef {'main'|'sub'|'other'} ProfileRole Role of a media profile within its channel. */
 
 /**
+ * @typedef {object} RecordingAlert A gap of a minute or more. `origin` device: the recorder itself did not record.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} camera_name
+ * @property {string} channel_name
+ * @property {Origin} origin
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string|null} end_time null: the gap goes on
+ * @property {GapReason} reason
+ * @property {string} detail the reason as a sentence
+ * @property {boolean} seen
+ */
+
+/** @typedef {{alerts: RecordingAlert[]}} RecordingAlerts */
+
+/**
  * @typedef {object} RecordingEvent
  * @property {string} time RFC 3339, UTC
  * @property {string} topic
  * @property {boolean|null} active
  */
+
+/** @typedef {'off'|'continuous'|'schedule'|'events'} RecordingMode The time that a rule records. */
 
 /**
  * @typedef {object} RecordingPicture A time of the grid and the picture for it. pending: it is being made, or the
@@ -267,8 +316,27 @@ export {};
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
 
 /**
- * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
- *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
+ * @typedef {object} RecordingRule The rule of a channel; `server_time_zone` is the one of an empty `time_zone`.
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {ScheduleSpan[]} schedule
+ * @property {string} time_zone
+ * @property {number} pre_s
+ * @property {number} post_s
+ * @property {number|null} keep_days
+ * @property {number|null} keep_bytes
+ * @property {number|null} limit_days
+ * @property {boolean} backfills
+ * @property {string} server_time_zone
+ */
+
+/** @typedef {{channels: ChannelRecordingState[]}} RecordingStates */
+
+/**
+ * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
+ *   `service`: the ONVIF service that listed them, `server` if the device has none. `zone_s`: the device's present
+ *   local time minus UTC; null if the device does not report it.
  * @property {string|null} data_from
  * @property {string|null} data_until
  * @property {number} number_recordings
@@ -276,6 +344,7 @@ export {};
  * @property {KnownRecording[]} recordings
  * @property {number|null} clock_offset_s
  * @property {number|null} zone_s
+ * @property {Problem|null} error why the recordings of the device are missing; null if they are not
  */
 
 /**
@@ -284,12 +353,19 @@ export {};
  */
 
 /**
+ * @typedef {object} ScheduleSpan
+ * @property {number} weekday 0: Monday
+ * @property {number} from_minute
+ * @property {number} until_minute
+ */
+
+/**
  * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
  *   X-CSRF-Token.
  * @property {boolean} accounts
  * @property {string|null} user
  * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
+ * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage')[]} permissions
  * @property {AllowedCamera[]|null} cameras
  * @property {string|null} csrf_token
  */

@@ -51,6 +51,12 @@ const MESSAGES = {
     tone: 'warn',
     actions: ['retry', 'use_sub'],
   },
+  archive_unreadable: {
+    title: 'The disk with this recording cannot be read',
+    advice: 'Check that the disk for recordings on the server is there. The page Storage shows its state.',
+    tone: 'bad',
+    actions: ['retry'],
+  },
   camera_unsupported: {
     title: 'Not supported by this device',
     advice: 'Its stream or the service behind it cannot be used.',
@@ -218,6 +224,7 @@ const SHORT = {
   certificate_changed: 'New certificate',
   camera_no_signal: 'No signal',
   camera_busy: 'Too many sessions',
+  archive_unreadable: 'Disk missing',
   camera_unsupported: 'Not supported',
   camera_bad_answer: 'Broken answer',
   no_key_frame: 'No key frame',

@@ -1,0 +1,226 @@
+"""Records one channel by its rule: continuously, by a schedule, or around events. A pause of a user stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from archive.gaps import GapStore
+from archive.outages import Outage
+from archive.rules import schedule_of
+from archive.stream_recorder import RecorderParts, StreamRecorder
+from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingPause, RecordingRule, StreamKey
+from core.records import Channel, ProfileRole
+
+EVENT_AT_MOST_S = 3600.0
+"""An event without an end counts as over after this time: devices lose the message of the end."""
+_KEEP_S = 1.0
+
+
+class RecordingStateName(StrEnum):
+    """What the recorder does with a channel."""
+
+    OFF = "off"
+    RECORDING = "recording"
+    WAITING = "waiting"  # for the schedule, for an event, or for the first frame
+    PAUSED = "paused"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """The recording of a channel at one moment. `since`: since when the state holds."""
+
+    camera_id: int
+    channel: int
+    mode: RecordingMode
+    qualities: tuple[RecordedQuality, ...]
+    state: RecordingStateName = RecordingStateName.OFF
+    since: datetime | None = None
+    reason: GapReason | None = None
+    paused_by: str = ""
+    paused_until: datetime | None = None
+    written_until: datetime | None = None
+
+
+class EventWatch:
+    """The events of a channel: records while one is active, and for a while after the last one."""
+
+    def __init__(self) -> None:
+        self._active: dict[str, float] = {}  # kind -> monotonic seconds of its last beginning
+        self._until_s = float("-inf")
+
+    def note(self, kind: str, now_s: float, post_s: float, *, active: bool) -> None:
+        """An event of this kind has begun or ended."""
+        if active:
+            self._active[kind] = now_s
+        elif self._active.pop(kind, None) is not None:
+            self.hold(now_s, post_s)
+
+    def hold(self, now_s: float, for_s: float) -> None:
+        """Record for this time from now on."""
+        self._until_s = max(self._until_s, now_s + for_s)
+
+    def is_recording(self, now_s: float, post_s: float) -> bool:
+        """True while an event is active, and for `post_s` after it."""
+        for kind, since_s in list(self._active.items()):
+            if now_s - since_s > EVENT_AT_MOST_S:
+                self.note(kind, since_s + EVENT_AT_MOST_S, post_s, active=False)
+        return bool(self._active) or now_s < self._until_s
+
+    def forget(self) -> None:
+        self._active.clear()
+        self._until_s = float("-inf")
+
+
+class ChannelRecorder:
+    """One channel. All methods are for the recorder's thread, or with its lock."""
+
+    def __init__(self, parts: RecorderParts, gaps: GapStore, camera_id: int, channel: int) -> None:
+        self.camera_id = camera_id
+        self.number = channel
+        self.events = EventWatch()
+        self.outage = Outage(gaps, parts.clock, camera_id, channel)
+        self._parts = parts
+        self._gaps = gaps
+        self._streams: dict[RecordedQuality, StreamRecorder] = {}
+        self._state = RecordingState(camera_id, channel, RecordingMode.OFF, ())
+
+    @property
+    def state(self) -> RecordingState:
+        return self._state
+
+    def look(
+        self, rule: RecordingRule, pause: RecordingPause | None, channel: Channel | None, problem: GapReason
+    ) -> None:
+        """Bring the streams into agreement with rule and pause.
+
+        `channel`: as the camera has it; None if it does not have it, and `problem` is the reason.
+        """
+        now = self._parts.clock.now_utc()
+        if pause is not None and rule.mode is not RecordingMode.OFF:
+            self._stop(GapReason.PAUSED)
+            self.outage.paused(pause)
+            self._set_state(rule, RecordingStateName.PAUSED, GapReason.PAUSED, pause)
+        elif (reason := self._unwished(rule, now)) is not None:
+            self._stop(reason)
+            self.outage.end(now)
+            off = reason is GapReason.SWITCHED_OFF
+            self._set_state(
+                rule, RecordingStateName.OFF if off else RecordingStateName.WAITING, None if off else reason
+            )
+        else:
+            self._record(rule, channel, problem)
+
+    def finish(self, reason: GapReason) -> None:
+        """End all streams: the channel has no rule any more, or the app stops."""
+        self._stop(reason)
+        if reason is not GapReason.SERVER_OFF:
+            self.outage.end(self._parts.clock.now_utc())
+
+    def reconnect(self) -> None:
+        """The camera's address or credential has changed."""
+        for stream in self._streams.values():
+            stream.reconnect()
+
+    def retry_soon(self) -> None:
+        """The camera has answered after it was away."""
+        for stream in self._streams.values():
+            stream.retry_soon()
+
+    def keep_memory(self, start: datetime) -> None:
+        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+        held = [stream.pre_roll.held_from_utc_s for stream in self._streams.values()]
+        if any(from_s is not None for from_s in held) and start <= self._parts.clock.now_utc():
+            self.events.hold(self._parts.clock.monotonic_s(), _KEEP_S)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _unwished(rule: RecordingRule, now: datetime) -> GapReason | None:
+        if rule.mode is RecordingMode.OFF:
+            return GapReason.SWITCHED_OFF
+        if rule.mode is RecordingMode.SCHEDULE and not schedule_of(rule).is_active(now):
+            return GapReason.NOT_SCHEDULED
+        return None
+
+    def _stop(self, reason: GapReason) -> None:
+        self.events.forget()
+        for stream in self._streams.values():
+            stream.finish(reason)
+        self._streams.clear()
+
+    def _record(self, rule: RecordingRule, channel: Channel | None, problem: GapReason) -> None:
+        now_s = self._parts.clock.monotonic_s()
+        waits = rule.mode is RecordingMode.EVENTS and not self.events.is_recording(now_s, rule.post_s)
+        tokens = _profile_tokens(rule.qualities, channel)
+        for quality in self._streams.keys() - tokens.keys():
+            self._streams.pop(quality).finish(GapReason.SWITCHED_OFF)
+        for quality, token in tokens.items():
+            stream = self._streams.get(quality)
+            if stream is None:
+                key = StreamKey(self.camera_id, self.number, quality)
+                stream = self._streams[quality] = StreamRecorder(self._parts, key, rule.pre_s)
+            stream.pre_roll.pre_s = rule.pre_s
+            if waits:
+                stream.pre_roll.end()
+            else:
+                stream.pre_roll.begin()
+            stream.look(token, problem)
+        self._judge(rule, waits=waits)
+
+    def _judge(self, rule: RecordingRule, *, waits: bool) -> None:
+        """Note an outage or its end, and the state."""
+        streams = list(self._streams.values())
+        missing = [stream for stream in streams if not stream.is_healthy]
+        if missing:
+            reason = next((stream.reason for stream in missing if stream.reason is not None), None)
+            self.outage.missing(min(stream.missing_since for stream in missing), reason or GapReason.UNKNOWN)
+            state = RecordingStateName.PROBLEM if reason else RecordingStateName.WAITING
+            self._set_state(rule, state, reason)
+            return
+        self.outage.end(max(stream.recorded_from for stream in streams))
+        for stream in streams:
+            for start, end in stream.clock_steps():
+                if not waits:
+                    self._gaps.begin(self.camera_id, self.number, start, GapReason.CLOCK_STEPPED, end=end)
+        self._set_state(
+            rule,
+            RecordingStateName.WAITING if waits else RecordingStateName.RECORDING,
+            GapReason.NO_EVENT if waits else None,
+        )
+
+    def _set_state(
+        self,
+        rule: RecordingRule,
+        state: RecordingStateName,
+        reason: GapReason | None,
+        pause: RecordingPause | None = None,
+    ) -> None:
+        before = self._state
+        is_same = (before.state, before.reason) == (state, reason)
+        written = [until for stream in self._streams.values() if (until := stream.written_until) is not None]
+        self._state = RecordingState(
+            self.camera_id,
+            self.number,
+            rule.mode,
+            rule.qualities,
+            state,
+            before.since if is_same and before.since else self._parts.clock.now_utc(),
+            reason,
+            pause.by if pause else "",
+            pause.until if pause else None,
+            min(written, default=before.written_until),
+        )
+
+
+def _profile_tokens(qualities: Sequence[RecordedQuality], channel: Channel | None) -> dict[RecordedQuality, str | None]:
+    """Return the media profiles to record. A channel without a sub stream is recorded by its main stream."""
+    by_role: dict[ProfileRole, str] = {}
+    for profile in channel.profiles if channel else ():
+        by_role.setdefault(profile.role, profile.profile_token)
+    if by_role and ProfileRole.SUB not in by_role:
+        return {RecordedQuality.MAIN: by_role.get(ProfileRole.MAIN) or next(iter(by_role.values()))}
+    return {quality: by_role.get(ProfileRole(quality.value)) for quality in qualities}

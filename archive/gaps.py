@@ -1,0 +1,167 @@
+"""Gaps: times that a rule wishes to have and that nobody recorded. Users get an alert for the long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.archive import ArchiveGap, GapReason, Origin
+from core.clock import Clock
+from database import Database
+from tables import RecordingGapRow
+
+MAX_ALERTS = 200
+_ALERTS_OF = timedelta(days=7)
+_DETAILS = {
+    GapReason.DEVICE_AWAY: "The camera does not answer, or has ended the connection.",
+    GapReason.NO_SIGNAL: "The camera sends no video.",
+    GapReason.REFUSED: "The camera refuses the connection: its password, its certificate or its number of sessions.",
+    GapReason.STALLED: "The camera is connected and sends no more video.",
+    GapReason.DISK_FULL: "The disk for recordings is full.",
+    GapReason.DISK_TOO_SLOW: "The disk for recordings is too slow.",
+    GapReason.DISK_GONE: "The disk for recordings is not there, or cannot be written.",
+    GapReason.SERVER_OFF: "The server was off.",
+    GapReason.CLOCK_STEPPED: "The server's clock was set.",
+    GapReason.UNSUPPORTED: "Video of this format cannot be recorded.",
+    GapReason.PAUSED: "A user has paused the recording.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingGap:
+    """A stored gap. `end` None: it goes on. `origin` DEVICE: a gap of the recorder itself. `by`: who paused."""
+
+    id: int
+    camera_id: int
+    channel: int
+    origin: Origin
+    start: datetime
+    end: datetime | None
+    reason: GapReason
+    by: str = ""
+    alerted_at: datetime | None = None
+    seen_at: datetime | None = None
+
+    @property
+    def detail(self) -> str:
+        """The reason as a sentence for users."""
+        if self.origin is Origin.DEVICE:
+            return "The recorder itself did not record."
+        return _DETAILS.get(self.reason, "The reason is not known.")
+
+
+class GapStore:
+    """Needs an open database. Safe between threads. Each call is one transaction and may wait for the disk."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def begin(
+        self,
+        camera_id: int,
+        channel: int,
+        start: datetime,
+        reason: GapReason,
+        *,
+        end: datetime | None = None,
+        by: str = "",
+        origin: Origin = Origin.SERVER,
+    ) -> RecordingGap | None:
+        """Add a gap, which goes on unless it has an end. None if the camera was removed meanwhile."""
+        row = RecordingGapRow(
+            camera_id=camera_id,
+            channel=channel,
+            origin=origin.value,
+            start_at=start,
+            end_at=end,
+            reason=reason.value,
+            by=by[:80],
+        )
+        try:
+            with self._database.write() as session:
+                session.add(row)
+                session.flush()
+                return _gap(row)
+        except IntegrityError:
+            return None
+
+    def end(self, gap_id: int, end: datetime) -> None:
+        """End a gap. An end before its start counts as its start."""
+        with self._database.write() as session:
+            row = session.get(RecordingGapRow, gap_id)
+            if row is not None:
+                row.end_at = max(end, row.start_at)
+
+    def set_reason(self, gap_id: int, reason: GapReason) -> None:
+        """Correct the reason of a gap, once it is known."""
+        self._update(RecordingGapRow.id == gap_id, reason=reason.value)
+
+    def alert(self, gap_id: int) -> None:
+        """Note that users are told about a gap from now on."""
+        self._update(RecordingGapRow.id == gap_id, alerted_at=self._clock.now_utc())
+
+    def open_gaps(self, origin: Origin = Origin.SERVER) -> list[RecordingGap]:
+        """Return the gaps that go on."""
+        return self._find(RecordingGapRow.end_at.is_(None), RecordingGapRow.origin == origin.value)
+
+    def gaps(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[ArchiveGap]:
+        """Return the server's gaps of a channel that touch [start, end), in order."""
+        found = self._find(
+            RecordingGapRow.camera_id == camera_id,
+            RecordingGapRow.channel == channel,
+            RecordingGapRow.origin == Origin.SERVER.value,
+            RecordingGapRow.start_at < end,
+            or_(RecordingGapRow.end_at.is_(None), RecordingGapRow.end_at > start),
+        )
+        return [ArchiveGap(camera_id, channel, gap.start, gap.end, gap.reason) for gap in found]
+
+    def alerts(self) -> list[RecordingGap]:
+        """Return the alerts of the last week and older ones that no user has seen, the newest first."""
+        since = self._clock.now_utc() - _ALERTS_OF
+        recent = or_(
+            RecordingGapRow.seen_at.is_(None), RecordingGapRow.end_at.is_(None), RecordingGapRow.end_at > since
+        )
+        return self._find(RecordingGapRow.alerted_at.is_not(None), recent, newest=MAX_ALERTS)
+
+    def mark_seen(self, gap_ids: Collection[int]) -> None:
+        """Mark alerts as seen."""
+        self._update(
+            RecordingGapRow.id.in_(gap_ids),
+            RecordingGapRow.alerted_at.is_not(None),
+            RecordingGapRow.seen_at.is_(None),
+            seen_at=self._clock.now_utc(),
+        )
+
+    def _find(self, *conditions: ColumnElement[bool], newest: int | None = None) -> list[RecordingGap]:
+        """Return gaps in the order of their times, or so many of the newest ones, the newest first."""
+        query = select(RecordingGapRow).where(*conditions)
+        if newest is None:
+            query = query.order_by(RecordingGapRow.start_at, RecordingGapRow.id)
+        else:
+            query = query.order_by(RecordingGapRow.start_at.desc(), RecordingGapRow.id.desc()).limit(newest)
+        with self._database.read() as session:
+            return [_gap(row) for row in session.scalars(query)]
+
+    def _update(self, *conditions: ColumnElement[bool], **values: object) -> None:
+        with self._database.write() as session:
+            session.execute(update(RecordingGapRow).where(*conditions).values(**values))
+
+
+def _gap(row: RecordingGapRow) -> RecordingGap:
+    return RecordingGap(
+        row.id,
+        row.camera_id,
+        row.channel,
+        Origin(row.origin),
+        row.start_at,
+        row.end_at,
+        GapReason(row.reason),
+        row.by,
+        row.alerted_at,
+        row.seen_at,
+    )

@@ -1,0 +1,219 @@
+"""Records the channels that have a rule, all in one thread. It never waits for a device or a disk of the archive.
+
+A recording is no viewer: it has its own feeds of the gateway, which share the device's session with the viewers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from archive.channel_recorder import ChannelRecorder, RecordingState
+from archive.gaps import GapStore
+from archive.outages import ALERT_AFTER_S, SHORTEST_S
+from archive.pauses import PauseStore
+from archive.rules import RuleStore, schedule_of
+from archive.stream_recorder import RecorderParts, StreamTargets
+from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
+from core.clock import Clock
+from core.errors import AppError, NotFound
+from core.records import CameraStatus, Channel
+from media.rtsp.gateway import RtspGateway
+from onvif_manager import OnvifManager
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_STOP_S = 2.0
+
+_Place = tuple[int, int]  # camera id and number of the channel
+
+
+class ChannelRecorders:
+    """Safe between threads. start() and stop() may be called twice; the database must be open in between."""
+
+    def __init__(
+        self,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        targets: StreamTargets,
+        clock: Clock,
+        rules: RuleStore,
+        pauses: PauseStore,
+        gaps: GapStore,
+    ) -> None:
+        self._clock = clock
+        self._cameras = cameras
+        self._rules = rules
+        self._pauses = pauses
+        self._gaps = gaps
+        self._wake = threading.Event()
+        self._parts = RecorderParts(clock, cameras, gateway, targets, self._wake)
+        self._lock = threading.RLock()
+        self._channels: dict[_Place, ChannelRecorder] = {}
+        self._online: dict[int, bool] = {}
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, last_alive: datetime | None = None) -> None:
+        """Load rules and pauses, close the gaps of the last run, and begin to record.
+
+        `last_alive`: the last time at which the app ran before; None if that is not known.
+        """
+        if self._thread is not None:
+            return
+        self._rules.load()
+        self._pauses.load()
+        self._close_old_gaps(last_alive)
+        self._is_stopping.clear()
+        self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all recordings. Takes two seconds at most."""
+        self._is_stopping.set()
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_STOP_S)
+        with self._lock:
+            for recorder in self._channels.values():
+                recorder.finish(GapReason.SERVER_OFF)
+            self._channels.clear()
+
+    def apply(self, camera_id: int, channel: int) -> None:
+        """Follow a changed rule or pause immediately. A pause holds when this returns."""
+        with self._lock:
+            if not self._is_stopping.is_set():
+                self._look_at((camera_id, channel))
+
+    def forget_camera(self, camera_id: int) -> None:
+        """Follow the change or the removal of a camera: close its feeds. Rules and pauses are read again."""
+        self._rules.load()
+        self._pauses.load()
+        with self._lock:
+            for place in [place for place in self._channels if place[0] == camera_id]:
+                self._channels[place].reconnect()
+                self._look_at(place)
+
+    def trigger(self, camera_id: int, channel: int, *, active: bool, kind: str = "") -> None:
+        """An event of a channel begins or ends. Events of several kinds may overlap."""
+        rule = self._rules.rule(camera_id, channel)
+        if rule.mode is not RecordingMode.EVENTS:
+            return
+        with self._lock:
+            recorder = self._channels.get((camera_id, channel))
+            if recorder is not None:
+                recorder.events.note(kind, self._clock.monotonic_s(), rule.post_s, active=active)
+        self.apply(camera_id, channel)
+
+    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
+        """Write what is only in memory since `start`, because a user keeps it."""
+        with self._lock:
+            recorder = self._channels.get((camera_id, channel))
+            if recorder is not None:
+                recorder.keep_memory(start)
+        self.apply(camera_id, channel)
+
+    def states(self) -> list[RecordingState]:
+        """Return the states of all channels with a rule, by camera and channel."""
+        with self._lock:
+            return [self._channels[place].state for place in sorted(self._channels)]
+
+    def look(self) -> None:
+        """Bring all recordings into agreement with their rules."""
+        with self._lock:
+            self._note_cameras_that_came_back()
+            for place in sorted(self._rules.rules().keys() | self._channels.keys()):
+                if not self._is_stopping.is_set():
+                    self._look_at(place)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._is_stopping.is_set():
+            self._wake.clear()
+            try:
+                self.look()
+            except Exception:  # the top of a thread
+                log.exception("looking after the recordings failed")
+            self._wake.wait(_LOOK_EVERY_S)
+
+    def _look_at(self, place: _Place) -> None:
+        rule = self._rules.rules().get(place)
+        if rule is None:
+            if (recorder := self._channels.pop(place, None)) is not None:
+                recorder.finish(GapReason.SWITCHED_OFF)
+            return
+        try:
+            recorder = self._channels.get(place)
+            if recorder is None:
+                recorder = ChannelRecorder(self._parts, self._gaps, *place)
+                self._adopt_gap(recorder)
+                self._channels[place] = recorder
+            recorder.look(rule, self._pauses.pause_of(*place), *self._channel(place))
+        except AppError as error:
+            log.warning("camera %d, channel %d: recording it met a problem (%s)", *place, error)
+
+    def _channel(self, place: _Place) -> tuple[Channel | None, GapReason]:
+        """Return the channel as the camera has it, and the reason why it may be missing."""
+        camera_id, number = place
+        try:
+            error = self._cameras.get_camera(camera_id).error
+            channels = self._cameras.channels(camera_id)
+        except NotFound:
+            return None, GapReason.NO_SIGNAL
+        channel = next((one for one in channels if one.number == number), None)
+        if error is not None:
+            return channel, gap_reason_of(error.code)
+        return channel, GapReason.NO_SIGNAL if channels else GapReason.DEVICE_AWAY
+
+    def _note_cameras_that_came_back(self) -> None:
+        before = self._online
+        self._online = {one.id: one.status is CameraStatus.ONLINE for one in self._cameras.list_cameras()}
+        for (camera_id, _), recorder in self._channels.items():
+            if self._online.get(camera_id) and not before.get(camera_id, True):
+                recorder.retry_soon()
+
+    # -- gaps of the run before --------------------------------------------------------------------
+
+    def _adopt_gap(self, recorder: ChannelRecorder) -> None:
+        """Go on with a gap that is still open: the pause that holds since before a restart."""
+        for gap in self._gaps.open_gaps():
+            if (gap.camera_id, gap.channel) == (recorder.camera_id, recorder.number):
+                recorder.outage.adopt(gap)
+
+    def _close_old_gaps(self, last_alive: datetime | None) -> None:
+        """Close the gaps that were open when the app ended, and add those of the time while it was off.
+
+        Gaps of pauses that still hold go on.
+        """
+        now = self._clock.now_utc()
+        alive = min(last_alive or now, now)
+        for gap in self._gaps.open_gaps():
+            pause = self._pauses.pause_of(gap.camera_id, gap.channel)
+            if gap.reason is not GapReason.PAUSED or pause is None:
+                self._gaps.end(gap.id, alive)
+        for (camera_id, channel), rule in self._rules.rules().items():
+            if self._pauses.pause_of(camera_id, channel) is None:
+                for start, end in _wished(rule, alive, now):
+                    self._add_server_off(camera_id, channel, start, end)
+
+    def _add_server_off(self, camera_id: int, channel: int, start: datetime, end: datetime) -> None:
+        lasted_s = (end - start) / timedelta(seconds=1)
+        if lasted_s < SHORTEST_S:
+            return
+        gap = self._gaps.begin(camera_id, channel, start, GapReason.SERVER_OFF, end=end)
+        if gap is not None and lasted_s >= ALERT_AFTER_S:
+            self._gaps.alert(gap.id)
+            log.warning("camera %d, channel %d: not recorded for %.0f s, the app was off", camera_id, channel, lasted_s)
+
+
+def _wished(rule: RecordingRule, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the parts of [start, end) that the rule wishes to have."""
+    if start >= end or rule.mode is RecordingMode.OFF:
+        return []
+    if rule.mode is RecordingMode.SCHEDULE:
+        return schedule_of(rule).active_ranges(start, end)
+    return [(start, end)]

@@ -1,0 +1,131 @@
+"""Records of the archive that its parts exchange. Times are integers: milliseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from core.archive import ArchiveStretch, GapReason, Origin, StreamKey
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """Return an aware time in milliseconds since 1970, rounded down."""
+    return (moment - EPOCH) // _MS
+
+
+def from_ms(time_ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=time_ms)
+
+
+class VolumeState(StrEnum):
+    """The state of a volume. Files are written to it only if it is OK or SLOW."""
+
+    OK = "ok"
+    SLOW = "slow"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    GONE = "gone"  # unmounted, exchanged or failing
+
+
+class FileState(IntEnum):
+    """The state of an archive file in the index."""
+
+    OPEN = 0  # being written, or left open by a crash
+    CLOSED = 1
+    LOST = 2  # vanished from its volume, not by the app
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """Identifies an archive file: its recorded stream, its volume, its first picture's time, and a number that tells
+    files of the same time apart."""
+
+    stream: StreamKey
+    volume_id: int
+    start_ms: int
+    suffix: int = 0
+
+    @property
+    def path(self) -> str:
+        """The file's path on its volume: `<camera>/<channel>-<quality>/<date>/<time>.mp4`, in UTC."""
+        begin = from_ms(self.start_ms)
+        number = f"-{self.suffix}" if self.suffix else ""
+        name = f"{begin:%H%M%S}_{self.start_ms % 1000:03d}{number}.mp4"
+        return f"{stream_folder(self.stream)}/{begin:%Y-%m-%d}/{name}"
+
+
+def stream_folder(stream: StreamKey) -> str:
+    """Return the folder of a recorded stream on each volume."""
+    return f"{stream.camera_id}/{stream.channel}-{stream.quality}"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """An archive file as the index knows it: all of its first `size_bytes` bytes are on the disk."""
+
+    key: FileKey
+    end_ms: int
+    size_bytes: int
+    stretch_id: int
+    state: FileState = FileState.OPEN
+
+    @property
+    def stream(self) -> StreamKey:
+        return self.key.stream
+
+    @property
+    def start_ms(self) -> int:
+        return self.key.start_ms
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedStretch:
+    """A stretch as the index knows it. `end_reason`: None while it is being recorded.
+
+    `clock_correction_s`: seconds added to the device's times, if the stretch was fetched from the device.
+    """
+
+    id: int
+    stream: StreamKey
+    start_ms: int
+    end_ms: int
+    origin: Origin = Origin.SERVER
+    end_reason: GapReason | None = None
+    clock_correction_s: float = 0.0
+
+    def record(self) -> ArchiveStretch:
+        """Return the stretch as other packages see it."""
+        return ArchiveStretch(self.stream, from_ms(self.start_ms), from_ms(self.end_ms), self.origin, self.end_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedVolume:
+    """A volume as the index knows it: the UUID of its marker file, and its folder when it was last in use."""
+
+    id: int
+    uuid: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrashItem:
+    """A file that is deleted from the index, and perhaps still on its volume."""
+
+    id: int
+    volume_id: int
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTotal:
+    """The files of a recorded stream on a volume."""
+
+    stream: StreamKey
+    volume_id: int
+    size_bytes: int
+    files: int

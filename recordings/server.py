@@ -1,0 +1,129 @@
+"""Recordings of the archive in the form of a device's, so that one row of the timeline joins both.
+
+Their times are by the device's clock like all times in this package, although the archive has true time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from archive_manager import ArchiveManager
+from core.archive import ArchivedStream, ArchiveGap, Origin, RecordedQuality, StreamKey, origin_of
+from core.recordings import SERVER_ABILITIES, DeviceRecording, RecordingTrack, ReplaySource, SpanState, TrackType
+from core.records import Credential
+from core.secrets import Secret
+from recordings.device_clock import DeviceClock
+from recordings.intervals import Interval, clipped, united, without
+from recordings.spans import History
+from recordings.views import ChannelSpan
+
+_GROWS = timedelta(seconds=30)
+"""A stretch that is being recorded ends in the index up to a flush (ARCHIVE_FLUSH_S) before the present time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecording:
+    """A recorded stream of the archive, as a recording of a channel."""
+
+    channel: int
+    is_sub: bool
+    recording: DeviceRecording
+
+
+class ServerRecordings:
+    """Reads the archive of one camera after another. No method waits for a device."""
+
+    def __init__(self, archive: ArchiveManager) -> None:
+        self._archive = archive
+
+    def of_camera(self, camera_id: int, clock: DeviceClock) -> list[ServerRecording]:
+        """Return the recorded streams of a camera, by channel, those of the main stream first."""
+        streams = sorted(self._archive.streams_of(camera_id), key=lambda it: (it.stream.channel, it.stream.quality))
+        return [
+            ServerRecording(it.stream.channel, it.stream.quality is RecordedQuality.SUB, _recording(it, clock))
+            for it in streams
+        ]
+
+    def histories(
+        self,
+        camera_id: int,
+        recording_tokens: Collection[str],
+        window: Interval,
+        clock: DeviceClock,
+        *,
+        grows_until: datetime | None = None,
+    ) -> dict[str, History]:
+        """Return the recorded time of each recording in the window.
+
+        `grows_until`: the present time. A stretch that is being recorded lasts until then, because its newest frames
+        are only not on the disk yet.
+        """
+        found: dict[str, History] = {}
+        start, end = map(clock.to_true_time, window)
+        for token in recording_tokens:
+            key = StreamKey.of_token(camera_id, token)
+            if key is None:
+                continue
+            stretches = self._archive.stretches(camera_id, key.channel, start, end, key.quality)
+            recorded: list[Interval] = []
+            for stretch in stretches:
+                until = clock.to_device_time(stretch.end)
+                if stretch.end_reason is None and grows_until is not None and grows_until - until < _GROWS:
+                    until = max(until, grows_until)
+                recorded.append((clock.to_device_time(stretch.start), until))
+            found[token] = History(tuple(clipped(united(recorded), window)))
+        return found
+
+    def gaps(self, camera_id: int, channel: int, window: Interval, clock: DeviceClock) -> Sequence[ArchiveGap]:
+        """Return the gaps of a channel with their reasons."""
+        start, end = map(clock.to_true_time, window)
+        return [
+            replace(gap, start=clock.to_device_time(gap.start), end=gap.end and clock.to_device_time(gap.end))
+            for gap in self._archive.gaps(camera_id, channel, start, end)
+        ]
+
+
+def own_source(camera_id: int, recording_token: str) -> ReplaySource:
+    """Return the source of a recording of the archive, which needs no address and no login."""
+    return ReplaySource(
+        camera_id,
+        recording_token,
+        uri="",
+        device_key="",
+        credential=Credential("", Secret("")),
+        abilities=SERVER_ABILITIES,
+        origin=Origin.SERVER,
+    )
+
+
+def without_forged_tokens(recordings: Sequence[DeviceRecording]) -> list[DeviceRecording]:
+    """Leave out recordings of a device with a token of the archive's recordings: access rights depend on tokens."""
+    return [item for item in recordings if origin_of(item.recording_token) is Origin.DEVICE]
+
+
+def with_reasons(spans: Sequence[ChannelSpan], gaps: Sequence[ArchiveGap]) -> tuple[ChannelSpan, ...]:
+    """Return the spans with the reasons of the archive's gaps, where neither the device nor the archive has footage."""
+    found: list[ChannelSpan] = []
+    for span in spans:
+        if span.state is not SpanState.NOT_RECORDED:
+            found.append(span)
+            continue
+        taken: list[Interval] = []
+        for gap in gaps:
+            for part in clipped([(gap.start, gap.end or span.end)], (span.start, span.end)):
+                pieces = without(part, taken)
+                found += [replace(span, start=start, end=end, reason=gap.reason) for start, end in pieces]
+                taken = united([*taken, part])
+        found += [replace(span, start=start, end=end) for start, end in without((span.start, span.end), taken)]
+    return tuple(sorted(found, key=lambda span: span.start))
+
+
+def _recording(stream: ArchivedStream, clock: DeviceClock) -> DeviceRecording:
+    return DeviceRecording(
+        stream.stream.recording_token,
+        earliest=clock.to_device_time(stream.earliest),
+        latest=clock.to_device_time(stream.latest),
+        tracks=(RecordingTrack("video", TrackType.VIDEO),),
+    )

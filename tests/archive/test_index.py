@@ -1,0 +1,237 @@
+"""The index of the archive: stretches and files, and what deleting files does to them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.index import ArchiveIndex
+from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, to_ms
+from core.archive import GapReason, Origin, RecordedQuality, StreamKey
+from core.errors import StartRefused, Unavailable
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NOON_MS = to_ms(NOON)
+FILE_MS = 600_000
+STREAM = StreamKey(1, 3, RecordedQuality.MAIN)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[ArchiveIndex]:
+    made = ArchiveIndex(tmp_path / "data" / "archive.sqlite3")
+    made.open()
+    made.note_volume("u-u-i-d", tmp_path)
+    yield made
+    made.close()
+
+
+def file(number: int, stretch_id: int = 1, *, stream: StreamKey = STREAM, volume_id: int = 1) -> IndexedFile:
+    """The file with this number since noon, 10 minutes and 1000 bytes long."""
+    key = FileKey(stream, volume_id, NOON_MS + number * FILE_MS)
+    return IndexedFile(key, key.start_ms + FILE_MS, 1000, stretch_id, FileState.CLOSED)
+
+
+def add(index: ArchiveIndex, count: int, reason: GapReason | None = GapReason.DEVICE_AWAY) -> list[IndexedFile]:
+    """Commit one stretch of files from noon on, which is the first of the index."""
+    assert index.new_stretch_id() == 1
+    files = [file(number) for number in range(count)]
+    index.commit(files, [IndexedStretch(1, STREAM, NOON_MS, files[-1].end_ms, Origin.SERVER, reason)])
+    return files
+
+
+def minutes(index: ArchiveIndex, stream: StreamKey = STREAM) -> list[tuple[float, float]]:
+    """Beginning and end of each stretch, in minutes since noon."""
+    found = index.stretches([stream], NOON - DAY, NOON + DAY)
+    return [((it.start - NOON).total_seconds() / 60, (it.end - NOON).total_seconds() / 60) for it in found]
+
+
+def test_a_stretch_has_the_times_and_the_reason_of_its_commit(index: ArchiveIndex) -> None:
+    add(index, 3)
+    (stretch,) = index.stretches([STREAM], NOON, NOON + DAY)
+    assert (stretch.start, stretch.end) == (NOON, NOON + timedelta(minutes=30))
+    assert stretch.end_reason is GapReason.DEVICE_AWAY
+
+
+def test_a_window_has_only_the_stretches_that_overlap_it(index: ArchiveIndex) -> None:
+    add(index, 1)
+    assert index.stretches([STREAM], NOON + timedelta(minutes=9), NOON + DAY)
+    assert not index.stretches([STREAM], NOON + timedelta(minutes=10), NOON + DAY)
+    assert not index.stretches([STREAM], NOON - DAY, NOON)
+
+
+def test_a_growing_stretch_keeps_its_start_and_gets_a_later_end(index: ArchiveIndex) -> None:
+    add(index, 1, reason=None)
+    index.commit([file(1)], [IndexedStretch(1, STREAM, NOON_MS + FILE_MS, NOON_MS + 2 * FILE_MS)])
+    assert minutes(index) == [(0, 20)]
+    assert [it.id for it in index.unfinished_stretches()] == [1]
+
+
+def test_the_file_of_a_moment_is_the_one_that_began_last(index: ArchiveIndex) -> None:
+    files = add(index, 3)
+    later = IndexedFile(FileKey(STREAM, 1, NOON_MS + 60_000), NOON_MS + 120_000, 5, 2, FileState.CLOSED)
+    index.commit([later], [IndexedStretch(2, STREAM, later.start_ms, later.end_ms, end_reason=GapReason.UNKNOWN)])
+    assert index.file_at(STREAM, NOON) == files[0]
+    assert index.file_at(STREAM, NOON + timedelta(seconds=90)) == later
+    assert index.file_at(STREAM, NOON + timedelta(minutes=15)) == files[1]
+    assert index.file_at(STREAM, NOON + timedelta(minutes=30)) is None
+
+
+def test_the_path_of_a_file_is_its_time_in_utc() -> None:
+    key = FileKey(STREAM, 1, NOON_MS + 7, suffix=2)
+    assert key.path == "1/3-main/2026-11-24/120000_007-2.mp4"
+    assert FileKey(STREAM, 1, NOON_MS).path == "1/3-main/2026-11-24/120000_000.mp4"
+
+
+def test_files_on_several_volumes_come_in_the_order_of_time(index: ArchiveIndex, tmp_path: Path) -> None:
+    second = index.note_volume("another", tmp_path / "second")
+    on_second = file(1, volume_id=second)
+    index.commit([file(0), on_second, file(2)], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 3 * FILE_MS)])
+    assert [it.key.volume_id for it in index.files_of(STREAM, NOON, NOON + DAY)] == [1, second, 1]
+    assert index.next_file(STREAM, NOON_MS + 1) == on_second
+    assert index.oldest(STREAM, second) == [on_second]
+
+
+@pytest.mark.parametrize(
+    ("deleted", "left"),
+    [
+        ([0], [(10, 40)]),
+        ([3], [(0, 30)]),
+        ([1], [(0, 10), (20, 40)]),
+        ([1, 2], [(0, 10), (30, 40)]),
+        ([2, 1], [(0, 10), (30, 40)]),
+        ([1, 0], [(20, 40)]),
+        ([0, 1, 2, 3], []),
+    ],
+)
+def test_deleted_files_are_not_in_the_stretches(
+    index: ArchiveIndex, deleted: list[int], left: list[tuple[float, float]]
+) -> None:
+    files = add(index, 4)
+    for number in deleted:
+        assert len(index.delete([files[number].key])) == 1
+    assert minutes(index) == left
+
+
+def test_a_deleted_file_is_in_the_trash_until_it_is_forgotten(index: ArchiveIndex) -> None:
+    files = add(index, 2)
+    (item,) = index.delete([files[0].key])
+    assert item.path == files[0].key.path
+    assert index.trash(1) == [item]
+    assert index.delete([files[0].key]) == []
+    index.forget_trash([item])
+    assert index.trash(1) == []
+
+
+def test_an_open_file_is_never_deleted(index: ArchiveIndex) -> None:
+    open_file = IndexedFile(FileKey(STREAM, 1, NOON_MS), NOON_MS + 10, 5, 1)
+    index.commit([open_file], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 10)])
+    assert index.delete([open_file.key]) == []
+    assert index.open_files(1) == [open_file]
+
+
+def test_the_writer_goes_on_with_a_stretch_that_lost_its_beginning(index: ArchiveIndex) -> None:
+    files = add(index, 3, reason=None)
+    index.delete([files[0].key])
+    index.commit([file(3)], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 4 * FILE_MS)])
+    assert minutes(index) == [(10, 40)]
+
+
+def test_the_writer_goes_on_with_a_stretch_that_was_split(index: ArchiveIndex) -> None:
+    files = add(index, 3, reason=None)
+    index.delete([files[1].key])
+    index.commit([file(3)], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 4 * FILE_MS)])
+    assert minutes(index) == [(0, 10), (20, 40)]
+
+
+def test_a_wholly_deleted_stretch_begins_again_with_its_next_file(index: ArchiveIndex) -> None:
+    files = add(index, 2, reason=None)
+    index.delete([it.key for it in files])
+    index.commit([file(2)], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 3 * FILE_MS)])
+    assert minutes(index) == [(20, 30)]
+
+
+def test_a_lost_file_is_a_gap_with_reason_damaged_and_keeps_its_row(index: ArchiveIndex) -> None:
+    files = add(index, 3)
+    index.mark_lost([files[1].key])
+    assert minutes(index) == [(0, 10), (20, 30)]
+    (before, _) = index.stretches([STREAM], NOON, NOON + DAY)
+    assert before.end_reason is GapReason.DAMAGED
+    assert index.file_at(STREAM, NOON + timedelta(minutes=15)) is None
+    assert [it.state for it in index.files_of(STREAM, NOON, NOON + DAY)].count(FileState.LOST) == 1
+
+
+def test_bytes_by_stream_follow_growth_and_deletion(index: ArchiveIndex) -> None:
+    files = add(index, 3)
+    index.commit([IndexedFile(files[2].key, files[2].end_ms, 1500, 1)], [])
+    assert index.bytes_by_stream() == {STREAM: 3500}
+    index.delete([files[0].key])
+    assert index.bytes_by_stream() == {STREAM: 2500}
+    assert [it.files for it in index.totals()] == [2]
+    assert index.bytes_since(STREAM, NOON + timedelta(minutes=15)) == 1500
+
+
+def test_deleting_a_stream_takes_its_files_and_stretches(index: ArchiveIndex) -> None:
+    add(index, 3)
+    assert len(index.delete_streams([STREAM])) == 3
+    assert minutes(index) == []
+    assert index.bytes_by_stream() == {}
+    assert len(index.trash(1)) == 3
+
+
+def test_a_reopened_index_knows_everything_and_gives_new_ids(index: ArchiveIndex, tmp_path: Path) -> None:
+    add(index, 2)
+    index.beat(NOON_MS)
+    index.close()
+    again = ArchiveIndex(tmp_path / "data" / "archive.sqlite3")
+    assert again.open() is False
+    assert minutes(again) == [(0, 20)]
+    assert again.heartbeat_ms() == NOON_MS
+    assert again.new_stretch_id() == 2
+    again.close()
+
+
+def test_a_closed_index_answers_unavailable(index: ArchiveIndex) -> None:
+    index.close()
+    with pytest.raises(Unavailable):
+        index.heartbeat_ms()
+    with pytest.raises(Unavailable):
+        index.beat(1)
+
+
+def test_a_damaged_index_is_moved_away_and_made_again(index: ArchiveIndex, tmp_path: Path) -> None:
+    add(index, 2)
+    index.close()
+    file_path = tmp_path / "data" / "archive.sqlite3"
+    file_path.write_bytes(b"this is no database" * 1000)
+    again = ArchiveIndex(file_path)
+    assert again.open() is True
+    assert again.streams() == []
+    assert file_path.with_name("archive.sqlite3.damaged").exists()
+    again.close()
+
+
+def test_an_index_of_a_newer_version_is_refused_and_left_alone(index: ArchiveIndex, tmp_path: Path) -> None:
+    index.close()
+    file_path = tmp_path / "data" / "archive.sqlite3"
+    with closing(sqlite3.connect(file_path)) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(StartRefused, match="newer version"):
+        ArchiveIndex(file_path).open()
+    with closing(sqlite3.connect(file_path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_a_failed_commit_saves_nothing(index: ArchiveIndex) -> None:
+    broken = IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 1, clock_correction_s=None)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        index.commit([file(0)], [broken])
+    assert index.streams() == []
+    assert index.totals() == []
+    add(index, 1)
+    assert minutes(index) == [(0, 10)]

@@ -332,3 +332,15 @@ def test_a_time_after_all_recordings_has_no_place(archive: Archive) -> None:
     record(archive, NOON - 2 * HOUR, NOON - HOUR)
     coverage(archive)
     assert archive.manager.recorded_from(1, "server-1-main", NOON - 0.5 * HOUR) == ()
+
+
+def test_a_replay_of_a_limited_user_never_moves_to_a_guessed_recording(archive: Archive) -> None:
+    archive.channels = [archive.channels[0]]
+    archive.recorder.recordings_ = (recording(7),)
+    archive.recorder.spans = {"Rec7": [(NOON - 8 * HOUR, NOON - 1 * HOUR)]}
+    record(archive, NOON - 7 * HOUR, NOON - 5 * HOUR)
+    coverage(archive)
+    found = archive.manager.recorded_from(1, "server-1-main", NOON - 6 * HOUR)
+    assert places(found) == [(-6, -5, "server-1-main"), (-5, -1, "Rec7")]
+    found = archive.manager.recorded_from(1, "server-1-main", NOON - 6 * HOUR, only_sure=True)
+    assert places(found) == [(-6, -5, "server-1-main")]

@@ -13,6 +13,7 @@ from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
+from archive.reindexing import Reindexed, reindex
 from archive.rules import RuleStore
 from archive.stream_reader import StreamReader
 from archive.volumes import Volumes
@@ -75,6 +76,17 @@ class ArchiveManager:
         self._recorders.stop()
         self.writer.stop()
         self.index.close()
+
+    def reindex(self) -> Reindexed:
+        """Make the index again from the files; neither this object nor another process may record meanwhile.
+
+        Raise StartRefused if the index cannot be used, StorageFull or Unavailable if it cannot be written.
+        """
+        self.index.open()
+        try:
+            return reindex(self.index, self.volumes)
+        finally:
+            self.index.close()
 
     # ---- playing ---------------------------------------------------------------------------------
 

@@ -132,6 +132,14 @@ class ArchiveIndex:
         with self._db.write() as db:
             db.execute("UPDATE stretch SET end_ms = max(end_ms, ?) WHERE id = ?", (end_ms, stretch_id))
 
+    def replace_stretches(self, stretches: Sequence[IndexedStretch]) -> None:
+        """Save stretches that exist already with other values."""
+        with self._db.write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [stretch_row(self._streams[it.stream], it, it.start_ms) for it in stretches],
+            )
+
     def clear(self) -> None:
         """Forget all files and stretches, to make the index again from the files. The volumes and the trash stay."""
         with self._db.write() as db:

@@ -103,6 +103,10 @@ class VolumeWriter:
                 stream.files = stream.files.renewed()
         return streams
 
+    def is_writing(self, camera_id: int) -> bool:
+        """True until the last files of all streams of a camera have their final rows."""
+        return any(stream.stream.camera_id == camera_id for stream in self._present())
+
     def has_dropped(self) -> bool:
         """Return True if a stream lost media lately because the disk was too slow. Called by one thread."""
         with self._lock:

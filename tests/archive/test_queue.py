@@ -166,6 +166,17 @@ def test_a_disk_that_does_not_answer_loses_its_streams_to_the_next(
     running.close()
 
 
+def test_a_camera_is_being_written_until_its_last_rows_are_in_the_index(running: Running) -> None:
+    assert not running.writer.is_writing(STREAM.camera_id)
+    stream = running.open_stream()
+    running.second(stream)
+    assert running.writer.is_writing(STREAM.camera_id)
+    stream.finish(GapReason.SWITCHED_OFF)
+    until(lambda: not running.writer.is_writing(STREAM.camera_id))
+    assert running.index.open_files(running.volumes.all()[0].id) == []
+    assert [it.files for it in running.index.totals()] == [1]
+
+
 def test_stopping_writes_everything_that_waits(running: Running) -> None:
     stream = running.open_stream()
     for _ in range(5):

@@ -105,7 +105,12 @@ class ArchiveIndex:
             db.executemany(
                 "INSERT INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " end_ms = max(end_ms, excluded.end_ms), end_reason = excluded.end_reason",
-                [stretch_row(ids[it.stream], it, begins.get(it.id, it.start_ms)) for it in stretches],
+                [stretch_row(ids[it.stream], it, begins[it.id]) for it in stretches if it.id in begins],
+            )
+            # Without a file, only the reason is new; the retention may have deleted the stretch.
+            db.executemany(
+                "UPDATE stretch SET end_reason = ? WHERE id = ?",
+                [(it.end_reason, it.id) for it in stretches if it.id not in begins],
             )
         self._streams.update(ids)
 

@@ -191,6 +191,13 @@ def test_stopping_writes_everything_that_waits(running: Running) -> None:
     assert len(frames_in(running.folders[0] / file.key.path)) == 25
 
 
+def test_a_stopped_writer_can_be_started_again(running: Running) -> None:
+    running.writer.stop()
+    running.writer.start()
+    stream = running.open_stream()
+    running.send_until(stream, stream.written_until_utc_s)
+
+
 def test_a_writer_without_recordings_makes_no_folder(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     index = ArchiveIndex(settings.archive_index_file)

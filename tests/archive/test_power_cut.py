@@ -34,7 +34,8 @@ from tests.project_files import ROOT
 pytestmark = pytest.mark.stress
 
 KILLS, CUTS = 20, 5
-MOST_LOST_S = 4.0  # a flush each second, a group of half a second, and the writer's pace
+FLUSH_S = 10.0  # as by default
+MOST_LOST_S = FLUSH_S + 2.0  # and a group of half a second, and the pace of the writer
 IMAGE_BYTES = 256 * 1024 * 1024
 FOREVER = from_ms(0), from_ms(2**42)
 
@@ -63,9 +64,9 @@ def image(tmp_path: Path) -> Path:
         skip_outside_ci(error)
 
 
-def record_and_kill(data: Path, folder: Path, for_s: float) -> float:
+def record_and_kill(data: Path, folder: Path, for_s: float, flush_s: float = 1.0) -> float:
     """Let a program record for some time after its first flush, and kill it. Return the time of the kill."""
-    command = [sys.executable, "-m", "tests.archive.writing_child", str(data), str(folder)]
+    command = [sys.executable, "-m", "tests.archive.writing_child", str(data), str(folder), str(flush_s)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "writing\n"
@@ -85,7 +86,7 @@ def test_a_power_cut_costs_seconds_and_no_row_promises_too_much(tmp_path: Path, 
     torn = 0
     for _ in range(CUTS):
         with mounted(image, tmp_path / "disk") as disk:
-            cut_s = record_and_kill(disk / "data", disk / "volume", random.uniform(0.5, 8.0))
+            cut_s = record_and_kill(disk / "data", disk / "volume", random.uniform(5.0, 15.0), FLUSH_S)
             subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
         with mounted(copy, tmp_path / "after") as disk:
             torn += check_after_power_cut(disk / "data", disk / "volume", cut_s)

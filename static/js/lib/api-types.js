@@ -20,9 +20,12 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./archive-types.js').KeptList} KeptList */
+/** @typedef {import('./archive-types.js').KeptRange} KeptRange */
 /** @typedef {import('./account-types.js').LoginSession} LoginSession */
 /** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
 /** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./archive-types.js').NextToGo} NextToGo */
 /** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
@@ -46,11 +49,15 @@ export {};
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
 /** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./archive-types.js').Storage} Storage */
+/** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
 /** @typedef {import('./account-types.js').User} User */
 /** @typedef {import('./account-types.js').UserList} UserList */
+/** @typedef {import('./archive-types.js').Volume} Volume */
+/** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
 

@@ -5,7 +5,7 @@ export {};
 /** @typedef {import('./api-types.js').GapReason} GapReason */
 
 /**
- * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @typedef {object} ChannelRecordingState The present state of a channel's recording.
  * @property {number} channel
  * @property {RecordingMode} mode
  * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main

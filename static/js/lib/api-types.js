@@ -18,6 +18,9 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./storage-types.js').KeptList} KeptList */
+/** @typedef {import('./storage-types.js').KeptRange} KeptRange */
+/** @typedef {import('./storage-types.js').NextToGo} NextToGo */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
@@ -33,7 +36,11 @@ export {};
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./storage-types.js').Storage} Storage */
+/** @typedef {import('./storage-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./storage-types.js').Volume} Volume */
+/** @typedef {import('./storage-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
 
@@ -203,24 +210,6 @@ export {};
 
 /** @typedef {{done: number, total: number}} IndexingProgress Progress in hours of recorded time. */
 
-/** @typedef {{kept: KeptRange[]}} KeptList */
-
-/**
- * @typedef {object} KeptRange A range that the app does not delete by itself.
- * @property {number} id
- * @property {number} camera_id
- * @property {number} channel
- * @property {string} start_time RFC 3339, UTC
- * @property {string} end_time RFC 3339, UTC
- * @property {string} reason
- * @property {string|null} until
- * @property {string} by
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} limited_until the channel has a limit by law, which wins: its beginning is deleted at this
- *   time. null: no limit
- * @property {boolean} may_delete you may release it: it is yours, or you are an admin
- */
-
 /**
  * @typedef {object} KnownRecording
  * @property {string} recording_token
@@ -258,14 +247,6 @@ export {};
  * @property {string|null} expires_at
  * @property {string|null} last_used_at
  * @property {string} token
- */
-
-/**
- * @typedef {object} NextToGo The recording that the app deletes first if the volume needs space.
- * @property {number} camera_id
- * @property {number} channel
- * @property {string} start_time RFC 3339, UTC
- * @property {string} end_time RFC 3339, UTC
  */
 
 /** @typedef {{status: 'ok'}} Ok */
@@ -495,25 +476,6 @@ export {};
 
 /** @typedef {{stream_id: string, status: 'running'|'stopped'}} StoppedStream */
 
-/** @typedef {{volumes: Volume[], channels: StoredChannel[]}} Storage */
-
-/**
- * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
- *   known any more.
- * @property {number} camera_id
- * @property {string|null} camera_name
- * @property {number} channel
- * @property {string|null} channel_name
- * @property {number} bytes
- * @property {number} kept_bytes of `bytes`: in kept ranges
- * @property {string|null} oldest begin of its oldest recording that is not kept
- * @property {string|null} newest
- * @property {number} inflow_bytes_per_day
- * @property {number|null} wished_days as its rule says, by days, bytes and limit; null without a wish
- * @property {number|null} expected_days how far back its recordings will reach; null if unknown
- * @property {number|null} limit_days recordings beyond it are always deleted, kept ones too
- */
-
 /** @typedef {'live'|'replay'} StreamKind */
 
 /** @typedef {{streams: StreamStatus[]}} StreamList */
@@ -612,25 +574,4 @@ export {};
  * @property {number|null} fps
  * @property {number|null} bitrate_kbps
  * @property {number|null} gop
- */
-
-/**
- * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
- * @property {string} id
- * @property {string} name the folder
- * @property {VolumeState} state
- * @property {string} detail the reason of the state, for people; empty if it is `ok`
- * @property {number|null} size_bytes null while the volume does not answer
- * @property {number|null} free_bytes
- * @property {number} used_bytes by recordings
- * @property {number} kept_bytes of `used_bytes`: in kept ranges
- * @property {number} floor_bytes with less free space the oldest recordings are deleted
- * @property {number} inflow_bytes_per_day measured over the last week or day
- * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
- * @property {NextToGo|null} next_to_go
- */
-
-/**
- * @typedef {'ok'|'slow'|'full'|'read_only'|'gone'} VolumeState The state of a volume. Files are written to it only if
- *   it is OK or SLOW.
  */

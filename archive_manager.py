@@ -29,12 +29,14 @@ from core.archive import (
     ArchiveStretch,
     KeptRange,
     RecordedQuality,
+    RecordingMode,
     RecordingPause,
     RecordingRule,
     StreamKey,
 )
 from core.clock import Clock
 from core.errors import NotFound
+from core.events import ChannelActivity
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
@@ -129,9 +131,22 @@ class ArchiveManager:
         """Return what is being recorded now: the channels with a rule, by camera and channel."""
         return self._recorders.states()
 
+    def event_cameras(self) -> frozenset[int]:
+        """Return the cameras with a channel whose rule records events. Their devices are asked for these."""
+        return frozenset(key[0] for key, rule in self._rules.rules().items() if rule.mode is RecordingMode.EVENTS)
+
+    def take_activity(self, activity: ChannelActivity) -> None:
+        """Take the beginning or the end of an event of a device."""
+        if activity.channel is not None:
+            self.trigger(activity.camera_id, activity.channel, activity.is_channel_active, "device")
+
     def trigger(self, camera_id: int, channel: int, active: bool, kind: str = "") -> None:
         """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
         self._recorders.trigger(camera_id, channel, active=active, kind=kind)
+
+    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
+        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+        self._recorders.keep_memory(camera_id, channel, start)
 
     # ---- pauses ----------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class EventManager:
                 self._tell(states.tick(self._clock.monotonic_s(), self._clock.now_utc()))
 
     def end_camera(self, camera_id: int) -> None:
-        """End all events of a camera, because nobody listens to it any longer."""
+        """End all events of a camera after its listener has ended."""
         with self._lock:
             states = self._states.pop(camera_id, None)
             if states is not None:

@@ -51,7 +51,7 @@ _NO_ACTIVITY = frozenset(
 
 
 class Change(StrEnum):
-    """What a message says about the state of a property (ONVIF Core, "PropertyOperation")."""
+    """The statement of a message about the state of a property (ONVIF Core, "PropertyOperation")."""
 
     STATE = "state"  # Initialized: the state at the beginning of a subscription, which is no news
     CHANGED = "changed"

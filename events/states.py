@@ -97,7 +97,7 @@ class EventStates:
         return ended
 
     def end_all(self, now: datetime) -> list[ChannelActivity]:
-        """End all events, because nobody listens to the camera any longer."""
+        """End all events after the listener of the camera has ended."""
         ended = []
         for key in list(self._open):
             item = self._open.pop(key)

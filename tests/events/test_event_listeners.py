@@ -17,7 +17,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from events import states
 from tests.events.listening import Listening, Wishes, listening, make_harness
-from tests.patience import promised, until
+from tests.patience import promised, stays, until
 from tests.simulator.process import PASSWORD, ROOT, Simulator
 from workers import event_listener
 
@@ -117,7 +117,7 @@ def test_the_stop_ends_the_subscription_within_seconds(tmp_path: Path, simulator
 
 
 def test_a_killed_apps_subscription_ends_at_the_next_start(tmp_path: Path, running: Simulator) -> None:
-    """Nobody wishes for events any longer, and the subscription is ended all the same."""
+    """The subscription is ended even without a rule that needs events."""
     argv = [sys.executable, "-m", "tests.events.listening", str(tmp_path), str(running.onvif_port)]
     process = subprocess.Popen(argv, cwd=ROOT)
     try:
@@ -199,3 +199,14 @@ def test_signals_are_read_from_the_subscription_that_is_open(app: Listening, sim
     until(lambda: app.cameras.channels(1)[1].problem is not None, what="the mark of the dead channel")
     simulator.fault("dead", None, channel=2)
     until(lambda: app.cameras.channels(1)[1].problem is None, what="the end of the mark")
+
+
+def test_a_refused_password_stops_the_attempts(app: Listening, simulator: Simulator) -> None:
+    """A storm of logins would lock the account."""
+    subscribed(app, simulator)
+    simulator.fault("refuse_password")
+    simulator.fault("events", "dies")
+    app.harness.wait_status(1, CameraStatus.AUTH_FAILED)
+    failed = simulator.logins()["failed"]
+    stays(lambda: simulator.logins()["failed"] == failed, 1.0)
+    assert failed <= 3

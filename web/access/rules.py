@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
     "pages.exports": Rule(Permission.EXPORT),
+    "pages.storage": Rule(Permission.MANAGE),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),
     "pages.account": Rule(Open.LOGGED_IN),

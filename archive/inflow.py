@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import replace
 
 from archive.forecast import DAY_MS, inflow_window_ms
 from archive.index import ArchiveIndex
@@ -35,7 +36,8 @@ class Inflow:
                 self._measured = self._measure()
                 self._measured_s = now_s
             measured = self._measured
-        return {place: rate for place, rate in measured.items() if self._is_recorded(place[0])}
+        streams = {stream for stream, _ in measured}
+        return {place: rate for place, rate in measured.items() if self._is_recorded(place[0], streams)}
 
     def total_bytes_per_day(self) -> float:
         """Return the rate of all streams together."""
@@ -51,6 +53,10 @@ class Inflow:
             sums = bytes_since(db, {stream: now_ms - window_ms for stream, window_ms in windows_ms.items()})
         return {place: size_bytes * DAY_MS / windows_ms[place[0]] for place, size_bytes in sums.items()}
 
-    def _is_recorded(self, stream: StreamKey) -> bool:
+    def _is_recorded(self, stream: StreamKey, streams: Container[StreamKey]) -> bool:
+        """A channel without a sub stream is recorded by its main stream, whatever its rule says."""
         rule = self._rules.rule(stream.camera_id, stream.channel)
-        return rule.mode is not RecordingMode.OFF and stream.quality in rule.qualities
+        if rule.mode is RecordingMode.OFF:
+            return False
+        wanted = [replace(stream, quality=quality) for quality in rule.qualities]
+        return stream in wanted or not any(other in streams for other in wanted)

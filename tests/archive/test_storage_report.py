@@ -123,6 +123,14 @@ def test_recordings_of_a_rule_that_is_off_bring_no_inflow(archive: StoredArchive
     assert view.volumes[0].full_at is None
 
 
+def test_a_new_recording_has_an_inflow_within_ten_seconds(archive: StoredArchive) -> None:
+    archive.set_rule()
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == 0
+    archive.record(stream_of(), [0.5], size_bytes=1000)
+    archive.clock.move(seconds=10)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == pytest.approx(1000 * 48, rel=0.01)
+
+
 def test_a_stream_that_the_rule_left_brings_no_inflow(archive: StoredArchive) -> None:
     archive.set_rule(qualities=(RecordedQuality.SUB,))
     archive.record(stream_of(quality="main"), EVERY_HOUR, size_bytes=300)

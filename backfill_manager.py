@@ -71,6 +71,10 @@ class BackfillManager:
         """Raise NotFound."""
         return self._store.get(backfill_id)
 
+    def eta_s(self, job: Backfill) -> float | None:
+        """Return the seconds that a job still takes; None while that is not known."""
+        return self._worker.eta_s(job)
+
     def estimate(self, camera_id: int, channel: int, start: datetime, end: datetime) -> BackfillEstimate:
         """Return what a backfill of this range would fetch. Wait up to 25 s for the recorder.
 

@@ -67,6 +67,10 @@ class Backfill:
     problem: Problem | None = None
 
     @property
+    def is_automatic(self) -> bool:
+        return self.by == AUTOMATIC
+
+    @property
     def total_s(self) -> float:
         return sum(piece.stretch.length_s for piece in self.pieces)
 

@@ -61,7 +61,7 @@ class BackfillRun:
                 if piece.is_done:
                     continue
                 self._check()
-                if job.by == "":
+                if job.is_automatic:
                     self._context.budget.require()
                 self._pieces[index] = self._fetch_piece(piece, targets, self._follows(index))
                 self._context.store.note_pieces(job.id, self._pieces)

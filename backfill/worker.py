@@ -50,6 +50,7 @@ class BackfillWorker:
         self._not_before_s: dict[int, float] = {}
         self._failures: dict[int, int] = {}
         self._planned_s = float("-inf")
+        self._began: tuple[float, float] | None = None  # monotonic time of the run, and the seconds done before it
 
     def start(self) -> None:
         if self._thread is None:
@@ -74,6 +75,15 @@ class BackfillWorker:
             self._not_before_s.pop(backfill_id, None)
             self._failures.pop(backfill_id, None)
         self._wake.set()
+
+    def eta_s(self, job: Backfill) -> float | None:
+        """Return the seconds that a job still takes, by the speed of its present run; None if that is not known."""
+        with self._lock:
+            if self._running_id != job.id or self._began is None:
+                return None
+            began_s, done_before_s = self._began
+        done_s, took_s = job.done_s - done_before_s, self._clock.monotonic_s() - began_s
+        return (job.total_s - job.done_s) * took_s / done_s if done_s > 0 else None
 
     def interrupt(self, backfill_id: int) -> None:
         """End this job if it runs, because its state has changed. Wait until its place at the recorder is free."""
@@ -119,7 +129,7 @@ class BackfillWorker:
         now_s = self._clock.monotonic_s()
         with self._lock:
             due = [job for job in self._store.waiting() if self._not_before_s.get(job.id, 0.0) <= now_s]
-        return min(due, key=lambda job: (job.by == "", job.id), default=None)
+        return min(due, key=lambda job: (job.is_automatic, job.id), default=None)
 
     def _check(self) -> None:
         if self._is_stopping or self._is_interrupted:
@@ -128,6 +138,7 @@ class BackfillWorker:
     def _run(self, job: Backfill) -> None:
         with self._lock:
             self._running_id, self._is_interrupted = job.id, False
+            self._began = (self._clock.monotonic_s(), job.done_s)
         try:
             self._fetch(job)
         finally:

@@ -114,7 +114,7 @@ def _text(moment: datetime) -> str:
 def main(folder: str, onvif_port: str, start: str, end: str) -> None:
     """Fetch a range until the process is killed."""
     allowed_addresses.allow_loopback(True)
-    with filling(Path(folder), backfill_max_mbps=20.0) as app:
+    with filling(Path(folder), backfill_max_mbps=60.0) as app:
         app.add(int(onvif_port))
         app.backfills.add(1, 1, datetime.fromisoformat(start), datetime.fromisoformat(end), "anna")
         time.sleep(LIMIT_S)

@@ -150,7 +150,7 @@ def test_a_viewer_gets_the_recorders_place_and_the_job_goes_on(tmp_path: Path, r
 
 
 def test_a_killed_backfill_repeats_no_finished_piece(tmp_path: Path, recorder: Simulator) -> None:
-    start, end = recorded(recorder, 30)
+    start, end = recorded(recorder, 15)
     argv = [sys.executable, "-m", "tests.backfill.filling", str(tmp_path), str(recorder.onvif_port)]
     process = subprocess.Popen([*argv, start.isoformat(), end.isoformat()], cwd=ROOT)
     try:
@@ -168,7 +168,7 @@ def test_a_killed_backfill_repeats_no_finished_piece(tmp_path: Path, recorder: S
         done = app.ended(job.id)
         assert (done.state, done.problem) == (BackfillState.DONE, None)
         assert set(first) <= set(app.stretches(start, end))
-        assert 1785 < app.archived_s(start, end) <= 1800.1
+        assert 885 < app.archived_s(start, end) <= 900.1
         for one, other in pairwise(app.stretches(start, end)):
             assert one.end <= other.start + timedelta(milliseconds=50)
 
@@ -183,7 +183,8 @@ def test_a_job_pauses_resumes_and_is_cancelled(tmp_path: Path, recorder: Simulat
             app.backfills.pause(job.id)
             until(lambda: sessions(recorder) == 0, what="the end of the session")
         app.backfills.resume(job.id)
-        until(lambda: sessions(recorder) == 1, what="the session again")
+        until(lambda: app.archived_s(start, end) > 0, what="the first fetched seconds")
+        fetched_s = app.archived_s(start, end)
         app.backfills.cancel(job.id)
         until(lambda: sessions(recorder) == 0, what="the end of the session")
         assert app.state(job.id) is BackfillState.CANCELLED
@@ -191,7 +192,7 @@ def test_a_job_pauses_resumes_and_is_cancelled(tmp_path: Path, recorder: Simulat
             app.backfills.pause(job.id)
         app.backfills.remove(job.id)
         assert app.backfills.jobs() == []
-        assert app.archived_s(start, end) > 0, "what was fetched stays"
+        assert app.archived_s(start, end) >= fetched_s, "what was fetched stays"
 
 
 def test_a_rule_fills_a_gap_by_itself_and_once(app: Filling, recorder: Simulator) -> None:

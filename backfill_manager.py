@@ -76,7 +76,7 @@ class BackfillManager:
         return self._worker.eta_s(job)
 
     def estimate(self, camera_id: int, channel: int, start: datetime, end: datetime) -> BackfillEstimate:
-        """Return what a backfill of this range would fetch. Wait up to 25 s for the recorder.
+        """Return time and size of the fetchable part of a range. Wait up to 25 s for the recorder.
 
         Raise InvalidRequest, NotFound, or the DeviceError.
         """
@@ -122,7 +122,7 @@ class BackfillManager:
         return job
 
     def cancel(self, backfill_id: int) -> Backfill:
-        """End a job. What it has fetched stays. Raise NotFound or Conflict (backfill_state)."""
+        """End a job. Its fetched recordings stay. Raise NotFound or Conflict (backfill_state)."""
         unfinished = (BackfillState.QUEUED, BackfillState.RUNNING, BackfillState.PAUSED)
         job = self._move(backfill_id, BackfillState.CANCELLED, of=unfinished)
         self._worker.interrupt(backfill_id)
@@ -139,7 +139,7 @@ class BackfillManager:
         return job
 
     def remove(self, backfill_id: int) -> None:
-        """Delete a job. What it has fetched stays in the archive. Raise NotFound."""
+        """Delete a job. Its fetched recordings stay in the archive. Raise NotFound."""
         if self._store.get(backfill_id).state not in _ENDED:
             self.cancel(backfill_id)
         self._store.remove(backfill_id)

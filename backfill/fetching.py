@@ -69,7 +69,7 @@ class PieceFetcher:
     def fetch(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
         """Fetch a stretch. `goes_on`: the next piece begins at its end, so it ends with a key frame there.
 
-        Raise a DeviceError, StorageFull, or what `check` raises. What was written until then stays.
+        Raise a DeviceError, StorageFull, or what `check` raises. Frames that were written until then stay.
         """
         run = _Run(stretch, self._correction_s, goes_on=goes_on)
         received = ReceivedUnits(self._connection, self.wake)

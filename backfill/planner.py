@@ -1,4 +1,4 @@
-"""What nobody has to ask for: jobs for the gaps of rules that fill them, and alerts for the recorders' own gaps."""
+"""Plans without a user: jobs for gaps whose rule fills them, and alerts for the recorders' own gaps."""
 
 from __future__ import annotations
 

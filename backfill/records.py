@@ -52,7 +52,7 @@ class BackfillPiece:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A job. `by`: the user who asked for it, AUTOMATIC for one of a rule. `done_s`: the fetched time."""
+    """A job. `by`: the name of the user, AUTOMATIC for a job of a rule. `done_s`: the fetched time."""
 
     id: int
     camera_id: int
@@ -89,7 +89,7 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class BackfillEstimate:
-    """What a backfill of a range would fetch. `is_certain` False: the recorder cannot tell, or is not indexed yet.
+    """Time and size of the fetchable part of a range. `is_certain` False: the recorder cannot tell, or is not indexed yet.
 
     `missing_s`: time of the range that neither the archive nor the recorder has, as far as it is known.
     """

@@ -80,7 +80,7 @@ class BackfillRun:
         own = [target for target in targets if target.stretch.start < wanted.end and target.stretch.end > wanted.start]
         for target in own:
             part = Stretch(max(wanted.start, target.stretch.start), min(wanted.end, target.stretch.end))
-            # What an earlier run has fetched is in the archive already, also if it ended before it could note that.
+            # The archive already has the frames of an earlier run, even of one that was killed.
             for missing in without([part], self._context.targets.archived(target.stream, wanted)):
                 if missing.length_s < SHORTEST_S:
                     continue
@@ -93,7 +93,7 @@ class BackfillRun:
         return replace(piece, is_done=True, size_bytes=piece.size_bytes + size, lacking=tuple(lacking))
 
     def _archived_before(self, wanted: Stretch, own: list[Target]) -> list[Stretch]:
-        """Return what the archive has of a piece: its targets begin behind that after an interruption."""
+        """Return the part of a piece that is in the archive: after an interruption the targets begin behind it."""
         streams = {target.stream for target in own} or set(self._streams())
         return [part for stream in streams for part in self._context.targets.archived(stream, wanted)]
 

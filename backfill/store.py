@@ -117,7 +117,7 @@ class BackfillStore:
             return int(session.scalar(wanted) or 0)
 
     def remove(self, backfill_id: int) -> None:
-        """Do nothing if it is gone already. What was fetched stays in the archive."""
+        """Do nothing if it is gone already. Fetched recordings stay in the archive."""
         with self._database.write() as session:
             row = session.get(BackfillRow, backfill_id)
             if row is not None:

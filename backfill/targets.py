@@ -1,4 +1,4 @@
-"""What a recorder has of a channel, and which of it the archive lacks."""
+"""The recordings of a recorder that the archive lacks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Targets:
         Raise NotFound (unsure_channel) if it is only guessed that a recording of the device belongs to the channel: a
         user of this channel must not see another one.
         """
-        self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # asks for what is not indexed
+        self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # indexes the rest
         coverage = self._recordings.coverage(camera_id, wanted.start, wanted.end, channel=channel, with_events=False)
         row = next((row for row in coverage.channels if row.channel == channel), None)
         if row is None:

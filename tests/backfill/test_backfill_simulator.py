@@ -1,4 +1,4 @@
-"""Backfill from the pretend recorder: what is fetched, how fast, and what happens if something comes between."""
+"""Backfill from the pretend recorder: its result, its pace, and interruptions by viewers, users and crashes."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class FetchableSpan(AnswerModel):
 
 
 class BackfillEstimate(BaseModel):
-    """What the recorder has of a range and the server lacks."""
+    """The part of a range that the recorder has and the server lacks."""
 
     seconds: Tenths
     bytes: int = Field(description="by the bit rate that the device states")

@@ -40,7 +40,7 @@ def add_backfill(body: shapes.BackfillRequest) -> Response:
 
 @blueprint.post("/estimate", responses=answers_with({200: shapes.BackfillEstimate}, 415, *_DEVICE_ERRORS))
 def estimate_backfill(body: shapes.BackfillRequest) -> Response:
-    """Estimate what a backfill of a range would fetch. May wait for the device. 404 `unsure_channel`."""
+    """Estimate time and size of a backfill. May wait for the device. 404 `unsure_channel`."""
     with services().device_limit:
         found = services().backfills.estimate(body.camera_id, body.channel, body.start_time, body.end_time)
     return answer(
@@ -64,7 +64,7 @@ def get_backfill(path: shapes.BackfillPath) -> Response:
 
 @blueprint.delete("/<backfill_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
 def remove_backfill(path: shapes.BackfillPath) -> Response:
-    """Delete a backfill from the list, and end it if it runs. What it has fetched stays."""
+    """Delete a backfill from the list, and end it if it runs. Its fetched recordings stay."""
     _audit(services().backfills.get(path.backfill_id))
     services().backfills.remove(path.backfill_id)
     return Response(status=204)
@@ -84,7 +84,7 @@ def resume_backfill(path: shapes.BackfillPath) -> Response:
 
 @blueprint.post("/<backfill_id>/cancel", responses=answers_with({200: shapes.Backfill}, 404, 409, 503))
 def cancel_backfill(path: shapes.BackfillPath) -> Response:
-    """End a backfill. What it has fetched stays. 409 `backfill_state`."""
+    """End a backfill. Its fetched recordings stay. 409 `backfill_state`."""
     return _moved(services().backfills.cancel(path.backfill_id))
 
 

@@ -25,7 +25,7 @@ export {};
  */
 
 /**
- * @typedef {object} BackfillEstimate What the recorder has of a range and the server lacks.
+ * @typedef {object} BackfillEstimate The part of a range that the recorder has and the server lacks.
  * @property {number|null} seconds
  * @property {number} bytes by the bit rate that the device states
  * @property {boolean} about the recorder cannot tell exactly what it has recorded

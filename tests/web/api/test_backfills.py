@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,3 +107,13 @@ def test_an_unknown_channel_or_backfill_is_not_found(client: FlaskClient) -> Non
     assert client.get(f"{URL}/7").status_code == 404
     assert client.post(f"{URL}/7/pause").status_code == 404
     assert client.delete(f"{URL}/7").status_code == 404
+
+
+def test_a_recording_whose_channel_is_guessed_is_not_fetched(client: FlaskClient, archive: Archive) -> None:
+    """Users of the channel would see another one."""
+    archive.recorder.recordings_ = (
+        replace(archive.recorder.recordings_[0], source_id="", source_name="Cam 1"),
+        archive.recorder.recordings_[1],
+    )
+    answer = client.post(f"{URL}/estimate", json=BODY)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "unsure_channel")

@@ -89,7 +89,7 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class BackfillEstimate:
-    """Time and size of the fetchable part of a range. `is_certain` False: the recorder cannot tell, or is not indexed yet.
+    """Time and size of the fetchable part of a range. `is_certain` False: the recorder cannot tell exactly.
 
     `missing_s`: time of the range that neither the archive nor the recorder has, as far as it is known.
     """

@@ -10,9 +10,9 @@ import pytest
 
 from core.access import LOCAL
 from core.errors import StorageFull
+from core.reading_pace import ReadingPace
 from core.records import AudioFormat
 from exports.disk import CheckedFile, SpaceCheck
-from exports.pace import ReadingPace
 from exports.records import ExportState
 from media.child_shim import ChildLimits
 from media.process import Spawner, SupervisedProcess

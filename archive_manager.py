@@ -15,6 +15,7 @@ from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
+from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
 from archive.storage_report import StorageReport
@@ -90,6 +91,17 @@ class ArchiveManager:
         self._recorders.stop()
         self.writer.stop()
         self.index.close()
+
+    def reindex(self) -> Reindexed:
+        """Make the index again from the files; neither this object nor another process may record meanwhile.
+
+        Raise StartRefused if the index cannot be used, StorageFull or Unavailable if it cannot be written.
+        """
+        self.index.open()
+        try:
+            return reindex(self.index, self.volumes)
+        finally:
+            self.index.close()
 
     # ---- playing ---------------------------------------------------------------------------------
 

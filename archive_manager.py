@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from archive.channel_recorder import RecordingState
+from archive.disk_replay import DiskReplayConnection
+from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
+from archive.inflow import Inflow
+from archive.kept import KeptRanges
+from archive.open_files import OpenFiles
+from archive.pauses import PauseStore
+from archive.recorder import ChannelRecorders
+from archive.retention import Retention, RetentionParts
+from archive.rules import RuleStore
+from archive.storage_report import StorageReport
+from archive.storage_view import StorageView
+from archive.stream_reader import StreamReader
+from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
+from core.access import Principal
+from core.archive import (
+    ArchivedStream,
+    ArchiveGap,
+    ArchiveStretch,
+    KeptRange,
+    RecordedQuality,
+    RecordingMode,
+    RecordingPause,
+    RecordingRule,
+    StreamKey,
+)
 from core.clock import Clock
+from core.errors import NotFound
+from core.events import ChannelActivity
+from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay.interface import ReplayConnection
 from onvif_manager import OnvifManager
+
+log = logging.getLogger(__name__)
 
 __all__ = ["ArchiveManager"]
 
@@ -24,11 +61,170 @@ class ArchiveManager:
         self._gateway = gateway
         self._cameras = cameras
         self.index = ArchiveIndex(settings.archive_index_file)
+        self.volumes = Volumes(settings)
+        self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
+        self.gap_store = GapStore(database, clock)
+        self.open_files = OpenFiles()
+        self._rules = RuleStore(database, clock)
+        self._pauses = PauseStore(database, clock)
+        self._recorders = ChannelRecorders(
+            gateway, cameras, self.writer, clock, self._rules, self._pauses, self.gap_store
+        )
+        self._kept = KeptRanges(database, clock)
+        inflow = Inflow(self.index, self._rules, clock)
+        parts = RetentionParts(self.index, self.volumes, self._rules, self._kept, self.open_files, inflow)
+        self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
+        self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
 
     def start(self) -> None:
-        """Open the index. Raise StartRefused if it cannot be used."""
-        self.index.open()
+        """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
+        is_new = self.index.open()
+        self._rules.load()
+        self.writer.start(is_new_index=is_new)
+        self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
+        self._retention.start()
 
     def stop(self) -> None:
-        """Close the index. May be called twice."""
+        """End all recordings within 7 s, also if a disk hangs. May be called twice."""
+        self._retention.stop()
+        self._recorders.stop()
+        self.writer.stop()
         self.index.close()
+
+    # ---- playing ---------------------------------------------------------------------------------
+
+    def streams_of(self, camera_id: int) -> Sequence[ArchivedStream]:
+        """Return the recorded streams of a camera that the archive has footage of."""
+        return self.index.extents(self.index.streams(camera_id))
+
+    def stretches(
+        self, camera_id: int, channel: int, start: datetime, end: datetime, quality: RecordedQuality | None = None
+    ) -> Sequence[ArchiveStretch]:
+        """Return the recorded stretches of a channel that overlap [start, end): of both streams, or of one."""
+        streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
+        return self.index.stretches(streams, start, end)
+
+    def open_replay(self, source: ReplaySource) -> ReplayConnection:
+        """Return a connection that plays a recording of the archive. Raise NotFound for one of the device."""
+        stream = StreamKey.of_token(source.camera_id, source.recording_token)
+        if stream is None:
+            raise NotFound("This server has no such recording.")
+        return DiskReplayConnection(StreamReader(self.index, stream, self.open_files), self._clock)
+
+    # ---- rules and their recordings --------------------------------------------------------------
+
+    def rule(self, camera_id: int, channel: int) -> RecordingRule:
+        """Return the rule of a channel; one that says off if there is none."""
+        return self._rules.rule(camera_id, channel)
+
+    def rules(self) -> dict[tuple[int, int], RecordingRule]:
+        """Return all stored rules, by camera and channel."""
+        return self._rules.rules()
+
+    def set_rule(self, camera_id: int, channel: int, rule: RecordingRule) -> None:
+        """Store a rule and follow it immediately. Raise InvalidRequest, which names the field, or NotFound."""
+        self._rules.set_rule(camera_id, channel, rule)
+        self._recorders.apply(camera_id, channel)
+        self._retention.wake()
+
+    def recording_states(self) -> list[RecordingState]:
+        """Return what is being recorded now: the channels with a rule, by camera and channel."""
+        return self._recorders.states()
+
+    def event_cameras(self) -> frozenset[int]:
+        """Return the cameras with a channel whose rule records events. Their devices are asked for these."""
+        return frozenset(key[0] for key, rule in self._rules.rules().items() if rule.mode is RecordingMode.EVENTS)
+
+    def take_activity(self, activity: ChannelActivity) -> None:
+        """Take the beginning or the end of an event of a device."""
+        if activity.channel is not None:
+            self.trigger(activity.camera_id, activity.channel, activity.is_channel_active, "device")
+
+    def trigger(self, camera_id: int, channel: int, active: bool, kind: str = "") -> None:
+        """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
+        self._recorders.trigger(camera_id, channel, active=active, kind=kind)
+
+    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
+        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+        self._recorders.keep_memory(camera_id, channel, start)
+
+    # ---- pauses ----------------------------------------------------------------------------------
+
+    def pauses(self) -> list[RecordingPause]:
+        """Return the pauses that hold now."""
+        return self._pauses.pauses()
+
+    def pause(self, camera_id: int, channel: int, until: datetime | None, by: str) -> RecordingPause:
+        """Pause the recording of a channel; nothing is recorded any more when this returns.
+
+        Raise InvalidRequest if `until` is over, or NotFound.
+        """
+        made = self._pauses.pause(camera_id, channel, until, by)
+        self._recorders.apply(camera_id, channel)
+        return made
+
+    def resume(self, camera_id: int, channel: int, by: str) -> None:
+        """End the pause of a channel, if there is one."""
+        self._pauses.resume(camera_id, channel)
+        self._recorders.apply(camera_id, channel)
+        log.info("camera %d, channel %d: %r has resumed the recording", camera_id, channel, by)
+
+    # ---- gaps ------------------------------------------------------------------------------------
+
+    def gaps(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[ArchiveGap]:
+        """Return the gaps of a channel that touch [start, end), in order."""
+        return self.gap_store.gaps(camera_id, channel, start, end)
+
+    def alerts(self) -> list[RecordingGap]:
+        """Return the alerts about gaps: those of the last week, and older ones that no user has seen. Newest first."""
+        return self.gap_store.alerts()
+
+    def mark_alerts_seen(self, gap_ids: Collection[int]) -> None:
+        """Mark alerts as seen, for all users."""
+        self.gap_store.mark_seen(gap_ids)
+
+    def forget_camera(self, camera_id: int) -> None:
+        """Follow the change or the removal of a camera."""
+        self._recorders.forget_camera(camera_id)
+
+    # ---- retention -------------------------------------------------------------------------------
+
+    def keep(
+        self,
+        camera_id: int,
+        channel: int,
+        start: datetime,
+        end: datetime,
+        *,
+        reason: str,
+        until: datetime | None,
+        by: Principal,
+    ) -> KeptRange:
+        """Keep a range from the retention, except from the channel's limit by law. Write what is only in memory.
+
+        Raise InvalidRequest, NotFound for an unknown camera, or LimitReached (kept_limit).
+        """
+        made = self._kept.keep(camera_id, channel, start, end, reason=reason, until=until, by=by)
+        self._recorders.keep_memory(camera_id, channel, start)
+        return made
+
+    def kept(self, camera_id: int | None = None) -> list[KeptRange]:
+        """Return the kept ranges of a camera or of all cameras, the newest footage first."""
+        return self._kept.ranges(camera_id)
+
+    def kept_range(self, range_id: int) -> KeptRange:
+        """Raise NotFound."""
+        return self._kept.get(range_id)
+
+    def unkeep(self, range_id: int, by: Principal) -> None:
+        """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""
+        self._kept.release(range_id, by)
+        self._retention.wake()
+
+    def storage(self) -> StorageView:
+        """Return the volumes with their forecast, and the share of each channel. Raise Unavailable."""
+        return self._report.view()
+
+    def delete_footage(self, camera_id: int) -> None:
+        """Delete all footage of a camera that was removed."""
+        self._retention.delete_camera(camera_id)

@@ -27,6 +27,7 @@ from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera
 from core.clock import Clock
 from core.errors import Conflict, NotFound
+from core.events import EventDevice
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
@@ -332,6 +333,10 @@ class OnvifManager:
     def ask_head(self, camera_id: int, call: Callable[[PtzDevice], _T], *, wait_s: float | None = None) -> _T:
         """Like ask_recorder(), for heads, imaging and relays; wait at most `wait_s` until the device is open."""
         return self._media_calls.ask_head(camera_id, call, wait_s=wait_s)
+
+    def ask_events(self, camera_id: int, call: Callable[[EventDevice], _T], *, wait_s: float = 0.0) -> _T:
+        """Like ask_recorder(), for the subscription to events; wait at most `wait_s` until the device is open."""
+        return self._media_calls.ask_events(camera_id, call, wait_s=wait_s)
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Ask the device for a key frame now (SetSynchronizationPoint). Raise NotFound, or the DeviceError."""

@@ -22,6 +22,7 @@ from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
@@ -36,6 +37,7 @@ from web.flask_app import build_web
 from web.logs import start_logging
 from web.secrets_command import secrets_commands
 from web.services import Services
+from workers.event_listener import EventListeners
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
@@ -71,6 +73,9 @@ class Application:
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras)
+        self.events = EventManager(self.database, clock, self.cameras)
+        self.events.on_motion(self.archive.take_activity)
+        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
@@ -85,14 +90,20 @@ class Application:
         )
         self.cameras.on_closing(self.ptz.stop_camera)
         self.cameras.on_kept(self.ptz.keep_camera)
+        self.cameras.on_closing(self.event_listeners.close_camera)
+        for subscribe in (self.cameras.on_kept, self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.event_listeners.open_camera)
         self.cameras.on_delete(self.streams.stop_camera)
         self.cameras.on_change(self.streams.restart_camera)
         self.cameras.on_delete(self.exports.camera_deleted)
+        self.cameras.on_delete(self.archive.delete_footage)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
+        self.cameras.on_accepted_certificate(self.archive.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
+            subscribe(self.archive.forget_camera)
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
@@ -129,6 +140,8 @@ class Application:
                 (self.gateway.start, self.gateway.stop),
                 (self.cameras.start, self.cameras.stop),
                 (self.archive.start, self.archive.stop),
+                (self.events.start, self.events.stop),
+                (self.event_listeners.start, self.event_listeners.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),

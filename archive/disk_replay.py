@@ -11,9 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from archive.index import ArchiveIndex
 from archive.stream_reader import StoredFragment, StreamReader
-from core.archive import StreamKey
 from core.clock import Clock
 from core.errors import AppError, ArchiveUnreadable, DeviceError
 from core.recordings import SERVER_ABILITIES, ReplayAbilities
@@ -25,7 +23,7 @@ from media.units import UnitDescription
 
 log = logging.getLogger(__name__)
 
-_LONGEST_JUMP = 10_000  # key frames of one play(), for a request that names nonsense
+_BEHIND_MS = 60_000
 _FAILED = "The disk with this recording cannot be read."
 
 
@@ -48,10 +46,10 @@ class DiskReplayConnection(ReplayConnection):
     only.
     """
 
-    def __init__(self, index: ArchiveIndex, stream: StreamKey, clock: Clock) -> None:
-        self._stream = stream
+    def __init__(self, reader: StreamReader, clock: Clock) -> None:
+        self._stream = reader.stream
         self._clock = clock
-        self._reader = StreamReader(index, stream)  # the thread's own
+        self._reader = reader  # the thread's own
         self._changed = threading.Condition()
         self._requested: _Playback | None = None
         self._is_paused = False
@@ -116,8 +114,6 @@ class DiskReplayConnection(ReplayConnection):
             while (playback := self._next_after(done)) is not None:
                 self._play(playback)
                 done = playback
-        except Exception:
-            log.exception("a recording of camera %d cannot be played by a fault of ours", self._stream.camera_id)
         finally:
             self._reader.close()
 
@@ -141,6 +137,9 @@ class DiskReplayConnection(ReplayConnection):
         except OSError as error:
             log.warning("an archive file of camera %d cannot be read: %s", self._stream.camera_id, error.strerror)
             failure = ArchiveUnreadable(_FAILED)
+        except Exception:
+            log.exception("a recording of camera %d cannot be played by a fault of ours", self._stream.camera_id)
+            failure = ArchiveUnreadable("Something went wrong here. It is in the app's log.")
         self._reader.close()
         if self._is_wanted(playback):
             consumer.on_failed(failure)
@@ -183,12 +182,13 @@ class DiskReplayConnection(ReplayConnection):
                 log.warning("a fragment of an archive file is left out: %s", error)
                 needs_key = True
                 continue
-            units = _marked(units) if stored.is_after_gap or needs_key else units
+            if stored.is_after_gap or needs_key:
+                units = _marked(units)
             needs_key = False
             if playback.fast:
                 yield stored.description, units
             else:
-                yield stored.description, units[:1]  # whoever plays slowly wants one frame, as a rule
+                yield stored.description, units[:1]  # pictures play slowly, and need no other frame
                 yield stored.description, units[1:]
 
     def _key_frames(self, playback: _Playback) -> Iterator[tuple[UnitDescription, Sequence[AccessUnit]]]:
@@ -211,11 +211,10 @@ class DiskReplayConnection(ReplayConnection):
 
     def _grid(self, start_ms: int, step_ms: int) -> Iterator[StoredFragment]:
         time_ms = start_ms
-        for _ in range(_LONGEST_JUMP):
-            stored = self._reader.key_fragment_at(time_ms)
-            if stored is None:
-                return
+        while (stored := self._reader.key_fragment_at(time_ms)) is not None:
             yield stored
+            if stored.fragment.end_utc_ms < time_ms - _BEHIND_MS:
+                return  # the newest key frame of a file that is being written
             # Nothing is recorded between the time and a later key frame.
             time_ms += step_ms * max(1, (stored.fragment.start_utc_ms - time_ms) // step_ms)
 
@@ -240,7 +239,7 @@ def _describe(consumer: ReplayConsumer, description: UnitDescription) -> None:
     consumer.on_description(description.video, description.audio, description.parameter_sets, description.audio_config)
 
 
-def _marked(units: Sequence[AccessUnit]) -> Sequence[AccessUnit]:
+def _marked(units: tuple[AccessUnit, ...]) -> tuple[AccessUnit, ...]:
     """Return the units with the mark of a gap before the first frame."""
     first = next((n for n, unit in enumerate(units) if unit.track == VIDEO), None)
     if first is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +20,7 @@ OFF = RecordingRule()
 MAX_SPANS = 7 * 24
 MAX_PRE_S = 60.0
 MAX_POST_S = 3600.0
-_BOTH = "both"
+QualityName = Literal["main", "sub", "both"]
 
 
 class RuleStore:
@@ -86,14 +86,16 @@ def schedule_of(rule: RecordingRule) -> WeekSchedule:
     return WeekSchedule(rule.schedule, zone)
 
 
-def quality_name(qualities: tuple[RecordedQuality, ...]) -> str:
+def quality_name(qualities: tuple[RecordedQuality, ...]) -> QualityName:
     """Return main, sub or both."""
-    return _BOTH if len(qualities) > 1 else (qualities[0].value if qualities else RecordedQuality.MAIN.value)
+    if len(qualities) > 1:
+        return "both"
+    return "sub" if RecordedQuality.SUB in qualities else "main"
 
 
 def qualities_of(name: str) -> tuple[RecordedQuality, ...]:
     """Return the streams of main, sub or both. Raise ValueError for another name."""
-    return tuple(RecordedQuality) if name == _BOTH else (RecordedQuality(name),)
+    return tuple(RecordedQuality) if name == "both" else (RecordedQuality(name),)
 
 
 def check_rule(rule: RecordingRule) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive.index import ArchiveIndex
+from archive.open_files import OpenFiles
 from archive.records import FileState, IndexedFile, from_ms
 from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
@@ -53,11 +54,13 @@ class StreamReader:
     The methods raise ArchiveUnreadable if a disk is gone or fails, and Unavailable if the index cannot be read.
     """
 
-    def __init__(self, index: ArchiveIndex, stream: StreamKey) -> None:
+    def __init__(self, index: ArchiveIndex, stream: StreamKey, open_files: OpenFiles) -> None:
+        self.stream = stream
         self._index = index
-        self._stream = stream
+        self._open_files = open_files
         self._row: IndexedFile | None = None
         self._file: ArchiveFile | None = None
+        self._path = Path()
         self._reached_ms = 0  # end of the last fragment
 
     def close(self) -> None:
@@ -65,11 +68,12 @@ class StreamReader:
         file, self._file, self._row = self._file, None, None
         if file is not None:
             file.close()
+            self._open_files.closed(self._path)
 
     def fragments_from(self, start_ms: int, *, crosses_gaps: bool = False) -> Iterator[StoredFragment]:
         """Yield fragments from the last key frame at or before a time on; in a gap, from the next one behind it.
 
-        Ends at a gap of more than 1.5 s, unless `crosses_gaps`, and at the end of what is on the disk.
+        Ends at a gap of more than 1.5 s, unless `crosses_gaps`, and at the newest fragment on the disk.
         """
         self._reached_ms = start_ms
         number = self._open_at(start_ms)
@@ -129,7 +133,7 @@ class StreamReader:
 
     def _row_at(self, time_ms: int) -> IndexedFile | None:
         """Return the file that began last before a time and has it, or may have it when it is flushed."""
-        rows = self._index.files_of(self._stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
+        rows = self._index.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
         kept = [
             row
             for row in rows
@@ -147,7 +151,7 @@ class StreamReader:
         near = [
             other
             for other in self._index.files_of(
-                self._stream, from_ms(reached_ms - _SAME_MS), from_ms(reached_ms + CROSSED_MS)
+                self.stream, from_ms(reached_ms - _SAME_MS), from_ms(reached_ms + CROSSED_MS)
             )
             if other.state is not FileState.LOST and other.key != row.key
         ]
@@ -165,7 +169,7 @@ class StreamReader:
     def _number_after(self, reached_ms: int) -> int:
         """Return the number of the first fragment with a key frame that does not begin before a time.
 
-        Files overlap if the clock was set back. What the earlier file has shown is not shown again.
+        Files overlap if the clock was set back. No time is shown twice.
         """
         found = self._fragments()
         return next(
@@ -174,17 +178,18 @@ class StreamReader:
 
     def _open_later(self, time_ms: int) -> None:
         """Open the first file that begins at or after a time and can be read."""
-        row = self._index.next_file(self._stream, time_ms)
+        row = self._index.next_file(self.stream, time_ms)
         while row is not None and not self._open(row):
-            row = self._index.next_file(self._stream, row.start_ms + 1)
+            row = self._index.next_file(self.stream, row.start_ms + 1)
 
     def _open(self, row: IndexedFile) -> bool:
         """Return False for a file that was deleted or is damaged."""
         folder = next((Path(it.folder) for it in self._index.volumes() if it.id == row.key.volume_id), None)
         if folder is None or not folder.is_dir():
             raise ArchiveUnreadable(_GONE)
+        path = folder / row.key.path
         try:
-            self._file = ArchiveFile.open(folder / row.key.path)
+            self._file = ArchiveFile.open(path)
         except FileNotFoundError:
             return False
         except ArchiveFileError as error:
@@ -192,5 +197,6 @@ class StreamReader:
             return False
         except OSError as error:
             raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
-        self._row = row
+        self._row, self._path = row, path
+        self._open_files.opened(path)
         return True

@@ -177,7 +177,8 @@ class StreamRecorder:
         self._opened_s = 0.0
         self._reason: GapReason | None = None
         self._missing_since = parts.clock.now_utc()
-        self._disk_since: datetime | None = None
+        self._disk_since: datetime | None = None  # the disk has a problem
+        self._disk_until: datetime | None = None  # it had one
 
     @property
     def reason(self) -> GapReason | None:
@@ -198,9 +199,10 @@ class StreamRecorder:
 
     @property
     def recorded_from(self) -> datetime:
-        """The time of the first frame of the present feed. Meaningful while the stream is healthy."""
+        """The time of the first frame since the last failure. Meaningful while the stream is healthy."""
         first_s = self._flow.first_utc_s if self._flow else None
-        return self._missing_since if first_s is None else datetime.fromtimestamp(first_s, UTC)
+        first = self._missing_since if first_s is None else datetime.fromtimestamp(first_s, UTC)
+        return max(first, self._disk_until) if self._disk_until else first
 
     @property
     def written_until(self) -> datetime | None:
@@ -236,8 +238,9 @@ class StreamRecorder:
             self._open_if_due(profile_token, now_s)
 
     def retry_soon(self) -> None:
-        """The camera has answered: try again without a further pause."""
+        """The camera has answered: try again without a further pause, whatever an earlier search finds."""
         if self._feed is None:
+            self._search = None
             self._not_before_s = self._parts.clock.monotonic_s()
 
     def reconnect(self) -> None:
@@ -265,7 +268,8 @@ class StreamRecorder:
 
     def _note_disk(self) -> None:
         if self._target.problem is None:
-            self._disk_since = None
+            if self._disk_since is not None:
+                self._disk_since, self._disk_until = None, self._parts.clock.now_utc()
         elif self._disk_since is None:
             self._disk_since = self.written_until or self._parts.clock.now_utc()
 

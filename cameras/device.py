@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.events import EventDevice
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice
 from core.records import (
@@ -61,6 +62,11 @@ class Device(RecordingDevice, Protocol):
     @property
     def ptz(self) -> PtzDevice:
         """The calls about heads, imaging and relays."""
+        ...
+
+    @property
+    def events(self) -> EventDevice:
+        """The subscription to the device's events."""
         ...
 
     def open(self) -> None:

@@ -12,6 +12,7 @@ from cameras.registry import Registry, credential_of, device_key
 from cameras.store import CameraStore
 from core.clock import Clock
 from core.errors import AppError
+from core.events import EventDevice
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes, correction_s
 from core.records import MediaProfile, StreamSource
@@ -115,6 +116,14 @@ class MediaCalls:
         """
         device = self._connector.device(camera_id, self._settings.device_timeout_s if wait_s is None else wait_s)
         return self._connector.ask(camera_id, device, lambda: call(device.ptz))
+
+    def ask_events(self, camera_id: int, call: Callable[[EventDevice], _T], *, wait_s: float) -> _T:
+        """Return the result of `call` to the open device; wait at most `wait_s` until it is open.
+
+        Raise NotFound, or any DeviceError.
+        """
+        device = self._connector.device(camera_id, wait_s)
+        return self._connector.ask(camera_id, device, lambda: call(device.events))
 
     def request_key_frame(self, camera_id: int, profile_token: str) -> None:
         """Ask the device for a key frame now; do nothing if the device is not connected."""

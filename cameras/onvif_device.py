@@ -8,7 +8,8 @@ from datetime import datetime
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
 from core.clock import Clock
-from core.errors import NotFound
+from core.errors import CameraUnreachable, NotFound
+from core.events import EventDevice
 from core.login_gate import GuardedCredential
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
@@ -26,6 +27,7 @@ from core.records import (
 from core.settings import Settings
 from onvif_services import answers, discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection, OnvifAddress
+from onvif_services.device_events import DeviceEvents
 from onvif_services.faults import SoapFault
 from onvif_services.heads import Heads
 
@@ -47,6 +49,7 @@ class OnvifDevice(Device):
             learned=access.learned,
         )
         self._heads = Heads(self._connection)
+        self._events = DeviceEvents(self._connection)
 
     @property
     def info(self) -> DeviceInfo:
@@ -72,6 +75,10 @@ class OnvifDevice(Device):
     def ptz(self) -> PtzDevice:
         return self._heads
 
+    @property
+    def events(self) -> EventDevice:
+        return self._events
+
     def open(self) -> None:
         self._connection.open()
 
@@ -84,8 +91,16 @@ class OnvifDevice(Device):
     def signals(self) -> Mapping[str, bool]:
         if "events" not in self._connection.services:
             return {}
-        with self._connection.checking("video signals"), events.PullPoint(self._connection) as point:
-            return dict(_signal(message) for message in point.pull(timeout_s=_PULL_S) if _is_about_signal(message))
+        if not self._events.is_subscribed:
+            with self._connection.checking("video signals"):
+                messages = self._events.pull_states(_PULL_S)
+            if messages is not None:
+                return dict(_signal(message) for message in messages if _is_about_signal(message))
+        # A second subscription would take another of the device's few places.
+        told = self._events.signals()
+        if told is None:
+            raise CameraUnreachable("The device has not told yet which inputs have a signal.")
+        return told
 
     def stream_uri(self, profile: MediaProfile) -> str:
         return media.stream_uri(self._connection, profile.profile_token, profile.service)

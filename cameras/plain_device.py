@@ -72,6 +72,12 @@ class PlainDevice(Device):
             "This camera was added by its stream address, without ONVIF, so the app cannot move it.", service="ptz"
         )
 
+    @property
+    def events(self) -> NoReturn:
+        raise CameraUnsupported(
+            "This camera was added by its stream address, without ONVIF, so it reports no events.", service="events"
+        )
+
     def open(self) -> None:
         """Only connect: channels() opens the streams, with the credential."""
         self.check()

@@ -182,8 +182,9 @@ class ReplayAbilities:
     """Replay abilities that a recorder has shown; None for those that it has not shown yet.
 
     `method`: "onvif" (Require: onvif-replay), "plain" (its replay address as plain RTSP), "dahua", "hikvision"; ""
-    before the first replay; "server" for a recording of this server. `seeks_in_session`: it accepts another PLAY in an open session. `has_times`: its packets
-    carry the device's time. `beats_real_time`: it sends faster than real time on request (Rate-Control: no).
+    before the first replay; "server" for recordings of this server. `seeks_in_session`: it accepts another PLAY in an
+    open session. `has_times`: its packets carry the device's time. `beats_real_time`: it sends faster than real time on
+    request (Rate-Control: no).
     `honours_frames`: it sends only key frames on request, at the requested distance (Frames: intra/<ms>).
     `keeps_to_requests`: False while it sends far more than was requested; a restart of the app forgets it.
     """

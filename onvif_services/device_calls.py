@@ -46,6 +46,8 @@ _PRE_AUTH = {"GetSystemDateAndTime", "GetServices", "GetServiceCapabilities", "G
 # A second one acts twice: it turns further, makes another preset, gives another pulse, or takes another of the few
 # places for subscriptions.
 _RUN_ONCE = {"RelativeMove", "SetPreset", "SendAuxiliaryCommand", "SetRelayOutputState", "CreatePullPointSubscription"}
+# The device answers these late on purpose.
+_WAITING = {"PullMessages"}
 
 
 class DeviceCalls:
@@ -348,7 +350,7 @@ class DeviceCalls:
             with self._transport.calling(deadline_s=deadline_s, login=login, service=service, runs_once=runs_once):
                 return call()
 
-        return self._repeated.send(send, deadline_s, runs_once=runs_once)
+        return self._repeated.send(send, deadline_s, runs_once=runs_once, waits=operation in _WAITING)
 
     def _note_weak_server(self) -> None:
         detail = "The device fails at several requests at a time, or cuts connections; for a while it gets one."

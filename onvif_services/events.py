@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 
 from lxml import etree
 
-from core.errors import CameraBadAnswer, DeviceError
+from core.errors import CameraBadAnswer, CameraBusy, CameraUnreachable, DeviceError
+from core.events import SubscriptionAddress
 from onvif_services import answers
 from onvif_services.answers import Element
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_times import read_moment
+from onvif_services.faults import SoapFault
 from onvif_services.places import NamedAddress
 
 # Below the 30 s for which the login gate lets calls run in parallel: a longer pull could block others.
 MAX_PULL_S = 20.0
 MAX_MESSAGES = 1024
-_LIFETIME_S = 60
+FIRST_LIFE_S = 60.0
+LONG_LIFE_S = 600.0
+# Some devices grant 0 s or write a time in the past, and keep the subscription all the same.
+LEAST_GRANTED_S = 60.0
 _LATEST_S = 5.0  # the longest wait for the answer beyond the device's own wait
 _MAX_PARAMETERS_BYTES = 8192
 _WSA = "http://www.w3.org/2005/08/addressing"
+# ONVIF specifies no fault for "too many subscriptions" (onvif/specs #592); these are in use.
+_USED_UP = (
+    *("SubscribeCreationFailedFault", "UnableToCreatePullPointFault", "ResourceProblem", "MaxPullPointsReached"),
+    *("ResourceUnknownFault", "TooManySubscribers", "MaxSubscriptions", "OutofMemory"),
+)
+USED_UP_TEXT = (
+    "The device gives no more event subscriptions. Other systems, such as Home Assistant or a recorder, may hold them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,10 @@ class PullPoint:
         self._conn = conn
         self._address: NamedAddress | None = None
         self._parameters: list[Element] = []
+        self._wants_absolute_times = False
+        self.granted_s: float | None = None
+        """The seconds that the subscription lives after the last answer; None if the device does not tell."""
+        self.ends_s = 0.0  # time.monotonic() of its end
 
     def __enter__(self) -> PullPoint:
         self.open()
@@ -60,48 +78,89 @@ class PullPoint:
     ) -> None:
         self.close()
 
-    def open(self) -> None:
-        """Call CreatePullPointSubscription. The subscription lives for a minute, and longer with every pull."""
-        params = {"InitialTerminationTime": f"PT{_LIFETIME_S}S"}
-        answer = self._conn.call("events", "CreatePullPointSubscription", params)
+    def open(self) -> SubscriptionAddress:
+        """Call CreatePullPointSubscription. The subscription lives for a minute, and longer with every pull.
+
+        Raise CameraBusy if the device gives no more subscriptions.
+        """
+        params = {"InitialTerminationTime": self._ends(FIRST_LIFE_S)}
+        try:
+            answer = self._conn.call("events", "CreatePullPointSubscription", params)
+        except SoapFault as fault:
+            if fault.has_code(*_USED_UP):
+                raise CameraBusy(USED_UP_TEXT) from fault
+            raise
         reference = answers.child(answer, "SubscriptionReference")
-        # Some firmware leaves out the SubscriptionReference around the address.
+        # Some firmware leaves out the SubscriptionReference around the address, or leaves the address empty.
         address = answers.raw_text(next(answers.descendants(answer, "Address"), None))
-        self._address = self._conn.at_host(address)
+        address = address or self._conn.services.get("events", "")
         self._parameters = _reference_parameters(reference)
+        self._address = self._conn.at_host(address)
+        self._note_life(answer)
+        texts = tuple(etree.tostring(item, encoding="unicode") for item in self._parameters)
+        return SubscriptionAddress(address, texts)
+
+    def reopen(self, stored: SubscriptionAddress) -> None:
+        """Use a subscription that an earlier connection made. Send nothing. Raise CameraBadAnswer."""
+        self._address = self._conn.at_host(stored.address)
+        self._parameters = [answers.parse_xml(text.encode()) for text in stored.parameters]
 
     def pull(self, *, timeout_s: float = 5.0, limit: int = 100) -> tuple[EventMessage, ...]:
         """Return the next messages. The device waits up to `timeout_s` (at most 20 s) for the first one."""
         wait_s = min(timeout_s, MAX_PULL_S)
         params = {"Timeout": timedelta(seconds=wait_s), "MessageLimit": min(limit, MAX_MESSAGES)}
         answer = self._ask("pullpoint", "PullMessages", params, wait_s + min(self._conn.timeout_s, _LATEST_S))
+        self._note_life(answer)
         found = [read_message(item) for item in answers.children(answer, "NotificationMessage")]
         return tuple(found[:MAX_MESSAGES])
 
-    def renew(self) -> None:
-        """Extend the subscription by a minute, for devices on which a pull does not extend it.
+    def renew(self, life_s: float = FIRST_LIFE_S) -> None:
+        """Let the subscription live for `life_s` from now on, for devices on which a pull does not extend it."""
+        self._note_life(self._ask("subscription", "Renew", {"TerminationTime": self._ends(life_s)}, None))
 
-        No part of the app calls it yet.
+    def synchronize(self) -> None:
+        """Request the present states of all properties (SetSynchronizationPoint)."""
+        self._ask("pullpoint", "SetSynchronizationPoint", {}, None)
+
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Call Unsubscribe. May be called twice. Return False if the device did not answer.
+
+        A device that refuses has no such subscription, or lets it expire.
         """
-        self._ask("subscription", "Renew", {"TerminationTime": f"PT{_LIFETIME_S}S"}, None)
-
-    def close(self) -> None:
-        """Call Unsubscribe. If the device refuses, the subscription expires by itself. May be called twice."""
-        if self._address is None:
-            return
+        address = self._address
+        if address is None:
+            return True
         try:
-            self._ask("subscription", "Unsubscribe", {}, None)
+            self._ask("subscription", "Unsubscribe", {}, timeout_s)
         except DeviceError as error:
             self._conn.note("unsubscribe", error.code, error.detail)
-        self._address = None
+            return not isinstance(error, CameraUnreachable)
+        finally:
+            self._address = None
+        return True
+
+    def _ends(self, life_s: float) -> str:
+        """Return the time at which the subscription should end. Relative ones are in seconds: some firmware reads
+        minutes as seconds."""
+        if not self._wants_absolute_times:
+            return f"PT{round(life_s)}S"
+        return f"{self._conn.device_clock.now_utc() + timedelta(seconds=life_s):%Y-%m-%dT%H:%M:%SZ}"
+
+    def _note_life(self, answer: Element) -> None:
+        now, ends = (read_moment(answers.raw_text(answer, name)) for name in ("CurrentTime", "TerminationTime"))
+        if ends is not None:
+            now = now or self._conn.device_clock.now_utc()
+            self.granted_s = max(0.0, (ends - now).total_seconds())
+            self.ends_s = time.monotonic() + self.granted_s
+            if self.granted_s == 0:  # some firmware misreads a relative time: the next one is absolute
+                self._wants_absolute_times = True
 
     def _ask(self, service: str, operation: str, params: dict[str, object], timeout_s: float | None) -> Element:
-        if self._address is None:
+        address = self._address
+        if address is None:
             raise CameraBadAnswer("There is no event subscription on the device.")
         headers = [copy.deepcopy(item) for item in self._parameters]  # zeep moves them into its envelope
-        return self._conn.call(
-            service, operation, params, timeout_s=timeout_s, address=self._address, soap_headers=headers
-        )
+        return self._conn.call(service, operation, params, timeout_s=timeout_s, address=address, soap_headers=headers)
 
 
 def _reference_parameters(reference: Element | None) -> list[Element]:

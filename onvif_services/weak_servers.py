@@ -26,9 +26,13 @@ _MOST_SILENCES = 2  # beside other requests: one alone may be slow, whatever els
 
 @dataclass(slots=True)
 class _Tries:
-    """The repetitions of one request (at most `most`), and the logins that the device cut off in them."""
+    """The repetitions of one request (at most `most`), and the logins that the device cut off in them.
+
+    `waits`: the device holds the answer back on purpose, so that neither silence nor a cut tells about its web server.
+    """
 
     most: int
+    waits: bool = False
     repeats: int = 0
     cut_logins: int = 0
 
@@ -51,13 +55,16 @@ class RepeatedRequests:
         self._silences = 0  # requests beside others without an answer, since the last such request that had one
         self._pause_s = _PAUSE_S  # longer on web servers that need longer between two connections
 
-    def send(self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False) -> HttpAnswer:
+    def send(
+        self, call: Callable[[], HttpAnswer], deadline_s: float, *, runs_once: bool = False, waits: bool = False
+    ) -> HttpAnswer:
         """Return the answer of `call`, which sends one request. Raise its DeviceError.
 
         `NoAnswer.cut_logins` of the error counts the logins of all tries. `runs_once`: a second request would act
         twice, and the device may have carried out the first before it closed the connection, so none is repeated.
+        `waits`: the device answers late on purpose, and may close the connection instead (PullMessages).
         """
-        tries = _Tries(most=0 if runs_once else _REPEATS)
+        tries = _Tries(most=0 if runs_once or waits else _REPEATS, waits=waits)
         if not self._slots.is_serial:
             try:
                 with self._slots.taking(deadline_s):
@@ -107,7 +114,7 @@ class RepeatedRequests:
                 return None
             raise
         except NoAnswer as error:
-            if not error.is_cut and was_parallel and self._slots.is_shared:
+            if not error.is_cut and was_parallel and self._slots.is_shared and not tries.waits:
                 self._note_silence()
             tries.cut_logins += error.cut_logins
             most = min(tries.most, self._most(error, was_parallel=was_parallel))

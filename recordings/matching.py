@@ -31,7 +31,10 @@ class MatchedBy(StrEnum):
 
     @property
     def is_sure(self) -> bool:
-        """True if the device itself names the channel, or the app has recorded it. All other ways are guesses: never grant access by them."""
+        """True if the device itself names the channel, or the app has recorded it.
+
+        All other ways are guesses: never grant access by them.
+        """
         return self in (MatchedBy.SERVER, MatchedBy.JOB, MatchedBy.VIDEO_SOURCE)
 
 

@@ -1,9 +1,9 @@
 """The control port, for tests: faults on and off, connections, frames and when they are sent, logins.
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
-``GET /frames?channel=1&role=main``, ``GET /logins``, ``GET /archive?channel=1&start=TIME&end=TIME``,
-``GET /replay``, ``GET /ptz``. Requests with the name of another host are refused, so that a web page cannot use the
-port through a host name that resolves to this machine.
+``POST /motion``, ``POST /subscriptions``, ``GET /frames?channel=1&role=main``, ``GET /logins``,
+``GET /archive?channel=1&start=TIME&end=TIME``, ``GET /replay``, ``GET /ptz``. Requests with the name of another host
+are refused, so that a web page cannot use the port through a host name that resolves to this machine.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class ControlPort:
             ("POST", "/fault"): self._post_fault,
             ("POST", "/clear"): self._post_clear,
             ("POST", "/prepare"): self._post_prepare,
+            ("POST", "/motion"): self._post_motion,
+            ("POST", "/subscriptions"): self._post_subscriptions,
         }
         route = routes.get((request.method, request.path))
         return route(request) if route else _problem(404, f"there is: {', '.join(' '.join(key) for key in routes)}")
@@ -123,6 +125,7 @@ class ControlPort:
                 "faults": self._faults.as_json(),
                 "connections": [connection.as_json() for connection in self._rtsp.connections],
                 "subscriptions": len(self._subscriptions),
+                "most_subscriptions": self._subscriptions.most,
                 "channels": channels,
             }
         )
@@ -198,6 +201,27 @@ class ControlPort:
         self._faults.clear()
         self._login.forget_lock()
         return _json({"faults": []})
+
+    def _post_motion(self, request: Request) -> Response:
+        """Set the motion of a channel, or of all without one; `active` null: the timetable again."""
+        try:
+            asked = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return _problem(400, "not JSON")
+        if not isinstance(asked, dict) or set(asked) - {"channel", "active"} or "active" not in asked:
+            return _problem(400, "an object of channel and active is wanted")
+        channel, active = asked.get("channel"), asked["active"]
+        if active not in (True, False, None) or (isinstance(active, int | float) and not isinstance(active, bool)):
+            return _problem(400, "active must be true, false or null")
+        if channel is not None and (not isinstance(channel, int) or find_channel(self._layout, channel) is None):
+            return _problem(400, f"there is no channel {channel!r}")
+        self._subscriptions.set_motion(channel, active)
+        return _json({"channel": channel, "active": active})
+
+    def _post_subscriptions(self, _request: Request) -> Response:
+        """Count the most subscriptions at a time anew."""
+        self._subscriptions.count_anew()
+        return _json({"subscriptions": len(self._subscriptions)})
 
     def _post_prepare(self, request: Request) -> Response:
         """Encode the streams of a role in the background; `clips` in /state shows when they are ready."""

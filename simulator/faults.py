@@ -74,6 +74,10 @@ PTZ_KINDS = (
     *("empty_spaces", "one_profile", "no_configuration", "refuses_timeout", "garbage_zoom", "no_stop"),
     *("slow_move", "slow_goto", "factory_slots", "no_preset_list", "text_presets"),
 )
+# How the event service misbehaves; see simulator/soap/events.py.
+EVENT_KINDS = (
+    *("no_ends", "grants_nothing", "dies", "wrong_clock", "used_up", "no_renewal", "digits", "closes", "loses_answer"),
+)
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
     FaultKind("soap_silent", "SOAP requests and snapshots are accepted and never answered", "true", _is_true),
@@ -121,6 +125,7 @@ _KINDS = (
     ),
     FaultKind("replay_end", "how a replay ends, instead of by its bits", ", ".join(END_KINDS), _one_of(*END_KINDS)),
     FaultKind("ptz", "the head misbehaves", ", ".join(PTZ_KINDS), _one_of(*PTZ_KINDS)),
+    FaultKind("events", "the event service misbehaves", ", ".join(EVENT_KINDS), _one_of(*EVENT_KINDS)),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind(
         "audio",

@@ -1,7 +1,8 @@
 """Events: properties of each channel, and PullPoint subscriptions to their changes.
 
-Every channel has motion by a fixed timetable; its loss of the video signal follows the channel's state. No task runs
-between requests: a subscription keeps the values that it reported last, and compares them with those of now.
+Every channel has motion by a fixed timetable until the control port sets it; its loss of the video signal follows the
+channel's state. No task runs between requests: a subscription keeps the values that it reported last, and compares them
+with those of now. The fault `events` makes the service misbehave.
 """
 
 from __future__ import annotations
@@ -57,13 +58,19 @@ class Subscription:
     def left_s(self) -> float:
         return self.ends_s - time.monotonic()
 
-    def news(self, states: dict[tuple[str, str], bool], limit: int) -> list[Event]:
-        """At most `limit` events that it has not reported yet; they count as reported from now on."""
+    def news(self, states: dict[tuple[str, str], bool], limit: int, *, tells_ends: bool = True) -> list[Event]:
+        """At most `limit` events that it has not reported yet; they count as reported from now on.
+
+        `tells_ends` False: states of false are never reported, as on recorders that do not clear their events.
+        """
         found: list[Event] = []
         for key, value in states.items():
             if len(found) == limit:
                 break
             if self.reported.get(key) is value or (self.filter and not topic_matches(self.filter, key[0])):
+                continue
+            if not value and not tells_ends:
+                self.reported[key] = value
                 continue
             found.append(Event(*key, value, key not in self.reported))
             self.reported[key] = value
@@ -76,6 +83,21 @@ class Subscriptions:
     def __init__(self, layout: Layout, streams: LiveStreams, faults: Faults) -> None:
         self._layout, self._streams, self._faults = layout, streams, faults
         self._subscriptions: dict[str, Subscription] = {}
+        self._motion: dict[int, bool] = {}  # by channel number, in place of the timetable
+        self.most = 0
+        """The largest number of subscriptions at a time since the start, or since `count_anew`."""
+
+    def count_anew(self) -> None:
+        self.most = len(self)
+
+    def set_motion(self, channel: int | None, active: bool | None) -> None:
+        """Set the motion of a channel, or of all; None lets it follow the timetable again."""
+        numbers = [item.number for item in self._layout] if channel is None else [channel]
+        for number in numbers:
+            if active is None:
+                self._motion.pop(number, None)
+            else:
+                self._motion[number] = active
 
     def __len__(self) -> int:
         self._drop_ended()
@@ -87,6 +109,7 @@ class Subscriptions:
         made.renew(life_s)
         identity = secrets.token_hex(8)
         self._subscriptions[identity] = made
+        self.most = max(self.most, len(self))
         return identity, made
 
     def find(self, identity: str) -> Subscription | None:
@@ -102,6 +125,8 @@ class Subscriptions:
         self._subscriptions.clear()
 
     def _drop_ended(self) -> None:
+        if self._faults.text("events") == "dies":
+            self._subscriptions.clear()
         self._subscriptions = {key: value for key, value in self._subscriptions.items() if value.left_s() > 0}
 
     def states(self) -> dict[tuple[str, str], bool]:
@@ -112,6 +137,7 @@ class Subscriptions:
             token = channel.video_source_token
             dead = self._streams.of(channel, "main").dead_kind()
             moment = (now + channel.number * _MOTION_APART_S) % _MOTION_EVERY_S
-            found[MOTION, token] = dead is None and moment < _MOTION_FOR_S
+            has_motion = self._motion.get(channel.number, moment < _MOTION_FOR_S)
+            found[MOTION, token] = dead is None and has_motion
             found[SIGNAL_LOSS, token] = dead is not None or self._faults.is_on("rtcp_only", channel.number)
         return found

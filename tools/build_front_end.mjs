@@ -31,7 +31,11 @@ const COPIED = ['img/icon.svg', 'vendor/hls.mjs', 'vendor/hls.worker.js'];
  * Files that a page loads later by their address. A script of these has copies of the modules that it shares with the
  * page: with `import()` of its source, the page's own script would fall into several files.
  */
-const LATER = ['css/ptz.css', 'js/components/ptz-mode.js', 'css/storyboard.css', 'js/components/storyboard.js'];
+const LATER = [
+  ...['css/ptz.css', 'js/components/ptz-mode.js'],
+  ...['css/storyboard.css', 'js/components/storyboard.js'],
+  ...['css/recording.css', 'js/components/server-recording.js'],
+];
 
 const OPTIONS = /** @type {const} */ ({
   absWorkingDir: STATIC,

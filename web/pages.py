@@ -57,6 +57,12 @@ def exports() -> str:
     return render_template("exports.html", page="exports")
 
 
+@blueprint.get("/storage")
+def storage() -> str:
+    """The disks for recording on the server, the recorded channels, and the kept parts."""
+    return render_template("storage.html", page="storage")
+
+
 @blueprint.get("/login")
 def login() -> str | Response:
     """The login form, which leads to `next` if that is a page of this app."""

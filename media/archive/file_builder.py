@@ -50,7 +50,9 @@ class ArchiveFileBuilder:
     def __init__(self, description: UnitDescription) -> None:
         self.description = description
         video, audio = archive_tracks(description)
-        self._init = init_section([video, audio] if audio else [video])
+        tracks = [video, audio] if audio else [video]
+        self.codecs = ",".join(track.codec_string for track in tracks)  # as in RFC 6381
+        self._init = init_section(tracks)
         self._audio = None
         if audio and description.audio:
             self._audio = AudioPlacer(audio, description.audio, description.audio_config)
@@ -77,7 +79,8 @@ class ArchiveFileBuilder:
     ) -> BuiltFragment:
         """Return the next fragment. Raises ValueError if `units` has no frame.
 
-        `utc_s`: presentation times, seconds since 1970. `end_utc_s`: the end of the frame that is shown last.
+        `utc_s`: presentation times, seconds since 1970. `end_utc_s`: the end of the frame that is shown last. Audio
+        more than 1 s before the file's first frame is left out.
         """
         video = [(unit, at_s) for unit, at_s in zip(units, utc_s, strict=True) if unit.track == VIDEO]
         if not video:
@@ -89,7 +92,11 @@ class ArchiveFileBuilder:
         run = _video_run(video, begins, begins_s, end_utc_s)
         runs, pieces = [run], [b""]
         if self._audio is not None:
-            audio = [(unit, at_s) for unit, at_s in zip(units, utc_s, strict=True) if unit.track != VIDEO]
+            audio = [
+                (unit, at_s)
+                for unit, at_s in zip(units, utc_s, strict=True)
+                if unit.track != VIDEO and at_s >= self._start_utc_s
+            ]
             if audio:
                 runs.insert(0, self._audio.run(audio, begins / VIDEO_TIMESCALE, begins_s))
                 pieces += [unit.parts[0] for unit, _ in audio]
@@ -101,7 +108,9 @@ class ArchiveFileBuilder:
         pieces.append(bytes(CRC_BYTES))
         data = bytearray().join(pieces)
         _LENGTH.pack_into(data, len(data) - CRC_BYTES, zlib.crc32(memoryview(data)[:-CRC_BYTES]))
-        return self._added(data, run, begins_s, is_key=video[0][0].is_key)
+        newest_s = max(at_s for _, at_s in video)
+        ends_s = begins_s + run.length / VIDEO_TIMESCALE if end_utc_s is None else max(end_utc_s, newest_s)
+        return self._added(data, run, (round(begins_s * 1000), round(ends_s * 1000)), is_key=video[0][0].is_key)
 
     def discard_last(self) -> None:
         """Leave the last fragment out of the index: it could not be written. No more fragments may follow."""
@@ -111,13 +120,11 @@ class ArchiveFileBuilder:
         """Return mfra, the last bytes of the file."""
         return index_box(self._fragments)
 
-    def _added(self, data: bytearray, run: SampleRun, begins_s: float, *, is_key: bool) -> BuiltFragment:
-        start_ms = round(begins_s * 1000)
-        end_ms = round((begins_s + run.length / VIDEO_TIMESCALE) * 1000)
-        self._fragments.append(Fragment(self._size_bytes, len(data), start_ms, end_ms, is_key, run.start))
+    def _added(self, data: bytearray, run: SampleRun, utc_ms: tuple[int, int], *, is_key: bool) -> BuiltFragment:
+        self._fragments.append(Fragment(self._size_bytes, len(data), *utc_ms, is_key, run.start))
         self._size_bytes += len(data)
         self._video_end = run.start + run.length
-        return BuiltFragment(data, start_ms, end_ms, is_key)
+        return BuiltFragment(data, *utc_ms, is_key)
 
 
 def _video_run(

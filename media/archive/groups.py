@@ -41,6 +41,7 @@ class GroupCollector:
     def __init__(self) -> None:
         self._group: UnitGroup | None = None
         self._begins_s = 0.0
+        self._earliest_s = 0.0  # the earliest presentation time of the group
         self._newest_s = 0.0  # the latest presentation time of the group
         self._audio_bytes = 0
         self._reorders = False
@@ -69,9 +70,10 @@ class GroupCollector:
                 if self._group is None and not unit.is_key:
                     continue
                 group = self._group = UnitGroup(is_key=unit.is_key)
-                self._begins_s = self._newest_s = at_s
+                self._begins_s = self._earliest_s = self._newest_s = at_s
                 self._audio_bytes = self._frames = 0
             self._reorders = self._reorders or at_s < self._newest_s
+            self._earliest_s = min(self._earliest_s, at_s)
             self._newest_s = max(self._newest_s, at_s)
             self._frames += 1
             group.units.append(unit)
@@ -105,8 +107,8 @@ class GroupCollector:
         return length_s >= _LONGEST_S and at_s > self._newest_s  # no frame that is shown later comes before it
 
     def _closed(self, group: UnitGroup, next_s: float | None) -> UnitGroup:
-        if self._frames > 1 and self._newest_s > self._begins_s:
-            self._usual_step_s = (self._newest_s - self._begins_s) / (self._frames - 1)
+        if self._newest_s > self._earliest_s:
+            self._usual_step_s = (self._newest_s - self._earliest_s) / (self._frames - 1)
         group.end_utc_s = self._newest_s + self._usual_step_s
         longest_s = _LONGEST_REORDERED_STEP * self._usual_step_s if self._reorders else _LONGEST_STEP_S
         if next_s is not None and 0 < next_s - self._newest_s <= longest_s:

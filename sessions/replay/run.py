@@ -31,9 +31,9 @@ class ReplayRun:
 
     `*_device_s` are seconds since 1970 by the device's clock, which is `correction_s` ahead of true UTC (known once
     the recording's address was read; 0 if the first recording is one of the archive). `recording_token`: the recording
-    that plays, once it was chosen; a run may continue in another recording of the channel. `time_confirmed`: the device confirms the times of the newest frames;
-    None while there are none. `error`: why there is no frame yet. `has_video`: video has come, with or without a key
-    frame.
+    that plays, once it was chosen; a run may continue in another recording of the channel. `time_confirmed`: the device
+    confirms the times of the newest frames; None while there are none. `error`: why there is no frame yet. `has_video`:
+    video has come, with or without a key frame.
     `quality`: the requested one. `plays_sub`: the recording that plays is of the sub stream. `has_sub`: the channel has
     such a recording of the requested time, too; None until that is known.
     `key_frames_only`: the other frames and the audio are left out.

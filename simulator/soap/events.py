@@ -1,15 +1,29 @@
-"""The Event service with PullPoint subscriptions (ONVIF Core Specification, 9; WS-BaseNotification 1.3)."""
+"""The Event service with PullPoint subscriptions (ONVIF Core Specification, 9; WS-BaseNotification 1.3).
+
+The fault `events` is one of these habits:
+
+- `no_ends`: states of false are not reported, as on recorders that do not clear their events.
+- `grants_nothing`: answers name the present time as the end of a subscription, which lives all the same.
+- `dies`: all subscriptions are gone, and no notice is sent.
+- `wrong_clock`: messages carry a time of the year 2000.
+- `used_up`: no subscription is made, because other clients hold them all.
+- `no_renewal`: Renew is refused; a pull extends the subscription.
+- `digits`: states are written as 1 and 0.
+- `closes`: a pull without messages ends in a closed connection.
+- `loses_answer`: a subscription is made, and the connection closed before the answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
 from simulator.addresses import Addresses
 from simulator.clock import DeviceClock, as_xml_time
+from simulator.faults import Faults
 from simulator.soap import capabilities
 from simulator.soap.service import PATHS, SUBSCRIPTION_PATH, Call, Handler, SoapFault, SoapService, done
 from simulator.soap.xml import Element, child, descendants, el, parse_duration, parse_time, qname, text_of
@@ -34,9 +48,11 @@ def _life_s(clock: DeviceClock, text: str) -> float:
     return length.total_seconds()
 
 
-def _times(clock: DeviceClock, subscription: Subscription, prefix: str) -> tuple[Element, Element]:
+def _times(
+    clock: DeviceClock, subscription: Subscription, prefix: str, *, grants: bool = True
+) -> tuple[Element, Element]:
     now = clock.utc()
-    ends = now + timedelta(seconds=max(0.0, subscription.left_s()))
+    ends = now + timedelta(seconds=max(0.0, subscription.left_s()) if grants else 0.0)
     return el(f"{prefix}:CurrentTime", as_xml_time(now)), el(f"{prefix}:TerminationTime", as_xml_time(ends))
 
 
@@ -61,15 +77,17 @@ def _topic_set() -> Element:
     return root
 
 
-def _message(clock: DeviceClock, event: Event) -> Element:
+def _message(clock: DeviceClock, event: Event, habit: str | None) -> Element:
     source = el("tt:SimpleItem", attributes={"Name": "Source", "Value": event.video_source_token})
-    data = el("tt:SimpleItem", attributes={"Name": "State", "Value": event.value})
+    value = str(int(event.value)) if habit == "digits" else event.value
+    data = el("tt:SimpleItem", attributes={"Name": "State", "Value": value})
+    moment = datetime(2000, 1, 1, tzinfo=UTC) if habit == "wrong_clock" else clock.utc()
     kind = "Initialized" if event.is_first else "Changed"
     message = el(
         "tt:Message",
         el("tt:Source", source),
         el("tt:Data", data),
-        attributes={"UtcTime": as_xml_time(clock.utc()), "PropertyOperation": kind},
+        attributes={"UtcTime": as_xml_time(moment), "PropertyOperation": kind},
     )
     topic = el("wsnt:Topic", event.topic, attributes={"Dialect": _CONCRETE_SET})
     return el("wsnt:NotificationMessage", topic, el("wsnt:Message", message))
@@ -80,8 +98,9 @@ class EventService(SoapService):
 
     path = PATHS["tev"]
 
-    def __init__(self, subscriptions: Subscriptions, addresses: Addresses, clock: DeviceClock) -> None:
+    def __init__(self, subscriptions: Subscriptions, addresses: Addresses, clock: DeviceClock, faults: Faults) -> None:
         self._subscriptions, self._addresses, self._clock = subscriptions, addresses, clock
+        self._faults = faults
 
     def operations(self) -> dict[str, Handler]:
         return {
@@ -107,7 +126,10 @@ class EventService(SoapService):
 
     def create_pull_point_subscription(self, call: Call) -> Element:
         subscriptions = self._subscriptions
+        habit = self._faults.text("events")
         life = _life_s(self._clock, call.text("tev:InitialTerminationTime"))
+        if habit == "used_up":
+            raise SoapFault("Receiver", "ter:Action", "ter:ResourceProblem", reason="No resources")
         if len(subscriptions) >= capabilities.MAX_PULL_POINTS:
             raise SoapFault(
                 "Receiver", "ter:Action", "ter:MaxPullPointsReached", reason="There are too many subscriptions"
@@ -117,11 +139,13 @@ class EventService(SoapService):
             [] if asked is None else [found.text or "" for found in descendants(asked, "wsnt:TopicExpression")]
         )
         identity, made = subscriptions.subscribe("|".join(expressions), life)
+        if habit == "loses_answer":
+            raise ConnectionResetError
         address = self._addresses.onvif_url(f"{SUBSCRIPTION_PATH}?id={identity}")
         return el(
             "tev:CreatePullPointSubscriptionResponse",
             el("tev:SubscriptionReference", el("wsa:Address", address)),
-            *_times(self._clock, made, "wsnt"),
+            *_times(self._clock, made, "wsnt", grants=habit != "grants_nothing"),
         )
 
 
@@ -130,8 +154,8 @@ class SubscriptionService(SoapService):
 
     path = SUBSCRIPTION_PATH
 
-    def __init__(self, subscriptions: Subscriptions, clock: DeviceClock) -> None:
-        self._subscriptions, self._clock = subscriptions, clock
+    def __init__(self, subscriptions: Subscriptions, clock: DeviceClock, faults: Faults) -> None:
+        self._subscriptions, self._clock, self._faults = subscriptions, clock, faults
 
     def operations(self) -> dict[str, Handler]:
         return {
@@ -156,15 +180,23 @@ class SubscriptionService(SoapService):
             raise SoapFault("Sender", "ter:InvalidArgVal", reason="Timeout or MessageLimit is missing")
         deadline = time.monotonic() + min(wait.total_seconds(), _MAX_WAIT_S)
         subscription.renew(max(subscription.left_s(), min(wait.total_seconds(), _MAX_WAIT_S) + DEFAULT_LIFE_S))
-        while not (news := subscription.news(self._subscriptions.states(), int(limit))):
+        while not (news := self._news(subscription, int(limit))):
+            if self._faults.text("events") == "closes":
+                raise ConnectionResetError
             if time.monotonic() >= deadline:
                 break
             await asyncio.sleep(_LOOK_EVERY_S)
+            self._subscription(call)  # it may have been ended meanwhile
+        habit = self._faults.text("events")
         return el(
             "tev:PullMessagesResponse",
-            *_times(self._clock, subscription, "tev"),
-            *(_message(self._clock, event) for event in news),
+            *_times(self._clock, subscription, "tev", grants=habit != "grants_nothing"),
+            *(_message(self._clock, event, habit) for event in news),
         )
+
+    def _news(self, subscription: Subscription, limit: int) -> list[Event]:
+        tells_ends = self._faults.text("events") != "no_ends"
+        return subscription.news(self._subscriptions.states(), limit, tells_ends=tells_ends)
 
     def set_synchronization_point(self, call: Call) -> Element:
         """Report all properties again."""
@@ -173,8 +205,11 @@ class SubscriptionService(SoapService):
 
     def renew(self, call: Call) -> Element:
         subscription = self._subscription(call)
+        habit = self._faults.text("events")
+        if habit == "no_renewal":
+            raise SoapFault("Receiver", "ter:ActionNotSupported", reason="Renew is not supported")
         subscription.renew(_life_s(self._clock, text_of(call.body, "wsnt:TerminationTime")))
-        current, ends = _times(self._clock, subscription, "wsnt")
+        current, ends = _times(self._clock, subscription, "wsnt", grants=habit != "grants_nothing")
         return el("wsnt:RenewResponse", ends, current)
 
     def unsubscribe(self, call: Call) -> Element:

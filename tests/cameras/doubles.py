@@ -21,6 +21,7 @@ from cameras.records import TimedSnapshot
 from core.certificates import PinnedCertificates
 from core.clock import SystemClock
 from core.errors import CameraAuthFailed, CameraUnreachable, CameraUnsupported, DeviceError
+from core.events import EventDevice
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
@@ -137,6 +138,10 @@ class Connection:
         if self._device.ptz is None:
             raise CameraUnsupported("It has no head.", service="ptz")
         return self._device.ptz
+
+    @property
+    def events(self) -> EventDevice:
+        raise CameraUnsupported("It reports no events.", service="events")
 
     def open(self) -> None:
         self._device.opens += 1

@@ -69,6 +69,7 @@ class ChannelRecordings(ThinRecordings):
         channel: int | None = None,
         with_events: bool = True,
         prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> Coverage:
         spans: list[ChannelSpan] = []
         reached = start

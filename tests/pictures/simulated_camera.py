@@ -70,6 +70,7 @@ class SimulatedRecordings(RecordingManager):
         channel: int | None = None,
         with_events: bool = True,
         prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> Coverage:
         assert channel is not None
         ahead = timedelta(seconds=self.correction_s)

@@ -40,6 +40,7 @@ class EndlessRecording(SimulatedRecordings):
         channel: int | None = None,
         with_events: bool = True,
         prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> Coverage:
         span = ChannelSpan(start, end, SpanState.RECORDED, "Rec1")
         row = ChannelCoverage(1, "", MatchedBy.ONLY_CHANNEL, "Rec1", (span,), (), False)

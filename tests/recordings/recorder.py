@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_manager import ArchiveManager
+from cameras.records import CameraView
 from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
 from core.login_gate import LoginGate
 from core.recordings import (
@@ -30,7 +31,7 @@ from core.recordings import (
     SpanState,
     TrackType,
 )
-from core.records import Channel, ClockOffset, Credential, DeviceInfo
+from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceInfo, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
@@ -169,6 +170,16 @@ class ArchiveCameras(OnvifManager):
 
     def channels(self, camera_id: int) -> list[Channel]:
         return self.archive.known_channels(camera_id)
+
+    def list_cameras(self) -> list[CameraView]:
+        return [self.get_camera(1)]
+
+    def get_camera(self, camera_id: int) -> CameraView:
+        self.archive.known_channels(camera_id)
+        return CameraView(camera_id, "R", "recorder", None, "u", CameraStatus.ONLINE)
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        raise CameraUnreachable("This recorder has no live video.")
 
     def recording_offset_s(self, camera_id: int) -> float:
         return (self.clock_offset_s(camera_id) or 0.0) + self.archive.recorder.zone_s

@@ -66,4 +66,4 @@ def test_a_named_source_is_better_than_a_number() -> None:
 
 
 def test_a_guess_grants_no_access() -> None:
-    assert [by for by in MatchedBy if by.is_sure] == [MatchedBy.JOB, MatchedBy.VIDEO_SOURCE]
+    assert [by for by in MatchedBy if by.is_sure] == [MatchedBy.SERVER, MatchedBy.JOB, MatchedBy.VIDEO_SOURCE]

@@ -17,6 +17,7 @@ from core.records import AudioFormat, Credential, Problem, StreamSource, StreamS
 from core.secrets import Secret
 from media.fmp4.live import FragmentSink
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
+from media.units import UnitSink
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, until
 
@@ -171,6 +172,9 @@ class ThinFeed:
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
         self.sink = sink
+
+    def open_units(self, sink: UnitSink) -> None:
+        raise NotImplementedError
 
     def enable_audio(self) -> None:
         self.has_sound = True

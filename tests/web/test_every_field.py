@@ -63,6 +63,12 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "ranges": (),
     "text": tuple(text for text in TEXTS if len(text) <= 2000 and "".join(text.split("\n")).isprintable()),
     "format": (),
+    "schedule": ([],),
+    "zone": ("",),
+    "days": (1.5,),
+    "pre": (0, 1.5),
+    "post": (0, 1.5),
+    "bytes": (10**18,),
     "copies": ([],),
 }
 KINDS = {
@@ -128,9 +134,21 @@ KINDS = {
     "exports": "limits",
     "format": "format",
     "notes": "text",
+    "reason": "name or none",
+    "until": "time",
     "kept": "flag",
     "subtitles": "flag",
     "copies": "copies",
+    "mode": "choice",
+    "schedule": "schedule",
+    "time_zone": "zone",
+    "pre_s": "pre",
+    "post_s": "post",
+    "keep_days": "days",
+    "keep_bytes": "bytes",
+    "limit_days": "days",
+    "backfills": "flag",
+    "ids": "limits",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

@@ -46,6 +46,7 @@ VIEWER = {
     "/api/streams/stop",
     "/api/streams/status/<stream_id>",
     "/api/streams/all",
+    "/api/cameras/<camera_id>/recording-states",
     "/api/walls",
     "/api/walls/<wall_id>",
 }
@@ -80,9 +81,14 @@ REVIEWER = {
     f"{CASE}/package",
     "/api/evidence/key",
     f"{EXPORT}/posters/<number>",
+    "/api/recordings/kept",
+    "/api/recordings/kept/<kept_id>",
+    "/api/recording-alerts",
+    "/api/recording-alerts/seen",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
+    "/api/cameras/<camera_id>/channels/<number>/recording-pause",
     "/api/cameras/<camera_id>/refresh",
     PTZ,
     f"{PTZ}/move",
@@ -189,6 +195,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/exports": {"ranges": [RANGE]},
     "/api/exports/estimate": {"ranges": [RANGE]},
     "/api/cases": {"name": "Theft"},
+    "/api/recordings/kept": RANGE,
+    "/api/cameras/<camera_id>/channels/<number>/recording-rule": {"mode": "continuous"},
+    "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
+    "/api/recording-alerts/seen": {},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -217,6 +227,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "wall_id": "999",
         "export_id": "999",
         "case_id": "999",
+        "kept_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
     "pages.exports": Rule(Permission.EXPORT),
+    "pages.storage": Rule(Permission.MANAGE),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),
     "pages.account": Rule(Open.LOGGED_IN),
@@ -158,5 +159,19 @@ RULES: dict[str, Rule] = {
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    "api_kept.list_kept": Rule(Permission.RECORDINGS),  # the view leaves out channels that the user may not see
+    "api_kept.keep_range": Rule(Permission.EXPORT, targets.channel_in_body, "keep_recordings"),
+    "api_kept.release_range": Rule(Permission.EXPORT, action="release_recordings"),
+    "api_storage.get_storage": Rule(Permission.MANAGE),
+    # recording on the server; the views leave out alerts of channels that the user may not see
+    "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path),
+    "api_recording_rules.set_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, "set_recording_rule"),
+    "api_recording_rules.pause_recording": Rule(Permission.RECORDING_PAUSE, targets.channel_in_path, "pause_recording"),
+    "api_recording_rules.resume_recording": Rule(
+        Permission.RECORDING_PAUSE, targets.channel_in_path, "resume_recording"
+    ),
+    "api_recording_rules.recording_states": Rule(Permission.LIVE, targets.camera_in_path),
+    "api_recording_rules.list_recording_alerts": Rule(Permission.RECORDINGS),
+    "api_recording_rules.mark_alerts_seen": Rule(Permission.RECORDINGS, action="see_recording_alerts"),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
 }

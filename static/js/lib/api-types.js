@@ -2,8 +2,10 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./account-types.js').AllowedCamera} AllowedCamera */
 /** @typedef {import('./case-types.js').Case} Case */
 /** @typedef {import('./case-types.js').CaseList} CaseList */
+/** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
@@ -18,6 +20,13 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./archive-types.js').KeptList} KeptList */
+/** @typedef {import('./archive-types.js').KeptRange} KeptRange */
+/** @typedef {import('./account-types.js').LoginSession} LoginSession */
+/** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
+/** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./archive-types.js').NextToGo} NextToGo */
+/** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
@@ -30,14 +39,27 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
+/** @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert */
+/** @typedef {import('./archive-types.js').RecordingAlerts} RecordingAlerts */
+/** @typedef {import('./archive-types.js').RecordingMode} RecordingMode */
+/** @typedef {import('./archive-types.js').RecordingRule} RecordingRule */
+/** @typedef {import('./archive-types.js').RecordingStates} RecordingStates */
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
+/** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./archive-types.js').Storage} Storage */
+/** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./account-types.js').Token} Token */
+/** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./account-types.js').User} User */
+/** @typedef {import('./account-types.js').UserList} UserList */
+/** @typedef {import('./archive-types.js').Volume} Volume */
+/** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
-
-/** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 
@@ -95,7 +117,7 @@ export {};
  * @typedef {object} ChannelCoverage One row of the timeline. `spans` cover the whole window.
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
  * @property {string} name
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
  * @property {string} recording_token
  * @property {CoverageSpan[]} spans
  * @property {RecordingEvent[]} events
@@ -124,6 +146,9 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
+ * @property {'device'|'server'|null} source the place of that recording; null without one
+ * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
+ *   have and knows it
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */
@@ -145,7 +170,8 @@ export {};
  * @typedef {object} FoundRecording A recording, clipped to the requested window, whatever the device returns.
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
@@ -160,6 +186,12 @@ export {};
  * @property {boolean} complete false: the device was not asked about the whole window
  * @property {string|null} next_cursor
  * @property {Problem|null} error why the result is incomplete, if not because the time was up
+ */
+
+/**
+ * @typedef
+ *   {'switched_off'|'not_scheduled'|'no_event'|'paused'|'device_away'|'no_signal'|'refused'|'stalled'|'disk_full'|'disk_too_slow'|'disk_gone'|'server_off'|'clock_stepped'|'damaged'|'expired'|'unsupported'|'unknown'}
+ *   GapReason The reason why a stretch of time is not in the archive, or why a stretch ended.
  */
 
 /**
@@ -182,38 +214,12 @@ export {};
  * @typedef {object} KnownRecording
  * @property {string} recording_token
  * @property {number|null} channel the channel's number; null for a recording of an unknown channel
- * @property {'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'server'|'job'|'video_source'|'name'|'only_channel'|'number'|'order'|'nothing'} matched_by
+ * @property {'device'|'server'} source the place of the recording: the device's own disks, or this server
  * @property {string} source_name
  * @property {string|null} earliest
  * @property {string|null} latest
  * @property {Track[]} tracks
- */
-
-/**
- * @typedef {object} LoginSession
- * @property {number} id
- * @property {number} user_id
- * @property {string} user
- * @property {string} created_at RFC 3339, UTC
- * @property {string} last_seen_at RFC 3339, UTC
- * @property {string} address
- * @property {string} agent
- * @property {boolean} is_this
- */
-
-/** @typedef {{sessions: LoginSession[]}} LoginSessionList */
-
-/**
- * @typedef {object} MadeToken A new token with its secret, which is not shown again.
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- * @property {string} token
  */
 
 /** @typedef {{status: 'ok'}} Ok */
@@ -267,8 +273,9 @@ export {};
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
 
 /**
- * @typedef {object} RecordingSummary All recordings of a device. `service`: the ONVIF service that listed them.
- *   `zone_s`: the device's present local time minus UTC; null if the device does not report it.
+ * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
+ *   `service`: the ONVIF service that listed them, `server` if the device has none. `zone_s`: the device's present
+ *   local time minus UTC; null if the device does not report it.
  * @property {string|null} data_from
  * @property {string|null} data_until
  * @property {number} number_recordings
@@ -276,22 +283,12 @@ export {};
  * @property {KnownRecording[]} recordings
  * @property {number|null} clock_offset_s
  * @property {number|null} zone_s
+ * @property {Problem|null} error why the recordings of the device are missing; null if they are not
  */
 
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
- */
-
-/**
- * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
- *   X-CSRF-Token.
- * @property {boolean} accounts
- * @property {string|null} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'manage')[]} permissions
- * @property {AllowedCamera[]|null} cameras
- * @property {string|null} csrf_token
  */
 
 /**
@@ -454,34 +451,7 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  */
 
-/**
- * @typedef {object} Token
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- */
-
-/** @typedef {{tokens: Token[]}} TokenList */
-
 /** @typedef {{track_token: string, type: 'video'|'audio'|'metadata', codec?: string|null}} Track */
-
-/**
- * @typedef {object} User
- * @property {number} id
- * @property {string} name
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {boolean} disabled
- * @property {string} created_at RFC 3339, UTC
- * @property {string} password_changed_at RFC 3339, UTC
- */
-
-/** @typedef {{users: User[]}} UserList */
 
 /**
  * @typedef {object} Video

@@ -82,7 +82,9 @@ export function toLogin() {
 document.addEventListener('login-needed', toLogin);
 new BroadcastChannel('access').addEventListener('message', ({ data }) => data === 'logged-out' && toLogin());
 
-/** True if the current user has a permission. @param {'live'|'recordings'|'export'|'operate'|'ptz'|'manage'} permission */
+/** @typedef {'live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage'} Permission */
+
+/** True if the current user has a permission. @param {Permission} permission */
 export function may(permission) {
   return (document.body.dataset.may ?? '').split(' ').includes(permission);
 }

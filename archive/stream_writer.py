@@ -1,0 +1,157 @@
+"""The sink of one recorded stream: takes units in the gateway's thread and leaves them to a volume's writer.
+
+Nothing here waits for a disk. If the disk is too slow for too long, whole groups of pictures are lost, up to the next
+key frame after most of the queue has been written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archive.stream_files import StreamFiles
+from core.archive import GapReason, StreamKey
+from media.codecs.access_unit import VIDEO, AccessUnit
+from media.units import UnitDescription, UnitSink
+
+QUEUE_BYTES = 64 * 1024 * 1024
+STREAM_QUEUE_BYTES = 2 * 1024 * 1024
+_UNIT_BYTES = 300  # the objects of a unit, besides its bytes
+
+
+class QueueBudget:
+    """Counts the bytes that wait for one volume: at most 64 MB, or 2 MB for each stream if there are more than 32."""
+
+    def __init__(self, limit_bytes: int = QUEUE_BYTES) -> None:
+        self._least_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._used_bytes = 0
+
+    @property
+    def used_bytes(self) -> int:
+        return self._used_bytes
+
+    def share_between(self, streams: int) -> None:
+        self.limit_bytes = max(self._least_bytes, streams * STREAM_QUEUE_BYTES)
+
+    def take(self, size: int) -> bool:
+        """Count bytes if they do not exceed the limit; return True if so."""
+        with self._lock:
+            if self._used_bytes + size > self.limit_bytes:
+                return False
+            self._used_bytes += size
+            return True
+
+    def move(self, size: int) -> None:
+        """Count bytes that come from the queue of another volume, or leave for one (negative)."""
+        with self._lock:
+            self._used_bytes += size
+
+    def is_low(self) -> bool:
+        return self._used_bytes <= self.limit_bytes // 2
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedUnits:
+    """Units with their times, and the bytes that they take in the queue."""
+
+    units: Sequence[AccessUnit]
+    utc_s: Sequence[float]
+    size_bytes: int
+
+
+QueueItem = QueuedUnits | UnitDescription | GapReason
+
+
+class StreamWriter(UnitSink):
+    """The sink. on_description(), on_units() and on_end() are called by one thread; the rest by any."""
+
+    def __init__(self, stream: StreamKey, files: StreamFiles, budget: QueueBudget) -> None:
+        self.stream = stream
+        self.files = files
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._items: deque[QueueItem] = deque()
+        self._queued_bytes = 0
+        self._is_dropping = False
+        self._has_dropped = False
+        self._is_finished = False
+
+    # ---- the source's side -----------------------------------------------------------------------
+
+    def on_description(self, description: UnitDescription) -> None:
+        self._items.append(description)
+
+    def on_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        if self._is_finished:
+            return
+        if self._is_dropping:
+            begin = next((place for place, it in enumerate(units) if it.is_key and it.track == VIDEO), None)
+            if begin is None or not self._budget.is_low():
+                return
+            units, utc_s = units[begin:], utc_s[begin:]
+        size = sum(len(part) for unit in units for part in unit.parts) + _UNIT_BYTES * len(units)
+        with self._lock:
+            is_taken = self._budget.take(size)
+            if is_taken:
+                self._queued_bytes += size
+                self._items.append(QueuedUnits(units, utc_s, size))
+        if is_taken:
+            self._is_dropping = False
+        elif not self._is_dropping:
+            self._is_dropping = self._has_dropped = True
+            self._items.append(GapReason.DISK_TOO_SLOW)
+
+    def on_end(self, reason: GapReason) -> None:
+        self._items.append(reason)
+
+    def finish(self, reason: GapReason) -> None:
+        """End the stretch and the writer; units that come later are ignored. May be called twice."""
+        if not self._is_finished:
+            self._is_finished = True
+            self._items.append(reason)
+
+    @property
+    def problem(self) -> GapReason | None:
+        """The reason why the stream's media is not written at the moment."""
+        return GapReason.DISK_TOO_SLOW if self._is_dropping else self.files.problem
+
+    def written_until_utc_s(self) -> float | None:
+        """Return the time up to which the stream's pictures are on the disk and in the index; None before the first."""
+        until_ms = self.files.written_until_ms
+        return None if until_ms is None else until_ms / 1000
+
+    # ---- the side of the volume's writer ---------------------------------------------------------
+
+    @property
+    def is_finished(self) -> bool:
+        """True if finish() was called and everything was taken from the queue."""
+        return self._is_finished and not self._items
+
+    def take_item(self) -> QueueItem | None:
+        """Return the oldest item of the queue; None if it is empty. Units count until release()."""
+        try:
+            return self._items.popleft()
+        except IndexError:
+            return None
+
+    def release(self, item: QueuedUnits) -> None:
+        """Stop counting units that are written or lost."""
+        with self._lock:
+            self._queued_bytes -= item.size_bytes
+            self._budget.move(-item.size_bytes)
+
+    def change_budget(self, budget: QueueBudget) -> None:
+        """Count the queue for another volume."""
+        with self._lock:
+            self._budget.move(-self._queued_bytes)
+            budget.move(self._queued_bytes)
+            self._budget = budget
+
+    def take_dropped(self) -> bool:
+        """Return True if units were lost since the last call."""
+        has_dropped, self._has_dropped = self._has_dropped or self._is_dropping, False
+        return has_dropped

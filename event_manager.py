@@ -1,0 +1,112 @@
+"""Events of devices: the interface of the package `events`.
+
+workers/event_listener.py asks the devices and hands their events in; listeners get what began and what ended in each
+channel. Nothing here waits for a device, except the methods of a subscription.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from core.clock import Clock
+from core.errors import AppError
+from core.events import ChannelActivity, DeviceEvent
+from database import Database
+from events.channels import channel_of_event
+from events.states import EventStates
+from events.store import SubscriptionStore
+from events.subscription import CameraSubscription
+from onvif_manager import OnvifManager
+
+ActivityListener = Callable[[ChannelActivity], None]
+
+
+class EventManager:
+    """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
+
+    def __init__(self, database: Database, clock: Clock, cameras: OnvifManager) -> None:
+        self._store = SubscriptionStore(database)
+        self._clock = clock
+        self._cameras = cameras
+        self._lock = threading.Lock()
+        self._states: dict[int, EventStates] = {}
+        self._listeners: list[ActivityListener] = []
+        self._subscriptions: dict[int, CameraSubscription] = {}
+
+    def start(self) -> None:
+        """Load the subscriptions that an earlier run of the app may have left open."""
+        self._subscriptions = {
+            camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
+            for camera_id, stored in self._store.load().items()
+        }
+
+    def stop(self) -> None:
+        """End all events for the listeners. May be called twice."""
+        for camera_id in list(self._states):
+            self.end_camera(camera_id)
+
+    def on_motion(self, listener: ActivityListener) -> None:
+        """Call `listener` when motion or another activity begins or ends in a channel, in a thread of this package.
+
+        The calls of one camera come in order. The listener must not wait for a device or for the disk.
+        """
+        self._listeners.append(listener)
+
+    def subscription(self, camera_id: int) -> CameraSubscription:
+        """Return the subscription of a camera, which knows the one that an earlier run has left open."""
+        with self._lock:
+            known = self._subscriptions.get(camera_id)
+            if known is None:
+                known = CameraSubscription(camera_id, self._cameras, self._store, self._clock, None)
+                self._subscriptions[camera_id] = known
+            return known
+
+    def left_open(self) -> frozenset[int]:
+        """Return the cameras that may still have a subscription, of this run or of an earlier one."""
+        with self._lock:
+            return frozenset(camera_id for camera_id, item in self._subscriptions.items() if item.is_stored)
+
+    def take(self, camera_id: int, events: Iterable[DeviceEvent]) -> None:
+        """Take the events that a camera has reported."""
+        try:
+            channels = self._cameras.channels(camera_id)
+            offset_s = self._cameras.clock_offset_s(camera_id) or 0.0
+        except AppError:  # it was removed
+            return
+        with self._lock:
+            states = self._states.setdefault(camera_id, EventStates(camera_id))
+            for event in events:
+                activities = states.take(
+                    channel_of_event(event.sources, channels),
+                    event,
+                    now_s=self._clock.monotonic_s(),
+                    now=self._clock.now_utc(),
+                    offset_s=offset_s,
+                )
+                self._tell(activities)
+
+    def tick(self) -> None:
+        """End events whose time has come. For a call about once a second."""
+        with self._lock:
+            for states in self._states.values():
+                self._tell(states.tick(self._clock.monotonic_s(), self._clock.now_utc()))
+
+    def end_camera(self, camera_id: int) -> None:
+        """End all events of a camera after its listener has ended."""
+        with self._lock:
+            states = self._states.pop(camera_id, None)
+            if states is not None:
+                self._tell(states.end_all(self._clock.now_utc()))
+
+    def active_channels(self, camera_id: int) -> frozenset[int]:
+        """Return the channels of a camera in which something happens now."""
+        with self._lock:
+            states = self._states.get(camera_id)
+            return states.active_channels() if states is not None else frozenset()
+
+    def _tell(self, activities: Iterable[ChannelActivity]) -> None:
+        for activity in activities:
+            if activity.kind.is_activity:
+                for listener in self._listeners:
+                    listener(activity)

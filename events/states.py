@@ -1,0 +1,137 @@
+"""The open events of one camera: from a device's messages to beginnings and ends. No threads, no clock of its own.
+
+- An end is held for five seconds: a new beginning of the same event in that time continues it.
+- An event whose end the device never tells is closed: motion after a minute without another message, others after ten.
+- More than twenty changes in a minute are a storm: the event then stays open until the storm is over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from core.events import Change, ChannelActivity, DeviceEvent, EventKind
+
+HOLD_S = 5.0
+MOTION_ENDS_AFTER_S = 60.0
+OTHERS_END_AFTER_S = 600.0
+STORM_CHANGES = 20
+STORM_S = 60.0
+MOST_OPEN = 256  # of one camera; a hostile device may invent rules
+_TRUSTED_S = 600.0  # the device's time may be off by so much, after its measured offset
+
+_Key = tuple[int | None, str, str, str]  # channel, topic, rule, item
+
+
+@dataclass(slots=True)
+class _Open:
+    kind: EventKind
+    told_s: float  # when the device last told that it is active
+    closes_s: float | None = None  # when a held end counts
+    ended_at: datetime | None = None
+    is_device_time: bool = True
+    changes: deque[float] = field(default_factory=deque)
+    count: int = 1
+
+    def note_change(self, now_s: float) -> None:
+        self.count += 1
+        self.changes.append(now_s)
+        while len(self.changes) > STORM_CHANGES + 1 or (self.changes and now_s - self.changes[0] > STORM_S):
+            self.changes.popleft()
+
+    @property
+    def hold_s(self) -> float:
+        return STORM_S if len(self.changes) > STORM_CHANGES else HOLD_S
+
+
+class EventStates:
+    """The events of one camera. Not safe between threads.
+
+    `now_s` is a monotonic time, `now` the true time of the same moment.
+    """
+
+    def __init__(self, camera_id: int) -> None:
+        self._camera_id = camera_id
+        self._open: dict[_Key, _Open] = {}
+
+    def take(
+        self, channel: int | None, event: DeviceEvent, *, now_s: float, now: datetime, offset_s: float
+    ) -> list[ChannelActivity]:
+        """Take an event of a channel. `offset_s`: the device's clock minus ours. Return what began."""
+        key = (channel, event.topic, event.rule, event.item)
+        at, is_device_time = _true_time(event.at_utc, now, offset_s)
+        known = self._open.get(key)
+        if event.active is False:
+            if known is not None and known.closes_s is None:
+                known.note_change(now_s)
+                self._hold(known, now_s, at, is_device_time)
+            return []
+        if known is not None:
+            if known.closes_s is not None:
+                known.note_change(now_s)
+            known.closes_s, known.told_s = None, now_s
+            if event.active is None:
+                self._hold(known, now_s, at, is_device_time)
+            return []
+        if len(self._open) >= MOST_OPEN:
+            return []
+        made = self._open[key] = _Open(event.kind, now_s, is_device_time=is_device_time)
+        if event.active is None:
+            self._hold(made, now_s, at, is_device_time)
+        return [self._activity(key, made, at, active=True, is_state=event.change is Change.STATE)]
+
+    def tick(self, now_s: float, now: datetime) -> list[ChannelActivity]:
+        """Return the events that end now: their held ends count, or the device never told their end."""
+        ended = []
+        for key, item in list(self._open.items()):
+            if item.closes_s is None:
+                limit_s = MOTION_ENDS_AFTER_S if item.kind is EventKind.MOTION else OTHERS_END_AFTER_S
+                if now_s - item.told_s < limit_s:
+                    continue
+                item.ended_at, item.is_device_time = now, False
+            elif now_s < item.closes_s:
+                continue
+            del self._open[key]
+            ended.append(self._activity(key, item, item.ended_at or now, active=False))
+        return ended
+
+    def end_all(self, now: datetime) -> list[ChannelActivity]:
+        """End all events after the listener of the camera has ended."""
+        ended = []
+        for key in list(self._open):
+            item = self._open.pop(key)
+            ended.append(self._activity(key, item, item.ended_at or now, active=False))
+        return ended
+
+    def active_channels(self) -> frozenset[int]:
+        """Return the channels with an activity."""
+        return frozenset(key[0] for key, item in self._open.items() if key[0] is not None and item.kind.is_activity)
+
+    def _hold(self, item: _Open, now_s: float, at: datetime, is_device_time: bool) -> None:
+        item.closes_s, item.ended_at, item.is_device_time = now_s + item.hold_s, at, is_device_time
+
+    def _activity(
+        self, key: _Key, item: _Open, at: datetime, *, active: bool, is_state: bool = False
+    ) -> ChannelActivity:
+        return ChannelActivity(
+            camera_id=self._camera_id,
+            channel=key[0],
+            kind=item.kind,
+            rule=key[2],
+            active=active,
+            at=at,
+            is_device_time=item.is_device_time,
+            is_state=is_state,
+            changes=item.count,
+            is_channel_active=key[0] in self.active_channels(),
+        )
+
+
+def _true_time(at: datetime | None, now: datetime, offset_s: float) -> tuple[datetime, bool]:
+    """Return the true time of a message, and whether it is the device's; otherwise it is the time of arrival."""
+    if at is not None:
+        corrected = at - timedelta(seconds=offset_s)
+        if abs((corrected - now).total_seconds()) <= _TRUSTED_S:
+            return min(corrected, now), True
+    return now, False

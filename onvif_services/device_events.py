@@ -1,0 +1,146 @@
+"""The one subscription of a device: made, pulled, extended in time, ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from core.errors import CameraUnsupported, Conflict, DeviceError
+from core.events import Change, DeviceEvent, EventDevice, EventKind, Pulled, SubscriptionAddress
+from onvif_services.connection import DeviceConnection
+from onvif_services.event_kinds import read_event
+from onvif_services.events import FIRST_LIFE_S, LEAST_GRANTED_S, LONG_LIFE_S, MAX_PULL_S, EventMessage, PullPoint
+from onvif_services.faults import NoAnswer
+
+CHECK = "events"
+"""The line of the health card."""
+_RENEW_AT = 0.8  # of the granted life
+_LIMIT = 100  # messages of one pull
+_SHORT_PULL_S = 1.0  # for a web server that answers one request at a time
+_SHORT_REST_S = 2.0
+_QUICK_S = 0.5  # a device that answers sooner, without a message, ignores the time to wait
+_QUICK_REST_S = 2.0
+_REST_S = 0.2
+_MOVED_S = 1.0  # times are whole seconds
+_MOST_CUTS = 3  # pulls in a row that end in a closed connection, which is normal for some firmware
+
+
+class DeviceEvents(EventDevice):
+    """The subscription to the events of one device; EventDevice documents the methods."""
+
+    def __init__(self, conn: DeviceConnection) -> None:
+        self._conn = conn
+        self._lock = threading.Lock()
+        self._making = threading.Lock()  # held while a subscription is made, and while a short one lives
+        self._point: PullPoint | None = None
+        self._signals: dict[str, bool] = {}
+        self._has_pulled = False
+        self._renew_at_s = 0.0
+        self._cuts = 0
+
+    @property
+    def is_subscribed(self) -> bool:
+        return self._point is not None
+
+    def subscribe(self) -> SubscriptionAddress:
+        if "events" not in self._conn.services:
+            self._conn.note(CHECK, CameraUnsupported.code, "The device has no event service.")
+            raise CameraUnsupported("The device does not offer the events service.", service="events")
+        with self._making:
+            with self._lock:
+                if self._point is not None:
+                    raise Conflict("The app has a subscription to the events of this device already.")
+                self._point = point = PullPoint(self._conn)
+            try:
+                with self._conn.checking(CHECK):
+                    address = point.open()
+            except BaseException:
+                with self._lock:
+                    self._point = None
+                raise
+            if self._point is not point:
+                point.close()
+                raise Conflict("The subscription was ended before the device had made it.")
+        self._signals, self._has_pulled, self._cuts = {}, False, 0
+        self._plan_renewal(point, FIRST_LIFE_S)
+        return address
+
+    def keep(self) -> None:
+        point = self._subscribed()
+        self._extend(point)
+        try:
+            point.synchronize()
+        except DeviceError as error:  # optional; most devices tell the states by themselves
+            self._conn.note("states of events", error.code, error.detail)
+
+    def pull(self) -> Pulled:
+        point = self._subscribed()
+        if time.monotonic() >= self._renew_at_s:
+            self._extend(point)
+        is_serial = self._conn.gets_one_at_a_time
+        began_s = time.monotonic()
+        ended_s = point.ends_s
+        try:
+            messages = point.pull(timeout_s=_SHORT_PULL_S if is_serial else MAX_PULL_S, limit=_LIMIT)
+        except NoAnswer as error:
+            self._cuts += 1
+            if error.is_cut and self._cuts <= _MOST_CUTS:
+                return Pulled((), _QUICK_REST_S)
+            raise
+        self._cuts = 0
+        if point.ends_s > ended_s + _MOVED_S:  # the pull has extended it
+            self._plan_renewal(point, FIRST_LIFE_S)
+        events = tuple(read_event(message) for message in messages)
+        for event in events:
+            self._note_signal(event)
+        self._has_pulled = True
+        took_s = time.monotonic() - began_s
+        if is_serial:
+            return Pulled(events, _SHORT_REST_S)
+        return Pulled(events, _REST_S if events else _QUICK_REST_S if took_s < _QUICK_S else 0.0)
+
+    def unsubscribe(self, timeout_s: float | None = None) -> bool:
+        with self._lock:
+            point, self._point = self._point, None
+        return point is None or point.close(timeout_s)
+
+    def unsubscribe_stored(self, stored: SubscriptionAddress, timeout_s: float | None = None) -> bool:
+        point = PullPoint(self._conn)
+        point.reopen(stored)
+        return point.close(timeout_s)
+
+    def signals(self) -> Mapping[str, bool] | None:
+        return dict(self._signals) if self._has_pulled else None
+
+    def pull_states(self, timeout_s: float) -> tuple[EventMessage, ...] | None:
+        """Return the present states from a subscription that lives only for this call; None if there is one already."""
+        with self._making:
+            if self._point is not None:
+                return None
+            with PullPoint(self._conn) as point:
+                return point.pull(timeout_s=timeout_s)
+
+    def _subscribed(self) -> PullPoint:
+        point = self._point
+        if point is None:
+            raise Conflict("The app has no subscription to the events of this device.")
+        return point
+
+    def _extend(self, point: PullPoint) -> None:
+        """Renew the subscription. A device that refuses may extend it with each pull, or tells its end by a fault."""
+        try:
+            point.renew(LONG_LIFE_S)
+        except NoAnswer:
+            raise
+        except DeviceError as error:
+            self._conn.note("renewal of events", error.code, error.detail)
+        self._plan_renewal(point, LONG_LIFE_S)
+
+    def _plan_renewal(self, point: PullPoint, wanted_s: float) -> None:
+        life_s = max(LEAST_GRANTED_S, wanted_s if point.granted_s is None else point.granted_s)
+        self._renew_at_s = time.monotonic() + _RENEW_AT * life_s
+
+    def _note_signal(self, event: DeviceEvent) -> None:
+        if event.kind is EventKind.VIDEO_LOSS and event.sources and event.active is not None:
+            self._signals[event.sources[0]] = not event.active or event.change is Change.ENDED

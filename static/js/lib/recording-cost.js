@@ -1,0 +1,85 @@
+// @ts-check
+/** The disk space that a rule needs, and how long the disks hold recordings. */
+
+import { profileOf } from './channels.js';
+import { counted, fileSize } from './format.js';
+import { shareOfWeek } from './week-schedule.js';
+
+/**
+ * @typedef {import('./api.js').Channel} Channel @typedef {import('./recording-types.js').RuleDraft} RuleDraft
+ * @typedef {import('./recording-types.js').Storage} Storage
+ */
+
+const BYTES_PER_DAY_OF_KBPS = (1000 / 8) * 86_400;
+
+/**
+ * Return the bytes that a rule writes for a channel in a day, at most; null if the bit rate is unknown.
+ *
+ * @param {Pick<RuleDraft, 'mode'|'quality'|'schedule'>} rule
+ * @param {Channel} channel
+ * @returns {number|null}
+ */
+export function bytesPerDay(rule, channel) {
+  if (rule.mode === 'off') return 0;
+  const roles = rule.quality === 'both' ? /** @type {const} */ (['main', 'sub']) : [rule.quality];
+  const rates = roles.map((role) => profileOf(channel, role)?.video?.bitrate_kbps ?? null);
+  if (rates.some((rate) => rate === null)) return null;
+  const kbps = rates.reduce((sum, rate) => (sum ?? 0) + (rate ?? 0), 0) ?? 0;
+  return kbps * BYTES_PER_DAY_OF_KBPS * (rule.mode === 'schedule' ? shareOfWeek(rule.schedule) : 1);
+}
+
+/**
+ * Return the days that all disks hold if channels get this inflow and all others keep theirs; null if nothing is known.
+ *
+ * @param {Storage} storage
+ * @param {{cameraId: number, channels: readonly number[], inflow: number}} changed bytes a day of all its channels
+ * @returns {number|null}
+ */
+export function daysHeld(storage, { cameraId, channels, inflow }) {
+  const usable = storage.volumes.filter(({ state }) => state === 'ok' || state === 'slow' || state === 'full');
+  const space = usable.reduce(
+    (sum, { used_bytes: used, free_bytes: free, floor_bytes: floor }) => sum + Math.max(0, used + (free ?? 0) - floor),
+    0,
+  );
+  const others = storage.channels
+    .filter((entry) => entry.camera_id !== cameraId || !channels.includes(entry.channel))
+    .reduce((sum, entry) => sum + entry.inflow_bytes_per_day, 0);
+  const total = others + inflow;
+  return usable.length && total > 0 ? space / total : null;
+}
+
+/**
+ * Return the disk space that a rule needs, in words.
+ *
+ * @param {RuleDraft} rule
+ * @param {readonly Channel[]} channels that get the rule
+ */
+export function costText(rule, channels) {
+  if (rule.mode === 'off' || !channels.length) return '';
+  const costs = channels.map((channel) => bytesPerDay(rule, channel));
+  if (costs.includes(null)) return 'The device does not tell the bit rate, so the space for a day is unknown.';
+  const total = costs.reduce((sum, cost) => (sum ?? 0) + (cost ?? 0), 0) ?? 0;
+  const amount = rule.mode === 'events' ? 'At most' : 'About';
+  const many = channels.length > 1 ? ` for ${counted(channels.length, 'channel')}` : '';
+  return `${amount} ${fileSize(total)} a day${many}.`;
+}
+
+/** @param {number} days @returns {string} `12 days`, `5 hours` */
+export function daysText(days) {
+  if (days >= 10) return counted(Math.floor(days), 'day');
+  if (days >= 1) return counted(Number(days.toFixed(1)), 'day');
+  return counted(Math.max(1, Math.floor(days * 24)), 'hour');
+}
+
+/**
+ * Return what the disks make of the wished days; '' if it is unknown.
+ *
+ * @param {number|null} held
+ * @param {number|null} wished null: no limit
+ */
+export function forecastText(held, wished) {
+  if (held === null) return '';
+  if (wished === null) return `With the other channels, the disks hold about ${daysText(held)}. Then the oldest recordings are deleted.`;
+  if (held >= wished) return `The disks have space for ${daysText(wished)}.`;
+  return `Asked for ${daysText(wished)}, the disks hold about ${daysText(held)}. The oldest recordings are deleted earlier.`;
+}

@@ -1,0 +1,185 @@
+"""Cameras and a gateway that tests move by hand, for the recorder: real ones fail at their own times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from archive.channel_recorder import RecordingState
+from archive.gaps import GapStore
+from archive.pauses import PauseStore
+from archive.recorder import ChannelRecorders
+from archive.rules import RuleStore
+from cameras.records import CameraView
+from core.archive import GapReason, RecordedQuality, StreamKey
+from core.errors import CameraUnreachable, DeviceError, NotFound
+from core.records import CameraStatus, Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
+from core.secrets import Secret
+from database import Database
+from media.rtsp.gateway import RtspGateway
+from media.units import UnitSink
+from onvif_manager import OnvifManager
+from tables import CameraRow
+from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
+from tests.hand_clock import HandClock
+from tests.patience import until
+from tests.prepared_database import prepared
+
+MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
+SUB = StreamKey(1, 1, RecordedQuality.SUB)
+FPS = 10
+GOP = 10
+
+
+class HandFeed:
+    """Sends frames when the test says so."""
+
+    def __init__(self, source: StreamSource) -> None:
+        self.source = source
+        self.sink: UnitSink | None = None
+        self.is_closed = False
+        self.number = 0
+
+    def open_units(self, sink: UnitSink) -> None:
+        self.sink = sink
+        sink.on_description(DESCRIPTION)
+
+    def send(self, moment: datetime) -> None:
+        assert self.sink
+        self.sink.on_units([frame(self.number, is_key=self.number % GOP == 0)], [moment.timestamp()])
+        self.number += 1
+
+    def fail(self, reason: GapReason) -> None:
+        assert self.sink
+        self.sink.on_end(reason)
+
+    def close(self) -> None:
+        self.is_closed = True
+        if self.sink is not None:
+            self.sink.on_end(GapReason.SWITCHED_OFF)
+
+
+class HandGateway(RtspGateway):
+    """Opens feeds that the test moves."""
+
+    def __init__(self) -> None:
+        self.feeds: list[HandFeed] = []
+
+    def open_feed(self, source: StreamSource) -> Any:
+        self.feeds.append(HandFeed(source))
+        return self.feeds[-1]
+
+    @property
+    def open_feeds(self) -> list[HandFeed]:
+        return [feed for feed in self.feeds if not feed.is_closed]
+
+
+class HandCameras(OnvifManager):
+    """Two cameras with two channels each, of which channel 2 has no sub stream."""
+
+    def __init__(self) -> None:
+        self.away: DeviceError | None = None
+        self.searches = 0
+
+    def _view(self, camera_id: int) -> CameraView:
+        problem = Problem(self.away.code, self.away.detail) if self.away else None
+        status = CameraStatus.OFFLINE if self.away else CameraStatus.ONLINE
+        return CameraView(camera_id, f"Camera {camera_id}", "192.0.2.1", 80, "admin", status, problem)
+
+    def list_cameras(self) -> list[CameraView]:
+        return [self._view(1), self._view(2)]
+
+    def get_camera(self, camera_id: int) -> CameraView:
+        if camera_id > 2:
+            raise NotFound("no such camera")
+        return self._view(camera_id)
+
+    def channels(self, camera_id: int) -> list[Channel]:
+        main = MediaProfile("main", "main", "V", None, role=ProfileRole.MAIN)
+        sub = MediaProfile("sub", "sub", "V", None, role=ProfileRole.SUB)
+        return [Channel(1, "Gate", "V1", (main, sub)), Channel(2, "Yard", "V2", (main,))]
+
+    def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
+        self.searches += 1
+        if self.away:
+            raise self.away
+        return StreamSource(camera_id, profile_token, "rtsp://192.0.2.1/", "x", Credential("a", Secret("b")))
+
+
+@dataclass
+class RecorderHarness:
+    """The recorder without its thread, over a real database: `pass_s` moves the clock and lets the recorder look."""
+
+    folder: Path
+    clock: HandClock = field(default_factory=HandClock)
+    gateway: HandGateway = field(default_factory=HandGateway)
+    cameras: HandCameras = field(default_factory=HandCameras)
+    targets: CollectingTargets = field(default_factory=CollectingTargets)
+
+    def __post_init__(self) -> None:
+        self.database = Database(prepared(self.folder / "cameras.sqlite3"))
+        self.database.open()
+        with self.database.write() as session:
+            for camera_id in (1, 2):
+                if session.get(CameraRow, camera_id) is None:
+                    session.add(camera_row(camera_id, self.clock.now))
+        self.rules = RuleStore(self.database, self.clock)
+        self.pauses = PauseStore(self.database, self.clock)
+        self.gaps = GapStore(self.database, self.clock)
+        self.recorders = self.new_recorders()
+
+    def new_recorders(self) -> ChannelRecorders:
+        return ChannelRecorders(
+            self.gateway, self.cameras, self.targets, self.clock, self.rules, self.pauses, self.gaps
+        )
+
+    def close(self) -> None:
+        self.recorders.stop()
+        self.database.close()
+
+    def open_streams(self, count: int) -> None:
+        """Let the recorder look until it has opened so many feeds."""
+
+        def are_open() -> bool:
+            self.recorders.look()
+            return len(self.gateway.open_feeds) >= count
+
+        until(are_open, what="the feeds are open")
+        assert len(self.gateway.open_feeds) == count
+
+    def pass_s(self, seconds: float, *, sends: bool = True) -> None:
+        """Let time pass; open feeds send their frames, and the recorder looks once a second."""
+        for number in range(round(seconds * FPS)):
+            self.clock.move(seconds=1 / FPS)
+            if sends:
+                for feed in self.gateway.open_feeds:
+                    feed.send(self.clock.now)
+            if number % FPS == 0:
+                self.recorders.look()
+
+    def target(self, key: StreamKey = MAIN) -> CollectingTarget:
+        return self.targets.of(key)
+
+    def state(self, camera_id: int = 1, channel: int = 1) -> RecordingState:
+        return next(one for one in self.recorders.states() if (one.camera_id, one.channel) == (camera_id, channel))
+
+
+def camera_row(camera_id: int, now: datetime) -> CameraRow:
+    """Return the row of a camera in the database."""
+    return CameraRow(
+        id=camera_id,
+        name=f"Camera {camera_id}",
+        host="192.0.2.1",
+        port=80 + camera_id,
+        port_found=False,
+        username="admin",
+        password_box=b"",
+        pretend=False,
+        added_at=now,
+    )
+
+
+def unreachable() -> CameraUnreachable:
+    return CameraUnreachable("It does not answer.")

@@ -1,0 +1,195 @@
+"""Beginnings and ends of events, from messages in every order that devices send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.events import Change, ChannelActivity, DeviceEvent, EventKind
+from events.states import HOLD_S, MOST_OPEN, MOTION_ENDS_AFTER_S, OTHERS_END_AFTER_S, STORM_S, EventStates
+from tests.hand_clock import HandClock
+
+
+@dataclass
+class Told:
+    """The states of a camera, whose clock tests move, and all that they told."""
+
+    clock: HandClock = field(default_factory=HandClock)
+    states: EventStates = field(default_factory=lambda: EventStates(1))
+    told: list[ChannelActivity] = field(default_factory=list)
+
+    def take(
+        self,
+        active: bool | None,
+        kind: EventKind = EventKind.MOTION,
+        *,
+        channel: int | None = 1,
+        rule: str = "",
+        change: Change = Change.CHANGED,
+        at: datetime | None = None,
+        offset_s: float = 0.0,
+    ) -> None:
+        event = DeviceEvent(kind, kind.value, (), rule, "state", change, active, at)
+        now_s, now = self.clock.monotonic_s(), self.clock.now_utc()
+        self.told += self.states.take(channel, event, now_s=now_s, now=now, offset_s=offset_s)
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.move(seconds=seconds)
+        self.told += self.states.tick(self.clock.monotonic_s(), self.clock.now_utc())
+
+    @property
+    def changes(self) -> list[bool]:
+        return [item.active for item in self.told]
+
+
+def test_an_end_counts_after_a_hold_with_its_own_time() -> None:
+    told = Told()
+    told.take(True)
+    told.pass_time(10)
+    ended = told.clock.now_utc()
+    told.take(False)
+    told.pass_time(HOLD_S - 1)
+    assert told.changes == [True]
+    told.pass_time(1)
+    assert told.changes == [True, False]
+    assert told.told[1].at == ended
+
+
+def test_a_beginning_within_the_hold_continues_the_event() -> None:
+    told = Told()
+    for _ in range(4):
+        told.take(True)
+        told.pass_time(2)
+        told.take(False)
+        told.pass_time(2)
+    told.pass_time(HOLD_S)
+    assert told.changes == [True, False]
+    assert told.told[1].changes > 4
+
+
+def test_a_motion_whose_end_is_missing_closes_after_a_minute() -> None:
+    told = Told()
+    told.take(True)
+    told.pass_time(MOTION_ENDS_AFTER_S - 1)
+    told.take(True)
+    told.pass_time(MOTION_ENDS_AFTER_S - 1)
+    assert told.changes == [True]
+    told.pass_time(1)
+    assert told.changes == [True, False]
+
+
+def test_other_events_without_an_end_close_after_ten_minutes() -> None:
+    told = Told()
+    told.take(True, EventKind.INPUT)
+    told.pass_time(OTHERS_END_AFTER_S - 1)
+    assert told.changes == [True]
+    told.pass_time(1)
+    assert told.changes == [True, False]
+
+
+def test_a_pulse_begins_and_ends_by_itself() -> None:
+    told = Told()
+    told.take(None, EventKind.LINE_CROSSED, change=Change.PULSE)
+    told.pass_time(HOLD_S)
+    assert told.changes == [True, False]
+    assert told.told[0].at == told.told[1].at
+
+
+def test_a_storm_of_changes_is_one_event_with_their_number() -> None:
+    told = Told()
+    for _ in range(30):
+        told.take(True)
+        told.pass_time(0.2)
+        told.take(False)
+        told.pass_time(0.2)
+    told.pass_time(HOLD_S * 2)
+    assert told.changes == [True]
+    told.pass_time(STORM_S)
+    assert told.changes == [True, False]
+    assert told.told[1].changes > 50
+
+
+def test_a_state_at_the_beginning_of_a_subscription_is_marked() -> None:
+    told = Told()
+    told.take(True, change=Change.STATE)
+    told.take(True, EventKind.PERSON)
+    assert [item.is_state for item in told.told] == [True, False]
+
+
+def test_a_false_state_after_a_reconnect_ends_what_was_open() -> None:
+    told = Told()
+    told.take(True, EventKind.PERSON)
+    told.pass_time(100)
+    told.take(False, EventKind.PERSON, change=Change.STATE)
+    told.pass_time(HOLD_S)
+    assert told.changes == [True, False]
+
+
+def test_rules_and_channels_have_events_of_their_own() -> None:
+    told = Told()
+    told.take(True, rule="Gate")
+    told.take(True, rule="Door")
+    told.take(True, channel=2)
+    assert told.states.active_channels() == {1, 2}
+    told.take(False, rule="Gate")
+    told.pass_time(HOLD_S)
+    assert told.changes == [True, True, True, False]
+    assert told.told[-1].is_channel_active
+    told.take(False, rule="Door")
+    told.pass_time(HOLD_S)
+    assert not told.told[-1].is_channel_active
+    assert told.states.active_channels() == {2}
+
+
+def test_the_time_is_the_devices_without_the_offset_of_its_clock() -> None:
+    told = Told()
+    now = told.clock.now_utc()
+    told.take(True, at=now + timedelta(seconds=57), offset_s=60.0)
+    assert (told.told[0].at, told.told[0].is_device_time) == (now - timedelta(seconds=3), True)
+
+
+def test_a_missing_or_wrong_time_is_that_of_the_arrival() -> None:
+    told = Told()
+    now = told.clock.now_utc()
+    told.take(True, at=now - timedelta(days=365))
+    told.take(True, channel=2, at=None)
+    assert [(item.at, item.is_device_time) for item in told.told] == [(now, False), (now, False)]
+
+
+def test_a_device_that_invents_rules_cannot_fill_the_memory() -> None:
+    told = Told()
+    for number in range(MOST_OPEN * 2):
+        told.take(True, rule=str(number))
+    assert len(told.told) == MOST_OPEN
+
+
+def test_all_events_end_when_nobody_listens_any_longer() -> None:
+    told = Told()
+    told.take(True)
+    told.take(True, EventKind.PERSON, channel=2)
+    ended = told.states.end_all(told.clock.now_utc())
+    assert [item.active for item in ended] == [False, False]
+    assert not told.states.active_channels()
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from([True, False, None]), st.sampled_from([1, 2, None]), st.floats(0.0, 90.0)), max_size=60
+)
+
+
+@given(_STEPS)
+def test_beginnings_and_ends_alternate_for_any_messages(steps: list[tuple[bool | None, int | None, float]]) -> None:
+    told = Told()
+    for active, channel, pause_s in steps:
+        told.take(active, channel=channel)
+        told.pass_time(pause_s)
+    told.pass_time(STORM_S + MOTION_ENDS_AFTER_S)
+    told.pass_time(STORM_S)
+    for channel in (1, 2, None):
+        own = [item.active for item in told.told if item.channel == channel]
+        assert own == [True, False] * (len(own) // 2)
+    assert not told.states.active_channels()
+    assert all(one.at <= told.clock.now_utc() for one in told.told)

@@ -1,0 +1,230 @@
+"""The one subscription of a device: extended in time, ended with its parameters, gentle to weak web servers."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, Conflict
+from core.events import EventKind, SubscriptionAddress
+from onvif_services import device_events
+from onvif_services.connection import DeviceConnection
+from onvif_services.device_events import DeviceEvents
+from onvif_services.faults import SoapFault
+from tests.onvif_services.connecting import Connect
+from tests.onvif_services.soap_device import CUT, Request, SoapDevice, fault
+from tests.onvif_services.test_events import PULLED, SUBSCRIBED
+from tests.patience import LIMIT_S
+
+RENEWED = (
+    "<wsnt:RenewResponse><wsnt:TerminationTime>2026-11-22T10:10:00Z</wsnt:TerminationTime>"
+    "<wsnt:CurrentTime>2026-11-22T10:00:00Z</wsnt:CurrentTime></wsnt:RenewResponse>"
+)
+NOTHING_GRANTED = RENEWED.replace("10:10:00", "10:00:00")
+NO_NEWS = (
+    "<tev:PullMessagesResponse><tev:CurrentTime>2026-11-22T10:00:01Z</tev:CurrentTime>"
+    "<tev:TerminationTime>2026-11-22T10:01:00Z</tev:TerminationTime></tev:PullMessagesResponse>"
+)
+
+
+class _Time:
+    """The time of the module under test, which the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> _Time:
+    made = _Time()
+    monkeypatch.setattr(device_events, "time", made)
+    return made
+
+
+@pytest.fixture
+def conn(device: SoapDevice, connect: Connect) -> DeviceConnection:
+    device.services["events"] = "http://www.onvif.org/ver10/events/wsdl"
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED
+    device.answers["PullMessages"] = PULLED
+    device.answers["Renew"] = RENEWED
+    device.answers["SetSynchronizationPoint"] = "<tev:SetSynchronizationPointResponse/>"
+    device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
+    conn = connect(timeout_s=LIMIT_S)
+    conn.open()
+    return conn
+
+
+@pytest.fixture
+def events(conn: DeviceConnection) -> DeviceEvents:
+    return DeviceEvents(conn)
+
+
+def test_a_subscription_begins_with_a_minute_and_is_kept_for_ten(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    events.keep()
+    assert device.asked("CreatePullPointSubscription")[0].value("InitialTerminationTime") == "PT60S"
+    assert device.asked("Renew")[0].value("TerminationTime") == "PT600S"
+    assert len(device.asked("SetSynchronizationPoint")) == 1
+    (event,) = events.pull().events
+    assert (event.kind, event.active, event.sources) == (EventKind.MOTION, True, ("00000",))
+
+
+def test_it_is_renewed_at_four_fifths_of_the_granted_life(
+    device: SoapDevice, events: DeviceEvents, time: _Time
+) -> None:
+    events.subscribe()
+    events.keep()
+    time.now_s += 479
+    events.pull()
+    assert len(device.asked("Renew")) == 1
+    time.now_s += 1
+    events.pull()
+    assert len(device.asked("Renew")) == 2
+
+
+def test_a_device_that_grants_nothing_gets_an_absolute_time_at_48_s(
+    device: SoapDevice, events: DeviceEvents, time: _Time
+) -> None:
+    device.answers["Renew"] = NOTHING_GRANTED
+    device.answers["PullMessages"] = NO_NEWS.replace("10:01:00", "10:00:01")
+    events.subscribe()
+    events.keep()
+    time.now_s += 47
+    events.pull()
+    assert len(device.asked("Renew")) == 1
+    time.now_s += 1
+    events.pull()
+    assert device.asked("Renew")[1].value("TerminationTime").endswith("Z")
+
+
+def test_a_device_without_renewal_and_states_is_listened_to(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection
+) -> None:
+    device.answers["Renew"] = fault("ter:ActionNotSupported", "no")
+    device.answers["SetSynchronizationPoint"] = fault("ter:ActionNotSupported", "no")
+    events.subscribe()
+    events.keep()
+    assert events.pull().events
+    assert {"renewal of events", "states of events"} <= {check.name for check in conn.checks}
+
+
+@pytest.mark.parametrize(
+    "code", ["tev:SubscribeCreationFailedFault", "wsnt:UnableToCreatePullPointFault", "ter:ResourceProblem"]
+)
+def test_used_up_subscriptions_are_told_apart_by_any_code(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection, code: str
+) -> None:
+    device.answers["CreatePullPointSubscription"] = fault(code, "x", sender="s:Receiver")
+    with pytest.raises(CameraBusy, match="no more event subscriptions"):
+        events.subscribe()
+    assert not events.is_subscribed
+    assert [check.outcome for check in conn.checks if check.name == "events"] == ["camera_busy"]
+
+
+def test_a_device_without_the_service_is_not_asked(device: SoapDevice, connect: Connect) -> None:
+    conn = connect()
+    conn.open()
+    with pytest.raises(CameraUnsupported):
+        DeviceEvents(conn).subscribe()
+    assert not device.asked("CreatePullPointSubscription")
+
+
+def test_a_second_subscription_is_refused(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    with pytest.raises(Conflict):
+        events.subscribe()
+    assert events.pull_states(1.0) is None
+    assert len(device.asked("CreatePullPointSubscription")) == 1
+
+
+def test_a_stored_subscription_is_ended_with_its_parameters(device: SoapDevice, events: DeviceEvents) -> None:
+    stored = events.subscribe()
+    assert stored.address == "http://192.168.5.5:8080/onvif/subscription?Idx=7"
+    later = DeviceEvents(events._conn)
+    assert later.unsubscribe_stored(SubscriptionAddress(stored.address, stored.parameters))
+    (asked,) = device.asked("Unsubscribe")
+    assert (asked.path, asked.value("Id")) == ("/onvif/subscription?Idx=7", "42")
+
+
+def test_a_device_that_knows_no_such_subscription_has_ended_it(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    device.answers["Unsubscribe"] = fault("wsrf-rw:ResourceUnknownFault", "gone", sender="s:Receiver")
+    assert events.unsubscribe()
+    assert not events.is_subscribed
+
+
+def test_no_answer_to_the_end_is_told(device: SoapDevice, events: DeviceEvents) -> None:
+    stored = events.subscribe()
+    device.answers["Unsubscribe"] = CUT
+    assert not events.unsubscribe()
+    device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
+    assert events.unsubscribe_stored(stored)
+
+
+def test_an_empty_address_means_that_of_the_service(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection
+) -> None:
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED.replace(
+        "http://192.168.5.5:8080/onvif/subscription?Idx=7", ""
+    )
+    assert events.subscribe().address == conn.services["events"]
+    assert events.pull().events
+
+
+def test_pulls_may_end_in_a_closed_connection_three_times(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection
+) -> None:
+    events.subscribe()
+    device.answers["PullMessages"] = CUT
+    for _ in range(3):
+        assert events.pull().rest_s > 0
+    with pytest.raises(CameraUnreachable):
+        events.pull()
+    assert len(device.asked("PullMessages")) == 4, "none is repeated"
+    assert not conn.gets_one_at_a_time, "a closed pull says nothing about the web server"
+
+
+def test_a_fault_means_that_the_subscription_is_gone(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    device.answers["PullMessages"] = fault("wsrf-rw:ResourceUnknownFault", "gone")
+    with pytest.raises(SoapFault):
+        events.pull()
+
+
+def test_a_weak_web_server_gets_short_pulls_with_rests(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection
+) -> None:
+    """It serves one request at a time: a pull of 20 s would keep out all others."""
+    events.subscribe()
+    conn._repeated._slots.serialize()
+    assert events.pull().rest_s >= 1.0
+    assert device.asked("PullMessages")[0].value("Timeout") == "PT1S"
+
+
+def test_a_device_that_answers_at_once_without_news_gets_rests(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    device.answers["PullMessages"] = NO_NEWS
+    assert events.pull().rest_s >= 1.0
+
+
+@pytest.mark.slow
+def test_a_pull_that_hangs_ends_after_its_time(
+    device: SoapDevice, events: DeviceEvents, conn: DeviceConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events.subscribe()
+    monkeypatch.setattr(device_events, "MAX_PULL_S", 0.2)
+    conn.timeout_s = 0.5
+    may_answer = threading.Event()
+
+    def answer_late(_: Request) -> str:
+        may_answer.wait(LIMIT_S)
+        return PULLED
+
+    device.answers["PullMessages"] = answer_late
+    with pytest.raises(CameraUnreachable):
+        events.pull()
+    may_answer.set()

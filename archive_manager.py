@@ -10,17 +10,24 @@ from archive.channel_recorder import RecordingState
 from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
+from archive.inflow import Inflow
+from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
+from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
+from archive.storage_report import StorageReport
+from archive.storage_view import StorageView
 from archive.stream_reader import StreamReader
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
+from core.access import Principal
 from core.archive import (
     ArchivedStream,
     ArchiveGap,
     ArchiveStretch,
+    KeptRange,
     RecordedQuality,
     RecordingMode,
     RecordingPause,
@@ -63,15 +70,23 @@ class ArchiveManager:
         self._recorders = ChannelRecorders(
             gateway, cameras, self.writer, clock, self._rules, self._pauses, self.gap_store
         )
+        self._kept = KeptRanges(database, clock)
+        inflow = Inflow(self.index, self._rules, clock)
+        parts = RetentionParts(self.index, self.volumes, self._rules, self._kept, self.open_files, inflow)
+        self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
+        self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
 
     def start(self) -> None:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
         is_new = self.index.open()
+        self._rules.load()
         self.writer.start(is_new_index=is_new)
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
+        self._retention.start()
 
     def stop(self) -> None:
-        """End all recordings within 5 s, also if a disk hangs. May be called twice."""
+        """End all recordings within 7 s, also if a disk hangs. May be called twice."""
+        self._retention.stop()
         self._recorders.stop()
         self.writer.stop()
         self.index.close()
@@ -110,6 +125,7 @@ class ArchiveManager:
         """Store a rule and follow it immediately. Raise InvalidRequest, which names the field, or NotFound."""
         self._rules.set_rule(camera_id, channel, rule)
         self._recorders.apply(camera_id, channel)
+        self._retention.wake()
 
     def recording_states(self) -> list[RecordingState]:
         """Return what is being recorded now: the channels with a rule, by camera and channel."""
@@ -127,6 +143,10 @@ class ArchiveManager:
     def trigger(self, camera_id: int, channel: int, active: bool, kind: str = "") -> None:
         """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
         self._recorders.trigger(camera_id, channel, active=active, kind=kind)
+
+    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
+        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+        self._recorders.keep_memory(camera_id, channel, start)
 
     # ---- pauses ----------------------------------------------------------------------------------
 
@@ -166,3 +186,45 @@ class ArchiveManager:
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""
         self._recorders.forget_camera(camera_id)
+
+    # ---- retention -------------------------------------------------------------------------------
+
+    def keep(
+        self,
+        camera_id: int,
+        channel: int,
+        start: datetime,
+        end: datetime,
+        *,
+        reason: str,
+        until: datetime | None,
+        by: Principal,
+    ) -> KeptRange:
+        """Keep a range from the retention, except from the channel's limit by law. Write what is only in memory.
+
+        Raise InvalidRequest, NotFound for an unknown camera, or LimitReached (kept_limit).
+        """
+        made = self._kept.keep(camera_id, channel, start, end, reason=reason, until=until, by=by)
+        self._recorders.keep_memory(camera_id, channel, start)
+        return made
+
+    def kept(self, camera_id: int | None = None) -> list[KeptRange]:
+        """Return the kept ranges of a camera or of all cameras, the newest footage first."""
+        return self._kept.ranges(camera_id)
+
+    def kept_range(self, range_id: int) -> KeptRange:
+        """Raise NotFound."""
+        return self._kept.get(range_id)
+
+    def unkeep(self, range_id: int, by: Principal) -> None:
+        """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""
+        self._kept.release(range_id, by)
+        self._retention.wake()
+
+    def storage(self) -> StorageView:
+        """Return the volumes with their forecast, and the share of each channel. Raise Unavailable."""
+        return self._report.view()
+
+    def delete_footage(self, camera_id: int) -> None:
+        """Delete all footage of a camera that was removed."""
+        self._retention.delete_camera(camera_id)

@@ -96,6 +96,7 @@ class Application:
         self.cameras.on_delete(self.streams.stop_camera)
         self.cameras.on_change(self.streams.restart_camera)
         self.cameras.on_delete(self.exports.camera_deleted)
+        self.cameras.on_delete(self.archive.delete_footage)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)

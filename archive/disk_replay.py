@@ -188,7 +188,7 @@ class DiskReplayConnection(ReplayConnection):
             if playback.fast:
                 yield stored.description, units
             else:
-                yield stored.description, units[:1]  # whoever plays slowly wants one frame, as a rule
+                yield stored.description, units[:1]  # pictures play slowly, and need no other frame
                 yield stored.description, units[1:]
 
     def _key_frames(self, playback: _Playback) -> Iterator[tuple[UnitDescription, Sequence[AccessUnit]]]:

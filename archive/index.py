@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from archive.index_file import IndexFile
+from archive.index_rows import (
+    FILES,
+    OF_KEY,
+    STRETCHES,
+    file_of,
+    file_row,
+    first_starts,
+    record_of,
+    stretch_of,
+    stretch_row,
+    to_trash,
+)
 from archive.records import (
     EPOCH,
     FileKey,
@@ -28,14 +40,11 @@ from archive.records import (
     from_ms,
     to_ms,
 )
-from core.archive import ArchivedStream, ArchiveStretch, GapReason, Origin, RecordedQuality, StreamKey
+from core.archive import ArchivedStream, ArchiveStretch, GapReason, RecordedQuality, StreamKey
 
 # No file lasts longer: ARCHIVE_FILE_S is at most an hour, and a file ends with the group of pictures that began before.
 _LONGEST_FILE_MS = 2 * 3600 * 1000
-_FILES = (
-    "SELECT stream_id, volume_id, start_ms, suffix, start_ms + length_ms, size_bytes, stretch_id, state FROM file WHERE"
-)
-_STRETCHES = "SELECT id, stream_id, start_ms, end_ms, origin, end_reason, clock_correction_s FROM stretch WHERE"
+_StretchT = TypeVar("_StretchT", IndexedStretch, ArchiveStretch)
 
 
 class ArchiveIndex:
@@ -83,20 +92,20 @@ class ArchiveIndex:
 
         Raise StorageFull or Unavailable; nothing is saved then, and the same batch may be tried again.
         """
-        begins = _first_starts(files)
+        begins = first_starts(files)
         with self._db.write() as db:
             streams = {it.stream for it in files} | {it.stream for it in stretches}
             ids = {stream: self._stream_id(db, stream) for stream in streams}
             db.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                 " length_ms = excluded.length_ms, size_bytes = excluded.size_bytes, state = excluded.state",
-                [_file_row(ids[it.stream], it) for it in files],
+                [file_row(ids[it.stream], it) for it in files],
             )
             # A stretch may have lost its beginning to the retention meanwhile: its start is set only once.
             db.executemany(
                 "INSERT INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " end_ms = max(end_ms, excluded.end_ms), end_reason = excluded.end_reason",
-                [_stretch_row(ids[it.stream], it, begins.get(it.id, it.start_ms)) for it in stretches],
+                [stretch_row(ids[it.stream], it, begins.get(it.id, it.start_ms)) for it in stretches],
             )
         self._streams.update(ids)
 
@@ -154,19 +163,11 @@ class ArchiveIndex:
 
         Stretches of one stream overlap after the clock was set back.
         """
-        return [it.record() for it in self.indexed_stretches(streams, start, end)]
+        return self._stretches(streams, start, end, record_of)
 
     def indexed_stretches(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[IndexedStretch]:
         """Return the same stretches with their ids."""
-        found: list[IndexedStretch] = []
-        with self._db.read() as db:
-            for stream, stream_id in self._ids(streams):
-                rows = db.execute(
-                    f"{_STRETCHES} stream_id = ? AND start_ms < ? AND end_ms > ? ORDER BY start_ms",
-                    (stream_id, to_ms(end), to_ms(start)),
-                )
-                found += [_stretch(stream, row) for row in rows]
-        return found
+        return self._stretches(streams, start, end, stretch_of)
 
     def extents(self, streams: Iterable[StreamKey]) -> list[ArchivedStream]:
         """Return the streams that have stretches, with the beginning of the first and the end of the last."""
@@ -184,8 +185,8 @@ class ArchiveIndex:
         """Return the stretches without an end: those being recorded, or those that a crash has left."""
         with self._db.read() as db:
             by_id = {stream_id: stream for stream, stream_id in self._streams.items()}
-            rows = db.execute(f"{_STRETCHES} end_reason IS NULL ORDER BY id")
-            return [_stretch(by_id[row[1]], row) for row in rows]
+            rows = db.execute(f"{STRETCHES} end_reason IS NULL ORDER BY id")
+            return [stretch_of(by_id[row[1]], row) for row in rows]
 
     def file_at(self, stream: StreamKey, moment: datetime) -> IndexedFile | None:
         """Return the file that holds a moment, None if there is none. If two do, the one that began last."""
@@ -203,29 +204,29 @@ class ArchiveIndex:
             found: list[IndexedFile] = []
             for volume_id, stream_id in self._volumes_of(db, stream):
                 rows = db.execute(
-                    f"{_FILES} stream_id = ? AND volume_id = ? AND start_ms >= ?"
+                    f"{FILES} stream_id = ? AND volume_id = ? AND start_ms >= ?"
                     " AND state <> 2 ORDER BY start_ms, suffix LIMIT 1",
                     (stream_id, volume_id, start_ms),
                 )
-                found += [_file(stream, row) for row in rows]
+                found += [file_of(stream, row) for row in rows]
         return min(found, key=lambda it: (it.start_ms, it.key.suffix), default=None)
 
     def oldest(self, stream: StreamKey, volume_id: int, *, after_ms: int = 0, limit: int = 1) -> list[IndexedFile]:
         """Return the oldest closed files of a stream on a volume that begin at or after a time."""
         with self._db.read() as db:
             rows = db.execute(
-                f"{_FILES} stream_id = ? AND volume_id = ? AND start_ms >= ?"
+                f"{FILES} stream_id = ? AND volume_id = ? AND start_ms >= ?"
                 " AND state <> 0 ORDER BY start_ms, suffix LIMIT ?",
                 (self._streams.get(stream, 0), volume_id, after_ms, limit),
             )
-            return [_file(stream, row) for row in rows]
+            return [file_of(stream, row) for row in rows]
 
     def open_files(self, volume_id: int) -> list[IndexedFile]:
         """Return the files of a volume that are being written, or that a crash has left open."""
         with self._db.read() as db:
             by_id = {stream_id: stream for stream, stream_id in self._streams.items()}
-            rows = db.execute(f"{_FILES} volume_id = ? AND state = 0", (volume_id,))
-            return [_file(by_id[row[0]], row) for row in rows]
+            rows = db.execute(f"{FILES} volume_id = ? AND state = 0", (volume_id,))
+            return [file_of(by_id[row[0]], row) for row in rows]
 
     def has_file(self, key: FileKey) -> bool:
         with self._db.read() as db:
@@ -272,6 +273,23 @@ class ArchiveIndex:
                 for volume_id, stream_id in self._volumes_of(db, stream)
             )
 
+    def _stretches(
+        self,
+        streams: Iterable[StreamKey],
+        start: datetime,
+        end: datetime,
+        make: Callable[[StreamKey, tuple[Any, ...]], _StretchT],
+    ) -> list[_StretchT]:
+        found: list[_StretchT] = []
+        with self._db.read() as db:
+            for stream, stream_id in self._ids(streams):
+                rows = db.execute(
+                    f"{STRETCHES} stream_id = ? AND start_ms < ? AND end_ms > ? ORDER BY start_ms",
+                    (stream_id, to_ms(end), to_ms(start)),
+                )
+                found += [make(stream, row) for row in rows]
+        return found
+
     def _ids(self, streams: Iterable[StreamKey]) -> list[tuple[StreamKey, int]]:
         return [(stream, self._streams[stream]) for stream in streams if stream in self._streams]
 
@@ -286,11 +304,11 @@ class ArchiveIndex:
         with self._db.read() as db:
             for volume_id, stream_id in self._volumes_of(db, stream):
                 rows = db.execute(
-                    f"{_FILES} stream_id = ? AND volume_id = ?"
+                    f"{FILES} stream_id = ? AND volume_id = ?"
                     " AND start_ms < ? AND start_ms > ? AND start_ms + length_ms > ?",
                     (stream_id, volume_id, end_ms, start_ms - _LONGEST_FILE_MS, start_ms),
                 )
-                found += [_file(stream, row) for row in rows]
+                found += [file_of(stream, row) for row in rows]
         return sorted(found, key=lambda it: (it.start_ms, it.key.suffix))
 
     # ---- deleting --------------------------------------------------------------------------------
@@ -308,8 +326,8 @@ class ArchiveIndex:
         items: list[TrashItem] = []
         with self._db.write() as db:
             for stream, stream_id in self._ids(streams):
-                rows = db.execute(f"{_FILES} stream_id = ? AND state <> 2", (stream_id,)).fetchall()
-                items += [_to_trash(db, _file(stream, row)) for row in rows]
+                rows = db.execute(f"{FILES} stream_id = ? AND state <> 2", (stream_id,)).fetchall()
+                items += [to_trash(db, file_of(stream, row)) for row in rows]
                 db.execute("DELETE FROM file WHERE stream_id = ?", (stream_id,))
                 db.execute("DELETE FROM stretch WHERE stream_id = ?", (stream_id,))
         return items
@@ -341,7 +359,7 @@ class ArchiveIndex:
         file = self._row_of(db, key)
         if file is None or file.state is FileState.OPEN:
             return None
-        item = _to_trash(db, file)
+        item = to_trash(db, file)
         db.execute(
             "DELETE FROM file WHERE stream_id = ? AND volume_id = ? AND start_ms = ? AND suffix = ?", self._values(key)
         )
@@ -353,8 +371,8 @@ class ArchiveIndex:
         return (self._streams.get(key.stream, 0), key.volume_id, key.start_ms, key.suffix)
 
     def _row_of(self, db: sqlite3.Connection, key: FileKey) -> IndexedFile | None:
-        row = db.execute(f"{_FILES} {_OF_KEY}", self._values(key)).fetchone()
-        return None if row is None else _file(key.stream, row)
+        row = db.execute(f"{FILES} {OF_KEY}", self._values(key)).fetchone()
+        return None if row is None else file_of(key.stream, row)
 
     def _shorten(self, db: sqlite3.Connection, gone: IndexedFile, reason: GapReason) -> None:
         """Take a file's time away from its stretch: from its beginning, its end, or its middle."""
@@ -420,46 +438,3 @@ class ArchiveIndex:
                 (uuid, str(folder)),
             )
             return int(db.execute("SELECT id FROM volume WHERE uuid = ?", (uuid,)).fetchone()[0])
-
-
-_OF_KEY = "stream_id = ? AND volume_id = ? AND start_ms = ? AND suffix = ?"
-
-
-def _first_starts(files: Sequence[IndexedFile]) -> dict[int, int]:
-    """Return the beginning of the first file of each stretch in a batch."""
-    begins: dict[int, int] = {}
-    for it in files:
-        begins[it.stretch_id] = min(it.start_ms, begins.get(it.stretch_id, it.start_ms))
-    return begins
-
-
-def _file_row(stream_id: int, it: IndexedFile) -> tuple[int, ...]:
-    key = it.key
-    length_ms = max(0, it.end_ms - it.start_ms)
-    return (
-        stream_id, key.volume_id, key.start_ms, key.suffix, length_ms, it.size_bytes, it.stretch_id, int(it.state)
-    )  # fmt: skip
-
-
-def _stretch_row(stream_id: int, it: IndexedStretch, start_ms: int) -> tuple[Any, ...]:
-    reason = it.end_reason.value if it.end_reason else None
-    return (it.id, stream_id, start_ms, it.end_ms, it.origin.value, reason, it.clock_correction_s)
-
-
-def _file(stream: StreamKey, row: tuple[int, ...]) -> IndexedFile:
-    _, volume_id, start_ms, suffix, end_ms, size_bytes, stretch_id, state = row
-    return IndexedFile(FileKey(stream, volume_id, start_ms, suffix), end_ms, size_bytes, stretch_id, FileState(state))
-
-
-def _stretch(stream: StreamKey, row: tuple[Any, ...]) -> IndexedStretch:
-    stretch_id, _, start_ms, end_ms, origin, reason, correction_s = row
-    end_reason = GapReason(reason) if reason else None
-    return IndexedStretch(stretch_id, stream, start_ms, end_ms, Origin(origin), end_reason, correction_s)
-
-
-def _to_trash(db: sqlite3.Connection, file: IndexedFile) -> TrashItem:
-    key = file.key
-    cursor = db.execute(
-        "INSERT INTO trash (volume_id, path, size_bytes) VALUES (?, ?, ?)", (key.volume_id, key.path, file.size_bytes)
-    )
-    return TrashItem(int(cursor.lastrowid or 0), key.volume_id, key.path, file.size_bytes)

@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from archive.records import FileKey, IndexedFile
+from archive.volumes import Volumes
+from core.clock import Clock
+
+SPARED_S = 60.0
+
 
 class OpenFiles:
     """Readers name their files here, so that the retention leaves these files alone for a while. Thread-safe."""
@@ -41,3 +47,33 @@ class OpenFiles:
             yield
         finally:
             self.closed(path)
+
+
+class SparedFiles:
+    """The files that the retention does not delete yet, because they are being read. For one thread.
+
+    A file is spared for 60 s since the retention first wanted it. A reader that goes on reads a deleted file to its
+    end: the disk keeps the bytes of an open file.
+    """
+
+    def __init__(self, open_files: OpenFiles, volumes: Volumes, clock: Clock) -> None:
+        self._open_files = open_files
+        self._volumes = volumes
+        self._clock = clock
+        self._since_s: dict[FileKey, float] = {}
+
+    def spares(self, file: IndexedFile) -> bool:
+        """True if this file stays for now."""
+        if not self._is_open(file.key):
+            return False
+        now_s = self._clock.monotonic_s()
+        return now_s - self._since_s.setdefault(file.key, now_s) < SPARED_S
+
+    def forget_closed(self) -> None:
+        """Forget the files that no reader has open any more."""
+        for key in [key for key in self._since_s if not self._is_open(key)]:
+            del self._since_s[key]
+
+    def _is_open(self, key: FileKey) -> bool:
+        volume = self._volumes.by_id(key.volume_id)
+        return volume is not None and self._open_files.is_open(volume.folder / key.path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from core.archive import ArchiveStretch, GapReason, Origin, StreamKey
+from core.archive import GapReason, Origin, StreamKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -18,7 +18,7 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(time_ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=time_ms)
+    return EPOCH + time_ms * _MS
 
 
 class VolumeState(StrEnum):
@@ -96,10 +96,6 @@ class IndexedStretch:
     origin: Origin = Origin.SERVER
     end_reason: GapReason | None = None
     clock_correction_s: float = 0.0
-
-    def record(self) -> ArchiveStretch:
-        """Return the stretch as other packages see it."""
-        return ArchiveStretch(self.stream, from_ms(self.start_ms), from_ms(self.end_ms), self.origin, self.end_reason)
 
 
 @dataclass(frozen=True, slots=True)

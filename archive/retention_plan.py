@@ -16,6 +16,7 @@ from archive.forecast import DAY_MS
 from archive.index import ArchiveIndex
 from archive.index_sums import Place, Span, bytes_in_spans
 from archive.kept import NOTHING_KEPT, Channel, KeptSpans
+from archive.open_files import SparedFiles
 from archive.records import FileKey, IndexedFile, StreamTotal
 from core.archive import RecordingRule, StreamKey
 
@@ -70,9 +71,8 @@ class RetentionPlanner:
         rules: Mapping[Channel, RecordingRule],
         kept: Mapping[Channel, KeptSpans],
         now_ms: int,
-        spared: frozenset[FileKey] = frozenset(),
+        spared: SparedFiles | None = None,
     ) -> None:
-        """`spared`: files that are being read. They stay, and are not counted as deleted."""
         self._index = index
         self._rules = rules
         self._kept = kept
@@ -102,9 +102,8 @@ class RetentionPlanner:
                 self._plan_space(need, [total for total in totals if total.volume_id == need.volume_id])
         return self._plan
 
-    def oldest_unkept(self, volume_id: int) -> IndexedFile | None:
-        """Return the file of a volume that goes first when space is needed."""
-        places = _places(total for total in self._index.totals() if total.volume_id == volume_id)
+    def oldest_unkept(self, places: Iterable[Place]) -> IndexedFile | None:
+        """Return the file of these places that goes first when space is needed."""
         return next(self._unkept(places), None)
 
     # ---- the steps -------------------------------------------------------------------------------
@@ -146,7 +145,7 @@ class RetentionPlanner:
         planned_bytes = self._planned_bytes(totals)
         wanted_bytes = need.wanted_bytes - planned_bytes
         files = list(self._at_least(self._unkept(_places(totals)), wanted_bytes))
-        found_bytes = sum(file.size_bytes for file in files if file.key not in self._spared)
+        found_bytes = sum(file.size_bytes for file in files if not self._is_spared(file))
         is_enough = found_bytes >= wanted_bytes or len(files) >= self._most
         if is_enough or not need.is_held:
             self._take(files, DueReason.SPACE)
@@ -173,7 +172,7 @@ class RetentionPlanner:
         for file in chosen:
             if len(self._plan.due) >= self._most:
                 return
-            if file.key not in self._spared and file.key not in self._planned:
+            if file.key not in self._planned and not self._is_spared(file):
                 self._planned.add(file.key)
                 self._plan.due.append(DueFile(file, reason))
 
@@ -184,7 +183,7 @@ class RetentionPlanner:
             if wanted_bytes <= 0 or count >= self._most:
                 return
             yield file
-            if file.key not in self._spared:
+            if not self._is_spared(file):
                 wanted_bytes -= file.size_bytes
                 count += 1
 
@@ -218,6 +217,9 @@ class RetentionPlanner:
     def _planned_bytes(self, totals: Iterable[StreamTotal]) -> int:
         places = set(_places(totals))
         return sum(due.file.size_bytes for due in self._plan.due if (due.file.stream, due.file.key.volume_id) in places)
+
+    def _is_spared(self, file: IndexedFile) -> bool:
+        return self._spared is not None and self._spared.spares(file)
 
     def _rule(self, stream: StreamKey) -> RecordingRule:
         return self._rules.get(_channel(stream), _NO_RULE)

@@ -73,7 +73,7 @@ class StreamReader:
     def fragments_from(self, start_ms: int, *, crosses_gaps: bool = False) -> Iterator[StoredFragment]:
         """Yield fragments from the last key frame at or before a time on; in a gap, from the next one behind it.
 
-        Ends at a gap of more than 1.5 s, unless `crosses_gaps`, and at the end of what is on the disk.
+        Ends at a gap of more than 1.5 s, unless `crosses_gaps`, and at the newest fragment on the disk.
         """
         self._reached_ms = start_ms
         number = self._open_at(start_ms)
@@ -169,7 +169,7 @@ class StreamReader:
     def _number_after(self, reached_ms: int) -> int:
         """Return the number of the first fragment with a key frame that does not begin before a time.
 
-        Files overlap if the clock was set back. What the earlier file has shown is not shown again.
+        Files overlap if the clock was set back. No time is shown twice.
         """
         found = self._fragments()
         return next(

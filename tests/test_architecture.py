@@ -238,11 +238,14 @@ def test_core_imports_only_the_standard_library() -> None:
             assert not outside, f"{path.name} imports {sorted(outside)}"
 
 
+GENERATED = {"static/js/lib/api-types.js"}  # by tools/api_types.py: nobody edits it
+
+
 def test_no_file_is_longer_than_500_lines() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in _tracked("*.py", "*.js", "*.mjs", "*.css", "*.html")
-        if (lines := len(path.read_text("utf-8").splitlines())) > 500
+        if str(path.relative_to(ROOT)) not in GENERATED and (lines := len(path.read_text("utf-8").splitlines())) > 500
     }
     assert not long
 

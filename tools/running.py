@@ -17,11 +17,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -131,6 +131,37 @@ def running_recorder(*options: str) -> Iterator[Recorder]:
         yield Recorder(process.pid, ready["onvif_port"], ready["control_port"])
     finally:
         _end(process)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+class Program(Protocol):
+    """A running program, as `subprocess.Popen` shows it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+class Starter:
+    """Starts the app as a user does."""
+
+    def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()) -> Program:
+        """Run `python app.py` in a session of its own, and append what it writes to `log`."""
+        with log.open("ab") as written:
+            return subprocess.Popen(
+                [sys.executable, "app.py", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+                start_new_session=True,
+            )
 
 
 class App:
@@ -141,11 +172,13 @@ class App:
     or environment of a process, or a file of the app. `call()` sends `headers`, such as those of a login.
     """
 
+    starter = Starter()  # of all apps; tests replace it
+
     def __init__(self, folder: Path, *, is_chosen: bool = True, **settings: str) -> None:
         self._is_chosen = is_chosen
         self.folder = folder
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Program | None = None
         self._leaks: list[str] = []
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -162,10 +195,7 @@ class App:
             "SECRET_KEY_FILE": str(self.folder / "keys" / "secret.key"),
             **self._settings,
         }
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
+        self._process = self.starter.start(environment, self.log)
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -242,7 +272,7 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def _end(process: Program) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -250,5 +280,3 @@ def _end(process: subprocess.Popen[Any]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=10)
-    if process.stdout is not None:
-        process.stdout.close()

@@ -14,7 +14,7 @@ from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import cameras as api_cameras
-from web.api import cases, exports, hls, imaging, models, pictures, playback, ptz, recordings, system, walls
+from web.api import cases, exports, hls, imaging, models, pictures, playback, ptz, recordings, storage, system, walls
 from web.api import recording_rules as api_recording_rules
 from web.api import streams as api_streams
 from web.fields import refuse
@@ -68,6 +68,8 @@ def build_web(services: Services) -> OpenAPI:
         exports.blueprint,
         cases.blueprint,
         cases.evidence,
+        storage.blueprint,
+        storage.kept,
         api_accounts.blueprint,
         walls.blueprint,
         ptz.blueprint,

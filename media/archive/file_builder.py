@@ -50,7 +50,9 @@ class ArchiveFileBuilder:
     def __init__(self, description: UnitDescription) -> None:
         self.description = description
         video, audio = archive_tracks(description)
-        self._init = init_section([video, audio] if audio else [video])
+        tracks = [video, audio] if audio else [video]
+        self.codecs = ",".join(track.codec_string for track in tracks)  # as in RFC 6381
+        self._init = init_section(tracks)
         self._audio = None
         if audio and description.audio:
             self._audio = AudioPlacer(audio, description.audio, description.audio_config)

@@ -1,7 +1,7 @@
 """The whole fragments of a file that a crash or a power cut left open, and its repair.
 
-What a file system leaves behind the last flush is not certain: a shorter file, zeros, or blocks that are missing in
-between (ext4 writes them in any order). The CRC-32 at the end of each fragment tells all of these.
+Behind the last flush, a power cut leaves a shorter file, zeros, or missing blocks between whole ones (ext4 writes
+blocks in any order). The CRC-32 at the end of each fragment shows all of these.
 """
 
 from __future__ import annotations

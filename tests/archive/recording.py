@@ -32,10 +32,14 @@ class Recording:
 
     def __init__(self, folder: Path, *, volumes: int = 1, crashed_at_ms: int | None = None, **settings: object) -> None:
         self.folders = [folder / f"volume{number}" for number in range(volumes)]
-        values: dict[str, object] = {"archive_min_free_bytes": 0, "archive_file_s": 60.0, **settings}
+        values: dict[str, object] = {
+            "archive_dirs": ":".join(map(str, self.folders)),
+            "archive_min_free_bytes": 0,
+            "archive_file_s": 60.0,
+            **settings,
+        }
         self.settings = Settings(
             data_dir=folder / "data",
-            archive_dirs=":".join(map(str, self.folders)),
             **values,  # type: ignore[arg-type] # a test's own
         )
         self.clock = HandClock()
@@ -109,6 +113,10 @@ class Recording:
     def stored(self, stream: StreamKey = STREAM) -> list[tuple[bytes, float]]:
         """The frames of all files, as far as their rows promise them, with their times to the millisecond."""
         return [frame for file in self.files(stream) for frame in frames_in(self.path(file), file.size_bytes)]
+
+    def stored_of(self, folder: Path) -> list[tuple[bytes, float]]:
+        """The frames of all files below a folder, also those that no row promises."""
+        return [frame for name in sorted(all_files(folder)) for frame in frames_in(folder / name)]
 
     def is_all_stored(self, stream: StreamKey = STREAM) -> bool:
         return same(self.stored(stream), self.sent[stream])

@@ -104,9 +104,7 @@ def test_an_event_during_the_last_group_continues_the_stretch(target: Collecting
     assert target.frames == 58
 
 
-def test_other_parameter_sets_within_the_ring_are_described_in_their_place(
-    target: CollectingTarget, budget: PreRollBudget
-) -> None:
+def test_other_parameter_sets_in_the_ring_are_described_there(target: CollectingTarget, budget: PreRollBudget) -> None:
     pre_roll = PreRoll(target, budget, pre_s=5.0)
     camera = Camera(pre_roll, gop=10)
     camera.send(20)

@@ -14,6 +14,7 @@ from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
 from tests.missing import skip_outside_ci
 from tests.patience import LIMIT_S
+from tests.warm_apps import WarmStarter
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
 # Reports every violation of the content security policy in the console.
@@ -27,6 +28,13 @@ addEventListener('securitypolicyviolation', (event) =>
 _WITHOUT_PICTURES = """
 try { localStorage.getItem('recordings-pictures') ?? localStorage.setItem('recordings-pictures', 'off'); } catch {}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm_starts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(App, "starter", WarmStarter())
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from core.records import AudioFormat, VideoFormat
+from media.archive.file_builder import ArchiveFileBuilder
+from media.archive.groups import GroupCollector
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.fmp4.segments import Segment, SegmentBuilder
+from media.units import UnitDescription
 from tests.browser.watching import Watched
 from tests.media.encoded import CLOCK_RATE, FPS, encoded, with_b_frames
 
@@ -122,8 +125,40 @@ def test_chromium_plays_fragments_with_b_frames(open_page: Callable[..., Watched
     assert played["seen"] >= 55
 
 
+@pytest.mark.parametrize(
+    ("audio", "config", "sound"),
+    [(None, b"", nothing), (AudioFormat("aac", 16_000, 1), b"\x14\x08", aac)],
+    ids=["video", "aac"],
+)
+def test_chromium_plays_the_fragments_of_an_archive_file(
+    open_page: Callable[..., Watched],
+    audio: AudioFormat | None,
+    config: bytes,
+    sound: Callable[[int], list[AccessUnit]],
+) -> None:
+    described = UnitDescription(VideoFormat("h264"), encoded("h264").sets, audio, config)
+    builder, collector, groups = ArchiveFileBuilder(described), GroupCollector(), []
+    for index in range(60):
+        for unit in (picture(index, "h264"), *sound(index)):
+            groups += collector.add([unit], [unit.device_s or 0.0])
+    groups += [group for group in [collector.flush()] if group]
+    pieces = [bytes(builder.fragment(group.units, group.utc_s, group.end_utc_s).data) for group in groups]
+    played = append_and_play(open_page, builder.codecs, [builder.init_section(), *pieces])
+    assert (played["how"], played["error"]) == ("ended", None)
+    [[start, end]] = played["ranges"]
+    assert (start, end) == (pytest.approx(0.0, abs=0.05), pytest.approx(6.0, abs=0.1))
+    assert played["seen"] >= 55
+    assert (played["heard"] > 0) == (audio is not None)
+
+
 def play(open_page: Callable[..., Watched], build: SegmentBuilder, segments: Sequence[Segment]) -> dict[str, Any]:
-    mime = f'video/mp4; codecs="{", ".join(track.codec_string for track in build.tracks)}"'
-    pieces = [base64.b64encode((segment.init or b"") + segment.data).decode() for segment in segments]
-    result: dict[str, Any] = open_page("about:blank").page.evaluate(_PLAY, [mime, pieces])
+    pieces = [(segment.init or b"") + segment.data for segment in segments]
+    return append_and_play(open_page, ",".join(track.codec_string for track in build.tracks), pieces)
+
+
+def append_and_play(open_page: Callable[..., Watched], codecs: str, pieces: Sequence[bytes]) -> dict[str, Any]:
+    encoded_pieces = [base64.b64encode(piece).decode() for piece in pieces]
+    result: dict[str, Any] = open_page("about:blank").page.evaluate(
+        _PLAY, [f'video/mp4; codecs="{codecs}"', encoded_pieces]
+    )
     return result

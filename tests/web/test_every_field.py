@@ -134,6 +134,8 @@ KINDS = {
     "exports": "limits",
     "format": "format",
     "notes": "text",
+    "reason": "name or none",
+    "until": "time",
     "kept": "flag",
     "subtitles": "flag",
     "copies": "copies",
@@ -146,7 +148,6 @@ KINDS = {
     "keep_bytes": "bytes",
     "limit_days": "days",
     "backfills": "flag",
-    "until": "time",
     "ids": "limits",
 }
 # Fields whose kind depends on the path.

@@ -45,6 +45,7 @@ PATH_PARTS: dict[str, Any] = {
     "wall_id": 1,
     "export_id": 1,
     "case_id": 1,
+    "kept_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

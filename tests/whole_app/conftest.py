@@ -16,9 +16,11 @@ import requests
 
 from core.settings import ROOT
 from tests.patience import LIMIT_S, until
+from tests.warm_apps import WarmStarter
 from tests.whole_app.running_app import CANARY, Recorder, RunningApp
 from tools.certificate import make_certificate
 from tools.leaks import holds
+from tools.running import App
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +39,16 @@ def _no_answer_holds_the_canary() -> Iterator[None]:
         patch.setattr(requests.Session, "send", searched)
         yield
     assert not leaks
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm_starts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start apps as copies, except in the files about starts and ends, which carry the marker `cold_start`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("cold_start") is None:
+            patch.setattr(RunningApp, "starter", WarmStarter())
+            patch.setattr(App, "starter", WarmStarter())
+        yield
 
 
 @pytest.fixture

@@ -6,18 +6,16 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 import requests
 
-from core.settings import ROOT
 from tests.patience import LIMIT_S, until
 from tools.leaks import leaks_in, leaks_of
-from tools.running import free_port
+from tools.running import Program, Starter, free_port
 
 CANARY = "canary:pass/word@7f3a+1"
 
@@ -28,6 +26,8 @@ class RunningApp:
     `close()` fails if the recorder's password is in the command line or environment of one of the app's processes, or
     in one of its files.
     """
+
+    starter = Starter()  # of all apps; conftest.py replaces it
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
@@ -42,11 +42,11 @@ class RunningApp:
             **environ,
         }
         (folder / "home").mkdir(exist_ok=True)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._errors: IO[bytes] | None = None
+        self._process: Program | None = None
+        self._errors = folder / "stderr"
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Program:
         """The master; its worker and everything below that is the `family`."""
         assert self._process is not None, "it was never started"
         return self._process
@@ -56,18 +56,8 @@ class RunningApp:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *arguments: str, is_awaited: bool = True) -> RunningApp:
-        if self._errors is not None:
-            self._errors.close()
-        self._errors = (self.folder / "stderr").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "app.py", *arguments],
-            cwd=ROOT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=self._errors,
-            stderr=self._errors,
-            start_new_session=True,
-        )
+        self._errors.write_bytes(b"")
+        self._process = self.starter.start(self.environ, self._errors, arguments)
         if is_awaited:
             self.wait_until_answering()
         return self
@@ -83,7 +73,7 @@ class RunningApp:
         raise AssertionError(f"the app did not answer: {self.errors()}")
 
     def errors(self) -> str:
-        return (self.folder / "stderr").read_text("utf-8", "replace")
+        return self._errors.read_text("utf-8", "replace")
 
     def family(self) -> list[psutil.Process]:
         """Return the worker and all its descendants; the master is `process`."""
@@ -119,8 +109,6 @@ class RunningApp:
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait(LIMIT_S)
-        if self._errors is not None:
-            self._errors.close()
         assert not leaks + leaks_in(self.folder, [CANARY])
 
 

@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
 import psutil
+import pytest
 import requests
 
 from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import CANARY
 from tools.leaks import holds, leaks_in, leaks_of, spellings
+
+pytestmark = pytest.mark.cold_start
 
 ACCOUNT = "canary-åccount/pass+word 9"
 WRONG = "canary-wrong-password-5d"

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
+import pytest
 import requests
 
 from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import until_gone
+
+pytestmark = pytest.mark.cold_start
 
 
 def _online(app: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from tests.patience import settled, until
 from tools.running import App, running_recorder
 
-pytestmark = pytest.mark.stress
+pytestmark = [pytest.mark.stress, pytest.mark.cold_start]
 SEEKS = 200
 
 

@@ -30,7 +30,7 @@ MEMORY_MB_AN_HOUR = 50.0
 # segment would be thousands in half an hour.
 TOLERATED = {"descriptors": 15, "threads": 8, "children": 3, "files": 150}
 
-pytestmark = [pytest.mark.stress, pytest.mark.timeout(MINUTES * 60 + 900)]
+pytestmark = [pytest.mark.stress, pytest.mark.cold_start, pytest.mark.timeout(MINUTES * 60 + 900)]
 
 
 def test_half_an_hour_of_mixed_load_leaks_no_resources(tmp_path: Path) -> None:

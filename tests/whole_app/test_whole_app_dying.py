@@ -14,6 +14,8 @@ import requests
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import until_gone
 
+pytestmark = pytest.mark.cold_start
+
 SUB = "MediaProfile00001"
 
 

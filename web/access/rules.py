@@ -159,6 +159,10 @@ RULES: dict[str, Rule] = {
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    "api_kept.list_kept": Rule(Permission.RECORDINGS),  # the view leaves out channels that the user may not see
+    "api_kept.keep_range": Rule(Permission.EXPORT, targets.channel_in_body, "keep_recordings"),
+    "api_kept.release_range": Rule(Permission.EXPORT, action="release_recordings"),
+    "api_storage.get_storage": Rule(Permission.MANAGE),
     # recording on the server; the views leave out alerts of channels that the user may not see
     "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path),
     "api_recording_rules.set_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, "set_recording_rule"),

@@ -170,6 +170,13 @@ def live_in_path() -> Target:
     return _live_target(services(), current_principal(), camera_id, _path_part("profile_token"))
 
 
+def channel_in_body() -> Target:
+    channel = _body().get("channel")
+    if isinstance(channel, bool) or not isinstance(channel, int):
+        raise UnreadableField("channel")
+    return Target(_camera_id_in_body(), channel)
+
+
 def recording_in_body() -> Target:
     camera_id = _camera_id_in_body()
     return _replay_target(services(), current_principal(), camera_id, _text_in_body("recording_token"))

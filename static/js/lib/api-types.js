@@ -2,8 +2,10 @@
 /** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
 export {};
 
+/** @typedef {import('./account-types.js').AllowedCamera} AllowedCamera */
 /** @typedef {import('./case-types.js').Case} Case */
 /** @typedef {import('./case-types.js').CaseList} CaseList */
+/** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
@@ -18,6 +20,13 @@ export {};
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
 /** @typedef {import('./ptz-types.js').ImagingRange} ImagingRange */
 /** @typedef {import('./ptz-types.js').ImagingWideDynamicRange} ImagingWideDynamicRange */
+/** @typedef {import('./archive-types.js').KeptList} KeptList */
+/** @typedef {import('./archive-types.js').KeptRange} KeptRange */
+/** @typedef {import('./account-types.js').LoginSession} LoginSession */
+/** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
+/** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./archive-types.js').NextToGo} NextToGo */
+/** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
 /** @typedef {import('./ptz-types.js').Ptz} Ptz */
@@ -30,14 +39,27 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
+/** @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert */
+/** @typedef {import('./archive-types.js').RecordingAlerts} RecordingAlerts */
+/** @typedef {import('./archive-types.js').RecordingMode} RecordingMode */
+/** @typedef {import('./archive-types.js').RecordingRule} RecordingRule */
+/** @typedef {import('./archive-types.js').RecordingStates} RecordingStates */
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
+/** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./archive-types.js').Storage} Storage */
+/** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./wall-types.js').Tile} Tile */
+/** @typedef {import('./account-types.js').Token} Token */
+/** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./account-types.js').User} User */
+/** @typedef {import('./account-types.js').UserList} UserList */
+/** @typedef {import('./archive-types.js').Volume} Volume */
+/** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
-
-/** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 
@@ -103,21 +125,6 @@ export {};
  */
 
 /** @typedef {{channels: Channel[]}} ChannelList */
-
-/**
- * @typedef {object} ChannelRecordingState What the server does with a channel now.
- * @property {number} channel
- * @property {RecordingMode} mode
- * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
- *   stream
- * @property {'off'|'recording'|'waiting'|'paused'|'problem'} state waiting: for the schedule, for an event, or for the
- *   first frame
- * @property {string|null} since since when the state holds
- * @property {GapReason|null} reason the reason why nothing is recorded
- * @property {string|null} paused_by
- * @property {string|null} paused_until
- * @property {string|null} written_until time of the last frame that was written
- */
 
 /** @typedef {{name: string, outcome: string, detail: string, took_ms: number|null, at: string|null}} Check */
 
@@ -215,38 +222,7 @@ export {};
  * @property {Track[]} tracks
  */
 
-/**
- * @typedef {object} LoginSession
- * @property {number} id
- * @property {number} user_id
- * @property {string} user
- * @property {string} created_at RFC 3339, UTC
- * @property {string} last_seen_at RFC 3339, UTC
- * @property {string} address
- * @property {string} agent
- * @property {boolean} is_this
- */
-
-/** @typedef {{sessions: LoginSession[]}} LoginSessionList */
-
-/**
- * @typedef {object} MadeToken A new token with its secret, which is not shown again.
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- * @property {string} token
- */
-
 /** @typedef {{status: 'ok'}} Ok */
-
-/**
- * @typedef {'device'|'server'} Origin The place of a recording: on the device's own disks, or on those of this server.
- */
 
 /**
  * @typedef {object} PlaybackUri For another RTSP client, which needs its own user name and password.
@@ -278,30 +254,11 @@ export {};
 /** @typedef {'main'|'sub'|'other'} ProfileRole Role of a media profile within its channel. */
 
 /**
- * @typedef {object} RecordingAlert A gap of a minute or more. `origin` device: the recorder itself did not record.
- * @property {number} id
- * @property {number} camera_id
- * @property {number} channel
- * @property {string} camera_name
- * @property {string} channel_name
- * @property {Origin} origin
- * @property {string} start_time RFC 3339, UTC
- * @property {string|null} end_time null: the gap goes on
- * @property {GapReason} reason
- * @property {string} detail the reason as a sentence
- * @property {boolean} seen
- */
-
-/** @typedef {{alerts: RecordingAlert[]}} RecordingAlerts */
-
-/**
  * @typedef {object} RecordingEvent
  * @property {string} time RFC 3339, UTC
  * @property {string} topic
  * @property {boolean|null} active
  */
-
-/** @typedef {'off'|'continuous'|'schedule'|'events'} RecordingMode The time that a rule records. */
 
 /**
  * @typedef {object} RecordingPicture A time of the grid and the picture for it. pending: it is being made, or the
@@ -314,24 +271,6 @@ export {};
  */
 
 /** @typedef {{pictures: RecordingPicture[]}} RecordingPictures */
-
-/**
- * @typedef {object} RecordingRule The rule of a channel; `server_time_zone` is the one of an empty `time_zone`.
- * @property {RecordingMode} mode
- * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
- *   stream
- * @property {ScheduleSpan[]} schedule
- * @property {string} time_zone
- * @property {number} pre_s
- * @property {number} post_s
- * @property {number|null} keep_days
- * @property {number|null} keep_bytes
- * @property {number|null} limit_days
- * @property {boolean} backfills
- * @property {string} server_time_zone
- */
-
-/** @typedef {{channels: ChannelRecordingState[]}} RecordingStates */
 
 /**
  * @typedef {object} RecordingSummary All recordings of a camera: those of the device, and those of this server.
@@ -350,24 +289,6 @@ export {};
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
- */
-
-/**
- * @typedef {object} ScheduleSpan
- * @property {number} weekday 0: Monday
- * @property {number} from_minute
- * @property {number} until_minute
- */
-
-/**
- * @typedef {object} Session The own login. `user` null: not logged in. `accounts`: true if any exist. `csrf_token`: for
- *   X-CSRF-Token.
- * @property {boolean} accounts
- * @property {string|null} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'|null} role
- * @property {('live'|'recordings'|'export'|'operate'|'ptz'|'recording_pause'|'manage')[]} permissions
- * @property {AllowedCamera[]|null} cameras
- * @property {string|null} csrf_token
  */
 
 /**
@@ -530,34 +451,7 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  */
 
-/**
- * @typedef {object} Token
- * @property {number} id
- * @property {string} name
- * @property {string} user
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {string} created_at RFC 3339, UTC
- * @property {string|null} expires_at
- * @property {string|null} last_used_at
- */
-
-/** @typedef {{tokens: Token[]}} TokenList */
-
 /** @typedef {{track_token: string, type: 'video'|'audio'|'metadata', codec?: string|null}} Track */
-
-/**
- * @typedef {object} User
- * @property {number} id
- * @property {string} name
- * @property {'viewer'|'reviewer'|'operator'|'admin'} role
- * @property {AllowedCamera[]|null} cameras
- * @property {boolean} disabled
- * @property {string} created_at RFC 3339, UTC
- * @property {string} password_changed_at RFC 3339, UTC
- */
-
-/** @typedef {{users: User[]}} UserList */
 
 /**
  * @typedef {object} Video

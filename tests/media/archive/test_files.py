@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def sources(draw: st.DrawFn) -> Source:
     frames = st.tuples(st.lists(NAL, min_size=1, max_size=3), STEPS_S, st.integers(0, 9), st.integers(0, 2))
     for index, (parts, step_s, kind, pieces) in enumerate(draw(st.lists(frames, min_size=1, max_size=60))):
         is_key = index == 0 or kind == 0
-        key_s = max(at_s, latest_s + MS_S) if is_key else key_s
+        key_s = max(at_s, latest_s + MS_S) if is_key and index else key_s
         at_s = max(at_s, key_s if latest_s - key_s < 1.5 else latest_s)
         source.frame(tuple(parts), at_s, is_key=is_key, is_leading=not is_key and kind == 1)
         for _ in range(pieces):
@@ -226,6 +227,16 @@ def test_damaged_fragments_raise_a_named_error(tmp_path: Path, data: st.DataObje
         units_of(path)
     with suppress(ArchiveFileError), ArchiveFile.open(path) as file:
         file.read_key_frame(fragment)
+
+
+def test_a_file_is_hardly_larger_than_its_frames(tmp_path: Path) -> None:
+    rng, source = random.Random(3), Source()
+    for index in range(500):  # 4 Mbit/s, with times that vary by a millisecond
+        source.frame((bytes(20_000),), BEGAN_S + index / 25 + rng.uniform(0, MS_S), is_key=index % 50 == 0)
+        source.audio(bytes(320), BEGAN_S + index / 25)
+    write_file(tmp_path / "film.mp4", description(audio=ALAW), source)
+    payload = sum(len(unit.parts[0]) for unit in source.units)
+    assert (tmp_path / "film.mp4").stat().st_size < 1.001 * payload
 
 
 def test_a_seek_reads_the_index_and_no_head_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

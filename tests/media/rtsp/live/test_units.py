@@ -68,7 +68,7 @@ class Camera:
         return self.clock.now.timestamp() - 1 / FPS
 
 
-def test_units_begin_with_the_held_key_frame_and_have_the_time_of_their_arrival() -> None:
+def test_units_begin_with_the_held_key_frame_at_its_arrival() -> None:
     camera = Camera()
     camera.send(30)
     camera.attach()

@@ -1,0 +1,173 @@
+"""Deletes recordings: those that are too old, too many, or in the way of new ones. The plan: archive/retention_plan.py.
+
+A file goes in three steps: its row moves to the trash in one transaction with its stretch, the file is deleted from the
+volume, the trash forgets it. After a crash between two steps the next pass goes on with the trash.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archive.disk_calls import DiskCalls
+from archive.floors import VolumeSpace, needs_of, spaces_of
+from archive.index import ArchiveIndex
+from archive.inflow import Inflow
+from archive.kept import NOTHING_KEPT, Channel, KeptRanges, KeptSpans
+from archive.open_files import OpenFiles, SparedFiles
+from archive.records import IndexedFile, TrashItem, to_ms
+from archive.retention_plan import DueFile, DueReason, RetentionPlan, RetentionPlanner
+from archive.rules import RuleStore
+from archive.trash import TrashBin
+from archive.volumes import Volumes
+from core.clock import Clock
+from core.errors import AppError
+
+log = logging.getLogger(__name__)
+
+PASS_EVERY_S = 30.0
+FILES_PER_S = 20
+MOST_PER_PASS = 20 * FILES_PER_S
+_STOP_S = 2.0
+_DISK_TIMEOUT_S = 10.0
+ONLY_KEPT = "Only kept recordings are left on this disk, and it is full: release some of them, or add a disk."
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionParts:
+    """The parts that the retention and the storage page read and change."""
+
+    index: ArchiveIndex
+    volumes: Volumes
+    rules: RuleStore
+    kept: KeptRanges
+    open_files: OpenFiles
+    inflow: Inflow
+
+
+class Retention:
+    """Runs a pass every 30 s, in a thread. start() and stop() may be called twice."""
+
+    def __init__(self, parts: RetentionParts, clock: Clock, *, min_free_bytes: int) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._min_free_bytes = min_free_bytes
+        self._spared = SparedFiles(parts.open_files, parts.volumes, clock)
+        self._disks = DiskCalls(_DISK_TIMEOUT_S)
+        self._trash = TrashBin(parts.index, parts.volumes, self._disks)
+        self._held: frozenset[int] = frozenset()
+        self._removed_cameras: set[int] = set()
+        self._wake = threading.Event()
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._is_stopping.clear()
+            self._thread = threading.Thread(target=self._serve, name="retention", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Return within 2 s, also if a volume does not answer."""
+        self._is_stopping.set()
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_STOP_S)
+
+    def wake(self) -> None:
+        """Run a pass soon: a rule or a kept range has changed."""
+        self._wake.set()
+
+    def delete_camera(self, camera_id: int) -> None:
+        """Delete all footage of a camera that was removed, kept footage too: its limit by law went with its rules."""
+        self._removed_cameras.add(camera_id)
+        self._parts.kept.forget()
+        self._wake.set()
+
+    def _serve(self) -> None:
+        while not self._is_stopping.is_set():
+            is_more = False
+            try:
+                is_more = self.run_pass() >= MOST_PER_PASS
+            except AppError as error:
+                log.warning("the retention waits: %s", error.detail)
+            except Exception:  # the top of a thread
+                log.exception("the retention failed")
+            self._wake.wait(0.0 if is_more else PASS_EVERY_S)
+            self._wake.clear()
+
+    def run_pass(self) -> int:
+        """Delete the files that are due, at most 20 a second and 400 in all. Return their number."""
+        parts = self._parts
+        parts.kept.expire()
+        self._spared.forget_closed()
+        self._trash_removed_cameras()
+        deleted = self._empty_trash(self._trash.items(MOST_PER_PASS))
+        rules, now_ms = parts.rules.rules(), to_ms(self._clock.now_utc())
+        planner = RetentionPlanner(parts.index, rules, parts.kept.spans(), now_ms, self._spared)
+        inflow = parts.inflow.total_bytes_per_day()
+        spaces = spaces_of(parts.volumes.all(), self._disks, inflow, self._min_free_bytes, self._held)
+        plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS)
+        self._tell_volumes(spaces, plan)
+        return deleted + self._delete(plan.due)
+
+    # ---- deleting --------------------------------------------------------------------------------
+
+    def _delete(self, due: Sequence[DueFile]) -> int:
+        deleted = 0
+        for begin in range(0, len(due), FILES_PER_S):
+            if begin and self._is_stopping.wait(1.0):
+                break
+            batch = due[begin : begin + FILES_PER_S]
+            # A user may have kept a range since the plan was made.
+            with self._parts.kept.unchanged() as kept:
+                keys = [one.file.key for one in batch if one.reason is DueReason.LIMIT or not _is_kept(one.file, kept)]
+                items = self._parts.index.delete(keys)
+            deleted += self._trash.empty(items)
+        if deleted:
+            log.debug("the retention has deleted %d recordings, the first because of %s", deleted, due[0].reason)
+        return deleted
+
+    def _empty_trash(self, items: Sequence[TrashItem]) -> int:
+        """Delete files that were in the trash when the app ended, or whose volume did not answer."""
+        deleted = 0
+        for begin in range(0, len(items), FILES_PER_S):
+            if begin and self._is_stopping.wait(1.0):
+                break
+            deleted += self._trash.empty(items[begin : begin + FILES_PER_S])
+        return deleted
+
+    def _trash_removed_cameras(self) -> None:
+        """Move the footage of removed cameras to the trash, as soon as nothing writes to it any more."""
+        index = self._parts.index
+        for camera_id in tuple(self._removed_cameras):
+            streams = index.streams(camera_id)
+            volumes = index.volumes()
+            being_written = {file.stream for volume in volumes for file in index.open_files(volume.id)}
+            if being_written.isdisjoint(streams):
+                index.delete_streams(streams)
+                self._removed_cameras.discard(camera_id)
+
+    def _tell_volumes(self, spaces: Sequence[VolumeSpace], plan: RetentionPlan) -> None:
+        """Stop the recording on volumes with only kept footage, and let it go on where space is free again."""
+        held = set(self._held)
+        for space in spaces:
+            volume = space.volume
+            volume.floor_bytes, volume.is_short = space.floor_bytes, space.is_short
+            if volume.id in plan.only_kept and volume.id not in held:
+                held.add(volume.id)
+                volume.hold_full(ONLY_KEPT)
+                log.error("%s: %s", volume.name, ONLY_KEPT)
+            elif volume.id in held and space.free_bytes >= space.target_bytes:
+                held.discard(volume.id)
+                volume.release_full()
+                log.info("%s: there is space for recordings again", volume.name)
+        self._held = frozenset(held)
+
+
+def _is_kept(file: IndexedFile, kept: Mapping[Channel, KeptSpans]) -> bool:
+    spans = kept.get((file.stream.camera_id, file.stream.channel), NOTHING_KEPT)
+    return spans.end_of(file.start_ms, file.end_ms) is not None

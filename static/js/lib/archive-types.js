@@ -1,0 +1,134 @@
+// @ts-check
+/** Types of the API's answers. Written by tools/api_types.py from /api/openapi.json: do not edit. */
+export {};
+
+/** @typedef {import('./api-types.js').GapReason} GapReason */
+
+/**
+ * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @property {number} channel
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {'off'|'recording'|'waiting'|'paused'|'problem'} state waiting: for the schedule, for an event, or for the
+ *   first frame
+ * @property {string|null} since since when the state holds
+ * @property {GapReason|null} reason the reason why nothing is recorded
+ * @property {string|null} paused_by
+ * @property {string|null} paused_until
+ * @property {string|null} written_until time of the last frame that was written
+ */
+
+/** @typedef {{kept: KeptRange[]}} KeptList */
+
+/**
+ * @typedef {object} KeptRange A range that the app does not delete by itself.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {string} reason
+ * @property {string|null} until
+ * @property {string} by
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} limited_until the channel has a limit by law, which wins: its beginning is deleted at this
+ *   time. null: no limit
+ * @property {boolean} may_delete you may release it: it is yours, or you are an admin
+ */
+
+/**
+ * @typedef {object} NextToGo The recording that the app deletes first if the volume needs space.
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ */
+
+/**
+ * @typedef {'device'|'server'} Origin The place of a recording: on the device's own disks, or on those of this server.
+ */
+
+/**
+ * @typedef {object} RecordingAlert A gap of a minute or more. `origin` device: the recorder itself did not record.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} camera_name
+ * @property {string} channel_name
+ * @property {Origin} origin
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string|null} end_time null: the gap goes on
+ * @property {GapReason} reason
+ * @property {string} detail the reason as a sentence
+ * @property {boolean} seen
+ */
+
+/** @typedef {{alerts: RecordingAlert[]}} RecordingAlerts */
+
+/** @typedef {'off'|'continuous'|'schedule'|'events'} RecordingMode The time that a rule records. */
+
+/**
+ * @typedef {object} RecordingRule The rule of a channel; `server_time_zone` is the one of an empty `time_zone`.
+ * @property {RecordingMode} mode
+ * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
+ *   stream
+ * @property {ScheduleSpan[]} schedule
+ * @property {string} time_zone
+ * @property {number} pre_s
+ * @property {number} post_s
+ * @property {number|null} keep_days
+ * @property {number|null} keep_bytes
+ * @property {number|null} limit_days
+ * @property {boolean} backfills
+ * @property {string} server_time_zone
+ */
+
+/** @typedef {{channels: ChannelRecordingState[]}} RecordingStates */
+
+/**
+ * @typedef {object} ScheduleSpan
+ * @property {number} weekday 0: Monday
+ * @property {number} from_minute
+ * @property {number} until_minute
+ */
+
+/** @typedef {{volumes: Volume[], channels: StoredChannel[]}} Storage */
+
+/**
+ * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
+ *   known any more.
+ * @property {number} camera_id
+ * @property {string|null} camera_name
+ * @property {number} channel
+ * @property {string|null} channel_name
+ * @property {number} bytes
+ * @property {number} kept_bytes of `bytes`: in kept ranges
+ * @property {string|null} oldest begin of its oldest recording that is not kept
+ * @property {string|null} newest
+ * @property {number} inflow_bytes_per_day
+ * @property {number|null} wished_days as its rule says, by days, bytes and limit; null without a wish
+ * @property {number|null} expected_days how far back its recordings will reach; null if unknown
+ * @property {number|null} limit_days recordings beyond it are always deleted, kept ones too
+ */
+
+/**
+ * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
+ * @property {string} id
+ * @property {string} name the folder
+ * @property {VolumeState} state
+ * @property {string} detail the reason of the state, for people; empty if it is `ok`
+ * @property {number|null} size_bytes null while the volume does not answer
+ * @property {number|null} free_bytes
+ * @property {number} used_bytes by recordings
+ * @property {number} kept_bytes of `used_bytes`: in kept ranges
+ * @property {number} floor_bytes with less free space the oldest recordings are deleted
+ * @property {number} inflow_bytes_per_day measured over the last week or day
+ * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
+ * @property {NextToGo|null} next_to_go
+ */
+
+/**
+ * @typedef {'ok'|'slow'|'full'|'read_only'|'gone'} VolumeState The state of a volume. Files are written to it only if
+ *   it is OK or SLOW.
+ */

@@ -1,0 +1,192 @@
+"""A disk that is too slow or does not answer: memory stays bounded, the source never waits, whole groups are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from archive.index import ArchiveIndex
+from archive.records import VolumeState, to_ms
+from archive.stream_writer import QUEUE_BYTES, QueueBudget, StreamWriter
+from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
+from core.archive import GapReason
+from core.clock import SystemClock
+from core.settings import Settings
+from media.codecs.access_unit import VIDEO, AccessUnit
+from tests.archive.bad_disk import BadDisk
+from tests.archive.recording import FPS, GOP, STREAM, Recording, frames_in, threads_named
+from tests.media.archive.archived import description
+from tests.patience import promised, promised_median, until
+
+
+class Running:
+    """A writer with its threads and the system's clock, on one or several volumes."""
+
+    def __init__(self, folder: Path, volumes: int = 1, *, flush_s: float = 1.0) -> None:
+        self.folders = [folder / f"volume{number}" for number in range(volumes)]
+        self.settings = Settings(
+            data_dir=folder / "data",
+            archive_dirs=":".join(map(str, self.folders)),
+            archive_min_free_bytes=0,
+            archive_flush_s=flush_s,
+        )
+        self.clock = SystemClock()
+        self.index = ArchiveIndex(self.settings.archive_index_file)
+        self.volumes = Volumes(self.settings)
+        self.writer = ArchiveWriter(self.settings, self.clock, self.volumes, self.index)
+        self.writer.start(is_new_index=self.index.open())
+        until(lambda: all(it.id for it in self.volumes.all()))
+        self.sent = 0
+
+    def open_stream(self) -> StreamWriter:
+        stream = self.writer.open_stream(STREAM)
+        stream.on_description(description())
+        return stream
+
+    def second(self, stream: StreamWriter, size: int = 50) -> None:
+        """Send one second of frames with the times that they would have, in no time."""
+        begin_s = to_ms(self.clock.now_utc()) // 1000 - 1000 + self.sent
+        for number in range(FPS):
+            unit = AccessUnit(VIDEO, (bytes([0x41]) + bytes([1]) * size,), 0, 90_000, is_key=number == 0)
+            stream.on_units([unit], [begin_s + number / FPS])
+        self.sent += 1
+
+    def send_until(self, stream: StreamWriter, claim: Callable[[], object]) -> None:
+        """Send second after second until a claim is true."""
+
+        def is_true() -> bool:
+            self.second(stream)
+            return bool(claim())
+
+        until(is_true)
+
+    def close(self) -> None:
+        self.writer.stop()
+        self.index.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    made = Running(tmp_path)
+    yield made
+    made.close()
+
+
+def test_what_a_slow_disk_loses_is_whole_groups_with_a_reason(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording.writer.budget = QueueBudget(100_000)
+    monkeypatch.setattr("archive.stream_writer.STREAM_QUEUE_BYTES", 0)
+    stream = recording.open_stream()
+    recording.frames(stream, 10, size=1000)
+    for second in range(60):  # the writer does not get to run
+        for number in range(FPS):
+            recording.frame(stream, is_key=number % GOP == 0, size=1000)
+        if second > 30:
+            assert stream.problem is GapReason.DISK_TOO_SLOW
+    assert recording.writer.budget.used_bytes <= 100_000
+    recording.frames(stream, 10, size=1000)
+    assert stream.problem is None
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    before, after = recording.stretches()
+    assert before.end_reason is GapReason.DISK_TOO_SLOW
+    assert 30 <= (after.start - before.end).total_seconds() <= 60
+    frames = [data for file in recording.files() for data, _ in frames_in(recording.path(file))]
+    assert frames == [data for data, _ in recording.sent[STREAM] if data in frames]
+    resumed = next(place for place, (_, at_s) in enumerate(recording.stored()) if at_s >= after.start.timestamp())
+    assert frames[resumed][0] == 0x65, "recording goes on with a key frame"
+    assert recording.writer.budget.used_bytes == 0
+
+
+def test_a_stream_that_moves_takes_its_bytes_to_the_other_budget() -> None:
+    first, second = QueueBudget(1000), QueueBudget(1000)
+    assert first.take(600)
+    assert not first.take(600)
+    first.move(-600)
+    second.move(600)
+    assert (first.used_bytes, second.used_bytes) == (0, 600)
+    assert not second.is_low()
+
+
+def test_many_streams_share_a_larger_queue() -> None:
+    budget = QueueBudget()
+    budget.share_between(16)
+    assert budget.limit_bytes == QUEUE_BYTES
+    budget.share_between(64)
+    assert budget.limit_bytes == 2 * QUEUE_BYTES
+
+
+@pytest.mark.slow
+def test_a_blocked_disk_holds_up_neither_the_source_nor_the_stop(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = BadDisk(running.folders[0], monkeypatch)
+    stream = running.open_stream()
+    running.send_until(stream, stream.written_until_utc_s)
+    disk.may_write.clear()
+    running.send_until(stream, disk.is_blocking.is_set)
+    with promised_median(0.001) as measured:
+        for _ in range(300):  # 150 MB
+            with measured():
+                running.second(stream, size=100_000)
+    assert stream.problem is GapReason.DISK_TOO_SLOW
+    queued = running.writer._parts.writers[running.volumes.all()[0]].budget.used_bytes
+    assert queued <= QUEUE_BYTES
+    running.writer.watch_once()
+    assert running.volumes.all()[0].state is VolumeState.SLOW
+    with promised(3.0):
+        running.writer.stop()
+    disk.may_write.set()
+    until(lambda: not threads_named("archive-volume"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_does_not_answer_loses_its_streams_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.writer._HANGS_AFTER_S", 0.5)
+    running = Running(tmp_path, volumes=2)
+    first, second = running.volumes.all()
+    disk = BadDisk(running.folders[0], monkeypatch)
+    stream = running.open_stream()
+    running.second(stream)
+    disk.may_write.clear()
+    running.send_until(stream, disk.is_blocking.is_set)
+    until(lambda: first.state is VolumeState.GONE)
+    assert "does not answer" in first.detail
+    running.send_until(stream, lambda: running.index.open_files(second.id))
+    assert stream.problem is None
+    disk.may_write.set()
+    until(lambda: not running.index.open_files(first.id))
+    assert first.check()
+    running.close()
+
+
+def test_stopping_writes_everything_that_waits(running: Running) -> None:
+    stream = running.open_stream()
+    for _ in range(5):
+        running.second(stream)
+    with promised(3.0):
+        running.writer.stop()
+    begin = running.clock.now_utc().replace(year=2000)
+    (stretch,) = running.index.stretches([STREAM], begin, running.clock.now_utc())
+    assert stretch.end_reason is GapReason.SERVER_OFF
+    assert (stretch.end - stretch.start).total_seconds() == pytest.approx(5, abs=0.3)
+    (file,) = running.index.files_of(STREAM, begin, running.clock.now_utc())
+    assert len(frames_in(running.folders[0] / file.key.path)) == 25
+
+
+def test_a_writer_without_recordings_makes_no_folder(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    index = ArchiveIndex(settings.archive_index_file)
+    writer = ArchiveWriter(settings, SystemClock(), Volumes(settings), index)
+    writer.start(is_new_index=index.open())
+    assert not threads_named("archive-archive")
+    writer.stop()
+    writer.stop()
+    index.close()
+    assert not (tmp_path / "data" / "archive").exists()

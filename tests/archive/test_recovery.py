@@ -1,0 +1,249 @@
+"""Index and files agree again after a crash, after files were moved or deleted, and after the index was lost."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.index import ArchiveIndex
+from archive.records import FileState, IndexedFile, from_ms, to_ms
+from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
+from core.archive import ArchiveStretch, GapReason
+from core.clock import SystemClock
+from media.archive.file_reader import ArchiveFile
+from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
+from tests.archive.writing_child import STREAMS, settings_of
+from tests.patience import promised, until
+from tests.project_files import ROOT
+
+
+def crashed(recording: Recording, tmp_path: Path) -> Recording:
+    """Start again without having stopped anything."""
+    last_ms = to_ms(recording.clock.now)
+    recording.index.finish_stretches(GapReason.SERVER_OFF)
+    recording.close()
+    again = Recording(tmp_path, crashed_at_ms=last_ms)
+    again.clock.now = recording.clock.now + timedelta(minutes=2)
+    again.sent = recording.sent
+    return again
+
+
+def compare(recording: Recording) -> None:
+    """Let the writer compare rows and files to the end."""
+    until(lambda: recording.run() or recording.writer._comparison is None)  # type: ignore[func-returns-value]
+
+
+def test_open_files_are_repaired_and_adopted_after_a_crash(recording: Recording, tmp_path: Path) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 18)  # 10 s are in the index, of which some are in an open file
+    in_index = len(recording.stored())
+    again = crashed(recording, tmp_path)
+    stored = again.stored()
+    assert len(stored) > in_index
+    assert same(stored, again.sent[STREAM][: len(stored)])
+    assert len(again.sent[STREAM]) - len(stored) <= 5, "at most the group that was not complete"
+    assert {it.state for it in again.files()} == {FileState.CLOSED}
+    (stretch,) = again.stretches()
+    assert stretch.end_reason is GapReason.SERVER_OFF
+    assert to_ms(stretch.end) == again.files()[-1].end_ms
+    again.close()
+
+
+def test_files_that_were_never_in_the_index_are_adopted(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 3)
+    assert recording.files() == []
+    assert len(all_files(recording.folders[0])) == 1
+    again = crashed(recording, tmp_path)
+    assert same(again.stored(), again.sent[STREAM][:10])
+    assert len(again.stretches()) == 1
+    again.close()
+
+
+def test_a_file_without_a_picture_is_deleted(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 3)
+    (name,) = all_files(recording.folders[0])
+    path = recording.folders[0] / name
+    with ArchiveFile.open(path) as file:
+        begin = file.init_section
+    path.write_bytes(begin + b"\0" * 1000)
+    again = crashed(recording, tmp_path)
+    assert all_files(again.folders[0]) == set()
+    assert again.files() == []
+    again.close()
+
+
+def test_a_torn_end_with_zeros_is_cut_off(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 18)
+    newest = recording.folders[0] / max(all_files(recording.folders[0]))
+    with newest.open("r+b") as file:
+        file.seek(-300, 2)
+        file.write(b"\0" * 300)
+    again = crashed(recording, tmp_path)
+    stored = again.stored()
+    assert same(stored, again.sent[STREAM][: len(stored)])
+    assert len(stored) == 80, "all groups but the torn one and the one that was not complete"
+    again.close()
+
+
+def test_a_file_that_vanished_is_lost_and_its_time_is_a_gap(recording: Recording, tmp_path: Path) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 200)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    victim = recording.files()[1]
+    recording.path(victim).unlink()
+    again = crashed(recording, tmp_path)
+    compare(again)
+    first, second = again.stretches()
+    assert (to_ms(first.end), to_ms(second.start)) == (victim.start_ms, victim.end_ms)
+    assert first.end_reason is GapReason.DAMAGED
+    assert again.index.file_at(STREAM, from_ms(victim.start_ms + 1000)) is None
+    again.close()
+
+
+def test_files_on_a_volume_that_is_gone_are_not_lost(recording: Recording, tmp_path: Path) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 100)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    recording.close()
+    away = recording.folders[0].rename(tmp_path / "away")
+    recording.folders[0].mkdir()
+    again = crashed(Recording(tmp_path), tmp_path)
+    again.clock.now = recording.clock.now
+    again.run()
+    assert {it.state for it in again.files()} == {FileState.CLOSED}
+    assert len(again.stretches()) == 1
+    assert away.exists()
+    again.close()
+
+
+def test_files_that_the_retention_deletes_are_not_adopted_again(recording: Recording, tmp_path: Path) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 200)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    recording.index.delete([recording.files()[0].key])
+    again = crashed(recording, tmp_path)  # before the file itself was deleted
+    compare(again)
+    assert len(again.files()) == len(recording_files(again)) - 1
+    assert len(again.index.trash(again.volume.id)) == 1
+    again.close()
+
+
+def recording_files(recording: Recording) -> set[str]:
+    return all_files(recording.folders[0])
+
+
+def test_a_file_being_written_is_not_adopted_by_the_comparison(recording: Recording) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 3)  # no row yet
+    recording.writer._is_recovered = False
+    recording.writer._check(0.0)
+    compare(recording)
+    recording.frames(stream, 30)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    assert recording.is_all_stored()
+    assert len(recording.stretches()) == 1
+
+
+def without_reasons(stretches: list[ArchiveStretch]) -> list[ArchiveStretch]:
+    return [replace(it, end_reason=None) for it in stretches]
+
+
+def test_an_index_made_from_the_files_is_the_same(recording: Recording, tmp_path: Path) -> None:
+    stream = recording.open_stream()
+    for reason in (GapReason.DEVICE_AWAY, GapReason.STALLED, GapReason.SWITCHED_OFF):
+        recording.frames(stream, 130)
+        stream.on_end(reason)
+        recording.clock.move(seconds=20)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    files, stretches = recording.files(), recording.stretches()
+    assert len(stretches) == 3
+    recording.close()
+    for path in (tmp_path / "data").iterdir():
+        path.unlink()
+    again = Recording(tmp_path)
+    again.clock.now = recording.clock.now
+    compare(again)
+    assert without_reasons(again.stretches()) == without_reasons(stretches)
+    assert shown(again.files()) == shown(files)
+    assert again.index.bytes_by_stream() == {STREAM: sum(it.size_bytes for it in files)}
+    again.close()
+
+
+def shown(files: list[IndexedFile]) -> list[tuple[str, int, int]]:
+    return [(it.key.path, it.end_ms, it.size_bytes) for it in files]
+
+
+def test_the_time_without_the_app_is_known_at_the_next_start(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "data", tmp_path / "volume")
+    index = ArchiveIndex(settings.archive_index_file)
+    writer = ArchiveWriter(settings, SystemClock(), Volumes(settings), index)
+    writer.start(is_new_index=index.open())
+    assert writer.was_off is None
+    writer.stop()
+    stopped = SystemClock().now_utc()
+    again = ArchiveWriter(settings, SystemClock(), Volumes(settings), index)
+    again.start()
+    assert again.was_off is not None
+    since, until_ = again.was_off
+    assert abs((since - stopped).total_seconds()) < 1
+    assert since <= until_ <= SystemClock().now_utc()
+    again.stop()
+    index.close()
+
+
+# ---- kill -9 -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_killed_writer_leaves_true_rows_and_loses_one_group(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", tmp_path / "volume"
+    command = [sys.executable, "-m", "tests.archive.writing_child", str(data), str(folder)]
+    for _ in range(3):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "writing\n"
+            time.sleep(random.uniform(0.0, 1.5))
+            killed_s = time.time()
+            child.send_signal(signal.SIGKILL)
+        check_after_kill(data, folder, killed_s)
+
+
+def check_after_kill(data: Path, folder: Path, killed_s: float) -> None:
+    settings = settings_of(data, folder)
+    index = ArchiveIndex(settings.archive_index_file)
+    index.open()
+    begin, end = from_ms(0), SystemClock().now_utc() + timedelta(days=1)
+    for stream in STREAMS:
+        for file in index.files_of(stream, begin, end):
+            assert (folder / file.key.path).stat().st_size >= file.size_bytes
+            assert frames_in(folder / file.key.path, file.size_bytes)
+    volumes = Volumes(settings)
+    with promised(2.0):
+        writer = ArchiveWriter(settings, SystemClock(), volumes, index)
+        writer.start()
+        until(lambda: not index.open_files(1))
+    assert index.unfinished_stretches() == []
+    for stream in STREAMS:
+        newest = index.files_of(stream, begin, end)[-1]
+        assert newest.state is FileState.CLOSED
+        # A group lasts 0.5 s and waits at most as long for the writer.
+        assert killed_s - newest.end_ms / 1000 < 2.0
+        stored = [frame for file in index.files_of(stream, begin, end) for frame in frames_in(folder / file.key.path)]
+        assert all(after > before for (_, before), (_, after) in itertools.pairwise(stored))
+    writer.stop()
+    index.close()

@@ -1,0 +1,372 @@
+"""The retention deletes files and their rows, in the right order, and stops recordings where it must not delete."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import retention as retention_module
+from archive.floors import floor_of
+from archive.index import ArchiveIndex
+from archive.records import FileState, TrashItem, VolumeState, from_ms
+from archive.retention import ONLY_KEPT
+from archive.volume import MARKER
+from core.access import LOCAL
+from tables.cameras import CameraRow
+from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
+from tests.patience import LIMIT_S, promised, until
+
+Make = Callable[..., StoredArchive]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    made: list[StoredArchive] = []
+
+    def build(**options: int) -> StoredArchive:
+        archive = StoredArchive(tmp_path, **options)
+        monkeypatch.setattr(volume_module, "_space", archive.disks.space)
+        made.append(archive)
+        return archive
+
+    yield build
+    for archive in made:
+        archive.close()
+
+
+@pytest.fixture
+def archive(make: Make) -> StoredArchive:
+    return make()
+
+
+def test_an_old_file_goes_with_its_row_its_stretch_and_its_folder(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0)
+    old, _ = archive.record(stream_of(), [50, 2])
+    assert archive.retention.run_pass() == 1
+    assert archive.hours_left() == [2]
+    assert not archive.path(old).parent.exists()
+    (stretch,) = archive.index.stretches([stream_of()], from_ms(0), archive.clock.now)
+    assert stretch.start == archive.clock.now - timedelta(hours=2)
+    assert archive.index.trash(1) == []
+
+
+def test_a_kept_range_stays_until_its_time_is_over(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0)
+    archive.record(stream_of(), [50, 49, 48])
+    archive.keep(49, 48.95, until=archive.clock.now + timedelta(hours=5))
+    archive.retention.run_pass()
+    assert archive.hours_left() == [49]
+    archive.clock.move(hours=5)
+    archive.retention.run_pass()
+    assert archive.hours_left() == []
+
+
+def test_a_limit_by_law_wins_over_a_kept_range(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=30.0, limit_days=3.0)
+    archive.record(stream_of(), [73, 71])
+    archive.keep(80, 1)
+    archive.retention.run_pass()
+    assert archive.hours_left() == [71]
+
+
+def test_a_range_that_is_kept_during_a_pass_stays(archive: StoredArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.set_rule(keep_days=1.0)
+    archive.record(stream_of(), [50, 49])
+    tell = archive.retention._tell_volumes
+
+    def keep_meanwhile(*args: Any) -> None:
+        archive.keep(50, 49.9)
+        tell(*args)
+
+    monkeypatch.setattr(archive.retention, "_tell_volumes", keep_meanwhile)
+    assert archive.retention.run_pass() == 1
+    assert archive.hours_left() == [50]
+
+
+def test_the_oldest_files_go_when_the_disk_is_nearly_full(archive: StoredArchive) -> None:
+    archive.set_rule(1)
+    archive.set_rule(2)
+    archive.record(stream_of(1), [9, 7, 5], size_bytes=20_000)
+    archive.record(stream_of(2), [8, 6], size_bytes=20_000)
+    archive.retention.run_pass()
+    # An hour of inflow: 40 000 of the disk's 100 000 bytes in nine hours make 11 111; 20 000 must go.
+    assert archive.hours_left(1) == [7, 5]
+    assert archive.hours_left(2) == [8, 6]
+    assert archive.disks.space(archive.volume.folder).free_bytes >= archive.volume.floor_bytes
+
+
+def test_nothing_goes_above_the_floor(archive: StoredArchive) -> None:
+    archive.set_rule(1)
+    archive.record(stream_of(1), [9, 7, 5], size_bytes=10_000)
+    assert archive.retention.run_pass() == 0
+    assert archive.volume.floor_bytes == 5000
+
+
+@pytest.mark.parametrize(
+    ("size", "inflow_per_day", "setting", "floor"),
+    [
+        (1000, 0, 0, 50),
+        (1000, 0, 200, 200),
+        (1000, 2400, 10, 100),
+        (1000, 0, 5000, 500),
+    ],
+)
+def test_the_floor_is_the_largest_of_three_and_half_of_a_small_disk(
+    size: int, inflow_per_day: float, setting: int, floor: int
+) -> None:
+    assert floor_of(size, inflow_per_day, setting) == floor
+
+
+def test_recording_stops_on_a_disk_with_only_kept_footage(archive: StoredArchive) -> None:
+    archive.set_rule(1)
+    archive.record(stream_of(1), [9, 8, 7], size_bytes=33_000)
+    kept = archive.keep(10, 1)
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8, 7]
+    assert (archive.volume_state(), archive.volume.detail) == (VolumeState.FULL, ONLY_KEPT)
+    assert archive.volumes.first_usable() is None
+
+    # The files that the writer closes now are too few: to delete them would not let the recording go on for long.
+    archive.record(stream_of(1), [0.5], size_bytes=500)
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8, 7, 0]
+    assert archive.volume_state() is VolumeState.FULL
+
+    archive.kept.release(kept.id, LOCAL)
+    archive.retention.run_pass()
+    archive.retention.run_pass()
+    assert archive.volume_state() is VolumeState.OK
+    assert archive.hours_left()[-1] == 0
+
+
+def test_a_disk_that_other_files_fill_is_used_again_when_they_go(archive: StoredArchive) -> None:
+    archive.disks.other_bytes[archive.volume.folder] = DISK_BYTES
+    archive.retention.run_pass()
+    assert archive.volume_state() is VolumeState.FULL
+    archive.disks.other_bytes.clear()
+    archive.retention.run_pass()
+    assert archive.volume_state() is VolumeState.OK
+
+
+def test_a_file_that_is_played_stays_for_a_minute(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0)
+    (played, _) = archive.record(stream_of(), [50, 49])
+    with archive.open_files.reading(archive.path(played)):
+        archive.retention.run_pass()
+        assert archive.hours_left() == [50]
+        archive.clock.move(seconds=59)
+        archive.retention.run_pass()
+        assert archive.hours_left() == [50]
+        archive.clock.move(seconds=2)
+        with archive.path(played).open("rb") as reader:
+            archive.retention.run_pass()
+            assert archive.hours_left() == []
+            assert len(reader.read()) == 1000  # a reader that goes on loses nothing
+
+
+def test_a_file_that_was_played_goes_at_the_next_pass(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0)
+    (played,) = archive.record(stream_of(), [50])
+    with archive.open_files.reading(archive.path(played)):
+        assert archive.retention.run_pass() == 0
+    assert archive.retention.run_pass() == 1
+
+
+def test_other_files_make_space_while_the_oldest_is_played(archive: StoredArchive) -> None:
+    archive.set_rule()
+    played, *_ = archive.record(stream_of(), [9, 7, 5], size_bytes=32_000)
+    with archive.open_files.reading(archive.path(played)):
+        archive.retention.run_pass()
+    assert archive.hours_left() == [9, 5]
+
+
+def test_a_disk_that_hangs_delays_no_other(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention_module, "_DISK_TIMEOUT_S", 0.2)
+    archive = make(volumes=2)
+    archive.set_rule(keep_days=1.0)
+    (stuck,) = archive.record(stream_of(), [50])
+    archive.record(stream_of(), [49], volume_id=2)
+    answers = threading.Event()
+
+    def space(folder: Path) -> object:
+        assert folder != archive.volume.folder or answers.wait(LIMIT_S)
+        return archive.disks.space(folder)
+
+    monkeypatch.setattr(volume_module, "_space", space)
+    assert archive.retention.run_pass() == 1
+    assert archive.hours_left() == [50]
+    answers.set()
+    until(lambda: archive.retention.run_pass() == 1, what="the disk answers again")
+    assert not archive.path(stuck).exists()
+
+
+def test_the_row_is_in_the_trash_before_the_file_is_deleted(
+    archive: StoredArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.set_rule(keep_days=1.0)
+    (file,) = archive.record(stream_of(), [50])
+    steps: list[tuple[str, bool, bool]] = []
+
+    def note(step: str) -> None:
+        has_row = archive.index.has_file(file.key)
+        steps.append((step, has_row, archive.path(file).exists()))
+
+    unlink, forget = Path.unlink, ArchiveIndex.forget_trash
+
+    def noted_unlink(path: Path, **options: bool) -> None:
+        note("unlink")
+        assert [item.path for item in archive.index.trash(1)] == [file.key.path]
+        unlink(path, **options)
+
+    def noted_forget(index: ArchiveIndex, items: list[TrashItem]) -> None:
+        note("forget")
+        forget(index, items)
+
+    monkeypatch.setattr(Path, "unlink", noted_unlink)
+    monkeypatch.setattr(ArchiveIndex, "forget_trash", noted_forget)
+    archive.retention.run_pass()
+    assert steps == [("unlink", False, True), ("forget", False, False)]
+
+
+def test_after_a_crash_the_trash_is_emptied(archive: StoredArchive) -> None:
+    old, young = archive.record(stream_of(), [50, 2])
+    archive.index.delete([old.key])  # the app ends here
+    archive.retention = archive.make_retention()
+    assert archive.retention.run_pass() == 1
+    assert not archive.path(old).exists()
+    assert archive.path(young).exists()
+    assert archive.index.trash(1) == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_file_that_cannot_be_deleted_stays_in_the_trash(
+    archive: StoredArchive, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    archive.set_rule(keep_days=1.0)
+    (old,) = archive.record(stream_of(), [50])
+
+    def refuse(path: Path, **_: bool) -> None:
+        raise OSError(number, "refused", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert archive.retention.run_pass() == 0
+    assert archive.path(old).exists()
+    assert [item.path for item in archive.index.trash(1)] == [old.key.path]
+    assert archive.volume_state() is (VolumeState.READ_ONLY if number == errno.EROFS else VolumeState.OK)
+    archive.volume.check()
+    assert archive.retention.run_pass() == 1
+    assert not archive.path(old).exists()
+
+
+def test_nothing_is_deleted_from_another_disk_at_the_same_place(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0, limit_days=1.0)
+    (old,) = archive.record(stream_of(), [50])
+    marker = archive.volume.folder / MARKER
+    text = marker.read_text("utf-8")
+    marker.write_text(text.replace(archive.volume.uuid, "00000000-0000-4000-8000-000000000000"), "utf-8")
+    assert archive.retention.run_pass() == 0
+    assert archive.path(old).exists()
+    assert archive.index.has_file(old.key)
+    marker.write_text(text, "utf-8")
+    assert archive.retention.run_pass() == 1
+
+
+def test_space_is_made_only_if_no_volume_has_room(make: Make) -> None:
+    archive = make(volumes=2)
+    archive.set_rule()
+    archive.disks.other_bytes[archive.volume.folder] = 66_000
+    archive.record(stream_of(), [9, 8, 7], size_bytes=10_000)
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8, 7]
+    first, second = archive.volumes.all()
+    assert (first.is_short, second.is_short) == (True, False)
+
+    archive.disks.other_bytes[second.folder] = 66_000
+    archive.record(stream_of(), [6, 5, 4], size_bytes=10_000, volume_id=2)
+    archive.clock.move(minutes=10)
+    archive.retention.run_pass()
+    # Both are short: the oldest footage of the archive goes, and its volume takes the next files.
+    assert archive.hours_left() == [8, 7, 6, 5, 4]
+    archive.retention.run_pass()
+    assert (first.is_short, second.is_short) == (False, True)
+
+
+def test_far_below_the_floor_space_is_made_beside_an_empty_volume(make: Make) -> None:
+    archive = make(volumes=2)
+    archive.set_rule()
+    archive.record(stream_of(), [9, 8, 7], size_bytes=32_000)
+    archive.disks.other_bytes[archive.volume.folder] = 3000
+    archive.retention.run_pass()
+    assert archive.hours_left() == [8, 7]
+
+
+def test_footage_of_a_removed_camera_goes_even_if_it_is_kept(archive: StoredArchive) -> None:
+    archive.set_rule()
+    archive.record(stream_of(1), [5, 4])
+    archive.record(stream_of(2), [5])
+    archive.keep(6, 3)
+    with archive.database.write() as session:
+        session.delete(session.get(CameraRow, 1))
+    archive.retention.delete_camera(1)
+    archive.retention.run_pass()
+    assert archive.hours_left(1) == []
+    assert archive.hours_left(2) == [5]
+
+
+def test_a_removed_camera_waits_until_its_last_file_is_closed(archive: StoredArchive) -> None:
+    archive.record(stream_of(1), [0.1], state=FileState.OPEN)
+    archive.retention.delete_camera(1)
+    archive.retention.run_pass()
+    assert len(archive.hours_left(1)) == 1
+    archive.record(stream_of(1), [0.1])  # the writer closes it
+    archive.retention.run_pass()
+    assert archive.hours_left(1) == []
+
+
+def test_footage_of_an_unknown_camera_stays(archive: StoredArchive) -> None:
+    """The app's database may be older than the archive: only the removal of a camera deletes its footage."""
+    archive.record(stream_of(77), [5])
+    archive.retention.run_pass()
+    assert archive.hours_left(77) == [5]
+
+
+@pytest.mark.slow
+def test_at_most_twenty_files_go_in_a_second(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0)
+    archive.record(stream_of(), [50 + number / 6 for number in range(25)], size_bytes=10)
+    times: list[int] = []
+    pause = archive.retention._is_stopping.wait
+
+    class Pauses(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            times.append(len(archive.hours_left()))
+            assert timeout == 1.0
+            return pause(timeout)
+
+    archive.retention._is_stopping = Pauses()
+    assert archive.retention.run_pass() == 25
+    assert times == [5]
+
+
+def test_the_thread_deletes_and_stops_within_two_seconds(
+    archive: StoredArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "PASS_EVERY_S", 3600.0)
+    archive.set_rule(keep_days=1.0)
+    archive.record(stream_of(), [50])
+    archive.retention.start()
+    until(lambda: not archive.index.totals(), what="the first pass")
+    archive.record(stream_of(), [49])
+    archive.retention.wake()
+    until(lambda: not archive.index.totals(), what="the pass after wake()")
+    with promised(2.0):
+        archive.retention.stop()
+    archive.retention.stop()
+    assert archive.hours_left() == []

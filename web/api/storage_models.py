@@ -1,0 +1,108 @@
+"""Requests and answers of the API for the storage of recordings, and for kept ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from archive.records import VolumeState
+from web.api.models import AnswerModel, Hundredths, Time
+from web.fields import BodyId, Moment, PathId, QueryModel, RequestModel, printable
+
+
+class KeptPath(BaseModel):
+    kept_id: PathId
+
+
+class KeptQuery(QueryModel):
+    camera_id: Annotated[PathId | None, Field(description="only the ranges of this camera")] = None
+
+
+Reason = Annotated[str, Field(max_length=200, description="shown to all users who see the range")]
+
+
+class KeptRequest(RequestModel):
+    """A range to keep. It may end up to a day from now, so that an incident that goes on can be kept."""
+
+    camera_id: BodyId
+    channel: BodyId
+    start_time: Moment
+    end_time: Moment
+    reason: Annotated[Reason, AfterValidator(printable)] = ""
+    until: Annotated[Moment | None, Field(description="keep it until then; null: until a user releases it")] = None
+
+
+# --- answers
+
+
+class NextToGo(AnswerModel):
+    """The recording that the app deletes first if the volume needs space."""
+
+    camera_id: int
+    channel: int
+    start_time: Time = Field(validation_alias="start")
+    end_time: Time = Field(validation_alias="end")
+
+
+class Volume(AnswerModel):
+    """A folder of ARCHIVE_DIRS. `slow` is still written to."""
+
+    id: str
+    name: str = Field(description="the folder")
+    state: VolumeState
+    detail: str = Field(description="the reason of the state, for people; empty if it is `ok`")
+    size_bytes: int | None = Field(description="null while the volume does not answer")
+    free_bytes: int | None
+    used_bytes: int = Field(description="by recordings")
+    kept_bytes: int = Field(description="of `used_bytes`: in kept ranges")
+    floor_bytes: int = Field(description="with less free space the oldest recordings are deleted")
+    inflow_bytes_per_day: int = Field(description="measured over the last week or day")
+    full_at: Time | None = Field(
+        description="from then on the oldest recordings go; null if the wishes of all channels fit"
+    )
+    next_to_go: NextToGo | None
+
+
+class StoredChannel(AnswerModel):
+    """A channel with recordings or a rule. Names are null if the camera or channel is not known any more."""
+
+    camera_id: int
+    camera_name: str | None
+    channel: int
+    channel_name: str | None
+    bytes: int = Field(validation_alias="size_bytes")
+    kept_bytes: int = Field(description="of `bytes`: in kept ranges")
+    oldest: Time | None = Field(description="begin of its oldest recording that is not kept")
+    newest: Time | None
+    inflow_bytes_per_day: int
+    wished_days: Hundredths = Field(description="as its rule says, by days, bytes and limit; null without a wish")
+    expected_days: Hundredths = Field(description="how far back its recordings will reach; null if unknown")
+    limit_days: Hundredths = Field(description="recordings beyond it are always deleted, kept ones too")
+
+
+class Storage(AnswerModel):
+    volumes: list[Volume]
+    channels: list[StoredChannel]
+
+
+class KeptRange(BaseModel):
+    """A range that the app does not delete by itself."""
+
+    id: int
+    camera_id: int
+    channel: int
+    start_time: Time
+    end_time: Time
+    reason: str
+    until: Time | None
+    by: str
+    created_at: Time
+    limited_until: Time | None = Field(
+        description="the channel has a limit by law, which wins: its beginning is deleted at this time. null: no limit"
+    )
+    may_delete: bool = Field(description="you may release it: it is yours, or you are an admin")
+
+
+class KeptList(BaseModel):
+    kept: list[KeptRange]

@@ -43,9 +43,15 @@ def test_a_loopback_host_is_accepted(host: str) -> None:
 
 def test_one_message_names_all_unusable_settings(refused: Start) -> None:
     said = refused(
-        PORT="80a", SEGMENT_S="99", LOG_LEVEL="LOUD", MAX_SESSIONS="0", IDLE_END_S="nan", BROWSER_DECODER="hls"
+        PORT="80a",
+        SEGMENT_S="99",
+        LOG_LEVEL="LOUD",
+        MAX_SESSIONS="0",
+        IDLE_END_S="nan",
+        BROWSER_DECODER="hls",
+        BACKFILL_HOURS="25",
     )
-    for name in ("PORT", "SEGMENT_S", "LOG_LEVEL", "MAX_SESSIONS", "IDLE_END_S", "BROWSER_DECODER"):
+    for name in ("PORT", "SEGMENT_S", "LOG_LEVEL", "MAX_SESSIONS", "IDLE_END_S", "BROWSER_DECODER", "BACKFILL_HOURS"):
         assert name in said
 
 

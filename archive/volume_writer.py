@@ -245,7 +245,7 @@ class VolumeWriter:
             for stream in self._present():
                 stream.files.abandon(REASONS[self.volume.state])
             self._is_recovered = False
-        elif self.volume.is_usable and not self._is_recovered:
+        elif self.volume.answers and not self._is_recovered:
             self._recover()
 
     def _recover(self) -> None:

@@ -142,7 +142,7 @@ class VolumeWriter:
     def run_once(self) -> None:
         """Write what waits in the queues; check the volume, flush and recover if that is due."""
         now_s = self._parts.clock.monotonic_s()
-        self.busy_since_s = time.monotonic()
+        self._note_progress()
         try:
             if not self.volume.id or now_s >= self._next_check_s:
                 self._check(now_s)
@@ -170,12 +170,17 @@ class VolumeWriter:
         streams = self._present()
         for stream in streams:
             stream.files.sync(self.volume, self._batch)
+            self._note_progress()
         if not self._batch.is_empty():
             self._parts.index.commit([*self._batch.files.values()], [*self._batch.stretches.values()])
             self._batch = Batch()
         for stream in streams:
             if stream.is_finished and stream.files.is_settled:
                 self._remove(stream)
+
+    def _note_progress(self) -> None:
+        """Between two steps: the disk answers."""
+        self.busy_since_s = time.monotonic()
 
     def _present(self) -> tuple[StreamWriter, ...]:
         with self._lock:
@@ -208,7 +213,7 @@ class VolumeWriter:
 
     def _work(self, stream: StreamWriter, files: StreamFiles) -> Outcome:
         """Carry out a stream's tasks; hand it over to another volume's writer if its next file belongs there."""
-        self.busy_since_s = time.monotonic()
+        self._note_progress()
         try:
             outcome = files.work(self.volume, self._parts.volumes)
         except Exception:  # one stream must not stop the others
@@ -252,9 +257,11 @@ class VolumeWriter:
         recovery = Recovery(self._parts.index, self.volume)
         busy = OpenFiles(self)
         try:
-            recovery.finish_open_files(busy)
+            for _ in recovery.finish_open_files(busy):
+                self._note_progress()
             if self._parts.crashed_at_ms is not None:
-                recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy)
+                for _ in recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy):
+                    self._note_progress()
             self._comparison = recovery.compare(busy)
         except OSError as error:
             self.volume.note_error(error)

@@ -233,10 +233,11 @@ class VolumeWriter:
         self._parts.writers[target].add(stream)
 
     def _end_leftovers(self) -> None:
-        for files in self._leftovers:
+        with self._lock:
+            leftovers, self._leftovers = self._leftovers, []
+        for files in leftovers:
             files.give_up(GapReason.DISK_TOO_SLOW)
             files.sync(self.volume, self._batch)
-        self._leftovers.clear()
 
     # ---- the volume ------------------------------------------------------------------------------
 
@@ -270,7 +271,9 @@ class VolumeWriter:
 
     def is_open(self, key: FileKey) -> bool:
         """True if a file is being written, or has no row yet."""
-        return any(key in files.open_keys() for files in (*self._leftovers, *(it.files for it in self._present())))
+        with self._lock:
+            present = [*self._leftovers, *(stream.files for stream in self._streams)]
+        return key in self._batch.files or any(key in files.open_keys() for files in present)
 
 
 class OpenFiles(Container[FileKey]):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_manager import ArchiveManager
+from backfill_manager import BackfillManager
 from cameras.records import CameraView
 from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
 from core.login_gate import LoginGate
@@ -194,7 +195,7 @@ class ArchiveCameras(OnvifManager):
 class Archive:
     """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels.
 
-    `server`: the archive on the server, without recordings.
+    `server`: the archive on the server, without recordings. `backfills` is not started.
     """
 
     def __init__(self, folder: Path, **settings: object) -> None:
@@ -221,6 +222,9 @@ class Archive:
         self.server.start()
         self.manager = self.make_manager()
         self.manager.start()
+        self.backfills = BackfillManager(
+            self.database, self.settings, self.clock, gateway, ArchiveCameras(self), self.server, self.manager
+        )
 
     def know_users(self, count: int) -> None:
         """Add accounts with the ids 1 to `count`, as in the database of the app's accounts."""

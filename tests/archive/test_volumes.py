@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from archive.records import VolumeState
+from archive.records import FileState, VolumeState
 from archive.volume import MARGIN_BYTES, MARKER
 from core.archive import GapReason
 from tests.archive.bad_disk import BadDisk
@@ -311,3 +311,44 @@ def test_a_short_volume_is_used_only_if_all_others_are_short(tmp_path: Path) -> 
     assert recording.volumes.first_usable() is None
     assert recording.volumes.problem() is GapReason.DISK_GONE
     recording.close()
+
+
+# ---- volumes that the settings do not name any more ----------------------------------------------
+
+
+def test_a_former_volume_keeps_its_files_and_gets_no_new_ones(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 30)
+    recording.flush()
+    recording.close()
+    before = all_files(recording.folders[0])
+    again = Recording(tmp_path, archive_dirs=str(tmp_path / "new"))
+    again.clock.now = recording.clock.now
+    assert [it.folder for it in again.volumes.all()] == [tmp_path / "new", tmp_path / "volume0"]
+    new, former = again.volumes.all()
+    assert (new.state, former.state) == (VolumeState.OK, VolumeState.FULL)
+    assert "any more" in former.detail
+    assert former.space() is not None
+    assert {it.state for it in again.files()} == {FileState.CLOSED}, "its open file was repaired"
+    again.frames(again.open_stream(), 30)
+    again.flush()
+    assert all_files(recording.folders[0]) == before
+    assert {it.key.volume_id for it in again.files()} == {new.id, former.id}
+    new.note_gone("pulled")
+    assert again.volumes.first_usable() is None
+    again.close()
+
+
+def test_a_volume_that_moved_to_another_folder_is_not_a_former_one(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 10)
+    recording.flush()
+    recording.close()
+    recording.folders[0].rename(tmp_path / "moved")
+    again = Recording(tmp_path, archive_dirs=str(tmp_path / "moved"))
+    states = {it.folder.name: it.state for it in again.volumes.all()}
+    assert states["moved"] is VolumeState.OK
+    assert not recording.folders[0].exists()
+    assert [it.folder for it in again.index.volumes()] == [str(tmp_path / "moved")]
+    again.close()
+    once_more = Recording(tmp_path, archive_dirs=str(tmp_path / "moved"))
+    assert len(once_more.volumes.all()) == 1
+    once_more.close()

@@ -36,6 +36,7 @@ from stream_manager import StreamManager
 from walls.walls import WallManager
 from web.flask_app import build_web
 from web.logs import start_logging
+from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
 from web.services import Services
 from workers.event_listener import EventListeners
@@ -132,6 +133,7 @@ class Application:
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
+        self.web.cli.add_command(recordings_commands(settings, self.archive))
 
     def start(self) -> None:
         """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""

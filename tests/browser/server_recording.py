@@ -162,3 +162,26 @@ class StandInRecording:
                     "limit_days": None,
                 }
             )
+
+
+def tell_sources(page: Page, reason: str = "disk_full") -> None:
+    """Let the page's coverage have recordings of both sources: the first half of each span is the server's."""
+
+    def answer(route: Route) -> None:
+        coverage = route.fetch().json()
+        for channel in coverage["channels"]:
+            spans = []
+            for span in channel["spans"]:
+                if span["state"] != "recorded":
+                    spans.append({**span, "reason": reason if span["state"] == "not_recorded" else None})
+                    continue
+                start, end = (datetime.fromisoformat(span[name]) for name in ("start_time", "end_time"))
+                middle = iso(start + (end - start) / 2)
+                spans += [
+                    {**span, "end_time": middle, "source": "server"},
+                    {**span, "start_time": middle, "source": "device"},
+                ]
+            channel["spans"] = spans
+        route.fulfill(status=200, content_type="application/json", body=json.dumps(coverage))
+
+    page.route("**/recordings/coverage?*", answer)

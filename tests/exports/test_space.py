@@ -54,6 +54,7 @@ def test_each_64_mb_are_counted_over_all_files(tmp_path: Path, monkeypatch: pyte
             other.write(bytes(300))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["pcm", "aac", "video"])
 def test_a_disk_that_fills_up_while_files_are_made_ends_the_job(
     make: Make, monkeypatch: pytest.MonkeyPatch, phase: str

@@ -103,7 +103,16 @@ test('ranges and the calendar use the days of the recorder’s clock', () => {
     recording_token: 'R',
     events: [],
     events_truncated: false,
-    spans: [{ start_time: '2026-11-22T15:00:00Z', end_time: '2026-11-22T16:00:00Z', state: 'recorded', recording_token: 'R' }],
+    spans: [
+      {
+        start_time: '2026-11-22T15:00:00Z',
+        end_time: '2026-11-22T16:00:00Z',
+        state: 'recorded',
+        recording_token: 'R',
+        source: 'device',
+        reason: null,
+      },
+    ],
   });
   assert.deepEqual([...daysOf([row], clock).keys()], ['2026-11-22']);
   assert.deepEqual([...daysOf([row], deviceClock(9 * 3600)).keys()], ['2026-11-23']);

@@ -26,6 +26,8 @@ function covered(spans) {
       end_time: time(to),
       state,
       recording_token: token ?? null,
+      source: null,
+      reason: null,
     })),
   };
 }
@@ -166,7 +168,7 @@ test('an unknown moment plays from the recording of that time', () => {
     { recording_token: 'old', channel: 1, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: '2026-11-10T00:00:00Z' },
     { recording_token: 'other', channel: 2, source_name: '', earliest: '2026-11-01T00:00:00Z', latest: null },
     { recording_token: 'newest', channel: 1, source_name: '', earliest: '2026-11-10T00:00:00Z', latest: null },
-  ].map((one) => ({ ...one, matched_by: /** @type {const} */ ('job'), tracks: [] }));
+  ].map((one) => ({ ...one, matched_by: /** @type {const} */ ('job'), source: /** @type {const} */ ('device'), tracks: [] }));
   const one = row([[0, 1, 'recorded', 'R']]);
   assert.equal(tokenAt(one, Date.parse('2026-11-05T00:00:00Z'), held), 'old');
   assert.equal(tokenAt(one, Date.parse('2026-11-21T00:00:00Z'), held), 'newest');

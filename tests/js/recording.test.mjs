@@ -162,11 +162,13 @@ test('a camera is summed up with its worst channel', () => {
 
 test('alerts say what is missing, since when, and why', () => {
   const names = { camera_name: 'Recorder', channel_name: 'Gate' };
+  /** @type {import('../../static/js/lib/recording-types.js').RecordingAlert} */
   const alert = {
-    ...{ id: 1, camera_id: 1, channel: 1, origin: /** @type {const} */ ('server'), reason: 'device_away', detail: '', seen: false },
+    ...{ id: 1, camera_id: 1, channel: 1, origin: 'server', reason: 'device_away', detail: '', seen: false },
     ...{ ...names, start_time: iso(NOW_MS - 3_600_000), end_time: null },
   };
   assert.equal(alertText(alert, NOW_MS), 'Gate (Recorder) has not been recorded since 13:05: the camera does not answer.');
+  /** @type {import('../../static/js/lib/recording-types.js').RecordingAlert} */
   const ended = { ...alert, end_time: iso(NOW_MS), reason: 'unknown', channel_name: 'Recorder' };
   assert.equal(alertText(ended, NOW_MS), 'Recorder was not recorded from 13:05 to 14:05.');
   const device = { ...ended, origin: /** @type {const} */ ('device') };

@@ -31,7 +31,7 @@ function row(...spans) {
     recordingToken: 'R1',
     events: [],
     completeUntilMs: null,
-    spans: spans.map(([startMs, endMs, state]) => ({ startMs, endMs, state, recordingToken: null })),
+    spans: spans.map(([startMs, endMs, state]) => ({ startMs, endMs, state, recordingToken: null, source: null, reason: null })),
   };
 }
 

@@ -1,7 +1,18 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { daysOf, dayKey, adjacentEvent, linesOf, rowOf, spanAt, stateName, tokenAt } from '../../static/js/lib/coverage.js';
+import {
+  daysOf,
+  dayKey,
+  adjacentEvent,
+  hasServerSpans,
+  linesOf,
+  rowOf,
+  spanAt,
+  spanText,
+  stateName,
+  tokenAt,
+} from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
 import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
@@ -98,7 +109,14 @@ function row(spans, motion = []) {
     matched_by: 'job',
     recording_token: 'newest',
     events_truncated: false,
-    spans: spans.map(([start, end, state, token]) => ({ start_time: start, end_time: end, state, recording_token: token ?? null })),
+    spans: spans.map(([start, end, state, token]) => ({
+      start_time: start,
+      end_time: end,
+      state,
+      recording_token: token ?? null,
+      source: null,
+      reason: null,
+    })),
     events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
   });
 }
@@ -140,10 +158,25 @@ test('days with recordings or unknown spans are marked', () => {
   ]);
 });
 
+test('a span tells its source on demand, and a gap its reason', () => {
+  const span = (/** @type {object} */ change) => ({ state: /** @type {const} */ ('recorded'), source: null, reason: null, ...change });
+  const text = (/** @type {object} */ change, showsSource = true) => spanText(span(change), { showsSource });
+  assert.equal(text({ source: 'server' }), 'recorded on the server');
+  assert.equal(text({ source: 'device' }), 'recorded by the recorder');
+  assert.equal(text({ source: 'server' }, false), 'recorded');
+  assert.equal(text({ state: 'not_recorded', reason: 'disk_full' }, false), 'not recorded: the disk was full');
+  assert.equal(text({ state: 'not_recorded', reason: 'unknown' }), 'not recorded');
+  assert.equal(spanText(null, { showsSource: true }), 'not asked yet');
+  const one = row([['2026-11-22T00:00:00Z', '2026-11-22T01:00:00Z', 'recorded', 'R1']]);
+  assert.equal(hasServerSpans(one), false);
+  assert.equal(hasServerSpans({ ...one, spans: one.spans.map((each) => ({ ...each, source: 'server' })) }), true);
+});
+
 test('results have one line per span', () => {
   const lines = linesOf([
     {
       recording_token: 'R',
+      source: 'device',
       channel: 2,
       matched_by: 'job',
       source_name: 'Gate',

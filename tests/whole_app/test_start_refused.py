@@ -86,6 +86,13 @@ def test_streams_and_data_folders_may_not_contain_each_other(data: str, streams:
         app.check_folders(Settings(data_dir=Path(data), streams_dir=Path(streams)))
 
 
+@pytest.mark.parametrize("folder", ["/a/streams/archive", "/a/streams"])
+def test_recordings_are_never_beside_streams_that_the_start_deletes(folder: str) -> None:
+    settings = Settings(data_dir=Path("/data"), streams_dir=Path("/a/streams"), archive_dirs=f"/b:{folder}")
+    with pytest.raises(SettingsError, match=f"ARCHIVE_DIRS={folder} is refused"):
+        app.check_folders(settings)
+
+
 def test_create_app_starts_nothing_and_touches_no_folder(tmp_path: Path) -> None:
     before = set(threading.enumerate())  # threads of earlier tests may end meanwhile
     made = app.create_app(Settings(data_dir=tmp_path / "d", streams_dir=tmp_path / "s", secret_key_file=tmp_path / "k"))

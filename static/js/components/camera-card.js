@@ -37,8 +37,8 @@ const ATTRIBUTES = [
 ];
 
 /**
- * One camera in the list; `updateCard()` sets its attributes. Emits 'camera-refresh', 'camera-health', 'camera-edit'
- * and 'camera-delete' with the camera's id.
+ * One camera in the list; `updateCard()` sets its attributes. Emits 'camera-refresh', 'camera-record',
+ * 'camera-health', 'camera-edit' and 'camera-delete' with the camera's id.
  */
 export class CameraCard extends HTMLElement {
   static observedAttributes = ATTRIBUTES;
@@ -52,7 +52,7 @@ export class CameraCard extends HTMLElement {
         const { opens = 'edit' } = FIXES[this.getAttribute('problem') ?? ''] ?? {};
         emit(this, `camera-${opens}`, Number(this.getAttribute('camera-id')));
       });
-      for (const action of ['refresh', 'health', 'edit', 'delete']) {
+      for (const action of ['refresh', 'record', 'health', 'edit', 'delete']) {
         part(this, action, HTMLButtonElement).addEventListener('click', () => {
           emit(this, `camera-${action}`, Number(this.getAttribute('camera-id')));
         });
@@ -67,6 +67,14 @@ export class CameraCard extends HTMLElement {
 
   get snapshot() {
     return part(this, 'picture', SnapshotImage);
+  }
+
+  /** The recording on the server, in words; null if no channel has a rule. @param {{text: string, tone: string}|null} recording */
+  set recording(recording) {
+    const words = part(this, 'recording', HTMLElement);
+    words.hidden = recording === null;
+    setText(words, recording?.text ?? '');
+    words.dataset.tone = recording?.tone ?? '';
   }
 
   /** @param {string} text */
@@ -93,6 +101,7 @@ export class CameraCard extends HTMLElement {
     setAttribute(recordings, 'aria-label', `Recordings of ${name}`);
     for (const [action, label] of [
       ['refresh', 'Refresh'],
+      ['record', 'Record on the server:'],
       ['health', 'Health card of'],
       ['edit', 'Edit'],
       ['delete', 'Delete'],

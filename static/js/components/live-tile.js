@@ -36,6 +36,7 @@ let madeCount = 0;
 export class LiveTile extends HTMLElement {
   /** Id for the quality ladder. A wall may show a channel twice, in tiles of different sizes. */
   ladderId = `tile-${(madeCount += 1)}`;
+  #recordingText = '';
   /** @type {TileOptions|null} */
   options = null;
   /** @type {ChannelPlayer|null} */
@@ -143,6 +144,17 @@ export class LiveTile extends HTMLElement {
     if (quality === 'auto' || !content || !this.#channelPlayer) return null;
     const rung = quality === 'saver' ? 'keys' : quality;
     return this.#channelPlayer.pinAt({ cameraId: content.tile.cameraId, channel: content.channel }, rung);
+  }
+
+  /** The recording on the server, in words; null if the channel has no rule. @param {{text: string, tone: string}|null} recording */
+  set recording(recording) {
+    if (this.#recordingText === (recording?.text ?? '')) return;
+    const mark = part(this, 'rec', HTMLElement);
+    mark.hidden = recording === null;
+    mark.dataset.tone = recording?.tone ?? '';
+    setAttribute(mark, 'title', recording?.text);
+    this.#recordingText = recording?.text ?? '';
+    this.#drawBadge();
   }
 
   /** Update the badge. The delay is measured with the server's clock. @param {number} serverMs */
@@ -353,7 +365,9 @@ export class LiveTile extends HTMLElement {
     setAttribute(
       this,
       'aria-label',
-      [name, message || (stillS === null ? label : `Picture from ${text} ago`), limit, damage].filter(Boolean).join(', '),
+      [name, message || (stillS === null ? label : `Picture from ${text} ago`), limit, damage, this.#recordingText]
+        .filter(Boolean)
+        .join(', '),
     );
   }
 }

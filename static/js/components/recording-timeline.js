@@ -1,5 +1,5 @@
 // @ts-check
-import { rowName, spanAt, stateName } from '../lib/coverage.js';
+import { rowName, spanAt, spanText } from '../lib/coverage.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
@@ -44,6 +44,7 @@ export class RecordingTimeline extends HTMLElement {
   /** @type {TimelineMarks|null} */
   #marks = null;
   #clock = LOCAL_CLOCK;
+  #showsSource = false;
   #drawn = 0;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
@@ -163,6 +164,12 @@ export class RecordingTimeline extends HTMLElement {
   /** @param {import('../lib/display-clock.js').DisplayClock} clock */
   set clock(clock) {
     this.#clock = clock;
+    this.#redraw();
+  }
+
+  /** True to draw recordings of the device and of the server differently. @param {boolean} shows */
+  set showsSource(shows) {
+    this.#showsSource = shows;
     this.#redraw();
   }
 
@@ -298,7 +305,7 @@ export class RecordingTimeline extends HTMLElement {
     const atMs = timeAt(this.#view, this.#fraction(event.clientX));
     const span = spanAt(row, atMs);
     const names = namesAt(row.events, atMs, (3 * (this.#view.endMs - this.#view.startMs)) / this.#plotWidth());
-    const state = span ? stateName(span.state) : 'not asked yet';
+    const state = spanText(span, { showsSource: this.#showsSource });
     tip.textContent = [this.#clock.stamp(atMs), rowName(row), state, ...names].join(' · ');
     tip.hidden = false;
     const left = Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4);
@@ -398,6 +405,7 @@ export class RecordingTimeline extends HTMLElement {
       atMs: this.#atMs,
       nowMs: Date.now(),
       marked: this.#marked,
+      showsSource: this.#showsSource,
       ticks: ticksOf(this.#view, Math.max(3, plot / 90), this.#clock),
       palette: paletteOf(this),
       font: getComputedStyle(this).fontFamily,
@@ -410,7 +418,7 @@ export class RecordingTimeline extends HTMLElement {
     const { slider, row } = this;
     const atMs = this.#atMs ?? this.#view.endMs;
     const span = row ? spanAt(row, atMs) : null;
-    const state = span ? stateName(span.state) : 'not asked yet';
+    const state = spanText(span, { showsSource: this.#showsSource });
     slider.setAttribute('aria-valuemin', String(Math.round(this.#view.startMs / 1000)));
     slider.setAttribute('aria-valuemax', String(Math.round(this.#view.endMs / 1000)));
     slider.setAttribute('aria-valuenow', String(Math.round(atMs / 1000)));

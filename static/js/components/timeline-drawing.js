@@ -6,10 +6,10 @@ import { fractionOf } from '../lib/timeline-scale.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span
- * @typedef {Record<'recorded'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen'|'mark',
+ * @typedef {Record<'recorded'|'device'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen'|'mark',
  *   string>} Palette
  * @typedef {{width: number, height: number, labelWidth: number, rows: Row[], view: Span, current: number,
- *   atMs: number|null, nowMs: number, marked: import('../lib/range-marks.js').Marked, ticks: import('../lib/timeline-scale.js').Tick[],
+ *   atMs: number|null, nowMs: number, marked: import('../lib/range-marks.js').Marked, showsSource: boolean, ticks: import('../lib/timeline-scale.js').Tick[],
  *   palette: Palette, font: string}} Scene
  */
 
@@ -17,6 +17,9 @@ export const AXIS_HEIGHT = 30;
 export const ROW_HEIGHT = 26;
 const BAR_TOP = 5;
 const BAR_HEIGHT = 12;
+/** Recordings on the device are thin where the source is shown: colour alone would not tell it to everybody. */
+const DEVICE_TOP = 8;
+const DEVICE_HEIGHT = 6;
 const EVENT_TOP = 18;
 const EVENT_HEIGHT = 4;
 
@@ -26,6 +29,7 @@ export function paletteOf(host) {
   const probe = (/** @type {string} */ name) => styles.getPropertyValue(`--timeline-${name}`).trim();
   return {
     recorded: probe('recorded'),
+    device: probe('device'),
     unknown: probe('unknown'),
     not_asked: probe('not-asked'),
     event: probe('event'),
@@ -118,8 +122,9 @@ function drawRow(context, scene, row, top) {
     const left = Math.max(scene.labelWidth - 2, xOf(scene, span.startMs));
     const right = Math.min(scene.width + 2, xOf(scene, span.endMs));
     if (span.state === 'recorded') {
-      context.fillStyle = palette.recorded;
-      context.fillRect(left, top + BAR_TOP, Math.max(1, right - left), BAR_HEIGHT);
+      const isThin = scene.showsSource && span.source === 'device';
+      context.fillStyle = isThin ? palette.device : palette.recorded;
+      context.fillRect(left, top + (isThin ? DEVICE_TOP : BAR_TOP), Math.max(1, right - left), isThin ? DEVICE_HEIGHT : BAR_HEIGHT);
     } else if (span.state === 'unknown') hatch(context, palette.unknown, left, top, right - left);
     else if (span.state === 'not_asked') dots(context, palette.not_asked, left, top, right - left);
   }

@@ -46,7 +46,7 @@ export {};
 /** @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} BackfillState */
 
 /**
- * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @typedef {object} ChannelRecordingState The present state of a channel's recording.
  * @property {number} channel
  * @property {RecordingMode} mode
  * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main

@@ -3,11 +3,14 @@
 
 import { midnightOf } from './ranges.js';
 import { LOCAL_CLOCK } from './display-clock.js';
+import { reasonThen } from './recording-text.js';
 
 /**
  * @typedef {import('./api-types.js').ChannelCoverage} ChannelCoverage
  * @typedef {import('./api-types.js').CoverageSpan['state']} SpanState
- * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null}} RowSpan
+ * @typedef {import('./api-types.js').CoverageSpan['source']} SpanSource
+ * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null, source: SpanSource,
+ *   reason: string|null}} RowSpan `source`: the place of the recording; `reason`: of a gap in the server's recordings
  * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
  *   completeUntilMs: number|null}} Row `completeUntilMs`: the server left out events after this time; null if it left
@@ -28,6 +31,8 @@ export function rowOf(covered) {
       endMs: Date.parse(span.end_time),
       state: span.state,
       recordingToken: span.recording_token,
+      source: span.source,
+      reason: span.reason,
     })),
     events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
     completeUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
@@ -116,6 +121,28 @@ const WORDS = {
 /** @param {SpanState} state */
 export function stateName(state) {
   return WORDS[state];
+}
+
+/** @type {Record<string, string>} */
+const PLACES = { device: ' by the recorder', server: ' on the server' };
+
+/**
+ * Return a span in words, a gap with its reason.
+ *
+ * @param {Pick<RowSpan, 'state'|'source'|'reason'>|null} span null: the row does not know this time
+ * @param {{showsSource: boolean}} how
+ */
+export function spanText(span, { showsSource }) {
+  if (!span) return WORDS.not_asked;
+  const reason = span.state === 'not_recorded' ? reasonThen(span.reason) : '';
+  if (reason) return `${WORDS.not_recorded}: ${reason}`;
+  const place = showsSource && span.state === 'recorded' ? (PLACES[span.source ?? ''] ?? '') : '';
+  return `${WORDS[span.state]}${place}`;
+}
+
+/** True if a row has recordings of the server. @param {Row} row */
+export function hasServerSpans(row) {
+  return row.spans.some(({ source }) => source === 'server');
 }
 
 /**

@@ -10,6 +10,7 @@ import { formatChannelNumbers } from '../lib/channel-numbers.js';
 import { ago, localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
 import { byId, httpOptions, pageApi, showToast } from './page.js';
+import { watchAlerts } from './server-recording.js';
 
 /**
  * @typedef {import('../lib/accounts-api.js').User} User
@@ -226,3 +227,4 @@ const keepFresh = () => {
 };
 setInterval(keepFresh, REFRESH_MS);
 refresh().catch((error) => showToast(problemOf(error).detail, 'bad'));
+watchAlerts();

@@ -3,6 +3,7 @@
 import { onSubmit, textOf } from '../components/field-errors.js';
 import { AccountsApi } from '../lib/accounts-api.js';
 import { byId, httpOptions, showToast } from './page.js';
+import { watchAlerts } from './server-recording.js';
 
 const form = byId('own-password', HTMLFormElement);
 
@@ -13,3 +14,4 @@ onSubmit(form, async () => {
   form.reset();
   showToast('Password changed. Your other logins have ended.');
 });
+watchAlerts();

@@ -9,8 +9,12 @@ import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
 import { parseCameraAddress } from '../lib/camera-address.js';
 import { ago, counted } from '../lib/format.js';
+import { visibleChannels } from '../lib/channels.js';
 import { Poller } from '../lib/poller.js';
+import { cameraRecordingText } from '../lib/recording-text.js';
+import { isRecorder } from '../lib/recordings-state.js';
 import { byId, may, pageApi, showToast } from './page.js';
+import { ServerRecording, watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
@@ -25,6 +29,7 @@ const form = byId('camera-form', CameraForm);
 const discoverPanel = byId('discover-panel', DiscoverPanel);
 const healthCard = byId('health-card', HealthCard);
 const confirmDialog = byId('confirm', ConfirmDialog);
+const recording = new ServerRecording();
 
 /** @type {Map<number, {item: HTMLElement, card: CameraCard, camera: Camera}>} */
 const cards = new Map();
@@ -67,6 +72,7 @@ function show(cameras) {
       recordings: `${document.body.dataset.recordings}${camera.id}`,
       twinName: twin ? twin.name || twin.host : null,
     });
+    showRecording(entry);
     if (list.children[index] !== entry.item) list.insertBefore(entry.item, list.children[index] ?? null);
     snapshots.set(entry.card.snapshot, {
       cameraId: camera.id,
@@ -75,6 +81,7 @@ function show(cameras) {
       onShown: () => showAge(entry.card),
     });
   });
+  recording.watch(shown.map(({ id }) => id));
   byId('count', HTMLElement).textContent = shown.length ? String(shown.length) : '';
   byId('empty-for-others', HTMLElement).hidden = may('manage');
   byId('empty', HTMLElement).hidden = shown.length > 0;
@@ -93,6 +100,30 @@ function makeCard(camera) {
   cards.set(camera.id, entry);
   return entry;
 }
+
+/** Show the recording on the server, and the link to its recordings. @param {{card: CameraCard, camera: Camera}} entry */
+function showRecording({ card, camera }) {
+  const words = cameraRecordingText(recording.ofCamera(camera.id));
+  card.recording = words;
+  if (words && !isRecorder(camera)) card.setAttribute('recordings', `${document.body.dataset.recordings}${camera.id}`);
+}
+
+recording.addEventListener('changed', (event) => {
+  const entry = cards.get(/** @type {CustomEvent<number>} */ (event).detail);
+  if (entry) showRecording(entry);
+});
+
+list.addEventListener('camera-record', async (event) => {
+  const camera = cameraOf(event);
+  if (!camera) return;
+  try {
+    const channels = visibleChannels(await api.channels(camera.id));
+    if (channels.length) await recording.openRule(camera, channels, null);
+    else showToast('The channels of this camera are not known yet.', 'bad');
+  } catch (error) {
+    showToast(problemOf(error).detail, 'bad');
+  }
+});
 
 /** @param {CameraCard} card */
 function showAge(card) {
@@ -262,4 +293,5 @@ setInterval(() => cards.forEach(({ card }) => showAge(card)), 15_000);
 document.addEventListener('visibilitychange', () => document.hidden || poller.soon());
 window.addEventListener('online', () => poller.soon());
 window.addEventListener('hashchange', openNamedHealthCard);
+watchAlerts();
 poller.start();

@@ -15,6 +15,7 @@ import { ApiError, problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { ExportNames } from './exports-names.js';
 import { byId, httpOptions, lazyModule, may, pageApi, showToast, whenIdle } from './page.js';
+import { watchAlerts } from './server-recording.js';
 
 /**
  * @typedef {import('../lib/export-types.js').Export} Export
@@ -343,3 +344,4 @@ byId('problem-retry', HTMLElement).addEventListener('click', refresh);
 document.addEventListener('visibilitychange', () => (document.hidden ? poller.stop() : refresh()));
 refresh();
 whenIdle(() => void evidence.prepare());
+watchAlerts();

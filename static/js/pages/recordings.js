@@ -33,7 +33,9 @@ import { RecordingsPlaying } from './recordings-playing.js';
 import { RecordingsRange } from './recordings-range.js';
 import { showIndexing, showRecordingsProblem } from './recordings-problem.js';
 import { RecordingsSearch } from './recordings-search.js';
+import { RecordingsServer } from './recordings-server.js';
 import { showSummary } from './recordings-summary.js';
+import { watchAlerts } from './server-recording.js';
 
 /**
  * @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/coverage.js').Row} Row
@@ -54,6 +56,7 @@ const playing = new RecordingsPlaying(api, socket);
 const eventSteps = new EventSteps(api, playing);
 const range = new RecordingsRange(playing, search);
 const pictures = new RecordingsPictures(playing, socket);
+const server = new RecordingsServer(api, range.marks);
 
 /** @type {Camera|null} */
 let camera = null;
@@ -133,6 +136,7 @@ function openCamera(chosen) {
   calendar.chosen = state.atMs;
   goto.atMs = state.atMs ?? Date.now() - 3_600_000;
   playing.camera = chosen;
+  server.camera = chosen;
   eventSteps.cameraId = chosen.id;
   loader = new CoverageLoader(api, chosen.id, timeline.view);
   loader.addEventListener('rows', (event) => showRows(/** @type {CustomEvent<Row[]>} */ (event).detail));
@@ -288,3 +292,4 @@ window.addEventListener('online', () => {
 document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
 
 void beginOnce();
+watchAlerts();

@@ -29,8 +29,10 @@ import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/reco
 import { qualityChoice, readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, lazyModule, may, pageApi, pageData, rememberQuality, rememberedQuality, showToast } from './page.js';
 import { PtzControl } from './ptz-control.js';
+import { watchAlerts } from './server-recording.js';
 import { ChannelEditing } from './viewer-editing.js';
 import { handleKeys } from './viewer-keys.js';
+import { ViewerRecording } from './viewer-recording.js';
 import { ViewerStage } from './viewer-stage.js';
 
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
@@ -50,6 +52,8 @@ const TILE_PACES = {
 /** The list of channels waits until the first frames are decoded, its snapshots until these are shown; at most so long. */
 const LIST_WAIT_MS = 500;
 const STILLS_WAIT_MS = 3000;
+/** The states of recordings and the alerts wait for the first picture, at most so long. */
+const RECORDING_WAIT_MS = 10_000;
 
 const cameraId = Number(document.body.dataset.cameraId);
 const api = pageApi();
@@ -63,6 +67,8 @@ const form = byId('camera-form', HTMLElement);
 const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement), async (...texts) => {
   return (await dialogs.get())?.confirmDialog.ask(...texts) ?? false;
 });
+
+const recording = new ViewerRecording(cameraId);
 
 const state = readViewerState(window.location.search);
 /** The first answers of the API, which stand in the page. @type {{camera: Camera, channels: Channel[]}|null} */
@@ -88,6 +94,10 @@ grid.snapshots = snapshots;
 grid.cameraId = cameraId;
 snapshots.isHeld = state.view === 'single';
 void Promise.race([livePicture, pause(STILLS_WAIT_MS)]).then(() => (snapshots.isHeld = false));
+void Promise.race([livePicture, pause(RECORDING_WAIT_MS)]).then(() => {
+  recording.start();
+  watchAlerts();
+});
 
 // ── Loading the camera ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,11 +217,17 @@ function showPtz() {
 
 /** @param {Channel} channel */
 function showNames(channel) {
-  byId('recorded', HTMLElement).hidden = !isRecorder(camera);
+  showRecorded();
+  recording.shown = camera && { camera, channels, channel };
   const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
   document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;
   stage.names = name === channel.name ? [name] : [name, channel.name];
+}
+
+/** Offer the recordings of this channel, of the device or of the server. */
+function showRecorded() {
+  byId('recorded', HTMLElement).hidden = !isRecorder(camera) && !recording.hasRule;
 }
 
 function showQuality() {
@@ -425,6 +441,7 @@ stage.addEventListener('ended', () => {
 });
 stage.addEventListener('profile', showQuality);
 stage.addEventListener('settled', showPtz);
+recording.addEventListener('changed', showRecorded);
 ptz.addEventListener('mode', () => void stage.leaveZoom());
 stage.addEventListener('asleep', () => {
   asleep = true;

@@ -6,6 +6,7 @@ import { hasMediaSource } from '../components/fragment-appender.js';
 import { setAttribute } from '../components/dom.js';
 import { LiveSocket } from '../lib/live-socket.js';
 import { JobQueue } from '../lib/job-queue.js';
+import { stateText } from '../lib/recording-text.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { StillQueue } from '../lib/still-queue.js';
 import { choiceFor, contentOf } from '../lib/tile-facts.js';
@@ -13,6 +14,7 @@ import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
 import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toLogin, userSavesData } from './page.js';
+import { ServerRecording } from './server-recording.js';
 
 /**
  * @typedef {import('../components/live-tile.js').LiveTile} LiveTile
@@ -36,6 +38,8 @@ const PARALLEL_SNAPSHOTS = 3;
  * Emits 'awake' when the page wakes up, and 'settled' once every tile in sight plays or has no picture to expect soon.
  */
 export class WallBoard extends EventTarget {
+  /** Recording on the server. */
+  recording = new ServerRecording();
   #api;
   #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
   #quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
@@ -344,9 +348,18 @@ export class WallBoard extends EventTarget {
     for (const element of this.#elements) element.limit = this.#quality?.limitOf(element.ladderId) ?? null;
   }
 
+  /** The recording of a tile's channel in words; null without a rule. @param {LiveTile} element @param {number} nowMs */
+  #recordingOf({ content }, nowMs) {
+    const state = content && this.recording.of(content.tile.cameraId, content.tile.channel);
+    return state && state.state !== 'off' ? stateText(state, nowMs) : null;
+  }
+
   #tick() {
     const { nowMs } = this;
-    for (const element of this.#elements) element.tick(nowMs);
+    for (const element of this.#elements) {
+      element.recording = this.#recordingOf(element, nowMs);
+      element.tick(nowMs);
+    }
     this.#lookAtLink();
     if (this.#isSettled || !this.#sight.size || !this.#elements.every(({ isSettled }) => isSettled)) return;
     this.#isSettled = true;

@@ -2,7 +2,8 @@
 /** Actions on one tile, from its menu and by keys: snapshot, audio, quality, recordings, viewer. */
 import { nameOf } from '../components/live-tile.js';
 import { TileMenu } from '../components/tile-menu.js';
-import { profileOf } from '../lib/channels.js';
+import { problemOf } from '../lib/api.js';
+import { profileOf, visibleChannels } from '../lib/channels.js';
 import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
@@ -44,7 +45,8 @@ export class WallMenu extends EventTarget {
     const isAudible = this.#board.audibleTile === tile;
     const quality = content?.tile.quality ?? 'auto';
     const { quality: wallQuality } = this.#board;
-    const records = !noChannel && isRecorder(content?.camera ?? null) && may('recordings');
+    const recorded = content && this.#board.recording.of(content.tile.cameraId, content.tile.channel);
+    const records = !noChannel && this.#hasRecordings(place) && may('recordings');
     const isOver = nowPlaying.phase === 'failed' || nowPlaying.phase === 'ended';
     const items = {
       full: { hidden: !content, text: isFull ? 'Back to all' : 'Fill the page' },
@@ -70,16 +72,46 @@ export class WallMenu extends EventTarget {
       recordings: { hidden: !records },
       viewer: { hidden: noChannel },
       pick: { text: content ? 'Another channel here' : 'Choose a channel' },
+      'record-rule': { hidden: noChannel },
+      'record-pause': { hidden: noChannel || !recorded || recorded.state === 'off' || recorded.state === 'paused' },
+      'record-resume': { hidden: recorded?.state !== 'paused' },
       remove: { hidden: !content },
     };
     this.#menu.openAt(at, nameOf(content) || `Place ${place + 1}`, items, playingNote(nowPlaying));
+  }
+
+  /** True if the device or the server records the tile's camera. @param {number} place */
+  #hasRecordings(place) {
+    const { content } = this.#board.at(place) ?? {};
+    if (!content) return false;
+    const isRecorded = this.#board.recording.ofCamera(content.tile.cameraId).some(({ state }) => state !== 'off');
+    return isRecorded || isRecorder(content.camera ?? null);
+  }
+
+  /** Open the dialog of a recording action, or resume the recording. @param {number} place @param {string} action */
+  async #record(place, action) {
+    const { camera, channel } = this.#board.at(place)?.content ?? {};
+    if (!camera || !channel) return;
+    const { recording } = this.#board;
+    if (action === 'record-pause') await recording.openPause(camera.id, channel.channel, channel.name);
+    else if (action === 'record-resume') await recording.resume(camera.id, channel.channel, channel.name);
+    else await this.#openRule(camera, channel.channel);
+  }
+
+  /** @param {import('../lib/api.js').Camera} camera @param {number} channel */
+  async #openRule(camera, channel) {
+    try {
+      await this.#board.recording.openRule(camera, visibleChannels(await this.#api.channels(camera.id)), channel);
+    } catch (error) {
+      showToast(problemOf(error).detail, 'bad');
+    }
   }
 
   /** Open the tile's recordings. @param {number} place @param {number} beforeMs time before the frame on screen */
   openRecordings(place, beforeMs) {
     const tile = this.#board.at(place);
     const { camera, channel } = tile?.content ?? {};
-    if (!tile || !camera || !channel || !isRecorder(camera) || !may('recordings')) return;
+    if (!tile || !camera || !channel || !this.#hasRecordings(place) || !may('recordings')) return;
     const atMs = (tile.frameMs ?? this.#board.nowMs) - beforeMs;
     const query = writeRecordingsState({ channel: channel.channel, atMs, fromMs: null, toMs: null });
     window.location.assign(`${document.body.dataset.recordings ?? ''}${camera.id}${query}`);
@@ -132,6 +164,7 @@ export class WallMenu extends EventTarget {
     else if (action === 'viewer') this.openViewer(place);
     else if (action === 'pause' || action === 'play') tile.togglePlay();
     else if (action === 'retry') tile.retry();
+    else if (action.startsWith('record-')) void this.#record(place, action);
     else this.dispatchEvent(new CustomEvent(action, { detail: place }));
   }
 }

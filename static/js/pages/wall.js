@@ -18,6 +18,7 @@ import { WallsApi } from '../lib/walls-api.js';
 import { hideBarsAtRest } from './attention.js';
 import { byId, httpOptions, pageApi, pageData, showToast, whenIdle } from './page.js';
 import { PtzControl } from './ptz-control.js';
+import { watchAlerts } from './server-recording.js';
 import { WallArrangement } from './wall-arrangement.js';
 import { WallBoard } from './wall-board.js';
 import { handleKeys } from './wall-keys.js';
@@ -28,6 +29,8 @@ import { SavedWalls } from './wall-saved.js';
 const POLL_BUSY_MS = 1000;
 const POLL_MS = 15_000;
 const LOOK_MS = 500;
+/** The states of recordings and the alerts wait for the first pictures, at most so long. */
+const RECORDING_WAIT_MS = 10_000;
 
 const api = pageApi();
 const wallsApi = new WallsApi(document.body.dataset.walls ?? '', httpOptions());
@@ -42,6 +45,7 @@ let firstAnswers = pageData();
 /** @type {import('./wall-board.js').Known} */
 let known = [];
 let isKnown = false;
+let isPictured = false;
 
 // ── Loading the cameras ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -53,6 +57,7 @@ const poller = new Poller(async () => {
   void arrangement.loadSavedWall();
   board.known = known;
   popups.known = known;
+  if (isPictured) watchRecording();
   draw();
   if (document.hidden) return POLL_MS * 4;
   const busy = known.some(({ camera, channels }) => camera.status === 'connecting' && !channels?.length);
@@ -67,6 +72,18 @@ async function askAll() {
       return { camera, channels: await api.channels(camera.id).catch(() => before) };
     }),
   );
+}
+
+function watchRecording() {
+  board.recording.watch(known.map(({ camera }) => camera.id));
+}
+
+/** Begin with the requests that wait for the first pictures. */
+function beginRecording() {
+  if (isPictured) return;
+  isPictured = true;
+  watchRecording();
+  watchAlerts();
 }
 
 // ── Display ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,6 +183,8 @@ hideBarsAtRest(byId('wall', HTMLElement));
 
 board.addEventListener('awake', () => poller.soon());
 board.addEventListener('settled', () => whenIdle(() => popups.prepare()), { once: true });
+board.addEventListener('settled', beginRecording, { once: true });
+setTimeout(beginRecording, RECORDING_WAIT_MS);
 ptz.addEventListener('mode', () => void board.alone?.leaveZoom());
 setInterval(showPtz, LOOK_MS);
 saved.addEventListener('renamed', draw);

@@ -19,6 +19,7 @@ from backfill.targets import Targets
 from backfill.worker import BackfillWorker
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
+from core.records import Problem
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
@@ -27,6 +28,9 @@ from recording_manager import RecordingManager
 
 LONGEST = timedelta(days=31)
 _BITRATE_KBPS = 4000  # of a channel whose bit rate is not known
+CAMERA_CHANGED = Problem(
+    "camera_changed", "The address or the login of the camera was changed, so it may be another device now."
+)
 _ENDED = (BackfillState.DONE, BackfillState.FAILED, BackfillState.CANCELLED)
 
 
@@ -60,7 +64,11 @@ class BackfillManager:
         self._worker.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """End the running job of a camera that was changed or removed."""
+        """End the jobs of a camera that was removed, or has another address or credential.
+
+        It may be another device now, and the archive must not mix two.
+        """
+        self._store.fail_unfinished(camera_id, CAMERA_CHANGED, self._clock.now_utc())
         self._worker.interrupt_camera(camera_id)
 
     def jobs(self) -> list[Backfill]:

@@ -13,7 +13,8 @@ from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode
 from core.clock import Clock
-from core.errors import AppError
+from core.errors import AppError, NotFound
+from core.records import CameraStatus
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ _CHECK_EVERY = timedelta(days=1)
 _DAY = timedelta(days=1)
 _CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
 _DEVICE_GAP_S = 60.0
+_AFTER_FAILURE_S = 600.0
+_KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
 
 
 class BackfillPlanner:
@@ -39,13 +42,14 @@ class BackfillPlanner:
         self._clock = clock
         self._asked: dict[tuple[int, int], tuple[Stretch, ...]] = {}  # gaps that need no other look
         self._checked_at: dict[tuple[int, int], datetime] = {}
+        self._not_before_s: dict[int, float] = {}  # of cameras that could not answer
 
     def plan(self, is_over: Callable[[], bool]) -> None:
         """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
         for (camera_id, channel), rule in sorted(self._archive.rules().items()):
             if is_over():
                 return
-            if rule.mode is RecordingMode.OFF:
+            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id):
                 continue
             try:
                 if rule.backfills:
@@ -53,6 +57,17 @@ class BackfillPlanner:
                 self._check_recorder(camera_id, channel)
             except AppError as error:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
+                self._not_before_s[camera_id] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+        self._store.remove_automatic(self._clock.now_utc() - _KEPT)
+
+    def _may_ask(self, camera_id: int) -> bool:
+        """True if the camera is online and has not failed lately: each channel of one that fails may take 25 s."""
+        if self._clock.monotonic_s() < self._not_before_s.get(camera_id, 0.0):
+            return False
+        try:
+            return self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE
+        except NotFound:
+            return False
 
     def _add_jobs(self, camera_id: int, channel: int) -> None:
         now = self._clock.now_utc()
@@ -63,7 +78,6 @@ class BackfillPlanner:
         )
         jobs = self._store.jobs(camera_id, channel)
         wished = without(without(gaps, taken_by_jobs(jobs)), tried_in_vain(jobs))
-        wished = without(wished, [piece.stretch for job in jobs for piece in job.pieces if piece.is_done])
         if not wished or self._asked.get((camera_id, channel)) == gaps:
             return
         window = Stretch(min(it.start for it in wished), max(it.end for it in wished))

@@ -17,7 +17,8 @@ BUILT := static/built
 PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
 CORES = $(shell nproc)
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
-PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 3 * $(CORES) )))) $(SHARED_OUT)
+PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 4 * $(CORES) )))) $(SHARED_OUT)
+AT_ONCE = @$(MAKE) --no-print-directory --jobs=$(CORES)
 NOT_QUICK := stress or gstreamer or programs or generated or slow
 NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app web/test_any_request.py) \
 	--ignore-glob=*_simulator.py
@@ -86,18 +87,33 @@ install-dev: node_modules/.installed-dev $(VENV)/.installed-dev install
 
 # Several processes share the cores, since most tests wait; each runs whole files. With T, one file or folder alone.
 .PHONY: test
-test: $(if $(T),install-dev,lint test-js test-python) ## linters, types and all tests; T=path: one file or folder
+test: $(if $(T),install-dev,lint-and-test-js test-python) ## linters, types and all tests; T=path: one file or folder
 	$(if $(T),$(if $(filter %.mjs,$(T)),node --test,$(BIN)/pytest -q) $(T))
+
+.PHONY: lint-and-test-js
+lint-and-test-js: install-dev
+	@$(MAKE) --no-print-directory ruff
+	$(AT_ONCE) types scripts node-tests
 
 .PHONY: check
 check: install-dev ## within a minute: ruff, mypy, and the quick tests
+	@$(MAKE) --no-print-directory ruff
+	$(AT_ONCE) types quick-tests
+
+.PHONY: ruff
+ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory --jobs=2 types quick-tests
 
 .PHONY: types
 types:
 	$(BIN)/mypy
+
+.PHONY: scripts
+scripts:
+	npx --no-install eslint --max-warnings 0 static/js tests/js tools eslint.config.js
+	npx --no-install tsc --noEmit
+	npx --no-install prettier --check --log-level warn $(PRETTY)
 
 # Bytecode is kept: without it each process compiles and rewrites 370 test files, which takes it 6 s.
 quick-tests test-python: export PYTHONDONTWRITEBYTECODE =
@@ -109,15 +125,14 @@ quick-tests:
 
 .PHONY: lint
 lint: install-dev ## ruff, mypy, eslint, tsc, prettier
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	npx --no-install eslint --max-warnings 0 static/js tests/js tools eslint.config.js
-	npx --no-install tsc --noEmit
-	npx --no-install prettier --check --log-level warn $(PRETTY)
+	@$(MAKE) --no-print-directory ruff
+	$(AT_ONCE) types scripts
 
 .PHONY: test-js
-test-js: install-dev ## the pure modules of the front end
+test-js: install-dev node-tests ## the pure modules of the front end
+
+.PHONY: node-tests
+node-tests:
 	node --test tests/js/*.test.mjs
 
 .PHONY: test-python

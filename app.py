@@ -95,13 +95,19 @@ def check_port(settings: Settings) -> None:
 
 
 def check_folders(settings: Settings) -> None:
-    """Raise SettingsError if one folder contains the other: streams are deleted at start, data is not."""
+    """Raise SettingsError if one folder contains the other: streams are deleted at start, other folders are not."""
     data, streams = settings.data_dir, settings.streams_dir
     if streams == Path(streams.anchor) or streams == data or streams in data.parents or data in streams.parents:
         raise SettingsError(
             f"STREAMS_DIR={streams} is refused: old streams in it are deleted at start, so it must be\n"
             f"a separate folder, neither inside nor around DATA_DIR={data}."
         )
+    for folder in settings.archive_folders:
+        if folder == streams or streams in folder.parents:
+            raise SettingsError(
+                f"ARCHIVE_DIRS={folder} is refused: old streams in STREAMS_DIR={streams} are deleted at start,\n"
+                "so recordings must be in another folder."
+            )
 
 
 if __name__ == "__main__":

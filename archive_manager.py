@@ -15,6 +15,7 @@ from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
+from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
 from archive.storage_report import StorageReport
@@ -91,6 +92,17 @@ class ArchiveManager:
         self.writer.stop()
         self.index.close()
 
+    def reindex(self) -> Reindexed:
+        """Make the index again from the files; neither this object nor another process may record meanwhile.
+
+        Raise StartRefused if the index cannot be used, StorageFull or Unavailable if it cannot be written.
+        """
+        self.index.open()
+        try:
+            return reindex(self.index, self.volumes)
+        finally:
+            self.index.close()
+
     # ---- playing ---------------------------------------------------------------------------------
 
     def streams_of(self, camera_id: int) -> Sequence[ArchivedStream]:
@@ -128,7 +140,7 @@ class ArchiveManager:
         self._retention.wake()
 
     def recording_states(self) -> list[RecordingState]:
-        """Return what is being recorded now: the channels with a rule, by camera and channel."""
+        """Return the present state of each channel with a rule, by camera and channel."""
         return self._recorders.states()
 
     def event_cameras(self) -> frozenset[int]:
@@ -143,10 +155,6 @@ class ArchiveManager:
     def trigger(self, camera_id: int, channel: int, active: bool, kind: str = "") -> None:
         """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
         self._recorders.trigger(camera_id, channel, active=active, kind=kind)
-
-    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
-        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
-        self._recorders.keep_memory(camera_id, channel, start)
 
     # ---- pauses ----------------------------------------------------------------------------------
 
@@ -200,12 +208,12 @@ class ArchiveManager:
         until: datetime | None,
         by: Principal,
     ) -> KeptRange:
-        """Keep a range from the retention, except from the channel's limit by law. Write what is only in memory.
+        """Keep a range from the retention, except from the channel's limit by law. Write a pre-roll in it to the disk.
 
         Raise InvalidRequest, NotFound for an unknown camera, or LimitReached (kept_limit).
         """
         made = self._kept.keep(camera_id, channel, start, end, reason=reason, until=until, by=by)
-        self._recorders.keep_memory(camera_id, channel, start)
+        self._recorders.keep_memory(camera_id, channel, end)
         return made
 
     def kept(self, camera_id: int | None = None) -> list[KeptRange]:

@@ -34,7 +34,7 @@ from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
 from recordings.device_clock import DeviceClock, range_clock
-from recordings.found import RecordingNames, found_recordings, page_of, with_archived
+from recordings.found import RecordingNames, channel_coverage, found_recordings, page_of, with_archived
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
 from recordings.matching import Match, match_channels
@@ -180,20 +180,27 @@ class RecordingManager:
         return bool(own) and all(match.by.is_sure for match in own)
 
     def recorded_from(
-        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+        self,
+        camera_id: int,
+        recording_token: str,
+        moment: datetime,
+        *,
+        prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.
 
         They may lie in several recordings. Where several have data, the archive's plays, and among the device's that of
-        `recording_token`; with `prefers_sub` one of the sub stream, for a thin link. The answer comes from the index,
-        and is empty if that has none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an
-        hour ago, the newest time is indexed in the background.
+        `recording_token`; with `prefers_sub` one of the sub stream, for a thin link. `only_sure`: no recordings whose
+        channel is only guessed, for users limited to channels. The answer comes from the index, and is empty if that
+        has none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an hour ago, the newest
+        time is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
         if now - begins < _OPEN_END:
             self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = self._rows(camera_id, clock)
+        rows = self._rows(camera_id, clock, only_sure=only_sure)
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None or (prefers_sub and not row.sub_tokens):
             return ()
@@ -415,9 +422,12 @@ class RecordingManager:
         is_refused = isinstance(self._indexer.problem(camera_id), CameraUnsupported)
         return is_refused or not self._cameras.get_camera(camera_id).onvif
 
-    def _rows(self, camera_id: int, clock: DeviceClock) -> list[Row]:
-        archived = self._server.of_camera(camera_id, clock)
-        return timeline_rows(self._recordings(camera_id), self._cameras.channels(camera_id), archived)
+    def _rows(self, camera_id: int, clock: DeviceClock, *, only_sure: bool = False) -> list[Row]:
+        recordings, channels = self._recordings(camera_id), self._cameras.channels(camera_id)
+        if only_sure:
+            matches = match_channels(recordings, channels)
+            recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
+        return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
 
     def _index_window(self, camera_id: int, window: Interval, now: datetime) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
@@ -470,20 +480,7 @@ class RecordingManager:
             spans = row_spans(row, window, index, now)
             if row.channel is not None:
                 spans = with_reasons(spans, self._server.gaps(camera_id, row.channel, window, clock))
-            found.append(
-                ChannelCoverage(
-                    channel=row.channel,
-                    name=row.name,
-                    matched_by=row.matched_by,
-                    recording_token=row.newest_token,
-                    spans=tuple(
-                        replace(span, start=clock.to_true_time(span.start), end=clock.to_true_time(span.end))
-                        for span in spans
-                    ),
-                    events=tuple(clock.event_in_true_time(event) for event in events[:limit]),
-                    events_truncated=len(events) > limit,
-                )
-            )
+            found.append(channel_coverage(row, spans, events, limit, clock))
         return found
 
 

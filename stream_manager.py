@@ -222,9 +222,11 @@ class StreamManager:
         accept: tuple[str, ...] = ("h264",),
         key_frames_only: bool = False,
         quality: ReplayQuality = ReplayQuality.FULL,
+        only_sure: bool = False,
     ) -> tuple[StreamView, str]:
         """Start a session that plays a recording from start_utc. Return its view and a viewer's id immediately.
 
+        `only_sure`: for a user limited to channels; no recording plays whose channel is only guessed.
         The viewer then fetches HLS playlists or calls watch_replay(). Raises LimitReached if there are too many
         sessions, or (code replay_limit) if all replay sessions of the device are in use and the archive does not have
         this time: `used_by` names them; Unavailable while the app starts or stops.
@@ -249,6 +251,7 @@ class StreamManager:
                 recording_token,
                 ReplayRun(1, start_utc, end_utc, key_frames_only, quality),
                 accepts_hevc="hevc" in accept,
+                only_sure=only_sure,
                 on_end=self._table.forget,
             )
             viewer_id = session.add_viewer()

@@ -11,6 +11,7 @@ from functools import partial
 from account_manager import AccountManager
 from accounts.commands import users_commands
 from archive_manager import ArchiveManager
+from backfill_manager import BackfillManager
 from cameras.onvif_device import OnvifNetwork
 from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
@@ -35,6 +36,7 @@ from stream_manager import StreamManager
 from walls.walls import WallManager
 from web.flask_app import build_web
 from web.logs import start_logging
+from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
 from web.services import Services
 from workers.event_listener import EventListeners
@@ -77,6 +79,9 @@ class Application:
         self.events.on_motion(self.archive.take_activity)
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
+        self.backfills = BackfillManager(
+            self.database, settings, clock, self.gateway, self.cameras, self.archive, self.recordings
+        )
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.exports = ExportManager(
@@ -104,6 +109,7 @@ class Application:
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
+            subscribe(self.backfills.forget_camera)
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
@@ -119,6 +125,7 @@ class Application:
             self.exports,
             self.evidence,
             archive=self.archive,
+            backfills=self.backfills,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets
@@ -126,6 +133,7 @@ class Application:
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
+        self.web.cli.add_command(recordings_commands(settings, self.archive))
 
     def start(self) -> None:
         """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""
@@ -143,6 +151,7 @@ class Application:
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
                 (self.recordings.start, self.recordings.stop),
+                (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
                 (self.exports.start, self.exports.stop),

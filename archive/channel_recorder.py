@@ -20,7 +20,7 @@ _KEEP_S = 1.0
 
 
 class RecordingStateName(StrEnum):
-    """What the recorder does with a channel."""
+    """The state of a channel's recording."""
 
     OFF = "off"
     RECORDING = "recording"
@@ -130,10 +130,10 @@ class ChannelRecorder:
         for stream in self._streams.values():
             stream.retry_soon()
 
-    def keep_memory(self, start: datetime) -> None:
-        """Write what is only in memory since `start`: the pre-roll of a channel that waits for an event."""
+    def keep_memory(self, end: datetime) -> None:
+        """Write the pre-roll to the disk, if the channel waits for an event and the pre-roll begins before `end`."""
         held = [stream.pre_roll.held_from_utc_s for stream in self._streams.values()]
-        if any(from_s is not None for from_s in held) and start <= self._parts.clock.now_utc():
+        if any(from_s is not None and from_s < end.timestamp() for from_s in held):
             self.events.hold(self._parts.clock.monotonic_s(), _KEEP_S)
 
     # -- inside ------------------------------------------------------------------------------------

@@ -29,6 +29,14 @@ def floor_of(size_bytes: int, inflow_bytes_per_day: float, min_free_bytes: int) 
     return min(max(size_bytes // _SHARE, min_free_bytes, round(inflow_bytes_per_day / 24)), size_bytes // 2)
 
 
+def target_of(size_bytes: int, floor_bytes: int, inflow_bytes_per_day: float) -> int:
+    """Return the free bytes up to which space is made: ten minutes of inflow above the floor.
+
+    On a small disk it is at most a quarter of the space above the floor.
+    """
+    return floor_bytes + min(round(inflow_bytes_per_day / 144), (size_bytes - floor_bytes) // 4)
+
+
 @dataclass(frozen=True, slots=True)
 class VolumeSpace:
     """A volume that files can be deleted from, and its space. Below the floor, `target_bytes` are to be free again."""
@@ -79,7 +87,7 @@ def spaces_of(
         space = space_of(volume, disks)
         if space is not None:
             floor_bytes = floor_of(space.size_bytes, inflow_bytes_per_day, min_free_bytes)
-            target_bytes = floor_bytes + round(inflow_bytes_per_day / 144)
+            target_bytes = target_of(space.size_bytes, floor_bytes, inflow_bytes_per_day)
             found.append(VolumeSpace(volume, space.free_bytes, floor_bytes, target_bytes, volume.id in held))
     return found
 

@@ -1,4 +1,4 @@
-"""Gaps: times that a rule wishes to have and that nobody recorded. Users get an alert for the long ones."""
+"""Gaps: times that a rule wishes to record, and that are not recorded. Users get an alert for the long ones."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class GapStore:
         self._update(RecordingGapRow.id == gap_id, reason=reason.value)
 
     def alert(self, gap_id: int) -> None:
-        """Note that users are told about a gap from now on."""
+        """Make an alert of a gap."""
         self._update(RecordingGapRow.id == gap_id, alerted_at=self._clock.now_utc())
 
     def open_gaps(self, origin: Origin = Origin.SERVER) -> list[RecordingGap]:

@@ -105,7 +105,12 @@ class ArchiveIndex:
             db.executemany(
                 "INSERT INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " end_ms = max(end_ms, excluded.end_ms), end_reason = excluded.end_reason",
-                [stretch_row(ids[it.stream], it, begins.get(it.id, it.start_ms)) for it in stretches],
+                [stretch_row(ids[it.stream], it, begins[it.id]) for it in stretches if it.id in begins],
+            )
+            # Without a file, only the reason is new; the retention may have deleted the stretch.
+            db.executemany(
+                "UPDATE stretch SET end_reason = ? WHERE id = ?",
+                [(it.end_reason, it.id) for it in stretches if it.id not in begins],
             )
         self._streams.update(ids)
 
@@ -131,6 +136,14 @@ class ArchiveIndex:
         """Note that a file of a finished stretch has more pictures than the index knew."""
         with self._db.write() as db:
             db.execute("UPDATE stretch SET end_ms = max(end_ms, ?) WHERE id = ?", (end_ms, stretch_id))
+
+    def replace_stretches(self, stretches: Sequence[IndexedStretch]) -> None:
+        """Save stretches that exist already with other values."""
+        with self._db.write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [stretch_row(self._streams[it.stream], it, it.start_ms) for it in stretches],
+            )
 
     def clear(self) -> None:
         """Forget all files and stretches, to make the index again from the files. The volumes and the trash stay."""

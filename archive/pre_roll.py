@@ -76,7 +76,7 @@ class PreRoll(UnitSink):
             return self._groups[0].utc_s[0] if self._groups else None
 
     def begin(self) -> None:
-        """Record from now on, and before that what is held."""
+        """Record the held units, and all units from now on."""
         with self._lock:
             if self._phase is _Phase.HOLDING:
                 for group in self._groups:
@@ -111,7 +111,7 @@ class PreRoll(UnitSink):
                 self._record(units, utc_s)
 
     def on_end(self, reason: GapReason) -> None:
-        """Forget what is held, and end the stretch. Later units are recorded if the present ones were."""
+        """Forget the held units, and end the stretch. Later units are recorded if the present ones were."""
         with self._lock:
             self._clear()
             self._description = None

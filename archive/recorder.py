@@ -108,12 +108,12 @@ class ChannelRecorders:
                 recorder.events.note(kind, self._clock.monotonic_s(), rule.post_s, active=active)
         self.apply(camera_id, channel)
 
-    def keep_memory(self, camera_id: int, channel: int, start: datetime) -> None:
-        """Write what is only in memory since `start`, because a user keeps it."""
+    def keep_memory(self, camera_id: int, channel: int, end: datetime) -> None:
+        """Write the pre-roll of a channel to the disk, because a user keeps a time that ends at `end`."""
         with self._lock:
             recorder = self._channels.get((camera_id, channel))
             if recorder is not None:
-                recorder.keep_memory(start)
+                recorder.keep_memory(end)
         self.apply(camera_id, channel)
 
     def states(self) -> list[RecordingState]:
@@ -141,7 +141,7 @@ class ChannelRecorders:
             self._wake.wait(_LOOK_EVERY_S)
 
     def _look_at(self, place: _Place) -> None:
-        rule = self._rules.rules().get(place)
+        rule = self._rules.stored_rule(*place)
         if rule is None:
             if (recorder := self._channels.pop(place, None)) is not None:
                 recorder.finish(GapReason.SWITCHED_OFF)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.disk_calls import DiskCalls
@@ -18,7 +18,7 @@ from archive.inflow import Inflow
 from archive.kept import NOTHING_KEPT, Channel, KeptRanges, KeptSpans
 from archive.open_files import OpenFiles, SparedFiles
 from archive.records import IndexedFile, TrashItem, to_ms
-from archive.retention_plan import DueFile, DueReason, RetentionPlan, RetentionPlanner
+from archive.retention_plan import DueFile, DueReason, RetentionPlanner
 from archive.rules import RuleStore
 from archive.trash import TrashBin
 from archive.volumes import Volumes
@@ -108,11 +108,17 @@ class Retention:
         deleted = self._empty_trash(self._trash.items(MOST_PER_PASS))
         rules, now_ms = parts.rules.rules(), to_ms(self._clock.now_utc())
         planner = RetentionPlanner(parts.index, rules, parts.kept.spans(), now_ms, self._spared)
-        inflow = parts.inflow.total_bytes_per_day()
-        spaces = spaces_of(parts.volumes.all(), self._disks, inflow, self._min_free_bytes, self._held)
+        spaces = self._spaces()
         plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS)
-        self._tell_volumes(spaces, plan)
-        return deleted + self._delete(plan.due)
+        self._tell_volumes(spaces, plan.only_kept)
+        deleted += self._delete(plan.due)
+        if deleted:
+            self._tell_volumes(self._spaces(), set())  # new files go where space is free now
+        return deleted
+
+    def _spaces(self) -> list[VolumeSpace]:
+        inflow = self._parts.inflow.total_bytes_per_day()
+        return spaces_of(self._parts.volumes.all(), self._disks, inflow, self._min_free_bytes, self._held)
 
     # ---- deleting --------------------------------------------------------------------------------
 
@@ -151,13 +157,13 @@ class Retention:
                 index.delete_streams(streams)
                 self._removed_cameras.discard(camera_id)
 
-    def _tell_volumes(self, spaces: Sequence[VolumeSpace], plan: RetentionPlan) -> None:
+    def _tell_volumes(self, spaces: Sequence[VolumeSpace], only_kept: Container[int]) -> None:
         """Stop the recording on volumes with only kept footage, and let it go on where space is free again."""
         held = set(self._held)
         for space in spaces:
             volume = space.volume
             volume.floor_bytes, volume.is_short = space.floor_bytes, space.is_short
-            if volume.id in plan.only_kept and volume.id not in held:
+            if volume.id in only_kept and volume.id not in held:
                 held.add(volume.id)
                 volume.hold_full(ONLY_KEPT)
                 log.error("%s: %s", volume.name, ONLY_KEPT)

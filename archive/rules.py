@@ -1,4 +1,4 @@
-"""The rules of the channels: what the archive records, and for how long it keeps it."""
+"""The rules of the channels: the times that the archive records, and how long it keeps the recordings."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ class RuleStore:
 
     def rule(self, camera_id: int, channel: int) -> RecordingRule:
         """Return the rule of a channel; one that says off if there is none."""
+        return self.stored_rule(camera_id, channel) or OFF
+
+    def stored_rule(self, camera_id: int, channel: int) -> RecordingRule | None:
+        """Return the rule of a channel, or None."""
         with self._lock:
-            return self._rules.get((camera_id, channel), OFF)
+            return self._rules.get((camera_id, channel))
 
     def rules(self) -> dict[tuple[int, int], RecordingRule]:
         """Return all stored rules, by camera and channel."""

@@ -119,6 +119,11 @@ class StreamWriter(UnitSink):
         """The reason why the stream's media is not written at the moment."""
         return GapReason.DISK_TOO_SLOW if self._is_dropping else self.files.problem
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for the disk. A source that can wait keeps them few."""
+        return self._queued_bytes
+
     def written_until_utc_s(self) -> float | None:
         """Return the time up to which the stream's pictures are on the disk and in the index; None before the first."""
         until_ms = self.files.written_until_ms

@@ -31,7 +31,7 @@ class TrashBin:
         self._refused: set[int] = set()  # ids of items whose failure is in the log
 
     def items(self, most: int) -> list[TrashItem]:
-        """Return what is in the trash of the volumes that answer."""
+        """Return the files in the trash of the volumes that answer."""
         found: list[TrashItem] = []
         for volume in self._volumes.all():
             if volume.id and volume.state in DELETABLE:

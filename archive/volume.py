@@ -29,6 +29,7 @@ _NO_MARKER = f"The volume's marker file is missing: the disk is probably not mou
 _EXCHANGED = f"Another disk is mounted at the volume's folder. {_REMEDY}"
 _PROBE = ".archive-probe"
 _PROBE_BYTES = 256 * 1024
+_UNMOUNTED = {errno.ENOENT, errno.ENODEV}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 REASONS = {
     VolumeState.FULL: GapReason.DISK_FULL,
@@ -151,6 +152,8 @@ class Volume:
             self._set(VolumeState.FULL, f"The disk is full ({reason}).")
         elif error.errno == errno.EROFS:
             self._set(VolumeState.READ_ONLY, f"The disk is read-only ({reason}).")
+        elif error.errno in _UNMOUNTED:
+            self._set(VolumeState.GONE, _NO_MARKER)
         else:
             self._set(VolumeState.GONE, f"The disk fails: {reason}.")
 

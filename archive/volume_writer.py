@@ -72,6 +72,7 @@ class VolumeWriter:
 
     def start(self) -> None:
         if self._thread is None:
+            self._is_stopping = False
             self._thread = threading.Thread(target=self._serve, name=f"archive-{self.volume.name}", daemon=True)
             self._thread.start()
 
@@ -83,7 +84,9 @@ class VolumeWriter:
         """Wait for the end of the thread. Return False if it still hangs in the disk's driver."""
         if self._thread is not None:
             self._thread.join(timeout_s)
-            return not self._thread.is_alive()
+            if self._thread.is_alive():
+                return False
+            self._thread = None
         return True
 
     def add(self, stream: StreamWriter) -> None:
@@ -102,6 +105,10 @@ class VolumeWriter:
                 self._leftovers.append(stream.files)
                 stream.files = stream.files.renewed()
         return streams
+
+    def is_writing(self, camera_id: int) -> bool:
+        """True until the last files of all streams of a camera have their final rows."""
+        return any(stream.stream.camera_id == camera_id for stream in self._present())
 
     def has_dropped(self) -> bool:
         """Return True if a stream lost media lately because the disk was too slow. Called by one thread."""

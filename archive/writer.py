@@ -114,6 +114,10 @@ class ArchiveWriter:
             self._open_streams.append(made)
         return made
 
+    def is_writing(self, camera_id: int) -> bool:
+        """True until the last files of all streams of a camera have their final rows in the index."""
+        return any(writer.is_writing(camera_id) for writer in self._parts.writers.values())
+
     def watch_once(self) -> None:
         """Note that the app runs; notice slow and hanging volumes, and move the streams of one that hangs."""
         for writer in self._parts.writers.values():

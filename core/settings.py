@@ -75,6 +75,11 @@ class Settings:
     archive_min_free_bytes: int = _setting(
         2_000_000_000, "Free disk space below which the oldest recordings are deleted; at least 5 % of the disk.", low=0
     )
+    backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
+    backfill_day_bytes: int = _setting(
+        50_000_000_000, "Most bytes that automatic backfills fetch in a day. 0: no limit.", low=0
+    )
+    backfill_hours: str = _setting("", "Hours of the day for automatic backfills, such as 22-6; by default all.")
     export_bytes: int = _setting(50_000_000_000, "Most bytes of all exports, when one is added.", low=10_000_000)
     export_min_free_bytes: int = _setting(2_000_000_000, "Free disk space below which exports end.", low=0)
     export_max_mbps: float = _setting(0.0, "Most Mbit/s that an export reads from a recorder. 0: no limit.", low=0)
@@ -198,6 +203,8 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT_CHANNEL.fullmatch(text)
     ]
+    if (hours := values.get("backfill_hours", "")).strip() and not _HOURS.fullmatch(hours.strip()):
+        problems.append("BACKFILL_HOURS: must be two hours of the day, such as 22-6")
     if values.get("browser_decoder", "webcodecs") not in {"webcodecs", "mse"}:
         problems.append("BROWSER_DECODER: must be webcodecs or mse")
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
@@ -215,6 +222,7 @@ _HOST = r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]"
 _HOST_NAME = re.compile(_HOST)
 _ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
+_HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 

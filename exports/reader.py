@@ -11,11 +11,11 @@ from pathlib import Path
 from core.archive import Origin
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.reading_pace import ReadingPace
 from core.recordings import RecordedPlace
 from core.settings import Settings
 from exports.devices import JobDevices
 from exports.disk import SpaceCheck
-from exports.pace import ReadingPace
 from exports.pieces import Formats, Piece, is_read, mark_read
 from exports.range_pieces import BEYOND_END_S, RangePieces
 from exports.records import ExportRange

@@ -1,4 +1,4 @@
-"""Results of searches and summaries: recordings of the device and of the archive with their channels."""
+"""Results in true time: rows of the timeline, and recordings of the device and of the archive with their channels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.errors import InvalidRequest
-from core.recordings import DeviceRecording, SpanState
+from core.recordings import DeviceRecording, RecordingEvent, SpanState
 from recordings.device_clock import DeviceClock
 from recordings.intervals import Interval
 from recordings.matching import Match, MatchedBy
 from recordings.rows import DeviceIndex, Row, row_spans
 from recordings.server import ServerRecording
-from recordings.views import FoundRecording, KnownRecording, Summary
+from recordings.views import ChannelCoverage, ChannelSpan, FoundRecording, KnownRecording, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,23 @@ def found_recordings(
                 )
             )
     return sorted(found, key=lambda item: (item.recording.channel or 2**31, item.spans[0][0]))
+
+
+def channel_coverage(
+    row: Row, spans: Sequence[ChannelSpan], events: Sequence[RecordingEvent], limit: int, clock: DeviceClock
+) -> ChannelCoverage:
+    """Return a row of the timeline in true time, with the first `limit` events."""
+    return ChannelCoverage(
+        channel=row.channel,
+        name=row.name,
+        matched_by=row.matched_by,
+        recording_token=row.newest_token,
+        spans=tuple(
+            replace(span, start=clock.to_true_time(span.start), end=clock.to_true_time(span.end)) for span in spans
+        ),
+        events=tuple(clock.event_in_true_time(event) for event in events[:limit]),
+        events_truncated=len(events) > limit,
+    )
 
 
 def page_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 
 from core.archive import Origin, origin_of
 from core.recordings import DeviceRecording, RecordedPlace, SpanState
@@ -194,8 +195,7 @@ def playable_places(row: Row, spans: Sequence[ChannelSpan], now: datetime) -> li
             ]
     places = sorted(found, key=lambda place: place.start)
     return [
-        replace(place, hands_over=_is_handover(place, follower))
-        for place, follower in zip(places, [*places[1:], None], strict=True)
+        replace(place, hands_over=_is_handover(place, follower)) for place, follower in zip_longest(places, places[1:])
     ]
 
 

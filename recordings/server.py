@@ -66,7 +66,8 @@ class ServerRecordings:
             key = StreamKey.of_token(camera_id, token)
             if key is None:
                 continue
-            stretches = self._archive.stretches(camera_id, key.channel, start, end, key.quality)
+            earlier = start if grows_until is None else start - _GROWS
+            stretches = self._archive.stretches(camera_id, key.channel, earlier, end, key.quality)
             recorded: list[Interval] = []
             for stretch in stretches:
                 until = clock.to_device_time(stretch.end)

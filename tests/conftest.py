@@ -23,22 +23,41 @@ allowed_addresses.allow_loopback(True)  # session fixtures connect before the fi
 # `make test` hands whole files to several processes, in the order of the collection. Browsers keep a core busy, most
 # other tests wait. The run mixes the two, so that neither the cores nor the processes are idle for long. The rest keeps
 # the order below, and browsers end first: a long file that began last would end alone.
-ORDER = ("tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras")
+ORDER = (
+    *("tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras", "tests/pictures"),
+    *("tests/exports", "tests/web/test_any_request.py"),
+)
 BROWSERS = "tests/browser"
-BROWSERS_END = 0.85  # share of the run
-# Seconds that one test of a file or folder takes, roughly. The first name counts that fits.
+BROWSERS_END = 0.9  # share of the run
+# Seconds that one test of a file or folder takes in a full run, roughly. The first name counts that fits.
 SECONDS = {
-    "tests/browser/test_quality.py": 10.0,
-    "tests/browser/test_replay_quality.py": 15.0,
-    "tests/browser/test_replay_player.py": 7.0,
-    "tests/whole_app/test_exports.py": 7.0,
-    BROWSERS: 5.0,
-    "tests/whole_app": 4.0,
+    "tests/browser/test_replay_quality.py": 40.0,
+    "tests/browser/test_quality.py": 22.0,
+    "tests/browser/test_audio_in_engines.py": 15.0,
+    "tests/browser/test_replay_over_the_socket.py": 12.0,
+    "tests/browser/test_replay_player.py": 11.0,
+    "tests/browser/test_export_page.py": 11.0,
+    "tests/browser/test_access_pages.py": 10.0,
+    "tests/browser/test_cameras_page.py": 4.0,
+    "tests/browser/test_three_engines.py": 4.0,
+    "tests/browser/test_verify_page.py": 1.5,
+    BROWSERS: 7.5,
+    "tests/whole_app/test_export_formats.py": 16.0,
+    "tests/whole_app/test_slow_connections.py": 16.0,
+    "tests/whole_app/test_logins_that_end.py": 15.0,
+    "tests/whole_app/test_exports.py": 12.0,
+    "tests/whole_app/test_commands.py": 10.0,
+    "tests/whole_app/test_recordings_of_every_make.py": 3.0,
+    "tests/whole_app": 4.5,
+    "tests/web/test_any_request.py": 22.0,
+    "tests/pictures/test_storyboard.py": 3.0,
+    "tests/media/rtsp/live/test_guesses.py": 1.5,
     "tests/sessions": 1.0,
-    "tests/simulator": 1.0,
-    "tests/media/rtsp": 0.4,
+    "tests/simulator": 0.9,
+    "tests/exports": 0.8,
+    "tests/media/rtsp": 0.6,
 }
-SECONDS_ELSEWHERE = 0.05
+SECONDS_ELSEWHERE = 0.1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
     took_s = {file: len(tests) * _seconds(file) for file, tests in files.items()}
     in_browsers = sorted((file for file in files if file.startswith(BROWSERS)), key=lambda file: -took_s[file])
-    others = sorted((file for file in files if not file.startswith(BROWSERS)), key=_place)
+    others = sorted(
+        (file for file in files if not file.startswith(BROWSERS)), key=lambda file: (_place(file), -took_s[file])
+    )
     starts = _starts(in_browsers, took_s, BROWSERS_END) | _starts(others, took_s, 1.0)
     items[:] = chain.from_iterable(files[file] for file in sorted(files, key=lambda file: starts[file]))
 

@@ -13,8 +13,22 @@ from web import pages, static_files, stream_files
 from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
+from web.api import (
+    backfills,
+    cases,
+    exports,
+    hls,
+    imaging,
+    models,
+    pictures,
+    playback,
+    ptz,
+    recordings,
+    storage,
+    system,
+    walls,
+)
 from web.api import cameras as api_cameras
-from web.api import cases, exports, hls, imaging, models, pictures, playback, ptz, recordings, storage, system, walls
 from web.api import recording_rules as api_recording_rules
 from web.api import streams as api_streams
 from web.fields import refuse
@@ -70,6 +84,7 @@ def build_web(services: Services) -> OpenAPI:
         cases.evidence,
         storage.blueprint,
         storage.kept,
+        backfills.blueprint,
         api_accounts.blueprint,
         walls.blueprint,
         ptz.blueprint,

@@ -9,6 +9,7 @@ from flask import current_app
 
 from account_manager import AccountManager
 from archive_manager import ArchiveManager
+from backfill_manager import BackfillManager
 from core.settings import Settings
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
@@ -47,6 +48,7 @@ class Services:
         evidence: EvidenceManager,
         *,
         archive: ArchiveManager,
+        backfills: BackfillManager,
         is_ready: Callable[[], bool],
     ) -> None:
         self.settings = settings
@@ -60,6 +62,7 @@ class Services:
         self.exports = exports
         self.evidence = evidence
         self.archive = archive
+        self.backfills = backfills
         self.is_ready = is_ready
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")

@@ -32,9 +32,11 @@ class Continuation(Enum):
 class ChannelRecordings:
     """Finds the recordings of a channel that a run plays one after another."""
 
-    def __init__(self, context: SessionContext, camera_id: int) -> None:
+    def __init__(self, context: SessionContext, camera_id: int, *, only_sure: bool = False) -> None:
+        """`only_sure`: the run never moves to a recording whose channel is only guessed."""
         self._context = context
         self._camera_id = camera_id
+        self._only_sure = only_sure
 
     def choose(self, run: ReplayRun, recording_token: str) -> str:
         """Return the recording to play at the requested time, of the channel that this recording belongs to.
@@ -66,7 +68,9 @@ class ChannelRecordings:
     def _places(self, recording_token: str, moment: datetime, *, prefers_sub: bool = False) -> Sequence[RecordedPlace]:
         try:
             recordings = self._context.recordings
-            return recordings.recorded_from(self._camera_id, recording_token, moment, prefers_sub=prefers_sub)
+            return recordings.recorded_from(
+                self._camera_id, recording_token, moment, prefers_sub=prefers_sub, only_sure=self._only_sure
+            )
         except AppError:  # the recorder's own answers decide then
             return ()
 

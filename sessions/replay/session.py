@@ -40,6 +40,7 @@ class ReplaySession(BaseSession):
     """Safe between threads. `run` is the first one; its times are true time, as in the API.
 
     `recording_token` names the channel: ChannelRecordings.choose() finds the recording of that channel for the time.
+    `only_sure`: see ChannelRecordings.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ReplaySession(BaseSession):
         run: ReplayRun,
         *,
         accepts_hevc: bool,
+        only_sure: bool = False,
         on_end: Callable[[BaseSession], None],
     ) -> None:
         super().__init__(context, new_replay_id(camera_id), camera_id, "", on_end=on_end)
@@ -57,7 +59,7 @@ class ReplaySession(BaseSession):
         self._status = ReplayStatus(context.clock, self.stream_id, camera_id, recording_token, run)
         self._resources = ReplayResources(context.settings.streams_dir / self.stream_id)
         self._broadcaster = ReplayBroadcaster()
-        self._recordings = ChannelRecordings(context, camera_id)
+        self._recordings = ChannelRecordings(context, camera_id, only_sure=only_sure)
         self._play_context = PlayContext(
             context,
             self.stream_id,

@@ -71,7 +71,7 @@ class Footage:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data if is_open else data + path_of)
             self.paths.append(path)
-            shown_ms = min(end_ms, round((indexed_until_s or end_s) * 1000)) if is_open else end_ms
+            shown_ms = min(end_ms, max(begin_ms, round((indexed_until_s or end_s) * 1000))) if is_open else end_ms
             state = FileState.OPEN if is_open else FileState.CLOSED
             files.append(IndexedFile(key, shown_ms, len(data), stretch_id, state))
         end_ms = files[-1].end_ms

@@ -253,6 +253,7 @@ def test_both_hours_play_after_the_clock_was_set_back(footage: Footage, player: 
     assert seconds(player.played(25).units) == frames(25, 60)
 
 
+@pytest.mark.slow
 def test_a_slow_replay_begins_with_one_frame_and_keeps_to_real_time(footage: Footage, player: Player) -> None:
     footage.record(T, T + 600)
     connection, shown = player.connect(), Listener()

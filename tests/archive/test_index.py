@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archive.index import ArchiveIndex
-from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, to_ms
+from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, from_ms, to_ms
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
 from core.errors import StartRefused, Unavailable
 
@@ -156,6 +159,13 @@ def test_a_wholly_deleted_stretch_begins_again_with_its_next_file(index: Archive
     assert minutes(index) == [(20, 30)]
 
 
+def test_the_end_of_a_wholly_deleted_stretch_does_not_bring_it_back(index: ArchiveIndex) -> None:
+    files = add(index, 2, reason=None)
+    index.delete([it.key for it in files])
+    index.commit([], [IndexedStretch(1, STREAM, NOON_MS, files[-1].end_ms, end_reason=GapReason.STALLED)])
+    assert minutes(index) == []
+
+
 def test_a_lost_file_is_a_gap_with_reason_damaged_and_keeps_its_row(index: ArchiveIndex) -> None:
     files = add(index, 3)
     index.mark_lost([files[1].key])
@@ -235,3 +245,96 @@ def test_a_failed_commit_saves_nothing(index: ArchiveIndex) -> None:
     assert index.totals() == []
     add(index, 1)
     assert minutes(index) == [(0, 10)]
+
+
+# ---- any order of writing and deleting -----------------------------------------------------------
+
+LENGTHS_MS = st.integers(1, 5).map(lambda minutes: minutes * 60_000)
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("file"), st.tuples(LENGTHS_MS, st.integers(1, 2))),
+        st.tuples(st.just("gap"), st.integers(1, 300_000)),
+        st.tuples(st.just("delete"), st.integers(0, 30)),
+        st.tuples(st.just("oldest"), st.integers(0, 1)),
+        st.tuples(st.just("lose"), st.integers(0, 30)),
+    ),
+    max_size=40,
+)
+
+
+class Model:
+    """What the index must know after each action: the files that are there, and where their stretches end."""
+
+    def __init__(self, index: ArchiveIndex) -> None:
+        self.index = index
+        self.files: list[IndexedFile] = []
+        self.now_ms = NOON_MS
+        self.stretch: IndexedStretch | None = None
+
+    def act(self, action: str, value: object) -> None:
+        if action == "file" and isinstance(value, tuple):
+            self.add(*value)
+        elif action == "gap" and isinstance(value, int):
+            self.end()
+            self.now_ms += value
+        elif self.files and isinstance(value, int):
+            place = 0 if action == "oldest" else value % len(self.files)
+            gone = self.files[place]
+            if gone is self.files[-1] and self.stretch is not None:
+                return  # the retention leaves the newest file of a stretch that is being recorded
+            del self.files[place]
+            if action == "lose":
+                self.index.mark_lost([gone.key])
+            else:
+                self.index.delete([gone.key])
+
+    def add(self, length_ms: int, volume_id: int) -> None:
+        if self.stretch is None:
+            self.stretch = IndexedStretch(self.index.new_stretch_id(), STREAM, self.now_ms, self.now_ms)
+        key = FileKey(STREAM, volume_id, self.now_ms)
+        self.now_ms += length_ms
+        file = IndexedFile(key, self.now_ms, length_ms, self.stretch.id, FileState.CLOSED)
+        self.stretch = replace(self.stretch, end_ms=self.now_ms)
+        self.index.commit([file], [self.stretch])
+        self.files.append(file)
+
+    def end(self) -> None:
+        if self.stretch is not None:
+            self.index.commit([], [replace(self.stretch, end_reason=GapReason.STALLED)])
+            self.stretch = None
+
+    def recorded(self) -> list[tuple[int, int]]:
+        return united((it.start_ms, it.end_ms) for it in self.files)
+
+
+def united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+@pytest.mark.slow
+@given(actions=ACTIONS)
+@settings(max_examples=60, deadline=None)
+def test_stretches_are_the_time_of_the_files_after_any_actions(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, object]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    index = ArchiveIndex(folder / "archive.sqlite3")
+    index.open()
+    index.note_volume("one", folder / "one")
+    index.note_volume("two", folder / "two")
+    model = Model(index)
+    for action, value in actions:
+        model.act(action, value)
+        stretches = index.stretches([STREAM], NOON - DAY, NOON + 30 * DAY)
+        assert united((to_ms(it.start), to_ms(it.end)) for it in stretches) == model.recorded()
+        assert sum(index.bytes_by_stream().values()) == sum(it.size_bytes for it in model.files)
+        assert len(index.unfinished_stretches()) == (model.stretch is not None)
+    for file in model.files:
+        assert index.file_at(STREAM, from_ms(file.start_ms)) == index.file_at(STREAM, from_ms(file.end_ms - 1))
+    index.close()

@@ -1,4 +1,4 @@
-"""Kept ranges: who may keep and release, the end of a range, and the kept times that the retention sees."""
+"""Kept ranges: users and their ranges, the end of a range, and the kept times that the retention sees."""
 
 from __future__ import annotations
 

@@ -166,6 +166,17 @@ def test_a_disk_that_does_not_answer_loses_its_streams_to_the_next(
     running.close()
 
 
+def test_a_camera_is_being_written_until_its_last_rows_are_in_the_index(running: Running) -> None:
+    assert not running.writer.is_writing(STREAM.camera_id)
+    stream = running.open_stream()
+    running.second(stream)
+    assert running.writer.is_writing(STREAM.camera_id)
+    stream.finish(GapReason.SWITCHED_OFF)
+    until(lambda: not running.writer.is_writing(STREAM.camera_id))
+    assert running.index.open_files(running.volumes.all()[0].id) == []
+    assert [it.files for it in running.index.totals()] == [1]
+
+
 def test_stopping_writes_everything_that_waits(running: Running) -> None:
     stream = running.open_stream()
     for _ in range(5):
@@ -178,6 +189,13 @@ def test_stopping_writes_everything_that_waits(running: Running) -> None:
     assert (stretch.end - stretch.start).total_seconds() == pytest.approx(5, abs=0.3)
     (file,) = running.index.files_of(STREAM, begin, running.clock.now_utc())
     assert len(frames_in(running.folders[0] / file.key.path)) == 25
+
+
+def test_a_stopped_writer_can_be_started_again(running: Running) -> None:
+    running.writer.stop()
+    running.writer.start()
+    stream = running.open_stream()
+    running.send_until(stream, stream.written_until_utc_s)
 
 
 def test_a_writer_without_recordings_makes_no_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is recorded, and what is not: rules, schedules, events, pauses, and the gaps that remain."""
+"""The recorder follows rules, schedules, events and pauses, and notes the gaps that remain."""
 
 from __future__ import annotations
 
@@ -185,8 +185,11 @@ def test_an_end_without_an_event_records_nothing(harness: RecorderHarness) -> No
 def test_keeping_what_is_only_in_memory_writes_the_ring(harness: RecorderHarness) -> None:
     record(harness, EVENTS)
     harness.pass_s(30)
-    kept_from = harness.clock.now - timedelta(seconds=4)
-    harness.recorders.keep_memory(1, 1, kept_from)
+    kept_from = harness.clock.now - timedelta(seconds=1)
+    harness.recorders.keep_memory(1, 1, kept_from - timedelta(minutes=1))
+    harness.pass_s(3)
+    assert not harness.target().stretches, "an earlier time is not in memory"
+    harness.recorders.keep_memory(1, 1, harness.clock.now)
     harness.pass_s(10)
     (stretch,) = harness.target().stretches
     assert stretch.end is GapReason.NO_EVENT

@@ -13,18 +13,23 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from archive.index import ArchiveIndex
 from archive.records import FileState, IndexedFile, from_ms, to_ms
+from archive.reindexing import Reindexed, reindex
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
-from core.archive import ArchiveStretch, GapReason
+from archive_manager import ArchiveManager
+from core.archive import ArchiveStretch, GapReason, Origin
 from core.clock import SystemClock
 from media.archive.file_reader import ArchiveFile
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 from tests.archive.writing_child import STREAMS, settings_of
 from tests.patience import promised, until
 from tests.project_files import ROOT
+from web.instance_lock import InstanceLock
+from web.recordings_command import recordings_commands
 
 
 def crashed(recording: Recording, tmp_path: Path) -> Recording:
@@ -247,3 +252,71 @@ def check_after_kill(data: Path, folder: Path, killed_s: float) -> None:
         assert all(after > before for (_, before), (_, after) in itertools.pairwise(stored))
     writer.stop()
     index.close()
+
+
+# ---- the command ---------------------------------------------------------------------------------
+
+
+def reindexed(recording: Recording) -> Reindexed:
+    recording.index.open()
+    return reindex(recording.index, Volumes(recording.settings))
+
+
+def test_reindexing_keeps_reasons_and_origins(recording: Recording) -> None:
+    fetched = recording.open_stream(origin=Origin.DEVICE, clock_correction_s=1.0)
+    recording.frames(fetched, 70)
+    fetched.finish(GapReason.UNKNOWN)
+    recording.flush()
+    recording.clock.move(seconds=30)
+    stream = recording.open_stream()
+    for reason in (GapReason.DEVICE_AWAY, GapReason.PAUSED):
+        recording.frames(stream, 70)
+        stream.on_end(reason)
+        recording.clock.move(seconds=20)
+    recording.flush()
+    files, stretches = recording.files(), recording.stretches()
+    recording.index.mark_lost([files[0].key])
+    result = reindexed(recording)
+    assert (result.files, result.missing_volumes) == (len(files), ())
+    assert recording.stretches() == stretches
+    assert shown(recording.files()) == shown(files)
+
+
+def test_reindexing_takes_over_a_volume_of_another_installation(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 20)
+    recording.flush()
+    count = len(recording.files())
+    recording.close()
+    other = Recording(tmp_path / "other", volumes=0, archive_dirs=str(tmp_path / "second"))
+    other.frames(other.open_stream(), 5)
+    settings = replace(other.settings, archive_dirs=f"{tmp_path / 'second'}:{recording.folders[0]}")
+    volumes = Volumes(settings)
+    assert volumes.open(volumes.all()[0], other.index)
+    assert not volumes.open(volumes.all()[1], other.index)
+    result = reindex(other.index, Volumes(settings))
+    assert result.files == count + 1
+    again = Volumes(settings)
+    assert all(again.open(volume, other.index) for volume in again.all())
+    other.close()
+
+
+def test_reindexing_tells_which_volumes_it_could_not_read(recording: Recording) -> None:
+    (recording.folders[0] / "archive-volume.json").write_text("{}")
+    result = reindexed(recording)
+    assert result.files == 0
+    assert "damaged" in result.missing_volumes[0]
+
+
+def test_the_command_reindexes_and_refuses_while_the_app_runs(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "data", tmp_path / "volume")
+    archive = ArchiveManager(None, settings, SystemClock(), None, None)  # type: ignore[arg-type] # only the index
+    app = Flask(__name__)
+    app.cli.add_command(recordings_commands(settings, archive))
+    done = app.test_cli_runner().invoke(args=["recordings", "reindex"])
+    assert done.exit_code == 0, done.output
+    assert done.output == "0 files with 0.0 GB are in the index.\n"
+    lock = InstanceLock(settings.data_dir)
+    lock.acquire()
+    refused = app.test_cli_runner().invoke(args=["recordings", "reindex"])
+    lock.release()
+    assert refused.exit_code == 1

@@ -13,7 +13,7 @@ from archive.records import VolumeState
 from archive.storage_report import StorageReport
 from archive.storage_view import ChannelUse, NextToGo, StorageView
 from archive.volume import MARKER
-from core.archive import RecordingMode, RecordingRule
+from core.archive import RecordedQuality, RecordingMode, RecordingRule
 from tests.archive.indexed import DAY_MS, MINUTE_MS, NOW_MS, add_files
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
 from tests.patience import PATIENCE, Slowness
@@ -121,6 +121,24 @@ def test_recordings_of_a_rule_that_is_off_bring_no_inflow(archive: StoredArchive
     assert channel_of(view).inflow_bytes_per_day == 0
     assert channel_of(view).size_bytes == 14_400
     assert view.volumes[0].full_at is None
+
+
+def test_a_new_recording_has_an_inflow_within_ten_seconds(archive: StoredArchive) -> None:
+    archive.set_rule()
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == 0
+    archive.record(stream_of(), [0.5], size_bytes=1000)
+    archive.clock.move(seconds=10)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == pytest.approx(1000 * 48, rel=0.01)
+
+
+def test_a_stream_that_the_rule_left_brings_no_inflow(archive: StoredArchive) -> None:
+    archive.set_rule(qualities=(RecordedQuality.SUB,))
+    archive.record(stream_of(quality="main"), EVERY_HOUR, size_bytes=300)
+    # The channel has no sub stream yet, so its main stream counts.
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == 7200
+    archive.record(stream_of(quality="sub"), EVERY_HOUR, size_bytes=30)
+    archive.clock.move(minutes=6)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == 23 * 30  # files of the last 24 hours
 
 
 def test_main_and_sub_stream_are_one_channel(archive: StoredArchive) -> None:

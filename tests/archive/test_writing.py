@@ -78,6 +78,13 @@ def test_a_file_is_named_by_its_first_picture_in_utc(recording: Recording) -> No
     assert all_files(recording.folders[0]) == {"1/3-main/2026-10-25/005958_250.mp4"}
 
 
+def test_only_the_user_of_the_app_can_read_recordings(recording: Recording) -> None:
+    recording.frames(recording.open_stream(), 3)
+    for path in recording.folders[0].rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert recording.folders[0].stat().st_mode & 0o077 == 0
+
+
 def test_new_parameter_sets_begin_a_file_in_the_same_stretch(recording: Recording) -> None:
     stream = recording.open_stream()
     recording.frames(stream, 5)

@@ -1,4 +1,6 @@
-"""A program that records four streams until it is killed: `python -m tests.archive.writing_child DATA_DIR ARCHIVE_DIR`.
+"""A program that records four streams until it is killed.
+
+    python -m tests.archive.writing_child DATA_DIR ARCHIVE_DIR [ARCHIVE_FLUSH_S]
 
 It prints a line as soon as all streams have pictures on the disk.
 """
@@ -23,14 +25,14 @@ FPS = 20
 GOP = 10
 
 
-def settings_of(data: Path, folder: Path) -> Settings:
+def settings_of(data: Path, folder: Path, flush_s: float = 1.0) -> Settings:
     return Settings(
-        data_dir=data, archive_dirs=str(folder), archive_min_free_bytes=0, archive_flush_s=1.0, archive_file_s=10.0
+        data_dir=data, archive_dirs=str(folder), archive_min_free_bytes=0, archive_flush_s=flush_s, archive_file_s=10.0
     )
 
 
-def record(data: Path, folder: Path) -> None:
-    settings = settings_of(data, folder)
+def record(data: Path, folder: Path, flush_s: float) -> None:
+    settings = settings_of(data, folder, flush_s)
     index = ArchiveIndex(settings.archive_index_file)
     writer = ArchiveWriter(settings, SystemClock(), Volumes(settings), index)
     writer.start(is_new_index=index.open())
@@ -52,4 +54,4 @@ def record(data: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]), Path(sys.argv[2]))
+    record(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 1.0)

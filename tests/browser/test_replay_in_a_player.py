@@ -105,6 +105,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
             cast(Any, None),
             cast(Any, None),
             archive=cast(Any, None),
+            backfills=cast(Any, None),
             is_ready=lambda: True,
         )
     )

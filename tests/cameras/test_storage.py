@@ -238,6 +238,7 @@ def test_an_older_schema_is_upgraded_with_all_its_rows(harness: CameraHarness, l
         assert connection.execute("SELECT host, note FROM cameras").fetchall() == [("cam", "new")]
 
 
+@pytest.mark.slow
 def test_a_kill_during_an_upgrade_keeps_the_old_schema(harness: CameraHarness, later_migrations: Path) -> None:
     store = store_of(harness)
     store.open()

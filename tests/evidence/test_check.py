@@ -26,6 +26,7 @@ def fingerprint(package: MadePackage) -> str:
     return check_package(FolderFiles(package.folder)).fingerprint
 
 
+@pytest.mark.slow
 def test_an_unchanged_package_passes_as_folder_and_zip(
     package: MadePackage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,6 +35,7 @@ def test_an_unchanged_package_passes_as_folder_and_zip(
         assert capsys.readouterr().out.startswith("Unchanged since export by Anna <b>, 20")
 
 
+@pytest.mark.slow
 def test_a_range_in_two_formats_passes_as_folder_and_zip(two_formats: MadePackage) -> None:
     for place in (two_formats.folder, two_formats.archive):
         assert main([str(place)]) == UNCHANGED

@@ -47,7 +47,13 @@ class ChannelRecordings(ThinRecordings):
         return self.recorded_from(camera_id, "Rec0", moment)
 
     def recorded_from(
-        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+        self,
+        camera_id: int,
+        recording_token: str,
+        moment: datetime,
+        *,
+        prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         assert self.recorder is not None
         ahead = timedelta(seconds=self.ahead_s)

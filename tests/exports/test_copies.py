@@ -97,6 +97,7 @@ def test_a_failed_copy_leaves_the_master_and_a_reason(make: Make) -> None:
     assert job.progress.to_encode_s == 0.0
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_the_copy_and_says_so(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(folder: Path, least_bytes: int) -> None:
         if not any(folder.rglob("*.video")):
@@ -110,6 +111,7 @@ def test_a_full_disk_costs_the_copy_and_says_so(make: Make, monkeypatch: pytest.
     assert [file.kind for file in job.files] == [FileKind.MASTER]
 
 
+@pytest.mark.slow
 def test_a_job_that_encodes_keeps_no_other_one_from_the_recorder(make: Make) -> None:
     exporting = make(decodable_recorder([(0, 60)]))
     with exporting.manager._worker._context.finishing.encoding:  # as another job's encoding holds it

@@ -109,6 +109,7 @@ def test_the_master_tells_how_its_audio_was_converted(context: FinishingContext,
 # ---- the time as text --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ffmpeg", ffmpegs(), ids=IDS)
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_an_mp4_has_the_time_of_day_as_a_track(

@@ -85,6 +85,7 @@ def test_a_channel_cut_into_recordings_becomes_one_file(make: Make) -> None:
     assert [(file.start, file.end) for file in job.files] == [(moment(5), moment(15))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [3, 24, 26, 40, 71])
 def test_the_file_is_the_same_after_a_lost_line(make: Make, frames: int) -> None:
     whole = make(recorder_of([(0, 60)]))
@@ -96,6 +97,7 @@ def test_the_file_is_the_same_after_a_lost_line(make: Make, frames: int) -> None
     assert len(recorder.plays) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [3, 50, 90])
 def test_the_file_is_the_same_after_pause_and_resume(make: Make, frames: int) -> None:
     whole = make(recorder_of([(0, 600)]))
@@ -114,6 +116,7 @@ def test_the_file_is_the_same_after_pause_and_resume(make: Make, frames: int) ->
     assert len(exporting.recorder.plays) == 2
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(range_pieces, "PIECE_S", 30.0)
     whole = make(recorder_of([(0, 3000)]))
@@ -127,6 +130,7 @@ def test_a_job_goes_on_after_a_restart(make: Make, tmp_path: Path, monkeypatch: 
     assert again.recorder.plays[0] > moment(3.2).timestamp() + 20
 
 
+@pytest.mark.slow
 def test_cancel_frees_place_and_disk(make: Make) -> None:
     recorder = recorder_of([(0, 600)], holds_at=100)
     exporting = make(recorder)
@@ -160,6 +164,7 @@ def test_jobs_run_in_their_order(make: Make) -> None:
     assert exporting.job(first).state is ExportState.DONE
 
 
+@pytest.mark.slow
 def test_a_job_whose_recorder_is_away_lets_others_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_FIRST_WAIT_S", 3600.0)
     monkeypatch.setattr(waiting, "_LONGEST_WAIT_S", 3600.0)

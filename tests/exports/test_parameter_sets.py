@@ -33,6 +33,7 @@ def hashes(ffmpeg: Path, source: list[str], data: bytes | None = None) -> list[s
     return [line.split(b",")[-1].decode().strip() for line in run.stdout.splitlines() if not line.startswith(b"#")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_alternating_parameter_sets_stay_in_one_file(tmp_path: Path, codec: str) -> None:
     films = alternating.films(codec)

@@ -25,6 +25,7 @@ def incomplete(exporting: Exporting, start: float, end: float) -> int:
     return job.id
 
 
+@pytest.mark.slow
 def test_a_retry_of_an_incomplete_job_reads_only_what_is_missing(make: Make) -> None:
     exporting = make(recorder_of([(0, 100), (160, 600)]))
     export_id = incomplete(exporting, 10, 300)
@@ -60,6 +61,7 @@ def test_a_retry_that_finds_nothing_more_keeps_the_files(make: Make) -> None:
     assert exporting.path(export_id).is_file()
 
 
+@pytest.mark.slow
 def test_a_retry_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
     recorder = recorder_of([(0, 100), (160, 600)])
     exporting = make(recorder, tmp_path / "same")
@@ -158,6 +160,7 @@ def test_a_job_that_is_stopped_frees_its_place_within_two_seconds(make: Make, ca
     assert exporting.job(export_id).state is (ExportState.PAUSED if call == "pause" else ExportState.CANCELLED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["cancel", "fail"])
 def test_a_retry_that_ends_early_keeps_the_finished_files(make: Make, end: str) -> None:
     recorder = recorder_of([(0, 100), (160, 600)])
@@ -208,6 +211,7 @@ def test_files_of_a_cancelled_job_go_after_a_restart(make: Make, tmp_path: Path)
     assert again.job(job.id).files == ()
 
 
+@pytest.mark.slow
 def test_what_the_recorder_lists_is_noted_after_a_restart(make: Make, tmp_path: Path) -> None:
     exporting = make(recorder_of([(0, 100), (160, 600)]), tmp_path / "same")
     job = exporting.done(exporting.add(10, 300))

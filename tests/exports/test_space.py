@@ -10,9 +10,9 @@ import pytest
 
 from core.access import LOCAL
 from core.errors import StorageFull
+from core.reading_pace import ReadingPace
 from core.records import AudioFormat
 from exports.disk import CheckedFile, SpaceCheck
-from exports.pace import ReadingPace
 from exports.records import ExportState
 from media.child_shim import ChildLimits
 from media.process import Spawner, SupervisedProcess
@@ -54,6 +54,7 @@ def test_each_64_mb_are_counted_over_all_files(tmp_path: Path, monkeypatch: pyte
             other.write(bytes(300))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["pcm", "aac", "video"])
 def test_a_disk_that_fills_up_while_files_are_made_ends_the_job(
     make: Make, monkeypatch: pytest.MonkeyPatch, phase: str

@@ -61,6 +61,7 @@ def children(spawner: Spawner) -> list[SupervisedProcess]:
     return [child for child in spawner.running() if "stills" in child.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_each_key_frame_becomes_its_own_picture(decoder: StillDecoder, spawner: Spawner, codec: str) -> None:
     film = encoded(codec, size="640x360")
@@ -71,6 +72,7 @@ def test_each_key_frame_becomes_its_own_picture(decoder: StillDecoder, spawner: 
     assert len(children(spawner)) == 1
 
 
+@pytest.mark.slow
 def test_streams_of_one_shape_share_an_ffmpeg(decoder: StillDecoder, spawner: Spawner) -> None:
     pids = set()
     for size in ("640x360", "320x180", "1280x720"):
@@ -101,6 +103,7 @@ def test_a_dark_picture_is_not_damaged(decoder: StillDecoder) -> None:
     assert 0 < len(decoder.jpeg(KeyFrameData("h264", None, sets, (picture,))) or b"") < 1500
 
 
+@pytest.mark.slow
 def test_a_damaged_key_frame_gives_none_and_spoils_no_other(decoder: StillDecoder) -> None:
     good = key_frames(encoded("h264", size="640x360"))
     whole = [decoder.jpeg(frame) for frame in good]
@@ -162,6 +165,7 @@ def test_a_killed_ffmpeg_is_replaced_within_a_second(decoder: StillDecoder, spaw
             assert decoder.jpeg(frame) == whole
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_hangs_is_replaced(decoder: StillDecoder, spawner: Spawner) -> None:
     frame = key_frames(encoded("h264"))[0]
     whole = decoder.jpeg(frame)

@@ -184,6 +184,7 @@ def test_hostile_service_addresses_are_refused(address: str) -> None:
         rewrite_http(address, "cam", 80)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60), st.sampled_from(["", "rtsp://", "http://", "rtsp://h/", "http://h/", "rtsp://u@"]))
 def test_any_address_of_a_device_gets_our_host(rest: str, start: str) -> None:
     for is_http in (True, False):

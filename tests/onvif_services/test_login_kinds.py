@@ -114,6 +114,7 @@ def test_a_proven_login_may_be_cut_off_many_times(device: SoapDevice, connect: C
     conn.call("media", "GetProfiles")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("cut", [("GetProfiles",), (*PRE_AUTH, "GetDeviceInformation", "GetProfiles")])
 def test_a_device_that_cuts_off_requests_without_a_login_has_refused_none(

@@ -280,6 +280,7 @@ def test_such_a_web_server_that_cuts_off_wrong_logins_gets_three(
     assert device.failed_logins <= 3
 
 
+@pytest.mark.slow
 def test_one_channel_that_hangs_costs_that_channel_only(device: SoapDevice, connect: Connect) -> None:
     _eight_channels(device)
     answer = device.answers["GetStreamUri"]
@@ -291,6 +292,7 @@ def test_one_channel_that_hangs_costs_that_channel_only(device: SoapDevice, conn
     assert [channel.number for channel in channels if channel.problem] == [4]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_pauses")
 def test_a_device_whose_streams_all_hang_is_unreachable(device: SoapDevice, connect: Connect) -> None:
     _eight_channels(device)

@@ -331,6 +331,7 @@ def test_hostile_pages_are_refused_or_read_in_part(device: SoapDevice, recorder:
         _find(recorder)
 
 
+@pytest.mark.slow
 def test_a_day_of_many_events_is_read_fast_enough(device: SoapDevice, recorder: DeviceConnection) -> None:
     """5,000 events in pages of our size: a fifth of the 25,000 events of a month, which must be read in 12 s."""
     moments = [DAY + timedelta(seconds=17 * at) for at in range(5000)]

@@ -114,6 +114,7 @@ def test_a_huge_answer_is_cut_off(serve: Serve, connect: Connect, handle: Handle
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "wbits"), [("gzip", 31), ("deflate", 15)])
 def test_a_compressed_bomb_is_cut_off_at_its_unpacked_size(
     serve: Serve, connect: Connect, name: str, wbits: int
@@ -136,6 +137,7 @@ def test_an_honest_compressed_answer_is_read(device: SoapDevice, connect: Connec
     conn.call("media", "GetProfiles")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "most_bytes"), [("GetVideoSources", MAX_ANSWER_BYTES), ("GetProfiles", MAX_PROFILES_BYTES)]
 )

@@ -167,6 +167,7 @@ def test_a_document_type_is_refused_in_broken_xml_too(body: str) -> None:
             read_xml(broken.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

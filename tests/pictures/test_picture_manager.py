@@ -18,6 +18,8 @@ from tests.media.rtsp.replay.simulated import source_of, spans
 from tests.patience import promised, settled, until
 from tests.pictures.simulated_camera import PicturesHarness, burnt_times
 
+pytestmark = pytest.mark.slow
+
 
 def utc(time_s: float) -> datetime:
     return datetime.fromtimestamp(time_s, UTC)

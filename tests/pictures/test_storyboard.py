@@ -12,6 +12,8 @@ from tests.media.rtsp.replay.simulated import spans
 from tests.patience import until
 from tests.pictures.simulated_camera import PicturesHarness, burnt_times
 
+pytestmark = pytest.mark.slow
+
 GOP_S = 1.0
 MAKES = ("conformant", "dahua-like", "hikvision-like", "uniview-like", "axis-like", "no-replay-headers")
 

@@ -119,6 +119,7 @@ def test_a_recorder_that_is_away_fails_all_channels(worker: PictureWorker) -> No
     assert worker.is_missing(2, NOON_S)
 
 
+@pytest.mark.slow
 def test_a_channel_whose_key_frames_give_no_picture_comes_last(
     worker: PictureWorker, sent: list[tuple[str, int]]
 ) -> None:

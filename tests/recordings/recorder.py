@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_manager import ArchiveManager
+from backfill_manager import BackfillManager
 from cameras.records import CameraView
 from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, NotFound
 from core.login_gate import LoginGate
@@ -39,7 +40,7 @@ from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
-from tables import CameraRow
+from tables import CameraRow, UserRow
 from tests.patience import until
 from tests.prepared_database import prepared
 
@@ -194,7 +195,7 @@ class ArchiveCameras(OnvifManager):
 class Archive:
     """A RecordingManager on a database in `folder`, with the fake recorder as camera 1 with two channels.
 
-    `server`: the archive on the server, without recordings.
+    `server`: the archive on the server, without recordings. `backfills` is not started.
     """
 
     def __init__(self, folder: Path, **settings: object) -> None:
@@ -221,6 +222,25 @@ class Archive:
         self.server.start()
         self.manager = self.make_manager()
         self.manager.start()
+        self.backfills = BackfillManager(
+            self.database, self.settings, self.clock, gateway, ArchiveCameras(self), self.server, self.manager
+        )
+
+    def know_users(self, count: int) -> None:
+        """Add accounts with the ids 1 to `count`, as in the database of the app's accounts."""
+        with self.database.write() as session:
+            for user_id in range(1, count + 1):
+                session.add(
+                    UserRow(
+                        id=user_id,
+                        name=f"{user_id}",
+                        name_key=f"{user_id}",
+                        password_hash="",
+                        role="admin",
+                        created_at=NOON,
+                        password_changed_at=NOON,
+                    )
+                )
 
     def make_manager(self) -> RecordingManager:
         return RecordingManager(self.database, self.settings, self.clock, ArchiveCameras(self), self.server)

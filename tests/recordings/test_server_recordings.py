@@ -317,3 +317,30 @@ def test_the_archive_needs_no_place_of_the_recorder(archive: Archive) -> None:
     assert archive.manager.plays_from_archive(1, "Rec1", NOON - 6 * HOUR)
     assert not archive.manager.plays_from_archive(1, "Rec1", NOON - 4 * HOUR)
     assert not archive.manager.plays_from_archive(1, "Rec1", NOON - 7.5 * HOUR)
+
+
+def test_a_time_after_the_last_flush_plays_from_the_server(archive: Archive) -> None:
+    archive.recorder.spans = {"Rec1": [(NOON - 8 * HOUR, NOON)], "Rec2": []}
+    record(archive, NOON - HOUR, NOON - timedelta(seconds=9), goes_on=True)
+    coverage(archive)
+    found = archive.manager.recorded_from(1, "Rec1", NOON - timedelta(seconds=4))
+    assert [place.recording_token for place in found] == ["server-1-main"]
+
+
+def test_a_time_after_all_recordings_has_no_place(archive: Archive) -> None:
+    archive.recorder.spans = {"Rec1": [], "Rec2": []}
+    record(archive, NOON - 2 * HOUR, NOON - HOUR)
+    coverage(archive)
+    assert archive.manager.recorded_from(1, "server-1-main", NOON - 0.5 * HOUR) == ()
+
+
+def test_a_replay_of_a_limited_user_never_moves_to_a_guessed_recording(archive: Archive) -> None:
+    archive.channels = [archive.channels[0]]
+    archive.recorder.recordings_ = (recording(7),)
+    archive.recorder.spans = {"Rec7": [(NOON - 8 * HOUR, NOON - 1 * HOUR)]}
+    record(archive, NOON - 7 * HOUR, NOON - 5 * HOUR)
+    coverage(archive)
+    found = archive.manager.recorded_from(1, "server-1-main", NOON - 6 * HOUR)
+    assert places(found) == [(-6, -5, "server-1-main"), (-5, -1, "Rec7")]
+    found = archive.manager.recorded_from(1, "server-1-main", NOON - 6 * HOUR, only_sure=True)
+    assert places(found) == [(-6, -5, "server-1-main")]

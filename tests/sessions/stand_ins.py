@@ -131,7 +131,13 @@ class ThinRecordings(RecordingManager):
         return self.recorder.find(camera_id, recording_token)
 
     def recorded_from(
-        self, camera_id: int, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+        self,
+        camera_id: int,
+        recording_token: str,
+        moment: datetime,
+        *,
+        prefers_sub: bool = False,
+        only_sure: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         if self.recorder is None or not self.recorder.others:
             return ()

@@ -142,7 +142,9 @@ def web_app(
     evidence: EvidenceManager,
 ) -> OpenAPI:
     managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    return build_web(Services(settings, *managers, archive=archive.server, is_ready=lambda: True))
+    return build_web(
+        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+    )
 
 
 @pytest.fixture
@@ -176,7 +178,9 @@ def real_app(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
         managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        yield build_web(Services(settings, *managers, archive=archive.server, is_ready=lambda: True))
+        yield build_web(
+            Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+        )
 
 
 @pytest.fixture
@@ -199,7 +203,9 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    yield build_web(Services(settings, *managers, archive=archive.server, is_ready=lambda: True))
+    yield build_web(
+        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+    )
     accounts.stop()
     database.close()
     archive.close()

@@ -109,6 +109,7 @@ class StandInStreams(StreamManager):
         accept: tuple[str, ...] = ("h264",),
         key_frames_only: bool = False,
         quality: ReplayQuality = ReplayQuality.FULL,
+        only_sure: bool = False,
     ) -> tuple[StreamView, str]:
         if self.fail_with is not None:
             raise self.fail_with

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from account_manager import AccountManager
 from accounts.records import UserDraft
 from core.access import EVERYTHING, Role
+from tests.recordings.recorder import Archive
 from tests.web.stand_in_cameras import NOON
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
@@ -102,8 +103,9 @@ def _of_login(path: str) -> int:
 
 
 def test_a_well_formed_request_gets_the_described_response(
-    operations: list[Any], log_in_anew: LogIn, streams: StandInStreams
+    operations: list[Any], log_in_anew: LogIn, streams: StandInStreams, archive: Archive
 ) -> None:
+    archive.know_users(99)
     streams.start_hls(1, "MediaProfile00000")
     streams.start_replay(1, "Rec1", NOON)
     for operation in operations:

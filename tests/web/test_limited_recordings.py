@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, to_ms
 from core.access import Role, Scope
+from core.archive import GapReason, RecordedQuality, StreamKey
 from recordings.matching import MatchedBy
 from tests.patience import until
 from tests.recordings.recorder import HOUR, NOON, Archive
@@ -102,3 +104,31 @@ def test_a_user_limited_to_channels_may_not_stop_indexing(harness: WebHarness, r
         assert coverage["may_stop_indexing"] is (status == 204)
         for what in ("stop", "resume"):
             assert api.request("POST", f"/api/cameras/1/recordings/coverage/{what}").status_code == status
+
+
+def _record_on_the_server(archive: Archive, channel: int) -> None:
+    stream, index = StreamKey(1, channel, RecordedQuality.MAIN), archive.server.index
+    stretch_id = index.new_stretch_id()
+    start_ms, end_ms = to_ms(NOON - 4 * HOUR), to_ms(NOON - 2 * HOUR)
+    index.commit(
+        [IndexedFile(FileKey(stream, 1, start_ms), end_ms, 1000, stretch_id, FileState.CLOSED)],
+        [IndexedStretch(stretch_id, stream, start_ms, end_ms, end_reason=GapReason.SWITCHED_OFF)],
+    )
+
+
+def test_the_server_knows_the_channels_of_its_own_recordings(harness: WebHarness, recorded: Archive) -> None:
+    _remove_sources(recorded, MatchedBy.ORDER)
+    _record_on_the_server(recorded, 1)
+    _record_on_the_server(recorded, 2)
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({2})}))
+    assert _listed_channels(limited) == {"search": [2], "summary": [2], "coverage": [2]}
+    row = limited.request("GET", "/api/cameras/1/recordings/coverage", query_string=DAY).get_json()["channels"][0]
+    assert row["matched_by"] == "server"
+    assert {span["source"] for span in row["spans"]} == {None, "server"}
+    body = {"camera_id": 1, "start_time": "2026-11-22T09:00:00Z"}
+    for token, status in (("server-2-main", 201), ("server-1-main", 404), ("server-3-sub", 404), ("Rec2", 404)):
+        started = limited.request("POST", "/api/playback/start", json={**body, "recording_token": token})
+        assert started.status_code == status, token
+    for token, status in (("server-2-main", 400), ("server-1-main", 404)):
+        uri = {"camera_id": 1, "recording_token": token}
+        assert limited.request("POST", "/api/recordings/playback-uri", json=uri).status_code == status, token

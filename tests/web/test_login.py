@@ -239,7 +239,9 @@ def test_the_first_visit_shows_setup_and_the_choice_is_kept(
         old.exports,
         old.evidence,
     )
-    client = build_web(Services(settings, *managers, archive=old.archive, is_ready=lambda: True)).test_client()
+    client = build_web(
+        Services(settings, *managers, archive=old.archive, backfills=old.backfills, is_ready=lambda: True)
+    ).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):
         assert client.get(path, headers=html).headers["Location"] == "/welcome"

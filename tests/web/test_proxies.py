@@ -45,7 +45,9 @@ def behind(
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
         managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        web = build_web(Services(changed, *managers, archive=archive.server, is_ready=lambda: True))
+        web = build_web(
+            Services(changed, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+        )
         return web.test_client()
 
     return make

@@ -46,6 +46,7 @@ PATH_PARTS: dict[str, Any] = {
     "export_id": 1,
     "case_id": 1,
     "kept_id": 1,
+    "backfill_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

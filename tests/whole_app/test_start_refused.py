@@ -43,9 +43,15 @@ def test_a_loopback_host_is_accepted(host: str) -> None:
 
 def test_one_message_names_all_unusable_settings(refused: Start) -> None:
     said = refused(
-        PORT="80a", SEGMENT_S="99", LOG_LEVEL="LOUD", MAX_SESSIONS="0", IDLE_END_S="nan", BROWSER_DECODER="hls"
+        PORT="80a",
+        SEGMENT_S="99",
+        LOG_LEVEL="LOUD",
+        MAX_SESSIONS="0",
+        IDLE_END_S="nan",
+        BROWSER_DECODER="hls",
+        BACKFILL_HOURS="25",
     )
-    for name in ("PORT", "SEGMENT_S", "LOG_LEVEL", "MAX_SESSIONS", "IDLE_END_S", "BROWSER_DECODER"):
+    for name in ("PORT", "SEGMENT_S", "LOG_LEVEL", "MAX_SESSIONS", "IDLE_END_S", "BROWSER_DECODER", "BACKFILL_HOURS"):
         assert name in said
 
 
@@ -78,6 +84,13 @@ def test_a_second_start_names_the_process_before_the_taken_port(refused: Start, 
 def test_streams_and_data_folders_may_not_contain_each_other(data: str, streams: str) -> None:
     with pytest.raises(SettingsError, match=f"STREAMS_DIR={streams} is refused"):
         app.check_folders(Settings(data_dir=Path(data), streams_dir=Path(streams)))
+
+
+@pytest.mark.parametrize("folder", ["/a/streams/archive", "/a/streams"])
+def test_recordings_are_never_beside_streams_that_the_start_deletes(folder: str) -> None:
+    settings = Settings(data_dir=Path("/data"), streams_dir=Path("/a/streams"), archive_dirs=f"/b:{folder}")
+    with pytest.raises(SettingsError, match=f"ARCHIVE_DIRS={folder} is refused"):
+        app.check_folders(settings)
 
 
 def test_create_app_starts_nothing_and_touches_no_folder(tmp_path: Path) -> None:

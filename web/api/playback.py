@@ -12,6 +12,7 @@ from core.errors import Forbidden, InvalidRequest
 from core.recordings import ReplayQuality
 from web.access.audit import audit_about
 from web.access.principal import current_principal
+from web.access.targets import sees_only_some_channels
 from web.api import answers, playback_models
 from web.api.described import answers_with
 from web.services import services
@@ -42,6 +43,7 @@ def start_playback(body: playback_models.PlaybackStart) -> Response:
         accept=tuple(body.accept),
         key_frames_only=body.key_frames_only,
         quality=ReplayQuality(body.quality),
+        only_sure=sees_only_some_channels(current_principal(), body.camera_id),
     )
     services().login_viewers.note_viewer(current_principal().key, view.stream_id, viewer_id)
     audit_about(stream_id=view.stream_id)

@@ -92,7 +92,7 @@ class RecordingRule(AnswerModel):
 
 
 class ChannelRecordingState(AnswerModel):
-    """What the server does with a channel now."""
+    """The present state of a channel's recording."""
 
     channel: int
     mode: RecordingMode

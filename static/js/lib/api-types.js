@@ -3,6 +3,11 @@
 export {};
 
 /** @typedef {import('./account-types.js').AllowedCamera} AllowedCamera */
+/** @typedef {import('./archive-types.js').Backfill} Backfill */
+/** @typedef {import('./archive-types.js').BackfillEstimate} BackfillEstimate */
+/** @typedef {import('./archive-types.js').BackfillList} BackfillList */
+/** @typedef {import('./archive-types.js').BackfillProgress} BackfillProgress */
+/** @typedef {import('./archive-types.js').BackfillState} BackfillState */
 /** @typedef {import('./case-types.js').Case} Case */
 /** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
@@ -13,6 +18,7 @@ export {};
 /** @typedef {import('./export-types.js').Export} Export */
 /** @typedef {import('./export-types.js').ExportList} ExportList */
 /** @typedef {import('./export-types.js').ExportState} ExportState */
+/** @typedef {import('./archive-types.js').FetchableSpan} FetchableSpan */
 /** @typedef {import('./export-types.js').FileKind} FileKind */
 /** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */

@@ -3,9 +3,50 @@
 export {};
 
 /** @typedef {import('./api-types.js').GapReason} GapReason */
+/** @typedef {import('./api-types.js').Problem} Problem */
 
 /**
- * @typedef {object} ChannelRecordingState What the server does with a channel now.
+ * @typedef {object} Backfill A job that fetches a range from the recorder's own disks. `error`: why it waits (`queued`)
+ *   or failed, or that the recorder did not send everything that it lists (`done`, `not_on_recorder`).
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {BackfillState} state
+ * @property {BackfillProgress} progress
+ * @property {number|null} eta_s null while it is not known
+ * @property {number|null} lacking_s time that the recorder listed and did not send; it is not requested again
+ * @property {boolean} automatic made by the rule of the channel
+ * @property {string} by the user who asked for it; "" for an automatic one
+ * @property {Problem|null} error
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} ended_at
+ */
+
+/**
+ * @typedef {object} BackfillEstimate The part of a range that the recorder has and the server lacks.
+ * @property {number|null} seconds
+ * @property {number} bytes by the bit rate that the device states
+ * @property {boolean} about the recorder cannot tell exactly what it has recorded
+ * @property {number|null} missing_s time that neither the server nor the recorder has
+ * @property {FetchableSpan[]} spans
+ */
+
+/** @typedef {{backfills: Backfill[]}} BackfillList */
+
+/**
+ * @typedef {object} BackfillProgress `done_s` and `total_s`: seconds of video, which count once they are on the
+ *   server's disk.
+ * @property {number|null} done_s
+ * @property {number|null} total_s
+ * @property {number} bytes
+ */
+
+/** @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} BackfillState */
+
+/**
+ * @typedef {object} ChannelRecordingState The present state of a channel's recording.
  * @property {number} channel
  * @property {RecordingMode} mode
  * @property {'main'|'sub'|'both'} quality the streams to record; a channel without a sub stream is recorded by its main
@@ -17,6 +58,12 @@ export {};
  * @property {string|null} paused_by
  * @property {string|null} paused_until
  * @property {string|null} written_until time of the last frame that was written
+ */
+
+/**
+ * @typedef {object} FetchableSpan
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
  */
 
 /** @typedef {{kept: KeptRange[]}} KeptList */

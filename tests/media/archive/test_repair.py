@@ -17,10 +17,10 @@ from media.archive.fragment_index import Fragment
 from media.archive.repair import repair, scan
 from tests.media.archive.archived import ALAW, BEGAN_S, Source, description, write_file
 
-_REPAIRED_EACH = 16  # bytes
+_REPAIRED_EACH = 64  # bytes
 
 
-def small_source(groups: int = 3) -> Source:
+def small_source(groups: int = 2) -> Source:
     """Return short frames, and audio that is all zeros, which a power cut leaves, too."""
     rng, source = random.Random(7), Source()
     for index in range(groups * 4):

@@ -16,6 +16,7 @@ from PIL import Image
 from core.records import StreamState
 from media.process import Spawner
 from sessions.snapshots import FrameGrabber
+from tests.archive.collecting import CollectingTarget
 from tests.patience import LIMIT_S, Slowness, promised_median, until
 from tests.sessions.over_gateway import CANARY, GatewayHarness
 
@@ -86,6 +87,21 @@ def test_a_restarted_session_shows_its_first_segment_within_two_seconds(harness:
             with measured():  # the gateway keeps the device session for a while, with its last GOP
                 view, _, _ = harness.manager.start_hls(1, "plain")
                 harness.manager.playlist(view.stream_id, "stream.m3u8", LIMIT_S)
+
+
+def test_a_recording_is_no_viewer_and_outlives_the_session(harness: GatewayHarness) -> None:
+    recorded = CollectingTarget()
+    feed = harness.gateway.open_feed(harness.source(1, "plain"))
+    feed.open_units(recorded)
+    view, viewer_id, _ = harness.manager.start_hls(1, "plain")
+    until(lambda: harness.manager.session_view(view.stream_id).status is StreamState.RUNNING)
+    assert harness.manager.session_view(view.stream_id).viewers == 1
+    assert harness.gateway.device_sessions() == 1
+    assert harness.manager.leave_session(view.stream_id, [viewer_id]) is StreamState.STOPPED, "no viewer is left"
+    frames = recorded.frames
+    until(lambda: recorded.frames > frames + 5, what="the recording goes on")
+    assert len(recorded.stretches) == 1
+    feed.close()
 
 
 @pytest.mark.slow

@@ -40,5 +40,9 @@ def times_of(text: str) -> list[float]:
     return [(datetime.fromisoformat(item) - NIGHT).total_seconds() for item in re.findall("DATE-TIME:(.*)", text)]
 
 
+def pictures_in_bytes(data: bytes) -> list[float]:
+    return [round(float(item) - NIGHT_S, 1) for item in re.findall(rb"[\x65\x41](\d+\.\d)\|", data)]
+
+
 def pictures_in(path: Path) -> list[float]:
-    return [round(float(item) - NIGHT_S, 1) for item in re.findall(rb"[\x65\x41](\d+\.\d)\|", path.read_bytes())]
+    return pictures_in_bytes(path.read_bytes())

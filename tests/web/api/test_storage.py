@@ -14,7 +14,6 @@ from core.access import Role, Scope
 from core.archive import RecordingMode, RecordingRule
 from core.clock import rfc3339
 from core.settings import Settings
-from tables.accounts import UserRow
 from tests.recordings.recorder import HOUR, NOON, Archive
 from tests.web.web_harness import ApiClient, WebHarness
 
@@ -31,19 +30,7 @@ BODY = {
 @pytest.fixture(autouse=True)
 def users(archive: Archive) -> None:
     """The archive of these tests has a database of its own; it knows the accounts of the other one."""
-    with archive.database.write() as session:
-        for user_id in range(1, 5):
-            session.add(
-                UserRow(
-                    id=user_id,
-                    name=f"{user_id}",
-                    name_key=f"{user_id}",
-                    password_hash="",
-                    role="admin",
-                    created_at=NOON,
-                    password_changed_at=NOON,
-                )
-            )
+    archive.know_users(4)
 
 
 def keep(api: ApiClient, **more: object) -> dict[str, Any]:

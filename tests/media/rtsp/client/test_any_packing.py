@@ -179,6 +179,7 @@ def test_a_stamp_of_its_own_in_each_packet_does_not_cut_a_frame(codec: str) -> N
     assert [unit.parts for unit in units] == list(film.pictures[:FRAMES])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(habits, st.sampled_from(["h264", "hevc"]), st.data())
 def test_a_fragment_that_a_server_left_out_costs_its_frame_alone(

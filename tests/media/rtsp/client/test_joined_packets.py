@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,7 @@ def faulty(packet: RtpPacket, fault: str) -> list[RtpPacket]:
 FAULTS = ["lost", "twice", "renumbered", "marked", "stamped", "empty", "short", "other sender", "other type"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     codec=st.sampled_from(["h264", "hevc"]),

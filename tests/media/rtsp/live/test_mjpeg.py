@@ -80,6 +80,7 @@ def test_another_size_begins_another_description(mjpeg: Callable[..., MjpegCamer
     until(lambda: (video := feed.status().video) is not None and video.width == 160)
 
 
+@pytest.mark.slow
 def test_pictures_too_large_for_rtp_are_named(mjpeg: Callable[..., MjpegCamera], gateway: RtspGateway) -> None:
     feed = gateway.open_feed(source(mjpeg(size="2560x1440").uri()))
     described = feed.wait_described(LIMIT_S)

@@ -146,6 +146,7 @@ def test_a_small_correction_of_our_clock_is_spread_over_frames() -> None:
     assert all(0.03 < after - before < 0.05 for before, after in pairwise(stretch.utc_s))
 
 
+@pytest.mark.slow
 def test_an_hour_of_a_device_clock_that_drifts_keeps_our_time() -> None:
     clock = UnitClock()
     for number in range(90_000):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.clock import SystemClock
 from core.errors import CameraBusy
 from core.login_gate import LoginGate
@@ -14,6 +16,7 @@ from tests.patience import promised, until
 from tests.simulator.process import Simulator
 
 
+@pytest.mark.slow
 def test_a_viewer_gets_the_place_of_a_storyboard_within_a_second(recorder: Simulator, gateway: RtspGateway) -> None:
     start_s = spans(recorder, 1)[0][0] + 10
     watched, other = gateway.open_replay(source_of(recorder)), Listener()
@@ -54,6 +57,7 @@ def test_a_storyboard_that_is_still_opening_gives_way_too(recorder: Simulator, g
         connection.close(5.0)
 
 
+@pytest.mark.slow
 def test_a_storyboard_takes_no_place_of_a_viewer(recorder: Simulator, gateway: RtspGateway) -> None:
     start_s = spans(recorder, 1)[0][0] + 10
     viewers = [gateway.open_replay(source_of(recorder, channel)) for channel in (1, 3)]

@@ -1,4 +1,4 @@
-"""The limit of the speed at which exports read from a recorder."""
+"""The limit of the speed at which exports and backfills read from a recorder."""
 
 from __future__ import annotations
 

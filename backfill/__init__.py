@@ -1,0 +1,1 @@
+"""Backfill: gaps of the archive are filled from the recorder's own disks."""

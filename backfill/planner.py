@@ -1,0 +1,114 @@
+"""Plans without a user: jobs for gaps whose rule fills them, and alerts for the recorders' own gaps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from archive_manager import ArchiveManager
+from backfill.planning import is_filled, pieces_of, taken_by_jobs, tried_in_vain, united, wanted_stretches, without
+from backfill.records import AUTOMATIC, Stretch
+from backfill.store import BackfillStore
+from backfill.targets import Targets
+from core.archive import GapReason, Origin, RecordingMode
+from core.clock import Clock
+from core.errors import AppError
+from onvif_manager import OnvifManager
+
+log = logging.getLogger(__name__)
+
+_BACK = timedelta(days=7)
+_SETTLED = timedelta(minutes=2)  # recorders write late
+_CHECK_EVERY = timedelta(days=1)
+_DAY = timedelta(days=1)
+_CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
+_DEVICE_GAP_S = 60.0
+
+
+class BackfillPlanner:
+    """For one thread."""
+
+    def __init__(
+        self, store: BackfillStore, targets: Targets, archive: ArchiveManager, cameras: OnvifManager, clock: Clock
+    ) -> None:
+        self._store = store
+        self._targets = targets
+        self._archive = archive
+        self._cameras = cameras
+        self._clock = clock
+        self._asked: dict[tuple[int, int], tuple[Stretch, ...]] = {}  # gaps that need no other look
+        self._checked_at: dict[tuple[int, int], datetime] = {}
+
+    def plan(self, is_over: Callable[[], bool]) -> None:
+        """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
+        for (camera_id, channel), rule in sorted(self._archive.rules().items()):
+            if is_over():
+                return
+            if rule.mode is RecordingMode.OFF:
+                continue
+            try:
+                if rule.backfills:
+                    self._add_jobs(camera_id, channel)
+                self._check_recorder(camera_id, channel)
+            except AppError as error:
+                log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
+
+    def _add_jobs(self, camera_id: int, channel: int) -> None:
+        now = self._clock.now_utc()
+        gaps = tuple(
+            Stretch(max(gap.start, now - _BACK), gap.end)
+            for gap in self._archive.gaps(camera_id, channel, now - _BACK, now)
+            if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
+        )
+        jobs = self._store.jobs(camera_id, channel)
+        wished = without(without(gaps, taken_by_jobs(jobs)), tried_in_vain(jobs))
+        wished = without(wished, [piece.stretch for job in jobs for piece in job.pieces if piece.is_done])
+        if not wished or self._asked.get((camera_id, channel)) == gaps:
+            return
+        window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
+        targets = self._targets.find(camera_id, channel, window)
+        for stretch in wanted_stretches(wished, [it.stretch for it in targets], ()):
+            self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=now)
+            log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
+        self._asked[camera_id, channel] = gaps
+
+    def _check_recorder(self, camera_id: int, channel: int) -> None:
+        """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""
+        now = self._clock.now_utc()
+        checked_at = self._checked_at.get((camera_id, channel))
+        if checked_at is not None and now - checked_at < _CHECK_EVERY:
+            return
+        until = now - _SETTLED
+        last = Stretch(max(until - _DAY, checked_at or until - _DAY), until)
+        before = Stretch(until - 2 * _DAY, until - _DAY)
+        listed = self._targets.listed(camera_id, channel, Stretch(before.start, last.end))
+        self._checked_at[camera_id, channel] = now
+        if listed is None:
+            return
+        missing_before_s = sum(it.length_s for it in without([before], listed))
+        if missing_before_s > (1 - _CONTINUOUS) * before.length_s:
+            return
+        known = united(Stretch(gap.start, gap.end or until) for gap in self._device_gaps(camera_id, channel, last))
+        for gap in without(without([last], listed), known):
+            if gap.length_s >= _DEVICE_GAP_S:
+                made = self._archive.gap_store.begin(
+                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=gap.end, origin=Origin.DEVICE
+                )
+                if made is not None:
+                    self._archive.gap_store.alert(made.id)
+                log.warning(
+                    "camera %d, channel %d: the recorder did not record from %s to %s",
+                    camera_id,
+                    channel,
+                    gap.start.isoformat(timespec="seconds"),
+                    gap.end.isoformat(timespec="seconds"),
+                )
+
+    def _device_gaps(self, camera_id: int, channel: int, window: Stretch) -> list[Stretch]:
+        """Return the gaps of the recorder that are noted already, from an earlier run of the app."""
+        return [
+            Stretch(gap.start, gap.end or window.end)
+            for gap in self._archive.alerts()
+            if gap.origin is Origin.DEVICE and (gap.camera_id, gap.channel) == (camera_id, channel)
+        ]

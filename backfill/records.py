@@ -1,0 +1,101 @@
+"""Backfill jobs, and the stretches that they fetch. Times are true UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.records import Problem
+
+AUTOMATIC = ""
+"""The value of `by` for a job that a rule has made."""
+
+
+class BackfillState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self in (BackfillState.QUEUED, BackfillState.RUNNING, BackfillState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time [start, end)."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length_s(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPiece:
+    """A part of a job, at most ten minutes. A job that is interrupted repeats one piece at most.
+
+    `lacking`: the stretches that the recorder listed and did not send. They are not requested again.
+    """
+
+    stretch: Stretch
+    is_done: bool = False
+    size_bytes: int = 0
+    lacking: tuple[Stretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A job. `by`: the name of the user, AUTOMATIC for a job of a rule. `done_s`: the fetched time."""
+
+    id: int
+    camera_id: int
+    channel: int
+    start: datetime
+    end: datetime
+    state: BackfillState
+    pieces: tuple[BackfillPiece, ...]
+    by: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    problem: Problem | None = None
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.by == AUTOMATIC
+
+    @property
+    def total_s(self) -> float:
+        return sum(piece.stretch.length_s for piece in self.pieces)
+
+    @property
+    def done_s(self) -> float:
+        return sum(piece.stretch.length_s for piece in self.pieces if piece.is_done)
+
+    @property
+    def lacking_s(self) -> float:
+        return sum(stretch.length_s for piece in self.pieces for stretch in piece.lacking)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(piece.size_bytes for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillEstimate:
+    """Time and size of the fetchable part of a range. `is_certain` False: the recorder cannot tell exactly.
+
+    `missing_s`: time of the range that neither the archive nor the recorder has, as far as it is known.
+    """
+
+    seconds: float
+    size_bytes: int
+    is_certain: bool
+    missing_s: float
+    stretches: tuple[Stretch, ...] = ()

@@ -1,0 +1,138 @@
+"""One run of one job: fetches its missing pieces one after the other, until it is done or ends early."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from archive.stream_writer import StreamWriter
+from archive_manager import ArchiveManager
+from backfill.budget import BackfillBudget
+from backfill.fetching import PieceFetcher
+from backfill.planning import SHORTEST_S, lacking_in, without
+from backfill.records import Backfill, BackfillPiece, Stretch
+from backfill.store import BackfillStore
+from backfill.targets import Target, Targets
+from core.archive import GapReason, Origin, StreamKey
+from core.clock import Clock
+from core.reading_pace import ReadingPace
+from core.settings import Settings
+from media.rtsp.gateway import RtspGateway
+from media.rtsp.replay.interface import ReplayConnection, ReplayRank
+from recording_manager import RecordingManager
+
+log = logging.getLogger(__name__)
+
+_RELEASE_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillContext:
+    """The parts of the app that a run works with."""
+
+    settings: Settings
+    clock: Clock
+    gateway: RtspGateway
+    archive: ArchiveManager
+    recordings: RecordingManager
+    store: BackfillStore
+    targets: Targets
+    budget: BackfillBudget
+
+
+class BackfillRun:
+    """One thread calls fetch(). `check` is called all the time and raises to end the run."""
+
+    def __init__(self, context: BackfillContext, job: Backfill, check: Callable[[], None]) -> None:
+        self._context = context
+        self.job = job
+        self._check = check
+        self._pieces = list(job.pieces)
+        self._pace = ReadingPace(context.clock, context.settings.backfill_max_mbps)
+        self._open: _OpenRecording | None = None
+
+    def fetch(self) -> None:
+        """Fetch the missing pieces. Raise a DeviceError, another AppError, or what `check` raises."""
+        job = self.job
+        targets = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end))
+        try:
+            for index, piece in enumerate(self._pieces):
+                if piece.is_done:
+                    continue
+                self._check()
+                if job.is_automatic:
+                    self._context.budget.require()
+                self._pieces[index] = self._fetch_piece(piece, targets, self._follows(index))
+                self._context.store.note_pieces(job.id, self._pieces)
+        finally:
+            self._close()
+
+    def _follows(self, index: int) -> bool:
+        """True if the next piece begins where this one ends."""
+        following = self._pieces[index + 1] if index + 1 < len(self._pieces) else None
+        return following is not None and following.stretch.start == self._pieces[index].stretch.end
+
+    def _fetch_piece(self, piece: BackfillPiece, targets: list[Target], is_followed: bool) -> BackfillPiece:
+        size = 0
+        lacking: list[Stretch] = []
+        wanted = piece.stretch
+        own = [target for target in targets if target.stretch.start < wanted.end and target.stretch.end > wanted.start]
+        for target in own:
+            part = Stretch(max(wanted.start, target.stretch.start), min(wanted.end, target.stretch.end))
+            # The archive already has the frames of an earlier run, even of one that was killed.
+            for missing in without([part], self._context.targets.archived(target.stream, wanted)):
+                if missing.length_s < SHORTEST_S:
+                    continue
+                goes_on = is_followed and missing.end == wanted.end
+                fetched = self._fetcher(target).fetch(missing, goes_on=goes_on)
+                size += fetched.size_bytes
+                lacking += lacking_in(missing, fetched.stretches)
+        covered = [target.stretch for target in own]
+        lacking += lacking_in(wanted, [*covered, *lacking, *self._archived_before(wanted, own)])
+        return replace(piece, is_done=True, size_bytes=piece.size_bytes + size, lacking=tuple(lacking))
+
+    def _archived_before(self, wanted: Stretch, own: list[Target]) -> list[Stretch]:
+        """Return the part of a piece that is in the archive: after an interruption the targets begin behind it."""
+        streams = {target.stream for target in own} or set(self._streams())
+        return [part for stream in streams for part in self._context.targets.archived(stream, wanted)]
+
+    def _streams(self) -> list[StreamKey]:
+        return list(self._context.archive.index.streams(self.job.camera_id, self.job.channel))
+
+    def _fetcher(self, target: Target) -> PieceFetcher:
+        if self._open is not None and self._open.target == (target.recording_token, target.stream):
+            return self._open.fetcher
+        self._close()
+        context = self._context
+        source, correction_s = context.recordings.replay_source(self.job.camera_id, target.recording_token)
+        writer = context.archive.writer.open_stream(
+            target.stream, origin=Origin.DEVICE, clock_correction_s=correction_s
+        )
+        connection = context.recordings.open_replay(context.gateway, source, ReplayRank.BACKFILL)
+        fetcher = PieceFetcher(
+            connection,
+            writer,
+            context.clock,
+            self._pace,
+            correction_s=correction_s,
+            silence_s=3 * context.settings.rtsp_timeout_s,
+            check=self._check,
+        )
+        self._open = _OpenRecording((target.recording_token, target.stream), connection, writer, fetcher)
+        return fetcher
+
+    def _close(self) -> None:
+        """Give the place at the recorder back."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.connection.close(_RELEASE_WAIT_S)
+            opened.writer.finish(GapReason.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenRecording:
+    target: tuple[str, StreamKey]
+    connection: ReplayConnection
+    writer: StreamWriter
+    fetcher: PieceFetcher

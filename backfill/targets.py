@@ -1,0 +1,95 @@
+"""The recordings of a recorder that the archive lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from archive_manager import ArchiveManager
+from backfill.planning import united, without
+from backfill.records import Stretch
+from core.archive import GapReason, Origin, RecordedQuality, StreamKey
+from core.errors import NotFound
+from core.recordings import SpanState
+from recording_manager import RecordingManager
+from recordings.matching import MatchedBy
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A stretch that the recorder has and the archive lacks. `is_known` False: the recorder cannot be sure of it."""
+
+    stretch: Stretch
+    recording_token: str
+    stream: StreamKey
+    is_known: bool
+
+
+class Targets:
+    """Reads the index of the recorder and of the archive. Waits up to 25 s for the recorder."""
+
+    def __init__(self, recordings: RecordingManager, archive: ArchiveManager) -> None:
+        self._recordings = recordings
+        self._archive = archive
+
+    def find(self, camera_id: int, channel: int, wanted: Stretch) -> list[Target]:
+        """Return what may be fetched in a range, in order. Raise NotFound or the DeviceError.
+
+        Raise NotFound (unsure_channel) if it is only guessed that a recording of the device belongs to the channel: a
+        user of this channel must not see another one.
+        """
+        self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # indexes the rest
+        coverage = self._recordings.coverage(camera_id, wanted.start, wanted.end, channel=channel, with_events=False)
+        row = next((row for row in coverage.channels if row.channel == channel), None)
+        if row is None:
+            return []
+        spans = [span for span in row.spans if span.source is Origin.DEVICE and span.recording_token is not None]
+        if spans and not (row.matched_by.is_sure or row.matched_by is MatchedBy.ONLY_CHANNEL):
+            raise NotFound(
+                "The recorder does not tell which of its recordings belongs to this channel.", code="unsure_channel"
+            )
+        paused = self._paused(camera_id, channel, wanted)
+        found: list[Target] = []
+        for span in spans:
+            token = span.recording_token or ""
+            stream = StreamKey(camera_id, channel, self._quality(camera_id, token, span.start))
+            found += [
+                Target(part, token, stream, span.state is SpanState.RECORDED)
+                for part in without([Stretch(span.start, span.end)], paused)
+            ]
+        return sorted(found, key=lambda it: it.stretch.start)
+
+    def archived(self, stream: StreamKey, wanted: Stretch) -> list[Stretch]:
+        """Return the time of a range that the archive has of a stream."""
+        return _stretches(
+            (it.start, it.end)
+            for it in self._archive.stretches(
+                stream.camera_id, stream.channel, wanted.start, wanted.end, stream.quality
+            )
+        )
+
+    def listed(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch] | None:
+        """Return the time of a range that the recorder itself has of a channel; None if it cannot tell.
+
+        Raise NotFound or the DeviceError.
+        """
+        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)
+        own = [found for found in page.recordings if found.recording.source is Origin.DEVICE]
+        if not own or not page.complete or not all(found.is_known for found in own):
+            return None
+        return _stretches(span for found in own for span in found.spans)
+
+    def _quality(self, camera_id: int, token: str, moment: datetime) -> RecordedQuality:
+        places = self._recordings.recorded_from(camera_id, token, moment)
+        is_sub = any(place.is_sub for place in places if place.recording_token == token)
+        return RecordedQuality.SUB if is_sub else RecordedQuality.MAIN
+
+    def _paused(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
+        """Return the time in which a user had paused the recording: it is not fetched either."""
+        gaps = self._archive.gaps(camera_id, channel, wanted.start, wanted.end)
+        return _stretches((gap.start, gap.end or wanted.end) for gap in gaps if gap.reason is GapReason.PAUSED)
+
+
+def _stretches(pairs: Iterable[tuple[datetime, datetime]]) -> list[Stretch]:
+    return united(Stretch(start, end) for start, end in pairs)

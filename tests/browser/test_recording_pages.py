@@ -1,11 +1,13 @@
 """Recording on the server in the browser: the storage page, the dialogs, the state of channels, and the alerts.
 
-The tests answer the API's requests about it themselves; the rest is the real app with a simulated recorder.
+All tests but the last answer the API's requests about it themselves; the rest is the real app with a simulated
+recorder.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +24,7 @@ from tests.browser.server_recording import (
     volume,
 )
 from tests.browser.watching import Open, until_on
-from tools.running import App
+from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
@@ -139,7 +141,7 @@ def test_the_storage_page_shows_disks_channels_and_kept_parts(app: App, camera_i
     page.reload()
     first, second = (page.locator(".volume").nth(at) for at in (0, 1))
     expect(first).to_contain_text("Then the server deletes the oldest recording of Recorder: Car park first.")
-    expect(second).to_contain_text("The folder is not mounted. Nothing is recorded on it.")
+    expect(second).to_contain_text("The folder is not mounted.")
     expect(page.locator("#channels tr").first).to_contain_text("12 days")
     expect(page.locator("#channels tr").nth(1).locator("[data-short]")).to_have_count(0)
     expect(page.locator("#kept")).to_contain_text("<b>Theft</b>")
@@ -229,3 +231,53 @@ def test_the_timeline_tells_sources_on_demand_and_reasons(app: App, camera_id: i
     kept = until_on(page, lambda: server.sent)[0][2]
     start, end = (datetime.fromisoformat(kept[name]) for name in ("start_time", "end_time"))
     assert timedelta(minutes=2) < end - start <= timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def recording_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app whose archive accepts any disk, however little space it has."""
+    folder = tmp_path_factory.mktemp("recording")
+    running = App(folder, SEGMENT_S="1", ARCHIVE_FLUSH_S="1", ARCHIVE_MIN_FREE_BYTES="0")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.slow
+def test_a_user_begins_pauses_keeps_and_ends_a_recording(
+    recording_app: App, recorder: Recorder, open_page: Open
+) -> None:
+    camera_id = recording_app.add_camera(recorder, name="Recorder")
+    page = open_page(f"{recording_app.url}/storage").page
+    page.get_by_role("button", name="Record…").click()
+    dialog = page.get_by_role("dialog", name=RULE)
+    dialog.get_by_label("Always").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    row = page.locator("#channels tr", has_text="Recorder: Car park")
+    expect(row).to_contain_text("30 days")
+    page.goto(f"{recording_app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    mark = page.locator("#recording")
+    expect(mark).to_have_attribute("aria-label", re.compile("^Recorded on the server"))
+    mark.click()
+    page.get_by_role("button", name="Keep the last 5 minutes…").click()
+    page.get_by_label("Reason").fill("Parcel")
+    page.locator("#recording-keep").get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator("toast-area")).to_contain_text("This part is kept.")
+    mark.click()
+    page.get_by_role("button", name="Pause the recording…").click()
+    page.locator("#recording-pause").get_by_role("button", name="Pause").click()
+    expect(mark).to_have_attribute("aria-label", re.compile("^Recording paused by .+ until "))
+    mark.click()
+    page.get_by_role("button", name="Resume the recording").click()
+    expect(mark).to_have_attribute("aria-label", re.compile("^Recorded on the server"))
+    page.goto(f"{recording_app.url}/storage")
+    expect(row.locator("td").nth(1)).to_have_text(re.compile(r"[1-9][\d.]* [kMG]?B"))
+    expect(page.locator("#kept tr")).to_contain_text("Parcel")
+    page.get_by_role("button", name="Rule of Recorder: Car park").click()
+    expect(dialog.get_by_label("Always")).to_be_checked()
+    dialog.get_by_label("Off").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator("toast-area")).to_contain_text("Recording of Car park is off.")
+    rule = recording_app.call("GET", f"/api/cameras/{camera_id}/channels/1/recording-rule")
+    assert rule["mode"] == "off"

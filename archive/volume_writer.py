@@ -63,6 +63,7 @@ class VolumeWriter:
         self._next_check_s = 0.0
         self._dropped_at_s: float | None = None
         self._is_recovered = False
+        self._is_compared = False
         self._comparison: Iterator[int] | None = None
         self._wake = threading.Event()
         self._is_stopping = False
@@ -243,6 +244,10 @@ class VolumeWriter:
 
     def _check(self, now_s: float) -> None:
         self._next_check_s = now_s + _IDLE_CHECK_S
+        if not self.volume.answers:
+            self._is_recovered = False  # files may have been left open
+        if self.volume.state is VolumeState.GONE:
+            self._is_compared = False  # another hand may have changed its files
         if not self.volume.uuid:
             self._parts.volumes.open(self.volume, self._parts.index, adopts=self._parts.adopts)
         else:
@@ -250,7 +255,6 @@ class VolumeWriter:
         if self.volume.state is VolumeState.GONE:
             for stream in self._present():
                 stream.files.abandon(REASONS[self.volume.state])
-            self._is_recovered = False
         elif self.volume.answers and not self._is_recovered:
             self._recover()
 
@@ -263,7 +267,9 @@ class VolumeWriter:
             if self._parts.crashed_at_ms is not None:
                 for _ in recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy):
                     self._note_progress()
-            self._comparison = recovery.compare(busy)
+            if not self._is_compared:
+                self._comparison = recovery.compare(busy)
+                self._is_compared = True
         except OSError as error:
             self.volume.note_error(error)
             return

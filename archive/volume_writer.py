@@ -55,7 +55,7 @@ class VolumeWriter:
         self.budget = QueueBudget()
         self.busy_since_s: float | None = None  # of one step; a disk that hangs makes it old
         self._parts = parts
-        self._lock = threading.Lock()  # of the list of streams; never held during work
+        self._lock = threading.Lock()  # of the streams and the thread; never held during work
         self._streams: list[StreamWriter] = []
         self._leftovers: list[StreamFiles] = []  # of streams that were taken away while the disk hung
         self._batch = Batch()
@@ -72,10 +72,11 @@ class VolumeWriter:
     # ---- any thread ------------------------------------------------------------------------------
 
     def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping = False
-            self._thread = threading.Thread(target=self._serve, name=f"archive-{self.volume.name}", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if self._thread is None:
+                self._is_stopping = False
+                self._thread = threading.Thread(target=self._serve, name=f"archive-{self.volume.name}", daemon=True)
+                self._thread.start()
 
     def request_stop(self) -> None:
         self._is_stopping = True
@@ -83,9 +84,10 @@ class VolumeWriter:
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of the thread. Return False if it still hangs in the disk's driver."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+            if thread.is_alive():
                 return False
             self._thread = None
         return True

@@ -15,6 +15,7 @@ from archive.channel_recorder import EVENT_AT_MOST_S, RecordingStateName
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tables import CameraRow
 from tests.archive.recorded_cameras import FPS, GOP, MAIN, SUB, RecorderHarness, unreachable
+from tests.patience import until
 
 CONTINUOUS = RecordingRule(RecordingMode.CONTINUOUS)
 EVENTS = RecordingRule(RecordingMode.EVENTS, pre_s=5.0, post_s=10.0)
@@ -310,6 +311,42 @@ def test_a_camera_that_answers_again_is_tried_without_a_further_pause(harness: R
     harness.recorders.look()
     harness.cameras.away = None
     harness.open_streams(1)
+
+
+def test_a_gap_is_not_lost_while_the_database_fails(harness: RecorderHarness) -> None:
+    record(harness)
+    harness.pass_s(10)
+    last_frame = harness.clock.now
+    harness.database.close()
+    harness.cameras.away = unreachable()
+    harness.gateway.feeds[0].fail(GapReason.DEVICE_AWAY)
+    harness.pass_s(30)
+    harness.database.open()
+    harness.pass_s(2)
+    assert [row.start for row in harness.gaps.open_gaps()] == [last_frame]
+    harness.database.close()
+    harness.cameras.away = None
+    harness.open_streams(1)
+    harness.pass_s(5)
+    harness.database.open()
+    harness.pass_s(2)
+    (gap,) = gaps(harness)
+    assert gap.end == datetime.fromtimestamp(harness.target().stretches[-1].utc_s[0], UTC)
+
+
+def test_a_device_that_hangs_delays_no_other_camera(harness: RecorderHarness) -> None:
+    harness.cameras.answers.clear()
+    for channel in (1, 2):
+        harness.rules.set_rule(2, channel, CONTINUOUS)
+    harness.recorders.look()
+    until(lambda: harness.cameras.searches == 2)
+    record(harness)
+    harness.pauses.pause(2, 1, None, "Anna")
+    harness.recorders.apply(2, 1)
+    assert harness.state(2, 1).state is RecordingStateName.PAUSED
+    harness.cameras.answers.set()
+    harness.open_streams(2)
+    assert {feed.source.camera_id for feed in harness.gateway.open_feeds} == {1, 2}
 
 
 def test_a_short_outage_is_no_gap(harness: RecorderHarness) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from archive.channel_recorder import EVENT_AT_MOST_S, RecordingStateName
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tables import CameraRow
+from tests.archive.collecting import CollectingTarget
 from tests.archive.recorded_cameras import FPS, GOP, MAIN, SUB, RecorderHarness, unreachable
 from tests.patience import until
 
@@ -332,6 +333,24 @@ def test_a_gap_is_not_lost_while_the_database_fails(harness: RecorderHarness) ->
     harness.pass_s(2)
     (gap,) = gaps(harness)
     assert gap.end == datetime.fromtimestamp(harness.target().stretches[-1].utc_s[0], UTC)
+
+
+def test_a_fault_in_one_channel_leaves_the_others_alone(
+    harness: RecorderHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_stream = harness.targets.open_stream
+
+    def fails_for_channel_1(stream: StreamKey) -> CollectingTarget:
+        if stream.channel == 1:
+            raise RuntimeError("a fault of ours")
+        return open_stream(stream)
+
+    monkeypatch.setattr(harness.targets, "open_stream", fails_for_channel_1)
+    harness.rules.set_rule(1, 1, CONTINUOUS)
+    harness.rules.set_rule(1, 2, CONTINUOUS)
+    harness.open_streams(1)
+    harness.pass_s(2)
+    assert harness.state(1, 2).state is RecordingStateName.RECORDING
 
 
 def test_a_device_that_hangs_delays_no_other_camera(harness: RecorderHarness) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +11,7 @@ import pytest
 
 from core.archive import GapReason
 from core.errors import CameraNoSignal, StreamStalled
-from media.codecs.access_unit import AUDIO, VIDEO
+from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.codecs.video import H264
 from media.rtsp.client.rtp import Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
@@ -45,7 +47,7 @@ class Camera:
         self.tap = UnitTap(self.source, self.target)
 
     def attach(self) -> None:
-        self.source.attach(self.tap)
+        asyncio.run(self.tap.attach())
 
     def send(self, frames: int, *, with_audio: bool = False) -> None:
         for _ in range(frames):
@@ -68,19 +70,31 @@ class Camera:
         return self.clock.now.timestamp() - 1 / FPS
 
 
-def test_units_begin_with_the_held_key_frame_at_its_arrival() -> None:
+def test_units_begin_with_the_first_key_frame_at_its_arrival() -> None:
     camera = Camera()
-    camera.send(30)
     camera.attach()
     camera.send(40)
     (stretch,) = camera.target.stretches
     assert [unit.is_key for unit in stretch.units[:2]] == [True, False]
-    assert stretch.utc_s[0] == pytest.approx(START.timestamp() + 1.0, abs=0.002)
+    assert stretch.utc_s[0] == pytest.approx(START.timestamp(), abs=0.002)
     assert stretch.utc_s[-1] == pytest.approx(camera.last_utc_s, abs=0.002)
-    assert len(stretch.units) == 45
+    assert len(stretch.units) == 40
     assert stretch.descriptions[0].parameter_sets == (SPS, PPS)
     assert stretch.descriptions[0].video.codec == "h264"
     assert stretch.descriptions[0].video.width == 320
+
+
+def test_frames_from_before_the_recording_are_left_out() -> None:
+    """They may be from a pause, while a viewer kept the session."""
+    camera = Camera()
+    camera.send(30)
+    camera.attach()
+    began_s = camera.clock.now.timestamp()
+    camera.send(40)
+    (stretch,) = camera.target.stretches
+    assert stretch.units[0].is_key
+    assert stretch.utc_s[0] >= began_s
+    assert len(stretch.units) == 20
 
 
 def test_audio_comes_with_its_description_and_without_a_second_stretch() -> None:
@@ -177,6 +191,24 @@ def test_a_failure_ends_the_sink_once_with_its_reason(error: StreamStalled, reas
     assert camera.target.stretches[-1].end is reason
     camera.tap.close()
     assert camera.target.ends == [reason]
+
+
+class FailingTarget(CollectingTarget):
+    """Raises an unexpected error when it gets units: no real sink does so on request."""
+
+    def on_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        raise RuntimeError("a fault of the sink")
+
+
+def test_a_fault_in_a_sink_ends_its_recording_and_not_the_session() -> None:
+    camera = Camera()
+    failing = FailingTarget()
+    camera.attach()
+    asyncio.run(UnitTap(camera.source, failing).attach())
+    camera.send(60)
+    assert failing.ends == [GapReason.UNKNOWN]
+    assert camera.target.frames == 60, "the other consumers go on"
+    assert camera.source.error is None
 
 
 def test_a_closed_tap_gets_no_more_units() -> None:

@@ -265,6 +265,19 @@ def test_a_pause_forgets_the_pre_roll_and_ends_an_event(harness: RecorderHarness
     assert harness.target().stretches[0].utc_s[0] > resumed.timestamp()
 
 
+def test_a_pause_is_a_gap_only_in_the_times_of_the_schedule(harness: RecorderHarness) -> None:
+    # 12:00 UTC: the schedule records 12:00 to 12:02 and 12:04 to 12:06.
+    spans = (WeekSpan(1, 720, 722), WeekSpan(1, 724, 726))
+    harness.rules.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=spans, time_zone="UTC"))
+    harness.open_streams(1)
+    harness.pass_s(60)
+    harness.pauses.pause(1, 1, None, "Anna")
+    harness.pass_s(7 * 60)
+    times = [(gap.start.minute, gap.end and gap.end.minute) for gap in gaps(harness)]
+    assert times == [(1, 2), (4, 6)]
+    assert harness.state().paused_by == "Anna"
+
+
 def test_a_pause_with_an_end_resumes_by_itself(harness: RecorderHarness) -> None:
     record(harness)
     harness.pauses.pause(1, 1, harness.clock.now + timedelta(minutes=1), "Anna")

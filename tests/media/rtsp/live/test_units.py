@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.archive import GapReason
 from core.errors import CameraNoSignal, StreamStalled
@@ -167,6 +169,27 @@ def test_an_hour_of_a_device_clock_that_drifts_keeps_our_time() -> None:
         time_s = number * 0.04 * 1.0002
         clock.follow(time_s, 1000 + number * 0.04, 1_800_000_000.0)
         assert clock.utc_s(time_s) == pytest.approx(1_800_001_000 + number * 0.04, abs=0.01)
+
+
+@given(
+    drift=st.floats(-300e-6, 300e-6),
+    pieces=st.lists(st.tuples(st.floats(0.001, 8.0), st.floats(-1.9, 1.9), st.booleans()), min_size=1, max_size=60),
+)
+def test_times_always_rise_and_find_back_to_the_wall_clock(
+    drift: float, pieces: list[tuple[float, float, bool]]
+) -> None:
+    clock = UnitClock()
+    arrived_s, difference_s, time_s, last_s = 1000.0, 1.8e9, 0.0, 0.0
+    for gap_s, correction_s, is_corrected in [*pieces, *[(0.4, 0.0, False)] * 150]:
+        arrived_s += gap_s
+        time_s += gap_s * (1 + drift)
+        difference_s += correction_s if is_corrected else 0.0
+        assert not clock.has_stepped(difference_s)
+        clock.follow(time_s, arrived_s, difference_s)
+        assert clock.utc_s(time_s) > last_s
+        last_s = clock.utc_s(time_s)
+    if difference_s > 1.8e9 - 2:  # a larger correction backward takes more than the last minute
+        assert last_s == pytest.approx(arrived_s + difference_s, abs=0.01)
 
 
 def test_a_pause_of_the_device_is_a_gap_in_the_times() -> None:

@@ -165,10 +165,10 @@ def test_a_small_correction_of_our_clock_is_spread_over_frames() -> None:
 @pytest.mark.slow
 def test_an_hour_of_a_device_clock_that_drifts_keeps_our_time() -> None:
     clock = UnitClock()
-    for number in range(90_000):
-        time_s = number * 0.04 * 1.0002
-        clock.follow(time_s, 1000 + number * 0.04, 1_800_000_000.0)
-        assert clock.utc_s(time_s) == pytest.approx(1_800_001_000 + number * 0.04, abs=0.01)
+    for number in range(9_000):
+        time_s = number * 0.4 * 1.0002
+        clock.follow(time_s, 1000 + number * 0.4, 1_800_000_000.0)
+        assert clock.utc_s(time_s) == pytest.approx(1_800_001_000 + number * 0.4, abs=0.01)
 
 
 @given(

@@ -73,7 +73,7 @@ class ArchiveManager:
         )
         self._kept = KeptRanges(database, clock)
         inflow = Inflow(self.index, self._rules, clock)
-        parts = RetentionParts(self.index, self.volumes, self._rules, self._kept, self.open_files, inflow)
+        parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)
         self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
 
@@ -83,6 +83,7 @@ class ArchiveManager:
         self._rules.load()
         self.writer.start(is_new_index=is_new)
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
+        self._retention.delete_removed_cameras([view.id for view in self._cameras.list_cameras()])
         self._retention.start()
 
     def stop(self) -> None:

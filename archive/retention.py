@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.disk_calls import DiskCalls
@@ -22,6 +22,7 @@ from archive.retention_plan import DueFile, DueReason, RetentionPlanner
 from archive.rules import RuleStore
 from archive.trash import TrashBin
 from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
 from core.clock import Clock
 from core.errors import AppError
 
@@ -41,6 +42,7 @@ class RetentionParts:
 
     index: ArchiveIndex
     volumes: Volumes
+    writer: ArchiveWriter
     rules: RuleStore
     kept: KeptRanges
     open_files: OpenFiles
@@ -86,6 +88,17 @@ class Retention:
         self._removed_cameras.add(camera_id)
         self._parts.kept.forget()
         self._wake.set()
+
+    def delete_removed_cameras(self, known: Collection[int]) -> None:
+        """Delete the footage of cameras that were removed before the app ended, or crashed.
+
+        `known`: the ids of all cameras. Ids are given in order and never again, so one below the highest was removed.
+        A higher one is unknown because the app's database is older than the archive: its footage stays.
+        """
+        highest = max(known, default=0)
+        for camera_id in {stream.camera_id for stream in self._parts.index.streams()}:
+            if camera_id < highest and camera_id not in known:
+                self.delete_camera(camera_id)
 
     def _serve(self) -> None:
         while not self._is_stopping.is_set():
@@ -147,14 +160,10 @@ class Retention:
         return deleted
 
     def _trash_removed_cameras(self) -> None:
-        """Move the footage of removed cameras to the trash, as soon as nothing writes to it any more."""
-        index = self._parts.index
+        """Move the footage of removed cameras to the trash, as soon as their last files have their rows."""
         for camera_id in tuple(self._removed_cameras):
-            streams = index.streams(camera_id)
-            volumes = index.volumes()
-            being_written = {file.stream for volume in volumes for file in index.open_files(volume.id)}
-            if being_written.isdisjoint(streams):
-                index.delete_streams(streams)
+            if not self._parts.writer.is_writing(camera_id):
+                self._parts.index.delete_streams(self._parts.index.streams(camera_id))
                 self._removed_cameras.discard(camera_id)
 
     def _tell_volumes(self, spaces: Sequence[VolumeSpace], only_kept: Container[int]) -> None:

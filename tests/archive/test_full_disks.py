@@ -16,6 +16,7 @@ from archive.records import VolumeState
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
 from archive.stream_writer import StreamWriter
+from archive.writer import ArchiveWriter
 from core.access import LOCAL
 from core.archive import GapReason, RecordingMode, RecordingRule
 from database import Database
@@ -53,9 +54,9 @@ class RecordedDisks:
         rules.set_rule(1, 3, RecordingRule(mode=RecordingMode.CONTINUOUS, keep_days=None))
         self.kept = KeptRanges(self.database, self.clock)
         index = self.recording.index
-        parts = RetentionParts(
-            index, self.recording.volumes, rules, self.kept, OpenFiles(), Inflow(index, rules, self.clock)
-        )
+        writer = ArchiveWriter(self.recording.settings, self.clock, self.recording.volumes, index)  # not started
+        inflow = Inflow(index, rules, self.clock)
+        parts = RetentionParts(index, self.recording.volumes, writer, rules, self.kept, OpenFiles(), inflow)
         self.retention = Retention(parts, self.clock, min_free_bytes=disks.size_bytes // 2)
 
     def close(self) -> None:

@@ -14,10 +14,11 @@ import pytest
 from archive import retention as retention_module
 from archive.floors import floor_of
 from archive.index import ArchiveIndex
-from archive.records import FileState, TrashItem, VolumeState, from_ms
+from archive.records import TrashItem, VolumeState, from_ms
 from archive.retention import ONLY_KEPT
 from archive.volume import MARKER
 from core.access import LOCAL
+from core.archive import GapReason
 from tables.cameras import CameraRow
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
 from tests.patience import LIMIT_S, promised, until
@@ -321,20 +322,50 @@ def test_footage_of_a_removed_camera_goes_even_if_it_is_kept(archive: StoredArch
 
 
 def test_a_removed_camera_waits_until_its_last_file_is_closed(archive: StoredArchive) -> None:
-    archive.record(stream_of(1), [0.1], state=FileState.OPEN)
+    archive.record(stream_of(1), [5])
+    archive.writer.start()
+    stream = archive.writer.open_stream(stream_of(1))
     archive.retention.delete_camera(1)
     archive.retention.run_pass()
-    assert len(archive.hours_left(1)) == 1
-    archive.record(stream_of(1), [0.1])  # the writer closes it
+    assert archive.hours_left(1) == [5]
+    stream.finish(GapReason.SWITCHED_OFF)
+
+    def is_written() -> bool:
+        archive.clock.move(seconds=1)  # the writer brings its files to the disk every ten seconds
+        return not archive.writer.is_writing(1)
+
+    until(is_written, what="the end of the stream")
     archive.retention.run_pass()
     assert archive.hours_left(1) == []
 
 
-def test_footage_of_an_unknown_camera_stays(archive: StoredArchive) -> None:
-    """The app's database may be older than the archive: only the removal of a camera deletes its footage."""
-    archive.record(stream_of(77), [5])
+def test_footage_of_a_camera_that_was_removed_before_a_crash_goes(archive: StoredArchive) -> None:
+    for camera_id in (1, 2, 77):
+        archive.record(stream_of(camera_id), [5])
+    archive.retention.delete_removed_cameras([2, 3])
     archive.retention.run_pass()
+    assert archive.hours_left(1) == []
+    assert archive.hours_left(2) == [5]
+    # The app's database may be older than the archive: camera 77 may be one that it does not know.
     assert archive.hours_left(77) == [5]
+
+
+def test_without_any_camera_all_footage_stays(archive: StoredArchive) -> None:
+    archive.record(stream_of(1), [5])
+    archive.retention.delete_removed_cameras([])
+    archive.retention.run_pass()
+    assert archive.hours_left(1) == [5]
+
+
+def test_a_volume_that_the_settings_left_gives_no_space(archive: StoredArchive) -> None:
+    archive.set_rule(limit_days=1.0)
+    archive.record(stream_of(), [26, 9, 8], size_bytes=33_000)
+    archive.volume.is_former = True
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8]  # only the limit counts there
+    archive.disks.other_bytes[archive.volume.folder] = DISK_BYTES
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8]
 
 
 @pytest.mark.slow

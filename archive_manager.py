@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from archive.channel_recorder import RecordingState
@@ -238,6 +238,10 @@ class ArchiveManager:
     def storage(self) -> StorageView:
         """Return the volumes with their forecast, and the share of each channel. Raise Unavailable."""
         return self._report.view()
+
+    def on_limit(self, callback: Callable[[int, int, datetime], None]) -> None:
+        """Call `callback(camera_id, channel, moment)` after a limit by law has deleted footage of before the moment."""
+        self._retention.on_limit(callback)
 
     def delete_footage(self, camera_id: int) -> None:
         """Delete all footage of a camera that was removed."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from archive.disk_calls import DiskCalls
 from archive.floors import VolumeSpace, needs_of, spaces_of
@@ -61,6 +62,7 @@ class Retention:
         self._trash = TrashBin(parts.index, parts.volumes, self._disks)
         self._held: frozenset[int] = frozenset()
         self._removed_cameras: set[int] = set()
+        self._on_limit: list[Callable[[int, int, datetime], None]] = []
         self._wake = threading.Event()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -82,6 +84,10 @@ class Retention:
     def wake(self) -> None:
         """Run a pass soon: a rule or a kept range has changed."""
         self._wake.set()
+
+    def on_limit(self, callback: Callable[[int, int, datetime], None]) -> None:
+        """Call `callback(camera_id, channel, moment)` after a limit by law has deleted footage of before the moment."""
+        self._on_limit.append(callback)
 
     def delete_camera(self, camera_id: int) -> None:
         """Delete all footage of a camera that was removed, kept footage too: its limit by law went with its rules."""
@@ -125,9 +131,20 @@ class Retention:
         plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS)
         self._tell_volumes(spaces, plan.only_kept)
         deleted += self._delete(plan.due)
+        self._tell_limits(plan.due)
         if deleted:
             self._tell_volumes(self._spaces(), set())  # new files go where space is free now
         return deleted
+
+    def _tell_limits(self, due: Sequence[DueFile]) -> None:
+        """Let other parts forget what they hold of footage beyond its limit."""
+        now, rules = self._clock.now_utc(), self._parts.rules
+        streams = (one.file.stream for one in due if one.reason is DueReason.LIMIT)
+        for camera_id, channel in {(stream.camera_id, stream.channel) for stream in streams}:
+            limit_days = rules.rule(camera_id, channel).limit_days
+            if limit_days is not None:
+                for callback in self._on_limit:
+                    callback(camera_id, channel, now - timedelta(days=limit_days))
 
     def _spaces(self) -> list[VolumeSpace]:
         inflow = self._parts.inflow.total_bytes_per_day()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,18 @@ def test_a_limit_by_law_wins_over_a_kept_range(archive: StoredArchive) -> None:
     archive.keep(80, 1)
     archive.retention.run_pass()
     assert archive.hours_left() == [71]
+
+
+def test_a_limit_by_law_tells_others_to_forget_the_same_time(archive: StoredArchive) -> None:
+    told: list[tuple[int, int, datetime]] = []
+    archive.retention.on_limit(lambda *limit: told.append(limit))
+    archive.set_rule(limit_days=3.0)
+    archive.set_rule(2, keep_days=3.0)
+    for camera_id in (1, 2):
+        archive.record(stream_of(camera_id), [80, 75, 71])
+    archive.retention.run_pass()
+    archive.retention.run_pass()
+    assert told == [(1, 1, archive.clock.now - timedelta(days=3))]
 
 
 def test_a_range_that_is_kept_during_a_pass_stays(archive: StoredArchive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from archive.clock_doubt import ClockDoubt
 from archive.disk_calls import DiskCalls
 from archive.floors import VolumeSpace, needs_of, spaces_of
 from archive.index import ArchiveIndex
@@ -60,6 +61,7 @@ class Retention:
         self._spared = SparedFiles(parts.open_files, parts.volumes, clock)
         self._disks = DiskCalls(_DISK_TIMEOUT_S)
         self._trash = TrashBin(parts.index, parts.volumes, self._disks)
+        self._doubt = ClockDoubt(clock)
         self._held: frozenset[int] = frozenset()
         self._removed_cameras: set[int] = set()
         self._on_limit: list[Callable[[int, int, datetime], None]] = []
@@ -69,6 +71,7 @@ class Retention:
 
     def start(self) -> None:
         if self._thread is None:
+            self._doubt.note_off(self._parts.writer.was_off)
             self._is_stopping.clear()
             self._thread = threading.Thread(target=self._serve, name="retention", daemon=True)
             self._thread.start()
@@ -121,14 +124,16 @@ class Retention:
     def run_pass(self) -> int:
         """Delete the files that are due, at most 20 a second and 400 in all. Return their number."""
         parts = self._parts
-        parts.kept.expire()
+        is_clock_sure = not self._doubt.holds()
+        if is_clock_sure:
+            parts.kept.expire()
         self._spared.forget_closed()
         self._trash_removed_cameras()
         deleted = self._empty_trash(self._trash.items(MOST_PER_PASS))
         rules, now_ms = parts.rules.rules(), to_ms(self._clock.now_utc())
         planner = RetentionPlanner(parts.index, rules, parts.kept.spans(), now_ms, self._spared)
         spaces = self._spaces()
-        plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS)
+        plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS, by_age=is_clock_sure)
         self._tell_volumes(spaces, plan.only_kept)
         deleted += self._delete(plan.due)
         self._tell_limits(plan.due)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from archive import retention as retention_module
+from archive.clock_doubt import ClockDoubt
 from archive.floors import floor_of
 from archive.index import ArchiveIndex
 from archive.records import TrashItem, VolumeState, from_ms
@@ -74,6 +75,46 @@ def test_a_limit_by_law_wins_over_a_kept_range(archive: StoredArchive) -> None:
     archive.keep(80, 1)
     archive.retention.run_pass()
     assert archive.hours_left() == [71]
+
+
+def test_a_clock_that_jumps_deletes_nothing_for_a_quarter_of_an_hour(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=30.0, limit_days=35.0)
+    archive.record(stream_of(), [50, 2])
+    archive.keep(50, 49, until=archive.clock.now + timedelta(days=20))
+    archive.retention.run_pass()
+    archive.clock.now += timedelta(days=60)
+    for _ in range(14):
+        assert archive.retention.run_pass() == 0
+        archive.clock.move(minutes=1)
+    archive.clock.now -= timedelta(days=60)  # set right again
+    for _ in range(20):
+        assert archive.retention.run_pass() == 0
+        archive.clock.move(minutes=1)
+    assert len(archive.kept.ranges()) == 1
+    archive.clock.now += timedelta(days=60)  # this time it stays
+    archive.retention.run_pass()
+    archive.clock.move(minutes=16)
+    assert archive.retention.run_pass() == 2
+
+
+def test_space_is_made_also_while_the_clock_is_in_doubt(archive: StoredArchive) -> None:
+    archive.set_rule()
+    archive.record(stream_of(), [9, 8, 7], size_bytes=33_000)
+    archive.disks.other_bytes[archive.volume.folder] = -40_000
+    archive.retention.run_pass()
+    archive.clock.now += timedelta(days=60)
+    archive.disks.other_bytes.clear()
+    assert archive.retention.run_pass() >= 1
+
+
+def test_after_a_long_time_off_nothing_goes_by_age_at_first(archive: StoredArchive) -> None:
+    doubt = ClockDoubt(archive.clock)
+    doubt.note_off((archive.clock.now - timedelta(hours=20), archive.clock.now))
+    assert not doubt.holds()
+    doubt.note_off((archive.clock.now - timedelta(hours=30), archive.clock.now))
+    assert doubt.holds()
+    archive.clock.move(minutes=16)
+    assert not doubt.holds()
 
 
 def test_a_limit_by_law_tells_others_to_forget_the_same_time(archive: StoredArchive) -> None:

@@ -142,7 +142,7 @@ class Retention:
         return deleted
 
     def _tell_limits(self, due: Sequence[DueFile]) -> None:
-        """Let other parts forget what they hold of footage beyond its limit."""
+        """Let other parts forget their copies of footage beyond its limit."""
         now, rules = self._clock.now_utc(), self._parts.rules
         streams = (one.file.stream for one in due if one.reason is DueReason.LIMIT)
         for camera_id, channel in {(stream.camera_id, stream.channel) for stream in streams}:

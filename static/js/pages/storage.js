@@ -10,6 +10,7 @@ import { shortTime } from '../lib/recording-text.js';
 import { writeRecordingsState } from '../lib/recordings-state.js';
 import { channelDays, keptUntil, rangeTimes, volumeForecast, volumeParts, volumeSpace, volumeWords } from '../lib/storage-text.js';
 import { byId, pageApi, showToast } from './page.js';
+import { watchBackfills } from './storage-backfills.js';
 import { ServerRecording, recordingApi, watchAlerts } from './server-recording.js';
 
 /**
@@ -204,6 +205,10 @@ byId('begin-open', HTMLElement).addEventListener('click', () => {
 });
 byId('problem-retry', HTMLElement).addEventListener('click', () => poller.soon());
 recording.addEventListener('changed', () => poller.soon());
-document.addEventListener('visibilitychange', () => (document.hidden ? poller.stop() : poller.start()));
+const backfills = watchBackfills(nameOf, learnChannels);
+document.addEventListener('visibilitychange', () => {
+  for (const one of [poller, backfills]) document.hidden ? one.stop() : one.start();
+});
 watchAlerts();
 poller.start();
+backfills.start();

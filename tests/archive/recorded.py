@@ -79,7 +79,9 @@ class Footage:
         self.index.commit(files, [IndexedStretch(stretch_id, stream, files[0].start_ms, end_ms, origin, end_reason)])
         return stretch_id
 
-    def _files(self, start_s: float, end_s: float, described: UnitDescription) -> list[tuple[bytes, bytearray, int, int]]:
+    def _files(
+        self, start_s: float, end_s: float, described: UnitDescription
+    ) -> list[tuple[bytes, bytearray, int, int]]:
         """Return the index, the rest, and the time of each file."""
         found: list[tuple[bytes, bytearray, int, int]] = []
         collector = GroupCollector()

@@ -12,6 +12,7 @@ import { byId, showToast } from './page.js';
  * @typedef {import('../lib/archive-types.js').Backfill} Backfill
  * @typedef {import('../lib/archive-types.js').BackfillProposal} BackfillProposal
  * @typedef {(cameraId: number, channel: number) => string} NameOf
+ * @typedef {(cameraId: number, channel: number, atMs: number) => string} AddressOf
  */
 
 const BUSY_MS = 2000;
@@ -21,9 +22,9 @@ const MOST_SHOWN = 50;
 /**
  * Show gaps and jobs, and keep them current. Return the poller, which the page stops and starts.
  *
- * @param {NameOf} nameOf @param {(cameraId: number, channel: number) => Promise<void>} learn reads the channels of a camera
+ * @param {NameOf} nameOf @param {AddressOf} addressOf the recordings page at a time @param {(cameraId: number, channel: number) => Promise<void>} learn reads the channels of a camera
  */
-export function watchBackfills(nameOf, learn) {
+export function watchBackfills(nameOf, addressOf, learn) {
   const api = new BackfillsApi('/api/backfills');
   const body = byId('backfills', HTMLElement);
 
@@ -53,7 +54,9 @@ export function watchBackfills(nameOf, learn) {
     const made = cloneTemplate('backfill');
     const name = nameOf(shown.camera_id, shown.channel);
     const times = rangeTimes(shown, Date.now());
-    setText(part(made, 'name', HTMLElement), name);
+    const link = part(made, 'name', HTMLAnchorElement);
+    setText(link, name);
+    link.href = addressOf(shown.camera_id, shown.channel, Date.parse(shown.start_time));
     setText(part(made, 'times', HTMLElement), times);
     setText(part(made, 'state', HTMLElement), text);
     part(made, 'actions', HTMLElement).append(...actions(`${name}, ${times}`));

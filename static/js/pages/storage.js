@@ -48,6 +48,7 @@ const poller = new Poller(async () => {
 /** Read the channels of a camera if this one is unknown. @param {number} cameraId @param {number} channel */
 async function learnChannels(cameraId, channel) {
   if (channelsOf.get(cameraId)?.some((item) => item.channel === channel)) return;
+  if (!cameras.length) cameras = await api.listCameras();
   if (!cameras.some(({ id }) => id === cameraId)) return;
   channelsOf.set(cameraId, await api.channels(cameraId).catch(() => []));
 }
@@ -205,7 +206,7 @@ byId('begin-open', HTMLElement).addEventListener('click', () => {
 });
 byId('problem-retry', HTMLElement).addEventListener('click', () => poller.soon());
 recording.addEventListener('changed', () => poller.soon());
-const backfills = watchBackfills(nameOf, learnChannels);
+const backfills = watchBackfills(nameOf, recordingsAddress, learnChannels);
 document.addEventListener('visibilitychange', () => {
   for (const one of [poller, backfills]) document.hidden ? one.stop() : one.start();
 });

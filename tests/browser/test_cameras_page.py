@@ -235,6 +235,7 @@ _LONG_ACCOUNT = """() => {
   link.className = 'button quiet account-link';
   link.querySelector('.wide-only').textContent = 'administrator of the garage';
   document.querySelector('theme-toggle').before(link);
+  document.querySelector('recording-alerts').hidden = false;
 }"""
 
 
@@ -251,7 +252,15 @@ def test_pages_fit_every_width_in_both_colours(app: App, camera_id: int, open_pa
 
 def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/cameras").page
-    for path in ("/cameras", "/exports", "/recordings", f"/recordings/{camera_id}", f"/viewer/{camera_id}", "/wall"):
+    for path in (
+        "/cameras",
+        "/exports",
+        "/recordings",
+        f"/recordings/{camera_id}",
+        f"/viewer/{camera_id}",
+        "/wall",
+        "/storage",
+    ):
         page.goto(f"{app.url}{path}")
         page.evaluate(_LONG_ACCOUNT)
         for width in (360, 390, 640, 641, 768, 1100, 1101, 1280):

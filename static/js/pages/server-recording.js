@@ -11,8 +11,18 @@ import { byId, httpOptions, lazyModule, loadStyle, may, showToast, whenIdle } fr
 /** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
 
 const { cameras = '', storage = '', kept = '', alerts = '' } = document.body.dataset;
-export const recordingApi = new RecordingApi({ cameras, storage, kept, alerts }, httpOptions());
+const addresses = { cameras, storage, kept, alerts };
+export const recordingApi = new RecordingApi(addresses, httpOptions());
 const parts = lazyModule(() => Promise.all([script(), loadStyle(document.body.dataset.recordingStyle ?? '')]).then(([loaded]) => loaded));
+
+/**
+ * Return the requests for a dialog. The script of the dialogs has its own ApiError, so it needs its own RecordingApi.
+ *
+ * @param {typeof import('../components/server-recording.js')} loaded
+ */
+function apiOf(loaded) {
+  return new loaded.RecordingApi(addresses, httpOptions());
+}
 
 /** Load the script of the dialogs. @returns {Promise<typeof import('../components/server-recording.js')>} */
 function script() {
@@ -27,7 +37,7 @@ export function watchAlerts() {
   whenIdle(async () => {
     await parts.prepare();
     const { loaded } = parts;
-    if (loaded && bell instanceof loaded.RecordingAlerts) bell.connect(recordingApi);
+    if (loaded && bell instanceof loaded.RecordingAlerts) bell.connect(apiOf(loaded));
   });
 }
 
@@ -68,7 +78,7 @@ export class ServerRecording extends EventTarget {
     const loaded = await parts.get();
     if (!loaded || !may('manage')) return;
     const dialog = byId('recording-rule', loaded.RecordingRuleDialog);
-    dialog.api = recordingApi;
+    dialog.api = apiOf(loaded);
     dialog.openFor(camera, channels, channel);
   }
 
@@ -77,7 +87,7 @@ export class ServerRecording extends EventTarget {
     const loaded = await parts.get();
     if (!loaded || !may('recording_pause')) return;
     const dialog = byId('recording-pause', loaded.RecordingPauseDialog);
-    dialog.api = recordingApi;
+    dialog.api = apiOf(loaded);
     dialog.openFor(cameraId, channel, name);
   }
 
@@ -102,7 +112,7 @@ export class ServerRecording extends EventTarget {
     const loaded = await parts.get();
     if (!loaded || !may('export')) return;
     const dialog = byId('recording-keep', loaded.RecordingKeepDialog);
-    dialog.api = recordingApi;
+    dialog.api = apiOf(loaded);
     dialog.openFor(keeping, clock);
   }
 

@@ -121,7 +121,7 @@ function volumeItem(volume) {
   setText(part(item, 'space', HTMLElement), volume.size_bytes ? volumeSpace(volume) : '');
   setText(part(item, 'forecast', HTMLElement), volumeForecast(volume, nameOf, Date.now()));
   const problem = part(item, 'problem', HTMLElement);
-  setText(problem, [volume.detail, words.advice].filter(Boolean).join(' '));
+  setText(problem, volume.detail || words.advice);
   problem.hidden = words.tone === 'good' || !problem.textContent;
   return item;
 }

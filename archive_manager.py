@@ -150,11 +150,16 @@ class ArchiveManager:
     def take_activity(self, activity: ChannelActivity) -> None:
         """Take the beginning or the end of an event of a device."""
         if activity.channel is not None:
-            self.trigger(activity.camera_id, activity.channel, activity.is_channel_active, "device")
+            self.trigger(activity.camera_id, activity.channel, activity.is_channel_active, "device", at=activity.at)
 
-    def trigger(self, camera_id: int, channel: int, active: bool, kind: str = "") -> None:
-        """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap."""
-        self._recorders.trigger(camera_id, channel, active=active, kind=kind)
+    def trigger(
+        self, camera_id: int, channel: int, active: bool, kind: str = "", *, at: datetime | None = None
+    ) -> None:
+        """An event of a channel begins or ends, for rules of the mode events. Events of several kinds may overlap.
+
+        `at`: its time, now if None.
+        """
+        self._recorders.trigger(camera_id, channel, active=active, kind=kind, at=at)
 
     # ---- pauses ----------------------------------------------------------------------------------
 

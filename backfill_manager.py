@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from archive_manager import ArchiveManager
 from backfill.budget import BackfillBudget
 from backfill.planner import BackfillPlanner
-from backfill.planning import SHORTEST_S, pieces_of, tried_in_vain, wanted_stretches, without
-from backfill.records import Backfill, BackfillEstimate, BackfillState, Stretch
+from backfill.planning import SHORTEST_S, pieces_of, taken_by_jobs, tried_in_vain, wanted_stretches, without
+from backfill.records import Backfill, BackfillEstimate, BackfillProposal, BackfillState, Stretch
 from backfill.run import BackfillContext
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from backfill.worker import BackfillWorker
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
+from core.records import Problem
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
@@ -27,6 +28,9 @@ from recording_manager import RecordingManager
 
 LONGEST = timedelta(days=31)
 _BITRATE_KBPS = 4000  # of a channel whose bit rate is not known
+CAMERA_CHANGED = Problem(
+    "camera_changed", "The address or the login of the camera was changed, so it may be another device now."
+)
 _ENDED = (BackfillState.DONE, BackfillState.FAILED, BackfillState.CANCELLED)
 
 
@@ -49,8 +53,8 @@ class BackfillManager:
         self._targets = Targets(recordings, archive)
         budget = BackfillBudget(settings, clock, self._store)
         context = BackfillContext(settings, clock, gateway, archive, recordings, self._store, self._targets, budget)
-        planner = BackfillPlanner(self._store, self._targets, archive, cameras, clock)
-        self._worker = BackfillWorker(context, planner)
+        self._planner = BackfillPlanner(self._store, self._targets, archive, cameras, clock)
+        self._worker = BackfillWorker(context, self._planner)
 
     def start(self) -> None:
         self._worker.start()
@@ -60,12 +64,32 @@ class BackfillManager:
         self._worker.stop()
 
     def forget_camera(self, camera_id: int) -> None:
-        """End the running job of a camera that was changed or removed."""
+        """End the jobs of a camera that was removed, or has another address or credential.
+
+        It may be another device now, and the archive must not mix two.
+        """
+        self._store.fail_unfinished(camera_id, CAMERA_CHANGED, self._clock.now_utc())
         self._worker.interrupt_camera(camera_id)
 
     def jobs(self) -> list[Backfill]:
         """Return all jobs, the newest first."""
         return self._store.jobs()
+
+    def proposals(self) -> list[BackfillProposal]:
+        """Return the gaps that recorders can fill and no rule does, as of the last look, about once a minute."""
+        jobs = self._store.jobs()
+        found: list[BackfillProposal] = []
+        for camera_id, channel, stretch in self._planner.proposals():
+            own = [job for job in jobs if (job.camera_id, job.channel) == (camera_id, channel)]
+            try:
+                rate_kbps = self._bitrate_kbps(camera_id, channel)
+            except NotFound:  # the camera was removed
+                continue
+            found += [
+                BackfillProposal(camera_id, channel, part, _size_bytes(part.length_s, rate_kbps))
+                for part in without([stretch], taken_by_jobs(own))
+            ]
+        return found
 
     def get(self, backfill_id: int) -> Backfill:
         """Raise NotFound."""
@@ -89,7 +113,7 @@ class BackfillManager:
         missing = without(without([wanted], found), archived)
         return BackfillEstimate(
             seconds,
-            round(seconds * self._bitrate_kbps(camera_id, channel) * 125),
+            _size_bytes(seconds, self._bitrate_kbps(camera_id, channel)),
             all(it.is_known for it in targets),
             sum(it.length_s for it in missing if it.length_s >= SHORTEST_S),
             tuple(found),
@@ -164,3 +188,7 @@ class BackfillManager:
                 rates = [profile.video.bitrate_kbps for profile in item.profiles if profile.video is not None]
                 return float(max((rate for rate in rates if rate), default=_BITRATE_KBPS))
         return float(_BITRATE_KBPS)
+
+
+def _size_bytes(seconds: float, rate_kbps: float) -> int:
+    return round(seconds * rate_kbps * 125)

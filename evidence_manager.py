@@ -44,7 +44,9 @@ class EvidenceManager:
         self._store = CaseStore(database)
         self._key = InstallationKey(settings.key_file.with_name(KEY_NAME), settings.data_dir)
         context = PackagingContext(settings, clock, exports, self._key, SnapshotMaker(spawner, settings))
-        self._worker = PackageWorker(self._store, context, settings.data_dir / "packages")
+        folder = settings.data_dir / "packages"
+        self._worker = PackageWorker(self._store, context, folder)
+        exports.count_folder(folder)
 
     def start(self) -> None:
         """Start the worker, which goes on with unfinished packages."""
@@ -78,7 +80,7 @@ class EvidenceManager:
             raise LimitReached(f"A case has at most {MOST_EXPORTS} exports.", code="case_limit")
         for export_id in wanted:
             self._exports.get(who, export_id)
-        case = self._store.add(who.user_id, who.name, name, notes, wanted, self._clock.now_utc())
+        case = self._store.add(who, name, notes, wanted, self._clock.now_utc())
         for export_id in wanted:
             self._exports.change(who, export_id, kept=True)
         return case

@@ -20,7 +20,7 @@ from core.records import VideoFormat
 from core.settings import Settings
 from database import Database
 from exports.devices import CAMERA_DELETED, device_of
-from exports.folders import ExportFolders
+from exports.folders import ExportFolders, size_of_files
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import bytes_with_copies, most_copies
 from exports.origin_notes import RangeOrigins
@@ -65,6 +65,7 @@ class ExportManager:
         self._folder = settings.data_dir / "exports"
         self._store = ExportStore(database)
         self._folders = ExportFolders(self._folder)
+        self._counted_folders: list[Path] = []
         self._space = threading.Lock()  # held while space is counted and a job takes it
         reading = ReadingContext(settings, clock, gateway, cameras, recordings)
         finishing = FinishingContext(settings, clock, spawner)
@@ -115,9 +116,13 @@ class ExportManager:
         return self._worker.with_progress(job)
 
     def space(self) -> ExportSpace:
-        """Return the disk space of all users' exports, as of now."""
+        """Return the disk space of all users' exports and packages, as of now."""
         used = sum(self._worker.with_progress(job).progress.size_bytes for job in self._store.jobs())
-        return ExportSpace(used, self._settings.export_bytes)
+        return ExportSpace(used + self._counted_bytes(), self._settings.export_bytes)
+
+    def count_folder(self, folder: Path) -> None:
+        """Count the files of this folder as disk space of exports from now on."""
+        self._counted_folders.append(folder)
 
     def estimate(self, draft: ExportDraft) -> ExportEstimate:
         """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""
@@ -131,7 +136,7 @@ class ExportManager:
         return ExportEstimate(seconds, round(size), is_about=True, free_bytes=self._free_bytes())
 
     def add(self, who: Principal, draft: ExportDraft) -> ExportJob:
-        """Queue a job. May wait for the device.
+        """Queue a job. May wait for the device. Users other than admins may have half of all exports.
 
         Raise InvalidRequest, NotFound, a DeviceError, StorageFull if too little disk is free, or LimitReached
         (export_limit, export_space).
@@ -139,6 +144,7 @@ class ExportManager:
         estimate = self.estimate(draft)
         if estimate.seconds <= 0:
             raise NotFound("Nothing is recorded in this range.", code="nothing_recorded")
+        most = self._settings.max_exports
         with self._space:
             self._require_space(estimate.size_bytes, estimate.size_bytes)
             job = self._store.add(
@@ -148,7 +154,8 @@ class ExportManager:
                 estimate.seconds,
                 self._clock.now_utc(),
                 devices=[device_of(self._cameras.get_camera(camera_id)) for camera_id in _cameras_of(draft)],
-                most=self._settings.max_exports,
+                most=most,
+                most_own=most if who.may(Permission.MANAGE) else max(1, most // 2),
             )
         self._worker.wake()
         return self._worker.with_progress(job)
@@ -343,9 +350,13 @@ class ExportManager:
         return max(0, shutil.disk_usage(place).free - self._settings.export_min_free_bytes)
 
     def _used_bytes(self, other_than: int | None) -> int:
-        """Return the size of all other exports: of unfinished ones, the expected size."""
+        """Return the size of all other exports, of unfinished ones the expected size, and of all packages."""
         jobs = (job for job in self._store.jobs() if job.id != other_than)
-        return sum(self._expected_bytes(job) if job.state.is_unfinished else job.progress.size_bytes for job in jobs)
+        sizes = (self._expected_bytes(job) if job.state.is_unfinished else job.progress.size_bytes for job in jobs)
+        return sum(sizes) + self._counted_bytes()
+
+    def _counted_bytes(self) -> int:
+        return sum(size_of_files(folder) for folder in self._counted_folders)
 
     def _expected_bytes(self, job: ExportJob) -> int:
         try:

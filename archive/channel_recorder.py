@@ -14,7 +14,7 @@ from archive.stream_recorder import RecorderParts, StreamRecorder
 from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingPause, RecordingRule, StreamKey
 from core.records import Channel, ProfileRole
 
-EVENT_AT_MOST_S = 3600.0
+EVENT_AT_MOST_S = 86_400.0
 """An event without an end counts as over after this time: devices lose the message of the end."""
 _KEEP_S = 1.0
 
@@ -82,6 +82,7 @@ class ChannelRecorder:
         self.camera_id = camera_id
         self.number = channel
         self.events = EventWatch()
+        self.event_at: datetime | None = None  # the beginning of the event that begins the next stretch
         self.outage = Outage(gaps, parts.clock, camera_id, channel)
         self._parts = parts
         self._gaps = gaps
@@ -167,8 +168,9 @@ class ChannelRecorder:
             if waits:
                 stream.pre_roll.end()
             else:
-                stream.pre_roll.begin()
+                stream.pre_roll.begin(self.event_at.timestamp() if self.event_at else None)
             stream.look(token, problem)
+        self.event_at = None
         self._judge(rule, waits=waits)
 
     def _judge(self, rule: RecordingRule, *, waits: bool) -> None:

@@ -16,6 +16,7 @@ from core.archive import GapReason
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
 
+NEWS_TAKES_S = 3.0  # at most, from an event to the app
 MAX_BYTES = 16 * 1024 * 1024
 MAX_TOTAL_BYTES = 512 * 1024 * 1024
 _OVERHEAD_BYTES = 200  # memory of a unit besides its contents
@@ -75,10 +76,16 @@ class PreRoll(UnitSink):
         with self._lock:
             return self._groups[0].utc_s[0] if self._groups else None
 
-    def begin(self) -> None:
-        """Record the held units, and all units from now on."""
+    def begin(self, event_utc_s: float | None = None) -> None:
+        """Record all units from now on, and the held ones.
+
+        `event_utc_s`: the time of an event, in seconds since 1970. Held units from more than `pre_s` before it are
+        left out, up to the last key frame before that time.
+        """
         with self._lock:
             if self._phase is _Phase.HOLDING:
+                if event_utc_s is not None:
+                    self._drop_before(event_utc_s - self.pre_s)
                 for group in self._groups:
                     self._describe(group.description)
                     self._sink.on_units(group.units, group.utc_s)
@@ -162,9 +169,12 @@ class PreRoll(UnitSink):
                 self._groups[-1].units.append(unit)
                 self._groups[-1].utc_s.append(moment_s)
                 self._count(_size(unit))
-        while len(self._groups) > 1 and self._groups[1].utc_s[0] <= utc_s[-1] - self.pre_s:
-            self._drop_oldest()
+        self._drop_before(utc_s[-1] - self.pre_s - NEWS_TAKES_S)
         while self._groups and (self._held_bytes > self._max_bytes or self._budget.is_exceeded):
+            self._drop_oldest()
+
+    def _drop_before(self, moment_s: float) -> None:
+        while len(self._groups) > 1 and self._groups[1].utc_s[0] <= moment_s:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:

@@ -13,6 +13,7 @@ from archive.channel_recorder import ChannelRecorder, RecordingState
 from archive.gaps import GapStore
 from archive.outages import ALERT_AFTER_S, SHORTEST_S
 from archive.pauses import PauseStore
+from archive.pre_roll import NEWS_TAKES_S
 from archive.rules import RuleStore, schedule_of
 from archive.stream_recorder import RecorderParts, StreamTargets
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
@@ -97,14 +98,21 @@ class ChannelRecorders:
                 self._channels[place].reconnect()
                 self._look_at(place)
 
-    def trigger(self, camera_id: int, channel: int, *, active: bool, kind: str = "") -> None:
-        """An event of a channel begins or ends. Events of several kinds may overlap."""
+    def trigger(
+        self, camera_id: int, channel: int, *, active: bool, kind: str = "", at: datetime | None = None
+    ) -> None:
+        """An event of a channel begins or ends. Events of several kinds may overlap.
+
+        `at`: its time, at most a few seconds ago; now if None.
+        """
         rule = self._rules.rule(camera_id, channel)
         if rule.mode is not RecordingMode.EVENTS:
             return
         with self._lock:
             recorder = self._channels.get((camera_id, channel))
             if recorder is not None:
+                now = self._clock.now_utc()
+                recorder.event_at = max(now - timedelta(seconds=NEWS_TAKES_S), min(at or now, now))
                 recorder.events.note(kind, self._clock.monotonic_s(), rule.post_s, active=active)
         self.apply(camera_id, channel)
 

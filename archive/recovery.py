@@ -39,8 +39,8 @@ class Recovery:
         self._index = index
         self._volume = volume
 
-    def finish_open_files(self, busy: Container[FileKey] = ()) -> int:
-        """Repair and close the files that a crash has left open; return their number. `busy`: files being written."""
+    def finish_open_files(self, busy: Container[FileKey] = ()) -> Iterator[FileKey]:
+        """Repair and close the files that a crash has left open; yield each. `busy`: files that are being written."""
         found = [it for it in self._index.open_files(self._volume.id) if it.key not in busy]
         for file in found:
             try:
@@ -56,17 +56,16 @@ class Recovery:
             )
             self._index.commit([closed], [])
             self._index.extend_stretch(file.stretch_id, closed.end_ms)
-        return len(found)
+            yield file.key
 
-    def adopt_since(self, moment: datetime, busy: Container[FileKey] = ()) -> int:
-        """Adopt files without a row whose day is that of a moment or later, or the day before. Return their number."""
+    def adopt_since(self, moment: datetime, busy: Container[FileKey] = ()) -> Iterator[int]:
+        """Adopt files without a row whose day is that of a moment or later, or the day before. Yield their number for
+        each day of a stream."""
         first = moment.date() - timedelta(days=1)
-        return sum(
-            self._adopt_day(stream, day, busy, after_crash=True)
-            for stream in self._stored_streams()
-            for day in self._stored_days(stream)
-            if day >= first
-        )
+        for stream in self._stored_streams():
+            for day in self._stored_days(stream):
+                if day >= first:
+                    yield self._adopt_day(stream, day, busy, after_crash=True)
 
     def compare(self, busy: Container[FileKey] = ()) -> Iterator[int]:
         """Compare all rows with all files, a day of a stream with each step. Yield the number of differences so far."""

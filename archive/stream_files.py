@@ -174,7 +174,7 @@ class StreamFiles:
             if volume.check() and self._create_file(start_ms, volume):
                 return None
             if volume.is_usable:  # not the volume's fault
-                self._lose(GapReason.UNKNOWN)
+                self._lose(GapReason.UNSUPPORTED)
                 return Outcome.DONE
 
     def _create_file(self, start_ms: int, volume: Volume) -> bool:
@@ -182,7 +182,8 @@ class StreamFiles:
         try:
             builder = ArchiveFileBuilder(self._description)
         except ValueError as error:
-            log.warning("camera %d, channel %d: %s", self.stream.camera_id, self.stream.channel, error)
+            if self.problem is not GapReason.UNSUPPORTED:  # once, not with each key frame
+                log.warning("camera %d, channel %d: %s", self.stream.camera_id, self.stream.channel, error)
             return False
         if self._stretch is None:
             self._stretch = _Stretch(self._index.new_stretch_id(), start_ms, start_ms)

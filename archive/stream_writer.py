@@ -17,12 +17,12 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
 
 QUEUE_BYTES = 64 * 1024 * 1024
-STREAM_QUEUE_BYTES = 2 * 1024 * 1024
+STREAM_QUEUE_BYTES = 6 * 1024 * 1024  # ten seconds of a main stream; as much comes at once if an event begins
 _UNIT_BYTES = 300  # the objects of a unit, besides its bytes
 
 
 class QueueBudget:
-    """Counts the bytes that wait for one volume: at most 64 MB, or 2 MB for each stream if there are more than 32."""
+    """Counts the bytes that wait for one volume: at most 64 MB, or 6 MB for each stream if there are more than ten."""
 
     def __init__(self, limit_bytes: int = QUEUE_BYTES) -> None:
         self._least_bytes = limit_bytes

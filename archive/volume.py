@@ -56,9 +56,11 @@ class Volume:
 
     `id`: its number in the index, 0 until it was opened. `reserve_bytes`: with less free space it is full.
     `floor_bytes`: with less free space, `is_short`, the retention deletes the oldest files. It sets both.
+    `is_former`: the settings do not name it any more. Its files play and are deleted when it is their time, but no new
+    ones come; it counts as full.
     """
 
-    def __init__(self, folder: Path, name: str, *, reserve_bytes: int) -> None:
+    def __init__(self, folder: Path, name: str, *, reserve_bytes: int, is_former: bool = False) -> None:
         self.folder = folder
         self.name = name
         self.floor_bytes = 0
@@ -66,6 +68,7 @@ class Volume:
         self.id = 0
         self.uuid = ""
         self.device = 0
+        self.is_former = is_former
         self._reserve_bytes = reserve_bytes
         self._lock = threading.Lock()
         self._state = VolumeState.OK
@@ -79,7 +82,7 @@ class Volume:
         with self._lock:
             if self._state is not VolumeState.OK:
                 return self._state
-            if self._held_detail is not None:
+            if self._held_detail is not None or self.is_former:
                 return VolumeState.FULL
             return VolumeState.SLOW if self._is_slow else VolumeState.OK
 
@@ -89,11 +92,18 @@ class Volume:
         with self._lock:
             if self._detail or self._held_detail:
                 return self._detail or self._held_detail or ""
+            if self.is_former:
+                return "ARCHIVE_DIRS does not name this folder any more: no new recordings come."
             return "The disk does not write as fast as the cameras send." if self._is_slow else ""
 
     @property
     def is_usable(self) -> bool:
         return self.state in {VolumeState.OK, VolumeState.SLOW}
+
+    @property
+    def answers(self) -> bool:
+        """True if the disk is there and has space, whether or not new files may be written to it."""
+        return self._state is VolumeState.OK
 
     def identify(self, known: Sequence[IndexedVolume], *, adopts: bool = False) -> None:
         """Read the marker; make it in a folder that no volume of the index had. Raise VolumeGone or OSError.
@@ -107,7 +117,7 @@ class Volume:
             if known and not adopts and all(it.uuid != found for it in known):
                 self._refuse_foreign(was_here=was_here)
         except FileNotFoundError:
-            if was_here and not adopts:
+            if self.is_former or (was_here and not adopts):
                 raise VolumeGone(_NO_MARKER) from None
             found = _make_marker(marker)
         self.uuid = found

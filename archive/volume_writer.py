@@ -142,7 +142,7 @@ class VolumeWriter:
     def run_once(self) -> None:
         """Write what waits in the queues; check the volume, flush and recover if that is due."""
         now_s = self._parts.clock.monotonic_s()
-        self.busy_since_s = time.monotonic()
+        self._note_progress()
         try:
             if not self.volume.id or now_s >= self._next_check_s:
                 self._check(now_s)
@@ -170,12 +170,17 @@ class VolumeWriter:
         streams = self._present()
         for stream in streams:
             stream.files.sync(self.volume, self._batch)
+            self._note_progress()
         if not self._batch.is_empty():
             self._parts.index.commit([*self._batch.files.values()], [*self._batch.stretches.values()])
             self._batch = Batch()
         for stream in streams:
             if stream.is_finished and stream.files.is_settled:
                 self._remove(stream)
+
+    def _note_progress(self) -> None:
+        """Between two steps: the disk answers."""
+        self.busy_since_s = time.monotonic()
 
     def _present(self) -> tuple[StreamWriter, ...]:
         with self._lock:
@@ -208,7 +213,7 @@ class VolumeWriter:
 
     def _work(self, stream: StreamWriter, files: StreamFiles) -> Outcome:
         """Carry out a stream's tasks; hand it over to another volume's writer if its next file belongs there."""
-        self.busy_since_s = time.monotonic()
+        self._note_progress()
         try:
             outcome = files.work(self.volume, self._parts.volumes)
         except Exception:  # one stream must not stop the others
@@ -228,10 +233,11 @@ class VolumeWriter:
         self._parts.writers[target].add(stream)
 
     def _end_leftovers(self) -> None:
-        for files in self._leftovers:
+        with self._lock:
+            leftovers, self._leftovers = self._leftovers, []
+        for files in leftovers:
             files.give_up(GapReason.DISK_TOO_SLOW)
             files.sync(self.volume, self._batch)
-        self._leftovers.clear()
 
     # ---- the volume ------------------------------------------------------------------------------
 
@@ -245,16 +251,18 @@ class VolumeWriter:
             for stream in self._present():
                 stream.files.abandon(REASONS[self.volume.state])
             self._is_recovered = False
-        elif self.volume.is_usable and not self._is_recovered:
+        elif self.volume.answers and not self._is_recovered:
             self._recover()
 
     def _recover(self) -> None:
         recovery = Recovery(self._parts.index, self.volume)
         busy = OpenFiles(self)
         try:
-            recovery.finish_open_files(busy)
+            for _ in recovery.finish_open_files(busy):
+                self._note_progress()
             if self._parts.crashed_at_ms is not None:
-                recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy)
+                for _ in recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy):
+                    self._note_progress()
             self._comparison = recovery.compare(busy)
         except OSError as error:
             self.volume.note_error(error)
@@ -263,7 +271,9 @@ class VolumeWriter:
 
     def is_open(self, key: FileKey) -> bool:
         """True if a file is being written, or has no row yet."""
-        return any(key in files.open_keys() for files in (*self._leftovers, *(it.files for it in self._present())))
+        with self._lock:
+            present = [*self._leftovers, *(stream.files for stream in self._streams)]
+        return key in self._batch.files or any(key in files.open_keys() for files in present)
 
 
 class OpenFiles(Container[FileKey]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from archive.index import ArchiveIndex
 from archive.volume import REASONS, Volume, VolumeGone
@@ -13,7 +14,7 @@ _RESERVE_SHARE = 4
 
 
 class Volumes:
-    """The volumes of the settings. Thread-safe: the list never changes."""
+    """The volumes of the settings, and after add_former() those that still hold files. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         # The retention deletes below the floor, so a volume is only full if it finds nothing to delete.
@@ -23,6 +24,18 @@ class Volumes:
             Volume(folder, folder.name if len(folders) == 1 else str(folder), reserve_bytes=reserve_bytes)
             for folder in folders
         )
+
+    def add_former(self, index: ArchiveIndex) -> Sequence[Volume]:
+        """Add the volumes of files that the settings do not name any more; return them. Call it once, at start."""
+        folders = {str(it.folder) for it in self._volumes}
+        in_use = {total.volume_id for total in index.totals()}
+        former = [
+            Volume(Path(it.folder), it.folder, reserve_bytes=0, is_former=True)
+            for it in index.volumes()
+            if it.id in in_use and it.folder not in folders
+        ]
+        self._volumes = (*self._volumes, *former)
+        return former
 
     def all(self) -> Sequence[Volume]:
         return self._volumes

@@ -62,6 +62,8 @@ class ArchiveWriter:
         if last_ms is not None:
             self._was_off = (from_ms(last_ms), max(now, from_ms(last_ms)))
         self._parts.index.finish_stretches(GapReason.SERVER_OFF)
+        for volume in self._parts.volumes.add_former(self._parts.index):
+            self._parts.writers[volume] = VolumeWriter(volume, self._parts)
         self._beat()
         self._is_stopping.clear()
         settings = self._parts.settings

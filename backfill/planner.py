@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
@@ -13,7 +13,8 @@ from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode
 from core.clock import Clock
-from core.errors import AppError
+from core.errors import AppError, NotFound
+from core.records import CameraStatus
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -24,10 +25,12 @@ _CHECK_EVERY = timedelta(days=1)
 _DAY = timedelta(days=1)
 _CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
 _DEVICE_GAP_S = 60.0
+_AFTER_FAILURE_S = 600.0
+_KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
 
 
 class BackfillPlanner:
-    """For one thread."""
+    """For one thread, except proposals()."""
 
     def __init__(
         self, store: BackfillStore, targets: Targets, archive: ArchiveManager, cameras: OnvifManager, clock: Clock
@@ -37,24 +40,52 @@ class BackfillPlanner:
         self._archive = archive
         self._cameras = cameras
         self._clock = clock
-        self._asked: dict[tuple[int, int], tuple[Stretch, ...]] = {}  # gaps that need no other look
+        # By channel: gaps, and what the recorder has of them.
+        self._asked: dict[tuple[int, int], tuple[tuple[Stretch, ...], tuple[Stretch, ...]]] = {}
+        self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
+        self._not_before_s: dict[int, float] = {}  # of cameras that could not answer
 
     def plan(self, is_over: Callable[[], bool]) -> None:
         """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
-        for (camera_id, channel), rule in sorted(self._archive.rules().items()):
+        rules = self._archive.rules()
+        self._proposals = {key: found for key, found in self._proposals.items() if key in rules}
+        for (camera_id, channel), rule in sorted(rules.items()):
             if is_over():
                 return
-            if rule.mode is RecordingMode.OFF:
+            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id):
                 continue
             try:
+                fillable = self._fillable(camera_id, channel)
+                self._proposals[camera_id, channel] = () if rule.backfills else tuple(fillable)
                 if rule.backfills:
-                    self._add_jobs(camera_id, channel)
+                    self._add_jobs(camera_id, channel, fillable)
                 self._check_recorder(camera_id, channel)
             except AppError as error:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
+                self._not_before_s[camera_id] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+        self._store.remove_automatic(self._clock.now_utc() - _KEPT)
 
-    def _add_jobs(self, camera_id: int, channel: int) -> None:
+    def _may_ask(self, camera_id: int) -> bool:
+        """True if the camera is online and has not failed lately: each channel of one that fails may take 25 s."""
+        if self._clock.monotonic_s() < self._not_before_s.get(camera_id, 0.0):
+            return False
+        try:
+            return self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE
+        except NotFound:
+            return False
+
+    def proposals(self) -> list[tuple[int, int, Stretch]]:
+        """Return camera, channel and stretch of the gaps that a recorder can fill and no rule does. Any thread."""
+        return [(*key, stretch) for key, found in sorted(self._proposals.items()) for stretch in found]
+
+    def _add_jobs(self, camera_id: int, channel: int, fillable: Iterable[Stretch]) -> None:
+        for stretch in fillable:
+            self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=self._clock.now_utc())
+            log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
+
+    def _fillable(self, camera_id: int, channel: int) -> list[Stretch]:
+        """Return the gaps that the recorder has and no job knows. The recorder is asked once for the same gaps."""
         now = self._clock.now_utc()
         gaps = tuple(
             Stretch(max(gap.start, now - _BACK), gap.end)
@@ -63,15 +94,14 @@ class BackfillPlanner:
         )
         jobs = self._store.jobs(camera_id, channel)
         wished = without(without(gaps, taken_by_jobs(jobs)), tried_in_vain(jobs))
-        wished = without(wished, [piece.stretch for job in jobs for piece in job.pieces if piece.is_done])
-        if not wished or self._asked.get((camera_id, channel)) == gaps:
-            return
-        window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
-        targets = self._targets.find(camera_id, channel, window)
-        for stretch in wanted_stretches(wished, [it.stretch for it in targets], ()):
-            self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=now)
-            log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
-        self._asked[camera_id, channel] = gaps
+        if not wished:
+            return []
+        known = self._asked.get((camera_id, channel))
+        if known is None or known[0] != gaps:
+            window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
+            targets = self._targets.find(camera_id, channel, window)
+            known = self._asked[camera_id, channel] = (gaps, tuple(it.stretch for it in targets))
+        return wanted_stretches(wished, known[1], ())
 
     def _check_recorder(self, camera_id: int, channel: int) -> None:
         """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""

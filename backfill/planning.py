@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from backfill.records import Backfill, BackfillPiece, Stretch
+from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason
 
 PIECE_S = 600.0
@@ -106,9 +106,9 @@ def tried_in_vain(jobs: Iterable[Backfill]) -> list[Stretch]:
 
 
 def taken_by_jobs(jobs: Iterable[Backfill]) -> list[Stretch]:
-    """Return the stretches of unfinished jobs, and of those that a user has cancelled: a rule does not fetch these."""
+    """Return the stretches that a rule leaves to their jobs: unfinished, cancelled or failed ones, and done pieces."""
     return united(
-        piece.stretch for job in jobs if job.state.is_unfinished or job.state == "cancelled" for piece in job.pieces
+        piece.stretch for job in jobs for piece in job.pieces if job.state is not BackfillState.DONE or piece.is_done
     )
 
 

@@ -88,6 +88,16 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillProposal:
+    """A gap of a channel that the recorder can fill, and whose rule does not."""
+
+    camera_id: int
+    channel: int
+    stretch: Stretch
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillEstimate:
     """Time and size of the fetchable part of a range. `is_certain` False: the recorder cannot tell exactly.
 

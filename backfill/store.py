@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillPiece, BackfillState, Stretch
 from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
@@ -115,6 +115,20 @@ class BackfillStore:
         wanted = select(func.coalesce(func.sum(BackfillRow.size_bytes), 0)).where(BackfillRow.created_at >= since)
         with self._database.read() as session:
             return int(session.scalar(wanted) or 0)
+
+    def fail_unfinished(self, camera_id: int, problem: Problem, now: datetime) -> None:
+        """Let the unfinished jobs of a camera fail."""
+        states = [state.value for state in BackfillState if state.is_unfinished]
+        wanted = select(BackfillRow).where(BackfillRow.camera_id == camera_id, BackfillRow.state.in_(states))
+        with self._database.write() as session:
+            for row in session.scalars(wanted):
+                row.state, row.ended_at = BackfillState.FAILED.value, now
+                row.problem_code, row.problem_detail = problem.code, problem.detail
+
+    def remove_automatic(self, before: datetime) -> None:
+        """Delete the jobs of rules that ended before this time."""
+        with self._database.write() as session:
+            session.execute(delete(BackfillRow).where(BackfillRow.by == AUTOMATIC, BackfillRow.ended_at < before))
 
     def remove(self, backfill_id: int) -> None:
         """Do nothing if it is gone already. Fetched recordings stay in the archive."""

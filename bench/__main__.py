@@ -16,6 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Error as PlaywrightError
 
 from bench import (
+    archive,
     beside,
     clicks,
     exports,
@@ -39,9 +40,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports"),
+    *("storyboard", "exports", "archive"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive")
 _PEERS = "peers"
 
 
@@ -197,6 +198,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "storyboard", storyboard.figures(runs)
     if "exports" in parts:
         yield "exports", exports.figures(runs)
+    if "archive" in parts:
+        yield "archive", archive.figures(runs, window_s)
 
 
 def _device(stack: ExitStack) -> Recorder:

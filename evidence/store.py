@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from core.access import Permission, Principal
 from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
@@ -48,16 +49,21 @@ class CaseStore:
             ).first()
             return _case(session, row) if row is not None else None
 
-    def add(
-        self, user_id: int | None, owner: str, name: str, notes: str, export_ids: Sequence[int], now: datetime
-    ) -> Case:
-        """Raise NotFound for an export that was deleted, or LimitReached (case_limit)."""
+    def add(self, who: Principal, name: str, notes: str, export_ids: Sequence[int], now: datetime) -> Case:
+        """Raise NotFound for an export that was deleted, or LimitReached (case_limit).
+
+        Users other than admins may have half of all cases.
+        """
         with self._database.write() as session:
-            if (session.scalar(select(func.count()).select_from(CaseRow)) or 0) >= MOST_CASES:
+            count = select(func.count()).select_from(CaseRow)
+            if (session.scalar(count) or 0) >= MOST_CASES:
                 raise LimitReached(f"There are {MOST_CASES} cases: delete one first.", code="case_limit")
+            own = session.scalar(count.where(CaseRow.user_id == who.user_id)) or 0
+            if own >= MOST_CASES // 2 and not who.may(Permission.MANAGE):
+                raise LimitReached(f"You have {own} cases: delete one first.", code="case_limit")
             row = CaseRow(
-                user_id=user_id,
-                owner=owner[:80],
+                user_id=who.user_id,
+                owner=who.name[:80],
                 name=name,
                 notes=notes,
                 created_at=now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from exports.pieces import mark_read
@@ -65,3 +66,12 @@ class ExportFolders:
         for path in self._root.iterdir():
             if path.name.isdecimal() and int(path.name) not in known:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def size_of_files(folder: Path) -> int:
+    """Return the bytes of all files in a folder and below; 0 if there is none."""
+    size_bytes = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            size_bytes += path.stat().st_size if path.is_file() else 0
+    return size_bytes

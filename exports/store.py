@@ -78,11 +78,15 @@ class ExportStore:
         *,
         devices: Sequence[ExportDevice],
         most: int,
+        most_own: int,
     ) -> ExportJob:
-        """Add a queued job. Raise LimitReached (export_limit) if there are `most` already."""
+        """Add a queued job. Raise LimitReached (export_limit): there are `most`, or the user has `most_own`."""
         with self._database.write() as session:
-            if (session.scalar(select(func.count()).select_from(ExportRow)) or 0) >= most:
+            count = select(func.count()).select_from(ExportRow)
+            if (session.scalar(count) or 0) >= most:
                 raise LimitReached(f"There are {most} exports: delete one first.", code="export_limit")
+            if (session.scalar(count.where(ExportRow.user_id == user_id)) or 0) >= most_own:
+                raise LimitReached(f"You have {most_own} exports: delete one first.", code="export_limit")
             row = ExportRow(
                 user_id=user_id,
                 owner=owner[:80],
@@ -113,7 +117,8 @@ class ExportStore:
     ) -> ExportJob:
         """Give a job another state, if its present state is one of `of`. Raise NotFound or Conflict (export_state).
 
-        A retry that fails or is cancelled leaves the state that the job had before, with its files.
+        A job that fails with finished files is done and incomplete. A retry that fails or is cancelled leaves the state
+        that the job had before, with its files.
         """
         with self._database.write() as session:
             row = _row(session, export_id)
@@ -213,9 +218,15 @@ def _job(row: ExportRow) -> ExportJob:
 def _with_earlier_end(
     row: ExportRow, state: ExportState, problem: Problem | None
 ) -> tuple[ExportState, Problem | None]:
-    """Note the end of a job with files that is queued again. Return state and problem after a retry without success."""
+    """Note the end of a job with files that is queued again. Return state and problem of its end.
+
+    A job that fails after it has made files is done and incomplete: its files can be used, and a retry adds the rest.
+    """
     if state is ExportState.QUEUED and row.state == ExportState.DONE.value:
         row.options = {**row.options, _EARLIER: [row.problem_code, row.problem_detail]}
+    if state is ExportState.FAILED and row.files and _EARLIER not in row.options:
+        reason = f"{problem.detail} " if problem else ""
+        return ExportState.DONE, Problem(INCOMPLETE, f"{reason}The files that were ready before can be used.")
     if state.is_unfinished or _EARLIER not in row.options:
         return state, problem
     code, detail = row.options[_EARLIER]

@@ -79,24 +79,27 @@ class Footage:
         self.index.commit(files, [IndexedStretch(stretch_id, stream, files[0].start_ms, end_ms, origin, end_reason)])
         return stretch_id
 
-    def _files(self, start_s: float, end_s: float, described: UnitDescription) -> list[tuple[bytes, bytes, int, int]]:
+    def _files(
+        self, start_s: float, end_s: float, described: UnitDescription
+    ) -> list[tuple[bytes, bytearray, int, int]]:
         """Return the index, the rest, and the time of each file."""
-        found: list[tuple[bytes, bytes, int, int]] = []
+        found: list[tuple[bytes, bytearray, int, int]] = []
         collector = GroupCollector()
         units, times = self._units(start_s, end_s, described.audio)
         groups = collector.add(units, times)
         last = collector.flush()
         groups += [last] if last is not None else []
         builder: ArchiveFileBuilder | None = None
-        data, begins_s, ends_ms = b"", 0.0, 0
+        data, begins_s, ends_ms = bytearray(), 0.0, 0
         for group in groups:
             if builder is None or (group.is_key and group.utc_s[0] - begins_s >= self.file_s):
                 if builder is not None:
                     found.append((builder.index(), data, round(begins_s * 1000), ends_ms))
                 builder = ArchiveFileBuilder(described)
-                data, begins_s = builder.init_section(), group.utc_s[0]
+                data, begins_s = bytearray(builder.init_section()), group.utc_s[0]
             built = builder.fragment(group.units, group.utc_s, group.end_utc_s)
-            data, ends_ms = data + bytes(built.data), built.end_utc_ms
+            data += built.data
+            ends_ms = built.end_utc_ms
         assert builder is not None
         return [*found, (builder.index(), data, round(begins_s * 1000), ends_ms)]
 

@@ -48,6 +48,7 @@ class Recording:
         self.parts = ArchiveParts(self.settings, self.clock, self.volumes, self.index)
         self.parts.adopts = self.index.open()
         self.parts.crashed_at_ms = crashed_at_ms
+        self.volumes.add_former(self.index)
         for volume in self.volumes.all():
             self.parts.writers[volume] = VolumeWriter(volume, self.parts)
         self.sent: dict[StreamKey, list[tuple[bytes, float]]] = {}

@@ -60,7 +60,7 @@ def test_the_first_picture_of_an_event_is_never_later_than_asked(
     camera.send(700 + moment)
     assert not target.stretches
     triggered_s = camera.now_s
-    pre_roll.begin()
+    pre_roll.begin(triggered_s)
     (stretch,) = target.stretches
     assert triggered_s - 10.0 - gop / FPS <= stretch.utc_s[0] <= triggered_s - 10.0
     camera.send(20)
@@ -85,7 +85,7 @@ def test_the_recording_ends_with_the_group_and_holds_the_next_one(
     first = target.stretches[0]
     assert first.end is GapReason.NO_EVENT
     assert first.utc_s[-1] == T0 + 5.9
-    pre_roll.begin()
+    pre_roll.begin(camera.now_s)
     second = target.stretches[1]
     assert second.utc_s[0] == T0 + 6.0, "the ring begins where the stretch has ended: nothing twice, nothing lost"
     assert second.descriptions == [DESCRIPTION]

@@ -114,10 +114,10 @@ def test_a_stream_that_moves_takes_its_bytes_to_the_other_budget() -> None:
 
 def test_many_streams_share_a_larger_queue() -> None:
     budget = QueueBudget()
-    budget.share_between(16)
+    budget.share_between(10)
     assert budget.limit_bytes == QUEUE_BYTES
     budget.share_between(64)
-    assert budget.limit_bytes == 2 * QUEUE_BYTES
+    assert budget.limit_bytes == 6 * QUEUE_BYTES
 
 
 @pytest.mark.slow

@@ -146,6 +146,15 @@ def test_an_event_is_recorded_with_pre_roll_and_post_roll(harness: RecorderHarne
     assert gaps(harness) == []
 
 
+def test_the_pre_roll_counts_from_the_event_although_the_news_is_late(harness: RecorderHarness) -> None:
+    record(harness, EVENTS)
+    harness.pass_s(30)
+    happened = harness.clock.now - timedelta(seconds=2.5)
+    harness.recorders.trigger(1, 1, active=True, at=happened)
+    before_s = happened.timestamp() - harness.target().stretches[0].utc_s[0]
+    assert 5.0 <= before_s < 5.0 + GOP / FPS
+
+
 def test_events_that_overlap_are_one_stretch(harness: RecorderHarness) -> None:
     record(harness, EVENTS)
     harness.pass_s(10)
@@ -164,7 +173,7 @@ def test_events_that_overlap_are_one_stretch(harness: RecorderHarness) -> None:
     assert len(harness.target().stretches) == 1
 
 
-def test_an_event_without_an_end_is_over_after_an_hour(harness: RecorderHarness) -> None:
+def test_an_event_without_an_end_is_over_after_a_day(harness: RecorderHarness) -> None:
     record(harness, EVENTS)
     harness.pass_s(10)
     harness.recorders.trigger(1, 1, active=True)

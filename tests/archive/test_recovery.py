@@ -23,6 +23,7 @@ from archive.writer import ArchiveWriter
 from archive_manager import ArchiveManager
 from core.archive import ArchiveStretch, GapReason, Origin
 from core.clock import SystemClock
+from core.errors import StorageFull
 from media.archive.file_reader import ArchiveFile
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 from tests.archive.writing_child import STREAMS, settings_of
@@ -161,6 +162,28 @@ def test_a_file_being_written_is_not_adopted_by_the_comparison(recording: Record
     recording.flush()
     assert recording.is_all_stored()
     assert len(recording.stretches()) == 1
+
+
+def test_a_file_whose_row_could_not_be_saved_yet_is_not_adopted(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise StorageFull("no room")
+
+    stream = recording.open_stream()
+    recording.frames(stream, 3)
+    stream.on_end(GapReason.STALLED)
+    recording.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(ArchiveIndex, "commit", refuse)
+        with pytest.raises(StorageFull):
+            recording.writer.flush()
+    recording.writer._is_recovered = False
+    recording.writer._check(0.0)
+    assert recording.files() == []
+    compare(recording)
+    recording.flush()
+    assert [it.end_reason for it in recording.stretches()] == [GapReason.STALLED]
 
 
 def without_reasons(stretches: list[ArchiveStretch]) -> list[ArchiveStretch]:

@@ -12,8 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from archive.records import VolumeState
+from archive.records import FileState, VolumeState, to_ms
 from archive.volume import MARGIN_BYTES, MARKER
 from core.archive import GapReason
 from tests.archive.bad_disk import BadDisk
@@ -311,3 +313,112 @@ def test_a_short_volume_is_used_only_if_all_others_are_short(tmp_path: Path) -> 
     assert recording.volumes.first_usable() is None
     assert recording.volumes.problem() is GapReason.DISK_GONE
     recording.close()
+
+
+# ---- volumes that the settings do not name any more ----------------------------------------------
+
+
+def test_a_former_volume_keeps_its_files_and_gets_no_new_ones(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 30)
+    recording.flush()
+    recording.close()
+    before = all_files(recording.folders[0])
+    again = Recording(tmp_path, archive_dirs=str(tmp_path / "new"))
+    again.clock.now = recording.clock.now
+    assert [it.folder for it in again.volumes.all()] == [tmp_path / "new", tmp_path / "volume0"]
+    new, former = again.volumes.all()
+    assert (new.state, former.state) == (VolumeState.OK, VolumeState.FULL)
+    assert "any more" in former.detail
+    assert former.space() is not None
+    assert {it.state for it in again.files()} == {FileState.CLOSED}, "its open file was repaired"
+    again.frames(again.open_stream(), 30)
+    again.flush()
+    assert all_files(recording.folders[0]) == before
+    assert {it.key.volume_id for it in again.files()} == {new.id, former.id}
+    new.note_gone("pulled")
+    assert again.volumes.first_usable() is None
+    again.close()
+
+
+def test_a_volume_that_moved_to_another_folder_is_not_a_former_one(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 10)
+    recording.flush()
+    recording.close()
+    recording.folders[0].rename(tmp_path / "moved")
+    again = Recording(tmp_path, archive_dirs=str(tmp_path / "moved"))
+    states = {it.folder.name: it.state for it in again.volumes.all()}
+    assert states["moved"] is VolumeState.OK
+    assert not recording.folders[0].exists()
+    assert [it.folder for it in again.index.volumes()] == [str(tmp_path / "moved")]
+    again.close()
+    once_more = Recording(tmp_path, archive_dirs=str(tmp_path / "moved"))
+    assert len(once_more.volumes.all()) == 1
+    once_more.close()
+
+
+# ---- any order of failures -----------------------------------------------------------------------
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("frames"), st.integers(1, 40)),
+        st.tuples(st.just("error"), st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])),
+        st.tuples(st.just("room"), st.integers(0, 3000)),
+        st.tuples(st.just("repaired"), st.just(0)),
+        st.tuples(st.just("flush"), st.just(0)),
+        st.tuples(st.just("end"), st.integers(0, 20)),
+        st.tuples(st.just("hold"), st.booleans()),
+    ),
+    min_size=2,
+    max_size=14,
+)
+
+
+@pytest.mark.slow
+@given(steps=STEPS, volumes=st.integers(1, 2))
+@settings(max_examples=40, deadline=None)
+def test_no_failure_doubles_a_picture_or_makes_a_row_untrue(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], volumes: int
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    with pytest.MonkeyPatch.context() as patch:
+        recording = Recording(folder, volumes=volumes)
+        disk = BadDisk(recording.folders[0], patch)
+        stream = recording.open_stream()
+        for step, value in steps:
+            if step == "frames":
+                recording.frames(stream, value)
+            elif step == "error":
+                disk.error = value
+            elif step == "room":
+                disk.room_bytes = value
+            elif step == "repaired":
+                disk.error = disk.room_bytes = None
+            elif step == "end":
+                stream.on_end(GapReason.DEVICE_AWAY)
+                recording.clock.move(seconds=value)
+            elif step == "hold":
+                recording.volume.hold_full("kept") if value else recording.volume.release_full()
+            else:
+                recording.flush()
+            check_rows(recording)
+        disk.error = disk.room_bytes = None
+        recording.volume.release_full()
+        recording.frames(stream, 1)
+        while stream.problem is not None:
+            recording.frames(stream, 1)
+        stream.finish(GapReason.SWITCHED_OFF)
+        recording.flush()
+        check_rows(recording)
+        assert recording.index.unfinished_stretches() == []
+        recording.close()
+
+
+def check_rows(recording: Recording) -> None:
+    """Each row's bytes are there, no frame is twice in the files, and stretches cover the files."""
+    frames = recording.stored()
+    assert len({data for data, _ in frames}) == len(frames)
+    sent = dict(recording.sent.get(STREAM, []))
+    assert all(abs(sent[data] - at_s) < 0.0015 for data, at_s in frames)
+    spans = [(to_ms(it.start), to_ms(it.end)) for it in recording.stretches()]
+    for file in recording.files():
+        assert any(start <= file.start_ms and file.end_ms <= end for start, end in spans)

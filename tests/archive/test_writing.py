@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from archive.clock_guard import ClockGuard
 from archive.index import ArchiveIndex
-from archive.records import FileState, to_ms
+from archive.records import FileState, VolumeState, to_ms
 from archive.volume import sync_folder
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
 from core.errors import StorageFull
@@ -184,6 +184,22 @@ def test_units_before_a_key_frame_and_after_the_end_are_ignored(recording: Recor
     recording.frames(stream, 3)
     recording.flush()
     assert same(recording.stored(), recording.sent[STREAM][1:16])
+
+
+def test_video_that_no_file_can_hold_is_told_once(recording: Recording, caplog: pytest.LogCaptureFixture) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 5)
+    stream.on_description(replace(description(), parameter_sets=(b"\x67\x01",)))
+    recording.frames(stream, 10)
+    assert stream.problem is GapReason.UNSUPPORTED
+    assert recording.volume.state is VolumeState.OK
+    assert caplog.text.count("camera 1, channel 3") == 1
+    stream.on_description(description())
+    recording.frames(stream, 5)
+    assert stream.problem is None
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    assert [it.end_reason for it in recording.stretches()] == [GapReason.UNSUPPORTED, GapReason.SWITCHED_OFF]
 
 
 def test_a_backfilled_stretch_has_its_origin_and_correction(recording: Recording) -> None:

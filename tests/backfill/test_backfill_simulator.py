@@ -16,15 +16,17 @@ import pytest
 
 from backfill import worker
 from backfill.records import AUTOMATIC, BackfillState
+from cameras.records import CameraChange
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule, WeekSpan
 from core.clock import SystemClock
 from core.errors import Conflict, NotFound
 from core.recordings import SpanState
+from core.secrets import Secret
 from media.rtsp.replay.interface import ReplayRank
 from tests.backfill.filling import Filling, filling, gap_of, recorded
 from tests.media.rtsp.replay.listening import Listener
 from tests.patience import promised, until
-from tests.simulator.process import ROOT, Simulator
+from tests.simulator.process import PASSWORD, ROOT, Simulator
 
 pytestmark = pytest.mark.slow
 SECOND = timedelta(seconds=1)
@@ -223,3 +225,32 @@ def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulato
     assert len(own) == 1
     assert own[0].end is not None
     assert abs(own[0].end - gap_end) < SECOND
+
+
+def test_a_changed_camera_ends_its_backfill(tmp_path: Path, recorder: Simulator) -> None:
+    """It may be another device now, and the archive must not mix two."""
+    start, end = recorded(recorder, 10)
+    with filling(tmp_path, backfill_max_mbps=2.0) as app:
+        app.add(recorder.onvif_port)
+        app.cameras.on_change(app.backfills.forget_camera)
+        app.cameras.on_delete(app.backfills.forget_camera)
+        job = app.backfills.add(1, 1, start, end, "anna")
+        until(lambda: sessions(recorder) == 1, what="the session")
+        app.cameras.update_camera(1, CameraChange(password=Secret(PASSWORD)))
+        failed = app.ended(job.id)
+        assert failed.problem is not None
+        assert (failed.state, failed.problem.code) == (BackfillState.FAILED, "camera_changed")
+        until(lambda: sessions(recorder) == 0, what="the end of the session")
+        app.cameras.delete_camera(1)
+        assert app.backfills.jobs() == []
+
+
+def test_a_recorder_without_times_of_frames_is_refused(app: Filling, recorder: Simulator) -> None:
+    """Footage with a wrong time would be worse than a gap."""
+    recorder.fault("replay_stamps", "zero")
+    start, end = recorded(recorder, 1)
+    failed = app.ended(app.backfills.add(1, 1, start, end, "anna").id)
+    recorder.clear()
+    assert failed.problem is not None
+    assert (failed.state, failed.problem.code) == (BackfillState.FAILED, "camera_bad_answer")
+    assert app.archived_s(start, end) == 0

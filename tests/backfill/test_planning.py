@@ -83,10 +83,11 @@ def test_what_the_recorder_did_not_send_is_not_asked_again() -> None:
     assert lacking_in(stretch(0, 600), [stretch(3, 100), stretch(200, 598)]) == (stretch(100, 200),)
 
 
-def test_a_rule_leaves_ranges_of_unfinished_and_cancelled_jobs_alone() -> None:
-    piece = BackfillPiece(stretch(0, 600))
-    for state, is_taken in ((BackfillState.QUEUED, True), (BackfillState.CANCELLED, True), (BackfillState.DONE, False)):
-        assert bool(taken_by_jobs([job(state, piece)])) is is_taken
+@pytest.mark.parametrize("state", list(BackfillState))
+def test_a_rule_leaves_ranges_of_jobs_alone_that_users_may_retry(state: BackfillState) -> None:
+    pieces = (BackfillPiece(stretch(0, 600), is_done=True), BackfillPiece(stretch(600, 700)))
+    taken = taken_by_jobs([job(state, *pieces)])
+    assert taken == [stretch(0, 600 if state is BackfillState.DONE else 700)]
 
 
 def test_a_pause_is_never_filled() -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import LOCAL, Principal, Role
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, LimitReached, NotFound
 from core.recordings import ZoneOfTimes
 from core.records import AudioFormat
 from evidence.check import FolderFiles, check_package
@@ -25,6 +25,7 @@ from evidence.records import Case, PackageState
 from evidence.texts import export_title
 from evidence.zip_outline import ZipOutline
 from exports.records import Rectangle, WorkingCopy
+from tables import UserRow
 from tests.evidence.packaging import MadePackage, Packaging
 from tests.exports.exporting import START_S, moment, recorder_of
 from tests.patience import until
@@ -387,6 +388,39 @@ def test_an_export_is_named_by_its_camera_if_it_has_no_name(make: Make) -> None:
     assert "of Gate, Hof & Tür is gone" in problem.detail
     unread = replace(packaging.exporting.job(export_id), origins={})
     assert export_title(unread) == "the export from 2026-09-21 14:13:22 UTC"
+
+
+def test_a_user_may_have_half_of_all_cases(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evidence.store.MOST_CASES", 2)
+    packaging = make([(0, 20)])
+    with packaging.exporting.database.write() as session:
+        session.add(
+            UserRow(
+                id=7,
+                name="Ben",
+                name_key="ben",
+                password_hash="",
+                role="reviewer",
+                created_at=moment(0),
+                password_changed_at=moment(0),
+            )
+        )
+    ben = Principal("session", "Ben", Role.REVIEWER, user_id=7)
+    packaging.manager.add(ben, "First", "", ())
+    with pytest.raises(LimitReached) as refused:
+        packaging.manager.add(ben, "Second", "", ())
+    assert refused.value.code == "case_limit"
+    packaging.manager.add(LOCAL, "Of an admin", "", ())
+
+
+def test_packages_count_as_disk_space_of_exports(make: Make) -> None:
+    packaging = make([(0, 20)])
+    case = packaging.case(packaging.export(2, 5))
+    before = packaging.exporting.manager.space().used_bytes
+    packaging.made(case.id)
+    own = sum(path.stat().st_size for path in (packaging.folder / "packages").rglob("*") if path.is_file())
+    assert packaging.exporting.manager.space().used_bytes == before + own
+    assert own > 1000
 
 
 def test_another_users_case_does_not_exist(make: Make) -> None:

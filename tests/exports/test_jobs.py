@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Insert, insert
@@ -22,7 +23,7 @@ from core.errors import (
     StorageFull,
 )
 from exports import range_pieces, waiting
-from exports.records import ExportDraft, ExportState
+from exports.records import ExportDraft, ExportRange, ExportState
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.replay.interface import ReplayRank
 from tables import CaseExportRow, CaseRow, UserRow
@@ -227,6 +228,46 @@ def test_too_little_space_refuses_a_job(make: Make) -> None:
     exporting.add(0, 600)
     with pytest.raises(LimitReached):
         exporting.add(0, 600)
+
+
+def test_a_user_may_have_half_of_all_exports_and_admins_the_rest(make: Make) -> None:
+    exporting = make(recorder_of([(0, 600)]), settings={"max_exports": 4})
+    with exporting.database.write() as session:
+        for number in (7, 8):
+            session.execute(_insert_user(number))
+    for _ in range(2):
+        exporting.add(0, 10, who=user(7))
+    with pytest.raises(LimitReached) as refused:
+        exporting.add(0, 10, who=user(7))
+    assert refused.value.code == "export_limit"
+    exporting.add(0, 10, who=user(8))
+    exporting.add(0, 10)  # an admin
+    with pytest.raises(LimitReached):
+        exporting.add(0, 10)
+
+
+def test_a_job_that_fails_after_a_range_is_done_but_incomplete(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exports.disk.CHECK_BYTES", 1)
+    exporting = make(recorder_of([(0, 3600)]))
+    files = exporting.folder / "exports" / "1" / "files"
+    ranges = (ExportRange(1, 1, moment(0), moment(20)), ExportRange(1, 1, moment(60), moment(80)))
+
+    def disk_usage(_: Path) -> object:
+        return SimpleNamespace(free=-1 if any(files.glob("*.mp4")) else 10**12)  # the first file fills the disk
+
+    with monkeypatch.context() as full:
+        full.setattr("exports.disk.shutil.disk_usage", disk_usage)
+        export_id = exporting.manager.add(LOCAL, ExportDraft(ranges)).id
+        job = exporting.ended(export_id)
+    assert job.is_incomplete
+    assert job.problem is not None
+    assert job.problem.code == "incomplete"
+    assert [file.range_index for file in job.files] == [0]
+    assert exporting.path(export_id).is_file()
+    exporting.manager.retry(LOCAL, export_id)
+    until(lambda: not exporting.job(export_id).state.is_unfinished, what="the end of the retry")
+    job = exporting.job(export_id)
+    assert (job.problem, [file.range_index for file in job.files]) == (None, [0, 1])
 
 
 def test_a_disk_that_fills_up_ends_the_job(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_a_recording_that_goes_on_has_the_time_since_its_flush(archive: Archive)
     assert places(archive.manager.recorded_from(1, "Rec1", NOON - 0.5 * HOUR)) == [(-0.5, 0, "server-1-main")]
 
 
-def test_a_recording_without_a_flush_for_a_minute_does_not_count_as_going_on(archive: Archive) -> None:
+def test_a_recording_without_a_flush_for_a_minute_has_ended(archive: Archive) -> None:
     archive.recorder.spans = {"Rec1": [(NOON - 8 * HOUR, NOON)], "Rec2": []}
     record(archive, NOON - HOUR, NOON - 6 * MINUTE, goes_on=True)
     coverage(archive)

@@ -68,5 +68,17 @@ class Backfill(BaseModel):
     ended_at: Time | None
 
 
+class BackfillProposal(AnswerModel):
+    """A gap of a channel that the recorder can fill, and whose rule does not fill gaps by itself."""
+
+    camera_id: int
+    channel: int
+    start_time: Time
+    end_time: Time
+    seconds: Tenths
+    bytes: int = Field(description="by the bit rate that the device states")
+
+
 class BackfillList(BaseModel):
     backfills: list[Backfill]
+    proposals: list[BackfillProposal]

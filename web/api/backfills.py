@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from backfill.records import Backfill
+from backfill.records import Backfill, BackfillProposal
 from core.clock import rfc3339
 from web.access.audit import audit_about
 from web.access.principal import current_principal
@@ -22,8 +22,14 @@ _DEVICE_ERRORS = (404, 422, 502, 503, 504)
 
 @blueprint.get("", responses=answers_with({200: shapes.BackfillList}))
 def list_backfills() -> Response:
-    """List all backfills, the newest first."""
-    return answer(shapes.BackfillList(backfills=[_backfill(job) for job in services().backfills.jobs()]))
+    """List all backfills, the newest first, and gaps of the last week that the recorders can fill."""
+    manager = services().backfills
+    return answer(
+        shapes.BackfillList(
+            backfills=[_backfill(job) for job in manager.jobs()],
+            proposals=[_proposal(found) for found in manager.proposals()],
+        )
+    )
 
 
 @blueprint.post("", responses=answers_with({202: shapes.Backfill}, 415, 429, *_DEVICE_ERRORS))
@@ -106,6 +112,19 @@ def _audit(job: Backfill) -> None:
         channel=job.channel,
         start_time=rfc3339(job.start),
         end_time=rfc3339(job.end),
+    )
+
+
+def _proposal(found: BackfillProposal) -> shapes.BackfillProposal:
+    return shapes.BackfillProposal.model_validate(
+        {
+            "camera_id": found.camera_id,
+            "channel": found.channel,
+            "start_time": found.stretch.start,
+            "end_time": found.stretch.end,
+            "seconds": found.stretch.length_s,
+            "bytes": found.size_bytes,
+        }
     )
 
 

@@ -7,6 +7,7 @@ export {};
 /** @typedef {import('./archive-types.js').BackfillEstimate} BackfillEstimate */
 /** @typedef {import('./archive-types.js').BackfillList} BackfillList */
 /** @typedef {import('./archive-types.js').BackfillProgress} BackfillProgress */
+/** @typedef {import('./archive-types.js').BackfillProposal} BackfillProposal */
 /** @typedef {import('./archive-types.js').BackfillState} BackfillState */
 /** @typedef {import('./case-types.js').Case} Case */
 /** @typedef {import('./case-types.js').CaseList} CaseList */

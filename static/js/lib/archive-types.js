@@ -33,7 +33,7 @@ export {};
  * @property {FetchableSpan[]} spans
  */
 
-/** @typedef {{backfills: Backfill[]}} BackfillList */
+/** @typedef {{backfills: Backfill[], proposals: BackfillProposal[]}} BackfillList */
 
 /**
  * @typedef {object} BackfillProgress `done_s` and `total_s`: seconds of video, which count once they are on the
@@ -41,6 +41,17 @@ export {};
  * @property {number|null} done_s
  * @property {number|null} total_s
  * @property {number} bytes
+ */
+
+/**
+ * @typedef {object} BackfillProposal A gap of a channel that the recorder can fill, and whose rule does not fill gaps
+ *   by itself.
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {number|null} seconds
+ * @property {number} bytes by the bit rate that the device states
  */
 
 /** @typedef {'queued'|'running'|'paused'|'done'|'failed'|'cancelled'} BackfillState */

@@ -206,8 +206,8 @@ list.addEventListener('camera-delete', async (event) => {
   if (!camera) return;
   const name = camera.name || camera.host;
   const what = camera.pretend
-    ? 'The pretend recorder is switched off. You can start it again later.'
-    : 'Its streams end, and its address and password are deleted here. The device itself is not changed.';
+    ? 'The pretend recorder is switched off, and its recordings on this server are deleted. You can start it again later.'
+    : 'Its streams end. Its address, its password and its recordings on this server are deleted, also those that are kept. The device itself is not changed.';
   if (!(await confirmDialog.ask(`Delete ${name}?`, what))) return;
   leaving.add(camera.id);
   show([...cards.values()].map((entry) => entry.camera));

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from core.archive import GapReason
+from core.archive import GapReason, RecordingMode, RecordingRule, WeekSpan
 from core.clock import rfc3339
 from tests.recordings.recorder import HOUR, NOON, Archive
 
@@ -57,10 +57,10 @@ def test_a_backfill_is_queued_listed_and_deleted(client: FlaskClient, archive: A
         "created_at": rfc3339(archive.clock.now),
         "ended_at": None,
     }
-    assert client.get(URL).get_json() == {"backfills": [made]}
+    assert client.get(URL).get_json() == {"backfills": [made], "proposals": []}
     assert client.get(f"{URL}/1").get_json() == made
     assert client.delete(f"{URL}/1").status_code == 204
-    assert client.get(URL).get_json() == {"backfills": []}
+    assert client.get(URL).get_json() == {"backfills": [], "proposals": []}
 
 
 def test_states_change_only_in_their_order(client: FlaskClient) -> None:
@@ -117,3 +117,14 @@ def test_a_recording_whose_channel_is_guessed_is_not_fetched(client: FlaskClient
     )
     answer = client.post(f"{URL}/estimate", json=BODY)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "unsure_channel")
+
+
+def test_a_gap_that_no_rule_fills_is_proposed_until_a_job_has_it(client: FlaskClient, archive: Archive) -> None:
+    archive.server.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=(WeekSpan(0, 0, 30),)))
+    archive.server.gap_store.begin(1, 1, START, GapReason.SERVER_OFF, end=START + HOUR / 4)
+    archive.backfills._planner.plan(lambda: False)
+    (found,) = client.get(URL).get_json()["proposals"]
+    times = {"start_time": rfc3339(START), "end_time": rfc3339(START + HOUR / 4)}
+    assert found == {"camera_id": 1, "channel": 1, **times, "seconds": 900.0, "bytes": 900 * 500_000}
+    assert client.post(URL, json={**BODY, **times}).status_code == 202
+    assert client.get(URL).get_json()["proposals"] == []

@@ -185,6 +185,12 @@ def only_archived(row: Row) -> Row:
     return replace(row, recordings=own, matched_by=MatchedBy.SERVER)
 
 
+def without_archived(row: Row) -> Row:
+    """Return the row without the archive's recordings."""
+    others = tuple(item for item in row.recordings if origin_of(item.recording_token) is Origin.DEVICE)
+    return replace(row, recordings=others)
+
+
 def _ordered(row: Row, rank: Callable[[DeviceRecording], tuple[bool, ...]]) -> Row:
     return replace(row, recordings=tuple(sorted(row.recordings, key=rank)))
 

@@ -208,6 +208,24 @@ def test_a_pause_over_a_restart_is_one_gap(harness: RecorderHarness) -> None:
     assert harness.state().paused_by == "Anna"
 
 
+def test_a_pause_that_ends_while_the_app_is_off_is_a_gap_to_its_end(harness: RecorderHarness) -> None:
+    """Otherwise its time may be fetched from the recorder, although the user wished no recording."""
+    harness.record()
+    harness.pass_s(5)
+    until_utc = harness.clock.now + timedelta(minutes=4)
+    harness.pauses.pause(1, 1, until_utc, "Anna")
+    harness.pass_s(5)
+    harness.recorders.stop()
+    alive = harness.clock.now
+    harness.clock.move(minutes=10)
+    harness.recorders = harness.new_recorders()
+    harness.recorders.start(alive)
+    assert [(gap.reason, gap.start, gap.end) for gap in harness.stored_gaps()][-2:] == [
+        (GapReason.PAUSED, until_utc - timedelta(minutes=4), until_utc),
+        (GapReason.SERVER_OFF, until_utc, harness.clock.now),
+    ]
+
+
 def test_the_time_off_counts_only_where_the_schedule_wished_to_record(harness: RecorderHarness) -> None:
     spans = tuple(WeekSpan(day, 8 * 60, 9 * 60) for day in range(7))
     rule = RecordingRule(RecordingMode.SCHEDULE, schedule=spans, time_zone="UTC")

@@ -203,6 +203,7 @@ def test_a_disk_that_other_files_fill_is_used_again_when_they_go(archive: Stored
     archive.disks.other_bytes[archive.volume.folder] = DISK_BYTES
     archive.retention.run_pass()
     assert archive.volume_state() is VolumeState.FULL
+    assert "not with recordings" in archive.volume.detail
     archive.disks.other_bytes.clear()
     archive.retention.run_pass()
     assert archive.volume_state() is VolumeState.OK

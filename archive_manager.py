@@ -81,9 +81,11 @@ class ArchiveManager:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
         is_new = self.index.open()
         self._rules.load()
-        self.writer.start(is_new_index=is_new)
+        camera_ids = [view.id for view in self._cameras.list_cameras()]
+        # Without cameras, the app's database is new, too: ids of cameras in the archive would mean others from now on.
+        self.writer.start(is_new_index=is_new and bool(camera_ids))
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
-        self._retention.delete_removed_cameras([view.id for view in self._cameras.list_cameras()])
+        self._retention.delete_removed_cameras(camera_ids)
         self._retention.start()
 
     def stop(self) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
-from backfill.planning import is_filled, pieces_of, taken_by_jobs, tried_in_vain, united, wanted_stretches, without
+from backfill.planning import (
+    is_filled,
+    oldest_lasting,
+    pieces_of,
+    taken_by_jobs,
+    tried_in_vain,
+    united,
+    wanted_stretches,
+    without,
+)
 from backfill.records import AUTOMATIC, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
@@ -87,9 +96,10 @@ class BackfillPlanner:
     def _fillable(self, camera_id: int, channel: int) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows. The recorder is asked once for the same gaps."""
         now = self._clock.now_utc()
+        oldest = max(now - _BACK, oldest_lasting(self._archive.rule(camera_id, channel), now) or now - _BACK)
         gaps = tuple(
-            Stretch(max(gap.start, now - _BACK), gap.end)
-            for gap in self._archive.gaps(camera_id, channel, now - _BACK, now)
+            Stretch(max(gap.start, oldest), gap.end)
+            for gap in self._archive.gaps(camera_id, channel, oldest, now)
             if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)

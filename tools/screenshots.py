@@ -11,77 +11,24 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
+from tools.studio import SIZES, Studio
 
-SIZES = ((1280, 800), (390, 844))
-SCHEMES = ("light", "dark")
 PLAYING = "#stage[data-phase=playing]"
 REASON = "#overlay[data-tone=warn]"
+# Channels that the server records for the pictures of the storage page, with their days to keep, and for how long.
+_RECORDED = {1: 30, 3: 7, 5: 7}
+_RECORDED_S = 30
 _SHOWN = "#storyboard .thumbnail[data-shown]"
-
-
-class Studio:
-    """Takes screenshots in a browser."""
-
-    def __init__(self, browser: Browser, folder: Path, only: tuple[str, ...] = ()) -> None:
-        self._browser = browser
-        self._folder = folder
-        self._only = only
-
-    def wants(self, *names: str) -> bool:
-        """True if any state whose name begins with one of `names` was requested."""
-        pairs = [(name, only) for name in names for only in self._only]
-        return not self._only or any(name.startswith(only) or only.startswith(name) for name, only in pairs)
-
-    def take(
-        self,
-        name: str,
-        url: str,
-        *,
-        until: str = "body",
-        then: Callable[[Page], None] | None = None,
-        rest_ms: int = 600,
-        sizes: tuple[tuple[int, int], ...] = SIZES,
-    ) -> None:
-        """Take one state in all sizes and both colour schemes when the page shows `until`."""
-        if self._only and not name.startswith(self._only):
-            return
-        for width, height in sizes:
-            for scheme in SCHEMES:
-                with self.page(width, height, scheme) as page:
-                    page.goto(url)
-                    page.wait_for_selector(until, timeout=60_000)
-                    if then:
-                        then(page)
-                    page.wait_for_timeout(rest_ms)
-                    page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png")
-                    print(f"{name}-{width}-{scheme}.png")
-
-    @contextmanager
-    def page(self, width: int, height: int, scheme: str) -> Iterator[Page]:
-        phone = width < 600
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if scheme == "dark" else "light",
-            is_mobile=phone,
-            has_touch=phone,
-        )
-        page = context.new_page()
-        try:
-            yield page
-        finally:
-            page.goto("about:blank")  # leaving the page ends the recorder's session
-            page.wait_for_timeout(300)
-            context.close()
 
 
 def main(folder: Path, *only: str) -> None:
@@ -104,6 +51,8 @@ def main(folder: Path, *only: str) -> None:
         studio.take("error", f"{app.url}/no-such-page")
         studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
+        if studio.wants("storage"):
+            _storage(studio, app, camera_id)
         if studio.wants("cameras"):
             _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
@@ -115,6 +64,34 @@ def main(folder: Path, *only: str) -> None:
         if studio.wants("exports", "range"):
             _exports(studio, app, camera_id, recorder)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
+
+
+def _storage(studio: Studio, app: App, camera_id: int) -> None:
+    storage = f"{app.url}/storage"
+    studio.take("storage-empty", storage, until="#empty:not([hidden])")
+    channels = f"/api/cameras/{camera_id}/channels"
+    for number, days in _RECORDED.items():
+        app.call("PUT", f"{channels}/{number}/recording-rule", {"mode": "continuous", "keep_days": days})
+    time.sleep(_RECORDED_S)
+    now = datetime.now(UTC)
+    kept = {"camera_id": camera_id, "channel": 1, "reason": "Parcel at the gate"}
+    times = {"start_time": (now - timedelta(seconds=_RECORDED_S)).isoformat(), "end_time": now.isoformat()}
+    app.call("POST", "/api/recordings/kept", {**kept, **times, "until": (now + timedelta(days=30)).isoformat()})
+    studio.take("storage", storage, until="#channels tr")
+    studio.take("storage-rule", storage, until="#channels tr", then=_schedule)
+    recorded = f"{app.url}/viewer/{camera_id}?channel=1&quality=sub"
+    studio.take(
+        "storage-viewer", recorded, until="#recording:not([hidden])", then=lambda page: page.click("#recording")
+    )
+    for number in _RECORDED:
+        app.call("PUT", f"{channels}/{number}/recording-rule", {"mode": "off"})
+
+
+def _schedule(page: Page) -> None:
+    page.click("#channels button >> nth=0")
+    page.wait_for_selector("#recording-rule fieldset:enabled")
+    page.check("#recording-rule input[value=schedule]")
+    page.click("#recording-rule [data-preset=working]")
 
 
 def _lists(studio: Studio, app: App, recorder: Recorder) -> None:

@@ -89,6 +89,26 @@ def test_a_schedule_is_painted_by_mouse_and_keys_and_sent(app: App, camera_id: i
     assert (rule["mode"], rule["keep_days"], rule["time_zone"]) == ("schedule", 7.5, "Asia/Tokyo")
 
 
+def test_a_schedule_is_painted_with_a_finger(app: App, camera_id: int, open_page: Open) -> None:
+    page, server = opened(open_page, width=390, height=844, has_touch=True)
+    server.record(camera_id, 1)
+    rule_dialog(page, app)
+    dialog = page.get_by_role("dialog", name=RULE)
+    dialog.get_by_label("By schedule").check()
+    dialog.get_by_role("button", name="Clear").click()
+    cells = [dialog.get_by_role("gridcell", name=f"Sunday {time}") for time in ("06:00–06:30", "11:30–12:00")]
+    cells[0].scroll_into_view_if_needed()
+    boxes = [cell.bounding_box() for cell in cells]
+    first, last = ({"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2} for box in boxes if box)
+    finger = page.context.new_cdp_session(page)
+    middle = {"x": (first["x"] + last["x"]) / 2, "y": first["y"]}
+    for kind, points in (("Start", [first]), ("Move", [middle]), ("Move", [last]), ("End", [])):
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    expect(dialog.locator("[data-part=week-text]")).to_have_text("Sun 06:00–12:00")
+    expect(dialog.locator("[data-part=week-point]")).to_have_text("Sunday 06:00–12:00: recorded")
+    assert page.evaluate(WIDTH) == 0
+
+
 def test_one_rule_is_sent_for_all_channels_of_a_camera(app: App, camera_id: int, open_page: Open) -> None:
     page, server = opened(open_page)
     server.record(camera_id, 1)
@@ -231,6 +251,7 @@ def test_the_timeline_tells_sources_on_demand_and_reasons(app: App, camera_id: i
     kept = until_on(page, lambda: server.sent)[0][2]
     start, end = (datetime.fromisoformat(kept[name]) for name in ("start_time", "end_time"))
     assert timedelta(minutes=2) < end - start <= timedelta(minutes=5)
+    page.unroute_all(behavior="ignoreErrors")  # of the coverage, which the page requests at intervals
 
 
 @pytest.fixture(scope="module")

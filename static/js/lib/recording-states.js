@@ -60,8 +60,8 @@ export class RecordingStates extends EventTarget {
       try {
         this.#states.set(id, await this.#api.states(id));
       } catch (error) {
-        // A camera that was deleted meanwhile has no states; the page learns of it elsewhere.
-        if (!(error instanceof ApiError) || error.code !== 'not_found') throw error;
+        // A camera that was deleted meanwhile has no states; the others still have theirs.
+        if (!(error instanceof ApiError) || error.code === 'server_unreachable') throw error;
         this.#states.delete(id);
       }
       this.dispatchEvent(new CustomEvent('states', { detail: id }));

@@ -9,7 +9,7 @@ import { pageClock } from './recordings-clock.js';
  * @typedef {import('../lib/api.js').KnownRecording} KnownRecording
  */
 
-const SERVICES = { search: 'ONVIF Recording Search', recording: 'ONVIF Recording Control' };
+const SERVICES = { search: 'ONVIF Recording Search', recording: 'ONVIF Recording Control', server: 'This server' };
 
 /** @type {Summary|null} */
 let shown = null;
@@ -36,12 +36,12 @@ function fact(name, text) {
 }
 
 /** @param {KnownRecording} recording */
-function sourceOf({ channel, source_name: name, recording_token: token, tracks, earliest, latest }) {
+function sourceOf({ channel, source, source_name: name, recording_token: token, tracks, earliest, latest }) {
   const item = document.createElement('li');
   const title = document.createElement('strong');
   title.textContent = [channel === null ? '' : String(channel), name].filter(Boolean).join(' ') || 'Recording';
   const lines = [
-    token,
+    [source === 'server' ? 'on this server' : 'on the recorder', token].join(', '),
     tracks.map(({ type, codec }) => [codecName(type), codecName(codec)].filter(Boolean).join(' ')).join(', ') || 'no tracks',
     `${earliest ? pageClock.stamp(Date.parse(earliest)) : 'not reported'} – ${latest ? pageClock.stamp(Date.parse(latest)) : 'now'}`,
   ].map((text) => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from archive.channel_recorder import RecordingState
@@ -73,7 +73,7 @@ class ArchiveManager:
         )
         self._kept = KeptRanges(database, clock)
         inflow = Inflow(self.index, self._rules, clock)
-        parts = RetentionParts(self.index, self.volumes, self._rules, self._kept, self.open_files, inflow)
+        parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)
         self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
 
@@ -83,6 +83,7 @@ class ArchiveManager:
         self._rules.load()
         self.writer.start(is_new_index=is_new)
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
+        self._retention.delete_removed_cameras([view.id for view in self._cameras.list_cameras()])
         self._retention.start()
 
     def stop(self) -> None:
@@ -237,6 +238,10 @@ class ArchiveManager:
     def storage(self) -> StorageView:
         """Return the volumes with their forecast, and the share of each channel. Raise Unavailable."""
         return self._report.view()
+
+    def on_limit(self, callback: Callable[[int, int, datetime], None]) -> None:
+        """Call `callback(camera_id, channel, moment)` after a limit by law has deleted footage of before the moment."""
+        self._retention.on_limit(callback)
 
     def delete_footage(self, camera_id: int) -> None:
         """Delete all footage of a camera that was removed."""

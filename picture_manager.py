@@ -91,6 +91,10 @@ class PictureManager:
             worker.stop()
         self._cache.drop_camera(camera_id)
 
+    def forget_before(self, camera_id: int, channel: int, moment: datetime) -> None:
+        """Drop the pictures of a channel before a moment: a limit by law has deleted its recordings."""
+        self._cache.drop_before(camera_id, channel, moment.timestamp())
+
     def grid(
         self, camera_id: int, channel: int, start: datetime, end: datetime, step_s: int
     ) -> tuple[GridPicture, ...]:

@@ -87,6 +87,7 @@ class ChannelRecorder:
         self._parts = parts
         self._gaps = gaps
         self._streams: dict[RecordedQuality, StreamRecorder] = {}
+        self._wished_since: datetime | None = None  # the rule wishes to record since then
         self._state = RecordingState(camera_id, channel, RecordingMode.OFF, ())
 
     @property
@@ -101,19 +102,23 @@ class ChannelRecorder:
         `channel`: as the camera has it; None if it does not have it, and `problem` is the reason.
         """
         now = self._parts.clock.now_utc()
-        if pause is not None and rule.mode is not RecordingMode.OFF:
-            self._stop(GapReason.PAUSED)
-            self.outage.paused(pause)
-            self._set_state(rule, RecordingStateName.PAUSED, GapReason.PAUSED, pause)
-        elif (reason := self._unwished(rule, now)) is not None:
-            self._stop(reason)
+        unwished = self._unwished(rule, now)
+        self._wished_since = None if unwished else self._wished_since or now
+        if unwished is not None:
+            self._stop(unwished)
             self.outage.end(now)
-            off = reason is GapReason.SWITCHED_OFF
-            self._set_state(
-                rule, RecordingStateName.OFF if off else RecordingStateName.WAITING, None if off else reason
-            )
+        elif pause is not None:
+            self._stop(GapReason.PAUSED)
+            self.outage.paused(max(pause.since, self._wished_since or now), pause.by)
         else:
             self._record(rule, channel, problem)
+            return
+        if unwished is GapReason.SWITCHED_OFF:
+            self._set_state(rule, RecordingStateName.OFF, None)
+        elif pause is not None:
+            self._set_state(rule, RecordingStateName.PAUSED, GapReason.PAUSED, pause)
+        else:
+            self._set_state(rule, RecordingStateName.WAITING, unwished)
 
     def finish(self, reason: GapReason) -> None:
         """End all streams: the channel has no rule any more, or the app stops."""

@@ -49,7 +49,8 @@ class VolumeSpace:
 
     @property
     def is_short(self) -> bool:
-        return self.free_bytes < self.floor_bytes
+        """True if space must be made. A volume that gets no new files any more needs none."""
+        return self.free_bytes < self.floor_bytes and not self.volume.is_former
 
     @property
     def has_room(self) -> bool:

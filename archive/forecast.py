@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
-_SHORTEST_MS = 10 * 60_000  # a channel that has only begun: its first file says little about a day
+_SHORTEST_MS = 10_000  # as long as the first bytes need to the index
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tables import RecordingGapRow
 MAX_ALERTS = 200
 _ALERTS_OF = timedelta(days=7)
 _DETAILS = {
-    GapReason.DEVICE_AWAY: "The camera does not answer, or has ended the connection.",
+    GapReason.DEVICE_AWAY: "The camera gives no usable answer, or has ended the connection.",
     GapReason.NO_SIGNAL: "The camera sends no video.",
     GapReason.REFUSED: "The camera refuses the connection: its password, its certificate or its number of sessions.",
     GapReason.STALLED: "The camera is connected and sends no more video.",

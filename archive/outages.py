@@ -6,7 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from archive.gaps import GapStore, RecordingGap
-from core.archive import GapReason, RecordingPause
+from core.archive import GapReason
 from core.clock import Clock
 from core.errors import AppError
 
@@ -45,12 +45,12 @@ class Outage:
         self._gap = gap
         self._is_alerted = gap.alerted_at is not None
 
-    def paused(self, pause: RecordingPause) -> None:
-        """The channel is not recorded because a user has paused it."""
+    def paused(self, since: datetime, by: str) -> None:
+        """The channel is not recorded because the user `by` has paused it."""
         if self._start is not None and self._reason is not GapReason.PAUSED:
-            self.end(pause.since)
+            self.end(since)
         if self._start is None:
-            self._begin(pause.since, GapReason.PAUSED, pause.by)
+            self._begin(since, GapReason.PAUSED, by)
         self._store()
 
     def missing(self, since: datetime, reason: GapReason) -> None:

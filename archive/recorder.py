@@ -135,7 +135,10 @@ class ChannelRecorders:
             self._note_cameras_that_came_back()
             for place in sorted(self._rules.rules().keys() | self._channels.keys()):
                 if not self._is_stopping.is_set():
-                    self._look_at(place)
+                    try:
+                        self._look_at(place)
+                    except Exception:  # the other channels must be recorded despite a fault in one
+                        log.exception("camera %d, channel %d: looking after its recording failed", *place)
 
     # -- inside ------------------------------------------------------------------------------------
 

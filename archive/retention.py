@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from archive.clock_doubt import ClockDoubt
 from archive.disk_calls import DiskCalls
 from archive.floors import VolumeSpace, needs_of, spaces_of
 from archive.index import ArchiveIndex
@@ -22,6 +24,7 @@ from archive.retention_plan import DueFile, DueReason, RetentionPlanner
 from archive.rules import RuleStore
 from archive.trash import TrashBin
 from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
 from core.clock import Clock
 from core.errors import AppError
 
@@ -41,6 +44,7 @@ class RetentionParts:
 
     index: ArchiveIndex
     volumes: Volumes
+    writer: ArchiveWriter
     rules: RuleStore
     kept: KeptRanges
     open_files: OpenFiles
@@ -57,14 +61,17 @@ class Retention:
         self._spared = SparedFiles(parts.open_files, parts.volumes, clock)
         self._disks = DiskCalls(_DISK_TIMEOUT_S)
         self._trash = TrashBin(parts.index, parts.volumes, self._disks)
+        self._doubt = ClockDoubt(clock)
         self._held: frozenset[int] = frozenset()
         self._removed_cameras: set[int] = set()
+        self._on_limit: list[Callable[[int, int, datetime], None]] = []
         self._wake = threading.Event()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         if self._thread is None:
+            self._doubt.note_off(self._parts.writer.was_off)
             self._is_stopping.clear()
             self._thread = threading.Thread(target=self._serve, name="retention", daemon=True)
             self._thread.start()
@@ -81,11 +88,26 @@ class Retention:
         """Run a pass soon: a rule or a kept range has changed."""
         self._wake.set()
 
+    def on_limit(self, callback: Callable[[int, int, datetime], None]) -> None:
+        """Call `callback(camera_id, channel, moment)` after a limit by law has deleted footage of before the moment."""
+        self._on_limit.append(callback)
+
     def delete_camera(self, camera_id: int) -> None:
         """Delete all footage of a camera that was removed, kept footage too: its limit by law went with its rules."""
         self._removed_cameras.add(camera_id)
         self._parts.kept.forget()
         self._wake.set()
+
+    def delete_removed_cameras(self, known: Collection[int]) -> None:
+        """Delete the footage of cameras that were removed before the app ended, or crashed.
+
+        `known`: the ids of all cameras. Ids are given in order and never again, so one below the highest was removed.
+        A higher one is unknown because the app's database is older than the archive: its footage stays.
+        """
+        highest = max(known, default=0)
+        for camera_id in {stream.camera_id for stream in self._parts.index.streams()}:
+            if camera_id < highest and camera_id not in known:
+                self.delete_camera(camera_id)
 
     def _serve(self) -> None:
         while not self._is_stopping.is_set():
@@ -102,19 +124,32 @@ class Retention:
     def run_pass(self) -> int:
         """Delete the files that are due, at most 20 a second and 400 in all. Return their number."""
         parts = self._parts
-        parts.kept.expire()
+        is_clock_sure = not self._doubt.holds()
+        if is_clock_sure:
+            parts.kept.expire()
         self._spared.forget_closed()
         self._trash_removed_cameras()
         deleted = self._empty_trash(self._trash.items(MOST_PER_PASS))
         rules, now_ms = parts.rules.rules(), to_ms(self._clock.now_utc())
         planner = RetentionPlanner(parts.index, rules, parts.kept.spans(), now_ms, self._spared)
         spaces = self._spaces()
-        plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS)
+        plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS, by_age=is_clock_sure)
         self._tell_volumes(spaces, plan.only_kept)
         deleted += self._delete(plan.due)
+        self._tell_limits(plan.due)
         if deleted:
             self._tell_volumes(self._spaces(), set())  # new files go where space is free now
         return deleted
+
+    def _tell_limits(self, due: Sequence[DueFile]) -> None:
+        """Let other parts forget their copies of footage beyond its limit."""
+        now, rules = self._clock.now_utc(), self._parts.rules
+        streams = (one.file.stream for one in due if one.reason is DueReason.LIMIT)
+        for camera_id, channel in {(stream.camera_id, stream.channel) for stream in streams}:
+            limit_days = rules.rule(camera_id, channel).limit_days
+            if limit_days is not None:
+                for callback in self._on_limit:
+                    callback(camera_id, channel, now - timedelta(days=limit_days))
 
     def _spaces(self) -> list[VolumeSpace]:
         inflow = self._parts.inflow.total_bytes_per_day()
@@ -147,14 +182,10 @@ class Retention:
         return deleted
 
     def _trash_removed_cameras(self) -> None:
-        """Move the footage of removed cameras to the trash, as soon as nothing writes to it any more."""
-        index = self._parts.index
+        """Move the footage of removed cameras to the trash, as soon as their last files have their rows."""
         for camera_id in tuple(self._removed_cameras):
-            streams = index.streams(camera_id)
-            volumes = index.volumes()
-            being_written = {file.stream for volume in volumes for file in index.open_files(volume.id)}
-            if being_written.isdisjoint(streams):
-                index.delete_streams(streams)
+            if not self._parts.writer.is_writing(camera_id):
+                self._parts.index.delete_streams(self._parts.index.streams(camera_id))
                 self._removed_cameras.discard(camera_id)
 
     def _tell_volumes(self, spaces: Sequence[VolumeSpace], only_kept: Container[int]) -> None:

@@ -83,8 +83,10 @@ class RetentionPlanner:
         self._most = 0
         self._kept_sums: Mapping[Place, int] | None = None
 
-    def plan(self, needs: Sequence[VolumeNeed], most: int) -> RetentionPlan:
+    def plan(self, needs: Sequence[VolumeNeed], most: int, *, by_age: bool = True) -> RetentionPlan:
         """Return at most `most` files of these volumes. Files on other volumes stay, and their rows, too.
+
+        `by_age`: False while the present time is in doubt; no file is due because of its age then.
 
         A quarter of `most` is for space alone: a shorter wish must not fill a disk by keeping the retention busy.
         """
@@ -93,8 +95,9 @@ class RetentionPlanner:
         self._planned = set()
         usable = {need.volume_id for need in needs}
         totals = [total for total in self._index.totals() if total.volume_id in usable]
-        self._plan_limits(totals)
-        self._plan_days(totals)
+        if by_age:
+            self._plan_limits(totals)
+            self._plan_days(totals)
         self._plan_bytes(totals)
         self._most = most
         for need in needs:

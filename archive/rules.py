@@ -104,6 +104,8 @@ def qualities_of(name: str) -> tuple[RecordedQuality, ...]:
 
 def check_rule(rule: RecordingRule) -> None:
     """Raise InvalidRequest, which names the field."""
+    if not rule.qualities and rule.mode is not RecordingMode.OFF:
+        raise InvalidRequest.of_field("quality", "main, sub or both")
     if not 0 <= rule.pre_s <= MAX_PRE_S:
         raise InvalidRequest.of_field("pre_s", f"from 0 to {MAX_PRE_S:.0f}")
     if not 0 <= rule.post_s <= MAX_POST_S:

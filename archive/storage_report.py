@@ -116,8 +116,9 @@ class StorageReport:
                 places = measured.by_volume[volume.id]
                 floor_bytes = floor_of(space.size_bytes, inflow, self._min_free_bytes)
                 own_bytes = _sum(measured.sizes, places) - _sum(measured.kept, places)
-                spare_bytes += max(0, space.free_bytes - floor_bytes)
-                capacity_bytes = max(0, own_bytes + space.free_bytes - floor_bytes)
+                free_bytes = space.free_bytes - floor_bytes  # for new recordings
+                spare_bytes += 0 if volume.is_former else max(0, free_bytes)
+                capacity_bytes = 0 if volume.is_former else round(max(0, own_bytes + free_bytes))
                 found[volume.id] = _Space(
                     space.size_bytes, space.free_bytes, floor_bytes, round(capacity_bytes), spare_bytes
                 )
@@ -136,7 +137,7 @@ class StorageReport:
             kept_bytes=round(_sum(measured.kept, places)),
             floor_bytes=space.floor_bytes if space else volume.floor_bytes,
             inflow_bytes_per_day=round(_sum(measured.inflow, places)),
-            full_at=self._after(full_in_days(loads, space.spare_bytes)) if space else None,
+            full_at=self._after(full_in_days(loads, space.spare_bytes)) if space and not volume.is_former else None,
             next_to_go=_next_to_go(measured.planner.oldest_unkept(places)),
         )
 

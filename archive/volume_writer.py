@@ -55,7 +55,7 @@ class VolumeWriter:
         self.budget = QueueBudget()
         self.busy_since_s: float | None = None  # of one step; a disk that hangs makes it old
         self._parts = parts
-        self._lock = threading.Lock()  # of the list of streams; never held during work
+        self._lock = threading.Lock()  # of the streams and the thread; never held during work
         self._streams: list[StreamWriter] = []
         self._leftovers: list[StreamFiles] = []  # of streams that were taken away while the disk hung
         self._batch = Batch()
@@ -63,6 +63,7 @@ class VolumeWriter:
         self._next_check_s = 0.0
         self._dropped_at_s: float | None = None
         self._is_recovered = False
+        self._is_compared = False
         self._comparison: Iterator[int] | None = None
         self._wake = threading.Event()
         self._is_stopping = False
@@ -71,10 +72,11 @@ class VolumeWriter:
     # ---- any thread ------------------------------------------------------------------------------
 
     def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping = False
-            self._thread = threading.Thread(target=self._serve, name=f"archive-{self.volume.name}", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if self._thread is None:
+                self._is_stopping = False
+                self._thread = threading.Thread(target=self._serve, name=f"archive-{self.volume.name}", daemon=True)
+                self._thread.start()
 
     def request_stop(self) -> None:
         self._is_stopping = True
@@ -82,9 +84,10 @@ class VolumeWriter:
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of the thread. Return False if it still hangs in the disk's driver."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+            if thread.is_alive():
                 return False
             self._thread = None
         return True
@@ -243,6 +246,10 @@ class VolumeWriter:
 
     def _check(self, now_s: float) -> None:
         self._next_check_s = now_s + _IDLE_CHECK_S
+        if not self.volume.answers:
+            self._is_recovered = False  # files may have been left open
+        if self.volume.state is VolumeState.GONE:
+            self._is_compared = False  # another hand may have changed its files
         if not self.volume.uuid:
             self._parts.volumes.open(self.volume, self._parts.index, adopts=self._parts.adopts)
         else:
@@ -250,7 +257,6 @@ class VolumeWriter:
         if self.volume.state is VolumeState.GONE:
             for stream in self._present():
                 stream.files.abandon(REASONS[self.volume.state])
-            self._is_recovered = False
         elif self.volume.answers and not self._is_recovered:
             self._recover()
 
@@ -263,7 +269,9 @@ class VolumeWriter:
             if self._parts.crashed_at_ms is not None:
                 for _ in recovery.adopt_since(from_ms(self._parts.crashed_at_ms), busy):
                     self._note_progress()
-            self._comparison = recovery.compare(busy)
+            if not self._is_compared:
+                self._comparison = recovery.compare(busy)
+                self._is_compared = True
         except OSError as error:
             self.volume.note_error(error)
             return

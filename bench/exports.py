@@ -1,18 +1,19 @@
 """An exported hour of a channel of 4 Mbit/s with G.711, from a recorder with the delays of a real one.
 
-Each run has another hour. The CPU includes the ffmpeg that encodes the audio.
+Each run has another hour, without a gap. The CPU includes the ffmpeg that encodes the audio.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
 
 from bench.figures import Figure
+from bench.hours import recorded_hours
 from bench.meter import app_cpu_s
 from bench.recordings import set_delays
 from bench.setting import App, app, recorder
@@ -31,10 +32,9 @@ def figures(runs: int) -> Iterator[Figure]:
         device.prepare("main")
         set_delays(device)
         camera_id = running.add_recorder(device)
-        for number in range(runs):
-            now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        for start in recorded_hours(device, 1, runs):
             begun_s, cpu_before_s, memory = time.monotonic(), app_cpu_s(running.pid), _memory(running)
-            most = _export(running, camera_id, now - timedelta(hours=3 + number))
+            most = _export(running, camera_id, start)
             took_s.append(time.monotonic() - begun_s)
             cpu_s.append(app_cpu_s(running.pid) - cpu_before_s)
             grown_mb.append((most - memory) / _MB)

@@ -1,6 +1,7 @@
 """Pictures of a recorded hour, in H.264 and H.265 with 1920x1080, from a recorder with the delays of a real one.
 
-Each run has another hour. The session with the recorder is open: a single picture comes before the clock starts.
+Each run has another hour, without a gap. The session with the recorder is open: a single picture comes before the
+clock starts.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bench.figures import Figure
+from bench.hours import recorded_hours
 from bench.meter import app_cpu_s
 from bench.recordings import set_delays
 from bench.setting import App, app, recorder
@@ -66,14 +68,13 @@ def figures(runs: int) -> Iterator[Figure]:
         set_delays(device)
         camera_id = running.add_recorder(device)
         for channel, _, codec in running.profiles(camera_id, "main"):
-            yield from _of_channel(running, camera_id, channel, _NAMES.get(codec, codec), runs)
+            hours = [_Hour(running, camera_id, channel, start) for start in recorded_hours(device, channel, runs)]
+            yield from _of_channel(running, _NAMES.get(codec, codec), hours)
 
 
-def _of_channel(running: App, camera_id: int, channel: int, codec: str, runs: int) -> Iterator[Figure]:
+def _of_channel(running: App, codec: str, hours: list[_Hour]) -> Iterator[Figure]:
     first_s, all_s, cpu_s, again_ms, cold_ms, cached_ms = ([] for _ in range(6))
-    for number in range(runs):
-        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        hour = _Hour(running, camera_id, channel, now - timedelta(hours=3 + number))
+    for hour in hours:
         hour.single_ms(hour.start - timedelta(seconds=7))
         took = _until_ready(hour, running)
         first_s.append(took[0])

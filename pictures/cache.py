@@ -141,6 +141,14 @@ class PictureCache:
             for name in [name for name in self._files if name.startswith(f"camera{camera_id}_")]:
                 self._drop(name)
 
+    def drop_before(self, camera_id: int, channel: int, time_s: float) -> None:
+        """Remove the pictures of a channel before a time, with those of the rest of that hour."""
+        with self._lock:
+            for name in list(self._files):
+                match = _NAME.fullmatch(name)
+                if match and (int(match[1]), int(match[2])) == (camera_id, channel) and int(match[4]) * HOUR_S < time_s:
+                    self._drop(name)
+
     # ---- with the lock held ----------------------------------------------------------------------
 
     def _has_space(self) -> bool:

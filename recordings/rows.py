@@ -19,6 +19,7 @@ from recordings.views import ChannelSpan
 _STILL_RECORDING_S = 600.0  # a recording whose latest time is no older than this still goes on
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _HANDOVER = timedelta(seconds=1)
+_SLIVER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,11 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
             part = (span.start, span.end)
             if span.state is SpanState.RECORDED:
                 taken = united((item.start, item.end) for item in recorded)
-                recorded += [ChannelSpan(*piece, SpanState.RECORDED, token) for piece in without(part, taken)]
+                recorded += [
+                    ChannelSpan(*piece, SpanState.RECORDED, token)
+                    for piece in without(part, taken)
+                    if not _is_sliver(piece, token, recorded)
+                ]
             elif span.state is SpanState.UNKNOWN:
                 unknown.append(ChannelSpan(*part, SpanState.UNKNOWN, token))
             elif span.state is SpanState.NOT_ASKED:
@@ -134,6 +139,16 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
     taken = united([*taken, *not_asked])
     spans += [ChannelSpan(*piece, SpanState.NOT_RECORDED) for piece in without(window, taken)]
     return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _is_sliver(piece: Interval, token: str, recorded: Sequence[ChannelSpan]) -> bool:
+    """True for the few seconds by which one of the archive's two streams of a channel is longer than the other.
+
+    The streams begin and end at different times. A replay should not change the stream for that.
+    """
+    if piece[1] - piece[0] > _SLIVER or origin_of(token) is Origin.DEVICE:
+        return False
+    return any(span.source is Origin.SERVER and (span.end == piece[0] or span.start == piece[1]) for span in recorded)
 
 
 def with_first_recording(row: Row, recording_token: str) -> Row:

@@ -7,7 +7,6 @@ after the other by their heads.
 from __future__ import annotations
 
 import os
-import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -177,7 +176,7 @@ class ArchiveFile:
         if len(data) != size or not is_sync(stored.run.flags[0]):
             raise ArchiveFileError("no key frame begins the fragment")
         shown = stored.run.start + (stored.run.shifts[0] if stored.run.shifts else 0)
-        return self._frame(_split(data), head, shown, stored.run.flags[0])
+        return self._frame(_split(data, 0, size), head, shown, stored.run.flags[0])
 
     def _video_units(self, data: bytes, head: FragmentHead) -> Iterator[AccessUnit]:
         stored = _video_run(head)
@@ -185,7 +184,7 @@ class ArchiveFile:
         place, time = PRFT_BYTES + stored.place, run.start
         shifts = run.shifts or [0] * len(run.sizes)
         for size, duration, flags, shift in zip(run.sizes, run.durations, run.flags, shifts, strict=True):
-            yield self._frame(_split(data[place : place + size]), head, time + shift, flags)
+            yield self._frame(_split(data, place, place + size), head, time + shift, flags)
             place += size
             time += duration
 
@@ -289,17 +288,16 @@ def _checked(data: bytes) -> FragmentHead:
     return head
 
 
-def _split(sample: bytes) -> tuple[bytes, ...]:
-    """Return the NAL units of a frame, each with its length in four bytes before it."""
+def _split(data: bytes, begin: int, end: int) -> tuple[bytes, ...]:
+    """Return the NAL units of the frame data[begin:end], each with its length in four bytes before it."""
     parts = []
-    place = 0
-    while place < len(sample):
-        (size,) = struct.unpack_from(">I", sample, place) if place + _LENGTH_BYTES <= len(sample) else (0,)
-        place += _LENGTH_BYTES
-        if not size or place + size > len(sample):
+    place = begin
+    while place < end:
+        begin = place + _LENGTH_BYTES
+        place = begin + int.from_bytes(data[place:begin], "big")
+        if not begin < place <= end:
             raise ArchiveFileError("a damaged frame")
-        parts.append(sample[place : place + size])
-        place += size
+        parts.append(data[begin:place])
     return tuple(parts)
 
 

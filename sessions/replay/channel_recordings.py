@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from core.archive import Origin, origin_of
 from core.errors import AppError
 from core.recordings import RecordedPlace, ReplayQuality
 from sessions.context import SessionContext
@@ -15,6 +16,7 @@ MAY_GROW = timedelta(seconds=120)
 """A recording that ends no longer ago may still grow: recorders write late, and list new recordings later still."""
 
 _TAIL = timedelta(seconds=1)
+_SOON = timedelta(seconds=30)
 
 
 class Continuation(Enum):
@@ -64,6 +66,22 @@ class ChannelRecordings:
             return Continuation.OTHER_PLACE
         may_be_later = may_grow(reached_utc, run.end_utc, self._context.clock.now_utc())
         return Continuation.LATER if may_be_later else Continuation.NOTHING
+
+    def skip_to_archive(self, run: ReplayRun) -> bool:
+        """Move the run to where the archive goes on, because the device fails. False if it does not go on.
+
+        A run without any frame stays, because the viewer has asked for the device's time, unless the archive goes on
+        within half a minute: the device may not have that time at all.
+        """
+        if run.handover_utc is None or run.is_lost:
+            return False
+        if not run.playlist.segments and run.handover_utc - run.requested_utc > _SOON:
+            return False
+        place = next(iter(self._places(run.recording_token or "", run.handover_utc)), None)
+        if place is None or origin_of(place.recording_token) is Origin.DEVICE or not _begins_in_run(place, run):
+            return False
+        run.move(place)
+        return True
 
     def _places(self, recording_token: str, moment: datetime, *, prefers_sub: bool = False) -> Sequence[RecordedPlace]:
         try:

@@ -103,6 +103,11 @@ class ReplayRun:
         handover_s = self._device_s_of(self._handover_utc)
         return handover_s if self.end_device_s is None else min(self.end_device_s, handover_s)
 
+    @property
+    def handover_utc(self) -> datetime | None:
+        """The time at which the archive goes on after the present recording of the device, if it does."""
+        return self._handover_utc
+
     def begin(self, place: RecordedPlace) -> None:
         """Play this place first, which has the recording that was chosen."""
         self.plays_sub = place.is_sub

@@ -195,7 +195,10 @@ class ReplaySession(BaseSession):
         except NothingRecorded as error:
             self._status.set_problem(run, StreamState.FAILED, error)
         except AppError as error:
-            wait_s = self._handle_failure(run, error, play.healthy_s if play is not None else 0.0)
+            if isinstance(error, DeviceError) and self._recordings.skip_to_archive(run):
+                log.info("%s skips what the device cannot play (%s)", self.stream_id, error.code)
+            else:
+                wait_s = self._handle_failure(run, error, play.healthy_s if play is not None else 0.0)
         except OSError as error:  # the folder was taken away, or cannot be written
             log.warning("%s: %s", self.stream_id, error)
             wait_s = self._handle_failure(run, StorageFull("The folder for segments cannot be used."), 0.0)

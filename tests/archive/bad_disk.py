@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -22,12 +23,13 @@ class BadDisk:
         self.may_write = threading.Event()
         self.may_write.set()
         self.is_blocking = threading.Event()
-        self._write, self._open = os.write, os.open
+        self._write, self._open, self._sync = os.write, os.open, os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self._checked_sync)
         monkeypatch.setattr(os, "write", self._checked_write)
         monkeypatch.setattr(os, "open", self._checked_open)
 
     def _checked_write(self, descriptor: int, data: bytes) -> int:
-        if not str(Path(f"/proc/self/fd/{descriptor}").readlink()).startswith(self._folder):
+        if not self._is_below(descriptor):
             return self._write(descriptor, data)
         if not self.may_write.is_set():
             self.is_blocking.set()
@@ -36,7 +38,7 @@ class BadDisk:
         if self.room_bytes is None:
             return self._write(descriptor, data)
         if self.room_bytes == 0:
-            raise OSError(28, os.strerror(28))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written = self._write(descriptor, bytes(data)[: self.room_bytes])
         self.room_bytes -= written
         return written
@@ -45,6 +47,14 @@ class BadDisk:
         if str(path).startswith(self._folder) and flags & os.O_CREAT:
             self._fail()
         return self._open(path, flags, mode)
+
+    def _checked_sync(self, descriptor: int) -> None:
+        if self.error is not None and self._is_below(descriptor):
+            self._fail()
+        self._sync(descriptor)
+
+    def _is_below(self, descriptor: int) -> bool:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink()).startswith(self._folder)
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
 from tests.hand_clock import HandClock
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.prepared_database import prepared
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
@@ -82,6 +83,8 @@ class HandCameras(OnvifManager):
     def __init__(self) -> None:
         self.away: DeviceError | None = None
         self.searches = 0
+        self.answers = threading.Event()  # of camera 2
+        self.answers.set()
 
     def _view(self, camera_id: int) -> CameraView:
         problem = Problem(self.away.code, self.away.detail) if self.away else None
@@ -103,6 +106,8 @@ class HandCameras(OnvifManager):
 
     def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
         self.searches += 1
+        if camera_id == 2:
+            assert self.answers.wait(LIMIT_S)
         if self.away:
             raise self.away
         return StreamSource(camera_id, profile_token, "rtsp://192.0.2.1/", "x", Credential("a", Secret("b")))

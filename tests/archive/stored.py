@@ -17,6 +17,7 @@ from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
 from archive.volume import Space, Volume
 from archive.volumes import Volumes
+from archive.writer import ArchiveWriter
 from core.access import LOCAL
 from core.archive import KeptRange, RecordingMode, RecordingRule, StreamKey
 from core.settings import Settings
@@ -72,11 +73,14 @@ class StoredArchive:
         self.volumes = Volumes(self.settings)
         for volume in self.volumes.all():
             assert self.volumes.open(volume, self.index), volume.detail
+        self.writer = ArchiveWriter(self.settings, self.clock, self.volumes, self.index)
         self.rules = RuleStore(self.database, self.clock)
         self.kept = KeptRanges(self.database, self.clock)
         self.open_files = OpenFiles()
         self.inflow = Inflow(self.index, self.rules, self.clock)
-        self.parts = RetentionParts(self.index, self.volumes, self.rules, self.kept, self.open_files, self.inflow)
+        self.parts = RetentionParts(
+            self.index, self.volumes, self.writer, self.rules, self.kept, self.open_files, self.inflow
+        )
         self.retention = self.make_retention()
 
     def make_retention(self) -> Retention:
@@ -84,6 +88,7 @@ class StoredArchive:
 
     def close(self) -> None:
         self.retention.stop()
+        self.writer.stop()
         self.index.close()
         self.database.close()
 

@@ -12,10 +12,12 @@ from archive import volume as volume_module
 from archive.inflow import Inflow
 from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
-from archive.records import VolumeState
+from archive.records import FileState, VolumeState
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
+from archive.stream_reader import StreamReader
 from archive.stream_writer import StreamWriter
+from archive.writer import ArchiveWriter
 from core.access import LOCAL
 from core.archive import GapReason, RecordingMode, RecordingRule
 from database import Database
@@ -49,13 +51,14 @@ class RecordedDisks:
                     added_at=self.clock.now,
                 )
             )
-        rules = RuleStore(self.database, self.clock)
-        rules.set_rule(1, 3, RecordingRule(mode=RecordingMode.CONTINUOUS, keep_days=None))
+        self.rules = RuleStore(self.database, self.clock)
+        self.open_files = OpenFiles()
+        self.rules.set_rule(1, 3, RecordingRule(mode=RecordingMode.CONTINUOUS, keep_days=None))
         self.kept = KeptRanges(self.database, self.clock)
         index = self.recording.index
-        parts = RetentionParts(
-            index, self.recording.volumes, rules, self.kept, OpenFiles(), Inflow(index, rules, self.clock)
-        )
+        writer = ArchiveWriter(self.recording.settings, self.clock, self.recording.volumes, index)  # not started
+        inflow = Inflow(index, self.rules, self.clock)
+        parts = RetentionParts(index, self.recording.volumes, writer, self.rules, self.kept, self.open_files, inflow)
         self.retention = Retention(parts, self.clock, min_free_bytes=disks.size_bytes // 2)
 
     def close(self) -> None:
@@ -138,3 +141,19 @@ def test_recording_stops_on_kept_footage_and_goes_on_when_it_is_released(one: Re
         [GapReason.EXPIRED, None],
         [None],
     )
+
+
+@pytest.mark.slow
+def test_a_file_that_a_viewer_plays_outlives_its_time_by_a_minute(one: RecordedDisks) -> None:
+    one.record(one.recording.open_stream(), 1)
+    one.recording.flush()
+    first, *others = (file for file in one.recording.files() if file.state is FileState.CLOSED)
+    assert others
+    reader = StreamReader(one.recording.index, STREAM, one.open_files)
+    next(reader.fragments_from(first.start_ms))
+    one.rules.set_rule(1, 3, RecordingRule(mode=RecordingMode.CONTINUOUS, keep_days=1e-6))
+    assert one.retention.run_pass() == len(others)
+    assert one.recording.path(first).exists()
+    reader.close()
+    assert one.retention.run_pass() == 1
+    assert not one.recording.path(first).exists()

@@ -14,7 +14,9 @@ from sqlalchemy import delete
 from archive.channel_recorder import EVENT_AT_MOST_S, RecordingStateName
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tables import CameraRow
+from tests.archive.collecting import CollectingTarget
 from tests.archive.recorded_cameras import FPS, GOP, MAIN, SUB, RecorderHarness, unreachable
+from tests.patience import until
 
 CONTINUOUS = RecordingRule(RecordingMode.CONTINUOUS)
 EVENTS = RecordingRule(RecordingMode.EVENTS, pre_s=5.0, post_s=10.0)
@@ -263,6 +265,19 @@ def test_a_pause_forgets_the_pre_roll_and_ends_an_event(harness: RecorderHarness
     assert harness.target().stretches[0].utc_s[0] > resumed.timestamp()
 
 
+def test_a_pause_is_a_gap_only_in_the_times_of_the_schedule(harness: RecorderHarness) -> None:
+    # 12:00 UTC: the schedule records 12:00 to 12:02 and 12:04 to 12:06.
+    spans = (WeekSpan(1, 720, 722), WeekSpan(1, 724, 726))
+    harness.rules.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=spans, time_zone="UTC"))
+    harness.open_streams(1)
+    harness.pass_s(60)
+    harness.pauses.pause(1, 1, None, "Anna")
+    harness.pass_s(7 * 60)
+    times = [(gap.start.minute, gap.end and gap.end.minute) for gap in gaps(harness)]
+    assert times == [(1, 2), (4, 6)]
+    assert harness.state().paused_by == "Anna"
+
+
 def test_a_pause_with_an_end_resumes_by_itself(harness: RecorderHarness) -> None:
     record(harness)
     harness.pauses.pause(1, 1, harness.clock.now + timedelta(minutes=1), "Anna")
@@ -310,6 +325,60 @@ def test_a_camera_that_answers_again_is_tried_without_a_further_pause(harness: R
     harness.recorders.look()
     harness.cameras.away = None
     harness.open_streams(1)
+
+
+def test_a_gap_is_not_lost_while_the_database_fails(harness: RecorderHarness) -> None:
+    record(harness)
+    harness.pass_s(10)
+    last_frame = harness.clock.now
+    harness.database.close()
+    harness.cameras.away = unreachable()
+    harness.gateway.feeds[0].fail(GapReason.DEVICE_AWAY)
+    harness.pass_s(30)
+    harness.database.open()
+    harness.pass_s(2)
+    assert [row.start for row in harness.gaps.open_gaps()] == [last_frame]
+    harness.database.close()
+    harness.cameras.away = None
+    harness.open_streams(1)
+    harness.pass_s(5)
+    harness.database.open()
+    harness.pass_s(2)
+    (gap,) = gaps(harness)
+    assert gap.end == datetime.fromtimestamp(harness.target().stretches[-1].utc_s[0], UTC)
+
+
+def test_a_fault_in_one_channel_leaves_the_others_alone(
+    harness: RecorderHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_stream = harness.targets.open_stream
+
+    def fails_for_channel_1(stream: StreamKey) -> CollectingTarget:
+        if stream.channel == 1:
+            raise RuntimeError("a fault of ours")
+        return open_stream(stream)
+
+    monkeypatch.setattr(harness.targets, "open_stream", fails_for_channel_1)
+    harness.rules.set_rule(1, 1, CONTINUOUS)
+    harness.rules.set_rule(1, 2, CONTINUOUS)
+    harness.open_streams(1)
+    harness.pass_s(2)
+    assert harness.state(1, 2).state is RecordingStateName.RECORDING
+
+
+def test_a_device_that_hangs_delays_no_other_camera(harness: RecorderHarness) -> None:
+    harness.cameras.answers.clear()
+    for channel in (1, 2):
+        harness.rules.set_rule(2, channel, CONTINUOUS)
+    harness.recorders.look()
+    until(lambda: harness.cameras.searches == 2)
+    record(harness)
+    harness.pauses.pause(2, 1, None, "Anna")
+    harness.recorders.apply(2, 1)
+    assert harness.state(2, 1).state is RecordingStateName.PAUSED
+    harness.cameras.answers.set()
+    harness.open_streams(2)
+    assert {feed.source.camera_id for feed in harness.gateway.open_feeds} == {1, 2}
 
 
 def test_a_short_outage_is_no_gap(harness: RecorderHarness) -> None:

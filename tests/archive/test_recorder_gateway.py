@@ -164,6 +164,24 @@ def test_the_device_session_ends_soon_after_the_recording(recording: Recording) 
     assert gap.reason is GapReason.PAUSED
 
 
+def test_nothing_of_a_pause_is_recorded_while_a_viewer_watches(recording: Recording) -> None:
+    recording.set_rule(CONTINUOUS)
+    recording.until_recording()
+    viewer = recording.gateway.open_feed(source(recording.peer.uri("/main1"), token="main1"))
+    recording.pauses.pause(1, 1, None, "Anna")
+    recording.recorders.apply(1, 1)
+    sent = recording.peer.sent_pictures
+    until(lambda: recording.peer.sent_pictures > sent + 30)
+    resumed_s = SystemClock().now_utc().timestamp()
+    recording.pauses.resume(1, 1)
+    recording.recorders.apply(1, 1)
+    until(lambda: len(recording.targets.opened) == 2)
+    target = recording.until_recording()
+    assert target.stretches[0].utc_s[0] > resumed_s
+    assert recording.peer.asked["PLAY"] == 1
+    viewer.close()
+
+
 def test_a_camera_away_and_back_is_two_stretches(recording: Recording) -> None:
     recording.set_rule(CONTINUOUS)
     target = recording.until_recording()

@@ -154,7 +154,7 @@ def recording_files(recording: Recording) -> set[str]:
 def test_a_file_being_written_is_not_adopted_by_the_comparison(recording: Recording) -> None:
     stream = recording.open_stream()
     recording.frames(stream, 3)  # no row yet
-    recording.writer._is_recovered = False
+    recording.writer._is_recovered = recording.writer._is_compared = False
     recording.writer._check(0.0)
     compare(recording)
     recording.frames(stream, 30)
@@ -178,7 +178,7 @@ def test_a_file_whose_row_could_not_be_saved_yet_is_not_adopted(
         patch.setattr(ArchiveIndex, "commit", refuse)
         with pytest.raises(StorageFull):
             recording.writer.flush()
-    recording.writer._is_recovered = False
+    recording.writer._is_recovered = recording.writer._is_compared = False
     recording.writer._check(0.0)
     assert recording.files() == []
     compare(recording)

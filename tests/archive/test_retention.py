@@ -5,19 +5,21 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archive import retention as retention_module
+from archive.clock_doubt import ClockDoubt
 from archive.floors import floor_of
 from archive.index import ArchiveIndex
-from archive.records import FileState, TrashItem, VolumeState, from_ms
+from archive.records import TrashItem, VolumeState, from_ms
 from archive.retention import ONLY_KEPT
 from archive.volume import MARKER
 from core.access import LOCAL
+from core.archive import GapReason
 from tables.cameras import CameraRow
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
 from tests.patience import LIMIT_S, promised, until
@@ -73,6 +75,58 @@ def test_a_limit_by_law_wins_over_a_kept_range(archive: StoredArchive) -> None:
     archive.keep(80, 1)
     archive.retention.run_pass()
     assert archive.hours_left() == [71]
+
+
+def test_a_clock_that_jumps_deletes_nothing_for_a_quarter_of_an_hour(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=30.0, limit_days=35.0)
+    archive.record(stream_of(), [50, 2])
+    archive.keep(50, 49, until=archive.clock.now + timedelta(days=20))
+    archive.retention.run_pass()
+    archive.clock.now += timedelta(days=60)
+    for _ in range(14):
+        assert archive.retention.run_pass() == 0
+        archive.clock.move(minutes=1)
+    archive.clock.now -= timedelta(days=60)  # set right again
+    for _ in range(20):
+        assert archive.retention.run_pass() == 0
+        archive.clock.move(minutes=1)
+    assert len(archive.kept.ranges()) == 1
+    archive.clock.now += timedelta(days=60)  # this time it stays
+    archive.retention.run_pass()
+    archive.clock.move(minutes=16)
+    assert archive.retention.run_pass() == 2
+
+
+def test_space_is_made_also_while_the_clock_is_in_doubt(archive: StoredArchive) -> None:
+    archive.set_rule()
+    archive.record(stream_of(), [9, 8, 7], size_bytes=33_000)
+    archive.disks.other_bytes[archive.volume.folder] = -40_000
+    archive.retention.run_pass()
+    archive.clock.now += timedelta(days=60)
+    archive.disks.other_bytes.clear()
+    assert archive.retention.run_pass() >= 1
+
+
+def test_after_a_long_time_off_nothing_goes_by_age_at_first(archive: StoredArchive) -> None:
+    doubt = ClockDoubt(archive.clock)
+    doubt.note_off((archive.clock.now - timedelta(hours=20), archive.clock.now))
+    assert not doubt.holds()
+    doubt.note_off((archive.clock.now - timedelta(hours=30), archive.clock.now))
+    assert doubt.holds()
+    archive.clock.move(minutes=16)
+    assert not doubt.holds()
+
+
+def test_a_limit_by_law_tells_others_to_forget_the_same_time(archive: StoredArchive) -> None:
+    told: list[tuple[int, int, datetime]] = []
+    archive.retention.on_limit(lambda *limit: told.append(limit))
+    archive.set_rule(limit_days=3.0)
+    archive.set_rule(2, keep_days=3.0)
+    for camera_id in (1, 2):
+        archive.record(stream_of(camera_id), [80, 75, 71])
+    archive.retention.run_pass()
+    archive.retention.run_pass()
+    assert told == [(1, 1, archive.clock.now - timedelta(days=3))]
 
 
 def test_a_range_that_is_kept_during_a_pass_stays(archive: StoredArchive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,20 +375,50 @@ def test_footage_of_a_removed_camera_goes_even_if_it_is_kept(archive: StoredArch
 
 
 def test_a_removed_camera_waits_until_its_last_file_is_closed(archive: StoredArchive) -> None:
-    archive.record(stream_of(1), [0.1], state=FileState.OPEN)
+    archive.record(stream_of(1), [5])
+    archive.writer.start()
+    stream = archive.writer.open_stream(stream_of(1))
     archive.retention.delete_camera(1)
     archive.retention.run_pass()
-    assert len(archive.hours_left(1)) == 1
-    archive.record(stream_of(1), [0.1])  # the writer closes it
+    assert archive.hours_left(1) == [5]
+    stream.finish(GapReason.SWITCHED_OFF)
+
+    def is_written() -> bool:
+        archive.clock.move(seconds=1)  # the writer brings its files to the disk every ten seconds
+        return not archive.writer.is_writing(1)
+
+    until(is_written, what="the end of the stream")
     archive.retention.run_pass()
     assert archive.hours_left(1) == []
 
 
-def test_footage_of_an_unknown_camera_stays(archive: StoredArchive) -> None:
-    """The app's database may be older than the archive: only the removal of a camera deletes its footage."""
-    archive.record(stream_of(77), [5])
+def test_footage_of_a_camera_that_was_removed_before_a_crash_goes(archive: StoredArchive) -> None:
+    for camera_id in (1, 2, 77):
+        archive.record(stream_of(camera_id), [5])
+    archive.retention.delete_removed_cameras([2, 3])
     archive.retention.run_pass()
+    assert archive.hours_left(1) == []
+    assert archive.hours_left(2) == [5]
+    # The app's database may be older than the archive: camera 77 may be one that it does not know.
     assert archive.hours_left(77) == [5]
+
+
+def test_without_any_camera_all_footage_stays(archive: StoredArchive) -> None:
+    archive.record(stream_of(1), [5])
+    archive.retention.delete_removed_cameras([])
+    archive.retention.run_pass()
+    assert archive.hours_left(1) == [5]
+
+
+def test_a_volume_that_the_settings_left_gives_no_space(archive: StoredArchive) -> None:
+    archive.set_rule(limit_days=1.0)
+    archive.record(stream_of(), [26, 9, 8], size_bytes=33_000)
+    archive.volume.is_former = True
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8]  # only the limit counts there
+    archive.disks.other_bytes[archive.volume.folder] = DISK_BYTES
+    archive.retention.run_pass()
+    assert archive.hours_left() == [9, 8]
 
 
 @pytest.mark.slow

@@ -63,6 +63,7 @@ def test_a_rule_survives_a_restart_with_all_its_fields(database: Database, clock
 @pytest.mark.parametrize(
     ("field", "change"),
     [
+        ("quality", {"qualities": ()}),
         ("pre_s", {"pre_s": 61.0}),
         ("pre_s", {"pre_s": -1.0}),
         ("post_s", {"post_s": 3601.0}),

@@ -118,6 +118,17 @@ def test_a_camera_is_dropped_without_those_whose_number_begins_alike(tmp_path: P
     assert cache.get(12, 1, NOON_S)
 
 
+def test_pictures_before_a_time_are_dropped_of_one_channel(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "pictures", camera_ids=(1, 2))
+    for camera_id, channel in ((1, 1), (1, 2), (2, 1)):
+        for hour in range(3):
+            cache.put(camera_id, channel, NOON_S + hour * HOUR_S + 10, None, jpeg(1))
+    cache.drop_before(1, 1, NOON_S + HOUR_S + 1)
+    assert [bool(cache.get(1, 1, NOON_S + hour * HOUR_S + 10)) for hour in range(3)] == [False, False, True]
+    for camera_id, channel in ((1, 2), (2, 1)):
+        assert all(cache.get(camera_id, channel, NOON_S + hour * HOUR_S + 10) for hour in range(3))
+
+
 @pytest.mark.parametrize("kind", ["cut", "flipped", "gone", "longer"])
 def test_a_damaged_file_gives_right_pictures_or_none(tmp_path: Path, kind: str) -> None:
     cache = open_cache(tmp_path / "pictures")

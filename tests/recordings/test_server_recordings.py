@@ -167,6 +167,17 @@ def test_the_sub_stream_plays_for_a_thin_link(archive: Archive) -> None:
     assert places(full) == [(-6.5, -2, "server-1-main"), (-2, -1, "Rec1")]
 
 
+def test_a_stream_that_is_a_little_longer_than_the_other_adds_nothing(archive: Archive) -> None:
+    archive.recorder.spans = {"Rec1": [], "Rec2": []}
+    second = timedelta(seconds=1)
+    record(archive, NOON - 4 * HOUR, NOON - 2 * HOUR)
+    record(archive, NOON - 4 * HOUR - 1.6 * second, NOON - 2 * HOUR + 0.4 * second, quality=SUB)
+    record(archive, NOON - 1 * HOUR, NOON - 1 * HOUR + 3 * second, quality=SUB)  # alone
+    found = [(-4.0, -2.0, "server-1-main"), (-1.0, pytest.approx(-1 + 3 / 3600), "server-1-sub")]
+    assert hours(coverage(archive).channels[0]) == found
+    assert places(archive.manager.recorded_from(1, "server-1-main", NOON - 5 * HOUR)) == found
+
+
 def test_pictures_come_from_the_server_where_it_has_any_stream(archive: Archive) -> None:
     archive.recorder.spans = {"Rec1": [(NOON - 8 * HOUR, NOON - 1 * HOUR)], "Rec2": []}
     record(archive, NOON - 7 * HOUR, NOON - 2 * HOUR)

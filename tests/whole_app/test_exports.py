@@ -209,7 +209,7 @@ def test_the_file_is_the_same_after_five_kills(conformant: Device, tmp_path: Pat
     end = min(end, start + timedelta(minutes=11))  # of which ten are the first piece: a kill loses the one that is open
     whole = conformant.done(conformant.add(1, start, end))["files"]
     export_id = conformant.add(1, start, end)
-    for part in (0.05, 0.4, 0.92, 0.95, 0.99):
+    for part in (0.05, 0.2, 0.92, 0.95, 0.99):
         until(partial(_is_beyond, conformant, export_id, part), 4 * LIMIT_S, rest=seldom)
         _kill(conformant.app)
         conformant.app.start()

@@ -124,7 +124,7 @@ class Feed(Protocol):
         ...
 
     def open_units(self, sink: UnitSink) -> None:
-        """Pass the access units of the source on to `sink` (media/units.py), from the last key frame until close().
+        """Pass the access units of the source on to `sink` (media/units.py), from the next key frame until close().
 
         Only the first call has an effect. All calls of the sink come from the gateway's thread; the last one is
         on_end(), with SWITCHED_OFF after close(), UNSUPPORTED for MJPEG, otherwise the reason of the failure.

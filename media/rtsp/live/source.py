@@ -334,6 +334,11 @@ class SharedSource(SessionSink):
         return arrived_s, self._wall.difference_s_at(arrived_s)
 
     @property
+    def has_key_frame(self) -> bool:
+        """True if a key frame is held, with which a consumer could begin immediately."""
+        return self._gop.has_key
+
+    @property
     def is_audio_known(self) -> bool:
         """True if `audio` is what the packets show, or if no packet is going to come."""
         return self._audio.is_known

@@ -7,6 +7,7 @@ stretch has two clocks.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from core.archive import GapReason, gap_reason_of
@@ -16,6 +17,8 @@ from media.rtsp.live.consumers import MediaConsumer
 from media.rtsp.live.gop_buffer import Media
 from media.rtsp.live.source import SharedSource
 from media.units import UnitDescription, UnitSink
+
+log = logging.getLogger(__name__)
 
 _STEP_S = 2.0  # a larger change of our wall clock is a step
 _LEAP_S = 0.5
@@ -72,14 +75,17 @@ class UnitTap(MediaConsumer):
         self._is_over = False
 
     async def attach(self) -> None:
-        """Wait for the codec, and begin with the held key frame."""
+        """Wait for the codec, and begin with the next key frame.
+
+        Frames that are held from before are not recorded: they may be recorded already, or from a pause.
+        """
         codec = await self._shared_source.until_announced()
         if codec is None:
             self.on_end()
         elif not codec.has_fragments:
             self.close(GapReason.UNSUPPORTED)
         elif not self._is_over:
-            self._shared_source.attach(self)
+            self._shared_source.attach(self, at_next_key_frame=self._shared_source.has_key_frame)
 
     def close(self, reason: GapReason = GapReason.SWITCHED_OFF) -> None:
         """End the sink. May be called twice."""
@@ -92,6 +98,22 @@ class UnitTap(MediaConsumer):
     # -- consumers.MediaConsumer -------------------------------------------------------------------
 
     def on_media(self, media: Sequence[Media]) -> None:
+        try:
+            self._pass_on(media)
+        except Exception:  # the session belongs to viewers, too, and must survive a fault in a recording
+            log.exception("a recording ends because of an unexpected error")
+            self.close(GapReason.UNKNOWN)
+
+    def on_end(self) -> None:
+        error = self._shared_source.error
+        if error is not None:
+            self.close(gap_reason_of(error.code))
+        elif not self._is_over:  # the video has changed its size: the next key frame has new parameter sets
+            self._shared_source.attach(self, at_next_key_frame=True)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _pass_on(self, media: Sequence[Media]) -> None:
         if not self._is_flowing and not self._shared_source.is_audio_known:
             self._held.extend(media)
             return
@@ -112,15 +134,6 @@ class UnitTap(MediaConsumer):
             units.append(item)
             utc_s.append(self._clock.utc_s(item.time_s))
         self._send(units, utc_s)
-
-    def on_end(self) -> None:
-        error = self._shared_source.error
-        if error is not None:
-            self.close(gap_reason_of(error.code))
-        elif not self._is_over:  # the video has changed its size: the next key frame has new parameter sets
-            self._shared_source.attach(self, at_next_key_frame=True)
-
-    # -- inside ------------------------------------------------------------------------------------
 
     def _send(self, units: list[AccessUnit], utc_s: list[float]) -> None:
         if units:

@@ -10,6 +10,7 @@ import { shortTime } from '../lib/recording-text.js';
 import { writeRecordingsState } from '../lib/recordings-state.js';
 import { channelDays, keptUntil, rangeTimes, volumeForecast, volumeParts, volumeSpace, volumeWords } from '../lib/storage-text.js';
 import { byId, pageApi, showToast } from './page.js';
+import { watchBackfills } from './storage-backfills.js';
 import { ServerRecording, recordingApi, watchAlerts } from './server-recording.js';
 
 /**
@@ -47,6 +48,7 @@ const poller = new Poller(async () => {
 /** Read the channels of a camera if this one is unknown. @param {number} cameraId @param {number} channel */
 async function learnChannels(cameraId, channel) {
   if (channelsOf.get(cameraId)?.some((item) => item.channel === channel)) return;
+  if (!cameras.length) cameras = await api.listCameras();
   if (!cameras.some(({ id }) => id === cameraId)) return;
   channelsOf.set(cameraId, await api.channels(cameraId).catch(() => []));
 }
@@ -204,6 +206,10 @@ byId('begin-open', HTMLElement).addEventListener('click', () => {
 });
 byId('problem-retry', HTMLElement).addEventListener('click', () => poller.soon());
 recording.addEventListener('changed', () => poller.soon());
-document.addEventListener('visibilitychange', () => (document.hidden ? poller.stop() : poller.start()));
+const backfills = watchBackfills(nameOf, recordingsAddress, learnChannels);
+document.addEventListener('visibilitychange', () => {
+  for (const one of [poller, backfills]) document.hidden ? one.stop() : one.start();
+});
 watchAlerts();
 poller.start();
+backfills.start();

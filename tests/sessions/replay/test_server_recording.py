@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import LimitReached
+from core.errors import CameraUnreachable, LimitReached
 from core.recordings import ReplayQuality, ReplaySource
 from media.process import Spawner
 from sessions.view import StreamView
@@ -150,6 +150,29 @@ def test_a_replay_goes_on_at_the_device_and_back_at_the_server(both: Both) -> No
     assert both.pictures(view) == frames((15, 60))
     assert [line.recording_token for line in both.recorder.lines] == ["Rec1", "Rec1"]
     assert all(line.is_closed for line in both.recorder.lines[:1])
+
+
+def test_a_device_that_fails_between_two_stretches_is_skipped(both: Both) -> None:
+    both.device_has(0, 60)
+    both.server_has(10, 20)
+    both.server_has(30, 40)
+    both.recorder.fails_after = [(0, CameraUnreachable("It is away."))]
+    assert both.pictures(both.play(15)) == frames((15, 20), (30, 60))
+
+
+def test_a_device_that_fails_at_the_requested_time_is_told(both: Both) -> None:
+    both.device_has(0, 160)
+    both.server_has(130, 140)
+    both.recorder.fails_after = [(0, CameraUnreachable("It is away."))] * 100
+    view = both.play(15)
+    until(lambda: both.manager.session_view(view.stream_id).error, what="the device's error")
+
+
+def test_a_time_just_before_the_server_needs_no_device(both: Both) -> None:
+    both.device_has(0, 20)
+    both.server_has(20, 40)
+    both.recorder.fails_after = [(0, CameraUnreachable("It has not written this time yet."))]
+    assert both.pictures(both.play(15)) == frames((20, 40))
 
 
 def test_a_replay_from_the_device_changes_to_the_server(both: Both) -> None:

@@ -59,7 +59,7 @@ class BackfillManager:
         self._cameras = cameras
         self._archive = archive
         self._store = BackfillStore(database)
-        self._targets = Targets(recordings, archive)
+        self._targets = Targets(recordings, archive, clock)
         budget = BackfillBudget(settings, clock, self._store)
         context = BackfillContext(settings, clock, gateway, archive, recordings, self._store, self._targets, budget)
         self._planner = BackfillPlanner(self._store, self._targets, archive, cameras, clock)

@@ -10,6 +10,7 @@ from archive_manager import ArchiveManager
 from backfill.planning import (
     common,
     is_filled,
+    oldest_lasting,
     pieces_of,
     taken_by_jobs,
     tried_in_vain,
@@ -96,7 +97,7 @@ class BackfillPlanner:
     def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows. The recorder is asked once for the same gaps."""
         now = self._clock.now_utc()
-        since = now - _looked_back(rule)
+        since = max(now - _BACK, oldest_lasting(rule, now) or now - _BACK)
         gaps = tuple(
             Stretch(gap.start, gap.end)
             for gap in self._archive.gaps(camera_id, channel, since, now)
@@ -152,9 +153,3 @@ class BackfillPlanner:
             for gap in self._archive.alerts()
             if gap.origin is Origin.DEVICE and (gap.camera_id, gap.channel) == (camera_id, channel)
         ]
-
-
-def _looked_back(rule: RecordingRule) -> timedelta:
-    """Return how old a gap may be: the retention would soon delete what is older."""
-    days = [limit for limit in (rule.keep_days, rule.limit_days) if limit is not None]
-    return min([_BACK, *(timedelta(days=limit) for limit in days)])

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +17,10 @@ import pytest
 from backfill import worker
 from backfill.records import AUTOMATIC, BackfillState
 from cameras.records import CameraChange
+from core.access import LOCAL
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule, WeekSpan
 from core.clock import SystemClock
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, InvalidRequest, NotFound
 from core.recordings import SpanState
 from core.secrets import Secret
 from media.rtsp.replay.interface import ReplayRank
@@ -210,6 +211,23 @@ def test_a_rule_fills_a_gap_by_itself_and_once(app: Filling, recorder: Simulator
     plan(app)
     assert len(app.backfills.jobs()) == 1
     assert app.archived_s(end + SECOND, end + timedelta(minutes=2)) == 0, "a pause is not filled"
+
+
+def test_footage_that_the_retention_would_delete_is_not_fetched(app: Filling, recorder: Simulator) -> None:
+    start, end = recorded(recorder, 2)
+    age = datetime.now(UTC) - start
+    rule = RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,), backfills=True, keep_days=age / timedelta(days=2))
+    app.archive.set_rule(1, 1, rule)
+    app.archive.gap_store.begin(1, 1, start, GapReason.SERVER_OFF, end=end)
+    plan(app)
+    assert app.backfills.jobs() == []
+    with pytest.raises(InvalidRequest, match="keep the range first"):
+        app.backfills.add(1, 1, start, end, "anna")
+    app.archive.keep(1, 1, start, end, reason="", until=None, by=LOCAL)
+    assert app.backfills.estimate(1, 1, start, end).seconds > 100
+    app.archive.set_rule(1, 1, replace(rule, limit_days=rule.keep_days))
+    with pytest.raises(InvalidRequest):
+        app.backfills.add(1, 1, start, end, "anna")
 
 
 def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulator) -> None:

@@ -141,6 +141,18 @@ def test_every_file_that_a_page_names_exists(client: FlaskClient) -> None:
                 assert answer.status_code == 200, address
 
 
+def test_requests_of_the_pages_carry_the_token_of_the_page() -> None:
+    """Without it, the server refuses each change by a user who is logged in."""
+    made = [
+        (path.name, call)
+        for path in (ROOT / "static" / "js" / "pages").glob("*.js")
+        if path.stem not in {"login", "welcome"}  # before a login there is no token
+        for call in re.findall(r"new [\w.]*Api\([^;]*?\);", path.read_text("utf-8"), re.DOTALL)
+    ]
+    assert len(made) >= 6
+    assert not [one for one in made if "httpOptions()" not in one[1]]
+
+
 # ── The build itself ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,7 +4,7 @@ import { shortMessageOf } from '../lib/messages.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 import { SnapshotImage } from './snapshot-image.js';
 
-/** @typedef {import('../lib/api.js').Channel} Channel */
+/** @typedef {import('../lib/api.js').Channel} Channel @typedef {{text: string, tone: string}} Recorded */
 
 /**
  * The channels as tiles with their snapshots. Emits 'channel-chosen' with the channel's number. Arrow keys move among
@@ -16,6 +16,8 @@ export class ChannelGrid extends HTMLElement {
   #wires = null;
   /** @type {Map<number, HTMLElement>} */
   #tiles = new Map();
+  /** @type {ReadonlyMap<number, Recorded>} */
+  #recorded = new Map();
   /** @type {import('./snapshot-loader.js').SnapshotLoader|null} */
   snapshots = null;
   cameraId = 0;
@@ -60,6 +62,22 @@ export class ChannelGrid extends HTMLElement {
     this.#mark();
   }
 
+  /** Recording on the server, in words, by channel; without those that have no rule. @param {ReadonlyMap<number, Recorded>} recorded */
+  set recorded(recorded) {
+    this.#recorded = recorded;
+    for (const [number, tile] of this.#tiles) this.#showRecorded(tile, number);
+  }
+
+  /** @param {HTMLElement} tile @param {number} number */
+  #showRecorded(tile, number) {
+    const recorded = this.#recorded.get(number);
+    const mark = part(tile, 'rec', HTMLElement);
+    mark.hidden = !recorded;
+    mark.dataset.tone = recorded?.tone ?? '';
+    setAttribute(mark, 'title', recorded?.text);
+    setAttribute(part(tile, 'button', HTMLElement), 'aria-description', recorded?.text);
+  }
+
   /** @param {number} number */
   #make(number) {
     const tile = document.createElement('div');
@@ -83,6 +101,7 @@ export class ChannelGrid extends HTMLElement {
     const label = `Channel ${channel.channel}, ${channel.name}${channel.problem ? `, ${channel.problem.detail}` : ''}`;
     setAttribute(part(tile, 'button', HTMLElement), 'aria-label', label);
     setAttribute(part(tile, 'button', HTMLElement), 'title', channel.problem?.detail);
+    this.#showRecorded(tile, channel.channel);
     const profile = tileProfileOf(channel);
     if (profile && this.snapshots) {
       this.snapshots.set(part(tile, 'picture', SnapshotImage), {

@@ -6,7 +6,7 @@ import { BackfillsApi } from '../lib/backfills-api.js';
 import { problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { rangeTimes } from '../lib/storage-text.js';
-import { byId, showToast } from './page.js';
+import { byId, httpOptions, showToast } from './page.js';
 
 /**
  * @typedef {import('../lib/archive-types.js').Backfill} Backfill
@@ -25,7 +25,7 @@ const MOST_SHOWN = 50;
  * @param {NameOf} nameOf @param {AddressOf} addressOf the recordings page at a time @param {(cameraId: number, channel: number) => Promise<void>} learn reads the channels of a camera
  */
 export function watchBackfills(nameOf, addressOf, learn) {
-  const api = new BackfillsApi('/api/backfills');
+  const api = new BackfillsApi('/api/backfills', httpOptions());
   const body = byId('backfills', HTMLElement);
 
   /** @param {() => Promise<unknown>} act */

@@ -55,6 +55,12 @@ export class ViewerRecording extends EventTarget {
     return this.#recording.ofCamera(this.#cameraId).some(({ state }) => state !== 'off');
   }
 
+  /** The channels with a rule, by number, in words. */
+  get recorded() {
+    const states = this.#recording.ofCamera(this.#cameraId).filter(({ state }) => state !== 'off');
+    return new Map(states.map((state) => [state.channel, stateText(state, Date.now())]));
+  }
+
   /** Set the channel on screen. @param {Shown|null} shown */
   set shown(shown) {
     this.#shown = shown;

@@ -441,7 +441,10 @@ stage.addEventListener('ended', () => {
 });
 stage.addEventListener('profile', showQuality);
 stage.addEventListener('settled', showPtz);
-recording.addEventListener('changed', showRecorded);
+recording.addEventListener('changed', () => {
+  showRecorded();
+  grid.recorded = recording.recorded;
+});
 ptz.addEventListener('mode', () => void stage.leaveZoom());
 stage.addEventListener('asleep', () => {
   asleep = true;

@@ -140,7 +140,7 @@ test-python: install-dev ## all Python tests, those in Chromium included
 	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
 .PHONY: stress
-stress: install-dev ## long loads, thousands of cycles, a soak of half an hour (SOAK_MINUTES=30); not part of CI
+stress: install-dev ## long loads, thousands of cycles, power cuts, soaks of half an hour (SOAK_MINUTES=30); not part of CI
 	$(BIN)/pytest -q -m stress --timeout=3600 -s
 
 .PHONY: bench

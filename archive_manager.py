@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
 from archive.disk_replay import DiskReplayConnection
@@ -81,9 +81,11 @@ class ArchiveManager:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
         is_new = self.index.open()
         self._rules.load()
-        self.writer.start(is_new_index=is_new)
+        camera_ids = [view.id for view in self._cameras.list_cameras()]
+        # Without cameras, the app's database is new, too: ids of cameras in the archive would mean others from now on.
+        self.writer.start(is_new_index=is_new and bool(camera_ids))
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
-        self._retention.delete_removed_cameras([view.id for view in self._cameras.list_cameras()])
+        self._retention.delete_removed_cameras(camera_ids)
         self._retention.start()
 
     def stop(self) -> None:
@@ -229,6 +231,13 @@ class ArchiveManager:
     def kept_range(self, range_id: int) -> KeptRange:
         """Raise NotFound."""
         return self._kept.get(range_id)
+
+    def is_kept(self, camera_id: int, channel: int, start: datetime, end: datetime) -> bool:
+        """True if the retention deletes nothing of [start, end) by its age: it is kept, and within the limit."""
+        limit_days = self._rules.rule(camera_id, channel).limit_days
+        if limit_days is not None and start < self._clock.now_utc() - timedelta(days=limit_days):
+            return False
+        return self._kept.covers(camera_id, channel, start, end)
 
     def unkeep(self, range_id: int, by: Principal) -> None:
         """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""

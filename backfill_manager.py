@@ -11,7 +11,15 @@ from datetime import datetime, timedelta
 from archive_manager import ArchiveManager
 from backfill.budget import BackfillBudget
 from backfill.planner import BackfillPlanner
-from backfill.planning import SHORTEST_S, pieces_of, taken_by_jobs, tried_in_vain, wanted_stretches, without
+from backfill.planning import (
+    SHORTEST_S,
+    oldest_lasting,
+    pieces_of,
+    taken_by_jobs,
+    tried_in_vain,
+    wanted_stretches,
+    without,
+)
 from backfill.records import Backfill, BackfillEstimate, BackfillProposal, BackfillState, Stretch
 from backfill.run import BackfillContext
 from backfill.store import BackfillStore
@@ -49,8 +57,9 @@ class BackfillManager:
     ) -> None:
         self._clock = clock
         self._cameras = cameras
+        self._archive = archive
         self._store = BackfillStore(database)
-        self._targets = Targets(recordings, archive)
+        self._targets = Targets(recordings, archive, clock)
         budget = BackfillBudget(settings, clock, self._store)
         context = BackfillContext(settings, clock, gateway, archive, recordings, self._store, self._targets, budget)
         self._planner = BackfillPlanner(self._store, self._targets, archive, cameras, clock)
@@ -179,7 +188,13 @@ class BackfillManager:
             raise InvalidRequest.of_field("end_time", "later than start_time")
         if end - start > LONGEST:
             raise InvalidRequest.of_field("end_time", f"at most {LONGEST.days} days after start_time")
-        return Stretch(start, min(end, max(start, self._clock.now_utc())))
+        now = self._clock.now_utc()
+        oldest = oldest_lasting(self._archive.rule(camera_id, channel), now)
+        is_lasting = oldest is None or start >= oldest
+        if not (is_lasting or self._archive.is_kept(camera_id, channel, start, min(end, oldest or end))):
+            detail = "the channel's rule deletes recordings of this age: keep the range first, or change the rule"
+            raise InvalidRequest.of_field("start_time", detail)
+        return Stretch(start, min(end, max(start, now)))
 
     def _bitrate_kbps(self, camera_id: int, channel: int) -> float:
         """Return the bit rate of the main stream as the device states it."""

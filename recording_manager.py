@@ -47,6 +47,7 @@ from recordings.rows import (
     timeline_rows,
     with_first_recording,
     with_sub_recordings_first,
+    without_archived,
 )
 from recordings.server import ServerRecordings, own_source, with_reasons, without_forged_tokens
 from recordings.store import RecordingStore
@@ -187,14 +188,15 @@ class RecordingManager:
         *,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        avoids_archive: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.
 
         They may lie in several recordings. Where several have data, the archive's plays, and among the device's that of
         `recording_token`; with `prefers_sub` one of the sub stream, for a thin link. `only_sure`: no recordings whose
-        channel is only guessed, for users limited to channels. The answer comes from the index, and is empty if that
-        has none, or no recording of the sub stream for `prefers_sub`. If `moment` is less than an hour ago, the newest
-        time is indexed in the background.
+        channel is only guessed, for users limited to channels. `avoids_archive`: only the device's, because a disk of
+        the archive fails. The answer comes from the index, and is empty if that has none, or no recording of the sub
+        stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time is indexed in the background.
         """
         clock = self._device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
@@ -204,7 +206,7 @@ class RecordingManager:
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None or (prefers_sub and not row.sub_tokens):
             return ()
-        row = with_first_recording(row, recording_token)
+        row = without_archived(row) if avoids_archive else with_first_recording(row, recording_token)
         if prefers_sub:
             row = with_sub_recordings_first(row)
         for length in _NEXT_WINDOWS:

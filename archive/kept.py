@@ -49,6 +49,10 @@ class KeptSpans:
         begin_ms, until_ms = self.spans[place]
         return until_ms if begin_ms < max(end_ms, start_ms + 1) else None
 
+    def covers(self, start_ms: int, end_ms: int) -> bool:
+        """True if all of [start, end) is kept."""
+        return any(begin_ms <= start_ms and end_ms <= until_ms for begin_ms, until_ms in self.spans)
+
 
 NOTHING_KEPT = KeptSpans()
 
@@ -160,6 +164,10 @@ class KeptRanges:
         """Return the kept times by channel, as of now."""
         with self.unchanged() as spans:
             return spans
+
+    def covers(self, camera_id: int, channel: int, start: datetime, end: datetime) -> bool:
+        """True if all of [start, end) is kept."""
+        return self.spans().get((camera_id, channel), NOTHING_KEPT).covers(to_ms(start), to_ms(end))
 
     def _read_spans(self) -> Mapping[Channel, KeptSpans]:
         found: dict[Channel, list[tuple[int, int]]] = {}

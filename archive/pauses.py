@@ -42,9 +42,13 @@ class PauseStore:
 
     def pause_of(self, camera_id: int, channel: int) -> RecordingPause | None:
         """Return the pause of a channel that holds now, or None."""
-        with self._lock:
-            found = self._pauses.get((camera_id, channel))
+        found = self.last_pause(camera_id, channel)
         return found if found and (found.until is None or self._clock.now_utc() < found.until) else None
+
+    def last_pause(self, camera_id: int, channel: int) -> RecordingPause | None:
+        """Return the last pause of a channel that no user has ended, even if its time is over."""
+        with self._lock:
+            return self._pauses.get((camera_id, channel))
 
     def pause(self, camera_id: int, channel: int, until: datetime | None, by: str) -> RecordingPause:
         """Pause a channel. A pause that holds already keeps its beginning, and gets this end and name.

@@ -203,13 +203,19 @@ class ChannelRecorders:
         now = self._clock.now_utc()
         alive = min(last_alive or now, now)
         for gap in self._gaps.open_gaps():
-            pause = self._pauses.pause_of(gap.camera_id, gap.channel)
-            if gap.reason is not GapReason.PAUSED or pause is None:
+            if gap.reason is not GapReason.PAUSED:
                 self._gaps.end(gap.id, alive)
+            elif self._pauses.pause_of(gap.camera_id, gap.channel) is None:
+                self._gaps.end(gap.id, self._paused_until(gap.camera_id, gap.channel, alive, now))
         for (camera_id, channel), rule in self._rules.rules().items():
             if self._pauses.pause_of(camera_id, channel) is None:
-                for start, end in _wished(rule, alive, now):
+                for start, end in _wished(rule, self._paused_until(camera_id, channel, alive, now), now):
                     self._add_server_off(camera_id, channel, start, end)
+
+    def _paused_until(self, camera_id: int, channel: int, alive: datetime, now: datetime) -> datetime:
+        """Return the end of a pause that has ended while the app was off; without one, `alive`."""
+        pause = self._pauses.last_pause(camera_id, channel)
+        return min(max(alive, pause.until), now) if pause and pause.until else alive
 
     def _add_server_off(self, camera_id: int, channel: int, start: datetime, end: datetime) -> None:
         lasted_s = (end - start) / timedelta(seconds=1)

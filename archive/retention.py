@@ -16,6 +16,7 @@ from archive.clock_doubt import ClockDoubt
 from archive.disk_calls import DiskCalls
 from archive.floors import VolumeSpace, needs_of, spaces_of
 from archive.index import ArchiveIndex
+from archive.index_sums import bytes_in_spans
 from archive.inflow import Inflow
 from archive.kept import NOTHING_KEPT, Channel, KeptRanges, KeptSpans
 from archive.open_files import OpenFiles, SparedFiles
@@ -36,6 +37,7 @@ MOST_PER_PASS = 20 * FILES_PER_S
 _STOP_S = 2.0
 _DISK_TIMEOUT_S = 10.0
 ONLY_KEPT = "Only kept recordings are left on this disk, and it is full: release some of them, or add a disk."
+OTHER_FILES = "The disk is full, and not with recordings: free some space ({floor} MB are to stay free), or add a disk."
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +198,22 @@ class Retention:
             volume.floor_bytes, volume.is_short = space.floor_bytes, space.is_short
             if volume.id in only_kept and volume.id not in held:
                 held.add(volume.id)
-                volume.hold_full(ONLY_KEPT)
-                log.error("%s: %s", volume.name, ONLY_KEPT)
+                detail = self._detail_of_full(space)
+                volume.hold_full(detail)
+                log.error("%s: %s", volume.name, detail)
             elif volume.id in held and space.free_bytes >= space.target_bytes:
                 held.discard(volume.id)
                 volume.release_full()
                 log.info("%s: there is space for recordings again", volume.name)
         self._held = frozenset(held)
+
+    def _detail_of_full(self, space: VolumeSpace) -> str:
+        kept, volume_id = self._parts.kept.spans(), space.volume.id
+        streams = [total.stream for total in self._parts.index.totals() if total.volume_id == volume_id]
+        spans = {stream: kept.get((stream.camera_id, stream.channel), NOTHING_KEPT).spans for stream in streams}
+        with self._parts.index.read() as db:
+            has_kept = any(place[1] == volume_id for place in bytes_in_spans(db, spans))
+        return ONLY_KEPT if has_kept else OTHER_FILES.format(floor=space.floor_bytes // 1_000_000)
 
 
 def _is_kept(file: IndexedFile, kept: Mapping[Channel, KeptSpans]) -> bool:

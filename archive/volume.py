@@ -114,7 +114,7 @@ class Volume:
         was_here = any(it.folder == str(self.folder) for it in known)
         try:
             found = _uuid_in(marker)
-            if known and not adopts and all(it.uuid != found for it in known):
+            if not adopts and all(it.uuid != found for it in known):
                 self._refuse_foreign(was_here=was_here)
         except FileNotFoundError:
             if self.is_former or (was_here and not adopts):

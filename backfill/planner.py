@@ -7,11 +7,21 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
-from backfill.planning import is_filled, pieces_of, taken_by_jobs, tried_in_vain, united, wanted_stretches, without
+from backfill.planning import (
+    common,
+    is_filled,
+    oldest_lasting,
+    pieces_of,
+    taken_by_jobs,
+    tried_in_vain,
+    united,
+    wanted_stretches,
+    without,
+)
 from backfill.records import AUTOMATIC, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
-from core.archive import GapReason, Origin, RecordingMode
+from core.archive import GapReason, Origin, RecordingMode, RecordingRule
 from core.clock import Clock
 from core.errors import AppError, NotFound
 from core.records import CameraStatus
@@ -56,7 +66,7 @@ class BackfillPlanner:
             if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id):
                 continue
             try:
-                fillable = self._fillable(camera_id, channel)
+                fillable = self._fillable(camera_id, channel, rule)
                 self._proposals[camera_id, channel] = () if rule.backfills else tuple(fillable)
                 if rule.backfills:
                     self._add_jobs(camera_id, channel, fillable)
@@ -84,16 +94,17 @@ class BackfillPlanner:
             self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=self._clock.now_utc())
             log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
 
-    def _fillable(self, camera_id: int, channel: int) -> list[Stretch]:
+    def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows. The recorder is asked once for the same gaps."""
         now = self._clock.now_utc()
+        since = max(now - _BACK, oldest_lasting(rule, now) or now - _BACK)
         gaps = tuple(
-            Stretch(max(gap.start, now - _BACK), gap.end)
-            for gap in self._archive.gaps(camera_id, channel, now - _BACK, now)
+            Stretch(gap.start, gap.end)
+            for gap in self._archive.gaps(camera_id, channel, since, now)
             if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)
-        wished = without(without(gaps, taken_by_jobs(jobs)), tried_in_vain(jobs))
+        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs), *tried_in_vain(jobs)])
         if not wished:
             return []
         known = self._asked.get((camera_id, channel))
@@ -110,7 +121,7 @@ class BackfillPlanner:
         if checked_at is not None and now - checked_at < _CHECK_EVERY:
             return
         until = now - _SETTLED
-        last = Stretch(max(until - _DAY, checked_at or until - _DAY), until)
+        last = Stretch(max(until - _DAY, checked_at - _SETTLED if checked_at else until - _DAY), until)
         before = Stretch(until - 2 * _DAY, until - _DAY)
         listed = self._targets.listed(camera_id, channel, Stretch(before.start, last.end))
         self._checked_at[camera_id, channel] = now

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
-from core.archive import ArchiveGap, GapReason
+from core.archive import ArchiveGap, GapReason, RecordingRule
 
 PIECE_S = 600.0
 SHORTEST_S = 10.0
@@ -33,6 +33,12 @@ _FILLED = frozenset(
 def is_filled(gap: ArchiveGap) -> bool:
     """True if a rule may fetch this gap without a question."""
     return gap.reason in _FILLED
+
+
+def oldest_lasting(rule: RecordingRule, now: datetime) -> datetime | None:
+    """Return the time before which the archive deletes footage by its age; None if it does not."""
+    days = [value for value in (rule.keep_days, rule.limit_days) if value is not None]
+    return now - timedelta(days=min(days)) if days else None
 
 
 def united(stretches: Iterable[Stretch]) -> list[Stretch]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
 from backfill.planning import united, without
 from backfill.records import Stretch
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
+from core.clock import Clock
 from core.errors import NotFound
 from core.recordings import SpanState
 from recording_manager import RecordingManager
@@ -29,9 +30,10 @@ class Target:
 class Targets:
     """Reads the index of the recorder and of the archive. Waits up to 25 s for the recorder."""
 
-    def __init__(self, recordings: RecordingManager, archive: ArchiveManager) -> None:
+    def __init__(self, recordings: RecordingManager, archive: ArchiveManager, clock: Clock) -> None:
         self._recordings = recordings
         self._archive = archive
+        self._clock = clock
 
     def find(self, camera_id: int, channel: int, wanted: Stretch) -> list[Target]:
         """Return what may be fetched in a range, in order. Raise NotFound or the DeviceError.
@@ -49,14 +51,14 @@ class Targets:
             raise NotFound(
                 "The recorder does not tell which of its recordings belongs to this channel.", code="unsure_channel"
             )
-        paused = self._paused(camera_id, channel, wanted)
+        forbidden = [*self._paused(camera_id, channel, wanted), *self._too_old(camera_id, channel, wanted)]
         found: list[Target] = []
         for span in spans:
             token = span.recording_token or ""
             stream = StreamKey(camera_id, channel, self._quality(camera_id, token, span.start))
             found += [
                 Target(part, token, stream, span.state is SpanState.RECORDED)
-                for part in without([Stretch(span.start, span.end)], paused)
+                for part in without([Stretch(span.start, span.end)], forbidden)
             ]
         return sorted(found, key=lambda it: it.stretch.start)
 
@@ -84,6 +86,13 @@ class Targets:
         places = self._recordings.recorded_from(camera_id, token, moment)
         is_sub = any(place.is_sub for place in places if place.recording_token == token)
         return RecordedQuality.SUB if is_sub else RecordedQuality.MAIN
+
+    def _too_old(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
+        """Return the time before the channel's limit by law: the archive must not hold it."""
+        limit_days = self._archive.rule(camera_id, channel).limit_days
+        if limit_days is None:
+            return []
+        return [Stretch(wanted.start, self._clock.now_utc() - timedelta(days=limit_days))]
 
     def _paused(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
         """Return the time in which a user had paused the recording: it is not fetched either."""

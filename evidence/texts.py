@@ -21,6 +21,8 @@ Contents
 --------
 video/         the recordings, as the recorder sent them. The video was not encoded again. manifest.json names every
                conversion, for example of the sound. Files with subtitles (.srt) have the time of day as text.
+               Recordings with "replay": "server" in manifest.json were not on the recorder's disk: the installation
+               has recorded the live stream itself, with times by its own clock.
 working-copies/  videos that were made from the recordings, for example with blurred parts. Their frames are not the
                recorder's; manifest.json names every change.
 snapshots/     pictures that were made from the videos, for convenience.

@@ -35,7 +35,7 @@ class FileOrigin:
 class RangeOrigin:
     """Device of one range. `clock_offset_s`: its time minus ours, as measured at `clock_measured_at`.
 
-    `recorded` and `not_recorded`: the stretches of the range for which the recorder's list says so.
+    `recorded` and `not_recorded`: the stretches of the range for which the list of recordings says so.
     """
 
     camera: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 Interval = tuple[datetime, datetime]
@@ -23,6 +23,24 @@ def clipped(intervals: Iterable[Interval], window: Interval) -> list[Interval]:
     """Return the part of a set inside the window."""
     start, end = window
     return [(max(begin, start), min(until, end)) for begin, until in intervals if begin < end and until > start]
+
+
+def difference(intervals: Iterable[Interval], taken: Sequence[Interval]) -> list[Interval]:
+    """Return the parts of intervals outside a set, in one pass. The intervals are sorted and do not overlap."""
+    found: list[Interval] = []
+    first = 0
+    for start, end in intervals:
+        while first < len(taken) and taken[first][1] <= start:
+            first += 1
+        at, place = start, first
+        while place < len(taken) and taken[place][0] < end:
+            if taken[place][0] > at:
+                found.append((at, taken[place][0]))
+            at = max(at, taken[place][1])
+            place += 1
+        if at < end:
+            found.append((at, end))
+    return found
 
 
 def without(window: Interval, intervals: Iterable[Interval]) -> list[Interval]:

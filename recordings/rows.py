@@ -10,7 +10,7 @@ from itertools import zip_longest
 from core.archive import Origin, origin_of
 from core.recordings import DeviceRecording, RecordedPlace, SpanState
 from core.records import Channel
-from recordings.intervals import Interval, clipped, united, without
+from recordings.intervals import Interval, clipped, difference, united, without
 from recordings.matching import Match, MatchedBy, match_channels, sub_recordings
 from recordings.server import ServerRecording
 from recordings.spans import History, spans_from_dates, timeline_spans
@@ -113,19 +113,17 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
     not_asked: list[Interval] = []
     for recording in row.recordings:
         token = recording.recording_token
-        for span in _recording_spans(recording, window, index, now):
-            part = (span.start, span.end)
-            if span.state is SpanState.RECORDED:
-                taken = united((item.start, item.end) for item in recorded)
-                recorded += [
-                    ChannelSpan(*piece, SpanState.RECORDED, token)
-                    for piece in without(part, taken)
-                    if not _is_sliver(piece, token, recorded)
-                ]
-            elif span.state is SpanState.UNKNOWN:
-                unknown.append(ChannelSpan(*part, SpanState.UNKNOWN, token))
+        spans_of_it = _recording_spans(recording, window, index, now)
+        parts = [(span.start, span.end) for span in spans_of_it if span.state is SpanState.RECORDED]
+        pieces = difference(parts, united((item.start, item.end) for item in recorded))
+        if origin_of(token) is Origin.SERVER:
+            pieces = _without_slivers(pieces, recorded)
+        recorded += [ChannelSpan(*piece, SpanState.RECORDED, token) for piece in pieces]
+        for span in spans_of_it:
+            if span.state is SpanState.UNKNOWN:
+                unknown.append(ChannelSpan(span.start, span.end, SpanState.UNKNOWN, token))
             elif span.state is SpanState.NOT_ASKED:
-                not_asked.append(part)
+                not_asked.append((span.start, span.end))
     taken = united((item.start, item.end) for item in recorded)
     spans = list(recorded)
     for item in unknown:
@@ -141,14 +139,14 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
     return tuple(sorted(spans, key=lambda span: span.start))
 
 
-def _is_sliver(piece: Interval, token: str, recorded: Sequence[ChannelSpan]) -> bool:
-    """True for the few seconds by which one of the archive's two streams of a channel is longer than the other.
+def _without_slivers(pieces: Sequence[Interval], recorded: Sequence[ChannelSpan]) -> list[Interval]:
+    """Leave out the few seconds by which one of the archive's two streams of a channel is longer than the other.
 
     The streams begin and end at different times. A replay should not change the stream for that.
     """
-    if piece[1] - piece[0] > _SLIVER or origin_of(token) is Origin.DEVICE:
-        return False
-    return any(span.source is Origin.SERVER and (span.end == piece[0] or span.start == piece[1]) for span in recorded)
+    others = [span for span in recorded if span.source is Origin.SERVER]
+    starts, ends = {span.start for span in others}, {span.end for span in others}
+    return [it for it in pieces if it[1] - it[0] > _SLIVER or not (it[0] in ends or it[1] in starts)]
 
 
 def with_first_recording(row: Row, recording_token: str) -> Row:
@@ -185,6 +183,12 @@ def only_archived(row: Row) -> Row:
     """Return the row without the device's recordings."""
     own = tuple(item for item in row.recordings if origin_of(item.recording_token) is Origin.SERVER)
     return replace(row, recordings=own, matched_by=MatchedBy.SERVER)
+
+
+def without_archived(row: Row) -> Row:
+    """Return the row without the archive's recordings."""
+    others = tuple(item for item in row.recordings if origin_of(item.recording_token) is Origin.DEVICE)
+    return replace(row, recordings=others)
 
 
 def _ordered(row: Row, rank: Callable[[DeviceRecording], tuple[bool, ...]]) -> Row:

@@ -15,7 +15,7 @@ from core.recordings import SERVER_ABILITIES, DeviceRecording, RecordingTrack, R
 from core.records import Credential
 from core.secrets import Secret
 from recordings.device_clock import DeviceClock
-from recordings.intervals import Interval, clipped, united, without
+from recordings.intervals import Interval, clipped, difference, united
 from recordings.spans import History
 from recordings.views import ChannelSpan
 
@@ -106,18 +106,18 @@ def without_forged_tokens(recordings: Sequence[DeviceRecording]) -> list[DeviceR
 
 def with_reasons(spans: Sequence[ChannelSpan], gaps: Sequence[ArchiveGap]) -> tuple[ChannelSpan, ...]:
     """Return the spans with the reasons of the archive's gaps, where neither the device nor the archive has footage."""
-    found: list[ChannelSpan] = []
-    for span in spans:
-        if span.state is not SpanState.NOT_RECORDED:
-            found.append(span)
-            continue
-        taken: list[Interval] = []
-        for gap in gaps:
-            for part in clipped([(gap.start, gap.end or span.end)], (span.start, span.end)):
-                pieces = without(part, taken)
-                found += [replace(span, start=start, end=end, reason=gap.reason) for start, end in pieces]
-                taken = united([*taken, part])
-        found += [replace(span, start=start, end=end) for start, end in without((span.start, span.end), taken)]
+    empty = [span for span in spans if span.state is SpanState.NOT_RECORDED]
+    if not gaps or not empty:
+        return tuple(spans)
+    found = [span for span in spans if span.state is not SpanState.NOT_RECORDED]
+    left = [(span.start, span.end) for span in empty]
+    for gap in gaps:
+        part = (gap.start, gap.end or left[-1][1] if left else gap.start)
+        pieces = clipped(left, part)
+        found += [replace(empty[0], start=start, end=end, reason=gap.reason) for start, end in pieces]
+        if pieces:
+            left = difference(left, [part])
+    found += [replace(empty[0], start=start, end=end) for start, end in left]
     return tuple(sorted(found, key=lambda span: span.start))
 
 

@@ -45,8 +45,8 @@ class ChannelRecordings:
 
         One of the sub stream plays only if it has the requested time: a jump to a later one would show less.
         """
-        full = next(iter(self._places(recording_token, run.requested_utc)), None)
-        sub = next(iter(self._places(recording_token, run.requested_utc, prefers_sub=True)), None)
+        full = next(iter(self._places(run, recording_token, run.requested_utc)), None)
+        sub = next(iter(self._places(run, recording_token, run.requested_utc, prefers_sub=True)), None)
         run.has_sub = _is_other_sub(sub, full, run.requested_utc)
         place = sub if run.has_sub and run.quality is not ReplayQuality.FULL else full
         if place is None or not _begins_in_run(place, run):
@@ -59,8 +59,8 @@ class ChannelRecordings:
     def continue_after(self, run: ReplayRun, reached_utc: datetime) -> Continuation:
         """Decide what follows the end of the recording; moves the run for OTHER_PLACE."""
         token = run.recording_token or ""
-        subs = self._places(token, reached_utc, prefers_sub=True) if run.quality is not ReplayQuality.FULL else ()
-        place = next_place(subs or self._places(token, reached_utc), token, reached_utc)
+        subs = self._places(run, token, reached_utc, prefers_sub=True) if run.quality is not ReplayQuality.FULL else ()
+        place = next_place(subs or self._places(run, token, reached_utc), token, reached_utc)
         if place is not None and _begins_in_run(place, run) and not run.is_lost:
             run.move(place)
             return Continuation.OTHER_PLACE
@@ -77,17 +77,35 @@ class ChannelRecordings:
             return False
         if not run.playlist.segments and run.handover_utc - run.requested_utc > _SOON:
             return False
-        place = next(iter(self._places(run.recording_token or "", run.handover_utc)), None)
+        place = next(iter(self._places(run, run.recording_token or "", run.handover_utc)), None)
         if place is None or origin_of(place.recording_token) is Origin.DEVICE or not _begins_in_run(place, run):
             return False
         run.move(place)
         return True
 
-    def _places(self, recording_token: str, moment: datetime, *, prefers_sub: bool = False) -> Sequence[RecordedPlace]:
+    def leave_archive(self, run: ReplayRun) -> bool:
+        """Move the run to the device, because a disk of the archive fails. False if the device has nothing."""
+        run.avoids_archive = True
+        moment = run.true_utc(run.resume_device_s)
+        place = next(iter(self._places(run, run.recording_token or "", moment)), None)
+        if place is None or not _begins_in_run(place, run) or run.is_lost:
+            run.avoids_archive = False
+            return False
+        run.move(place)
+        return True
+
+    def _places(
+        self, run: ReplayRun, recording_token: str, moment: datetime, *, prefers_sub: bool = False
+    ) -> Sequence[RecordedPlace]:
         try:
             recordings = self._context.recordings
             return recordings.recorded_from(
-                self._camera_id, recording_token, moment, prefers_sub=prefers_sub, only_sure=self._only_sure
+                self._camera_id,
+                recording_token,
+                moment,
+                prefers_sub=prefers_sub,
+                only_sure=self._only_sure,
+                avoids_archive=run.avoids_archive,
             )
         except AppError:  # the recorder's own answers decide then
             return ()

@@ -36,6 +36,7 @@ class ReplayRun:
     video has come, with or without a key frame.
     `quality`: the requested one. `plays_sub`: the recording that plays is of the sub stream. `has_sub`: the channel has
     such a recording of the requested time, too; None until that is known.
+    `avoids_archive`: a disk of the archive fails, so that the device plays what it has.
     `key_frames_only`: the other frames and the audio are left out.
     `has_hls_viewer`: a player has fetched the playlist or a segment; otherwise all viewers of the run are on sockets.
     `fetched_end_s`: up to which playing time players have fetched segments.
@@ -59,6 +60,7 @@ class ReplayRun:
     has_video: bool = False
     plays_sub: bool = False
     has_sub: bool | None = None
+    avoids_archive: bool = False
 
     def __post_init__(self) -> None:
         self.playlist = ReplayPlaylist(target_s=SEGMENT_S)

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.archive import Origin, origin_of
-from core.errors import AppError, DeviceError, NotFound, StorageFull
+from core.errors import AppError, ArchiveUnreadable, DeviceError, NotFound, StorageFull
 from core.recordings import ReplayAbilities, ReplayQuality, ReplaySource, ZoneOfTimes
 from core.records import StreamState
 from media.rtsp.replay.interface import ReplayConnection
@@ -195,7 +195,9 @@ class ReplaySession(BaseSession):
         except NothingRecorded as error:
             self._status.set_problem(run, StreamState.FAILED, error)
         except AppError as error:
-            if isinstance(error, DeviceError) and self._recordings.skip_to_archive(run):
+            if isinstance(error, ArchiveUnreadable) and self._recordings.leave_archive(run):
+                log.info("%s goes on with the device's recording, because a disk fails", self.stream_id)
+            elif isinstance(error, DeviceError) and self._recordings.skip_to_archive(run):
                 log.info("%s skips what the device cannot play (%s)", self.stream_id, error.code)
             else:
                 wait_s = self._handle_failure(run, error, play.healthy_s if play is not None else 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from archive.pauses import PauseStore
 from archive.recorder import ChannelRecorders
 from archive.rules import RuleStore
 from cameras.records import CameraView
-from core.archive import GapReason, RecordedQuality, StreamKey
+from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey
 from core.errors import CameraUnreachable, DeviceError, NotFound
 from core.records import CameraStatus, Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
 from core.secrets import Secret
@@ -30,6 +30,8 @@ from tests.prepared_database import prepared
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
 SUB = StreamKey(1, 1, RecordedQuality.SUB)
+CONTINUOUS = RecordingRule(RecordingMode.CONTINUOUS)
+ALL_TIME = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
 FPS = 10
 GOP = 10
 
@@ -153,6 +155,15 @@ class RecorderHarness:
 
         until(are_open, what="the feeds are open")
         assert len(self.gateway.open_feeds) == count
+
+    def record(self, rule: RecordingRule = CONTINUOUS, streams: int = 1) -> None:
+        """Give channel 1 of camera 1 this rule, and wait for its feeds."""
+        self.rules.set_rule(1, 1, rule)
+        self.open_streams(streams)
+
+    def stored_gaps(self) -> list[ArchiveGap]:
+        """Return all gaps of channel 1 of camera 1."""
+        return self.gaps.gaps(1, 1, *ALL_TIME)
 
     def pass_s(self, seconds: float, *, sends: bool = True) -> None:
         """Let time pass; open feeds send their frames, and the recorder looks once a second."""

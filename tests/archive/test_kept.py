@@ -174,6 +174,14 @@ def test_ranges_of_a_deleted_camera_are_gone(kept: KeptRanges, database: Databas
     assert kept.ranges() == []
 
 
+def test_a_time_is_covered_only_as_a_whole(kept: KeptRanges) -> None:
+    keep(kept, NOW - 5 * HOUR, NOW - 3 * HOUR)
+    keep(kept, NOW - 3 * HOUR, NOW - 2 * HOUR)
+    assert kept.covers(1, 1, NOW - 5 * HOUR, NOW - 2 * HOUR)
+    assert not kept.covers(1, 1, NOW - 5 * HOUR, NOW - HOUR)
+    assert not kept.covers(1, 2, NOW - 5 * HOUR, NOW - 4 * HOUR)
+
+
 def test_overlapping_ranges_are_one_kept_time(kept: KeptRanges) -> None:
     keep(kept, NOW - 5 * HOUR, NOW - 3 * HOUR)
     keep(kept, NOW - 4 * HOUR, NOW - 2 * HOUR)

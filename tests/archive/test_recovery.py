@@ -27,7 +27,7 @@ from core.errors import StorageFull
 from media.archive.file_reader import ArchiveFile
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 from tests.archive.writing_child import STREAMS, settings_of
-from tests.patience import promised, until
+from tests.patience import PATIENCE, Slowness, promised, until
 from tests.project_files import ROOT
 from web.instance_lock import InstanceLock
 from web.recordings_command import recordings_commands
@@ -245,13 +245,15 @@ def test_a_killed_writer_leaves_true_rows_and_loses_one_group(tmp_path: Path) ->
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == "writing\n"
-            time.sleep(random.uniform(0.0, 1.5))
-            killed_s = time.time()
-            child.send_signal(signal.SIGKILL)
-        check_after_kill(data, folder, killed_s)
+            with Slowness() as machine:
+                time.sleep(random.uniform(0.0, 1.5))
+                killed_s = time.time()
+                child.send_signal(signal.SIGKILL)
+        # A group lasts 0.5 s and waits at most as long for the writer.
+        check_after_kill(data, folder, not_before_s=killed_s - PATIENCE * machine.allowed_s(2.0))
 
 
-def check_after_kill(data: Path, folder: Path, killed_s: float) -> None:
+def check_after_kill(data: Path, folder: Path, not_before_s: float) -> None:
     settings = settings_of(data, folder)
     index = ArchiveIndex(settings.archive_index_file)
     index.open()
@@ -269,8 +271,7 @@ def check_after_kill(data: Path, folder: Path, killed_s: float) -> None:
     for stream in STREAMS:
         newest = index.files_of(stream, begin, end)[-1]
         assert newest.state is FileState.CLOSED
-        # A group lasts 0.5 s and waits at most as long for the writer.
-        assert killed_s - newest.end_ms / 1000 < 2.0
+        assert newest.end_ms / 1000 > not_before_s
         stored = [frame for file in index.files_of(stream, begin, end) for frame in frames_in(folder / file.key.path)]
         assert all(after > before for (_, before), (_, after) in itertools.pairwise(stored))
     writer.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from archive import storage_report as report_module
 from archive.records import VolumeState
 from archive.storage_report import StorageReport
 from archive.storage_view import ChannelUse, NextToGo, StorageView
@@ -16,7 +17,7 @@ from archive.volume import MARKER
 from core.archive import RecordedQuality, RecordingMode, RecordingRule
 from tests.archive.indexed import DAY_MS, MINUTE_MS, NOW_MS, add_files
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
-from tests.patience import PATIENCE, Slowness
+from tests.patience import LIMIT_S, PATIENCE, Slowness
 
 Make = Callable[..., StoredArchive]
 EVERY_HOUR = [*range(48, 0, -1)]
@@ -25,6 +26,7 @@ FLOOR = DISK_BYTES // 20
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    monkeypatch.setattr(report_module, "_DISK_TIMEOUT_S", LIMIT_S)
     made: list[StoredArchive] = []
 
     def build(**options: int) -> StoredArchive:

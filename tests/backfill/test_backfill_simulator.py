@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +17,10 @@ import pytest
 from backfill import worker
 from backfill.records import AUTOMATIC, BackfillState
 from cameras.records import CameraChange
+from core.access import LOCAL
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule, WeekSpan
 from core.clock import SystemClock
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, InvalidRequest, NotFound
 from core.recordings import SpanState
 from core.secrets import Secret
 from media.rtsp.replay.interface import ReplayRank
@@ -79,22 +80,22 @@ def _done_s(folder: Path) -> float:
 
 
 def test_a_range_is_fetched_completely_and_plays_from_the_archive(app: Filling, recorder: Simulator) -> None:
-    start, end = recorded(recorder, 12)
+    start, end = recorded(recorder, 11)
     estimate = app.backfills.estimate(1, 1, start, end)
-    assert (estimate.seconds, estimate.is_certain, estimate.missing_s) == (720.0, True, 0.0)
+    assert (estimate.seconds, estimate.is_certain, estimate.missing_s) == (660.0, True, 0.0)
     job = app.backfills.add(1, 1, start, end, "anna")
     assert len(job.pieces) == 2
     done = app.ended(job.id)
-    assert (done.state, done.problem, done.done_s) == (BackfillState.DONE, None, 720.0)
+    assert (done.state, done.problem, done.done_s) == (BackfillState.DONE, None, 660.0)
     assert done.size_bytes > 0
     stretches = app.stretches(start, end)
     assert {it.origin for it in stretches} == {Origin.DEVICE}
-    assert 715 < app.archived_s(start, end) <= 720.05
+    assert 655 < app.archived_s(start, end) <= 660.05
     for one, other in pairwise(stretches):
         assert timedelta(0) <= other.start - one.end < SECOND, "no second is doubled or missing between two pieces"
     (row,) = app.recordings.coverage(1, start + 5 * SECOND, end - 5 * SECOND, channel=1).channels
     from_server = [span for span in row.spans if span.source is Origin.SERVER]
-    assert sum((span.end - span.start).total_seconds() for span in from_server) > 705
+    assert sum((span.end - span.start).total_seconds() for span in from_server) > 645
     assert all(span.state is SpanState.RECORDED for span in row.spans)
     with pytest.raises(NotFound, match="nothing in this range"):
         app.backfills.add(1, 1, start, end, "anna")
@@ -152,7 +153,7 @@ def test_a_viewer_gets_the_recorders_place_and_the_job_goes_on(tmp_path: Path, r
 
 
 def test_a_killed_backfill_repeats_no_finished_piece(tmp_path: Path, recorder: Simulator) -> None:
-    start, end = recorded(recorder, 15)
+    start, end = recorded(recorder, 12)
     argv = [sys.executable, "-m", "tests.backfill.filling", str(tmp_path), str(recorder.onvif_port)]
     process = subprocess.Popen([*argv, start.isoformat(), end.isoformat()], cwd=ROOT)
     try:
@@ -170,7 +171,7 @@ def test_a_killed_backfill_repeats_no_finished_piece(tmp_path: Path, recorder: S
         done = app.ended(job.id)
         assert (done.state, done.problem) == (BackfillState.DONE, None)
         assert set(first) <= set(app.stretches(start, end))
-        assert 885 < app.archived_s(start, end) <= 900.1
+        assert 705 < app.archived_s(start, end) <= 720.1
         for one, other in pairwise(app.stretches(start, end)):
             assert one.end <= other.start + timedelta(milliseconds=50)
 
@@ -210,6 +211,23 @@ def test_a_rule_fills_a_gap_by_itself_and_once(app: Filling, recorder: Simulator
     plan(app)
     assert len(app.backfills.jobs()) == 1
     assert app.archived_s(end + SECOND, end + timedelta(minutes=2)) == 0, "a pause is not filled"
+
+
+def test_footage_that_the_retention_would_delete_is_not_fetched(app: Filling, recorder: Simulator) -> None:
+    start, end = recorded(recorder, 2)
+    age = datetime.now(UTC) - start
+    rule = RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,), backfills=True, keep_days=age / timedelta(days=2))
+    app.archive.set_rule(1, 1, rule)
+    app.archive.gap_store.begin(1, 1, start, GapReason.SERVER_OFF, end=end)
+    plan(app)
+    assert app.backfills.jobs() == []
+    with pytest.raises(InvalidRequest, match="keep the range first"):
+        app.backfills.add(1, 1, start, end, "anna")
+    app.archive.keep(1, 1, start, end, reason="", until=None, by=LOCAL)
+    assert app.backfills.estimate(1, 1, start, end).seconds > 100
+    app.archive.set_rule(1, 1, replace(rule, limit_days=rule.keep_days))
+    with pytest.raises(InvalidRequest):
+        app.backfills.add(1, 1, start, end, "anna")
 
 
 def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulator) -> None:

@@ -21,12 +21,13 @@ from tests.evidence.packaging import MadePackage
 from tests.evidence.tampering import TAMPERINGS, VIDEO, Tampering, bury, flip, replace_file, sign_with_another_key
 from tests.project_files import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def fingerprint(package: MadePackage) -> str:
     return check_package(FolderFiles(package.folder)).fingerprint
 
 
-@pytest.mark.slow
 def test_an_unchanged_package_passes_as_folder_and_zip(
     package: MadePackage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,7 +36,6 @@ def test_an_unchanged_package_passes_as_folder_and_zip(
         assert capsys.readouterr().out.startswith("Unchanged since export by Anna <b>, 20")
 
 
-@pytest.mark.slow
 def test_a_range_in_two_formats_passes_as_folder_and_zip(two_formats: MadePackage) -> None:
     for place in (two_formats.folder, two_formats.archive):
         assert main([str(place)]) == UNCHANGED

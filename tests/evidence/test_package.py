@@ -31,12 +31,13 @@ from tests.exports.exporting import START_S, moment, recorder_of
 from tests.patience import until
 from tests.sessions.replay.thin_recorder import FPS
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Packaging]
 FIRST = "video/Gate_Hof-Tur_20260921T141322Z"
 SECOND = "video/Gate_Hof-Tur_20260921T141430Z"
 
 
-@pytest.mark.slow
 def test_other_programs_read_the_zip(package: MadePackage) -> None:
     assert (
         "No errors detected"
@@ -146,7 +147,6 @@ def test_the_manifest_names_the_zone_in_the_recorders_times(make: Make) -> None:
     assert (before["time_confirmed"], after["time_confirmed"]) == (False, True)
 
 
-@pytest.mark.slow
 def test_audio_of_another_law_than_described_is_named_as_converted(make: Make) -> None:
     packaging = make([(0, 20)])
     recorder = packaging.exporting.recorder
@@ -217,7 +217,6 @@ def test_files_of_the_same_name_get_numbers(make: Make) -> None:
     assert names == ["22Z-2.mp4", "22Z.mp4", "22Z.srt"]
 
 
-@pytest.mark.slow
 def test_files_of_a_range_in_two_formats_keep_together(two_formats: MadePackage) -> None:
     with zipfile.ZipFile(two_formats.archive) as archive:
         names = [name for name in archive.namelist() if "/" in name]
@@ -326,7 +325,6 @@ def packed_incomplete_export(make: Make) -> tuple[Packaging, Case]:
     return packaging, case
 
 
-@pytest.mark.slow
 def test_an_export_with_other_files_than_the_package_ends_it(make: Make) -> None:
     packaging, case = packed_incomplete_export(make)
     packaging.exporting.manager.retry(LOCAL, case.export_ids[0])

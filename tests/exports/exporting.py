@@ -54,6 +54,7 @@ class ChannelRecordings(ThinRecordings):
         *,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        avoids_archive: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         assert self.recorder is not None
         ahead = timedelta(seconds=self.ahead_s)

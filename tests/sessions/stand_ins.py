@@ -138,6 +138,7 @@ class ThinRecordings(RecordingManager):
         *,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        avoids_archive: bool = False,
     ) -> tuple[RecordedPlace, ...]:
         if self.recorder is None or not self.recorder.others:
             return ()

@@ -243,3 +243,11 @@ def test_the_state_has_channels_streams_and_urls(simulator: Simulator) -> None:
     assert simulator.control("GET", "/frames?channel=x")[0] == 404
     assert simulator.control("DELETE", "/state")[0] == 404
     assert ask(simulator, "GetHostname", namespace=DEVICE).status == 200
+
+
+def test_the_control_port_sets_motion_and_counts_subscriptions(simulator: Simulator) -> None:
+    for wrong in ({"active": "yes"}, {"channel": 99, "active": True}, {"channel": 1}, {"active": 1}, [True]):
+        assert simulator.control("POST", "/motion", wrong)[0] == 400
+    assert simulator.control("POST", "/motion", {"channel": 1, "active": None}) == (200, {"channel": 1, "active": None})
+    assert simulator.control("POST", "/subscriptions") == (200, {"subscriptions": 0})
+    assert simulator.get("/state")["most_subscriptions"] == 0

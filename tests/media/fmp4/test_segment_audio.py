@@ -18,7 +18,7 @@ from tests.media.encoded import FPS
 from tests.media.fmp4.decoding import VALUES, decoded
 from tests.media.fmp4.film import ALAW, START_S, audio_unit, builder, joined, made, picture
 
-pytestmark = pytest.mark.usefixtures("cut")
+pytestmark = [pytest.mark.programs, pytest.mark.usefixtures("cut")]
 
 
 def decoded_samples(tmp_path: Path, content: bytes) -> list[int]:

@@ -11,6 +11,8 @@ import pytest
 
 from media.hls.segment_times import TS_RATE, move_segment, read_timescales
 
+pytestmark = pytest.mark.programs
+
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 WRAP_S = 2**33 / TS_RATE
 

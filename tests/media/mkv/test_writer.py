@@ -24,6 +24,8 @@ from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
 from tests.media.mp4.stretch import CREATED, ffmpegs, frame_s, shown_s, video_on_disk
 
+pytestmark = pytest.mark.programs
+
 FRAMES = 60
 IDS = ["bundled", "system"][: len(ffmpegs())]
 

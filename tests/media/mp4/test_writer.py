@@ -22,6 +22,8 @@ from tests.media.fmp4.decoding import TONE
 from tests.media.fmp4.film import ALAW, START_S, picture
 from tests.media.mp4.stretch import elementary_stream, ffmpegs, frame_s, shown_s, write_file
 
+pytestmark = pytest.mark.programs
+
 FRAMES = 60
 
 

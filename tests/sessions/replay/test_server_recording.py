@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -166,6 +167,26 @@ def test_a_device_that_fails_at_the_requested_time_is_told(both: Both) -> None:
     both.recorder.fails_after = [(0, CameraUnreachable("It is away."))] * 100
     view = both.play(15)
     until(lambda: both.manager.session_view(view.stream_id).error, what="the device's error")
+
+
+def test_the_device_plays_what_a_disk_of_the_server_does_not_give(both: Both) -> None:
+    both.device_has(0, 40)
+    both.server_has(0, 40)
+    shutil.rmtree(both.footage.folder)
+    view = both.play(15)
+    assert both.pictures(view) == frames((15, 40))
+    assert both.manager.session_view(view.stream_id).recording_token == "Rec1"
+
+
+def test_a_disk_that_fails_is_told_if_the_device_has_nothing(both: Both) -> None:
+    both.device_has(100, 140)
+    both.server_has(0, 40)
+    shutil.rmtree(both.footage.folder)
+    view, _ = both.manager.start_replay(1, SERVER, at(15), end_utc=at(30))
+    until(lambda: both.manager.session_view(view.stream_id).error, what="the error")
+    error = both.manager.session_view(view.stream_id).error
+    assert error is not None
+    assert error.code == "archive_unreadable"
 
 
 def test_a_time_just_before_the_server_needs_no_device(both: Both) -> None:

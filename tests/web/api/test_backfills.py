@@ -128,3 +128,23 @@ def test_a_gap_that_no_rule_fills_is_proposed_until_a_job_has_it(client: FlaskCl
     assert found == {"camera_id": 1, "channel": 1, **times, "seconds": 900.0, "bytes": 900 * 500_000}
     assert client.post(URL, json={**BODY, **times}).status_code == 202
     assert client.get(URL).get_json()["proposals"] == []
+
+
+def test_footage_beyond_a_limit_by_law_is_not_fetched(client: FlaskClient, archive: Archive) -> None:
+    limit = timedelta(hours=1, minutes=45)
+    archive.server.set_rule(1, 1, RecordingRule(limit_days=limit / timedelta(days=1)))
+    found = client.post(f"{URL}/estimate", json=BODY).get_json()
+    assert found["spans"] == [{"start_time": rfc3339(NOON - limit), "end_time": rfc3339(START + HOUR / 2)}]
+
+
+@pytest.mark.parametrize(("keep_days", "seconds"), [(30.0, 1200.0), (1.75 / 24, 300.0), (0.5 / 24, None)])
+def test_gaps_that_the_retention_would_delete_are_not_proposed(
+    client: FlaskClient, archive: Archive, keep_days: float, seconds: float | None
+) -> None:
+    """The gap begins two hours ago and lasts twenty minutes, of which the recorder has all."""
+    schedule = (WeekSpan(0, 0, 30),)
+    archive.server.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=schedule, keep_days=keep_days))
+    archive.server.gap_store.begin(1, 1, START, GapReason.SERVER_OFF, end=START + HOUR / 3)
+    archive.backfills._planner.plan(lambda: False)
+    found = [item["seconds"] for item in client.get(URL).get_json()["proposals"]]
+    assert found == ([] if seconds is None else [seconds])

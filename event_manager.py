@@ -6,7 +6,9 @@ channel. Nothing here waits for a device, except the methods of a subscription.
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from core.clock import Clock
@@ -20,6 +22,8 @@ from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from onvif_manager import OnvifManager
 
+log = logging.getLogger(__name__)
+
 ActivityListener = Callable[[ChannelActivity], None]
 
 
@@ -31,7 +35,11 @@ class EventManager:
         self._settings = settings
         self._clock = clock
         self._cameras = cameras
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.Lock()
+        )  # not held while a listener is called, which has locks of its own
+        self._untold: deque[ChannelActivity] = deque()
+        self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
@@ -51,7 +59,7 @@ class EventManager:
     def on_motion(self, listener: ActivityListener) -> None:
         """Call `listener` when motion or another activity begins or ends in a channel, in a thread of this package.
 
-        The calls of one camera come in order. The listener must not wait for a device or for the disk.
+        The calls come in order, one at a time. The listener must not wait for a device: the next calls wait for it.
         """
         self._listeners.append(listener)
 
@@ -89,7 +97,8 @@ class EventManager:
                     now=self._clock.now_utc(),
                     offset_s=offset_s,
                 )
-                self._tell(activities)
+                self._untold.extend(activities)
+        self._tell()
 
     def ask_states(self, camera_id: int) -> bool:
         """Return True if the listener should request the present states now; this counts as the request."""
@@ -101,14 +110,16 @@ class EventManager:
         """End events whose time has come. For a call about once a second."""
         with self._lock:
             for states in self._states.values():
-                self._tell(states.tick(self._clock.monotonic_s(), self._clock.now_utc()))
+                self._untold.extend(states.tick(self._clock.monotonic_s(), self._clock.now_utc()))
+        self._tell()
 
     def end_camera(self, camera_id: int) -> None:
         """End all events of a camera after its listener has ended."""
         with self._lock:
             states = self._states.pop(camera_id, None)
             if states is not None:
-                self._tell(states.end_all(self._clock.now_utc()))
+                self._untold.extend(states.end_all(self._clock.now_utc()))
+        self._tell()
 
     def active_channels(self, camera_id: int) -> frozenset[int]:
         """Return the channels of a camera in which something happens now."""
@@ -116,8 +127,19 @@ class EventManager:
             states = self._states.get(camera_id)
             return states.active_channels() if states is not None else frozenset()
 
-    def _tell(self, activities: Iterable[ChannelActivity]) -> None:
-        for activity in activities:
-            if activity.kind.is_activity:
-                for listener in self._listeners:
+    def _tell(self) -> None:
+        """Tell the listeners what is untold. If another thread does this already, it also tells the rest."""
+        while self._untold and self._telling.acquire(blocking=False):
+            try:
+                while self._untold:
+                    self._tell_one(self._untold.popleft())
+            finally:
+                self._telling.release()
+
+    def _tell_one(self, activity: ChannelActivity) -> None:
+        if activity.kind.is_activity:
+            for listener in self._listeners:
+                try:
                     listener(activity)
+                except Exception:  # the rest must be told despite a fault in one listener
+                    log.exception("camera %d: telling an activity failed", activity.camera_id)

@@ -76,7 +76,7 @@ class EventWatch:
 
 
 class ChannelRecorder:
-    """One channel. All methods are for the recorder's thread, or with its lock."""
+    """One channel. All methods are for one thread at a time, except `state`."""
 
     def __init__(self, parts: RecorderParts, gaps: GapStore, camera_id: int, channel: int) -> None:
         self.camera_id = camera_id

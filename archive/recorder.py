@@ -51,7 +51,8 @@ class ChannelRecorders:
         self._gaps = gaps
         self._wake = threading.Event()
         self._parts = RecorderParts(clock, cameras, gateway, targets, self._wake)
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # of the dictionaries; never held while a channel waits for the database
+        self._place_locks: dict[_Place, threading.RLock] = {}  # of each channel
         self._channels: dict[_Place, ChannelRecorder] = {}
         self._online: dict[int, bool] = {}
         self._is_stopping = threading.Event()
@@ -73,30 +74,31 @@ class ChannelRecorders:
 
     def stop(self) -> None:
         """End all recordings. Takes two seconds at most."""
-        self._is_stopping.set()
+        with self._lock:
+            self._is_stopping.set()
         self._wake.set()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(_STOP_S)
-        with self._lock:
-            for recorder in self._channels.values():
-                recorder.finish(GapReason.SERVER_OFF)
-            self._channels.clear()
+        for place in self._places():
+            with self._lock_of(place):
+                if (recorder := self._remove(place)) is not None:
+                    recorder.finish(GapReason.SERVER_OFF)
 
     def apply(self, camera_id: int, channel: int) -> None:
         """Follow a changed rule or pause immediately. A pause holds when this returns."""
-        with self._lock:
-            if not self._is_stopping.is_set():
-                self._look_at((camera_id, channel))
+        self._look_at((camera_id, channel))
 
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera: close its feeds. Rules and pauses are read again."""
         self._rules.load()
         self._pauses.load()
-        with self._lock:
-            for place in [place for place in self._channels if place[0] == camera_id]:
-                self._channels[place].reconnect()
-                self._look_at(place)
+        for place in self._places():
+            if place[0] == camera_id:
+                with self._lock_of(place):
+                    if (recorder := self._recorder(place)) is not None:
+                        recorder.reconnect()
+                    self._look_at(place)
 
     def trigger(
         self, camera_id: int, channel: int, *, active: bool, kind: str = "", at: datetime | None = None
@@ -108,8 +110,8 @@ class ChannelRecorders:
         rule = self._rules.rule(camera_id, channel)
         if rule.mode is not RecordingMode.EVENTS:
             return
-        with self._lock:
-            recorder = self._channels.get((camera_id, channel))
+        with self._lock_of((camera_id, channel)):
+            recorder = self._recorder((camera_id, channel))
             if recorder is not None:
                 now = self._clock.now_utc()
                 recorder.event_at = max(now - timedelta(seconds=NEWS_TAKES_S), min(at or now, now))
@@ -118,8 +120,8 @@ class ChannelRecorders:
 
     def keep_memory(self, camera_id: int, channel: int, end: datetime) -> None:
         """Write the pre-roll of a channel to the disk, because a user keeps a time that ends at `end`."""
-        with self._lock:
-            recorder = self._channels.get((camera_id, channel))
+        with self._lock_of((camera_id, channel)):
+            recorder = self._recorder((camera_id, channel))
             if recorder is not None:
                 recorder.keep_memory(end)
         self.apply(camera_id, channel)
@@ -130,15 +132,14 @@ class ChannelRecorders:
             return [self._channels[place].state for place in sorted(self._channels)]
 
     def look(self) -> None:
-        """Bring all recordings into agreement with their rules."""
-        with self._lock:
-            self._note_cameras_that_came_back()
-            for place in sorted(self._rules.rules().keys() | self._channels.keys()):
-                if not self._is_stopping.is_set():
-                    try:
-                        self._look_at(place)
-                    except Exception:  # the other channels must be recorded despite a fault in one
-                        log.exception("camera %d, channel %d: looking after its recording failed", *place)
+        """Bring all recordings into agreement with their rules. Each channel has a lock of its own: a pause of one
+        does not wait while the gap of another is stored."""
+        self._note_cameras_that_came_back()
+        for place in sorted(self._rules.rules().keys() | set(self._places())):
+            try:
+                self._look_at(place)
+            except Exception:  # the other channels must be recorded despite a fault in one
+                log.exception("camera %d, channel %d: looking after its recording failed", *place)
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -151,21 +152,47 @@ class ChannelRecorders:
                 log.exception("looking after the recordings failed")
             self._wake.wait(_LOOK_EVERY_S)
 
+    def _places(self) -> list[_Place]:
+        with self._lock:
+            return sorted(self._channels)
+
+    def _lock_of(self, place: _Place) -> threading.RLock:
+        with self._lock:
+            return self._place_locks.setdefault(place, threading.RLock())
+
+    def _recorder(self, place: _Place) -> ChannelRecorder | None:
+        with self._lock:
+            return self._channels.get(place)
+
+    def _add(self, place: _Place) -> ChannelRecorder | None:
+        """Return a new recorder; None while the recorders stop."""
+        recorder = ChannelRecorder(self._parts, self._gaps, *place)
+        self._adopt_gap(recorder)
+        with self._lock:
+            if self._is_stopping.is_set():
+                return None
+            self._channels[place] = recorder
+            return recorder
+
+    def _remove(self, place: _Place) -> ChannelRecorder | None:
+        with self._lock:
+            return self._channels.pop(place, None)
+
     def _look_at(self, place: _Place) -> None:
-        rule = self._rules.stored_rule(*place)
-        if rule is None:
-            if (recorder := self._channels.pop(place, None)) is not None:
-                recorder.finish(GapReason.SWITCHED_OFF)
-            return
-        try:
-            recorder = self._channels.get(place)
-            if recorder is None:
-                recorder = ChannelRecorder(self._parts, self._gaps, *place)
-                self._adopt_gap(recorder)
-                self._channels[place] = recorder
-            recorder.look(rule, self._pauses.pause_of(*place), *self._channel(place))
-        except AppError as error:
-            log.warning("camera %d, channel %d: recording it met a problem (%s)", *place, error)
+        with self._lock_of(place):
+            if self._is_stopping.is_set():
+                return
+            rule = self._rules.stored_rule(*place)
+            if rule is None:
+                if (gone := self._remove(place)) is not None:
+                    gone.finish(GapReason.SWITCHED_OFF)
+                return
+            try:
+                recorder = self._recorder(place) or self._add(place)
+                if recorder is not None:
+                    recorder.look(rule, self._pauses.pause_of(*place), *self._channel(place))
+            except AppError as error:
+                log.warning("camera %d, channel %d: recording it met a problem (%s)", *place, error)
 
     def _channel(self, place: _Place) -> tuple[Channel | None, GapReason]:
         """Return the channel as the camera has it, and the reason why it may be missing."""
@@ -183,9 +210,11 @@ class ChannelRecorders:
     def _note_cameras_that_came_back(self) -> None:
         before = self._online
         self._online = {one.id: one.status is CameraStatus.ONLINE for one in self._cameras.list_cameras()}
-        for (camera_id, _), recorder in self._channels.items():
-            if self._online.get(camera_id) and not before.get(camera_id, True):
-                recorder.retry_soon()
+        for place in self._places():
+            if self._online.get(place[0]) and not before.get(place[0], True):
+                with self._lock_of(place):
+                    if (recorder := self._recorder(place)) is not None:
+                        recorder.retry_soon()
 
     # -- gaps of the run before --------------------------------------------------------------------
 

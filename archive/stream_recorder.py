@@ -144,24 +144,24 @@ class RecorderParts:
         self.targets = targets
         self.wake = wake
         self.budget = PreRollBudget()
+        self._lock = threading.Lock()  # of `_searches`
         self._searches: list[SourceSearch] = []
 
-    def may_search(self, camera_id: int) -> bool:
-        """True if one more thread may ask this camera for an address."""
-        self._searches = [one for one in self._searches if not one.is_over]
-        of_camera = sum(one.camera_id == camera_id for one in self._searches)
-        return len(self._searches) < _SEARCHES and of_camera < _SEARCHES_OF_A_CAMERA
-
-    def search(self, camera_id: int, profile_token: str) -> SourceSearch:
-        """Return a search that has started."""
-        search = SourceSearch(self.cameras, camera_id, profile_token, self.wake)
-        self._searches.append(search)
+    def search(self, camera_id: int, profile_token: str) -> SourceSearch | None:
+        """Return a search that has started; None if too many threads ask already, this camera or all."""
+        with self._lock:
+            self._searches = [one for one in self._searches if not one.is_over]
+            of_camera = sum(one.camera_id == camera_id for one in self._searches)
+            if len(self._searches) >= _SEARCHES or of_camera >= _SEARCHES_OF_A_CAMERA:
+                return None
+            search = SourceSearch(self.cameras, camera_id, profile_token, self.wake)
+            self._searches.append(search)
         search.start()
         return search
 
 
 class StreamRecorder:
-    """One recorded stream. All methods are for the recorder's thread, or with its lock; none waits for a device."""
+    """One recorded stream. All methods are for one thread at a time; none waits for a device."""
 
     def __init__(self, parts: RecorderParts, key: StreamKey, pre_s: float) -> None:
         self.key = key
@@ -276,7 +276,7 @@ class StreamRecorder:
     def _open_if_due(self, profile_token: str, now_s: float) -> None:
         search = self._search
         if search is None:
-            if now_s >= self._not_before_s and self._parts.may_search(self.key.camera_id):
+            if now_s >= self._not_before_s:
                 self._search = self._parts.search(self.key.camera_id, profile_token)
             return
         if not search.is_over:

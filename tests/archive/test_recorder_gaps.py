@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
 
 from archive.channel_recorder import RecordingStateName
+from archive.gaps import RecordingGap
 from core.archive import GapReason, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tables import CameraRow
 from tests.archive.collecting import CollectingTarget
 from tests.archive.recorded_cameras import ALL_TIME, CONTINUOUS, RecorderHarness, unreachable
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 
 
 @pytest.fixture
@@ -114,6 +117,41 @@ def test_a_device_that_hangs_delays_no_other_camera(harness: RecorderHarness) ->
     harness.cameras.answers.set()
     harness.open_streams(2)
     assert {feed.source.camera_id for feed in harness.gateway.open_feeds} == {1, 2}
+
+
+def test_a_pause_does_not_wait_for_the_gap_of_another_channel(
+    harness: RecorderHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.rules.set_rule(1, 1, CONTINUOUS)
+    harness.rules.set_rule(1, 2, CONTINUOUS)
+    harness.open_streams(2)
+    harness.pass_s(2)
+    is_writing, may_go_on = threading.Event(), threading.Event()
+    begin = harness.gaps.begin
+
+    def hang(camera_id: int, channel: int, *rest: Any, **named: Any) -> RecordingGap | None:
+        if channel == 1:
+            is_writing.set()
+            may_go_on.wait(LIMIT_S)
+        return begin(camera_id, channel, *rest, **named)
+
+    monkeypatch.setattr(harness.gaps, "begin", hang)
+    for feed in harness.gateway.open_feeds:
+        feed.fail(GapReason.STALLED)
+    harness.cameras.away = unreachable()
+    harness.clock.move(seconds=10)
+    looking = threading.Thread(target=harness.recorders.look, daemon=True)
+    looking.start()
+    assert is_writing.wait(LIMIT_S)
+    harness.pauses.pause(1, 2, None, "Anna")
+    pausing = threading.Thread(target=harness.recorders.apply, args=(1, 2), daemon=True)
+    pausing.start()
+    until(lambda: harness.state(1, 2).state is RecordingStateName.PAUSED, what="the pause")
+    assert not may_go_on.is_set()
+    assert looking.is_alive(), "the gap is still being stored"
+    may_go_on.set()
+    looking.join(LIMIT_S)
+    pausing.join(LIMIT_S)
 
 
 def test_a_short_outage_is_no_gap(harness: RecorderHarness) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from archive.channel_recorder import RecordingState
+from archive.channel_recorder import DEVICE_EVENTS, RecordingState
 from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
@@ -36,8 +36,8 @@ from core.archive import (
     StreamKey,
 )
 from core.clock import Clock
-from core.errors import NotFound
-from core.events import ChannelActivity
+from core.errors import InvalidRequest, NotFound
+from core.events import ChannelActivity, EventNews
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
@@ -86,6 +86,10 @@ class ArchiveManager:
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
         self._retention.delete_removed_cameras(camera_ids)
         self._retention.start()
+
+    def follow(self, events: EventNews) -> None:
+        """Ask `events` for active channels and for problems. Call before start()."""
+        self._recorders.follow(events)
 
     def stop(self) -> None:
         """End all recordings within 7 s, also if a disk hangs. May be called twice."""
@@ -137,6 +141,8 @@ class ArchiveManager:
 
     def set_rule(self, camera_id: int, channel: int, rule: RecordingRule) -> None:
         """Store a rule and follow it immediately. Raise InvalidRequest, which names the field, or NotFound."""
+        if rule.mode is RecordingMode.EVENTS and not self._cameras.get_camera(camera_id).onvif:
+            raise InvalidRequest.of_field("mode", "a camera without ONVIF reports no events")
         self._rules.set_rule(camera_id, channel, rule)
         self._recorders.apply(camera_id, channel)
         self._retention.wake()
@@ -152,7 +158,8 @@ class ArchiveManager:
     def take_activity(self, activity: ChannelActivity) -> None:
         """Take the beginning or the end of an event of a device."""
         if activity.channel is not None:
-            self.trigger(activity.camera_id, activity.channel, activity.is_channel_active, "device", at=activity.at)
+            is_active = activity.is_channel_active
+            self.trigger(activity.camera_id, activity.channel, is_active, DEVICE_EVENTS, at=activity.at)
 
     def trigger(
         self, camera_id: int, channel: int, active: bool, kind: str = "", *, at: datetime | None = None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ChannelActivity, DeviceEvent
+from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 ActivityListener = Callable[[ChannelActivity], None]
 
 
-class EventManager:
+class EventManager(EventNews):
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
@@ -35,12 +35,11 @@ class EventManager:
         self._settings = settings
         self._clock = clock
         self._cameras = cameras
-        self._lock = (
-            threading.Lock()
-        )  # not held while a listener is called, which has locks of its own
+        self._lock = threading.Lock()  # not held while a listener is called, which has locks of its own
         self._untold: deque[ChannelActivity] = deque()
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
+        self._problems: dict[int, EventProblem] = {}
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
 
@@ -116,6 +115,7 @@ class EventManager:
     def end_camera(self, camera_id: int) -> None:
         """End all events of a camera after its listener has ended."""
         with self._lock:
+            self._problems.pop(camera_id, None)
             states = self._states.pop(camera_id, None)
             if states is not None:
                 self._untold.extend(states.end_all(self._clock.now_utc()))
@@ -126,6 +126,22 @@ class EventManager:
         with self._lock:
             states = self._states.get(camera_id)
             return states.active_channels() if states is not None else frozenset()
+
+    def problem(self, camera_id: int) -> EventProblem | None:
+        """Return the reason why events of a camera do not reach the app; None if they do, or if they are not needed."""
+        with self._lock:
+            return self._problems.get(camera_id)
+
+    def note_problem(self, camera_id: int, code: str) -> None:
+        """A listener has failed. The problem lasts until note_success()."""
+        with self._lock:
+            before = self._problems.get(camera_id)
+            self._problems[camera_id] = EventProblem(code, before.since if before else self._clock.now_utc())
+
+    def note_success(self, camera_id: int) -> None:
+        """The device has answered a request for events."""
+        with self._lock:
+            self._problems.pop(camera_id, None)
 
     def _tell(self) -> None:
         """Tell the listeners what is untold. If another thread does this already, it also tells the rest."""

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from archive.gaps import GapStore
 from archive.outages import Outage
 from archive.rules import schedule_of
 from archive.stream_recorder import RecorderParts, StreamRecorder
-from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingPause, RecordingRule, StreamKey
+from core.archive import (
+    GapReason,
+    RecordedQuality,
+    RecordingMode,
+    RecordingPause,
+    RecordingRule,
+    StreamKey,
+    gap_reason_of,
+)
+from core.events import EventProblem
 from core.records import Channel, ProfileRole
 
 EVENT_AT_MOST_S = 86_400.0
 """An event without an end counts as over after this time: devices lose the message of the end."""
+DEVICE_EVENTS = "device"
+"""The kind of all events of the device together, for EventWatch."""
+DEAF_AFTER_S = 60.0
+"""A device whose events do not reach the app for this time is a problem. A subscription that is renewed is none."""
 _KEEP_S = 1.0
 
 
@@ -88,6 +101,9 @@ class ChannelRecorder:
         self._gaps = gaps
         self._streams: dict[RecordedQuality, StreamRecorder] = {}
         self._wished_since: datetime | None = None  # the rule wishes to record since then
+        self._waits_since: datetime | None = None  # for an event
+        self._is_watching = False  # `events` follows the device
+        self._is_deaf = False  # the present outage is one of the device's events
         self._state = RecordingState(camera_id, channel, RecordingMode.OFF, ())
 
     @property
@@ -154,12 +170,15 @@ class ChannelRecorder:
 
     def _stop(self, reason: GapReason) -> None:
         self.events.forget()
+        self._is_watching = False
+        self._waits_since = None
         for stream in self._streams.values():
             stream.finish(reason)
         self._streams.clear()
 
     def _record(self, rule: RecordingRule, channel: Channel | None, problem: GapReason) -> None:
         now_s = self._parts.clock.monotonic_s()
+        self._watch_events(rule, now_s)
         waits = rule.mode is RecordingMode.EVENTS and not self.events.is_recording(now_s, rule.post_s)
         tokens = _profile_tokens(rule.qualities, channel)
         for quality in self._streams.keys() - tokens.keys():
@@ -176,7 +195,29 @@ class ChannelRecorder:
                 stream.pre_roll.begin(self.event_at.timestamp() if self.event_at else None)
             stream.look(token, problem)
         self.event_at = None
+        self._waits_since = (self._waits_since or self._parts.clock.now_utc()) if waits else None
         self._judge(rule, waits=waits)
+
+    def _watch_events(self, rule: RecordingRule, now_s: float) -> None:
+        """Begin with an event that is active already: the device does not tell its beginning again."""
+        if rule.mode is not RecordingMode.EVENTS:
+            if self._is_watching:
+                self.events.forget()
+            self._is_watching = False
+        elif not self._is_watching:
+            self._is_watching = True
+            news = self._parts.events
+            if news is not None and self.number in news.active_channels(self.camera_id):
+                self.events.note(DEVICE_EVENTS, now_s, rule.post_s, active=True)
+
+    def _deafness(self) -> EventProblem | None:
+        """Return the problem of the device's events if it has lasted for a while, while the channel waits for one."""
+        if self._waits_since is None or self._parts.events is None:
+            return None
+        problem = self._parts.events.problem(self.camera_id)
+        if problem is None or self._parts.clock.now_utc() - problem.since < timedelta(seconds=DEAF_AFTER_S):
+            return None
+        return problem
 
     def _judge(self, rule: RecordingRule, *, waits: bool) -> None:
         """Note an outage or its end, and the state."""
@@ -188,7 +229,16 @@ class ChannelRecorder:
             state = RecordingStateName.PROBLEM if reason else RecordingStateName.WAITING
             self._set_state(rule, state, reason)
             return
-        self.outage.end(max(stream.recorded_from for stream in streams))
+        deafness = self._deafness()
+        if deafness is not None and self._waits_since is not None:
+            reason = gap_reason_of(deafness.code)
+            self.outage.missing(max(deafness.since, self._waits_since), reason)
+            self._is_deaf = True
+            self._set_state(rule, RecordingStateName.PROBLEM, reason)
+            return
+        recorded_from = max(stream.recorded_from for stream in streams)
+        self.outage.end(self._parts.clock.now_utc() if self._is_deaf else recorded_from)
+        self._is_deaf = False
         for stream in streams:
             for start, end in stream.clock_steps():
                 if not waits:

@@ -19,14 +19,14 @@ _ALERTS_OF = timedelta(days=7)
 _DETAILS = {
     GapReason.DEVICE_AWAY: "The camera gives no usable answer, or has ended the connection.",
     GapReason.NO_SIGNAL: "The camera sends no video.",
-    GapReason.REFUSED: "The camera refuses the connection: its password, its certificate or its number of sessions.",
+    GapReason.REFUSED: "The camera refuses: its password, its certificate, or its number of sessions or subscriptions.",
     GapReason.STALLED: "The camera is connected and sends no more video.",
     GapReason.DISK_FULL: "The disk for recordings is full.",
     GapReason.DISK_TOO_SLOW: "The disk for recordings is too slow.",
     GapReason.DISK_GONE: "The disk for recordings is not there, or cannot be written.",
     GapReason.SERVER_OFF: "The server was off.",
     GapReason.CLOCK_STEPPED: "The server's clock was set.",
-    GapReason.UNSUPPORTED: "Video of this format cannot be recorded.",
+    GapReason.UNSUPPORTED: "The camera sends video that cannot be recorded, or reports no events for the rule.",
     GapReason.PAUSED: "A user has paused the recording.",
 }
 

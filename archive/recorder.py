@@ -19,6 +19,7 @@ from archive.stream_recorder import RecorderParts, StreamTargets
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
 from core.clock import Clock
 from core.errors import AppError, NotFound
+from core.events import EventNews
 from core.records import CameraStatus, Channel
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
@@ -71,6 +72,10 @@ class ChannelRecorders:
         self._is_stopping.clear()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
+
+    def follow(self, events: EventNews) -> None:
+        """Ask `events` for active channels and for problems. Call before start()."""
+        self._parts.events = events
 
     def stop(self) -> None:
         """End all recordings. Takes two seconds at most."""

@@ -13,6 +13,7 @@ from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
 from core.errors import AppError
+from core.events import EventNews
 from core.records import StreamSource
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.gateway import RtspGateway
@@ -143,6 +144,7 @@ class RecorderParts:
         self.gateway = gateway
         self.targets = targets
         self.wake = wake
+        self.events: EventNews | None = None  # None: nothing is known about events
         self.budget = PreRollBudget()
         self._lock = threading.Lock()  # of `_searches`
         self._searches: list[SourceSearch] = []

@@ -165,3 +165,23 @@ class ChannelActivity:
     is_state: bool = False  # known from the beginning of a subscription: it is no news
     changes: int = 1
     is_channel_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventProblem:
+    """The events of a device do not reach the app, since this time. `code`: as in core.errors."""
+
+    code: str
+    since: datetime
+
+
+class EventNews(Protocol):
+    """The present events of all cameras. event_manager.EventManager implements it. Its methods do not wait."""
+
+    def active_channels(self, camera_id: int) -> frozenset[int]:
+        """Return the channels of a camera in which something happens now."""
+        ...
+
+    def problem(self, camera_id: int) -> EventProblem | None:
+        """Return the reason why events of a camera do not reach the app; None if they do, or if they are not needed."""
+        ...

@@ -84,6 +84,7 @@ class EventListener:
                 return
             except Exception:  # the top of a thread
                 log.exception("camera %d: listening to its events failed", self._camera_id)
+                self._note_problem(AppError.code)
                 pause_s = _LONGEST_PAUSE_S
 
     def _attempt(self) -> float:
@@ -100,6 +101,7 @@ class EventListener:
             raise
         except AppError as error:
             log.info("camera %d: no more events (%s)", self._camera_id, error.code)
+            self._note_problem(error.code)
             return self._pause_s(error, self._clock.monotonic_s() - began_s)
 
     def _listen(self) -> None:
@@ -111,11 +113,16 @@ class EventListener:
                 pulled = self._subscription.pull()
                 if self._is_stopping.is_set():
                     return
+                self._events.note_success(self._camera_id)
                 self._events.take(self._camera_id, pulled.events)
                 self._is_stopping.wait(pulled.rest_s)
         finally:
             if not self._is_stopping.is_set():
                 self._subscription.end()
+
+    def _note_problem(self, code: str) -> None:
+        if self.is_wanted and not self._is_stopping.is_set():
+            self._events.note_problem(self._camera_id, code)
 
     def _pause_s(self, error: AppError, healthy_s: float) -> float:
         pause_s = self._backoff.failed_after(healthy_s)

@@ -215,8 +215,12 @@ def test_used_up_subscriptions_have_words_on_the_health_card(app: Listening, sim
     app.wishes.cameras.add(1)
     until(lambda: "gives no more event subscriptions" in app.cameras.health(1).text, what="the words")
     assert app.cameras.get_camera(1).status is CameraStatus.ONLINE
+    problem = until(lambda: app.events.problem(1), what="the problem that the recorder shows")
+    assert problem is not None
+    assert problem.code == "camera_busy"
     simulator.fault("events", None)
     subscribed(app, simulator)
+    until(lambda: app.events.problem(1) is None, what="the end of the problem")
 
 
 def test_signals_are_read_from_the_subscription_that_is_open(app: Listening, simulator: Simulator) -> None:

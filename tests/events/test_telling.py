@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import Change, ChannelActivity, DeviceEvent, EventKind
+from core.events import Change, ChannelActivity, DeviceEvent, EventKind, EventProblem
 from core.records import Channel
 from core.settings import Settings
 from database import Database
@@ -86,3 +86,19 @@ def test_a_fault_in_a_listener_keeps_nothing_from_the_next(events: EventManager)
     events.take(1, [motion(True)])
     events.end_camera(1)
     assert told == [True, False]
+
+
+def test_a_problem_lasts_from_its_first_failure_to_a_success(events: EventManager) -> None:
+    clock = HandClock()
+    events._clock = clock
+    began = clock.now_utc()
+    events.note_problem(1, "camera_unreachable")
+    clock.move(seconds=30)
+    events.note_problem(1, "camera_busy")
+    assert events.problem(1) == EventProblem("camera_busy", began)
+    assert events.problem(2) is None
+    events.note_success(1)
+    assert events.problem(1) is None
+    events.note_problem(1, "camera_busy")
+    events.end_camera(1)
+    assert events.problem(1) is None, "nothing listens to it any longer"

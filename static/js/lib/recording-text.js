@@ -25,7 +25,7 @@ const REASONS = {
   disk_gone: ['the disk cannot be written', 'the disk could not be written'],
   server_off: ['the server was off', 'the server was off'],
   clock_stepped: ['the server’s clock was changed', 'the server’s clock was changed'],
-  unsupported: ['the archive has no form for this video', 'the archive had no form for the video'],
+  unsupported: ['the camera does not support this recording', 'the camera did not support this recording'],
   damaged: ['the file is damaged', 'the file was damaged'],
   expired: ['the recording is too old and was deleted', 'the recording was too old and was deleted'],
 };

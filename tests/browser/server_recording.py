@@ -80,6 +80,7 @@ class StandInRecording:
         self.channels: list[dict[str, Any]] = []
         self.kept: list[dict[str, Any]] = []
         self.refusal: dict[str, Any] | None = None
+        self.limited_until: str | None = None
         self.sent: list[tuple[str, str, Any]] = []
         page.route("**/api/cameras/*/channels/*/recording-rule", self._rule)
         page.route("**/api/cameras/*/channels/*/recording-pause", self._pause)
@@ -133,7 +134,7 @@ class StandInRecording:
             self._answer(route, {"kept": self.kept})
             return
         body = self._note(route)
-        self.kept.append(kept_range(len(self.kept) + 1, **body))
+        self.kept.append(kept_range(len(self.kept) + 1, **body, limited_until=self.limited_until))
         self._answer(route, self.kept[-1], 201)
 
     def _unkeep(self, route: Route) -> None:

@@ -185,8 +185,10 @@ def test_the_viewer_shows_the_state_and_pauses_and_keeps(app: App, camera_id: in
     page.get_by_role("button", name="Keep the last 5 minutes…").click()
     dialog = page.get_by_role("dialog", name="Keep this part")
     dialog.get_by_label("Reason").fill("Parcel")
+    server.limited_until = iso(datetime.now(UTC) + timedelta(days=3))
     dialog.get_by_role("button", name="Keep", exact=True).click()
     expect(dialog).to_be_hidden()
+    expect(page.locator("toast-area")).to_contain_text("The limit by law of the channel deletes it all the same, from ")
     _, path, kept = server.sent.pop()
     start, end, until = (datetime.fromisoformat(kept[name]) for name in ("start_time", "end_time", "until"))
     assert path == "/api/recordings/kept"

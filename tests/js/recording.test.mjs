@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { channelsFor } from '../../static/js/lib/channels.js';
 import { RecordingApi } from '../../static/js/lib/recording-api.js';
 import { bytesPerDay, costText, daysHeld, daysText, forecastText } from '../../static/js/lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
@@ -262,4 +263,12 @@ test('states are read of each camera, and of a deleted camera no more', async ()
   assert.equal(states.of(1, 5), null);
   assert.deepEqual(states.ofCamera(2), []);
   assert.deepEqual(asked, [...answers.keys()]);
+});
+
+test('a hidden channel is listed only where it is the chosen one', () => {
+  const channels = [1, 2, 3].map((number) => ({ ...channel({}, number), position: 3 - number, hidden: number === 2 }));
+  const listed = (/** @type {number|null} */ chosen) => channelsFor(channels, chosen).map((each) => each.channel);
+  assert.deepEqual(listed(null), [3, 1]);
+  assert.deepEqual(listed(2), [3, 2, 1]);
+  assert.deepEqual(listed(9), []);
 });

@@ -1,6 +1,7 @@
 // @ts-check
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { exactDuration } from '../lib/format.js';
+import { shortTime } from '../lib/recording-text.js';
 import { AppDialog } from './dialog-base.js';
 import { emit, part, setText } from './dom.js';
 import { onSubmit } from './field-errors.js';
@@ -43,7 +44,7 @@ export class RecordingKeepDialog extends AppDialog {
     const keeping = this.#keeping;
     if (!api || !keeping) return;
     const days = Number(part(this, 'until', HTMLSelectElement).value);
-    await api.keep({
+    const kept = await api.keep({
       camera_id: keeping.cameraId,
       channel: keeping.channel,
       start_time: new Date(Math.round(keeping.startMs)).toISOString(),
@@ -52,7 +53,11 @@ export class RecordingKeepDialog extends AppDialog {
       until: days ? new Date(Date.now() + days * DAY_MS).toISOString() : null,
     });
     this.close();
-    emit(this, 'recording-changed', { cameraId: keeping.cameraId, text: 'This part is kept.' });
+    const limit = kept.limited_until ? shortTime(Date.parse(kept.limited_until), Date.now()) : '';
+    const text = limit
+      ? `This part is kept. The limit by law of the channel deletes it all the same, from ${limit} on.`
+      : 'This part is kept.';
+    emit(this, 'recording-changed', { cameraId: keeping.cameraId, text });
   }
 }
 

@@ -12,6 +12,18 @@ export function visibleChannels(channels) {
   return inOrder(channels).filter((channel) => !channel.hidden);
 }
 
+/**
+ * Return the channels to choose from: those that are not hidden, and the chosen one even if it is hidden. Empty if the
+ * chosen one does not exist.
+ *
+ * @param {Channel[]} channels
+ * @param {number|null} chosen
+ */
+export function channelsFor(channels, chosen) {
+  if (chosen !== null && !channels.some(({ channel }) => channel === chosen)) return [];
+  return inOrder(channels).filter(({ channel, hidden }) => !hidden || channel === chosen);
+}
+
 /** @param {Channel[]} channels @returns {Channel[]} */
 export function inOrder(channels) {
   return [...channels].sort((a, b) => a.position - b.position || a.channel - b.channel);

@@ -9,7 +9,6 @@ import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { problemOf } from '../lib/api.js';
 import { parseCameraAddress } from '../lib/camera-address.js';
 import { ago, counted } from '../lib/format.js';
-import { visibleChannels } from '../lib/channels.js';
 import { Poller } from '../lib/poller.js';
 import { cameraRecordingText } from '../lib/recording-text.js';
 import { isRecorder } from '../lib/recordings-state.js';
@@ -113,16 +112,9 @@ recording.addEventListener('changed', (event) => {
   if (entry) showRecording(entry);
 });
 
-list.addEventListener('camera-record', async (event) => {
+list.addEventListener('camera-record', (event) => {
   const camera = cameraOf(event);
-  if (!camera) return;
-  try {
-    const channels = visibleChannels(await api.channels(camera.id));
-    if (channels.length) await recording.openRule(camera, channels, null);
-    else showToast('The channels of this camera are not known yet.', 'bad');
-  } catch (error) {
-    showToast(problemOf(error).detail, 'bad');
-  }
+  if (camera) void recording.openRule(camera, null);
 });
 
 /** @param {CameraCard} card */

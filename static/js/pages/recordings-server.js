@@ -3,10 +3,8 @@
 import { setText } from '../components/dom.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { hasServerSpans } from '../lib/coverage.js';
-import { visibleChannels } from '../lib/channels.js';
-import { problemOf } from '../lib/http.js';
 import { stateText } from '../lib/recording-text.js';
-import { byId, may, remember, remembered, showToast } from './page.js';
+import { byId, may, remember, remembered } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { ServerRecording } from './server-recording.js';
 
@@ -17,21 +15,21 @@ const AROUND_MS = 150_000;
 const SOURCE_KEY = 'timeline-source';
 
 export class RecordingsServer {
-  #api;
   #marks;
   #recording = new ServerRecording();
   #timeline = byId('timeline', RecordingTimeline);
   /** @type {Camera|null} */
   #camera = null;
 
-  /** @param {import('../lib/api.js').Api} api @param {import('../lib/range-marks.js').RangeMarks} marks */
-  constructor(api, marks) {
-    this.#api = api;
+  /** @param {import('../lib/range-marks.js').RangeMarks} marks */
+  constructor(marks) {
     this.#marks = marks;
     this.#recording.addEventListener('changed', () => this.#draw());
     for (const type of ['timeline-rows', 'timeline-row', 'timeline-seek']) this.#timeline.addEventListener(type, () => this.#draw());
     marks.addEventListener('marks', () => this.#drawKeep());
-    byId('server-rule', HTMLElement).addEventListener('click', () => void this.#openRule());
+    byId('server-rule', HTMLElement).addEventListener('click', () => {
+      if (this.#camera) void this.#recording.openRule(this.#camera, this.#timeline.row?.channel ?? null);
+    });
     byId('server-pause', HTMLElement).addEventListener('click', () => this.#onChannel((...of) => this.#recording.openPause(...of)));
     byId('server-resume', HTMLElement).addEventListener('click', () => this.#onChannel((...of) => this.#recording.resume(...of)));
     if (may('export')) byId('range-keep', HTMLElement).addEventListener('click', () => this.#keep());
@@ -100,15 +98,5 @@ export class RecordingsServer {
     const span = this.#span;
     if (!span) return;
     this.#onChannel((cameraId, channel, name) => this.#recording.openKeep({ cameraId, channel, name, ...span }, pageClock.clock));
-  }
-
-  async #openRule() {
-    const camera = this.#camera;
-    if (!camera) return;
-    try {
-      await this.#recording.openRule(camera, visibleChannels(await this.#api.channels(camera.id)), this.#timeline.row?.channel ?? null);
-    } catch (error) {
-      showToast(problemOf(error).detail, 'bad');
-    }
   }
 }

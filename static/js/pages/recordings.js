@@ -56,7 +56,7 @@ const playing = new RecordingsPlaying(api, socket);
 const eventSteps = new EventSteps(api, playing);
 const range = new RecordingsRange(playing, search);
 const pictures = new RecordingsPictures(playing, socket);
-const server = new RecordingsServer(api, range.marks);
+const server = new RecordingsServer(range.marks);
 
 /** @type {Camera|null} */
 let camera = null;

@@ -5,10 +5,11 @@
  */
 import { RecordingApi } from '../lib/recording-api.js';
 import { RecordingStates } from '../lib/recording-states.js';
+import { channelsFor } from '../lib/channels.js';
 import { problemOf } from '../lib/http.js';
-import { byId, httpOptions, lazyModule, loadStyle, may, showToast, whenIdle } from './page.js';
+import { byId, httpOptions, lazyModule, loadStyle, may, pageApi, showToast, whenIdle } from './page.js';
 
-/** @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel */
+/** @typedef {import('../lib/api.js').Camera} Camera */
 
 const { cameras = '', storage = '', kept = '', alerts = '' } = document.body.dataset;
 const addresses = { cameras, storage, kept, alerts };
@@ -73,13 +74,23 @@ export class ServerRecording extends EventTarget {
     return this.#states.of(cameraId, channel);
   }
 
-  /** Open the dialog of the rule. @param {Camera} camera @param {Channel[]} channels @param {number|null} channel */
-  async openRule(camera, channels, channel) {
+  /** Open the dialog of the rule of a channel; null: of the camera's first one. @param {Camera} camera @param {number|null} channel */
+  async openRule(camera, channel) {
     const loaded = await parts.get();
     if (!loaded || !may('manage')) return;
-    const dialog = byId('recording-rule', loaded.RecordingRuleDialog);
-    dialog.api = apiOf(loaded);
-    dialog.openFor(camera, channels, channel);
+    try {
+      const all = await pageApi().channels(camera.id);
+      const listed = channelsFor(all, channel);
+      if (!listed.length) {
+        showToast(channel === null ? 'The channels of this camera are not known yet.' : 'The camera no longer has this channel.', 'bad');
+        return;
+      }
+      const dialog = byId('recording-rule', loaded.RecordingRuleDialog);
+      dialog.api = apiOf(loaded);
+      dialog.openFor(camera, listed, channel);
+    } catch (error) {
+      showToast(problemOf(error).detail, 'bad');
+    }
   }
 
   /** Ask how long the recording pauses. @param {number} cameraId @param {number} channel @param {string} name */

@@ -2,7 +2,6 @@
 /** The storage page: the disks, the recorded channels with what the disks will hold of them, and the kept parts. */
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
-import { visibleChannels } from '../lib/channels.js';
 import { fileSize } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
@@ -145,7 +144,7 @@ function channelRow(entry) {
   cell.toggleAttribute('data-short', isShort);
   const button = part(row, 'rule', HTMLButtonElement);
   button.setAttribute('aria-label', `Rule of ${name}`);
-  button.addEventListener('click', () => void openRule(entry.camera_id, entry.channel));
+  button.addEventListener('click', () => openRule(entry.camera_id, entry.channel));
   return row;
 }
 
@@ -186,23 +185,15 @@ function recordingsAddress(cameraId, channel, atMs) {
 }
 
 /** @param {number} cameraId @param {number|null} channel */
-async function openRule(cameraId, channel) {
+function openRule(cameraId, channel) {
   const camera = cameras.find(({ id }) => id === cameraId);
-  if (!camera) return;
-  try {
-    const channels = await api.channels(cameraId);
-    channelsOf.set(cameraId, channels);
-    const shown = visibleChannels(channels);
-    if (shown.length) await recording.openRule(camera, shown, channel);
-    else showToast('The channels of this camera are not known yet.', 'bad');
-  } catch (error) {
-    showToast(problemOf(error).detail, 'bad');
-  }
+  if (camera) void recording.openRule(camera, channel);
+  else showToast('This camera was deleted.', 'bad');
 }
 
 byId('begin-open', HTMLElement).addEventListener('click', () => {
   const id = Number(byId('begin-camera', HTMLSelectElement).value);
-  if (id) void openRule(id, null);
+  if (id) openRule(id, null);
 });
 byId('problem-retry', HTMLElement).addEventListener('click', () => poller.soon());
 recording.addEventListener('changed', () => poller.soon());

@@ -1,14 +1,13 @@
 // @ts-check
 /** Recording on the server, on the viewer page: the mark in the picture, and the panel that it opens. */
 import { setText } from '../components/dom.js';
-import { visibleChannels } from '../lib/channels.js';
 import { stateText } from '../lib/recording-text.js';
 import { byId, may } from './page.js';
 import { ServerRecording } from './server-recording.js';
 
 /**
  * @typedef {import('../lib/api.js').Camera} Camera @typedef {import('../lib/api.js').Channel} Channel
- * @typedef {{camera: Camera, channels: Channel[], channel: Channel}} Shown
+ * @typedef {{camera: Camera, channel: Channel}} Shown
  */
 
 const KEPT_MS = 300_000;
@@ -36,7 +35,7 @@ export class ViewerRecording extends EventTarget {
       ['recording-pause-open', ({ channel }) => void this.#recording.openPause(cameraId, channel.channel, channel.name)],
       ['recording-resume', ({ channel }) => void this.#recording.resume(cameraId, channel.channel, channel.name)],
       ['recording-keep-open', ({ channel }) => this.#keep(channel)],
-      ['recording-rule-open', (shown) => void this.#openRule(shown)],
+      ['recording-rule-open', ({ camera, channel }) => void this.#recording.openRule(camera, channel.channel)],
     ])) {
       byId(id, HTMLElement).addEventListener('click', () => {
         this.#panel.hidePopover();
@@ -102,11 +101,5 @@ export class ViewerRecording extends EventTarget {
   #keep({ channel, name }) {
     const endMs = Date.now();
     void this.#recording.openKeep({ cameraId: this.#cameraId, channel, name, startMs: endMs - KEPT_MS, endMs });
-  }
-
-  /** @param {Shown} shown */
-  #openRule({ camera, channels, channel }) {
-    const listed = visibleChannels(channels);
-    return this.#recording.openRule(camera, listed.includes(channel) ? listed : [channel, ...listed], channel.channel);
   }
 }

@@ -218,7 +218,7 @@ function showPtz() {
 /** @param {Channel} channel */
 function showNames(channel) {
   showRecorded();
-  recording.shown = camera && { camera, channels, channel };
+  recording.shown = camera && { camera, channel };
   const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
   document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;

@@ -2,8 +2,7 @@
 /** Actions on one tile, from its menu and by keys: snapshot, audio, quality, recordings, viewer. */
 import { nameOf } from '../components/live-tile.js';
 import { TileMenu } from '../components/tile-menu.js';
-import { problemOf } from '../lib/api.js';
-import { profileOf, visibleChannels } from '../lib/channels.js';
+import { profileOf } from '../lib/channels.js';
 import { snapshotFileName } from '../lib/format.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { playingNote } from '../lib/tile-facts.js';
@@ -95,16 +94,7 @@ export class WallMenu extends EventTarget {
     const { recording } = this.#board;
     if (action === 'record-pause') await recording.openPause(camera.id, channel.channel, channel.name);
     else if (action === 'record-resume') await recording.resume(camera.id, channel.channel, channel.name);
-    else await this.#openRule(camera, channel.channel);
-  }
-
-  /** @param {import('../lib/api.js').Camera} camera @param {number} channel */
-  async #openRule(camera, channel) {
-    try {
-      await this.#board.recording.openRule(camera, visibleChannels(await this.#api.channels(camera.id)), channel);
-    } catch (error) {
-      showToast(problemOf(error).detail, 'bad');
-    }
+    else await recording.openRule(camera, channel.channel);
   }
 
   /** Open the tile's recordings. @param {number} place @param {number} beforeMs time before the frame on screen */

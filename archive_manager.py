@@ -82,8 +82,7 @@ class ArchiveManager:
         is_new = self.index.open()
         self._rules.load()
         camera_ids = [view.id for view in self._cameras.list_cameras()]
-        # Without cameras, the app's database is new, too: ids of cameras in the archive would mean others from now on.
-        self.writer.start(is_new_index=is_new and bool(camera_ids))
+        self.writer.start(is_new_index=is_new, has_cameras=bool(camera_ids))
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
         self._retention.delete_removed_cameras(camera_ids)
         self._retention.start()

@@ -105,16 +105,16 @@ class Volume:
         """True if the disk is there and has space, whether or not new files may be written to it."""
         return self._state is VolumeState.OK
 
-    def identify(self, known: Sequence[IndexedVolume], *, adopts: bool = False) -> None:
+    def identify(self, known: Sequence[IndexedVolume], *, adopts: bool = False, is_strict: bool = False) -> None:
         """Read the marker; make it in a folder that no volume of the index had. Raise VolumeGone or OSError.
 
-        `adopts`: take a volume that another index has made.
+        `adopts`: take a volume that another index has made. `is_strict`: refuse one even if the index has none.
         """
         marker = self.folder / MARKER
         was_here = any(it.folder == str(self.folder) for it in known)
         try:
             found = _uuid_in(marker)
-            if not adopts and all(it.uuid != found for it in known):
+            if (known or is_strict) and not adopts and all(it.uuid != found for it in known):
                 self._refuse_foreign(was_here=was_here)
         except FileNotFoundError:
             if self.is_former or (was_here and not adopts):

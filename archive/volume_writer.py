@@ -35,6 +35,7 @@ class ArchiveParts:
     """The parts that all volume writers share.
 
     `crashed_at_ms`: the last heartbeat of the run before. `adopts`: the index is new, so it takes any volume.
+    `is_strict`: there are no cameras, so it takes no volume with recordings.
     """
 
     def __init__(self, settings: Settings, clock: Clock, volumes: Volumes, index: ArchiveIndex) -> None:
@@ -44,6 +45,7 @@ class ArchiveParts:
         self.index = index
         self.crashed_at_ms: int | None = None
         self.adopts = False
+        self.is_strict = False
         self.writers: dict[Volume, VolumeWriter] = {}
 
 
@@ -251,7 +253,9 @@ class VolumeWriter:
         if self.volume.state is VolumeState.GONE:
             self._is_compared = False  # another hand may have changed its files
         if not self.volume.uuid:
-            self._parts.volumes.open(self.volume, self._parts.index, adopts=self._parts.adopts)
+            self._parts.volumes.open(
+                self.volume, self._parts.index, adopts=self._parts.adopts, is_strict=self._parts.is_strict
+            )
         else:
             self.volume.check()
         if self.volume.state is VolumeState.GONE:

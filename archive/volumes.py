@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from archive.index import ArchiveIndex
 from archive.volume import REASONS, Volume, VolumeGone
@@ -54,16 +55,20 @@ class Volumes:
         reasons = [REASONS[it.state] for it in self._volumes if it.state in REASONS]
         return GapReason.DISK_FULL if GapReason.DISK_FULL in reasons else GapReason.DISK_GONE
 
-    def open(self, volume: Volume, index: ArchiveIndex, *, adopts: bool = False) -> bool:
+    def open(self, volume: Volume, index: ArchiveIndex, *, adopts: bool = False, is_strict: bool = False) -> bool:
         """Identify a volume and note it in the index. Return True if it can be written to.
 
-        `adopts`: take a volume that another index has made.
+        `adopts`: take a volume that another index has made. `is_strict`: refuse one even if the index has none, now and
+        later.
         """
+        known = index.volumes()
         try:
-            volume.identify(index.volumes(), adopts=adopts)
+            volume.identify(known, adopts=adopts, is_strict=is_strict)
             if any(it.uuid == volume.uuid for it in self._volumes if it is not volume):
                 raise VolumeGone("Another folder of ARCHIVE_DIRS is the same volume, or a copy of it.")
         except VolumeGone as problem:
+            if is_strict and not known:
+                index.note_volume(str(uuid4()), volume.folder)  # any other volume at this folder is a foreign one
             volume.uuid = ""
             volume.note_gone(str(problem))
             return False

@@ -150,10 +150,19 @@ class PieceWriter:
             self.notes = replace(self.notes, is_signed=True)
 
     def note_source(self, recording_token: str, method: str) -> None:
-        """The next frames come from this recording, by this replay method."""
-        source = (recording_token, method)
-        if source not in self.notes.sources:
-            self.notes = replace(self.notes, sources=(*self.notes.sources, source))
+        """The next frames come from this recording, by this replay method. An empty method is not known yet.
+
+        The method may become known just after the first frames: they follow the answer to PLAY immediately.
+        """
+        known, unknown = (recording_token, method), (recording_token, "")
+        sources = self.notes.sources
+        if known in sources or (not method and any(token == recording_token for token, _ in sources)):
+            return
+        if unknown in sources:
+            sources = tuple(known if source == unknown else source for source in sources)
+        else:
+            sources = (*sources, known)
+        self.notes = replace(self.notes, sources=sources)
 
     def add_audio(self, data: bytes, time_s: float, *, is_converted: bool = False) -> None:
         if is_converted and not self.notes.is_audio_converted:

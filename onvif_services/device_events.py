@@ -23,7 +23,8 @@ _QUICK_S = 0.5  # a device that answers sooner, without a message, ignores the t
 _QUICK_REST_S = 2.0
 _REST_S = 0.2
 _MOVED_S = 1.0  # times are whole seconds
-_MOST_CUTS = 3  # pulls in a row that end in a closed connection, which is normal for some firmware
+_LONG_WAIT_S = 3.0
+_MOST_CUTS = 3  # pulls in a row that soon end in a closed connection. After a wait that is normal for some firmware
 
 
 class DeviceEvents(EventDevice):
@@ -84,7 +85,8 @@ class DeviceEvents(EventDevice):
         try:
             messages = point.pull(timeout_s=_SHORT_PULL_S if is_serial else MAX_PULL_S, limit=_LIMIT)
         except NoAnswer as error:
-            self._cuts += 1
+            has_waited = time.monotonic() - began_s >= _LONG_WAIT_S
+            self._cuts = 0 if has_waited else self._cuts + 1
             if error.is_cut and self._cuts <= _MOST_CUTS:
                 return Pulled((), _QUICK_REST_S)
             raise

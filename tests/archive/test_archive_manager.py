@@ -33,6 +33,15 @@ class KnownCameras(OnvifManager):
         return [CameraView(number, "Gate", "10.0.0.1", 80, "", CameraStatus.ONLINE) for number in self.camera_ids]
 
 
+def state_at_start(manager: ArchiveManager) -> VolumeState:
+    manager.start()
+    (volume,) = manager.volumes.all()
+    until(lambda: volume.id or volume.detail, what="the volume was looked at")
+    manager.stop()
+    assert ("reindex" in volume.detail) == (volume.state is VolumeState.GONE)
+    return volume.state
+
+
 @pytest.mark.parametrize(("camera_ids", "state"), [((), VolumeState.GONE), ((1,), VolumeState.OK)])
 def test_an_old_archive_is_refused_by_an_app_without_cameras(
     tmp_path: Path, camera_ids: tuple[int, ...], state: VolumeState
@@ -44,11 +53,12 @@ def test_an_old_archive_is_refused_by_an_app_without_cameras(
     clock, database = HandClock(), Database(prepared(settings.database_file))
     database.open()
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)  # not started
-    manager = ArchiveManager(database, settings, clock, gateway, KnownCameras(*camera_ids))
-    manager.start()
-    (volume,) = manager.volumes.all()
-    until(lambda: volume.id or volume.detail, what="the volume was looked at")
-    manager.stop()
+
+    def start(*camera_ids: int) -> VolumeState:
+        return state_at_start(ArchiveManager(database, settings, clock, gateway, KnownCameras(*camera_ids)))
+
+    assert start(*camera_ids) is state
+    assert start(1) is state  # also after the first camera was added
+    assert ArchiveManager(database, settings, clock, gateway, KnownCameras(1)).reindex().missing_volumes == ()
+    assert start(1) is VolumeState.OK
     database.close()
-    assert volume.state is state
-    assert ("reindex" in volume.detail) == (state is VolumeState.GONE)

@@ -63,6 +63,18 @@ def test_a_piece_notes_audio_that_was_converted(tmp_path: Path) -> None:
     assert read_file_origin(stored_file_origin(origin)) == origin
 
 
+def test_a_replay_method_known_after_the_first_frames_counts_for_them(tmp_path: Path) -> None:
+    """Frames may come right behind the answer to PLAY, before the connection notes the method that works."""
+    pieces = RangePieces(tmp_path, START_S, START_S + 60)
+    pieces.describe(FORMATS)
+    for index, source in enumerate((("Rec0", ""), ("Rec0", "onvif"), ("Rec1", ""), ("Rec0", ""))):
+        pieces.set_source(*source)
+        pieces.take_frame(frame(index))
+    pieces.finish()
+    (piece,) = whole_pieces(tmp_path)
+    assert piece.notes.sources == (("Rec0", "onvif"), ("Rec1", ""))
+
+
 def test_the_last_group_of_a_growing_recording_stays(tmp_path: Path) -> None:
     """The recorder sends nothing more, although its recording seemed to grow."""
     pieces = RangePieces(tmp_path, START_S, START_S + 60)

@@ -13,7 +13,7 @@ from onvif_services.connection import DeviceConnection
 from onvif_services.device_events import DeviceEvents
 from onvif_services.faults import SoapFault
 from tests.onvif_services.connecting import Connect
-from tests.onvif_services.soap_device import CUT, Request, SoapDevice, fault
+from tests.onvif_services.soap_device import CUT, Reply, Request, SoapDevice, fault
 from tests.onvif_services.test_events import PULLED, SUBSCRIBED
 from tests.patience import LIMIT_S
 
@@ -186,6 +186,18 @@ def test_pulls_may_end_in_a_closed_connection_three_times(
         events.pull()
     assert len(device.asked("PullMessages")) == 4, "none is repeated"
     assert not conn.gets_one_at_a_time, "a closed pull says nothing about the web server"
+
+
+def test_any_number_of_pulls_may_end_closed_after_a_wait(device: SoapDevice, events: DeviceEvents, time: _Time) -> None:
+    events.subscribe()
+
+    def close_late(_: Request) -> Reply:
+        time.now_s += 20
+        return CUT
+
+    device.answers["PullMessages"] = close_late
+    for _ in range(8):
+        assert not events.pull().events
 
 
 def test_a_fault_means_that_the_subscription_is_gone(device: SoapDevice, events: DeviceEvents) -> None:

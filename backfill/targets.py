@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from archive_manager import ArchiveManager
 from backfill.planning import united, without
 from backfill.records import Stretch
-from core.archive import GapReason, Origin, RecordedQuality, StreamKey
+from core.archive import Origin, RecordedQuality, StreamKey
 from core.clock import Clock
 from core.errors import NotFound
 from core.recordings import SpanState
@@ -95,9 +95,9 @@ class Targets:
         return [Stretch(wanted.start, self._clock.now_utc() - timedelta(days=limit_days))]
 
     def _paused(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
-        """Return the time in which a user had paused the recording: it is not fetched either."""
-        gaps = self._archive.gaps(camera_id, channel, wanted.start, wanted.end)
-        return _stretches((gap.start, gap.end or wanted.end) for gap in gaps if gap.reason is GapReason.PAUSED)
+        """Return the time in which a user had paused the recording, also outside of the rule's schedule."""
+        pauses = self._archive.paused(camera_id, channel, wanted.start, wanted.end)
+        return _stretches((pause.since, pause.until or wanted.end) for pause in pauses)
 
 
 def _stretches(pairs: Iterable[tuple[datetime, datetime]]) -> list[Stretch]:

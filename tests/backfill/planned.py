@@ -10,13 +10,16 @@ from archive.gaps import GapStore
 from archive.pauses import PauseStore
 from archive.rules import RuleStore
 from archive_manager import ArchiveManager
+from backfill.budget import BackfillBudget
 from backfill.planner import BackfillPlanner
 from backfill.records import Stretch
+from backfill.run import BackfillContext
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, RecordingMode, RecordingRule, WeekSpan
 from core.errors import DeviceError
 from core.recordings import SpanState
+from core.settings import Settings
 from database import Database
 from recording_manager import RecordingManager
 from recordings.matching import MatchedBy
@@ -98,6 +101,15 @@ class PlannerBench:
 
     def plan(self) -> None:
         self.planner.plan(lambda: False)
+
+    def context(self, settings: Settings | None = None) -> BackfillContext:
+        """Return what a run works with, without a gateway."""
+        settings = settings or Settings()
+        budget = BackfillBudget(settings, self.clock, self.store)
+        gateway: Any = None
+        return BackfillContext(
+            settings, self.clock, gateway, self.archive, self.recordings, self.store, self.targets, budget
+        )
 
     def fetched(self) -> list[Stretch]:
         """Return the pieces of all jobs, in order."""

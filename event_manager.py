@@ -144,7 +144,7 @@ class EventManager(EventNews):
             self._problems.pop(camera_id, None)
 
     def _tell(self) -> None:
-        """Tell the listeners what is untold. If another thread does this already, it also tells the rest."""
+        """Tell the listeners the queued activities. A thread that does this already also tells the rest."""
         while self._untold and self._telling.acquire(blocking=False):
             try:
                 while self._untold:

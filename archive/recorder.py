@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _STOP_S = 2.0
+_FINISH_S = 0.5
 
 _Place = tuple[int, int]  # camera id and number of the channel
 
@@ -78,7 +79,8 @@ class ChannelRecorders:
         self._parts.events = events
 
     def stop(self) -> None:
-        """End all recordings. Takes two seconds at most."""
+        """End all recordings. Takes two seconds at most, and half a second more for each channel whose gap is being
+        stored: the end of the gateway ends its recording."""
         with self._lock:
             self._is_stopping.set()
         self._wake.set()
@@ -86,9 +88,7 @@ class ChannelRecorders:
         if thread is not None:
             thread.join(_STOP_S)
         for place in self._places():
-            with self._lock_of(place):
-                if (recorder := self._remove(place)) is not None:
-                    recorder.finish(GapReason.SERVER_OFF)
+            self._finish(place)
 
     def apply(self, camera_id: int, channel: int) -> None:
         """Follow a changed rule or pause immediately. A pause holds when this returns."""
@@ -182,6 +182,17 @@ class ChannelRecorders:
     def _remove(self, place: _Place) -> ChannelRecorder | None:
         with self._lock:
             return self._channels.pop(place, None)
+
+    def _finish(self, place: _Place) -> None:
+        lock = self._lock_of(place)
+        if not lock.acquire(timeout=_FINISH_S):
+            log.warning("camera %d, channel %d: its recording is still waiting for the database", *place)
+            return
+        try:
+            if (recorder := self._remove(place)) is not None:
+                recorder.finish(GapReason.SERVER_OFF)
+        finally:
+            lock.release()
 
     def _look_at(self, place: _Place) -> None:
         with self._lock_of(place):

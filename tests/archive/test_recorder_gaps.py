@@ -13,11 +13,11 @@ from sqlalchemy import delete
 
 from archive.channel_recorder import RecordingStateName
 from archive.gaps import RecordingGap
-from core.archive import GapReason, RecordingMode, RecordingRule, StreamKey, WeekSpan
+from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tables import CameraRow
 from tests.archive.collecting import CollectingTarget
 from tests.archive.recorded_cameras import ALL_TIME, CONTINUOUS, RecorderHarness, unreachable
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, promised, until
 
 
 @pytest.fixture
@@ -119,9 +119,9 @@ def test_a_device_that_hangs_delays_no_other_camera(harness: RecorderHarness) ->
     assert {feed.source.camera_id for feed in harness.gateway.open_feeds} == {1, 2}
 
 
-def test_a_pause_does_not_wait_for_the_gap_of_another_channel(
-    harness: RecorderHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hanging_gap(harness: RecorderHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Thread]:
+    """Two channels are recorded, and a thread of the recorder is about to store the gap of channel 1 until the end."""
     harness.rules.set_rule(1, 1, CONTINUOUS)
     harness.rules.set_rule(1, 2, CONTINUOUS)
     harness.open_streams(2)
@@ -143,15 +143,30 @@ def test_a_pause_does_not_wait_for_the_gap_of_another_channel(
     looking = threading.Thread(target=harness.recorders.look, daemon=True)
     looking.start()
     assert is_writing.wait(LIMIT_S)
+    yield looking
+    may_go_on.set()
+    looking.join(LIMIT_S)
+
+
+def test_a_pause_does_not_wait_for_the_gap_of_another_channel(
+    harness: RecorderHarness, hanging_gap: threading.Thread
+) -> None:
     harness.pauses.pause(1, 2, None, "Anna")
     pausing = threading.Thread(target=harness.recorders.apply, args=(1, 2), daemon=True)
     pausing.start()
     until(lambda: harness.state(1, 2).state is RecordingStateName.PAUSED, what="the pause")
-    assert not may_go_on.is_set()
-    assert looking.is_alive(), "the gap is still being stored"
-    may_go_on.set()
-    looking.join(LIMIT_S)
+    assert hanging_gap.is_alive(), "the gap is still being stored"
     pausing.join(LIMIT_S)
+
+
+def test_the_stop_ends_the_other_channels_while_a_gap_is_stored(
+    harness: RecorderHarness, hanging_gap: threading.Thread
+) -> None:
+    with promised(2.0):
+        harness.recorders.stop()
+    assert hanging_gap.is_alive(), "the gap is still being stored"
+    assert [(one.camera_id, one.channel) for one in harness.recorders.states()] == [(1, 1)]
+    assert harness.target(StreamKey(1, 2, RecordedQuality.MAIN)).finished is GapReason.SERVER_OFF
 
 
 def test_a_short_outage_is_no_gap(harness: RecorderHarness) -> None:

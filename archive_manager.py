@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from archive.channel_recorder import DEVICE_EVENTS, RecordingState
+from archive.channel_recorder import RecordingState
 from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
@@ -37,7 +37,7 @@ from core.archive import (
 )
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.events import ChannelActivity, EventNews
+from core.events import DEVICE_EVENTS, ChannelActivity, EventNews
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database

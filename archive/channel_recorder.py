@@ -20,13 +20,11 @@ from core.archive import (
     StreamKey,
     gap_reason_of,
 )
-from core.events import EventProblem
+from core.events import DEVICE_EVENTS, EventProblem
 from core.records import Channel, ProfileRole
 
 EVENT_AT_MOST_S = 86_400.0
 """An event without an end counts as over after this time: devices lose the message of the end."""
-DEVICE_EVENTS = "device"
-"""The kind of all events of the device together, for EventWatch."""
 DEAF_AFTER_S = 60.0
 """A device whose events do not reach the app for this time is a problem. A subscription that is renewed is none."""
 _KEEP_S = 1.0

@@ -167,6 +167,10 @@ class ChannelActivity:
     is_channel_active: bool = False
 
 
+DEVICE_EVENTS = "device"
+"""The kind of all events of a device together, for the recorder, which may have events of other kinds, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventProblem:
     """The events of a device do not reach the app, since this time. `code`: as in core.errors."""

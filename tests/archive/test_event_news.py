@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from archive.channel_recorder import DEAF_AFTER_S, DEVICE_EVENTS, RecordingStateName
+from archive.channel_recorder import DEAF_AFTER_S, RecordingStateName
 from archive_manager import ArchiveManager
 from cameras.records import CameraView
 from core.archive import GapReason, RecordingMode, RecordingRule
 from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, InvalidRequest
-from core.events import EventNews, EventProblem
+from core.events import DEVICE_EVENTS, EventNews, EventProblem
 from core.records import CameraStatus, StreamUris
 from core.settings import Settings
 from onvif_manager import OnvifManager

@@ -45,7 +45,7 @@ _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the pla
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a recorder has of the gaps of a channel. `next_s`: when it is asked again; `times`: answers in a row."""
+    """The answer of a recorder about the gaps of a channel. `next_s`: when it is asked again; `times`: in a row."""
 
     gaps: tuple[Stretch, ...]
     stretches: tuple[Stretch, ...]

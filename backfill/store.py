@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -15,7 +15,7 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
-from tables import BackfillRow
+from tables import BackfillBytesRow, BackfillRow
 
 MAX_BACKFILLS = 500
 
@@ -110,11 +110,21 @@ class BackfillStore:
                 row.done_s = sum(piece.stretch.length_s for piece in pieces if piece.is_done)
                 row.size_bytes = sum(piece.size_bytes for piece in pieces)
 
-    def fetched_bytes_since(self, since: datetime) -> int:
-        """Return the bytes of the jobs that were made since then, for the budget of a day."""
-        wanted = select(func.coalesce(func.sum(BackfillRow.size_bytes), 0)).where(BackfillRow.created_at >= since)
+    def note_bytes(self, day: date, size_bytes: int) -> None:
+        """Add to the bytes of a day, and forget the days before it."""
+        with self._database.write() as session:
+            session.execute(delete(BackfillBytesRow).where(BackfillBytesRow.day < day.isoformat()))
+            row = session.get(BackfillBytesRow, day.isoformat())
+            if row is None:
+                session.add(BackfillBytesRow(day=day.isoformat(), size_bytes=size_bytes))
+            else:
+                row.size_bytes += size_bytes
+
+    def bytes_of(self, day: date) -> int:
+        """Return the bytes that all backfills have read in a day."""
         with self._database.read() as session:
-            return int(session.scalar(wanted) or 0)
+            row = session.get(BackfillBytesRow, day.isoformat())
+            return row.size_bytes if row is not None else 0
 
     def fail_unfinished(self, camera_id: int, problem: Problem, now: datetime) -> None:
         """Let the unfinished jobs of a camera fail."""

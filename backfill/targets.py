@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class FoundTargets:
-    """What may be fetched of a range, in order. `is_complete` False: the recorder has not listed all of it yet."""
+    """The fetchable parts of a range, in order. `is_complete` False: the recorder has not listed all of it yet."""
 
     targets: tuple[Target, ...]
     is_complete: bool

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.budget import BackfillBudget, OverBudget, is_in_hours
+from backfill.budget import is_in_hours
 from backfill.planning import (
     PIECE_S,
     SHORTEST_S,
@@ -25,8 +25,6 @@ from backfill.planning import (
 )
 from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason
-from core.settings import Settings
-from tests.hand_clock import HandClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -110,30 +108,3 @@ def test_a_pause_is_never_filled() -> None:
 def test_hours_may_go_over_midnight(hours: str, inside: tuple[int, ...], outside: tuple[int, ...]) -> None:
     assert all(is_in_hours(hours, hour) for hour in inside)
     assert not any(is_in_hours(hours, hour) for hour in outside)
-
-
-class _Fetched:
-    """A store that tells how many bytes were fetched since a time. A real one would need a job of that size."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        self.since: datetime | None = None
-
-    def fetched_bytes_since(self, since: datetime) -> int:
-        self.since = since
-        return self.size_bytes
-
-
-def test_the_budget_of_a_day_and_of_hours_is_kept() -> None:
-    clock = HandClock()
-    local = clock.now.astimezone()
-    settings = Settings(backfill_day_bytes=1000)
-    BackfillBudget(settings, clock, _Fetched(999)).require()  # type: ignore[arg-type] # see _Fetched
-    full = _Fetched(1000)
-    with pytest.raises(OverBudget) as refused:
-        BackfillBudget(settings, clock, full).require()  # type: ignore[arg-type] # see _Fetched
-    assert full.since == local.replace(hour=0, minute=0)
-    assert clock.now + timedelta(seconds=refused.value.retry_after_s) == full.since + timedelta(days=1)
-    other_hour = f"{(local.hour + 1) % 24}-{(local.hour + 2) % 24}"
-    with pytest.raises(OverBudget):
-        BackfillBudget(Settings(backfill_hours=other_hour), clock, _Fetched(0)).require()  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule
 from core.backoff import growing_wait_s
 from core.clock import Clock
-from core.errors import AppError, NotFound
+from core.errors import AppError, CameraBusy, CameraUnreachable, NotFound
 from core.records import CameraStatus
 from onvif_manager import OnvifManager
 
@@ -40,6 +40,7 @@ _DEVICE_GAP_S = 60.0
 _AFTER_FAILURE_S = 600.0
 _ASK_AGAIN_S = 600.0
 _ASK_AT_MOST_S = 3600.0
+_OF_CAMERA = (CameraBusy, CameraUnreachable)  # the other channels would fail, too
 _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
 
 
@@ -68,7 +69,7 @@ class BackfillPlanner:
         self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
-        self._not_before_s: dict[int, float] = {}  # of cameras that could not answer
+        self._not_before_s: dict[tuple[int, int | None], float] = {}  # after errors; channel None: of a whole camera
 
     def plan(self, is_over: Callable[[], bool]) -> None:
         """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
@@ -77,7 +78,7 @@ class BackfillPlanner:
         for (camera_id, channel), rule in sorted(rules.items()):
             if is_over():
                 return
-            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id):
+            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id, channel):
                 continue
             try:
                 fillable = self._fillable(camera_id, channel, rule)
@@ -87,12 +88,14 @@ class BackfillPlanner:
                 self._check_recorder(camera_id, channel)
             except AppError as error:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
-                self._not_before_s[camera_id] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+                key = camera_id, None if isinstance(error, _OF_CAMERA) else channel
+                self._not_before_s[key] = self._clock.monotonic_s() + _AFTER_FAILURE_S
         self._store.remove_automatic(self._clock.now_utc() - _KEPT)
 
-    def _may_ask(self, camera_id: int) -> bool:
-        """True if the camera is online and has not failed lately: each channel of one that fails may take 25 s."""
-        if self._clock.monotonic_s() < self._not_before_s.get(camera_id, 0.0):
+    def _may_ask(self, camera_id: int, channel: int) -> bool:
+        """True if the camera is online, and neither it nor the channel has failed lately: each try may take 25 s."""
+        now_s = self._clock.monotonic_s()
+        if any(now_s < self._not_before_s.get((camera_id, one), 0.0) for one in (None, channel)):
             return False
         try:
             return self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE

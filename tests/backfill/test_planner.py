@@ -11,7 +11,7 @@ import pytest
 from backfill.planning import pieces_of
 from backfill.records import Stretch
 from backfill.run import BackfillRun
-from core.errors import Unavailable
+from core.errors import CameraBadAnswer, CameraUnreachable, Unavailable
 from tests.backfill.planned import PlannerBench
 
 MINUTE = timedelta(minutes=1)
@@ -68,3 +68,25 @@ def test_a_run_waits_for_the_list_of_the_recorder(bench: PlannerBench) -> None:
     with pytest.raises(Unavailable, match="not listed"):
         BackfillRun(bench.context(), job, lambda: None).fetch()
     assert all(not piece.is_done for piece in bench.store.get(job.id).pieces)
+
+
+def test_a_channel_that_fails_does_not_stop_the_others(bench: PlannerBench) -> None:
+    gap = Stretch(bench.clock.now - HOUR, bench.clock.now - HOUR / 2)
+    bench.set_rule(1, 2)
+    bench.gap(gap.start, gap.end, channel=1)
+    bench.gap(gap.start, gap.end, channel=2)
+    bench.recordings.listed = [gap]
+    bench.recordings.errors[1, 1] = CameraBadAnswer("not this one")
+    bench.plan()
+    assert [(job.camera_id, job.channel) for job in bench.store.jobs()] == [(1, 2)]
+    bench.plan()
+    assert bench.recordings.searches.count((1, 1)) == 1, "the failed channel waits"
+
+
+def test_a_camera_without_an_answer_is_asked_for_one_channel_only(bench: PlannerBench) -> None:
+    bench.set_rule(1, 2)
+    for channel in (1, 2):
+        bench.gap(bench.clock.now - HOUR, bench.clock.now - HOUR / 2, channel)
+        bench.recordings.errors[1, channel] = CameraUnreachable("away")
+    bench.plan()
+    assert bench.recordings.searches == [(1, 1)]

@@ -125,7 +125,7 @@ class BackfillPlanner:
             if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)
-        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs), *tried_in_vain(jobs)])
+        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs, now), *tried_in_vain(jobs)])
         if not wished:
             return []
         known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from backfill.budget import is_in_hours
 from backfill.planning import (
+    CAMERA_CHANGED,
     PIECE_S,
     SHORTEST_S,
     common,
@@ -23,7 +25,7 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
-from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -84,8 +86,18 @@ def test_what_the_recorder_did_not_send_is_not_asked_again() -> None:
 @pytest.mark.parametrize("state", list(BackfillState))
 def test_a_rule_leaves_ranges_of_jobs_alone_that_users_may_retry(state: BackfillState) -> None:
     pieces = (BackfillPiece(stretch(0, 600), is_done=True), BackfillPiece(stretch(600, 700)))
-    taken = taken_by_jobs([job(state, *pieces)])
+    taken = taken_by_jobs([job(state, *pieces)], NOON + timedelta(days=30))
     assert taken == [stretch(0, 600 if state is BackfillState.DONE else 700)]
+
+
+def test_a_failed_job_of_a_rule_keeps_its_range_for_a_day() -> None:
+    pieces = (BackfillPiece(stretch(0, 600), is_done=True), BackfillPiece(stretch(600, 700)))
+    failed = replace(job(BackfillState.FAILED, *pieces), by=AUTOMATIC, ended_at=NOON)
+    day = timedelta(days=1)
+    assert taken_by_jobs([failed], NOON + day / 2) == [stretch(0, 700)]
+    assert taken_by_jobs([failed], NOON + day) == [stretch(0, 600)]
+    changed = replace(failed, problem=CAMERA_CHANGED)
+    assert taken_by_jobs([changed], NOON + 9 * day) == [stretch(0, 700)], "it may be another device now"
 
 
 def test_a_pause_is_never_filled() -> None:

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from archive_manager import ArchiveManager
 from backfill.planning import (
     common,
     is_filled,
+    is_of_changed_camera,
+    may_retry,
     oldest_lasting,
     pieces_of,
     taken_by_jobs,
@@ -19,7 +22,7 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
-from backfill.records import AUTOMATIC, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillState, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule
@@ -107,9 +110,32 @@ class BackfillPlanner:
         return [(*key, stretch) for key, found in sorted(self._proposals.items()) for stretch in found]
 
     def _add_jobs(self, camera_id: int, channel: int, fillable: Iterable[Stretch]) -> None:
-        for stretch in fillable:
-            self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=self._clock.now_utc())
-            log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
+        """Queue stretches to be fetched: a channel has one job for all gaps of a day, however often it flaps.
+
+        While the job of a day has failed lately, the other gaps of the day wait with it.
+        """
+        now = self._clock.now_utc()
+        for _, found in groupby(fillable, key=lambda it: it.start.date()):
+            stretches = list(found)
+            pieces = pieces_of(stretches)
+            job = self._job_of_day(camera_id, channel, stretches[0])
+            if job is None:
+                wanted = Stretch(stretches[0].start, stretches[-1].end)
+                self._store.add(camera_id, channel, wanted, pieces, by=AUTOMATIC, now=now)
+            elif job.state is not BackfillState.FAILED or may_retry(job, now):
+                self._store.extend(job.id, pieces)
+            else:
+                continue
+            seconds = sum(it.length_s for it in stretches)
+            log.info("camera %d, channel %d: gaps of %.0f s are fetched", camera_id, channel, seconds)
+
+    def _job_of_day(self, camera_id: int, channel: int, stretch: Stretch) -> Backfill | None:
+        """Return the newest job of the rule for the day (in UTC) of a stretch that can still get pieces."""
+        for job in self._store.jobs(camera_id, channel):
+            is_over = job.state is BackfillState.CANCELLED or is_of_changed_camera(job)
+            if job.is_automatic and not is_over and job.start.date() == stretch.start.date():
+                return job
+        return None
 
     def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows.

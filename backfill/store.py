@@ -58,7 +58,10 @@ class BackfillStore:
         by: str,
         now: datetime,
     ) -> Backfill:
-        """Add a queued job. Raise LimitReached (backfill_limit), or NotFound for a camera that was removed."""
+        """Add a queued job. Raise LimitReached (backfill_limit), or NotFound for a camera that was removed.
+
+        The limit is for the jobs of users.
+        """
         row = BackfillRow(
             camera_id=camera_id,
             channel=channel,
@@ -71,7 +74,8 @@ class BackfillStore:
         )
         try:
             with self._database.write() as session:
-                if (session.scalar(select(func.count()).select_from(BackfillRow)) or 0) >= MAX_BACKFILLS:
+                of_users = select(func.count()).select_from(BackfillRow).where(BackfillRow.by != AUTOMATIC)
+                if by != AUTOMATIC and (session.scalar(of_users) or 0) >= MAX_BACKFILLS:
                     raise LimitReached(
                         f"There are {MAX_BACKFILLS} backfills: delete some first.", code="backfill_limit"
                     )
@@ -80,6 +84,26 @@ class BackfillStore:
                 return _job(row)
         except IntegrityError:
             raise NotFound("There is no such camera.") from None
+
+    def extend(self, backfill_id: int, pieces: Sequence[BackfillPiece]) -> None:
+        """Add pieces to a job of a rule, and queue it again if it has ended. A failed job loses its missing pieces.
+
+        Do nothing if it is gone or cancelled. The job must not run.
+        """
+        with self._database.write() as session:
+            row = session.get(BackfillRow, backfill_id)
+            if row is None or row.state == BackfillState.CANCELLED.value:
+                return
+            before = _job(row).pieces
+            if row.state == BackfillState.FAILED.value:
+                before = tuple(piece for piece in before if piece.is_done)
+            joined = sorted([*before, *pieces], key=lambda piece: piece.stretch.start)
+            row.pieces = [_stored(piece) for piece in joined]
+            row.start_at = min(row.start_at, joined[0].stretch.start)
+            row.end_at = max(row.end_at, *(piece.stretch.end for piece in joined))
+            if row.state != BackfillState.PAUSED.value:
+                row.state, row.ended_at = BackfillState.QUEUED.value, None
+                row.problem_code = row.problem_detail = None
 
     def move(
         self,

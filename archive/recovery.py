@@ -46,6 +46,8 @@ class Recovery:
             try:
                 result = repair(self._volume.folder / file.key.path, file.size_bytes)
             except FileNotFoundError:
+                if not self._volume.is_same():  # unmounted since the last check
+                    raise
                 result = ScanResult(0, (), has_index=False)
             if result.end_utc_ms is None:
                 log.error("the archive's file %s is lost", file.key.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
 from archive.records import FileState, IndexedFile, from_ms
+from archive.volume import has_marker
 from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
 from media.archive.file_reader import ArchiveFile, ArchiveFileError
@@ -184,13 +185,15 @@ class StreamReader:
 
     def _open(self, row: IndexedFile) -> bool:
         """Return False for a file that was deleted or is damaged."""
-        folder = next((Path(it.folder) for it in self._index.volumes() if it.id == row.key.volume_id), None)
-        if folder is None or not folder.is_dir():
+        volume = next((it for it in self._index.volumes() if it.id == row.key.volume_id), None)
+        if volume is None:
             raise ArchiveUnreadable(_GONE)
-        path = folder / row.key.path
+        path = Path(volume.folder) / row.key.path
         try:
             self._file = ArchiveFile.open(path)
         except FileNotFoundError:
+            if not has_marker(Path(volume.folder), volume.uuid):  # a mount point without its disk is an empty folder
+                raise ArchiveUnreadable(_GONE) from None
             return False
         except ArchiveFileError as error:
             log.warning("archive file %s cannot be read: %s", row.key.path, error)

@@ -140,10 +140,7 @@ class Volume:
 
     def is_same(self) -> bool:
         """True if the marker is there and is the volume's own. For a check right before files are deleted."""
-        try:
-            return bool(self.uuid) and _uuid_in(self.folder / MARKER) == self.uuid
-        except (OSError, VolumeGone):
-            return False
+        return has_marker(self.folder, self.uuid)
 
     def space(self) -> Space | None:
         """Return the size and the free space of the disk; None if the volume is gone or does not tell."""
@@ -217,6 +214,14 @@ class Volume:
                 state.value,
                 f": {detail}" if detail else "",
             )
+
+
+def has_marker(folder: Path, uuid_of_volume: str) -> bool:
+    """True if the volume with this UUID is mounted at a folder."""
+    try:
+        return bool(uuid_of_volume) and _uuid_in(folder / MARKER) == uuid_of_volume
+    except (OSError, VolumeGone):
+        return False
 
 
 def _space(folder: Path) -> Space:

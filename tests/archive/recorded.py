@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive.index import ArchiveIndex
 from archive.records import FileKey, FileState, IndexedFile, IndexedStretch
+from archive.volume import MARKER
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
 from core.records import AudioFormat, VideoFormat
 from media.archive.file_builder import ArchiveFileBuilder
@@ -19,6 +21,7 @@ from tests.sessions.replay.thin_recorder import PPS, SPS
 FPS = 5
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
 SUB = StreamKey(1, 1, RecordedQuality.SUB)
+VOLUME = "7d1c7a4e-3a52-4b0e-9a53-0c2f6d1f1c11"
 ALAW = AudioFormat("pcm_alaw", 8000, 1)
 Gop = Sequence[tuple[bytes, ...]]
 
@@ -41,7 +44,8 @@ class Footage:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.volume_id = self.index.note_volume("a-volume", self.folder)
+        (self.folder / MARKER).write_text(json.dumps({"uuid": VOLUME}), "utf-8")
+        self.volume_id = self.index.note_volume(VOLUME, self.folder)
 
     def record(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +15,7 @@ from archive.disk_replay import DiskReplayConnection
 from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
 from archive.stream_reader import StreamReader
+from archive.volume import MARKER
 from core.archive import StreamKey
 from core.clock import SystemClock
 from core.errors import ArchiveUnreadable
@@ -244,6 +247,24 @@ def test_a_disk_that_is_gone_is_told(footage: Footage, player: Player) -> None:
     shown = player.played(0)
     assert [type(error) for error in shown.errors] == [ArchiveUnreadable]
     assert not shown.ends
+
+
+def test_an_empty_mount_point_is_told_as_a_disk_that_is_gone(footage: Footage, player: Player) -> None:
+    footage.record(T, T + 10)
+    footage.folder.rename(footage.folder.with_name("unmounted"))
+    footage.folder.mkdir()
+    shown = player.played(0)
+    assert [type(error) for error in shown.errors] == [ArchiveUnreadable]
+    assert not shown.ends
+
+
+def test_another_disk_at_the_mount_point_is_told_as_a_disk_that_is_gone(footage: Footage, player: Player) -> None:
+    footage.record(T, T + 10)
+    footage.folder.rename(footage.folder.with_name("unmounted"))
+    footage.folder.mkdir()
+    (footage.folder / MARKER).write_text(json.dumps({"uuid": str(uuid.uuid4())}))
+    shown = player.played(0)
+    assert [type(error) for error in shown.errors] == [ArchiveUnreadable]
 
 
 def test_both_hours_play_after_the_clock_was_set_back(footage: Footage, player: Player) -> None:

@@ -17,6 +17,7 @@ from flask import Flask
 
 from archive.index import ArchiveIndex
 from archive.records import FileState, IndexedFile, from_ms, to_ms
+from archive.recovery import Recovery
 from archive.reindexing import Reindexed, reindex
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
@@ -132,6 +133,16 @@ def test_files_on_a_volume_that_is_gone_are_not_lost(recording: Recording, tmp_p
     assert len(again.stretches()) == 1
     assert away.exists()
     again.close()
+
+
+def test_open_files_of_a_disk_that_vanishes_meanwhile_are_not_lost(recording: Recording) -> None:
+    recording.frames(recording.open_stream(), 18)
+    (file,) = recording.index.open_files(recording.volume.id)
+    recording.folders[0].rename(recording.folders[0].with_name("unmounted"))
+    recording.folders[0].mkdir()
+    with pytest.raises(FileNotFoundError):
+        list(Recovery(recording.index, recording.volume).finish_open_files())
+    assert recording.index.open_files(recording.volume.id) == [file]
 
 
 def test_files_that_the_retention_deletes_are_not_adopted_again(recording: Recording, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from archive.gaps import RecordingGap
 from archive_manager import ArchiveManager
 from backfill.planning import (
     common,
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 _BACK = timedelta(days=7)
 _SETTLED = timedelta(minutes=2)  # recorders write late
 _CHECK_EVERY = timedelta(days=1)
+_CHECK_END_EVERY = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
 _DEVICE_GAP_S = 60.0
@@ -72,6 +74,7 @@ class BackfillPlanner:
         self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
+        self._end_checked_at: dict[int, datetime] = {}  # by the id of an open gap
         self._not_before_s: dict[tuple[int, int | None], float] = {}  # after errors; channel None: of a whole camera
 
     def plan(self, is_over: Callable[[], bool]) -> None:
@@ -93,6 +96,7 @@ class BackfillPlanner:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
                 key = camera_id, None if isinstance(error, _OF_CAMERA) else channel
                 self._not_before_s[key] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+        self._end_unwatched_gaps(rules)
         self._store.remove_automatic(self._clock.now_utc() - _KEPT)
 
     def _may_ask(self, camera_id: int, channel: int) -> bool:
@@ -167,6 +171,8 @@ class BackfillPlanner:
     def _check_recorder(self, camera_id: int, channel: int) -> None:
         """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""
         now = self._clock.now_utc()
+        if (open_gap := self._open_gap(camera_id, channel)) is not None:
+            self._check_end(open_gap, now)
         checked_at = self._checked_at.get((camera_id, channel))
         if checked_at is not None and now - checked_at < _CHECK_EVERY:
             return
@@ -183,8 +189,9 @@ class BackfillPlanner:
         known = united(Stretch(gap.start, gap.end or until) for gap in self._device_gaps(camera_id, channel, last))
         for gap in without(without([last], listed), known):
             if gap.length_s >= _DEVICE_GAP_S:
+                end = gap.end if gap.end < until else None  # it goes on
                 made = self._archive.gap_store.begin(
-                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=gap.end, origin=Origin.DEVICE
+                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=end, origin=Origin.DEVICE
                 )
                 if made is not None:
                     self._archive.gap_store.alert(made.id)
@@ -193,8 +200,38 @@ class BackfillPlanner:
                     camera_id,
                     channel,
                     gap.start.isoformat(timespec="seconds"),
-                    gap.end.isoformat(timespec="seconds"),
+                    end.isoformat(timespec="seconds") if end is not None else "now",
                 )
+
+    def _open_gap(self, camera_id: int, channel: int) -> RecordingGap | None:
+        """Return the gap of the recorder that goes on, as far as it is known."""
+        return next((gap for gap in self._open_gaps() if (gap.camera_id, gap.channel) == (camera_id, channel)), None)
+
+    def _open_gaps(self) -> list[RecordingGap]:
+        return self._archive.gap_store.open_gaps(Origin.DEVICE)
+
+    def _check_end(self, gap: RecordingGap, now: datetime) -> None:
+        """End a gap of the recorder if it records again. Ask once in ten minutes."""
+        checked_at = self._end_checked_at.get(gap.id)
+        if checked_at is not None and now - checked_at < _CHECK_END_EVERY:
+            return
+        until = now - _SETTLED
+        window = Stretch(max(gap.start, until - 2 * _DAY), until)
+        listed = self._targets.listed(gap.camera_id, gap.channel, window)
+        self._end_checked_at[gap.id] = now
+        if listed is None:
+            return
+        missing = without([window], listed)
+        end = missing[0].end if missing and missing[0].start <= window.start else window.start
+        if end < until:
+            self._archive.gap_store.end(gap.id, end)
+
+    def _end_unwatched_gaps(self, rules: dict[tuple[int, int], RecordingRule]) -> None:
+        """End the gaps of recorders that nobody looks at any more, because their rules are off."""
+        for gap in self._open_gaps():
+            rule = rules.get((gap.camera_id, gap.channel))
+            if rule is None or rule.mode is RecordingMode.OFF:
+                self._archive.gap_store.end(gap.id, self._clock.now_utc())
 
     def _device_gaps(self, camera_id: int, channel: int, window: Stretch) -> list[Stretch]:
         """Return the gaps of the recorder that are noted already, from an earlier run of the app."""

@@ -13,6 +13,7 @@ from backfill import store
 from backfill.planning import pieces_of, united
 from backfill.records import AUTOMATIC, BackfillState, Stretch
 from backfill.run import BackfillRun
+from core.archive import RecordingRule
 from core.errors import CameraBadAnswer, CameraUnreachable, LimitReached, Unavailable
 from tests.backfill.planned import PlannerBench
 
@@ -156,3 +157,32 @@ def test_the_limit_counts_the_jobs_of_users(bench: PlannerBench, monkeypatch: py
         bench.store.add(1, 1, wanted, (), by=by, now=now)
     with pytest.raises(LimitReached):
         bench.store.add(1, 1, wanted, (), by="anna", now=now)
+
+
+def test_a_gap_of_a_recorder_goes_on_until_it_records_again(bench: PlannerBench) -> None:
+    """A recorder that has stopped still stands when it is checked, once a day."""
+    now = bench.clock.now
+    stopped = now - 3 * HOUR
+    bench.recordings.listed = [Stretch(now - 72 * HOUR, stopped)]
+    bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert (alert.start, alert.end) == (stopped, None)
+    bench.clock.move(hours=30)
+    bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert alert.end is None, "it has not recorded for more than a day"
+    again = bench.clock.now + HOUR
+    bench.recordings.listed.append(Stretch(again, again + 24 * HOUR))
+    bench.clock.move(hours=2)
+    bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert (alert.start, alert.end) == (stopped, again)
+
+
+def test_a_gap_of_a_recorder_ends_with_the_rule(bench: PlannerBench) -> None:
+    bench.recordings.listed = [Stretch(bench.clock.now - 72 * HOUR, bench.clock.now - 3 * HOUR)]
+    bench.plan()
+    bench.set_rule(1, 1, RecordingRule())
+    bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert alert.end == bench.clock.now, "nobody looks at it any more"

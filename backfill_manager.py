@@ -111,7 +111,7 @@ class BackfillManager:
         Raise InvalidRequest, NotFound, or the DeviceError.
         """
         wanted = self._range(camera_id, channel, start, end)
-        listed = self._targets.find(camera_id, channel, wanted)
+        listed = self._targets.find(camera_id, channel, wanted, resumes=True)
         targets = listed.targets
         jobs = self._store.jobs(camera_id, channel)
         found = wanted_stretches([wanted], listed.stretches, (), tried_in_vain(jobs))

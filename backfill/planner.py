@@ -161,7 +161,7 @@ class BackfillPlanner:
         known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()
         if known is None or now_s >= known.next_s or (known.is_complete and known.gaps != gaps):
             window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
-            found = self._targets.find(camera_id, channel, window)
+            found = self._targets.find(camera_id, channel, window, resumes=False)
             times = known.times + 1 if known is not None and found.is_complete and known.gaps == gaps else 1
             wait_s = growing_wait_s(times, _ASK_AGAIN_S, _ASK_AT_MOST_S)
             known = _Answer(gaps, found.stretches, found.is_complete, now_s + wait_s, times)
@@ -227,7 +227,7 @@ class BackfillPlanner:
             self._archive.gap_store.end(gap.id, end)
 
     def _end_unwatched_gaps(self, rules: dict[tuple[int, int], RecordingRule]) -> None:
-        """End the gaps of recorders that nobody looks at any more, because their rules are off."""
+        """End the gaps of recorders whose rules are off: no check ends them later."""
         for gap in self._open_gaps():
             rule = rules.get((gap.camera_id, gap.channel))
             if rule is None or rule.mode is RecordingMode.OFF:

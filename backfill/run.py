@@ -59,7 +59,7 @@ class BackfillRun:
     def fetch(self) -> None:
         """Fetch the missing pieces. Raise a DeviceError, another AppError, or what `check` raises."""
         job = self.job
-        found = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end))
+        found = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end), resumes=False)
         self._require_list(found)
         try:
             for index, piece in enumerate(self._pieces):

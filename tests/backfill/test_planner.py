@@ -36,7 +36,7 @@ def test_no_backfill_gets_a_pause_outside_of_the_schedule(bench: PlannerBench) -
     bench.archive._pauses.resume(1, 1)
     bench.clock.move(hours=1)
     bench.recordings.listed = [Stretch(start - HOUR, bench.clock.now)]
-    found = bench.targets.find(1, 1, Stretch(start - HOUR, bench.clock.now))
+    found = bench.targets.find(1, 1, Stretch(start - HOUR, bench.clock.now), resumes=False)
     assert list(found.stretches) == [Stretch(start - HOUR, start), Stretch(start + HOUR, bench.clock.now)]
 
 
@@ -186,3 +186,15 @@ def test_a_gap_of_a_recorder_ends_with_the_rule(bench: PlannerBench) -> None:
     bench.plan()
     (alert,) = bench.archive.alerts()
     assert alert.end == bench.clock.now, "nobody looks at it any more"
+
+
+def test_no_backfill_of_a_rule_overrules_a_stopped_indexing(bench: PlannerBench) -> None:
+    gap = Stretch(bench.clock.now - HOUR, bench.clock.now - HOUR / 2)
+    bench.gap(gap.start, gap.end)
+    bench.recordings.listed = [gap]
+    bench.plan()
+    (job,) = bench.store.jobs()
+    bench.recordings.complete, bench.recordings.listed = False, []
+    with pytest.raises(Unavailable):
+        BackfillRun(bench.context(), job, lambda: None).fetch()
+    assert bench.recordings.resumes == [False] * 3, "for the gap, the check of the recorder, and the run"

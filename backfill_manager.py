@@ -12,6 +12,7 @@ from archive_manager import ArchiveManager
 from backfill.budget import BackfillBudget
 from backfill.planner import BackfillPlanner
 from backfill.planning import (
+    CAMERA_CHANGED,
     SHORTEST_S,
     oldest_lasting,
     pieces_of,
@@ -27,7 +28,6 @@ from backfill.targets import Targets
 from backfill.worker import BackfillWorker
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.records import Problem
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
@@ -36,9 +36,6 @@ from recording_manager import RecordingManager
 
 LONGEST = timedelta(days=31)
 _BITRATE_KBPS = 4000  # of a channel whose bit rate is not known
-CAMERA_CHANGED = Problem(
-    "camera_changed", "The address or the login of the camera was changed, so it may be another device now."
-)
 _ENDED = (BackfillState.DONE, BackfillState.FAILED, BackfillState.CANCELLED)
 
 
@@ -86,7 +83,7 @@ class BackfillManager:
 
     def proposals(self) -> list[BackfillProposal]:
         """Return the gaps that recorders can fill and no rule does, as of the last look, about once a minute."""
-        jobs = self._store.jobs()
+        jobs, now = self._store.jobs(), self._clock.now_utc()
         found: list[BackfillProposal] = []
         for camera_id, channel, stretch in self._planner.proposals():
             own = [job for job in jobs if (job.camera_id, job.channel) == (camera_id, channel)]
@@ -96,7 +93,7 @@ class BackfillManager:
                 continue
             found += [
                 BackfillProposal(camera_id, channel, part, _size_bytes(part.length_s, rate_kbps))
-                for part in without([stretch], taken_by_jobs(own))
+                for part in without([stretch], taken_by_jobs(own, now))
             ]
         return found
 
@@ -114,7 +111,7 @@ class BackfillManager:
         Raise InvalidRequest, NotFound, or the DeviceError.
         """
         wanted = self._range(camera_id, channel, start, end)
-        listed = self._targets.find(camera_id, channel, wanted)
+        listed = self._targets.find(camera_id, channel, wanted, resumes=True)
         targets = listed.targets
         jobs = self._store.jobs(camera_id, channel)
         found = wanted_stretches([wanted], listed.stretches, (), tried_in_vain(jobs))

@@ -148,7 +148,7 @@ class RecordingManager:
         )
 
     def stop_indexing(self, camera_id: int) -> None:
-        """Stop indexing a camera until `resume_indexing` or a search. Raise NotFound."""
+        """Stop indexing a camera until `resume_indexing` or the search of a user. Raise NotFound."""
         self._cameras.channels(camera_id)
         self._indexer.pause(camera_id)
 
@@ -250,18 +250,20 @@ class RecordingManager:
         channel: int | None = None,
         limit: int = 100,
         cursor: str | None = None,
+        resumes: bool = True,
     ) -> SearchPage:
         """Return the recordings with data in [start, end), by channel and time; wait at most 25 s for the indexing.
 
         Return indexed recordings even if the device fails; `problem` is set if the result is incomplete. Raise the
         device's error only if nothing of the window is indexed. `cursor` is a `next_cursor` of an earlier page. Raise
         InvalidRequest for an unknown cursor or an impossible window, and NotFound for an unknown camera or recording.
+        `resumes` False: an indexing that a user has stopped stays so.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.to_device_time(self._clock.now_utc())
         is_archived = recording_token is not None and origin_of(recording_token) is Origin.SERVER
-        is_done = is_archived or self._index_window(camera_id, window, now)
+        is_done = is_archived or self._index_window(camera_id, window, now, resumes=resumes)
         recordings = [] if is_archived else self._recordings(camera_id)
         archived = [
             item
@@ -431,14 +433,14 @@ class RecordingManager:
             recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
         return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
 
-    def _index_window(self, camera_id: int, window: Interval, now: datetime) -> bool:
+    def _index_window(self, camera_id: int, window: Interval, now: datetime, *, resumes: bool = True) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
 
         Try once more if an error at a piece outside the window ended the indexing, because that drops the window, too.
         """
         ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
         for _ in range(2):
-            self._indexer.resume(camera_id)
+            self._indexer.retry(camera_id, resumes=resumes)
             self._indexer.request(camera_id, window, now)
             is_done = self._indexer.wait_until_indexed(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
             if not (is_done and self._indexer.failed_outside(camera_id, window)):

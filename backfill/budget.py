@@ -36,14 +36,19 @@ class BackfillBudget:
         self._clock = clock
         self._store = store
 
+    def note(self, size_bytes: int) -> None:
+        """Count bytes that a backfill has read from a recorder, whether it needs them or not."""
+        if size_bytes > 0:
+            self._store.note_bytes(self._local_now().date(), size_bytes)
+
     def require(self) -> None:
         """Raise OverBudget if automatic backfills have to wait now."""
         now = self._local_now()
         if not is_in_hours(self._settings.backfill_hours, now.hour):
             raise OverBudget("Automatic backfills wait for their hours.", retry_after_s=_LOOK_AGAIN_S)
         limit = self._settings.backfill_day_bytes
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if limit and self._store.fetched_bytes_since(midnight) >= limit:
+        if limit and self._store.bytes_of(now.date()) >= limit:
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
             left = midnight + timedelta(days=1) - now
             raise OverBudget(
                 "Automatic backfills have fetched as much as they may today.", retry_after_s=round(left.total_seconds())

@@ -64,6 +64,8 @@ class PieceFetcher:
         self._correction_s = correction_s
         self._silence_s = silence_s
         self._check = check
+        self.read_bytes = 0
+        """All bytes that came from the recorder, also those of unwanted frames and of interrupted pieces."""
         self.wake = threading.Event()
 
     def fetch(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
@@ -119,7 +121,9 @@ class PieceFetcher:
 
     def _write(self, units: Sequence[AccessUnit], run: _Run) -> None:
         taken, utc_s = run.take(units)
-        self._pace.took(sum(len(part) for unit in units for part in unit.parts))
+        size_bytes = sum(len(part) for unit in units for part in unit.parts)
+        self.read_bytes += size_bytes
+        self._pace.took(size_bytes)
         if taken:
             self._writer.on_units(taken, utc_s)
 

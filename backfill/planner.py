@@ -6,11 +6,15 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
+from archive.gaps import RecordingGap
 from archive_manager import ArchiveManager
 from backfill.planning import (
     common,
     is_filled,
+    is_of_changed_camera,
+    may_retry,
     oldest_lasting,
     pieces_of,
     taken_by_jobs,
@@ -19,13 +23,13 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
-from backfill.records import AUTOMATIC, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillState, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule
 from core.backoff import growing_wait_s
 from core.clock import Clock
-from core.errors import AppError, NotFound
+from core.errors import AppError, CameraBusy, CameraUnreachable, NotFound
 from core.records import CameraStatus
 from onvif_manager import OnvifManager
 
@@ -34,18 +38,20 @@ log = logging.getLogger(__name__)
 _BACK = timedelta(days=7)
 _SETTLED = timedelta(minutes=2)  # recorders write late
 _CHECK_EVERY = timedelta(days=1)
+_CHECK_END_EVERY = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
 _DEVICE_GAP_S = 60.0
 _AFTER_FAILURE_S = 600.0
 _ASK_AGAIN_S = 600.0
 _ASK_AT_MOST_S = 3600.0
+_OF_CAMERA = (CameraBusy, CameraUnreachable)  # the other channels would fail, too
 _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a recorder has of the gaps of a channel. `next_s`: when it is asked again; `times`: answers in a row."""
+    """The answer of a recorder about the gaps of a channel. `next_s`: when it is asked again; `times`: in a row."""
 
     gaps: tuple[Stretch, ...]
     stretches: tuple[Stretch, ...]
@@ -68,7 +74,8 @@ class BackfillPlanner:
         self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
-        self._not_before_s: dict[int, float] = {}  # of cameras that could not answer
+        self._end_checked_at: dict[int, datetime] = {}  # by the id of an open gap
+        self._not_before_s: dict[tuple[int, int | None], float] = {}  # after errors; channel None: of a whole camera
 
     def plan(self, is_over: Callable[[], bool]) -> None:
         """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
@@ -77,7 +84,7 @@ class BackfillPlanner:
         for (camera_id, channel), rule in sorted(rules.items()):
             if is_over():
                 return
-            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id):
+            if rule.mode is RecordingMode.OFF or not self._may_ask(camera_id, channel):
                 continue
             try:
                 fillable = self._fillable(camera_id, channel, rule)
@@ -87,12 +94,15 @@ class BackfillPlanner:
                 self._check_recorder(camera_id, channel)
             except AppError as error:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
-                self._not_before_s[camera_id] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+                key = camera_id, None if isinstance(error, _OF_CAMERA) else channel
+                self._not_before_s[key] = self._clock.monotonic_s() + _AFTER_FAILURE_S
+        self._end_unwatched_gaps(rules)
         self._store.remove_automatic(self._clock.now_utc() - _KEPT)
 
-    def _may_ask(self, camera_id: int) -> bool:
-        """True if the camera is online and has not failed lately: each channel of one that fails may take 25 s."""
-        if self._clock.monotonic_s() < self._not_before_s.get(camera_id, 0.0):
+    def _may_ask(self, camera_id: int, channel: int) -> bool:
+        """True if the camera is online, and neither it nor the channel has failed lately: each try may take 25 s."""
+        now_s = self._clock.monotonic_s()
+        if any(now_s < self._not_before_s.get((camera_id, one), 0.0) for one in (None, channel)):
             return False
         try:
             return self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE
@@ -104,9 +114,32 @@ class BackfillPlanner:
         return [(*key, stretch) for key, found in sorted(self._proposals.items()) for stretch in found]
 
     def _add_jobs(self, camera_id: int, channel: int, fillable: Iterable[Stretch]) -> None:
-        for stretch in fillable:
-            self._store.add(camera_id, channel, stretch, pieces_of([stretch]), by=AUTOMATIC, now=self._clock.now_utc())
-            log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
+        """Queue stretches to be fetched: a channel has one job for all gaps of a day, however often it flaps.
+
+        While the job of a day has failed lately, the other gaps of the day wait with it.
+        """
+        now = self._clock.now_utc()
+        for _, found in groupby(fillable, key=lambda it: it.start.date()):
+            stretches = list(found)
+            pieces = pieces_of(stretches)
+            job = self._job_of_day(camera_id, channel, stretches[0])
+            if job is None:
+                wanted = Stretch(stretches[0].start, stretches[-1].end)
+                self._store.add(camera_id, channel, wanted, pieces, by=AUTOMATIC, now=now)
+            elif job.state is not BackfillState.FAILED or may_retry(job, now):
+                self._store.extend(job.id, pieces)
+            else:
+                continue
+            seconds = sum(it.length_s for it in stretches)
+            log.info("camera %d, channel %d: gaps of %.0f s are fetched", camera_id, channel, seconds)
+
+    def _job_of_day(self, camera_id: int, channel: int, stretch: Stretch) -> Backfill | None:
+        """Return the newest job of the rule for the day (in UTC) of a stretch that can still get pieces."""
+        for job in self._store.jobs(camera_id, channel):
+            is_over = job.state is BackfillState.CANCELLED or is_of_changed_camera(job)
+            if job.is_automatic and not is_over and job.start.date() == stretch.start.date():
+                return job
+        return None
 
     def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows.
@@ -122,13 +155,13 @@ class BackfillPlanner:
             if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)
-        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs), *tried_in_vain(jobs)])
+        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs, now), *tried_in_vain(jobs)])
         if not wished:
             return []
         known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()
         if known is None or now_s >= known.next_s or (known.is_complete and known.gaps != gaps):
             window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
-            found = self._targets.find(camera_id, channel, window)
+            found = self._targets.find(camera_id, channel, window, resumes=False)
             times = known.times + 1 if known is not None and found.is_complete and known.gaps == gaps else 1
             wait_s = growing_wait_s(times, _ASK_AGAIN_S, _ASK_AT_MOST_S)
             known = _Answer(gaps, found.stretches, found.is_complete, now_s + wait_s, times)
@@ -138,6 +171,8 @@ class BackfillPlanner:
     def _check_recorder(self, camera_id: int, channel: int) -> None:
         """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""
         now = self._clock.now_utc()
+        if (open_gap := self._open_gap(camera_id, channel)) is not None:
+            self._check_end(open_gap, now)
         checked_at = self._checked_at.get((camera_id, channel))
         if checked_at is not None and now - checked_at < _CHECK_EVERY:
             return
@@ -154,8 +189,9 @@ class BackfillPlanner:
         known = united(Stretch(gap.start, gap.end or until) for gap in self._device_gaps(camera_id, channel, last))
         for gap in without(without([last], listed), known):
             if gap.length_s >= _DEVICE_GAP_S:
+                end = gap.end if gap.end < until else None  # it goes on
                 made = self._archive.gap_store.begin(
-                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=gap.end, origin=Origin.DEVICE
+                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=end, origin=Origin.DEVICE
                 )
                 if made is not None:
                     self._archive.gap_store.alert(made.id)
@@ -164,8 +200,38 @@ class BackfillPlanner:
                     camera_id,
                     channel,
                     gap.start.isoformat(timespec="seconds"),
-                    gap.end.isoformat(timespec="seconds"),
+                    end.isoformat(timespec="seconds") if end is not None else "now",
                 )
+
+    def _open_gap(self, camera_id: int, channel: int) -> RecordingGap | None:
+        """Return the gap of the recorder that goes on, as far as it is known."""
+        return next((gap for gap in self._open_gaps() if (gap.camera_id, gap.channel) == (camera_id, channel)), None)
+
+    def _open_gaps(self) -> list[RecordingGap]:
+        return self._archive.gap_store.open_gaps(Origin.DEVICE)
+
+    def _check_end(self, gap: RecordingGap, now: datetime) -> None:
+        """End a gap of the recorder if it records again. Ask once in ten minutes."""
+        checked_at = self._end_checked_at.get(gap.id)
+        if checked_at is not None and now - checked_at < _CHECK_END_EVERY:
+            return
+        until = now - _SETTLED
+        window = Stretch(max(gap.start, until - 2 * _DAY), until)
+        listed = self._targets.listed(gap.camera_id, gap.channel, window)
+        self._end_checked_at[gap.id] = now
+        if listed is None:
+            return
+        missing = without([window], listed)
+        end = missing[0].end if missing and missing[0].start <= window.start else window.start
+        if end < until:
+            self._archive.gap_store.end(gap.id, end)
+
+    def _end_unwatched_gaps(self, rules: dict[tuple[int, int], RecordingRule]) -> None:
+        """End the gaps of recorders whose rules are off: no check ends them later."""
+        for gap in self._open_gaps():
+            rule = rules.get((gap.camera_id, gap.channel))
+            if rule is None or rule.mode is RecordingMode.OFF:
+                self._archive.gap_store.end(gap.id, self._clock.now_utc())
 
     def _device_gaps(self, camera_id: int, channel: int, window: Stretch) -> list[Stretch]:
         """Return the gaps of the recorder that are noted already, from an earlier run of the app."""

@@ -7,8 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason, RecordingRule
+from core.records import Problem
 
 PIECE_S = 600.0
+CAMERA_CHANGED = Problem(
+    "camera_changed", "The address or the login of the camera was changed, so it may be another device now."
+)
+_RETRY_AFTER = timedelta(days=1)
 SHORTEST_S = 10.0
 """A shorter gap is left alone: a fetched stretch begins with a key frame, so a few seconds of each gap may stay."""
 
@@ -111,10 +116,30 @@ def tried_in_vain(jobs: Iterable[Backfill]) -> list[Stretch]:
     return united(stretch for job in jobs for piece in job.pieces for stretch in piece.lacking)
 
 
-def taken_by_jobs(jobs: Iterable[Backfill]) -> list[Stretch]:
-    """Return the stretches that a rule leaves to their jobs: unfinished, cancelled or failed ones, and done pieces."""
+def may_retry(job: Backfill, now: datetime) -> bool:
+    """True if a rule may try a failed job of its own again, a day after the failure.
+
+    Never after a change of the camera: it may be another device now.
+    """
+    is_own_failure = job.is_automatic and job.state is BackfillState.FAILED and not is_of_changed_camera(job)
+    return is_own_failure and job.ended_at is not None and now - job.ended_at >= _RETRY_AFTER
+
+
+def is_of_changed_camera(job: Backfill) -> bool:
+    """True if the address or the login of the camera was changed before the end of the job."""
+    return job.problem is not None and job.problem.code == CAMERA_CHANGED.code
+
+
+def taken_by_jobs(jobs: Iterable[Backfill], now: datetime) -> list[Stretch]:
+    """Return the stretches that a rule leaves to their jobs: unfinished, cancelled or failed ones, and done pieces.
+
+    A failed job of a rule counts for a day only.
+    """
     return united(
-        piece.stretch for job in jobs for piece in job.pieces if job.state is not BackfillState.DONE or piece.is_done
+        piece.stretch
+        for job in jobs
+        for piece in job.pieces
+        if piece.is_done or not (job.state is BackfillState.DONE or may_retry(job, now))
     )
 
 

@@ -26,6 +26,7 @@ from recording_manager import RecordingManager
 log = logging.getLogger(__name__)
 
 _RELEASE_WAIT_S = 1.0
+_COUNT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,20 @@ class BackfillRun:
         self._pieces = list(job.pieces)
         self._pace = ReadingPace(context.clock, context.settings.backfill_max_mbps)
         self._open: _OpenRecording | None = None
+        self._counted_bytes = 0  # of the open recording
+        self._count_at_s = float("-inf")
 
     def fetch(self) -> None:
         """Fetch the missing pieces. Raise a DeviceError, another AppError, or what `check` raises."""
         job = self.job
-        found = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end))
+        found = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end), resumes=False)
         self._require_list(found)
         try:
             for index, piece in enumerate(self._pieces):
                 if piece.is_done:
                     continue
-                self._check()
-                if job.is_automatic:
-                    self._context.budget.require()
+                self._count_at_s = float("-inf")
+                self._check_all()
                 self._pieces[index] = self._fetch_piece(piece, found.targets, self._follows(index))
                 self._context.store.note_pieces(job.id, self._pieces)
         finally:
@@ -125,7 +127,7 @@ class BackfillRun:
             self._pace,
             correction_s=correction_s,
             silence_s=3 * context.settings.rtsp_timeout_s,
-            check=self._check,
+            check=self._check_all,
         )
         self._open = _OpenRecording((target.recording_token, target.stream), connection, writer, fetcher)
         return fetcher
@@ -136,6 +138,26 @@ class BackfillRun:
         if opened is not None:
             opened.connection.close(_RELEASE_WAIT_S)
             opened.writer.finish(GapReason.UNKNOWN)
+            self._count(opened.fetcher)
+            self._counted_bytes = 0
+
+    def _check_all(self) -> None:
+        """Raise what `check` raises, or OverBudget: a piece that is over the budget ends in its middle."""
+        self._check()
+        now_s = self._context.clock.monotonic_s()
+        if now_s < self._count_at_s:
+            return
+        self._count_at_s = now_s + _COUNT_EVERY_S
+        if self._open is not None:
+            self._count(self._open.fetcher)
+        if self.job.is_automatic:
+            self._context.budget.require()
+
+    def _count(self, fetcher: PieceFetcher) -> None:
+        """Count the bytes that were read since the last count, for the budget of the day."""
+        read_bytes = fetcher.read_bytes
+        self._context.budget.note(read_bytes - self._counted_bytes)
+        self._counted_bytes = read_bytes
 
 
 @dataclass(frozen=True, slots=True)

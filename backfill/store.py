@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -15,7 +15,7 @@ from core.errors import Conflict, LimitReached, NotFound
 from core.records import Problem
 from core.stored_json import read_items
 from database import Database
-from tables import BackfillRow
+from tables import BackfillBytesRow, BackfillRow
 
 MAX_BACKFILLS = 500
 
@@ -58,7 +58,10 @@ class BackfillStore:
         by: str,
         now: datetime,
     ) -> Backfill:
-        """Add a queued job. Raise LimitReached (backfill_limit), or NotFound for a camera that was removed."""
+        """Add a queued job. Raise LimitReached (backfill_limit), or NotFound for a camera that was removed.
+
+        The limit is for the jobs of users.
+        """
         row = BackfillRow(
             camera_id=camera_id,
             channel=channel,
@@ -71,7 +74,8 @@ class BackfillStore:
         )
         try:
             with self._database.write() as session:
-                if (session.scalar(select(func.count()).select_from(BackfillRow)) or 0) >= MAX_BACKFILLS:
+                of_users = select(func.count()).select_from(BackfillRow).where(BackfillRow.by != AUTOMATIC)
+                if by != AUTOMATIC and (session.scalar(of_users) or 0) >= MAX_BACKFILLS:
                     raise LimitReached(
                         f"There are {MAX_BACKFILLS} backfills: delete some first.", code="backfill_limit"
                     )
@@ -80,6 +84,26 @@ class BackfillStore:
                 return _job(row)
         except IntegrityError:
             raise NotFound("There is no such camera.") from None
+
+    def extend(self, backfill_id: int, pieces: Sequence[BackfillPiece]) -> None:
+        """Add pieces to a job of a rule, and queue it again if it has ended. A failed job loses its missing pieces.
+
+        Do nothing if it is gone or cancelled. The job must not run.
+        """
+        with self._database.write() as session:
+            row = session.get(BackfillRow, backfill_id)
+            if row is None or row.state == BackfillState.CANCELLED.value:
+                return
+            before = _job(row).pieces
+            if row.state == BackfillState.FAILED.value:
+                before = tuple(piece for piece in before if piece.is_done)
+            joined = sorted([*before, *pieces], key=lambda piece: piece.stretch.start)
+            row.pieces = [_stored(piece) for piece in joined]
+            row.start_at = min(row.start_at, joined[0].stretch.start)
+            row.end_at = max(row.end_at, *(piece.stretch.end for piece in joined))
+            if row.state != BackfillState.PAUSED.value:
+                row.state, row.ended_at = BackfillState.QUEUED.value, None
+                row.problem_code = row.problem_detail = None
 
     def move(
         self,
@@ -110,11 +134,21 @@ class BackfillStore:
                 row.done_s = sum(piece.stretch.length_s for piece in pieces if piece.is_done)
                 row.size_bytes = sum(piece.size_bytes for piece in pieces)
 
-    def fetched_bytes_since(self, since: datetime) -> int:
-        """Return the bytes of the jobs that were made since then, for the budget of a day."""
-        wanted = select(func.coalesce(func.sum(BackfillRow.size_bytes), 0)).where(BackfillRow.created_at >= since)
+    def note_bytes(self, day: date, size_bytes: int) -> None:
+        """Add to the bytes of a day, and forget the days before it."""
+        with self._database.write() as session:
+            session.execute(delete(BackfillBytesRow).where(BackfillBytesRow.day < day.isoformat()))
+            row = session.get(BackfillBytesRow, day.isoformat())
+            if row is None:
+                session.add(BackfillBytesRow(day=day.isoformat(), size_bytes=size_bytes))
+            else:
+                row.size_bytes += size_bytes
+
+    def bytes_of(self, day: date) -> int:
+        """Return the bytes that all backfills have read in a day."""
         with self._database.read() as session:
-            return int(session.scalar(wanted) or 0)
+            row = session.get(BackfillBytesRow, day.isoformat())
+            return row.size_bytes if row is not None else 0
 
     def fail_unfinished(self, camera_id: int, problem: Problem, now: datetime) -> None:
         """Let the unfinished jobs of a camera fail."""

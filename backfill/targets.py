@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class FoundTargets:
-    """What may be fetched of a range, in order. `is_complete` False: the recorder has not listed all of it yet."""
+    """The fetchable parts of a range, in order. `is_complete` False: the recorder has not listed all of it yet."""
 
     targets: tuple[Target, ...]
     is_complete: bool
@@ -47,13 +47,16 @@ class Targets:
         self._archive = archive
         self._clock = clock
 
-    def find(self, camera_id: int, channel: int, wanted: Stretch) -> FoundTargets:
+    def find(self, camera_id: int, channel: int, wanted: Stretch, *, resumes: bool) -> FoundTargets:
         """Return what may be fetched in a range. Raise NotFound or the DeviceError.
+
+        `resumes`: also go on with an indexing that a user has stopped.
 
         Raise NotFound (unsure_channel) if it is only guessed that a recording of the device belongs to the channel: a
         user of this channel must not see another one.
         """
-        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # indexes the rest
+        search = self._recordings.search  # it indexes the rest
+        page = search(camera_id, wanted.start, wanted.end, channel=channel, resumes=resumes)
         coverage = self._recordings.coverage(camera_id, wanted.start, wanted.end, channel=channel, with_events=False)
         row = next((row for row in coverage.channels if row.channel == channel), None)
         if row is None:
@@ -88,7 +91,7 @@ class Targets:
 
         Raise NotFound or the DeviceError.
         """
-        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)
+        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel, resumes=False)
         own = [found for found in page.recordings if found.recording.source is Origin.DEVICE]
         if not own or not page.complete or not all(found.is_known for found in own):
             return None

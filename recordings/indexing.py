@@ -123,9 +123,13 @@ class Indexer:
 
     def resume(self, camera_id: int) -> None:
         """Allow indexing again after pause(), and without a wait after a problem."""
+        self.retry(camera_id, resumes=True)
+
+    def retry(self, camera_id: int, *, resumes: bool) -> None:
+        """Allow indexing without a wait after a problem, and after pause() with `resumes`."""
         with self._changed:
             if (work := self._work_by_camera.get(camera_id)) is not None:
-                work.is_paused = False
+                work.is_paused = work.is_paused and not resumes
                 work.problem = None
 
     def forget(self, camera_id: int) -> None:

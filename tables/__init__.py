@@ -4,7 +4,14 @@ A change here needs a migration in `migrations/versions`. `database.Database` op
 """
 
 from tables.accounts import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow, VaultRow, WallRow
-from tables.archive import BackfillRow, KeptRangeRow, RecordingGapRow, RecordingPauseRow, RecordingRuleRow
+from tables.archive import (
+    BackfillBytesRow,
+    BackfillRow,
+    KeptRangeRow,
+    RecordingGapRow,
+    RecordingPauseRow,
+    RecordingRuleRow,
+)
 from tables.base import Base
 from tables.cameras import (
     CameraRow,
@@ -20,6 +27,7 @@ from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow
 
 __all__ = [
     "ApiTokenRow",
+    "BackfillBytesRow",
     "BackfillRow",
     "Base",
     "CameraRow",

@@ -115,3 +115,13 @@ class BackfillRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     problem_code: Mapped[str | None] = mapped_column(String(64))
     problem_detail: Mapped[str | None] = mapped_column(Text)
+
+
+class BackfillBytesRow(Base):
+    """The bytes that all backfills have read from recorders in a day (such as 2026-11-24) of the server's time zone,
+    also those of failed and deleted ones."""
+
+    __tablename__ = "backfill_bytes"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)

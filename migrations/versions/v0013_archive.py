@@ -108,6 +108,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_backfills_state", "backfills", ["state"])
     op.create_table(
+        "backfill_bytes",
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name="pk_backfill_bytes"),
+    )
+    op.create_table(
         "event_subscriptions",
         sa.Column("camera_id", sa.Integer(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),

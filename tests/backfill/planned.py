@@ -75,6 +75,9 @@ class HandArchive(ArchiveManager):
         self._pauses = PauseStore(database, clock)
         self.gap_store = GapStore(database, clock)
 
+    def stretches(self, *_: Any, **__: Any) -> tuple[()]:
+        return ()
+
 
 class PlannerBench:
     """Cameras 1 and 2 with two channels each. Channel 1 of camera 1 has a rule that fills gaps."""

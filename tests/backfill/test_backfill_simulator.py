@@ -90,6 +90,8 @@ def test_a_range_is_fetched_completely_and_plays_from_the_archive(app: Filling, 
     done = app.ended(job.id)
     assert (done.state, done.problem, done.done_s) == (BackfillState.DONE, None, 660.0)
     assert done.size_bytes > 0
+    budget = app.backfills._store.bytes_of(datetime.now().astimezone().date())
+    assert budget >= done.size_bytes, "all that the recorder has sent counts"
     stretches = app.stretches(start, end)
     assert {it.origin for it in stretches} == {Origin.DEVICE}
     assert 655 < app.archived_s(start, end) <= 660.05

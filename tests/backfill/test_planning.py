@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.budget import BackfillBudget, OverBudget, is_in_hours
+from backfill.budget import is_in_hours
 from backfill.planning import (
+    CAMERA_CHANGED,
     PIECE_S,
     SHORTEST_S,
     common,
@@ -23,10 +25,8 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
-from backfill.records import Backfill, BackfillPiece, BackfillState, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason
-from core.settings import Settings
-from tests.hand_clock import HandClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -86,8 +86,18 @@ def test_what_the_recorder_did_not_send_is_not_asked_again() -> None:
 @pytest.mark.parametrize("state", list(BackfillState))
 def test_a_rule_leaves_ranges_of_jobs_alone_that_users_may_retry(state: BackfillState) -> None:
     pieces = (BackfillPiece(stretch(0, 600), is_done=True), BackfillPiece(stretch(600, 700)))
-    taken = taken_by_jobs([job(state, *pieces)])
+    taken = taken_by_jobs([job(state, *pieces)], NOON + timedelta(days=30))
     assert taken == [stretch(0, 600 if state is BackfillState.DONE else 700)]
+
+
+def test_a_failed_job_of_a_rule_keeps_its_range_for_a_day() -> None:
+    pieces = (BackfillPiece(stretch(0, 600), is_done=True), BackfillPiece(stretch(600, 700)))
+    failed = replace(job(BackfillState.FAILED, *pieces), by=AUTOMATIC, ended_at=NOON)
+    day = timedelta(days=1)
+    assert taken_by_jobs([failed], NOON + day / 2) == [stretch(0, 700)]
+    assert taken_by_jobs([failed], NOON + day) == [stretch(0, 600)]
+    changed = replace(failed, problem=CAMERA_CHANGED)
+    assert taken_by_jobs([changed], NOON + 9 * day) == [stretch(0, 700)], "it may be another device now"
 
 
 def test_a_pause_is_never_filled() -> None:
@@ -110,30 +120,3 @@ def test_a_pause_is_never_filled() -> None:
 def test_hours_may_go_over_midnight(hours: str, inside: tuple[int, ...], outside: tuple[int, ...]) -> None:
     assert all(is_in_hours(hours, hour) for hour in inside)
     assert not any(is_in_hours(hours, hour) for hour in outside)
-
-
-class _Fetched:
-    """A store that tells how many bytes were fetched since a time. A real one would need a job of that size."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        self.since: datetime | None = None
-
-    def fetched_bytes_since(self, since: datetime) -> int:
-        self.since = since
-        return self.size_bytes
-
-
-def test_the_budget_of_a_day_and_of_hours_is_kept() -> None:
-    clock = HandClock()
-    local = clock.now.astimezone()
-    settings = Settings(backfill_day_bytes=1000)
-    BackfillBudget(settings, clock, _Fetched(999)).require()  # type: ignore[arg-type] # see _Fetched
-    full = _Fetched(1000)
-    with pytest.raises(OverBudget) as refused:
-        BackfillBudget(settings, clock, full).require()  # type: ignore[arg-type] # see _Fetched
-    assert full.since == local.replace(hour=0, minute=0)
-    assert clock.now + timedelta(seconds=refused.value.retry_after_s) == full.since + timedelta(days=1)
-    other_hour = f"{(local.hour + 1) % 24}-{(local.hour + 2) % 24}"
-    with pytest.raises(OverBudget):
-        BackfillBudget(Settings(backfill_hours=other_hour), clock, _Fetched(0)).require()  # type: ignore[arg-type]

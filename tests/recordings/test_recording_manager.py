@@ -298,6 +298,9 @@ def test_indexing_can_be_stopped_and_resumed(archive: Archive) -> None:
     assert not index_threads()
     assert len(archive.recorder.asked) == count, "stopped is stopped: no other time is asked for either"
     archive.clock.now -= HOUR
+    assert not archive.manager.search(1, NOON - 30 * DAY, NOON, resumes=False).complete
+    assert len(archive.recorder.asked) == count, "a search of the app itself does not resume it"
+    assert archive.manager.coverage(1, NOON - 30 * DAY, NOON).is_stopped
     archive.manager.resume_indexing(1)
     assert not archive.manager.coverage(1, NOON - 30 * DAY, NOON).is_stopped
     assert {state for *_, state in states(asked(archive, NOON - 30 * DAY, NOON).channels[0])} == {UNKNOWN}

@@ -351,6 +351,15 @@ class ArchiveIndex:
             rows = db.execute("SELECT * FROM trash WHERE volume_id = ? ORDER BY id LIMIT ?", (volume_id, limit))
             return [TrashItem(*row) for row in rows]
 
+    def trash_paths(self, volume_id: int, folder: str) -> set[str]:
+        """Return the paths of the files in the trash of a volume that are in a folder. `folder` ends with a slash."""
+        with self._db.read() as db:
+            rows = db.execute(
+                "SELECT path FROM trash WHERE volume_id = ? AND path >= ? AND path < ?",
+                (volume_id, folder, f"{folder.removesuffix('/')}0"),  # "0" is the character after "/"
+            )
+            return {path for (path,) in rows}
+
     def forget_trash(self, items: Sequence[TrashItem]) -> None:
         """Forget files that are deleted from their volume."""
         with self._db.write() as db:

@@ -64,6 +64,7 @@ END;
 CREATE TABLE trash (
     id INTEGER PRIMARY KEY, volume_id INTEGER NOT NULL, path TEXT NOT NULL, size_bytes INTEGER NOT NULL
 );
+CREATE INDEX trash_of_path ON trash (volume_id, path);
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL);
 """
 

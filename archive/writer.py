@@ -50,15 +50,15 @@ class ArchiveWriter:
         """The time before this start in which the app did not run; None at its very first start."""
         return self._was_off
 
-    def start(self, *, is_new_index: bool = False, has_cameras: bool = True) -> None:
+    def start(self, *, is_new_index: bool = False, adopts: bool = True) -> None:
         """Note the time that the app was off, and begin to recover the volumes in the background.
 
-        `is_new_index`: adopt the files of all volumes. Without cameras, refuse them: they belong to another database.
+        `is_new_index`: adopt the files of all volumes. Without `adopts`, refuse these volumes.
         """
         now = self._clock.now_utc()
         last_ms = self._parts.index.heartbeat_ms()
-        self._parts.adopts = is_new_index and has_cameras
-        self._parts.is_strict = is_new_index and not has_cameras
+        self._parts.adopts = is_new_index and adopts
+        self._parts.is_strict = is_new_index and not adopts
         self._parts.crashed_at_ms = last_ms
         if last_ms is not None:
             self._was_off = (from_ms(last_ms), max(now, from_ms(last_ms)))

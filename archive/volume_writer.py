@@ -35,7 +35,7 @@ class ArchiveParts:
     """The parts that all volume writers share.
 
     `crashed_at_ms`: the last heartbeat of the run before. `adopts`: the index is new, so it takes any volume.
-    `is_strict`: there are no cameras, so it takes no volume with recordings.
+    `is_strict`: it takes no volume with recordings, because these belong to another database of the app.
     """
 
     def __init__(self, settings: Settings, clock: Clock, volumes: Volumes, index: ArchiveIndex) -> None:
@@ -173,12 +173,15 @@ class VolumeWriter:
     def flush(self) -> None:
         """Bring the files to the disk, then commit their rows. A commit that fails is tried again with the next one."""
         streams = self._present()
-        for stream in streams:
-            stream.files.sync(self.volume, self._batch)
+        synced = [stream.files for stream in streams]
+        for files in synced:
+            files.sync(self.volume, self._batch)
             self._note_progress()
         if not self._batch.is_empty():
             self._parts.index.commit([*self._batch.files.values()], [*self._batch.stretches.values()])
             self._batch = Batch()
+        for files in synced:
+            files.note_committed()
         for stream in streams:
             if stream.is_finished and stream.files.is_settled:
                 self._remove(stream)
@@ -252,7 +255,7 @@ class VolumeWriter:
             self._is_recovered = False  # files may have been left open
         if self.volume.state is VolumeState.GONE:
             self._is_compared = False  # another hand may have changed its files
-        if not self.volume.uuid:
+        if not self.volume.uuid or not self.volume.id:
             self._parts.volumes.open(
                 self.volume, self._parts.index, adopts=self._parts.adopts, is_strict=self._parts.is_strict
             )

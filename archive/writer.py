@@ -111,15 +111,19 @@ class ArchiveWriter:
         writer = self._first_writer()
         writer.start()
         made = StreamWriter(stream, files, writer.budget)
-        writer.add(made)
         with self._lock:
-            self._open_streams = [it for it in self._open_streams if not it.is_finished]
+            self._open_streams = [it for it in self._open_streams if not it.is_closed]
             self._open_streams.append(made)
+        writer.add(made)
         return made
 
     def is_writing(self, camera_id: int) -> bool:
         """True until the last files of all streams of a camera have their final rows in the index."""
-        return any(writer.is_writing(camera_id) for writer in self._parts.writers.values())
+        with self._lock:  # streams move between the volumes, so these cannot tell
+            streams = tuple(self._open_streams)
+        return any(it.stream.camera_id == camera_id and not it.is_closed for it in streams) or any(
+            writer.has_leftovers(camera_id) for writer in self._parts.writers.values()
+        )
 
     def watch_once(self) -> None:
         """Note that the app runs; notice slow and hanging volumes, and move the streams of one that hangs."""

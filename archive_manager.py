@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
+from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
@@ -68,6 +69,7 @@ class ArchiveManager:
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)
         self.open_files = OpenFiles()
+        self._reads = DiskReads()
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._recorders = ChannelRecorders(
@@ -128,7 +130,8 @@ class ArchiveManager:
         stream = StreamKey.of_token(source.camera_id, source.recording_token)
         if stream is None:
             raise NotFound("This server has no such recording.")
-        return DiskReplayConnection(StreamReader(self.index, stream, self.open_files), self._clock)
+        reader = StreamReader(self.index, stream, self.open_files, self._reads)
+        return DiskReplayConnection(reader, self._clock)
 
     # ---- rules and their recordings --------------------------------------------------------------
 

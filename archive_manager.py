@@ -177,6 +177,10 @@ class ArchiveManager:
         """Return the pauses that hold now."""
         return self._pauses.pauses()
 
+    def paused(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[RecordingPause]:
+        """Return the pauses of a channel that touch [start, end), also past ones, with their real ends."""
+        return self._pauses.ranges(camera_id, channel, start, end)
+
     def pause(self, camera_id: int, channel: int, until: datetime | None, by: str) -> RecordingPause:
         """Pause the recording of a channel; nothing is recorded any more when this returns.
 

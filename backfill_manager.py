@@ -114,16 +114,17 @@ class BackfillManager:
         Raise InvalidRequest, NotFound, or the DeviceError.
         """
         wanted = self._range(camera_id, channel, start, end)
-        targets = self._targets.find(camera_id, channel, wanted)
+        listed = self._targets.find(camera_id, channel, wanted)
+        targets = listed.targets
         jobs = self._store.jobs(camera_id, channel)
-        found = wanted_stretches([wanted], [it.stretch for it in targets], (), tried_in_vain(jobs))
+        found = wanted_stretches([wanted], listed.stretches, (), tried_in_vain(jobs))
         seconds = sum(stretch.length_s for stretch in found)
         archived = [part for stream in {it.stream for it in targets} for part in self._targets.archived(stream, wanted)]
         missing = without(without([wanted], found), archived)
         return BackfillEstimate(
             seconds,
             _size_bytes(seconds, self._bitrate_kbps(camera_id, channel)),
-            all(it.is_known for it in targets),
+            listed.is_complete and all(it.is_known for it in targets),
             sum(it.length_s for it in missing if it.length_s >= SHORTEST_S),
             tuple(found),
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from core.clock import Clock
 from core.errors import AppError
 from core.events import ChannelActivity, DeviceEvent
+from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
 from events.states import EventStates
@@ -25,8 +26,9 @@ ActivityListener = Callable[[ChannelActivity], None]
 class EventManager:
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
-    def __init__(self, database: Database, clock: Clock, cameras: OnvifManager) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
         self._store = SubscriptionStore(database)
+        self._settings = settings
         self._clock = clock
         self._cameras = cameras
         self._lock = threading.Lock()
@@ -75,7 +77,10 @@ class EventManager:
         except AppError:  # it was removed
             return
         with self._lock:
-            states = self._states.setdefault(camera_id, EventStates(camera_id))
+            states = self._states.get(camera_id)
+            if states is None:
+                states = EventStates(camera_id, motion_end_s=self._settings.motion_end_s)
+                self._states[camera_id] = states
             for event in events:
                 activities = states.take(
                     channel_of_event(event.sources, channels),
@@ -85,6 +90,12 @@ class EventManager:
                     offset_s=offset_s,
                 )
                 self._tell(activities)
+
+    def ask_states(self, camera_id: int) -> bool:
+        """Return True if the listener should request the present states now; this counts as the request."""
+        with self._lock:
+            states = self._states.get(camera_id)
+            return states is not None and states.ask_states(self._clock.monotonic_s())
 
     def tick(self) -> None:
         """End events whose time has come. For a call about once a second."""

@@ -75,7 +75,7 @@ class Application:
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras)
-        self.events = EventManager(self.database, clock, self.cameras)
+        self.events = EventManager(self.database, settings, clock, self.cameras)
         self.events.on_motion(self.archive.take_activity)
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)

@@ -1,11 +1,15 @@
-"""Pauses: users stop the recording of a channel for privacy, until a time or until another user resumes it."""
+"""Pauses: users stop the recording of a channel for privacy, until a time or until another user resumes it.
+
+All pauses stay in the database: a backfill never fetches their time, whatever the rule wished then.
+"""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from core.archive import RecordingPause
@@ -26,10 +30,11 @@ class PauseStore:
         self._pauses: dict[tuple[int, int], RecordingPause] = {}
 
     def load(self) -> None:
-        """Read all pauses, also after a camera was removed with its pauses. The database must be open."""
+        """Read the pauses that no user has ended, also after the removal of a camera. The database must be open."""
         with self._changing:
             with self._database.read() as session:
-                rows = session.scalars(select(RecordingPauseRow))
+                unended = RecordingPauseRow.ended_at.is_(None)
+                rows = session.scalars(select(RecordingPauseRow).where(unended).order_by(RecordingPauseRow.id))
                 found = {(row.camera_id, row.channel): _pause(row) for row in rows}
             with self._lock:
                 self._pauses = found
@@ -50,6 +55,22 @@ class PauseStore:
         with self._lock:
             return self._pauses.get((camera_id, channel))
 
+    def ranges(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[RecordingPause]:
+        """Return the pauses of a channel that touch [start, end), with their real ends. Waits for the disk."""
+        wanted = (
+            select(RecordingPauseRow)
+            .where(
+                RecordingPauseRow.camera_id == camera_id,
+                RecordingPauseRow.channel == channel,
+                RecordingPauseRow.since_at < end,
+                or_(RecordingPauseRow.until_at.is_(None), RecordingPauseRow.until_at > start),
+                or_(RecordingPauseRow.ended_at.is_(None), RecordingPauseRow.ended_at > start),
+            )
+            .order_by(RecordingPauseRow.since_at, RecordingPauseRow.id)
+        )
+        with self._database.read() as session:
+            return [replace(_pause(row), until=_end(row)) for row in session.scalars(wanted)]
+
     def pause(self, camera_id: int, channel: int, until: datetime | None, by: str) -> RecordingPause:
         """Pause a channel. A pause that holds already keeps its beginning, and gets this end and name.
 
@@ -63,11 +84,11 @@ class PauseStore:
             made = RecordingPause(camera_id, channel, before.since if before else now, until, by[:80])
             try:
                 with self._database.write() as session:
-                    session.merge(
-                        RecordingPauseRow(
-                            camera_id=camera_id, channel=channel, since_at=made.since, until_at=until, by=made.by
-                        )
-                    )
+                    row = session.scalar(_unended(camera_id, channel).limit(1)) if before else None
+                    if row is None:
+                        row = RecordingPauseRow(camera_id=camera_id, channel=channel, since_at=made.since)
+                        session.add(row)
+                    row.until_at, row.by = until, made.by
             except IntegrityError:
                 raise NotFound("There is no such camera.") from None
             with self._lock:
@@ -78,13 +99,27 @@ class PauseStore:
         """End the pause of a channel, if there is one."""
         with self._changing:
             with self._database.write() as session:
-                session.execute(
-                    delete(RecordingPauseRow).where(
-                        RecordingPauseRow.camera_id == camera_id, RecordingPauseRow.channel == channel
-                    )
-                )
+                for row in session.scalars(_unended(camera_id, channel)):
+                    row.ended_at = self._clock.now_utc()
             with self._lock:
                 self._pauses.pop((camera_id, channel), None)
+
+
+def _unended(camera_id: int, channel: int) -> Select[RecordingPauseRow]:
+    """Return the pauses of a channel that no user has ended, the newest first."""
+    return (
+        select(RecordingPauseRow)
+        .where(
+            RecordingPauseRow.camera_id == camera_id,
+            RecordingPauseRow.channel == channel,
+            RecordingPauseRow.ended_at.is_(None),
+        )
+        .order_by(RecordingPauseRow.id.desc())
+    )
+
+
+def _end(row: RecordingPauseRow) -> datetime | None:
+    return min((one for one in (row.until_at, row.ended_at) if one is not None), default=None)
 
 
 def _pause(row: RecordingPauseRow) -> RecordingPause:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
@@ -22,6 +23,7 @@ from backfill.records import AUTOMATIC, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule
+from core.backoff import growing_wait_s
 from core.clock import Clock
 from core.errors import AppError, NotFound
 from core.records import CameraStatus
@@ -36,7 +38,20 @@ _DAY = timedelta(days=1)
 _CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
 _DEVICE_GAP_S = 60.0
 _AFTER_FAILURE_S = 600.0
+_ASK_AGAIN_S = 600.0
+_ASK_AT_MOST_S = 3600.0
 _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a recorder has of the gaps of a channel. `next_s`: when it is asked again; `times`: answers in a row."""
+
+    gaps: tuple[Stretch, ...]
+    stretches: tuple[Stretch, ...]
+    is_complete: bool
+    next_s: float
+    times: int
 
 
 class BackfillPlanner:
@@ -50,8 +65,7 @@ class BackfillPlanner:
         self._archive = archive
         self._cameras = cameras
         self._clock = clock
-        # By channel: gaps, and what the recorder has of them.
-        self._asked: dict[tuple[int, int], tuple[tuple[Stretch, ...], tuple[Stretch, ...]]] = {}
+        self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
         self._not_before_s: dict[int, float] = {}  # of cameras that could not answer
@@ -95,7 +109,11 @@ class BackfillPlanner:
             log.info("camera %d, channel %d: a gap of %.0f s is fetched", camera_id, channel, stretch.length_s)
 
     def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
-        """Return the gaps that the recorder has and no job knows. The recorder is asked once for the same gaps."""
+        """Return the gaps that the recorder has and no job knows.
+
+        For the same gaps, the recorder is asked again after ten minutes and then after growing times: it may list its
+        recordings late.
+        """
         now = self._clock.now_utc()
         since = max(now - _BACK, oldest_lasting(rule, now) or now - _BACK)
         gaps = tuple(
@@ -107,12 +125,15 @@ class BackfillPlanner:
         wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs), *tried_in_vain(jobs)])
         if not wished:
             return []
-        known = self._asked.get((camera_id, channel))
-        if known is None or known[0] != gaps:
+        known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()
+        if known is None or now_s >= known.next_s or (known.is_complete and known.gaps != gaps):
             window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
-            targets = self._targets.find(camera_id, channel, window)
-            known = self._asked[camera_id, channel] = (gaps, tuple(it.stretch for it in targets))
-        return wanted_stretches(wished, known[1], ())
+            found = self._targets.find(camera_id, channel, window)
+            times = known.times + 1 if known is not None and found.is_complete and known.gaps == gaps else 1
+            wait_s = growing_wait_s(times, _ASK_AGAIN_S, _ASK_AT_MOST_S)
+            known = _Answer(gaps, found.stretches, found.is_complete, now_s + wait_s, times)
+            self._asked[camera_id, channel] = known
+        return wanted_stretches(wished, known.stretches, ())
 
     def _check_recorder(self, camera_id: int, channel: int) -> None:
         """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""

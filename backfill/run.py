@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from archive.stream_writer import StreamWriter
@@ -13,9 +13,10 @@ from backfill.fetching import PieceFetcher
 from backfill.planning import SHORTEST_S, lacking_in, without
 from backfill.records import Backfill, BackfillPiece, Stretch
 from backfill.store import BackfillStore
-from backfill.targets import Target, Targets
+from backfill.targets import FoundTargets, Target, Targets
 from core.archive import GapReason, Origin, StreamKey
 from core.clock import Clock
+from core.errors import Unavailable
 from core.reading_pace import ReadingPace
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
@@ -55,7 +56,8 @@ class BackfillRun:
     def fetch(self) -> None:
         """Fetch the missing pieces. Raise a DeviceError, another AppError, or what `check` raises."""
         job = self.job
-        targets = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end))
+        found = self._context.targets.find(job.camera_id, job.channel, Stretch(job.start, job.end))
+        self._require_list(found)
         try:
             for index, piece in enumerate(self._pieces):
                 if piece.is_done:
@@ -63,17 +65,23 @@ class BackfillRun:
                 self._check()
                 if job.is_automatic:
                     self._context.budget.require()
-                self._pieces[index] = self._fetch_piece(piece, targets, self._follows(index))
+                self._pieces[index] = self._fetch_piece(piece, found.targets, self._follows(index))
                 self._context.store.note_pieces(job.id, self._pieces)
         finally:
             self._close()
+
+    def _require_list(self, found: FoundTargets) -> None:
+        """Raise Unavailable if a piece may be on the recorder, which has not listed all of the range yet."""
+        left = [piece.stretch for piece in self._pieces if not piece.is_done]
+        if not found.is_complete and without(left, found.stretches):
+            raise Unavailable("The recorder has not listed its recordings of this time yet.", code="backfill_unlisted")
 
     def _follows(self, index: int) -> bool:
         """True if the next piece begins where this one ends."""
         following = self._pieces[index + 1] if index + 1 < len(self._pieces) else None
         return following is not None and following.stretch.start == self._pieces[index].stretch.end
 
-    def _fetch_piece(self, piece: BackfillPiece, targets: list[Target], is_followed: bool) -> BackfillPiece:
+    def _fetch_piece(self, piece: BackfillPiece, targets: Sequence[Target], is_followed: bool) -> BackfillPiece:
         size = 0
         lacking: list[Stretch] = []
         wanted = piece.stretch
@@ -92,7 +100,7 @@ class BackfillRun:
         lacking += lacking_in(wanted, [*covered, *lacking, *self._archived_before(wanted, own)])
         return replace(piece, is_done=True, size_bytes=piece.size_bytes + size, lacking=tuple(lacking))
 
-    def _archived_before(self, wanted: Stretch, own: list[Target]) -> list[Stretch]:
+    def _archived_before(self, wanted: Stretch, own: Sequence[Target]) -> list[Stretch]:
         """Return the part of a piece that is in the archive: after an interruption the targets begin behind it."""
         streams = {target.stream for target in own} or set(self._streams())
         return [part for stream in streams for part in self._context.targets.archived(stream, wanted)]

@@ -27,6 +27,18 @@ class Target:
     is_known: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FoundTargets:
+    """What may be fetched of a range, in order. `is_complete` False: the recorder has not listed all of it yet."""
+
+    targets: tuple[Target, ...]
+    is_complete: bool
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        return tuple(it.stretch for it in self.targets)
+
+
 class Targets:
     """Reads the index of the recorder and of the archive. Waits up to 25 s for the recorder."""
 
@@ -35,17 +47,17 @@ class Targets:
         self._archive = archive
         self._clock = clock
 
-    def find(self, camera_id: int, channel: int, wanted: Stretch) -> list[Target]:
-        """Return what may be fetched in a range, in order. Raise NotFound or the DeviceError.
+    def find(self, camera_id: int, channel: int, wanted: Stretch) -> FoundTargets:
+        """Return what may be fetched in a range. Raise NotFound or the DeviceError.
 
         Raise NotFound (unsure_channel) if it is only guessed that a recording of the device belongs to the channel: a
         user of this channel must not see another one.
         """
-        self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # indexes the rest
+        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel)  # indexes the rest
         coverage = self._recordings.coverage(camera_id, wanted.start, wanted.end, channel=channel, with_events=False)
         row = next((row for row in coverage.channels if row.channel == channel), None)
         if row is None:
-            return []
+            return FoundTargets((), page.complete)
         spans = [span for span in row.spans if span.source is Origin.DEVICE and span.recording_token is not None]
         if spans and not (row.matched_by.is_sure or row.matched_by is MatchedBy.ONLY_CHANNEL):
             raise NotFound(
@@ -60,7 +72,7 @@ class Targets:
                 Target(part, token, stream, span.state is SpanState.RECORDED)
                 for part in without([Stretch(span.start, span.end)], forbidden)
             ]
-        return sorted(found, key=lambda it: it.stretch.start)
+        return FoundTargets(tuple(sorted(found, key=lambda it: it.stretch.start)), page.complete)
 
     def archived(self, stream: StreamKey, wanted: Stretch) -> list[Stretch]:
         """Return the time of a range that the archive has of a stream."""
@@ -95,9 +107,15 @@ class Targets:
         return [Stretch(wanted.start, self._clock.now_utc() - timedelta(days=limit_days))]
 
     def _paused(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
-        """Return the time in which a user had paused the recording: it is not fetched either."""
+        """Return the time in which a user had paused the recording, also outside of the rule's schedule."""
+        pauses = self._archive.paused(camera_id, channel, wanted.start, wanted.end)
         gaps = self._archive.gaps(camera_id, channel, wanted.start, wanted.end)
-        return _stretches((gap.start, gap.end or wanted.end) for gap in gaps if gap.reason is GapReason.PAUSED)
+        return _stretches(
+            [
+                *((pause.since, pause.until or wanted.end) for pause in pauses),
+                *((gap.start, gap.end or wanted.end) for gap in gaps if gap.reason is GapReason.PAUSED),
+            ]
+        )
 
 
 def _stretches(pairs: Iterable[tuple[datetime, datetime]]) -> list[Stretch]:

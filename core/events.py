@@ -119,6 +119,13 @@ class EventDevice(Protocol):
         """Let the subscription live for ten minutes, and request the present states of all properties."""
         ...
 
+    def synchronize(self) -> bool:
+        """Request the present states of all properties again; a later pull returns them.
+
+        Return False if the device does not support this. It is then not asked again in this subscription.
+        """
+        ...
+
     def pull(self) -> Pulled:
         """Wait up to 20 s for events. Extend the subscription when it is due."""
         ...

@@ -75,6 +75,12 @@ class Settings:
     archive_min_free_bytes: int = _setting(
         2_000_000_000, "Free disk space below which the oldest recordings are deleted; at least 5 % of the disk.", low=0
     )
+    motion_end_s: float = _setting(
+        60.0,
+        "A motion whose end a device never tells ends this long after the device's last message about it.",
+        low=60,
+        high=3600,
+    )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(
         50_000_000_000, "Most bytes that automatic backfills fetch in a day. 0: no limit.", low=0

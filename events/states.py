@@ -1,7 +1,12 @@
 """The open events of one camera: from a device's messages to beginnings and ends. No threads, no clock of its own.
 
 - An end is held for five seconds: a new beginning of the same event in that time continues it.
-- An event whose end the device never tells is closed: motion after a minute without another message, others after ten.
+- A device tells the beginning of a state once, and its end may get lost. While an event is open, `ask_states` says when
+  to request the present states, so that a long event stays open.
+- An event without another message is closed after ten minutes. A motion is closed sooner if the device has never told
+  the end of this motion.
+- Some devices report a state as active for ever. Such a state, whose end the device has never told, counts for ten
+  minutes after its last news.
 - More than twenty changes in a minute are a storm: the event then stays open until the storm is over.
 """
 
@@ -14,11 +19,14 @@ from datetime import datetime, timedelta
 from core.events import Change, ChannelActivity, DeviceEvent, EventKind
 
 HOLD_S = 5.0
-MOTION_ENDS_AFTER_S = 60.0
+MOTION_ENDS_AFTER_S = 60.0  # the setting MOTION_END_S
 OTHERS_END_AFTER_S = 600.0
+MOTION_ASKED_EVERY_S = 30.0  # a pull of 20 s may come before the request
+OTHERS_ASKED_EVERY_S = 240.0
 STORM_CHANGES = 20
 STORM_S = 60.0
 MOST_OPEN = 256  # of one camera; a hostile device may invent rules
+_MOST_KNOWN = 4 * MOST_OPEN
 _TRUSTED_S = 600.0  # the device's time may be off by so much, after its measured offset
 
 _Key = tuple[int | None, str, str, str]  # channel, topic, rule, item
@@ -28,6 +36,7 @@ _Key = tuple[int | None, str, str, str]  # channel, topic, rule, item
 class _Open:
     kind: EventKind
     told_s: float  # when the device last told that it is active
+    news_s: float  # when it told this as news, not as the answer to a request for the present states
     closes_s: float | None = None  # when a held end counts
     ended_at: datetime | None = None
     is_device_time: bool = True
@@ -51,9 +60,13 @@ class EventStates:
     `now_s` is a monotonic time, `now` the true time of the same moment.
     """
 
-    def __init__(self, camera_id: int) -> None:
+    def __init__(self, camera_id: int, *, motion_end_s: float = MOTION_ENDS_AFTER_S) -> None:
         self._camera_id = camera_id
+        self._motion_end_s = motion_end_s
         self._open: dict[_Key, _Open] = {}
+        self._with_ends: set[_Key] = set()  # the device has told their ends
+        self._stuck: dict[_Key, float] = {}  # closed, and still reported as active at this time
+        self._asked_s = float("-inf")
 
     def take(
         self, channel: int | None, event: DeviceEvent, *, now_s: float, now: datetime, offset_s: float
@@ -63,6 +76,9 @@ class EventStates:
         at, is_device_time = _true_time(event.at_utc, now, offset_s)
         known = self._open.get(key)
         if event.active is False:
+            self._stuck.pop(key, None)
+            if len(self._with_ends) < _MOST_KNOWN:
+                self._with_ends.add(key)
             if known is not None and known.closes_s is None:
                 known.note_change(now_s)
                 self._hold(known, now_s, at, is_device_time)
@@ -71,12 +87,14 @@ class EventStates:
             if known.closes_s is not None:
                 known.note_change(now_s)
             known.closes_s, known.told_s = None, now_s
+            if event.change is not Change.STATE:
+                known.news_s = now_s
             if event.active is None:
                 self._hold(known, now_s, at, is_device_time)
             return []
-        if len(self._open) >= MOST_OPEN:
+        if self._is_stuck(key, event, now_s) or len(self._open) >= MOST_OPEN:
             return []
-        made = self._open[key] = _Open(event.kind, now_s, is_device_time=is_device_time)
+        made = self._open[key] = _Open(event.kind, now_s, now_s, is_device_time=is_device_time)
         if event.active is None:
             self._hold(made, now_s, at, is_device_time)
         return [self._activity(key, made, at, active=True, is_state=event.change is Change.STATE)]
@@ -86,8 +104,7 @@ class EventStates:
         ended = []
         for key, item in list(self._open.items()):
             if item.closes_s is None:
-                limit_s = MOTION_ENDS_AFTER_S if item.kind is EventKind.MOTION else OTHERS_END_AFTER_S
-                if now_s - item.told_s < limit_s:
+                if not self._is_lost(key, item, now_s):
                     continue
                 item.ended_at, item.is_device_time = now, False
             elif now_s < item.closes_s:
@@ -104,9 +121,41 @@ class EventStates:
             ended.append(self._activity(key, item, item.ended_at or now, active=False))
         return ended
 
+    def ask_states(self, now_s: float) -> bool:
+        """Return True if the listener should request the present states now; this counts as the request."""
+        is_due = any(
+            now_s - max(item.told_s, self._asked_s)
+            >= (MOTION_ASKED_EVERY_S if item.kind is EventKind.MOTION else OTHERS_ASKED_EVERY_S)
+            for item in self._open.values()
+            if item.closes_s is None and item.kind.is_activity
+        )
+        if is_due:
+            self._asked_s = now_s
+        return is_due
+
     def active_channels(self) -> frozenset[int]:
         """Return the channels with an activity."""
         return frozenset(key[0] for key, item in self._open.items() if key[0] is not None and item.kind.is_activity)
+
+    def _is_lost(self, key: _Key, item: _Open, now_s: float) -> bool:
+        """True if an open event is over although the device has not told its end."""
+        if key in self._with_ends:
+            return now_s - item.told_s >= OTHERS_END_AFTER_S
+        if now_s - item.told_s >= (self._motion_end_s if item.kind is EventKind.MOTION else OTHERS_END_AFTER_S):
+            return True
+        if now_s - item.news_s < OTHERS_END_AFTER_S:
+            return False
+        if len(self._stuck) < _MOST_KNOWN:
+            self._stuck[key] = item.told_s
+        return True
+
+    def _is_stuck(self, key: _Key, event: DeviceEvent, now_s: float) -> bool:
+        """True if this state is no beginning: the device has reported it as active all the time since its event."""
+        told_s = self._stuck.pop(key, None)
+        if told_s is None or event.change is not Change.STATE or now_s - told_s >= OTHERS_END_AFTER_S:
+            return False
+        self._stuck[key] = now_s
+        return True
 
     def _hold(self, item: _Open, now_s: float, at: datetime, is_device_time: bool) -> None:
         item.closes_s, item.ended_at, item.is_device_time = now_s + item.hold_s, at, is_device_time

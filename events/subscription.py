@@ -19,7 +19,7 @@ _LOST_S = FIRST_LIFE_S + 5.0
 
 
 class CameraSubscription:
-    """`begin` and `pull` are for one thread; `end` may be called from any.
+    """`begin`, `pull` and `synchronize` are for one thread; `end` may be called from any.
 
     The address is stored before the subscription is made longer than a minute. A crash in between costs a place at the
     device for that minute only, and so does an answer that is lost.
@@ -73,6 +73,13 @@ class CameraSubscription:
     def pull(self) -> Pulled:
         """Wait for events. Raise a DeviceError, or Conflict if the subscription was ended."""
         return self._cameras.ask_events(self._camera_id, lambda device: device.pull())
+
+    def synchronize(self) -> bool:
+        """Request the present states of all events again; a later pull returns them. Return False if this is refused.
+
+        Raise a DeviceError, or Conflict if the subscription was ended.
+        """
+        return self._cameras.ask_events(self._camera_id, lambda device: device.synchronize())
 
     def end(self, timeout_s: float | None = None) -> bool:
         """End the subscription. Return False if the device did not answer; the next call then tries again.

@@ -39,6 +39,7 @@ class DeviceEvents(EventDevice):
         self._has_pulled = False
         self._renew_at_s = 0.0
         self._cuts = 0
+        self._repeats_states = True
 
     @property
     def is_subscribed(self) -> bool:
@@ -64,16 +65,23 @@ class DeviceEvents(EventDevice):
                 point.close()
                 raise Conflict("The subscription was ended before the device had made it.")
         self._signals, self._has_pulled, self._cuts = {}, False, 0
+        self._repeats_states = True
         self._plan_renewal(point, FIRST_LIFE_S)
         return address
 
     def keep(self) -> None:
+        self._extend(self._subscribed())
+        self.synchronize()
+
+    def synchronize(self) -> bool:
         point = self._subscribed()
-        self._extend(point)
-        try:
-            point.synchronize()
-        except DeviceError as error:  # optional; most devices tell the states by themselves
-            self._conn.note("states of events", error.code, error.detail)
+        if self._repeats_states:
+            try:
+                point.synchronize()
+            except DeviceError as error:  # optional; most devices tell the states by themselves
+                self._conn.note("states of events", error.code, error.detail)
+                self._repeats_states = isinstance(error, NoAnswer)
+        return self._repeats_states
 
     def pull(self) -> Pulled:
         point = self._subscribed()

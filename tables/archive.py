@@ -33,14 +33,21 @@ class RecordingRuleRow(Base):
 
 
 class RecordingPauseRow(Base):
-    """A user has paused the recording of a channel. `until_at`: NULL until a user resumes it."""
+    """A user has paused the recording of a channel. `until_at`: NULL for no planned end. `ended_at`: when a user
+    resumed it. Rows stay after the end, because a backfill must not fetch this time."""
 
     __tablename__ = "recording_pauses"
+    __table_args__ = (
+        Index("ix_recording_pauses_channel", "camera_id", "channel", "since_at"),
+        {"sqlite_autoincrement": True},
+    )
 
-    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
-    channel: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
+    channel: Mapped[int] = mapped_column(Integer)
     since_at: Mapped[datetime] = mapped_column(UtcDateTime)
     until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     by: Mapped[str] = mapped_column(String(80))
 
 

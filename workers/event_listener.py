@@ -106,6 +106,8 @@ class EventListener:
         try:
             self._subscription.begin(self._is_stopping)
             while not self._is_stopping.is_set():
+                if self._events.ask_states(self._camera_id):
+                    self._subscription.synchronize()
                 pulled = self._subscription.pull()
                 if self._is_stopping.is_set():
                     return

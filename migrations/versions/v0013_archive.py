@@ -39,14 +39,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "recording_pauses",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("camera_id", sa.Integer(), nullable=False),
         sa.Column("channel", sa.Integer(), nullable=False),
         sa.Column("since_at", sa.DateTime(), nullable=False),
         sa.Column("until_at", sa.DateTime()),
+        sa.Column("ended_at", sa.DateTime()),
         sa.Column("by", sa.String(80), nullable=False),
         _of_camera("recording_pauses"),
-        sa.PrimaryKeyConstraint("camera_id", "channel", name="pk_recording_pauses"),
+        sa.PrimaryKeyConstraint("id", name="pk_recording_pauses"),
+        sqlite_autoincrement=True,
     )
+    op.create_index("ix_recording_pauses_channel", "recording_pauses", ["camera_id", "channel", "since_at"])
     op.create_table(
         "kept_ranges",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -144,3 +144,33 @@ def test_gaps_of_a_time_are_those_that_touch_it(database: Database, clock: HandC
     assert [gap.reason for gap in store.gaps(1, 1, at(10), at(20))] == []
     assert [gap.reason for gap in store.gaps(1, 1, at(9), at(21))] == [GapReason.STALLED, GapReason.REFUSED]
     assert [gap.reason for gap in store.gaps(1, 1, at(100), at(101))] == [GapReason.NO_SIGNAL]
+
+
+def test_a_pause_stays_known_after_its_end(database: Database, clock: HandClock) -> None:
+    """A backfill must not fetch its time, even if the rule wished nothing then."""
+    store, start = PauseStore(database, clock), clock.now
+    hour = timedelta(hours=1)
+    store.pause(1, 1, start + hour, "Anna")  # ends by itself
+    clock.move(seconds=7200)
+    store.pause(1, 1, None, "Bea")  # a user ends it
+    clock.move(seconds=1800)
+    store.resume(1, 1)
+    clock.move(seconds=3600)
+    store.pause(1, 1, None, "Carl")  # goes on
+    store.pause(1, 2, None, "Anna")
+    now = clock.now
+    store = PauseStore(database, clock)
+    store.load()
+    assert [(it.channel, it.by) for it in store.pauses()] == [(1, "Carl"), (2, "Anna")]
+    found = [(it.since - start, it.until and it.until - start) for it in store.ranges(1, 1, start, now + hour)]
+    assert found == [(0 * hour, hour), (2 * hour, 2.5 * hour), (3.5 * hour, None)]
+    assert [it.by for it in store.ranges(1, 1, start + hour, start + 2.1 * hour)] == ["Bea"]
+
+
+def test_a_changed_pause_stays_one_range(database: Database, clock: HandClock) -> None:
+    store, start = PauseStore(database, clock), clock.now
+    store.pause(1, 1, start + timedelta(hours=1), "Anna")
+    clock.move(seconds=600)
+    store.pause(1, 1, start + timedelta(hours=3), "Bea")
+    (found,) = store.ranges(1, 1, start, start + timedelta(days=1))
+    assert (found.since, found.until, found.by) == (start, start + timedelta(hours=3), "Bea")

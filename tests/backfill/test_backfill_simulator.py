@@ -54,7 +54,9 @@ def sessions(recorder: Simulator) -> int:
 
 
 def token(app: Filling) -> str:
-    return app.recordings.summary(1).recordings[0].recording_token
+    """Return the token of the recorder's own recording of channel 1."""
+    recordings = app.recordings.summary(1).recordings
+    return next(item.recording_token for item in recordings if item.source is Origin.DEVICE and item.channel == 1)
 
 
 def plan(app: Filling) -> None:
@@ -137,11 +139,9 @@ def test_a_viewer_gets_the_recorders_place_and_the_job_goes_on(tmp_path: Path, r
     ):
         patch.setattr(worker, "_BUSY_WAIT_S", 0.2)
         app.add(recorder.onvif_port)
+        source, _ = app.recordings.replay_source(1, token(app))
         job = app.backfills.add(1, 1, start, end, "anna")
         until(lambda: sessions(recorder) == 1, what="the backfill's session")
-        source, _ = app.recordings.replay_source(
-            1, app.recordings.recorded_from(1, token(app), start)[0].recording_token
-        )
         viewer, made = app.gateway.open_replay(source, ReplayRank.WATCHED), Listener()
         with promised(2.0):
             viewer.play(start.timestamp(), made)

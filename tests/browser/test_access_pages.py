@@ -129,13 +129,15 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     make_first(admin, new_app)
     add_recorder(admin, recorder)
     add_user(admin, "Ben", role, [{"camera_id": 1, "channels": [2, 3]}])
+    for number in (1, 2):
+        fetch(admin, "PUT", f"/api/cameras/1/channels/{number}/recording-rule", {"mode": "continuous"})
     watched = open_page(f"{new_app.url}/cameras")
     page = watched.page
     log_in(page, "Ben")
     card = page.locator("camera-card")
     expect(card).to_have_count(1)
     expect(page.locator("#add")).to_be_hidden()
-    for name in ("edit", "delete", "health"):
+    for name in ("edit", "delete", "health", "record"):
         expect(card.locator(f"[data-part={name}]")).to_be_hidden()
     expect(card.locator("[data-part=refresh]")).to_be_visible(visible=role == "operator")
     expect(card.locator("[data-part=recordings]")).to_be_visible(visible=role != "viewer")
@@ -147,9 +149,15 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     page.wait_for_selector("[data-part=stage][data-phase=playing], [data-phase=playing]")
     expect(page.locator("#edit-channels")).to_be_hidden()
     expect(page.locator("#moment")).to_be_visible(visible=role != "viewer")
-    page.goto(f"{new_app.url}/access")
+    page.locator("#recording").click()
+    expect(page.locator("#recording-text")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause the recording…")).to_be_visible(visible=role == "operator")
+    expect(page.get_by_role("button", name="Keep the last 5 minutes…")).to_be_visible(visible=role != "viewer")
+    expect(page.get_by_role("button", name="Rule of the recording…")).to_be_hidden()
     forgive(watched)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    for path in ("/access", "/storage"):
+        page.goto(f"{new_app.url}{path}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
 
 
 def watches(app: App, recorder: Recorder) -> bool:

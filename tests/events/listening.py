@@ -71,7 +71,7 @@ def listening(harness: CameraHarness, wishes: Wishes) -> Iterator[Listening]:
     with harness.running() as cameras:
         database = cameras._database  # a second one in this process would break SQLite's locks on the file
         clock = SystemClock()
-        events = EventManager(database, clock, cameras)
+        events = EventManager(database, harness.settings, clock, cameras)
         listeners = EventListeners(events, cameras, clock, wishes)
         told: list[ChannelActivity] = []
         events.on_motion(told.append)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from cameras.records import CameraChange
+from core.events import Change, DeviceEvent
 from core.records import CameraStatus
 from core.secrets import Secret
 from events import states
+from onvif_services import device_events
 from tests.events.listening import Listening, Wishes, listening, make_harness
 from tests.patience import promised, stays, until
 from tests.simulator.process import PASSWORD, ROOT, Simulator
@@ -97,6 +99,31 @@ def test_motion_of_each_channel_begins_and_ends(app: Listening, simulator: Simul
         ends(app, simulator, channel)
         assert app.changes(channel) == [True, False]
     assert all(item.is_device_time for item in app.told)
+
+
+def test_the_device_is_asked_for_the_state_of_an_open_motion(
+    app: Listening, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells the beginning once, so a long motion would end after a while."""
+    states_told: list[DeviceEvent] = []
+    take = app.events.take
+
+    def spy(camera_id: int, events: Iterable[DeviceEvent]) -> None:
+        found = tuple(events)
+        states_told.extend(event for event in found if event.change is Change.STATE and event.active)
+        take(camera_id, found)
+
+    monkeypatch.setattr(app.events, "take", spy)
+    monkeypatch.setattr(states, "MOTION_ASKED_EVERY_S", 0.1)
+    monkeypatch.setattr(device_events, "MAX_PULL_S", 0.3)
+    app.wishes.cameras.clear()
+    until(lambda: subscriptions(simulator) == 0, what="the end of the long pull")
+    app.wishes.cameras.add(1)
+    subscribed(app, simulator)
+    begins(app, simulator, 1)
+    until(lambda: len(states_told) >= 2, what="states that the device repeats")
+    ends(app, simulator, 1)
+    assert app.changes(1) == [True, False]
 
 
 def test_no_wish_means_no_subscription(app: Listening, simulator: Simulator) -> None:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import Change, ChannelActivity, DeviceEvent, EventKind
-from events.states import HOLD_S, MOST_OPEN, MOTION_ENDS_AFTER_S, OTHERS_END_AFTER_S, STORM_S, EventStates
+from events.states import (
+    HOLD_S,
+    MOST_OPEN,
+    MOTION_ASKED_EVERY_S,
+    MOTION_ENDS_AFTER_S,
+    OTHERS_END_AFTER_S,
+    STORM_S,
+    EventStates,
+)
 from tests.hand_clock import HandClock
 
 
@@ -76,6 +84,65 @@ def test_a_motion_whose_end_is_missing_closes_after_a_minute() -> None:
     told.pass_time(MOTION_ENDS_AFTER_S - 1)
     told.take(True)
     told.pass_time(MOTION_ENDS_AFTER_S - 1)
+    assert told.changes == [True]
+    told.pass_time(1)
+    assert told.changes == [True, False]
+
+
+def test_a_long_motion_stays_open_while_the_device_repeats_its_state() -> None:
+    told = Told()
+    told.take(False, change=Change.STATE)
+    told.take(True)
+    for _ in range(100):
+        told.pass_time(MOTION_ASKED_EVERY_S + 20)
+        assert told.states.ask_states(told.clock.monotonic_s())
+        assert not told.states.ask_states(told.clock.monotonic_s()), "once in its time"
+        told.take(True, change=Change.STATE)
+    assert told.changes == [True]
+    told.take(False)
+    told.pass_time(HOLD_S)
+    assert told.changes == [True, False]
+    told.pass_time(1000)
+    assert not told.states.ask_states(told.clock.monotonic_s()), "nothing is open"
+
+
+def test_the_first_motion_stays_open_while_its_state_is_repeated() -> None:
+    told = Told()
+    told.take(True)
+    for _ in range(5):
+        told.pass_time(MOTION_ASKED_EVERY_S + 20)
+        told.take(True, change=Change.STATE)
+    assert told.changes == [True]
+
+
+def test_a_motion_whose_ends_are_told_waits_ten_minutes_for_its_end() -> None:
+    told = Told()
+    told.take(True)
+    told.take(False)
+    told.pass_time(HOLD_S)
+    told.take(True)
+    told.pass_time(OTHERS_END_AFTER_S - 1)
+    assert told.changes == [True, False, True]
+    told.pass_time(1)
+    assert told.changes == [True, False, True, False]
+
+
+def test_a_state_that_never_changes_counts_for_ten_minutes() -> None:
+    told = Told()
+    told.take(True)
+    for _ in range(60):
+        told.pass_time(MOTION_ASKED_EVERY_S)
+        told.take(True, change=Change.STATE)
+    assert told.changes == [True, False]
+    assert told.told[1].at - told.told[0].at == timedelta(seconds=OTHERS_END_AFTER_S)
+    told.take(True)
+    assert told.changes == [True, False, True], "news is a new motion"
+
+
+def test_the_time_after_which_a_motion_ends_is_a_setting() -> None:
+    told = Told(states=EventStates(1, motion_end_s=200.0))
+    told.take(True)
+    told.pass_time(199)
     assert told.changes == [True]
     told.pass_time(1)
     assert told.changes == [True, False]
@@ -186,7 +253,7 @@ def test_beginnings_and_ends_alternate_for_any_messages(steps: list[tuple[bool |
     for active, channel, pause_s in steps:
         told.take(active, channel=channel)
         told.pass_time(pause_s)
-    told.pass_time(STORM_S + MOTION_ENDS_AFTER_S)
+    told.pass_time(STORM_S + OTHERS_END_AFTER_S)
     told.pass_time(STORM_S)
     for channel in (1, 2, None):
         own = [item.active for item in told.told if item.channel == channel]

@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { channelsFor } from '../../static/js/lib/channels.js';
 import { RecordingApi } from '../../static/js/lib/recording-api.js';
-import { bytesPerDay, costText, daysHeld, daysText, forecastText } from '../../static/js/lib/recording-cost.js';
+import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText } from '../../static/js/lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
 import { RecordingStates } from '../../static/js/lib/recording-states.js';
 import { alertText, cameraRecordingText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
@@ -139,6 +139,13 @@ test('the forecast counts the inflow of all channels', () => {
   assert.equal(forecastText(held, 5), 'The disks have space for 5 days.');
   assert.match(forecastText(held, null), /hold about 10 days/);
   assert.deepEqual([0.5, 1, 2.25, 12.9].map(daysText), ['12 hours', '1 day', '2.3 days', '12 days']);
+});
+
+test('a limit by law shortens the days that a rule asks for', () => {
+  assert.equal(daysWished(rule({ limit_days: 3 })), 3);
+  assert.equal(daysWished(rule({ limit_days: 90 })), 30);
+  assert.equal(daysWished(rule({ keep_days: null, limit_days: 3 })), 3);
+  assert.equal(daysWished(rule({ keep_days: null })), null);
 });
 
 test('each state has words, a problem its reason', () => {

@@ -133,6 +133,17 @@ def test_a_device_without_the_service_is_not_asked(device: SoapDevice, connect: 
     assert not device.asked("CreatePullPointSubscription")
 
 
+def test_states_are_requested_again_unless_the_device_refuses(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    events.keep()
+    assert events.synchronize()
+    assert len(device.asked("SetSynchronizationPoint")) == 2
+    device.answers["SetSynchronizationPoint"] = fault("ter:ActionNotSupported", "no")
+    assert not events.synchronize()
+    assert not events.synchronize()
+    assert len(device.asked("SetSynchronizationPoint")) == 3
+
+
 def test_a_second_subscription_is_refused(device: SoapDevice, events: DeviceEvents) -> None:
     events.subscribe()
     with pytest.raises(Conflict):

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import requests
 
+from archive.outages import SHORTEST_S
 from core.clock import rfc3339
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import RunningApp
 
 pytestmark = [pytest.mark.slow, pytest.mark.cold_start]
 
-RULE = {"mode": "continuous", "quality": "sub"}
+RULE = {"mode": "continuous", "quality": "main"}
 
 
 def spans(app: RunningApp, camera_id: int) -> list[dict[str, Any]]:
@@ -44,6 +45,8 @@ def test_recording_goes_on_after_a_kill(make_app: Callable[..., Any], recorder: 
     app.process.kill()
     worker.kill()
     app.process.wait(LIMIT_S)
+    killed_at = datetime.now(UTC)
+    until(lambda: datetime.now(UTC) - killed_at > timedelta(seconds=SHORTEST_S), what="a time off that counts as a gap")
     app.start()
     with promised(10):
         until(lambda: len(recorded(app, camera_id)) == 2)

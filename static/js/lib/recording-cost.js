@@ -64,6 +64,12 @@ export function costText(rule, channels) {
   return `${amount} ${fileSize(total)} a day${many}.`;
 }
 
+/** Return the days that a rule asks for: a limit by law may be shorter than the wish. @param {Pick<RuleDraft, 'keep_days'|'limit_days'>} rule */
+export function daysWished({ keep_days: keep, limit_days: limit }) {
+  const days = Math.min(keep ?? Infinity, limit ?? Infinity);
+  return Number.isFinite(days) ? days : null;
+}
+
 /** @param {number} days @returns {string} `12 days`, `5 hours` */
 export function daysText(days) {
   if (days >= 10) return counted(Math.floor(days), 'day');

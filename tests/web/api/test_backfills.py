@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from backfill.records import Stretch
 from core.archive import GapReason, RecordingMode, RecordingRule, WeekSpan
 from core.clock import rfc3339
 from tests.recordings.recorder import HOUR, NOON, Archive
@@ -131,10 +132,13 @@ def test_a_gap_that_no_rule_fills_is_proposed_until_a_job_has_it(client: FlaskCl
 
 
 def test_footage_beyond_a_limit_by_law_is_not_fetched(client: FlaskClient, archive: Archive) -> None:
+    """Also not by a job that waited until the limit passed."""
     limit = timedelta(hours=1, minutes=45)
     archive.server.set_rule(1, 1, RecordingRule(limit_days=limit / timedelta(days=1)))
-    found = client.post(f"{URL}/estimate", json=BODY).get_json()
-    assert found["spans"] == [{"start_time": rfc3339(NOON - limit), "end_time": rfc3339(START + HOUR / 2)}]
+    answer = client.post(f"{URL}/estimate", json=BODY)
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["start_time"]
+    (target,) = archive.backfills._targets.find(1, 1, Stretch(START, START + HOUR))
+    assert target.stretch == Stretch(NOON - limit, START + HOUR / 2)
 
 
 @pytest.mark.parametrize(("keep_days", "seconds"), [(30.0, 1200.0), (1.75 / 24, 300.0), (0.5 / 24, None)])

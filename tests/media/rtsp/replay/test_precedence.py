@@ -15,8 +15,9 @@ from tests.media.rtsp.replay.simulated import source_of, spans
 from tests.patience import promised, until
 from tests.simulator.process import Simulator
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_viewer_gets_the_place_of_a_storyboard_within_a_second(recorder: Simulator, gateway: RtspGateway) -> None:
     start_s = spans(recorder, 1)[0][0] + 10
     watched, other = gateway.open_replay(source_of(recorder)), Listener()
@@ -57,7 +58,6 @@ def test_a_storyboard_that_is_still_opening_gives_way_too(recorder: Simulator, g
         connection.close(5.0)
 
 
-@pytest.mark.slow
 def test_a_storyboard_takes_no_place_of_a_viewer(recorder: Simulator, gateway: RtspGateway) -> None:
     start_s = spans(recorder, 1)[0][0] + 10
     viewers = [gateway.open_replay(source_of(recorder, channel)) for channel in (1, 3)]

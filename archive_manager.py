@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
+from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
 from archive.inflow import Inflow
+from archive.installation import Installation
 from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
@@ -62,10 +64,12 @@ class ArchiveManager:
         self._gateway = gateway
         self._cameras = cameras
         self.index = ArchiveIndex(settings.archive_index_file)
-        self.volumes = Volumes(settings)
+        self._installation = Installation(database, clock)
+        self.volumes = Volumes(settings, self._installation)
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)
         self.open_files = OpenFiles()
+        self._reads = DiskReads()
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._recorders = ChannelRecorders(
@@ -80,11 +84,14 @@ class ArchiveManager:
     def start(self) -> None:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
         is_new = self.index.open()
+        self._installation.load()
+        is_own = self._installation.claim(self.index)
         self._rules.load()
         camera_ids = [view.id for view in self._cameras.list_cameras()]
-        self.writer.start(is_new_index=is_new, has_cameras=bool(camera_ids))
+        # Without cameras, or with another database, the footage is that of other cameras.
+        self.writer.start(is_new_index=is_new or not is_own, adopts=is_own and bool(camera_ids))
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
-        self._retention.delete_removed_cameras(camera_ids)
+        self._retention.delete_removed_cameras(camera_ids, self._installation.since)
         self._retention.start()
 
     def follow(self, events: EventNews) -> None:
@@ -127,7 +134,8 @@ class ArchiveManager:
         stream = StreamKey.of_token(source.camera_id, source.recording_token)
         if stream is None:
             raise NotFound("This server has no such recording.")
-        return DiskReplayConnection(StreamReader(self.index, stream, self.open_files), self._clock)
+        reader = StreamReader(self.index, stream, self.open_files, self._reads)
+        return DiskReplayConnection(reader, self._clock)
 
     # ---- rules and their recordings --------------------------------------------------------------
 

@@ -80,7 +80,7 @@ class RecordingManager:
         self._clock = clock
         self._cameras = cameras
         self._archive = archive
-        self._server = ServerRecordings(archive)
+        self._server = ServerRecordings(archive, flush_s=settings.archive_flush_s)
         self._store = RecordingStore(database)
         self._indexer = Indexer(self._store, clock, cameras)
 

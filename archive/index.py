@@ -76,6 +76,18 @@ class ArchiveIndex:
         """May be called twice."""
         self._db.close()
 
+    def begin_again(self) -> None:
+        """Move the file away and open a new one. Raise StartRefused if that fails."""
+        self.close()
+        self._db.move_away()
+        self.open()
+
+    def belongs_to(self, installation: str) -> bool:
+        """Return False if the index belongs to another installation. Note this one if it belongs to none."""
+        with self._db.write() as db:
+            db.execute("INSERT INTO installation VALUES (1, ?) ON CONFLICT DO NOTHING", (installation,))
+            return bool(db.execute("SELECT uuid = ? FROM installation", (installation,)).fetchone()[0])
+
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """Lend a connection that sees one consistent state, for archive/index_sums.py."""
         return self._db.read()
@@ -146,9 +158,12 @@ class ArchiveIndex:
             )
 
     def clear(self) -> None:
-        """Forget all files and stretches, to make the index again from the files. The volumes and the trash stay."""
+        """Forget all files and stretches, to make the index again from the files. The volumes and the trash stay.
+
+        The next installation that opens the index owns it.
+        """
         with self._db.write() as db:
-            for table in ("file", "stretch", "total"):
+            for table in ("file", "stretch", "total", "installation"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
 
     def _stream_id(self, db: sqlite3.Connection, stream: StreamKey) -> int:
@@ -350,6 +365,15 @@ class ArchiveIndex:
         with self._db.read() as db:
             rows = db.execute("SELECT * FROM trash WHERE volume_id = ? ORDER BY id LIMIT ?", (volume_id, limit))
             return [TrashItem(*row) for row in rows]
+
+    def trash_paths(self, volume_id: int, folder: str) -> set[str]:
+        """Return the paths of the files in the trash of a volume that are in a folder. `folder` ends with a slash."""
+        with self._db.read() as db:
+            rows = db.execute(
+                "SELECT path FROM trash WHERE volume_id = ? AND path >= ? AND path < ?",
+                (volume_id, folder, f"{folder.removesuffix('/')}0"),  # "0" is the character after "/"
+            )
+            return {path for (path,) in rows}
 
     def forget_trash(self, items: Sequence[TrashItem]) -> None:
         """Forget files that are deleted from their volume."""

@@ -64,6 +64,8 @@ END;
 CREATE TABLE trash (
     id INTEGER PRIMARY KEY, volume_id INTEGER NOT NULL, path TEXT NOT NULL, size_bytes INTEGER NOT NULL
 );
+CREATE INDEX trash_of_path ON trash (volume_id, path);
+CREATE TABLE installation (id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL);
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL);
 """
 
@@ -99,6 +101,14 @@ class IndexFile:
                 self._idle.pop().close()
             if writer is not None:
                 writer.close()
+
+    def move_away(self) -> None:
+        """Keep the closed file under another name. Raise StartRefused if that fails."""
+        try:
+            aside = _move_away(self._file, "other")
+        except OSError as error:
+            raise StartRefused(f"{self._file} cannot be moved away: {error}.") from error
+        log.warning("%s is kept as %s", self._file, aside.name)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -160,7 +170,8 @@ def _prepare(file: Path) -> bool:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, or an I/O error: not the content of the file
             raise
-        _move_away(file, error)
+        aside = _move_away(file, "damaged")
+        log.error("%s is damaged (%s); it is kept as %s, and made again from the recordings", file, error, aside.name)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     return _made_tables(file)
 
@@ -182,13 +193,13 @@ def _made_tables(file: Path) -> bool:
         return True
 
 
-def _move_away(file: Path, error: Exception) -> None:
-    aside = file.with_name(f"{file.name}.damaged")
-    log.error("%s is damaged (%s); it is kept as %s, and made again from the recordings", file, error, aside.name)
-    for ending in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + ending)
+def _move_away(file: Path, ending: str) -> Path:
+    aside = file.with_name(f"{file.name}.{ending}")
+    for suffix in ("", "-wal", "-shm"):
+        part = file.with_name(file.name + suffix)
         if part.exists():
-            part.replace(aside.with_name(aside.name + ending))
+            part.replace(aside.with_name(aside.name + suffix))
+    return aside
 
 
 @contextmanager

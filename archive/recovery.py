@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 _CAMERA = re.compile(r"[1-9]\d{0,9}")
 _STREAM = re.compile(r"([1-9]\d{0,3})-(main|sub)")
 _FILE = re.compile(r"(\d{2})(\d{2})(\d{2})_(\d{3})(?:-([1-9]\d{0,2}))?\.mp4")
-_MOST_TRASH = 1_000_000
 # A file begins where the one before it ends. Other parameter sets in between may cost a picture.
 _OVERLAP_MS = 1000
 _JOINED_MS = 1500
+_EMPTY_BYTES = 64 * 1024  # a description and less than one group of pictures
+DAMAGED = ".damaged"
+"""The ending of files that nothing can be read from. The app leaves them alone."""
 
 
 class Recovery:
@@ -83,10 +85,13 @@ class Recovery:
 
     def _adopt_day(self, stream: StreamKey, day: date, busy: Container[FileKey], *, after_crash: bool = False) -> int:
         stored = self._stored_keys(stream, day)
-        trash = {it.path for it in self._index.trash(self._volume.id, _MOST_TRASH)}
         rows = {it.key for it in self._rows(stream, day)}
-        new = [key for key in stored if key not in rows and key not in busy and key.path not in trash]
-        return sum(self._adopt(key, after_crash=after_crash) for key in new)
+        new = [key for key in stored if key not in rows and key not in busy]
+        if not new:
+            return 0
+        # After the rows: a row may move to the trash meanwhile.
+        trash = self._index.trash_paths(self._volume.id, f"{stream_folder(stream)}/{day.isoformat()}/")
+        return sum(self._adopt(key, after_crash=after_crash) for key in new if key.path not in trash)
 
     def _adopt(self, key: FileKey, *, after_crash: bool) -> bool:
         path = self._volume.folder / key.path
@@ -94,10 +99,10 @@ class Recovery:
             end_ms = None if after_crash else _end_by_index(path)
             if end_ms is None:
                 end_ms = repair(path).end_utc_ms
-            if end_ms is None:
-                path.unlink()  # a crash came before its first picture
-                return False
             size_bytes = self._size(key.path)
+            if end_ms is None:
+                _put_away(path, size_bytes)
+                return False
         except FileNotFoundError:  # the retention has deleted it meanwhile
             return False
         end_ms = max(end_ms, key.start_ms)
@@ -180,6 +185,17 @@ def _end_by_index(path: Path) -> int | None:
     except ArchiveFileError:
         return None
     return found.fragments[-1].end_utc_ms if found is not None and found.fragments else None
+
+
+def _put_away(path: Path, size_bytes: int) -> None:
+    """Delete a file without a whole group of pictures if it can hold none; otherwise give it another name."""
+    if size_bytes < _EMPTY_BYTES:
+        path.unlink()  # a crash came before its first picture
+        log.info("the archive's file %s had no picture and is deleted", path)
+        return
+    aside = path.with_name(path.name + DAMAGED)
+    path.rename(aside)
+    log.error("the archive's file %s with %d bytes cannot be read; it is kept as %s", path, size_bytes, aside.name)
 
 
 def _names(folder: Path) -> list[str]:

@@ -100,14 +100,16 @@ class Retention:
         self._parts.kept.forget()
         self._wake.set()
 
-    def delete_removed_cameras(self, known: Collection[int]) -> None:
+    def delete_removed_cameras(self, known: Collection[int], since: datetime) -> None:
         """Delete the footage of cameras that were removed before the app ended, or crashed.
 
         `known`: the ids of all cameras. Ids are given in order and never again, so one below the highest was removed.
-        A higher one is unknown because the app's database is older than the archive: its footage stays.
+        A higher one is unknown because the app's database is older than the archive: its footage stays. So does all
+        footage from before `since`, the first start with this database: another one gave its ids.
         """
         highest = max(known, default=0)
-        for camera_id in {stream.camera_id for stream in self._parts.index.streams()}:
+        recorded = self._parts.index.extents(self._parts.index.streams())
+        for camera_id in {it.stream.camera_id for it in recorded if it.latest >= since}:
             if camera_id < highest and camera_id not in known:
                 self.delete_camera(camera_id)
 

@@ -59,7 +59,8 @@ class _Stretch:
 class StreamFiles:
     """Takes the units of one stream, and writes them to one volume at a time.
 
-    `problem`: why nothing is written at the moment; read by other threads. So is `written_until_ms`.
+    `problem`: why nothing is written at the moment; read by other threads. So is `written_until_ms`: the end of the
+    pictures that are on the disk and in the index.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class StreamFiles:
         self.stream = stream
         self.problem: GapReason | None = None
         self.written_until_ms: int | None = None
+        self._synced_until_ms: int | None = None
         self._index = index
         self._file_ms = round(file_s * 1000)
         self._phase_ms = _phase_ms(stream, self._file_ms)
@@ -263,6 +265,10 @@ class StreamFiles:
             self._note_synced(file, batch)
         self._note_stretches(batch)
 
+    def note_committed(self) -> None:
+        """Note that the rows of everything that was synced are in the index."""
+        self.written_until_ms = self._synced_until_ms
+
     def open_keys(self) -> list[FileKey]:
         """Return the files that are open, or have no row with their last state yet."""
         return [file.key for file in self._unsynced]
@@ -282,7 +288,7 @@ class StreamFiles:
             clock_correction_s=self._clock_correction_s,
         )
         made._description = self._newest_description
-        made.written_until_ms = self.written_until_ms
+        made.written_until_ms = made._synced_until_ms = self.written_until_ms
         return made
 
     def abandon(self, reason: GapReason) -> None:
@@ -298,7 +304,7 @@ class StreamFiles:
         if file.is_closed:
             self._unsynced.remove(file)
         batch.files[row.key] = row
-        self.written_until_ms = row.end_ms
+        self._synced_until_ms = row.end_ms
         stretch = next((it for it in self._stretches if it.id == row.stretch_id), None)
         if stretch is not None:
             stretch.synced_ms = max(stretch.synced_ms, row.end_ms)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive.disk_reads import DiskReads, VolumeFile
 from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
 from archive.records import FileState, IndexedFile, from_ms
 from archive.volume import has_marker
 from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
-from media.archive.file_reader import ArchiveFile, ArchiveFileError
+from media.archive.file_reader import ArchiveFileError
 from media.archive.fragment_index import Fragment
 from media.codecs.access_unit import AccessUnit
 from media.units import UnitDescription
@@ -24,7 +25,7 @@ CROSSED_MS = 1500
 """A longer gap ends the reading: another recording of the channel may fill it."""
 _GAP_MS = 1000
 _SAME_MS = 1000  # the end of a file may be known only as the usual step behind its last frame
-_UNFLUSHED_MS = 60_000  # a file that is being written may be longer by a flush (ARCHIVE_FLUSH_S) than the index says
+_UNFLUSHED_MS = 120_000  # a file that is being written may be longer by a flush (ARCHIVE_FLUSH_S) than the index says
 _GONE = "The disk with this recording is not there."
 
 
@@ -32,7 +33,7 @@ _GONE = "The disk with this recording is not there."
 class StoredFragment:
     """A fragment in its open file. `is_after_gap`: recorded time is missing before it."""
 
-    file: ArchiveFile
+    file: VolumeFile
     fragment: Fragment
     is_after_gap: bool = False
 
@@ -52,15 +53,16 @@ class StoredFragment:
 class StreamReader:
     """Reads one recorded stream, in one thread. Files that were deleted meanwhile are gaps.
 
-    The methods raise ArchiveUnreadable if a disk is gone or fails, and Unavailable if the index cannot be read.
+    The methods raise ArchiveUnreadable if a disk is gone, fails or hangs, and Unavailable if the index cannot be read.
     """
 
-    def __init__(self, index: ArchiveIndex, stream: StreamKey, open_files: OpenFiles) -> None:
+    def __init__(self, index: ArchiveIndex, stream: StreamKey, open_files: OpenFiles, reads: DiskReads) -> None:
         self.stream = stream
         self._index = index
         self._open_files = open_files
+        self._reads = reads
         self._row: IndexedFile | None = None
-        self._file: ArchiveFile | None = None
+        self._file: VolumeFile | None = None
         self._path = Path()
         self._reached_ms = 0  # end of the last fragment
 
@@ -190,9 +192,11 @@ class StreamReader:
             raise ArchiveUnreadable(_GONE)
         path = Path(volume.folder) / row.key.path
         try:
-            self._file = ArchiveFile.open(path)
+            self._file = VolumeFile(path, self._reads, row.key.volume_id)
         except FileNotFoundError:
-            if not has_marker(Path(volume.folder), volume.uuid):  # a mount point without its disk is an empty folder
+            with self._reads.reading(row.key.volume_id):
+                is_there = has_marker(Path(volume.folder), volume.uuid)
+            if not is_there:  # a mount point without its disk is an empty folder
                 raise ArchiveUnreadable(_GONE) from None
             return False
         except ArchiveFileError as error:

@@ -79,6 +79,7 @@ class StreamWriter(UnitSink):
         self._is_dropping = False
         self._has_dropped = False
         self._is_finished = False
+        self._is_closed = False
 
     # ---- the source's side -----------------------------------------------------------------------
 
@@ -129,12 +130,21 @@ class StreamWriter(UnitSink):
         until_ms = self.files.written_until_ms
         return None if until_ms is None else until_ms / 1000
 
+    @property
+    def is_closed(self) -> bool:
+        """True if the stream is finished and its last rows are in the index. Files on a disk that hangs may follow."""
+        return self._is_closed
+
     # ---- the side of the volume's writer ---------------------------------------------------------
 
     @property
     def is_finished(self) -> bool:
         """True if finish() was called and everything was taken from the queue."""
         return self._is_finished and not self._items
+
+    def note_closed(self) -> None:
+        """Note that a volume's writer has done everything for the stream."""
+        self._is_closed = True
 
     def take_item(self) -> QueueItem | None:
         """Return the oldest item of the queue; None if it is empty. Units count until release()."""

@@ -105,10 +105,18 @@ class Volume:
         """True if the disk is there and has space, whether or not new files may be written to it."""
         return self._state is VolumeState.OK
 
-    def identify(self, known: Sequence[IndexedVolume], *, adopts: bool = False, is_strict: bool = False) -> None:
+    def identify(
+        self,
+        known: Sequence[IndexedVolume],
+        *,
+        adopts: bool = False,
+        is_strict: bool = False,
+        must_exist: bool = False,
+    ) -> None:
         """Read the marker; make it in a folder that no volume of the index had. Raise VolumeGone or OSError.
 
         `adopts`: take a volume that another index has made. `is_strict`: refuse one even if the index has none.
+        `must_exist`: make no marker.
         """
         marker = self.folder / MARKER
         was_here = any(it.folder == str(self.folder) for it in known)
@@ -117,7 +125,7 @@ class Volume:
             if (known or is_strict) and not adopts and all(it.uuid != found for it in known):
                 self._refuse_foreign(was_here=was_here)
         except FileNotFoundError:
-            if self.is_former or (was_here and not adopts):
+            if self.is_former or must_exist or (was_here and not adopts):
                 raise VolumeGone(_NO_MARKER) from None
             found = _make_marker(marker)
         self.uuid = found

@@ -35,7 +35,7 @@ class ArchiveParts:
     """The parts that all volume writers share.
 
     `crashed_at_ms`: the last heartbeat of the run before. `adopts`: the index is new, so it takes any volume.
-    `is_strict`: there are no cameras, so it takes no volume with recordings.
+    `is_strict`: it takes no volume with recordings, because these belong to another database of the app.
     """
 
     def __init__(self, settings: Settings, clock: Clock, volumes: Volumes, index: ArchiveIndex) -> None:
@@ -111,9 +111,12 @@ class VolumeWriter:
                 stream.files = stream.files.renewed()
         return streams
 
-    def is_writing(self, camera_id: int) -> bool:
-        """True until the last files of all streams of a camera have their final rows."""
-        return any(stream.stream.camera_id == camera_id for stream in self._present())
+    def has_leftovers(self, camera_id: int) -> bool:
+        """True while files of a camera have no final row, although its streams were given away."""
+        with self._lock:
+            if any(files.stream.camera_id == camera_id for files in self._leftovers):
+                return True
+        return any(key.stream.camera_id == camera_id for key in tuple(self._batch.files))
 
     def has_dropped(self) -> bool:
         """Return True if a stream lost media lately because the disk was too slow. Called by one thread."""
@@ -173,15 +176,18 @@ class VolumeWriter:
     def flush(self) -> None:
         """Bring the files to the disk, then commit their rows. A commit that fails is tried again with the next one."""
         streams = self._present()
-        for stream in streams:
-            stream.files.sync(self.volume, self._batch)
+        synced = [stream.files for stream in streams]
+        for files in synced:
+            files.sync(self.volume, self._batch)
             self._note_progress()
         if not self._batch.is_empty():
             self._parts.index.commit([*self._batch.files.values()], [*self._batch.stretches.values()])
             self._batch = Batch()
+        for files in synced:
+            files.note_committed()
         for stream in streams:
-            if stream.is_finished and stream.files.is_settled:
-                self._remove(stream)
+            if stream.is_finished and stream.files.is_settled and self._remove(stream):
+                stream.note_closed()
 
     def _note_progress(self) -> None:
         """Between two steps: the disk answers."""
@@ -191,11 +197,14 @@ class VolumeWriter:
         with self._lock:
             return tuple(self._streams)
 
-    def _remove(self, stream: StreamWriter) -> None:
+    def _remove(self, stream: StreamWriter) -> bool:
+        """Write a stream no more. Return False if it was given away meanwhile."""
         with self._lock:
-            if stream in self._streams:
+            is_own = stream in self._streams
+            if is_own:
                 self._streams.remove(stream)
             self.budget.share_between(len(self._streams))
+            return is_own
 
     def _write_stream(self, stream: StreamWriter) -> None:
         files = stream.files
@@ -234,15 +243,17 @@ class VolumeWriter:
         if target is None or target is self.volume:
             return
         self.flush()  # the other writer goes on with the same stretch
-        self._remove(stream)
-        self._parts.writers[target].add(stream)
+        if self._remove(stream):
+            self._parts.writers[target].add(stream)
 
     def _end_leftovers(self) -> None:
         with self._lock:
-            leftovers, self._leftovers = self._leftovers, []
+            leftovers = tuple(self._leftovers)
         for files in leftovers:
             files.give_up(GapReason.DISK_TOO_SLOW)
             files.sync(self.volume, self._batch)
+            with self._lock:  # not before: has_leftovers() must see the files here or in the batch
+                self._leftovers.remove(files)
 
     # ---- the volume ------------------------------------------------------------------------------
 
@@ -252,7 +263,7 @@ class VolumeWriter:
             self._is_recovered = False  # files may have been left open
         if self.volume.state is VolumeState.GONE:
             self._is_compared = False  # another hand may have changed its files
-        if not self.volume.uuid:
+        if not self.volume.uuid or not self.volume.id:
             self._parts.volumes.open(
                 self.volume, self._parts.index, adopts=self._parts.adopts, is_strict=self._parts.is_strict
             )

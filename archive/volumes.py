@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from archive.index import ArchiveIndex
+from archive.installation import Installation
 from archive.volume import REASONS, Volume, VolumeGone
 from core.archive import GapReason
 from core.settings import Settings
@@ -15,9 +16,13 @@ _RESERVE_SHARE = 4
 
 
 class Volumes:
-    """The volumes of the settings, and after add_former() those that still hold files. Thread-safe."""
+    """The volumes of the settings, and after add_former() those that still hold files. Thread-safe.
 
-    def __init__(self, settings: Settings) -> None:
+    `installation`: remembers the folders of ARCHIVE_DIRS. The default folder is on the disk of the database.
+    """
+
+    def __init__(self, settings: Settings, installation: Installation | None = None) -> None:
+        self._installation = installation if settings.archive_dirs else None
         # The retention deletes below the floor, so a volume is only full if it finds nothing to delete.
         reserve_bytes = settings.archive_min_free_bytes // _RESERVE_SHARE
         folders = settings.archive_folders
@@ -61,9 +66,10 @@ class Volumes:
         `adopts`: take a volume that another index has made. `is_strict`: refuse one even if the index has none, now and
         later.
         """
-        known = index.volumes()
+        known, installation = index.volumes(), self._installation
+        must_exist = installation is not None and installation.has_used(volume.folder)
         try:
-            volume.identify(known, adopts=adopts, is_strict=is_strict)
+            volume.identify(known, adopts=adopts, is_strict=is_strict, must_exist=must_exist)
             if any(it.uuid == volume.uuid for it in self._volumes if it is not volume):
                 raise VolumeGone("Another folder of ARCHIVE_DIRS is the same volume, or a copy of it.")
         except VolumeGone as problem:
@@ -76,5 +82,7 @@ class Volumes:
             volume.uuid = ""
             volume.note_error(error)
             return False
+        if installation is not None and not volume.is_former:
+            installation.note_folder(volume.folder)
         volume.id = index.note_volume(volume.uuid, volume.folder)
         return volume.check()

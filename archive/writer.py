@@ -50,15 +50,15 @@ class ArchiveWriter:
         """The time before this start in which the app did not run; None at its very first start."""
         return self._was_off
 
-    def start(self, *, is_new_index: bool = False, has_cameras: bool = True) -> None:
+    def start(self, *, is_new_index: bool = False, adopts: bool = True) -> None:
         """Note the time that the app was off, and begin to recover the volumes in the background.
 
-        `is_new_index`: adopt the files of all volumes. Without cameras, refuse them: they belong to another database.
+        `is_new_index`: adopt the files of all volumes. Without `adopts`, refuse these volumes.
         """
         now = self._clock.now_utc()
         last_ms = self._parts.index.heartbeat_ms()
-        self._parts.adopts = is_new_index and has_cameras
-        self._parts.is_strict = is_new_index and not has_cameras
+        self._parts.adopts = is_new_index and adopts
+        self._parts.is_strict = is_new_index and not adopts
         self._parts.crashed_at_ms = last_ms
         if last_ms is not None:
             self._was_off = (from_ms(last_ms), max(now, from_ms(last_ms)))
@@ -111,15 +111,19 @@ class ArchiveWriter:
         writer = self._first_writer()
         writer.start()
         made = StreamWriter(stream, files, writer.budget)
-        writer.add(made)
         with self._lock:
-            self._open_streams = [it for it in self._open_streams if not it.is_finished]
+            self._open_streams = [it for it in self._open_streams if not it.is_closed]
             self._open_streams.append(made)
+        writer.add(made)
         return made
 
     def is_writing(self, camera_id: int) -> bool:
         """True until the last files of all streams of a camera have their final rows in the index."""
-        return any(writer.is_writing(camera_id) for writer in self._parts.writers.values())
+        with self._lock:  # streams move between the volumes, so these cannot tell
+            streams = tuple(self._open_streams)
+        return any(it.stream.camera_id == camera_id and not it.is_closed for it in streams) or any(
+            writer.has_leftovers(camera_id) for writer in self._parts.writers.values()
+        )
 
     def watch_once(self) -> None:
         """Note that the app runs; notice slow and hanging volumes, and move the streams of one that hangs."""

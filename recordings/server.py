@@ -19,8 +19,7 @@ from recordings.intervals import Interval, clipped, difference, united
 from recordings.spans import History
 from recordings.views import ChannelSpan
 
-_GROWS = timedelta(seconds=30)
-"""A stretch that is being recorded ends in the index up to a flush (ARCHIVE_FLUSH_S) before the present time."""
+_LEAST_GROWS_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,10 @@ class ServerRecording:
 class ServerRecordings:
     """Reads the archive of one camera after another. No method waits for a device."""
 
-    def __init__(self, archive: ArchiveManager) -> None:
+    def __init__(self, archive: ArchiveManager, *, flush_s: float) -> None:
         self._archive = archive
+        # A stretch that is being recorded ends in the index up to a flush (ARCHIVE_FLUSH_S) before the present time.
+        self._grows = timedelta(seconds=max(_LEAST_GROWS_S, 2 * flush_s))
 
     def of_camera(self, camera_id: int, clock: DeviceClock) -> list[ServerRecording]:
         """Return the recorded streams of a camera, by channel, those of the main stream first."""
@@ -66,12 +67,12 @@ class ServerRecordings:
             key = StreamKey.of_token(camera_id, token)
             if key is None:
                 continue
-            earlier = start if grows_until is None else start - _GROWS
+            earlier = start if grows_until is None else start - self._grows
             stretches = self._archive.stretches(camera_id, key.channel, earlier, end, key.quality)
             recorded: list[Interval] = []
             for stretch in stretches:
                 until = clock.to_device_time(stretch.end)
-                if stretch.end_reason is None and grows_until is not None and grows_until - until < _GROWS:
+                if stretch.end_reason is None and grows_until is not None and grows_until - until < self._grows:
                     until = max(until, grows_until)
                 recorded.append((clock.to_device_time(stretch.start), until))
             found[token] = History(tuple(clipped(united(recorded), window)))

@@ -30,7 +30,8 @@ Gop = Sequence[tuple[bytes, ...]]
 class Footage:
     """Writes footage of made-up frames, with a key frame each second; each frame has its time as text.
 
-    `gop`: the NAL units of the frames of one second instead. `file_s`: length of a file.
+    `gop`: the NAL units of the frames of one second instead. `file_s`: length of a file. `volume`: the UUID of
+    the volume.
     """
 
     index: ArchiveIndex
@@ -40,12 +41,13 @@ class Footage:
     gop: Gop = ()
     file_s: float = 10.0
     picture_bytes: int = 300
+    volume: str = VOLUME
     paths: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / MARKER).write_text(json.dumps({"uuid": VOLUME}), "utf-8")
-        self.volume_id = self.index.note_volume(VOLUME, self.folder)
+        (self.folder / MARKER).write_text(json.dumps({"uuid": self.volume}), "utf-8")
+        self.volume_id = self.index.note_volume(self.volume, self.folder)
 
     def record(
         self,

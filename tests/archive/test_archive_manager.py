@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from archive.records import VolumeState
+from archive.records import EPOCH, IndexedFile, VolumeState
 from archive.volume import MARKER
 from archive_manager import ArchiveManager
 from cameras.records import CameraView
+from core.archive import StreamKey
 from core.login_gate import LoginGate
 from core.records import CameraStatus
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
+from tests.archive.recorded import MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -31,6 +34,83 @@ class KnownCameras(OnvifManager):
 
     def list_cameras(self) -> list[CameraView]:
         return [CameraView(number, "Gate", "10.0.0.1", 80, "", CameraStatus.ONLINE) for number in self.camera_ids]
+
+
+class Server:
+    """An app with a data folder and an archive on a disk of its own, which starts and stops again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.disk = folder / "disk"
+        self.settings = Settings(data_dir=folder / "data", archive_dirs=str(self.disk))
+        self.clock = HandClock()
+        self.gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=self.settings)
+        self.database = self._opened_database()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def lose_database(self) -> None:
+        self.database.close()
+        for part in self.settings.data_dir.glob(f"{self.settings.database_file.name}*"):
+            part.unlink()
+        self.database = self._opened_database()
+
+    def lose_index(self) -> None:
+        for part in self.settings.data_dir.glob(f"{self.settings.archive_index_file.name}*"):
+            part.unlink()
+
+    def unmount(self) -> Path:
+        away = self.disk.rename(self.disk.with_name("unmounted"))
+        self.disk.mkdir()
+        return away
+
+    def manager(self, *camera_ids: int) -> ArchiveManager:
+        return ArchiveManager(self.database, self.settings, self.clock, self.gateway, KnownCameras(*camera_ids))
+
+    def state_at_start(self, *camera_ids: int) -> VolumeState:
+        return state_at_start(self.manager(*camera_ids))
+
+    def footage(self, *camera_ids: int) -> list[str]:
+        """Start, record nothing, and return the files of these cameras in the index."""
+        manager = self.manager(*camera_ids)
+        manager.start()
+        until(lambda: looked_at(manager), what="the volume was looked at")
+        found = [file.key.path for camera_id in camera_ids for file in files_of(manager, camera_id)]
+        manager.stop()
+        return found
+
+    def record(self, camera_id: int) -> Path:
+        manager = self.manager(camera_id)
+        manager.start()
+        until(lambda: looked_at(manager), what="the volume was looked at")
+        Footage(manager.index, self.disk, volume=manager.volumes.all()[0].uuid).record(
+            self.clock.now.timestamp() - 3600, self.clock.now.timestamp() - 3590, StreamKey(camera_id, 1, MAIN.quality)
+        )
+        (file,) = files_of(manager, camera_id)
+        manager.stop()
+        return self.disk / file.key.path
+
+    def _opened_database(self) -> Database:
+        database = Database(prepared(self.settings.database_file))
+        database.open()
+        return database
+
+
+def looked_at(manager: ArchiveManager) -> bool:
+    (volume,) = manager.volumes.all()
+    return bool(volume.id or volume.detail)
+
+
+def files_of(manager: ArchiveManager, camera_id: int) -> list[IndexedFile]:
+    found = [manager.index.files_of(it, EPOCH, HandClock().now) for it in manager.index.streams(camera_id)]
+    return [file for files in found for file in files]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    yield made
+    made.close()
 
 
 def state_at_start(manager: ArchiveManager) -> VolumeState:
@@ -62,3 +142,52 @@ def test_an_old_archive_is_refused_by_an_app_without_cameras(
     assert ArchiveManager(database, settings, clock, gateway, KnownCameras(1)).reindex().missing_volumes == ()
     assert start(1) is VolumeState.OK
     database.close()
+
+
+def test_a_new_database_does_not_get_the_footage_of_the_old_one(server: Server) -> None:
+    path = server.record(1)
+    assert server.footage(1) != []
+    server.lose_database()
+    assert server.footage(1, 3) == []
+    assert server.state_at_start(1, 3) is VolumeState.GONE
+    assert path.exists()
+    assert server.manager(1, 3).reindex().files == 1
+    assert server.footage(1, 3) != []
+    assert server.state_at_start(1, 3) is VolumeState.OK
+
+
+def test_reindexing_before_the_first_start_takes_over_the_old_footage(server: Server) -> None:
+    path = server.record(1)
+    server.lose_database()
+    assert server.manager(2).reindex().files == 1
+    assert server.footage(1, 2) != []
+    assert server.footage(2, 3) == []
+    assert path.exists(), "camera 1 was never one of this database"
+
+
+def test_a_new_database_makes_no_volume_below_an_empty_mount_point(server: Server) -> None:
+    server.record(1)
+    server.unmount()
+    server.lose_database()
+    assert server.state_at_start(1) is VolumeState.GONE
+    assert list(server.disk.iterdir()) == []
+
+
+def test_a_lost_index_makes_no_volume_below_an_empty_mount_point(server: Server) -> None:
+    server.record(1)
+    away = server.unmount()
+    server.lose_index()
+    assert server.state_at_start(1) is VolumeState.GONE
+    assert list(server.disk.iterdir()) == []
+    server.disk.rmdir()
+    away.rename(server.disk)
+    assert server.footage(1) != []
+
+
+def test_an_empty_disk_is_taken_over_by_reindexing(server: Server) -> None:
+    server.record(1)
+    server.unmount()
+    server.lose_index()
+    assert server.state_at_start(1) is VolumeState.GONE
+    server.manager(1).reindex()
+    assert server.state_at_start(1) is VolumeState.OK

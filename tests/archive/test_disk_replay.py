@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
 from archive.index import ArchiveIndex
 from archive.open_files import OpenFiles
@@ -19,13 +21,15 @@ from archive.volume import MARKER
 from core.archive import StreamKey
 from core.clock import SystemClock
 from core.errors import ArchiveUnreadable
+from media.archive.file_reader import ArchiveFile
+from media.archive.fragment_index import Fragment
 from media.codecs.access_unit import AUDIO, AccessUnit
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA
 from tests.archive.indexed import opened_index
 from tests.archive.recorded import ALAW, FPS, MAIN, SUB, Footage
 from tests.media.encoded import encoded
 from tests.media.rtsp.replay.listening import Listener
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 
 T = 1_795_521_600.0
 
@@ -47,10 +51,11 @@ class Player:
     def __init__(self, index: ArchiveIndex) -> None:
         self.index = index
         self.open_files = OpenFiles()
+        self.reads = DiskReads()
         self.opened: list[DiskReplayConnection] = []
 
     def connect(self, stream: StreamKey = MAIN) -> DiskReplayConnection:
-        reader = StreamReader(self.index, stream, self.open_files)
+        reader = StreamReader(self.index, stream, self.open_files, self.reads)
         self.opened.append(DiskReplayConnection(reader, SystemClock()))
         return self.opened[-1]
 
@@ -265,6 +270,33 @@ def test_another_disk_at_the_mount_point_is_told_as_a_disk_that_is_gone(footage:
     (footage.folder / MARKER).write_text(json.dumps({"uuid": str(uuid.uuid4())}))
     shown = player.played(0)
     assert [type(error) for error in shown.errors] == [ArchiveUnreadable]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_HANGS_AFTER_S", 0.0), ("_MOST_SLOW", 1)])
+def test_a_disk_that_hangs_gets_no_more_readers(
+    footage: Footage, player: Player, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+) -> None:
+    """Each of them would keep its thread."""
+    footage.record(T, T + 10)
+    monkeypatch.setattr(f"archive.disk_reads.{limit}", value)
+    monkeypatch.setattr("archive.disk_reads._SLOW_AFTER_S", 0.0)
+    hangs, answers = threading.Event(), threading.Event()
+    read = ArchiveFile.read_units
+
+    def hang(file: ArchiveFile, fragment: Fragment) -> tuple[AccessUnit, ...]:
+        hangs.set()
+        assert answers.wait(LIMIT_S)
+        return read(file, fragment)
+
+    monkeypatch.setattr(ArchiveFile, "read_units", hang)
+    stuck = Listener()
+    player.connect().play(T, stuck)
+    assert hangs.wait(LIMIT_S)
+    refused = player.played(0)
+    assert "does not answer" in refused.errors[0].detail
+    answers.set()
+    until(lambda: stuck.ends, what="the disk answers again")
+    assert seconds(player.played(0).units) == frames(0, 10)
 
 
 def test_both_hours_play_after_the_clock_was_set_back(footage: Footage, player: Player) -> None:

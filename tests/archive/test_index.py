@@ -131,6 +131,27 @@ def test_a_deleted_file_is_in_the_trash_until_it_is_forgotten(index: ArchiveInde
     assert index.trash(1) == []
 
 
+def test_the_trash_of_one_day_is_found_without_reading_the_rest(index: ArchiveIndex) -> None:
+    add(index, 200)
+    index.delete([file(number).key for number in (0, 71, 72, 73)])  # 72 begins at midnight
+    index.note_volume("another", Path("elsewhere"))
+    index.commit([file(1, 9, volume_id=2)], [])
+    index.delete([file(1, volume_id=2).key])
+    day = "1/3-main/2026-11-24/"
+    assert index.trash_paths(1, day) == {file(0).key.path, file(71).key.path}
+    assert index.trash_paths(2, day) == {file(1).key.path}
+    assert index.trash_paths(1, "1/3-main/2026-11-2") == set()
+    statements: list[str] = []
+    with index.read() as db:
+        db.set_trace_callback(statements.append)
+    index.trash_paths(1, day)
+    with index.read() as db:
+        db.set_trace_callback(None)
+        (query,) = [it for it in statements if "FROM trash" in it]
+        (plan,) = db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert "trash_of_path (volume_id=? AND path>? AND path<?)" in plan[3]
+
+
 def test_an_open_file_is_never_deleted(index: ArchiveIndex) -> None:
     open_file = IndexedFile(FileKey(STREAM, 1, NOON_MS), NOON_MS + 10, 5, 1)
     index.commit([open_file], [IndexedStretch(1, STREAM, NOON_MS, NOON_MS + 10)])

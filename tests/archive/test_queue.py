@@ -10,6 +10,7 @@ import pytest
 from archive.index import ArchiveIndex
 from archive.records import VolumeState, to_ms
 from archive.stream_writer import QUEUE_BYTES, QueueBudget, StreamWriter
+from archive.volume_writer import VolumeWriter
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
 from core.archive import GapReason
@@ -163,6 +164,48 @@ def test_a_disk_that_does_not_answer_loses_its_streams_to_the_next(
     disk.may_write.set()
     until(lambda: not running.index.open_files(first.id))
     assert first.check()
+    running.close()
+
+
+@pytest.mark.slow
+def test_a_camera_is_being_written_while_its_files_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the footage of a removed camera comes back when the disk answers."""
+    monkeypatch.setattr("archive.writer._HANGS_AFTER_S", 0.5)
+    running = Running(tmp_path, volumes=2)
+    first, second = running.volumes.all()
+    disk = BadDisk(running.folders[0], monkeypatch)
+    stream = running.open_stream()
+    running.second(stream)
+    disk.may_write.clear()
+    running.send_until(stream, disk.is_blocking.is_set)
+    running.send_until(stream, lambda: running.index.open_files(second.id))
+    stream.finish(GapReason.SWITCHED_OFF)
+    until(lambda: stream.is_closed, what="the other volume has everything")
+    assert running.writer.is_writing(STREAM.camera_id)
+    disk.may_write.set()
+    until(lambda: not running.writer.is_writing(STREAM.camera_id), what="the disk answers again")
+    assert running.index.open_files(first.id) == []
+    running.close()
+
+
+def test_a_camera_is_being_written_while_its_stream_changes_the_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Running(tmp_path, volumes=2)
+    first, second = running.volumes.all()
+    stream = running.open_stream()
+    running.send_until(stream, stream.written_until_utc_s)
+    taken: list[bool] = []
+    add = VolumeWriter.add
+
+    def look_before(writer: VolumeWriter, stream: StreamWriter) -> None:
+        taken.append(running.writer.is_writing(STREAM.camera_id))
+        add(writer, stream)
+
+    monkeypatch.setattr(VolumeWriter, "add", look_before)
+    first.hold_full("Only kept recordings are left.")
+    running.send_until(stream, lambda: running.index.open_files(second.id))
+    assert taken == [True]
     running.close()
 
 

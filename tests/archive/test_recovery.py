@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -89,6 +90,28 @@ def test_a_file_without_a_picture_is_deleted(recording: Recording, tmp_path: Pat
     again.close()
 
 
+@pytest.mark.parametrize("starts_again", [False, True])
+def test_a_large_file_that_cannot_be_read_is_kept(recording: Recording, tmp_path: Path, *, starts_again: bool) -> None:
+    recording.frames(recording.open_stream(), 3, size=10_000)
+    recording.flush()
+    (name,) = all_files(recording.folders[0])
+    path = recording.folders[0] / name
+    with path.open("r+b") as file:
+        file.write(b"\0" * 64)  # the head of its description
+    content = path.read_bytes()
+    if starts_again:
+        recording.close()
+        for part in (tmp_path / "data").iterdir():
+            part.unlink()
+        again = Recording(tmp_path)
+        compare(again)
+        again.close()
+    else:
+        assert reindexed(recording).files == 0
+    assert all_files(recording.folders[0]) == set()
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == content
+
+
 def test_a_torn_end_with_zeros_is_cut_off(recording: Recording, tmp_path: Path) -> None:
     recording.frames(recording.open_stream(), 18)
     newest = recording.folders[0] / max(all_files(recording.folders[0]))
@@ -160,6 +183,26 @@ def test_files_that_the_retention_deletes_are_not_adopted_again(recording: Recor
 
 def recording_files(recording: Recording) -> set[str]:
     return all_files(recording.folders[0])
+
+
+def test_a_file_that_is_deleted_during_a_comparison_is_not_adopted_again(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 200)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    files = recording.files()
+    rows_of = Recovery._rows
+
+    def delete_before(recovery: Recovery, *day: Any) -> list[IndexedFile]:
+        if not recording.index.trash(recording.volume.id):
+            recording.index.delete([files[0].key])  # the file itself is deleted later
+        return rows_of(recovery, *day)
+
+    monkeypatch.setattr(Recovery, "_rows", delete_before)
+    list(Recovery(recording.index, recording.volume).compare())
+    assert recording.files() == files[1:]
 
 
 def test_a_file_being_written_is_not_adopted_by_the_comparison(recording: Recording) -> None:

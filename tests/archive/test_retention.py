@@ -396,7 +396,7 @@ def test_a_removed_camera_waits_until_its_last_file_is_closed(archive: StoredArc
 def test_footage_of_a_camera_that_was_removed_before_a_crash_goes(archive: StoredArchive) -> None:
     for camera_id in (1, 2, 77):
         archive.record(stream_of(camera_id), [5])
-    archive.retention.delete_removed_cameras([2, 3])
+    archive.retention.delete_removed_cameras([2, 3], archive.clock.now - timedelta(days=1))
     archive.retention.run_pass()
     assert archive.hours_left(1) == []
     assert archive.hours_left(2) == [5]
@@ -404,9 +404,16 @@ def test_footage_of_a_camera_that_was_removed_before_a_crash_goes(archive: Store
     assert archive.hours_left(77) == [5]
 
 
+def test_footage_from_before_the_database_stays_whatever_its_id_is(archive: StoredArchive) -> None:
+    archive.record(stream_of(1), [5])
+    archive.retention.delete_removed_cameras([2, 3], archive.clock.now - timedelta(hours=3))
+    archive.retention.run_pass()
+    assert archive.hours_left(1) == [5]
+
+
 def test_without_any_camera_all_footage_stays(archive: StoredArchive) -> None:
     archive.record(stream_of(1), [5])
-    archive.retention.delete_removed_cameras([])
+    archive.retention.delete_removed_cameras([], archive.clock.now - timedelta(days=1))
     archive.retention.run_pass()
     assert archive.hours_left(1) == [5]
 

@@ -287,7 +287,9 @@ def test_rows_of_a_commit_that_failed_come_with_the_next_one(
         with pytest.raises(StorageFull):
             recording.writer.flush()
     assert recording.files() == []
+    assert stream.written_until_utc_s() is None, "nothing is written before its row"
     recording.writer.flush()
+    assert stream.written_until_utc_s() == recording.files()[-1].end_ms / 1000
     assert recording.is_all_stored()
     assert recording.stretches()[0].end_reason is GapReason.SWITCHED_OFF
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,15 @@ def test_a_recording_that_goes_on_has_the_time_since_its_flush(archive: Archive)
     record(archive, NOON - HOUR, NOON - timedelta(seconds=9), goes_on=True)
     coverage(archive)
     assert places(archive.manager.recorded_from(1, "Rec1", NOON - 0.5 * HOUR)) == [(-0.5, 0, "server-1-main")]
+
+
+def test_a_recording_with_rare_flushes_has_the_time_since_its_flush(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, archive_flush_s=60.0)
+    archive.recorder.spans = {"Rec1": [(NOON - 8 * HOUR, NOON)], "Rec2": []}
+    record(archive, NOON - HOUR, NOON - timedelta(seconds=65), goes_on=True)
+    coverage(archive)
+    assert places(archive.manager.recorded_from(1, "Rec1", NOON - 0.5 * HOUR)) == [(-0.5, 0, "server-1-main")]
+    archive.close()
 
 
 def test_a_recording_without_a_flush_for_a_minute_has_ended(archive: Archive) -> None:

@@ -28,7 +28,7 @@ from tests.archive.recording import frames_in
 from tests.archive.test_recovery import check_after_kill
 from tests.archive.writing_child import STREAMS, settings_of
 from tests.missing import skip_outside_ci
-from tests.patience import until
+from tests.patience import PATIENCE, Slowness, until
 from tests.project_files import ROOT
 
 pytestmark = pytest.mark.stress
@@ -77,8 +77,10 @@ def record_and_kill(data: Path, folder: Path, for_s: float, flush_s: float = 1.0
 
 def test_twenty_kills_leave_true_rows_and_lose_a_group_each(tmp_path: Path) -> None:
     for _ in range(KILLS):
-        killed_s = record_and_kill(tmp_path / "data", tmp_path / "volume", random.uniform(0.0, 3.0))
-        check_after_kill(tmp_path / "data", tmp_path / "volume", killed_s)
+        with Slowness() as machine:
+            killed_s = record_and_kill(tmp_path / "data", tmp_path / "volume", random.uniform(0.0, 3.0))
+        not_before_s = killed_s - PATIENCE * machine.allowed_s(2.0)
+        check_after_kill(tmp_path / "data", tmp_path / "volume", not_before_s)
 
 
 def test_a_power_cut_costs_seconds_and_no_row_promises_too_much(tmp_path: Path, image: Path) -> None:

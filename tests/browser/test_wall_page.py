@@ -430,6 +430,8 @@ def test_the_menu_of_an_enlarged_tile_on_a_phone(app: App, wall_id: int, open_pa
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app.url}/wall?layout=4&full=1&tiles={wall_id}.1")
     expect(at(page, 1)).to_have_attribute("data-full", "")
+    page.evaluate("for (const button of document.querySelectorAll('.wall-bar [hidden]')) button.hidden = false")
+    assert page.evaluate("document.querySelector('.wall-bar').offsetHeight") > 100, "the bar needs three rows"
     at(page, 1).hover()
     at(page, 1).locator("[data-part=menu]").click()
     expect(page.locator("#tile-menu")).to_be_visible()

@@ -181,7 +181,10 @@ def test_a_lost_index_makes_no_volume_below_an_empty_mount_point(server: Server)
     assert list(server.disk.iterdir()) == []
     server.disk.rmdir()
     away.rename(server.disk)
-    assert server.footage(1) != []
+    manager = server.manager(1)
+    manager.start()
+    until(lambda: files_of(manager, 1), what="the footage is in the new index")
+    manager.stop()
 
 
 def test_an_empty_disk_is_taken_over_by_reindexing(server: Server) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.archive import ArchiveGap, GapReason, Origin
@@ -16,6 +16,9 @@ from tables import RecordingGapRow
 
 MAX_ALERTS = 200
 _ALERTS_OF = timedelta(days=7)
+_KEPT = timedelta(days=400)  # the longest window of the timeline
+_SHORT_KEPT = timedelta(days=30)  # a camera with a loose plug makes thousands of gaps without an alert
+_FORGETS_EVERY_S = 86_400.0
 _DETAILS = {
     GapReason.DEVICE_AWAY: "The camera gives no usable answer, or has ended the connection.",
     GapReason.NO_SIGNAL: "The camera sends no video.",
@@ -60,6 +63,7 @@ class GapStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._forgot_s = -_FORGETS_EVERY_S
 
     def begin(
         self,
@@ -72,7 +76,11 @@ class GapStore:
         by: str = "",
         origin: Origin = Origin.SERVER,
     ) -> RecordingGap | None:
-        """Add a gap, which goes on unless it has an end. None if the camera was removed meanwhile."""
+        """Add a gap, which goes on unless it has an end. None if the camera was removed meanwhile.
+
+        Once a day, it forgets old gaps.
+        """
+        self._forget_old()
         row = RecordingGapRow(
             camera_id=camera_id,
             channel=channel,
@@ -109,19 +117,24 @@ class GapStore:
         """Return the gaps that go on."""
         return self._find(RecordingGapRow.end_at.is_(None), RecordingGapRow.origin == origin.value)
 
-    def gaps(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[ArchiveGap]:
-        """Return the server's gaps of a channel that touch [start, end), in order."""
+    def gaps(
+        self, camera_id: int, channel: int, start: datetime, end: datetime, *, origin: Origin = Origin.SERVER
+    ) -> list[ArchiveGap]:
+        """Return the gaps of a channel that touch [start, end), in order: the server's, or those of the recorder."""
         found = self._find(
             RecordingGapRow.camera_id == camera_id,
             RecordingGapRow.channel == channel,
-            RecordingGapRow.origin == Origin.SERVER.value,
+            RecordingGapRow.origin == origin.value,
             RecordingGapRow.start_at < end,
             or_(RecordingGapRow.end_at.is_(None), RecordingGapRow.end_at > start),
         )
         return [ArchiveGap(camera_id, channel, gap.start, gap.end, gap.reason) for gap in found]
 
     def alerts(self) -> list[RecordingGap]:
-        """Return the alerts of the last week and older ones that no user has seen, the newest first."""
+        """Return alerts of the last week and older ones that no user has seen: 200 at most.
+
+        Gaps that go on come first, then the newest ones.
+        """
         since = self._clock.now_utc() - _ALERTS_OF
         recent = or_(
             RecordingGapRow.seen_at.is_(None), RecordingGapRow.end_at.is_(None), RecordingGapRow.end_at > since
@@ -138,14 +151,26 @@ class GapStore:
         )
 
     def _find(self, *conditions: ColumnElement[bool], newest: int | None = None) -> list[RecordingGap]:
-        """Return gaps in the order of their times, or so many of the newest ones, the newest first."""
+        """Return gaps in the order of their times; or at most `newest`: those that go on, then the newest ones."""
         query = select(RecordingGapRow).where(*conditions)
         if newest is None:
             query = query.order_by(RecordingGapRow.start_at, RecordingGapRow.id)
         else:
-            query = query.order_by(RecordingGapRow.start_at.desc(), RecordingGapRow.id.desc()).limit(newest)
+            is_over = RecordingGapRow.end_at.is_not(None)
+            query = query.order_by(is_over, RecordingGapRow.start_at.desc(), RecordingGapRow.id.desc()).limit(newest)
         with self._database.read() as session:
             return [_gap(row) for row in session.scalars(query)]
+
+    def _forget_old(self) -> None:
+        """Delete gaps beyond the longest window of the timeline, and short ones earlier, at most once a day."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._forgot_s < _FORGETS_EVERY_S:
+            return
+        self._forgot_s = now_s
+        now = self._clock.now_utc()
+        short = and_(RecordingGapRow.alerted_at.is_(None), RecordingGapRow.end_at < now - _SHORT_KEPT)
+        with self._database.write() as session:
+            session.execute(delete(RecordingGapRow).where(or_(RecordingGapRow.end_at < now - _KEPT, short)))
 
     def _update(self, *conditions: ColumnElement[bool], **values: object) -> None:
         with self._database.write() as session:

@@ -235,8 +235,5 @@ class BackfillPlanner:
 
     def _device_gaps(self, camera_id: int, channel: int, window: Stretch) -> list[Stretch]:
         """Return the gaps of the recorder that are noted already, from an earlier run of the app."""
-        return [
-            Stretch(gap.start, gap.end or window.end)
-            for gap in self._archive.alerts()
-            if gap.origin is Origin.DEVICE and (gap.camera_id, gap.channel) == (camera_id, channel)
-        ]
+        found = self._archive.gap_store.gaps(camera_id, channel, window.start, window.end, origin=Origin.DEVICE)
+        return [Stretch(gap.start, gap.end or window.end) for gap in found]

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from archive.gaps import GapStore
+from archive.gaps import MAX_ALERTS, GapStore
 from archive.pauses import PauseStore
 from archive.rules import RuleStore
 from core.archive import GapReason, Origin, RecordedQuality, RecordingMode, RecordingRule, WeekSpan
 from core.errors import InvalidRequest, NotFound
 from database import Database
+from tables import RecordingGapRow
 from tests.archive.recorded_cameras import camera_row
 from tests.hand_clock import HandClock
 from tests.prepared_database import prepared
@@ -129,6 +130,45 @@ def test_alerts_are_the_newest_first_and_marked_as_seen(database: Database, cloc
     assert [gap.id for gap in store.alerts()] == [made[2], made[1]], "a seen alert goes after a week"
 
 
+def test_an_outage_that_goes_on_comes_before_all_ended_ones(database: Database, clock: HandClock) -> None:
+    store = GapStore(database, clock)
+    lasting = store.begin(1, 1, clock.now, GapReason.DEVICE_AWAY)
+    assert lasting
+    store.alert(lasting.id)
+    with database.write() as session:  # one by one, they would take seconds
+        for number in range(MAX_ALERTS + 1):
+            at = clock.now + timedelta(seconds=number + 1)
+            session.add(
+                RecordingGapRow(
+                    camera_id=1, channel=2, origin="server", start_at=at, end_at=at, reason="stalled", alerted_at=at
+                )
+            )
+    alerts = store.alerts()
+    assert len(alerts) == MAX_ALERTS
+    assert alerts[0].id == lasting.id
+
+
+def test_old_gaps_are_forgotten_and_short_ones_earlier(database: Database, clock: HandClock) -> None:
+    store, start = GapStore(database, clock), clock.now
+    minute = timedelta(minutes=1)
+    lasting = store.begin(1, 1, start, GapReason.PAUSED)
+    short = store.begin(1, 1, start, GapReason.STALLED, end=start + minute / 6)
+    long = store.begin(1, 1, start, GapReason.DEVICE_AWAY, end=start + 10 * minute)
+    assert lasting
+    assert short
+    assert long
+    store.alert(long.id)
+
+    def reasons_after(days: int) -> list[GapReason]:
+        clock.move(days=days)
+        store.begin(1, 2, clock.now, GapReason.STALLED, end=clock.now)
+        return [gap.reason for gap in store.gaps(1, 1, start, start + 5 * minute)]
+
+    assert reasons_after(29) == [GapReason.PAUSED, GapReason.STALLED, GapReason.DEVICE_AWAY]
+    assert reasons_after(2) == [GapReason.PAUSED, GapReason.DEVICE_AWAY]
+    assert reasons_after(400) == [GapReason.PAUSED]
+
+
 def test_gaps_of_a_time_are_those_that_touch_it(database: Database, clock: HandClock) -> None:
     store = GapStore(database, clock)
     t0 = clock.now
@@ -144,6 +184,8 @@ def test_gaps_of_a_time_are_those_that_touch_it(database: Database, clock: HandC
     assert [gap.reason for gap in store.gaps(1, 1, at(10), at(20))] == []
     assert [gap.reason for gap in store.gaps(1, 1, at(9), at(21))] == [GapReason.STALLED, GapReason.REFUSED]
     assert [gap.reason for gap in store.gaps(1, 1, at(100), at(101))] == [GapReason.NO_SIGNAL]
+    of_recorder = store.gaps(1, 1, at(0), at(101), origin=Origin.DEVICE)
+    assert [gap.reason for gap in of_recorder] == [GapReason.UNKNOWN]
 
 
 def test_a_pause_stays_known_after_its_end(database: Database, clock: HandClock) -> None:

@@ -17,7 +17,7 @@ BUILT := static/built
 PRETTY := static/js static/css tests/js tools/*.mjs eslint.config.js
 CORES = $(shell nproc)
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
-PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 4 * $(CORES) )))) $(SHARED_OUT)
+PARALLEL = -n $(or $(WORKERS),$(shell echo $$(( 3 * $(CORES) )))) $(SHARED_OUT)
 AT_ONCE = @$(MAKE) --no-print-directory --jobs=$(CORES)
 NOT_QUICK := stress or gstreamer or programs or generated or slow
 NOT_QUICK_FILES := $(addprefix --ignore=tests/,bench browser simulator whole_app web/test_any_request.py) \

@@ -188,8 +188,6 @@ def fragile(spawner: Spawner, tmp_path: Path) -> Iterator[StillDecoder]:
 
 _FRAGILE = """
 import os, time
-
-pytestmark = pytest.mark.programs
 while data := os.read(0, 65536):
     if bytes(100) in data:
         time.sleep(600)

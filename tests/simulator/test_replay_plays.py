@@ -112,7 +112,9 @@ def test_a_play_after_a_pause_begins_immediately(replay: Replay) -> None:
 
 
 def test_describe_does_not_wait_for_the_whole_loop(tmp_path: Path) -> None:
-    simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
+    # On a busy machine the frames take more than the usual minute, in which this client sends nothing.
+    options = ("--channels", "1", "--replay-clip", "--session-timeout-s", "600")
+    simulator = Simulator(tmp_path, *options, profile="full")
     try:
         replay = Replay(simulator)
         assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"

@@ -144,15 +144,23 @@ def test_the_wall_time_of_a_frame_is_its_arrival(camera: Cameras, gateway: RtspG
 
 
 def test_frames_buffered_by_the_camera_have_their_capture_time(camera: Cameras, gateway: RtspGateway) -> None:
-    peer = camera(stream=encode_h264(gop=250, seconds=10), burst=50)
-    opened_utc = datetime.now(UTC)
-    feed = gateway.open_feed(source(peer.uri()))
-    with Reader(feed.url).play() as reader:
-        reader.packet()
-        started_utc = feed.wall_time_of(0.0)
-        assert started_utc
-        took_s = (datetime.now(UTC) - opened_utc).total_seconds()
-        assert 1.75 - took_s < (opened_utc - started_utc).total_seconds() < 2.25
+    """The camera sends two seconds of frames at once, unless the machine is so busy that they come in several parts."""
+    stream = encode_h264(gop=250, seconds=10)
+
+    def is_capture_time() -> bool:
+        opened_utc = datetime.now(UTC)
+        feed = gateway.open_feed(source(camera(stream=stream, burst=50).uri()))
+        with Reader(feed.url).play() as reader:
+            reader.packet()
+            started_utc = feed.wall_time_of(0.0)
+            assert started_utc
+            took_s = (datetime.now(UTC) - opened_utc).total_seconds()
+            before_s = (opened_utc - started_utc).total_seconds()
+            assert before_s < 2.25
+        feed.close()
+        return 1.75 - took_s < before_s
+
+    assert any(is_capture_time() for _ in range(5))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from playwright.sync_api import ConsoleMessage, Page
 
-from tests.patience import settled, until
+from tests.patience import LIMIT_S, settled, until
 
 
 @dataclass
@@ -35,9 +35,9 @@ Open = Callable[..., Watched]
 T = TypeVar("T")
 
 
-def until_on(page: Page, claim: Callable[[], T]) -> T:
+def until_on(page: Page, claim: Callable[[], T], within_s: float = LIMIT_S) -> T:
     """Wait like `until`; the page's events go on meanwhile."""
-    return until(claim, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))
+    return until(claim, within_s, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))
 
 
 def settled_on(page: Page, value: Callable[[], T], for_s: float = 0.3) -> T:

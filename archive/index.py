@@ -209,19 +209,6 @@ class ArchiveIndex:
                     found.append(ArchivedStream(stream, from_ms(row[0]), from_ms(row[1])))
         return found
 
-    def unfinished_stretches(self) -> list[IndexedStretch]:
-        """Return the stretches without an end: those being recorded, or those that a crash has left."""
-        with self._db.read() as db:
-            by_id = {stream_id: stream for stream, stream_id in self._streams.items()}
-            rows = db.execute(f"{STRETCHES} end_reason IS NULL ORDER BY id")
-            return [stretch_of(by_id[row[1]], row) for row in rows]
-
-    def file_at(self, stream: StreamKey, moment: datetime) -> IndexedFile | None:
-        """Return the file that holds a moment, None if there is none. If two do, the one that began last."""
-        at_ms = to_ms(moment)
-        found = [it for it in self._files_in(stream, at_ms, at_ms + 1) if it.state is not FileState.LOST]
-        return found[-1] if found else None
-
     def files_of(self, stream: StreamKey, start: datetime, end: datetime) -> list[IndexedFile]:
         """Return the files of a stream that overlap [start, end), in the order of their beginnings."""
         return self._files_in(stream, to_ms(start), to_ms(end))
@@ -256,14 +243,6 @@ class ArchiveIndex:
             rows = db.execute(f"{FILES} volume_id = ? AND state = 0", (volume_id,))
             return [file_of(by_id[row[0]], row) for row in rows]
 
-    def has_file(self, key: FileKey) -> bool:
-        with self._db.read() as db:
-            row = db.execute(
-                "SELECT 1 FROM file WHERE stream_id = ? AND volume_id = ? AND start_ms = ? AND suffix = ?",
-                (self._streams.get(key.stream, 0), key.volume_id, key.start_ms, key.suffix),
-            )
-            return row.fetchone() is not None
-
     def days_of(self, stream: StreamKey, volume_id: int) -> set[date]:
         """Return the days, in UTC, on which files of a stream on a volume begin."""
         with self._db.read() as db:
@@ -281,13 +260,6 @@ class ArchiveIndex:
                 StreamTotal(by_id[stream_id], volume_id, size_bytes, files)
                 for stream_id, volume_id, size_bytes, files in db.execute("SELECT * FROM total WHERE files > 0")
             ]
-
-    def bytes_by_stream(self) -> dict[StreamKey, int]:
-        """Return the bytes of each stream on all volumes."""
-        found: dict[StreamKey, int] = {}
-        for total in self.totals():
-            found[total.stream] = found.get(total.stream, 0) + total.size_bytes
-        return found
 
     def bytes_since(self, stream: StreamKey, since: datetime) -> int:
         """Return the bytes of the files of a stream that began at or after a time: its inflow."""

@@ -162,8 +162,6 @@ class BackfillWorker:
             pass
         except _PASSING as error:
             self._let_wait(job, error)
-        except NotFound as error:
-            self._fail(job, Problem(error.code, error.detail))
         except AppError as error:
             self._fail(job, Problem(error.code, error.detail))
         except Exception:  # the job must not run again and again

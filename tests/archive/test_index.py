@@ -17,6 +17,7 @@ from archive.index import ArchiveIndex
 from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, from_ms, to_ms
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
 from core.errors import StartRefused, Unavailable
+from tests.archive.indexed import bytes_by_stream, file_at, unfinished_stretches
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_MS = to_ms(NOON)
@@ -72,17 +73,17 @@ def test_a_growing_stretch_keeps_its_start_and_gets_a_later_end(index: ArchiveIn
     add(index, 1, reason=None)
     index.commit([file(1)], [IndexedStretch(1, STREAM, NOON_MS + FILE_MS, NOON_MS + 2 * FILE_MS)])
     assert minutes(index) == [(0, 20)]
-    assert [it.id for it in index.unfinished_stretches()] == [1]
+    assert len(unfinished_stretches(index)) == 1
 
 
 def test_the_file_of_a_moment_is_the_one_that_began_last(index: ArchiveIndex) -> None:
     files = add(index, 3)
     later = IndexedFile(FileKey(STREAM, 1, NOON_MS + 60_000), NOON_MS + 120_000, 5, 2, FileState.CLOSED)
     index.commit([later], [IndexedStretch(2, STREAM, later.start_ms, later.end_ms, end_reason=GapReason.UNKNOWN)])
-    assert index.file_at(STREAM, NOON) == files[0]
-    assert index.file_at(STREAM, NOON + timedelta(seconds=90)) == later
-    assert index.file_at(STREAM, NOON + timedelta(minutes=15)) == files[1]
-    assert index.file_at(STREAM, NOON + timedelta(minutes=30)) is None
+    assert file_at(index, STREAM, NOON) == files[0]
+    assert file_at(index, STREAM, NOON + timedelta(seconds=90)) == later
+    assert file_at(index, STREAM, NOON + timedelta(minutes=15)) == files[1]
+    assert file_at(index, STREAM, NOON + timedelta(minutes=30)) is None
 
 
 def test_the_path_of_a_file_is_its_time_in_utc() -> None:
@@ -193,16 +194,16 @@ def test_a_lost_file_is_a_gap_with_reason_damaged_and_keeps_its_row(index: Archi
     assert minutes(index) == [(0, 10), (20, 30)]
     (before, _) = index.stretches([STREAM], NOON, NOON + DAY)
     assert before.end_reason is GapReason.DAMAGED
-    assert index.file_at(STREAM, NOON + timedelta(minutes=15)) is None
+    assert file_at(index, STREAM, NOON + timedelta(minutes=15)) is None
     assert [it.state for it in index.files_of(STREAM, NOON, NOON + DAY)].count(FileState.LOST) == 1
 
 
 def test_bytes_by_stream_follow_growth_and_deletion(index: ArchiveIndex) -> None:
     files = add(index, 3)
     index.commit([IndexedFile(files[2].key, files[2].end_ms, 1500, 1)], [])
-    assert index.bytes_by_stream() == {STREAM: 3500}
+    assert bytes_by_stream(index) == {STREAM: 3500}
     index.delete([files[0].key])
-    assert index.bytes_by_stream() == {STREAM: 2500}
+    assert bytes_by_stream(index) == {STREAM: 2500}
     assert [it.files for it in index.totals()] == [2]
     assert index.bytes_since(STREAM, NOON + timedelta(minutes=15)) == 1500
 
@@ -211,7 +212,7 @@ def test_deleting_a_stream_takes_its_files_and_stretches(index: ArchiveIndex) ->
     add(index, 3)
     assert len(index.delete_streams([STREAM])) == 3
     assert minutes(index) == []
-    assert index.bytes_by_stream() == {}
+    assert bytes_by_stream(index) == {}
     assert len(index.trash(1)) == 3
 
 
@@ -284,7 +285,7 @@ ACTIONS = st.lists(
 
 
 class Model:
-    """What the index must know after each action: the files that are there, and where their stretches end."""
+    """The files and the ends of the stretches that the index must know after each action."""
 
     def __init__(self, index: ArchiveIndex) -> None:
         self.index = index
@@ -354,8 +355,8 @@ def test_stretches_are_the_time_of_the_files_after_any_actions(
         model.act(action, value)
         stretches = index.stretches([STREAM], NOON - DAY, NOON + 30 * DAY)
         assert united((to_ms(it.start), to_ms(it.end)) for it in stretches) == model.recorded()
-        assert sum(index.bytes_by_stream().values()) == sum(it.size_bytes for it in model.files)
-        assert len(index.unfinished_stretches()) == (model.stretch is not None)
+        assert sum(bytes_by_stream(index).values()) == sum(it.size_bytes for it in model.files)
+        assert len(unfinished_stretches(index)) == (model.stretch is not None)
     for file in model.files:
-        assert index.file_at(STREAM, from_ms(file.start_ms)) == index.file_at(STREAM, from_ms(file.end_ms - 1))
+        assert file_at(index, STREAM, from_ms(file.start_ms)) == file_at(index, STREAM, from_ms(file.end_ms - 1))
     index.close()

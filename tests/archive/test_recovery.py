@@ -27,6 +27,7 @@ from core.archive import ArchiveStretch, GapReason, Origin
 from core.clock import SystemClock
 from core.errors import StorageFull
 from media.archive.file_reader import ArchiveFile
+from tests.archive.indexed import bytes_by_stream, file_at, unfinished_stretches
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 from tests.archive.writing_child import STREAMS, settings_of
 from tests.patience import PATIENCE, Slowness, promised, until
@@ -137,7 +138,7 @@ def test_a_file_that_vanished_is_lost_and_its_time_is_a_gap(recording: Recording
     first, second = again.stretches()
     assert (to_ms(first.end), to_ms(second.start)) == (victim.start_ms, victim.end_ms)
     assert first.end_reason is GapReason.DAMAGED
-    assert again.index.file_at(STREAM, from_ms(victim.start_ms + 1000)) is None
+    assert file_at(again.index, STREAM, from_ms(victim.start_ms + 1000)) is None
     again.close()
 
 
@@ -262,7 +263,7 @@ def test_an_index_made_from_the_files_is_the_same(recording: Recording, tmp_path
     compare(again)
     assert without_reasons(again.stretches()) == without_reasons(stretches)
     assert shown(again.files()) == shown(files)
-    assert again.index.bytes_by_stream() == {STREAM: sum(it.size_bytes for it in files)}
+    assert bytes_by_stream(again.index) == {STREAM: sum(it.size_bytes for it in files)}
     again.close()
 
 
@@ -321,7 +322,7 @@ def check_after_kill(data: Path, folder: Path, not_before_s: float) -> None:
         writer = ArchiveWriter(settings, SystemClock(), volumes, index)
         writer.start()
         until(lambda: not index.open_files(1))
-    assert index.unfinished_stretches() == []
+    assert unfinished_stretches(index) == []
     for stream in STREAMS:
         newest = index.files_of(stream, begin, end)[-1]
         assert newest.state is FileState.CLOSED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,30 +21,11 @@ from archive.volume import MARKER
 from core.access import LOCAL
 from core.archive import GapReason
 from tables.cameras import CameraRow
+from tests.archive.indexed import has_row
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
 from tests.patience import LIMIT_S, promised, until
 
 Make = Callable[..., StoredArchive]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    made: list[StoredArchive] = []
-
-    def build(**options: int) -> StoredArchive:
-        archive = StoredArchive(tmp_path, **options)
-        monkeypatch.setattr(volume_module, "_space", archive.disks.space)
-        made.append(archive)
-        return archive
-
-    yield build
-    for archive in made:
-        archive.close()
-
-
-@pytest.fixture
-def archive(make: Make) -> StoredArchive:
-    return make()
 
 
 def test_an_old_file_goes_with_its_row_its_stretch_and_its_folder(archive: StoredArchive) -> None:
@@ -269,8 +250,7 @@ def test_the_row_is_in_the_trash_before_the_file_is_deleted(
     steps: list[tuple[str, bool, bool]] = []
 
     def note(step: str) -> None:
-        has_row = archive.index.has_file(file.key)
-        steps.append((step, has_row, archive.path(file).exists()))
+        steps.append((step, has_row(archive.index, file.key), archive.path(file).exists()))
 
     unlink, forget = Path.unlink, ArchiveIndex.forget_trash
 
@@ -328,7 +308,7 @@ def test_nothing_is_deleted_from_another_disk_at_the_same_place(archive: StoredA
     marker.write_text(text.replace(archive.volume.uuid, "00000000-0000-4000-8000-000000000000"), "utf-8")
     assert archive.retention.run_pass() == 0
     assert archive.path(old).exists()
-    assert archive.index.has_file(old.key)
+    assert has_row(archive.index, old.key)
     marker.write_text(text, "utf-8")
     assert archive.retention.run_pass() == 1
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from archive.storage_view import ChannelUse, NextToGo, StorageView
 from archive.volume import MARKER
 from core.archive import RecordedQuality, RecordingMode, RecordingRule
 from tests.archive.indexed import DAY_MS, MINUTE_MS, NOW_MS, add_files
-from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
+from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of
 from tests.patience import LIMIT_S, PATIENCE, Slowness
 
 Make = Callable[..., StoredArchive]
@@ -24,25 +23,9 @@ EVERY_HOUR = [*range(48, 0, -1)]
 FLOOR = DISK_BYTES // 20
 
 
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "_DISK_TIMEOUT_S", LIMIT_S)
-    made: list[StoredArchive] = []
-
-    def build(**options: int) -> StoredArchive:
-        archive = StoredArchive(tmp_path, **options)
-        monkeypatch.setattr(volume_module, "_space", archive.disks.space)
-        made.append(archive)
-        return archive
-
-    yield build
-    for archive in made:
-        archive.close()
-
-
-@pytest.fixture
-def archive(make: Make) -> StoredArchive:
-    return make()
 
 
 def view_of(archive: StoredArchive) -> StorageView:

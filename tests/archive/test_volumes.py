@@ -19,6 +19,7 @@ from archive.records import FileState, VolumeState, to_ms
 from archive.volume import MARGIN_BYTES, MARKER
 from core.archive import GapReason
 from tests.archive.bad_disk import BadDisk
+from tests.archive.indexed import unfinished_stretches
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 
 REPAIRED_WITHIN_S = 60
@@ -413,7 +414,7 @@ def test_no_failure_doubles_a_picture_or_makes_a_row_untrue(
         check_rows(recording)
         for volume in recording.volumes.all():
             assert recording.index.open_files(volume.id) == []
-        assert recording.index.unfinished_stretches() == []
+        assert unfinished_stretches(recording.index) == []
         recording.close()
 
 

@@ -160,7 +160,7 @@ class ArchiveManager:
         return self._recorders.states()
 
     def event_cameras(self) -> frozenset[int]:
-        """Return the cameras with a channel whose rule records events. Their devices are asked for these."""
+        """Return the cameras with a channel whose rule records events: the app listens to their devices."""
         return frozenset(key[0] for key, rule in self._rules.rules().items() if rule.mode is RecordingMode.EVENTS)
 
     def take_activity(self, activity: ChannelActivity) -> None:

@@ -1,6 +1,6 @@
 """Recordings on the devices' own disks and in the archive of this server: the interface of the package `recordings`.
 
-Where both have a channel's time, the archive's recording plays.
+If both have a channel's time, the archive's recording plays.
 
 `coverage` and `recorded_from` answer from the index and let the device be asked in the background. `search`, `summary`,
 `playback_uri` and `replay_source` wait for the device, each with a time limit. Arguments and results are true UTC;
@@ -192,7 +192,7 @@ class RecordingManager:
     ) -> tuple[RecordedPlace, ...]:
         """Return the places from `moment` on that play the channel of a recording, in order of time.
 
-        They may lie in several recordings. Where several have data, the archive's plays, and among the device's that of
+        They may lie in several recordings. If several have data, the archive's plays, and among the device's that of
         `recording_token`; with `prefers_sub` one of the sub stream, for a thin link. `only_sure`: no recordings whose
         channel is only guessed, for users limited to channels. `avoids_archive`: only the device's, because a disk of
         the archive fails. The answer comes from the index, and is empty if that has none, or no recording of the sub

@@ -23,7 +23,7 @@ _BUSY_TIMEOUT_S = 5.0
 _MOST_IDLE = 8
 
 # `file` has no rowid and no second index: its primary key answers all questions, and 64 cameras for 30 days take 10 MB.
-# `total` is kept by triggers, because a sum over all files takes 0.1 s.
+# Triggers keep `total` up to date, because a sum over all files takes 0.1 s.
 _SCHEMA = """
 CREATE TABLE volume (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, folder TEXT NOT NULL);
 CREATE TABLE stream (
@@ -108,7 +108,7 @@ class IndexFile:
             aside = _move_away(self._file, "other")
         except OSError as error:
             raise StartRefused(f"{self._file} cannot be moved away: {error}.") from error
-        log.warning("%s is kept as %s", self._file, aside.name)
+        log.warning("renamed %s to %s", self._file, aside.name)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -171,7 +171,7 @@ def _prepare(file: Path) -> bool:
         if isinstance(error, sqlite3.OperationalError):  # locked, or an I/O error: not the content of the file
             raise
         aside = _move_away(file, "damaged")
-        log.error("%s is damaged (%s); it is kept as %s, and made again from the recordings", file, error, aside.name)
+        log.error("%s is damaged (%s): the app renames it to %s and makes a new one", file, error, aside.name)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     return _made_tables(file)
 

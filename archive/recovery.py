@@ -195,7 +195,7 @@ def _put_away(path: Path, size_bytes: int) -> None:
         return
     aside = path.with_name(path.name + DAMAGED)
     path.rename(aside)
-    log.error("the archive's file %s with %d bytes cannot be read; it is kept as %s", path, size_bytes, aside.name)
+    log.error("the app cannot read the recording %s (%d bytes), and renames it to %s", path, size_bytes, aside.name)
 
 
 def _names(folder: Path) -> list[str]:

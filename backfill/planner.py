@@ -51,7 +51,10 @@ _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the pla
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The answer of a recorder about the gaps of a channel. `next_s`: when it is asked again; `times`: in a row."""
+    """The answer of a recorder about the gaps of a channel.
+
+    `next_s`: time of the next request; `times`: number of requests for the same gaps.
+    """
 
     gaps: tuple[Stretch, ...]
     stretches: tuple[Stretch, ...]
@@ -144,8 +147,8 @@ class BackfillPlanner:
     def _fillable(self, camera_id: int, channel: int, rule: RecordingRule) -> list[Stretch]:
         """Return the gaps that the recorder has and no job knows.
 
-        For the same gaps, the recorder is asked again after ten minutes and then after growing times: it may list its
-        recordings late.
+        The planner repeats the request for the same gaps after ten minutes and then after growing times, because a
+        recorder may list its recordings late.
         """
         now = self._clock.now_utc()
         since = max(now - _BACK, oldest_lasting(rule, now) or now - _BACK)

@@ -48,11 +48,11 @@ class Targets:
         self._clock = clock
 
     def find(self, camera_id: int, channel: int, wanted: Stretch, *, resumes: bool) -> FoundTargets:
-        """Return what may be fetched in a range. Raise NotFound or the DeviceError.
+        """Return the stretches of a range that a backfill may fetch. Raise NotFound or the DeviceError.
 
         `resumes`: also go on with an indexing that a user has stopped.
 
-        Raise NotFound (unsure_channel) if it is only guessed that a recording of the device belongs to the channel: a
+        Raise NotFound (unsure_channel) if the app only guesses that a recording of the device belongs to the channel: a
         user of this channel must not see another one.
         """
         search = self._recordings.search  # it indexes the rest

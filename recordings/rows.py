@@ -26,7 +26,7 @@ _SLIVER = timedelta(seconds=5)
 class Row:
     """A channel and its recordings, or one recording without a channel.
 
-    Where several have data, the first one plays: those of the main stream before those of the sub stream
+    If several have data, the first one plays: those of the main stream before those of the sub stream
     (`sub_tokens`), those of the archive before the device's, and then in the device's order. `matched_by` is the least
     certain match among the device's; SERVER if there are only others.
     """

@@ -54,21 +54,24 @@ _WATCH_BRIGHTNESS = """
 """
 
 
-# Refuses the first try of a better stream while its picture is held below the present one.
 _WAY_UP_S = 30.0  # from a free link to the next try of the better stream, on a quiet machine
 _WAY_UP_LIMIT_S = 8 * _WAY_UP_S  # the promise itself allows for the machine's pace
 
+# Refuses the first try of a better stream while its picture is held below the present one, and counts the watches
+# after the try. On a busy machine the page may step down once more before the try; that watch does not count.
 _REFUSE_A_TRY = """
 () => {
-  window.watches = [];
+  window.watchesAfter = 0;
   window.isRefused = false;
+  let isTried = false;
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) {
     send.call(this, data);
     const { type, id, fresh } = JSON.parse(data);
     if (type !== 'watch') return;
-    window.watches.push(id);
-    if (!fresh || window.watches.length > 1) return;
+    if (isTried) window.watchesAfter += 1;
+    if (isTried || !fresh) return;
+    isTried = true;
     const problem = JSON.stringify({ type: 'problem', id, code: 'camera_busy', detail: 'The device is full.' });
     setTimeout(() => {
       this.dispatchEvent(new MessageEvent('message', { data: problem }));
@@ -148,7 +151,7 @@ def test_a_refused_try_leaves_the_sub_stream_as_it_was(
         until_on(page, lambda: page.evaluate("window.isRefused"), _WAY_UP_LIMIT_S)
     assert page.locator("live-player video").count() == 1, "the next stream's element is gone"
     assert_pictures_move(page)
-    assert page.evaluate("window.watches.length") == 1, "no watch but that of the try"
+    assert page.evaluate("window.watchesAfter") == 0, "no watch but that of the try"
     assert page.evaluate(_WIDTH) == 320
     assert_never_black(page)
 

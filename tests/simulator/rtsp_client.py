@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from tests.patience import LIMIT_S
 from tests.simulator.process import PASSWORD, USERNAME
@@ -56,7 +57,7 @@ class RtspClient:
         self.challenge = ""
         self.waiting: list[Packet] = []
 
-    def __enter__(self) -> RtspClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

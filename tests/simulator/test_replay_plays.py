@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.simulator.rtsp_client import Answer, RtspClient
 _REQUIRE = {"Require": "onvif-replay"}
 _NTP_EPOCH_S = 2_208_988_800
 HOUR_S = 3600.0
+_LOOP_S = 32  # of the pretend recorder's full profile: 16 groups of 2 s
 
 
 class Replay(RtspClient):
@@ -58,9 +60,8 @@ class Replay(RtspClient):
 
 @pytest.fixture
 def replay(simulator: Simulator) -> Iterator[Replay]:
-    client = Replay(simulator)
-    yield client
-    client.close()
+    with Replay(simulator) as client:
+        yield client
 
 
 def second(start_s: int) -> list[float]:
@@ -116,12 +117,12 @@ def test_describe_does_not_wait_for_the_whole_loop(tmp_path: Path) -> None:
     options = ("--channels", "1", "--replay-clip", "--session-timeout-s", "600")
     simulator = Simulator(tmp_path, *options, profile="full")
     try:
-        replay = Replay(simulator)
-        assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
-        replay.base_s -= replay.base_s % 2  # the beginning of a GOP
-        replay.play_range(0, 2)
-        assert replay.times_until(round(49 / 25, 1))[:50] == [round(place / 25, 1) for place in range(50)]
-        replay.close()
+        with Replay(simulator) as replay:
+            assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
+            replay.base_s -= replay.base_s % _LOOP_S  # the part that is encoded first
+            replay.play_range(0, 2)
+            expected = [round(place / 25, 1) for place in range(50)]
+            assert [*islice(replay.times(4 * LIMIT_S), 50)] == expected
     finally:
         simulator.stop()
 
@@ -129,11 +130,10 @@ def test_describe_does_not_wait_for_the_whole_loop(tmp_path: Path) -> None:
 def test_the_recorder_ends_quickly_while_it_encodes(tmp_path: Path) -> None:
     simulator = Simulator(tmp_path, "--channels", "1", "--replay-clip", profile="full")
     try:
-        replay = Replay(simulator)
-        replay.play_range(0, 2)
-        assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
-        with promised(5):
-            assert simulator.stop() == 0
-        replay.close()
+        with Replay(simulator) as replay:
+            replay.play_range(0, 2)
+            assert not [*tmp_path.glob("*.h264")], "the rest is still being encoded"
+            with promised(5):
+                assert simulator.stop() == 0
     finally:
         simulator.kill()

@@ -24,8 +24,8 @@ from media.process import Spawner
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
+from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
-from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
@@ -39,8 +39,7 @@ from web.services import Services
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rules() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        share_compiled_rules(patch)
+    with shared_compiled_rules():
         yield
 
 

@@ -34,7 +34,7 @@ from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
 from web.flask_app import build_web
-from web.services import Services
+from web.services import Managers, Services
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -128,8 +128,7 @@ def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]
 
 
 @pytest.fixture
-def web_app(
-    settings: Settings,
+def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
     archive: Archive,
@@ -139,11 +138,25 @@ def web_app(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
-) -> OpenAPI:
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    return build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+) -> Managers:
+    return Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
     )
+
+
+@pytest.fixture
+def web_app(settings: Settings, managers: Managers) -> OpenAPI:
+    return build_web(Services(settings, managers, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -161,10 +174,7 @@ def real_app(
     database: Database,
     streams: StandInStreams,
     archive: Archive,
-    accounts: AccountManager,
-    walls: WallManager,
-    ptz: StandInPtz,
-    pictures: StandInPictures,
+    managers: Managers,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
@@ -176,10 +186,8 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
-        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        yield build_web(
-            Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
-        )
+        real = replace(managers, cameras=manager, exports=exports, evidence=evidence)
+        yield build_web(Services(settings, real, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -201,10 +209,20 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    yield build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+    managers = Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
     )
+    yield build_web(Services(settings, managers, is_ready=lambda: True))
     accounts.stop()
     database.close()
     archive.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -228,20 +229,8 @@ def test_the_first_visit_shows_setup_and_the_choice_is_kept(
     database = Database(settings.data_dir / "fresh.sqlite3")
     fresh = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     fresh.start()
-    managers = (
-        cameras,
-        old.streams,
-        old.recordings,
-        fresh,
-        old.walls,
-        old.ptz,
-        old.pictures,
-        old.exports,
-        old.evidence,
-    )
-    client = build_web(
-        Services(settings, *managers, archive=old.archive, backfills=old.backfills, is_ready=lambda: True)
-    ).test_client()
+    managers = replace(old.managers, cameras=cameras, accounts=fresh)
+    client = build_web(Services(settings, managers, is_ready=lambda: True)).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):
         assert client.get(path, headers=html).headers["Location"] == "/welcome"

@@ -11,44 +11,23 @@ from flask.testing import FlaskClient
 
 from account_manager import AccountManager
 from core.settings import Settings, SettingsError
-from evidence_manager import EvidenceManager
-from export_manager import ExportManager
-from tests.web.stand_in_cameras import StandInCameras
-from tests.web.stand_in_pictures import StandInPictures
-from tests.web.stand_in_ptz import StandInPtz
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import PASSWORD
-from walls.walls import WallManager
 from web.flask_app import build_web
 from web.guard import is_allowed_host
-from web.services import Services
+from web.services import Managers, Services
 
 PROXY = {"REMOTE_ADDR": "127.0.0.1"}
 Make = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def behind(
-    settings: Settings,
-    cameras: StandInCameras,
-    streams: StandInStreams,
-    archive: Any,
-    accounts: AccountManager,
-    walls: WallManager,
-    ptz: StandInPtz,
-    pictures: StandInPictures,
-    exports: ExportManager,
-    evidence: EvidenceManager,
-) -> Make:
+def behind(settings: Settings, managers: Managers) -> Make:
     """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
     def make(**more: Any) -> FlaskClient:
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
-        managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        web = build_web(
-            Services(changed, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
-        )
-        return web.test_client()
+        return build_web(Services(changed, managers, is_ready=lambda: True)).test_client()
 
     return make
 

@@ -46,7 +46,7 @@ class PlaceFrame(Protocol):
 class VideoDepacketizer:
     """One track of H.264 or H.265, from its first packet on.
 
-    `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
+    `parameter_sets` also has those that come in band.
     `start_device_s`: the first unit's time if the device sends no stamps.
     `place` returns the time_s of a complete frame (SharedSource._place_frame); it is 0 without one.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
@@ -95,10 +95,6 @@ class VideoDepacketizer:
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order: vps, sps, pps; there may be several pps."""
         return self._sets.in_use
-
-    @property
-    def sets_changed(self) -> int:
-        return self._sets.changes
 
     @property
     def is_described(self) -> bool:

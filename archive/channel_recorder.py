@@ -27,6 +27,8 @@ EVENT_AT_MOST_S = 86_400.0
 """An event without an end counts as over after this time: devices lose the message of the end."""
 DEAF_AFTER_S = 60.0
 """A device whose events do not reach the app for this time is a problem. A subscription that is renewed is none."""
+EVENT_FILE_S = 60.0
+"""The longest file of a recording of events: the retention and kept ranges take whole files."""
 _KEEP_S = 1.0
 
 
@@ -187,6 +189,7 @@ class ChannelRecorder:
                 key = StreamKey(self.camera_id, self.number, quality)
                 stream = self._streams[quality] = StreamRecorder(self._parts, key, rule.pre_s)
             stream.pre_roll.pre_s = rule.pre_s
+            stream.limit_files(EVENT_FILE_S if rule.mode is RecordingMode.EVENTS else None)
             if waits:
                 stream.pre_roll.end()
             else:

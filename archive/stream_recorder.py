@@ -42,6 +42,10 @@ class StreamTarget(UnitSink, Protocol):
         """Return the time of the last picture that was written, in seconds since 1970; None before the first one."""
         ...
 
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this; None for the usual length."""
+        ...
+
     def finish(self, reason: GapReason) -> None:
         """No more units of this stream."""
         ...
@@ -238,6 +242,10 @@ class StreamRecorder:
             self._reason = problem
         elif self._feed is None and profile_token is not None:
             self._open_if_due(profile_token, now_s)
+
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this from the next key frame on; None for the usual length."""
+        self._target.limit_files(file_s)
 
     def retry_soon(self) -> None:
         """The camera has answered: try again without a further pause, whatever an earlier search finds."""

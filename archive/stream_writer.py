@@ -115,6 +115,10 @@ class StreamWriter(UnitSink):
             self._is_finished = True
             self._items.append(reason)
 
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this from the next key frame on; None for the usual length (ARCHIVE_FILE_S)."""
+        self.files.limit_files(file_s)
+
     @property
     def problem(self) -> GapReason | None:
         """The reason why the stream's media is not written at the moment."""

@@ -35,10 +35,14 @@ class CollectingTarget:
     problem: GapReason | None = None
     finished: GapReason | None = None
     ends: list[GapReason] = field(default_factory=list)
+    file_s: float | None = None
 
     def written_until_utc_s(self) -> float | None:
         times = [stretch.utc_s[-1] for stretch in self.stretches if stretch.utc_s]
         return max(times, default=None)
+
+    def limit_files(self, file_s: float | None) -> None:
+        self.file_s = file_s
 
     def finish(self, reason: GapReason) -> None:
         self.finished = reason

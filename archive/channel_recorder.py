@@ -44,7 +44,10 @@ class RecordingStateName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordingState:
-    """The recording of a channel at one moment. `since`: since when the state holds."""
+    """The recording of a channel at one moment. `since`: since when the state holds.
+
+    `pre_roll_s`: the seconds before an event that the memory suffices for; None if it suffices for the rule.
+    """
 
     camera_id: int
     channel: int
@@ -56,6 +59,7 @@ class RecordingState:
     paused_by: str = ""
     paused_until: datetime | None = None
     written_until: datetime | None = None
+    pre_roll_s: float | None = None
 
 
 class EventWatch:
@@ -260,6 +264,7 @@ class ChannelRecorder:
         before = self._state
         is_same = (before.state, before.reason) == (state, reason)
         written = [until for stream in self._streams.values() if (until := stream.written_until) is not None]
+        cuts = [cut_s for stream in self._streams.values() if (cut_s := stream.pre_roll.cut_to_s) is not None]
         self._state = RecordingState(
             self.camera_id,
             self.number,
@@ -271,6 +276,7 @@ class ChannelRecorder:
             pause.by if pause else "",
             pause.until if pause else None,
             min(written, default=before.written_until),
+            min(cuts, default=None) if rule.mode is RecordingMode.EVENTS else None,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from archive.pre_roll import PreRoll, PreRollBudget
+from archive.pre_roll import PreRoll, PreRollBudget, PreRollSink
 from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
@@ -30,7 +30,7 @@ _SEARCHES_OF_A_CAMERA = 2
 _SEARCHES = 8
 
 
-class StreamTarget(UnitSink, Protocol):
+class StreamTarget(PreRollSink, Protocol):
     """Keeps the units of one stream: writer.StreamWriter, or a collector in tests."""
 
     @property
@@ -141,15 +141,20 @@ class RecorderParts:
     """The parts of the app that all stream recorders share. `wake` is set when the recorder has to look again."""
 
     def __init__(
-        self, clock: Clock, cameras: OnvifManager, gateway: RtspGateway, targets: StreamTargets, wake: threading.Event
+        self,
+        clock: Clock,
+        cameras: OnvifManager,
+        gateway: RtspGateway,
+        targets: StreamTargets,
+        budget: PreRollBudget,
     ) -> None:
         self.clock = clock
         self.cameras = cameras
         self.gateway = gateway
         self.targets = targets
-        self.wake = wake
+        self.wake = threading.Event()
         self.events: EventNews | None = None  # None: nothing is known about events
-        self.budget = PreRollBudget()
+        self.budget = budget
         self._lock = threading.Lock()  # of `_searches`
         self._searches: list[SourceSearch] = []
 

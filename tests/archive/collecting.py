@@ -36,6 +36,7 @@ class CollectingTarget:
     finished: GapReason | None = None
     ends: list[GapReason] = field(default_factory=list)
     file_s: float | None = None
+    held: int = 0
 
     def written_until_utc_s(self) -> float | None:
         times = [stretch.utc_s[-1] for stretch in self.stretches if stretch.utc_s]
@@ -59,6 +60,10 @@ class CollectingTarget:
         assert stretch.units or units[0].is_key, "a stretch begins with a key frame"
         stretch.units += units
         stretch.utc_s += utc_s
+
+    def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        self.held += len(units)
+        self.on_units(units, utc_s)
 
     def on_end(self, reason: GapReason) -> None:
         self.ends.append(reason)

@@ -17,6 +17,7 @@ from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
+from events.log import EventLog
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
@@ -31,6 +32,7 @@ class EventManager(EventNews):
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
+        self.log = EventLog(database, clock)
         self._store = SubscriptionStore(database)
         self._settings = settings
         self._clock = clock
@@ -44,7 +46,8 @@ class EventManager(EventNews):
         self._subscriptions: dict[int, CameraSubscription] = {}
 
     def start(self) -> None:
-        """Load the subscriptions that an earlier run of the app may have left open."""
+        """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
+        self.log.start()
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -54,6 +57,7 @@ class EventManager(EventNews):
         """End all events for the listeners. May be called twice."""
         for camera_id in list(self._states):
             self.end_camera(camera_id)
+        self.log.stop()
 
     def on_motion(self, listener: ActivityListener) -> None:
         """Call `listener` when motion or another activity begins or ends in a channel, in a thread of this package.

@@ -128,6 +128,7 @@ class Application:
             self.evidence,
             archive=self.archive,
             backfills=self.backfills,
+            events=self.events,
             is_ready=self.is_ready,
         )
         self.sockets = services.sockets

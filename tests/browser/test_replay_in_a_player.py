@@ -106,6 +106,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
             cast(Any, None),
             archive=cast(Any, None),
             backfills=cast(Any, None),
+            events=cast(Any, None),
             is_ready=lambda: True,
         )
     )

@@ -18,6 +18,7 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
@@ -129,6 +130,18 @@ def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]
 
 
 @pytest.fixture
+def events(
+    database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager
+) -> Iterator[EventManager]:
+    """The real log of events; no device is asked. Depends on `accounts`, which open the database."""
+    del accounts
+    manager = EventManager(database, settings, SystemClock(), cameras)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def web_app(
     settings: Settings,
     cameras: StandInCameras,
@@ -140,10 +153,18 @@ def web_app(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
+    events: EventManager,
 ) -> OpenAPI:
     managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
     return build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+        Services(
+            settings,
+            *managers,
+            archive=archive.server,
+            backfills=archive.backfills,
+            events=events,
+            is_ready=lambda: True,
+        )
     )
 
 
@@ -166,6 +187,7 @@ def real_app(
     walls: WallManager,
     ptz: StandInPtz,
     pictures: StandInPictures,
+    events: EventManager,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
@@ -179,7 +201,14 @@ def real_app(
         )
         managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         yield build_web(
-            Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+            Services(
+                settings,
+                *managers,
+                archive=archive.server,
+                backfills=archive.backfills,
+                events=events,
+                is_ready=lambda: True,
+            )
         )
 
 
@@ -202,10 +231,20 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
+    events = EventManager(database, settings, SystemClock(), cameras)
+    events.start()
     managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
     yield build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+        Services(
+            settings,
+            *managers,
+            archive=archive.server,
+            backfills=archive.backfills,
+            events=events,
+            is_ready=lambda: True,
+        )
     )
+    events.stop()
     accounts.stop()
     database.close()
     archive.close()

@@ -240,7 +240,14 @@ def test_the_first_visit_shows_setup_and_the_choice_is_kept(
         old.evidence,
     )
     client = build_web(
-        Services(settings, *managers, archive=old.archive, backfills=old.backfills, is_ready=lambda: True)
+        Services(
+            settings,
+            *managers,
+            archive=old.archive,
+            backfills=old.backfills,
+            events=old.events,
+            is_ready=lambda: True,
+        )
     ).test_client()
     html = {"Accept": "text/html"}
     for path in ("/", "/cameras", "/recordings"):

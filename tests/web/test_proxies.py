@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from account_manager import AccountManager
 from core.settings import Settings, SettingsError
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from tests.web.stand_in_cameras import StandInCameras
@@ -39,6 +40,7 @@ def behind(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
+    events: EventManager,
 ) -> Make:
     """Return a function that makes the app behind a proxy at 127.0.0.1, with the host name cams.example."""
 
@@ -46,7 +48,14 @@ def behind(
         changed = replace(settings, trusted_proxies="127.0.0.1, 10.9.0.0/16", trusted_hosts="cams.example", **more)
         managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         web = build_web(
-            Services(changed, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+            Services(
+                changed,
+                *managers,
+                archive=archive.server,
+                backfills=archive.backfills,
+                events=events,
+                is_ready=lambda: True,
+            )
         )
         return web.test_client()
 

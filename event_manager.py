@@ -16,6 +16,7 @@ from core.errors import AppError
 from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
+from events import intake
 from events.channels import channel_of_event
 from events.log import EventLog
 from events.states import EventStates
@@ -147,6 +148,13 @@ class EventManager(EventNews):
         with self._lock:
             self._problems.pop(camera_id, None)
 
+    def _log(self, activity: ChannelActivity) -> None:
+        key = intake.key_of(activity)
+        if not activity.active:
+            self.log.end(key, intake.end_of(activity), activity.closed_why, count=activity.changes)
+        elif intake.is_logged(activity):
+            self.log.begin(key, intake.begun(activity))
+
     def _tell(self) -> None:
         """Tell the listeners the queued activities. A thread that does this already also tells the rest."""
         while self._untold and self._telling.acquire(blocking=False):
@@ -157,6 +165,7 @@ class EventManager(EventNews):
                 self._telling.release()
 
     def _tell_one(self, activity: ChannelActivity) -> None:
+        self._log(activity)
         if activity.kind.is_activity:
             for listener in self._listeners:
                 try:

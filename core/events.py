@@ -166,13 +166,24 @@ class EventDevice(Protocol):
         ...
 
 
+class ClosedWhy(StrEnum):
+    """The reason why an event ended without the device's message about its end."""
+
+    TOLD = ""  # the device told the end
+    MISSED = "missed"  # the app was off, or the end got lost: the event ends at its last sign of life
+    TIMEOUT = "timeout"
+    STORM = "storm"  # more changes than a person can follow; they count as one event
+    STOPPED = "stopped"  # the app or the listener stopped
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelActivity:
     """An event began or ended. `channel` is None if the device did not name one that the app knows.
 
     `at`: true time. `is_device_time` is False if the device's time was missing or wrong, so that `at` is the time of
     arrival. `changes`: how often the device told another state; large numbers mean a storm of messages.
-    `is_channel_active`: another event, or this one, is still active in the channel.
+    `is_channel_active`: another event, or this one, is still active in the channel. `item`: of the message, it tells
+    the state. `last_told_at`: when the device last told that the event goes on.
     """
 
     camera_id: int
@@ -185,6 +196,11 @@ class ChannelActivity:
     is_state: bool = False  # known from the beginning of a subscription: it is no news
     changes: int = 1
     is_channel_active: bool = False
+    topic: str = ""
+    item: str = ""
+    is_pulse: bool = False  # it happened at one moment, and tells no state
+    closed_why: ClosedWhy = ClosedWhy.TOLD
+    last_told_at: datetime | None = None
 
 
 DEVICE_EVENTS = "device"
@@ -225,16 +241,6 @@ class Severity(StrEnum):
 
     ALERT = "alert"
     NOTICE = "notice"
-
-
-class ClosedWhy(StrEnum):
-    """The reason why an event ended without the device's message about its end."""
-
-    TOLD = ""  # the device told the end
-    MISSED = "missed"  # the app was off, or the end got lost: the event ends at its last sign of life
-    TIMEOUT = "timeout"
-    STORM = "storm"  # more changes than a person can follow; they count as one event
-    STOPPED = "stopped"  # the app or the listener stopped
 
 
 _ALERTS = frozenset(

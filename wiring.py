@@ -127,6 +127,7 @@ class Application:
             evidence=self.evidence,
             archive=self.archive,
             backfills=self.backfills,
+            events=self.events,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

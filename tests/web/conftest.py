@@ -18,6 +18,7 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
@@ -128,6 +129,18 @@ def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]
 
 
 @pytest.fixture
+def events(
+    database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager
+) -> Iterator[EventManager]:
+    """The real log of events; no device is asked. Depends on `accounts`, which open the database."""
+    del accounts
+    manager = EventManager(database, settings, SystemClock(), cameras)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -138,6 +151,7 @@ def managers(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
+    events: EventManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -151,6 +165,7 @@ def managers(
         evidence=evidence,
         archive=archive.server,
         backfills=archive.backfills,
+        events=events,
     )
 
 
@@ -209,6 +224,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
+    events = EventManager(database, settings, SystemClock(), cameras)
+    events.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -221,8 +238,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         evidence=evidence,
         archive=archive.server,
         backfills=archive.backfills,
+        events=events,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    events.stop()
     accounts.stop()
     database.close()
     archive.close()

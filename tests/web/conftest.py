@@ -187,7 +187,6 @@ def real_app(
     walls: WallManager,
     ptz: StandInPtz,
     pictures: StandInPictures,
-    events: EventManager,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
@@ -199,6 +198,8 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
+        events = EventManager(database, settings, SystemClock(), manager)
+        events.start()
         managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
         yield build_web(
             Services(
@@ -210,6 +211,7 @@ def real_app(
                 is_ready=lambda: True,
             )
         )
+        events.stop()
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from media.process import Spawner
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
+from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
-from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
@@ -35,13 +35,12 @@ from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
 from web.flask_app import build_web
-from web.services import Services
+from web.services import Managers, Services
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rules() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        share_compiled_rules(patch)
+    with shared_compiled_rules():
         yield
 
 
@@ -142,8 +141,7 @@ def events(
 
 
 @pytest.fixture
-def web_app(
-    settings: Settings,
+def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
     archive: Archive,
@@ -154,18 +152,26 @@ def web_app(
     exports: ExportManager,
     evidence: EvidenceManager,
     events: EventManager,
-) -> OpenAPI:
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    return build_web(
-        Services(
-            settings,
-            *managers,
-            archive=archive.server,
-            backfills=archive.backfills,
-            events=events,
-            is_ready=lambda: True,
-        )
+) -> Managers:
+    return Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
+        events=events,
     )
+
+
+@pytest.fixture
+def web_app(settings: Settings, managers: Managers) -> OpenAPI:
+    return build_web(Services(settings, managers, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -183,10 +189,7 @@ def real_app(
     database: Database,
     streams: StandInStreams,
     archive: Archive,
-    accounts: AccountManager,
-    walls: WallManager,
-    ptz: StandInPtz,
-    pictures: StandInPictures,
+    managers: Managers,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
@@ -200,17 +203,8 @@ def real_app(
         )
         events = EventManager(database, settings, SystemClock(), manager)
         events.start()
-        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        yield build_web(
-            Services(
-                settings,
-                *managers,
-                archive=archive.server,
-                backfills=archive.backfills,
-                events=events,
-                is_ready=lambda: True,
-            )
-        )
+        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
+        yield build_web(Services(settings, real, is_ready=lambda: True))
         events.stop()
 
 
@@ -235,17 +229,21 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     events = EventManager(database, settings, SystemClock(), cameras)
     events.start()
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    yield build_web(
-        Services(
-            settings,
-            *managers,
-            archive=archive.server,
-            backfills=archive.backfills,
-            events=events,
-            is_ready=lambda: True,
-        )
+    managers = Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
+        events=events,
     )
+    yield build_web(Services(settings, managers, is_ready=lambda: True))
     events.stop()
     accounts.stop()
     database.close()

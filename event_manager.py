@@ -16,7 +16,9 @@ from core.errors import AppError
 from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
+from events import intake
 from events.channels import channel_of_event
+from events.log import EventLog
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
@@ -31,6 +33,7 @@ class EventManager(EventNews):
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
+        self.log = EventLog(database, clock)
         self._store = SubscriptionStore(database)
         self._settings = settings
         self._clock = clock
@@ -44,7 +47,8 @@ class EventManager(EventNews):
         self._subscriptions: dict[int, CameraSubscription] = {}
 
     def start(self) -> None:
-        """Load the subscriptions that an earlier run of the app may have left open."""
+        """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
+        self.log.start()
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -54,6 +58,7 @@ class EventManager(EventNews):
         """End all events for the listeners. May be called twice."""
         for camera_id in list(self._states):
             self.end_camera(camera_id)
+        self.log.stop()
 
     def on_motion(self, listener: ActivityListener) -> None:
         """Call `listener` when motion or another activity begins or ends in a channel, in a thread of this package.
@@ -143,6 +148,13 @@ class EventManager(EventNews):
         with self._lock:
             self._problems.pop(camera_id, None)
 
+    def _log(self, activity: ChannelActivity) -> None:
+        key = intake.key_of(activity)
+        if not activity.active:
+            self.log.end(key, intake.end_of(activity), activity.closed_why, count=activity.changes)
+        elif intake.is_logged(activity):
+            self.log.begin(key, intake.begun(activity))
+
     def _tell(self) -> None:
         """Tell the listeners the queued activities. A thread that does this already also tells the rest."""
         while self._untold and self._telling.acquire(blocking=False):
@@ -153,6 +165,7 @@ class EventManager(EventNews):
                 self._telling.release()
 
     def _tell_one(self, activity: ChannelActivity) -> None:
+        self._log(activity)
         if activity.kind.is_activity:
             for listener in self._listeners:
                 try:

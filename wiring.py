@@ -38,7 +38,7 @@ from web.flask_app import build_web
 from web.logs import start_logging
 from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
-from web.services import Services
+from web.services import Managers, Services
 from workers.event_listener import EventListeners
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
@@ -115,21 +115,21 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
-        services = Services(
-            settings,
-            self.cameras,
-            self.streams,
-            self.recordings,
-            self.accounts,
-            WallManager(self.database),
-            self.ptz,
-            self.pictures,
-            self.exports,
-            self.evidence,
+        managers = Managers(
+            cameras=self.cameras,
+            streams=self.streams,
+            recordings=self.recordings,
+            accounts=self.accounts,
+            walls=WallManager(self.database),
+            ptz=self.ptz,
+            pictures=self.pictures,
+            exports=self.exports,
+            evidence=self.evidence,
             archive=self.archive,
             backfills=self.backfills,
-            is_ready=self.is_ready,
+            events=self.events,
         )
+        services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
         self.web = build_web(services)
         self.web.extensions["application"] = self

@@ -16,6 +16,7 @@ from web.api import accounts as api_accounts
 from web.api import (
     backfills,
     cases,
+    events,
     exports,
     hls,
     imaging,
@@ -79,6 +80,7 @@ def build_web(services: Services) -> OpenAPI:
         recordings.blueprint,
         api_recording_rules.blueprint,
         pictures.blueprint,
+        events.blueprint,
         exports.blueprint,
         cases.blueprint,
         cases.evidence,

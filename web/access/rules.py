@@ -174,6 +174,12 @@ RULES: dict[str, Rule] = {
     "api_recording_rules.recording_states": Rule(Permission.LIVE, targets.camera_in_path),
     "api_recording_rules.list_recording_alerts": Rule(Permission.RECORDINGS),
     "api_recording_rules.mark_alerts_seen": Rule(Permission.RECORDINGS, action="see_recording_alerts"),
+    # events; the views leave out those of channels that the user may not see
+    "api_events.list_events": Rule(Permission.RECORDINGS),
+    "api_events.list_event_news": Rule(Permission.RECORDINGS),
+    "api_events.list_event_days": Rule(Permission.RECORDINGS),
+    "api_events.mark_events_seen": Rule(Permission.RECORDINGS),
+    "api_events.get_event": Rule(Permission.RECORDINGS),
     "api_backfills.list_backfills": Rule(Permission.MANAGE),
     "api_backfills.add_backfill": Rule(Permission.MANAGE, targets.channel_in_body, "create_backfill"),
     "api_backfills.estimate_backfill": Rule(Permission.MANAGE, targets.channel_in_body),

@@ -14,6 +14,12 @@ export {};
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
+/** @typedef {import('./event-types.js').Event} Event */
+/** @typedef {import('./event-types.js').EventDay} EventDay */
+/** @typedef {import('./event-types.js').EventDays} EventDays */
+/** @typedef {import('./event-types.js').EventKind} EventKind */
+/** @typedef {import('./event-types.js').EventList} EventList */
+/** @typedef {import('./event-types.js').EventNews} EventNews */
 /** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
 /** @typedef {import('./case-types.js').EvidencePackage} EvidencePackage */
 /** @typedef {import('./export-types.js').Export} Export */

@@ -14,6 +14,7 @@ a wait for the key frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from media.codecs.access_unit import VIDEO, AccessUnit
@@ -46,7 +47,7 @@ class PlaceFrame(Protocol):
 class VideoDepacketizer:
     """One track of H.264 or H.265, from its first packet on.
 
-    `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
+    `parameter_sets` also has those that come in band.
     `start_device_s`: the first unit's time if the device sends no stamps.
     `place` returns the time_s of a complete frame (SharedSource._place_frame); it is 0 without one.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
@@ -95,10 +96,6 @@ class VideoDepacketizer:
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order: vps, sps, pps; there may be several pps."""
         return self._sets.in_use
-
-    @property
-    def sets_changed(self) -> int:
-        return self._sets.changes
 
     @property
     def is_described(self) -> bool:
@@ -155,6 +152,8 @@ class VideoDepacketizer:
         """End the present frame and begin another one, if a packet's time stamp or a loss says so."""
         has_loss = self._has_loss and packet.lost_before > 0
         if packet.timestamp != self._timestamp:
+            if self._timestamp is not None and self._reader.holds_raw:
+                self._take_raw(replace(packet, timestamp=self._timestamp, arrived_s=self._arrived_s), units)
             if self._timestamp is not None and not self._continues(packet):
                 if has_loss and (not self._is_marked() or self._markers.marks_slices):
                     self._damage("lost packets")  # they may be the end of the frame
@@ -172,7 +171,7 @@ class VideoDepacketizer:
     def flush(self) -> list[AccessUnit]:
         """Return the present frame if all its NAL units so far are complete: no more packets are expected."""
         units: list[AccessUnit] = []
-        if self._slices and not self._reader.is_open:
+        if self._slices and not self._reader.is_open and not self._reader.holds_raw:
             ended = (self._timestamp or 0, self._is_key)
             self._end(units)
             self._ended = ended
@@ -221,6 +220,8 @@ class VideoDepacketizer:
 
     def _take_marker(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
         """End the frame if the marker says so. Some devices set the marker on leading NAL units, too."""
+        if self._reader.holds_raw:
+            self._take_raw(packet, units)
         if self._reader.is_open:
             if not self._reader.has_no_ends or self._has_loss:
                 return
@@ -244,6 +245,7 @@ class VideoDepacketizer:
             else:
                 self._damage("a NAL unit without its end")
                 self._reader.drop()
+        self._reader.end_frame()
         if self._is_marked() and not self._problem:
             self._markers.prove(self._sets.sps, is_key=self._is_key)
         self._ended = None
@@ -336,6 +338,13 @@ class VideoDepacketizer:
                 return True
             self._open_key_ticks = None
         return False
+
+    def _take_raw(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """Take the NAL units that the reader has held for the end of the frame."""
+        for nal in self._reader.take_raw():
+            self._take_nal(nal, packet, units)
+        if self._reader.damage:
+            self._take_damage()
 
     def _take_damage(self) -> None:
         """Take over the fault that the reader has found."""

@@ -78,7 +78,7 @@ class Application:
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive.follow(self.events)
         self.events.on_motion(self.archive.take_activity)
-        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
+        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.backfills = BackfillManager(
             self.database, settings, clock, self.gateway, self.cameras, self.archive, self.recordings
@@ -109,6 +109,7 @@ class Application:
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
         self.cameras.on_accepted_certificate(self.archive.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
             subscribe(self.backfills.forget_camera)
@@ -127,6 +128,7 @@ class Application:
             evidence=self.evidence,
             archive=self.archive,
             backfills=self.backfills,
+            events=self.events,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -12,6 +12,7 @@ from account_manager import AccountManager
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
 from core.settings import Settings
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from onvif_manager import OnvifManager
@@ -43,13 +44,14 @@ class Managers:
     evidence: EvidenceManager
     archive: ArchiveManager
     backfills: BackfillManager
+    events: EventManager
 
 
 class Services:
     """Everything that a view can reach. Ended logins and tokens end their viewers and sockets.
 
-    A quarter of the request threads may wait for playlists that do not exist yet, another for devices, and another for
-    heads.
+    A quarter of the request threads may wait for playlists that do not exist yet, another for devices, another for
+    heads, and an eighth for news about events.
     """
 
     def __init__(self, settings: Settings, managers: Managers, *, is_ready: Callable[[], bool]) -> None:
@@ -67,10 +69,12 @@ class Services:
         self.evidence = managers.evidence
         self.archive = managers.archive
         self.backfills = managers.backfills
+        self.events = managers.events
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
+        self.event_limit = RequestLimit(max(1, settings.request_threads // 8), "events")
         self.downloads = Downloads()
         self.login_viewers = LoginViewers(self.streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)

@@ -18,14 +18,15 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
+from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
-from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
@@ -39,8 +40,7 @@ from web.services import Managers, Services
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rules() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        share_compiled_rules(patch)
+    with shared_compiled_rules():
         yield
 
 
@@ -129,6 +129,18 @@ def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]
 
 
 @pytest.fixture
+def events(
+    database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager
+) -> Iterator[EventManager]:
+    """The real log of events; no device is asked. Depends on `accounts`, which open the database."""
+    del accounts
+    manager = EventManager(database, settings, SystemClock(), cameras)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -139,6 +151,7 @@ def managers(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
+    events: EventManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -152,6 +165,7 @@ def managers(
         evidence=evidence,
         archive=archive.server,
         backfills=archive.backfills,
+        events=events,
     )
 
 
@@ -187,8 +201,11 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
-        real = replace(managers, cameras=manager, exports=exports, evidence=evidence)
+        events = EventManager(database, settings, SystemClock(), manager)
+        events.start()
+        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        events.stop()
 
 
 @pytest.fixture
@@ -210,6 +227,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
+    events = EventManager(database, settings, SystemClock(), cameras)
+    events.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -222,8 +241,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         evidence=evidence,
         archive=archive.server,
         backfills=archive.backfills,
+        events=events,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    events.stop()
     accounts.stop()
     database.close()
     archive.close()

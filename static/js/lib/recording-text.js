@@ -72,7 +72,9 @@ export function stateText(state, nowMs) {
       return { short: 'REC', text: `Recorded on the server${since}`, tone: 'recording' };
     case 'waiting': {
       const text = WAITING[state.mode] ?? 'The recording is starting';
-      return { short: 'REC waits', text, tone: 'waiting' };
+      const cut = state.pre_roll_s ?? null;
+      const memory = cut === null ? '' : `; the memory holds only ${Math.floor(cut)} s before it`;
+      return { short: 'REC waits', text: `${text}${memory}`, tone: 'waiting' };
     }
     case 'paused': {
       const by = state.paused_by ? ` by ${state.paused_by}` : '';

@@ -32,9 +32,9 @@ def arrived(packets: Sequence[RtpPacket], order: Sequence[int]) -> list[RtpPacke
         now_s = number * 0.004
         wire += [*buffer.flush(now_s), *buffer.push(head + packet.payload, now_s)]
     wire += buffer.flush(1e9)
-    found = [packet for data in wire if (packet := parse_rtp(data, VIDEO, 100.0))]
-    for before, packet in pairwise(found):
-        packet.lost_before = (packet.sequence - before.sequence - 1) & 0xFFFF
+    found = [taken for data in wire if (taken := parse_rtp(data, VIDEO, 100.0))]
+    for before, after in pairwise(found):
+        after.lost_before = (after.sequence - before.sequence - 1) & 0xFFFF
     return found
 
 

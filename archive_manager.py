@@ -16,6 +16,7 @@ from archive.installation import Installation
 from archive.kept import KeptRanges
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
+from archive.pre_roll import PreRollBudget
 from archive.recorder import ChannelRecorders
 from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
@@ -23,6 +24,7 @@ from archive.rules import RuleStore
 from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
 from archive.stream_reader import StreamReader
+from archive.stream_recorder import RecorderParts
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
 from core.access import Principal
@@ -72,9 +74,9 @@ class ArchiveManager:
         self._reads = DiskReads()
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
-        self._recorders = ChannelRecorders(
-            gateway, cameras, self.writer, clock, self._rules, self._pauses, self.gap_store
-        )
+        self._pre_rolls = PreRollBudget(settings.archive_pre_roll_bytes)
+        recorder_parts = RecorderParts(clock, cameras, gateway, self.writer, self._pre_rolls)
+        self._recorders = ChannelRecorders(recorder_parts, self._rules, self._pauses, self.gap_store)
         self._kept = KeptRanges(database, clock)
         inflow = Inflow(self.index, self._rules, clock)
         parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)
@@ -146,6 +148,11 @@ class ArchiveManager:
     def rules(self) -> dict[tuple[int, int], RecordingRule]:
         """Return all stored rules, by camera and channel."""
         return self._rules.rules()
+
+    @property
+    def pre_roll_bytes(self) -> int:
+        """The most memory for the pre-roll of one stream."""
+        return self._pre_rolls.stream_bytes
 
     def set_rule(self, camera_id: int, channel: int, rule: RecordingRule) -> None:
         """Store a rule and follow it immediately. Raise InvalidRequest, which names the field, or NotFound."""

@@ -27,6 +27,8 @@ EVENT_AT_MOST_S = 86_400.0
 """An event without an end counts as over after this time: devices lose the message of the end."""
 DEAF_AFTER_S = 60.0
 """A device whose events do not reach the app for this time is a problem. A subscription that is renewed is none."""
+EVENT_FILE_S = 60.0
+"""The longest file of a recording of events: the retention and kept ranges take whole files."""
 _KEEP_S = 1.0
 
 
@@ -42,7 +44,10 @@ class RecordingStateName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordingState:
-    """The recording of a channel at one moment. `since`: since when the state holds."""
+    """The recording of a channel at one moment. `since`: since when the state holds.
+
+    `pre_roll_s`: the seconds before an event that the memory suffices for; None if it suffices for the rule.
+    """
 
     camera_id: int
     channel: int
@@ -54,6 +59,7 @@ class RecordingState:
     paused_by: str = ""
     paused_until: datetime | None = None
     written_until: datetime | None = None
+    pre_roll_s: float | None = None
 
 
 class EventWatch:
@@ -187,6 +193,7 @@ class ChannelRecorder:
                 key = StreamKey(self.camera_id, self.number, quality)
                 stream = self._streams[quality] = StreamRecorder(self._parts, key, rule.pre_s)
             stream.pre_roll.pre_s = rule.pre_s
+            stream.limit_files(EVENT_FILE_S if rule.mode is RecordingMode.EVENTS else None)
             if waits:
                 stream.pre_roll.end()
             else:
@@ -257,6 +264,7 @@ class ChannelRecorder:
         before = self._state
         is_same = (before.state, before.reason) == (state, reason)
         written = [until for stream in self._streams.values() if (until := stream.written_until) is not None]
+        cuts = [cut_s for stream in self._streams.values() if (cut_s := stream.pre_roll.cut_to_s) is not None]
         self._state = RecordingState(
             self.camera_id,
             self.number,
@@ -268,6 +276,7 @@ class ChannelRecorder:
             pause.by if pause else "",
             pause.until if pause else None,
             min(written, default=before.written_until),
+            min(cuts, default=None) if rule.mode is RecordingMode.EVENTS else None,
         )
 
 

@@ -10,34 +10,52 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from core.archive import GapReason
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
 
 NEWS_TAKES_S = 3.0  # at most, from an event to the app
-MAX_BYTES = 16 * 1024 * 1024
-MAX_TOTAL_BYTES = 512 * 1024 * 1024
 _OVERHEAD_BYTES = 200  # memory of a unit besides its contents
+_STREAM_SHARE = 8
+
+
+class PreRollSink(UnitSink, Protocol):
+    """Takes the units of a stream, and those that a pre-roll held."""
+
+    def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        """Take units that are in memory already: many come at once."""
+        ...
 
 
 class PreRollBudget:
-    """The memory of all pre-rolls together. Safe between threads."""
+    """The memory of all pre-rolls together. Safe between threads.
 
-    def __init__(self, max_bytes: int = MAX_TOTAL_BYTES) -> None:
+    One pre-roll holds at most an eighth of it. If all together hold too much, those over the average give some back.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
+        self._holders = 0
         self.held_bytes = 0
 
-    def add(self, size_bytes: int) -> None:
-        """Count memory that was taken, or given back if `size_bytes` is negative."""
-        with self._lock:
-            self.held_bytes += size_bytes
-
     @property
-    def is_exceeded(self) -> bool:
-        return self.held_bytes > self._max_bytes
+    def stream_bytes(self) -> int:
+        """The most that one pre-roll holds."""
+        return self._max_bytes // _STREAM_SHARE
+
+    def change(self, before_bytes: int, after_bytes: int) -> None:
+        """Count the memory of one pre-roll, which held `before_bytes` and holds `after_bytes` now."""
+        with self._lock:
+            self.held_bytes += after_bytes - before_bytes
+            self._holders += (after_bytes > 0) - (before_bytes > 0)
+
+    def is_too_much(self, held_bytes: int) -> bool:
+        """True if one pre-roll, which holds `held_bytes`, must give some back."""
+        is_over_average = held_bytes * self._holders > self._max_bytes
+        return held_bytes > self.stream_bytes or (self.held_bytes > self._max_bytes and is_over_average)
 
 
 class _Phase(Enum):
@@ -58,11 +76,11 @@ class PreRoll(UnitSink):
     `pre_s` may be changed at any time.
     """
 
-    def __init__(self, sink: UnitSink, budget: PreRollBudget, pre_s: float, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, sink: PreRollSink, budget: PreRollBudget, pre_s: float) -> None:
         self.pre_s = pre_s
         self._sink = sink
         self._budget = budget
-        self._max_bytes = max_bytes
+        self._cut_to_s: float | None = None
         self._lock = threading.Lock()
         self._phase = _Phase.HOLDING
         self._groups: deque[_Group] = deque()
@@ -76,6 +94,12 @@ class PreRoll(UnitSink):
         with self._lock:
             return self._groups[0].utc_s[0] if self._groups else None
 
+    @property
+    def cut_to_s(self) -> float | None:
+        """The seconds before an event that the memory suffices for; None if it suffices for `pre_s`."""
+        cut_to_s = self._cut_to_s
+        return None if cut_to_s is None or cut_to_s >= self.pre_s else cut_to_s
+
     def begin(self, event_utc_s: float | None = None) -> None:
         """Record all units from now on, and the held ones.
 
@@ -88,7 +112,7 @@ class PreRoll(UnitSink):
                     self._drop_before(event_utc_s - self.pre_s)
                 for group in self._groups:
                     self._describe(group.description)
-                    self._sink.on_units(group.units, group.utc_s)
+                    self._sink.on_held_units(group.units, group.utc_s)
                 self._clear()
             self._phase = _Phase.RECORDING
 
@@ -169,13 +193,19 @@ class PreRoll(UnitSink):
                 self._groups[-1].units.append(unit)
                 self._groups[-1].utc_s.append(moment_s)
                 self._count(_size(unit))
-        self._drop_before(utc_s[-1] - self.pre_s - NEWS_TAKES_S)
-        while self._groups and (self._held_bytes > self._max_bytes or self._budget.is_exceeded):
+        if self._drop_before(utc_s[-1] - self.pre_s - NEWS_TAKES_S):
+            self._cut_to_s = None
+        while self._groups and self._budget.is_too_much(self._held_bytes):
             self._drop_oldest()
+            begin_s = self._groups[0].utc_s[0] if self._groups else utc_s[-1]
+            self._cut_to_s = max(0.0, utc_s[-1] - begin_s - NEWS_TAKES_S)
 
-    def _drop_before(self, moment_s: float) -> None:
+    def _drop_before(self, moment_s: float) -> bool:
+        """Drop the groups that end before a time. Return True if there are some: the memory suffices."""
+        before = len(self._groups)
         while len(self._groups) > 1 and self._groups[1].utc_s[0] <= moment_s:
             self._drop_oldest()
+        return len(self._groups) < before
 
     def _drop_oldest(self) -> None:
         self._count(-sum(map(_size, self._groups.popleft().units)))
@@ -185,8 +215,8 @@ class PreRoll(UnitSink):
         self._count(-self._held_bytes)
 
     def _count(self, size_bytes: int) -> None:
-        self._held_bytes += size_bytes
-        self._budget.add(size_bytes)
+        before_bytes, self._held_bytes = self._held_bytes, self._held_bytes + size_bytes
+        self._budget.change(before_bytes, self._held_bytes)
 
 
 def _key_frame(units: Sequence[AccessUnit]) -> int | None:

@@ -15,14 +15,11 @@ from archive.outages import ALERT_AFTER_S, SHORTEST_S
 from archive.pauses import PauseStore
 from archive.pre_roll import NEWS_TAKES_S
 from archive.rules import RuleStore, schedule_of
-from archive.stream_recorder import RecorderParts, StreamTargets
+from archive.stream_recorder import RecorderParts
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
-from core.clock import Clock
 from core.errors import AppError, NotFound
 from core.events import EventNews
 from core.records import CameraStatus, Channel
-from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +33,14 @@ _Place = tuple[int, int]  # camera id and number of the channel
 class ChannelRecorders:
     """Safe between threads. start() and stop() may be called twice; the database must be open in between."""
 
-    def __init__(
-        self,
-        gateway: RtspGateway,
-        cameras: OnvifManager,
-        targets: StreamTargets,
-        clock: Clock,
-        rules: RuleStore,
-        pauses: PauseStore,
-        gaps: GapStore,
-    ) -> None:
-        self._clock = clock
-        self._cameras = cameras
+    def __init__(self, parts: RecorderParts, rules: RuleStore, pauses: PauseStore, gaps: GapStore) -> None:
+        self._clock = parts.clock
+        self._cameras = parts.cameras
         self._rules = rules
         self._pauses = pauses
         self._gaps = gaps
-        self._wake = threading.Event()
-        self._parts = RecorderParts(clock, cameras, gateway, targets, self._wake)
+        self._wake = parts.wake
+        self._parts = parts
         self._lock = threading.Lock()  # of the dictionaries; never held while a channel waits for the database
         self._place_locks: dict[_Place, threading.RLock] = {}  # of each channel
         self._channels: dict[_Place, ChannelRecorder] = {}

@@ -77,8 +77,7 @@ class StreamFiles:
         self.written_until_ms: int | None = None
         self._synced_until_ms: int | None = None
         self._index = index
-        self._file_ms = round(file_s * 1000)
-        self._phase_ms = _phase_ms(stream, self._file_ms)
+        self._longest_file_ms = self._file_ms = round(file_s * 1000)
         self._origin = origin
         self._clock_correction_s = clock_correction_s
         self._guard = ClockGuard(origin)
@@ -90,6 +89,10 @@ class StreamFiles:
         self._unsynced: list[OpenFile] = []
         self._stretch: _Stretch | None = None
         self._stretches: list[_Stretch] = []  # of which the index does not know everything
+
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this from the next key frame on; None for the usual length. Any thread."""
+        self._file_ms = min(self._longest_file_ms, round(file_s * 1000)) if file_s else self._longest_file_ms
 
     # ---- units to tasks --------------------------------------------------------------------------
 
@@ -154,11 +157,12 @@ class StreamFiles:
     def _must_end(self, file: OpenFile, group: UnitGroup, start_ms: int, volume: Volume) -> bool:
         if volume.state is VolumeState.GONE:
             return True
-        is_due = self._period(start_ms) != self._period(file.key.start_ms)
+        file_ms = self._file_ms  # any thread may change it
+        is_due = self._period(start_ms, file_ms) != self._period(file.key.start_ms, file_ms)
         return group.is_key and (is_due or not volume.is_usable)
 
-    def _period(self, time_ms: int) -> int:
-        return (time_ms - self._phase_ms) // self._file_ms
+    def _period(self, time_ms: int, file_ms: int) -> int:
+        return (time_ms - _phase_ms(self.stream, file_ms)) // file_ms
 
     def _open_file(self, group: UnitGroup, start_ms: int, volume: Volume, volumes: Volumes) -> Outcome | None:
         """Open the next file. Return None, or the outcome for the group if that is impossible here."""
@@ -283,10 +287,11 @@ class StreamFiles:
         made = StreamFiles(
             self.stream,
             self._index,
-            file_s=self._file_ms / 1000,
+            file_s=self._longest_file_ms / 1000,
             origin=self._origin,
             clock_correction_s=self._clock_correction_s,
         )
+        made._file_ms = self._file_ms
         made._description = self._newest_description
         made.written_until_ms = made._synced_until_ms = self.written_until_ms
         return made

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from archive.pre_roll import PreRoll, PreRollBudget
+from archive.pre_roll import PreRoll, PreRollBudget, PreRollSink
 from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
@@ -30,7 +30,7 @@ _SEARCHES_OF_A_CAMERA = 2
 _SEARCHES = 8
 
 
-class StreamTarget(UnitSink, Protocol):
+class StreamTarget(PreRollSink, Protocol):
     """Keeps the units of one stream: writer.StreamWriter, or a collector in tests."""
 
     @property
@@ -40,6 +40,10 @@ class StreamTarget(UnitSink, Protocol):
 
     def written_until_utc_s(self) -> float | None:
         """Return the time of the last picture that was written, in seconds since 1970; None before the first one."""
+        ...
+
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this; None for the usual length."""
         ...
 
     def finish(self, reason: GapReason) -> None:
@@ -137,15 +141,20 @@ class RecorderParts:
     """The parts of the app that all stream recorders share. `wake` is set when the recorder has to look again."""
 
     def __init__(
-        self, clock: Clock, cameras: OnvifManager, gateway: RtspGateway, targets: StreamTargets, wake: threading.Event
+        self,
+        clock: Clock,
+        cameras: OnvifManager,
+        gateway: RtspGateway,
+        targets: StreamTargets,
+        budget: PreRollBudget,
     ) -> None:
         self.clock = clock
         self.cameras = cameras
         self.gateway = gateway
         self.targets = targets
-        self.wake = wake
+        self.wake = threading.Event()
         self.events: EventNews | None = None  # None: nothing is known about events
-        self.budget = PreRollBudget()
+        self.budget = budget
         self._lock = threading.Lock()  # of `_searches`
         self._searches: list[SourceSearch] = []
 
@@ -238,6 +247,10 @@ class StreamRecorder:
             self._reason = problem
         elif self._feed is None and profile_token is not None:
             self._open_if_due(profile_token, now_s)
+
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this from the next key frame on; None for the usual length."""
+        self._target.limit_files(file_s)
 
     def retry_soon(self) -> None:
         """The camera has answered: try again without a further pause, whatever an earlier search finds."""

@@ -17,50 +17,66 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
 
 QUEUE_BYTES = 64 * 1024 * 1024
-STREAM_QUEUE_BYTES = 6 * 1024 * 1024  # ten seconds of a main stream; as much comes at once if an event begins
+STREAM_QUEUE_BYTES = 6 * 1024 * 1024  # ten seconds of a main stream
 _UNIT_BYTES = 300  # the objects of a unit, besides its bytes
 
 
 class QueueBudget:
-    """Counts the bytes that wait for one volume: at most 64 MB, or 6 MB for each stream if there are more than ten."""
+    """Counts the bytes that wait for one volume: at most 64 MB, or 6 MB for each stream if there are more than ten.
 
-    def __init__(self, limit_bytes: int = QUEUE_BYTES) -> None:
+    Pre-rolls come at once when an event begins. They have a limit of their own, `held_bytes`, so that the live units
+    after them find room.
+    """
+
+    def __init__(self, limit_bytes: int = QUEUE_BYTES, *, held_bytes: int = 0) -> None:
         self._least_bytes = limit_bytes
+        self._held_limit_bytes = held_bytes
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._used_bytes = 0
+        self._held_bytes = 0
 
     @property
     def used_bytes(self) -> int:
-        return self._used_bytes
+        return self._used_bytes + self._held_bytes
 
     def share_between(self, streams: int) -> None:
         self.limit_bytes = max(self._least_bytes, streams * STREAM_QUEUE_BYTES)
 
-    def take(self, size: int) -> bool:
-        """Count bytes if they do not exceed the limit; return True if so."""
+    def take(self, size: int, *, is_held: bool = False) -> bool:
+        """Count bytes if they do not exceed the limit; return True if so. `is_held`: a pre-roll held them."""
         with self._lock:
-            if self._used_bytes + size > self.limit_bytes:
-                return False
-            self._used_bytes += size
-            return True
+            if is_held:
+                is_taken = self._held_bytes + size <= self._held_limit_bytes
+            else:
+                is_taken = self._used_bytes + size <= self.limit_bytes
+            if is_taken:
+                self._count(size, is_held=is_held)
+            return is_taken
 
-    def move(self, size: int) -> None:
+    def move(self, size: int, *, is_held: bool = False) -> None:
         """Count bytes that come from the queue of another volume, or leave for one (negative)."""
         with self._lock:
-            self._used_bytes += size
+            self._count(size, is_held=is_held)
 
     def is_low(self) -> bool:
         return self._used_bytes <= self.limit_bytes // 2
 
+    def _count(self, size: int, *, is_held: bool) -> None:
+        if is_held:
+            self._held_bytes += size
+        else:
+            self._used_bytes += size
+
 
 @dataclass(frozen=True, slots=True)
 class QueuedUnits:
-    """Units with their times, and the bytes that they take in the queue."""
+    """Units with their times, and the bytes that they take in the queue. `is_held`: a pre-roll held them."""
 
     units: Sequence[AccessUnit]
     utc_s: Sequence[float]
     size_bytes: int
+    is_held: bool = False
 
 
 QueueItem = QueuedUnits | UnitDescription | GapReason
@@ -76,6 +92,7 @@ class StreamWriter(UnitSink):
         self._lock = threading.Lock()
         self._items: deque[QueueItem] = deque()
         self._queued_bytes = 0
+        self._queued_held_bytes = 0  # of them
         self._is_dropping = False
         self._has_dropped = False
         self._is_finished = False
@@ -87,6 +104,13 @@ class StreamWriter(UnitSink):
         self._items.append(description)
 
     def on_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        self._take_units(units, utc_s, is_held=False)
+
+    def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        """Take units that a pre-roll held: many at once, with a limit of their own."""
+        self._take_units(units, utc_s, is_held=True)
+
+    def _take_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float], *, is_held: bool) -> None:
         if self._is_finished:
             return
         if self._is_dropping:
@@ -96,10 +120,10 @@ class StreamWriter(UnitSink):
             units, utc_s = units[begin:], utc_s[begin:]
         size = sum(len(part) for unit in units for part in unit.parts) + _UNIT_BYTES * len(units)
         with self._lock:
-            is_taken = self._budget.take(size)
+            is_taken = self._budget.take(size, is_held=is_held)
             if is_taken:
-                self._queued_bytes += size
-                self._items.append(QueuedUnits(units, utc_s, size))
+                self._count(size, is_held=is_held)
+                self._items.append(QueuedUnits(units, utc_s, size, is_held))
         if is_taken:
             self._is_dropping = False
         elif not self._is_dropping:
@@ -114,6 +138,10 @@ class StreamWriter(UnitSink):
         if not self._is_finished:
             self._is_finished = True
             self._items.append(reason)
+
+    def limit_files(self, file_s: float | None) -> None:
+        """Make no file longer than this from the next key frame on; None for the usual length (ARCHIVE_FILE_S)."""
+        self.files.limit_files(file_s)
 
     @property
     def problem(self) -> GapReason | None:
@@ -156,17 +184,23 @@ class StreamWriter(UnitSink):
     def release(self, item: QueuedUnits) -> None:
         """Stop counting units that are written or lost."""
         with self._lock:
-            self._queued_bytes -= item.size_bytes
-            self._budget.move(-item.size_bytes)
+            self._count(-item.size_bytes, is_held=item.is_held)
+            self._budget.move(-item.size_bytes, is_held=item.is_held)
 
     def change_budget(self, budget: QueueBudget) -> None:
         """Count the queue for another volume."""
         with self._lock:
-            self._budget.move(-self._queued_bytes)
-            budget.move(self._queued_bytes)
+            live_bytes = self._queued_bytes - self._queued_held_bytes
+            for size, is_held in ((live_bytes, False), (self._queued_held_bytes, True)):
+                self._budget.move(-size, is_held=is_held)
+                budget.move(size, is_held=is_held)
             self._budget = budget
 
     def take_dropped(self) -> bool:
         """Return True if units were lost since the last call."""
         has_dropped, self._has_dropped = self._has_dropped or self._is_dropping, False
         return has_dropped
+
+    def _count(self, size: int, *, is_held: bool) -> None:
+        self._queued_bytes += size
+        self._queued_held_bytes += size if is_held else 0

@@ -54,7 +54,7 @@ class VolumeWriter:
 
     def __init__(self, volume: Volume, parts: ArchiveParts) -> None:
         self.volume = volume
-        self.budget = QueueBudget()
+        self.budget = QueueBudget(held_bytes=parts.settings.archive_pre_roll_bytes)
         self.busy_since_s: float | None = None  # of one step; a disk that hangs makes it old
         self._parts = parts
         self._lock = threading.Lock()  # of the streams and the thread; never held during work

@@ -50,7 +50,7 @@ def run(window_s: float, count: int) -> None:
             _show("received", measure(lambda: [psutil.Process()], window_s), feeds)
             writer.start(is_new_index=True)
             targets = [writer.open_stream(StreamKey(1, number, RecordedQuality.MAIN)) for number in range(1, count + 1)]
-            budget = PreRollBudget()
+            budget = PreRollBudget(max_bytes=512_000_000)
             for feed, target in zip(feeds, targets, strict=True):
                 pre_roll = PreRoll(target, budget, 10.0)
                 pre_roll.begin()

@@ -35,10 +35,15 @@ class CollectingTarget:
     problem: GapReason | None = None
     finished: GapReason | None = None
     ends: list[GapReason] = field(default_factory=list)
+    file_s: float | None = None
+    held: int = 0
 
     def written_until_utc_s(self) -> float | None:
         times = [stretch.utc_s[-1] for stretch in self.stretches if stretch.utc_s]
         return max(times, default=None)
+
+    def limit_files(self, file_s: float | None) -> None:
+        self.file_s = file_s
 
     def finish(self, reason: GapReason) -> None:
         self.finished = reason
@@ -55,6 +60,10 @@ class CollectingTarget:
         assert stretch.units or units[0].is_key, "a stretch begins with a key frame"
         stretch.units += units
         stretch.utc_s += utc_s
+
+    def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
+        self.held += len(units)
+        self.on_units(units, utc_s)
 
     def on_end(self, reason: GapReason) -> None:
         self.ends.append(reason)

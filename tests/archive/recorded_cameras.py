@@ -11,8 +11,10 @@ from typing import Any
 from archive.channel_recorder import RecordingState
 from archive.gaps import GapStore
 from archive.pauses import PauseStore
+from archive.pre_roll import PreRollBudget
 from archive.recorder import ChannelRecorders
 from archive.rules import RuleStore
+from archive.stream_recorder import RecorderParts
 from cameras.records import CameraView
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey
 from core.errors import CameraUnreachable, DeviceError, NotFound
@@ -138,9 +140,9 @@ class RecorderHarness:
         self.recorders = self.new_recorders()
 
     def new_recorders(self) -> ChannelRecorders:
-        return ChannelRecorders(
-            self.gateway, self.cameras, self.targets, self.clock, self.rules, self.pauses, self.gaps
-        )
+        budget = PreRollBudget(max_bytes=64_000_000)
+        parts = RecorderParts(self.clock, self.cameras, self.gateway, self.targets, budget)
+        return ChannelRecorders(parts, self.rules, self.pauses, self.gaps)
 
     def close(self) -> None:
         self.recorders.stop()

@@ -13,7 +13,7 @@ from archive.stream_writer import QUEUE_BYTES, QueueBudget, StreamWriter
 from archive.volume_writer import VolumeWriter
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
-from core.archive import GapReason
+from core.archive import GapReason, RecordedQuality, StreamKey
 from core.clock import SystemClock
 from core.settings import Settings
 from media.codecs.access_unit import VIDEO, AccessUnit
@@ -111,6 +111,34 @@ def test_a_stream_that_moves_takes_its_bytes_to_the_other_budget() -> None:
     second.move(600)
     assert (first.used_bytes, second.used_bytes) == (0, 600)
     assert not second.is_low()
+
+
+def test_pre_rolls_that_begin_together_lose_nothing(recording: Recording) -> None:
+    recording.writer.budget = QueueBudget(100_000, held_bytes=500_000)
+    streams = [recording.open_stream(StreamKey(1, number, RecordedQuality.MAIN)) for number in (1, 2, 3)]
+    begin_s = recording.clock.now.timestamp()
+    for stream in streams:  # the writer does not get to run
+        for number in range(100):
+            data = bytes([0x65 if number % 10 == 0 else 0x41]) + b"\x80" * 999
+            unit = AccessUnit(VIDEO, (data,), 0, 90_000, is_key=number % 10 == 0)
+            stream.on_held_units([unit], [begin_s - 20 + number / 5])
+    for stream in streams:
+        recording.frames(stream, 2, size=1000)
+        assert stream.problem is None
+        stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    assert [len(recording.stored(stream.stream)) for stream in streams] == [100 + 2 * FPS] * 3
+    assert recording.writer.budget.used_bytes == 0
+
+
+def test_pre_rolls_on_a_disk_that_hangs_have_a_limit() -> None:
+    budget = QueueBudget(1000, held_bytes=3000)
+    assert all(budget.take(1000, is_held=True) for _ in range(3))
+    assert not budget.take(1000, is_held=True)
+    assert budget.take(1000)
+    assert budget.used_bytes == 4000
+    budget.move(-1000, is_held=True)
+    assert budget.take(1000, is_held=True)
 
 
 def test_many_streams_share_a_larger_queue() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.channel_recorder import EVENT_AT_MOST_S, RecordingStateName
+from archive.channel_recorder import EVENT_AT_MOST_S, EVENT_FILE_S, RecordingStateName
 from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey, WeekSpan
 from tests.archive.recorded_cameras import CONTINUOUS, FPS, GOP, MAIN, SUB, RecorderHarness, unreachable
 
@@ -87,6 +87,14 @@ def test_a_rule_from_continuous_to_events_keeps_the_session(harness: RecorderHar
     harness.rules.set_rule(1, 1, CONTINUOUS)
     harness.pass_s(2)
     assert len(harness.gateway.feeds) == 1
+
+
+def test_files_are_short_where_only_events_are_recorded(harness: RecorderHarness) -> None:
+    harness.record(EVENTS)
+    assert harness.target().file_s == EVENT_FILE_S == 60.0
+    harness.rules.set_rule(1, 1, CONTINUOUS)
+    harness.pass_s(1)
+    assert harness.target().file_s is None
 
 
 def test_a_schedule_records_by_the_local_time_of_its_zone(harness: RecorderHarness) -> None:

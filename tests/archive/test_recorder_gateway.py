@@ -13,8 +13,10 @@ import pytest
 from archive.channel_recorder import RecordingStateName
 from archive.gaps import GapStore
 from archive.pauses import PauseStore
+from archive.pre_roll import PreRollBudget
 from archive.recorder import ChannelRecorders
 from archive.rules import RuleStore
+from archive.stream_recorder import RecorderParts
 from core.archive import GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey
 from core.clock import SystemClock
 from core.login_gate import LoginGate
@@ -115,7 +117,8 @@ def recording(tmp_path: Path, stream: bytes) -> Iterator[Recording]:
         session.add(camera_row(1, clock.now_utc()))
     rules, pauses, gaps = RuleStore(database, clock), PauseStore(database, clock), GapStore(database, clock)
     cameras, targets = PeerCameras(peer), CollectingTargets()
-    recorders = ChannelRecorders(gateway, cameras, targets, clock, rules, pauses, gaps)
+    parts = RecorderParts(clock, cameras, gateway, targets, PreRollBudget(max_bytes=64_000_000))
+    recorders = ChannelRecorders(parts, rules, pauses, gaps)
     recorders.start()
     yield Recording(recorders, gateway, cameras, targets, rules, pauses, gaps)
     recorders.stop()

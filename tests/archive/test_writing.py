@@ -59,6 +59,23 @@ def test_files_end_at_borders_of_utc_and_rotation_loses_no_picture(recording: Re
     assert max(seconds) - min(seconds) <= 1
 
 
+def test_files_are_as_short_as_their_rule_wishes_from_the_next_one_on(recording: Recording) -> None:
+    stream = recording.open_stream()
+    recording.frames(stream, 130)
+    stream.limit_files(20.0)
+    recording.frames(stream, 60)
+    stream.limit_files(None)
+    recording.frames(stream, 200)
+    stream.finish(GapReason.SWITCHED_OFF)
+    recording.flush()
+    lengths = [(it.end_ms - it.start_ms) / 1000 for it in recording.files()]
+    assert 2 <= sum(19 <= it <= 21 for it in lengths) <= 3
+    assert sum(59 <= it <= 61 for it in lengths) >= 3
+    assert max(lengths) <= 61
+    assert len(recording.stretches()) == 1
+    assert recording.is_all_stored()
+
+
 def test_streams_do_not_rotate_together(recording: Recording) -> None:
     borders = set()
     for channel in range(1, 9):

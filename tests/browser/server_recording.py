@@ -20,6 +20,7 @@ NO_RULE: dict[str, Any] = {
     "limit_days": None,
     "backfills": False,
     "server_time_zone": "Europe/Berlin",
+    "pre_roll_bytes": 64_000_000,
 }
 
 
@@ -33,7 +34,7 @@ def state(channel: int, name: str = "off", **more: Any) -> dict[str, Any]:
     return {
         "channel": channel,
         **usual,
-        **dict.fromkeys(("reason", "paused_by", "paused_until", "written_until")),
+        **dict.fromkeys(("reason", "paused_by", "paused_until", "written_until", "pre_roll_s")),
         **more,
     }
 

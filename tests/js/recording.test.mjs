@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { channelsFor } from '../../static/js/lib/channels.js';
 import { RecordingApi } from '../../static/js/lib/recording-api.js';
-import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText } from '../../static/js/lib/recording-cost.js';
+import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText, preRollText } from '../../static/js/lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
 import { RecordingStates } from '../../static/js/lib/recording-states.js';
 import { alertText, cameraRecordingText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
@@ -34,7 +34,7 @@ function channel(rates, number = 1) {
 function state(change = {}) {
   return {
     ...{ channel: 1, mode: 'continuous', quality: 'main', state: 'recording', since: null, reason: null },
-    ...{ paused_by: null, paused_until: null, written_until: null },
+    ...{ paused_by: null, paused_until: null, written_until: null, pre_roll_s: null },
     ...change,
   };
 }
@@ -139,6 +139,19 @@ test('the forecast counts the inflow of all channels', () => {
   assert.equal(forecastText(held, 5), 'The disks have space for 5 days.');
   assert.match(forecastText(held, null), /hold about 10 days/);
   assert.deepEqual([0.5, 1, 2.25, 12.9].map(daysText), ['12 hours', '1 day', '2.3 days', '12 days']);
+});
+
+test('a pre-roll that the memory is too small for is told', () => {
+  const gate = channel({ main: 8000, sub: 500 });
+  const long = rule({ mode: 'events', pre_s: 60 });
+  assert.equal(preRollText(long, [gate], 32e6), 'At this bit rate the memory holds only about 29 seconds before an event.');
+  assert.equal(preRollText(long, [channel({ main: 1000 }), gate], 32e6), preRollText(long, [gate], 32e6));
+  assert.equal(preRollText(long, [gate], 64e6), '');
+  assert.equal(preRollText(rule({ mode: 'events', pre_s: 60, quality: 'sub' }), [gate], 32e6), '');
+  assert.equal(preRollText(rule({ pre_s: 60 }), [gate], 32e6), '');
+  assert.equal(preRollText(long, [channel({ main: null })], 32e6), '');
+  const waits = state({ state: 'waiting', mode: 'events', pre_roll_s: 21.7 });
+  assert.equal(stateText(waits, NOW_MS).text, 'The recording waits for an event; the memory holds only 21 s before it');
 });
 
 test('a limit by law shortens the days that a rule asks for', () => {

@@ -89,6 +89,9 @@ class RecordingRule(AnswerModel):
     limit_days: float | None
     backfills: bool
     server_time_zone: str
+    pre_roll_bytes: int = Field(
+        description="the most memory for the pre-roll of one stream: at a high bit rate, it may not suffice for `pre_s`"
+    )
 
 
 class ChannelRecordingState(AnswerModel):
@@ -105,6 +108,9 @@ class ChannelRecordingState(AnswerModel):
     paused_by: str | None
     paused_until: Time | None
     written_until: Time | None = Field(description="time of the last frame that was written")
+    pre_roll_s: float | None = Field(
+        description="events: seconds before an event that the memory suffices for; null if it suffices for the rule"
+    )
 
 
 class RecordingStates(BaseModel):

@@ -123,6 +123,7 @@ def _rule(rule: RecordingRule) -> shapes.RecordingRule:
         limit_days=rule.limit_days,
         backfills=rule.backfills,
         server_time_zone=server_time_zone(),
+        pre_roll_bytes=services().archive.pre_roll_bytes,
     )
 
 
@@ -143,6 +144,7 @@ def _state_of(camera_id: int, number: int) -> shapes.ChannelRecordingState:
             "paused_by": pause.by if pause else None,
             "paused_until": pause.until if pause else None,
             "written_until": state.written_until,
+            "pre_roll_s": state.pre_roll_s,
         }
     )
 

@@ -2,7 +2,7 @@
 import { profileOf } from '../lib/channels.js';
 import { bitrate, counted } from '../lib/format.js';
 import { ApiError } from '../lib/http.js';
-import { costText, daysHeld, daysWished, bytesPerDay, forecastText } from '../lib/recording-cost.js';
+import { costText, daysHeld, daysWished, bytesPerDay, forecastText, preRollText } from '../lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../lib/recording-rule.js';
 import { isRecorder } from '../lib/recordings-state.js';
 import { WeekSchedule, scheduleText } from '../lib/week-schedule.js';
@@ -32,6 +32,7 @@ export class RecordingRuleDialog extends AppDialog {
   /** The stored schedule: it may have minutes that the grid cannot show. @type {WeekSpan[]} */
   #schedule = [];
   #serverZone = '';
+  #preRollBytes = 0;
   /** @type {import('../lib/recording-types.js').Storage|null} */
   #storage = null;
   /** Ends with the channel on screen. */
@@ -101,6 +102,7 @@ export class RecordingRuleDialog extends AppDialog {
       const rule = await api.rule(camera.id, number);
       if (signal.aborted) return;
       this.#serverZone = rule.server_time_zone ?? '';
+      this.#preRollBytes = rule.pre_roll_bytes ?? 0;
       this.#fill(rule);
       this.#setBusy('');
     } catch (error) {
@@ -234,6 +236,10 @@ export class RecordingRuleDialog extends AppDialog {
     }
     setText(part(this, 'week-text', HTMLElement), scheduleText(this.#schedule));
     const chosen = this.#chosen;
+    const preRoll = preRollText(rule, chosen, this.#preRollBytes);
+    const note = part(this, 'pre-note', HTMLElement);
+    setText(note, preRoll);
+    note.hidden = !preRoll;
     setText(part(this, 'cost', HTMLElement), costText(rule, chosen));
     setText(part(this, 'forecast', HTMLElement), rule.mode === 'off' ? '' : this.#forecast(rule, chosen));
   }

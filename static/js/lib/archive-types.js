@@ -69,6 +69,8 @@ export {};
  * @property {string|null} paused_by
  * @property {string|null} paused_until
  * @property {string|null} written_until time of the last frame that was written
+ * @property {number|null} pre_roll_s events: seconds before an event that the memory suffices for; null if it suffices
+ *   for the rule
  */
 
 /**
@@ -140,6 +142,8 @@ export {};
  * @property {number|null} limit_days
  * @property {boolean} backfills
  * @property {string} server_time_zone
+ * @property {number} pre_roll_bytes the most memory for the pre-roll of one stream: at a high bit rate, it may not
+ *   suffice for `pre_s`
  */
 
 /** @typedef {{channels: ChannelRecordingState[]}} RecordingStates */

@@ -11,6 +11,8 @@ import { shareOfWeek } from './week-schedule.js';
  */
 
 const BYTES_PER_DAY_OF_KBPS = (1000 / 8) * 86_400;
+/** The news of an event takes so long; the server holds this time as well. */
+const EVENT_NEWS_S = 3;
 
 /**
  * Return the bytes that a rule writes for a channel in a day, at most; null if the bit rate is unknown.
@@ -62,6 +64,23 @@ export function costText(rule, channels) {
   const amount = rule.mode === 'events' ? 'At most' : 'About';
   const many = channels.length > 1 ? ` for ${counted(channels.length, 'channel')}` : '';
   return `${amount} ${fileSize(total)} a day${many}.`;
+}
+
+/**
+ * Return a warning if the memory holds fewer seconds before an event than a rule asks for; '' otherwise.
+ *
+ * @param {Pick<RuleDraft, 'mode'|'quality'|'pre_s'>} rule
+ * @param {readonly Channel[]} channels that get the rule
+ * @param {number} limitBytes the memory for one stream
+ */
+export function preRollText(rule, channels, limitBytes) {
+  if (rule.mode !== 'events' || !limitBytes) return '';
+  const role = rule.quality === 'sub' ? 'sub' : 'main';
+  const rates = channels.map((channel) => profileOf(channel, role)?.video?.bitrate_kbps ?? 0);
+  const most = Math.max(0, ...rates) * (1000 / 8);
+  const held = most > 0 ? Math.floor(limitBytes / most) - EVENT_NEWS_S : Infinity;
+  if (held >= rule.pre_s) return '';
+  return `At this bit rate the memory holds only about ${counted(Math.max(0, held), 'second')} before an event.`;
 }
 
 /** Return the days that a rule asks for: a limit by law may be shorter than the wish. @param {Pick<RuleDraft, 'keep_days'|'limit_days'>} rule */

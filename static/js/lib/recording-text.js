@@ -34,7 +34,7 @@ const REASONS = {
 const WAITING = { events: 'The recording waits for an event', schedule: 'The recording waits for the schedule' };
 
 /** Return the reason for a gap as a clause; '' if it is unknown. @param {string|null|undefined} reason */
-export function reasonNow(reason) {
+function reasonNow(reason) {
   return REASONS[reason ?? '']?.[0] ?? '';
 }
 
@@ -72,7 +72,9 @@ export function stateText(state, nowMs) {
       return { short: 'REC', text: `Recorded on the server${since}`, tone: 'recording' };
     case 'waiting': {
       const text = WAITING[state.mode] ?? 'The recording is starting';
-      return { short: 'REC waits', text, tone: 'waiting' };
+      const cut = state.pre_roll_s ?? null;
+      const memory = cut === null ? '' : `; the memory holds only ${Math.floor(cut)} s before it`;
+      return { short: 'REC waits', text: `${text}${memory}`, tone: 'waiting' };
     }
     case 'paused': {
       const by = state.paused_by ? ` by ${state.paused_by}` : '';

@@ -6,7 +6,7 @@ export {};
  * @typedef {import('./archive-types.js').RecordingRule} RecordingRule
  * @typedef {RecordingRule['mode']} RecordingMode
  * @typedef {RecordingRule['schedule'][number]} WeekSpan
- * @typedef {Omit<RecordingRule, 'server_time_zone'>} RuleDraft
+ * @typedef {Omit<RecordingRule, 'server_time_zone'|'pre_roll_bytes'>} RuleDraft
  * @typedef {import('./archive-types.js').ChannelRecordingState} RecordingState
  * @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert
  * @typedef {import('./archive-types.js').Volume} StorageVolume

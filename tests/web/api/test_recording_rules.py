@@ -46,6 +46,7 @@ def test_a_channel_without_a_rule_is_off(client: FlaskClient) -> None:
         "keep_bytes": None,
         "limit_days": None,
         "backfills": False,
+        "pre_roll_bytes": 64_000_000,
     }
     assert state(client)["state"] == "off"
 

@@ -376,7 +376,8 @@ class ArchiveIndex:
     def damaged(self) -> dict[int, tuple[int, int]]:
         """Return the number and the bytes of the damaged files, by volume."""
         with self._db.read() as db:
-            rows = db.execute("SELECT volume_id, count(*), sum(size_bytes) FROM file WHERE state = 3 GROUP BY volume_id")
+            query = "SELECT volume_id, count(*), sum(size_bytes) FROM file WHERE state = 3 GROUP BY volume_id"
+            rows = db.execute(query)
             return {volume_id: (files, size_bytes) for volume_id, files, size_bytes in rows}
 
     def _delete_one(self, db: sqlite3.Connection, key: FileKey) -> TrashItem | None:

@@ -38,7 +38,7 @@ from web.flask_app import build_web
 from web.logs import start_logging
 from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
-from web.services import Services
+from web.services import Managers, Services
 from workers.event_listener import EventListeners
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
@@ -78,7 +78,7 @@ class Application:
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive.follow(self.events)
         self.events.on_motion(self.archive.take_activity)
-        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
+        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.backfills = BackfillManager(
             self.database, settings, clock, self.gateway, self.cameras, self.archive, self.recordings
@@ -109,27 +109,28 @@ class Application:
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
         self.cameras.on_accepted_certificate(self.archive.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
             subscribe(self.backfills.forget_camera)
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
-        services = Services(
-            settings,
-            self.cameras,
-            self.streams,
-            self.recordings,
-            self.accounts,
-            WallManager(self.database),
-            self.ptz,
-            self.pictures,
-            self.exports,
-            self.evidence,
+        managers = Managers(
+            cameras=self.cameras,
+            streams=self.streams,
+            recordings=self.recordings,
+            accounts=self.accounts,
+            walls=WallManager(self.database),
+            ptz=self.ptz,
+            pictures=self.pictures,
+            exports=self.exports,
+            evidence=self.evidence,
             archive=self.archive,
             backfills=self.backfills,
-            is_ready=self.is_ready,
+            events=self.events,
         )
+        services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
         self.web = build_web(services)
         self.web.extensions["application"] = self

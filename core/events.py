@@ -38,6 +38,12 @@ class EventKind(StrEnum):
     COUNT = "count"
     DEVICE_FAULT = "device_fault"
     OTHER = "other"  # a topic that the app does not know
+    # Events of the app's own connection and recording, which no device reports.
+    OFFLINE = "offline"
+    LOGIN_REFUSED = "login_refused"
+    CLOCK_WRONG = "clock_wrong"
+    RECORDING_GAP = "recording_gap"
+    STORAGE = "storage"
 
     @property
     def is_activity(self) -> bool:
@@ -45,9 +51,23 @@ class EventKind(StrEnum):
         return self not in _NO_ACTIVITY
 
 
-_NO_ACTIVITY = frozenset(
-    {EventKind.VIDEO_LOSS, EventKind.OUTPUT, EventKind.COUNT, EventKind.DEVICE_FAULT, EventKind.OTHER}
+OWN_KINDS = frozenset(
+    {
+        EventKind.OFFLINE,
+        EventKind.LOGIN_REFUSED,
+        EventKind.CLOCK_WRONG,
+        EventKind.RECORDING_GAP,
+        EventKind.STORAGE,
+    }
 )
+"""The kinds of events that the app itself notices, not the device."""
+_NO_ACTIVITY = OWN_KINDS | {
+    EventKind.VIDEO_LOSS,
+    EventKind.OUTPUT,
+    EventKind.COUNT,
+    EventKind.DEVICE_FAULT,
+    EventKind.OTHER,
+}
 
 
 class Change(StrEnum):
@@ -65,7 +85,8 @@ class DeviceEvent:
 
     `topic`: without the prefixes of namespaces. `sources`: the tokens that may name the channel, the surest first.
     `rule`: the detection rule, "" for none. `item`: the item of the message that tells the state. `active`: None for a
-    pulse. `at_utc`: by the device's clock, None if it is missing or unreadable.
+    pulse. `at_utc`: by the device's clock, None if it is missing or unreadable. `items`: names and values of its source
+    and its data.
     """
 
     kind: EventKind
@@ -76,6 +97,15 @@ class DeviceEvent:
     change: Change
     active: bool | None
     at_utc: datetime | None = None
+    items: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTopic:
+    """A topic, without prefixes, that a device names in its event properties."""
+
+    topic: str
+    kind: EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +168,10 @@ class EventDevice(Protocol):
         """End the subscription of an earlier connection; the result is that of `unsubscribe`."""
         ...
 
+    def topics(self) -> tuple[ListedTopic, ...]:
+        """Return the topics of the device's event properties, at most 200. Needs no subscription."""
+        ...
+
     def signals(self) -> Mapping[str, bool] | None:
         """Return for each video source token whether its input has a signal, as the subscription told.
 
@@ -146,13 +180,24 @@ class EventDevice(Protocol):
         ...
 
 
+class ClosedWhy(StrEnum):
+    """The reason why an event ended without the device's message about its end."""
+
+    TOLD = ""  # the device told the end
+    MISSED = "missed"  # the app was off, or the end got lost: the event ends at its last sign of life
+    TIMEOUT = "timeout"
+    STORM = "storm"  # more changes than a person can follow; they count as one event
+    STOPPED = "stopped"  # the app or the listener stopped
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelActivity:
     """An event began or ended. `channel` is None if the device did not name one that the app knows.
 
     `at`: true time. `is_device_time` is False if the device's time was missing or wrong, so that `at` is the time of
     arrival. `changes`: how often the device told another state; large numbers mean a storm of messages.
-    `is_channel_active`: another event, or this one, is still active in the channel.
+    `is_channel_active`: another event, or this one, is still active in the channel. `item`: of the message, it tells
+    the state. `last_told_at`: when the device last told that the event goes on.
     """
 
     camera_id: int
@@ -165,6 +210,11 @@ class ChannelActivity:
     is_state: bool = False  # known from the beginning of a subscription: it is no news
     changes: int = 1
     is_channel_active: bool = False
+    topic: str = ""
+    item: str = ""
+    is_pulse: bool = False  # it happened at one moment, and tells no state
+    closed_why: ClosedWhy = ClosedWhy.TOLD
+    last_told_at: datetime | None = None
 
 
 DEVICE_EVENTS = "device"
@@ -173,10 +223,11 @@ DEVICE_EVENTS = "device"
 
 @dataclass(frozen=True, slots=True)
 class EventProblem:
-    """The events of a device do not reach the app, since this time. `code`: as in core.errors."""
+    """The events of a device do not reach the app, since this time. `code`: as in core.errors; `detail` for people."""
 
     code: str
     since: datetime
+    detail: str = ""
 
 
 class EventNews(Protocol):
@@ -189,3 +240,87 @@ class EventNews(Protocol):
     def problem(self, camera_id: int) -> EventProblem | None:
         """Return the reason why events of a camera do not reach the app; None if they do, or if they are not needed."""
         ...
+
+
+class EventSource(StrEnum):
+    """The origin of a logged event."""
+
+    DEVICE = "device"  # its event messages
+    SERVER = "server"  # this app's own connection and recording
+    IMPORT = "import"  # the device's list of recorded events
+    WATCH = "watch"  # the app's own motion detector
+
+
+class Severity(StrEnum):
+    """The importance of an event on the page of events."""
+
+    ALERT = "alert"
+    NOTICE = "notice"
+
+
+_ALERTS = frozenset(
+    {
+        EventKind.PERSON,
+        EventKind.VEHICLE,
+        EventKind.INTRUSION,
+        EventKind.LINE_CROSSED,
+        EventKind.LOITERING,
+        EventKind.TAMPER,
+        EventKind.VIDEO_LOSS,
+        EventKind.DOORBELL,
+        EventKind.OFFLINE,
+        EventKind.LOGIN_REFUSED,
+        EventKind.STORAGE,
+        EventKind.RECORDING_GAP,
+    }
+)
+
+
+def severity_of(kind: EventKind) -> Severity:
+    """Return the severity of events of a kind."""
+    return Severity.ALERT if kind in _ALERTS else Severity.NOTICE
+
+
+Box = tuple[float, float, float, float]
+"""A part of the picture: x, y, width, height, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event in the log. Times are true UTC.
+
+    `id`: 0 before it is stored. `camera_id`: None for the server itself. `channel`: None for the whole device, or if
+    the device named no channel that the app knows. `topic`: "" for an event of the app itself. `end_at`: None while it
+    goes on. `arrived_at`: when the app learnt of it. `is_device_time`: `start_at` is the device's time without the
+    offset of its clock. `count`: how often its state changed. `has_picture`: the app has a picture of its own.
+    """
+
+    camera_id: int | None
+    channel: int | None
+    kind: EventKind
+    source: EventSource
+    start_at: datetime
+    end_at: datetime | None = None
+    id: int = 0
+    topic: str = ""
+    rule: str = ""
+    severity: Severity = Severity.NOTICE
+    arrived_at: datetime | None = None
+    is_device_time: bool = False
+    count: int = 1
+    closed_why: ClosedWhy = ClosedWhy.TOLD
+    score: float | None = None
+    label: str = ""
+    box: Box | None = None
+    zone: str = ""
+    has_picture: bool = False
+    is_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventDay:
+    """The number of events that began on a day (2026-11-24) of the server's time zone, and of the alerts in it."""
+
+    day: str
+    count: int
+    alerts: int

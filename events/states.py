@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from core.events import Change, ChannelActivity, DeviceEvent, EventKind
+from core.events import Change, ChannelActivity, ClosedWhy, DeviceEvent, EventKind
 
 HOLD_S = 5.0
 MOTION_ENDS_AFTER_S = 60.0  # the setting MOTION_END_S
@@ -37,6 +37,10 @@ class _Open:
     kind: EventKind
     told_s: float  # when the device last told that it is active
     news_s: float  # when it told this as news, not as the answer to a request for the present states
+    told_at: datetime  # the true time of told_s
+    is_pulse: bool = False
+    why: ClosedWhy = ClosedWhy.TOLD
+    is_storm: bool = False
     closes_s: float | None = None  # when a held end counts
     ended_at: datetime | None = None
     is_device_time: bool = True
@@ -82,11 +86,12 @@ class EventStates:
             if known is not None and known.closes_s is None:
                 known.note_change(now_s)
                 self._hold(known, now_s, at, is_device_time)
+                known.why = ClosedWhy.MISSED if event.change is Change.STATE else ClosedWhy.TOLD
             return []
         if known is not None:
             if known.closes_s is not None:
                 known.note_change(now_s)
-            known.closes_s, known.told_s = None, now_s
+            known.closes_s, known.told_s, known.told_at = None, now_s, now
             if event.change is not Change.STATE:
                 known.news_s = now_s
             if event.active is None:
@@ -94,7 +99,9 @@ class EventStates:
             return []
         if self._is_stuck(key, event, now_s) or len(self._open) >= MOST_OPEN:
             return []
-        made = self._open[key] = _Open(event.kind, now_s, now_s, is_device_time=is_device_time)
+        is_pulse = event.active is None
+        made = _Open(event.kind, now_s, now_s, now, is_pulse=is_pulse, is_device_time=is_device_time)
+        self._open[key] = made
         if event.active is None:
             self._hold(made, now_s, at, is_device_time)
         return [self._activity(key, made, at, active=True, is_state=event.change is Change.STATE)]
@@ -106,7 +113,7 @@ class EventStates:
             if item.closes_s is None:
                 if not self._is_lost(key, item, now_s):
                     continue
-                item.ended_at, item.is_device_time = now, False
+                item.ended_at, item.is_device_time, item.why = now, False, ClosedWhy.TIMEOUT
             elif now_s < item.closes_s:
                 continue
             del self._open[key]
@@ -118,6 +125,8 @@ class EventStates:
         ended = []
         for key in list(self._open):
             item = self._open.pop(key)
+            if item.closes_s is None:
+                item.why = ClosedWhy.STOPPED
             ended.append(self._activity(key, item, item.ended_at or now, active=False))
         return ended
 
@@ -159,6 +168,7 @@ class EventStates:
 
     def _hold(self, item: _Open, now_s: float, at: datetime, is_device_time: bool) -> None:
         item.closes_s, item.ended_at, item.is_device_time = now_s + item.hold_s, at, is_device_time
+        item.is_storm = item.is_storm or item.hold_s == STORM_S
 
     def _activity(
         self, key: _Key, item: _Open, at: datetime, *, active: bool, is_state: bool = False
@@ -174,6 +184,11 @@ class EventStates:
             is_state=is_state,
             changes=item.count,
             is_channel_active=key[0] in self.active_channels(),
+            topic=key[1],
+            item=key[3],
+            is_pulse=item.is_pulse,
+            closed_why=ClosedWhy.STORM if item.is_storm and item.why is ClosedWhy.TOLD else item.why,
+            last_told_at=item.told_at,
         )
 
 

@@ -24,6 +24,7 @@ from media.mp4.video import VideoSamples
 
 _HEAD = struct.Struct(">I")
 _READ = "read"  # name of an empty file
+_BUFFER_BYTES = 256 * 1024  # a system call for each frame costs more than the copy of its bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class PieceWriter:
         self._frames_lost_at_key = 0
         self._in_band_from_at_key = notes.in_band_from
         self._key_bytes = 0  # of the video, before the last key frame
-        self._video_file = _path(folder, number, "video").open("wb")
+        self._source: tuple[str, str] | None = None  # of the last frame
+        self._video_file = _path(folder, number, "video").open("wb", buffering=_BUFFER_BYTES)
         self._audio_file = _path(folder, number, "audio").open("wb")
 
     def add_frame(self, unit: AccessUnit, time_s: float, parameter_sets: Sequence[bytes] = ()) -> None:
@@ -130,11 +132,10 @@ class PieceWriter:
         if unit.is_key:
             self._key_bytes, self._frames_lost_at_key = self._video_bytes, self.notes.frames_lost
             self._in_band_from_at_key = self.notes.in_band_from
-        size = 0
-        write = self._video_file.write
+        parts: list[bytes] = []
         for part in (*parameter_sets, *unit.parts):
-            write(_HEAD.pack(len(part)))
-            size += 4 + write(part)
+            parts += (_HEAD.pack(len(part)), part)
+        size = self._video_file.write(b"".join(parts))
         self.video.add(time_s, size, is_key=unit.is_key)
         self._video_bytes += size
         self.size_bytes += size
@@ -155,6 +156,9 @@ class PieceWriter:
         The method may become known just after the first frames: they follow the answer to PLAY immediately.
         """
         known, unknown = (recording_token, method), (recording_token, "")
+        if known == self._source:
+            return
+        self._source = known
         sources = self.notes.sources
         if known in sources or (not method and any(token == recording_token for token, _ in sources)):
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.archive import Origin
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError
+from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported
 from core.reading_pace import ReadingPace
 from core.recordings import RecordedPlace
 from core.settings import Settings
@@ -19,7 +19,7 @@ from exports.disk import SpaceCheck
 from exports.pieces import Formats, Piece, is_read, mark_read
 from exports.range_pieces import BEYOND_END_S, RangePieces
 from exports.records import ExportRange
-from media.codecs.access_unit import VIDEO
+from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.tracks import TrackError, video_track
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
@@ -215,18 +215,19 @@ class RangeReader:
         return True
 
     def _handle(self, item: BufferItem) -> bool:
-        if isinstance(item, CameraUnsupported) and item.service == "media":
-            raise CameraUnsupported(item.detail, service="replay")
-        if isinstance(item, DeviceError):
-            raise item
-        if isinstance(item, Ended):
-            return False
-        if isinstance(item, Description):
+        if isinstance(item, AccessUnit):
+            if item.track == VIDEO:
+                self._range.take_frame(item)
+            else:
+                self._range.take_audio(item)
+        elif isinstance(item, Description):
             self._range.describe(_checked_formats(item))
-        elif item.track == VIDEO:
-            self._range.take_frame(item)
+        elif isinstance(item, Ended):
+            return False
+        elif isinstance(item, CameraUnsupported) and item.service == "media":
+            raise CameraUnsupported(item.detail, service="replay")
         else:
-            self._range.take_audio(item)
+            raise item
         return not self._range.is_done
 
     # ---- limits and progress ---------------------------------------------------------------------

@@ -60,7 +60,6 @@ class SupervisedProcess:
         self._stdout = bytearray()
         self._stdout_open = popen.stdout is not None
         self._stdin = popen.stdin
-        self.stdout_overflowed = False
 
     def poll(self) -> int | None:
         """Return the return code (negative: the signal's number); None while the child runs."""
@@ -168,7 +167,6 @@ class SupervisedProcess:
     def _take_stdout(self, data: bytes) -> None:
         with self._output:
             space = STDOUT_LIMIT_BYTES - len(self._stdout)
-            self.stdout_overflowed |= len(data) > space
             self._stdout += data[: max(0, space)]
             if b"\n" in data:
                 self._output.notify_all()

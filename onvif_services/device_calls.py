@@ -23,6 +23,7 @@ from onvif_services import device
 from onvif_services.answers import Element
 from onvif_services.camera import DeviceCamera
 from onvif_services.checks import Checks
+from onvif_services.date_orders import DateOrder
 from onvif_services.device_socket import Endpoint
 from onvif_services.downloads import NEEDS_LOGIN, Downloads
 from onvif_services.faults import LoginRefused, NoAnswer, NotHere, NotSent, SoapFault
@@ -99,6 +100,8 @@ class DeviceCalls:
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
         self.recording_zone = RecordingZone(learned.recording_zone_s, learned.recording_zone_since_s)
         """The time zone in the times of recordings; see `recording_search`."""
+        self.date_order: DateOrder | None = None
+        """The order of the numbers in its dates, if they are not as in the standard; see `date_orders`."""
         self.signs_pre_auth = False
         self.fails_at_logins = False  # the device cannot read requests with a login; they are sent without one first
         self._has_answered = False

@@ -19,12 +19,13 @@ from core.recordings import DeviceRecording, EventSearch, Listed, RecordingEvent
 from onvif_services import answers, recording_control, searches
 from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
+from onvif_services.date_orders import write_clear_dates
 from onvif_services.device import read_told_zone_s
 from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.recording_control import MAX_RECORDINGS, in_order
-from onvif_services.recording_zone import Verdict, is_future
+from onvif_services.recording_zone import Verdict, may_be_local
 
 MAX_EVENTS = 200_000
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
@@ -62,7 +63,7 @@ def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -
     if newest is None:
         return
     now_utc = conn.device_clock.now_utc()
-    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if is_future(newest, now_utc) else None)
+    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if may_be_local(newest, now_utc) else None)
     if verdict is Verdict.LOCAL:
         conn.note(_ZONE_CHECK, "repaired", "The device writes local times of recordings and marks them as UTC.")
     elif verdict is Verdict.DOUBTFUL:
@@ -105,7 +106,7 @@ def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:
 
 def _search_recordings(conn: DeviceConnection, deadline_s: float) -> tuple[DeviceRecording, ...]:
     unreadable: set[str] = set()
-    read = partial(_read_page, unreadable=unreadable)
+    read = partial(_read_page, conn, unreadable=unreadable)
     search = searches.Search("FindRecordings", {"Scope": {}}, "GetRecordingSearchResults", read, MAX_RECORDINGS)
     merged: dict[str, DeviceRecording] = {}
     for item in searches.run(conn, search, deadline_s=deadline_s).found:
@@ -136,7 +137,12 @@ def _note_unreadable(conn: DeviceConnection, name: str, unreadable: Collection[s
         conn.note(name, "ok")
 
 
-def _read_page(page: Element, unreadable: set[str]) -> Iterator[DeviceRecording]:
+def _write_clear_dates(conn: DeviceConnection, answer: Element) -> None:
+    conn.date_order = write_clear_dates(answer, conn.device_clock.now_utc(), conn.date_order)
+
+
+def _read_page(conn: DeviceConnection, page: Element, unreadable: set[str]) -> Iterator[DeviceRecording]:
+    _write_clear_dates(conn, page)
     for item in children(page, "RecordingInformation"):
         texts = (answers.text(item, name) for name in ("EarliestRecording", "LatestRecording"))
         unreadable.update(text for text in texts if text and read_moment(text) is None)
@@ -171,6 +177,7 @@ def _with_information(conn: DeviceConnection, recordings: tuple[DeviceRecording,
             answer = conn.call("search", "GetRecordingInformation", params, timeout_s=_OPTIONAL_S)
         except _FAILED:
             break  # the device would refuse it for each recording
+        _write_clear_dates(conn, answer)
         information = child(answer, "RecordingInformation")
         details = _read_recording(information) if information is not None else None
         if details and details.recording_token == recording.recording_token:
@@ -198,7 +205,9 @@ def summary(conn: DeviceConnection, *, listed: Listed | None = None, deadline_s:
     if "search" in conn.services:
         try:
             with conn.checking("recording summary"):
-                own = _read_summary(conn.call("search", "GetRecordingSummary", timeout_s=_OPTIONAL_S))
+                answer = conn.call("search", "GetRecordingSummary", timeout_s=_OPTIONAL_S)
+                _write_clear_dates(conn, answer)
+                own = _read_summary(answer)
         except _FAILED:
             pass  # Uniview: optional action not implemented
     if own.data_from and own.data_until and own.number_recordings:
@@ -248,7 +257,7 @@ def find_events(
         raise unsupported("search")
 
     unreadable: set[str] = set()
-    read = partial(_read_events, unreadable=unreadable)
+    read = partial(_read_events, conn, unreadable=unreadable)
 
     def search(named: Sequence[str], *, with_start_state: bool) -> searches.Search[RecordingEvent]:
         params = {
@@ -304,7 +313,8 @@ def _topic_filter(topics: Sequence[str]) -> dict[str, Any]:
     return {"_value_1": [expression]}
 
 
-def _read_events(page: Element, unreadable: set[str]) -> Iterator[RecordingEvent]:
+def _read_events(conn: DeviceConnection, page: Element, unreadable: set[str]) -> Iterator[RecordingEvent]:
+    _write_clear_dates(conn, page)
     for result in children(page, "Result"):
         event = child(result, "Event")
         message = read_message(event if event is not None else result)

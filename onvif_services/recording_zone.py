@@ -1,9 +1,8 @@
 """The time zone in a recorder's times of recordings: some firmware writes local time there and marks it as UTC.
 
-Such a recorder tells both its local time and UTC, and its newest recording lies in the future by the difference. Both
-must be so twice, and the recording must have grown by the time in between. Otherwise the times are left as they are: a
-recorder that is right must not be moved. West of UTC the newest recording lies in the past, as that of a recorder that
-has stopped does, so the app cannot know.
+Such a recorder tells both its local time and UTC, and its newest recording lies in the future by the difference; west
+of UTC in the past. Both must be so twice, and the recording must have grown by the time in between, which tells it from
+one that has stopped. Otherwise the times are left as they are: a recorder that is right must not be moved.
 
 A known zone ends likewise: a recorder of motion has an old recording that seems to end now, one zone after its end.
 """
@@ -13,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+
+from onvif_services.device import quarter_hours_s
 
 _NEAR = timedelta(seconds=120)
 _FUTURE = timedelta(seconds=300)
@@ -27,6 +28,11 @@ class Verdict(Enum):
     LOCAL = "they are local times, marked as UTC"
     DOUBTFUL = "the newest recording lies in the future"
     NOTHING = "nothing"
+
+
+def may_be_local(newest: datetime, now_utc: datetime) -> bool:
+    """True for a newest recording that lies in the future, or in the past by what looks like a zone."""
+    return is_future(newest, now_utc) or quarter_hours_s((newest - now_utc).total_seconds()) < 0
 
 
 def is_future(newest: datetime, now_utc: datetime) -> bool:
@@ -67,24 +73,25 @@ class RecordingZone:
         if abs(ahead) <= _NEAR:
             self._seen = None
             return self._judge_present(newest, now_utc)
-        if not is_future(newest, now_utc):
+        if not may_be_local(newest, now_utc):
             return Verdict.NOTHING
+        doubt = Verdict.DOUBTFUL if is_future(newest, now_utc) else Verdict.NOTHING
         if self.zone_s and zone_s is not None and zone_s != self.zone_s:
             self.since_s = None
         if not zone_s or abs(ahead - timedelta(seconds=zone_s)) > _NEAR:
             self._seen = None
-            return Verdict.DOUBTFUL
+            return doubt
         if self.zone_s == zone_s or (self._seen and self._seen.has_grown(newest, now_utc)):
             if self.zone_s != zone_s or self.since_s is None:
                 self.since_s = (self._seen.now_utc if self._seen else now_utc).timestamp()
             self.zone_s, self._seen, self._seen_now = zone_s, None, None
             return Verdict.LOCAL
         self._seen = self._seen or _Sight(now_utc, newest)
-        return Verdict.DOUBTFUL
+        return doubt
 
     def _judge_present(self, newest: datetime, now_utc: datetime) -> Verdict:
         """Judge a newest recording that ends now. A recording of after the first sight would not, with the zone."""
-        if self._seen_now and now_utc - self._seen_now.now_utc > timedelta(seconds=self.zone_s) - 2 * _NEAR:
+        if self._seen_now and now_utc - self._seen_now.now_utc > timedelta(seconds=abs(self.zone_s)) - 2 * _NEAR:
             self._seen_now = None
         if not self.zone_s:
             return Verdict.UTC

@@ -10,7 +10,8 @@ application imports nothing of it: they meet on the network only.
 - `painter`, `scenes`, `actors`, `canvas` and `font` draw frames in a child process; `encoding` runs it, `h26x` cuts its
   output into access units, `clip` and `clip_store` hold and cache them; `audio` makes the audio,
   `audio_faults` spoils it;
-- `live` sends live streams by the clock; `archive` has the recordings, `archive_frames` and `replay` play them;
+- `live` sends live streams by the clock; `archive` has the recordings, `archive_frames`, `replay_source` and `replay`
+  play them;
 - `rtsp` with `replay_requests` answers RTSP; `web` serves HTTP for `onvif_port` (SOAP and snapshots) and `control`;
   `discovery` answers probes; `listeners` opens and closes these ports, `login` decides who may use them.
 

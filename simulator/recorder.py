@@ -13,6 +13,14 @@ from simulator.clip_store import ClipStore
 from simulator.clock import DeviceClock
 from simulator.console import log
 from simulator.control import ControlPort
+from simulator.control_parts import (
+    DeviceControl,
+    EventControl,
+    FaultControl,
+    HeadControl,
+    ReplayControl,
+    StreamControl,
+)
 from simulator.discovery import Discovery
 from simulator.faults import Fault, Faults
 from simulator.identity import Identity
@@ -30,6 +38,8 @@ from simulator.searches import Searches
 from simulator.soap.configurations import Configurations
 from simulator.soap.device import DeviceService
 from simulator.soap.device_io import DeviceIoService
+from simulator.soap.device_network import DeviceNetworkService
+from simulator.soap.device_system import DeviceSystemService
 from simulator.soap.dispatch import SoapDispatcher
 from simulator.soap.events import EventService, SubscriptionService
 from simulator.soap.imaging import ImagingService
@@ -97,13 +107,12 @@ class Recorder:
                     layout,
                     identity,
                     self.addresses,
-                    clock,
-                    faults,
                     offered,
-                    lens,
                     username=config.username,
                     is_discoverable=config.discovery,
                 ),
+                DeviceNetworkService(self.addresses),
+                DeviceSystemService(clock, faults, lens),
                 MediaService(layout, configurations, self.addresses, self.streams),
                 Media2Service(layout, configurations, self.addresses, self.streams),
                 EventService(self._subscriptions, self.addresses, clock, faults),
@@ -126,21 +135,14 @@ class Recorder:
         self.listeners = Listeners(self.addresses, web, self.rtsp, discovery)
         self._control = WebServer(
             ControlPort(
-                layout=layout,
-                identity=identity,
-                addresses=self.addresses,
-                clock=clock,
-                login=self._login,
-                faults=faults,
-                store=self._store,
-                streams=self.streams,
-                archive=archive,
-                subscriptions=self._subscriptions,
-                rtsp=self.rtsp,
-                listeners=self.listeners,
-                head=head,
-                lens=lens,
-                fixed_lens=fixed_lens,
+                [
+                    DeviceControl(identity, self.addresses, clock, self.listeners, self._login),
+                    FaultControl(layout, faults, self._login),
+                    StreamControl(layout, self.addresses, self._store, self.streams),
+                    ReplayControl(self.rtsp, archive),
+                    EventControl(layout, self._subscriptions),
+                    HeadControl(head, lens, fixed_lens),
+                ]
             )
         )
         self.control_port = config.control_port

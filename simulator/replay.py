@@ -15,14 +15,12 @@ import re
 import secrets
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from simulator import audio_faults
-from simulator.archive import Archive, Recording
+from simulator.archive import Archive
 from simulator.archive_frames import ArchiveFrames
-from simulator.audio import AudioLoop
 from simulator.clip import EncodeError
 from simulator.clip_store import ClipStore
 from simulator.clock import DeviceClock
@@ -30,6 +28,7 @@ from simulator.console import log
 from simulator.faults import Faults
 from simulator.h26x import AccessUnit, sdp_format
 from simulator.layout import ChannelSpec
+from simulator.replay_source import Play, ReplaySource
 from simulator.rtp import AUDIO, NTP_EPOCH_S, VIDEO, VIDEO_PAYLOAD_TYPE, Track
 
 _MAX_SESSIONS = 2
@@ -39,22 +38,6 @@ _ALL_BITS = 0x70  # E, D and T
 _LOCAL_S = 8 * 3600
 _YEAR_S = 366 * 86_400
 _CLOCK = re.compile(r"clock=(\d{8}T\d{6}(?:\.\d{1,9})?Z)?-(\d{8}T\d{6}(?:\.\d{1,9})?Z)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """One PLAY. Times are seconds since 1970 by the device's clock; `start_s` is a key frame's.
-
-    `key_frames_ms`: None for all frames, otherwise key frames only, at least so far apart.
-    """
-
-    start_s: float
-    end_s: float | None
-    cseq: int
-    is_onvif: bool
-    fast: bool
-    scale: float
-    key_frames_ms: int | None
 
 
 def clock_time(text: str) -> float | None:
@@ -81,23 +64,11 @@ def clock_text(epoch_s: float) -> str:
 
 
 class ReplayPlayer:
-    """Plays one channel to one connection, or one of its recordings if the make cuts its time into several."""
+    """Plays a source to one connection."""
 
-    def __init__(
-        self,
-        channel: ChannelSpec,
-        recording_token: str | None,
-        frames: ArchiveFrames,
-        archive: Archive,
-        store: ClipStore,
-        clock: DeviceClock,
-        faults: Faults,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self.channel, self._token, self.frames = channel, recording_token, frames
-        self._archive, self._store, self._clock, self._faults = archive, store, clock, faults
-        self._writer = writer
-        self.audio_loop: AudioLoop | None = None
+    def __init__(self, source: ReplaySource, clock: DeviceClock, faults: Faults, writer: asyncio.StreamWriter) -> None:
+        self.source = source
+        self._clock, self._faults, self._writer = clock, faults, writer
         self.tracks: dict[int, Track] = {VIDEO: Track(VIDEO_PAYLOAD_TYPE, 90_000)}
         self.channels: dict[int, int] = {}
         self.position_s: float | None = None
@@ -107,30 +78,13 @@ class ReplayPlayer:
 
     async def prepare(self) -> None:
         """Have the audio and the parameter sets ready. Raise EncodeError if that fails."""
-        if self.channel.audio and self.audio_loop is None:
-            self.audio_loop = await self._store.audio_loop(self.channel.audio)
-            self.tracks[AUDIO] = Track(self.audio_loop.payload_type, self.audio_loop.rate)
-        await self.frames.prepare(self._clock.epoch_s())
+        await self.source.prepare(self._clock.epoch_s())
+        if audio := self.source.audio:
+            self.tracks.setdefault(AUDIO, Track(audio.payload_type, audio.rate))
 
     @property
     def is_playing(self) -> bool:
         return self._task is not None and not self._task.done()
-
-    def recording(self) -> Recording | None:
-        """The recording as it is now: while it is being recorded, its end moves on."""
-        return self._archive.find_named(self.channel.number, self._token)
-
-    def key_frame_at(self, moment_s: float) -> float | None:
-        """Time of the key frame at or before a moment; in a gap, of the next one; None if no data follows."""
-        recording, gop_s = self.recording(), self.frames.spec.gop_s
-        at = moment_s
-        while recording is not None and (span := recording.span_at(at)):
-            before = math.floor(moment_s / gop_s) * gop_s
-            start = before if before >= span[0] else math.ceil(span[0] / gop_s) * gop_s
-            if start < span[1]:
-                return float(start)
-            at = span[1]
-        return None
 
     def start(self, play: Play) -> None:
         """Play this now, instead of the present PLAY and of those that wait."""
@@ -168,7 +122,7 @@ class ReplayPlayer:
                 await self._send(self._waiting.pop(0))
             self._tell_end()
         except EncodeError as error:
-            log(f"replay of channel {self.channel.number}: {error}")
+            log(f"replay of channel {self.source.channel.number}: {error}")
         except ConnectionError:
             return  # the client is gone
 
@@ -189,8 +143,8 @@ class ReplayPlayer:
         played_s = 0.0
         last_key_s = -math.inf
         is_seam = True
-        number = self.channel.number
-        async for at_s, unit, ends_section, is_last in self._moments(play):
+        number = self.source.channel.number
+        async for at_s, unit, ends_section, is_last in self.source.moments(play):
             self.position_s = at_s
             if play.key_frames_ms is not None:
                 if not unit.is_key or (at_s - last_key_s) * 1000 < play.key_frames_ms:
@@ -205,51 +159,20 @@ class ReplayPlayer:
             self._writer.write(self._packets(play, at_s, unit, bits))
             await self._writer.drain()
             is_seam = ends_section
-            played_s += 1 / self.frames.spec.fps
+            played_s += 1 / self.source.fps
             if not play.fast and (wait_s := began_s + played_s / play.scale - time.monotonic()) > 0:
                 await asyncio.sleep(wait_s)
             elif play.fast:
                 await asyncio.sleep(0)
 
-    async def _moments(self, play: Play) -> AsyncIterator[tuple[float, AccessUnit, bool, bool]]:
-        """Each frame's time, its access unit, whether a gap follows, and whether it is the recording's last."""
-        at = play.start_s
-        fps, gop_s = self.frames.spec.fps, self.frames.spec.gop_s
-        recording = self.recording()
-        span = recording.span_at(at) if recording else None
-        while recording is not None and span is not None:
-            start = max(math.ceil(span[0] / gop_s) * gop_s, int(at))
-            while start < span[1]:
-                for place, unit in enumerate(await self.frames.gop(start)):
-                    at = start + place / fps
-                    if play.end_s is not None and at >= play.end_s:
-                        return
-                    if at >= span[1]:
-                        break
-                    ends, goes_on = False, True
-                    if at + 1 / fps >= span[1] - 1e-6:
-                        recording = self.recording() or recording
-                        following = recording.span_at(span[1])
-                        ends = following is None or following[0] > span[1]
-                        goes_on = following is not None
-                    yield at, unit, ends, not goes_on
-                start += self._groups_on(play) * gop_s
-            at = max(at, span[1])
-            span = recording.span_at(at)
-
-    def _groups_on(self, play: Play) -> int:
-        """Return how many groups of frames further the next one is that a play needs: a recorder reads no others."""
-        gop_ms = round(1000 * self.frames.spec.gop_s)
-        return 1 if play.key_frames_ms is None else max(1, -(-play.key_frames_ms // gop_ms))
-
     def _packets(self, play: Play, at_s: float, unit: AccessUnit, bits: int) -> bytes:
         """One video frame, and the audio of its time, as interleaved frames."""
         out = self._interleaved(VIDEO, unit.payloads, at_s, play, bits)
-        if play.key_frames_ms is None and self.audio_loop is not None and AUDIO in self.channels:
-            frame_s = self.audio_loop.frame_s
+        if play.key_frames_ms is None and self.source.audio is not None and AUDIO in self.channels:
+            frame_s = self.source.audio.frame_s
             first = math.ceil(at_s / frame_s - 1e-6)
-            while first * frame_s < at_s + 1 / self.frames.spec.fps - 1e-6:
-                payload = self.audio_loop.frames[first % len(self.audio_loop.frames)]
+            while first * frame_s < at_s + 1 / self.source.fps - 1e-6:
+                payload = self.source.audio.frames[first % len(self.source.audio.frames)]
                 out += self._interleaved(AUDIO, (payload,), first * frame_s, play, 0x80)
                 first += 1
         return b"".join(out)
@@ -292,13 +215,13 @@ class ReplayPlayer:
         return _EXTENSION.pack(0xABAC, 3, int(ntp), int(ntp % 1 * 2**32), bits, cseq & 0xFF, 0)
 
     def audio_fault(self) -> str | None:
-        return self._faults.text("audio", self.channel.number)
+        return self._faults.text("audio", self.source.channel.number)
 
     def as_json(self) -> dict[str, object]:
         position = None if self.position_s is None else clock_text(self.position_s)
         return {
-            "channel": self.channel.number,
-            "recording": self._token,
+            "channel": self.source.channel.number,
+            "recording": self.source.recording_token,
             "playing": self.is_playing,
             "plays": self.plays,
             "position": position,
@@ -321,9 +244,8 @@ class Replays:
         recording = self._archive.find_named(channel.number, recording_token)
         role = recording.role if recording is not None else "main"
         frames = ArchiveFrames(channel, self._store, role, plays_live_clip=self._plays_live_clips)
-        return ReplayPlayer(
-            channel, recording_token, frames, self._archive, self._store, self._clock, self._faults, writer
-        )
+        source = ReplaySource(channel, recording_token, frames, self._archive, self._store)
+        return ReplayPlayer(source, self._clock, self._faults, writer)
 
     def open_session(self) -> str | None:
         """The id of a new session; None if there are too many."""
@@ -343,15 +265,15 @@ def describe(player: ReplayPlayer) -> str:
 
 
 def _sdp_lines(player: ReplayPlayer) -> Iterator[str]:
-    rtpmap, fmtp = sdp_format(player.frames.spec.codec, player.frames.sets)
-    recording = player.recording()
+    rtpmap, fmtp = sdp_format(player.source.frames.spec.codec, player.source.frames.sets)
+    recording = player.source.recording()
     latest_s = recording.latest_s if recording else 0.0
     earliest_s = recording.earliest_s if recording else 0.0
     yield from ("v=0", "o=- 2208988800 1 IN IP4 127.0.0.1", "s=Replay", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*")
     yield f"a=range:clock={clock_text(earliest_s)}-{clock_text(latest_s)}"
     yield from (f"m=video 0 RTP/AVP {VIDEO_PAYLOAD_TYPE}", f"a=control:trackID={VIDEO}")
     yield from (f"a=rtpmap:{VIDEO_PAYLOAD_TYPE} {rtpmap}", f"a=fmtp:{VIDEO_PAYLOAD_TYPE} {fmtp}", "a=recvonly")
-    if audio_loop := player.audio_loop:
+    if audio_loop := player.source.audio:
         yield from (f"m=audio 0 RTP/AVP {audio_loop.payload_type}", f"a=control:trackID={AUDIO}")
         rtpmap, fmtp = audio_faults.description(audio_loop, player.audio_fault())
         yield f"a=rtpmap:{audio_loop.payload_type} {rtpmap}"

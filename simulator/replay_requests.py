@@ -12,7 +12,8 @@ from simulator.console import log
 from simulator.faults import Faults
 from simulator.layout import Layout, find_channel
 from simulator.makes import Make
-from simulator.replay import Play, ReplayPlayer, Replays, clock_range, clock_text, describe
+from simulator.replay import ReplayPlayer, Replays, clock_range, clock_text, describe
+from simulator.replay_source import Play
 from simulator.rtp import VIDEO
 from simulator.rtsp_messages import Reply, Request, interleaved_channels
 
@@ -90,7 +91,7 @@ class ReplayRequests:
 
     async def _prepared(self, request: Request) -> ReplayPlayer | Reply:
         number = request.number("channel")
-        if self.player is not None and number in (None, self.player.channel.number):
+        if self.player is not None and number in (None, self.player.source.channel.number):
             return self.player
         channel = find_channel(self._layout, number or 0)
         if self.player is not None:
@@ -147,10 +148,12 @@ class ReplayRequests:
         ):
             return Reply(400)
         asked = clock_range(request.headers["range"]) if "range" in request.headers else (None, None)
-        recording = player.recording()
+        recording = player.source.recording()
         if asked is None or recording is None:
             return Reply(457)
-        start_s = player.key_frame_at(asked[0] if asked[0] is not None else player.position_s or recording.earliest_s)
+        start_s = player.source.key_frame_at(
+            asked[0] if asked[0] is not None else player.position_s or recording.earliest_s
+        )
         if start_s is None or (asked[1] is not None and start_s >= asked[1]):
             return Reply(457)
         headers = request.headers

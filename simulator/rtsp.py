@@ -116,7 +116,7 @@ class RtspConnection:
 
     def channel_number(self) -> int | None:
         player = self.replay.player
-        return self.stream.channel.number if self.stream else player.channel.number if player else None
+        return self.stream.channel.number if self.stream else player.source.channel.number if player else None
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
+from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
@@ -36,7 +37,12 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "EventDayRow",
+    "EventHeartbeatRow",
+    "EventRow",
+    "EventSeenRow",
     "EventSubscriptionRow",
+    "EventSwitchRow",
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",

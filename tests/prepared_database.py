@@ -18,9 +18,15 @@ def _empty() -> bytes:
         return database.file.read_bytes()
 
 
+def prepare() -> None:
+    """Run the migrations now, so that `prepared()` is quick in this process and in its copies."""
+    _empty()
+
+
 def prepared(file: Path) -> Path:
-    """Write an empty database to `file` unless it exists, and return `file`: all migrations take 20 ms."""
+    """Write an empty database to `file` unless it exists, and return `file`: all migrations take 90 ms."""
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
         file.write_bytes(_empty())
     return file

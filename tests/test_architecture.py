@@ -65,7 +65,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "recordings": frozenset({"archive", "onvif", "onvif_services", "media", "database", "core"}),
     "archive": frozenset({"onvif", "media", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "ptz", "events", "media", "core"}),
+    "workers": frozenset({"onvif", "ptz", "events", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),
@@ -140,6 +140,27 @@ def test_files_import_only_allowed_packages() -> None:
         if forbidden := own - ARROWS[package] - {package}:
             wrong.append(f"{path.relative_to(ROOT)}: {package} may not import {sorted(forbidden)}")
     assert not wrong, "\n".join(wrong)
+
+
+def _documented_imports() -> Iterator[tuple[str, str]]:
+    """Package and third column of each row in the table of docs/ARCHITECTURE.md."""
+    table = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8").split("\n## Packages\n")[1].split("\n\n")[1]
+    for row in table.splitlines()[2:]:
+        files, _, imports = row.strip("| ").split(" | ")
+        first = files.split(",")[0].strip("`").rstrip("/").removesuffix(".py")
+        yield PACKAGE_OF.get(first, first), imports
+
+
+def test_the_table_of_packages_names_the_allowed_imports() -> None:
+    rows = dict(_documented_imports())
+    assert set(rows) == set(ARROWS)
+    for package, text in rows.items():
+        if text == "all packages below except `simulator`":
+            named = set(rows) - {"app", package, "simulator"}
+        else:
+            words = {word.strip("`").split("/")[0] for word in text.split(", ")}
+            named = {PACKAGE_OF.get(word, word) for word in words} & set(ARROWS)
+        assert named == ARROWS[package], package
 
 
 # Independent parts of one package: folder -> the parts that its files may not import.

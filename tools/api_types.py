@@ -1,9 +1,9 @@
 """Write the front end's types of the API's answers from the OpenAPI description: `python tools/api_types.py`.
 
 The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
-and imaging use are in ptz-types.js, those of exports, cases, walls, accounts and recording on the server in
-export-types.js, case-types.js, wall-types.js, account-types.js and archive-types.js; api-types.js has them, too, by
-reference. A test fails if a file does not match the description.
+and imaging use are in ptz-types.js, those of exports, cases, walls, accounts, recording on the server and events in
+export-types.js, case-types.js, wall-types.js, account-types.js, archive-types.js and event-types.js; api-types.js has
+them, too, by reference. A test fails if a file does not match the description.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _TAGS_OF_FILES = {
     "wall-types.js": frozenset({"walls"}),
     "account-types.js": frozenset({"accounts"}),
     "archive-types.js": frozenset({"recording", "storage", "backfills"}),
+    "event-types.js": frozenset({"events"}),
 }
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())
 _WIDTH = 120
@@ -131,6 +132,8 @@ def _type(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         item = _type(schema["items"])
         return f"({item})[]" if "|" in item else f"{item}[]"
+    if schema["type"] == "object":
+        return f"Record<string, {_type(schema['additionalProperties'])}>"
     return _JS_NAMES[schema["type"]]
 
 

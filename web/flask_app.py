@@ -15,7 +15,9 @@ from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import (
     backfills,
+    camera_events,
     cases,
+    events,
     exports,
     hls,
     imaging,
@@ -79,6 +81,8 @@ def build_web(services: Services) -> OpenAPI:
         recordings.blueprint,
         api_recording_rules.blueprint,
         pictures.blueprint,
+        events.blueprint,
+        camera_events.blueprint,
         exports.blueprint,
         cases.blueprint,
         cases.evidence,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
@@ -11,6 +12,7 @@ from account_manager import AccountManager
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
 from core.settings import Settings
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from onvif_manager import OnvifManager
@@ -27,54 +29,59 @@ from web.request_limit import RequestLimit
 EXTENSION = "web.services"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managers:
+    """The managers that views call."""
+
+    cameras: OnvifManager
+    streams: StreamManager
+    recordings: RecordingManager
+    accounts: AccountManager
+    walls: WallManager
+    ptz: PtzManager
+    pictures: PictureManager
+    exports: ExportManager
+    evidence: EvidenceManager
+    archive: ArchiveManager
+    backfills: BackfillManager
+    events: EventManager
+
+
 class Services:
     """Everything that a view can reach. Ended logins and tokens end their viewers and sockets.
 
-    A quarter of the request threads may wait for playlists that do not exist yet, another for devices, and another for
-    heads.
+    A quarter of the request threads may wait for playlists that do not exist yet, another for devices, another for
+    heads, and an eighth for news about events.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        cameras: OnvifManager,
-        streams: StreamManager,
-        recordings: RecordingManager,
-        accounts: AccountManager,
-        walls: WallManager,
-        ptz: PtzManager,
-        pictures: PictureManager,
-        exports: ExportManager,
-        evidence: EvidenceManager,
-        *,
-        archive: ArchiveManager,
-        backfills: BackfillManager,
-        is_ready: Callable[[], bool],
-    ) -> None:
+    def __init__(self, settings: Settings, managers: Managers, *, is_ready: Callable[[], bool]) -> None:
         self.settings = settings
-        self.cameras = cameras
-        self.streams = streams
-        self.recordings = recordings
-        self.accounts = accounts
-        self.walls = walls
-        self.ptz = ptz
-        self.pictures = pictures
-        self.exports = exports
-        self.evidence = evidence
-        self.archive = archive
-        self.backfills = backfills
         self.is_ready = is_ready
+        self.managers = managers
+        self.cameras = managers.cameras
+        self.streams = managers.streams
+        self.recordings = managers.recordings
+        self.accounts = managers.accounts
+        self.walls = managers.walls
+        self.ptz = managers.ptz
+        self.pictures = managers.pictures
+        self.exports = managers.exports
+        self.evidence = managers.evidence
+        self.archive = managers.archive
+        self.backfills = managers.backfills
+        self.events = managers.events
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
+        self.event_limit = RequestLimit(max(1, settings.request_threads // 8), "events")
         self.downloads = Downloads()
-        self.login_viewers = LoginViewers(streams, fresh_s=settings.idle_end_s)
+        self.login_viewers = LoginViewers(self.streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)
-        accounts.on_ended(self.login_viewers.end_logins)
-        accounts.on_ended(self.sockets.end_logins)
-        accounts.on_ended(ptz.end_logins)
-        self.sockets.on_left(ptz.leave)
+        self.accounts.on_ended(self.login_viewers.end_logins)
+        self.accounts.on_ended(self.sockets.end_logins)
+        self.accounts.on_ended(self.ptz.end_logins)
+        self.sockets.on_left(self.ptz.leave)
 
 
 def services() -> Services:

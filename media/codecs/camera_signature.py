@@ -18,10 +18,11 @@ _UUIDS = (
 
 def has_camera_signature(nal_units: Iterable[bytes]) -> bool:
     """True if one of a frame's NAL units (H.264 or H.265) is a SEI of a camera that signs its video."""
-    return any(
-        nal[:1] and (nal[0] & 31 == _H264_SEI or nal[0] >> 1 & 63 in _H265_SEI) and _has_uuid(nal[:_SEARCHED_BYTES])
-        for nal in nal_units
-    )
+    for nal in nal_units:
+        first = nal[0] if nal else 0
+        if (first & 31 == _H264_SEI or first >> 1 & 63 in _H265_SEI) and _has_uuid(nal[:_SEARCHED_BYTES]):
+            return True
+    return False
 
 
 def _has_uuid(sei: bytes) -> bool:

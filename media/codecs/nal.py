@@ -43,6 +43,10 @@ def _has_start_code(data: bytes) -> bool:
     return found is not None and data.find(_START_CODE, max(0, found.start() - 1)) >= 0
 
 
+def starts_with_start_code(payload: bytes) -> bool:
+    return payload.startswith((b"\0\0\1", b"\0\0\0\1"))
+
+
 def without_start_code(payload: bytes) -> bytes:
     """Return an RTP payload without the start code that it begins with."""
     if payload.startswith(b"\0\0\1"):

@@ -36,12 +36,11 @@ _AUDIO_MAY_LAG_AT_THE_END_S = 0.25
 class Segment:
     """`data` is one fragment or several, `init` the init section, with the first segment only.
 
-    `start_ticks` and `start_device_s` are those of the first frame's access unit.
+    `start_device_s` is that of the first frame's access unit.
     """
 
     data: bytes
     init: bytes | None
-    start_ticks: int
     start_device_s: float | None
     duration_s: float
     starts_discontinuity: bool
@@ -199,7 +198,6 @@ class SegmentBuilder:
         segment = Segment(
             data,
             self.init if self._is_init_due else None,
-            first.ticks,
             first.device_s,
             length / TIMESCALE,
             starts_discontinuity=self._is_discontinuity,

@@ -125,7 +125,7 @@ class MkvWriter:
                     place = one.at - cluster.at
                     size = 0x10000000 | _BLOCK_FIELDS + one.size
                     parts.append(_BLOCK_HEAD.pack(0xA3, size, 0x80 | one.track, place, _KEY if one.is_key else 0))
-                    parts += readers[one.track - 1].read(one.size)
+                    parts += map(bytes, readers[one.track - 1].read(one.size))
                 put(b"".join(parts))
         finally:
             for reader in readers:

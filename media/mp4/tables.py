@@ -143,8 +143,16 @@ def _stbl(table: TrackTable, chunk_places: Sequence[int]) -> bytes:
 def _runs(kind: bytes, values: Iterable[int]) -> bytes:
     """Return stts or ctts: how many samples in a row have the same value."""
     entries: list[int] = []
-    for value, run in groupby(values):
-        entries += (sum(1 for _ in run), value)
+    length, last = 0, None
+    for value in values:
+        if value == last:
+            length += 1
+            continue
+        if last is not None:
+            entries += (length, last)
+        length, last = 1, value
+    if last is not None:
+        entries += (length, last)
     return full_box(kind, 0, 0, u32(len(entries) // 2), _packed("I", entries))
 
 

@@ -103,7 +103,8 @@ class ReplayBuffer(ReplayConsumer):
         self._wake.set()
 
     def _count(self, unit: AccessUnit) -> None:
-        self._queued_bytes += sum(map(len, unit.parts))
+        for part in unit.parts:
+            self._queued_bytes += len(part)
         if unit.track != VIDEO:
             return
         if self._last_ticks is None or unit.is_discontinuous:

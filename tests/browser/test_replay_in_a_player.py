@@ -25,7 +25,7 @@ from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 from tests.web.stand_in_ptz import StandInPtz
 from web.flask_app import build_web
-from web.services import Services
+from web.services import Managers, Services
 
 pytestmark = pytest.mark.browser
 
@@ -92,23 +92,21 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
     accounts = AccountManager(database, settings, SystemClock())
     accounts.start()
     accounts.postpone()
-    web = build_web(
-        Services(
-            settings,
-            cast(Any, None),
-            manager,
-            cast(Any, None),
-            accounts,
-            cast(Any, None),
-            StandInPtz(),
-            cast(Any, None),
-            cast(Any, None),
-            cast(Any, None),
-            archive=cast(Any, None),
-            backfills=cast(Any, None),
-            is_ready=lambda: True,
-        )
+    managers = Managers(
+        cameras=cast(Any, None),
+        streams=manager,
+        recordings=cast(Any, None),
+        accounts=accounts,
+        walls=cast(Any, None),
+        ptz=StandInPtz(),
+        pictures=cast(Any, None),
+        exports=cast(Any, None),
+        evidence=cast(Any, None),
+        archive=cast(Any, None),
+        backfills=cast(Any, None),
+        events=cast(Any, None),
     )
+    web = build_web(Services(settings, managers, is_ready=lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.events import Change, ChannelActivity, DeviceEvent, EventKind
+from core.events import Change, ChannelActivity, ClosedWhy, DeviceEvent, EventKind
 from events.states import (
     HOLD_S,
     MOST_OPEN,
     MOTION_ASKED_EVERY_S,
     MOTION_ENDS_AFTER_S,
     OTHERS_END_AFTER_S,
+    STORM_CHANGES,
     STORM_S,
     EventStates,
 )
@@ -260,3 +261,40 @@ def test_beginnings_and_ends_alternate_for_any_messages(steps: list[tuple[bool |
         assert own == [True, False] * (len(own) // 2)
     assert not told.states.active_channels()
     assert all(one.at <= told.clock.now_utc() for one in told.told)
+
+
+def test_an_end_says_why_the_event_ended() -> None:
+    told = Told()
+    told.take(True)
+    told.take(False)
+    told.take(True, EventKind.PERSON)
+    told.pass_time(HOLD_S)
+    last_told_at = told.clock.now_utc()
+    told.take(True, EventKind.PERSON)
+    told.pass_time(100)
+    told.take(False, EventKind.PERSON, change=Change.STATE)
+    told.take(True, EventKind.FACE)
+    told.pass_time(HOLD_S)
+    told.take(True, EventKind.VEHICLE)
+    told.pass_time(OTHERS_END_AFTER_S)
+    told.take(True, EventKind.ANIMAL)
+    told.told += told.states.end_all(told.clock.now_utc())
+    ends = {item.kind: (item.closed_why, item.last_told_at) for item in told.told if not item.active}
+    assert {kind: why for kind, (why, _) in ends.items()} == {
+        EventKind.MOTION: ClosedWhy.TOLD,
+        EventKind.PERSON: ClosedWhy.MISSED,
+        EventKind.FACE: ClosedWhy.TIMEOUT,
+        EventKind.VEHICLE: ClosedWhy.TIMEOUT,
+        EventKind.ANIMAL: ClosedWhy.STOPPED,
+    }
+    assert ends[EventKind.PERSON][1] == last_told_at
+
+
+def test_the_end_of_a_storm_says_so() -> None:
+    told = Told()
+    for _ in range(STORM_CHANGES + 1):
+        told.take(True)
+        told.take(False)
+        told.pass_time(0.5)
+    told.pass_time(STORM_S)
+    assert [item.closed_why for item in told.told if not item.active] == [ClosedWhy.STORM]

@@ -9,26 +9,12 @@ from pathlib import Path
 import pytest
 
 from core.events import Change, ChannelActivity, DeviceEvent, EventKind, EventProblem
-from core.records import Channel
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
-from onvif_manager import OnvifManager
+from tests.events.logged import OneChannelCameras
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
-
-
-class OneChannelCameras(OnvifManager):
-    """Cameras with one channel each; tests of events need nothing else of them."""
-
-    def __init__(self) -> None:
-        pass
-
-    def channels(self, camera_id: int) -> list[Channel]:
-        return [Channel(1, "Gate", "V1", ())]
-
-    def clock_offset_s(self, camera_id: int) -> float | None:
-        return None
 
 
 @pytest.fixture

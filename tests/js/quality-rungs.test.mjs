@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rungsOf, showsMainAt, smallSourceOf, streamOf } from '../../static/js/lib/quality-rungs.js';
+import { rungsOf, showsMainAt, smallSourceOf } from '../../static/js/lib/quality-rungs.js';
 
 /** @typedef {import('../../static/js/lib/api.js').Channel} Channel */
 
@@ -63,16 +63,6 @@ test('a measured rate replaces the declared one', () => {
     rungsOf(channel(['main', 'sub'], {}, 1000), how).map(({ kbps }) => kbps),
     [1000, 200, 120, 22, 7],
   );
-});
-
-test('each rung has its stream', () => {
-  const rungs = rungsOf(channel(['main', 'sub']), WIDE);
-  assert.deepEqual(streamOf('main', rungs), { quality: 'main', keyFramesOnly: false });
-  assert.deepEqual(streamOf('sub', rungs), { quality: 'sub', keyFramesOnly: false });
-  assert.deepEqual(streamOf('phone', rungs), { quality: 'sub', keyFramesOnly: false });
-  assert.deepEqual(streamOf('keys', rungs), { quality: 'sub', keyFramesOnly: true });
-  assert.deepEqual(streamOf('keys', rungsOf(channel(['main']), WIDE)), { quality: 'main', keyFramesOnly: true });
-  assert.equal(streamOf('stills', rungs), null);
 });
 
 test('small video is made of the sub stream, or of a small main stream', () => {

@@ -1,18 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  daysOf,
-  dayKey,
-  adjacentEvent,
-  hasServerSpans,
-  linesOf,
-  rowOf,
-  spanAt,
-  spanText,
-  stateName,
-  tokenAt,
-} from '../../static/js/lib/coverage.js';
+import { daysOf, dayKey, adjacentEvent, hasServerSpans, linesOf, rowOf, spanAt, spanText, tokenAt } from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
 import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
@@ -129,7 +118,7 @@ test('the four states have different names', () => {
     ['2026-11-22T03:00:00Z', '2026-11-22T04:00:00Z', 'not_asked'],
   ]);
   const names = [0.5, 1.5, 2.5, 3.5].map((hours) =>
-    stateName(spanAt(one, at('2026-11-22T00:00:00Z') + hours * HOUR)?.state ?? 'not_asked'),
+    spanText(spanAt(one, at('2026-11-22T00:00:00Z') + hours * HOUR), { showsSource: false }),
   );
   assert.equal(new Set(names).size, 4);
   assert.equal(tokenAt(one, at('2026-11-22T00:30:00Z')), 'R1');
@@ -230,6 +219,7 @@ test('the state is read from the address and written to it', () => {
     atMs: at('2026-11-22T02:13:00Z'),
     fromMs: at('2026-11-22T00:00:00Z'),
     toMs: at('2026-11-23T00:00:00Z'),
+    marked: null,
     transport: null,
   });
   assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
@@ -239,6 +229,15 @@ test('the state is read from the address and written to it', () => {
     atMs: null,
     fromMs: null,
     toMs: null,
+    marked: null,
     transport: null,
   });
+});
+
+test('a marked range is read from the address', () => {
+  const marked = { startMs: at('2026-11-22T02:13:00Z'), endMs: at('2026-11-22T02:14:00Z') };
+  const address = writeRecordingsState({ channel: 3, atMs: marked.startMs, fromMs: null, toMs: null, marked });
+  assert.equal(address, '?channel=3&t=2026-11-22T02:13:00Z&in=2026-11-22T02:13:00Z&out=2026-11-22T02:14:00Z');
+  assert.deepEqual(readRecordingsState(address).marked, marked);
+  assert.equal(readRecordingsState('?in=2026-11-22T02:14:00Z&out=2026-11-22T02:13:00Z').marked, null);
 });

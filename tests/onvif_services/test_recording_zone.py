@@ -40,6 +40,17 @@ def test_a_known_zone_ends_when_recordings_grow_at_the_present_time() -> None:
     assert zone.zone_s == 0.0
 
 
+def test_a_newest_recording_that_grows_in_the_past_by_the_zone_is_local() -> None:
+    """A recorder eight hours west of UTC."""
+    zone = RecordingZone()
+    assert zone.judge(NOW - 8 * HOUR, NOW, -EAST_S) is Verdict.NOTHING, "it may have stopped"
+    assert zone.judge(NOW - 8 * HOUR + 5 * MINUTE, NOW + 5 * MINUTE, -EAST_S) is Verdict.LOCAL
+    assert (zone.zone_s, zone.since_s) == (-EAST_S, NOW.timestamp())
+    for passed in (9 * MINUTE, 10 * MINUTE):
+        zone.judge(NOW + passed, NOW + passed, None)
+    assert zone.zone_s == 0.0, "its firmware was mended"
+
+
 @pytest.mark.parametrize(
     ("stops", "looks"),
     [
@@ -68,7 +79,9 @@ def test_a_known_zone_stays_if_old_recordings_end_now_by_chance(
         (7 * HOUR, 5 * MINUTE, EAST_S),
         (8 * HOUR, 5 * MINUTE, 0.0),
         (8 * HOUR, 5 * MINUTE, None),
-        (-8 * HOUR, 5 * MINUTE, -EAST_S),  # or it has stopped
+        (-8 * HOUR, 0 * MINUTE, -EAST_S),  # it has stopped
+        (-8 * HOUR, 30 * MINUTE, -EAST_S),
+        (-7 * HOUR, 5 * MINUTE, -EAST_S),
         (0 * HOUR, 5 * MINUTE, EAST_S),
     ],
 )

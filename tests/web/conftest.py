@@ -18,14 +18,15 @@ from core.clock import SystemClock
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.prepared_database import prepared
+from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
-from tests.web.quick_rules import share_compiled_rules
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
@@ -34,13 +35,12 @@ from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
 from web.flask_app import build_web
-from web.services import Services
+from web.services import Managers, Services
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rules() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        share_compiled_rules(patch)
+    with shared_compiled_rules():
         yield
 
 
@@ -129,8 +129,19 @@ def accounts(settings: Settings, database: Database) -> Iterator[AccountManager]
 
 
 @pytest.fixture
-def web_app(
-    settings: Settings,
+def events(
+    database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager
+) -> Iterator[EventManager]:
+    """The real log of events; no device is asked. Depends on `accounts`, which open the database."""
+    del accounts
+    manager = EventManager(database, settings, SystemClock(), cameras)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
+def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
     archive: Archive,
@@ -140,11 +151,27 @@ def web_app(
     pictures: StandInPictures,
     exports: ExportManager,
     evidence: EvidenceManager,
-) -> OpenAPI:
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    return build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+    events: EventManager,
+) -> Managers:
+    return Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
+        events=events,
     )
+
+
+@pytest.fixture
+def web_app(settings: Settings, managers: Managers) -> OpenAPI:
+    return build_web(Services(settings, managers, is_ready=lambda: True))
 
 
 @pytest.fixture
@@ -162,10 +189,7 @@ def real_app(
     database: Database,
     streams: StandInStreams,
     archive: Archive,
-    accounts: AccountManager,
-    walls: WallManager,
-    ptz: StandInPtz,
-    pictures: StandInPictures,
+    managers: Managers,
 ) -> Iterator[OpenAPI]:
     """The app over the real camera, recording and account managers; "only on this machine" is chosen."""
     with network.running() as manager:
@@ -177,10 +201,11 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
-        managers = (manager, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-        yield build_web(
-            Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
-        )
+        events = EventManager(database, settings, SystemClock(), manager)
+        events.start()
+        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
+        yield build_web(Services(settings, real, is_ready=lambda: True))
+        events.stop()
 
 
 @pytest.fixture
@@ -202,10 +227,24 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     walls, ptz, pictures = WallManager(database), StandInPtz(), StandInPictures()
     exports = export_manager(database, settings, cameras, archive)
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
-    managers = (cameras, streams, archive.manager, accounts, walls, ptz, pictures, exports, evidence)
-    yield build_web(
-        Services(settings, *managers, archive=archive.server, backfills=archive.backfills, is_ready=lambda: True)
+    events = EventManager(database, settings, SystemClock(), cameras)
+    events.start()
+    managers = Managers(
+        cameras=cameras,
+        streams=streams,
+        recordings=archive.manager,
+        accounts=accounts,
+        walls=walls,
+        ptz=ptz,
+        pictures=pictures,
+        exports=exports,
+        evidence=evidence,
+        archive=archive.server,
+        backfills=archive.backfills,
+        events=events,
     )
+    yield build_web(Services(settings, managers, is_ready=lambda: True))
+    events.stop()
     accounts.stop()
     database.close()
     archive.close()

@@ -149,6 +149,8 @@ KINDS = {
     "limit_days": "days",
     "backfills": "flag",
     "ids": "limits",
+    "seen": "flag",
+    "listens_wanted": "flag",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {
@@ -172,6 +174,13 @@ QUERY_KINDS = {
     "width": "limit",
     "wait_s": "limit",
     "viewer": "word",
+    "kind": "choice",
+    "severity": "choice",
+    "seen": "flag",
+    "source": "choice",
+    "after": "time",
+    "from_time_of_day": "choice",
+    "until_time_of_day": "choice",
 }
 VALID_IN_QUERIES: dict[str, tuple[str, ...]] = {"flag": (), "id": ("2130706433",), "limit": ("01",)}
 # Valid values are not tried at these paths: they would change the caller's own login.

@@ -55,6 +55,7 @@ CASE = "/api/cases/<case_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/events",
     "/exports",
     "/api/playback/start",
     "/api/playback/seek",
@@ -85,6 +86,11 @@ REVIEWER = {
     "/api/recordings/kept/<kept_id>",
     "/api/recording-alerts",
     "/api/recording-alerts/seen",
+    "/api/events",
+    "/api/events/news",
+    "/api/events/days",
+    "/api/events/seen",
+    "/api/events/<event_id>",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -201,6 +207,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-rule": {"mode": "continuous"},
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
+    "/api/events/seen": {"ids": [1]},
+    "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -231,6 +239,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "case_id": "999",
         "kept_id": "999",
         "backfill_id": "999",
+        "event_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

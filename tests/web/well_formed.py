@@ -28,6 +28,7 @@ VALID: dict[str, dict[str, Any]] = {
 }
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 VALID_QUERIES = {
+    "/api/events/news": {"after": WINDOW["start_time"]},
     "/api/cameras/{camera_id}/recordings/coverage": WINDOW,
     "/api/cameras/{camera_id}/recordings/pictures": {**WINDOW, "channel": "1", "step_s": "60"},
     "/api/cameras/{camera_id}/recordings/pictures.vtt": {**WINDOW, "channel": "1", "step_s": "60"},
@@ -47,6 +48,7 @@ PATH_PARTS: dict[str, Any] = {
     "case_id": 1,
     "kept_id": 1,
     "backfill_id": 1,
+    "event_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

@@ -20,7 +20,7 @@ from tests.warm_apps import WarmStarter
 from tests.whole_app.running_app import CANARY, Recorder, RunningApp
 from tools.certificate import make_certificate
 from tools.leaks import holds
-from tools.running import App
+from tools.running import App, Starter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,12 +42,24 @@ def _no_answer_holds_the_canary() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _warm_starts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Start apps as copies, except in the files about starts and ends, which carry the marker `cold_start`."""
+def _starts_of_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    with _starts(request.node):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _starts_of_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    with _starts(request.node):
+        yield
+
+
+@contextlib.contextmanager
+def _starts(node: pytest.Item | pytest.Module) -> Iterator[None]:
+    """Start apps as copies; in a file or a test about starts and ends, with the marker `cold_start`, as a user does."""
+    starter = WarmStarter() if node.get_closest_marker("cold_start") is None else Starter()
     with pytest.MonkeyPatch.context() as patch:
-        if request.node.get_closest_marker("cold_start") is None:
-            patch.setattr(RunningApp, "starter", WarmStarter())
-            patch.setattr(App, "starter", WarmStarter())
+        patch.setattr(RunningApp, "starter", starter)
+        patch.setattr(App, "starter", starter)
         yield
 
 

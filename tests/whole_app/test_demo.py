@@ -13,8 +13,6 @@ import requests
 from tests.patience import LIMIT_S, until
 from tests.whole_app.running_app import until_gone
 
-pytestmark = pytest.mark.cold_start
-
 
 def _online(app: Any) -> dict[str, Any]:
     """Return the only camera once it is online."""
@@ -36,6 +34,7 @@ def _pretend(app: Any) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.cold_start
 def test_demo_adds_the_pretend_recorder_once_and_it_ends_with_the_app(make_app: Callable[..., Any]) -> None:
     app = make_app().start("--demo")
     camera = _online(app)

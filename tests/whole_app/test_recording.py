@@ -16,7 +16,7 @@ from core.clock import rfc3339
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import RunningApp
 
-pytestmark = [pytest.mark.slow, pytest.mark.cold_start]
+pytestmark = pytest.mark.slow
 
 RULE = {"mode": "continuous", "quality": "main"}
 

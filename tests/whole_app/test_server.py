@@ -21,8 +21,6 @@ import requests
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import until_gone
 
-pytestmark = pytest.mark.cold_start
-
 Make = Callable[..., Any]
 
 
@@ -55,6 +53,7 @@ def _open_request(port: int) -> socket.socket:
     return connection
 
 
+@pytest.mark.cold_start
 def test_the_app_prints_its_address_and_writes_only_to_its_folders(make_app: Make) -> None:
     app = make_app().start()
     assert f"Open http://localhost:{app.port}" in app.errors()
@@ -68,6 +67,7 @@ def test_the_app_prints_its_address_and_writes_only_to_its_folders(make_app: Mak
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+@pytest.mark.cold_start
 def test_the_apps_threads_share_one_memory_arena(make_app: Make) -> None:
     app = make_app().start()
     with ThreadPoolExecutor(8) as pool:
@@ -93,6 +93,7 @@ def test_a_signal_ends_all_processes_in_five_seconds(make_app: Make, number: sig
         connection.close()
 
 
+@pytest.mark.cold_start
 def test_ctrl_c_in_a_terminal_reaches_master_and_worker_and_ends_both(make_app: Make) -> None:
     app = make_app().start()
     family = app.family()
@@ -116,6 +117,7 @@ def test_silent_connections_use_no_thread(make_app: Make) -> None:
         connection.close()
 
 
+@pytest.mark.cold_start
 def test_the_worker_dies_with_its_master(make_app: Make) -> None:
     app = make_app().start()
     family = app.family()
@@ -137,6 +139,7 @@ def test_a_killed_worker_is_replaced_and_the_app_answers_again(make_app: Make) -
     assert app.worker().pid != worker.pid
 
 
+@pytest.mark.cold_start
 def test_a_second_start_names_the_process_that_holds_the_folder(make_app: Make) -> None:
     first = make_app().start()
     second = make_app()
@@ -155,6 +158,7 @@ def test_two_apps_may_not_share_a_streams_folder(make_app: Make, tmp_path: Path)
     assert f"process {first.process.pid})" in second.errors()
 
 
+@pytest.mark.cold_start
 def test_a_refused_start_ends_with_a_reason(make_app: Make) -> None:
     app = make_app().start()
     app.process.terminate()
@@ -167,6 +171,7 @@ def test_a_refused_start_ends_with_a_reason(make_app: Make) -> None:
     assert (app.folder / "data" / "cameras.sqlite3").read_bytes().startswith(b"this is no database")
 
 
+@pytest.mark.cold_start
 def test_help_names_the_demo_flag_and_starts_nothing(make_app: Make) -> None:
     app = make_app()
     app.start("--help", is_awaited=False)

@@ -14,8 +14,6 @@ import requests
 from tests.patience import LIMIT_S, promised, until
 from tests.whole_app.running_app import until_gone
 
-pytestmark = pytest.mark.cold_start
-
 SUB = "MediaProfile00001"
 
 
@@ -31,6 +29,7 @@ def streaming(make_app: Callable[..., Any], recorder: Any) -> tuple[Any, list[ps
     return app, app.family()
 
 
+@pytest.mark.cold_start
 def test_ctrl_c_ends_streams_and_removes_their_folders(streaming: Any) -> None:
     app, family = streaming
     os.killpg(app.process.pid, signal.SIGINT)

@@ -76,11 +76,6 @@ class Challenge:
         return hashlib.new(self.algorithm, text.encode(), usedforsecurity=False).hexdigest()
 
 
-def choose_challenge(values: Iterable[str]) -> Challenge | None:
-    """Return the strongest challenge of the WWW-Authenticate headers that we can answer. None without one."""
-    return next(iter(read_challenges(values)), None)
-
-
 def read_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges of the WWW-Authenticate headers that we can answer, the strongest first."""
     read = (_challenge(scheme, parameters) for scheme, parameters in login_challenges.read_challenges(values))

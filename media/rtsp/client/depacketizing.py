@@ -14,10 +14,12 @@ a wait for the key frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.nal import NalKind, has_recovery_point
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.parameter_sets import ParameterSetStore
 from media.rtsp.client.payloads import MAX_NAL_BYTES, NO_BEGINNING, PayloadReader
@@ -42,35 +44,10 @@ class PlaceFrame(Protocol):
     def __call__(self, ticks: int, arrived_s: float, *, clock_went_back: bool = False) -> float: ...
 
 
-class MarkerHabit:
-    """The meaning of the markers of a stream, learned from its packets. Depacketizers of one device may share it.
-
-    RFC 6184 wants the marker on the last packet of a frame. OpenIPC, HiSilicon encoders and others set it on the last
-    packet of each slice, others on parameter sets, too, or never.
-
-    `is_patient`: until a marker of a kind (key frames, other frames) has proven to be the end of a frame, a marked
-    frame waits for the packet after it. That costs a normal device one frame's duration, once; without it, a device
-    that marks slices loses its first key frame.
-    """
-
-    def __init__(self, *, is_patient: bool) -> None:
-        self.marks_slices = False
-        self._is_patient = is_patient
-        self._proven: set[bool] = set()
-
-    def ends_frame(self, *, is_key: bool) -> bool:
-        """True if a marker after a slice ends the frame, as far as it is known."""
-        return not self.marks_slices and (not self._is_patient or is_key in self._proven)
-
-    def prove(self, *, is_key: bool) -> None:
-        """A frame began after a marked one of this kind."""
-        self._proven.add(is_key)
-
-
 class VideoDepacketizer:
     """One track of H.264 or H.265, from its first packet on.
 
-    `parameter_sets` also has those that come in band; `sets_changed` counts the changes.
+    `parameter_sets` also has those that come in band.
     `start_device_s`: the first unit's time if the device sends no stamps.
     `place` returns the time_s of a complete frame (SharedSource._place_frame); it is 0 without one.
     `frames_dropped` counts the frames that came incomplete, `damage` says what the last of them lacked.
@@ -119,10 +96,6 @@ class VideoDepacketizer:
     def parameter_sets(self) -> tuple[bytes, ...]:
         """NAL units in sending order: vps, sps, pps; there may be several pps."""
         return self._sets.in_use
-
-    @property
-    def sets_changed(self) -> int:
-        return self._sets.changes
 
     @property
     def is_described(self) -> bool:
@@ -179,6 +152,8 @@ class VideoDepacketizer:
         """End the present frame and begin another one, if a packet's time stamp or a loss says so."""
         has_loss = self._has_loss and packet.lost_before > 0
         if packet.timestamp != self._timestamp:
+            if self._timestamp is not None and self._reader.holds_raw:
+                self._take_raw(replace(packet, timestamp=self._timestamp, arrived_s=self._arrived_s), units)
             if self._timestamp is not None and not self._continues(packet):
                 if has_loss and (not self._is_marked() or self._markers.marks_slices):
                     self._damage("lost packets")  # they may be the end of the frame
@@ -196,7 +171,7 @@ class VideoDepacketizer:
     def flush(self) -> list[AccessUnit]:
         """Return the present frame if all its NAL units so far are complete: no more packets are expected."""
         units: list[AccessUnit] = []
-        if self._slices and not self._reader.is_open:
+        if self._slices and not self._reader.is_open and not self._reader.holds_raw:
             ended = (self._timestamp or 0, self._is_key)
             self._end(units)
             self._ended = ended
@@ -245,6 +220,8 @@ class VideoDepacketizer:
 
     def _take_marker(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
         """End the frame if the marker says so. Some devices set the marker on leading NAL units, too."""
+        if self._reader.holds_raw:
+            self._take_raw(packet, units)
         if self._reader.is_open:
             if not self._reader.has_no_ends or self._has_loss:
                 return
@@ -252,7 +229,7 @@ class VideoDepacketizer:
                 self._take_nal(nal, packet, units)
         self._marked_slices = len(self._slices)
         is_certain = bool(self._problem) and not self._slices
-        if is_certain or (self._slices and self._markers.ends_frame(is_key=self._is_key)):
+        if is_certain or (self._slices and self._markers.ends_frame(self._sets.sps, is_key=self._is_key)):
             timestamp, is_key = packet.timestamp, self._is_key
             self._end(units)
             self._ended = (timestamp, is_key)
@@ -268,8 +245,9 @@ class VideoDepacketizer:
             else:
                 self._damage("a NAL unit without its end")
                 self._reader.drop()
+        self._reader.end_frame()
         if self._is_marked() and not self._problem:
-            self._markers.prove(is_key=self._is_key)
+            self._markers.prove(self._sets.sps, is_key=self._is_key)
         self._ended = None
         ticks = self._ticks.extend(self._timestamp)
         device_s = self._device_time.of(self._stamp, ticks)
@@ -361,6 +339,13 @@ class VideoDepacketizer:
             self._open_key_ticks = None
         return False
 
+    def _take_raw(self, packet: RtpPacket, units: list[AccessUnit]) -> None:
+        """Take the NAL units that the reader has held for the end of the frame."""
+        for nal in self._reader.take_raw():
+            self._take_nal(nal, packet, units)
+        if self._reader.damage:
+            self._take_damage()
+
     def _take_damage(self) -> None:
         """Take over the fault that the reader has found."""
         self._damage(self._reader.damage)
@@ -407,7 +392,7 @@ class VideoDepacketizer:
         if not self._slices:
             if not is_first:
                 if self._ended is not None and self._ended[0] == packet.timestamp:
-                    self._markers.marks_slices = True  # the frame that was ended had more slices
+                    self._markers.refute(self._sets.sps)  # the frame that was ended had more slices
                 self._damage(_NO_FIRST_SLICE)
             return
         if is_first and not self._is_second_field(nal):
@@ -416,7 +401,7 @@ class VideoDepacketizer:
             self._begin(packet)
             return
         if self._is_marked():
-            self._markers.marks_slices = True  # or the fields of a frame
+            self._markers.refute(self._sets.sps)  # or the fields of a frame
         following, self._following = self._following, []  # GStreamer repeats the parameter sets before every slice
         for leading in following:
             self._add(leading)

@@ -20,7 +20,7 @@ _Key = tuple[str, int]
 
 
 class ParameterSetStore:
-    """`changes` counts the sets that were new. `in_use`: NAL units in sending order: vps, sps, pps.
+    """The parameter sets of a track. `in_use`: NAL units in sending order: vps, sps, pps.
 
     There may be several pps. Until a key frame shows the sps that counts, it is the first one.
     """
@@ -33,7 +33,6 @@ class ParameterSetStore:
         self._referred: set[int] = set()  # ids of the pps that slices refer to, while there are several
         self._has_several_pps = False
         self.in_use: tuple[bytes, ...] = ()
-        self.changes = 0
         for nal in sets:
             self.take(nal)
         self._described = set(self._sets)
@@ -63,7 +62,6 @@ class ParameterSetStore:
             self._sets[key] = nal
             if set_type == "sps" and self._sps_id is None:
                 self._sps_id = key[1]
-            self.changes += 1
             self._choose()
         return set_type
 
@@ -92,7 +90,6 @@ class ParameterSetStore:
         for key in damaged:
             del self._sets[key]
         if damaged:
-            self.changes += 1
             self._choose()
 
     def _sps_key(self) -> _Key | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from media.codecs.nal import split_at_lengths, split_at_start_codes, without_start_code
+from media.codecs.nal import split_at_lengths, split_at_start_codes, starts_with_start_code, without_start_code
 from media.codecs.video import VideoCodec
+from media.rtsp.client.raw_pieces import RawPieces
 
 MAX_NAL_BYTES = 16 * 1024 * 1024
 NO_BEGINNING = "a NAL unit without its beginning"
 _STARTS, _ENDS = 0x80, 0x40
 _VPS = 32
-_TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning
+_TRUST_MISSING_STARTS_AFTER = 3  # units with an end and no beginning, or frames with neither
 _DOUBT_STARTS_AFTER = 3  # fragments that begin a unit while one of the same type is open
 _DOUBT_ENDS_AFTER = 3  # further fragments of one unit that are ends, too
 
@@ -63,12 +64,21 @@ class PayloadReader:
         self._false_starts = 0
         self._false_ends = 0  # fragments that go on after it and are marked as ends, too
         self._has_lengths: bool | None = None  # before each unit, as in MP4; None before the first unit that shows it
+        self._has_unmarked = False  # the present frame has fragments without a mark
+        self._unmarked_frames = 0  # frames of such fragments, while no fragment has had a mark
+        self._raw = RawPieces(codec)
+        self._is_raw = False  # payloads are held, or belong together although they are no fragments
         self.damage = ""
 
     @property
     def is_open(self) -> bool:
         """True if a fragmented unit has begun and not ended."""
         return bool(self._fragments)
+
+    @property
+    def holds_raw(self) -> bool:
+        """True if payloads wait for the rest of their frame; take_raw() returns their units."""
+        return self._raw.is_open
 
     def append(self, payloads: Sequence[bytes], first: int = 0) -> int:
         """Take payloads, from the place `first` on, as long as they are further fragments of the present unit.
@@ -91,9 +101,18 @@ class PayloadReader:
 
     def take(self, payload: bytes) -> list[bytes]:
         """Return the NAL units that a payload completes."""
+        if self._is_raw and not starts_with_start_code(payload):
+            return self._take_raw_piece(payload)
         if payload[:2] == b"\0\0":  # no header begins like this
             if (units := self._units_with_lengths(payload)) is not None:
                 return (self._end_early() if self._fragments else []) + units
+            if self._raw.is_cut is not False and starts_with_start_code(payload):
+                return self._begin_raw(payload)
+        return self._take_packet(payload)
+
+    def _take_packet(self, payload: bytes) -> list[bytes]:
+        """Return the NAL units that a payload completes which is a packet of RFC 6184 or 7798."""
+        if payload[:2] == b"\0\0":
             payload = without_start_code(payload)  # some cameras put one into each packet, before the header
         if len(payload) <= self._header_bytes:
             return []
@@ -104,6 +123,46 @@ class PayloadReader:
         if kind < (24 if self._is_h264 else 48):
             return finished + split_at_start_codes(self._without_order(payload, kind))
         return finished + self._take_rare(payload, kind)
+
+    # -- payloads in pieces ------------------------------------------------------------------------
+
+    def _begin_raw(self, payload: bytes) -> list[bytes]:
+        """Hold a payload with a start code, unless it is a packet by itself. Return the units before it."""
+        finished = self.take_raw() if self._raw.is_open else []
+        if self._fragments:
+            finished += self._end_early()
+        if not self._raw.begin(payload):
+            self._is_raw = False
+            return finished + self._take_packet(payload)
+        self._is_raw = True
+        return finished
+
+    def _take_raw_piece(self, payload: bytes) -> list[bytes]:
+        if not self._raw.is_open:
+            self.damage = NO_BEGINNING
+        elif not self._raw.add(payload):
+            self.damage = "a NAL unit that is too large"
+            self._raw.take()
+        elif self._raw.is_cut is False:
+            return self.take_raw()
+        return []
+
+    def take_raw(self) -> list[bytes]:
+        """Return the units of the payloads that are held."""
+        self._is_raw = bool(self._raw.is_cut)
+        if self._raw.is_one:
+            return self._raw.units()
+        return [unit for payload in self._raw.take() for unit in self._take_packet(payload)]
+
+    def end_frame(self) -> None:
+        """Take note of the end of a frame, which shows the habits of devices that mark nothing else."""
+        if self._has_unmarked:
+            self._has_unmarked = False
+            self._unmarked_frames += 1
+        if self._raw.is_cut is None and self._raw.has_begun:
+            self._raw.end_frame()
+
+    # -- rare packets ------------------------------------------------------------------------------
 
     def _units_with_lengths(self, data: bytes) -> list[bytes] | None:
         """Return the NAL units of a device that sends them as MP4 holds them, without start codes. Otherwise None.
@@ -224,6 +283,7 @@ class PayloadReader:
 
     def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
         """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
+        self._has_unmarked = self._has_unmarked or not flags & (_STARTS | _ENDS)
         self._ends += flags >> 6 & 1
         is_false = bool(flags & _ENDS) and header == self._ended_header
         if not self._has_loss:  # otherwise the first fragments of frames may be lost
@@ -235,9 +295,17 @@ class PayloadReader:
         return bytes([payload[0] & 0x81 | (flags & 0x3F) << 1, payload[1]])
 
     @property
+    def _has_no_marks(self) -> bool:
+        """True for a device that marks neither beginnings nor ends: only frames part its units."""
+        return self._unmarked_frames >= _TRUST_MISSING_STARTS_AFTER and not self._starts and not self._ends
+
+    @property
     def _has_no_starts(self) -> bool:
-        """True for a device that never marks the beginning of a unit, but the ends."""
-        return self._starts == 0 and self._ends >= _TRUST_MISSING_STARTS_AFTER
+        """True for a device that never marks the beginning of a unit, but the ends, or neither."""
+        if self._starts:
+            return False
+        unmarked = 0 if self._ends or self._has_loss else self._unmarked_frames
+        return max(self._ends, unmarked) >= _TRUST_MISSING_STARTS_AFTER
 
     @property
     def has_no_ends(self) -> bool:
@@ -268,12 +336,13 @@ class PayloadReader:
     def drop(self) -> None:
         """Forget the fragments: packets after them were lost."""
         self._fragments = []
+        self._raw.take()
 
     # -- look ahead --------------------------------------------------------------------------------
 
     def is_continuation(self, payload: bytes) -> bool:
         """True if a payload is a further fragment of a unit."""
-        if len(payload) <= self._header_bytes:
+        if len(payload) <= self._header_bytes or self._has_no_marks:
             return False
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
         return kind == (28 if self._is_h264 else 49) and not payload[self._header_bytes] & _STARTS

@@ -11,6 +11,7 @@ import logging
 import threading
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from core.errors import (
     CameraBadAnswer,
@@ -26,6 +27,7 @@ from media.codecs.display_order import KnownReordering
 from media.fmp4.live import FragmentSink
 from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.errors import NoSuchStream
+from media.rtsp.client.marker_habit import KnownMarkers
 from media.rtsp.client.session import ClientContext, DeviceSession
 from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
@@ -37,9 +39,11 @@ from media.units import UnitSink
 
 log = logging.getLogger(__name__)
 
-_MOST_KNOWN_STREAMS = 1024
+_MOST_REMEMBERED = 1024
 
 _Key = tuple[int, str, str, str, str]
+_Stream = TypeVar("_Stream", str, tuple[int, str])
+_Memory = TypeVar("_Memory", KnownMarkers, KnownReordering)
 
 
 class SharedDeviceSession:
@@ -185,6 +189,7 @@ class DeviceSessionPool:
         self._sessions: dict[_Key, SharedDeviceSession] = {}
         self._feeds: set[GatewayFeed] = set()
         self._known_reordering: dict[tuple[int, str], KnownReordering] = {}  # by camera and media profile
+        self._known_markers: dict[str, KnownMarkers] = {}  # by device
         self._running: set[SharedDeviceSession] = set()  # those with a slot of the budget; the gateway's thread only
 
     async def start(self) -> None:
@@ -226,17 +231,18 @@ class DeviceSessionPool:
 
     def _new_session(self, key: _Key, source: StreamSource) -> SharedDeviceSession:
         name = f"{source.device_key}/{source.profile_token!r}"
-        shared_source = SharedSource(self._client.clock, self._wall, name=name, timeout_s=self._client.timeout_s)
+        shared_source = SharedSource(
+            self._client.clock,
+            self._wall,
+            name=name,
+            timeout_s=self._client.timeout_s,
+            known_markers=_remembered(self._known_markers, source.device_key, KnownMarkers),
+        )
         slot = SessionSlot(self._budget, source.device_key)
-        return SharedDeviceSession(key, source, shared_source, slot, self._known_reordering_of(source))
-
-    def _known_reordering_of(self, source: StreamSource) -> KnownReordering:
-        """Return the memory of a stream, with the lock held."""
-        stream = (source.camera_id, source.profile_token)
-        known = self._known_reordering.setdefault(stream, KnownReordering())
-        if len(self._known_reordering) > _MOST_KNOWN_STREAMS:
-            del self._known_reordering[next(iter(self._known_reordering))]
-        return known
+        known_reordering = _remembered(
+            self._known_reordering, (source.camera_id, source.profile_token), KnownReordering
+        )
+        return SharedDeviceSession(key, source, shared_source, slot, known_reordering)
 
     # -- the gateway's thread ----------------------------------------------------------------------
 
@@ -317,3 +323,11 @@ class DeviceSessionPool:
             task.cancel()
         await self._server.stop()
         return tasks
+
+
+def _remembered(memories: dict[_Stream, _Memory], key: _Stream, new: type[_Memory]) -> _Memory:
+    """Return the memory of this key, a new one if there is none. The oldest is forgotten if there are too many."""
+    found = memories.setdefault(key, new())
+    if len(memories) > _MOST_REMEMBERED:
+        del memories[next(iter(memories))]
+    return found

@@ -28,7 +28,8 @@ from core.records import Problem, VideoFormat
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import MJPEG, ParameterSets, VideoCodec
 from media.fmp4.tracks import TrackError, video_track
-from media.rtsp.client.depacketizing import MarkerHabit, PlaceFrame, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import KnownMarkers, MarkerHabit
 from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport, single_packets
@@ -58,14 +59,23 @@ _Depacketizer = VideoDepacketizer | MjpegDepacketizer
 
 
 class SharedSource(SessionSink):
-    """The sink of a live session; passes its media on to consumers."""
+    """The sink of a live session; passes its media on to consumers. `known_markers`: the device's."""
 
-    def __init__(self, clock: Clock, wall: WallClock, *, name: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        wall: WallClock,
+        *,
+        name: str,
+        timeout_s: float,
+        known_markers: KnownMarkers | None = None,
+    ) -> None:
         self._clock = clock
         self._name = name
         self._timeout_s = timeout_s
         self._patience_s = timeout_s  # until the first video
         self._wall = wall
+        self._known_markers = known_markers
         self._codec: VideoCodec | None = None
         self._audio = AudioIntake(None)
         self._audio_left_out = ""
@@ -99,11 +109,17 @@ class SharedSource(SessionSink):
         self._has_loss = delivery is Delivery.DATAGRAMS
         self.takes_joined_packets = not self._has_loss
         self._sets = dict(video.sets)
-        self._depacketizer = _depacketizer_of(video, delivery, self._place_frame)
+        self._depacketizer = self._depacketizer_of(video, delivery)
         self._clocks[VIDEO] = TrackClock(video.clock_rate)
         if self._depacketizer.is_described:
             self._describe(video.codec, self._depacketizer.parameter_sets)
         self._notify()
+
+    def _depacketizer_of(self, video: VideoTrack, delivery: Delivery) -> _Depacketizer:
+        if video.codec is MJPEG:
+            return MjpegDepacketizer(video.clock_rate, delivery=delivery, place=self._place_frame)
+        markers = MarkerHabit(is_patient=True, known=self._known_markers)
+        return VideoDepacketizer(video, delivery=delivery, markers=markers, place=self._place_frame)
 
     def on_audio_left_out(self, reason: str) -> None:
         self._audio_left_out = reason
@@ -438,12 +454,6 @@ class SharedSource(SessionSink):
         if now_s - self._last_video_s > min(_SILENT_AFTER_S, self._timeout_s / 2):
             return FeedState.SILENT
         return FeedState.FLOWING if self._ever_had_key else FeedState.WAITING_KEY_FRAME
-
-
-def _depacketizer_of(video: VideoTrack, delivery: Delivery, place: PlaceFrame) -> _Depacketizer:
-    if video.codec is MJPEG:
-        return MjpegDepacketizer(video.clock_rate, delivery=delivery, place=place)
-    return VideoDepacketizer(video, delivery=delivery, markers=MarkerHabit(is_patient=True), place=place)
 
 
 def _codec_string(video: VideoFormat, parameter_sets: tuple[bytes, ...]) -> str:

@@ -12,8 +12,8 @@ from core.errors import CameraBusy, CameraUnreachable, DeviceError
 from core.recordings import ReplayAbilities, ReplaySource
 from media.rtsp.client.budget import SessionSlot
 from media.rtsp.client.connection import ReadLimit
-from media.rtsp.client.depacketizing import MarkerHabit
 from media.rtsp.client.errors import NoSuchRange, TooManyBytes
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
 from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer, ReplayRank
 from media.rtsp.replay.playback import ReplayPlayback

@@ -10,7 +10,8 @@ from core.errors import CameraUnreachable, DeviceError
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
 from media.rtsp.client.audio_depacketizing import AudioDepacketizer
 from media.rtsp.client.connection import ReadLimit
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.onvif_replay_extension import ReplayStamp, read_stamp
 from media.rtsp.client.rtp import RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack

@@ -75,11 +75,6 @@ export class PtzPanel {
     this.#tours.runningId = id;
   }
 
-  /** @param {number} id */
-  tourName(id) {
-    return this.#tours.nameOf(id);
-  }
-
   /** Show the first section, or the one that was shown last. */
   open() {
     this.#choose(this.#current || (this.#sections[0]?.name ?? ''));

@@ -34,11 +34,6 @@ export class PtzTours {
     if (this.#tours && !this.element.querySelector('form')) this.#draw();
   }
 
-  /** @param {number} id */
-  nameOf(id) {
-    return this.#tours?.find((tour) => tour.id === id)?.name ?? '';
-  }
-
   async load() {
     const { api, run } = this.#context;
     this.#tours = (await run(() => api.tours())) ?? this.#tours;

@@ -1,18 +1,16 @@
 // @ts-check
-import { snapshotFileName } from '../lib/format.js';
 import { IdleLimits } from '../lib/idle-limits.js';
 import { ReplaySession, isOneSource } from '../lib/replay-session.js';
-import { ReplayState, SPEEDS } from '../lib/replay-state.js';
-import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { SPEEDS } from '../lib/replay-state.js';
 import { frameEndMs } from '../lib/frame-times.js';
 import { emit, part } from './dom.js';
 import { playsFragments } from './fragment-appender.js';
 import { decodableCodecs } from './hls-engine.js';
+import { wireReplayControls } from './replay-controls.js';
 import { showReplay } from './replay-display.js';
 import { ReplayEngines } from './replay-engines.js';
 import { ReplayLink } from './replay-link.js';
-import { drawFrame, saveFrame } from './frame-capture.js';
-import { ZoomView } from './zoom-view.js';
+import { ReplayPicture } from './replay-picture.js';
 
 /** @typedef {import('../lib/replay-session.js').ReplayRequest} ReplayRequest */
 
@@ -29,7 +27,7 @@ const INSIDE_MS = 5;
  *
  * The last frame stays on screen until the next one. The page calls `connect()` and sets `names`.
  */
-export class ReplayPlayer extends HTMLElement {
+export class ReplayPlayer extends ReplayPicture {
   /** @type {ReplaySession|null} */
   #session = null;
   /** @type {ReplayEngines|null} */
@@ -38,16 +36,11 @@ export class ReplayPlayer extends HTMLElement {
   #wires = null;
   /** @type {ReturnType<typeof setInterval>|null} */
   #timer = null;
-  #state = new ReplayState();
   #link = new ReplayLink();
   /** True once a frame of the latest load was on screen. */
   #hasShownFrame = false;
   #hadNextFrame = false;
   #idleLimits = new IdleLimits();
-  /** Names for the file name of a snapshot. @type {string[]} */
-  names = [];
-  /** The clock of the shown times. */
-  clock = LOCAL_CLOCK;
 
   /**
    * @param {import('../lib/api.js').Api} api
@@ -75,24 +68,8 @@ export class ReplayPlayer extends HTMLElement {
     video.addEventListener('error', () => this.#engines?.videoFailed(), { signal });
     window.addEventListener('pagehide', () => this.#session?.close({ keepalive: true }), { signal });
     document.addEventListener('fullscreenchange', () => this.#draw(), { signal });
-    document.addEventListener('visibilitychange', () => !document.hidden && !this.#state.isPaused && this.#wake(), { signal });
-    for (const [name, work] of /** @type {[string, () => void][]} */ ([
-      ['play', () => this.togglePlay()],
-      ['big-play', () => this.togglePlay()],
-      ['back', () => this.skip(-10_000)],
-      ['forward', () => this.skip(10_000)],
-      ['mute', () => this.toggleAudio()],
-      ['snapshot', () => this.saveSnapshot()],
-      ['fullscreen', () => void this.toggleFullscreen()],
-      ['retry', () => this.retry()],
-    ])) {
-      part(this, name, HTMLElement).addEventListener('click', work, { signal });
-    }
-    const speed = part(this, 'speed', HTMLSelectElement);
-    speed.addEventListener('change', () => this.chooseSpeed(Number(speed.value)), { signal });
-    const quality = part(this, 'quality', HTMLSelectElement);
-    quality.addEventListener('change', () => this.chooseQuality(quality.value), { signal });
-    part(this, 'zoom', ZoomView).addEventListener('zoom-tap', () => void this.toggleFullscreen(), { signal });
+    document.addEventListener('visibilitychange', () => !document.hidden && !this.state.isPaused && this.#wake(), { signal });
+    wireReplayControls(this, signal);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#draw();
   }
@@ -101,10 +78,6 @@ export class ReplayPlayer extends HTMLElement {
     this.#wires?.abort();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.close();
-  }
-
-  get video() {
-    return part(this, 'video', HTMLVideoElement);
   }
 
   get #engine() {
@@ -116,14 +89,9 @@ export class ReplayPlayer extends HTMLElement {
     this.#idleLimits.limits = limits;
   }
 
-  /** Time of the frame on screen, in ms; before the first frame, the requested time. */
-  get atMs() {
-    return this.#state.atMs;
-  }
-
   /** Exact time of the frame on screen, in ms; before the first frame, the requested time. */
   get shownFrameMs() {
-    const { atMs, isSuspended, hasFrame } = this.#state;
+    const { atMs, isSuspended, hasFrame } = this.state;
     if (isSuspended && atMs !== null) return atMs - INSIDE_MS;
     return (hasFrame ? this.#engine?.shownFrameMs : null) ?? atMs;
   }
@@ -143,17 +111,8 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   get #nextFrameMs() {
-    const { isSuspended, hasFrame } = this.#state;
+    const { isSuspended, hasFrame } = this.state;
     return (hasFrame && !isSuspended ? this.#engine?.nextFrameMs : null) ?? null;
-  }
-
-  /** True while the player shows frames one after the other, or waits for them. */
-  get isPlaying() {
-    return this.isOpen && !this.#state.isPaused;
-  }
-
-  get isOpen() {
-    return this.#state.request !== null;
   }
 
   /**
@@ -165,13 +124,13 @@ export class ReplayPlayer extends HTMLElement {
    */
   go(request, { paused = false, exact = false } = {}) {
     const session = this.#session;
-    const isSame = isOneSource(this.#state.request, request);
+    const isSame = isOneSource(this.state.request, request);
     const canMove = isSame && !exact && !session?.problem && !session?.isPending;
     const loadedTime = canMove ? (this.#engine?.loadedTimeOf(request.atMs) ?? null) : null;
     const isLoaded = loadedTime !== null;
     if (!isSame) this.#link.forget();
-    if (!isLoaded) this.#freeze(); // before the state forgets the frame
-    this.#state.go(request, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
+    if (!isLoaded) this.freeze(); // before the state forgets the frame
+    this.state.go(request, { nowMs: Date.now(), isPaused: paused, isLoaded, exact });
     this.#idleLimits.restart();
     if (loadedTime !== null) {
       this.#engine?.moveTo(loadedTime);
@@ -187,9 +146,9 @@ export class ReplayPlayer extends HTMLElement {
   close() {
     this.#session?.close();
     this.#engines?.close();
-    this.#state.close(Date.now());
+    this.state.close(Date.now());
     this.#idleLimits.restart();
-    part(this, 'frozen', HTMLCanvasElement).hidden = true;
+    this.thaw();
     this.#draw();
   }
 
@@ -204,23 +163,23 @@ export class ReplayPlayer extends HTMLElement {
    * @param {{paused?: boolean, exact?: boolean}} how
    */
   #goOn(beforeMs, how) {
-    const { request, atMs } = this.#state;
+    const { request, atMs } = this.state;
     if (request) this.go({ ...request, atMs: (atMs ?? request.atMs) - beforeMs }, how);
   }
 
   /** Start a new session after a suspension. */
   #wake() {
-    if (this.#state.isSuspended) this.#goOnExactly();
+    if (this.state.isSuspended) this.#goOnExactly();
   }
 
   togglePlay() {
-    const action = this.#state.playAction({ hasProblem: Boolean(this.#session?.problem), isStopped: this.video.paused });
+    const action = this.state.playAction({ hasProblem: Boolean(this.#session?.problem), isStopped: this.video.paused });
     if (action === 'choose') emit(this, 'replay-wanted');
     else if (action === 'retry') this.retry();
     else if (action === 'extend')
       this.#goOn(LAST_MS, { exact: true }); // the recording may have grown
     else {
-      this.#state.setPaused(action === 'pause', Date.now());
+      this.state.setPaused(action === 'pause', Date.now());
       if (action === 'wake') this.#wake();
       else if (action === 'pause') this.#stand();
       else void this.#play();
@@ -233,18 +192,18 @@ export class ReplayPlayer extends HTMLElement {
     const { video } = this;
     const wasPlaying = !video.paused;
     video.pause();
-    if (wasPlaying && this.#state.hasFrame && !video.seeking) this.#engine?.moveTo(video.currentTime);
+    if (wasPlaying && this.state.hasFrame && !video.seeking) this.#engine?.moveTo(video.currentTime);
   }
 
   /** @param {number} byMs */
   skip(byMs) {
-    const { request, atMs, isPaused } = this.#state;
+    const { request, atMs, isPaused } = this.state;
     if (request && atMs !== null) this.go({ ...request, atMs: Math.min(Date.now(), atMs + byMs) }, { paused: isPaused });
   }
 
   /** Pause, and move by one frame: now, or when it is loaded. @param {1|-1} direction */
   step(direction) {
-    const state = this.#state;
+    const state = this.state;
     state.isPaused = true;
     this.#stand();
     this.#wake();
@@ -256,7 +215,7 @@ export class ReplayPlayer extends HTMLElement {
 
   /** Take the owed steps whose frames are loaded, and request a previous frame that is not. */
   #takeSteps() {
-    const state = this.#state;
+    const state = this.state;
     const engine = this.#engine;
     if (!state.isPaused || !engine || state.exactMs !== null || this.#session?.isPending) return;
     while (state.owedSteps !== 0) {
@@ -278,15 +237,15 @@ export class ReplayPlayer extends HTMLElement {
 
   /** @param {number} speed */
   chooseSpeed(speed) {
-    this.#state.speed = speed;
-    part(this, 'speed', HTMLSelectElement).value = String(this.#state.speed);
-    emit(this, 'replay-speed', this.#state.speed);
+    this.state.speed = speed;
+    part(this, 'speed', HTMLSelectElement).value = String(this.state.speed);
+    emit(this, 'replay-speed', this.state.speed);
     this.#draw();
   }
 
   /** @param {1|-1} direction */
   changeSpeed(direction) {
-    const next = SPEEDS[SPEEDS.indexOf(this.#state.speed) + direction];
+    const next = SPEEDS[SPEEDS.indexOf(this.state.speed) + direction];
     if (next) this.chooseSpeed(next);
   }
 
@@ -300,12 +259,12 @@ export class ReplayPlayer extends HTMLElement {
 
   /** Request the media again from the present position, because the quality has changed. */
   #playQuality() {
-    if (this.isOpen && !this.#state.isSuspended) this.#goOnExactly();
+    if (this.isOpen && !this.state.isSuspended) this.#goOnExactly();
   }
 
   /** Let the bandwidth choose the quality. */
   #lookAtQuality() {
-    const isPlaying = (this.#state.phase === 'playing' || this.#state.phase === 'stalled') && !document.hidden;
+    const isPlaying = (this.state.phase === 'playing' || this.state.phase === 'stalled') && !document.hidden;
     if (this.#link.look({ engine: this.#engine, isPlaying, rate: this.#rate })) this.#playQuality();
   }
 
@@ -315,7 +274,7 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   get #rate() {
-    return this.#state.rate(this.#isSlow);
+    return this.state.rate(this.#isSlow);
   }
 
   toggleAudio() {
@@ -323,29 +282,13 @@ export class ReplayPlayer extends HTMLElement {
     this.#draw();
   }
 
-  async toggleFullscreen() {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else await part(this, 'stage', HTMLElement).requestFullscreen?.();
-  }
-
-  /** @param {number} factor */
-  zoomBy(factor) {
-    part(this, 'zoom', ZoomView).zoomBy(factor);
-  }
-
-  /** Save the frame in full resolution; the file name has camera, channel and the frame's time. */
-  saveSnapshot() {
-    const { atMs } = this;
-    if (atMs !== null) saveFrame(this.video, snapshotFileName(this.names, new Date(atMs), this.clock));
-  }
-
   // ── Loading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {import('../lib/replay-session.js').Load} load */
   #load(load) {
-    this.#freeze();
+    this.freeze();
     this.#link.restart();
-    this.#state.loaded(load.startMs, Date.now());
+    this.state.loaded(load.startMs, Date.now());
     this.#engines?.open(load);
     this.#awaitFrame();
     this.#draw();
@@ -363,28 +306,23 @@ export class ReplayPlayer extends HTMLElement {
   }
 
   #goOnExactly() {
-    this.#goOn(0, { paused: this.#state.isPaused, exact: true });
+    this.#goOn(0, { paused: this.state.isPaused, exact: true });
   }
 
   async #play() {
     this.video.playbackRate = this.#rate;
-    if (this.#state.isPaused || this.#state.exactMs !== null) return;
-    await this.video.play().catch(async (error) => {
-      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
-      this.video.muted = true;
-      await this.video.play().catch(() => {});
-    });
+    if (!this.state.isPaused && this.state.exactMs === null) await this.playVideo();
   }
 
   /** @param {'network'|'media'|'unsupported'} why */
   #fatal(why) {
     if (why === 'network' && this.#session?.problem) return; // the session has the better message
-    this.#state.break({ code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' });
+    this.state.break({ code: why === 'network' ? 'server_unreachable' : 'cannot_play', detail: '' });
     this.#draw();
   }
 
   #ended() {
-    this.#state.end();
+    this.state.end();
     this.#draw();
   }
 
@@ -393,7 +331,7 @@ export class ReplayPlayer extends HTMLElement {
     this.#reachExact();
     this.#takeSteps();
     const frameMs = this.#engine?.playingDate?.getTime() ?? null;
-    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.#state.exactMs === null;
+    const isThere = video.readyState >= 2 && !video.seeking && !this.#session?.isPending && this.state.exactMs === null;
     if (frameMs !== null && isThere) this.#observe(frameMs);
     if (this.hasNextFrame !== this.#hadNextFrame) {
       this.#hadNextFrame = this.hasNextFrame;
@@ -406,32 +344,32 @@ export class ReplayPlayer extends HTMLElement {
 
   /** @param {number} frameMs time of the frame on screen */
   #observe(frameMs) {
-    const { gap, isNew, hasMoved, isFirst } = this.#state.observe({ nowMs: Date.now(), timeS: this.video.currentTime, frameMs });
+    const { gap, isNew, hasMoved, isFirst } = this.state.observe({ nowMs: Date.now(), timeS: this.video.currentTime, frameMs });
     if (gap) emit(this, 'replay-gap', gap);
-    if (hasMoved && (!isFirst || this.#state.isPaused || this.#hasShownFrame)) part(this, 'frozen', HTMLCanvasElement).hidden = true;
+    if (hasMoved && (!isFirst || this.state.isPaused || this.#hasShownFrame)) this.thaw();
     if (isNew) emit(this, 'replay-time', frameMs);
   }
 
   /** Show the exact frame that was requested, once it is loaded. */
   #reachExact() {
     const engine = this.#engine;
-    const { exactMs } = this.#state;
+    const { exactMs } = this.state;
     if (exactMs === null || !engine || this.#session?.isPending) return;
     const time = engine.loadedTimeOf(exactMs, 0);
     const isPast = (engine.beginsMs ?? 0) > exactMs;
-    if (time === null && !isPast && !this.#state.isExactOverdue(Date.now())) return;
-    this.#state.exactMs = null;
+    if (time === null && !isPast && !this.state.isExactOverdue(Date.now())) return;
+    this.state.exactMs = null;
     if (time !== null) engine.moveTo(time);
     void this.#play();
   }
 
   #suspendIfIdle() {
-    const state = this.#state;
+    const state = this.state;
     const isPaused = state.isPaused || state.phase === 'ended';
     const isAudible = !this.video.muted && Boolean(this.#session?.stream?.audio);
     const facts = { nowMs: Date.now(), isPaused, isHidden: document.hidden, isAudible };
     if (!state.request || state.isSuspended || this.#session?.isBusy || !this.#idleLimits.isExceeded(facts)) return;
-    this.#freeze();
+    this.freeze();
     const shownFrameMs = this.#engine?.shownFrameMs ?? null;
     state.suspend(shownFrameMs === null ? null : shownFrameMs + INSIDE_MS);
     this.#session?.close();
@@ -444,7 +382,7 @@ export class ReplayPlayer extends HTMLElement {
   #draw() {
     if (!this.isConnected) return;
     const { video } = this;
-    const state = this.#state;
+    const state = this.state;
     const { problem = null, isRetrying = false, stream = null, isBusy = false, isPending = false } = this.#session ?? {};
     const nowMs = Date.now();
     const waitsForRecording = stream?.waiting_for === 'recording';
@@ -474,11 +412,6 @@ export class ReplayPlayer extends HTMLElement {
       isAudioLeftOut: this.#session?.isAudioLeftOut ?? false,
       waitedS: state.waitedS(nowMs),
     });
-  }
-
-  #freeze() {
-    const frozen = part(this, 'frozen', HTMLCanvasElement);
-    if (this.#state.hasFrame && drawFrame(this.video, frozen)) frozen.hidden = false;
   }
 }
 

@@ -118,11 +118,6 @@ const WORDS = {
   unknown: 'unknown, the device cannot tell',
 };
 
-/** @param {SpanState} state */
-export function stateName(state) {
-  return WORDS[state];
-}
-
 /** @type {Record<string, string>} */
 const PLACES = { device: ' by the recorder', server: ' on the server' };
 

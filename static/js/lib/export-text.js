@@ -103,7 +103,7 @@ export function progressOf({ state, progress, speed, eta_s: etaS }) {
 }
 
 /** @param {number} speed recorded seconds per second @returns {string} `43 × real time` */
-export function speedText(speed) {
+function speedText(speed) {
   return `${speed < 9.95 ? Number(speed.toFixed(1)) : Math.round(speed)} × real time`;
 }
 

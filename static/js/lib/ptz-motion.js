@@ -12,7 +12,7 @@ const SNAP_RAD = (10 * Math.PI) / 180;
 /** Speeds are multiples of this, so that a trembling hand sends no commands. */
 const STEP = 0.05;
 
-export const STICK_DEAD = 0.15;
+const STICK_DEAD = 0.15;
 
 /** @param {number} value */
 function rounded(value) {

@@ -55,19 +55,6 @@ export function rungsOf(channel, { decodes, widthPx, measured = null }) {
 }
 
 /**
- * Return the stream of a rung; null for stills.
- *
- * @param {RungName} name
- * @param {readonly Rung[]} rungs those of the channel
- * @returns {{quality: Quality, keyFramesOnly: boolean}|null}
- */
-export function streamOf(name, rungs) {
-  if (name === 'stills') return null;
-  if (name === 'main' || name === 'sub') return { quality: name, keyFramesOnly: false };
-  return { quality: rungs.some((rung) => rung.name === 'sub') ? 'sub' : 'main', keyFramesOnly: name === 'keys' };
-}
-
-/**
  * Return the profile from which the server makes small video: the sub stream, or a main stream without one. Null if that
  * is too large for it, or so small already that little would be saved. By the declared values, which do not change while
  * it plays.

@@ -34,7 +34,7 @@ const REASONS = {
 const WAITING = { events: 'The recording waits for an event', schedule: 'The recording waits for the schedule' };
 
 /** Return the reason for a gap as a clause; '' if it is unknown. @param {string|null|undefined} reason */
-export function reasonNow(reason) {
+function reasonNow(reason) {
   return REASONS[reason ?? '']?.[0] ?? '';
 }
 

@@ -48,7 +48,7 @@ function stepWithin(seconds) {
 }
 
 /** Return the last time of a step at or before a moment. @param {number} atMs @param {number} stepMs */
-export function snapped(atMs, stepMs) {
+function snapped(atMs, stepMs) {
   return Math.floor(atMs / stepMs) * stepMs;
 }
 

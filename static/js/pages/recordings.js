@@ -8,7 +8,8 @@
  *   recordings-range.js            the marked range: keys, handles, and the panel of recordings-export.js
  *   recordings-pictures.js         opens components/storyboard.js: the pictures of the timeline and the calendar
  *   recordings-playing.js          finds the recording of a time (lib/place-finder.js), and plays it in a player
- *   components/replay-player.js    <replay-player>: controls, single steps, pause (lib/replay-state.js)
+ *   components/replay-player.js    <replay-player>: single steps, pause (lib/replay-state.js), with replay-picture.js,
+ *                                  replay-controls.js and replay-display.js
  *   lib/replay-session.js          start and seek on the server; the media comes
  *     over the socket              lib/replay-media.js -> components/run-engine.js -> fragment-appender.js -> <video>
  *     over HLS                     components/hls-engine.js -> hls.js -> <video>
@@ -155,6 +156,8 @@ function openCamera(chosen) {
   loader.start();
   void askSummary(chosen);
   range.begin(chosen.id);
+  if (state.marked) range.marks.setSpan(state.marked);
+  state.marked = null;
 }
 
 function monthSpan() {

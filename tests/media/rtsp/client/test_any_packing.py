@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.rtp import VIDEO, RtpPacket
 from media.rtsp.client.sdp import VideoTrack
 from tests.media.encoded import CLOCK_RATE, Encoded, encoded
@@ -28,7 +29,8 @@ class Habits:
 
     `start_codes`: "" none, "packet" before each payload, "joined" all NAL units of a frame as one, with start codes,
     "fragment" inside a fragmented unit without a type, "lengths" all NAL units of a frame as one, each behind its
-    length in place of a start code. `markers`: on the last packet of each "frame", "slice", "unit"
+    length in place of a start code, "cut" all of a frame with start codes, cut into payloads that are no fragments.
+    `markers`: on the last packet of each "frame", "slice", "unit"
     or packet, or never. `numbers`: of the packets.
     """
 
@@ -58,20 +60,8 @@ class Device:
     def frame(self, index: int, sets: tuple[bytes, ...], slices: tuple[bytes, ...]) -> list[RtpPacket]:
         """Return the packets of a frame."""
         habits = self._habits
-        units = [*sets]
-        for number, nal in enumerate(slices):
-            if number and sets and habits.sets_between_slices:
-                units += sets
-            units.append(nal)
-        if habits.has_delimiters:
-            units.insert(0, b"\x09\xf0" if self._is_h264 else b"\x46\x01\x50")
-        if habits.trailing_zeros:
-            units = [unit + bytes(number % 3) for number, unit in enumerate(units)]
-        if habits.start_codes == "joined":
-            units = [b"\0\0\0\1".join(units)]
-        elif habits.start_codes == "lengths":
-            units = [b"".join(struct.pack(">I", len(unit)) + unit for unit in units)]
-        is_one = habits.start_codes in {"joined", "lengths"}
+        units = self._units(sets, slices)
+        is_one = habits.start_codes in {"joined", "lengths", "cut"}
         payloads: list[tuple[bytes, bool, bool]] = []  # payload, ends a unit, ends a slice
         if habits.aggregates and not is_one and len(units) > 1:
             payloads.append((self._aggregate(units[: len(sets) or 2]), True, False))
@@ -84,6 +74,26 @@ class Device:
         if habits.empty_packets:
             packets.insert(len(packets) // 2, replace(packets[0], payload=b"", marker=False))
         return packets
+
+    def _units(self, sets: tuple[bytes, ...], slices: tuple[bytes, ...]) -> list[bytes]:
+        """Return the NAL units of a frame; a single one if the device joins them."""
+        habits = self._habits
+        units = [*sets]
+        for number, nal in enumerate(slices):
+            if number and sets and habits.sets_between_slices:
+                units += sets
+            units.append(nal)
+        if habits.has_delimiters:
+            units.insert(0, b"\x09\xf0" if self._is_h264 else b"\x46\x01\x50")
+        if habits.trailing_zeros:
+            units = [unit + bytes(number % 3) for number, unit in enumerate(units)]
+        if habits.start_codes == "cut":
+            units = [b"\0\0\0\1" + b"\0\0\0\1".join(units)]
+        elif habits.start_codes == "joined":
+            units = [b"\0\0\0\1".join(units)]
+        elif habits.start_codes == "lengths":
+            units = [b"".join(struct.pack(">I", len(unit)) + unit for unit in units)]
+        return units
 
     def _packet(self, index: int, payload: bytes, ends_unit: bool, ends_slice: bool, *, is_last: bool) -> RtpPacket:
         marks = {"frame": is_last, "slice": ends_slice, "unit": ends_unit, "packet": True, "never": False}
@@ -116,6 +126,8 @@ class Device:
     def _parts(self, unit: bytes) -> list[bytes]:
         """Return the payloads of a unit: itself, or fragments."""
         habits = self._habits
+        if habits.start_codes == "cut":
+            return [unit[at : at + habits.limit_bytes] for at in range(0, len(unit), habits.limit_bytes)]
         if len(unit) <= habits.limit_bytes and not habits.one_fragment and habits.start_codes != "fragment":
             return [unit]
         body, kind = unit[self._head :], unit[0] & 0x1F if self._is_h264 else unit[0] >> 1 & 0x3F
@@ -148,7 +160,7 @@ def received(codec: str, habits: Habits, *, slices: int) -> tuple[Encoded, Video
 habits = st.builds(
     Habits,
     limit_bytes=st.integers(20, 60_000),
-    start_codes=st.sampled_from(["", "packet", "joined", "fragment", "lengths"]),
+    start_codes=st.sampled_from(["", "packet", "joined", "fragment", "lengths", "cut"]),
     markers=st.sampled_from(["frame", "slice", "unit", "never"]),
     numbers=st.sampled_from(["normal", "zero", "frames", "no zero", "random"]),
     aggregates=st.booleans(),

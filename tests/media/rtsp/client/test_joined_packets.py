@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.receiver import MediaReceiver, SessionSink
 from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, SenderReport
 from media.rtsp.client.sdp import AudioTrack, VideoTrack

@@ -113,9 +113,10 @@ def test_units_of_h265_with_lengths_are_split() -> None:
 def test_a_start_code_that_could_be_a_length_stays_a_start_code() -> None:
     reader = PayloadReader(H264)
     unit = b"\x41" + b"\x9a" * (0x141 - 1)  # its start code and first byte read as its length plus one
-    assert reader.take(b"\0\0\1" + unit) == [unit]
-    assert reader.take(b"\0\0\0\1" + unit) == [unit]
-    assert reader.take(with_lengths(SPS)) != [SPS], "the device has shown that it writes start codes"
+    assert [*reader.take(b"\0\0\1" + unit), *reader.take_raw()] == [unit]
+    assert [*reader.take(b"\0\0\0\1" + unit), *reader.take_raw()] == [unit]
+    units = [*reader.take(with_lengths(SPS)), *reader.take_raw()]
+    assert units != [SPS], "the device has shown that it writes start codes"
 
 
 VPS, KEY, REST = b"\x40\1\x0c\1\xff\xff\1\x60", b"\x26\1\xaf\x09\x11", b"\2\1\xd0\x22\x33"

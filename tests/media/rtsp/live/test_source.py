@@ -13,6 +13,7 @@ from core.errors import CameraBadAnswer, CameraUnreachable, StreamStalled
 from media.codecs import h264
 from media.codecs.video import H264, HEVC, VideoCodec
 from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.marker_habit import KnownMarkers
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import AudioTrack, VideoTrack, parse_sdp
 from media.rtsp.live import gop_buffer
@@ -59,10 +60,16 @@ class Camera:
     """Feeds a source by hand, 25 frames per second."""
 
     def __init__(
-        self, *, names_sets: bool = True, delivery: Delivery = Delivery.STREAM, codec: VideoCodec = H264
+        self,
+        *,
+        names_sets: bool = True,
+        delivery: Delivery = Delivery.STREAM,
+        codec: VideoCodec = H264,
+        known_markers: KnownMarkers | None = None,
     ) -> None:
         self.clock = HandClock()
-        self.source = SharedSource(self.clock, WallClock(self.clock), name="test", timeout_s=10)
+        wall = WallClock(self.clock)
+        self.source = SharedSource(self.clock, wall, name="test", timeout_s=10, known_markers=known_markers)
         sets = {"sps": SPS, "pps": PPS} if names_sets else {}
         audio = parse_sdp(b"m=audio 0 RTP/AVP 8\n").audio
         assert isinstance(audio, AudioTrack)
@@ -213,6 +220,35 @@ def test_the_first_marked_frame_waits_for_the_next_packet_or_a_moment() -> None:
     camera.picture(SLICE)
     camera.picture(IDR)
     assert taker.payloads[-4:] == [SLICE, SPS, PPS, IDR], "from then on a frame is passed on at its marker"
+
+
+def test_a_key_frame_with_a_known_marker_is_passed_on_at_once() -> None:
+    known = KnownMarkers()
+    before = Camera(known_markers=known)
+    for payloads in ([SPS, PPS, IDR], [SLICE], [SLICE]):
+        before.picture(*payloads)
+    camera, taker = Camera(known_markers=known), Taker()
+    camera.source.attach(taker)
+    for payloads in ([SLICE], [SLICE], [SPS, PPS, IDR]):
+        camera.picture(*payloads)
+    assert taker.payloads == [SPS, PPS, IDR]
+
+
+def test_a_stream_that_marks_slices_makes_known_markers_doubtful() -> None:
+    known = KnownMarkers()
+    before = Camera(known_markers=known)
+    for payloads in ([SPS, PPS, IDR], [SLICE], [SLICE]):
+        before.picture(*payloads)
+    frames = [[IDR, b"\x65\x40more"], [SLICE, b"\x41\x40more"], [IDR, b"\x65\x40again"], [SLICE, b"\x41\x40last"]]
+    dropped = []
+    for _ in range(2):
+        camera = Camera(known_markers=known)
+        for slices in frames:
+            for nal in slices:
+                camera.source.on_packets([camera.packet(nal)])
+            camera.next()
+        dropped.append(camera.source.status().frames_dropped)
+    assert dropped == [1, 0], "the first key frame shows the habit"
 
 
 def test_a_marker_on_every_slice_costs_no_frame() -> None:

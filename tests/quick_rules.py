@@ -7,14 +7,15 @@ hundreds of tests build one. The functions belong to no rule in particular, so a
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
-import pytest
 from werkzeug.routing import Rule
 
 
-def share_compiled_rules(patch: pytest.MonkeyPatch) -> None:
-    """Let rules with the same text and defaults share their functions, until the patch is undone."""
+def shared_compiled_rules() -> AbstractContextManager[object]:
+    """Let rules with the same text and defaults share their functions, until the returned patch ends."""
     compile_anew = Rule._compile_builder
     compiled: dict[tuple[object, ...], Callable[..., Any]] = {}
 
@@ -24,4 +25,4 @@ def share_compiled_rules(patch: pytest.MonkeyPatch) -> None:
             compiled[key] = compile_anew(rule, append_unknown)
         return compiled[key]
 
-    patch.setattr(Rule, "_compile_builder", compile_once)
+    return patch.object(Rule, "_compile_builder", compile_once)

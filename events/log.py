@@ -1,0 +1,241 @@
+"""The log of events: what began and what ended, written by one thread in batches.
+
+The listeners of devices only hand their events in: they never wait for the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.clock import Clock
+from core.errors import AppError
+from core.events import ClosedWhy, EventDay, LoggedEvent
+from database import Database
+from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
+from events.log_store import EventChange, EventLogStore
+
+log = logging.getLogger(__name__)
+
+WRITES_EVERY_S = 0.5
+MOST_WAITING = 20_000  # events that wait for a full or slow disk; more are dropped and counted
+_MOST_AT_ONCE = 2_000  # of one transaction
+_ALIVE_EVERY_S = 15.0
+_LONGEST_PAUSE_S = 10.0  # after a fault of the database
+_STOPPING_S = 3.0
+
+StoredListener = Callable[[LoggedEvent], None]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """An event on its way to the database. `is_waiting`: it has values that are not stored yet."""
+
+    event: LoggedEvent
+    id: int = 0
+    is_waiting: bool = False
+
+
+class EventLog:
+    """Safe between threads. Needs an open database between start() and stop()."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.store = EventLogStore(database)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[Hashable, _Entry] = {}
+        self._waiting: list[_Entry] = []
+        self._dropped = 0
+        self._alive_s = float("-inf")
+        self._listeners: list[StoredListener] = []
+        self._flushing = threading.Lock()
+        self._news = threading.Condition()
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """End the events that a crash has left open, and start the thread that writes."""
+        left = self.store.close_open(self._clock.now_utc())
+        if left:
+            log.info("%d events were open when the app ended; they end at its last sign of life", left)
+        self._is_stopping.clear()
+        self._thread = threading.Thread(target=self._serve, name="event-log", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all events, and write what waits. May be called twice."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        now = self._clock.now_utc()
+        with self._lock:
+            keys = list(self._open)
+        for key in keys:
+            self.end(key, now, ClosedWhy.STOPPED)
+        self._is_stopping.set()
+        with self._news:
+            self._news.notify_all()
+        thread.join(_STOPPING_S)
+
+    def on_stored(self, listener: StoredListener) -> None:
+        """Call `listener` with each new event after it is stored, in the thread of the log. It must not wait."""
+        self._listeners.append(listener)
+
+    # ---- events ----------------------------------------------------------------------------------
+
+    def begin(self, key: Hashable, event: LoggedEvent) -> None:
+        """An event begins; `end` with the same key ends it. Without effect while an event with this key is open."""
+        with self._lock:
+            if key not in self._open and (entry := self._add(event)) is not None:
+                self._open[key] = entry
+
+    def end(self, key: Hashable, at: datetime, why: ClosedWhy = ClosedWhy.TOLD, *, count: int | None = None) -> None:
+        """An event ends, at the earliest at its beginning. Without effect if there is none with this key."""
+        with self._lock:
+            entry = self._open.pop(key, None)
+            if entry is None:
+                return
+            entry.event = replace(
+                entry.event,
+                end_at=max(at, entry.event.start_at),
+                closed_why=why,
+                count=entry.event.count if count is None else count,
+            )
+            self._wait(entry)
+
+    def is_open(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._open
+
+    def add(self, event: LoggedEvent) -> None:
+        """Log an event that is over."""
+        with self._lock:
+            self._add(event)
+
+    def flush(self) -> None:
+        """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
+        with self._flushing:
+            while self._flush_batch():
+                pass
+
+    # ---- questions -------------------------------------------------------------------------------
+
+    def page(self, query: EventQuery, *, limit: int, cursor: str | None = None) -> EventPage:
+        """Return stored events, the newest first. Raise InvalidRequest for an invalid cursor."""
+        return self.store.page(query, limit=limit, cursor=cursor)
+
+    def news(self, query: EventQuery, after: datetime, *, limit: int, wait_s: float = 0.0) -> EventNewsPage:
+        """Return the events that began or changed after `as_of` of an earlier answer; wait for one if there is none."""
+        until_s = self._clock.monotonic_s() + wait_s
+        while True:
+            found = self.store.news(query, after, limit=limit)
+            left_s = until_s - self._clock.monotonic_s()
+            if found.events or left_s <= 0 or self._is_stopping.is_set():
+                return found
+            with self._news:
+                if to_ms(found.as_of) >= self.store.changed_ms:
+                    self._news.wait(left_s)
+            after = found.as_of
+
+    def get(self, query: EventQuery, event_id: int) -> LoggedEvent:
+        """Raise NotFound if there is no such event, or if the query leaves it out."""
+        return self.store.get(query, event_id)
+
+    def days(self, query: EventQuery) -> list[EventDay]:
+        """Return the numbers of events by day, in order. Days without events are left out."""
+        return self.store.days(query)
+
+    def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
+        """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
+        self.store.mark_seen(query, ids, is_seen=is_seen)
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def _add(self, event: LoggedEvent) -> _Entry | None:
+        if len(self._waiting) >= MOST_WAITING:
+            self._dropped += 1
+            return None
+        arrived_at = event.arrived_at or self._clock.now_utc()
+        entry = _Entry(replace(event, arrived_at=arrived_at))
+        self._wait(entry)
+        return entry
+
+    def _wait(self, entry: _Entry) -> None:
+        if not entry.is_waiting:
+            entry.is_waiting = True
+            self._waiting.append(entry)
+
+    def _flush_batch(self) -> bool:
+        """Write a batch. Return True if more waits."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            for entry in batch:
+                entry.is_waiting = False
+            new = [entry for entry in batch if not entry.id]
+            added = [entry.event for entry in new]
+            changed = [_change(entry) for entry in batch if entry.id]
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            log.warning("%d events were dropped, because too many waited for the database", dropped)
+        try:
+            ids = self.store.write(added, changed, self._clock.now_utc())
+        except AppError:
+            with self._lock:
+                again = [entry for entry in batch if not entry.is_waiting]
+                for entry in again:
+                    entry.is_waiting = True
+                self._waiting = again + self._waiting
+            raise
+        with self._lock:
+            for entry, event_id in zip(new, ids, strict=True):
+                entry.id = event_id
+            has_more = bool(self._waiting)
+        if batch:
+            with self._news:
+                self._news.notify_all()
+        self._tell([replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)])
+        return has_more and len(batch) == _MOST_AT_ONCE
+
+    def _tell(self, stored: list[LoggedEvent]) -> None:
+        for listener in self._listeners:
+            for event in stored:
+                try:
+                    listener(event)
+                except Exception:  # the other events must be told despite a fault in one listener
+                    log.exception("telling a stored event failed")
+
+    def _note_alive(self) -> None:
+        """Store a sign of life while events are open."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            is_due = bool(self._open) and now_s - self._alive_s >= _ALIVE_EVERY_S
+        if is_due:
+            self.store.note_alive(self._clock.now_utc())
+            self._alive_s = now_s
+
+    def _serve(self) -> None:
+        pause_s = WRITES_EVERY_S
+        while not self._is_stopping.wait(pause_s):
+            pause_s = self._work(pause_s)
+        self._work(pause_s)
+
+    def _work(self, pause_s: float) -> float:
+        """Write what waits. Return the seconds until the next attempt."""
+        try:
+            self.flush()
+            self._note_alive()
+        except AppError as error:
+            log.warning("the log of events could not be written (%s)", error.code)
+            return min(2 * pause_s, _LONGEST_PAUSE_S)
+        except Exception:  # the top of a thread
+            log.exception("writing the log of events failed")
+            return _LONGEST_PAUSE_S
+        return WRITES_EVERY_S
+
+
+def _change(entry: _Entry) -> EventChange:
+    event = entry.event
+    return EventChange(entry.id, event.end_at, event.count, event.closed_why, event.has_picture)

@@ -1,0 +1,282 @@
+"""The log of events in the database: batches of new and changed rows, pages, marks, numbers by day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import NotFound
+from core.events import Box, ClosedWhy, EventDay, EventKind, EventSource, LoggedEvent, Severity
+from database import Database
+from events.log_query import (
+    UNKNOWN_CHANNEL,
+    WHOLE_DEVICE,
+    EventNewsPage,
+    EventPage,
+    EventQuery,
+    after_cursor,
+    conditions,
+    cursor_of,
+    day_conditions,
+    day_of,
+    from_ms,
+    minute_of,
+    to_ms,
+)
+from tables import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
+
+_ALIVE = 1  # the one row of event_heartbeat
+_IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """New values of a stored event."""
+
+    id: int
+    end_at: datetime | None
+    count: int
+    closed_why: ClosedWhy
+    has_picture: bool
+
+
+class EventLogStore:
+    """Needs an open database. Each call is one transaction and may wait for the disk. Only one thread writes events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._changed_ms = 0
+
+    @property
+    def changed_ms(self) -> int:
+        """The mark of the newest change."""
+        return self._changed_ms
+
+    # ---- writing ---------------------------------------------------------------------------------
+
+    def write(self, added: Sequence[LoggedEvent], changed: Sequence[EventChange], now: datetime) -> list[int]:
+        """Store new events and changes of stored ones. Return the ids of the new events, in their order."""
+        if not added and not changed:
+            return []
+        marks_ms = max(to_ms(now), self._changed_ms + 1)
+        with self._database.write() as session:
+            rows = [_row(event, marks_ms + place, now) for place, event in enumerate(added)]
+            session.add_all(rows)
+            session.flush()
+            if changed:
+                session.execute(
+                    update(EventRow),
+                    [
+                        {
+                            "id": item.id,
+                            "end_ms": None if item.end_at is None else to_ms(item.end_at),
+                            "count": item.count,
+                            "closed_why": item.closed_why.value,
+                            "has_picture": item.has_picture,
+                            "changed_ms": marks_ms + len(added) + place,
+                        }
+                        for place, item in enumerate(changed)
+                    ],
+                )
+            _count_days(session, added)
+            ids = [row.id for row in rows]
+        self._changed_ms = marks_ms + len(added) + len(changed) - 1
+        return ids
+
+    def note_alive(self, now: datetime) -> None:
+        """Store that the app is alive, for `close_open` after a crash."""
+        with self._database.write() as session:
+            session.merge(EventHeartbeatRow(id=_ALIVE, alive_ms=to_ms(now)))
+
+    def close_open(self, now: datetime) -> int:
+        """End the events that a crash has left open, at the app's last sign of life. Return their number."""
+        with self._database.write() as session:
+            self._changed_ms = session.scalar(select(func.max(EventRow.changed_ms))) or 0
+            alive = session.get(EventHeartbeatRow, _ALIVE)
+            rows = list(session.scalars(select(EventRow).where(EventRow.end_ms.is_(None))))
+            mark_ms = max(to_ms(now), self._changed_ms + 1)
+            for place, row in enumerate(rows):
+                row.end_ms = max(row.start_ms, row.arrived_ms if alive is None else alive.alive_ms)
+                row.closed_why = ClosedWhy.MISSED.value
+                row.changed_ms = mark_ms + place
+        if rows:
+            self._changed_ms = mark_ms + len(rows) - 1
+        return len(rows)
+
+    def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
+        """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
+        for chunk in _chunks(sorted(set(ids))):
+            wanted = select(EventRow.id).where(EventRow.id.in_(chunk), *conditions(query))
+            with self._database.write() as session:
+                found = set(session.scalars(wanted))
+                mine = (EventSeenRow.user_id == query.user_id, EventSeenRow.event_id.in_(found))
+                if not is_seen:
+                    session.execute(delete(EventSeenRow).where(*mine))
+                    continue
+                found -= set(session.scalars(select(EventSeenRow.event_id).where(*mine)))
+                if found:
+                    session.execute(
+                        insert(EventSeenRow), [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
+                    )
+
+    # ---- reading ---------------------------------------------------------------------------------
+
+    def page(self, query: EventQuery, *, limit: int, cursor: str | None = None) -> EventPage:
+        """Return events, the newest first. Raise InvalidRequest for an invalid cursor."""
+        wanted = select(EventRow).where(*conditions(query))
+        if cursor is not None:
+            wanted = wanted.where(after_cursor(cursor))
+        wanted = wanted.order_by(EventRow.start_ms.desc(), EventRow.id.desc()).limit(limit + 1)
+        as_of_ms = self._changed_ms  # read before the rows: a change in between is told again as news
+        with self._database.read() as session:
+            rows = list(session.scalars(wanted))
+            seen = _seen_of(session, rows, query.user_id)
+        page = rows[:limit]
+        next_cursor = cursor_of(page[-1]) if len(rows) > limit else None
+        return EventPage(tuple(_event(row, seen) for row in page), next_cursor, from_ms(as_of_ms))
+
+    def news(self, query: EventQuery, after: datetime, *, limit: int) -> EventNewsPage:
+        """Return the events that began or changed after `as_of` of an earlier answer."""
+        after_ms, as_of_ms = to_ms(after), self._changed_ms
+        if after_ms >= as_of_ms:
+            return EventNewsPage((), from_ms(as_of_ms), has_more=False)
+        wanted = (
+            select(EventRow)
+            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *conditions(query))
+            .order_by(EventRow.changed_ms)
+            .limit(limit + 1)
+        )
+        with self._database.read() as session:
+            rows = list(session.scalars(wanted))
+            seen = _seen_of(session, rows, query.user_id)
+        page = rows[:limit]
+        has_more = len(rows) > limit
+        until_ms = page[-1].changed_ms if has_more else as_of_ms
+        return EventNewsPage(tuple(_event(row, seen) for row in page), from_ms(until_ms), has_more)
+
+    def get(self, query: EventQuery, event_id: int) -> LoggedEvent:
+        """Raise NotFound if there is no such event, or if the query leaves it out."""
+        with self._database.read() as session:
+            row = session.scalar(select(EventRow).where(EventRow.id == event_id, *conditions(query)))
+            if row is None:
+                raise NotFound("There is no such event.")
+            return _event(row, _seen_of(session, [row], query.user_id))
+
+    def days(self, query: EventQuery) -> list[EventDay]:
+        """Return the numbers of events by day, in order. Days without events are left out."""
+        count, alerts = func.sum(EventDayRow.count), func.sum(EventDayRow.alerts)
+        wanted = select(EventDayRow.day, count, alerts).where(*day_conditions(query)).group_by(EventDayRow.day)
+        with self._database.read() as session:
+            return [EventDay(*row) for row in session.execute(wanted.order_by(EventDayRow.day))]
+
+    # ---- retention -------------------------------------------------------------------------------
+
+    def delete_batch(self, *wanted: ColumnElement[bool], limit: int) -> int:
+        """Delete at most `limit` events that meet the conditions, with their marks. Return their number."""
+        with self._database.write() as session:
+            ids = list(session.scalars(select(EventRow.id).where(*wanted).limit(limit)))
+            for chunk in _chunks(ids):
+                session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
+            return len(ids)
+
+    def delete_days(self, *wanted: ColumnElement[bool]) -> None:
+        with self._database.write() as session:
+            session.execute(delete(EventDayRow).where(*wanted))
+
+
+def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
+    return [ids[place : place + _IDS_AT_ONCE] for place in range(0, len(ids), _IDS_AT_ONCE)]
+
+
+def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
+    counts: Counter[tuple[int, int, str, str]] = Counter()
+    alerts: Counter[tuple[int, int, str, str]] = Counter()
+    for event in added:
+        unknown = WHOLE_DEVICE if event.source is EventSource.SERVER else UNKNOWN_CHANNEL
+        channel = unknown if event.channel is None else event.channel
+        key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value)
+        counts[key] += 1
+        alerts[key] += event.severity is Severity.ALERT
+    for key, count in counts.items():
+        row = session.get(EventDayRow, key)
+        if row is None:
+            camera_id, channel, day, kind = key
+            session.add(
+                EventDayRow(camera_id=camera_id, channel=channel, day=day, kind=kind, count=count, alerts=alerts[key])
+            )
+        else:
+            row.count += count
+            row.alerts += alerts[key]
+
+
+def _seen_of(session: Session, rows: Sequence[EventRow], user_id: int) -> set[int]:
+    if not rows:
+        return set()
+    ids = [row.id for row in rows]
+    return set(
+        session.scalars(
+            select(EventSeenRow.event_id).where(EventSeenRow.user_id == user_id, EventSeenRow.event_id.in_(ids))
+        )
+    )
+
+
+def _row(event: LoggedEvent, changed_ms: int, now: datetime) -> EventRow:
+    return EventRow(
+        camera_id=event.camera_id or 0,
+        channel=event.channel,
+        kind=event.kind.value,
+        topic=event.topic[:200],
+        rule=event.rule[:200],
+        source=event.source.value,
+        severity=event.severity.value,
+        start_ms=to_ms(event.start_at),
+        end_ms=None if event.end_at is None else to_ms(event.end_at),
+        arrived_ms=to_ms(event.arrived_at or now),
+        is_device_time=event.is_device_time,
+        minute=minute_of(event.start_at),
+        count=event.count,
+        closed_why=event.closed_why.value,
+        score=event.score,
+        label=event.label[:64],
+        box=None if event.box is None else list(event.box),
+        zone=event.zone[:64],
+        has_picture=event.has_picture,
+        changed_ms=changed_ms,
+    )
+
+
+def _event(row: EventRow, seen: Collection[int]) -> LoggedEvent:
+    return LoggedEvent(
+        id=row.id,
+        camera_id=row.camera_id or None,
+        channel=row.channel,
+        kind=EventKind(row.kind),
+        topic=row.topic,
+        rule=row.rule,
+        source=EventSource(row.source),
+        severity=Severity(row.severity),
+        start_at=from_ms(row.start_ms),
+        end_at=None if row.end_ms is None else from_ms(row.end_ms),
+        arrived_at=from_ms(row.arrived_ms),
+        is_device_time=row.is_device_time,
+        count=row.count,
+        closed_why=ClosedWhy(row.closed_why),
+        score=row.score,
+        label=row.label,
+        box=_box(row.box),
+        zone=row.zone,
+        has_picture=row.has_picture,
+        is_seen=row.id in seen,
+    )
+
+
+def _box(stored: object) -> Box | None:
+    if not isinstance(stored, list) or len(stored) != 4:
+        return None
+    x, y, width, height = (float(part) for part in stored)
+    return (x, y, width, height)

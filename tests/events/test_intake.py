@@ -1,0 +1,106 @@
+"""What the log takes of the activities that devices tell, over a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.events import Change, ClosedWhy, DeviceEvent, EventKind, LoggedEvent, Severity
+from core.settings import Settings
+from database import Database
+from event_manager import EventManager
+from events.log_query import EventQuery
+from events.states import HOLD_S, OTHERS_END_AFTER_S
+from tests.events.logged import OneChannelCameras
+from tests.hand_clock import HandClock
+from tests.prepared_database import prepared
+
+
+class Telling:
+    """A camera whose events a test tells; the log is written when it is read."""
+
+    def __init__(self, database: Database, clock: HandClock) -> None:
+        self.clock = clock
+        self.events = EventManager(database, Settings(), clock, OneChannelCameras())
+
+    def tell(self, active: bool | None, kind: EventKind = EventKind.MOTION, **more: Any) -> None:
+        change = Change.PULSE if active is None else Change.CHANGED
+        values = {"topic": kind.value, "sources": (), "rule": "", "item": "state", "change": change, **more}
+        self.events.take(1, [DeviceEvent(kind=kind, active=active, **values)])
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.move(seconds=seconds)
+        self.events.tick()
+
+    @property
+    def logged(self) -> list[LoggedEvent]:
+        self.events.log.flush()
+        return list(reversed(self.events.log.page(EventQuery(), limit=200).events))
+
+
+@pytest.fixture
+def telling(tmp_path: Path) -> Iterator[Telling]:
+    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database.open()
+    yield Telling(database, HandClock())
+    database.close()
+
+
+def test_an_event_of_a_device_is_logged_from_its_beginning_to_its_end(telling: Telling) -> None:
+    began_at = telling.clock.now_utc()
+    telling.tell(True, EventKind.PERSON, rule="Gate", topic="RuleEngine/People")
+    (begun,) = telling.logged
+    assert (begun.kind, begun.rule, begun.topic, begun.channel) == (EventKind.PERSON, "Gate", "RuleEngine/People", 1)
+    assert (begun.start_at, begun.end_at, begun.severity) == (began_at, None, Severity.ALERT)
+    telling.pass_time(20)
+    ended_at = telling.clock.now_utc()
+    telling.tell(False, EventKind.PERSON, rule="Gate", topic="RuleEngine/People")
+    telling.pass_time(HOLD_S)
+    (ended,) = telling.logged
+    assert (ended.end_at, ended.closed_why, ended.count) == (ended_at, ClosedWhy.TOLD, 2)
+
+
+def test_an_event_without_an_end_ends_at_its_last_sign_of_life(telling: Telling) -> None:
+    telling.tell(True, EventKind.FACE)
+    told_at = telling.clock.now_utc()
+    telling.pass_time(OTHERS_END_AFTER_S)
+    (ended,) = telling.logged
+    assert (ended.end_at, ended.closed_why) == (told_at, ClosedWhy.TIMEOUT)
+
+
+def test_a_state_that_the_app_finds_is_no_alert(telling: Telling) -> None:
+    telling.tell(True, EventKind.PERSON, change=Change.STATE)
+    assert [item.severity for item in telling.logged] == [Severity.NOTICE]
+
+
+def test_states_that_last_and_values_are_left_out(telling: Telling) -> None:
+    telling.tell(True, EventKind.INPUT, change=Change.STATE)
+    telling.tell(None, EventKind.OTHER, topic="Monitoring/ProcessorUsage")
+    telling.tell(None, EventKind.COUNT)
+    assert telling.logged == []
+    telling.tell(True, EventKind.INPUT, rule="another input")
+    telling.tell(True, EventKind.OTHER, topic="RuleEngine/Unheard")
+    assert [item.kind for item in telling.logged] == [EventKind.INPUT, EventKind.OTHER]
+
+
+def test_events_end_with_their_listener(telling: Telling) -> None:
+    telling.tell(True)
+    telling.events.end_camera(1)
+    assert [item.closed_why for item in telling.logged] == [ClosedWhy.STOPPED]
+
+
+def test_a_burst_is_one_event_for_each_key(telling: Telling) -> None:
+    """10,000 messages of ten rules in ten seconds."""
+    for step in range(500):
+        for rule in range(10):
+            telling.tell(True, rule=str(rule))
+            telling.tell(False, rule=str(rule))
+        telling.pass_time(10 / 500 if step else 0)
+    telling.pass_time(60)
+    logged = telling.logged
+    assert len(logged) == 10
+    assert {item.closed_why for item in logged} == {ClosedWhy.STORM}
+    assert {item.count for item in logged} == {1000}

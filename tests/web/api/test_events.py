@@ -1,0 +1,237 @@
+"""The log of events over HTTP: fields, filters, scopes, marks, news and the calendar."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from cameras.records import CameraView
+from core.access import Role, Scope
+from core.clock import SystemClock, rfc3339
+from core.events import Change, DeviceEvent, EventKind, EventSource, ListedTopic, LoggedEvent
+from core.settings import Settings
+from database import Database
+from event_manager import EventManager
+from tests.events.logged import NOON, event, stored_camera
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.web_harness import ApiClient, WebHarness
+
+
+def add(events: EventManager, *found: LoggedEvent) -> None:
+    for one in found:
+        events.log.add(one)
+    events.log.flush()
+
+
+def listed(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
+    answer = client.get(f"/api/events{query}")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    found: list[dict[str, Any]] = answer.get_json()["events"]
+    return found
+
+
+@pytest.mark.usefixtures("camera")
+def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, events: EventManager) -> None:
+    add(events, event(EventKind.PERSON, topic="RuleEngine/People", rule="Gate", box=(0.1, 0.2, 0.3, 0.4), score=0.75))
+    (found,) = listed(client)
+    assert found == {
+        "id": 1,
+        "camera_id": 1,
+        "camera_name": "127.0.0.9",
+        "channel": 1,
+        "channel_name": "Door 1",
+        "kind": "person",
+        "topic": "RuleEngine/People",
+        "rule": "Gate",
+        "source": "device",
+        "severity": "alert",
+        "start_time": "2026-11-24T12:00:00.000Z",
+        "end_time": "2026-11-24T12:00:10.000Z",
+        "is_device_time": False,
+        "count": 1,
+        "closed_why": "",
+        "score": 0.75,
+        "label": "",
+        "box": [0.1, 0.2, 0.3, 0.4],
+        "zone": "",
+        "seen": False,
+        "picture_url": None,
+    }
+    assert client.get("/api/events/1").get_json() == found
+
+
+def test_an_event_of_the_server_has_no_camera(client: FlaskClient, events: EventManager) -> None:
+    add(events, event(EventKind.STORAGE, camera_id=None, channel=None, source=EventSource.SERVER))
+    (found,) = listed(client)
+    assert (found["camera_id"], found["camera_name"], found["channel"], found["picture_url"]) == (None, "", None, None)
+
+
+def test_pages_and_filters_of_the_query_are_followed(client: FlaskClient, events: EventManager) -> None:
+    add(events, *(event(EventKind.PERSON if number % 2 else EventKind.MOTION, number) for number in range(5)))
+    page = client.get("/api/events?limit=2").get_json()
+    rest = client.get(f"/api/events?limit=200&cursor={page['next_cursor']}").get_json()
+    assert [one["id"] for one in page["events"] + rest["events"]] == [5, 4, 3, 2, 1]
+    assert rest["next_cursor"] is None
+    assert [one["id"] for one in listed(client, "?kind=person&kind=face")] == [4, 2]
+    assert [one["id"] for one in listed(client, "?camera_id=1&camera_id=2&severity=alert")] == [4, 2]
+    assert listed(client, "?camera_id=1&channel=2") == []
+    window = f"?start_time={rfc3339(NOON + timedelta(seconds=1))}&end_time={rfc3339(NOON + timedelta(seconds=3))}"
+    assert [one["id"] for one in listed(client, window)] == [3, 2]
+    local = NOON.astimezone()
+    at, later = f"{local:%H:%M}", f"{local + timedelta(minutes=1):%H:%M}"
+    assert len(listed(client, f"?from_time_of_day={at}&until_time_of_day={later}")) == 5
+    assert listed(client, f"?from_time_of_day={later}&until_time_of_day={at}") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("channel=1", "channel"),
+        ("camera_id=1&camera_id=2&channel=1", "channel"),
+        ("kind=nonsense", "kind.0"),
+        ("camera_id=0", "camera_id"),
+        ("limit=201", "limit"),
+        ("cursor=x", "cursor"),
+        ("from_time_of_day=24:00", "from_time_of_day"),
+        ("from_time_of_day=9:00", "from_time_of_day"),
+        ("&".join(f"camera_id={number}" for number in range(1, 102)), "camera_id"),
+    ],
+)
+def test_a_wrong_query_is_refused_with_its_field(client: FlaskClient, query: str, field: str) -> None:
+    answer = client.get(f"/api/events?{query}")
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"][0]["field"] == field
+
+
+def test_marks_belong_to_the_user(harness: WebHarness, events: EventManager) -> None:
+    add(events, event(), event(at_s=1))
+    ann, ben = harness.token_client(Role.REVIEWER), harness.token_client(Role.REVIEWER)
+    assert ann.request("POST", "/api/events/seen", json={"ids": [1]}).status_code == 204
+    assert _seen(ann) == {1: True, 2: False}
+    assert _seen(ben) == {1: False, 2: False}
+    assert ann.request("GET", "/api/events?seen=0").get_json()["events"][0]["id"] == 2
+    assert ann.request("POST", "/api/events/seen", json={"ids": [1], "seen": False}).status_code == 204
+    assert _seen(ann) == {1: False, 2: False}
+    assert ann.request("POST", "/api/events/seen", json={"ids": list(range(1, 502))}).status_code == 400
+
+
+def _seen(api: ApiClient) -> dict[int, bool]:
+    return {one["id"]: one["seen"] for one in api.request("GET", "/api/events").get_json()["events"]}
+
+
+def test_without_accounts_marks_are_those_of_everybody(client: FlaskClient, events: EventManager) -> None:
+    add(events, event())
+    client.post("/api/events/seen", json={"ids": [1]})
+    assert [one["seen"] for one in listed(client)] == [True]
+
+
+def test_a_limited_user_gets_nothing_of_other_channels(harness: WebHarness, events: EventManager) -> None:
+    add(events, event(channel=3), event(at_s=1, channel=4), event(at_s=2, camera_id=2))
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({3})}))
+    page = limited.request("GET", "/api/events").get_json()
+    assert [one["channel"] for one in page["events"]] == [3]
+    assert limited.request("GET", "/api/events/2").status_code == 404
+    assert limited.request("GET", "/api/events?camera_id=2").get_json()["events"] == []
+    news = limited.request("GET", "/api/events/news?after=2026-01-01T00:00:00Z").get_json()
+    assert [one["id"] for one in news["events"]] == [1]
+    days = limited.request("GET", "/api/events/days").get_json()["days"]
+    assert [day["count"] for day in days] == [1]
+    limited.request("POST", "/api/events/seen", json={"ids": [2]})
+    assert not harness.token_client(Role.ADMIN).request("GET", "/api/events/2").get_json()["seen"]
+
+
+def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManager) -> None:
+    add(events, event())
+    as_of = client.get("/api/events").get_json()["as_of"]
+    assert client.get(f"/api/events/news?after={as_of}").get_json()["events"] == []
+    add(events, event(at_s=1))
+    news = client.get(f"/api/events/news?after={as_of}&wait_s=20").get_json()
+    assert ([one["id"] for one in news["events"]], news["has_more"]) == ([2], False)
+    assert client.get(f"/api/events/news?after={news['as_of']}").get_json()["events"] == []
+
+
+def test_an_unknown_event_is_not_found(client: FlaskClient) -> None:
+    assert client.get("/api/events/77").status_code == 404
+
+
+# --- one camera
+
+
+def test_the_switch_of_a_camera_is_stored(
+    client: FlaskClient, camera: CameraView, events: EventManager, database: Database, settings: Settings
+) -> None:
+    with database.write() as session:
+        session.add(stored_camera(camera.id))
+    path = f"/api/cameras/{camera.id}/events"
+    assert client.get(path).get_json() == {"listens_wanted": True}
+    assert events.event_cameras() == {camera.id}
+    assert client.put(path, json={"listens_wanted": False}).get_json() == {"listens_wanted": False}
+    assert client.get(path).get_json() == {"listens_wanted": False}
+    assert events.event_cameras() == frozenset()
+    restarted = EventManager(database, settings, SystemClock(), StandInCameras())
+    restarted._switches.load()
+    assert not restarted._switches.is_on(camera.id)
+    assert client.put(path, json={"listens_wanted": True}).get_json() == {"listens_wanted": True}
+    assert events.event_cameras() == {camera.id}
+    assert client.get("/api/cameras/99/events").status_code == 404
+    assert client.put("/api/cameras/99/events", json={"listens_wanted": True}).status_code == 404
+
+
+def test_a_device_shows_its_topics_and_its_last_messages(
+    client: FlaskClient, camera: CameraView, events: EventManager
+) -> None:
+    events.topics.set_list(camera.id, [ListedTopic("VideoSource/MotionAlarm", EventKind.MOTION)])
+    path = f"/api/cameras/{camera.id}/events/topics"
+    answer = client.get(path).get_json()
+    assert answer == {
+        "listens": False,
+        "problem": None,
+        "unlisted_code": "",
+        "topics": [
+            {
+                "topic": "VideoSource/MotionAlarm",
+                "kind": "motion",
+                "count": 0,
+                "last_time": None,
+                "last_message": None,
+                "is_listed": True,
+            }
+        ],
+        "recent": [],
+        "left_out": 0,
+    }
+    unheard = DeviceEvent(
+        kind=EventKind.OTHER,
+        topic="RuleEngine/Unheard",
+        sources=("00001",),
+        rule="Gate",
+        item="state",
+        change=Change.CHANGED,
+        active=True,
+        items=(("Source", "00001"), ("State", "<b>true</b>")),
+    )
+    events.take(camera.id, [unheard])
+    events.note_problem(camera.id, "camera_busy", "Other systems hold the subscriptions.")
+    answer = client.get(path).get_json()
+    assert answer["problem"] == {"code": "camera_busy", "detail": "Other systems hold the subscriptions."}
+    (topic, _) = answer["topics"]
+    assert (topic["topic"], topic["kind"], topic["count"], topic["is_listed"]) == (
+        "RuleEngine/Unheard",
+        "other",
+        1,
+        False,
+    )
+    message = topic["last_message"]
+    assert message["items"] == {"Source": "00001", "State": "<b>true</b>"}
+    assert (message["channel"], message["rule"], message["change"], message["active"]) == (1, "Gate", "changed", True)
+    assert answer["recent"] == [message]
+
+
+def test_topics_of_messages_are_shown_if_the_device_lists_none(client: FlaskClient, camera: CameraView) -> None:
+    answer = client.get(f"/api/cameras/{camera.id}/events/topics")
+    assert answer.status_code == 200
+    assert answer.get_json()["unlisted_code"] == "camera_unsupported"
+    assert client.get("/api/cameras/99/events/topics").status_code == 404

@@ -1,0 +1,141 @@
+"""/api/events: the log of events of all cameras. Users see the events of their own channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from core.clock import rfc3339
+from core.errors import InvalidRequest, Unavailable
+from core.events import EventSource, LoggedEvent, Severity
+from events.log_query import EventQuery
+from web.access.principal import current_principal
+from web.api import event_models as shapes
+from web.api.answers import answer
+from web.api.described import NO_CONTENT, answers_with
+from web.services import services
+
+blueprint = APIBlueprint("api_events", __name__, url_prefix="/api/events", abp_tags=[Tag(name="events")])
+
+Names = Mapping[int, tuple[str, Mapping[int, str]]]
+
+
+@blueprint.get("", responses=answers_with({200: shapes.EventList}, 503))
+def list_events(query: shapes.EventListQuery) -> Response:
+    """List events of your channels, the newest first."""
+    page = services().events.log.page(_filtered(query), limit=query.limit, cursor=query.cursor)
+    found = _events(page.events)
+    return answer(shapes.EventList(events=found, next_cursor=page.next_cursor, as_of=rfc3339(page.as_of)))
+
+
+@blueprint.get("/news", responses=answers_with({200: shapes.EventNews}, 503))
+def list_event_news(query: shapes.EventNewsQuery) -> Response:
+    """List the events that began or changed since an earlier answer. Ask every few seconds, or with `wait_s`."""
+    log, wanted = services().events.log, _filtered(query)
+    try:
+        with services().event_limit:
+            news = log.news(wanted, query.after, limit=query.limit, wait_s=query.wait_s)
+    except Unavailable:  # enough requests wait already: this one gets its answer immediately
+        news = log.news(wanted, query.after, limit=query.limit)
+    return answer(shapes.EventNews(events=_events(news.events), as_of=rfc3339(news.as_of), has_more=news.has_more))
+
+
+@blueprint.get("/days", responses=answers_with({200: shapes.EventDays}, 503))
+def list_event_days(query: shapes.EventWindow) -> Response:
+    """Count the events of each day, for a calendar. Days without events are left out."""
+    days = services().events.log.days(_windowed(query))
+    return answer(shapes.EventDays(days=[shapes.EventDay.model_validate(day) for day in days]))
+
+
+@blueprint.post("/seen", responses=answers_with({204: NO_CONTENT}, 415, 503))
+def mark_events_seen(body: shapes.SeenEvents) -> Response:
+    """Mark events as seen by you, or as unseen. Without accounts, the marks are those of everybody."""
+    services().events.log.mark_seen(_mine(), body.ids, is_seen=body.seen)
+    return Response(status=204)
+
+
+@blueprint.get("/<event_id>", responses=answers_with({200: shapes.Event}, 404, 503))
+def get_event(path: shapes.EventPath) -> Response:
+    """Get one event."""
+    return answer(_events([services().events.log.get(_mine(), path.event_id)])[0])
+
+
+# --- inside
+
+
+def _mine() -> EventQuery:
+    """Return a query for all events that the user may see, with the user's marks."""
+    who = current_principal()
+    return EventQuery(scope=who.scope, user_id=who.user_id or 0)
+
+
+def _windowed(query: shapes.EventWindow) -> EventQuery:
+    """Raise InvalidRequest for a channel without its camera."""
+    if query.channel is not None and len(query.camera_id) != 1:
+        raise InvalidRequest.of_field("channel", "needs exactly one camera_id")
+    return replace(
+        _mine(),
+        start=query.start_time,
+        end=query.end_time,
+        camera_ids=tuple(query.camera_id),
+        channel=query.channel,
+        kinds=tuple(query.kind),
+    )
+
+
+def _filtered(query: shapes.EventFilter) -> EventQuery:
+    return replace(
+        _windowed(query),
+        severity=None if query.severity is None else Severity(query.severity),
+        source=None if query.source is None else EventSource(query.source),
+        is_seen=query.seen,
+        from_minute=query.from_time_of_day,
+        until_minute=query.until_time_of_day,
+    )
+
+
+def _events(found: Sequence[LoggedEvent]) -> list[shapes.Event]:
+    names = _names() if found else {}
+    return [_event(event, names) for event in found]
+
+
+def _event(event: LoggedEvent, names: Names) -> shapes.Event:
+    camera_name, channel_names = names.get(event.camera_id or 0, ("", {}))
+    return shapes.Event.model_validate(
+        {
+            "id": event.id,
+            "camera_id": event.camera_id,
+            "camera_name": camera_name,
+            "channel": event.channel,
+            "channel_name": channel_names.get(event.channel or 0, ""),
+            "kind": event.kind,
+            "topic": event.topic,
+            "rule": event.rule,
+            "source": event.source.value,
+            "severity": event.severity.value,
+            "start_time": event.start_at,
+            "end_time": event.end_at,
+            "is_device_time": event.is_device_time,
+            "count": event.count,
+            "closed_why": event.closed_why.value,
+            "score": event.score,
+            "label": event.label,
+            "box": None if event.box is None else list(event.box),
+            "zone": event.zone,
+            "seen": event.is_seen,
+            "picture_url": None,
+        }
+    )
+
+
+def _names() -> dict[int, tuple[str, dict[int, str]]]:
+    """Return the names of all cameras and of their channels."""
+    cameras = services().cameras
+    return {
+        view.id: (view.name or view.host, {channel.number: channel.name for channel in cameras.channels(view.id)})
+        for view in cameras.list_cameras()
+    }

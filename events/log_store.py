@@ -42,7 +42,6 @@ class EventChange:
     end_at: datetime | None
     count: int
     closed_why: ClosedWhy
-    has_picture: bool
 
 
 class EventLogStore:
@@ -59,9 +58,18 @@ class EventLogStore:
 
     # ---- writing ---------------------------------------------------------------------------------
 
-    def write(self, added: Sequence[LoggedEvent], changed: Sequence[EventChange], now: datetime) -> list[int]:
-        """Store new events and changes of stored ones. Return the ids of the new events, in their order."""
-        if not added and not changed:
+    def write(
+        self,
+        added: Sequence[LoggedEvent],
+        changed: Sequence[EventChange],
+        now: datetime,
+        pictured: Sequence[int] = (),
+    ) -> list[int]:
+        """Store new events and changes of stored ones. Return the ids of the new events, in their order.
+
+        `pictured`: the ids of events that have a picture now.
+        """
+        if not added and not changed and not pictured:
             return []
         marks_ms = max(to_ms(now), self._changed_ms + 1)
         with self._database.write() as session:
@@ -77,15 +85,21 @@ class EventLogStore:
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
-                            "has_picture": item.has_picture,
                             "changed_ms": marks_ms + len(added) + place,
                         }
                         for place, item in enumerate(changed)
                     ],
                 )
+            pictures_ms = marks_ms + len(added) + len(changed)
+            if pictured:
+                marks = [
+                    {"id": one, "has_picture": True, "changed_ms": pictures_ms + place}
+                    for place, one in enumerate(pictured)
+                ]
+                session.execute(update(EventRow), marks)
             _count_days(session, added)
             ids = [row.id for row in rows]
-        self._changed_ms = marks_ms + len(added) + len(changed) - 1
+        self._changed_ms = pictures_ms + len(pictured) - 1
         return ids
 
     def note_alive(self, now: datetime) -> None:

@@ -251,19 +251,20 @@ class RecordingManager:
         limit: int = 100,
         cursor: str | None = None,
         resumes: bool = True,
+        again: bool = False,
     ) -> SearchPage:
         """Return the recordings with data in [start, end), by channel and time; wait at most 25 s for the indexing.
 
         Return indexed recordings even if the device fails; `problem` is set if the result is incomplete. Raise the
         device's error only if nothing of the window is indexed. `cursor` is a `next_cursor` of an earlier page. Raise
         InvalidRequest for an unknown cursor or an impossible window, and NotFound for an unknown camera or recording.
-        `resumes` False: an indexing that a user has stopped stays so.
+        `resumes` False: an indexing that a user has stopped stays so. `again`: also ask for time that is indexed.
         """
         clock = self._device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.to_device_time(self._clock.now_utc())
         is_archived = recording_token is not None and origin_of(recording_token) is Origin.SERVER
-        is_done = is_archived or self._index_window(camera_id, window, now, resumes=resumes)
+        is_done = is_archived or self._index_window(camera_id, window, now, resumes=resumes, again=again)
         recordings = [] if is_archived else self._recordings(camera_id)
         archived = [
             item
@@ -433,7 +434,9 @@ class RecordingManager:
             recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
         return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
 
-    def _index_window(self, camera_id: int, window: Interval, now: datetime, *, resumes: bool = True) -> bool:
+    def _index_window(
+        self, camera_id: int, window: Interval, now: datetime, *, resumes: bool = True, again: bool = False
+    ) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
 
         Try once more if an error at a piece outside the window ended the indexing, because that drops the window, too.
@@ -441,7 +444,7 @@ class RecordingManager:
         ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
         for _ in range(2):
             self._indexer.retry(camera_id, resumes=resumes)
-            self._indexer.request(camera_id, window, now)
+            self._indexer.request(camera_id, window, now, again=again)
             is_done = self._indexer.wait_until_indexed(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
             if not (is_done and self._indexer.failed_outside(camera_id, window)):
                 break

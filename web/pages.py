@@ -51,6 +51,12 @@ def recordings(camera_id: str = "") -> str:
     )
 
 
+@blueprint.get("/events")
+def events() -> str:
+    """The events of all channels, with pictures, filters and a calendar."""
+    return render_template("events.html", page="events")
+
+
 @blueprint.get("/exports")
 def exports() -> str:
     """Parts of recordings that were taken away as files: the own ones, for admins all."""

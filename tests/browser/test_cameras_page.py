@@ -254,6 +254,7 @@ def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Ope
     page = open_page(f"{app.url}/cameras").page
     for path in (
         "/cameras",
+        "/events",
         "/exports",
         "/recordings",
         f"/recordings/{camera_id}",

@@ -219,6 +219,7 @@ test('the state is read from the address and written to it', () => {
     atMs: at('2026-11-22T02:13:00Z'),
     fromMs: at('2026-11-22T00:00:00Z'),
     toMs: at('2026-11-23T00:00:00Z'),
+    marked: null,
     transport: null,
   });
   assert.deepEqual(readRecordingsState(writeRecordingsState(state)), state);
@@ -228,6 +229,15 @@ test('the state is read from the address and written to it', () => {
     atMs: null,
     fromMs: null,
     toMs: null,
+    marked: null,
     transport: null,
   });
+});
+
+test('a marked range is read from the address', () => {
+  const marked = { startMs: at('2026-11-22T02:13:00Z'), endMs: at('2026-11-22T02:14:00Z') };
+  const address = writeRecordingsState({ channel: 3, atMs: marked.startMs, fromMs: null, toMs: null, marked });
+  assert.equal(address, '?channel=3&t=2026-11-22T02:13:00Z&in=2026-11-22T02:13:00Z&out=2026-11-22T02:14:00Z');
+  assert.deepEqual(readRecordingsState(address).marked, marked);
+  assert.equal(readRecordingsState('?in=2026-11-22T02:14:00Z&out=2026-11-22T02:13:00Z').marked, null);
 });

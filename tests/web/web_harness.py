@@ -55,6 +55,7 @@ CASE = "/api/cases/<case_id>"
 REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
+    "/events",
     "/exports",
     "/api/playback/start",
     "/api/playback/seek",

@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {
     "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page),
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
+    "pages.events": Rule(Permission.RECORDINGS),
     "pages.exports": Rule(Permission.EXPORT),
     "pages.storage": Rule(Permission.MANAGE),
     "pages.login": Rule(Open.ALL),

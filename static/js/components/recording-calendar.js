@@ -1,5 +1,6 @@
 // @ts-check
 import { dayKey } from '../lib/coverage.js';
+import { counted } from '../lib/format.js';
 import { weeksOf } from '../lib/ranges.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { emit, part } from './dom.js';
@@ -7,7 +8,7 @@ import { emit, part } from './dom.js';
 const DAY_MS = 86_400_000;
 
 /**
- * A month whose days with recordings are marked. Emits 'calendar-day' with the wall time of the chosen day's midnight,
+ * A month whose days with recordings, or with events, are marked. Emits 'calendar-day' with the wall time of the chosen day's midnight,
  * and 'calendar-month' when another month is shown. Future days cannot be chosen.
  */
 export class RecordingCalendar extends HTMLElement {
@@ -15,6 +16,8 @@ export class RecordingCalendar extends HTMLElement {
   #month = monthOf(LOCAL_CLOCK.wallOf(Date.now()));
   /** @type {Map<string, 'recorded'|'unknown'>} */
   #days = new Map();
+  /** @type {Map<string, {count: number, alerts: number}>} */
+  #counts = new Map();
   /** @type {Map<string, string>} */
   #thumbnails = new Map();
   /** @type {string|null} */
@@ -45,6 +48,12 @@ export class RecordingCalendar extends HTMLElement {
   /** @param {Map<string, 'recorded'|'unknown'>} days */
   set days(days) {
     this.#days = days;
+    this.#render();
+  }
+
+  /** Numbers of events, by the keys of `dayKey()`. @param {Map<string, {count: number, alerts: number}>} counts */
+  set counts(counts) {
+    this.#counts = counts;
     this.#render();
   }
 
@@ -85,10 +94,14 @@ export class RecordingCalendar extends HTMLElement {
 
   #render() {
     if (!this.isConnected) return;
+    const focused =
+      document.activeElement instanceof HTMLElement && this.contains(document.activeElement) ? document.activeElement.dataset.day : '';
     const today = this.#clock.wallOf(Date.now());
     part(this, 'title', HTMLElement).textContent = text(this.#month, { month: 'long', year: 'numeric' });
     part(this, 'after', HTMLButtonElement).disabled = this.#month === monthOf(today);
     part(this, 'days', HTMLElement).replaceChildren(...weeksOf(this.#month).map((week) => this.#week(week, today)));
+    const again = focused ? this.querySelector(`button[data-day="${focused}"]`) : null;
+    if (again instanceof HTMLElement) again.focus();
   }
 
   /** @param {(number|null)[]} week @param {number} today */
@@ -114,12 +127,23 @@ export class RecordingCalendar extends HTMLElement {
     button.append(number);
     button.disabled = key > dayKey(today);
     if (state) button.dataset.state = state;
-    const words = state === 'recorded' ? ', has recordings' : state === 'unknown' ? ', may have recordings' : '';
-    button.setAttribute('aria-label', `${text(day, { dateStyle: 'full' })}${words}`);
+    const counts = this.#counts.get(key);
+    if (counts) this.#showCount(button, counts);
+    const recorded = state === 'recorded' ? ', has recordings' : state === 'unknown' ? ', may have recordings' : '';
+    const happened = counts ? `, ${counted(counts.count, 'event')}, ${counted(counts.alerts, 'alert')}` : '';
+    button.setAttribute('aria-label', `${text(day, { dateStyle: 'full' })}${recorded}${happened}`);
     if (key === dayKey(today)) button.setAttribute('aria-current', 'date');
     if (key === this.#chosen) button.setAttribute('aria-pressed', 'true');
     this.#showThumbnail(button);
     return button;
+  }
+
+  /** @param {HTMLButtonElement} button of a day @param {{count: number, alerts: number}} counts */
+  #showCount(button, { count, alerts }) {
+    button.dataset.state = alerts ? 'alerts' : 'recorded';
+    const number = document.createElement('small');
+    number.textContent = count > 999 ? '999+' : String(count);
+    button.append(number);
   }
 
   /** @param {HTMLButtonElement} button of a day */

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * State of the recordings page in its address: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`. `way=hls` plays
- * over HLS even if the socket works, as on the viewer page.
+ * State of the recordings page in its address: `?channel=3&t=2026-11-22T02:13:00.000Z&from=...&to=...`. `in` and `out`
+ * mark a range to export. `way=hls` plays over HLS even if the socket works, as on the viewer page.
  */
 
 /**
  * @typedef {{channel: number|null, atMs: number|null, fromMs: number|null, toMs: number|null,
- *   transport: 'hls'|null}} RecordingsState
+ *   marked: import('./timeline-scale.js').Span|null, transport: 'hls'|null}} RecordingsState
  */
 
 export const AGO_MS = 30_000;
@@ -25,18 +25,28 @@ export function readRecordingsState(search) {
   const fromMs = momentOf(query.get('from'));
   const toMs = momentOf(query.get('to'));
   const isWindow = fromMs !== null && toMs !== null && fromMs < toMs;
-  const transport = query.get('way') === 'hls' ? 'hls' : null;
-  return { channel, atMs: momentOf(query.get('t')), fromMs: isWindow ? fromMs : null, toMs: isWindow ? toMs : null, transport };
+  const startMs = momentOf(query.get('in'));
+  const endMs = momentOf(query.get('out'));
+  return {
+    channel,
+    atMs: momentOf(query.get('t')),
+    fromMs: isWindow ? fromMs : null,
+    toMs: isWindow ? toMs : null,
+    marked: startMs !== null && endMs !== null && startMs < endMs ? { startMs, endMs } : null,
+    transport: query.get('way') === 'hls' ? 'hls' : null,
+  };
 }
 
-/** @param {Omit<RecordingsState, 'transport'> & {transport?: 'hls'|null}} state @returns {string} '' or `?...` */
-export function writeRecordingsState({ channel, atMs, fromMs, toMs, transport = null }) {
+/** @param {Omit<RecordingsState, 'transport'|'marked'> & Partial<RecordingsState>} state @returns {string} '' or `?...` */
+export function writeRecordingsState({ channel, atMs, fromMs, toMs, marked = null, transport = null }) {
   const query = new URLSearchParams();
   if (channel !== null) query.set('channel', String(channel));
   for (const [name, ms] of /** @type {const} */ ([
     ['t', atMs],
     ['from', fromMs],
     ['to', toMs],
+    ['in', marked?.startMs ?? null],
+    ['out', marked?.endMs ?? null],
   ])) {
     if (ms !== null) query.set(name, new Date(Math.round(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
   }

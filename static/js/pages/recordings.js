@@ -156,6 +156,8 @@ function openCamera(chosen) {
   loader.start();
   void askSummary(chosen);
   range.begin(chosen.id);
+  if (state.marked) range.marks.setSpan(state.marked);
+  state.marked = null;
 }
 
 function monthSpan() {

@@ -191,8 +191,8 @@ function updateStage() {
   if (!currentChannel()) state.channel = firstChannel();
   const channel = currentChannel();
   if (!channel) return;
-  grid.setAttribute('current', String(channel.channel));
-  showNames(channel);
+  stage.names = namesOf(channel);
+  // First, because the server needs more time than the rest of the page.
   stage.setRequest({
     cameraId,
     number: channel.channel,
@@ -202,6 +202,8 @@ function updateStage() {
     transport: state.transport,
     isActive: state.view === 'single' && !stopped && !asleep,
   });
+  grid.setAttribute('current', String(channel.channel));
+  showNames(channel);
   showPtz();
   showQuality();
   snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isStarted ? 'live' : 'nothing'];
@@ -219,10 +221,18 @@ function showPtz() {
 function showNames(channel) {
   showRecorded();
   recording.shown = camera && { camera, channel };
-  const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
-  document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;
-  stage.names = name === channel.name ? [name] : [name, channel.name];
+  document.title = `${channel.name} · ${cameraName()} · ONVIF Web Viewer`;
+}
+
+function cameraName() {
+  return camera?.name || camera?.host || '';
+}
+
+/** Return the names for the file name of a snapshot. @param {Channel} channel */
+function namesOf(channel) {
+  const name = cameraName();
+  return name === channel.name ? [name] : [name, channel.name];
 }
 
 /** Offer the recordings of this channel, of the device or of the server. */
@@ -261,13 +271,13 @@ function showQuality() {
 function updateState(change, { push = true } = {}) {
   Object.assign(state, change);
   const search = writeViewerState(state);
+  updateStage();
+  showView();
   if (search !== window.location.search) {
     const address = `${window.location.pathname}${search}`;
     if (push) window.history.pushState(null, '', address);
     else window.history.replaceState(null, '', address);
   }
-  showView();
-  updateStage();
 }
 
 /** @param {number|null} number */

@@ -1,0 +1,113 @@
+// @ts-check
+import { kindIcon } from '../lib/event-kinds.js';
+import { eventFacts, eventLength, eventPlace, eventTime, eventTitle } from '../lib/event-text.js';
+import { emit, part, setAttribute, setText } from './dom.js';
+
+/** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent */
+
+/**
+ * A row of the list of events: the picture, and a link to the recording. It changes in place, so that the focus stays.
+ * Emits 'event-play', 'event-keep' and 'event-seen' with the event.
+ */
+export class EventRow extends HTMLElement {
+  /** @type {LoggedEvent|null} */
+  #event = null;
+  #key = '';
+  #isWired = false;
+
+  connectedCallback() {
+    if (this.#isWired) return;
+    this.#isWired = true;
+    this.link.addEventListener('click', () => emit(this, 'event-play', this.#event));
+    part(this, 'keep', HTMLElement).addEventListener('click', () => emit(this, 'event-keep', this.#event));
+    part(this, 'seen', HTMLElement).addEventListener('click', () => emit(this, 'event-seen', this.#event));
+    const picture = this.#picture;
+    picture.addEventListener('load', () => (picture.hidden = false));
+    picture.addEventListener('error', () => (picture.hidden = true));
+  }
+
+  get event() {
+    return this.#event;
+  }
+
+  get link() {
+    return part(this, 'link', HTMLAnchorElement);
+  }
+
+  get #picture() {
+    return part(this, 'picture', HTMLImageElement);
+  }
+
+  /** @param {LoggedEvent} event @param {{nowMs: number, playUrl: string, exportUrl: string}} how */
+  show(event, { nowMs, playUrl, exportUrl }) {
+    const length = eventLength(event, nowMs);
+    const key = JSON.stringify([event, length]);
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#event = event;
+    const title = eventTitle(event);
+    const place = eventPlace(event);
+    const time = eventTime(event);
+    const isAlert = event.severity === 'alert';
+    setAttribute(this, 'data-unseen', !event.seen);
+    setAttribute(this, 'data-alert', isAlert);
+    for (const name of ['icon', 'placeholder']) part(this, name, SVGElement).setAttribute('href', `#icon-${kindIcon(event.kind)}`);
+    const { link } = this;
+    setText(link, title);
+    link.href = playUrl;
+    link.setAttribute('aria-label', [title, place, time, isAlert ? 'alert' : '', event.seen ? '' : 'new'].filter(Boolean).join(', '));
+    part(this, 'alert', HTMLElement).hidden = !isAlert;
+    part(this, 'new', HTMLElement).hidden = event.seen;
+    setText(part(this, 'place', HTMLElement), place);
+    const begin = part(this, 'time', HTMLElement);
+    setText(begin, time);
+    begin.setAttribute('datetime', event.start_time);
+    this.#showText('length', length);
+    setAttribute(part(this, 'length', HTMLElement), 'data-open', event.end_time === null);
+    this.#showText('facts', eventFacts(event).join(' · '));
+    this.#showPicture(event);
+    this.#showActions(event, `${title}, ${time}`, exportUrl);
+  }
+
+  /** @param {string} name @param {string} text */
+  #showText(name, text) {
+    const element = part(this, name, HTMLElement);
+    setText(element, text);
+    element.hidden = !text;
+  }
+
+  /** @param {LoggedEvent} event */
+  #showPicture({ picture_url: url, box }) {
+    const picture = this.#picture;
+    if (!url) {
+      picture.hidden = true;
+      picture.removeAttribute('src');
+    } else if (picture.getAttribute('src') !== url) {
+      // A hidden image would never come into sight, so it would never load.
+      picture.hidden = false;
+      picture.src = url;
+    }
+    const frame = part(this, 'box', HTMLElement);
+    frame.hidden = !url || !box;
+    if (!box) return;
+    ['x', 'y', 'width', 'height'].forEach((name, index) => frame.style.setProperty(`--${name}`, String(box[index] ?? 0)));
+  }
+
+  /** @param {LoggedEvent} event @param {string} name @param {string} exportUrl */
+  #showActions(event, name, exportUrl) {
+    const hasRecording = event.channel !== null;
+    const exporting = part(this, 'export', HTMLAnchorElement);
+    exporting.hidden = !hasRecording;
+    exporting.href = exportUrl;
+    exporting.setAttribute('aria-label', `Export ${name}`);
+    const keep = part(this, 'keep', HTMLElement);
+    keep.hidden = !hasRecording;
+    keep.setAttribute('aria-label', `Keep ${name}`);
+    const seen = part(this, 'seen', HTMLElement);
+    const words = event.seen ? 'Mark as new' : 'Mark as seen';
+    seen.dataset.tip = words;
+    seen.setAttribute('aria-label', `${words}: ${name}`);
+  }
+}
+
+customElements.define('event-row', EventRow);

@@ -1,0 +1,110 @@
+// @ts-check
+/**
+ * The filters of the events page in its address: `?camera=1&channel=3&kind=person&severity=alert&seen=no&day=2026-11-22
+ * &from=18:00&until=20:00`. Invalid values of the address count as absent.
+ */
+
+import { LOCAL_CLOCK } from './display-clock.js';
+import { isKind } from './event-kinds.js';
+import { dayOf } from './ranges.js';
+
+/**
+ * @typedef {'alert'|'notice'} Severity
+ * @typedef {{cameraId: number|null, channel: number|null, kinds: string[], severity: Severity|null, isSeen: boolean|null,
+ *   day: string|null, from: string, until: string}} EventFilter `day`: in the shown clock; `from`, `until`: time of day,
+ *   '' for none
+ */
+
+/** @returns {EventFilter} */
+export function noFilter() {
+  return { cameraId: null, channel: null, kinds: [], severity: null, isSeen: null, day: null, from: '', until: '' };
+}
+
+/** @param {string} search @returns {EventFilter} */
+export function readEventFilter(search) {
+  const query = new URLSearchParams(search);
+  const cameraId = numberOf(query.get('camera'));
+  const severity = query.get('severity');
+  const seen = query.get('seen');
+  return {
+    cameraId,
+    channel: cameraId === null ? null : numberOf(query.get('channel')),
+    kinds: [...new Set(query.getAll('kind'))].filter(isKind),
+    severity: severity === 'alert' || severity === 'notice' ? severity : null,
+    isSeen: seen === 'yes' ? true : seen === 'no' ? false : null,
+    day: dayIn(query.get('day')),
+    from: timeIn(query.get('from')),
+    until: timeIn(query.get('until')),
+  };
+}
+
+/** @param {EventFilter} filter @returns {string} '' or `?...` */
+export function writeEventFilter(filter) {
+  const query = new URLSearchParams();
+  if (filter.cameraId !== null) query.set('camera', String(filter.cameraId));
+  if (filter.cameraId !== null && filter.channel !== null) query.set('channel', String(filter.channel));
+  for (const kind of filter.kinds) query.append('kind', kind);
+  if (filter.severity) query.set('severity', filter.severity);
+  if (filter.isSeen !== null) query.set('seen', filter.isSeen ? 'yes' : 'no');
+  for (const name of /** @type {const} */ (['day', 'from', 'until'])) {
+    if (filter[name]) query.set(name, filter[name]);
+  }
+  const text = query.toString().replaceAll('%3A', ':');
+  return text ? `?${text}` : '';
+}
+
+/** True if the filter leaves out any event. @param {EventFilter} filter */
+export function isFiltered(filter) {
+  return writeEventFilter(filter) !== '';
+}
+
+/** @param {EventFilter} filter @returns {import('./events-api.js').EventQuery} */
+export function queryOf(filter, clock = LOCAL_CLOCK) {
+  const day = filter.day === null ? null : dayOf(Date.parse(filter.day), clock);
+  return {
+    startMs: day?.startMs ?? null,
+    endMs: day?.endMs ?? null,
+    cameraId: filter.cameraId,
+    channel: filter.channel,
+    kinds: filter.kinds,
+    severity: filter.severity,
+    isSeen: filter.isSeen,
+    from: filter.from,
+    until: filter.until,
+  };
+}
+
+/**
+ * True if an event may match the filter. The server alone compares the time of day, by its own clock.
+ *
+ * @param {import('./events-api.js').LoggedEvent} event
+ * @param {EventFilter} filter
+ */
+export function mayMatch(event, filter, clock = LOCAL_CLOCK) {
+  const { startMs = null, endMs = null } = queryOf(filter, clock);
+  const atMs = Date.parse(event.start_time);
+  return (
+    (filter.cameraId === null || event.camera_id === filter.cameraId) &&
+    (filter.channel === null || event.channel === filter.channel) &&
+    (!filter.kinds.length || filter.kinds.includes(event.kind)) &&
+    (filter.severity === null || event.severity === filter.severity) &&
+    (filter.isSeen === null || event.seen === filter.isSeen) &&
+    (startMs === null || atMs >= startMs) &&
+    (endMs === null || atMs < endMs)
+  );
+}
+
+/** @param {string|null} text */
+function numberOf(text) {
+  return /^[1-9]\d{0,8}$/.test(text ?? '') ? Number(text) : null;
+}
+
+/** @param {string|null} text */
+function dayIn(text) {
+  return text && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
+}
+
+/** @param {string|null} text */
+function timeIn(text) {
+  return text && /^([01]\d|2[0-3]):[0-5]\d$/.test(text) ? text : '';
+}

@@ -1,0 +1,80 @@
+// @ts-check
+/** Events in words for users. */
+
+import { LOCAL_CLOCK } from './display-clock.js';
+import { eventName } from './event-kinds.js';
+import { counted, duration } from './format.js';
+
+/** @typedef {import('./events-api.js').LoggedEvent} LoggedEvent @typedef {import('./display-clock.js').DisplayClock} DisplayClock */
+
+const DAY_MS = 86_400_000;
+/** A shorter event counts as a moment. */
+const MOMENT_MS = 1000;
+
+/** Why an event was closed without a message about its end. @type {Record<string, string>} */
+const CLOSED = {
+  missed: 'Its end was missed.',
+  timeout: 'The device did not report the end.',
+  storm: 'Many messages in a short time.',
+  stopped: 'The app stopped listening before the end.',
+};
+
+/** @type {Record<string, string>} */
+const SOURCES = {
+  import: 'Read from the recorder’s own list of events.',
+  watch: 'Detected by this server.',
+};
+
+/** Return the title of an event, with its label: `Licence plate: AB 123`. @param {LoggedEvent} event */
+export function eventTitle(event) {
+  const name = eventName(event);
+  return event.label && event.label.toLowerCase() !== name.toLowerCase() ? `${name}: ${event.label}` : name;
+}
+
+/** @param {Pick<LoggedEvent, 'camera_name'|'channel'|'channel_name'>} event @returns {string} `Garage: Main street` */
+export function eventPlace({ camera_name: camera, channel, channel_name: name }) {
+  if (channel === null) return `${camera}, the whole device`;
+  const channelName = name || `channel ${channel}`;
+  return channelName === camera || !camera ? channelName : `${camera}: ${channelName}`;
+}
+
+/** @param {Pick<LoggedEvent, 'start_time'|'end_time'>} event @param {number} nowMs @returns {string} `12 s`, `goes on`, or '' */
+export function eventLength({ start_time: start, end_time: end }, nowMs) {
+  const startMs = Date.parse(start);
+  if (end === null) return `goes on since ${duration((nowMs - startMs) / 1000)}`;
+  const lengthMs = Date.parse(end) - startMs;
+  return lengthMs < MOMENT_MS ? '' : duration(lengthMs / 1000);
+}
+
+/** @param {LoggedEvent} event @param {DisplayClock} [clock] @returns {string} `14:05:09` */
+export function eventTime(event, clock = LOCAL_CLOCK) {
+  return clock.timeOf(Date.parse(event.start_time));
+}
+
+/** Return the facts that the first lines of an event leave out. @param {LoggedEvent} event @returns {string[]} */
+export function eventFacts(event) {
+  return [
+    event.rule ? `Rule: ${event.rule}` : '',
+    event.zone ? `Zone: ${event.zone}` : '',
+    event.score !== null && event.score !== undefined ? `${Math.round(event.score * 100)} % sure` : '',
+    event.count > 1 ? counted(event.count, 'message') : '',
+    CLOSED[event.closed_why] ?? '',
+    SOURCES[event.source] ?? '',
+    event.source === 'device' && !event.is_device_time ? 'The device’s clock was wrong: this is the time of arrival.' : '',
+  ].filter(Boolean);
+}
+
+/** @param {number} wallMs of a day's midnight @param {number} todayMs wall time of today @returns {string} `Sunday 22 November 2026` */
+export function dayWords(wallMs, todayMs) {
+  const at = new Date(wallMs);
+  const weekday = at.toLocaleDateString('en-GB', { weekday: 'long', timeZone: 'UTC' });
+  const date = `${weekday} ${at.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' })}`;
+  const days = Math.floor(todayMs / DAY_MS) - Math.floor(wallMs / DAY_MS);
+  if (days === 0) return `Today, ${date}`;
+  return days === 1 ? `Yesterday, ${date}` : date;
+}
+
+/** @param {number} count @param {boolean} isMore true if there are even more */
+export function newsWords(count, isMore = false) {
+  return isMore ? `More than ${count} new events` : counted(count, 'new event');
+}

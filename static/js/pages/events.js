@@ -1,0 +1,249 @@
+// @ts-check
+/**
+ * The events page: the events of all channels, the newest first.
+ *
+ *   events.js            loads the list (lib/event-list.js), page by page, and the news
+ *   events-filters.js    the filters, their place in the address, and the calendar
+ *   events-seen.js       marks events as seen: only those that were in sight
+ *   events-keys.js       the keys
+ *   events-none.js       the words for an empty list
+ */
+import { cloneTemplate, part, setText } from '../components/dom.js';
+import { EventRow } from '../components/event-row.js';
+import { keyedRows } from '../components/keyed-rows.js';
+import { LOCAL_CLOCK } from '../lib/display-clock.js';
+import { mayMatch, queryOf } from '../lib/event-filter.js';
+import { eventSpan, playAddress } from '../lib/event-links.js';
+import { EventList } from '../lib/event-list.js';
+import { dayWords, eventPlace, newsWords } from '../lib/event-text.js';
+import { EventsApi } from '../lib/events-api.js';
+import { problemOf } from '../lib/http.js';
+import { Poller } from '../lib/poller.js';
+import { EventFilters } from './events-filters.js';
+import { handleEventKeys } from './events-keys.js';
+import { showNone } from './events-none.js';
+import { EventsSeen } from './events-seen.js';
+import { byId, httpOptions, pageApi } from './page.js';
+import { ServerRecording, watchAlerts } from './server-recording.js';
+
+/** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/api.js').Camera} Camera */
+
+const PAGE = 50;
+/** The server's largest page: for news that match a filter. */
+const LARGEST_PAGE = 200;
+const NEWS_MS = 4000;
+
+const { events: eventsUrl = '', cameras: camerasUrl = '', recordings: recordingsUrl = '' } = document.body.dataset;
+const api = pageApi();
+const eventsApi = new EventsApi({ events: eventsUrl, cameras: camerasUrl }, httpOptions());
+const list = new EventList();
+const filters = new EventFilters(api, eventsApi);
+const recording = new ServerRecording();
+const days = byId('days', HTMLElement);
+const more = byId('more', HTMLButtonElement);
+const title = document.title;
+
+/** @type {Camera[]|null} */
+let cameras = null;
+/** Time of the last answer, from which the news begin; null before the first. @type {string|null} */
+let asOf = null;
+/** Ends the requests of an older filter. */
+let loading = new AbortController();
+let isLoading = false;
+/** True once the first page of the present filter is here. */
+let isLoaded = false;
+
+const seen = new EventsSeen(eventsApi, list, (ids) => redraw(ids));
+
+// ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Load the list anew: the filter is another one. */
+async function load() {
+  loading.abort();
+  loading = new AbortController();
+  list.clear();
+  isLoaded = false;
+  isLoading = false;
+  asOf = null;
+  seen.forget();
+  draw();
+  await loadMore();
+}
+
+/** Load the next page. */
+async function loadMore() {
+  const { signal } = loading;
+  if (isLoading || (isLoaded && list.cursor === null)) return;
+  isLoading = true;
+  draw();
+  try {
+    const page = await eventsApi.list(queryOf(filters.filter), { limit: PAGE, cursor: list.cursor, signal });
+    if (signal.aborted) return;
+    list.add(page);
+    asOf ??= page.as_of;
+    isLoaded = true;
+    showProblem('');
+  } catch (error) {
+    if (signal.aborted) return;
+    showProblem(problemOf(error).detail);
+  } finally {
+    if (!signal.aborted) {
+      isLoading = false;
+      draw();
+    }
+  }
+}
+
+const news = new Poller(async () => {
+  if (asOf === null) return NEWS_MS;
+  const { signal } = loading;
+  try {
+    const answer = await eventsApi.news(asOf);
+    if (signal.aborted) return NEWS_MS;
+    await take(answer.events, signal);
+    if (!signal.aborted) asOf = answer.as_of;
+    showProblem('');
+  } catch (error) {
+    showProblem(problemOf(error).detail);
+    throw error;
+  }
+  return NEWS_MS;
+});
+
+/** @param {LoggedEvent[]} changed @param {AbortSignal} signal */
+async function take(changed, signal) {
+  const unknown = list.update(changed).filter((event) => mayMatch(event, filters.filter));
+  const { from, until } = filters.filter;
+  if (unknown.length && (from || until)) {
+    // Only the server compares the time of day.
+    const page = await eventsApi.list(queryOf(filters.filter), { limit: LARGEST_PAGE, signal });
+    const ids = new Set(unknown.map(({ id }) => id));
+    list.wait(page.events.filter(({ id }) => ids.has(id)));
+  } else list.wait(unknown);
+  if (unknown.length) void filters.count();
+  if (!list.count) list.showNew(); // nothing is there that it could move
+  draw(new Set(changed.map(({ id }) => id)));
+}
+
+// ── Showing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Show the list. @param {ReadonlySet<number>|null} [changed] ids of the rows to write again; null: all */
+function draw(changed = null) {
+  const shown = list.days();
+  const todayMs = LOCAL_CLOCK.wallOf(Date.now());
+  /** @type {Map<string, HTMLElement>} */
+  const sections = new Map();
+  for (const section of [...days.children]) {
+    if (!(section instanceof HTMLElement)) continue;
+    const key = section.dataset.day ?? '';
+    if (shown.some(({ wallMs }) => String(wallMs) === key)) sections.set(key, section);
+    else section.remove();
+  }
+  let at = days.firstElementChild;
+  for (const { wallMs, events } of shown) {
+    const key = String(wallMs);
+    const section = sections.get(key) ?? part(cloneTemplate('event-day'), 'day', HTMLElement);
+    section.dataset.day = key;
+    if (section === at) at = at.nextElementSibling;
+    else days.insertBefore(section, at);
+    setText(part(section, 'title', HTMLElement), dayWords(wallMs, todayMs));
+    const ids = events.map(({ id }) => id);
+    const rows = keyedRows(part(section, 'list', HTMLElement), ids, 'event-row', EventRow);
+    rows.forEach((row, index) => {
+      const event = events[index];
+      if (event && (!changed || !row.event || changed.has(event.id) || event.end_time === null)) show(row, event);
+    });
+  }
+  drawAround();
+}
+
+/** Write some rows again. @param {Iterable<number>} ids */
+function redraw(ids) {
+  draw(new Set(ids));
+}
+
+/** @param {EventRow} row @param {LoggedEvent} event */
+function show(row, event) {
+  const nowMs = Date.now();
+  const exportUrl = playAddress(recordingsUrl, event, eventSpan(event, nowMs));
+  row.show(event, { nowMs, playUrl: playAddress(recordingsUrl, event), exportUrl });
+  seen.watch(row);
+}
+
+function drawAround() {
+  days.setAttribute('aria-busy', String(isLoading && !isLoaded));
+  byId('loading', HTMLElement).hidden = !isLoading;
+  more.hidden = isLoading || !isLoaded || list.cursor === null;
+  byId('end', HTMLElement).hidden = !isLoaded || list.cursor !== null || list.count === 0;
+  const count = list.waitingCount;
+  const words = newsWords(count);
+  byId('news', HTMLElement).hidden = count === 0;
+  setText(byId('news-text', HTMLElement), words);
+  setText(byId('news-status', HTMLElement), count ? words : '');
+  document.title = count ? `(${count}) ${title}` : title;
+  seen.draw();
+  showNone({ isEmpty: isLoaded && list.count === 0, filter: filters.filter, cameras, eventsApi });
+}
+
+/** @param {string} detail '' for none */
+function showProblem(detail) {
+  byId('problem', HTMLElement).hidden = !detail;
+  setText(byId('problem-text', HTMLElement), detail);
+}
+
+/** Show the waiting events, and go to the first of the list. */
+function showNews() {
+  if (!list.waitingCount) return;
+  list.showNew();
+  draw(new Set());
+  window.scrollTo({ top: 0 });
+  document.querySelector('event-row')?.querySelector('a')?.focus({ preventScroll: true });
+}
+
+// ── Events of the page ─────────────────────────────────────────────────────────────────────────────────────────────
+
+days.addEventListener('event-seen', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  void seen.mark([detail.id], !detail.seen);
+});
+days.addEventListener('event-play', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  if (!detail.seen) void seen.mark([detail.id], true, { isLeaving: true });
+});
+days.addEventListener('event-keep', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  if (detail.channel === null) return;
+  const { camera_id: cameraId, channel } = detail;
+  void recording.openKeep({ cameraId, channel, name: eventPlace(detail), ...eventSpan(detail, Date.now()) });
+});
+filters.addEventListener('filter', () => void load());
+more.addEventListener('click', () => void loadMore());
+byId('news', HTMLElement).addEventListener('click', showNews);
+byId('problem-retry', HTMLElement).addEventListener('click', () => {
+  void learnCameras();
+  if (isLoaded && asOf !== null) {
+    news.soon();
+    void loadMore();
+  } else void load();
+});
+new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void loadMore(), {
+  rootMargin: '0px 0px 600px',
+}).observe(more);
+handleEventKeys({ seen, showNews });
+document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
+
+async function learnCameras() {
+  try {
+    cameras = await api.listCameras();
+    filters.cameras = cameras;
+    drawAround();
+  } catch (error) {
+    showProblem(problemOf(error).detail);
+  }
+}
+
+void learnCameras();
+void filters.count();
+void load();
+news.start();
+watchAlerts();

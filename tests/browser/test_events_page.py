@@ -1,0 +1,267 @@
+"""The events page: list, filters, marks as seen, news and keys, by answers that the test gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.logged_events import StandInEvents, iso, logged
+from tests.browser.watching import Open, until_on
+from tools.running import App
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ROWS = "event-row"
+
+
+def some(count: int, **more: Any) -> list[dict[str, Any]]:
+    """Return events a minute apart, the first is the newest."""
+    return [logged(number, NOON - timedelta(minutes=number), **more) for number in range(1, count + 1)]
+
+
+@pytest.fixture
+def opened(app: App, camera_id: int, open_page: Open) -> tuple[Page, StandInEvents]:
+    """A page that requests its events from the test, before it is opened."""
+    page = open_page("about:blank", timezone_id="UTC").page
+    return page, StandInEvents(page)
+
+
+def test_the_list_has_days_kinds_places_and_lengths(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [
+        logged(
+            1, NOON, "person", label="", rule="Fence", picture_url="/api/events/1/picture", box=[0.1, 0.2, 0.3, 0.5]
+        ),
+        logged(2, NOON - timedelta(hours=1), "motion", lasts_s=None, channel=2, channel_name="Yard"),
+        logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", seen=True),
+        logged(4, NOON - timedelta(days=1), "other", topic="tnsx:Device/<b>WiperStuck", closed_why="timeout"),
+    ]
+    page.goto(f"{app.url}/events")
+    rows = page.locator(ROWS)
+    expect(rows).to_have_count(4)
+    expect(page.locator(".event-day-title")).to_have_text(["Sunday 22 November 2026", "Saturday 21 November 2026"])
+    expect(rows.nth(0)).to_contain_text("Person")
+    expect(rows.nth(0)).to_contain_text("Alert")
+    expect(rows.nth(0)).to_contain_text("Recorder: Front door")
+    expect(rows.nth(0)).to_contain_text("12:00:00")
+    expect(rows.nth(0)).to_contain_text("12 s")
+    expect(rows.nth(0)).to_contain_text("Rule: Fence")
+    until_on(page, lambda: rows.nth(0).locator("img").evaluate("(image) => image.naturalWidth") == 320)
+    expect(rows.nth(0).locator(".event-box")).to_be_visible()
+    expect(rows.nth(1)).to_contain_text("goes on since")
+    expect(rows.nth(1).locator("[data-part=alert]")).to_be_hidden()
+    offline = page.locator("[data-id='3']")
+    expect(offline).to_contain_text("Recorder, the whole device")
+    expect(offline.locator("[data-part=new]")).to_be_hidden()
+    expect(offline.locator("[data-part=export]")).to_be_hidden()
+    unknown = page.locator("[data-id='4']")
+    expect(unknown).to_contain_text("Device, <b>Wiper stuck")  # the device's text, as text
+    expect(unknown).to_contain_text("The device did not report the end.")
+    expect(page.locator("#end")).to_be_visible()
+
+
+def test_an_event_leads_to_its_recording_and_its_marked_range(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [logged(1, NOON, camera_id=camera_id)]
+    page.goto(f"{app.url}/events")
+    row = page.locator(ROWS)
+    played = f"/recordings/{camera_id}?channel=1&t=2026-11-22T11:59:55Z"
+    expect(row.get_by_role("link", name="Motion, Recorder: Front door, 12:00:00, new")).to_have_attribute(
+        "href", played
+    )
+    marked = f"{played}&in=2026-11-22T11:59:55Z&out=2026-11-22T12:00:17Z"
+    expect(row.get_by_role("link", name="Export Motion")).to_have_attribute("href", marked)
+    row.get_by_role("button", name="Keep Motion").click()
+    expect(page.locator("#recording-keep")).to_contain_text("2026-11-22 11:59:55 to 2026-11-22 12:00:17")
+    page.keyboard.press("Escape")
+    row.get_by_role("link", name="Export Motion").click()
+    expect(page.locator("#mark-in-time")).to_have_value("2026-11-22T11:59:55")
+    expect(page.locator("#mark-out-time")).to_have_value("2026-11-22T12:00:17")
+
+
+def test_filters_are_in_the_address_and_in_the_requests(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [logged(1, NOON, "person"), logged(2, NOON, "motion"), logged(3, NOON, "vehicle", seen=True)]
+    page.goto(f"{app.url}/events?severity=alert")
+    expect(page.locator(ROWS)).to_have_count(2)
+    page.get_by_label("Seen", exact=True).select_option("New")
+    expect(page.locator(ROWS)).to_have_count(1)
+    page.locator("#kinds summary").click()
+    page.get_by_label("Vehicle").check()
+    expect(page.locator("#none-title")).to_have_text("No event matches the filters")
+    page.get_by_label("From", exact=True).fill("18:00")
+    expect(page).to_have_url(f"{app.url}/events?kind=vehicle&severity=alert&seen=no&from=18:00")
+    until_on(page, lambda: events.asked[-1].get("from_time_of_day") == ["18:00"])
+    assert events.asked[-1]["kind"] == ["vehicle"]
+    assert events.asked[-1]["seen"] == ["false"]
+    page.reload()
+    expect(page.get_by_label("Severity")).to_have_value("alert")
+    expect(page.locator("#kinds-text")).to_have_text("Vehicle")
+    page.locator("#none-clear").click()
+    expect(page.locator(ROWS)).to_have_count(3)
+    expect(page).to_have_url(f"{app.url}/events")
+
+
+def test_the_calendar_counts_and_chooses_days(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    now = datetime.now(UTC)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    events.events = [logged(1, first, "person"), logged(2, first, "motion"), logged(3, first - timedelta(days=3))]
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(3)
+    day = page.get_by_role("button", name="2 events, 1 alert")
+    expect(day).to_be_visible()
+    day.click()
+    expect(page.locator(ROWS)).to_have_count(2)
+    expect(page).to_have_url(f"{app.url}/events?day={first:%Y-%m-%d}")
+    expect(day).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="All days").click()
+    expect(page.locator(ROWS)).to_have_count(3)
+
+
+def test_pages_follow_as_the_user_scrolls(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    events.events = some(120)
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS).nth(49)).to_be_attached()
+    assert page.locator(ROWS).count() < 120, "the next pages wait until the user is near"
+    page.locator(ROWS).nth(49).scroll_into_view_if_needed()
+    expect(page.locator(ROWS).nth(99)).to_be_attached()
+    page.locator(ROWS).nth(99).scroll_into_view_if_needed()
+    expect(page.locator(ROWS)).to_have_count(120)
+    expect(page.locator("#end")).to_be_attached()
+
+
+def test_only_events_that_were_in_sight_are_marked_as_seen(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = some(40)
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(40)
+    button = page.locator("#seen-shown")
+    expect(button).to_contain_text("shown as seen")
+    page.keyboard.press("a")
+    expect(page.locator("#seen-done")).to_contain_text("marked as seen")
+    assert 1 in events.seen_ids
+    assert 40 not in events.seen_ids, "it is far below"
+    assert len(events.seen_ids) < 15
+    expect(page.locator("[data-id='1'] [data-part=new]")).to_be_hidden()
+    page.locator("#seen-undo").click()
+    until_on(page, lambda: not events.seen_ids)
+    expect(page.locator("[data-id='1'] [data-part=new]")).to_be_visible()
+
+
+def test_a_refused_mark_is_taken_back(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page("about:blank", timezone_id="UTC")
+    watched.forgive("403", "503")
+    page, events = watched.page, StandInEvents(watched.page, some(2))
+    page.goto(f"{app.url}/events")
+    row = page.locator("[data-id='1']")
+    expect(row).to_be_visible()
+    events.refusal, events.refusal_status = (
+        {"code": "forbidden", "detail": "You do not have permission to do this."},
+        403,
+    )
+    row.get_by_role("button", name="Mark as seen").click()
+    expect(page.locator("toast-area")).to_contain_text("You do not have permission to do this.")
+    expect(row.locator("[data-part=new]")).to_be_visible()
+
+
+def test_new_events_wait_above_what_the_user_reads(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [*some(40), logged(50, NOON - timedelta(hours=2), lasts_s=None)]
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(41)
+    read = page.locator("[data-id='20']")
+    read.scroll_into_view_if_needed()
+    before = page.evaluate("document.querySelector(\"[data-id='20']\").getBoundingClientRect().top")
+    events.tell(logged(100, NOON + timedelta(minutes=1), "person"))
+    events.tell(logged(101, NOON + timedelta(minutes=2), "person"))
+    events.tell(logged(50, NOON - timedelta(hours=2), lasts_s=90.0))
+    expect(page.locator("#news")).to_have_text("2 new events")
+    expect(page).to_have_title("(2) Events · ONVIF Web Viewer")
+    expect(page.locator(ROWS)).to_have_count(41)
+    expect(page.locator("[data-id='50']")).to_contain_text("2 min")
+    assert page.evaluate("document.querySelector(\"[data-id='20']\").getBoundingClientRect().top") == before
+    page.locator("#news").click()
+    expect(page.locator(ROWS)).to_have_count(43)
+    expect(page.locator("[data-id='101'] a.event-link")).to_be_focused()
+    expect(page.locator("#news")).to_be_hidden()
+
+
+def test_keys_move_mark_and_play(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    events.events = some(5, camera_id=camera_id)
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(5)
+    for key, focused in (("j", 1), ("j", 2), ("j", 3), ("k", 2)):
+        page.keyboard.press(key)
+        expect(page.locator(f"[data-id='{focused}'] a.event-link")).to_be_focused()
+    page.keyboard.press("Space")
+    until_on(page, lambda: events.seen_ids == {2})
+    expect(page.locator("[data-id='2'] [data-part=new]")).to_be_hidden()
+    expect(page.locator("[data-id='2'] a.event-link")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("[data-id='3'] a.event-link").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(
+        f"{app.url}/recordings/{camera_id}?channel=1&t={iso(NOON - timedelta(minutes=3, seconds=5))[:19]}Z"
+    )
+    until_on(page, lambda: events.seen_ids == {2, 3})
+
+
+def test_an_empty_list_says_why(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    events.is_wanted = False
+    page.goto(f"{app.url}/events")
+    expect(page.locator("#none-title")).to_have_text("No events yet")
+    line = page.locator("#none-devices li").filter(has_text="Recorder").first
+    expect(line).to_contain_text("Events are switched off.")
+    line.get_by_role("button", name="Switch the events of Recorder on").click()
+    expect(line).to_contain_text("Events are switched on.")
+    assert events.sent == [("PUT", f"/api/cameras/{camera_id}/events", {"listens_wanted": True})]
+    expect(line.get_by_role("link", name="What this device tells")).to_be_visible()
+    page.goto(f"{app.url}/events?seen=no")
+    expect(page.locator("#none-title")).to_have_text("You have seen all events")
+    events.tell(logged(1, NOON))
+    expect(page.locator(ROWS)).to_have_count(1)  # nothing is there that it could move
+
+
+def test_a_refusal_is_shown_and_can_be_tried_again(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page("about:blank", timezone_id="UTC")
+    watched.forgive("503")
+    page, events = watched.page, StandInEvents(watched.page, some(3))
+    events.refusal = {"code": "busy", "detail": "The server is busy."}
+    page.goto(f"{app.url}/events")
+    expect(page.locator("#problem")).to_contain_text("The server is busy.")
+    expect(page.locator("#none")).to_be_hidden()
+    events.refusal = None
+    page.locator("#problem-retry").click()
+    expect(page.locator(ROWS)).to_have_count(3)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_list_fits_the_window(app: App, camera_id: int, opened: tuple[Page, StandInEvents], width: int) -> None:
+    page, events = opened
+    long = "W" * 60
+    events.events = [logged(1, NOON, "person", label=long, channel_name=long, rule=long, camera_name=long)]
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { DisplayClock } from '../../static/js/lib/display-clock.js';
+import { isFiltered, mayMatch, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
+import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
+import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
+import { EventList } from '../../static/js/lib/event-list.js';
+import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
+import { EventsApi } from '../../static/js/lib/events-api.js';
+
+const UTC = new DisplayClock(
+  () => 0,
+  () => 'UTC',
+);
+const NOON_MS = Date.parse('2026-11-22T12:00:00Z');
+
+/** @param {number} id @returns {import('../../static/js/lib/events-api.js').LoggedEvent} */
+function event(id, change = {}) {
+  const at = new Date(NOON_MS - id * 60_000).toISOString();
+  return {
+    ...{ id, camera_id: 1, camera_name: 'Garage', channel: 2, channel_name: 'Gate', kind: 'person', topic: '', rule: '' },
+    ...{ source: 'device', severity: 'alert', start_time: at, end_time: at, is_device_time: true, count: 1, closed_why: '' },
+    ...{ score: null, label: '', box: null, zone: '', seen: false, picture_url: null },
+    ...change,
+  };
+}
+
+/** @param {EventList} list */
+const idsOf = (list) => list.events.map(({ id }) => id);
+
+/** Requests of an EventsApi that gets `answers` in turn, the last one for ever. @param {any[]} answers */
+function apiWith(...answers) {
+  /** @type {{method: string, url: string, body: any}[]} */
+  const sent = [];
+  const fetch = /** @type {any} */ (
+    async (/** @type {string} */ url, /** @type {RequestInit} */ init) => {
+      sent.push({ method: init.method ?? '', url, body: init.body ? JSON.parse(String(init.body)) : null });
+      const answer = answers.length > 1 ? answers.shift() : answers[0];
+      return answer === null ? new Response(null, { status: 204 }) : Response.json(answer);
+    }
+  );
+  return { sent, api: new EventsApi({ events: '/api/events', cameras: '/api/cameras' }, { fetch }) };
+}
+
+test('the filter is read from the address and written to it', () => {
+  const address = '?camera=1&channel=3&kind=person&kind=vehicle&severity=alert&seen=no&day=2026-11-22&from=18:00&until=20:00';
+  const filter = readEventFilter(address);
+  assert.deepEqual(filter, {
+    ...{ cameraId: 1, channel: 3, kinds: ['person', 'vehicle'], severity: 'alert', isSeen: false },
+    ...{ day: '2026-11-22', from: '18:00', until: '20:00' },
+  });
+  assert.equal(writeEventFilter(filter), address);
+  assert.equal(writeEventFilter(noFilter()), '');
+  assert.equal(isFiltered(noFilter()), false);
+  assert.equal(isFiltered(filter), true);
+});
+
+test('invalid filters of an address count as absent', () => {
+  const bad = '?camera=x&channel=3&kind=ghost&kind=%3Cb%3E&severity=loud&seen=maybe&day=2026-13-40&from=25:00&until=9';
+  assert.deepEqual(readEventFilter(bad), noFilter());
+});
+
+test('the query has the whole day of the filter, by the shown clock', () => {
+  const berlin = new DisplayClock(
+    () => 3_600_000,
+    () => 'CET',
+  );
+  const { startMs, endMs } = queryOf({ ...noFilter(), day: '2026-11-22' }, berlin);
+  assert.equal(new Date(startMs ?? 0).toISOString(), '2026-11-21T23:00:00.000Z');
+  assert.equal(new Date(endMs ?? 0).toISOString(), '2026-11-22T23:00:00.000Z');
+});
+
+test('news that the filter leaves out do not match', () => {
+  const filter = { ...noFilter(), cameraId: 1, channel: 2, kinds: ['person'], severity: /** @type {const} */ ('alert'), day: '2026-11-22' };
+  assert.ok(mayMatch(event(1), filter, UTC));
+  for (const change of [{ camera_id: 2 }, { channel: 1 }, { channel: null }, { kind: 'motion' }, { severity: 'notice' }]) {
+    assert.ok(!mayMatch(event(1, change), filter, UTC), JSON.stringify(change));
+  }
+  assert.ok(!mayMatch(event(1), { ...filter, day: '2026-11-21' }, UTC));
+  assert.ok(!mayMatch(event(1, { seen: true }), { ...noFilter(), isSeen: false }, UTC));
+});
+
+test('the requests have the names of the API', async () => {
+  const { sent, api } = apiWith({ events: [], next_cursor: null, as_of: '' });
+  const filter = { ...noFilter(), cameraId: 1, channel: 3, kinds: ['person', 'face'], severity: /** @type {const} */ ('alert') };
+  await api.list(queryOf({ ...filter, isSeen: false, from: '18:00', until: '20:00' }), { limit: 50, cursor: 'c1' });
+  const query = new URLSearchParams(sent[0]?.url.split('?')[1]);
+  assert.deepEqual(
+    [...query],
+    [
+      ['camera_id', '1'],
+      ['channel', '3'],
+      ['kind', 'person'],
+      ['kind', 'face'],
+      ['severity', 'alert'],
+      ['seen', 'false'],
+      ['from_time_of_day', '18:00'],
+      ['until_time_of_day', '20:00'],
+      ['limit', '50'],
+      ['cursor', 'c1'],
+    ],
+  );
+});
+
+test('more than 500 events are marked as seen in several requests', async () => {
+  const { sent, api } = apiWith(null);
+  await api.markSeen(
+    Array.from({ length: 501 }, (_, id) => id),
+    true,
+  );
+  assert.deepEqual(
+    sent.map(({ method, url, body }) => [method, url, body.ids.length, body.seen]),
+    [
+      ['POST', '/api/events/seen', 500, true],
+      ['POST', '/api/events/seen', 1, true],
+    ],
+  );
+});
+
+test('pages follow each other, and a changed event stays one event', () => {
+  const list = new EventList();
+  list.add({ events: [event(1), event(2)], next_cursor: 'c' });
+  list.add({ events: [event(2, { label: 'Ann' }), event(3)], next_cursor: null });
+  assert.deepEqual(idsOf(list), [1, 2, 3]);
+  assert.equal(list.get(2)?.label, 'Ann');
+  assert.equal(list.cursor, null);
+});
+
+test('new events wait, and changes of shown ones do not', () => {
+  const list = new EventList();
+  list.add({ events: [event(5), event(6)], next_cursor: null });
+  const unknown = list.update([event(5, { end_time: null }), event(3)]);
+  list.wait(unknown);
+  assert.deepEqual(idsOf(list), [5, 6]);
+  assert.equal(list.get(5)?.end_time, null);
+  assert.equal(list.waitingCount, 1);
+  list.wait(list.update([event(3, { label: 'later' })]));
+  assert.equal(list.waitingCount, 1);
+  list.showNew();
+  assert.deepEqual(idsOf(list), [3, 5, 6]);
+  assert.equal(list.get(3)?.label, 'later');
+  assert.equal(list.waitingCount, 0);
+});
+
+test('only events that were in sight count as shown', () => {
+  const list = new EventList();
+  list.add({ events: [event(1), event(2), event(3, { seen: true })], next_cursor: null });
+  list.wait([event(0)]);
+  assert.deepEqual(list.shownUnseen, []);
+  for (const id of [1, 3, 0]) list.note(id);
+  assert.deepEqual(list.shownUnseen, [1]);
+  list.mark([1], true);
+  assert.deepEqual(list.shownUnseen, []);
+  assert.equal(list.get(2)?.seen, false);
+  list.mark([1], false);
+  assert.deepEqual(list.shownUnseen, [1]);
+});
+
+test('events are grouped by day, and events of one moment by their id', () => {
+  const list = new EventList();
+  const at = '2026-11-22T00:00:00Z';
+  list.add({
+    events: [event(7, { start_time: at }), event(8, { start_time: at }), event(9, { start_time: '2026-11-21T23:59:59Z' })],
+    next_cursor: null,
+  });
+  assert.deepEqual(
+    list.days(UTC).map(({ wallMs, events }) => [new Date(wallMs).toISOString().slice(0, 10), events.map(({ id }) => id)]),
+    [
+      ['2026-11-22', [8, 7]],
+      ['2026-11-21', [9]],
+    ],
+  );
+});
+
+test('every kind of the filter has words and an icon', () => {
+  for (const kind of KIND_GROUPS.flatMap(({ kinds }) => kinds)) {
+    assert.ok(isKind(kind), kind);
+    assert.notEqual(kindIcon(kind), kind === 'other' ? '' : 'event-other', kind);
+  }
+  assert.equal(kindWords('line_crossed'), 'Line crossed');
+  assert.equal(kindWords('smoke_alarm'), 'Smoke alarm');
+  assert.equal(kindIcon('toString'), 'event-other');
+  assert.equal(kindWords('constructor'), 'Constructor');
+});
+
+test('an event of an unknown topic has the words of its topic', () => {
+  assert.equal(eventName({ kind: 'other', topic: 'tns1:Device/tnsx:WiperStuck' }), 'Device, Wiper stuck');
+  assert.equal(eventTitle(event(1, { kind: 'licence_plate', label: 'AB 123' })), 'Licence plate: AB 123');
+  assert.equal(eventTitle(event(1, { label: 'person' })), 'Person');
+});
+
+test('place, length and facts of an event are words', () => {
+  assert.equal(eventPlace(event(1)), 'Garage: Gate');
+  assert.equal(eventPlace(event(1, { channel: null })), 'Garage, the whole device');
+  assert.equal(eventPlace(event(1, { channel_name: '' })), 'Garage: channel 2');
+  const start = new Date(NOON_MS).toISOString();
+  const end = new Date(NOON_MS + 12_000).toISOString();
+  assert.equal(eventLength({ start_time: start, end_time: end }, NOON_MS), '12 s');
+  assert.equal(eventLength({ start_time: start, end_time: start }, NOON_MS), '');
+  assert.equal(eventLength({ start_time: start, end_time: null }, NOON_MS + 120_000), 'goes on since 2 min');
+  assert.deepEqual(eventFacts(event(1)), []);
+  assert.deepEqual(eventFacts(event(1, { rule: 'Fence', score: 0.87, count: 30, closed_why: 'timeout', is_device_time: false })), [
+    'Rule: Fence',
+    '87 % sure',
+    '30 messages',
+    'The device did not report the end.',
+    'The device’s clock was wrong: this is the time of arrival.',
+  ]);
+  assert.equal(newsWords(1), '1 new event');
+  assert.equal(newsWords(3), '3 new events');
+});
+
+test('the days before today have names', () => {
+  const dayMs = Date.parse('2026-11-22');
+  assert.equal(dayWords(dayMs, NOON_MS), 'Today, Sunday 22 November 2026');
+  assert.equal(dayWords(dayMs, NOON_MS + 86_400_000), 'Yesterday, Sunday 22 November 2026');
+  assert.equal(dayWords(dayMs, NOON_MS + 2 * 86_400_000), 'Sunday 22 November 2026');
+});
+
+test('an event is played and exported from five seconds before it', () => {
+  const one = event(0, { end_time: new Date(NOON_MS + 12_000).toISOString() });
+  const span = eventSpan(one, NOON_MS + 3_600_000);
+  assert.deepEqual(span, { startMs: NOON_MS - 5000, endMs: NOON_MS + 17_000 });
+  assert.equal(playAddress('/recordings/', one), '/recordings/1?channel=2&t=2026-11-22T11:59:55Z');
+  const marked = '/recordings/1?channel=2&t=2026-11-22T11:59:55Z&in=2026-11-22T11:59:55Z&out=2026-11-22T12:00:17Z';
+  assert.equal(playAddress('/recordings/', one, span), marked);
+  assert.equal(playAddress('/recordings/', event(0, { channel: null })), '/recordings/1?t=2026-11-22T11:59:55Z');
+  const open = eventSpan(event(0, { end_time: null }), NOON_MS + 60_000);
+  assert.equal(open.endMs, NOON_MS + 55_000, 'recorders write with a delay');
+});

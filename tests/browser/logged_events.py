@@ -96,7 +96,7 @@ class StandInEvents:
         if "kind" in query:
             found = [event for event in found if event["kind"] in query["kind"]]
         if "seen" in first:
-            found = [event for event in found if event["seen"] == (first["seen"] == "true")]
+            found = [event for event in found if event["seen"] == (first["seen"] == "1")]
         if "start_time" in first:
             found = [event for event in found if event["start_time"] >= first["start_time"]]
         if "end_time" in first:
@@ -113,9 +113,10 @@ class StandInEvents:
         self._answer(route, page)
 
     def _news(self, route: Route) -> None:
-        after = int(_query(route)["after"][0])
-        changed = [event for event in self.events if self._changed.get(event["id"], 0) > after]
-        self._answer(route, {"events": changed, "as_of": str(self._version)})
+        query = _query(route)
+        after = int(query["after"][0])
+        changed = [event for event in self._matching(query) if self._changed.get(event["id"], 0) > after]
+        self._answer(route, {"events": changed, "as_of": str(self._version), "has_more": False})
 
     def _days(self, route: Route) -> None:
         found = self._matching(_query(route))

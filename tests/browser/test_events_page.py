@@ -103,7 +103,7 @@ def test_filters_are_in_the_address_and_in_the_requests(
     expect(page).to_have_url(f"{app.url}/events?kind=vehicle&severity=alert&seen=no&from=18:00")
     until_on(page, lambda: events.asked[-1].get("from_time_of_day") == ["18:00"])
     assert events.asked[-1]["kind"] == ["vehicle"]
-    assert events.asked[-1]["seen"] == ["false"]
+    assert events.asked[-1]["seen"] == ["0"]
     page.reload()
     expect(page.get_by_label("Severity")).to_have_value("alert")
     expect(page.locator("#kinds-text")).to_have_text("Vehicle")

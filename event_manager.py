@@ -22,6 +22,8 @@ from events.log import EventLog
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
+from events.switches import EventSwitches
+from events.topics import DeviceTold, DeviceTopics
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -43,12 +45,15 @@ class EventManager(EventNews):
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
+        self.topics = DeviceTopics()
+        self._switches = EventSwitches(database)
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
 
     def start(self) -> None:
         """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
         self.log.start()
+        self._switches.load()
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -81,6 +86,53 @@ class EventManager(EventNews):
         with self._lock:
             return frozenset(camera_id for camera_id, item in self._subscriptions.items() if item.is_stored)
 
+    # ---- switches and topics ---------------------------------------------------------------------
+
+    def listens_wanted(self, camera_id: int) -> bool:
+        """True if the events of a camera are wanted, by its switch. Raise NotFound."""
+        self._cameras.get_camera(camera_id)
+        return self._switches.is_on(camera_id)
+
+    def set_listens_wanted(self, camera_id: int, wanted: bool) -> None:
+        """Switch the events of a camera on or off; they stay on for channels whose rule records events.
+
+        Raise NotFound.
+        """
+        self._cameras.get_camera(camera_id)
+        self._switches.set_on(camera_id, wanted)
+
+    def event_cameras(self) -> frozenset[int]:
+        """Return the cameras whose events are wanted, and whose capabilities name events."""
+        if not self._settings.listen_to_events:
+            return frozenset()
+        return frozenset(
+            view.id
+            for view in self._cameras.list_cameras()
+            if view.onvif and "events" in view.services and self._switches.is_on(view.id)
+        )
+
+    def listens(self, camera_id: int) -> bool:
+        """True if the app has a subscription to the events of a camera at the moment."""
+        with self._lock:
+            known = self._subscriptions.get(camera_id)
+            return known is not None and known.is_stored and camera_id not in self._problems
+
+    def list_topics(self, camera_id: int) -> None:
+        """Ask the device for the topics of its event properties, unless they are known. Raise a DeviceError."""
+        if not self.topics.has_list(camera_id):
+            listed = self._cameras.ask_events(camera_id, lambda device: device.topics())
+            self.topics.set_list(camera_id, listed)
+
+    def told(self, camera_id: int) -> DeviceTold:
+        """Return the topics and the newest messages of a camera."""
+        return self.topics.told(camera_id, self._clock.now_utc())
+
+    def forget_camera(self, camera_id: int) -> None:
+        """Follow the change or the removal of a camera."""
+        self.topics.forget(camera_id)
+
+    # ---- events ----------------------------------------------------------------------------------
+
     def take(self, camera_id: int, events: Iterable[DeviceEvent]) -> None:
         """Take the events that a camera has reported."""
         try:
@@ -94,13 +146,9 @@ class EventManager(EventNews):
                 states = EventStates(camera_id, motion_end_s=self._settings.motion_end_s)
                 self._states[camera_id] = states
             for event in events:
-                activities = states.take(
-                    channel_of_event(event.sources, channels),
-                    event,
-                    now_s=self._clock.monotonic_s(),
-                    now=self._clock.now_utc(),
-                    offset_s=offset_s,
-                )
+                channel, now = channel_of_event(event.sources, channels), self._clock.now_utc()
+                self.topics.note(camera_id, event, channel, now)
+                activities = states.take(channel, event, now_s=self._clock.monotonic_s(), now=now, offset_s=offset_s)
                 self._untold.extend(activities)
         self._tell()
 
@@ -137,11 +185,12 @@ class EventManager(EventNews):
         with self._lock:
             return self._problems.get(camera_id)
 
-    def note_problem(self, camera_id: int, code: str) -> None:
+    def note_problem(self, camera_id: int, code: str, detail: str = "") -> None:
         """A listener has failed. The problem lasts until note_success()."""
         with self._lock:
             before = self._problems.get(camera_id)
-            self._problems[camera_id] = EventProblem(code, before.since if before else self._clock.now_utc())
+            since = before.since if before else self._clock.now_utc()
+            self._problems[camera_id] = EventProblem(code, since, detail)
 
     def note_success(self, camera_id: int) -> None:
         """The device has answered a request for events."""
@@ -152,7 +201,7 @@ class EventManager(EventNews):
         key = intake.key_of(activity)
         if not activity.active:
             self.log.end(key, intake.end_of(activity), activity.closed_why, count=activity.changes)
-        elif intake.is_logged(activity):
+        elif self._switches.is_on(activity.camera_id) and intake.is_logged(activity):
             self.log.begin(key, intake.begun(activity))
 
     def _tell(self) -> None:

@@ -40,6 +40,7 @@ from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
 from web.services import Managers, Services
 from workers.event_listener import EventListeners
+from workers.event_watch import EventWatch
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
@@ -78,7 +79,8 @@ class Application:
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive.follow(self.events)
         self.events.on_motion(self.archive.take_activity)
-        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive)
+        self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
+        self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.backfills = BackfillManager(
             self.database, settings, clock, self.gateway, self.cameras, self.archive, self.recordings
@@ -109,6 +111,7 @@ class Application:
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
         self.cameras.on_accepted_certificate(self.archive.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
             subscribe(self.backfills.forget_camera)
@@ -152,6 +155,7 @@ class Application:
                 (self.archive.start, self.archive.stop),
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
+                (self.event_watch.start, self.event_watch.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),

@@ -85,7 +85,8 @@ class DeviceEvent:
 
     `topic`: without the prefixes of namespaces. `sources`: the tokens that may name the channel, the surest first.
     `rule`: the detection rule, "" for none. `item`: the item of the message that tells the state. `active`: None for a
-    pulse. `at_utc`: by the device's clock, None if it is missing or unreadable.
+    pulse. `at_utc`: by the device's clock, None if it is missing or unreadable. `items`: names and values of its source
+    and its data.
     """
 
     kind: EventKind
@@ -96,6 +97,15 @@ class DeviceEvent:
     change: Change
     active: bool | None
     at_utc: datetime | None = None
+    items: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTopic:
+    """A topic, without prefixes, that a device names in its event properties."""
+
+    topic: str
+    kind: EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,10 @@ class EventDevice(Protocol):
         """End the subscription of an earlier connection; the result is that of `unsubscribe`."""
         ...
 
+    def topics(self) -> tuple[ListedTopic, ...]:
+        """Return the topics of the device's event properties, at most 200. Needs no subscription."""
+        ...
+
     def signals(self) -> Mapping[str, bool] | None:
         """Return for each video source token whether its input has a signal, as the subscription told.
 
@@ -209,10 +223,11 @@ DEVICE_EVENTS = "device"
 
 @dataclass(frozen=True, slots=True)
 class EventProblem:
-    """The events of a device do not reach the app, since this time. `code`: as in core.errors."""
+    """The events of a device do not reach the app, since this time. `code`: as in core.errors; `detail` for people."""
 
     code: str
     since: datetime
+    detail: str = ""
 
 
 class EventNews(Protocol):
@@ -300,6 +315,23 @@ class LoggedEvent:
     zone: str = ""
     has_picture: bool = False
     is_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A trouble of the app's own connection or recording. `key`: the same as long as it is the same trouble.
+
+    `camera_id`: None for the server itself. `since`: None for "now". `until`: None while it goes on.
+    """
+
+    key: str
+    kind: EventKind
+    reason: str
+    camera_id: int | None = None
+    channel: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

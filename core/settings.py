@@ -75,6 +75,9 @@ class Settings:
     archive_min_free_bytes: int = _setting(
         2_000_000_000, "Free disk space below which the oldest recordings are deleted; at least 5 % of the disk.", low=0
     )
+    listen_to_events: bool = _setting(
+        True, "Listen to the events of every device that reports some. A switch of each camera can turn this off."
+    )
     archive_pre_roll_bytes: int = _setting(
         512_000_000,
         "Memory for the pre-rolls of all channels that record events; an eighth of it for one stream at most.",

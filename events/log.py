@@ -92,6 +92,21 @@ class EventLog:
             if key not in self._open and (entry := self._add(event)) is not None:
                 self._open[key] = entry
 
+    def resume(self, key: Hashable, event: LoggedEvent) -> None:
+        """Like `begin`, but go on with a stored event of the same source, kind, channel and beginning.
+
+        Such an event ended because the app did. Waits for the disk. Raise Unavailable.
+        """
+        stored = self.store.find_same(event)
+        with self._lock:
+            if stored is None or key in self._open:
+                entry = None if key in self._open else self._add(event)
+            else:
+                entry = _Entry(replace(stored, end_at=None, closed_why=ClosedWhy.TOLD), stored.id)
+                self._wait(entry)
+            if entry is not None:
+                self._open[key] = entry
+
     def end(self, key: Hashable, at: datetime, why: ClosedWhy = ClosedWhy.TOLD, *, count: int | None = None) -> None:
         """An event ends, at the earliest at its beginning. Without effect if there is none with this key."""
         with self._lock:

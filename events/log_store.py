@@ -167,6 +167,19 @@ class EventLogStore:
                 raise NotFound("There is no such event.")
             return _event(row, _seen_of(session, [row], query.user_id))
 
+    def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
+        """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""
+        wanted = select(EventRow).where(
+            EventRow.camera_id == (event.camera_id or 0),
+            EventRow.channel.is_(None) if event.channel is None else EventRow.channel == event.channel,
+            EventRow.start_ms == to_ms(event.start_at),
+            EventRow.kind == event.kind.value,
+            EventRow.source == event.source.value,
+        )
+        with self._database.read() as session:
+            row = session.scalar(wanted.limit(1))
+            return None if row is None else _event(row, ())
+
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
         count, alerts = func.sum(EventDayRow.count), func.sum(EventDayRow.alerts)

@@ -7,10 +7,18 @@ import time
 from collections.abc import Mapping
 
 from core.errors import CameraUnsupported, Conflict, DeviceError
-from core.events import Change, DeviceEvent, EventDevice, EventKind, Pulled, SubscriptionAddress
+from core.events import Change, DeviceEvent, EventDevice, EventKind, ListedTopic, Pulled, SubscriptionAddress
 from onvif_services.connection import DeviceConnection
-from onvif_services.event_kinds import read_event
-from onvif_services.events import FIRST_LIFE_S, LEAST_GRANTED_S, LONG_LIFE_S, MAX_PULL_S, EventMessage, PullPoint
+from onvif_services.event_kinds import kind_of_topic, read_event
+from onvif_services.events import (
+    FIRST_LIFE_S,
+    LEAST_GRANTED_S,
+    LONG_LIFE_S,
+    MAX_PULL_S,
+    EventMessage,
+    PullPoint,
+    list_topics,
+)
 from onvif_services.faults import NoAnswer
 
 CHECK = "events"
@@ -119,6 +127,11 @@ class DeviceEvents(EventDevice):
         point = PullPoint(self._conn)
         point.reopen(stored)
         return point.close(timeout_s)
+
+    def topics(self) -> tuple[ListedTopic, ...]:
+        if "events" not in self._conn.services:
+            raise CameraUnsupported("The device does not offer the events service.", service="events")
+        return tuple(ListedTopic(topic, kind_of_topic(topic)) for topic in list_topics(self._conn))
 
     def signals(self) -> Mapping[str, bool] | None:
         return dict(self._signals) if self._has_pulled else None

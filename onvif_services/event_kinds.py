@@ -115,7 +115,7 @@ def read_event(message: EventMessage) -> DeviceEvent:
     topic = bare_topic(message.topic)
     items = {name.lower(): value for name, value in reversed(message.data)}
     change = _CHANGES.get(message.operation.lower(), Change.PULSE)
-    kind = _kind_of_topic(topic)
+    kind = kind_of_topic(topic)
     item, active = _state_of(items)
     if item in _ITEMS and (kind in {EventKind.OTHER, EventKind.OBJECT} or "smartevent" in topic.lower()):
         kind = _ITEMS[item]
@@ -140,10 +140,12 @@ def read_event(message: EventMessage) -> DeviceEvent:
         change=change,
         active=active,
         at_utc=message.at_utc,
+        items=(*message.source, *message.data),
     )
 
 
-def _kind_of_topic(topic: str) -> EventKind:
+def kind_of_topic(topic: str) -> EventKind:
+    """Return the kind that a topic without prefixes means; OTHER for one that is not known."""
     return next((kind for pattern, kind in _TOPICS if pattern.search(topic)), EventKind.OTHER)
 
 

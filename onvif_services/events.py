@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from types import TracebackType
 
 from lxml import etree
@@ -26,6 +28,8 @@ FIRST_LIFE_S = 60.0
 LONG_LIFE_S = 600.0
 # Some devices grant 0 s or write a time in the past, and keep the subscription all the same.
 LEAST_GRANTED_S = 60.0
+_MOST_TOPICS = 200
+_DEEPEST = 10
 _LATEST_S = 5.0  # the longest wait for the answer beyond the device's own wait
 _MAX_PARAMETERS_BYTES = 8192
 _WSA = "http://www.w3.org/2005/08/addressing"
@@ -173,6 +177,27 @@ def _reference_parameters(reference: Element | None) -> list[Element]:
         item.set(f"{{{_WSA}}}IsReferenceParameter", "true")
         item.tail = None
     return found
+
+
+def list_topics(conn: DeviceConnection) -> tuple[str, ...]:
+    """Return the topics of GetEventProperties, at most 200, with slashes and without prefixes."""
+    answer = conn.call("events", "GetEventProperties", {})
+    return tuple(islice(_topics_below(answers.child(answer, "TopicSet"), ()), _MOST_TOPICS))
+
+
+def _topics_below(element: Element | None, path: tuple[str, ...]) -> Iterator[str]:
+    """A topic is an element with `topic="true"` (WS-Topics 1.3, 7.2), or with a description: some firmware leaves out
+    the attribute."""
+    if element is None or len(path) > _DEEPEST:
+        return
+    for part in element:
+        if not isinstance(part.tag, str) or (name := answers.local_name(part)) == "MessageDescription":
+            continue
+        place = (*path, answers.clean(name))
+        marks = [value for key, value in part.attrib.items() if str(key).rpartition("}")[2] == "topic"]
+        if any(answers.is_true(str(mark)) for mark in marks) or answers.child(part, "MessageDescription") is not None:
+            yield "/".join(place)
+        yield from _topics_below(part, place)
 
 
 def read_message(notification: Element) -> EventMessage:

@@ -15,6 +15,7 @@ from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import (
     backfills,
+    camera_events,
     cases,
     events,
     exports,
@@ -81,6 +82,7 @@ def build_web(services: Services) -> OpenAPI:
         api_recording_rules.blueprint,
         pictures.blueprint,
         events.blueprint,
+        camera_events.blueprint,
         exports.blueprint,
         cases.blueprint,
         cases.evidence,

@@ -37,7 +37,7 @@ class EventWishes(Protocol):
     """Tells the cameras whose events are needed."""
 
     def event_cameras(self) -> Collection[int]:
-        """Return the cameras with a channel whose rule records events."""
+        """Return the ids of these cameras."""
         ...
 
 
@@ -101,7 +101,7 @@ class EventListener:
             raise
         except AppError as error:
             log.info("camera %d: no more events (%s)", self._camera_id, error.code)
-            self._note_problem(error.code)
+            self._note_problem(error.code, error.detail)
             return self._pause_s(error, self._clock.monotonic_s() - began_s)
 
     def _listen(self) -> None:
@@ -120,9 +120,9 @@ class EventListener:
             if not self._is_stopping.is_set():
                 self._subscription.end()
 
-    def _note_problem(self, code: str) -> None:
+    def _note_problem(self, code: str, detail: str = "") -> None:
         if self.is_wanted and not self._is_stopping.is_set():
-            self._events.note_problem(self._camera_id, code)
+            self._events.note_problem(self._camera_id, code, detail)
 
     def _pause_s(self, error: AppError, healthy_s: float) -> float:
         pause_s = self._backoff.failed_after(healthy_s)
@@ -136,12 +136,12 @@ class EventListener:
 
 
 class EventListeners:
-    """Starts and ends the listeners as `wishes` demands, in a thread of its own, and lets events end in time.
+    """Starts and ends the listeners as `wishes` demand, in a thread of its own, and lets events end in time.
 
     Call start() once; stop() may be called twice.
     """
 
-    def __init__(self, events: EventManager, cameras: OnvifManager, clock: Clock, wishes: EventWishes) -> None:
+    def __init__(self, events: EventManager, cameras: OnvifManager, clock: Clock, *wishes: EventWishes) -> None:
         self._events = events
         self._cameras = cameras
         self._clock = clock
@@ -190,7 +190,7 @@ class EventListeners:
     def update_listeners(self) -> None:
         """Start missing listeners, end those that are not wanted any longer, and let events end."""
         existing = {camera.id for camera in self._cameras.list_cameras()}
-        wanted = set(self._wishes.event_cameras()) & existing
+        wanted = {camera_id for wishes in self._wishes for camera_id in wishes.event_cameras()} & existing
         cleaned = set(self._events.left_open()) & existing
         with self._lock:
             ended = [

@@ -8,6 +8,7 @@ from typing import Any
 from core.events import EventKind, EventSource, LoggedEvent, severity_of
 from core.records import Channel
 from onvif_manager import OnvifManager
+from tables import CameraRow
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -38,3 +39,17 @@ def event(kind: EventKind = EventKind.MOTION, at_s: float = 0.0, **more: Any) ->
         "severity": severity_of(kind),
     }
     return LoggedEvent(**{**values, **more})
+
+
+def stored_camera(camera_id: int) -> CameraRow:
+    """Return the row of a camera, for tables that refer to one."""
+    return CameraRow(
+        id=camera_id,
+        name="Gate",
+        host=f"10.0.0.{camera_id}",
+        port_found=False,
+        username="",
+        password_box=b"",
+        pretend=False,
+        added_at=NOON,
+    )

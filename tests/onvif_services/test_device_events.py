@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, Conflict
-from core.events import EventKind, SubscriptionAddress
+from core.events import EventKind, ListedTopic, SubscriptionAddress
 from onvif_services import device_events
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_events import DeviceEvents
@@ -251,3 +251,36 @@ def test_a_pull_that_hangs_ends_after_its_time(
     with pytest.raises(CameraUnreachable):
         events.pull()
     may_answer.set()
+
+
+LISTED = (
+    "<tev:GetEventPropertiesResponse><wstop:TopicSet>"
+    '<tns1:RuleEngine><FieldDetector><ObjectsInside wstop:topic="true"><tt:MessageDescription IsProperty="true">'
+    '<tt:Data><tt:SimpleItemDescription Name="IsInside" Type="xs:boolean"/></tt:Data></tt:MessageDescription>'
+    "</ObjectsInside></FieldDetector></tns1:RuleEngine>"
+    '<tnsmaker:Own xmlns:tnsmaker="http://maker.example/topics"><Unheard><tt:MessageDescription/></Unheard>'
+    '<Bare topic="true"/></tnsmaker:Own></wstop:TopicSet></tev:GetEventPropertiesResponse>'
+)
+
+
+def test_the_topics_of_a_device_are_listed_without_prefixes(device: SoapDevice, conn: DeviceConnection) -> None:
+    device.answers["GetEventProperties"] = LISTED
+    assert DeviceEvents(conn).topics() == (
+        ListedTopic("RuleEngine/FieldDetector/ObjectsInside", EventKind.INTRUSION),
+        ListedTopic("Own/Unheard", EventKind.OTHER),
+        ListedTopic("Own/Bare", EventKind.OTHER),
+    )
+
+
+def test_a_device_with_thousands_of_topics_is_cut(device: SoapDevice, conn: DeviceConnection) -> None:
+    many = "".join(f'<T{number} wstop:topic="true"/>' for number in range(3000))
+    device.answers["GetEventProperties"] = (
+        f"<tev:GetEventPropertiesResponse><wstop:TopicSet><tns1:Own>{many}</tns1:Own></wstop:TopicSet>"
+        "</tev:GetEventPropertiesResponse>"
+    )
+    assert len(DeviceEvents(conn).topics()) == 200
+    deep = "<A>" * 60 + '<B topic="true"/>' + "</A>" * 60
+    device.answers["GetEventProperties"] = (
+        f"<tev:GetEventPropertiesResponse><wstop:TopicSet>{deep}</wstop:TopicSet></tev:GetEventPropertiesResponse>"
+    )
+    assert DeviceEvents(conn).topics() == ()

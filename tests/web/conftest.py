@@ -201,8 +201,11 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
-        real = replace(managers, cameras=manager, exports=exports, evidence=evidence)
+        events = EventManager(database, settings, SystemClock(), manager)
+        events.start()
+        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        events.stop()
 
 
 @pytest.fixture

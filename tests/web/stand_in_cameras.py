@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
-from core.errors import Conflict, NotFound
+from core.errors import CameraUnsupported, Conflict, NotFound
+from core.events import EventDevice
 from core.records import (
     AudioFormat,
     CameraStatus,
@@ -28,6 +30,7 @@ from core.records import (
 from onvif_manager import OnvifManager
 from tests.patience import LIMIT_S
 
+_T = TypeVar("_T")
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
 
@@ -131,6 +134,13 @@ class StandInCameras(OnvifManager):
     def channels(self, camera_id: int) -> list[Channel]:
         self.get_camera(camera_id)
         return self.channel_lists[camera_id]
+
+    def ask_events(self, camera_id: int, call: Callable[[EventDevice], _T], *, wait_s: float = 0.0) -> _T:
+        self.get_camera(camera_id)
+        raise CameraUnsupported("It reports no events.", service="events")
+
+    def clock_offset_s(self, camera_id: int) -> float | None:
+        return self.get_camera(camera_id).clock_offset_s
 
     def update_channel(
         self,

@@ -150,6 +150,7 @@ KINDS = {
     "backfills": "flag",
     "ids": "limits",
     "seen": "flag",
+    "listens_wanted": "flag",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

@@ -208,6 +208,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
+    "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},

@@ -155,3 +155,53 @@ class EventDay(AnswerModel):
 
 class EventDays(BaseModel):
     days: list[EventDay]
+
+
+# --- one camera
+
+
+class EventSwitchBody(RequestModel):
+    listens_wanted: bool
+
+
+class EventSwitch(BaseModel):
+    listens_wanted: bool = Field(description="the app listens to the camera's events, if it has any, and logs them")
+
+
+class EventProblem(BaseModel):
+    code: str
+    detail: str
+
+
+class EventMessage(AnswerModel):
+    """A message of a device. All texts in it are the device's own."""
+
+    time: Time = Field(description="of its arrival")
+    device_time: Time | None = Field(description="by the device's clock; null if it is missing or unreadable")
+    topic: str
+    kind: EventKind
+    channel: int | None = Field(description="null: it names no channel that the app knows")
+    rule: str
+    change: Literal["state", "changed", "ended", "pulse"] = Field(
+        description="state: the present state, which is no news; pulse: it tells no state"
+    )
+    active: bool | None = Field(description="the state that it tells; null if it tells none")
+    items: dict[str, str] = Field(description="names and values of its source and its data")
+
+
+class EventTopic(AnswerModel):
+    topic: str
+    kind: EventKind
+    count: int = Field(description="messages since the start of the app")
+    last_time: Time | None
+    last_message: EventMessage | None
+    is_listed: bool = Field(description="the device names it in its event properties")
+
+
+class EventTopics(BaseModel):
+    listens: bool = Field(description="the app has a subscription at the moment")
+    problem: EventProblem | None = Field(description="why no events come; null if they come or are not wanted")
+    unlisted_code: str = Field(description="code of the error if the device did not list its topics; otherwise empty")
+    topics: list[EventTopic]
+    recent: list[EventMessage] = Field(description="of the last minute, the newest first, at most 200")
+    left_out: int = Field(description="messages of topics beyond the first 200")

@@ -19,7 +19,12 @@ export {};
 /** @typedef {import('./event-types.js').EventDays} EventDays */
 /** @typedef {import('./event-types.js').EventKind} EventKind */
 /** @typedef {import('./event-types.js').EventList} EventList */
+/** @typedef {import('./event-types.js').EventMessage} EventMessage */
 /** @typedef {import('./event-types.js').EventNews} EventNews */
+/** @typedef {import('./event-types.js').EventProblem} EventProblem */
+/** @typedef {import('./event-types.js').EventSwitch} EventSwitch */
+/** @typedef {import('./event-types.js').EventTopic} EventTopic */
+/** @typedef {import('./event-types.js').EventTopics} EventTopics */
 /** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
 /** @typedef {import('./case-types.js').EvidencePackage} EvidencePackage */
 /** @typedef {import('./export-types.js').Export} Export */

@@ -52,8 +52,49 @@ export {};
  */
 
 /**
+ * @typedef {object} EventMessage A message of a device. All texts in it are the device's own.
+ * @property {string} time of its arrival
+ * @property {string|null} device_time by the device's clock; null if it is missing or unreadable
+ * @property {string} topic
+ * @property {EventKind} kind
+ * @property {number|null} channel null: it names no channel that the app knows
+ * @property {string} rule
+ * @property {'state'|'changed'|'ended'|'pulse'} change state: the present state, which is no news; pulse: it tells no
+ *   state
+ * @property {boolean|null} active the state that it tells; null if it tells none
+ * @property {Record<string, string>} items names and values of its source and its data
+ */
+
+/**
  * @typedef {object} EventNews
  * @property {Event[]} events in the order of their changes
  * @property {string} as_of RFC 3339, UTC
  * @property {boolean} has_more ask again immediately, with this `as_of`
+ */
+
+/** @typedef {{code: string, detail: string}} EventProblem */
+
+/**
+ * @typedef {object} EventSwitch
+ * @property {boolean} listens_wanted the app listens to the camera's events, if it has any, and logs them
+ */
+
+/**
+ * @typedef {object} EventTopic
+ * @property {string} topic
+ * @property {EventKind} kind
+ * @property {number} count messages since the start of the app
+ * @property {string|null} last_time
+ * @property {EventMessage|null} last_message
+ * @property {boolean} is_listed the device names it in its event properties
+ */
+
+/**
+ * @typedef {object} EventTopics
+ * @property {boolean} listens the app has a subscription at the moment
+ * @property {EventProblem|null} problem why no events come; null if they come or are not wanted
+ * @property {string} unlisted_code code of the error if the device did not list its topics; otherwise empty
+ * @property {EventTopic[]} topics
+ * @property {EventMessage[]} recent of the last minute, the newest first, at most 200
+ * @property {number} left_out messages of topics beyond the first 200
  */

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cameras.records import CameraView
 from core.access import Role, Scope
-from core.clock import rfc3339
-from core.events import EventKind, EventSource, LoggedEvent
+from core.clock import SystemClock, rfc3339
+from core.events import Change, DeviceEvent, EventKind, EventSource, ListedTopic, LoggedEvent
+from core.settings import Settings
+from database import Database
 from event_manager import EventManager
-from tests.events.logged import NOON, event
+from tests.events.logged import NOON, event, stored_camera
+from tests.web.stand_in_cameras import StandInCameras
 from tests.web.web_harness import ApiClient, WebHarness
 
 
@@ -151,3 +155,83 @@ def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManag
 
 def test_an_unknown_event_is_not_found(client: FlaskClient) -> None:
     assert client.get("/api/events/77").status_code == 404
+
+
+# --- one camera
+
+
+def test_the_switch_of_a_camera_is_stored(
+    client: FlaskClient, camera: CameraView, events: EventManager, database: Database, settings: Settings
+) -> None:
+    with database.write() as session:
+        session.add(stored_camera(camera.id))
+    path = f"/api/cameras/{camera.id}/events"
+    assert client.get(path).get_json() == {"listens_wanted": True}
+    assert events.event_cameras() == {camera.id}
+    assert client.put(path, json={"listens_wanted": False}).get_json() == {"listens_wanted": False}
+    assert client.get(path).get_json() == {"listens_wanted": False}
+    assert events.event_cameras() == frozenset()
+    restarted = EventManager(database, settings, SystemClock(), StandInCameras())
+    restarted._switches.load()
+    assert not restarted._switches.is_on(camera.id)
+    assert client.put(path, json={"listens_wanted": True}).get_json() == {"listens_wanted": True}
+    assert events.event_cameras() == {camera.id}
+    assert client.get("/api/cameras/99/events").status_code == 404
+    assert client.put("/api/cameras/99/events", json={"listens_wanted": True}).status_code == 404
+
+
+def test_a_device_shows_its_topics_and_its_last_messages(
+    client: FlaskClient, camera: CameraView, events: EventManager
+) -> None:
+    events.topics.set_list(camera.id, [ListedTopic("VideoSource/MotionAlarm", EventKind.MOTION)])
+    path = f"/api/cameras/{camera.id}/events/topics"
+    answer = client.get(path).get_json()
+    assert answer == {
+        "listens": False,
+        "problem": None,
+        "unlisted_code": "",
+        "topics": [
+            {
+                "topic": "VideoSource/MotionAlarm",
+                "kind": "motion",
+                "count": 0,
+                "last_time": None,
+                "last_message": None,
+                "is_listed": True,
+            }
+        ],
+        "recent": [],
+        "left_out": 0,
+    }
+    unheard = DeviceEvent(
+        kind=EventKind.OTHER,
+        topic="RuleEngine/Unheard",
+        sources=("00001",),
+        rule="Gate",
+        item="state",
+        change=Change.CHANGED,
+        active=True,
+        items=(("Source", "00001"), ("State", "<b>true</b>")),
+    )
+    events.take(camera.id, [unheard])
+    events.note_problem(camera.id, "camera_busy", "Other systems hold the subscriptions.")
+    answer = client.get(path).get_json()
+    assert answer["problem"] == {"code": "camera_busy", "detail": "Other systems hold the subscriptions."}
+    (topic, _) = answer["topics"]
+    assert (topic["topic"], topic["kind"], topic["count"], topic["is_listed"]) == (
+        "RuleEngine/Unheard",
+        "other",
+        1,
+        False,
+    )
+    message = topic["last_message"]
+    assert message["items"] == {"Source": "00001", "State": "<b>true</b>"}
+    assert (message["channel"], message["rule"], message["change"], message["active"]) == (1, "Gate", "changed", True)
+    assert answer["recent"] == [message]
+
+
+def test_topics_of_messages_are_shown_if_the_device_lists_none(client: FlaskClient, camera: CameraView) -> None:
+    answer = client.get(f"/api/cameras/{camera.id}/events/topics")
+    assert answer.status_code == 200
+    assert answer.get_json()["unlisted_code"] == "camera_unsupported"
+    assert client.get("/api/cameras/99/events/topics").status_code == 404

@@ -1,0 +1,127 @@
+"""What each device tells: its topics, the last message of each, and the messages of the last minute.
+
+It is in memory only. A device chooses its texts and their number, so all of it is limited.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from core.events import Change, DeviceEvent, EventKind, ListedTopic
+
+MOST_TOPICS = 200  # of one device
+MOST_RECENT = 200
+RECENT = timedelta(seconds=60)
+_MOST_ITEMS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ToldMessage:
+    """A message as it came. `channel`: as the app understood it. `device_at`: by the device's own clock."""
+
+    at: datetime
+    device_at: datetime | None
+    topic: str
+    kind: EventKind
+    channel: int | None
+    rule: str
+    change: Change
+    active: bool | None
+    items: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldTopic:
+    """A topic. `count`: its messages since the start of the app. `is_listed`: the device names it in its properties."""
+
+    topic: str
+    kind: EventKind
+    count: int = 0
+    last: ToldMessage | None = None
+    is_listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTold:
+    """All that a device has told, the topics by name. `left_out`: messages of topics beyond the limit."""
+
+    topics: tuple[ToldTopic, ...] = ()
+    recent: tuple[ToldMessage, ...] = ()
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class _Device:
+    topics: dict[str, ToldTopic] = field(default_factory=dict)
+    recent: deque[ToldMessage] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    left_out: int = 0
+    has_list: bool = False
+
+
+class DeviceTopics:
+    """Safe between threads. Nothing here waits for a device."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._devices: dict[int, _Device] = {}
+
+    def note(self, camera_id: int, event: DeviceEvent, channel: int | None, now: datetime) -> None:
+        """Take a message of a device."""
+        message = ToldMessage(
+            now,
+            event.at_utc,
+            event.topic,
+            event.kind,
+            channel,
+            event.rule,
+            event.change,
+            event.active,
+            dict(event.items[:_MOST_ITEMS]),
+        )
+        with self._lock:
+            device = self._devices.setdefault(camera_id, _Device())
+            device.recent.append(message)
+            topic = self._topic(device, event.topic, event.kind)
+            if topic is None:
+                device.left_out += 1
+            else:
+                device.topics[event.topic] = replace(topic, kind=event.kind, count=topic.count + 1, last=message)
+
+    def has_list(self, camera_id: int) -> bool:
+        """True if the topics of the device's properties are known."""
+        with self._lock:
+            device = self._devices.get(camera_id)
+            return device is not None and device.has_list
+
+    def set_list(self, camera_id: int, topics: Iterable[ListedTopic]) -> None:
+        """Take the topics that the device names in its properties."""
+        with self._lock:
+            device = self._devices.setdefault(camera_id, _Device())
+            device.has_list = True
+            for listed in topics:
+                if (topic := self._topic(device, listed.topic, listed.kind)) is not None:
+                    device.topics[listed.topic] = replace(topic, is_listed=True)
+
+    def told(self, camera_id: int, now: datetime) -> DeviceTold:
+        """Return all that a device has told, with the messages of the last minute."""
+        with self._lock:
+            device = self._devices.get(camera_id)
+            if device is None:
+                return DeviceTold()
+            topics = sorted(device.topics.values(), key=lambda one: one.topic)
+            recent = [message for message in device.recent if now - message.at <= RECENT]
+            return DeviceTold(tuple(topics), tuple(recent), device.left_out)
+
+    def forget(self, camera_id: int) -> None:
+        with self._lock:
+            self._devices.pop(camera_id, None)
+
+    def _topic(self, device: _Device, name: str, kind: EventKind) -> ToldTopic | None:
+        known = device.topics.get(name)
+        if known is not None:
+            return known
+        return ToldTopic(name, kind) if len(device.topics) < MOST_TOPICS else None

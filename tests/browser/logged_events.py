@@ -50,6 +50,27 @@ def logged(
     return {**usual, **more}
 
 
+def message(
+    at: datetime, active: bool | None = True, topic: str = "RuleEngine/CellMotionDetector/Motion", **items: str
+) -> dict[str, Any]:
+    """Return a message of a device about motion in its first channel."""
+    usual = {"kind": "motion", "channel": 1, "rule": "", "change": "changed", "device_time": None}
+    return {**usual, "time": iso(at), "topic": topic, "active": active, "items": items}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    """Return what a device tells: nothing."""
+    nothing: dict[str, Any] = {
+        "listens": True,
+        "problem": None,
+        "unlisted_code": "",
+        "topics": [],
+        "recent": [],
+        "left_out": 0,
+    }
+    return {**nothing, **more}
+
+
 class StandInEvents:
     """Answers the requests of a page. `sent` has the method, path and body of each request that changes something."""
 
@@ -59,7 +80,7 @@ class StandInEvents:
         self.sent: list[tuple[str, str, Any]] = []
         self.refusal: dict[str, Any] | None = None
         self.refusal_status = 503
-        self.topics: dict[str, Any] = {"listens": True, "problem": None, "topics": [], "recent": []}
+        self.topics: dict[str, Any] = told()
         self.is_wanted = True
         self._version = 0
         self._changed: dict[int, int] = {}  # version of the last change of each event

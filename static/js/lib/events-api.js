@@ -7,9 +7,9 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./event-types.js').EventList} EventPage
  * @typedef {import('./event-types.js').EventNews} EventNews
  * @typedef {import('./event-types.js').EventDay} EventDay
- * @typedef {{topic: string, kind: string, count: number, last_time: string|null,
- *   last_message: {items: Record<string, string>, active: boolean|null}|null, is_listed: boolean}} DeviceTopic
- * @typedef {{listens: boolean, problem: import('./http.js').Problem|null, topics: DeviceTopic[], recent: any[]}} DeviceTopics
+ * @typedef {import('./event-types.js').EventTopic} DeviceTopic
+ * @typedef {import('./event-types.js').EventTopics} DeviceTopics
+ * @typedef {import('./event-types.js').EventMessage} DeviceMessage
  * @typedef {{startMs?: number|null, endMs?: number|null, cameraId?: number|null, channel?: number|null, kinds?: string[],
  *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string}} EventQuery
  */
@@ -71,7 +71,7 @@ export class EventsApi {
 
   /** Return what a device tells. @param {number} cameraId @returns {Promise<DeviceTopics>} */
   topics(cameraId) {
-    return this.#http.json('GET', `${this.#cameras}/${cameraId}/events/topics`);
+    return this.#http.json('GET', `${this.#cameras}/${cameraId}/events/topics`, undefined, { timeoutMs: 60_000 });
   }
 
   /** @param {number} cameraId @returns {Promise<boolean>} true if the user wants the events of this camera */

@@ -7,6 +7,7 @@
  *   events-seen.js       marks events as seen: only those that were in sight
  *   events-keys.js       the keys
  *   events-none.js       the words for an empty list
+ *   events-device.js     with `?device=1`, in place of the list: what this device tells
  */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { EventRow } from '../components/event-row.js';
@@ -23,7 +24,7 @@ import { EventFilters } from './events-filters.js';
 import { handleEventKeys } from './events-keys.js';
 import { showNone } from './events-none.js';
 import { EventsSeen } from './events-seen.js';
-import { byId, httpOptions, pageApi } from './page.js';
+import { byId, httpOptions, lazyModule, may, pageApi } from './page.js';
 import { ServerRecording, watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/api.js').Camera} Camera */
@@ -212,18 +213,10 @@ days.addEventListener('event-keep', (event) => {
 filters.addEventListener('filter', () => void load());
 more.addEventListener('click', () => void loadMore());
 byId('news', HTMLElement).addEventListener('click', showNews);
-byId('problem-retry', HTMLElement).addEventListener('click', () => {
-  void learnCameras();
-  if (isLoaded && asOf !== null) {
-    news.soon();
-    void loadMore();
-  } else void load();
-});
 new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void loadMore(), {
   rootMargin: '0px 0px 600px',
 }).observe(more);
 handleEventKeys({ seen, showNews });
-document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
 
 async function learnCameras() {
   try {
@@ -235,8 +228,24 @@ async function learnCameras() {
   }
 }
 
-void learnCameras();
-void filters.count();
-void load();
-news.start();
+const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
+if (deviceId && may('manage')) {
+  byId('events', HTMLElement).hidden = true;
+  void lazyModule(() => import('./events-device.js'))
+    .get()
+    .then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
+} else {
+  byId('problem-retry', HTMLElement).addEventListener('click', () => {
+    void learnCameras();
+    if (isLoaded) {
+      news.soon();
+      void loadMore();
+    } else void load();
+  });
+  void learnCameras();
+  void filters.count();
+  void load();
+  news.start();
+  document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
+}
 watchAlerts();

@@ -19,6 +19,7 @@ from database import Database
 from events import intake
 from events.channels import channel_of_event
 from events.log import EventLog
+from events.pictures import EventPictures
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
@@ -46,6 +47,11 @@ class EventManager(EventNews):
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
         self.topics = DeviceTopics()
+        self.pictures = EventPictures(
+            settings.data_dir / "event-pictures",
+            most_bytes=settings.event_picture_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
         self._switches = EventSwitches(database)
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
@@ -54,6 +60,7 @@ class EventManager(EventNews):
         """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
         self.log.start()
         self._switches.load()
+        self.pictures.open({view.id for view in self._cameras.list_cameras()})
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()

@@ -42,7 +42,6 @@ class EventChange:
     end_at: datetime | None
     count: int
     closed_why: ClosedWhy
-    has_picture: bool
 
 
 class EventLogStore:
@@ -59,9 +58,18 @@ class EventLogStore:
 
     # ---- writing ---------------------------------------------------------------------------------
 
-    def write(self, added: Sequence[LoggedEvent], changed: Sequence[EventChange], now: datetime) -> list[int]:
-        """Store new events and changes of stored ones. Return the ids of the new events, in their order."""
-        if not added and not changed:
+    def write(
+        self,
+        added: Sequence[LoggedEvent],
+        changed: Sequence[EventChange],
+        now: datetime,
+        pictured: Sequence[int] = (),
+    ) -> list[int]:
+        """Store new events and changes of stored ones. Return the ids of the new events, in their order.
+
+        `pictured`: the ids of events that have a picture now.
+        """
+        if not added and not changed and not pictured:
             return []
         marks_ms = max(to_ms(now), self._changed_ms + 1)
         with self._database.write() as session:
@@ -77,15 +85,21 @@ class EventLogStore:
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
-                            "has_picture": item.has_picture,
                             "changed_ms": marks_ms + len(added) + place,
                         }
                         for place, item in enumerate(changed)
                     ],
                 )
+            pictures_ms = marks_ms + len(added) + len(changed)
+            if pictured:
+                marks = [
+                    {"id": one, "has_picture": True, "changed_ms": pictures_ms + place}
+                    for place, one in enumerate(pictured)
+                ]
+                session.execute(update(EventRow), marks)
             _count_days(session, added)
             ids = [row.id for row in rows]
-        self._changed_ms = marks_ms + len(added) + len(changed) - 1
+        self._changed_ms = pictures_ms + len(pictured) - 1
         return ids
 
     def note_alive(self, now: datetime) -> None:
@@ -166,6 +180,19 @@ class EventLogStore:
             if row is None:
                 raise NotFound("There is no such event.")
             return _event(row, _seen_of(session, [row], query.user_id))
+
+    def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
+        """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""
+        wanted = select(EventRow).where(
+            EventRow.camera_id == (event.camera_id or 0),
+            EventRow.channel.is_(None) if event.channel is None else EventRow.channel == event.channel,
+            EventRow.start_ms == to_ms(event.start_at),
+            EventRow.kind == event.kind.value,
+            EventRow.source == event.source.value,
+        )
+        with self._database.read() as session:
+            row = session.scalar(wanted.limit(1))
+            return None if row is None else _event(row, ())
 
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""

@@ -245,7 +245,8 @@ class VideoDepacketizer:
             else:
                 self._damage("a NAL unit without its end")
                 self._reader.drop()
-        self._reader.end_frame()
+        if self._reader.watches_frame:
+            self._reader.end_frame()
         if self._is_marked() and not self._problem:
             self._markers.prove(self._sets.sps, is_key=self._is_key)
         self._ended = None

@@ -25,6 +25,7 @@ from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
 from archive.stream_reader import StreamReader
 from archive.stream_recorder import RecorderParts
+from archive.troubles import gap_troubles, volume_troubles
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
 from core.access import Principal
@@ -41,7 +42,7 @@ from core.archive import (
 )
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.events import DEVICE_EVENTS, ChannelActivity, EventNews
+from core.events import DEVICE_EVENTS, ChannelActivity, EventNews, Trouble
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
@@ -223,6 +224,11 @@ class ArchiveManager:
     def mark_alerts_seen(self, gap_ids: Collection[int]) -> None:
         """Mark alerts as seen, for all users."""
         self.gap_store.mark_seen(gap_ids)
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Return alerts about gaps and, while there are rules, the volumes that are not well. Raise Unavailable."""
+        volumes = volume_troubles(self.volumes) if self._rules.rules() else ()
+        return (*gap_troubles(self.gap_store), *volumes)
 
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""

@@ -318,6 +318,23 @@ class LoggedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A trouble of the app's own connection or recording. `key`: the same as long as it is the same trouble.
+
+    `camera_id`: None for the server itself. `since`: None for "now". `until`: None while it goes on.
+    """
+
+    key: str
+    kind: EventKind
+    reason: str
+    camera_id: int | None = None
+    channel: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EventDay:
     """The number of events that began on a day (2026-11-24) of the server's time zone, and of the alerts in it."""
 

@@ -48,6 +48,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._open: dict[Hashable, _Entry] = {}
         self._waiting: list[_Entry] = []
+        self._pictured: dict[int, None] = {}
         self._dropped = 0
         self._alive_s = float("-inf")
         self._listeners: list[StoredListener] = []
@@ -92,6 +93,21 @@ class EventLog:
             if key not in self._open and (entry := self._add(event)) is not None:
                 self._open[key] = entry
 
+    def resume(self, key: Hashable, event: LoggedEvent) -> None:
+        """Like `begin`, but go on with a stored event of the same source, kind, channel and beginning.
+
+        Such an event ended because the app did. Waits for the disk. Raise Unavailable.
+        """
+        stored = self.store.find_same(event)
+        with self._lock:
+            if stored is None or key in self._open:
+                entry = None if key in self._open else self._add(event)
+            else:
+                entry = _Entry(replace(stored, end_at=None, closed_why=ClosedWhy.TOLD), stored.id)
+                self._wait(entry)
+            if entry is not None:
+                self._open[key] = entry
+
     def end(self, key: Hashable, at: datetime, why: ClosedWhy = ClosedWhy.TOLD, *, count: int | None = None) -> None:
         """An event ends, at the earliest at its beginning. Without effect if there is none with this key."""
         with self._lock:
@@ -114,6 +130,11 @@ class EventLog:
         """Log an event that is over."""
         with self._lock:
             self._add(event)
+
+    def note_picture(self, event_id: int) -> None:
+        """A stored event has a picture now."""
+        with self._lock:
+            self._pictured[event_id] = None
 
     def flush(self) -> None:
         """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
@@ -178,22 +199,24 @@ class EventLog:
             added = [entry.event for entry in new]
             changed = [_change(entry) for entry in batch if entry.id]
             dropped, self._dropped = self._dropped, 0
+            pictured, self._pictured = self._pictured, {}
         if dropped:
             log.warning("%d events were dropped, because too many waited for the database", dropped)
         try:
-            ids = self.store.write(added, changed, self._clock.now_utc())
+            ids = self.store.write(added, changed, self._clock.now_utc(), list(pictured))
         except AppError:
             with self._lock:
                 again = [entry for entry in batch if not entry.is_waiting]
                 for entry in again:
                     entry.is_waiting = True
                 self._waiting = again + self._waiting
+                self._pictured = pictured | self._pictured
             raise
         with self._lock:
             for entry, event_id in zip(new, ids, strict=True):
                 entry.id = event_id
             has_more = bool(self._waiting)
-        if batch:
+        if batch or pictured:
             with self._news:
                 self._news.notify_all()
         self._tell([replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)])
@@ -238,4 +261,4 @@ class EventLog:
 
 def _change(entry: _Entry) -> EventChange:
     event = entry.event
-    return EventChange(entry.id, event.end_at, event.count, event.closed_why, event.has_picture)
+    return EventChange(entry.id, event.end_at, event.count, event.closed_why)

@@ -1,0 +1,200 @@
+"""Events of the app's own connection and recording, over a real log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.gaps import GapStore
+from archive.troubles import gap_troubles
+from cameras.records import CameraView
+from core.archive import GapReason, Origin
+from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity, Trouble
+from core.records import CameraStatus, Problem
+from core.settings import Settings
+from database import Database
+from event_manager import EventManager
+from events.log_query import EventQuery
+from events.own import AWAY_S, FIRST_AWAY_S, OwnEvents
+from tests.events.logged import NOON, stored_camera
+from tests.hand_clock import HandClock
+from tests.prepared_database import prepared
+from tests.web.stand_in_cameras import StandInCameras
+from workers.event_watch import EventWatch
+
+
+@dataclass
+class Watched:
+    """A camera whose state a test changes, and the log."""
+
+    clock: HandClock
+    events: EventManager
+    own: OwnEvents
+    view: CameraView
+
+    def look(self, after_s: float = 0.0, **changed: object) -> None:
+        self.clock.move(seconds=after_s)
+        self.view = replace(self.view, **changed)  # type: ignore[arg-type]
+        self.own.look_at_cameras([self.view])
+
+    @property
+    def logged(self) -> list[LoggedEvent]:
+        self.events.log.flush()
+        return list(reversed(self.events.log.page(EventQuery(), limit=200).events))
+
+    @property
+    def kinds(self) -> list[tuple[EventKind, bool]]:
+        """The kind of each event, and whether it goes on."""
+        return [(item.kind, item.end_at is None) for item in self.logged]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watched(database: Database) -> Watched:
+    clock = HandClock()
+    events = EventManager(database, Settings(), clock, StandInCameras())
+    view = CameraView(1, "Gate", "10.0.0.1", 80, "", CameraStatus.ONLINE, clock_offset_s=0.4)
+    return Watched(clock, events, OwnEvents(events.log, clock), view)
+
+
+def test_a_device_that_is_away_is_an_alert_until_it_is_back(watched: Watched) -> None:
+    watched.look()
+    away_at = watched.clock.now_utc()
+    gone = Problem("camera_unreachable", "It does not answer.")
+    watched.look(status=CameraStatus.OFFLINE, error=gone)
+    assert watched.logged == []
+    watched.look(AWAY_S, status=CameraStatus.CONNECTING)
+    (event,) = watched.logged
+    assert (event.camera_id, event.channel, event.kind) == (1, None, EventKind.OFFLINE)
+    assert (event.source, event.severity, event.rule) == (EventSource.SERVER, Severity.ALERT, "camera_unreachable")
+    assert (event.start_at, event.end_at) == (away_at, None)
+    watched.look(60, status=CameraStatus.ONLINE, error=None)
+    (ended,) = watched.logged
+    assert (ended.end_at, ended.closed_why) == (watched.clock.now_utc(), ClosedWhy.TOLD)
+
+
+def test_a_short_reconnection_is_no_event(watched: Watched) -> None:
+    watched.look()
+    watched.look(status=CameraStatus.OFFLINE)
+    watched.look(AWAY_S - 1, status=CameraStatus.ONLINE)
+    watched.look(AWAY_S, status=CameraStatus.OFFLINE)
+    watched.look(AWAY_S - 1, status=CameraStatus.CONNECTING)
+    assert watched.logged == []
+
+
+def test_the_first_connection_has_more_time(watched: Watched) -> None:
+    watched.look(status=CameraStatus.CONNECTING)
+    watched.look(FIRST_AWAY_S - 1, status=CameraStatus.OFFLINE)
+    assert watched.logged == []
+    watched.look(1)
+    assert watched.kinds == [(EventKind.OFFLINE, True)]
+
+
+def test_a_refused_password_is_its_own_event(watched: Watched) -> None:
+    watched.look()
+    watched.look(1, status=CameraStatus.AUTH_FAILED, error=Problem("camera_auth_failed", "It refuses."))
+    assert watched.kinds == [(EventKind.LOGIN_REFUSED, True)]
+    watched.look(100)
+    watched.look(1, status=CameraStatus.ONLINE, error=None)
+    assert watched.kinds == [(EventKind.LOGIN_REFUSED, False)]
+
+
+def test_a_wrong_clock_is_a_notice_until_it_is_right(watched: Watched) -> None:
+    watched.look(clock_offset_s=-3600.0)
+    (event,) = watched.logged
+    assert (event.kind, event.severity, event.rule) == (EventKind.CLOCK_WRONG, Severity.NOTICE, "-3600 s")
+    watched.look(1, clock_offset_s=4.5)
+    assert watched.kinds == [(EventKind.CLOCK_WRONG, True)]
+    watched.look(1, clock_offset_s=0.1)
+    watched.look(1, clock_offset_s=4.5)
+    assert watched.kinds == [(EventKind.CLOCK_WRONG, False)]
+
+
+def test_the_events_of_a_removed_camera_end(watched: Watched) -> None:
+    watched.look(clock_offset_s=60.0)
+    watched.own.look_at_cameras([])
+    assert watched.kinds == [(EventKind.CLOCK_WRONG, False)]
+
+
+def test_a_gap_is_logged_once_with_its_own_times(watched: Watched, database: Database) -> None:
+    with database.write() as session:
+        session.add(stored_camera(1))
+    gaps = GapStore(database, watched.clock)
+    gap = gaps.begin(1, 2, NOON, GapReason.DISK_FULL)
+    own = gaps.begin(1, 2, NOON - timedelta(hours=2), GapReason.UNKNOWN, end=NOON, origin=Origin.DEVICE)
+    assert gap is not None
+    assert own is not None
+    gaps.alert(gap.id)
+    gaps.alert(own.id)
+    for _ in range(3):
+        watched.own.look_at_recording(gap_troubles(gaps))
+    recorder, server = watched.logged
+    assert (server.channel, server.rule, server.start_at, server.end_at) == (2, "disk_full", NOON, None)
+    assert (recorder.rule, recorder.end_at) == ("recorder", NOON)
+    gaps.end(gap.id, NOON + timedelta(minutes=7))
+    for _ in range(3):
+        watched.own.look_at_recording(gap_troubles(gaps))
+    assert [item.end_at for item in watched.logged] == [NOON, NOON + timedelta(minutes=7)]
+
+
+def test_a_gap_goes_on_after_a_restart_of_the_app(watched: Watched, database: Database) -> None:
+    trouble = Trouble("gap 1", EventKind.RECORDING_GAP, "device_away", camera_id=1, channel=1, since=NOON)
+    watched.own.look_at_recording([trouble])
+    watched.events.log.flush()
+    watched.clock.move(hours=1)
+    restarted = EventManager(database, Settings(), watched.clock, StandInCameras())
+    restarted.log.store.close_open(watched.clock.now_utc())
+    own = OwnEvents(restarted.log, watched.clock)
+    own.look_at_recording([trouble])
+    restarted.log.flush()
+    assert watched.kinds == [(EventKind.RECORDING_GAP, True)]
+    until = NOON + timedelta(hours=2)
+    own.look_at_recording([replace(trouble, until=until)])
+    restarted.log.flush()
+    assert [(item.end_at, item.closed_why) for item in watched.logged] == [(until, ClosedWhy.TOLD)]
+    again = OwnEvents(restarted.log, watched.clock)
+    again.look_at_recording([replace(trouble, until=until)])
+    restarted.log.flush()
+    assert [item.end_at for item in watched.logged] == [until]
+
+
+def test_the_trouble_of_a_disk_concerns_no_camera(watched: Watched) -> None:
+    watched.own.look_at_recording([Trouble("volume /a", EventKind.STORAGE, "full", label="a")])
+    watched.clock.move(seconds=30)
+    watched.own.look_at_recording([])
+    (event,) = watched.logged
+    assert (event.camera_id, event.kind, event.rule, event.label) == (None, EventKind.STORAGE, "full", "a")
+    assert event.end_at == watched.clock.now_utc()
+
+
+class _Troubles:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def troubles(self) -> Sequence[Trouble]:
+        self.asked += 1
+        return [Trouble("volume /a", EventKind.STORAGE, "gone", label="a")]
+
+
+def test_the_watch_looks_at_the_recording_less_often(watched: Watched) -> None:
+    troubles = _Troubles()
+    watch = EventWatch(watched.events, StandInCameras(), troubles, watched.clock)
+    watch.look()
+    watched.clock.move(seconds=2)
+    watch.look()
+    assert troubles.asked == 1
+    watched.clock.move(seconds=5)
+    watch.look()
+    assert troubles.asked == 2
+    assert watched.kinds == [(EventKind.STORAGE, True)]

@@ -120,10 +120,11 @@ class EventLogStore:
     def close_open(self, now: datetime) -> int:
         """End the events that a crash has left open, at the app's last sign of life. Return their number."""
         with self._database.write() as session:
-            self._changed_ms = session.scalar(select(func.max(EventRow.changed_ms))) or 0
+            newest_ms = session.scalar(select(func.max(EventRow.changed_ms))) or 0
+            self._changed_ms = max(newest_ms, to_ms(now))
             alive = session.get(EventHeartbeatRow, _ALIVE)
             rows = list(session.scalars(select(EventRow).where(EventRow.end_ms.is_(None))))
-            mark_ms = max(to_ms(now), self._changed_ms + 1)
+            mark_ms = self._changed_ms + 1
             for place, row in enumerate(rows):
                 row.end_ms = max(row.start_ms, row.arrived_ms if alive is None else alive.alive_ms)
                 row.closed_why = ClosedWhy.MISSED.value

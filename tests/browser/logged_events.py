@@ -50,6 +50,27 @@ def logged(
     return {**usual, **more}
 
 
+def message(
+    at: datetime, active: bool | None = True, topic: str = "RuleEngine/CellMotionDetector/Motion", **items: str
+) -> dict[str, Any]:
+    """Return a message of a device about motion in its first channel."""
+    usual = {"kind": "motion", "channel": 1, "rule": "", "change": "changed", "device_time": None}
+    return {**usual, "time": iso(at), "topic": topic, "active": active, "items": items}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    """Return what a device tells: nothing."""
+    nothing: dict[str, Any] = {
+        "listens": True,
+        "problem": None,
+        "unlisted_code": "",
+        "topics": [],
+        "recent": [],
+        "left_out": 0,
+    }
+    return {**nothing, **more}
+
+
 class StandInEvents:
     """Answers the requests of a page. `sent` has the method, path and body of each request that changes something."""
 
@@ -59,7 +80,7 @@ class StandInEvents:
         self.sent: list[tuple[str, str, Any]] = []
         self.refusal: dict[str, Any] | None = None
         self.refusal_status = 503
-        self.topics: dict[str, Any] = {"listens": True, "problem": None, "topics": [], "recent": []}
+        self.topics: dict[str, Any] = told()
         self.is_wanted = True
         self._version = 0
         self._changed: dict[int, int] = {}  # version of the last change of each event
@@ -96,7 +117,7 @@ class StandInEvents:
         if "kind" in query:
             found = [event for event in found if event["kind"] in query["kind"]]
         if "seen" in first:
-            found = [event for event in found if event["seen"] == (first["seen"] == "true")]
+            found = [event for event in found if event["seen"] == (first["seen"] == "1")]
         if "start_time" in first:
             found = [event for event in found if event["start_time"] >= first["start_time"]]
         if "end_time" in first:
@@ -113,9 +134,10 @@ class StandInEvents:
         self._answer(route, page)
 
     def _news(self, route: Route) -> None:
-        after = int(_query(route)["after"][0])
-        changed = [event for event in self.events if self._changed.get(event["id"], 0) > after]
-        self._answer(route, {"events": changed, "as_of": str(self._version)})
+        query = _query(route)
+        after = int(query["after"][0])
+        changed = [event for event in self._matching(query) if self._changed.get(event["id"], 0) > after]
+        self._answer(route, {"events": changed, "as_of": str(self._version), "has_more": False})
 
     def _days(self, route: Route) -> None:
         found = self._matching(_query(route))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.logged_events import StandInEvents, iso, logged
+from tests.browser.logged_events import StandInEvents, iso, logged, message, told
 from tests.browser.watching import Open, until_on
 from tools.running import App
 
@@ -103,7 +103,7 @@ def test_filters_are_in_the_address_and_in_the_requests(
     expect(page).to_have_url(f"{app.url}/events?kind=vehicle&severity=alert&seen=no&from=18:00")
     until_on(page, lambda: events.asked[-1].get("from_time_of_day") == ["18:00"])
     assert events.asked[-1]["kind"] == ["vehicle"]
-    assert events.asked[-1]["seen"] == ["false"]
+    assert events.asked[-1]["seen"] == ["0"]
     page.reload()
     expect(page.get_by_label("Severity")).to_have_value("alert")
     expect(page.locator("#kinds-text")).to_have_text("Vehicle")
@@ -265,3 +265,40 @@ def test_the_list_fits_the_window(app: App, camera_id: int, opened: tuple[Page, 
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS)).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_device_tells_its_topics_and_a_test_lists_its_messages(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    last = message(NOON, IsMotion="<i>true</i>")
+    motion = {"topic": last["topic"], "kind": "motion", "count": 3, "last_time": iso(NOON), "is_listed": True}
+    silent = {"topic": "Device/WiperStuck", "kind": "other", "count": 0, "last_time": None, "is_listed": False}
+    topics = [{**motion, "last_message": last}, {**silent, "last_message": None}]
+    events.topics = told(topics=topics, recent=[last])
+    page.goto(f"{app.url}/events?device={camera_id}")
+    expect(page.locator("#device-title")).to_have_text("What Recorder tells")
+    expect(page.locator("#device-state")).to_have_text("The app listens to this device.")
+    rows = page.locator("#device-topics tr")
+    expect(rows.nth(0)).to_contain_text("begins IsMotion=<i>true</i>")
+    expect(rows.nth(1)).to_contain_text("Device, Wiper stuck")
+    expect(rows.nth(1)).to_contain_text("The device does not list it.")
+    page.locator("#device-test").click()
+    expect(page.locator("#device-test-state")).to_contain_text("no messages so far")
+    events.topics = told(topics=topics, recent=[message(NOON + timedelta(seconds=9), False), last])
+    expect(page.locator("#device-messages li")).to_have_count(1)  # the older one is no news
+    expect(page.locator("#device-messages li")).to_contain_text("Motion, channel 1")
+    expect(page.locator("#device-messages li")).to_contain_text("ends")
+    page.get_by_label("Listen to this device").uncheck()
+    expect(page.locator("#device-state")).to_have_text("Events are switched off.")
+    assert events.sent == [("PUT", f"/api/cameras/{camera_id}/events", {"listens_wanted": False})]
+
+
+def test_the_health_card_leads_to_what_the_device_tells(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/cameras").page
+    page.get_by_role("button", name="Health card").first.click()
+    link = page.get_by_role("link", name="What it tells")
+    expect(link).to_have_attribute("href", f"/events?device={camera_id}")
+    link.click()
+    expect(page.locator("#device-title")).to_have_text("What Recorder tells")
+    expect(page.locator("#device-topics tr").first).to_contain_text("Motion")

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
-import { isFiltered, mayMatch, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
+import { DeviceTest, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
+import { isFiltered, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
 import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
 import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
 import { EventList } from '../../static/js/lib/event-list.js';
@@ -71,16 +72,6 @@ test('the query has the whole day of the filter, by the shown clock', () => {
   assert.equal(new Date(endMs ?? 0).toISOString(), '2026-11-22T23:00:00.000Z');
 });
 
-test('news that the filter leaves out do not match', () => {
-  const filter = { ...noFilter(), cameraId: 1, channel: 2, kinds: ['person'], severity: /** @type {const} */ ('alert'), day: '2026-11-22' };
-  assert.ok(mayMatch(event(1), filter, UTC));
-  for (const change of [{ camera_id: 2 }, { channel: 1 }, { channel: null }, { kind: 'motion' }, { severity: 'notice' }]) {
-    assert.ok(!mayMatch(event(1, change), filter, UTC), JSON.stringify(change));
-  }
-  assert.ok(!mayMatch(event(1), { ...filter, day: '2026-11-21' }, UTC));
-  assert.ok(!mayMatch(event(1, { seen: true }), { ...noFilter(), isSeen: false }, UTC));
-});
-
 test('the requests have the names of the API', async () => {
   const { sent, api } = apiWith({ events: [], next_cursor: null, as_of: '' });
   const filter = { ...noFilter(), cameraId: 1, channel: 3, kinds: ['person', 'face'], severity: /** @type {const} */ ('alert') };
@@ -94,13 +85,15 @@ test('the requests have the names of the API', async () => {
       ['kind', 'person'],
       ['kind', 'face'],
       ['severity', 'alert'],
-      ['seen', 'false'],
+      ['seen', '0'],
       ['from_time_of_day', '18:00'],
       ['until_time_of_day', '20:00'],
       ['limit', '50'],
       ['cursor', 'c1'],
     ],
   );
+  await api.news(queryOf({ ...filter, isSeen: false }), '2026-11-22T12:00:00Z');
+  assert.match(sent[1]?.url ?? '', /^\/api\/events\/news\?camera_id=1&.*&seen=0&after=2026-11-22T12%3A00%3A00Z$/);
 });
 
 test('more than 500 events are marked as seen in several requests', async () => {
@@ -194,6 +187,7 @@ test('place, length and facts of an event are words', () => {
   assert.equal(eventPlace(event(1)), 'Garage: Gate');
   assert.equal(eventPlace(event(1, { channel: null })), 'Garage, the whole device');
   assert.equal(eventPlace(event(1, { channel_name: '' })), 'Garage: channel 2');
+  assert.equal(eventPlace(event(1, { camera_id: null, camera_name: '' })), 'This server');
   const start = new Date(NOON_MS).toISOString();
   const end = new Date(NOON_MS + 12_000).toISOString();
   assert.equal(eventLength({ start_time: start, end_time: end }, NOON_MS), '12 s');
@@ -207,6 +201,8 @@ test('place, length and facts of an event are words', () => {
     'The device did not report the end.',
     'The device’s clock was wrong: this is the time of arrival.',
   ]);
+  assert.deepEqual(eventFacts(event(1, { source: 'server', rule: 'disk_full' })), ['The disk was full.']);
+  assert.deepEqual(eventFacts(event(1, { source: 'server', rule: 'camera_auth_failed' })), ['Wrong user name or password.']);
   assert.equal(newsWords(1), '1 new event');
   assert.equal(newsWords(3), '3 new events');
 });
@@ -226,6 +222,46 @@ test('an event is played and exported from five seconds before it', () => {
   const marked = '/recordings/1?channel=2&t=2026-11-22T11:59:55Z&in=2026-11-22T11:59:55Z&out=2026-11-22T12:00:17Z';
   assert.equal(playAddress('/recordings/', one, span), marked);
   assert.equal(playAddress('/recordings/', event(0, { channel: null })), '/recordings/1?t=2026-11-22T11:59:55Z');
+  assert.equal(playAddress('/recordings/', event(0, { camera_id: null, channel: null })), '/recordings?t=2026-11-22T11:59:55Z');
   const open = eventSpan(event(0, { end_time: null }), NOON_MS + 60_000);
   assert.equal(open.endMs, NOON_MS + 55_000, 'recorders write with a delay');
+});
+
+/** @param {number} atMs @returns {import('../../static/js/lib/events-api.js').DeviceMessage} */
+function message(atMs, change = {}) {
+  return {
+    ...{ time: new Date(atMs).toISOString(), device_time: null, topic: 'Motion', kind: 'motion', channel: 1, rule: '' },
+    ...{ change: 'changed', active: true, items: { IsMotion: 'true' } },
+    ...change,
+  };
+}
+
+test('a test of a device lists the messages that come while it runs', () => {
+  const before = message(NOON_MS - 1000);
+  const run = new DeviceTest([before], NOON_MS);
+  run.take([before]);
+  assert.equal(run.stateText(NOON_MS), 'The test runs for 60 s more: no messages so far.');
+  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000), before]);
+  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000)]);
+  assert.deepEqual(
+    run.messages.map(({ time }) => Date.parse(time) - NOON_MS),
+    [2000, 1000],
+  );
+  assert.equal(run.isOver(NOON_MS + 59_000), false);
+  assert.equal(run.stateText(NOON_MS + 60_000), 'The test is over: 2 messages.');
+  assert.equal(new DeviceTest([], NOON_MS).stateText(NOON_MS + 60_000), 'The test is over. The device sent no message.');
+});
+
+test('the state of a device and its messages are words', () => {
+  const told = { listens: true, problem: null, unlisted_code: '', topics: [], recent: [], left_out: 0 };
+  assert.equal(listeningText(false, told), 'Events are switched off.');
+  assert.equal(listeningText(true, { ...told, problem: { code: 'camera_busy', detail: 'Too many.' } }), 'Too many.');
+  assert.equal(listeningText(true, { ...told, listens: false }), 'The app does not listen to this device now.');
+  assert.equal(listeningText(true, told), 'The app listens, but the device names no events.');
+  const unlisted = { ...told, unlisted_code: 'camera_unreachable' };
+  assert.equal(listeningText(true, unlisted), 'The device did not list its events: the device does not answer.');
+  assert.equal(messageState(message(0, { change: 'state', active: false })), 'state: off');
+  assert.equal(messageState(message(0, { active: false })), 'ends');
+  assert.equal(messageState(message(0, { change: 'pulse', active: null })), 'happened');
+  assert.equal(messageItems(message(0, { items: { IsMotion: 'true', Rule: 'Gate' } })), 'IsMotion=true Rule=Gate');
 });

@@ -95,7 +95,7 @@ export class EventRow extends HTMLElement {
 
   /** @param {LoggedEvent} event @param {string} name @param {string} exportUrl */
   #showActions(event, name, exportUrl) {
-    const hasRecording = event.channel !== null;
+    const hasRecording = event.camera_id !== null && event.channel !== null;
     const exporting = part(this, 'export', HTMLAnchorElement);
     exporting.hidden = !hasRecording;
     exporting.href = exportUrl;

@@ -32,6 +32,7 @@ export class HealthCard extends AppDialog {
     part(this, 'copy', HTMLButtonElement).disabled = true;
     this.#camera = null;
     part(this, 'accept', HTMLButtonElement).hidden = true;
+    part(this, 'events', HTMLAnchorElement).hidden = true;
     this.show();
   }
 
@@ -53,6 +54,9 @@ export class HealthCard extends AppDialog {
     this.#camera = card.camera;
     const isChanged = Boolean(card.camera.certificate?.changed);
     part(this, 'accept', HTMLButtonElement).hidden = !isChanged;
+    const events = part(this, 'events', HTMLAnchorElement);
+    events.href = `${document.body.dataset.eventsPage ?? ''}?device=${card.camera.id}`;
+    events.hidden = card.camera.onvif === false;
     part(this, 'certificate-note', HTMLElement).hidden = !isChanged;
     this.#table('checks', card.checks ?? [], (check) => [
       check.name,

@@ -74,26 +74,6 @@ export function queryOf(filter, clock = LOCAL_CLOCK) {
   };
 }
 
-/**
- * True if an event may match the filter. The server alone compares the time of day, by its own clock.
- *
- * @param {import('./events-api.js').LoggedEvent} event
- * @param {EventFilter} filter
- */
-export function mayMatch(event, filter, clock = LOCAL_CLOCK) {
-  const { startMs = null, endMs = null } = queryOf(filter, clock);
-  const atMs = Date.parse(event.start_time);
-  return (
-    (filter.cameraId === null || event.camera_id === filter.cameraId) &&
-    (filter.channel === null || event.channel === filter.channel) &&
-    (!filter.kinds.length || filter.kinds.includes(event.kind)) &&
-    (filter.severity === null || event.severity === filter.severity) &&
-    (filter.isSeen === null || event.seen === filter.isSeen) &&
-    (startMs === null || atMs >= startMs) &&
-    (endMs === null || atMs < endMs)
-  );
-}
-
 /** @param {string|null} text */
 function numberOf(text) {
   return /^[1-9]\d{0,8}$/.test(text ?? '') ? Number(text) : null;

@@ -3,7 +3,7 @@
 
 import { topicName } from './marks.js';
 
-/** Words and icon of each kind. The icons are in templates/partials/_event_icons.html. @type {Record<string, [string, string]>} */
+/** Words and icon of each kind. The icons are in templates/partials/_event_icons.html. @type {Record<import('./event-types.js').EventKind, [string, string]>} */
 const KINDS = {
   person: ['Person', 'person'],
   vehicle: ['Vehicle', 'vehicle'],
@@ -43,22 +43,26 @@ export const KIND_GROUPS = [
   { name: 'This server', kinds: ['recording_gap', 'storage'] },
 ];
 
-/** True if the page knows the kind. @param {string} kind */
+/**
+ * True if the page knows the kind.
+ *
+ * @param {string} kind
+ * @returns {kind is import('./event-types.js').EventKind}
+ */
 export function isKind(kind) {
   return Object.hasOwn(KINDS, kind);
 }
 
 /** @param {string} kind @returns {string} `Line crossed` */
 export function kindWords(kind) {
-  const known = isKind(kind) ? KINDS[kind]?.[0] : '';
-  if (known) return known;
+  if (isKind(kind)) return KINDS[kind][0];
   const words = kind.replaceAll('_', ' ').trim() || 'event';
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** @param {string} kind @returns {string} the name of its icon */
 export function kindIcon(kind) {
-  return `event-${(isKind(kind) ? KINDS[kind]?.[1] : '') || 'other'}`;
+  return `event-${isKind(kind) ? KINDS[kind][1] : 'other'}`;
 }
 
 /**

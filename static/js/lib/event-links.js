@@ -32,5 +32,6 @@ export function eventSpan({ start_time: start, end_time: end }, nowMs) {
  */
 export function playAddress(recordings, event, marked = null) {
   const state = { channel: event.channel, atMs: playMs(event), fromMs: null, toMs: null };
-  return `${recordings}${event.camera_id}${writeRecordingsState({ ...state, marked })}`;
+  const page = event.camera_id === null ? recordings.replace(/\/$/, '') : `${recordings}${event.camera_id}`;
+  return `${page}${writeRecordingsState({ ...state, marked })}`;
 }

@@ -25,6 +25,11 @@ export class EventList {
     return this.#events.size;
   }
 
+  /** True if an event on the page goes on: its length grows. */
+  get hasOpen() {
+    return [...this.#events.values()].some((event) => event.end_time === null);
+  }
+
   /** Number of new events that wait for the user. */
   get waitingCount() {
     return this.#waiting.size;

@@ -4,6 +4,8 @@
 import { LOCAL_CLOCK } from './display-clock.js';
 import { eventName } from './event-kinds.js';
 import { counted, duration } from './format.js';
+import { hasMessage, messageOf } from './messages.js';
+import { reasonThen } from './recording-text.js';
 
 /** @typedef {import('./events-api.js').LoggedEvent} LoggedEvent @typedef {import('./display-clock.js').DisplayClock} DisplayClock */
 
@@ -31,8 +33,9 @@ export function eventTitle(event) {
   return event.label && event.label.toLowerCase() !== name.toLowerCase() ? `${name}: ${event.label}` : name;
 }
 
-/** @param {Pick<LoggedEvent, 'camera_name'|'channel'|'channel_name'>} event @returns {string} `Garage: Main street` */
-export function eventPlace({ camera_name: camera, channel, channel_name: name }) {
+/** @param {Pick<LoggedEvent, 'camera_id'|'camera_name'|'channel'|'channel_name'>} event @returns {string} `Garage: Main street` */
+export function eventPlace({ camera_id: id, camera_name: camera, channel, channel_name: name }) {
+  if (id === null) return 'This server';
   if (channel === null) return `${camera}, the whole device`;
   const channelName = name || `channel ${channel}`;
   return channelName === camera || !camera ? channelName : `${camera}: ${channelName}`;
@@ -54,7 +57,7 @@ export function eventTime(event, clock = LOCAL_CLOCK) {
 /** Return the facts that the first lines of an event leave out. @param {LoggedEvent} event @returns {string[]} */
 export function eventFacts(event) {
   return [
-    event.rule ? `Rule: ${event.rule}` : '',
+    event.source === 'server' ? reasonOf(event.rule) : event.rule ? `Rule: ${event.rule}` : '',
     event.zone ? `Zone: ${event.zone}` : '',
     event.score !== null && event.score !== undefined ? `${Math.round(event.score * 100)} % sure` : '',
     event.count > 1 ? counted(event.count, 'message') : '',
@@ -62,6 +65,13 @@ export function eventFacts(event) {
     SOURCES[event.source] ?? '',
     event.source === 'device' && !event.is_device_time ? 'The device’s clock was wrong: this is the time of arrival.' : '',
   ].filter(Boolean);
+}
+
+/** Return the reason of an event of the app itself as a sentence. @param {string} code */
+function reasonOf(code) {
+  const reason = reasonThen(code);
+  if (reason) return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+  return hasMessage(code) ? `${messageOf(code).title}.` : code;
 }
 
 /** @param {number} wallMs of a day's midnight @param {number} todayMs wall time of today @returns {string} `Sunday 22 November 2026` */
@@ -74,7 +84,7 @@ export function dayWords(wallMs, todayMs) {
   return days === 1 ? `Yesterday, ${date}` : date;
 }
 
-/** @param {number} count @param {boolean} isMore true if there are even more */
-export function newsWords(count, isMore = false) {
-  return isMore ? `More than ${count} new events` : counted(count, 'new event');
+/** @param {number} count */
+export function newsWords(count) {
+  return counted(count, 'new event');
 }

@@ -3,16 +3,13 @@
 import { JsonHttp } from './http.js';
 
 /**
- * @typedef {{id: number, camera_id: number, camera_name: string, channel: number|null, channel_name: string, kind: string,
- *   topic: string, rule: string, source: string, severity: 'alert'|'notice', start_time: string, end_time: string|null,
- *   is_device_time: boolean, count: number, closed_why: string, score: number|null, label: string, box: number[]|null,
- *   zone: string, seen: boolean, picture_url: string|null}} LoggedEvent
- * @typedef {{events: LoggedEvent[], next_cursor: string|null, as_of: string}} EventPage
- * @typedef {{events: LoggedEvent[], as_of: string}} EventNews
- * @typedef {{day: string, count: number, alerts: number}} EventDay
- * @typedef {{topic: string, kind: string, count: number, last_time: string|null,
- *   last_message: {items: Record<string, string>, active: boolean|null}|null, is_listed: boolean}} DeviceTopic
- * @typedef {{listens: boolean, problem: import('./http.js').Problem|null, topics: DeviceTopic[], recent: any[]}} DeviceTopics
+ * @typedef {import('./event-types.js').Event} LoggedEvent
+ * @typedef {import('./event-types.js').EventList} EventPage
+ * @typedef {import('./event-types.js').EventNews} EventNews
+ * @typedef {import('./event-types.js').EventDay} EventDay
+ * @typedef {import('./event-types.js').EventTopic} DeviceTopic
+ * @typedef {import('./event-types.js').EventTopics} DeviceTopics
+ * @typedef {import('./event-types.js').EventMessage} DeviceMessage
  * @typedef {{startMs?: number|null, endMs?: number|null, cameraId?: number|null, channel?: number|null, kinds?: string[],
  *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string}} EventQuery
  */
@@ -41,18 +38,23 @@ export class EventsApi {
    */
   list(what, { limit, cursor, signal } = {}) {
     const query = searchOf(what);
-    if (what.severity) query.set('severity', what.severity);
-    if (what.isSeen !== null && what.isSeen !== undefined) query.set('seen', String(what.isSeen));
-    if (what.from) query.set('from_time_of_day', what.from);
-    if (what.until) query.set('until_time_of_day', what.until);
     if (limit) query.set('limit', String(limit));
     if (cursor) query.set('cursor', cursor);
     return this.#http.json('GET', addressOf(this.#events, query), undefined, { signal });
   }
 
-  /** Return the events that have begun or changed since an answer. @param {string} asOf of that answer @returns {Promise<EventNews>} */
-  news(asOf) {
-    return this.#http.json('GET', addressOf(`${this.#events}/news`, new URLSearchParams({ after: asOf })));
+  /**
+   * Return the matching events that have begun or changed since an answer.
+   *
+   * @param {EventQuery} what
+   * @param {string} asOf of that answer
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<EventNews>}
+   */
+  news(what, asOf, signal) {
+    const query = searchOf(what);
+    query.set('after', asOf);
+    return this.#http.json('GET', addressOf(`${this.#events}/news`, query), undefined, { signal });
   }
 
   /** @param {number[]} ids @param {boolean} seen @param {{keepalive?: boolean}} [how] */
@@ -69,7 +71,7 @@ export class EventsApi {
 
   /** Return what a device tells. @param {number} cameraId @returns {Promise<DeviceTopics>} */
   topics(cameraId) {
-    return this.#http.json('GET', `${this.#cameras}/${cameraId}/events/topics`);
+    return this.#http.json('GET', `${this.#cameras}/${cameraId}/events/topics`, undefined, { timeoutMs: 60_000 });
   }
 
   /** @param {number} cameraId @returns {Promise<boolean>} true if the user wants the events of this camera */
@@ -84,13 +86,17 @@ export class EventsApi {
 }
 
 /** @param {EventQuery} what */
-function searchOf({ startMs, endMs, cameraId, channel, kinds = [] }) {
+function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isSeen, from, until }) {
   const query = new URLSearchParams();
   if (startMs !== null && startMs !== undefined) query.set('start_time', new Date(startMs).toISOString());
   if (endMs !== null && endMs !== undefined) query.set('end_time', new Date(endMs).toISOString());
   if (cameraId) query.set('camera_id', String(cameraId));
   if (cameraId && channel) query.set('channel', String(channel));
   for (const kind of kinds) query.append('kind', kind);
+  if (severity) query.set('severity', severity);
+  if (isSeen !== null && isSeen !== undefined) query.set('seen', isSeen ? '1' : '0');
+  if (from) query.set('from_time_of_day', from);
+  if (until) query.set('until_time_of_day', until);
   return query;
 }
 

@@ -198,6 +198,11 @@ export function messageOf(code) {
   return Object.hasOwn(MESSAGES, code) ? /** @type {Message} */ (MESSAGES[code]) : UNKNOWN;
 }
 
+/** True if the code has a message of its own. @param {string} code */
+export function hasMessage(code) {
+  return Object.hasOwn(MESSAGES, code);
+}
+
 /** Codes whose message is complete: the server's detail would repeat it. */
 const COMPLETE = new Set([
   'replay_limit',

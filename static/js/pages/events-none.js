@@ -1,6 +1,7 @@
 // @ts-check
 /** The words for an empty list of events, and for admins the state of each device. */
 import { setText } from '../components/dom.js';
+import { listeningText } from '../lib/event-device.js';
 import { isFiltered } from '../lib/event-filter.js';
 import { ApiError, problemOf } from '../lib/http.js';
 import { byId, may, showToast } from './page.js';
@@ -56,7 +57,7 @@ function deviceLine(camera, eventsApi) {
   const state = document.createElement('span');
   state.textContent = 'Asking about its events';
   const link = document.createElement('a');
-  link.href = `/events?device=${camera.id}`;
+  link.href = `${document.body.dataset.eventsPage ?? ''}?device=${camera.id}`;
   link.textContent = 'What this device tells';
   line.append(name, state, link);
   void fill();
@@ -65,7 +66,7 @@ function deviceLine(camera, eventsApi) {
   async function fill() {
     try {
       const [wanted, found] = await Promise.all([eventsApi.isWanted(camera.id), eventsApi.topics(camera.id)]);
-      state.textContent = stateOf(wanted, found);
+      state.textContent = listeningText(wanted, found);
       if (!wanted) link.before(switchOn());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -90,19 +91,4 @@ function deviceLine(camera, eventsApi) {
     });
     return button;
   }
-}
-
-/**
- * @param {boolean} wanted
- * @param {import('../lib/events-api.js').DeviceTopics} found
- * @returns {string}
- */
-function stateOf(wanted, found) {
-  if (!wanted) return 'Events are switched off.';
-  if (found.problem) return found.problem.detail;
-  if (!found.listens) return 'The app does not listen to it now.';
-  if (!found.topics.length) return 'The device names no events.';
-  return found.topics.some(({ count }) => count > 0)
-    ? 'The app listens to it.'
-    : 'The app listens, and the device has reported nothing yet.';
 }

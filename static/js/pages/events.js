@@ -7,12 +7,13 @@
  *   events-seen.js       marks events as seen: only those that were in sight
  *   events-keys.js       the keys
  *   events-none.js       the words for an empty list
+ *   events-device.js     with `?device=1`, in place of the list: what this device tells
  */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { EventRow } from '../components/event-row.js';
 import { keyedRows } from '../components/keyed-rows.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { mayMatch, queryOf } from '../lib/event-filter.js';
+import { queryOf } from '../lib/event-filter.js';
 import { eventSpan, playAddress } from '../lib/event-links.js';
 import { EventList } from '../lib/event-list.js';
 import { dayWords, eventPlace, newsWords } from '../lib/event-text.js';
@@ -23,14 +24,12 @@ import { EventFilters } from './events-filters.js';
 import { handleEventKeys } from './events-keys.js';
 import { showNone } from './events-none.js';
 import { EventsSeen } from './events-seen.js';
-import { byId, httpOptions, pageApi } from './page.js';
+import { byId, httpOptions, lazyModule, may, pageApi } from './page.js';
 import { ServerRecording, watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/api.js').Camera} Camera */
 
 const PAGE = 50;
-/** The server's largest page: for news that match a filter. */
-const LARGEST_PAGE = 200;
 const NEWS_MS = 4000;
 
 const { events: eventsUrl = '', cameras: camerasUrl = '', recordings: recordingsUrl = '' } = document.body.dataset;
@@ -98,28 +97,23 @@ const news = new Poller(async () => {
   if (asOf === null) return NEWS_MS;
   const { signal } = loading;
   try {
-    const answer = await eventsApi.news(asOf);
-    if (signal.aborted) return NEWS_MS;
-    await take(answer.events, signal);
-    if (!signal.aborted) asOf = answer.as_of;
+    const answer = await eventsApi.news(queryOf(filters.filter), asOf, signal);
+    asOf = answer.as_of;
+    take(answer.events);
     showProblem('');
+    return answer.has_more ? 0 : NEWS_MS;
   } catch (error) {
+    if (signal.aborted) return NEWS_MS;
     showProblem(problemOf(error).detail);
     throw error;
   }
-  return NEWS_MS;
 });
 
-/** @param {LoggedEvent[]} changed @param {AbortSignal} signal */
-async function take(changed, signal) {
-  const unknown = list.update(changed).filter((event) => mayMatch(event, filters.filter));
-  const { from, until } = filters.filter;
-  if (unknown.length && (from || until)) {
-    // Only the server compares the time of day.
-    const page = await eventsApi.list(queryOf(filters.filter), { limit: LARGEST_PAGE, signal });
-    const ids = new Set(unknown.map(({ id }) => id));
-    list.wait(page.events.filter(({ id }) => ids.has(id)));
-  } else list.wait(unknown);
+/** @param {LoggedEvent[]} changed */
+function take(changed) {
+  if (!changed.length && !list.hasOpen) return;
+  const unknown = list.update(changed);
+  list.wait(unknown);
   if (unknown.length) void filters.count();
   if (!list.count) list.showNew(); // nothing is there that it could move
   draw(new Set(changed.map(({ id }) => id)));
@@ -212,25 +206,17 @@ days.addEventListener('event-play', (event) => {
 });
 days.addEventListener('event-keep', (event) => {
   const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
-  if (detail.channel === null) return;
+  if (detail.channel === null || detail.camera_id === null) return;
   const { camera_id: cameraId, channel } = detail;
   void recording.openKeep({ cameraId, channel, name: eventPlace(detail), ...eventSpan(detail, Date.now()) });
 });
 filters.addEventListener('filter', () => void load());
 more.addEventListener('click', () => void loadMore());
 byId('news', HTMLElement).addEventListener('click', showNews);
-byId('problem-retry', HTMLElement).addEventListener('click', () => {
-  void learnCameras();
-  if (isLoaded && asOf !== null) {
-    news.soon();
-    void loadMore();
-  } else void load();
-});
 new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void loadMore(), {
   rootMargin: '0px 0px 600px',
 }).observe(more);
 handleEventKeys({ seen, showNews });
-document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
 
 async function learnCameras() {
   try {
@@ -242,8 +228,24 @@ async function learnCameras() {
   }
 }
 
-void learnCameras();
-void filters.count();
-void load();
-news.start();
+const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
+if (deviceId && may('manage')) {
+  byId('events', HTMLElement).hidden = true;
+  void lazyModule(() => import('./events-device.js'))
+    .get()
+    .then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
+} else {
+  byId('problem-retry', HTMLElement).addEventListener('click', () => {
+    void learnCameras();
+    if (isLoaded) {
+      news.soon();
+      void loadMore();
+    } else void load();
+  });
+  void learnCameras();
+  void filters.count();
+  void load();
+  news.start();
+  document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
+}
 watchAlerts();

@@ -49,6 +49,7 @@ const TILE_PACES = {
   overview: { refreshMs: 20_000 },
   nothing: { refreshMs: 60_000 },
 };
+const NO_CHANNELS = 'The device lists no channels. It may still be starting; otherwise it needs a media profile in its own settings.';
 /** The list of channels waits until the first frames are decoded, its snapshots until these are shown; at most so long. */
 const LIST_WAIT_MS = 500;
 const STILLS_WAIT_MS = 3000;
@@ -164,6 +165,7 @@ function showChannels() {
   byId('channel-actions', HTMLElement).hidden = !channels.length;
   const hint = byId('channel-hint', HTMLElement);
   if (!channels.length && camera?.status === 'connecting') hint.textContent = 'Reading the channels from the device';
+  else if (!channels.length && camera?.status === 'online') hint.textContent = NO_CHANNELS;
   else if (!channels.length) hint.textContent = 'No channels are known yet.';
   else hint.textContent = hidden ? `${counted(hidden, 'channel')} hidden` : '';
 }

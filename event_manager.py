@@ -19,6 +19,8 @@ from database import Database
 from events import intake
 from events.channels import channel_of_event
 from events.log import EventLog
+from events.pictures import EventPictures
+from events.retention import EventRetention
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
@@ -46,6 +48,12 @@ class EventManager(EventNews):
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
         self.topics = DeviceTopics()
+        self.pictures = EventPictures(
+            settings.data_dir / "event-pictures",
+            most_bytes=settings.event_picture_bytes,
+            min_free_bytes=settings.min_free_bytes,
+        )
+        self._retention = EventRetention(self.log.store, self.pictures, settings, clock)
         self._switches = EventSwitches(database)
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
@@ -54,6 +62,9 @@ class EventManager(EventNews):
         """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
         self.log.start()
         self._switches.load()
+        camera_ids = {view.id for view in self._cameras.list_cameras()}
+        self.pictures.open(camera_ids)
+        self._retention.forget_all_but(camera_ids)
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -130,6 +141,14 @@ class EventManager(EventNews):
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""
         self.topics.forget(camera_id)
+
+    def delete_events(self, camera_id: int) -> None:
+        """Delete the log of a camera that was removed. Its events are hidden immediately."""
+        self._retention.forget_camera(camera_id)
+
+    def clean(self) -> bool:
+        """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""
+        return self._retention.step()
 
     # ---- events ----------------------------------------------------------------------------------
 

@@ -26,8 +26,10 @@ from database import Database
 from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
+from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
+from media.still_decoder import StillDecoder
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -40,6 +42,7 @@ from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
 from web.services import Managers, Services
 from workers.event_listener import EventListeners
+from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
@@ -87,6 +90,14 @@ class Application:
         )
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
+        self.event_pictures = EventPictureTaker(
+            self.events,
+            self.cameras,
+            self.streams,
+            self.gateway,
+            StillDecoder(self.spawner, partial(find_ffmpeg, settings.ffmpeg), clock),
+            clock,
+        )
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
@@ -105,6 +116,7 @@ class Application:
         self.cameras.on_change(self.streams.restart_camera)
         self.cameras.on_delete(self.exports.camera_deleted)
         self.cameras.on_delete(self.archive.delete_footage)
+        self.cameras.on_delete(self.events.delete_events)
         self.archive.on_limit(self.pictures.forget_before)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
@@ -160,6 +172,7 @@ class Application:
                 (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
+                (self.event_pictures.start, self.event_pictures.stop),
                 (self.exports.start, self.exports.stop),
                 (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),

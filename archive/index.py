@@ -110,7 +110,8 @@ class ArchiveIndex:
             ids = {stream: self._stream_id(db, stream) for stream in streams}
             db.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                " length_ms = excluded.length_ms, size_bytes = excluded.size_bytes, state = excluded.state",
+                " length_ms = excluded.length_ms, size_bytes = excluded.size_bytes, state = excluded.state,"
+                " stretch_id = CASE WHEN state < 2 THEN stretch_id ELSE excluded.stretch_id END",
                 [file_row(ids[it.stream], it) for it in files],
             )
             # A stretch may have lost its beginning to the retention meanwhile: its start is set only once.
@@ -220,7 +221,7 @@ class ArchiveIndex:
             for volume_id, stream_id in self._volumes_of(db, stream):
                 rows = db.execute(
                     f"{FILES} stream_id = ? AND volume_id = ? AND start_ms >= ?"
-                    " AND state <> 2 ORDER BY start_ms, suffix LIMIT 1",
+                    " AND state < 2 ORDER BY start_ms, suffix LIMIT 1",
                     (stream_id, volume_id, start_ms),
                 )
                 found += [file_of(stream, row) for row in rows]
@@ -356,13 +357,28 @@ class ArchiveIndex:
         """Note that files have vanished from their volume. Their time is not recorded any more, reason `damaged`."""
         with self._db.write() as db:
             for key in keys:
-                if (file := self._row_of(db, key)) is not None and file.state is not FileState.LOST:
+                if (file := self._row_of(db, key)) is not None and file.is_playable:
                     db.execute(
                         "UPDATE file SET state = 2, size_bytes = 0, stretch_id = 0"
                         " WHERE stream_id = ? AND volume_id = ? AND start_ms = ? AND suffix = ?",
                         self._values(key),
                     )
                     self._shorten(db, file, GapReason.DAMAGED)
+
+    def note_damaged(self, key: FileKey, size_bytes: int) -> None:
+        """Note a file that nothing can be read from, so that it is deleted when it is its time. Its name has changed.
+
+        Its time is not recorded, reason `damaged`.
+        """
+        self.mark_lost([key])
+        self.commit([IndexedFile(key, key.start_ms, size_bytes, 0, FileState.DAMAGED)], [])
+
+    def damaged(self) -> dict[int, tuple[int, int]]:
+        """Return the number and the bytes of the damaged files, by volume."""
+        with self._db.read() as db:
+            query = "SELECT volume_id, count(*), sum(size_bytes) FROM file WHERE state = 3 GROUP BY volume_id"
+            rows = db.execute(query)
+            return {volume_id: (files, size_bytes) for volume_id, files, size_bytes in rows}
 
     def _delete_one(self, db: sqlite3.Connection, key: FileKey) -> TrashItem | None:
         file = self._row_of(db, key)
@@ -372,7 +388,7 @@ class ArchiveIndex:
         db.execute(
             "DELETE FROM file WHERE stream_id = ? AND volume_id = ? AND start_ms = ? AND suffix = ?", self._values(key)
         )
-        if file.state is not FileState.LOST:
+        if file.is_playable:
             self._shorten(db, file, GapReason.EXPIRED)
         return item
 

@@ -18,7 +18,7 @@ from core.errors import AppError, StartRefused, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 5.0
 _MOST_IDLE = 8
 
@@ -45,6 +45,7 @@ CREATE TABLE file (
     PRIMARY KEY (stream_id, volume_id, start_ms, suffix)
 ) WITHOUT ROWID;
 CREATE INDEX file_open ON file (volume_id) WHERE state = 0;
+CREATE INDEX file_damaged ON file (volume_id) WHERE state = 3;
 CREATE TABLE total (
     stream_id INTEGER NOT NULL, volume_id INTEGER NOT NULL, size_bytes INTEGER NOT NULL, files INTEGER NOT NULL,
     PRIMARY KEY (stream_id, volume_id)
@@ -68,6 +69,8 @@ CREATE INDEX trash_of_path ON trash (volume_id, path);
 CREATE TABLE installation (id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL);
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL);
 """
+
+_FROM_1_TO_2 = "CREATE INDEX file_damaged ON file (volume_id) WHERE state = 3;"
 
 
 class IndexFile:
@@ -188,6 +191,9 @@ def _made_tables(file: Path) -> bool:
                 "the app then makes the index again from the recordings. Nothing was changed."
             )
         if version == SCHEMA_VERSION:
+            return False
+        if version == 1:
+            connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1_TO_2} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
             return False
         connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         return True

@@ -57,8 +57,8 @@ def record_of(stream: StreamKey, row: tuple[Any, ...]) -> ArchiveStretch:
 
 def to_trash(db: sqlite3.Connection, file: IndexedFile) -> TrashItem:
     """Add a file to the trash, inside a write transaction."""
-    key = file.key
+    volume_id = file.key.volume_id
     cursor = db.execute(
-        "INSERT INTO trash (volume_id, path, size_bytes) VALUES (?, ?, ?)", (key.volume_id, key.path, file.size_bytes)
+        "INSERT INTO trash (volume_id, path, size_bytes) VALUES (?, ?, ?)", (volume_id, file.path, file.size_bytes)
     )
-    return TrashItem(int(cursor.lastrowid or 0), key.volume_id, key.path, file.size_bytes)
+    return TrashItem(int(cursor.lastrowid or 0), volume_id, file.path, file.size_bytes)

@@ -26,17 +26,17 @@ class PlaceEnds:
 
 
 def ends_of_places(db: sqlite3.Connection) -> dict[Place, PlaceEnds]:
-    """Return the ends of all streams on all volumes. Files that have vanished do not count."""
+    """Return the ends of all streams on all volumes. Only files that can be played count."""
     found = {}
     for place, ids in _places(db).items():
         first = db.execute(
-            "SELECT start_ms FROM file WHERE stream_id = ? AND volume_id = ? AND state <> ? ORDER BY start_ms LIMIT 1",
-            (*ids, FileState.LOST),
+            "SELECT start_ms FROM file WHERE stream_id = ? AND volume_id = ? AND state < 2 ORDER BY start_ms LIMIT 1",
+            ids,
         ).fetchone()
         last = db.execute(
-            "SELECT start_ms + length_ms FROM file WHERE stream_id = ? AND volume_id = ? AND state <> ?"
+            "SELECT start_ms + length_ms FROM file WHERE stream_id = ? AND volume_id = ? AND state < 2"
             " ORDER BY start_ms DESC LIMIT 1",
-            (*ids, FileState.LOST),
+            ids,
         ).fetchone()
         if first is not None and last is not None:
             found[place] = PlaceEnds(first[0], last[0])

@@ -10,8 +10,9 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from archive.stream_target import PreRollSink
 from core.archive import GapReason
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
@@ -19,14 +20,6 @@ from media.units import UnitDescription, UnitSink
 NEWS_TAKES_S = 3.0  # at most, from an event to the app
 _OVERHEAD_BYTES = 200  # memory of a unit besides its contents
 _STREAM_SHARE = 8
-
-
-class PreRollSink(UnitSink, Protocol):
-    """Takes the units of a stream, and those that a pre-roll held."""
-
-    def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
-        """Take units that are in memory already: many come at once."""
-        ...
 
 
 class PreRollBudget:

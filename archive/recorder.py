@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 1.0
 _STOP_S = 2.0
 _FINISH_S = 0.5
+_CLOCK_ERROR = timedelta(seconds=1)  # devices tell the time of their clock in whole seconds
 
 _Place = tuple[int, int]  # camera id and number of the channel
 
@@ -98,7 +99,7 @@ class ChannelRecorders:
     ) -> None:
         """An event of a channel begins or ends. Events of several kinds may overlap.
 
-        `at`: its time, at most a few seconds ago; now if None.
+        `at`: its time by the device, at most a few seconds ago; now if None.
         """
         rule = self._rules.rule(camera_id, channel)
         if rule.mode is not RecordingMode.EVENTS:
@@ -107,7 +108,8 @@ class ChannelRecorders:
             recorder = self._recorder((camera_id, channel))
             if recorder is not None:
                 now = self._clock.now_utc()
-                recorder.event_at = max(now - timedelta(seconds=NEWS_TAKES_S), min(at or now, now))
+                told = now if at is None else min(at, now) - _CLOCK_ERROR
+                recorder.event_at = max(now - timedelta(seconds=NEWS_TAKES_S), told)
                 recorder.events.note(kind, self._clock.monotonic_s(), rule.post_s, active=active)
         self.apply(camera_id, channel)
 

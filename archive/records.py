@@ -10,6 +10,8 @@ from core.archive import GapReason, Origin, StreamKey
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+DAMAGED = ".damaged"
+"""The ending of files that nothing can be read from."""
 
 
 def to_ms(moment: datetime) -> int:
@@ -18,7 +20,7 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(time_ms: int) -> datetime:
-    return EPOCH + time_ms * _MS
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
 class VolumeState(StrEnum):
@@ -32,11 +34,12 @@ class VolumeState(StrEnum):
 
 
 class FileState(IntEnum):
-    """The state of an archive file in the index."""
+    """The state of an archive file in the index. Only open and closed files can be played."""
 
     OPEN = 0  # being written, or left open by a crash
     CLOSED = 1
     LOST = 2  # vanished from its volume, not by the app
+    DAMAGED = 3  # still there, but nothing can be read from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,15 @@ class IndexedFile:
     @property
     def start_ms(self) -> int:
         return self.key.start_ms
+
+    @property
+    def is_playable(self) -> bool:
+        return self.state in (FileState.OPEN, FileState.CLOSED)
+
+    @property
+    def path(self) -> str:
+        """The file's path on its volume."""
+        return f"{self.key.path}{DAMAGED}" if self.state is FileState.DAMAGED else self.key.path
 
 
 @dataclass(frozen=True, slots=True)

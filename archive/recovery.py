@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from archive.index import ArchiveIndex
-from archive.records import FileKey, FileState, IndexedFile, IndexedStretch, from_ms, stream_folder, to_ms
+from archive.records import DAMAGED, FileKey, FileState, IndexedFile, IndexedStretch, from_ms, stream_folder, to_ms
 from archive.volume import Volume
 from core.archive import GapReason, RecordedQuality, StreamKey
 from media.archive.file_reader import ArchiveFile, ArchiveFileError
@@ -30,8 +31,6 @@ _FILE = re.compile(r"(\d{2})(\d{2})(\d{2})_(\d{3})(?:-([1-9]\d{0,2}))?\.mp4")
 _OVERLAP_MS = 1000
 _JOINED_MS = 1500
 _EMPTY_BYTES = 64 * 1024  # a description and less than one group of pictures
-DAMAGED = ".damaged"
-"""The ending of files that nothing can be read from. The app leaves them alone."""
 
 
 class Recovery:
@@ -54,6 +53,8 @@ class Recovery:
             if result.end_utc_ms is None:
                 log.error("the archive's file %s is lost", file.key.path)
                 self._index.mark_lost([file.key])
+                with suppress(FileNotFoundError):
+                    self._put_away(file.key)
                 continue
             closed = replace(
                 file, end_ms=result.end_utc_ms, size_bytes=self._size(file.key.path), state=FileState.CLOSED
@@ -85,12 +86,17 @@ class Recovery:
 
     def _adopt_day(self, stream: StreamKey, day: date, busy: Container[FileKey], *, after_crash: bool = False) -> int:
         stored = self._stored_keys(stream, day)
-        rows = {it.key for it in self._rows(stream, day)}
-        new = [key for key in stored if key not in rows and key not in busy]
-        if not new:
+        rows = self._rows(stream, day)
+        known = {it.key for it in rows if it.state is not FileState.LOST}
+        new = [key for key in stored if key not in known and key not in busy]
+        damaged = [key for key in self._stored_keys(stream, day, DAMAGED) if key not in known]
+        if not new and not damaged:
             return 0
         # After the rows: a row may move to the trash meanwhile.
         trash = self._index.trash_paths(self._volume.id, f"{stream_folder(stream)}/{day.isoformat()}/")
+        for key in damaged:  # another index has found them
+            if (path := f"{key.path}{DAMAGED}") not in trash:
+                self._index.note_damaged(key, self._size(path))
         return sum(self._adopt(key, after_crash=after_crash) for key in new if key.path not in trash)
 
     def _adopt(self, key: FileKey, *, after_crash: bool) -> bool:
@@ -101,7 +107,7 @@ class Recovery:
                 end_ms = repair(path).end_utc_ms
             size_bytes = self._size(key.path)
             if end_ms is None:
-                _put_away(path, size_bytes)
+                self._put_away(key)
                 return False
         except FileNotFoundError:  # the retention has deleted it meanwhile
             return False
@@ -159,10 +165,11 @@ class Recovery:
                 continue
         return sorted(found)
 
-    def _stored_keys(self, stream: StreamKey, day: date) -> list[FileKey]:
+    def _stored_keys(self, stream: StreamKey, day: date, ending: str = "") -> list[FileKey]:
+        """Return the files of a day whose names have this ending after `.mp4`."""
         found = []
         for name in sorted(_names(self._volume.folder / stream_folder(stream) / day.isoformat())):
-            match = _FILE.fullmatch(name)
+            match = _FILE.fullmatch(name.removesuffix(ending)) if name.endswith(ending) else None
             if match is None:
                 continue
             hours, minutes, seconds, millis = (int(match[part]) for part in range(1, 5))
@@ -172,6 +179,22 @@ class Recovery:
                 continue
             found.append(FileKey(stream, self._volume.id, to_ms(begin), int(match[5] or 0)))
         return sorted(found, key=lambda it: (it.start_ms, it.suffix))
+
+    def _put_away(self, key: FileKey) -> None:
+        """Delete a file without a whole group of pictures if it can hold none; otherwise give it another name.
+
+        The retention deletes it when it is its time.
+        """
+        path = self._volume.folder / key.path
+        size_bytes = self._size(key.path)
+        if size_bytes < _EMPTY_BYTES:
+            path.unlink()  # a crash came before its first picture
+            log.info("the archive's file %s had no picture and is deleted", path)
+            return
+        aside = path.with_name(path.name + DAMAGED)
+        path.rename(aside)
+        self._index.note_damaged(key, size_bytes)
+        log.error("the app cannot read the recording %s (%d bytes), and renames it to %s", path, size_bytes, aside.name)
 
     def _size(self, path: str) -> int:
         return (self._volume.folder / path).stat().st_size
@@ -185,17 +208,6 @@ def _end_by_index(path: Path) -> int | None:
     except ArchiveFileError:
         return None
     return found.fragments[-1].end_utc_ms if found is not None and found.fragments else None
-
-
-def _put_away(path: Path, size_bytes: int) -> None:
-    """Delete a file without a whole group of pictures if it can hold none; otherwise give it another name."""
-    if size_bytes < _EMPTY_BYTES:
-        path.unlink()  # a crash came before its first picture
-        log.info("the archive's file %s had no picture and is deleted", path)
-        return
-    aside = path.with_name(path.name + DAMAGED)
-    path.rename(aside)
-    log.error("the app cannot read the recording %s (%d bytes), and renames it to %s", path, size_bytes, aside.name)
 
 
 def _names(folder: Path) -> list[str]:

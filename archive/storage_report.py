@@ -38,6 +38,7 @@ class _Measured:
     ends: Mapping[Place, PlaceEnds]
     inflow: Mapping[Place, float]
     planner: RetentionPlanner
+    damaged: Mapping[int, tuple[int, int]]
     by_channel: dict[Channel, list[Place]] = field(default_factory=lambda: defaultdict(list))
     by_volume: dict[int, list[Place]] = field(default_factory=lambda: defaultdict(list))
     oldest: dict[Channel, IndexedFile | None] = field(default_factory=dict)
@@ -104,7 +105,8 @@ class StorageReport:
         with parts.index.read() as db:
             ends, kept_sums = ends_of_places(db), bytes_in_spans(db, spans)
         planner = RetentionPlanner(parts.index, rules, kept, now_ms)
-        return _Measured(now_ms, rules, sizes, kept_sums, ends, parts.inflow.bytes_per_day(), planner)
+        inflow, damaged = parts.inflow.bytes_per_day(), parts.index.damaged()
+        return _Measured(now_ms, rules, sizes, kept_sums, ends, inflow, planner, damaged)
 
     def _spaces(self, measured: _Measured) -> dict[int, _Space]:
         """Return the space of the volumes that answer. New files go to the first of them with room."""
@@ -126,6 +128,7 @@ class StorageReport:
 
     def _volume_use(self, measured: _Measured, volume: Volume, space: _Space | None, loads: list[Load]) -> VolumeUse:
         places = measured.by_volume[volume.id] if volume.id else []
+        damaged_files, damaged_bytes = measured.damaged.get(volume.id, (0, 0))
         return VolumeUse(
             id=volume.uuid,
             name=volume.name,
@@ -139,6 +142,8 @@ class StorageReport:
             inflow_bytes_per_day=round(_sum(measured.inflow, places)),
             full_at=self._after(full_in_days(loads, space.spare_bytes)) if space and not volume.is_former else None,
             next_to_go=_next_to_go(measured.planner.oldest_unkept(places)),
+            damaged_files=damaged_files,
+            damaged_bytes=damaged_bytes,
         )
 
     def _after(self, days: float) -> datetime | None:

@@ -24,6 +24,7 @@ class VolumeUse:
 
     `used_bytes`: by recordings; `kept_bytes` of them are in kept ranges. Below `floor_bytes` of free space the oldest
     recordings are deleted. `full_at`: the time when that begins, None if the wishes of all channels fit.
+    `damaged_files`: files that nothing can be read from; they count and are deleted like recordings.
     """
 
     id: str
@@ -38,6 +39,8 @@ class VolumeUse:
     inflow_bytes_per_day: int
     full_at: datetime | None
     next_to_go: NextToGo | None
+    damaged_files: int
+    damaged_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class StreamReader:
             for other in self._index.files_of(
                 self.stream, from_ms(reached_ms - _SAME_MS), from_ms(reached_ms + CROSSED_MS)
             )
-            if other.state is not FileState.LOST and other.key != row.key
+            if other.is_playable and other.key != row.key
         ]
         of_stretch = [it for it in near if it.stretch_id == row.stretch_id and it.start_ms >= reached_ms - _SAME_MS]
         others = [it for it in near if it.end_ms > reached_ms and it not in of_stretch]

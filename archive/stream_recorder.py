@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
-from archive.pre_roll import PreRoll, PreRollBudget, PreRollSink
+from archive.pre_roll import PreRoll, PreRollBudget
+from archive.stream_target import StreamTargets
 from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
@@ -28,33 +28,6 @@ _LONGEST_PAUSE_S = 60.0
 _STEP_S = 2.0
 _SEARCHES_OF_A_CAMERA = 2
 _SEARCHES = 8
-
-
-class StreamTarget(PreRollSink, Protocol):
-    """Keeps the units of one stream: writer.StreamWriter, or a collector in tests."""
-
-    @property
-    def problem(self) -> GapReason | None:
-        """The reason why nothing can be written now, or None."""
-        ...
-
-    def written_until_utc_s(self) -> float | None:
-        """Return the time of the last picture that was written, in seconds since 1970; None before the first one."""
-        ...
-
-    def limit_files(self, file_s: float | None) -> None:
-        """Make no file longer than this; None for the usual length."""
-        ...
-
-    def finish(self, reason: GapReason) -> None:
-        """No more units of this stream."""
-        ...
-
-
-class StreamTargets(Protocol):
-    """Opens the targets: writer.ArchiveWriter, or a collector in tests."""
-
-    def open_stream(self, stream: StreamKey) -> StreamTarget: ...
 
 
 class Flow(UnitSink):

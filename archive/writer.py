@@ -10,6 +10,7 @@ from datetime import datetime
 from archive.index import ArchiveIndex
 from archive.records import from_ms, to_ms
 from archive.stream_files import StreamFiles
+from archive.stream_target import StreamTargets
 from archive.stream_writer import StreamWriter
 from archive.volume_writer import ArchiveParts, VolumeWriter
 from archive.volumes import Volumes
@@ -27,7 +28,7 @@ _STOP_S = 2.5
 _HANGS = "The disk does not answer."
 
 
-class ArchiveWriter:
+class ArchiveWriter(StreamTargets):
     """Thread-safe. The index must be open between start() and stop().
 
     Without ARCHIVE_DIRS, the folder and its thread begin with the first recording.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -19,7 +19,6 @@ from backfill.planning import (
     pieces_of,
     taken_by_jobs,
     tried_in_vain,
-    united,
     wanted_stretches,
     without,
 )
@@ -37,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _BACK = timedelta(days=7)
 _SETTLED = timedelta(minutes=2)  # recorders write late
+_LISTS_LATE = timedelta(minutes=20)  # after so long, a recording that is not listed does not exist
+_LISTS_LATE_FOR = timedelta(hours=1)
 _CHECK_EVERY = timedelta(days=1)
 _CHECK_END_EVERY = timedelta(minutes=10)
 _DAY = timedelta(days=1)
@@ -63,6 +64,15 @@ class _Answer:
     times: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Suspicion:
+    """Gaps of a recorder that a check has found at `found_at`. `until`: the end of the time that it has checked."""
+
+    gaps: tuple[Stretch, ...]
+    until: datetime
+    found_at: datetime
+
+
 class BackfillPlanner:
     """For one thread, except proposals()."""
 
@@ -77,6 +87,7 @@ class BackfillPlanner:
         self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
         self._checked_at: dict[tuple[int, int], datetime] = {}
+        self._suspicions: dict[tuple[int, int], _Suspicion] = {}
         self._end_checked_at: dict[int, datetime] = {}  # by the id of an open gap
         self._not_before_s: dict[tuple[int, int | None], float] = {}  # after errors; channel None: of a whole camera
 
@@ -164,6 +175,8 @@ class BackfillPlanner:
         known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()
         if known is None or now_s >= known.next_s or (known.is_complete and known.gaps != gaps):
             window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
+            if known is not None:
+                self._read_late_lists(camera_id, channel, wished, now)
             found = self._targets.find(camera_id, channel, window, resumes=False)
             times = known.times + 1 if known is not None and found.is_complete and known.gaps == gaps else 1
             wait_s = growing_wait_s(times, _ASK_AGAIN_S, _ASK_AT_MOST_S)
@@ -171,40 +184,67 @@ class BackfillPlanner:
             self._asked[camera_id, channel] = known
         return wanted_stretches(wished, known.stretches, ())
 
+    def _read_late_lists(self, camera_id: int, channel: int, gaps: list[Stretch], now: datetime) -> None:
+        """Ask the recorder again for gaps that have just ended: the index has its first answer."""
+        recent = [gap for gap in gaps if now - gap.end < _LISTS_LATE_FOR]
+        if recent:
+            self._targets.listed(camera_id, channel, Stretch(recent[0].start, recent[-1].end), again=True)
+
     def _check_recorder(self, camera_id: int, channel: int) -> None:
-        """Once a day, note the gaps of the last day on a recorder that recorded all of the day before."""
-        now = self._clock.now_utc()
+        """Once a day, note the gaps of the last day on a recorder that recorded all of the day before.
+
+        A gap that the recorder still shows after 20 minutes is none of a late list.
+        """
+        now, key = self._clock.now_utc(), (camera_id, channel)
         if (open_gap := self._open_gap(camera_id, channel)) is not None:
             self._check_end(open_gap, now)
-        checked_at = self._checked_at.get((camera_id, channel))
+        suspicion = self._suspicions.get(key)
+        if suspicion is not None and now - suspicion.found_at >= _LISTS_LATE:
+            self._confirm(camera_id, channel, self._suspicions.pop(key), now)
+        checked_at = self._checked_at.get(key)
         if checked_at is not None and now - checked_at < _CHECK_EVERY:
             return
         until = now - _SETTLED
         last = Stretch(max(until - _DAY, checked_at - _SETTLED if checked_at else until - _DAY), until)
         before = Stretch(until - 2 * _DAY, until - _DAY)
         listed = self._targets.listed(camera_id, channel, Stretch(before.start, last.end))
-        self._checked_at[camera_id, channel] = now
+        self._checked_at[key] = now
         if listed is None:
             return
         missing_before_s = sum(it.length_s for it in without([before], listed))
         if missing_before_s > (1 - _CONTINUOUS) * before.length_s:
             return
-        known = united(Stretch(gap.start, gap.end or until) for gap in self._device_gaps(camera_id, channel, last))
-        for gap in without(without([last], listed), known):
-            if gap.length_s >= _DEVICE_GAP_S:
-                end = gap.end if gap.end < until else None  # it goes on
-                made = self._archive.gap_store.begin(
-                    camera_id, channel, gap.start, GapReason.UNKNOWN, end=end, origin=Origin.DEVICE
-                )
-                if made is not None:
-                    self._archive.gap_store.alert(made.id)
-                log.warning(
-                    "camera %d, channel %d: the recorder did not record from %s to %s",
-                    camera_id,
-                    channel,
-                    gap.start.isoformat(timespec="seconds"),
-                    end.isoformat(timespec="seconds") if end is not None else "now",
-                )
+        if gaps := self._unnoted_gaps(camera_id, channel, [last], listed):
+            self._suspicions[key] = _Suspicion(tuple(gaps), until, now)
+
+    def _unnoted_gaps(self, camera_id: int, channel: int, times: list[Stretch], listed: list[Stretch]) -> list[Stretch]:
+        """Return the gaps of a minute or more in these times that are not noted yet."""
+        window = Stretch(times[0].start, times[-1].end)
+        found = without(without(times, listed), self._device_gaps(camera_id, channel, window))
+        return [gap for gap in found if gap.length_s >= _DEVICE_GAP_S]
+
+    def _confirm(self, camera_id: int, channel: int, suspicion: _Suspicion, now: datetime) -> None:
+        """Ask the recorder again for its gaps, and make alerts of those that are still there."""
+        until = now - _SETTLED
+        listed = self._targets.listed(camera_id, channel, Stretch(suspicion.gaps[0].start, until), again=True)
+        if listed is None:
+            self._suspicions[camera_id, channel] = replace(suspicion, found_at=now)  # asked again later
+            return
+        times = [Stretch(gap.start, gap.end if gap.end < suspicion.until else until) for gap in suspicion.gaps]
+        for gap in self._unnoted_gaps(camera_id, channel, times, listed):
+            end = gap.end if gap.end < until else None  # it goes on
+            made = self._archive.gap_store.begin(
+                camera_id, channel, gap.start, GapReason.UNKNOWN, end=end, origin=Origin.DEVICE
+            )
+            if made is not None:
+                self._archive.gap_store.alert(made.id)
+            log.warning(
+                "camera %d, channel %d: the recorder did not record from %s to %s",
+                camera_id,
+                channel,
+                gap.start.isoformat(timespec="seconds"),
+                end.isoformat(timespec="seconds") if end is not None else "now",
+            )
 
     def _open_gap(self, camera_id: int, channel: int) -> RecordingGap | None:
         """Return the gap of the recorder that goes on, as far as it is known."""

@@ -86,12 +86,13 @@ class Targets:
             )
         )
 
-    def listed(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch] | None:
+    def listed(self, camera_id: int, channel: int, wanted: Stretch, *, again: bool = False) -> list[Stretch] | None:
         """Return the time of a range that the recorder itself has of a channel; None if it cannot tell.
 
-        Raise NotFound or the DeviceError.
+        `again`: ask it again for time that is indexed. Raise NotFound or the DeviceError.
         """
-        page = self._recordings.search(camera_id, wanted.start, wanted.end, channel=channel, resumes=False)
+        search = self._recordings.search
+        page = search(camera_id, wanted.start, wanted.end, channel=channel, resumes=False, again=again)
         own = [found for found in page.recordings if found.recording.source is Origin.DEVICE]
         if not own or not page.complete or not all(found.is_known for found in own):
             return None

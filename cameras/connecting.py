@@ -230,7 +230,8 @@ class Connector:
             if entry is None:
                 return
             device, stored = entry.device, entry.stored
-            must_read = self._clock.monotonic_s() - entry.channels_read_s >= self._pace.read_again_s
+            is_old = self._clock.monotonic_s() - entry.channels_read_s >= self._pace.read_again_s
+            must_read = is_old or not any(channel.present for channel in entry.channels)  # it may have been booting
             must_reconnect, entry.must_reconnect = entry.must_reconnect, False
         if device is not None and not must_reconnect:
             try:

@@ -48,6 +48,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._open: dict[Hashable, _Entry] = {}
         self._waiting: list[_Entry] = []
+        self._pictured: dict[int, None] = {}
         self._dropped = 0
         self._alive_s = float("-inf")
         self._listeners: list[StoredListener] = []
@@ -130,6 +131,11 @@ class EventLog:
         with self._lock:
             self._add(event)
 
+    def note_picture(self, event_id: int) -> None:
+        """A stored event has a picture now."""
+        with self._lock:
+            self._pictured[event_id] = None
+
     def flush(self) -> None:
         """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
         with self._flushing:
@@ -193,22 +199,24 @@ class EventLog:
             added = [entry.event for entry in new]
             changed = [_change(entry) for entry in batch if entry.id]
             dropped, self._dropped = self._dropped, 0
+            pictured, self._pictured = self._pictured, {}
         if dropped:
             log.warning("%d events were dropped, because too many waited for the database", dropped)
         try:
-            ids = self.store.write(added, changed, self._clock.now_utc())
+            ids = self.store.write(added, changed, self._clock.now_utc(), list(pictured))
         except AppError:
             with self._lock:
                 again = [entry for entry in batch if not entry.is_waiting]
                 for entry in again:
                     entry.is_waiting = True
                 self._waiting = again + self._waiting
+                self._pictured = pictured | self._pictured
             raise
         with self._lock:
             for entry, event_id in zip(new, ids, strict=True):
                 entry.id = event_id
             has_more = bool(self._waiting)
-        if batch:
+        if batch or pictured:
             with self._news:
                 self._news.notify_all()
         self._tell([replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)])
@@ -253,4 +261,4 @@ class EventLog:
 
 def _change(entry: _Entry) -> EventChange:
     event = entry.event
-    return EventChange(entry.id, event.end_at, event.count, event.closed_why, event.has_picture)
+    return EventChange(entry.id, event.end_at, event.count, event.closed_why)

@@ -42,7 +42,6 @@ class EventChange:
     end_at: datetime | None
     count: int
     closed_why: ClosedWhy
-    has_picture: bool
 
 
 class EventLogStore:
@@ -51,6 +50,7 @@ class EventLogStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._changed_ms = 0
+        self._hidden: frozenset[int] = frozenset()
 
     @property
     def changed_ms(self) -> int:
@@ -59,9 +59,18 @@ class EventLogStore:
 
     # ---- writing ---------------------------------------------------------------------------------
 
-    def write(self, added: Sequence[LoggedEvent], changed: Sequence[EventChange], now: datetime) -> list[int]:
-        """Store new events and changes of stored ones. Return the ids of the new events, in their order."""
-        if not added and not changed:
+    def write(
+        self,
+        added: Sequence[LoggedEvent],
+        changed: Sequence[EventChange],
+        now: datetime,
+        pictured: Sequence[int] = (),
+    ) -> list[int]:
+        """Store new events and changes of stored ones. Return the ids of the new events, in their order.
+
+        `pictured`: the ids of events that have a picture now.
+        """
+        if not added and not changed and not pictured:
             return []
         marks_ms = max(to_ms(now), self._changed_ms + 1)
         with self._database.write() as session:
@@ -77,15 +86,21 @@ class EventLogStore:
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
-                            "has_picture": item.has_picture,
                             "changed_ms": marks_ms + len(added) + place,
                         }
                         for place, item in enumerate(changed)
                     ],
                 )
+            pictures_ms = marks_ms + len(added) + len(changed)
+            if pictured:
+                marks = [
+                    {"id": one, "has_picture": True, "changed_ms": pictures_ms + place}
+                    for place, one in enumerate(pictured)
+                ]
+                session.execute(update(EventRow), marks)
             _count_days(session, added)
             ids = [row.id for row in rows]
-        self._changed_ms = marks_ms + len(added) + len(changed) - 1
+        self._changed_ms = pictures_ms + len(pictured) - 1
         return ids
 
     def note_alive(self, now: datetime) -> None:
@@ -111,7 +126,7 @@ class EventLogStore:
     def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
         """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
         for chunk in _chunks(sorted(set(ids))):
-            wanted = select(EventRow.id).where(EventRow.id.in_(chunk), *conditions(query))
+            wanted = select(EventRow.id).where(EventRow.id.in_(chunk), *self._conditions(query))
             with self._database.write() as session:
                 found = set(session.scalars(wanted))
                 mine = (EventSeenRow.user_id == query.user_id, EventSeenRow.event_id.in_(found))
@@ -128,7 +143,7 @@ class EventLogStore:
 
     def page(self, query: EventQuery, *, limit: int, cursor: str | None = None) -> EventPage:
         """Return events, the newest first. Raise InvalidRequest for an invalid cursor."""
-        wanted = select(EventRow).where(*conditions(query))
+        wanted = select(EventRow).where(*self._conditions(query))
         if cursor is not None:
             wanted = wanted.where(after_cursor(cursor))
         wanted = wanted.order_by(EventRow.start_ms.desc(), EventRow.id.desc()).limit(limit + 1)
@@ -147,7 +162,7 @@ class EventLogStore:
             return EventNewsPage((), from_ms(as_of_ms), has_more=False)
         wanted = (
             select(EventRow)
-            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *conditions(query))
+            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *self._conditions(query))
             .order_by(EventRow.changed_ms)
             .limit(limit + 1)
         )
@@ -162,7 +177,7 @@ class EventLogStore:
     def get(self, query: EventQuery, event_id: int) -> LoggedEvent:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
         with self._database.read() as session:
-            row = session.scalar(select(EventRow).where(EventRow.id == event_id, *conditions(query)))
+            row = session.scalar(select(EventRow).where(EventRow.id == event_id, *self._conditions(query)))
             if row is None:
                 raise NotFound("There is no such event.")
             return _event(row, _seen_of(session, [row], query.user_id))
@@ -183,19 +198,42 @@ class EventLogStore:
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
         count, alerts = func.sum(EventDayRow.count), func.sum(EventDayRow.alerts)
-        wanted = select(EventDayRow.day, count, alerts).where(*day_conditions(query)).group_by(EventDayRow.day)
+        wanted = select(EventDayRow.day, count, alerts).where(*self._day_conditions(query)).group_by(EventDayRow.day)
         with self._database.read() as session:
             return [EventDay(*row) for row in session.execute(wanted.order_by(EventDayRow.day))]
 
+    def _conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
+        hidden = self._hidden
+        return [*conditions(query), *((EventRow.camera_id.not_in(hidden),) if hidden else ())]
+
+    def _day_conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
+        hidden = self._hidden
+        return [*day_conditions(query), *((EventDayRow.camera_id.not_in(hidden),) if hidden else ())]
+
     # ---- retention -------------------------------------------------------------------------------
 
-    def delete_batch(self, *wanted: ColumnElement[bool], limit: int) -> int:
-        """Delete at most `limit` events that meet the conditions, with their marks. Return their number."""
-        with self._database.write() as session:
-            ids = list(session.scalars(select(EventRow.id).where(*wanted).limit(limit)))
-            for chunk in _chunks(ids):
-                session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
-            return len(ids)
+    def hide(self, camera_ids: Collection[int]) -> None:
+        """Leave the events of these cameras out of all answers, and of no others."""
+        self._hidden = frozenset(camera_ids)
+
+    def camera_ids(self) -> set[int]:
+        """Return the cameras with events, by the numbers by day; 0 is the server."""
+        with self._database.read() as session:
+            return set(session.scalars(select(EventDayRow.camera_id).distinct()))
+
+    def delete_batch(self, *wanted: ColumnElement[bool], limit: int) -> list[tuple[int, int]]:
+        """Delete at most `limit` events that meet the conditions, with their marks.
+
+        Return the camera id and the id of each.
+        """
+        with self._database.read() as session:  # the search must not hold up other threads that write
+            found = session.execute(select(EventRow.camera_id, EventRow.id).where(*wanted).limit(limit))
+            deleted = [(camera_id, event_id) for camera_id, event_id in found]
+        if deleted:
+            with self._database.write() as session:
+                for chunk in _chunks([event_id for _, event_id in deleted]):
+                    session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
+        return deleted
 
     def delete_days(self, *wanted: ColumnElement[bool]) -> None:
         with self._database.write() as session:

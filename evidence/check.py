@@ -49,7 +49,7 @@ class Report:
         self.findings.append(Finding(kind, path, text))
 
 
-class FolderFiles:
+class FolderFiles(PackageFiles):
     """The files of an unpacked package."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ class FolderFiles:
         return (self._folder / path).open("rb")
 
 
-class ZipFiles:
+class ZipFiles(PackageFiles):
     """The files of a package that was not unpacked."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:

@@ -194,7 +194,7 @@ def _conversions(file: ExportFile) -> list[str]:
     """Return how the audio differs from the recorder's."""
     recorded, audio = file.recorded_audio_codec, file.audio_codec
     if not recorded:
-        return []
+        return [f"audio: left out: {file.audio_left_out}"] if file.audio_left_out else []
     if not audio:
         return [f"audio: {recorded} left out"]
     is_law_converted = file.origin is not None and file.origin.is_audio_converted

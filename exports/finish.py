@@ -33,6 +33,7 @@ ORIGINAL = "original"
 _AUDIO, _TEXT = "sound.frames", "text.frames"  # temporary files
 _TEMPORARY = (_AUDIO, _TEXT, "*.part", "*.sets")
 _CHECK_EVERY = 1000
+_NOT_HELD = "a file of this kind cannot hold it"
 _LONGEST_NAME, _LONGEST_CHANNEL = 80, 30
 _ENCODES_AT_LEAST = 5.0  # times real time, on a very slow machine
 _ENCODE_S = 60.0
@@ -109,6 +110,7 @@ class RangeFiles:
             width=track.width,
             height=track.height,
             origin=origin_of_file(stretch.pieces, stretch.video),
+            audio_left_out=stretch.formats.audio_left_out,
         )
         part = self._folder / "video.part"
         with CheckedFile(part, self._space) as target:
@@ -116,6 +118,8 @@ class RangeFiles:
             target.flush()
             os.fsync(target.fileno())
         part.replace(self._folder / file.name)
+        if file.recorded_audio_codec and not file.audio_codec:
+            return replace(file, audio_left_out=_NOT_HELD)
         return file
 
     def _write_original(self, stretch: Stretch, file: ExportFile, target: BinaryIO) -> ExportFile:

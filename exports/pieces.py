@@ -29,12 +29,16 @@ _BUFFER_BYTES = 256 * 1024  # a system call for each frame costs more than the c
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The formats of all samples of a file. `audio_config`: AAC's AudioSpecificConfig."""
+    """The formats of all samples of a file. `audio_config`: AAC's AudioSpecificConfig.
+
+    `audio_left_out`: why there is no audio although the device offers some, as the end of a sentence.
+    """
 
     video: VideoFormat
     audio: AudioFormat | None
     parameter_sets: tuple[bytes, ...]
     audio_config: bytes = b""
+    audio_left_out: str = field(default="", compare=False)
 
     def can_follow(self, before: Formats) -> bool:
         """True if such frames go on in the same file, in which they carry their own parameter sets."""
@@ -289,6 +293,7 @@ def _stored(notes: PieceNotes) -> dict[str, Any]:
         "sound": asdict(formats.audio) if formats.audio else None,
         "parameter_sets": [_text(nal) for nal in formats.parameter_sets],
         "audio_config": _text(formats.audio_config),
+        "audio_left_out": formats.audio_left_out,
         "begins_file": notes.begins_file,
         "correction_s": notes.correction_s,
         "next_s": notes.next_s,
@@ -308,6 +313,7 @@ def _notes(stored: dict[str, Any]) -> PieceNotes:
         AudioFormat(**stored["sound"]) if stored["sound"] else None,
         tuple(base64.b64decode(text) for text in stored["parameter_sets"]),
         base64.b64decode(stored["audio_config"]),
+        stored.get("audio_left_out", ""),
     )
     return PieceNotes(
         formats,

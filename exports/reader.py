@@ -274,4 +274,10 @@ def _checked_formats(described: Description) -> Formats:
         video_track(described.video, described.parameter_sets)
     except TrackError as error:
         raise CameraBadAnswer("The recorder does not describe the recording's video in a readable way.") from error
-    return Formats(described.video, described.audio, described.parameter_sets, described.audio_config)
+    return Formats(
+        described.video,
+        described.audio,
+        described.parameter_sets,
+        described.audio_config,
+        described.audio_left_out,
+    )

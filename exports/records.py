@@ -110,7 +110,8 @@ class ExportFile:
 
     `frames_lost`: frames that came incomplete from the recorder and are missing. `is_time_confirmed`: the recorder
     confirms the times of the frames. `lead_in_s` and `lead_out_s`: seconds that a player shows besides, because the
-    file has no edit list. `recorded_audio_codec`: the recorder's, from which that of the file may differ. `width` and
+    file has no edit list. `recorded_audio_codec`: the recorder's, from which that of the file may differ.
+    `audio_left_out`: why the file lacks the recorder's audio, as the end of a sentence; otherwise "". `width` and
     `height` are in pixels. `origin`: None for subtitles, and for files of older versions of the app.
     """
 
@@ -133,6 +134,7 @@ class ExportFile:
     width: int | None = None
     height: int | None = None
     origin: FileOrigin | None = None
+    audio_left_out: str = ""
 
     @property
     def is_derived(self) -> bool:

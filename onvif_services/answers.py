@@ -236,7 +236,7 @@ def _words(element: Element) -> str:
 def read_payload(root: Element, operation: str) -> Element:
     """Return the operation's response element. Raise CameraBadAnswer if the answer contains another element.
 
-    Accepted are a response without Body or Envelope, and a name that is cut off behind "Res".
+    Accepted are a response without Body or Envelope, a name that is cut off behind "Res", and one in the singular.
     """
     wanted = operation + "Response"
     body = body_of(root)
@@ -244,8 +244,8 @@ def read_payload(root: Element, operation: str) -> Element:
     if found is None:
         found = next(descendants(root, wanted), None)
     if found is None and body is not None:
-        start = f"{operation}Res".lower()
-        found = next((part for part in body if local_name(part).lower().startswith(start)), None)
+        starts = tuple(f"{name}Res".lower() for name in (operation, operation.removesuffix("s")))
+        found = next((part for part in body if local_name(part).lower().startswith(starts)), None)
     if found is None:
         raise CameraBadAnswer(f"The device's answer to {operation} contains no {wanted}.")
     return found

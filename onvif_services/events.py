@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _DEEPEST = 10
 _LATEST_S = 5.0  # the longest wait for the answer beyond the device's own wait
 _MAX_PARAMETERS_BYTES = 8192
 _WSA = "http://www.w3.org/2005/08/addressing"
+_NO_ADDRESS = re.compile(r"https?://(?:www\.w3|schemas\.xmlsoap)\.org/", re.IGNORECASE)  # .../addressing/anonymous
 # ONVIF specifies no fault for "too many subscriptions" (onvif/specs #592); these are in use.
 _USED_UP = (
     *("SubscribeCreationFailedFault", "UnableToCreatePullPointFault", "ResourceProblem", "MaxPullPointsReached"),
@@ -56,6 +58,13 @@ class EventMessage:
     operation: str
     source: tuple[tuple[str, str], ...]
     data: tuple[tuple[str, str], ...]
+
+
+def _complete(address: str, of_service: str) -> str:
+    """Return the address of a subscription: that of the event service if it names none, or only a query for it."""
+    if not address or _NO_ADDRESS.match(address):
+        return of_service
+    return of_service.partition("?")[0] + address if address.startswith("?") else address
 
 
 class PullPoint:
@@ -95,9 +104,9 @@ class PullPoint:
                 raise CameraBusy(USED_UP_TEXT) from fault
             raise
         reference = answers.child(answer, "SubscriptionReference")
-        # Some firmware leaves out the SubscriptionReference around the address, or leaves the address empty.
-        address = answers.raw_text(next(answers.descendants(answer, "Address"), None))
-        address = address or self._conn.services.get("events", "")
+        # Some firmware leaves out the SubscriptionReference around the address.
+        named = answers.raw_text(next(answers.descendants(answer, "Address"), None))
+        address = _complete(named, self._conn.services.get("events", ""))
         self._parameters = _reference_parameters(reference)
         self._address = self._conn.at_host(address)
         self._note_life(answer)

@@ -40,6 +40,9 @@ TRANSPORTS = ("RTSP", "UDP", "HTTP")
 _TRANSPORTS = {"media": TRANSPORTS, "media2": ("RTSP", "RtspUnicast", "RtspOverHttp")}
 TUNNELS = frozenset({"HTTP", "RtspOverHttp"})
 _KEY_FRAME_AGAIN_S = 300.0
+_NO_CHANNELS = (
+    "The device lists no media profiles. It may still be starting; otherwise it needs a profile in its own settings."
+)
 _MOST_SILENT = 3  # channels whose stream address the device does not tell, before the others are not asked for
 
 # tt:VideoEncoding, and the RTP payload names that Media2 uses (RFC 4566 rtpmap), to FFmpeg's codec names: the first
@@ -77,6 +80,8 @@ def read_channels(conn: DeviceConnection, *, check_streams: bool = True) -> tupl
     grouped, listed = group_by_input(found, _listed_sources(conn))
     _note_guesses(conn, found, grouped)
     channels = make_channels(grouped, listed)
+    if not channels:
+        conn.note("media profiles", "camera_no_signal", _NO_CHANNELS)
     return _with_stream_problems(conn, channels) if check_streams else channels
 
 

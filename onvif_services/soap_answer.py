@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.errors import CameraBadAnswer, DeviceError
 from core.records import Credential
 from onvif_services import answers
@@ -9,6 +11,13 @@ from onvif_services.answers import Element
 from onvif_services.faults import DeviceBusy, LoginRefused, NotHere, error_of
 from onvif_services.http_answer import BUSY, HttpAnswer
 from onvif_services.xml_repair import Parsed, read_xml
+
+_SEARCHED = 1000
+_WEB_PAGE = re.compile(rb"<html\b|<!doctype\s+html\b", re.IGNORECASE)
+_NO_ONVIF = (
+    "The device answers with a web page in place of ONVIF. ONVIF may be switched off in its settings, or be at another "
+    "port or path."
+)
 
 
 def parse_soap(answer: HttpAnswer, service: str) -> Parsed:
@@ -21,6 +30,10 @@ def parse_soap(answer: HttpAnswer, service: str) -> Parsed:
     except CameraBadAnswer:
         if answer.status >= 400:
             raise _status_error(answer.status, service) from None
+        if not answer.body.strip(b"\0 \r\n\t"):
+            raise answers.MalformedXml("The device's answer is empty.") from None
+        if _WEB_PAGE.search(answer.body[:_SEARCHED]):
+            raise CameraBadAnswer(_NO_ONVIF) from None
         raise
     has_body = answers.is_envelope(parsed.root) and answers.body_of(parsed.root) is not None
     is_soap = has_body or answers.read_fault(parsed.root) is not None
@@ -47,6 +60,8 @@ def payload_of(
     except CameraBadAnswer:
         if status >= 400:
             raise _status_error(status, service) from None
+        if answers.local_name(root).lower() == "html":
+            raise CameraBadAnswer(_NO_ONVIF) from None
         raise
 
 

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 OPEN_END_S = 10.0
 _LATE_S = 60.0  # devices store an event some time after it happened
+_VERY_LATE_S = 1200.0  # some list a recording minutes after its beginning
+_LOOK_BACK_EVERY_S = 300.0
 _LISTED_FOR_S = 60.0
 _CHECKED_EVERY_S = 86_400.0
 _AFTER_TROUBLE_S = 15.0
@@ -60,6 +62,8 @@ class _DeviceWork:
     needs_list: bool = False
     no_event_search_until_s: float = -math.inf  # no event search before this time: the device has refused it
     current_piece: Interval | None = None  # the piece that is being asked, or was asked last
+    newest_wanted: datetime | None = None  # the newest end of all requests
+    looked_back_s: float = -math.inf  # when recordings that the device lists late were last searched for
     oldest_checked_s: float | None = None  # time of the last check that the oldest known data still exists
     is_never_complete: bool = False  # the device says Searching for ever
     problem: AppError | None = None
@@ -99,15 +103,21 @@ class Indexer:
 
     # ---- control ---------------------------------------------------------------------------------
 
-    def request(self, camera_id: int, window: Interval, now: datetime) -> None:
-        """Ask the device for the parts of the window that were not asked yet. `now` is the device's time."""
+    def request(self, camera_id: int, window: Interval, now: datetime, *, again: bool = False) -> None:
+        """Ask the device for the parts of the window that were not asked yet, or for all of it `again`.
+
+        `now` is the device's time.
+        """
         with self._changed:  # while reading, too: otherwise a part that is answered meanwhile is asked again
             recordings = self._store.recordings(camera_id)
-            missing = missing_intervals(recordings, self._store.asked_intervals(camera_id), window, now)
+            asked = {} if again else self._store.asked_intervals(camera_id)
+            missing = missing_intervals(recordings, asked, window, now)
             work = self._work_by_camera.setdefault(camera_id, _DeviceWork())
             if work.is_paused and work.list_read_s is not None:
                 return
             work.needs_list = work.needs_list or not self._is_listed(work)
+            if missing:
+                work.newest_wanted = max(missing[-1][1], work.newest_wanted or missing[-1][1])
             if self._can_search_events(work) and not work.is_paused:
                 work.pending = united([*work.pending, *missing])
                 work.total_s = max(work.total_s, work.pending_s())
@@ -287,7 +297,7 @@ class Indexer:
                 work.pending = []
             return
         start, end = piece
-        begins = start - timedelta(seconds=_LATE_S)
+        begins = start - timedelta(seconds=self._look_back_s(camera_id, work, piece))
         try:
             found = self._cameras.ask_recorder(
                 camera_id,
@@ -318,6 +328,19 @@ class Indexer:
             if len(found.events) < _FEW_EVENTS and end - start >= work.piece_length:
                 work.piece_length = min(2 * work.piece_length, _LARGEST_PIECE)
             self._changed.notify_all()
+
+    def _look_back_s(self, camera_id: int, work: _DeviceWork, piece: Interval) -> float:
+        """Return how much of the time before a piece is asked again, because the device may have listed it late.
+
+        Every five minutes, the newest piece corrects times that were asked too early.
+        """
+        now_s = self._clock.monotonic_s()
+        is_newest = work.newest_wanted is None or piece[1] >= work.newest_wanted
+        if not is_newest or now_s - work.looked_back_s < _LOOK_BACK_EVERY_S:
+            return _LATE_S
+        work.looked_back_s = now_s
+        asked = united(part for parts in self._store.asked_intervals(camera_id).values() for part in parts)
+        return _VERY_LATE_S if any(begin < piece[0] <= until for begin, until in asked) else _LATE_S
 
     def _is_whole(self, work: _DeviceWork, found: EventSearch, length: timedelta) -> bool:
         """True if a search is complete; False if it must be repeated in shorter pieces. Raise Unavailable.

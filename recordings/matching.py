@@ -14,6 +14,7 @@ from core.records import Channel, ProfileRole
 _NO_NUMBERS = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|h\.?26[45]", re.IGNORECASE
 )
+_SHORTEST_TOKEN = 8
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{1,5}(?![0-9A-Za-z])")
 
 
@@ -25,7 +26,7 @@ class MatchedBy(StrEnum):
     VIDEO_SOURCE = "video_source"  # the recording's source is the channel's video source
     NAME = "name"
     ONLY_CHANNEL = "only_channel"  # the device has no other channel
-    NUMBER = "number"  # in the recording's token, source and name
+    NUMBER = "number"  # a number or a token of the channel, in the recording's token, source or name
     ORDER = "order"  # as many recordings as channels, and no other hint for any of them
     NOTHING = "nothing"
 
@@ -49,6 +50,10 @@ class Match:
 def match_channels(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, Match]:
     """Return the match of every recording, by recording token. Several recordings may match one channel."""
     found = _named(recordings, channels)
+    tokens = _long_tokens(channels)
+    for recording in recordings:
+        if recording.recording_token not in found and (number := _number_of_token(recording, tokens)) is not None:
+            found[recording.recording_token] = Match(number, MatchedBy.NUMBER)
     if len(channels) == 1:
         only = Match(channels[0].number, MatchedBy.ONLY_CHANNEL)
         return {recording.recording_token: found.get(recording.recording_token, only) for recording in recordings}
@@ -98,6 +103,30 @@ def _named(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -
         elif recording.source_name.casefold() in by_name:
             found[recording.recording_token] = Match(by_name[recording.source_name.casefold()], MatchedBy.NAME)
     return found
+
+
+def _long_tokens(channels: Sequence[Channel]) -> list[tuple[str, int]]:
+    """Return the tokens of all channels that are long enough to be looked for in other texts, with the channel."""
+    return [
+        (token, channel.number)
+        for channel in channels
+        for token in (channel.video_source_token, *(profile.profile_token for profile in channel.profiles))
+        if len(token) >= _SHORTEST_TOKEN
+    ]
+
+
+def _number_of_token(recording: DeviceRecording, tokens: Sequence[tuple[str, int]]) -> int | None:
+    """Return the channel of which a token stands in a text of the recording; None if there is none, or several.
+
+    Dahua calls the recording of MediaProfile00100 RecordMediaProfile00100.
+    """
+    text = f"{recording.recording_token} {recording.source_id} {recording.source_name}"
+    found = {
+        number
+        for token, number in tokens
+        if token in text and re.search(rf"(?<![0-9]){re.escape(token)}(?![0-9A-Za-z])", text)
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def _numbers(recordings: Sequence[DeviceRecording], channels: Sequence[Channel]) -> dict[str, int]:

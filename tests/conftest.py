@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator
 from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,13 +35,12 @@ BROWSERS_END = 0.9  # share of the run
 SECONDS = {
     "tests/browser/test_replay_quality.py": 40.0,
     "tests/browser/test_quality.py": 22.0,
-    "tests/browser/test_audio_in_engines.py": 15.0,
     "tests/browser/test_replay_over_the_socket.py": 12.0,
     "tests/browser/test_replay_player.py": 11.0,
     "tests/browser/test_export_page.py": 11.0,
     "tests/browser/test_access_pages.py": 10.0,
     "tests/browser/test_cameras_page.py": 4.0,
-    "tests/browser/test_three_engines.py": 4.0,
+    "tests/browser/test_firefox_and_webkit.py": 8.0,
     "tests/browser/test_verify_page.py": 1.5,
     BROWSERS: 7.5,
     "tests/whole_app/test_export_formats.py": 16.0,
@@ -58,6 +59,21 @@ SECONDS = {
     "tests/media/rtsp": 0.6,
 }
 SECONDS_ELSEWHERE = 0.1
+TESTS = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each of several processes begin to collect at another folder.
+
+    The first process that collects a file compiles it, and the others read the result. In a fresh clone, processes that
+    went the same way would compile every file several times: it took each process 8 s.
+    """
+    process: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if process is None or config.args != config.getini("testpaths") or config.getoption("ignore"):
+        return
+    paths = sorted(str(path) for path in TESTS.iterdir() if path.match("test_*.py") or any(path.rglob("test_*.py")))
+    first = int(process["workerid"].removeprefix("gw")) * len(paths) // process["workercount"]
+    config.args = paths[first:] + paths[:first]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,12 +82,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
     took_s = {file: len(tests) * _seconds(file) for file, tests in files.items()}
-    in_browsers = sorted((file for file in files if file.startswith(BROWSERS)), key=lambda file: -took_s[file])
-    others = sorted(
-        (file for file in files if not file.startswith(BROWSERS)), key=lambda file: (_place(file), -took_s[file])
-    )
+    ordered = sorted(files, key=lambda file: (_place(file), -took_s[file], file))
+    in_browsers = [file for file in ordered if file.startswith(BROWSERS)]
+    others = [file for file in ordered if not file.startswith(BROWSERS)]
     starts = _starts(in_browsers, took_s, BROWSERS_END) | _starts(others, took_s, 1.0)
-    items[:] = chain.from_iterable(files[file] for file in sorted(files, key=lambda file: starts[file]))
+    items[:] = chain.from_iterable(files[file] for file in sorted(files, key=lambda file: (starts[file], file)))
 
 
 def _seconds(file: str) -> float:

@@ -1,6 +1,7 @@
 """The limit of all waits in tests, and a measure for promised times. Other files hold no pace of a machine.
 
-A wait ends as soon as its condition holds, so a large limit costs time only where a test fails anyway.
+A wait ends as soon as its condition holds, so a large limit costs time only where a test fails anyway. `until` and
+`settled` stretch their limits by the factor by which the machine is slower at the end of the limit than a quiet one.
 A promise ("it stops within 5 s") is behaviour and stays as it is, but it is meant for a machine that is not
 overloaded. `promised` therefore repeats a small fixed piece of work while the block runs, and stretches the
 promise by the factor by which that work is slower than on a quiet machine, and by the time that the machine stood
@@ -24,12 +25,14 @@ T = TypeVar("T")
 
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 LIMIT_S = 60.0 * PATIENCE  # for a condition that a quiet machine reaches within seconds
+LONG_LIMIT_S = 3 * LIMIT_S  # for waits of browsers, which cannot ask how slow the machine is
 
 _WORK = " ".join(str(number * number) for number in range(8_000)).encode()
 _QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on which the promises were measured
 _REST_S = 0.05
 _SHORT_REST_S, _LONG_REST_S = 0.01, 0.05  # between two looks of `until`
 _STANDSTILL_S = 0.3  # a rest that lasts longer
+_LEAST_MEASURES = 20
 
 
 def until(
@@ -43,11 +46,28 @@ def until(
     The rests between two looks grow to 50 ms: a hundred requests or looks at a page in a second keep a core busy.
     """
     began_s = time.monotonic()
+    limit = _Limit(within_s)
     while not (value := claim()):
         waited_s = time.monotonic() - began_s
-        assert waited_s < within_s, f"{what} did not come true within {within_s:g} s"
+        assert not limit.is_over(waited_s), f"{what} did not come true within {waited_s:.0f} s"
         rest(min(max(_SHORT_REST_S, waited_s / 20), _LONG_REST_S))
     return value
+
+
+class _Limit:
+    """A limit that a slow machine stretches. It measures the pace only after the limit of a quiet one."""
+
+    def __init__(self, within_s: float) -> None:
+        self._within_s = within_s
+        self._took_s: list[float] = []
+
+    def is_over(self, waited_s: float) -> bool:
+        if waited_s < self._within_s:
+            return False
+        self._took_s.append(_work_s())
+        if len(self._took_s) < _LEAST_MEASURES:
+            return False
+        return waited_s >= self._within_s * _factor(self._took_s)
 
 
 def stays(claim: Callable[[], object], for_s: float) -> None:
@@ -60,10 +80,10 @@ def stays(claim: Callable[[], object], for_s: float) -> None:
 
 def settled(value: Callable[[], T], for_s: float = 1.0, rest: Callable[[float], object] = time.sleep) -> T:
     """Return the value once it has stood still for `for_s`; fail the test if it never does."""
-    ends_s = time.monotonic() + LIMIT_S
+    began_s, limit = time.monotonic(), _Limit(LIMIT_S)
     last, since_s = value(), time.monotonic()
     while time.monotonic() - since_s < for_s:
-        assert time.monotonic() < ends_s, f"it never stood still for {for_s:g} s"
+        assert not limit.is_over(time.monotonic() - began_s), f"it never stood still for {for_s:g} s"
         rest(0.01)
         if (now := value()) != last:
             last, since_s = now, time.monotonic()
@@ -115,7 +135,7 @@ class Slowness:
 
     def factor(self) -> float:
         """1.0 on a quiet machine, or on a faster one."""
-        return max(1.0, statistics.fmean(self._took_s) / _QUIET_S)
+        return _factor(self._took_s)
 
     def allowed_s(self, within_s: float) -> float:
         """Return how long one action may take now that takes `within_s` on a quiet machine.
@@ -140,6 +160,11 @@ class Slowness:
                 self.stood_still_s += rested_s - _REST_S
             self._took_s.append(_work_s())
             began_s = time.monotonic()
+
+
+def _factor(took_s: list[float]) -> float:
+    """1.0 on a quiet machine, or on a faster one."""
+    return max(1.0, statistics.fmean(took_s) / _QUIET_S)
 
 
 def _work_s() -> float:

@@ -65,7 +65,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "recordings": frozenset({"archive", "onvif", "onvif_services", "media", "database", "core"}),
     "archive": frozenset({"onvif", "media", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "ptz", "events", "media", "core"}),
+    "workers": frozenset({"onvif", "stream", "ptz", "events", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),

@@ -19,7 +19,7 @@ from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.feed import Feed, HeldKeyFrame
 from media.rtsp.live.session_pool import DeviceSessionPool
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
@@ -107,6 +107,19 @@ class RtspGateway:
             return StreamFormats(described.video, described.audio)
         finally:
             feed.close()
+
+    def held_key_frame(self, camera_id: int, profile_token: str) -> HeldKeyFrame | None:
+        """Return the last key frame of a live session that runs now, from memory. None if there is none."""
+        found: list[HeldKeyFrame | None] = []
+
+        async def look() -> None:
+            found.append(self._live.held_key_frame(camera_id, profile_token))
+
+        try:
+            self._thread.run(look(), _CHECKS_S)
+        except (RuntimeError, TimeoutError):
+            return None
+        return found[0]
 
     def device_sessions(self) -> int:
         """Return how many live device sessions are open or opening."""

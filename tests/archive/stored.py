@@ -38,7 +38,7 @@ class Disks:
     other_bytes: dict[Path, int] = field(default_factory=dict)  # of other programs
 
     def space(self, folder: Path) -> Space:
-        used = sum(path.stat().st_size for path in folder.rglob("*.mp4"))
+        used = sum(path.stat().st_size for path in folder.rglob("*.mp4*"))
         return Space(self.size_bytes, max(0, self.size_bytes - used - self.other_bytes.get(folder, 0)))
 
 

@@ -198,6 +198,31 @@ def test_a_lost_file_is_a_gap_with_reason_damaged_and_keeps_its_row(index: Archi
     assert [it.state for it in index.files_of(STREAM, NOON, NOON + DAY)].count(FileState.LOST) == 1
 
 
+def test_a_damaged_file_counts_and_cannot_be_played(index: ArchiveIndex) -> None:
+    files = add(index, 3)
+    index.note_damaged(files[1].key, 700)
+    assert minutes(index) == [(0, 10), (20, 30)]
+    assert bytes_by_stream(index) == {STREAM: 2700}
+    assert index.damaged() == {1: (1, 700)}
+    assert index.next_file(STREAM, files[1].start_ms) == files[2]
+    (item,) = index.delete([files[1].key])
+    assert (item.path, item.size_bytes) == (f"{files[1].key.path}.damaged", 700)
+    assert minutes(index) == [(0, 10), (20, 30)]
+
+
+def test_an_index_of_the_first_version_is_taken_over(index: ArchiveIndex, tmp_path: Path) -> None:
+    add(index, 3)
+    index.close()
+    (file_path,) = tmp_path.glob("**/archive.sqlite3")
+    with closing(sqlite3.connect(file_path)) as old:
+        old.executescript("DROP INDEX file_damaged; PRAGMA user_version = 1;")
+    assert index.open() is False
+    assert minutes(index) == [(0, 30)]
+    assert index.damaged() == {}
+    index.close()
+    assert index.open() is False
+
+
 def test_bytes_by_stream_follow_growth_and_deletion(index: ArchiveIndex) -> None:
     files = add(index, 3)
     index.commit([IndexedFile(files[2].key, files[2].end_ms, 1500, 1)], [])

@@ -147,7 +147,17 @@ def test_the_pre_roll_counts_from_the_event_although_the_news_is_late(harness: R
     happened = harness.clock.now - timedelta(seconds=2.5)
     harness.recorders.trigger(1, 1, active=True, at=happened)
     before_s = happened.timestamp() - harness.target().stretches[0].utc_s[0]
-    assert 5.0 <= before_s < 5.0 + GOP / FPS
+    assert 5.0 <= before_s < 6.0 + GOP / FPS, "the device's clock is known to a second"
+
+
+def test_the_pre_roll_allows_for_the_whole_seconds_of_a_devices_clock(harness: RecorderHarness) -> None:
+    harness.record(EVENTS)
+    for _ in range(10):  # with other distances from the key frame
+        harness.pass_s(30.1)
+        happened = harness.clock.now - timedelta(seconds=0.9)
+        harness.recorders.trigger(1, 1, active=True, at=happened + timedelta(seconds=0.8))
+        assert harness.target().stretches[-1].utc_s[0] <= happened.timestamp() - 5.0
+        harness.recorders.trigger(1, 1, active=False)
 
 
 def test_events_that_overlap_are_one_stretch(harness: RecorderHarness) -> None:

@@ -106,11 +106,44 @@ def test_a_large_file_that_cannot_be_read_is_kept(recording: Recording, tmp_path
             part.unlink()
         again = Recording(tmp_path)
         compare(again)
+        assert again.index.damaged() == {1: (1, len(content))}
         again.close()
     else:
-        assert reindexed(recording).files == 0
+        assert reindexed(recording).files == 1
+        assert recording.index.damaged() == {1: (1, len(content))}
+        assert recording.stretches() == []
+        assert reindexed(recording).files == 1, "known by its name"
+        assert recording.index.damaged() == {1: (1, len(content))}
     assert all_files(recording.folders[0]) == set()
     assert path.with_name(f"{path.name}.damaged").read_bytes() == content
+
+
+def test_a_crash_leaves_no_file_that_only_the_disk_knows(recording: Recording, tmp_path: Path) -> None:
+    recording.frames(recording.open_stream(), 3, size=10_000)
+    (name,) = all_files(recording.folders[0])
+    path = recording.folders[0] / name
+    with path.open("r+b") as file:
+        file.write(b"\0" * 64)
+    again = crashed(recording, tmp_path)
+    assert again.index.damaged() == {1: (1, path.with_name(f"{path.name}.damaged").stat().st_size)}
+    assert again.stretches() == []
+    again.close()
+
+
+def test_a_lost_file_that_comes_back_is_adopted(recording: Recording) -> None:
+    recording.frames(recording.open_stream(), 130)
+    recording.flush()
+    stretches, lost = recording.stretches(), recording.files()[1]
+    path, busy = recording.path(lost), [it.key for it in recording.files() if it.state is FileState.OPEN]
+    aside = path.rename(path.with_name("aside"))
+    list(Recovery(recording.index, recording.volume).compare(busy))
+    assert len(recording.stretches()) == 2
+    aside.rename(path)
+    list(Recovery(recording.index, recording.volume).compare(busy))
+    covered = recording.stretches()
+    assert (covered[0].start, covered[-1].end) == (stretches[0].start, stretches[-1].end)
+    assert sum((it.end - it.start for it in covered), timedelta()) == stretches[0].end - stretches[0].start
+    assert recording.stored()
 
 
 def test_a_torn_end_with_zeros_is_cut_off(recording: Recording, tmp_path: Path) -> None:

@@ -50,6 +50,36 @@ def test_a_kept_range_stays_until_its_time_is_over(archive: StoredArchive) -> No
     assert archive.hours_left() == []
 
 
+def test_damaged_files_are_deleted_like_recordings(archive: StoredArchive) -> None:
+    archive.set_rule(keep_days=1.0, limit_days=3.0)
+    paths = []
+    for file in archive.record(stream_of(), [80, 50, 48, 2]):
+        paths.append(archive.path(file).rename(archive.path(file).with_suffix(".mp4.damaged")))
+        archive.index.note_damaged(file.key, 1000)
+    archive.keep(90, 47)
+    archive.retention.run_pass()
+    assert [path.exists() for path in paths] == [False, True, True, True], "the limit by law wins"
+    for kept in archive.kept.ranges():
+        archive.kept.release(kept.id, LOCAL)
+    archive.retention.run_pass()
+    assert [path.exists() for path in paths] == [False, False, False, True]
+    archive.retention.delete_camera(1)
+    archive.retention.run_pass()
+    archive.retention.run_pass()
+    assert not any(path.exists() for path in paths)
+    assert archive.index.damaged() == {}
+
+
+def test_a_damaged_file_makes_room_on_a_full_disk(archive: StoredArchive) -> None:
+    archive.set_rule()
+    (damaged, _) = archive.record(stream_of(), [3, 2], size_bytes=DISK_BYTES // 2 - 1000)
+    path = archive.path(damaged).rename(archive.path(damaged).with_suffix(".mp4.damaged"))
+    archive.index.note_damaged(damaged.key, damaged.size_bytes)
+    archive.retention.run_pass()
+    assert not path.exists()
+    assert archive.hours_left() == [2]
+
+
 def test_a_limit_by_law_wins_over_a_kept_range(archive: StoredArchive) -> None:
     archive.set_rule(keep_days=30.0, limit_days=3.0)
     archive.record(stream_of(), [73, 71])

@@ -41,12 +41,22 @@ class HandRecordings(RecordingManager):
         self.errors: dict[tuple[int, int], DeviceError] = {}
         self.searches: list[tuple[int, int]] = []
         self.resumes: list[bool] = []
+        self.again: list[Stretch] = []
 
     def search(
-        self, camera_id: int, start: datetime, end: datetime, *, channel: Any = None, resumes: bool = True, **_: Any
+        self,
+        camera_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        channel: Any = None,
+        resumes: bool = True,
+        again: bool = False,
+        **_: Any,
     ) -> SearchPage:
         self.searches.append((camera_id, channel))
         self.resumes.append(resumes)
+        self.again += [Stretch(start, end)] if again else []
         if (error := self.errors.get((camera_id, channel))) is not None:
             raise error
         known = KnownRecording("R", channel, MatchedBy.JOB, "", None, None, ())

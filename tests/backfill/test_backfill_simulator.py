@@ -236,8 +236,8 @@ def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulato
     gap_start, gap_end = gap_of(recorder)
     app.archive.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,)))
     planner = app.backfills._worker._planner
-    planner._clock = Later(gap_end + timedelta(hours=1))
-    for _ in range(2):
+    for minutes in (60, 81, 102):
+        planner._clock = Later(gap_end + timedelta(minutes=minutes))
         planner._checked_at.clear()
         planner.plan(lambda: False)
     alerts = [gap for gap in app.archive.alerts() if gap.origin is Origin.DEVICE]

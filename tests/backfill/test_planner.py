@@ -165,8 +165,12 @@ def test_a_gap_of_a_recorder_goes_on_until_it_records_again(bench: PlannerBench)
     stopped = now - 3 * HOUR
     bench.recordings.listed = [Stretch(now - 72 * HOUR, stopped)]
     bench.plan()
+    assert bench.archive.alerts() == [], "its list may be late"
+    bench.clock.move(minutes=21)
+    bench.plan()
     (alert,) = bench.archive.alerts()
     assert (alert.start, alert.end) == (stopped, None)
+    assert bench.recordings.again
     bench.clock.move(hours=30)
     bench.plan()
     (alert,) = bench.archive.alerts()
@@ -179,9 +183,40 @@ def test_a_gap_of_a_recorder_goes_on_until_it_records_again(bench: PlannerBench)
     assert (alert.start, alert.end) == (stopped, again)
 
 
+def test_a_recording_that_a_recorder_lists_late_is_no_alert(bench: PlannerBench) -> None:
+    now = bench.clock.now
+    late, lacking = Stretch(now - HOUR / 2, now), Stretch(now - 5 * HOUR, now - 4 * HOUR)
+    bench.recordings.listed = [Stretch(now - 72 * HOUR, lacking.start), Stretch(lacking.end, late.start)]
+    bench.plan()
+    bench.recordings.listed.append(Stretch(late.start, now + 24 * HOUR))
+    bench.clock.move(minutes=21)
+    bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert (alert.start, alert.end) == (lacking.start, lacking.end)
+
+
+def test_gaps_are_checked_again_if_the_recorder_does_not_confirm_them(bench: PlannerBench) -> None:
+    stopped = bench.clock.now - 3 * HOUR
+    bench.recordings.listed = [Stretch(stopped - 72 * HOUR, stopped)]
+    bench.plan()
+    bench.clock.move(minutes=21)
+    bench.recordings.complete = False
+    bench.plan()
+    assert bench.archive.alerts() == []
+    bench.recordings.complete = True
+    for _ in range(3):
+        bench.clock.move(minutes=21)
+        bench.plan()
+    (alert,) = bench.archive.alerts()
+    assert alert.start == stopped
+
+
 def test_a_gap_of_a_recorder_ends_with_the_rule(bench: PlannerBench) -> None:
     bench.recordings.listed = [Stretch(bench.clock.now - 72 * HOUR, bench.clock.now - 3 * HOUR)]
     bench.plan()
+    bench.clock.move(minutes=21)
+    bench.plan()
+    assert bench.archive.alerts()
     bench.set_rule(1, 1, RecordingRule())
     bench.plan()
     (alert,) = bench.archive.alerts()

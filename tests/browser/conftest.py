@@ -13,13 +13,13 @@ from tests.browser.engines import ENGINES, EngineMissing, EnginePage
 from tests.browser.recordings import ROWS, wait
 from tests.browser.watching import Watched
 from tests.missing import skip_outside_ci
-from tests.patience import LIMIT_S
+from tests.patience import LONG_LIMIT_S
 from tests.warm_apps import WarmStarter
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 
-# Reports every violation of the content security policy in the console.
-expect.set_options(timeout=1000 * LIMIT_S)
+expect.set_options(timeout=1000 * LONG_LIMIT_S)
 
+# Reports every violation of the content security policy in the console.
 _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -42,7 +42,7 @@ def chromium() -> Iterator[Browser]:
     """One for a file: until Playwright ends, its event loop keeps other tests from running theirs in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LIMIT_S
+            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LONG_LIMIT_S
         )
         yield browser
         browser.close()
@@ -96,7 +96,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
         context.add_init_script(_REPORT_VIOLATIONS)
         if not pictures:
             context.add_init_script(_WITHOUT_PICTURES)
-        context.set_default_timeout(1000 * LIMIT_S)  # also for the pages that a test opens in the context itself
+        context.set_default_timeout(1000 * LONG_LIMIT_S)  # also for the pages that a test opens in the context itself
         contexts.append(context)
         page = context.new_page()
         watched = Watched(page)

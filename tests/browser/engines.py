@@ -1,6 +1,6 @@
-"""Chromium, Firefox and WebKit behind one interface, for the tests that run in all three.
+"""Firefox and WebKit behind one interface, for the tests that run in both.
 
-Playwright drives Chromium. It needs builds of its own for the other two; Debian's are driven by their own protocols:
+Playwright, which drives Chromium, needs builds of its own for these two. Debian's are driven by their own protocols:
 Firefox by Marionette (JSON over TCP), WebKitGTK by WebDriver (W3C, JSON over HTTP) on a virtual display.
 """
 
@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from playwright.sync_api import sync_playwright
-
 from tests.patience import LIMIT_S, until
-from tools.running import CHROMIUM, CHROMIUM_OPTIONS, ask, free_port
+from tools.running import ask, free_port
 
 _WIDTH, _HEIGHT = 1280, 900
 _FIREFOX = "firefox-esr"
@@ -104,38 +102,6 @@ class _WebDriverPage:
     def press(self, key: str) -> None:
         steps = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
         self._send("actions", "PerformActions", {"actions": [{"type": "key", "id": "keyboard", "actions": steps}]})
-
-
-class _ChromiumPage:
-    def __init__(self, page: Any) -> None:
-        self._page = page
-
-    def open(self, url: str) -> None:
-        self._page.goto(url)
-
-    def evaluate(self, expression: str) -> Any:
-        return self._page.evaluate(expression)
-
-    def click(self, selector: str) -> None:
-        self._page.click(selector)
-
-    def click_at(self, x: float, y: float) -> None:
-        self._page.mouse.click(x, y)
-
-    def press(self, key: str) -> None:
-        self._page.keyboard.press(key)
-
-
-@contextlib.contextmanager
-def chromium(folder: Path) -> Iterator[EnginePage]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LIMIT_S
-        )
-        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
-        page.set_default_timeout(1000 * LIMIT_S)
-        yield _ChromiumPage(page)
-        browser.close()
 
 
 @contextlib.contextmanager
@@ -273,7 +239,6 @@ def _program(name: str) -> str:
 
 
 ENGINES: dict[str, Callable[[Path], contextlib.AbstractContextManager[EnginePage]]] = {
-    "chromium": chromium,
     "firefox": firefox,
     "webkit": webkit,
 }

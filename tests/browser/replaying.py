@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import Page
 
 from tests.browser.watching import Open, Watched, settled_on, until_on
-from tests.patience import LIMIT_S
 from tools.running import App
 
 PLAYING = "#player [data-part=stage][data-phase=playing]"
@@ -88,10 +86,10 @@ def pause(page: Page) -> None:
 
 def wait(page: Page, expression: str) -> None:
     """Wait until the expression is true. Playwright's wait_for_function needs eval, which the pages' CSP forbids."""
-    ends_s = time.monotonic() + LIMIT_S
-    while not page.evaluate(expression):
-        assert time.monotonic() < ends_s, f"it did not become so: {expression[-80:]}; {page.evaluate(STATE)}"
-        page.wait_for_timeout(50)
+    try:
+        until_on(page, lambda: page.evaluate(expression))
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {expression[-80:]}; {page.evaluate(STATE)}") from None
 
 
 def open_at(app: App, camera_id: int, open_page: Open, at: datetime, channel: int = 1, **options: Any) -> Watched:

@@ -54,6 +54,8 @@ def volume(name: str = "Disk 1", **more: Any) -> dict[str, Any]:
         "inflow_bytes_per_day": 86_000_000_000,
         "full_at": None,
         "next_to_go": None,
+        "damaged_files": 0,
+        "damaged_bytes": 0,
     }
     return {**usual, **more}
 

@@ -33,6 +33,7 @@ def test_a_search_result_plays_in_the_modal_player(recordings: Page) -> None:
     rows = recordings.locator("#results tr")
     expect(rows.first).to_be_visible()
     expect(recordings.locator("#search-state")).to_have_text(re.compile(r"\d+ spans? on 5 channels"))
+    expect(rows.first.locator("td").nth(5)).to_have_text("Device")
     since_s = time.monotonic()
     rows.first.get_by_role("button").click()
     recordings.wait_for_selector(MODAL_PLAYING)

@@ -13,7 +13,7 @@ from core.recordings import ZoneOfTimes
 from core.records import CameraStatus, DeviceInfo, DevicePlace, LearnedAccess
 from core.secrets import Secret
 from onvif_manager import OnvifManager
-from tests.cameras.doubles import CameraHarness, FakeNetwork, channel
+from tests.cameras.doubles import CameraHarness, FakeDevice, FakeNetwork, channel
 from tests.patience import LIMIT_S, promised, until
 
 RIGHT = Secret("right")
@@ -220,6 +220,16 @@ def test_a_changed_device_password_costs_one_failed_login(harness: CameraHarness
         harness.wait_status(camera_id, CameraStatus.AUTH_FAILED)
         threading.Event().wait(0.4)
         assert device.logins - logins <= 2  # one login may be in progress and still succeed
+
+
+def test_channels_of_a_device_that_boots_are_read_soon(harness: CameraHarness, manager: OnvifManager) -> None:
+    device = harness.device(channels=())
+    camera_id = add(manager)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
+    assert not manager.channels(camera_id)
+    device.channels = FakeDevice.channels
+    until(lambda: len(manager.channels(camera_id)) == 2)
+    assert device.opens == 1
 
 
 def test_a_new_name_does_not_reconnect_the_camera(harness: CameraHarness, manager: OnvifManager) -> None:

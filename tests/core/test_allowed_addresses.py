@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +21,7 @@ from core.records import Credential
 from core.secrets import Secret
 from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
+from media.rtsp.client.receiver import MediaReceiver
 from onvif_services.addresses import rewrite_rtsp
 from onvif_services.transport import CappedTransport
 from tests.patience import LIMIT_S
@@ -238,7 +240,7 @@ def test_rtsp_does_not_follow_a_name_to_this_machine(
 
 async def _connect_by_rtsp(name: str, port: int) -> RtspConnection:
     connector = Connector(name, PinnedCertificates(SystemClock()), tls_context, LIMIT_S)
-    return await connector.connect(port, lambda: RtspConnection(lambda _: None))
+    return await connector.connect(port, lambda: RtspConnection(MediaReceiver(cast(Any, None), SystemClock())))
 
 
 Connects = Callable[[str, int], object]

@@ -75,6 +75,9 @@ def _stored(folder: Path) -> int:
     if not file.exists():
         return 0
     with closing(sqlite3.connect(file)) as database:
+        is_made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'event_subscriptions'").fetchone()
+        if not is_made:
+            return 0
         return int(database.execute("SELECT count(*) FROM event_subscriptions").fetchone()[0])
 
 

@@ -162,6 +162,15 @@ def test_audio_of_another_law_than_described_is_named_as_converted(make: Make) -
     assert list(found.values()) == ["none", [change], [change, "audio: pcm_mulaw to aac"]]
 
 
+def test_the_manifest_says_why_audio_is_left_out(make: Make) -> None:
+    packaging = make([(0, 20)])
+    packaging.exporting.recorder.audio_left_out = "the app does not play G.726 in recordings"
+    case = packaging.made(packaging.case(packaging.export(2, 5)).id)
+    folder = packaging.unpacked(case.id, packaging.folder / "unpacked")
+    video, *_ = json.loads((folder / "manifest.json").read_bytes())["files"]
+    assert video["conversions"] == ["audio: left out: the app does not play G.726 in recordings"]
+
+
 def test_a_snapshot_shows_the_first_frame_of_each_video(make: Make) -> None:
     packaging = make([(0, 20)], decodable=True)
     case = packaging.made(packaging.case(packaging.export(2.4, 10)).id)

@@ -69,6 +69,15 @@ def test_subtitles_tell_names_and_time_of_day(make: Make) -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("-->") == 3
 
 
+@pytest.mark.parametrize("format_", ["mp4", "original"])
+def test_an_export_says_why_its_audio_is_left_out(make: Make, format_: str) -> None:
+    recorder = recorder_of([(0, 60)])
+    recorder.audio_left_out = "the app does not play G.726 in recordings"
+    exporting = make(recorder)
+    (file,) = exporting.done(exporting.add(10.4, 13.0, format=format_)).files
+    assert (file.audio_codec, file.audio_left_out) == (None, recorder.audio_left_out)
+
+
 def test_each_stretch_without_a_gap_becomes_a_file(make: Make) -> None:
     exporting = make(recorder_of([(0, 10), (20, 30)]))
     job = exporting.done(exporting.add(5, 25))

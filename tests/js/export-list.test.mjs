@@ -69,6 +69,7 @@ const FILE = {
   height: 1080,
   audio_codec: 'aac',
   recorded_audio_codec: 'pcm_alaw',
+  audio_left_out: null,
   lead_in_s: 0,
   lead_out_s: 0,
   frames_lost: 0,
@@ -205,6 +206,8 @@ test('filters find names, notes, owners, channels and files', () => {
 test('a file tells its size, codec, length and what is wrong with it', () => {
   assert.equal(fileFacts(FILE), '66 MB · H.265 · 1920 × 1080 · 2 min 14 s');
   assert.match(fileFacts({ ...FILE, frames_lost: 3, time_confirmed: false }), /3 damaged frames left out.*does not confirm/);
+  const leftOut = { audio_codec: null, audio_left_out: 'the app does not play G.726 in recordings' };
+  assert.match(fileFacts({ ...FILE, ...leftOut }), / · sound left out: the app does not play G\.726 in recordings$/);
   assert.match(fileFacts({ ...FILE, kind: 'working_copy', derived: true }), /^Copy, encoded again · 66 MB/);
   assert.match(fileFacts({ ...FILE, kind: 'original', lead_in_s: 1.6 }), /^Picture and sound as recorded.*begins 1\.6 s earlier/);
   const subtitles = { ...FILE, kind: /** @type {const} */ ('subtitles'), codec: 'subrip', bytes: 4200, width: null, height: null };

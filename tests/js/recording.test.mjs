@@ -44,6 +44,7 @@ function volume(change = {}) {
   return {
     ...{ id: 'a', name: 'Disk 1', state: 'ok', detail: '', size_bytes: 1000e9, free_bytes: 300e9, used_bytes: 600e9 },
     ...{ kept_bytes: 50e9, floor_bytes: 50e9, inflow_bytes_per_day: 40e9, full_at: null, next_to_go: null },
+    ...{ damaged_files: 0, damaged_bytes: 0 },
     ...change,
   };
 }
@@ -213,6 +214,7 @@ test('the parts of a disk add up to its size', () => {
   }
   assert.deepEqual(new Set(Object.values(volumeParts(volume({ size_bytes: null, free_bytes: null })))), new Set([0]));
   assert.match(volumeSpace(volume()), /^600 GB of recordings, 50 GB of them kept, 100 GB of other files, 250 GB free/);
+  assert.match(volumeSpace(volume({ damaged_files: 2, damaged_bytes: 3e6 })), /50 GB of them kept, 3.0 MB of them in 2 damaged files, /);
 });
 
 test('a disk says when it is full and what goes then', () => {

@@ -218,6 +218,7 @@ PROFILES = '<trt:GetProfilesResponse xmlns:trt="urn:m"><trt:Profiles/></trt:GetP
             PROFILES.replace("GetProfilesResponse", "getProfilesresponse").replace("Profiles/", "profiles/")
         ),
         RESPONSE.format(PROFILES.replace("GetProfilesResponse", "GetProfilesRes")),
+        RESPONSE.format(PROFILES.replace("GetProfilesResponse", "GetProfileResponse")),
     ],
 )
 def test_a_response_is_found_wherever_it_stands(text: str) -> None:

@@ -323,6 +323,22 @@ def test_a_right_answer_counts_with_any_status(device: SoapDevice, connect: Conn
         conn.call("media", "GetProfiles")
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html><html><body>Login<br></body></html>", "a web page in place of ONVIF"),
+        (b"<html><body><p>Login</p></body></html>", "a web page in place of ONVIF"),
+        (b"\r\n", "is empty"),
+    ],
+)
+def test_an_answer_that_is_no_soap_is_named(device: SoapDevice, connect: Connect, body: bytes, words: str) -> None:
+    conn = connect()
+    conn.open()
+    device.answers["GetProfiles"] = Reply(body)
+    with pytest.raises(CameraBadAnswer, match=words):
+        conn.call("media", "GetProfiles")
+
+
 def test_a_device_without_answer_is_unreachable(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -75,6 +75,29 @@ def test_an_address_without_its_reference_is_used(device: SoapDevice, connect: C
     assert {request.path for request in device.asked("Unsubscribe")} == {"/onvif/subscription?Idx=7"}
 
 
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("http://www.w3.org/2005/08/addressing/anonymous", "/onvif/events"),
+        ("http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous", "/onvif/events"),
+        ("", "/onvif/events"),
+        ("?Idx=7", "/onvif/events?Idx=7"),
+        ("/onvif/sub?Idx=7", "/onvif/sub?Idx=7"),
+        ("http://172.17.0.2:8080/onvif/sub", "/onvif/sub"),
+    ],
+)
+def test_a_subscription_without_a_whole_address_is_used(
+    device: SoapDevice, connect: Connect, written: str, path: str
+) -> None:
+    conn = _opened(device, connect)
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED.replace(
+        "http://192.168.5.5:8080/onvif/subscription?Idx=7", written
+    )
+    with PullPoint(conn) as events:
+        events.pull(timeout_s=1.0)
+    assert {request.path for request in device.asked("Unsubscribe")} == {path}
+
+
 def test_a_subscription_that_is_cut_off_is_made_once(device: SoapDevice, connect: Connect) -> None:
     """The device may have made it; another one would take another of its few places."""
     conn = _opened(device, connect)

@@ -81,6 +81,15 @@ def test_elements_are_read_in_any_order(device: SoapDevice, connect: Connect, se
     assert _tokens(channels["S2"]) == [("P3", "main")]
 
 
+def test_a_device_without_profiles_says_so_on_its_health_card(device: SoapDevice, connect: Connect) -> None:
+    _profiles(device)
+    conn = _opened(connect)
+    assert media.read_channels(conn) == ()
+    (check,) = [check for check in conn.checks if check.name == "media profiles"]
+    assert check.outcome == "camera_no_signal"
+    assert "lists no media profiles" in check.detail
+
+
 @pytest.mark.parametrize(
     ("outer", "inner"),
     [("trt:ProfileList", "trt:Profiles"), ("trt:Profiles", "trt:Profile"), ("trt:Profiles", "trt:Profiles")],

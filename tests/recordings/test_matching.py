@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.recordings import DeviceRecording
-from core.records import Channel
+from core.records import Channel, MediaProfile
 from recordings.matching import Match, MatchedBy, match_channels
 
 GUIDS = ("5f3a1b2c-1111-2222-3333-444455556666", "6f3a1b2c-1111-2222-3333-444455556677")
@@ -67,3 +67,12 @@ def test_a_named_source_is_better_than_a_number() -> None:
 
 def test_a_guess_grants_no_access() -> None:
     assert [by for by in MatchedBy if by.is_sure] == [MatchedBy.SERVER, MatchedBy.JOB, MatchedBy.VIDEO_SOURCE]
+
+
+def test_a_recording_named_after_a_media_profile_is_its_channels() -> None:
+    """Dahua's way. The tokens' own numbers are no channels, and one channel has no recording."""
+    profiles = [MediaProfile(f"MediaProfile{number:03}00", "", "", None) for number in range(4)]
+    known = [Channel(at + 1, f"Place {at}", f"source{at}", (profile,)) for at, profile in enumerate(profiles)]
+    listed = [DeviceRecording(f"RecordMediaProfile{number:03}00", "", "") for number in (3, 0, 1)]
+    found = match_channels(listed, known)
+    assert [found[item.recording_token] for item in listed] == [Match(at, MatchedBy.NUMBER) for at in (4, 1, 2)]

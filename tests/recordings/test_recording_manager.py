@@ -57,6 +57,33 @@ def test_a_day_is_indexed_once_and_only_its_open_end_again(archive: Archive) -> 
     assert states(row)[-1][2] is NOT_RECORDED  # the rest of today is in the future
 
 
+def test_a_recording_that_is_listed_minutes_late_gets_into_the_index(archive: Archive) -> None:
+    begin = NOON - timedelta(minutes=8)
+    archive.recorder.spans["Rec1"] = [(NOON - 9 * HOUR, NOON - HOUR)]
+    assert states(asked(archive, NOON - HOUR, NOON).channels[0])[0][2] is NOT_RECORDED
+    archive.recorder.spans["Rec1"].append((begin, NOON + HOUR))
+    archive.clock.now += timedelta(minutes=10)
+    archive.clock.ahead_s += 600
+    row = asked(archive, NOON - HOUR, NOON + HOUR).channels[0]
+    assert [(span.start, span.state) for span in row.spans][1] == (begin, RECORDED)
+    count = len(archive.recorder.asked)
+    archive.clock.now += timedelta(minutes=1)
+    asked(archive, NOON - HOUR, NOON + HOUR)
+    start, end = archive.recorder.asked[-1]
+    assert len(archive.recorder.asked) == count + 1
+    assert end - start < timedelta(minutes=3), "it looks so far back every five minutes only"
+
+
+def test_a_search_can_ask_again_for_indexed_time(archive: Archive) -> None:
+    window = (NOON - 5 * HOUR, NOON - 2 * HOUR)
+    archive.recorder.spans["Rec1"] = [(NOON - 9 * HOUR, NOON - 8 * HOUR)]
+    assert archive.manager.search(1, *window, channel=1).recordings == ()
+    archive.recorder.spans["Rec1"].append((NOON - 4 * HOUR, NOON - 3 * HOUR))
+    assert archive.manager.search(1, *window, channel=1).recordings == ()
+    (found,) = archive.manager.search(1, *window, channel=1, again=True).recordings
+    assert found.spans == ((NOON - 4 * HOUR, NOON - 3 * HOUR),)
+
+
 def test_indexed_times_survive_a_restart(archive: Archive) -> None:
     archive.recorder.spans["Rec2"] = [(NOON - 30 * HOUR, NOON - 28 * HOUR)]
     before = asked(archive, NOON - 2 * DAY, NOON)

@@ -91,6 +91,7 @@ REVIEWER = {
     "/api/events/days",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/picture",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {

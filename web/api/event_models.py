@@ -65,6 +65,10 @@ class EventPath(BaseModel):
     event_id: PathId
 
 
+class EventPictureQuery(QueryModel):
+    wait_s: Annotated[int, Field(ge=0, le=10, description="how long to wait for a picture of a recording")] = 1
+
+
 class EventWindow(QueryModel):
     """Which events: those that began in the window, and that you may see."""
 
@@ -132,7 +136,7 @@ class Event(AnswerModel):
     box: list[float] | None = Field(description="x, y, width, height in the picture, 0 to 1")
     zone: str
     seen: bool = Field(description="you have marked it as seen; without accounts: someone has")
-    picture_url: str | None
+    picture_url: str | None = Field(description="null if the app does not know the channel; the picture may be missing")
 
 
 class EventList(BaseModel):

@@ -10,13 +10,15 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
-from core.errors import InvalidRequest, Unavailable
+from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import EventSource, LoggedEvent, Severity
 from events.log_query import EventQuery
 from web.access.principal import current_principal
+from web.access.targets import sees_only_some_channels
 from web.api import event_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.api.pictures import PENDING, PICTURE, UNCHANGED, picture_answer, recorded_picture
 from web.services import services
 
 blueprint = APIBlueprint("api_events", __name__, url_prefix="/api/events", abp_tags=[Tag(name="events")])
@@ -62,6 +64,28 @@ def mark_events_seen(body: shapes.SeenEvents) -> Response:
 def get_event(path: shapes.EventPath) -> Response:
     """Get one event."""
     return answer(_events([services().events.log.get(_mine(), path.event_id)])[0])
+
+
+@blueprint.get(
+    "/<event_id>/picture",
+    responses=answers_with({200: PICTURE, 202: PENDING, 304: UNCHANGED}, 404, 502, 503, 504),
+)
+def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -> Response:
+    """Get the picture of an event as JPEG: taken when it began, otherwise of the recordings of its channel.
+
+    202 if one of a recording is not ready after `wait_s`: try again. 404 `no_recording`: there is none.
+    """
+    event = services().events.log.get(_mine(), path.event_id)
+    if event.camera_id is None or event.channel is None:
+        raise NotFound("This event has no picture.", code="no_recording")
+    jpeg = services().events.pictures.get(event.camera_id, event.id)
+    if jpeg is not None:
+        return picture_answer(jpeg, None)
+    who = current_principal()
+    is_guess = not services().recordings.has_sure_recordings(event.camera_id, event.channel)
+    if is_guess and sees_only_some_channels(who, event.camera_id):
+        raise NotFound("This event has no picture.", code="no_recording")
+    return recorded_picture(event.camera_id, event.channel, event.start_at, query.wait_s)
 
 
 # --- inside
@@ -127,7 +151,7 @@ def _event(event: LoggedEvent, names: Names) -> shapes.Event:
             "box": None if event.box is None else list(event.box),
             "zone": event.zone,
             "seen": event.is_seen,
-            "picture_url": None,
+            "picture_url": None if event.channel is None else f"/api/events/{event.id}/picture",
         }
     )
 

@@ -155,6 +155,9 @@ class FileOfExport(BaseModel):
     height: int | None
     audio_codec: str | None = Field(description="null: no audio, or not known")
     recorded_audio_codec: str | None = Field(description="of the recorder; audio_codec differs if it was converted")
+    audio_left_out: str | None = Field(
+        description="why the file lacks the audio of the recorder: `the app does not play G.726 in recordings`"
+    )
     lead_in_s: float = Field(
         description="a player shows this much before start_time: an MKV begins with a key frame, without an edit list"
     )

@@ -248,6 +248,7 @@ def _file(export_id: int, file: ExportFile) -> dict[str, Any]:
         "height": file.height,
         "audio_codec": file.audio_codec,
         "recorded_audio_codec": file.recorded_audio_codec,
+        "audio_left_out": file.audio_left_out or None,
         "lead_in_s": round(file.lead_in_s, 3),
         "lead_out_s": round(file.lead_out_s, 3),
         "frames_lost": file.frames_lost,

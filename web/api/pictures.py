@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,7 +26,7 @@ _PLAYER_WAIT_S = 10  # players do not try again
 _RETRY_AFTER_S = "1"
 _KEPT_S = 3600  # a recorded picture does not change, but permissions do
 _RETRY_AFTER: dict[str, Any] = {"description": "Seconds until the next try", "schema": {"type": "integer"}}
-_JPEG: dict[str, Any] = {
+PICTURE: dict[str, Any] = {
     "description": "The picture",
     "content": {"image/jpeg": {"schema": {"type": "string", "contentMediaType": "image/jpeg"}}},
     "headers": {
@@ -41,8 +41,8 @@ _CUES: dict[str, Any] = {
     "description": "A cue for each picture, from its time to that of the next; its text is the picture's address",
     "content": {"text/vtt": {"schema": {"type": "string"}}},
 }
-_PENDING: dict[str, Any] = {"description": "It is still being made", "headers": {"Retry-After": _RETRY_AFTER}}
-_UNCHANGED: dict[str, Any] = {"description": "The picture that `If-None-Match` names is the present one"}
+PENDING: dict[str, Any] = {"description": "It is still being made", "headers": {"Retry-After": _RETRY_AFTER}}
+UNCHANGED: dict[str, Any] = {"description": "The picture that `If-None-Match` names is the present one"}
 
 
 @blueprint.get(
@@ -86,7 +86,7 @@ def list_picture_cues(path: models.CameraPath, query: picture_models.PicturesQue
 
 @blueprint.get(
     "/cameras/<camera_id>/recordings/picture",
-    responses=answers_with({200: _JPEG, 202: _PENDING, 304: _UNCHANGED}, 404, 422, 502, 503, 504),
+    responses=answers_with({200: PICTURE, 202: PENDING, 304: UNCHANGED}, 404, 422, 502, 503, 504),
 )
 def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> Response:
     """Get one picture as JPEG, before those of a grid. 202 if it is not ready after `wait_s`: try again.
@@ -95,18 +95,28 @@ def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> 
     """
     audit_about(time=rfc3339(query.time))
     require_recordings(path.camera_id)
+    return recorded_picture(path.camera_id, query.channel, query.time, query.wait_s)
+
+
+def recorded_picture(camera_id: int, channel: int, moment: datetime, wait_s: int) -> Response:
+    """Return the picture of a recording, or 202 if it is not ready after `wait_s`. Raise NotFound or a DeviceError."""
     pictures = services().pictures
-    found = pictures.picture(path.camera_id, query.channel, query.time)
+    found = pictures.picture(camera_id, channel, moment)
     if found is None:
         with services().device_limit:
-            found = pictures.picture(path.camera_id, query.channel, query.time, query.wait_s)
+            found = pictures.picture(camera_id, channel, moment, wait_s)
     if found is None:
         return Response(status=202, headers={"Retry-After": _RETRY_AFTER_S})
-    response = Response(found.jpeg, mimetype="image/jpeg")
+    return picture_answer(found.jpeg, found.picture_time)
+
+
+def picture_answer(jpeg: bytes, picture_time: datetime | None) -> Response:
+    """Return a picture, or 304 if the request names it as known."""
+    response = Response(jpeg, mimetype="image/jpeg")
     response.headers["Cache-Control"] = f"private, max-age={_KEPT_S}"
-    if found.picture_time is not None:
-        response.headers["X-Picture-Time"] = rfc3339(found.picture_time)
-    response.set_etag(hashlib.sha256(found.jpeg).hexdigest()[:32])
+    if picture_time is not None:
+        response.headers["X-Picture-Time"] = rfc3339(picture_time)
+    response.set_etag(hashlib.sha256(jpeg).hexdigest()[:32])
     response.make_conditional(request)
     return response
 

@@ -30,7 +30,7 @@ class FileToSend:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadableExport:
+class DownloadableExport(Downloadable):
     """A file of an export."""
 
     exports: ExportManager
@@ -42,7 +42,7 @@ class DownloadableExport:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadablePackage:
+class DownloadablePackage(Downloadable):
     """The evidence package of a case."""
 
     evidence: EvidenceManager

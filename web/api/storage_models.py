@@ -62,6 +62,8 @@ class Volume(AnswerModel):
         description="from then on the oldest recordings go; null if the wishes of all channels fit"
     )
     next_to_go: NextToGo | None
+    damaged_files: int = Field(description="files that nothing can be read from; they are deleted like recordings")
+    damaged_bytes: int = Field(description="of `used_bytes`: in damaged files")
 
 
 class StoredChannel(AnswerModel):

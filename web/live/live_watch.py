@@ -20,8 +20,8 @@ _LEAST_MESSAGE_BYTES = 16 * 1024
 _MESSAGE_BYTES_AT_FIRST = 32 * 1024  # while the throughput is unknown: 0.9 s at 300 kbit/s
 
 
-class _LiveSender(Protocol):
-    """web.live.socket_handler.LiveSocketHandler, which imports this module."""
+class LiveSender(Protocol):
+    """The socket of the page. Implemented by web.live.socket_handler.LiveSocketHandler, which imports this module."""
 
     sockets: Sockets
 
@@ -47,7 +47,7 @@ class LiveWatch(LiveListener):
     `is_replacement`: until the first fragments, of a watch that begins instead of another one.
     """
 
-    handler: _LiveSender
+    handler: LiveSender
     number: int
     wants_audio: bool
     key_frames_only: bool = False

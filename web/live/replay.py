@@ -33,8 +33,8 @@ from web.live.wire import FRAGMENTS, HEAD, INIT, STARTS_WITH_KEY
 MAX_WAITING_BYTES = 1024 * 1024  # after a seek, the page reads the waiting bytes first
 
 
-class _ReplaySender(Protocol):
-    """web.live.socket_handler.LiveSocketHandler, which imports this module."""
+class ReplaySender(Protocol):
+    """The socket of the page. Implemented by web.live.socket_handler.LiveSocketHandler, which imports this module."""
 
     sockets: Sockets
 
@@ -47,7 +47,7 @@ class _ReplaySender(Protocol):
 class ReplayWatch(ReplayListener):
     """One replay that a page watches. Passes everything on to the sockets' thread."""
 
-    handler: _ReplaySender
+    handler: ReplaySender
     number: int
     stream_id: str
     viewer_id: str

@@ -43,8 +43,8 @@ from web.api.models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import PACE, Connection
 from web.live.join_budget import JOIN_LIMIT
-from web.live.live_watch import LiveWatch, pace_message
-from web.live.replay import ReplayWatch, begins_run, binary_message, json_message, size_of
+from web.live.live_watch import LiveSender, LiveWatch, pace_message
+from web.live.replay import ReplaySender, ReplayWatch, begins_run, binary_message, json_message, size_of
 from web.live.sockets import SocketHandler, Sockets
 from web.live.wire import HEAD, INIT, read_int, read_number, read_text
 from web.problems import problem_message
@@ -61,7 +61,7 @@ _MAX_FAILED_CHECKS = 5
 LOGIN_ENDED = 4401  # a close code of this app (RFC 6455, section 7.4.2)
 
 
-class LiveSocketHandler(SocketHandler):
+class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
     """Handles one socket. Methods run in the sockets' thread, except those marked below.
 
     `first`: camera id and media profile that are watched from the start, as id 0.

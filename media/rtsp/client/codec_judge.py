@@ -51,4 +51,8 @@ def _has_sps(codec: VideoCodec, payload: bytes) -> bool:
     mask, types = _HEADERS[codec.name]
     if len(payload) < 4 or (payload[0] & mask not in types and payload[:2] != b"\0\0"):
         return False
-    return any(is_sps(codec, nal) for nal in PayloadReader(codec).take(payload))
+    reader = PayloadReader(codec)
+    units = reader.take(payload)
+    if reader.holds_raw:
+        units += reader.take_raw()
+    return any(is_sps(codec, nal) for nal in units)

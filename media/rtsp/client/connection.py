@@ -11,6 +11,7 @@ from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
 from media.rtsp.client.errors import NotRtsp, TooManyBytes
 from media.rtsp.client.framing import Frame, FramingError, Splitter, WebServerError
 from media.rtsp.client.messages import MessageError, Request, Response, parse_cseq, request_bytes, response_bytes
+from media.rtsp.client.receiver import MediaReceiver
 
 _MAX_UNSENT_BYTES = 64 * 1024
 _BODY_QUIET_S = 1.0
@@ -39,13 +40,10 @@ class ReadLimit:
 
 
 class RtspConnection(asyncio.BufferedProtocol):
-    """In the event loop's thread. `ended` gets the error that the connection ended with.
+    """In the event loop's thread. `ended` gets the error that the connection ended with."""
 
-    `on_frames` is MediaReceiver.take_frames in sessions with devices.
-    """
-
-    def __init__(self, on_frames: Callable[[list[Frame]], None], *, accepts_http: bool = False) -> None:
-        self._on_frames = on_frames
+    def __init__(self, receiver: MediaReceiver, *, accepts_http: bool = False) -> None:
+        self._receiver = receiver
         self._splitter = Splitter(accepts_http=accepts_http)
         self._transport: asyncio.Transport | None = None
         self._pending: dict[int, _PendingRequest] = {}  # by CSeq
@@ -212,11 +210,11 @@ class RtspConnection(asyncio.BufferedProtocol):
                 frames.append(unit)
                 continue
             if frames:  # the answer to PLAY stands between old packets and new ones
-                self._on_frames(frames)
+                self._receiver.take_frames(frames)
                 frames = []
             self._take_message(unit)
         if frames:
-            self._on_frames(frames)
+            self._receiver.take_frames(frames)
 
     def _watch_body(self) -> None:
         """Wait for the rest of an answer's body, from the last byte on."""

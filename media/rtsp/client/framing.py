@@ -174,7 +174,8 @@ class Splitter:
             return 0  # a tunnel begins
         if not self.expects_description or message.status != 200:
             return 0 if _FRAME.match(self._buffer, start, self._end) else _stated_length(message)
-        if not re.fullmatch(r"\d+", message.headers.get("content-length"), re.ASCII):
+        stated = set(message.headers.all("content-length"))
+        if len(stated) > 1 or not re.fullmatch(r"\d+", message.headers.get("content-length"), re.ASCII):
             return None
         length = body_length(message.headers)
         rest = bytes(self._view[start + length : self._end]).lstrip(_FILLER)

@@ -142,7 +142,7 @@ def _serialize(first_line: str, headers: Iterable[tuple[str, str]], body: bytes)
 
 @dataclass(frozen=True, slots=True)
 class SessionHeader:
-    """`Session: 1234;timeout=60` (RFC 2326 section 12.37). `timeout_s` is 60 if the header has none."""
+    """`Session: 1234;timeout=60` (RFC 2326 section 12.37). `timeout_s` is 60 if the header has none, or 0."""
 
     session_id: str
     timeout_s: float = 60.0
@@ -156,7 +156,7 @@ def parse_session(value: str) -> SessionHeader:
     if not re.fullmatch(r"[\x20-\x3a\x3c-\x7e]{1,256}", session_id):
         raise MessageError("a session id that cannot be sent back")
     found = re.search(r"(?:^|;)\s*timeout\s*[=:]\s*\"?(\d{1,6})", parameters, re.IGNORECASE)
-    if not found:
+    if not found or not int(found[1]):
         return SessionHeader(session_id)
     return SessionHeader(session_id, min(max(float(found[1]), 2.0), 3600.0), has_timeout=True)
 

@@ -172,7 +172,7 @@ class PayloadReader:
         if self._has_lengths is False:
             return None
         units = split_at_lengths(data)
-        if not self._has_lengths and data.startswith((b"\0\0\1", b"\0\0\0\1")):
+        if not self._has_lengths and starts_with_start_code(data):
             if units is None:
                 self._has_lengths = False
             return None

@@ -13,9 +13,9 @@ from media.rtsp.client.messages import Headers as MessageHeaders
 from media.rtsp.client.messages import Response
 from media.rtsp.client.receiver import MediaReceiver
 
-# Live media has no range. Some devices want one, some refuse any: by 457, or by 400 and the like.
+# Live media has no range. Some devices want one, some refuse any: by 457, or by 400, 501 and the like.
 LIVE_RANGES = {"from now": [("Range", "npt=0.000-")], "none": [], "npt=now": [("Range", "npt=now-")]}
-_WRONG_RANGE = frozenset({400, 451, 456, 457})
+_WRONG_RANGE = frozenset({400, 451, 456, 457, 501})
 _WRONG_ADDRESS = frozenset({400, 404, 405, 454, 459, 460})  # PTZOptics: 405 for an address with a slash at its end
 _ONLY_TRACKS = 459  # aggregate operation not allowed
 _TRACK = "track"

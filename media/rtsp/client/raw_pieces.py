@@ -37,7 +37,7 @@ class RawPieces:
 
     def begin(self, payload: bytes) -> bool:
         """Hold a payload with a start code. Return False if it is a packet by itself."""
-        packet = without_start_code(payload[:8])
+        packet = without_start_code(payload[:16])
         if not self.is_cut and self._kind(packet) in (_H264_PACKETS if self._is_h264 else _HEVC_PACKETS):
             self.is_cut = False
             return False

@@ -136,7 +136,8 @@ def parse_sdp(body: bytes) -> SessionDescription:
         raise SdpError("a session description with too many lines")
     whole, sections = _sections(lines)
     if not sections:
-        raise SdpError("a session description without media")
+        is_page = text.lstrip()[:1] == "<"
+        raise SdpError("a web page or XML in its place" if is_page else "a session description without media")
     _find_misplaced(whole, sections)
     videos = [section for section in sections if section.kind == "video"]
     tracks = [track for section in videos if (track := _video(section))]
@@ -226,7 +227,7 @@ def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
         if media.payload_types:
             _take_unknown_types(media, known)
         else:
-            media.payload_types = list(media.rtpmap)
+            media.payload_types = list(media.rtpmap) or [_DYNAMIC_TYPES] * (media.kind == "video")
     for media in sections:
         for other in (whole, *sections):
             for number in set(media.payload_types) - set(other.payload_types):
@@ -257,7 +258,7 @@ def _video(media: _Media) -> VideoTrack | None:
         encoding, rate, _ = media.rtpmap.get(number) or ("", _VIDEO_RATE, 1)
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec is None and encoding not in _OTHER_CODECS:
-            codec = BY_ENCODING.get(_guessed_encoding(number, fmtp))
+            codec = BY_ENCODING.get(_guessed_encoding(number, fmtp, is_named=bool(encoding)))
         if codec:
             rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
             codec = _codec_of_sets(codec, fmtp)
@@ -278,11 +279,16 @@ def _codec_of_sets(codec: VideoCodec, fmtp: dict[str, str]) -> VideoCodec:
     return other if other.has_all(sets) and is_sps(other, sets["sps"]) else codec
 
 
-def _guessed_encoding(number: int, fmtp: dict[str, str]) -> str:
-    """Return the encoding of a payload type without an rtpmap line, or with a name that is no codec's."""
+def _guessed_encoding(number: int, fmtp: dict[str, str], *, is_named: bool) -> str:
+    """Return the encoding of a payload type without an rtpmap line, or with a name that is no codec's.
+
+    A dynamic type that nothing describes is most likely H.264; the packets show if it is not (`codec_judge`).
+    """
     if "sprop-parameter-sets" in fmtp or "packetization-mode" in fmtp:
         return "h264"
-    return "h265" if "sprop-vps" in fmtp else _STATIC_VIDEO.get(number, "")
+    if "sprop-vps" in fmtp:
+        return "h265"
+    return "h264" if number >= _DYNAMIC_TYPES and not is_named else _STATIC_VIDEO.get(number, "")
 
 
 def _other_video(videos: list[_Media]) -> str:

@@ -209,10 +209,10 @@ class DeviceSession:
         return self._requests.connection
 
     async def _connect(self, way: str) -> RtspConnection:
-        address, context, take = self._address, self._context, self._receiver.take_frames
+        address, context, receiver = self._address, self._context, self._receiver
         connector = Connector(address.host, context.certificates, context.tls_context, self._timeout_s)
         if way == _RTSP:
-            return await connector.connect(address.port, lambda: RtspConnection(take), is_tls=address.is_tls)
+            return await connector.connect(address.port, lambda: RtspConnection(receiver), is_tls=address.is_tls)
         problem: DeviceError = CameraUnreachable("The device offers no RTSP over HTTP.")
         ports = dict.fromkeys((address.port, *(() if address.is_tls else (self._source.web_port or 80,))))
         for port in ports:
@@ -224,8 +224,8 @@ class DeviceSession:
 
     async def _open_tunnel(self, port: int, connector: Connector) -> RtspConnection:
         """Open a tunnel at this port: once more if the device may be busy with the end of the session before."""
-        address, take, web_login = self._address, self._receiver.take_frames, self._web_login
-        open_it = partial(open_tunnel, address, port, connector, web_login, take, timeout_s=self._timeout_s)
+        address, receiver, web_login = self._address, self._receiver, self._web_login
+        open_it = partial(open_tunnel, address, port, connector, web_login, receiver, timeout_s=self._timeout_s)
         web_login.forget()  # each port, and often each connection, has a challenge of its own
         try:
             return await open_it()

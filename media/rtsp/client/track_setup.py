@@ -93,7 +93,7 @@ class TrackSetup:
         try:
             if transport == UDP:
                 hosts = self._requests.connection.local_host, self._requests.connection.device_host
-                udp = UdpTrack(index, *hosts, self._receiver.take_frames, self._clock)
+                udp = UdpTrack(index, *hosts, self._receiver, self._clock)
                 offer = udp_offer(await udp.open())
             for name in self._habits.order(TRACK_ADDRESS, addresses):
                 try:

@@ -16,9 +16,9 @@ from media.rtsp.client.address import StreamAddress
 from media.rtsp.client.connecting import Connector
 from media.rtsp.client.connection import RtspConnection
 from media.rtsp.client.errors import TunnelLoginRefused
-from media.rtsp.client.framing import Frame
 from media.rtsp.client.login import SessionLogin
 from media.rtsp.client.messages import Response
+from media.rtsp.client.receiver import MediaReceiver
 
 _TYPE = "application/x-rtsp-tunnelled"
 _MAX_UNSENT_BYTES = 64 * 1024
@@ -47,8 +47,8 @@ class _Uplink(asyncio.Protocol):
 class TunnelConnection(RtspConnection):
     """The connection of the GET; sends through the POST's."""
 
-    def __init__(self, on_frames: Callable[[list[Frame]], None]) -> None:
-        super().__init__(on_frames, accepts_http=True)
+    def __init__(self, receiver: MediaReceiver) -> None:
+        super().__init__(receiver, accepts_http=True)
         self._uplink: _Uplink | None = None
         self.cookie = secrets.token_hex(11)  # QuickTime's has 22 characters
 
@@ -79,7 +79,7 @@ async def open_tunnel(
     port: int,
     connector: Connector,
     login: SessionLogin,
-    on_frames: Callable[[list[Frame]], None],
+    receiver: MediaReceiver,
     *,
     timeout_s: float,
 ) -> TunnelConnection:
@@ -89,14 +89,14 @@ async def open_tunnel(
     Raises CameraUnreachable, TunnelLoginRefused, CameraAuthFailed without a login to try, CameraUnsupported for an
     unknown kind of login, or CameraBadAnswer if no tunnel is offered there.
     """
-    tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
+    tunnel, answer = await _get(address, port, connector, login, receiver, timeout_s)
     try:
         if answer.status == 401:
             login.take_up(answer)
             async with login.shared_attempt() as tries:
                 tunnel.close()
                 if tries.logins_left > 0:
-                    tunnel, answer = await _get(address, port, connector, login, on_frames, timeout_s)
+                    tunnel, answer = await _get(address, port, connector, login, receiver, timeout_s)
                     tries.refused += answer.status == 401
                 if answer.status == 401:
                     raise TunnelLoginRefused(LOGIN_REFUSED)
@@ -124,10 +124,10 @@ async def _get(
     port: int,
     connector: Connector,
     login: SessionLogin,
-    on_frames: Callable[[list[Frame]], None],
+    receiver: MediaReceiver,
     timeout_s: float,
 ) -> tuple[TunnelConnection, Response]:
-    tunnel = await connector.connect(port, lambda: TunnelConnection(on_frames), is_tls=address.is_tls)
+    tunnel = await connector.connect(port, lambda: TunnelConnection(receiver), is_tls=address.is_tls)
     try:
         async with asyncio.timeout(timeout_s):
             return tunnel, await tunnel.begin(_head("GET", address, port, login, tunnel.cookie))

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.clock import Clock
 from core.errors import CameraUnreachable
-from media.rtsp.client.framing import Frame
+from media.rtsp.client.receiver import MediaReceiver
 from media.rtsp.client.reordering import ReorderBuffer
 
 log = logging.getLogger(__name__)
@@ -56,15 +56,13 @@ class _Port(asyncio.DatagramProtocol):
 
 
 class UdpTrack:
-    """One track. In the gateway's thread. take_frames() gets its packets on the channels 2*index and 2*index+1."""
+    """One track. In the gateway's thread. `receiver` gets its packets on the channels 2*index and 2*index+1."""
 
-    def __init__(
-        self, index: int, local_host: str, device_host: str, take_frames: Callable[[list[Frame]], None], clock: Clock
-    ) -> None:
+    def __init__(self, index: int, local_host: str, device_host: str, receiver: MediaReceiver, clock: Clock) -> None:
         self.channels = (2 * index, 2 * index + 1)
         self._local_host = local_host
         self._device_host = device_host
-        self._take_frames = take_frames
+        self._receiver = receiver
         self._clock = clock
         self._buffer = ReorderBuffer(_REORDER_DELAY_S)
         self._flush: asyncio.TimerHandle | None = None
@@ -159,7 +157,7 @@ class UdpTrack:
 
     def _deliver(self, packets: list[bytes]) -> None:
         if packets:
-            self._take_frames([(self.channels[0], packet) for packet in packets])
+            self._receiver.take_frames([(self.channels[0], packet) for packet in packets])
         if self._buffer.is_holding and self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(_REORDER_DELAY_S / 2, self._flush_held)
 
@@ -168,7 +166,7 @@ class UdpTrack:
         self._deliver(self._buffer.flush(self._clock.monotonic_s()))
 
     def _take_rtcp(self, data: bytes) -> None:
-        self._take_frames([(self.channels[1], data)])
+        self._receiver.take_frames([(self.channels[1], data)])
 
 
 def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

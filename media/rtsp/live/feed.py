@@ -39,6 +39,17 @@ class MediaDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldKeyFrame:
+    """The last key frame of a running source: its codec (as in FFmpeg), width divided by height if that is known, and
+    its NAL units without start codes."""
+
+    codec: str
+    shape: float | None
+    parameter_sets: tuple[bytes, ...]
+    parts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FeedStatus:
     """The status of a feed at one moment. Rates are averages over the last seconds, as received.
 

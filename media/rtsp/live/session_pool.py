@@ -29,7 +29,7 @@ from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.errors import NoSuchStream
 from media.rtsp.client.marker_habit import KnownMarkers
 from media.rtsp.client.session import ClientContext, DeviceSession
-from media.rtsp.live.feed import Feed, FeedStatus, MediaDescription
+from media.rtsp.live.feed import Feed, FeedStatus, HeldKeyFrame, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
@@ -223,6 +223,13 @@ class DeviceSessionPool:
             feed.session.feeds.discard(feed)
         self._server.remove_outlet(feed.outlet)
         self._thread.call(self._after_close, feed)
+
+    def held_key_frame(self, camera_id: int, profile_token: str) -> HeldKeyFrame | None:
+        """Return the last key frame of a running session. In the gateway's thread."""
+        with self._lock:
+            found = [one.shared_source for key, one in self._sessions.items() if key[:2] == (camera_id, profile_token)]
+        held = (source.held_key_frame() for source in found if source.error is None)
+        return next((frame for frame in held if frame is not None), None)
 
     def session_count(self) -> int:
         """Return how many device sessions are open or opening, also those that no feed uses any more."""

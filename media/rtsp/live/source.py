@@ -36,7 +36,7 @@ from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderRepor
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
 from media.rtsp.live.audio_intake import SILENT_AFTER_S, AudioIntake
 from media.rtsp.live.consumers import MediaConsumer, MediaConsumers
-from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
+from media.rtsp.live.feed import FeedState, FeedStatus, HeldKeyFrame, MediaDescription
 from media.rtsp.live.gop_buffer import GopBuffer, Media
 from media.rtsp.live.statistics import FlowStatistics
 from media.rtsp.live.timeline import TrackClock, WallClock
@@ -311,6 +311,15 @@ class SharedSource(SessionSink):
         """Let wait_described() check its condition again. From any thread."""
         with self._waiters:
             self._waiters.notify_all()
+
+    def held_key_frame(self) -> HeldKeyFrame | None:
+        """Return the last key frame, if the source holds one. In the gateway's thread."""
+        unit = next((item for item in self._gop.media if item.track == VIDEO and item.is_key), None)
+        if unit is None or self._codec is None or not self._gop.has_key:
+            return None
+        video = self._video_format
+        shape = video.width / video.height if video is not None and video.width and video.height else None
+        return HeldKeyFrame(self._codec.name, shape, unit.parameter_sets or self._described_sets, unit.parts)
 
     # -- description and status --------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.replay.held_session import HeldSession, ReplayContext
 from media.rtsp.replay.interface import ReplayConnection, ReplayConsumer, ReplayRank
 from media.rtsp.replay.playback import ReplayPlayback
+from media.rtsp.replay.precedence import RankedConnection
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class ReplayState(Enum):
 _EXPECTING = frozenset({ReplayState.SEEKING, ReplayState.PLAYING})  # media should come
 
 
-class GatewayReplayConnection(ReplayConnection):
+class GatewayReplayConnection(ReplayConnection, RankedConnection):
     """ReplayConnection documents the methods. Other threads leave requests; the task of run() carries them out."""
 
     def __init__(

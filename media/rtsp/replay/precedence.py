@@ -13,10 +13,10 @@ GIVES_WAY_WITHIN_S = 1.5
 class RankedConnection(Protocol):
     """Implemented by connection.GatewayReplayConnection."""
 
+    rank: ReplayRank
+
     @property
     def device_key(self) -> str: ...
-    @property
-    def rank(self) -> ReplayRank: ...
     @property
     def has_session(self) -> bool:
         """True if it uses one of the device's sessions, or is about to."""

@@ -44,6 +44,8 @@ export class ChannelPlayer extends ChannelPicture {
   /** Profile and conversion of the stream that was started; '' if none was. */
   #startedKey = '';
   #isPaused = false;
+  /** True while the player still has the picture of the channel before. */
+  #hasOldPicture = false;
   /** True once the transport has media of the stream that was started last. */
   #hasMedia = false;
   #isAudioBlocked = false;
@@ -336,10 +338,9 @@ export class ChannelPlayer extends ChannelPicture {
       this.#startedKey = ''; // the user still sees that it was stopped
     else if (!wantedKey) this.#leaveStream();
     else if (request && chosenProfile) {
-      // After another stream its last frame is on screen, which is newer than a snapshot.
-      if (!this.isStarted && !this.player.isFrozen) this.#snapshot.show(request, () => this.hasFrame);
+      const { isStarted } = this;
       this.#startedKey = wantedKey;
-      this.player.removeAttribute('src');
+      if (!this.#hasOldPicture) this.player.removeAttribute('src');
       const { cameraId, transport = null, isAudible: audio } = request;
       const { profile, converting } = chosenProfile;
       this.#rung.start({ isTry: how.isTry ?? false, keyFramesOnly, isSmall });
@@ -348,34 +349,53 @@ export class ChannelPlayer extends ChannelPicture {
       const { profile_token: profileToken } = profile;
       const stream = { cameraId, profileToken, accept, converting, audio, transport, keyFramesOnly, isSmall };
       this.#transport.play(stream, how);
+      this.#clearOldPicture(); // after the request, which takes the server longer
+      // After another stream its last frame is on screen, which is newer than a snapshot.
+      if (!isStarted && !this.player.isFrozen) this.#snapshot.show(request, () => this.hasFrame);
       if (this.view.transport === 'socket') this.player.prepareLive();
     }
+    this.#clearOldPicture();
     this.#changed();
   }
 
-  /** Forget everything about the previous channel. */
+  /** Forget everything about the previous channel; its picture stays until `#clearOldPicture()`. */
   #forgetChannel() {
-    this.#leaveStream();
+    this.#endStream();
+    this.#forgetPlaying();
     this.forgetRefusal();
     this.#rung.forget();
+    this.#hasOldPicture = true;
+  }
+
+  #clearOldPicture() {
+    if (!this.#hasOldPicture) return;
+    this.#hasOldPicture = false;
     this.player.forget();
     this.#snapshot.clear();
   }
 
   /** Leave the stream; the last frame stays. */
   #leaveStream() {
+    this.#endStream();
+    this.#detach();
+  }
+
+  #endStream() {
     this.#startedKey = '';
     this.#rung.endTry();
     this.#snapshot.cancel();
     this.#transport.leave();
-    this.#detach();
   }
 
   #detach() {
-    this.movedAtMs = null;
-    this.#isPaused = false;
+    this.#forgetPlaying();
     this.player.removeAttribute('src');
     this.player.detachLive();
+  }
+
+  #forgetPlaying() {
+    this.movedAtMs = null;
+    this.#isPaused = false;
   }
 
   /** The transport has its first media: hand it to the player. */

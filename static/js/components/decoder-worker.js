@@ -1,5 +1,8 @@
 // @ts-check
-/** The page's worker that decodes live pictures: one for all players of the page, started by the first of them. */
+/**
+ * The page's worker that decodes live pictures: one for all players of the page. boot.js has started it, otherwise the
+ * first player does.
+ */
 
 /**
  * @typedef {import('../workers/live-decoder.js').ToDecoder} ToDecoder
@@ -24,7 +27,7 @@ class DecoderWorker {
 
   /** Throws if the browser has no module workers. @param {string} address */
   constructor(address) {
-    this.#worker = new Worker(address, { type: 'module' });
+    this.#worker = startedWorker() ?? new Worker(address, { type: 'module' });
     this.#worker.addEventListener('message', ({ data }) => this.#take(data));
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -64,6 +67,14 @@ class DecoderWorker {
     this.#listeners.clear();
     for (const listener of listeners) listener.onFailed('worker', detail);
   }
+}
+
+/** Return the worker that boot.js has started; null if there is none, or for a second call. @returns {Worker|null} */
+function startedWorker() {
+  const scope = /** @type {{startedDecoder?: Worker}} */ (window);
+  const worker = scope.startedDecoder ?? null;
+  delete scope.startedDecoder;
+  return worker;
 }
 
 /** The decoder of one channel in the page's worker. */

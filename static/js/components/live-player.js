@@ -213,10 +213,11 @@ export class LivePlayer extends HTMLElement {
     return isDrawn ? canvas : null;
   }
 
-  /** Forget the channel: remove its frozen frame. */
+  /** Forget the channel: end its stream, and remove its picture. */
   forget() {
+    this.#unload();
+    this.removeAttribute('src');
     this.#engines.forgetStream();
-    this.#frozen.forgetKept();
     this.#frozen.hide();
   }
 

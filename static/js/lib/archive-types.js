@@ -188,6 +188,8 @@ export {};
  * @property {number} inflow_bytes_per_day measured over the last week or day
  * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
  * @property {NextToGo|null} next_to_go
+ * @property {number} damaged_files files that nothing can be read from; they are deleted like recordings
+ * @property {number} damaged_bytes of `used_bytes`: in damaged files
  */
 
 /**

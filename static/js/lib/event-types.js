@@ -26,7 +26,7 @@ export {};
  * @property {number[]|null} box x, y, width, height in the picture, 0 to 1
  * @property {string} zone
  * @property {boolean} seen you have marked it as seen; without accounts: someone has
- * @property {string|null} picture_url
+ * @property {string|null} picture_url null if the app does not know the channel; the picture may be missing
  */
 
 /**

@@ -127,6 +127,7 @@ export function fileFacts(file) {
   if (isVideo(file)) facts.push(codecName(file.codec), resolution(file), exactDuration(lengthS));
   if (file.lead_in_s >= 0.5) facts.push(`begins ${duration(file.lead_in_s)} earlier, with a key frame`);
   if (file.frames_lost) facts.push(`${counted(file.frames_lost, 'damaged frame')} left out`);
+  if (file.audio_left_out) facts.push(`sound left out: ${file.audio_left_out}`);
   if (!file.time_confirmed) facts.push('the recorder does not confirm these times');
   return facts.filter(Boolean).join(' · ');
 }

@@ -82,6 +82,8 @@ export {};
  * @property {number|null} height
  * @property {string|null} audio_codec null: no audio, or not known
  * @property {string|null} recorded_audio_codec of the recorder; audio_codec differs if it was converted
+ * @property {string|null} audio_left_out why the file lacks the audio of the recorder: `the app does not play G.726 in
+ *   recordings`
  * @property {number} lead_in_s a player shows this much before start_time: an MKV begins with a key frame, without an
  *   edit list
  * @property {number} lead_out_s a player shows this much after end_time

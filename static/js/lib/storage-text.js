@@ -2,7 +2,7 @@
 /** Volumes and forecasts of the storage page in words. */
 
 import { LOCAL_CLOCK } from './display-clock.js';
-import { fileSize } from './format.js';
+import { counted, fileSize } from './format.js';
 import { daysText } from './recording-cost.js';
 import { shortTime } from './recording-text.js';
 
@@ -59,6 +59,7 @@ export function volumeSpace(volume) {
   return [
     `${fileSize(kept + recordings)} of recordings`,
     kept ? `${fileSize(kept)} of them kept` : '',
+    volume.damaged_files ? `${fileSize(volume.damaged_bytes)} of them in ${counted(volume.damaged_files, 'damaged file')}` : '',
     other > (volume.size_bytes ?? 0) / 1000 ? `${fileSize(other)} of other files` : '',
     `${fileSize(free)} free`,
     floor ? `${fileSize(floor)} in reserve` : '',

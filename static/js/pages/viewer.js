@@ -49,6 +49,7 @@ const TILE_PACES = {
   overview: { refreshMs: 20_000 },
   nothing: { refreshMs: 60_000 },
 };
+const NO_CHANNELS = 'The device lists no channels. It may still be starting; otherwise it needs a media profile in its own settings.';
 /** The list of channels waits until the first frames are decoded, its snapshots until these are shown; at most so long. */
 const LIST_WAIT_MS = 500;
 const STILLS_WAIT_MS = 3000;
@@ -164,6 +165,7 @@ function showChannels() {
   byId('channel-actions', HTMLElement).hidden = !channels.length;
   const hint = byId('channel-hint', HTMLElement);
   if (!channels.length && camera?.status === 'connecting') hint.textContent = 'Reading the channels from the device';
+  else if (!channels.length && camera?.status === 'online') hint.textContent = NO_CHANNELS;
   else if (!channels.length) hint.textContent = 'No channels are known yet.';
   else hint.textContent = hidden ? `${counted(hidden, 'channel')} hidden` : '';
 }
@@ -191,8 +193,8 @@ function updateStage() {
   if (!currentChannel()) state.channel = firstChannel();
   const channel = currentChannel();
   if (!channel) return;
-  grid.setAttribute('current', String(channel.channel));
-  showNames(channel);
+  stage.names = namesOf(channel);
+  // First, because the server needs more time than the rest of the page.
   stage.setRequest({
     cameraId,
     number: channel.channel,
@@ -202,6 +204,8 @@ function updateStage() {
     transport: state.transport,
     isActive: state.view === 'single' && !stopped && !asleep,
   });
+  grid.setAttribute('current', String(channel.channel));
+  showNames(channel);
   showPtz();
   showQuality();
   snapshots.pace = TILE_PACES[state.view === 'grid' ? 'overview' : stage.isStarted ? 'live' : 'nothing'];
@@ -219,10 +223,18 @@ function showPtz() {
 function showNames(channel) {
   showRecorded();
   recording.shown = camera && { camera, channel };
-  const name = camera?.name || camera?.host || '';
   byId('stage-channel', HTMLElement).textContent = `${channel.channel} · ${channel.name}`;
-  document.title = `${channel.name} · ${name} · ONVIF Web Viewer`;
-  stage.names = name === channel.name ? [name] : [name, channel.name];
+  document.title = `${channel.name} · ${cameraName()} · ONVIF Web Viewer`;
+}
+
+function cameraName() {
+  return camera?.name || camera?.host || '';
+}
+
+/** Return the names for the file name of a snapshot. @param {Channel} channel */
+function namesOf(channel) {
+  const name = cameraName();
+  return name === channel.name ? [name] : [name, channel.name];
 }
 
 /** Offer the recordings of this channel, of the device or of the server. */
@@ -261,13 +273,13 @@ function showQuality() {
 function updateState(change, { push = true } = {}) {
   Object.assign(state, change);
   const search = writeViewerState(state);
+  updateStage();
+  showView();
   if (search !== window.location.search) {
     const address = `${window.location.pathname}${search}`;
     if (push) window.history.pushState(null, '', address);
     else window.history.replaceState(null, '', address);
   }
-  showView();
-  updateStage();
 }
 
 /** @param {number|null} number */

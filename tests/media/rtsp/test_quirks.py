@@ -37,17 +37,20 @@ def test_stray_lines_between_headers_are_skipped(camera: Cameras, gateway: RtspG
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("length", ["2", "-40", "0", None])
+@pytest.mark.parametrize("length", ["2", "-40", "0", None, "twice"])
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
 def test_a_description_with_a_wrong_length_is_read(
     camera: Cameras, gateway: RtspGateway, length: str | None, end: bytes
 ) -> None:
-    """`length`: the number of bytes by which Content-Length is wrong; "0": it is 0; None: there is none."""
+    """`length`: the number of bytes by which Content-Length is wrong; "0": it is 0; None: none; "twice": two."""
 
     def describe(asked: Asked) -> bytes:
         sdp = peer.sdp()
-        named = 0 if length == "0" else len(sdp) + int(length or 0)
-        headers = [] if length is None else [f"Content-Length: {named}"]
+        if length == "twice":
+            headers = ["Content-Length: 5", f"Content-Length: {len(sdp)}"]
+        else:
+            named = 0 if length == "0" else len(sdp) + int(length or 0)
+            headers = [] if length is None else [f"Content-Length: {named}"]
         return asked.reply("200 OK", "Content-Type: application/sdp", *headers) + sdp + end
 
     peer = camera(answers={"DESCRIBE": describe})

@@ -54,6 +54,7 @@ class ThinRecorder:
     seeks_in_session: bool | None = None
     pictures: tuple[tuple[bytes, ...], ...] = ()  # the NAL units of each frame of one GOP; empty: invented frames
     parameter_sets: tuple[bytes, ...] = (SPS, PPS)
+    audio_left_out: str = ""
     sends_audio: bool = False  # G.711 of 8 kHz with each frame
     converts_audio: bool = False  # the client does, since its law is not the described one
 
@@ -147,19 +148,23 @@ class ThinLine:
     def is_paused(self) -> bool:
         return not self._may_send.is_set()
 
+    def _describe(self, consumer: ReplayConsumer) -> None:
+        it = self.recorder
+        consumer.on_description(it.video, it.audio, it.parameter_sets, b"", it.audio_left_out)
+
     def _send(self, play: int, start_s: float, end_s: float | None, consumer: ReplayConsumer) -> None:
         recorder = self.recorder
         if self.is_refused:
             consumer.on_failed(CameraBusy("It plays no more."))
             return
-        consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
+        self._describe(consumer)
         faults = recorder.fails_after  # the test may replace the list at any moment
         limit, error = faults.pop(0) if faults else (None, None)
         count = 0
         for units in self._units(start_s, end_s):
             if self.is_paused:  # the gateway repeats the description after a pause
                 self._may_send.wait()
-                consumer.on_description(recorder.video, recorder.audio, recorder.parameter_sets, b"")
+                self._describe(consumer)
             while not self._may_send.wait(0.05) or recorder.silent:
                 if self.is_closed or play != self._play:
                     return

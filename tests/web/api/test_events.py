@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,15 @@ from flask.testing import FlaskClient
 from cameras.records import CameraView
 from core.access import Role, Scope
 from core.clock import SystemClock, rfc3339
+from core.errors import NotFound
 from core.events import Change, DeviceEvent, EventKind, EventSource, ListedTopic, LoggedEvent
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
+from pictures.views import Picture
 from tests.events.logged import NOON, event, stored_camera
 from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_pictures import JPEG, StandInPictures
 from tests.web.web_harness import ApiClient, WebHarness
 
 
@@ -58,7 +62,7 @@ def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, e
         "box": [0.1, 0.2, 0.3, 0.4],
         "zone": "",
         "seen": False,
-        "picture_url": None,
+        "picture_url": "/api/events/1/picture",
     }
     assert client.get("/api/events/1").get_json() == found
 
@@ -155,6 +159,48 @@ def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManag
 
 def test_an_unknown_event_is_not_found(client: FlaskClient) -> None:
     assert client.get("/api/events/77").status_code == 404
+
+
+# --- pictures
+
+
+@pytest.mark.usefixtures("camera")
+def test_the_picture_of_an_event_is_its_own_otherwise_of_a_recording(
+    client: FlaskClient, events: EventManager, pictures: StandInPictures, assert_problem: Callable[..., Any]
+) -> None:
+    add(events, event(), event(at_s=60), event(at_s=120))
+    events.pictures.put(1, 1, JPEG)
+    pictures.made[NOON + timedelta(seconds=60)] = Picture(JPEG + b" recorded", NOON)
+    own = client.get("/api/events/1/picture")
+    assert (own.status_code, own.data, own.content_type) == (200, JPEG, "image/jpeg")
+    assert own.headers["Cache-Control"] == "private, max-age=3600"
+    assert client.get("/api/events/1/picture", headers={"If-None-Match": own.headers["ETag"]}).status_code == 304
+    recorded = client.get("/api/events/2/picture")
+    assert (recorded.data, recorded.headers["X-Picture-Time"]) == (JPEG + b" recorded", "2026-11-24T12:00:00.000Z")
+    pending = client.get("/api/events/3/picture?wait_s=0")
+    assert (pending.status_code, pending.headers["Retry-After"]) == (202, "1")
+    pictures.fail_with = NotFound("Nothing is recorded at this time.", code="no_recording")
+    assert_problem(client.get("/api/events/3/picture"), 404, "no_recording")
+
+
+def test_an_event_without_a_channel_has_no_picture(client: FlaskClient, events: EventManager) -> None:
+    add(events, event(EventKind.OFFLINE, channel=None, source=EventSource.SERVER))
+    assert client.get("/api/events/1/picture").status_code == 404
+
+
+def test_a_limited_user_gets_no_picture_of_another_channel(
+    harness: WebHarness, events: EventManager, pictures: StandInPictures
+) -> None:
+    add(events, event(channel=3), event(at_s=1, channel=4), event(at_s=2, channel=3))
+    for event_id in (1, 2):
+        events.pictures.put(1, event_id, JPEG)
+    pictures.made[NOON + timedelta(seconds=2)] = Picture(JPEG, NOON)
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({3})}))
+    assert limited.request("GET", "/api/events/1/picture").data == JPEG
+    assert limited.request("GET", "/api/events/2/picture").status_code == 404
+    guessed = limited.request("GET", "/api/events/3/picture")
+    assert guessed.status_code == 404, "the recordings of channel 3 are only guessed"
+    assert harness.token_client(Role.REVIEWER).request("GET", "/api/events/3/picture").data == JPEG
 
 
 # --- one camera

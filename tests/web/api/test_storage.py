@@ -155,6 +155,8 @@ def test_the_storage_lists_volumes_and_channels_with_their_names(
         "inflow_bytes_per_day",
         "full_at",
         "next_to_go",
+        "damaged_files",
+        "damaged_bytes",
     }
     assert (volume["used_bytes"], volume["full_at"], volume["next_to_go"]) == (0, None, None)
     (channel,) = found["channels"]

@@ -98,7 +98,7 @@ class Device:
     def _packet(self, index: int, payload: bytes, ends_unit: bool, ends_slice: bool, *, is_last: bool) -> RtpPacket:
         marks = {"frame": is_last, "slice": ends_slice, "unit": ends_unit, "packet": True, "never": False}
         if self._habits.start_codes == "packet":
-            payload = b"\0\0\0\1"[self._sent % 2 :] + payload
+            payload = b"\0\0\0\0\1"[self._sent % 3 :] + payload
         self._sent += 1
         number = {"normal": self._sent, "zero": 0, "frames": index, "no zero": self._sent % 65535 + 1}.get(
             self._habits.numbers, self._sent * self._sent * 7919

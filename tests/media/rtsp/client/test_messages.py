@@ -83,7 +83,8 @@ def test_a_session_header_gives_id_and_timeout() -> None:
     session = parse_session("12ab; Timeout=30")
     assert (session.session_id, session.timeout_s) == ("12ab", 30.0)
     assert parse_session("x").timeout_s == 60.0
-    assert parse_session("x;timeout=0").timeout_s == 2.0
+    assert parse_session("x;timeout=1").timeout_s == 2.0
+    assert parse_session("x;timeout=0") == SessionHeader("x"), "as ffmpeg reads it: no timeout is named"
 
 
 def test_a_session_header_in_odd_writing_is_read() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from media.codecs.access_unit import AccessUnit
 from media.codecs.video import H264, HEVC
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket
 from media.rtsp.client.sdp import VideoTrack
 from tests.media.encoded import CLOCK_RATE, Encoded, encoded

@@ -8,15 +8,32 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from core.clock import SystemClock
 from core.errors import DeviceError
 from media.rtsp.client.connection import ReadLimit, RtspConnection
 from media.rtsp.client.errors import TooManyBytes
 from media.rtsp.client.framing import Frame
+from media.rtsp.client.receiver import MediaReceiver
 from tests.patience import LIMIT_S, PATIENCE
 
 _FRAME = b"$\0" + (1400).to_bytes(2, "big") + bytes(1400)
+
+
+class FrameCounter(MediaReceiver):
+    """Counts the bytes of all frames. `is_over`: as many frames came as are wanted."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(cast(Any, None), SystemClock())
+        self.taken_bytes = 0
+        self.is_over: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._wanted_bytes = wanted * len(_FRAME)
+
+    def take_frames(self, frames: list[Frame]) -> None:
+        self.taken_bytes += len(_FRAME) * len(frames)
+        if self.taken_bytes == self._wanted_bytes:
+            self.is_over.set_result(None)
 
 
 async def flooded(
@@ -26,32 +43,26 @@ async def flooded(
 
     Return the bytes of all frames that came out, the error that ended the connection before, and the duration.
     """
-    taken, loop = 0, asyncio.get_running_loop()
-    is_over: asyncio.Future[object] = loop.create_future()
+    loop = asyncio.get_running_loop()
+    receiver = FrameCounter(count)
     ours, of_device = socket.socketpair()
 
     def send() -> None:
         with of_device, contextlib.suppress(ConnectionError):
             of_device.sendall(count * _FRAME)
 
-    def take(frames: list[Frame]) -> None:
-        nonlocal taken
-        taken += len(_FRAME) * len(frames)
-        if taken == count * len(_FRAME):
-            is_over.set_result(None)
-
     device = threading.Thread(target=send)
     device.start()
-    _, connection = await loop.create_connection(lambda: RtspConnection(take), sock=ours)
+    _, connection = await loop.create_connection(lambda: RtspConnection(receiver), sock=ours)
     begun_s = time.monotonic()
     connection.set_limit(limit)
     act(connection)
-    ends: set[asyncio.Future[Any]] = {is_over, connection.ended}
+    ends: set[asyncio.Future[Any]] = {receiver.is_over, connection.ended}
     await asyncio.wait(ends, timeout=LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
     took_s, error = time.monotonic() - begun_s, connection.ended.result() if connection.ended.done() else None
     connection.close()
     await asyncio.to_thread(device.join)
-    return taken, error, took_s
+    return receiver.taken_bytes, error, took_s
 
 
 def test_a_device_that_sends_too_much_loses_its_connection() -> None:

@@ -80,6 +80,13 @@ def test_invalid_parameter_sets_are_left_out() -> None:
     assert dict(video.sets) == {"pps": PPS}
 
 
+@pytest.mark.parametrize("types", [" 96", " 105", ""])
+def test_video_that_nothing_describes_is_taken_for_h264(types: str) -> None:
+    video = described(f"m=video 0 RTP/AVP{types}", "a=control:t1").video
+    assert video
+    assert (video.codec, video.payload_type) == (H264, int(types or 96))
+
+
 @pytest.mark.parametrize("rtpmap", ["96 MP4V-ES/90000", "96 vnd.onvif.metadata/90000"])
 def test_unsupported_video_differs_from_no_video(rtpmap: str) -> None:
     description = described("m=video 0 RTP/AVP 96", f"a=rtpmap:{rtpmap}")
@@ -231,6 +238,11 @@ def test_unsupported_audio_is_dropped(lines: tuple[str, ...]) -> None:
 def test_a_description_beyond_bounds_or_without_media_is_refused(body: bytes) -> None:
     with pytest.raises(SdpError):
         parse_sdp(body)
+
+
+def test_a_web_page_in_place_of_a_description_is_named() -> None:
+    with pytest.raises(SdpError, match="web page"):
+        parse_sdp(b"\r\n<html><body>Login</body></html>")
 
 
 def test_no_text_of_a_device_reaches_our_sdp() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any, cast
 
 import pytest
 
+from media.rtsp.client.receiver import MediaReceiver
 from media.rtsp.client.udp import UdpTrack
 from tests.hand_clock import HandClock
 
@@ -22,7 +24,7 @@ def test_a_cancelled_task_leaves_no_port_open(monkeypatch: pytest.MonkeyPatch, t
         return opened[-1]
 
     async def cancel() -> None:
-        track = UdpTrack(0, "127.0.0.1", "127.0.0.1", lambda frames: None, HandClock())
+        track = UdpTrack(0, "127.0.0.1", "127.0.0.1", MediaReceiver(cast(Any, None), HandClock()), HandClock())
         opening = asyncio.ensure_future(track.open())
         for _ in range(turns):
             await asyncio.sleep(0)

@@ -30,6 +30,19 @@ def test_each_kind_of_login_works(camera: Cameras, gateway: RtspGateway, login: 
     assert b"Authorization" not in peer.received.split(b"\r\n\r\n")[0], "nothing is sent before it is asked for"
 
 
+def test_a_running_session_gives_its_last_key_frame_from_memory(camera: Cameras, gateway: RtspGateway) -> None:
+    asked = source(camera().uri())
+    assert gateway.held_key_frame(asked.camera_id, asked.profile_token) is None
+    feed = gateway.open_feed(asked)
+    until_state(feed, FeedState.FLOWING)
+    held = gateway.held_key_frame(asked.camera_id, asked.profile_token)
+    assert held is not None
+    assert (held.codec, len(held.parameter_sets)) == ("h264", 2)
+    assert any(part[0] & 31 == 5 for part in held.parts), "an IDR picture (H.264, table 7-1)"
+    assert gateway.held_key_frame(asked.camera_id, "another profile") is None
+    feed.close()
+
+
 def test_a_readable_password_is_not_sent_without_permission(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera(login="basic")
     problem = until_state(gateway.open_feed(source(peer.uri())), FeedState.FLOWING, FeedState.FAILED).problem

@@ -53,6 +53,7 @@ def test_the_list_has_days_kinds_places_and_lengths(
         logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", seen=True),
         logged(4, NOON - timedelta(days=1), "other", topic="tnsx:Device/<b>WiperStuck", closed_why="timeout"),
     ]
+    events.late_pictures = {1}
     page.goto(f"{app.url}/events")
     rows = page.locator(ROWS)
     expect(rows).to_have_count(4)

@@ -56,13 +56,6 @@ def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
         channel["spans"] = kept
 
 
-def gap_at(recorder: Recorder) -> tuple[datetime, datetime]:
-    """Return (start, end) of a gap of the first channel."""
-    now = datetime.now(UTC)
-    spans = recorder.archive(1, now - timedelta(days=3), now)["spans"]
-    return datetime.fromisoformat(spans[0]["end"]), datetime.fromisoformat(spans[1]["start"])
-
-
 def test_an_unindexed_time_is_looked_up_before_it_plays(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:

@@ -16,10 +16,11 @@ from core.errors import AppError
 from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
-from events import intake
 from events.channels import channel_of_event
+from events.intake import EventIntake
 from events.log import EventLog
 from events.pictures import EventPictures
+from events.retention import EventRetention
 from events.states import EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
@@ -46,12 +47,14 @@ class EventManager(EventNews):
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
+        self._intake = EventIntake(self.log)
         self.topics = DeviceTopics()
         self.pictures = EventPictures(
             settings.data_dir / "event-pictures",
             most_bytes=settings.event_picture_bytes,
             min_free_bytes=settings.min_free_bytes,
         )
+        self._retention = EventRetention(self.log.store, self.pictures, settings, clock)
         self._switches = EventSwitches(database)
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
@@ -60,7 +63,9 @@ class EventManager(EventNews):
         """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
         self.log.start()
         self._switches.load()
-        self.pictures.open({view.id for view in self._cameras.list_cameras()})
+        camera_ids = {view.id for view in self._cameras.list_cameras()}
+        self.pictures.open(camera_ids)
+        self._retention.forget_all_but(camera_ids)
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -138,6 +143,14 @@ class EventManager(EventNews):
         """Follow the change or the removal of a camera."""
         self.topics.forget(camera_id)
 
+    def delete_events(self, camera_id: int) -> None:
+        """Delete the log of a camera that was removed. Its events are hidden immediately."""
+        self._retention.forget_camera(camera_id)
+
+    def clean(self) -> bool:
+        """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""
+        return self._retention.step()
+
     # ---- events ----------------------------------------------------------------------------------
 
     def take(self, camera_id: int, events: Iterable[DeviceEvent]) -> None:
@@ -204,13 +217,6 @@ class EventManager(EventNews):
         with self._lock:
             self._problems.pop(camera_id, None)
 
-    def _log(self, activity: ChannelActivity) -> None:
-        key = intake.key_of(activity)
-        if not activity.active:
-            self.log.end(key, intake.end_of(activity), activity.closed_why, count=activity.changes)
-        elif self._switches.is_on(activity.camera_id) and intake.is_logged(activity):
-            self.log.begin(key, intake.begun(activity))
-
     def _tell(self) -> None:
         """Tell the listeners the queued activities. A thread that does this already also tells the rest."""
         while self._untold and self._telling.acquire(blocking=False):
@@ -221,7 +227,7 @@ class EventManager(EventNews):
                 self._telling.release()
 
     def _tell_one(self, activity: ChannelActivity) -> None:
-        self._log(activity)
+        self._intake.take(activity, is_wanted=self._switches.is_on(activity.camera_id))
         if activity.kind.is_activity:
             for listener in self._listeners:
                 try:

@@ -10,7 +10,6 @@ CameraUnsupported, which names the missing service, if the archive has no record
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -34,13 +33,12 @@ from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
 from recordings.device_clock import DeviceClock, range_clock
-from recordings.found import RecordingNames, channel_coverage, found_recordings, page_of, with_archived
+from recordings.found import found_recordings, page_of, with_archived
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
-from recordings.matching import Match, match_channels
+from recordings.known import KnownRecordings
+from recordings.matching import match_channels
 from recordings.rows import (
-    DeviceIndex,
-    Row,
     only_archived,
     playable_places,
     row_spans,
@@ -49,9 +47,9 @@ from recordings.rows import (
     with_sub_recordings_first,
     without_archived,
 )
-from recordings.server import ServerRecordings, own_source, with_reasons, without_forged_tokens
+from recordings.server import ServerRecordings, own_source, without_forged_tokens
 from recordings.store import RecordingStore
-from recordings.views import ChannelCoverage, Coverage, Playback, SearchPage, Summary
+from recordings.views import Coverage, Playback, SearchPage, Summary
 
 __all__ = ["RecordingManager"]
 
@@ -83,6 +81,7 @@ class RecordingManager:
         self._server = ServerRecordings(archive, flush_s=settings.archive_flush_s)
         self._store = RecordingStore(database)
         self._indexer = Indexer(self._store, clock, cameras)
+        self._known = KnownRecordings(cameras, self._store, self._indexer, self._server)
 
     def start(self) -> None:
         self._indexer.start()
@@ -118,13 +117,13 @@ class RecordingManager:
         than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,
         ...) if no recording of the device is known yet and the archive has none of the camera.
         """
-        clock = self._device_clock(camera_id)
+        clock = self._known.device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.to_device_time(self._clock.now_utc())
         self._indexer.request(camera_id, window, now)
         # Read progress before the recordings, so that a finished indexing always comes with everything that it indexed.
         indexing = self._indexer.progress(camera_id)
-        recordings = self._recordings(camera_id)
+        recordings = self._known.recordings(camera_id)
         archived = self._server.of_camera(camera_id, clock)
         problem = self._indexer.problem(camera_id)
         if not recordings and not archived and problem is not None:
@@ -138,7 +137,9 @@ class RecordingManager:
         rows = [with_sub_recordings_first(row, spares_device=True) for row in rows] if prefers_sub else rows
         return Coverage(
             channels=tuple(
-                self._channel_coverage(camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0)
+                self._known.channel_coverage(
+                    camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0
+                )
             ),
             indexing=indexing,
             is_stopped=self._indexer.is_paused(camera_id),
@@ -165,7 +166,7 @@ class RecordingManager:
         """
         if (stream := StreamKey.of_token(camera_id, recording_token)) is not None:
             return stream.channel
-        match = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id)).get(recording_token)
+        match = self._known.matches(camera_id).get(recording_token)
         return match.channel if match is not None and match.by.is_sure else None
 
     def has_sure_recordings(self, camera_id: int, channel: int) -> bool:
@@ -174,9 +175,9 @@ class RecordingManager:
         False without any: a recording that is indexed later may be a guess. Only the archive's recordings count for a
         camera that is known to record nothing itself. Access rights depend on it, as on channel_of().
         """
-        matches = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id)).values()
+        matches = self._known.matches(camera_id).values()
         own = [match for match in matches if match.channel == channel]
-        if not own and self._records_nothing(camera_id):
+        if not own and self._known.records_nothing(camera_id):
             return any(it.channel == channel for it in self._server.of_camera(camera_id, DeviceClock(0)))
         return bool(own) and all(match.by.is_sure for match in own)
 
@@ -198,11 +199,11 @@ class RecordingManager:
         the archive fails. The answer comes from the index, and is empty if that has none, or no recording of the sub
         stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time is indexed in the background.
         """
-        clock = self._device_clock(camera_id)
+        clock = self._known.device_clock(camera_id)
         begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
         if now - begins < _OPEN_END:
             self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = self._rows(camera_id, clock, only_sure=only_sure)
+        rows = self._known.rows(camera_id, clock, only_sure=only_sure)
         row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
         if row is None or (prefers_sub and not row.sub_tokens):
             return ()
@@ -213,7 +214,7 @@ class RecordingManager:
             window = (begins, min(now, begins + length))
             if window[0] >= window[1]:
                 break
-            index = self._read_index(camera_id, row.recordings, window, clock, grows_until=now)
+            index = self._known.read_index(camera_id, row.recordings, window, clock, grows_until=now)
             if places := playable_places(row, row_spans(row, window, index, now), now):
                 return tuple(
                     replace(it, start=clock.to_true_time(it.start), end=clock.to_true_time(it.end)) for it in places
@@ -226,13 +227,13 @@ class RecordingManager:
         Wait at most 25 s for the device if none of its recordings is known. Raise the device's error if it does not
         list them and the archive has none of the channel, or NotFound if the channel has no recording.
         """
-        clock = self._device_clock(camera_id)
-        if not self._recordings(camera_id):
+        clock = self._known.device_clock(camera_id)
+        if not self._known.recordings(camera_id):
             now = clock.to_device_time(self._clock.now_utc())
             self._index_window(camera_id, (now - _OPEN_END, now), now)
-        row = next((row for row in self._rows(camera_id, clock) if row.channel == channel), None)
+        row = next((row for row in self._known.rows(camera_id, clock) if row.channel == channel), None)
         problem = self._indexer.problem(camera_id)
-        if row is None and problem is not None and not self._recordings(camera_id):
+        if row is None and problem is not None and not self._known.recordings(camera_id):
             raise problem.with_traceback(None)
         if row is None:
             raise NotFound("This channel has no recordings.")
@@ -260,12 +261,12 @@ class RecordingManager:
         InvalidRequest for an unknown cursor or an impossible window, and NotFound for an unknown camera or recording.
         `resumes` False: an indexing that a user has stopped stays so. `again`: also ask for time that is indexed.
         """
-        clock = self._device_clock(camera_id)
+        clock = self._known.device_clock(camera_id)
         window = _window(clock, start, end)
         now = clock.to_device_time(self._clock.now_utc())
         is_archived = recording_token is not None and origin_of(recording_token) is Origin.SERVER
         is_done = is_archived or self._index_window(camera_id, window, now, resumes=resumes, again=again)
-        recordings = [] if is_archived else self._recordings(camera_id)
+        recordings = [] if is_archived else self._known.recordings(camera_id)
         archived = [
             item
             for item in self._server.of_camera(camera_id, clock)
@@ -294,8 +295,8 @@ class RecordingManager:
         is_asked = has_event_search and not is_archived
         missing = missing_intervals(wanted or recordings, asked, window, until) if is_asked else []
         wanted = [*(item.recording for item in archived), *wanted]
-        names = self._names(camera_id, matches).with_archived(archived)
-        index = self._read_index(camera_id, wanted, window, clock)
+        names = self._known.names(camera_id, matches).with_archived(archived)
+        index = self._known.read_index(camera_id, wanted, window, clock)
         page, next_cursor = page_of(found_recordings(wanted, names, index, window, now, clock), limit, cursor)
         complete = is_archived or (is_done and not missing)
         return SearchPage(tuple(page), complete, next_cursor, None if complete else problem)
@@ -306,7 +307,7 @@ class RecordingManager:
         The summary of a device that refuses the list comes without its recordings. Raise NotFound, or the DeviceError
         if the archive has no recordings of the camera.
         """
-        clock = self._device_clock(camera_id)
+        clock = self._known.device_clock(camera_id)
         archived = self._server.of_camera(camera_id, clock)
         try:
             summary = self._device_summary(camera_id)
@@ -316,7 +317,7 @@ class RecordingManager:
             offset_s = self._cameras.clock_offset_s(camera_id)
             problem = None if isinstance(error, CameraUnsupported) else error
             summary = Summary(None, None, 0, "server", (), offset_s, None, problem)
-        return with_archived(summary, archived, self._names(camera_id, {}), clock)
+        return with_archived(summary, archived, self._known.names(camera_id, {}), clock)
 
     def _device_summary(self, camera_id: int) -> Summary:
         refusal: DeviceError | None = None
@@ -329,8 +330,8 @@ class RecordingManager:
         if refusal is not None and not summary.has_values:
             raise refusal
         recordings = without_forged_tokens(listed[0])
-        clock = self._device_clock(camera_id)
-        names = self._names(camera_id, match_channels(recordings, self._cameras.channels(camera_id)))
+        clock = self._known.device_clock(camera_id)
+        names = self._known.names(camera_id, match_channels(recordings, self._cameras.channels(camera_id)))
         return Summary(
             data_from=clock.to_true_time_or_none(summary.data_from),
             data_until=clock.to_true_time_or_none(summary.data_until),
@@ -357,11 +358,11 @@ class RecordingManager:
 
         def ask(device: RecordingDevice) -> tuple[str, DeviceRecording | None]:
             uri = device.replay_uri(recording_token)
-            known = self._recordings(camera_id)
+            known = self._known.recordings(camera_id)
             return uri, next((item for item in known if item.recording_token == recording_token), None)
 
         uri, recording = self._cameras.ask_recorder(camera_id, ask)
-        clock = self._device_clock(camera_id)
+        clock = self._known.device_clock(camera_id)
         earliest = recording.earliest if recording is not None else None
         begins = clock.to_device_time(start) if start is not None else earliest or _EPOCH
         until = range_clock(clock.to_device_time(end)) if end is not None else ""
@@ -381,7 +382,7 @@ class RecordingManager:
         source, correction_s = self._cameras.replay_source(camera_id, recording_token)
         if not self._settings.vendor_replay:
             return source, correction_s
-        matches = match_channels(self._recordings(camera_id), self._cameras.channels(camera_id))
+        matches = self._known.matches(camera_id)
         number = matches[recording_token].channel if recording_token in matches else None
         if number is None:
             return source, correction_s
@@ -418,22 +419,6 @@ class RecordingManager:
 
     # ---- inside ----------------------------------------------------------------------------------
 
-    def _recordings(self, camera_id: int) -> list[DeviceRecording]:
-        """Return the indexed recordings of the device."""
-        return without_forged_tokens(self._store.recordings(camera_id))
-
-    def _records_nothing(self, camera_id: int) -> bool:
-        """True if the device has no recordings of its own."""
-        is_refused = isinstance(self._indexer.problem(camera_id), CameraUnsupported)
-        return is_refused or not self._cameras.get_camera(camera_id).onvif
-
-    def _rows(self, camera_id: int, clock: DeviceClock, *, only_sure: bool = False) -> list[Row]:
-        recordings, channels = self._recordings(camera_id), self._cameras.channels(camera_id)
-        if only_sure:
-            matches = match_channels(recordings, channels)
-            recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
-        return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
-
     def _index_window(
         self, camera_id: int, window: Interval, now: datetime, *, resumes: bool = True, again: bool = False
     ) -> bool:
@@ -449,46 +434,6 @@ class RecordingManager:
             if not (is_done and self._indexer.failed_outside(camera_id, window)):
                 break
         return is_done
-
-    def _device_clock(self, camera_id: int) -> DeviceClock:
-        return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id))
-
-    def _read_index(
-        self,
-        camera_id: int,
-        recordings: Sequence[DeviceRecording],
-        window: Interval,
-        clock: DeviceClock,
-        grows_until: datetime | None = None,
-    ) -> DeviceIndex:
-        """`grows_until`: see ServerRecordings.histories()."""
-        tokens = [item.recording_token for item in recordings]
-        archived = self._server.histories(camera_id, tokens, window, clock, grows_until=grows_until)
-        asked = {token: [window] for token in archived}
-        if not self._indexer.has_event_search(camera_id):
-            return DeviceIndex(has_event_search=False, asked=asked, histories=archived)
-        of_device = [item for item in recordings if item.recording_token not in archived]
-        asked_of_device = self._store.asked_intervals(camera_id)
-        histories = self._store.histories(camera_id, of_device, asked_of_device, window)
-        return DeviceIndex(has_event_search=True, asked=asked | asked_of_device, histories=archived | histories)
-
-    def _names(self, camera_id: int, matches: dict[str, Match]) -> RecordingNames:
-        return RecordingNames(matches, {it.number: it.name for it in self._cameras.channels(camera_id)})
-
-    def _channel_coverage(
-        self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
-    ) -> list[ChannelCoverage]:
-        recordings = [recording for row in rows for recording in row.recordings]
-        index = self._read_index(camera_id, recordings, window, clock)
-        found = []
-        for row in rows:
-            tokens = [recording.recording_token for recording in row.recordings]
-            events = self._store.detections(camera_id, window, tokens, limit + 1) if limit else []
-            spans = row_spans(row, window, index, now)
-            if row.channel is not None:
-                spans = with_reasons(spans, self._server.gaps(camera_id, row.channel, window, clock))
-            found.append(channel_coverage(row, spans, events, limit, clock))
-        return found
 
 
 def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:

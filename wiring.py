@@ -116,6 +116,7 @@ class Application:
         self.cameras.on_change(self.streams.restart_camera)
         self.cameras.on_delete(self.exports.camera_deleted)
         self.cameras.on_delete(self.archive.delete_footage)
+        self.cameras.on_delete(self.events.delete_events)
         self.archive.on_limit(self.pictures.forget_before)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)

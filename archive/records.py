@@ -20,7 +20,7 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(time_ms: int) -> datetime:
-    return EPOCH + time_ms * _MS
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
 class VolumeState(StrEnum):

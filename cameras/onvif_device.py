@@ -30,6 +30,7 @@ from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.device_events import DeviceEvents
 from onvif_services.faults import SoapFault
 from onvif_services.heads import Heads
+from onvif_services.subscription_place import SubscriptionPlace, SubscriptionPlaces
 
 _SHORT_PROBE_S = 4.0
 _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immediately; later changes are not needed
@@ -38,7 +39,14 @@ _PULL_S = 1.0  # a new subscription gets the present states (Initialized) immedi
 class OnvifDevice(Device):
     """A device with a real ONVIF connection; Device documents the methods."""
 
-    def __init__(self, address: DeviceAddress, settings: Settings, protection: LoginProtection, clock: Clock) -> None:
+    def __init__(
+        self,
+        address: DeviceAddress,
+        settings: Settings,
+        protection: LoginProtection,
+        clock: Clock,
+        place: SubscriptionPlace,
+    ) -> None:
         access = address.access
         self._connection = DeviceConnection(
             OnvifAddress(address.host, address.port, access.scheme, access.path),
@@ -49,7 +57,7 @@ class OnvifDevice(Device):
             learned=access.learned,
         )
         self._heads = Heads(self._connection)
-        self._events = DeviceEvents(self._connection)
+        self._events = DeviceEvents(self._connection, place)
 
     @property
     def info(self) -> DeviceInfo:
@@ -169,9 +177,11 @@ class OnvifNetwork(DeviceNetwork):
         self._settings = settings
         self._protection = protection
         self._clock = clock
+        self._places = SubscriptionPlaces()
 
     def connect(self, address: DeviceAddress) -> Device:
-        return OnvifDevice(address, self._settings, self._protection, self._clock)
+        place = self._places.of(address.device_key)
+        return OnvifDevice(address, self._settings, self._protection, self._clock, place)
 
     def find_place(self, host: str, timeout_s: float) -> DevicePlace:
         limit_s = min(timeout_s, _SHORT_PROBE_S)

@@ -31,4 +31,5 @@ class SystemClock(Clock):
 
 def rfc3339(moment_utc: datetime) -> str:
     """Format a time for the API: RFC 3339, UTC, milliseconds (`2026-11-22T10:00:00.000Z`)."""
-    return moment_utc.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment_utc = moment_utc if moment_utc.tzinfo is UTC else moment_utc.astimezone(UTC)
+    return moment_utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"

@@ -83,6 +83,8 @@ class Settings:
         "Memory for the pre-rolls of all channels that record events; an eighth of it for one stream at most.",
         low=8_000_000,
     )
+    event_keep_motion_days: float = _setting(30.0, "Events of motion are deleted after so many days.", low=1, high=3660)
+    event_keep_days: float = _setting(365.0, "Other events are deleted after so many days.", low=1, high=3660)
     event_picture_bytes: int = _setting(300_000_000, "Size limit of the pictures of events on disk.", low=1_000_000)
     motion_end_s: float = _setting(
         60.0,

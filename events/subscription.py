@@ -10,6 +10,7 @@ from core.errors import AppError, CameraUnreachable, NotFound, Unavailable
 from core.events import EventDevice, Pulled
 from events.store import StoredSubscription, SubscriptionStore
 from onvif_manager import OnvifManager
+from onvif_services.device_events import MAYBE_OPEN_TEXT
 from onvif_services.events import FIRST_LIFE_S
 from onvif_services.faults import NoAnswer
 
@@ -58,9 +59,7 @@ class CameraSubscription:
                 raise CameraUnreachable("The device did not answer the request to end its earlier event subscription.")
             left_s = self._not_before_s - self._clock.monotonic_s()
             if left_s > 0:
-                raise Unavailable(
-                    "An event subscription may still be open at the device.", retry_after_s=round(left_s) + 1
-                )
+                raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(left_s) + 1)
             try:
                 address = self._cameras.ask_events(self._camera_id, lambda device: device.subscribe())
             except NoAnswer:  # the device may have made it

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from core.errors import CameraUnsupported, Conflict, DeviceError
+from core.errors import CameraUnreachable, CameraUnsupported, Conflict, DeviceError, Unavailable
 from core.events import Change, DeviceEvent, EventDevice, EventKind, ListedTopic, Pulled, SubscriptionAddress
 from onvif_services.connection import DeviceConnection
 from onvif_services.event_kinds import kind_of_topic, read_event
@@ -20,9 +20,11 @@ from onvif_services.events import (
     list_topics,
 )
 from onvif_services.faults import NoAnswer
+from onvif_services.subscription_place import SubscriptionPlace
 
 CHECK = "events"
 """The line of the health card."""
+MAYBE_OPEN_TEXT = "An event subscription may still be open at the device."
 _RENEW_AT = 0.8  # of the granted life
 _LIMIT = 100  # messages of one pull
 _SHORT_PULL_S = 1.0  # for a web server that answers one request at a time
@@ -38,10 +40,10 @@ _MOST_CUTS = 3  # pulls in a row that soon end in a closed connection. After a w
 class DeviceEvents(EventDevice):
     """The subscription to the events of one device; EventDevice documents the methods."""
 
-    def __init__(self, conn: DeviceConnection) -> None:
+    def __init__(self, conn: DeviceConnection, place: SubscriptionPlace) -> None:
         self._conn = conn
+        self._place = place
         self._lock = threading.Lock()
-        self._making = threading.Lock()  # held while a subscription is made, and while a short one lives
         self._point: PullPoint | None = None
         self._signals: dict[str, bool] = {}
         self._has_pulled = False
@@ -57,14 +59,15 @@ class DeviceEvents(EventDevice):
         if "events" not in self._conn.services:
             self._conn.note(CHECK, CameraUnsupported.code, "The device has no event service.")
             raise CameraUnsupported("The device does not offer the events service.", service="events")
-        with self._making:
+        with self._place.making:
+            self._end_left()
             with self._lock:
                 if self._point is not None:
                     raise Conflict("The app has a subscription to the events of this device already.")
                 self._point = point = PullPoint(self._conn)
             try:
                 with self._conn.checking(CHECK):
-                    address = point.open()
+                    address = self._open(point)
             except BaseException:
                 with self._lock:
                     self._point = None
@@ -121,12 +124,12 @@ class DeviceEvents(EventDevice):
     def unsubscribe(self, timeout_s: float | None = None) -> bool:
         with self._lock:
             point, self._point = self._point, None
-        return point is None or point.close(timeout_s)
+        if point is None:
+            return True
+        return self._given_back(point.close(timeout_s))
 
     def unsubscribe_stored(self, stored: SubscriptionAddress, timeout_s: float | None = None) -> bool:
-        point = PullPoint(self._conn)
-        point.reopen(stored)
-        return point.close(timeout_s)
+        return self._given_back(self._reopened(stored).close(timeout_s))
 
     def topics(self) -> tuple[ListedTopic, ...]:
         if "events" not in self._conn.services:
@@ -137,12 +140,48 @@ class DeviceEvents(EventDevice):
         return dict(self._signals) if self._has_pulled else None
 
     def pull_states(self, timeout_s: float) -> tuple[EventMessage, ...] | None:
-        """Return the present states from a subscription that lives only for this call; None if there is one already."""
-        with self._making:
-            if self._point is not None:
+        """Return the present states from a subscription that lives only for this call.
+
+        None if an earlier connection or this one may still have a subscription.
+        """
+        with self._place.making:
+            if self._point is not None or self._place.is_held:
                 return None
-            with PullPoint(self._conn) as point:
+            self._end_left()
+            point = PullPoint(self._conn)
+            address = self._open(point)
+            try:
                 return point.pull(timeout_s=timeout_s)
+            finally:
+                if not point.close():
+                    self._place.left = address
+
+    def _open(self, point: PullPoint) -> SubscriptionAddress:
+        try:
+            return point.open()
+        except NoAnswer:  # the device may have made it
+            self._place.lose(FIRST_LIFE_S)
+            raise
+
+    def _end_left(self) -> None:
+        """End a short subscription whose end got lost. Raise CameraUnreachable or Unavailable if one may be open."""
+        left = self._place.left
+        if left is not None:
+            if not self._reopened(left).close():
+                raise CameraUnreachable("The device did not answer the request to end its earlier event subscription.")
+            self._place.left = None
+        if (lost_for_s := self._place.lost_for_s) > 0:
+            raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(lost_for_s) + 1)
+
+    def _reopened(self, stored: SubscriptionAddress) -> PullPoint:
+        point = PullPoint(self._conn)
+        point.reopen(stored)
+        return point
+
+    def _given_back(self, is_ended: bool) -> bool:
+        if is_ended:
+            self._place.give_back()
+        return is_ended
 
     def _subscribed(self) -> PullPoint:
         point = self._point
@@ -163,6 +202,7 @@ class DeviceEvents(EventDevice):
     def _plan_renewal(self, point: PullPoint, wanted_s: float) -> None:
         life_s = max(LEAST_GRANTED_S, wanted_s if point.granted_s is None else point.granted_s)
         self._renew_at_s = time.monotonic() + _RENEW_AT * life_s
+        self._place.hold(life_s)
 
     def _note_signal(self, event: DeviceEvent) -> None:
         if event.kind is EventKind.VIDEO_LOSS and event.sources and event.active is not None:

@@ -37,6 +37,8 @@ class DeviceClock:
 
 
 def _shifted(moment: datetime, seconds: int) -> datetime:
+    if not seconds:
+        return moment
     try:
         return moment + timedelta(seconds=seconds)
     except OverflowError:

@@ -77,11 +77,17 @@ def channel_coverage(
         name=row.name,
         matched_by=row.matched_by,
         recording_token=row.newest_token,
-        spans=tuple(
-            replace(span, start=clock.to_true_time(span.start), end=clock.to_true_time(span.end)) for span in spans
-        ),
+        spans=_in_true_time(spans, clock),
         events=tuple(clock.event_in_true_time(event) for event in events[:limit]),
         events_truncated=len(events) > limit,
+    )
+
+
+def _in_true_time(spans: Sequence[ChannelSpan], clock: DeviceClock) -> tuple[ChannelSpan, ...]:
+    if not clock.correction_s:
+        return tuple(spans)
+    return tuple(
+        replace(span, start=clock.to_true_time(span.start), end=clock.to_true_time(span.end)) for span in spans
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
 from core.archive import Origin, origin_of
-from core.recordings import DeviceRecording, RecordedPlace, SpanState
+from core.recordings import DeviceRecording, RecordedPlace, Span, SpanState
 from core.records import Channel
 from recordings.intervals import Interval, clipped, difference, united, without
 from recordings.matching import Match, MatchedBy, match_channels, sub_recordings
@@ -113,11 +113,14 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
     not_asked: list[Interval] = []
     for recording in row.recordings:
         token = recording.recording_token
-        spans_of_it = _recording_spans(recording, window, index, now)
-        parts = [(span.start, span.end) for span in spans_of_it if span.state is SpanState.RECORDED]
-        pieces = difference(parts, united((item.start, item.end) for item in recorded))
-        if origin_of(token) is Origin.SERVER:
-            pieces = _without_slivers(pieces, recorded)
+        spans_of_it: Sequence[Span] = ()
+        if origin_of(token) is Origin.SERVER:  # all of its time is known
+            parts = clipped(index.histories.get(token, History()).recorded, (window[0], min(window[1], now)))
+            pieces = _without_slivers(_outside(parts, recorded), recorded)
+        else:
+            spans_of_it = _recording_spans(recording, window, index, now)
+            parts = [(span.start, span.end) for span in spans_of_it if span.state is SpanState.RECORDED]
+            pieces = _outside(parts, recorded)
         recorded += [ChannelSpan(*piece, SpanState.RECORDED, token) for piece in pieces]
         for span in spans_of_it:
             if span.state is SpanState.UNKNOWN:
@@ -137,6 +140,11 @@ def row_spans(row: Row, window: Interval, index: DeviceIndex, now: datetime) -> 
     taken = united([*taken, *not_asked])
     spans += [ChannelSpan(*piece, SpanState.NOT_RECORDED) for piece in without(window, taken)]
     return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _outside(parts: list[Interval], recorded: Sequence[ChannelSpan]) -> list[Interval]:
+    """Return the parts without the time of these spans."""
+    return difference(parts, united((item.start, item.end) for item in recorded)) if recorded else parts
 
 
 def _without_slivers(pieces: Sequence[Interval], recorded: Sequence[ChannelSpan]) -> list[Interval]:
@@ -231,14 +239,12 @@ def _end_of(recording: DeviceRecording, now: datetime) -> datetime | None:
     return None if latest is None or latest > now - timedelta(seconds=_STILL_RECORDING_S) else latest
 
 
-def _recording_spans(
-    recording: DeviceRecording, window: Interval, index: DeviceIndex, now: datetime
-) -> Sequence[ChannelSpan]:
+def _recording_spans(recording: DeviceRecording, window: Interval, index: DeviceIndex, now: datetime) -> Sequence[Span]:
     latest = _end_of(recording, now)
     earliest = recording.earliest
     if earliest is not None and earliest > now:
         earliest = None  # of a clock that was wrong
-    if not index.has_event_search and origin_of(recording.recording_token) is Origin.DEVICE:
+    if not index.has_event_search:
         found = spans_from_dates(window, earliest, latest, now)
     else:
         history = index.histories.get(recording.recording_token, History())
@@ -250,4 +256,4 @@ def _recording_spans(
             unknown=clipped(history.unknown, hints) if hints[0] < hints[1] else history.unknown,
             now=now,
         )
-    return [ChannelSpan(span.start, span.end, span.state) for span in found]
+    return found

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
-from core.archive import ArchivedStream, ArchiveGap, Origin, RecordedQuality, StreamKey, origin_of
+from core.archive import ArchivedStream, ArchiveGap, GapReason, Origin, RecordedQuality, StreamKey, origin_of
 from core.recordings import SERVER_ABILITIES, DeviceRecording, RecordingTrack, ReplaySource, SpanState, TrackType
 from core.records import Credential
 from core.secrets import Secret
 from recordings.device_clock import DeviceClock
-from recordings.intervals import Interval, clipped, difference, united
+from recordings.intervals import Interval, clipped, united
 from recordings.spans import History
 from recordings.views import ChannelSpan
 
@@ -69,21 +69,26 @@ class ServerRecordings:
                 continue
             earlier = start if grows_until is None else start - self._grows
             stretches = self._archive.stretches(camera_id, key.channel, earlier, end, key.quality)
-            recorded: list[Interval] = []
-            for stretch in stretches:
-                until = clock.to_device_time(stretch.end)
-                if stretch.end_reason is None and grows_until is not None and grows_until - until < self._grows:
-                    until = max(until, grows_until)
-                recorded.append((clock.to_device_time(stretch.start), until))
+            recorded: list[Interval] = [(stretch.start, stretch.end) for stretch in stretches]
+            if clock.correction_s:
+                recorded = [(clock.to_device_time(begin), clock.to_device_time(until)) for begin, until in recorded]
+            if grows_until is not None:
+                for place, stretch in enumerate(stretches):
+                    begin, until = recorded[place]
+                    if stretch.end_reason is None and grows_until - until < self._grows:
+                        recorded[place] = begin, max(until, grows_until)
             found[token] = History(tuple(clipped(united(recorded), window)))
         return found
 
     def gaps(self, camera_id: int, channel: int, window: Interval, clock: DeviceClock) -> Sequence[ArchiveGap]:
         """Return the gaps of a channel with their reasons."""
         start, end = map(clock.to_true_time, window)
+        gaps = self._archive.gaps(camera_id, channel, start, end)
+        if not clock.correction_s:
+            return gaps
         return [
             replace(gap, start=clock.to_device_time(gap.start), end=gap.end and clock.to_device_time(gap.end))
-            for gap in self._archive.gaps(camera_id, channel, start, end)
+            for gap in gaps
         ]
 
 
@@ -106,20 +111,41 @@ def without_forged_tokens(recordings: Sequence[DeviceRecording]) -> list[DeviceR
 
 
 def with_reasons(spans: Sequence[ChannelSpan], gaps: Sequence[ArchiveGap]) -> tuple[ChannelSpan, ...]:
-    """Return the spans with the reasons of the archive's gaps, where neither the device nor the archive has footage."""
-    empty = [span for span in spans if span.state is SpanState.NOT_RECORDED]
-    if not gaps or not empty:
+    """Return the spans with the reasons of the archive's gaps, where neither the device nor the archive has footage.
+
+    Spans and gaps are in the order of their beginnings. A camera with a loose plug has thousands of both.
+    """
+    if not gaps or not spans:
         return tuple(spans)
-    found = [span for span in spans if span.state is not SpanState.NOT_RECORDED]
-    left = [(span.start, span.end) for span in empty]
+    reasons = _apart(gaps, spans[-1].end)
+    found: list[ChannelSpan] = []
+    first = 0
+    for span in spans:
+        if span.state is not SpanState.NOT_RECORDED:
+            found.append(span)
+            continue
+        while first < len(reasons) and reasons[first][1] <= span.start:
+            first += 1
+        at, place = span.start, first
+        while place < len(reasons) and reasons[place][0] < span.end:
+            start, end, reason = max(reasons[place][0], at), min(reasons[place][1], span.end), reasons[place][2]
+            if start > at:
+                found.append(ChannelSpan(at, start, SpanState.NOT_RECORDED))
+            found.append(ChannelSpan(start, end, SpanState.NOT_RECORDED, reason=reason))
+            at, place = end, place + 1
+        if at < span.end:
+            found.append(ChannelSpan(at, span.end, SpanState.NOT_RECORDED))
+    return tuple(found)
+
+
+def _apart(gaps: Sequence[ArchiveGap], last: datetime) -> list[tuple[datetime, datetime, GapReason]]:
+    """Return gaps without overlaps: the one that begins first counts. One that goes on ends at `last`."""
+    found: list[tuple[datetime, datetime, GapReason]] = []
     for gap in gaps:
-        part = (gap.start, gap.end or left[-1][1] if left else gap.start)
-        pieces = clipped(left, part)
-        found += [replace(empty[0], start=start, end=end, reason=gap.reason) for start, end in pieces]
-        if pieces:
-            left = difference(left, [part])
-    found += [replace(empty[0], start=start, end=end) for start, end in left]
-    return tuple(sorted(found, key=lambda span: span.start))
+        start, end = max(gap.start, found[-1][1]) if found else gap.start, gap.end or last
+        if start < end:
+            found.append((start, end, gap.reason))
+    return found
 
 
 def _recording(stream: ArchivedStream, clock: DeviceClock) -> DeviceRecording:

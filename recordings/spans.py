@@ -96,7 +96,11 @@ def timeline_spans(
     pieces = [(begin, end, SpanState.NOT_ASKED) for begin, end in without(window, known)]
     for part in clipped(known, window):
         pieces += [(begin, end, SpanState.RECORDED) for begin, end in clipped(recorded, part)]
-        for hole in without(part, recorded):
+        holes = without(part, recorded)
+        if not unknown:
+            pieces += [(begin, end, SpanState.NOT_RECORDED) for begin, end in holes]
+            continue
+        for hole in holes:
             pieces += [(begin, end, SpanState.UNKNOWN) for begin, end in clipped(unknown, hole)]
             pieces += [(begin, end, SpanState.NOT_RECORDED) for begin, end in without(hole, unknown)]
     spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""Log the events of the app's own connection and recording: a thread that looks every few seconds."""
+"""A thread that logs the events of the app's own connection and recording every few seconds, and deletes old events."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from onvif_manager import OnvifManager
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 2.0
+_BATCHES_EVERY_S = 0.5
 _RECORDING_EVERY_S = 6.0  # gaps are in the database
 
 
@@ -32,6 +33,7 @@ class EventWatch:
     """start() and stop() may be called twice. Stop it before the log of `events`."""
 
     def __init__(self, events: EventManager, cameras: OnvifManager, recording: RecordingTroubles, clock: Clock) -> None:
+        self._events = events
         self._own = OwnEvents(events.log, clock)
         self._cameras = cameras
         self._recording = recording
@@ -64,6 +66,8 @@ class EventWatch:
         while not self._is_stopping.wait(_LOOK_EVERY_S):
             try:
                 self.look()
+                while self._events.clean() and not self._is_stopping.wait(_BATCHES_EVERY_S):
+                    pass
             except AppError as error:
                 log.warning("the app's own events could not be read (%s)", error.code)
             except Exception:  # the top of a thread

@@ -185,6 +185,7 @@ test('results have one line per span', () => {
   assert.equal(lines.length, 2);
   assert.deepEqual(lines[1]?.codecs, ['hevc', 'audio']);
   assert.equal(lines[1]?.isKnown, false);
+  assert.equal(lines[1]?.isOnServer, false);
 });
 
 test('ranges use the local calendar', () => {

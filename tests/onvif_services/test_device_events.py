@@ -6,12 +6,13 @@ import threading
 
 import pytest
 
-from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, Conflict
+from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, Conflict, Unavailable
 from core.events import EventKind, ListedTopic, SubscriptionAddress
-from onvif_services import device_events
+from onvif_services import device_events, subscription_place
 from onvif_services.connection import DeviceConnection
 from onvif_services.device_events import DeviceEvents
-from onvif_services.faults import SoapFault
+from onvif_services.faults import NoAnswer, SoapFault
+from onvif_services.subscription_place import SubscriptionPlace
 from tests.onvif_services.connecting import Connect
 from tests.onvif_services.soap_device import CUT, Reply, Request, SoapDevice, fault
 from tests.onvif_services.test_events import PULLED, SUBSCRIBED
@@ -60,7 +61,7 @@ def conn(device: SoapDevice, connect: Connect) -> DeviceConnection:
 
 @pytest.fixture
 def events(conn: DeviceConnection) -> DeviceEvents:
-    return DeviceEvents(conn)
+    return DeviceEvents(conn, SubscriptionPlace())
 
 
 def test_a_subscription_begins_with_a_minute_and_is_kept_for_ten(device: SoapDevice, events: DeviceEvents) -> None:
@@ -129,7 +130,7 @@ def test_a_device_without_the_service_is_not_asked(device: SoapDevice, connect: 
     conn = connect()
     conn.open()
     with pytest.raises(CameraUnsupported):
-        DeviceEvents(conn).subscribe()
+        DeviceEvents(conn, SubscriptionPlace()).subscribe()
     assert not device.asked("CreatePullPointSubscription")
 
 
@@ -152,10 +153,48 @@ def test_a_second_subscription_is_refused(device: SoapDevice, events: DeviceEven
     assert len(device.asked("CreatePullPointSubscription")) == 1
 
 
+def test_a_new_connection_opens_no_second_subscription(device: SoapDevice, events: DeviceEvents) -> None:
+    stored = events.subscribe()
+    later = DeviceEvents(events._conn, events._place)
+    assert later.pull_states(1.0) is None
+    assert len(device.asked("CreatePullPointSubscription")) == 1
+    assert later.unsubscribe_stored(stored)
+    assert later.pull_states(1.0)
+
+
+def test_a_short_subscription_whose_end_got_lost_ends_before_the_next(device: SoapDevice, events: DeviceEvents) -> None:
+    device.answers["Unsubscribe"] = CUT
+    assert events.pull_states(1.0)
+    later = DeviceEvents(events._conn, events._place)
+    with pytest.raises(CameraUnreachable):
+        later.subscribe()
+    assert len(device.asked("CreatePullPointSubscription")) == 1
+    device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
+    later.subscribe()
+    assert len(device.asked("CreatePullPointSubscription")) == 2
+
+
+def test_a_subscription_whose_answer_got_lost_expires_before_the_next(
+    device: SoapDevice, events: DeviceEvents, time: _Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription_place, "time", time)
+    device.answers["CreatePullPointSubscription"] = CUT
+    with pytest.raises(NoAnswer):
+        events.pull_states(1.0)
+    device.answers["CreatePullPointSubscription"] = SUBSCRIBED
+    asked = len(device.asked("CreatePullPointSubscription"))
+    with pytest.raises(Unavailable) as caught:
+        events.subscribe()
+    assert caught.value.retry_after_s == 61
+    assert len(device.asked("CreatePullPointSubscription")) == asked
+    time.now_s += 60
+    events.subscribe()
+
+
 def test_a_stored_subscription_is_ended_with_its_parameters(device: SoapDevice, events: DeviceEvents) -> None:
     stored = events.subscribe()
     assert stored.address == "http://192.168.5.5:8080/onvif/subscription?Idx=7"
-    later = DeviceEvents(events._conn)
+    later = DeviceEvents(events._conn, events._place)
     assert later.unsubscribe_stored(SubscriptionAddress(stored.address, stored.parameters))
     (asked,) = device.asked("Unsubscribe")
     assert (asked.path, asked.value("Id")) == ("/onvif/subscription?Idx=7", "42")
@@ -265,7 +304,7 @@ LISTED = (
 
 def test_the_topics_of_a_device_are_listed_without_prefixes(device: SoapDevice, conn: DeviceConnection) -> None:
     device.answers["GetEventProperties"] = LISTED
-    assert DeviceEvents(conn).topics() == (
+    assert DeviceEvents(conn, SubscriptionPlace()).topics() == (
         ListedTopic("RuleEngine/FieldDetector/ObjectsInside", EventKind.INTRUSION),
         ListedTopic("Own/Unheard", EventKind.OTHER),
         ListedTopic("Own/Bare", EventKind.OTHER),
@@ -278,9 +317,9 @@ def test_a_device_with_thousands_of_topics_is_cut(device: SoapDevice, conn: Devi
         f"<tev:GetEventPropertiesResponse><wstop:TopicSet><tns1:Own>{many}</tns1:Own></wstop:TopicSet>"
         "</tev:GetEventPropertiesResponse>"
     )
-    assert len(DeviceEvents(conn).topics()) == 200
+    assert len(DeviceEvents(conn, SubscriptionPlace()).topics()) == 200
     deep = "<A>" * 60 + '<B topic="true"/>' + "</A>" * 60
     device.answers["GetEventProperties"] = (
         f"<tev:GetEventPropertiesResponse><wstop:TopicSet>{deep}</wstop:TopicSet></tev:GetEventPropertiesResponse>"
     )
-    assert DeviceEvents(conn).topics() == ()
+    assert DeviceEvents(conn, SubscriptionPlace()).topics() == ()

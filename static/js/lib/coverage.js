@@ -192,6 +192,7 @@ export function linesOf(recordings) {
       channel: found.channel,
       name: found.source_name,
       recordingToken: found.recording_token,
+      isOnServer: found.source === 'server',
       startMs: Date.parse(span.start_time),
       endMs: Date.parse(span.end_time),
       isKnown: found.coverage === 'known',

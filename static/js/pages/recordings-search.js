@@ -197,12 +197,13 @@ function rowOfLine(line, index) {
     pageClock.stamp(line.endMs),
     duration((line.endMs - line.startMs) / 1000),
     line.codecs.map((codec) => codecName(codec)).join(', '),
+    line.isOnServer ? 'Server' : 'Device',
   ];
   cells.forEach((text, column) => {
     const cell = document.createElement('td');
     cell.textContent = text;
     if (column === 3) cell.className = 'number';
-    if (column === 2 || column === 4) cell.className = 'wide-only';
+    if (column === 2 || column >= 4) cell.className = 'wide-only';
     row.append(cell);
   });
   if (!line.isKnown) {

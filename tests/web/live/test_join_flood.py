@@ -12,7 +12,7 @@ import pytest
 
 from core.access import Principal, Role
 from core.errors import Unavailable
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, Slowness
 from tests.web.live.live_camera import MB, Camera
 from tests.web.live.live_peer import Channels, Peer, opened
 from web.live.join_budget import JOIN_BURST, JOINS_PER_S, Join, JoinBudget
@@ -144,10 +144,14 @@ def test_a_flood_of_watches_does_not_delay_other_viewers(
         for sender in senders:
             sender.start()
         late_s = []
-        while any(sender.is_alive() for sender in senders):
-            late_s.append(_lateness_s(small, other))
-    assert statistics.median(late_s) < 20 * quiet_s, "the flood made it 100 times as late before"
-    assert len(channels.watched) < JOIN_BURST + (5 + time.monotonic() - began_s) * JOINS_PER_S
+        with Slowness() as machine:
+            while any(sender.is_alive() for sender in senders):
+                late_s.append(_lateness_s(small, other))
+        took_s = time.monotonic() - began_s
+        # The machine may be busier than it was before.
+        quiet_s = max(quiet_s, statistics.median(_lateness_s(small, other) for _ in range(50)))
+    assert statistics.median(late_s) < 20 * quiet_s * machine.factor(), "the flood made it 100 times as late before"
+    assert len(channels.watched) < JOIN_BURST + (5 + took_s) * JOINS_PER_S
 
 
 def _lateness_s(camera: Camera, viewer: Peer) -> float:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.rtsp.client.depacketizing import MarkerHabit, VideoDepacketizer
+from media.rtsp.client.depacketizing import VideoDepacketizer
+from media.rtsp.client.marker_habit import MarkerHabit
 from media.rtsp.client.reordering import ReorderBuffer
 from media.rtsp.client.rtp import VIDEO, Delivery, RtpPacket, parse_rtp
 from media.rtsp.client.sdp import VideoTrack

@@ -1,0 +1,86 @@
+"""Deletes old events in batches, their pictures and numbers by day, and the events of removed cameras."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import timedelta
+
+from core.clock import Clock
+from core.events import EventKind
+from core.settings import Settings
+from events.log_query import day_of, to_ms
+from events.log_store import EventLogStore
+from events.pictures import EventPictures
+from tables import EventDayRow, EventRow
+
+MOST_AT_ONCE = 5_000  # rows of one transaction: it takes some 30 ms, in which no other thread writes
+LOOKS_EVERY_S = 600.0
+_FREQUENT = frozenset({EventKind.MOTION})  # millions of rows in a year
+
+
+class EventRetention:
+    """`step` is for one thread; the other methods may be called from any."""
+
+    def __init__(self, store: EventLogStore, pictures: EventPictures, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._pictures = pictures
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._removed: set[int] = set()
+        self._due_s = float("-inf")
+        self._is_busy = False
+
+    def forget_camera(self, camera_id: int) -> None:
+        """Delete the events of a removed camera soon."""
+        self._pictures.drop_camera(camera_id)
+        with self._lock:
+            self._removed.add(camera_id)
+            self._store.hide(self._removed)
+
+    def forget_all_but(self, camera_ids: Iterable[int]) -> None:
+        """Delete the events of cameras that were removed while the app did not run."""
+        with self._lock:
+            self._removed |= self._store.camera_ids() - set(camera_ids) - {0}
+            self._store.hide(self._removed)
+
+    def step(self) -> bool:
+        """Delete one batch if it is time. Return True if more is to be deleted now. Raise Unavailable."""
+        if self._delete_removed():
+            return True
+        now_s = self._clock.monotonic_s()
+        if not self._is_busy and now_s < self._due_s:
+            return False
+        self._is_busy = self._delete_old()
+        self._due_s = now_s + LOOKS_EVERY_S
+        return self._is_busy
+
+    def _delete_removed(self) -> bool:
+        with self._lock:
+            camera_id = min(self._removed, default=None)
+        if camera_id is None:
+            return False
+        deleted = self._store.delete_batch(EventRow.camera_id == camera_id, limit=MOST_AT_ONCE)
+        if len(deleted) == MOST_AT_ONCE:
+            return True
+        self._store.delete_days(EventDayRow.camera_id == camera_id)
+        self._pictures.drop_camera(camera_id)  # one may have been taken meanwhile
+        with self._lock:
+            self._removed.discard(camera_id)
+            self._store.hide(self._removed)
+            return bool(self._removed)
+
+    def _delete_old(self) -> bool:
+        """Delete a batch of each kind of old events. Events that go on stay. Return True if there may be more."""
+        has_more = False
+        for kind in EventKind:
+            keep_days = self._settings.event_keep_motion_days if kind in _FREQUENT else self._settings.event_keep_days
+            limit = self._clock.now_utc() - timedelta(days=keep_days)
+            of_kind, is_over = EventRow.kind == kind.value, EventRow.end_ms.is_not(None)
+            deleted = self._store.delete_batch(of_kind, EventRow.start_ms < to_ms(limit), is_over, limit=MOST_AT_ONCE)
+            self._pictures.drop(deleted)
+            if deleted:
+                self._store.delete_days(EventDayRow.kind == kind.value, EventDayRow.day < day_of(limit))
+            has_more = has_more or len(deleted) == MOST_AT_ONCE
+        return has_more

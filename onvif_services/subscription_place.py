@@ -1,0 +1,59 @@
+"""The place at a device for the one subscription of the app, which successive connections to the device share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+
+from core.events import SubscriptionAddress
+
+_MOST_DEVICES = 1000
+
+
+class SubscriptionPlace:
+    """What may still be open at a device. Safe between threads; its holder has `making` while it makes a subscription.
+
+    `held`: the long subscription of some connection. `left`: a short one whose end the device did not confirm.
+    """
+
+    def __init__(self) -> None:
+        self.making = threading.Lock()
+        self.left: SubscriptionAddress | None = None
+        self._held_until_s = 0.0
+        self._lost_until_s = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        return time.monotonic() < self._held_until_s
+
+    @property
+    def lost_for_s(self) -> float:
+        """The seconds until a subscription ends whose address was lost with the device's answer; 0 for none."""
+        return max(0.0, self._lost_until_s - time.monotonic())
+
+    def hold(self, life_s: float) -> None:
+        self._held_until_s = time.monotonic() + life_s
+
+    def give_back(self) -> None:
+        self._held_until_s = 0.0
+
+    def lose(self, life_s: float) -> None:
+        self._lost_until_s = time.monotonic() + life_s
+
+
+class SubscriptionPlaces:
+    """The places of all devices. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._places: OrderedDict[str, SubscriptionPlace] = OrderedDict()
+
+    def of(self, device_key: str) -> SubscriptionPlace:
+        """Return the place at a device, which stays the same for all connections to it."""
+        with self._lock:
+            place = self._places.setdefault(device_key, SubscriptionPlace())
+            self._places.move_to_end(device_key)
+            while len(self._places) > _MOST_DEVICES:
+                self._places.popitem(last=False)
+            return place

@@ -1,0 +1,95 @@
+"""What the index and the archive know of a camera's recordings, by the device's clock. Nothing here asks the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.errors import CameraUnsupported
+from core.recordings import DeviceRecording
+from onvif_manager import OnvifManager
+from recordings.device_clock import DeviceClock
+from recordings.found import RecordingNames, channel_coverage
+from recordings.indexing import Indexer
+from recordings.intervals import Interval
+from recordings.matching import Match, match_channels
+from recordings.rows import DeviceIndex, Row, row_spans, timeline_rows
+from recordings.server import ServerRecordings, with_reasons, without_forged_tokens
+from recordings.store import RecordingStore
+from recordings.views import ChannelCoverage
+
+
+class KnownRecordings:
+    """Reads the index and the archive. Thread-safe."""
+
+    def __init__(
+        self, cameras: OnvifManager, store: RecordingStore, indexer: Indexer, server: ServerRecordings
+    ) -> None:
+        self._cameras = cameras
+        self._store = store
+        self._indexer = indexer
+        self._server = server
+
+    def device_clock(self, camera_id: int) -> DeviceClock:
+        """Return the device's clock, which the times of its recordings follow."""
+        return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id))
+
+    def recordings(self, camera_id: int) -> list[DeviceRecording]:
+        """Return the indexed recordings of the device."""
+        return without_forged_tokens(self._store.recordings(camera_id))
+
+    def matches(self, camera_id: int) -> dict[str, Match]:
+        """Return the channel of each indexed recording of the device, by recording_token."""
+        return match_channels(self.recordings(camera_id), self._cameras.channels(camera_id))
+
+    def records_nothing(self, camera_id: int) -> bool:
+        """True if the device has no recordings of its own."""
+        is_refused = isinstance(self._indexer.problem(camera_id), CameraUnsupported)
+        return is_refused or not self._cameras.get_camera(camera_id).onvif
+
+    def rows(self, camera_id: int, clock: DeviceClock, *, only_sure: bool = False) -> list[Row]:
+        """Return a row for each channel with recordings. `only_sure`: without those whose channel is only guessed."""
+        recordings, channels = self.recordings(camera_id), self._cameras.channels(camera_id)
+        if only_sure:
+            matches = match_channels(recordings, channels)
+            recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
+        return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
+
+    def names(self, camera_id: int, matches: dict[str, Match]) -> RecordingNames:
+        """Return the names of recordings, with these matches of recordings and channels."""
+        return RecordingNames(matches, {it.number: it.name for it in self._cameras.channels(camera_id)})
+
+    def read_index(
+        self,
+        camera_id: int,
+        recordings: Sequence[DeviceRecording],
+        window: Interval,
+        clock: DeviceClock,
+        grows_until: datetime | None = None,
+    ) -> DeviceIndex:
+        """Return what is known of these recordings in a window. `grows_until`: see ServerRecordings.histories()."""
+        tokens = [item.recording_token for item in recordings]
+        archived = self._server.histories(camera_id, tokens, window, clock, grows_until=grows_until)
+        asked = {token: [window] for token in archived}
+        if not self._indexer.has_event_search(camera_id):
+            return DeviceIndex(has_event_search=False, asked=asked, histories=archived)
+        of_device = [item for item in recordings if item.recording_token not in archived]
+        asked_of_device = self._store.asked_intervals(camera_id)
+        histories = self._store.histories(camera_id, of_device, asked_of_device, window)
+        return DeviceIndex(has_event_search=True, asked=asked | asked_of_device, histories=archived | histories)
+
+    def channel_coverage(
+        self, camera_id: int, rows: Sequence[Row], window: Interval, now: datetime, clock: DeviceClock, *, limit: int
+    ) -> list[ChannelCoverage]:
+        """Return the coverage of each row in a window, with at most `limit` events."""
+        recordings = [recording for row in rows for recording in row.recordings]
+        index = self.read_index(camera_id, recordings, window, clock)
+        found = []
+        for row in rows:
+            tokens = [recording.recording_token for recording in row.recordings]
+            events = self._store.detections(camera_id, window, tokens, limit + 1) if limit else []
+            spans = row_spans(row, window, index, now)
+            if row.channel is not None:
+                spans = with_reasons(spans, self._server.gaps(camera_id, row.channel, window, clock))
+            found.append(channel_coverage(row, spans, events, limit, clock))
+        return found

@@ -1,7 +1,7 @@
 """Sixty-four main streams recorded by the server in real time, and what other users notice of it.
 
-Four pretend recorders send sixteen main streams each: one process cannot send so many. They need a core and a half of
-their own, so the figures hold for four cores and more; on two, the recorders fall behind, and the part says so.
+Four pretend recorders send sixteen main streams each. They share the machine with the app: if it cannot send and
+record all of them in real time, the part fails and says so.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from bench import (
     live,
     load,
     machine,
+    mains,
     peers,
     peers_beside,
     pictures,
@@ -40,9 +41,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive"),
+    *("storyboard", "exports", "archive", "mains"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains")
 _PEERS = "peers"
 
 
@@ -200,6 +201,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "exports", exports.figures(runs)
     if "archive" in parts:
         yield "archive", archive.figures(runs, window_s)
+    if "mains" in parts:
+        yield "mains", mains.figures(runs, window_s)
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -19,6 +19,7 @@ from bench import (
     archive,
     beside,
     clicks,
+    events,
     exports,
     gstreamer,
     heads,
@@ -40,9 +41,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive"),
+    *("storyboard", "exports", "archive", "events"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "events")
 _PEERS = "peers"
 
 
@@ -200,6 +201,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "exports", exports.figures(runs)
     if "archive" in parts:
         yield "archive", archive.figures(runs, window_s)
+    if "events" in parts:
+        yield "events", events.figures(runs)
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -9,13 +9,24 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.logged_events import StandInEvents, iso, logged, message, told
+from tests.browser.recordings import place_of, recorded_at, stamp
 from tests.browser.watching import Open, until_on
-from tools.running import App
+from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROWS = "event-row"
+# Pixels of the timeline in the colour of alerts.
+_ALERT_INK = """(() => {
+  const { canvas } = document.querySelector('recording-timeline');
+  const colour = getComputedStyle(canvas).getPropertyValue('--timeline-alert').match(/\\d+/g).map(Number);
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  const isInk = (at) => [0, 1, 2].every((part) => data[at + part] === colour[part]);
+  for (let at = 0; at < data.length; at += 4) count += isInk(at);
+  return count;
+})()"""
 
 
 def some(count: int, **more: Any) -> list[dict[str, Any]]:
@@ -42,6 +53,7 @@ def test_the_list_has_days_kinds_places_and_lengths(
         logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", seen=True),
         logged(4, NOON - timedelta(days=1), "other", topic="tnsx:Device/<b>WiperStuck", closed_why="timeout"),
     ]
+    events.late_pictures = {1}
     page.goto(f"{app.url}/events")
     rows = page.locator(ROWS)
     expect(rows).to_have_count(4)
@@ -302,3 +314,20 @@ def test_the_health_card_leads_to_what_the_device_tells(app: App, camera_id: int
     link.click()
     expect(page.locator("#device-title")).to_have_text("What Recorder tells")
     expect(page.locator("#device-topics tr").first).to_contain_text("Motion")
+
+
+def test_events_are_marks_on_the_timeline_and_steps_of_it(
+    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    at = recorded_at(recorder)
+    events.events = [logged(1, at, "licence_plate", lasts_s=60.0, severity="alert", camera_id=camera_id)]
+    begin, end = stamp(at - timedelta(minutes=5)), stamp(at + timedelta(minutes=5))
+    page.goto(f"{app.url}/recordings/{camera_id}?channel=1&from={begin}&to={end}")
+    place = place_of(page, at + timedelta(seconds=30))
+    until_on(page, lambda: page.evaluate(_ALERT_INK) > 0)
+    page.mouse.move(*place)
+    expect(page.locator(".timeline-tip")).to_contain_text("Licence plate (alert)")
+    page.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", (at.timestamp() - 2.5) * 1000)
+    page.keyboard.press("n")
+    expect(page.locator("#gap-note")).to_contain_text(f"Licence plate at {at:%Y-%m-%d %H:%M:%S}.")

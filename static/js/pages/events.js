@@ -5,9 +5,10 @@
  *   events.js            loads the list (lib/event-list.js), page by page, and the news
  *   events-filters.js    the filters, their place in the address, and the calendar
  *   events-seen.js       marks events as seen: only those that were in sight
+ *   events-pictures.js   loads the pictures in sight (lib/event-pictures.js)
  *   events-keys.js       the keys
  *   events-none.js       the words for an empty list
- *   events-device.js     with `?device=1`, in place of the list: what this device tells
+ *   events-device.js     with `?device=1`, in place of the list: the topics of a device
  */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { EventRow } from '../components/event-row.js';
@@ -23,6 +24,7 @@ import { Poller } from '../lib/poller.js';
 import { EventFilters } from './events-filters.js';
 import { handleEventKeys } from './events-keys.js';
 import { showNone } from './events-none.js';
+import { EventsPictures } from './events-pictures.js';
 import { EventsSeen } from './events-seen.js';
 import { byId, httpOptions, lazyModule, may, pageApi } from './page.js';
 import { ServerRecording, watchAlerts } from './server-recording.js';
@@ -52,6 +54,7 @@ let isLoading = false;
 /** True once the first page of the present filter is here. */
 let isLoaded = false;
 
+const pictures = new EventsPictures(eventsApi);
 const seen = new EventsSeen(eventsApi, list, (ids) => redraw(ids));
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,6 +68,7 @@ async function load() {
   isLoading = false;
   asOf = null;
   seen.forget();
+  pictures.forget();
   draw();
   await loadMore();
 }
@@ -162,6 +166,7 @@ function show(row, event) {
   const exportUrl = playAddress(recordingsUrl, event, eventSpan(event, nowMs));
   row.show(event, { nowMs, playUrl: playAddress(recordingsUrl, event), exportUrl });
   seen.watch(row);
+  pictures.watch(row);
 }
 
 function drawAround() {

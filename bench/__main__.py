@@ -19,6 +19,7 @@ from bench import (
     archive,
     beside,
     clicks,
+    events,
     exports,
     gstreamer,
     heads,
@@ -41,9 +42,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive", "mains"),
+    *("storyboard", "exports", "archive", "mains", "events"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events")
 _PEERS = "peers"
 
 
@@ -203,6 +204,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "archive", archive.figures(runs, window_s)
     if "mains" in parts:
         yield "mains", mains.figures(runs, window_s)
+    if "events" in parts:
+        yield "events", events.figures(runs)
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -21,7 +21,6 @@ from tests.browser.recordings import (
     ROWS,
     SEEN,
     assert_shows,
-    box_at_rest,
     burnt_s,
     change_coverage,
     click_time,
@@ -32,7 +31,7 @@ from tests.browser.recordings import (
     wait,
 )
 from tests.browser.replaying import pause
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, box_at_rest, settled_on, until_on
 from tests.patience import promised
 from tools.running import App, Recorder
 

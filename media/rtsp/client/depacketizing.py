@@ -29,9 +29,9 @@ from media.rtsp.client.track_times import DeviceTime, TickCounter
 
 _MAX_PARTS = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
-_ANY_FRAME_AFTER = 400  # frames without a beginning, after which any frame is taken for one; HLS gives up after 24 s
-_ANY_FRAME_AFTER_S, _SLOW_FRAMES = 16.0, 60  # the same for fewer than 25 frames per second
-_ANY_FRAME_AGAIN = 100  # the same once it has happened, so that HLS gets segments
+# Frames without a beginning, after which any frame is taken for one: so many, or so many seconds and so many frames.
+_ANY_FRAME_AFTER = (400, 16.0, 60)  # HLS gives up after 24 s
+_ANY_FRAME_AGAIN = (100, 4.5, 15)  # the same once it has happened, so that HLS gets segments
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -335,9 +335,9 @@ class VideoDepacketizer:
         """True if the frames since the last beginning are too many, or the time since then is too long."""
         if self._key_arrived_s is None:
             self._key_arrived_s = self._arrived_s
-        waited_s = self._arrived_s - self._key_arrived_s
-        is_slow = self._since_key > _SLOW_FRAMES and waited_s > _ANY_FRAME_AFTER_S
-        return self._since_key > self._any_frame_after or is_slow
+        frames, seconds, least = self._any_frame_after
+        is_slow = self._since_key > least and self._arrived_s - self._key_arrived_s > seconds
+        return self._since_key > frames or is_slow
 
     def _is_intra_beginning(self) -> bool:
         """True for an intra frame with parameter sets before it, or after a long time without a beginning."""

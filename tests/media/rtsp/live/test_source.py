@@ -396,6 +396,10 @@ def test_slow_intra_refresh_begins_before_hls_gives_up(fps: int, frames: int) ->
         camera.picture(SLICE)
         camera.clock.seconds += 1 / fps - 0.04
     assert taker.payloads[:4] == [SPS, PPS, h264.RECOVERY_POINT, SLICE]
+    for _ in range(max(5 * fps, 16)):
+        camera.picture(SLICE)
+        camera.clock.seconds += 1 / fps - 0.04
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 2, "the first segment of HLS ends there"
 
 
 def test_h264_with_intra_refresh_and_no_recovery_points_begins_at_last() -> None:

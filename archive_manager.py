@@ -79,7 +79,7 @@ class ArchiveManager:
         recorder_parts = RecorderParts(clock, cameras, gateway, self.writer, self._pre_rolls)
         self._recorders = ChannelRecorders(recorder_parts, self._rules, self._pauses, self.gap_store)
         self._kept = KeptRanges(database, clock)
-        inflow = Inflow(self.index, self._rules, clock)
+        inflow = Inflow(self.index, self._rules, clock, cameras)
         parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)
         self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)

@@ -16,8 +16,8 @@ from core.errors import AppError
 from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
 from core.settings import Settings
 from database import Database
-from events import intake
 from events.channels import channel_of_event
+from events.intake import EventIntake
 from events.log import EventLog
 from events.pictures import EventPictures
 from events.retention import EventRetention
@@ -47,6 +47,7 @@ class EventManager(EventNews):
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
+        self._intake = EventIntake(self.log)
         self.topics = DeviceTopics()
         self.pictures = EventPictures(
             settings.data_dir / "event-pictures",
@@ -216,13 +217,6 @@ class EventManager(EventNews):
         with self._lock:
             self._problems.pop(camera_id, None)
 
-    def _log(self, activity: ChannelActivity) -> None:
-        key = intake.key_of(activity)
-        if not activity.active:
-            self.log.end(key, intake.end_of(activity), activity.closed_why, count=activity.changes)
-        elif self._switches.is_on(activity.camera_id) and intake.is_logged(activity):
-            self.log.begin(key, intake.begun(activity))
-
     def _tell(self) -> None:
         """Tell the listeners the queued activities. A thread that does this already also tells the rest."""
         while self._untold and self._telling.acquire(blocking=False):
@@ -233,7 +227,7 @@ class EventManager(EventNews):
                 self._telling.release()
 
     def _tell_one(self, activity: ChannelActivity) -> None:
-        self._log(activity)
+        self._intake.take(activity, is_wanted=self._switches.is_on(activity.camera_id))
         if activity.kind.is_activity:
             for listener in self._listeners:
                 try:

@@ -43,6 +43,27 @@ def ends_of_places(db: sqlite3.Connection) -> dict[Place, PlaceEnds]:
     return found
 
 
+def restarts(db: sqlite3.Connection, since_ms: int, pause_ms: int) -> dict[StreamKey, int]:
+    """Return the last time since `since_ms` at which each stream was recorded again after a pause of `pause_ms`.
+
+    Streams without such a pause are left out.
+    """
+    rows = db.execute(
+        "SELECT camera_id, channel, quality, start_ms, end_ms FROM stretch JOIN stream ON stream.id = stream_id"
+        " WHERE end_ms > ? ORDER BY stream_id, start_ms",
+        (since_ms - pause_ms,),
+    )
+    found: dict[StreamKey, int] = {}
+    last: tuple[tuple[int, int, str], int] | None = None
+    for camera_id, channel, quality, start_ms, end_ms in rows:
+        stream = (camera_id, channel, quality)
+        until_ms = last[1] if last is not None and last[0] == stream else since_ms - pause_ms
+        if start_ms - until_ms >= pause_ms and start_ms >= since_ms:
+            found[StreamKey(camera_id, channel, RecordedQuality(quality))] = start_ms
+        last = stream, max(until_ms, end_ms)
+    return found
+
+
 def bytes_since(db: sqlite3.Connection, since_ms: Mapping[StreamKey, int]) -> dict[Place, int]:
     """Return the bytes of the files that began at or after the time given for their stream."""
     found = {}

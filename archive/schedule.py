@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from core.archive import WeekSpan
 
 MINUTES_OF_DAY = 1440
+_MINUTES_OF_WEEK = 7 * MINUTES_OF_DAY
 _DAY = timedelta(days=1)
 _LOCALTIME = Path("/etc/localtime")
 
@@ -50,6 +51,16 @@ def _linked_zone() -> str:
         return str(_LOCALTIME.readlink()).rpartition("zoneinfo/")[2]
     except OSError:
         return ""
+
+
+def share_of_week(spans: Sequence[WeekSpan]) -> float:
+    """Return the part of a week that is in these spans, from 0 to 1. Overlaps count once."""
+    minutes, until = 0, 0
+    for one in sorted(spans, key=lambda it: (it.weekday, it.from_minute)):
+        begin, end = (one.weekday * MINUTES_OF_DAY + minute for minute in (one.from_minute, one.until_minute))
+        minutes += max(0, end - max(begin, until))
+        until = max(until, end)
+    return minutes / _MINUTES_OF_WEEK
 
 
 class WeekSchedule:

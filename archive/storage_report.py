@@ -44,7 +44,7 @@ class _Measured:
     oldest: dict[Channel, IndexedFile | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for place in self.sizes:
+        for place in {**self.sizes, **self.inflow}:
             stream, volume_id = place
             self.by_channel[stream.camera_id, stream.channel].append(place)
             self.by_volume[volume_id].append(place)
@@ -105,7 +105,8 @@ class StorageReport:
         with parts.index.read() as db:
             ends, kept_sums = ends_of_places(db), bytes_in_spans(db, spans)
         planner = RetentionPlanner(parts.index, rules, kept, now_ms)
-        inflow, damaged = parts.inflow.bytes_per_day(), parts.index.damaged()
+        target = parts.volumes.first_usable()
+        inflow, damaged = parts.inflow.bytes_per_day(target.id if target else 0), parts.index.damaged()
         return _Measured(now_ms, rules, sizes, kept_sums, ends, inflow, planner, damaged)
 
     def _spaces(self, measured: _Measured) -> dict[int, _Space]:

@@ -64,6 +64,7 @@ class StreamReader:
         self._row: IndexedFile | None = None
         self._file: VolumeFile | None = None
         self._path = Path()
+        self._stretch_id = 0  # of the last open file
         self._reached_ms = 0  # end of the last fragment
 
     def close(self) -> None:
@@ -135,7 +136,11 @@ class StreamReader:
             raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
 
     def _row_at(self, time_ms: int) -> IndexedFile | None:
-        """Return the file that began last before a time and has it, or may have it when it is flushed."""
+        """Return the file that began last before a time and has it, or may have it when it is flushed.
+
+        After the clock was set back, two files may have it: the reading stays in its stretch. So a user who comes from
+        before the step seeks in the first hour, and one who comes from after it in the second.
+        """
         rows = self._index.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
         kept = [
             row
@@ -143,7 +148,8 @@ class StreamReader:
             if row.start_ms <= time_ms
             and (row.state is FileState.OPEN or (row.state is FileState.CLOSED and row.end_ms > time_ms))
         ]
-        return kept[-1] if kept else None
+        of_stretch = [row for row in kept if row.stretch_id == self._stretch_id]
+        return next(reversed(of_stretch or kept), None)
 
     def _open_next(self, *, crosses_gaps: bool) -> int:
         """Open the file that goes on after the present one. Return the number of the fragment to go on with."""
@@ -204,6 +210,6 @@ class StreamReader:
             return False
         except OSError as error:
             raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
-        self._row, self._path = row, path
+        self._row, self._path, self._stretch_id = row, path, row.stretch_id
         self._open_files.opened(path)
         return True

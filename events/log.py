@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 WRITES_EVERY_S = 0.5
 MOST_WAITING = 20_000  # events that wait for a full or slow disk; more are dropped and counted
-_MOST_AT_ONCE = 2_000  # of one transaction
+_MOST_AT_ONCE = 1_000  # of one transaction
 _ALIVE_EVERY_S = 15.0
 _LONGEST_PAUSE_S = 10.0  # after a fault of the database
 _STOPPING_S = 3.0

@@ -24,6 +24,7 @@ class EventRow(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index("ix_events_channel", "camera_id", "channel", "start_ms"),
+        Index("ix_events_camera", "camera_id", "start_ms"),
         Index("ix_events_start", "start_ms"),
         Index("ix_events_kind", "kind", "start_ms"),
         Index("ix_events_severity", "severity", "start_ms"),
@@ -61,6 +62,7 @@ class EventSeenRow(Base):
     """A user has marked an event as seen. `user_id` 0: everybody, while there are no accounts."""
 
     __tablename__ = "event_seen"
+    __table_args__ = (Index("ix_event_seen_user", "user_id", "event_id"),)
 
     event_id: Mapped[int] = mapped_column(_BIG, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -26,8 +26,8 @@ allowed_addresses.allow_loopback(True)  # session fixtures connect before the fi
 # other tests wait. The run mixes the two, so that neither the cores nor the processes are idle for long. The rest keeps
 # the order below, and browsers end first: a long file that began last would end alone.
 ORDER = (
-    *("tests/whole_app", "tests/sessions", "tests/simulator", "tests/media/rtsp", "tests/cameras", "tests/pictures"),
-    *("tests/exports", "tests/web/test_any_request.py"),
+    *("tests/whole_app", "tests/web/test_any_request.py", "tests/sessions", "tests/simulator", "tests/media/rtsp"),
+    *("tests/cameras", "tests/pictures", "tests/exports"),
 )
 BROWSERS = "tests/browser"
 BROWSERS_END = 0.9  # share of the run
@@ -50,7 +50,7 @@ SECONDS = {
     "tests/whole_app/test_commands.py": 10.0,
     "tests/whole_app/test_recordings_of_every_make.py": 3.0,
     "tests/whole_app": 4.5,
-    "tests/web/test_any_request.py": 22.0,
+    "tests/web/test_any_request.py": 20.0,
     "tests/pictures/test_storyboard.py": 3.0,
     "tests/media/rtsp/live/test_guesses.py": 1.5,
     "tests/sessions": 1.0,

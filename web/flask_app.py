@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from markupsafe import Markup
 
 from core.settings import ROOT, Settings
 from web import pages, static_files, stream_files
@@ -35,7 +37,7 @@ from web.api import recording_rules as api_recording_rules
 from web.api import streams as api_streams
 from web.fields import refuse
 from web.front_end import Addresses, FrontEnd
-from web.guard import install_guard
+from web.guard import allow_inline_script, install_guard
 from web.live import route as live
 from web.problems import install_problems
 from web.services import EXTENSION, Services
@@ -103,11 +105,20 @@ def build_web(services: Services) -> OpenAPI:
 
 
 def _install_front_end(app: Flask, settings: Settings) -> None:
-    """Templates find addresses of static files in `files`, and the setting BROWSER_DECODER in `browser_decoder`."""
+    """Templates find addresses of static files in `files`, and the setting BROWSER_DECODER in `browser_decoder`.
+
+    `boot_script()` is the text of boot.js, for a page that contains it.
+    """
     front_end = FrontEnd(static_files.STATIC_ROOT, serves_sources=settings.serve_sources)
 
-    def for_templates() -> dict[str, Addresses | str]:
-        return {"files": front_end.addresses(), "browser_decoder": settings.browser_decoder}
+    def for_templates() -> dict[str, Addresses | str | Callable[[], Markup]]:
+        addresses = front_end.addresses()
+
+        def boot_script() -> Markup:
+            allow_inline_script(addresses.boot_hash)
+            return Markup(addresses.boot)  # noqa: S704 - a file of the app
+
+        return {"files": addresses, "browser_decoder": settings.browser_decoder, "boot_script": boot_script}
 
     app.context_processor(for_templates)
 

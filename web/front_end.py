@@ -6,6 +6,7 @@ shows without a build, and an update that was not built runs, too.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _SOURCE_FOLDERS = ("css", "img", "js", "vendor")
 _SOURCE = re.compile(r"[^.].*\.\w+", re.ASCII)
 _MANIFEST = "built/manifest.json"
+_BOOT = "js/boot.js"
+_SOURCE_MAP = re.compile(r"\n//# sourceMappingURL=.*\s*\Z")
 _LOOK_AGAIN_AFTER_S = 1.0  # 200 files cost 1 ms
 
 _Stamp = tuple[str, int, int]  # path, size, time of the last change
@@ -39,9 +42,18 @@ class BuiltFile:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses of the front end's files for one page. `built` is empty if the source files are served."""
+    """Addresses of the front end's files for one page. `built` is empty if the source files are served.
+
+    `boot`: the text of boot.js. A live page contains it, because the parser would wait for a file.
+    """
 
     built: dict[str, BuiltFile] = field(default_factory=dict)
+    boot: str = ""
+
+    @property
+    def boot_hash(self) -> str:
+        """The hash of `boot`, as a content security policy names it."""
+        return f"sha256-{base64.b64encode(hashlib.sha256(self.boot.encode()).digest()).decode()}"
 
     def __getitem__(self, name: str) -> str:
         """Address of `static/<name>`."""
@@ -69,7 +81,7 @@ class FrontEnd:
     def addresses(self) -> Addresses:
         """The addresses for a page that is made now."""
         if self._serves_sources:
-            return Addresses()
+            return self._sources()
         seen, now_s = self._seen, self._clock.monotonic_s()
         if seen and now_s - self._looked_at_s < _LOOK_AGAIN_AFTER_S:
             return seen[1]
@@ -83,20 +95,30 @@ class FrontEnd:
     def _read(self, paths: list[str]) -> Addresses:
         try:
             manifest = json.loads((self._root / _MANIFEST).read_text("utf-8"))
-            addresses = _addresses_of(manifest)
+            addresses = self._addresses_of(manifest)
             is_current = manifest["sources"] == hash_of_sources(
                 self._root, [path for path in paths if path != _MANIFEST]
             )
         except FileNotFoundError:
             log.info("The front end is not built: pages load the source files (make install builds it).")
-            return Addresses()
+            return self._sources()
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s cannot be read: pages load the source files (%r).", _MANIFEST, error)
-            return Addresses()
+            return self._sources()
         if not is_current:
             log.info("The front end's build is older than its sources: pages load the source files.")
-            return Addresses()
+            return self._sources()
         return addresses
+
+    def _addresses_of(self, manifest: dict[str, Any]) -> Addresses:
+        files = manifest["files"]
+        built = {name: BuiltFile(found["file"], tuple(found["imports"])) for name, found in files.items()}
+        boot = (self._root / "built" / built[_BOOT].file).read_text("utf-8") if _BOOT in built else ""
+        return Addresses(built, _SOURCE_MAP.sub("", boot))
+
+    def _sources(self) -> Addresses:
+        source = self._root / _BOOT
+        return Addresses(boot=source.read_text("utf-8") if source.exists() else "")
 
 
 def hash_of_sources(root: Path, names: list[str]) -> str:
@@ -106,11 +128,6 @@ def hash_of_sources(root: Path, names: list[str]) -> str:
         digest = hashlib.sha256((root / name).read_bytes()).hexdigest()
         whole.update(f"{digest}  {name}\n".encode())
     return whole.hexdigest()
-
-
-def _addresses_of(manifest: dict[str, Any]) -> Addresses:
-    files = manifest["files"]
-    return Addresses({name: BuiltFile(built["file"], tuple(built["imports"])) for name, built in files.items()})
 
 
 def _stamps(root: Path) -> Iterator[_Stamp]:

@@ -13,7 +13,7 @@ import ipaddress
 import re
 import socket
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 
 from core.errors import AppError
 from core.settings import Settings
@@ -163,9 +163,17 @@ def _check_media_type(req: Request) -> None:
         raise UnsupportedMediaType("A body must be JSON, with Content-Type: application/json.")
 
 
+def allow_inline_script(script_hash: str) -> None:
+    """Let the page of this request run one inline script: the one with this hash (`sha256-...`)."""
+    g.inline_script_hash = script_hash
+
+
 def add_security_headers(response: Response) -> Response:
     """Set the security headers. Answers are not cached unless the view set Cache-Control."""
     for name, value in SECURITY_HEADERS:
         response.headers[name] = value
+    if script_hash := g.get("inline_script_hash"):
+        policy = CONTENT_SECURITY_POLICY.replace("script-src 'self'", f"script-src 'self' '{script_hash}'")
+        response.headers["Content-Security-Policy"] = policy
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_events_channel", "events", ["camera_id", "channel", "start_ms"])
+    op.create_index("ix_events_camera", "events", ["camera_id", "start_ms"])
     op.create_index("ix_events_start", "events", ["start_ms"])
     op.create_index("ix_events_kind", "events", ["kind", "start_ms"])
     op.create_index("ix_events_severity", "events", ["severity", "start_ms"])
@@ -56,6 +57,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name="fk_event_seen_event_id_events", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("event_id", "user_id", name="pk_event_seen"),
     )
+    op.create_index("ix_event_seen_user", "event_seen", ["user_id", "event_id"])
     op.create_table(
         "event_days",
         sa.Column("camera_id", sa.Integer(), nullable=False),

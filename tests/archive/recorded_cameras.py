@@ -18,7 +18,16 @@ from archive.stream_recorder import RecorderParts
 from cameras.records import CameraView
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey
 from core.errors import CameraUnreachable, DeviceError, NotFound
-from core.records import CameraStatus, Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
+from core.records import (
+    CameraStatus,
+    Channel,
+    Credential,
+    MediaProfile,
+    Problem,
+    ProfileRole,
+    StreamSource,
+    VideoFormat,
+)
 from core.secrets import Secret
 from database import Database
 from media.rtsp.gateway import RtspGateway
@@ -87,6 +96,7 @@ class HandCameras(OnvifManager):
     def __init__(self) -> None:
         self.away: DeviceError | None = None
         self.searches = 0
+        self.kbps: dict[str, int] = {}  # the bit rates that the cameras are set to, by media profile
         self.answers = threading.Event()  # of camera 2
         self.answers.set()
 
@@ -104,9 +114,15 @@ class HandCameras(OnvifManager):
         return self._view(camera_id)
 
     def channels(self, camera_id: int) -> list[Channel]:
-        main = MediaProfile("main", "main", "V", None, role=ProfileRole.MAIN)
-        sub = MediaProfile("sub", "sub", "V", None, role=ProfileRole.SUB)
+        main, sub = (
+            MediaProfile(role.value, role.value, "V", self._video(role.value), role=role)
+            for role in (ProfileRole.MAIN, ProfileRole.SUB)
+        )
         return [Channel(1, "Gate", "V1", (main, sub)), Channel(2, "Yard", "V2", (main,))]
+
+    def _video(self, profile_token: str) -> VideoFormat | None:
+        kbps = self.kbps.get(profile_token)
+        return VideoFormat("h264", 1920, 1080, bitrate_kbps=kbps) if kbps else None
 
     def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
         self.searches += 1

@@ -24,6 +24,7 @@ from core.settings import Settings
 from database import Database
 from tables.cameras import CameraRow
 from tests.archive.indexed import HOUR_MS, NOW_MS, add_files, stream_of
+from tests.archive.recorded_cameras import HandCameras
 from tests.hand_clock import HandClock
 from tests.prepared_database import prepared
 
@@ -77,7 +78,8 @@ class StoredArchive:
         self.rules = RuleStore(self.database, self.clock)
         self.kept = KeptRanges(self.database, self.clock)
         self.open_files = OpenFiles()
-        self.inflow = Inflow(self.index, self.rules, self.clock)
+        self.cameras = HandCameras()
+        self.inflow = Inflow(self.index, self.rules, self.clock, self.cameras)
         self.parts = RetentionParts(
             self.index, self.volumes, self.writer, self.rules, self.kept, self.open_files, self.inflow
         )

@@ -306,6 +306,28 @@ def test_both_hours_play_after_the_clock_was_set_back(footage: Footage, player: 
     assert seconds(player.played(25).units) == frames(25, 60)
 
 
+def test_a_seek_stays_in_its_hour_after_the_clock_was_set_back(footage: Footage, player: Player) -> None:
+    footage.record(T, T + 40)
+    footage.picture_bytes = 600
+    footage.record(T + 21, T + 60)
+    connection = player.connect()
+
+    def is_second_hour(start_s: float) -> bool:
+        shown = Listener()
+        connection.play(T + start_s, shown, end_device_s=T + start_s + 2)
+        until(lambda: shown.ends or shown.errors, what="the end of the replay")
+        assert seconds(shown.units) == frames(start_s, start_s + 2)
+        (is_second,) = {sum(map(len, unit.parts)) > 500 for unit in shown.units}
+        return is_second
+
+    assert is_second_hour(25), "without a hint it is the later one"
+    assert not is_second_hour(10)
+    assert not is_second_hour(25)
+    assert not is_second_hour(35)
+    assert is_second_hour(45)
+    assert is_second_hour(25)
+
+
 @pytest.mark.slow
 def test_a_slow_replay_begins_with_one_frame_and_keeps_to_real_time(footage: Footage, player: Player) -> None:
     footage.record(T, T + 600)

@@ -23,6 +23,7 @@ from core.access import LOCAL
 from core.archive import GapReason, RecordingMode, RecordingRule
 from database import Database
 from tables.cameras import CameraRow
+from tests.archive.recorded_cameras import HandCameras
 from tests.archive.recording import FPS, GOP, STREAM, Recording, all_files, same
 from tests.archive.stored import Disks
 from tests.prepared_database import prepared
@@ -58,7 +59,7 @@ class RecordedDisks:
         self.kept = KeptRanges(self.database, self.clock)
         index = self.recording.index
         writer = ArchiveWriter(self.recording.settings, self.clock, self.recording.volumes, index)  # not started
-        inflow = Inflow(index, self.rules, self.clock)
+        inflow = Inflow(index, self.rules, self.clock, HandCameras())
         parts = RetentionParts(index, self.recording.volumes, writer, self.rules, self.kept, self.open_files, inflow)
         self.retention = Retention(parts, self.clock, min_free_bytes=disks.size_bytes // 2)
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from archive.schedule import WeekSchedule, server_time_zone, time_zone
+from archive.schedule import MINUTES_OF_DAY, WeekSchedule, server_time_zone, share_of_week, time_zone
 from core.archive import WeekSpan
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SUNDAY = 6
+ROOT = Path(__file__).parents[2]
 
 
 def utc(text: str) -> datetime:
@@ -24,6 +31,32 @@ def minutes(schedule: WeekSchedule, start: datetime, end: datetime) -> int:
     return sum(
         schedule.is_active(start + timedelta(minutes=one)) for one in range((end - start) // timedelta(minutes=1))
     )
+
+
+def test_zones_are_known_on_a_system_without_time_zones() -> None:
+    """Slim containers have no /usr/share/zoneinfo."""
+    program = "from archive.schedule import time_zone; print(time_zone('Europe/Berlin'), time_zone('Asia/Kathmandu'))"
+    environment = {**os.environ, "PYTHONTZPATH": ""}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert found.stdout.split() == ["Europe/Berlin", "Asia/Kathmandu"]
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda day, begin, length: WeekSpan(day, begin, min(begin + length, MINUTES_OF_DAY)),
+            st.integers(0, 6),
+            st.integers(0, MINUTES_OF_DAY - 1),
+            st.integers(1, MINUTES_OF_DAY),
+        ),
+        max_size=8,
+    )
+)
+def test_the_share_of_a_week_counts_each_minute_once(spans: list[WeekSpan]) -> None:
+    minutes = {(one.weekday, minute) for one in spans for minute in range(one.from_minute, one.until_minute)}
+    assert share_of_week(spans) == pytest.approx(len(minutes) / (7 * MINUTES_OF_DAY))
 
 
 def test_a_span_of_a_weekday_is_active_by_local_time() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from archive.records import VolumeState
 from archive.storage_report import StorageReport
 from archive.storage_view import ChannelUse, NextToGo, StorageView
 from archive.volume import MARKER
-from core.archive import RecordedQuality, RecordingMode, RecordingRule
+from core.archive import RecordedQuality, RecordingMode, RecordingRule, WeekSpan
 from tests.archive.indexed import DAY_MS, MINUTE_MS, NOW_MS, add_files
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of
 from tests.patience import LIMIT_S, PATIENCE, Slowness
@@ -114,6 +115,54 @@ def test_a_new_recording_has_an_inflow_within_ten_seconds(archive: StoredArchive
     archive.record(stream_of(), [0.5], size_bytes=1000)
     archive.clock.move(seconds=10)
     assert channel_of(view_of(archive)).inflow_bytes_per_day == pytest.approx(1000 * 48, rel=0.01)
+
+
+KBPS = 1
+KBPS_A_DAY = 125 * 86_400  # bytes
+
+
+def test_the_bit_rate_of_the_camera_counts_until_a_day_is_recorded(archive: StoredArchive) -> None:
+    archive.cameras.kbps = {"main": KBPS}
+    archive.set_rule()
+    view = view_of(archive)
+    assert channel_of(view).inflow_bytes_per_day == view.volumes[0].inflow_bytes_per_day == KBPS_A_DAY
+    assert channel_of(view).expected_days == pytest.approx(DISK_BYTES / 2 / KBPS_A_DAY, rel=0.01)
+    archive.record(stream_of(), [23, 20], size_bytes=300)
+    archive.clock.move(seconds=10)
+    view = view_of(archive)
+    assert channel_of(view).inflow_bytes_per_day == view.volumes[0].inflow_bytes_per_day == KBPS_A_DAY
+    archive.clock.move(hours=2)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day < 700, "it is measured over a day"
+
+
+def test_the_bit_rate_counts_again_after_a_day_without_recordings(archive: StoredArchive) -> None:
+    archive.cameras.kbps = {"main": KBPS}
+    archive.set_rule()
+    for hours_ago in (200, 100, 1):
+        archive.record(stream_of(), [hours_ago], size_bytes=300)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == KBPS_A_DAY
+
+
+def test_a_faster_stream_than_the_camera_says_counts_as_it_is(archive: StoredArchive) -> None:
+    archive.cameras.kbps = {"main": KBPS}
+    archive.set_rule()
+    archive.record(stream_of(), [1], size_bytes=1_000_000)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == pytest.approx(24_000_000, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"mode": RecordingMode.SCHEDULE, "schedule": (WeekSpan(0, 0, 1440), WeekSpan(0, 720, 1440))}, KBPS_A_DAY / 7),
+        ({"mode": RecordingMode.EVENTS}, 0),
+        ({"qualities": (RecordedQuality.MAIN, RecordedQuality.SUB)}, 3 * KBPS_A_DAY),
+        ({"qualities": (RecordedQuality.SUB,)}, 2 * KBPS_A_DAY),
+    ],
+)
+def test_the_expected_inflow_follows_the_rule(archive: StoredArchive, rule: dict[str, Any], expected: float) -> None:
+    archive.cameras.kbps = {"main": KBPS, "sub": 2 * KBPS}
+    archive.set_rule(**rule)
+    assert channel_of(view_of(archive)).inflow_bytes_per_day == pytest.approx(expected, abs=1)
 
 
 def test_a_stream_that_the_rule_left_brings_no_inflow(archive: StoredArchive) -> None:

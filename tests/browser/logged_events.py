@@ -82,6 +82,7 @@ class StandInEvents:
         self.refusal_status = 503
         self.topics: dict[str, Any] = told()
         self.is_wanted = True
+        self.late_pictures: set[int] = set()  # ids whose picture is made later: the first answer is a 202
         self._version = 0
         self._changed: dict[int, int] = {}  # version of the last change of each event
         page.route("**/api/events", self._list)
@@ -163,6 +164,10 @@ class StandInEvents:
 
     def _picture(self, route: Route) -> None:
         number = int(route.request.url.split("/")[-2])
+        if number in self.late_pictures:
+            self.late_pictures.remove(number)
+            route.fulfill(status=202, headers={"Retry-After": "1"})
+            return
         at = next(event["start_time"] for event in self.events if event["id"] == number)
         route.fulfill(body=jpeg_of(datetime.fromisoformat(at)), content_type="image/jpeg")
 

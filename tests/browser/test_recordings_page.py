@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, box_at_rest, click_time
+from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, click_time, recorded_at
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, pause, shows_before, standing_s, wait
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tests.patience import until
 from tools.running import App, Recorder, running_recorder
 
@@ -323,7 +323,7 @@ def test_a_wrong_clock_is_shown_and_corrected(plain_app: App, open_page: Open) -
         camera_id = plain_app.add_camera(recorder, name="Wrong clock")
         page = open_page(f"{plain_app.url}/recordings/{camera_id}", timezone_id="UTC").page
         expect(page.locator("#clock-text")).to_contain_text("10 min ahead")
-        click_time(page, datetime.now(UTC) - timedelta(hours=3, minutes=7))
+        click_time(page, recorded_at(recorder))
         page.wait_for_selector(PLAYING)
         shown_s = "document.querySelector('#player').atMs / 1000"
         assert page.evaluate(shown_s) - 1.5 < burnt_s(page) - 600 < page.evaluate(shown_s) + 1.5
@@ -341,10 +341,10 @@ def test_a_third_viewer_of_a_recorder_gets_a_message(
     app: App, camera_id: int, recorder: Recorder, open_page: Open
 ) -> None:
     until(lambda: not recorder.control("GET", "/replay")["sessions"], what="both places free")
-    at = datetime.now(UTC) - timedelta(hours=5)
+    at = datetime.now(UTC) - timedelta(minutes=30)  # no channel has a gap in the hour before the recorder's start
     pages: list[Page] = []
     for number, channel in enumerate((1, 3)):
-        text = (at - timedelta(hours=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = (at - timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
         page = open_page(f"{app.url}/recordings/{camera_id}?channel={channel}&t={text}").page
         page.wait_for_selector(PLAYING)
         pages.append(page)

@@ -104,3 +104,32 @@ def test_a_burst_is_one_event_for_each_key(telling: Telling) -> None:
     assert len(logged) == 10
     assert {item.closed_why for item in logged} == {ClosedWhy.STORM}
     assert {item.count for item in logged} == {1000}
+
+
+def test_a_motion_that_is_told_by_two_topics_is_one_event(telling: Telling) -> None:
+    cell: dict[str, Any] = {"topic": "RuleEngine/CellMotionDetector/Motion", "rule": "Cells"}
+    telling.tell(True, topic="VideoSource/MotionAlarm")
+    telling.tell(True, **cell)
+    telling.tell(False, topic="VideoSource/MotionAlarm")
+    telling.pass_time(10)
+    assert [item.end_at for item in telling.logged] == [None]
+    ended_at = telling.clock.now_utc()
+    telling.tell(False, **cell)
+    telling.pass_time(HOLD_S)
+    assert [(item.end_at, item.count) for item in telling.logged] == [(ended_at, 4)]
+    telling.tell(True, **cell)
+    assert [item.topic for item in telling.logged] == ["VideoSource/MotionAlarm", cell["topic"]]
+
+
+def test_areas_and_kinds_have_events_of_their_own(telling: Telling) -> None:
+    telling.tell(True, rule="Gate")
+    telling.tell(True, rule="Door")
+    telling.tell(True, EventKind.PERSON, rule="Gate")
+    telling.tell(True, EventKind.PERSON, rule="Gate", topic="RuleEngine/Another")
+    telling.tell(True, EventKind.PERSON, rule="Door", topic="RuleEngine/Another")
+    assert [(item.kind, item.rule) for item in telling.logged] == [
+        (EventKind.MOTION, "Gate"),
+        (EventKind.MOTION, "Door"),
+        (EventKind.PERSON, "Gate"),
+        (EventKind.PERSON, "Door"),
+    ]

@@ -16,7 +16,7 @@ from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from database import Database
 from events import log as log_module
 from events.log import EventLog
-from events.log_query import EventQuery
+from events.log_query import EventQuery, may_see_event
 from tests.events.logged import NOON, event
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
@@ -333,3 +333,53 @@ def test_a_listener_gets_each_new_event_with_its_id(log: EventLog) -> None:
     log.end("key", NOON)
     log.flush()
     assert [item.id for item in told] == ids(log)
+
+
+SCOPES = (
+    Scope(),
+    Scope({}),
+    Scope({1: None}),
+    Scope({1: frozenset({1}), 2: frozenset({2, 3})}),
+    Scope({1: frozenset(), 3: None}),
+    Scope({camera_id: frozenset({1, 2}) for camera_id in range(1, 30)}),
+)
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scope: Scope) -> None:
+    second = 0
+    for camera_id in (None, 1, 2, 3):
+        for channel in (None, 1, 2, 3):
+            for source in (EventSource.SERVER, EventSource.DEVICE):
+                for kind in (EventKind.MOTION, EventKind.PERSON, EventKind.OFFLINE):
+                    log.add(event(kind, second, camera_id=camera_id, channel=channel, source=source))
+                    second += 1
+    log.flush()
+    every = listed(log)
+    assert len(every) == second
+    for query in (
+        EventQuery(),
+        EventQuery(kinds=(EventKind.PERSON,)),
+        EventQuery(camera_ids=(1, 3)),
+        EventQuery(camera_ids=(2,), channel=2),
+        EventQuery(camera_ids=(1,), kinds=(EventKind.OFFLINE, EventKind.MOTION)),
+        EventQuery(severity=Severity.ALERT),
+    ):
+        wanted = [
+            item
+            for item in every
+            if may_see_event(scope, item)
+            and (not query.kinds or item.kind in query.kinds)
+            and (not query.camera_ids or item.camera_id in query.camera_ids)
+            and query.channel in (None, item.channel)
+            and query.severity in (None, item.severity)
+        ]
+        asked = replace(query, scope=scope)
+        assert listed(log, asked) == wanted
+        shown = {item.id for item in wanted}
+        assert {item.id for item in log.news(asked, NOON - timedelta(days=9), limit=200).events} == shown
+        page = log.page(asked, limit=5)
+        rest = log.page(asked, limit=200, cursor=page.next_cursor).events if page.next_cursor else ()
+        assert [*page.events, *rest] == wanted
+        if query.severity is None:
+            assert sum(day.count for day in log.days(asked)) == len(wanted)

@@ -182,7 +182,7 @@ def test_without_a_stream_the_device_gives_a_snapshot_of_the_sub_stream(taking: 
     assert taking.cameras.asked == ["MediaProfile00001"]
 
 
-def test_a_picture_in_memory_that_cannot_be_decoded_is_asked_of_the_device(taking: Taking) -> None:
+def test_the_device_is_asked_if_the_frame_in_memory_cannot_be_decoded(taking: Taking) -> None:
     taking.gateway.held[1, "MediaProfile00001"] = HeldKeyFrame("h264", None, (), ())
     taking.gateway.held[1, "MediaProfile00000"] = HeldKeyFrame("mjpeg", None, (), (b"jpeg",))
     assert taking.taker.take(taking.log())

@@ -125,7 +125,7 @@ def test_the_events_of_a_removed_camera_are_hidden_then_deleted(events: EventMan
     assert events.log.store.camera_ids() == {1}
 
 
-def test_the_events_of_a_camera_that_was_removed_while_the_app_was_off_go(events: EventManager) -> None:
+def test_events_of_a_camera_removed_while_the_app_was_off_are_deleted(events: EventManager) -> None:
     events.log.add(event(rule="stays", camera_id=None))
     events.log.add(replace(event(rule="goes"), camera_id=5))
     events.log.flush()

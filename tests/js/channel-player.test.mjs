@@ -349,3 +349,27 @@ test('a stream that rests is no try', () => {
   player.setRequest({ ...REQUEST, channel: channel(), rung: 'main', isActive: false });
   assert.equal(player.isStarting, false);
 });
+
+test('another channel is requested before the old picture is cleared', () => {
+  const { player, view } = played();
+  /** @type {string[]} */
+  const order = [];
+  const send = mock.method(wire(), 'send', (/** @type {string} */ text) => order.push(JSON.parse(text).type));
+  const { detached } = view;
+  mock.method(view, 'forget', () => order.push('forget'));
+  mock.method(view, 'prepareLive', () => order.push('prepare'));
+  player.setRequest({ ...REQUEST, number: 2, channel: { ...channel(), channel: 2 }, rung: 'sub' });
+  assert.deepEqual(order, ['leave', 'watch', 'forget', 'prepare']);
+  assert.equal(view.detached, detached, 'no picture is frozen');
+  send.mock.restore();
+  player.close();
+});
+
+test('the picture of a channel is cleared with its last request', () => {
+  const { player, view } = played();
+  const forget = mock.method(view, 'forget');
+  player.setRequest(null);
+  assert.equal(forget.mock.callCount(), 1);
+  assert.deepEqual(watched().length, 1);
+  player.close();
+});

@@ -19,6 +19,8 @@ class FakeWorker extends EventTarget {
   postMessage(message) {
     this.taken.push(message);
   }
+
+  terminate() {}
 }
 
 Object.assign(globalThis, { Worker: FakeWorker, document: { body: { dataset: {} } } });
@@ -35,14 +37,24 @@ const ignore = () => {};
 /** @param {() => void} [onTrack] */
 const decoder = (onTrack = ignore) => new RemoteDecoder({ onTrack, onNeedsCanvas: ignore, onShown: ignore, onFailed: ignore });
 
+test('the worker that boot.js has started decodes, until it breaks', () => {
+  const started = new FakeWorker();
+  Object.assign(globalThis, { startedDecoder: started });
+  decoder().setHeld(true);
+  assert.deepEqual([FakeWorker.made.length, started.taken.length], [1, 1]);
+  started.dispatchEvent(new Event('error'));
+  decoder().setHeld(true);
+  assert.deepEqual([FakeWorker.made.length, started.taken.length], [2, 1]);
+});
+
 test('a track that comes after the end of its decoder is stopped', () => {
   /** @type {string[]} */
   const heard = [];
-  const made = [1, 2].map((id) => decoder(() => heard.push(`track ${id}`)));
+  const made = [3, 4].map((id) => decoder(() => heard.push(`track ${id}`)));
   made[1]?.close();
-  receiveTrack(1, heard);
-  receiveTrack(2, heard);
-  assert.deepEqual(heard, ['track 1', 'stop 2']);
+  receiveTrack(3, heard);
+  receiveTrack(4, heard);
+  assert.deepEqual(heard, ['track 3', 'stop 4']);
 });
 
 test('a snapshot is what the worker sends', async () => {

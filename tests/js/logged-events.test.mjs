@@ -8,12 +8,17 @@ import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../stati
 import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
 import { EventList } from '../../static/js/lib/event-list.js';
 import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
+import { EventPictures } from '../../static/js/lib/event-pictures.js';
 import { EventsApi } from '../../static/js/lib/events-api.js';
+import { ApiError } from '../../static/js/lib/http.js';
+import { mockTime, pass } from './time.mjs';
 
 const UTC = new DisplayClock(
   () => 0,
   () => 'UTC',
 );
+mockTime();
+
 const NOON_MS = Date.parse('2026-11-22T12:00:00Z');
 
 /** @param {number} id @returns {import('../../static/js/lib/events-api.js').LoggedEvent} */
@@ -193,11 +198,11 @@ test('place, length and facts of an event are words', () => {
   assert.equal(eventLength({ start_time: start, end_time: end }, NOON_MS), '12 s');
   assert.equal(eventLength({ start_time: start, end_time: start }, NOON_MS), '');
   assert.equal(eventLength({ start_time: start, end_time: null }, NOON_MS + 120_000), 'goes on since 2 min');
-  assert.deepEqual(eventFacts(event(1)), []);
+  assert.deepEqual(eventFacts(event(1, { count: 2 })), []);
   assert.deepEqual(eventFacts(event(1, { rule: 'Fence', score: 0.87, count: 30, closed_why: 'timeout', is_device_time: false })), [
     'Rule: Fence',
     '87 % sure',
-    '30 messages',
+    '30 changes',
     'The device did not report the end.',
     'The device’s clock was wrong: this is the time of arrival.',
   ]);
@@ -264,4 +269,55 @@ test('the state of a device and its messages are words', () => {
   assert.equal(messageState(message(0, { active: false })), 'ends');
   assert.equal(messageState(message(0, { change: 'pulse', active: null })), 'happened');
   assert.equal(messageItems(message(0, { items: { IsMotion: 'true', Rule: 'Gate' } })), 'IsMotion=true Rule=Gate');
+});
+
+/** Answers requests for pictures when the test says so. */
+class PictureServer {
+  /** @type {{url: string, answer: (result: Blob|null|Error) => void}[]} */
+  asked = [];
+
+  /** @param {string} url @returns {Promise<Blob|null>} */
+  picture(url) {
+    return new Promise((resolve, reject) => {
+      this.asked.push({ url, answer: (result) => (result instanceof Error ? reject(result) : resolve(result)) });
+    });
+  }
+
+  get urls() {
+    return this.asked.map(({ url }) => url);
+  }
+}
+
+test('pictures are loaded few at a time, and not once they are out of sight', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  /** @type {string[]} */
+  const loaded = [];
+  pictures.addEventListener('picture', (event) => loaded.push(/** @type {CustomEvent} */ (event).detail.url));
+  for (const url of ['a', 'b', 'c', 'd', 'e']) pictures.want(url);
+  assert.deepEqual(server.urls, ['a', 'b', 'c']);
+  pictures.leave('d');
+  server.asked[0]?.answer(new Blob());
+  await pass();
+  assert.deepEqual(loaded, ['a']);
+  assert.deepEqual(server.urls, ['a', 'b', 'c', 'e']);
+  server.asked[1]?.answer(new ApiError('no_recording', 'There is none.', { status: 404 }));
+  server.asked[2]?.answer(null);
+  await pass();
+  pictures.want('b');
+  await pass(2000);
+  assert.deepEqual(server.urls, ['a', 'b', 'c', 'e', 'c'], 'the missing one is not requested again, the late one is');
+});
+
+test('a refused picture holds the others back for a while', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  pictures.want('a');
+  server.asked[0]?.answer(new ApiError('busy', 'The server is busy.', { status: 503, retryAfterS: 3 }));
+  await pass();
+  pictures.want('b');
+  await pass(2500);
+  assert.deepEqual(server.urls, ['a']);
+  await pass(1000);
+  assert.deepEqual(server.urls.slice().sort(), ['a', 'a', 'b']);
 });

@@ -10,17 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from core.clock import SystemClock
 from core.errors import Unavailable
+from media import still_decoder
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner, SupervisedProcess
 from media.still_decoder import KeyFrameData, StillDecoder
 from tests.media.encoded import Encoded, encoded, with_b_frames
-from tests.patience import LIMIT_S, PATIENCE, promised, until
+from tests.patience import LIMIT_S, PATIENCE, Slowness, promised, until
 
 CODECS = ("h264", "hevc")
 
@@ -176,8 +178,9 @@ def test_an_ffmpeg_that_hangs_is_replaced(decoder: StillDecoder, spawner: Spawne
 
 
 @pytest.fixture
-def fragile(spawner: Spawner, tmp_path: Path) -> Iterator[StillDecoder]:
+def fragile(spawner: Spawner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StillDecoder]:
     """A decoder over a program that hangs at frames of zeros: no frame is known that hangs every ffmpeg."""
+    monkeypatch.setattr(still_decoder, "_HELD_BACK_TIMES", 1000)  # slow answers of a busy machine mean no B-frames
     program = tmp_path / "ffmpeg"
     program.write_text(f"#!{sys.executable} -SE\n{_FRAGILE}", "utf-8")
     program.chmod(0o755)
@@ -191,8 +194,13 @@ import os, time
 while data := os.read(0, 65536):
     if bytes(100) in data:
         time.sleep(600)
-    os.write(1, b"\\xff\\xd8" + bytes(2000) + b"\\xff\\xd9")
+    os.write(1, b"\\xff\\xd8%08d" % os.getpid() + bytes(2000) + b"\\xff\\xd9")
 """
+
+
+def maker_of(jpeg: bytes | None) -> int:
+    """Return the id of the process that made a picture."""
+    return int((jpeg or b"")[2:10])
 
 
 def a_frame(number: int, *, hangs: bool = False) -> KeyFrameData:
@@ -201,26 +209,29 @@ def a_frame(number: int, *, hangs: bool = False) -> KeyFrameData:
 
 @pytest.mark.slow
 def test_a_stream_that_hangs_ffmpeg_keeps_no_other_waiting(fragile: StillDecoder, spawner: Spawner) -> None:
-    assert fragile.jpeg(a_frame(0), "good")
+    numbers = count(150)
+    until(lambda: fragile.jpeg(a_frame(next(numbers)), object()))  # a slow machine may need several tries to start it
     assert fragile.jpeg(a_frame(0, hangs=True), "bad") is None
     with promised(0.1):
         assert fragile.jpeg(a_frame(0, hangs=True), "other") is None, "it is not tried again"
-    assert fragile.jpeg(a_frame(1), "good")
+    assert fragile.jpeg(a_frame(100), "good")
     took_s: list[float] = []
-    with ThreadPoolExecutor(1) as pool:
+    with Slowness() as machine, ThreadPoolExecutor(1) as pool:
         bad = pool.submit(fragile.jpeg, a_frame(1, hangs=True), "bad")
         while not bad.done():
             begun_s = time.monotonic()
-            assert fragile.jpeg(a_frame(len(took_s) % 200 + 2), "good")
+            assert fragile.jpeg(a_frame(len(took_s) % 100 + 101), "good")
             took_s.append(time.monotonic() - begun_s)
     assert bad.result() is None
-    assert max(took_s) < 1.0 * PATIENCE, "silence lasts two seconds and more"
+    assert max(took_s) < machine.allowed_s(1.0) * PATIENCE, "silence lasts two seconds and more"
     for number in range(10):
         assert fragile.jpeg(a_frame(number), "bad")
-    of_doubted = fragile._of_doubted["h264"]
-    used_s = of_doubted._used_s
-    assert fragile.jpeg(a_frame(100), "bad")
-    assert of_doubted._used_s == used_s, "some pictures restore the trust"
+    usual = maker_of(fragile.jpeg(a_frame(120), "good"))
+    of_doubted = {child.pid for child in children(spawner)} - {usual}
+    for pid in of_doubted:
+        os.kill(pid, signal.SIGSTOP)
+    with promised(1.0):
+        assert maker_of(fragile.jpeg(a_frame(121), "bad")) not in of_doubted, "some pictures restore the trust"
 
 
 def test_ffmpeg_has_a_low_priority_and_little_memory(decoder: StillDecoder, spawner: Spawner) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
+from core.errors import AppError, CameraUnreachable, CameraUnsupported, InvalidRequest
 from core.recordings import SpanState
 from onvif_services.answers import Fault
 from onvif_services.faults import SoapFault
-from tests.patience import LIMIT_S, promised_median, until
+from tests.patience import promised_median, until
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked, channel, recording, states
 
 RECORDED, NOT_RECORDED = SpanState.RECORDED, SpanState.NOT_RECORDED
@@ -72,16 +70,6 @@ def test_a_recording_that_is_listed_minutes_late_gets_into_the_index(archive: Ar
     start, end = archive.recorder.asked[-1]
     assert len(archive.recorder.asked) == count + 1
     assert end - start < timedelta(minutes=3), "it looks so far back every five minutes only"
-
-
-def test_a_search_can_ask_again_for_indexed_time(archive: Archive) -> None:
-    window = (NOON - 5 * HOUR, NOON - 2 * HOUR)
-    archive.recorder.spans["Rec1"] = [(NOON - 9 * HOUR, NOON - 8 * HOUR)]
-    assert archive.manager.search(1, *window, channel=1).recordings == ()
-    archive.recorder.spans["Rec1"].append((NOON - 4 * HOUR, NOON - 3 * HOUR))
-    assert archive.manager.search(1, *window, channel=1).recordings == ()
-    (found,) = archive.manager.search(1, *window, channel=1, again=True).recordings
-    assert found.spans == ((NOON - 4 * HOUR, NOON - 3 * HOUR),)
 
 
 def test_indexed_times_survive_a_restart(archive: Archive) -> None:
@@ -169,90 +157,6 @@ def test_a_device_without_a_search_service_is_unsupported(archive: Archive) -> N
         archive.manager.search(1, MIDNIGHT, NOON)
     with pytest.raises(CameraUnsupported):
         archive.manager.summary(1)
-
-
-def test_a_search_returns_only_spans_inside_its_window(archive: Archive) -> None:
-    archive.recorder.spans = {
-        "Rec1": [(NOON - 40 * DAY, NOON - 5 * HOUR), (NOON - 4 * HOUR, NOON + DAY)],
-        "Rec2": [(NOON - 40 * DAY, NOON - 30 * DAY)],
-    }
-    found = archive.manager.search(1, NOON - 6 * HOUR, NOON - HOUR)
-    assert found.complete
-    [one] = found.recordings
-    assert one.recording.recording_token == "Rec1"
-    assert one.recording.matched_by == "video_source"
-    assert one.spans == ((NOON - 6 * HOUR, NOON - 5 * HOUR), (NOON - 4 * HOUR, NOON - HOUR))
-    assert one.is_known
-
-
-def test_indexed_recordings_are_found_while_the_recorder_is_off(archive: Archive) -> None:
-    archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON - 3 * DAY)], "Rec2": [(NOON - 5 * DAY, NOON - 4 * DAY)]}
-    window = (NOON - 8 * DAY, NOON - DAY)
-    before = archive.manager.search(1, *window)
-    archive.manager.stop()
-    archive.recorder.problem = CameraUnreachable("It is off.")
-    archive.manager = archive.make_manager()
-    archive.manager.start()
-    after = archive.manager.search(1, *window)
-    assert len(after.recordings) == 2
-    assert (after.recordings, after.complete, after.problem) == (before.recordings, True, None)
-    [one] = archive.manager.search(1, *window, recording_token="Rec2").recordings
-    assert one.spans == ((NOON - 5 * DAY, NOON - 4 * DAY),)
-    partly = archive.manager.search(1, NOON - 10 * DAY, NOON - 4.5 * DAY)
-    assert partly.recordings[0].spans == ((NOON - 8 * DAY - LATE, NOON - 4.5 * DAY),)
-    assert (partly.complete, partly.problem) == (False, archive.recorder.problem)
-    for unknown in ({"start": NOON - 30 * DAY, "end": NOON - 20 * DAY}, {"recording_token": "Rec9"}):
-        with pytest.raises(CameraUnreachable):
-            archive.manager.search(1, **{"start": window[0], "end": window[1], **unknown})  # type: ignore[arg-type] # either
-
-
-def test_a_failed_search_does_not_end_one_of_another_time(archive: Archive) -> None:
-    archive.recorder.hold = threading.Event()
-    archive.recorder.trouble_before = NOON - 15 * DAY
-    archive.recorder.spans = {"Rec1": [(NOON - 40 * DAY, NOON)], "Rec2": []}
-    archive.manager.coverage(1, NOON - 21 * DAY, NOON - 20 * DAY)
-    until(lambda: archive.recorder.asked)
-    with ThreadPoolExecutor(1) as threads:
-        search = threads.submit(archive.manager.search, 1, NOON - 3 * DAY, NOON - 2 * DAY)
-        until(lambda: archive.manager.coverage(1, NOON - 3 * DAY, NOON).indexing)
-        time.sleep(0.1)  # so that the search is waiting by now
-        archive.recorder.hold.set()
-        found = search.result(LIMIT_S)
-    assert found.complete
-    assert [item.spans for item in found.recordings] == [((NOON - 3 * DAY, NOON - 2 * DAY),)]
-
-
-def test_a_search_can_be_for_one_recording_or_one_channel(archive: Archive) -> None:
-    whole = [(NOON - 40 * DAY, NOON + DAY)]
-    archive.recorder.spans = {"Rec1": whole, "Rec2": whole}
-
-    def tokens(**more: str | int) -> list[str]:
-        found = archive.manager.search(1, MIDNIGHT, NOON, **more)  # type: ignore[arg-type] # one filter each
-        return [item.recording.recording_token for item in found.recordings]
-
-    assert tokens() == ["Rec1", "Rec2"]
-    assert tokens(recording_token="Rec2") == ["Rec2"]
-    assert tokens(channel=1) == ["Rec1"]
-    assert tokens(channel=9) == []
-    assert archive.manager.search(1, MIDNIGHT, NOON, channel=9).complete
-    with pytest.raises(NotFound):
-        tokens(recording_token="Rec9")
-
-
-def test_results_above_the_limit_are_paged(archive: Archive) -> None:
-    archive.recorder.recordings_ = tuple(recording(number) for number in range(1, 6))
-    archive.recorder.spans = {f"Rec{number}": [(MIDNIGHT, NOON)] for number in range(1, 6)}
-    archive.channels = [channel(number) for number in range(1, 6)]
-    tokens: list[str] = []
-    cursor = None
-    for _ in range(3):
-        page = archive.manager.search(1, MIDNIGHT, NOON, limit=2, cursor=cursor)
-        tokens += [item.recording.recording_token for item in page.recordings]
-        cursor = page.next_cursor
-    assert tokens == [f"Rec{number}" for number in range(1, 6)]
-    assert cursor is None
-    with pytest.raises(InvalidRequest):
-        archive.manager.search(1, MIDNIGHT, NOON, cursor="Rec999")
 
 
 def test_local_times_of_recordings_are_converted_apart_from_the_clock(archive: Archive) -> None:
@@ -412,53 +316,10 @@ def _coverage_error(archive: Archive) -> AppError:
     return found[0]
 
 
-def test_the_summary_names_the_channels_and_the_service(archive: Archive) -> None:
-    found = archive.manager.summary(1)
-    assert (found.number_recordings, found.service) == (2, "search")
-    assert [(item.recording_token, item.channel, item.source_name) for item in found.recordings] == [
-        ("Rec1", 1, "Gate 1"),
-        ("Rec2", 2, "Gate 2"),
-    ]
-    archive.recorder.listed_by = "recording"
-    assert archive.manager.summary(1).service == "recording"
-
-
-def test_a_summary_needs_no_list_of_recordings(archive: Archive) -> None:
-    archive.recorder.problem = CameraUnsupported("It lists no recordings.", service="search")
-    with pytest.raises(CameraUnsupported):
-        archive.manager.summary(1)
-    archive.recorder.has_summary = True
-    found = archive.manager.summary(1)
-    assert (found.data_from, found.data_until, found.recordings) == (NOON - 30 * DAY, NOON, ())
-
-
 def test_a_recording_that_begins_in_the_future_has_no_beginning(archive: Archive) -> None:
     archive.recorder.event_search = False
     archive.recorder.recordings_ = (recording(1, earliest=NOON + 99 * DAY, latest=NOON + 100 * DAY),)
     assert states(asked(archive, NOON - DAY, NOON).channels[0]) == [(-24, 0, UNKNOWN)]
-
-
-def test_the_playback_uri_holds_no_password(archive: Archive) -> None:
-    found = archive.manager.playback_uri(1, "Rec1", NOON - HOUR, NOON + timedelta(milliseconds=500))
-    assert found.uri == "rtsp://recorder:8554/recording/Rec1"
-    assert found.range == "clock=20261122T110000Z-20261122T120000.5Z"
-    assert found.requires == ("onvif-replay",)
-    with pytest.raises(NotFound):
-        archive.manager.playback_uri(1, "Rec9")
-
-
-def test_vendor_addresses_are_used_only_if_allowed(archive: Archive) -> None:
-    archive.manager.summary(1)
-    source, _ = archive.manager.replay_source(1, "Rec2")
-    assert source.find_makers_replays() == ()
-
-
-def test_a_vendor_address_has_the_recordings_channel_and_port(archive: Archive) -> None:
-    archive.settings = replace(archive.settings, vendor_replay=True)
-    manager = archive.make_manager()
-    manager.summary(1)
-    source, _ = manager.replay_source(1, "Rec2")
-    assert [plain.uri for plain in source.find_makers_replays()] == ["rtsp://recorder:8554/cam/playback?channel=2"]
 
 
 @pytest.mark.parametrize(("start", "end"), [(NOON, NOON), (NOON, MIDNIGHT), (NOON - 500 * DAY, NOON)])

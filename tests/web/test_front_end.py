@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -17,6 +19,7 @@ from tests.patience import LIMIT_S
 from web import front_end as front_end_module
 from web import static_files
 from web.front_end import Addresses, BuiltFile, FrontEnd, hash_of_sources
+from web.guard import CONTENT_SECURITY_POLICY
 
 _NAMES = ["css/pages/viewer.css", "js/lib/zoom.js", "js/pages/viewer.js"]
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -58,6 +61,27 @@ def test_source_files_are_served_without_a_build(static: Path) -> None:
 
 def test_the_setting_serves_source_files_despite_a_build(static: Path) -> None:
     assert FrontEnd(static, serves_sources=True).addresses() == Addresses()
+
+
+def test_a_live_page_runs_the_script_that_it_contains_and_no_other(client: FlaskClient) -> None:
+    answer = client.get("/wall")
+    script = re.search(r"<script data-live[^>]*>(.+?)</script>", answer.get_data(as_text=True), re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    policy = answer.headers["Content-Security-Policy"]
+    assert f"script-src 'self' 'sha256-{digest}';" in policy
+    assert policy.replace(f" 'sha256-{digest}'", "") == CONTENT_SECURITY_POLICY
+    assert client.get("/cameras").headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_a_live_page_contains_the_boot_script_as_built_or_as_written(static: Path) -> None:
+    (static / "js/boot.js").write_text("source()")
+    names = [*_NAMES, "js/boot.js"]
+    files = {"js/boot.js": {"file": "boot-DDDD.js", "imports": []}}
+    (static / "built/boot-DDDD.js").write_text("built()\n//# sourceMappingURL=boot-DDDD.js.map\n")
+    write_manifest(static, sources=hash_of_sources(static, names), files=files)
+    assert FrontEnd(static).addresses().boot == "built()"
+    assert FrontEnd(static, serves_sources=True).addresses().boot == "source()"
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])

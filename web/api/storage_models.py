@@ -57,7 +57,9 @@ class Volume(AnswerModel):
     used_bytes: int = Field(description="by recordings")
     kept_bytes: int = Field(description="of `used_bytes`: in kept ranges")
     floor_bytes: int = Field(description="with less free space the oldest recordings are deleted")
-    inflow_bytes_per_day: int = Field(description="measured over the last week or day")
+    inflow_bytes_per_day: int = Field(
+        description="measured over the last week or day; in the first day at least by the bit rates of the cameras"
+    )
     full_at: Time | None = Field(
         description="from then on the oldest recordings go; null if the wishes of all channels fit"
     )

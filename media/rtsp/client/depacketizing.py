@@ -239,13 +239,9 @@ class VideoDepacketizer:
         if self._timestamp is None:
             return
         if self._reader.is_open:
-            if self._reader.has_no_ends and not self._has_loss:
-                for nal in self._reader.finish():
-                    self._add(nal)
-            else:
-                self._damage("a NAL unit without its end")
-                self._reader.drop()
-        self._reader.end_frame()
+            self._end_unit()
+        if self._reader.watches_frame:
+            self._reader.end_frame()
         if self._is_marked() and not self._problem:
             self._markers.prove(self._sets.sps, is_key=self._is_key)
         self._ended = None
@@ -288,6 +284,15 @@ class VideoDepacketizer:
             self._has_new_sets = set()
             self._has_recovery = False
         self._clear()
+
+    def _end_unit(self) -> None:
+        """End a unit whose fragments had no end, with its frame."""
+        if self._reader.has_no_ends and not self._has_loss:
+            for nal in self._reader.finish():
+                self._add(nal)
+        else:
+            self._damage("a NAL unit without its end")
+            self._reader.drop()
 
     def _place_frame(self, ticks: int) -> float:
         """Return the place of the present frame. Only B-frames may be shown before the frame that came before them."""

@@ -33,6 +33,8 @@ class ParameterSetStore:
         self._referred: set[int] = set()  # ids of the pps that slices refer to, while there are several
         self._has_several_pps = False
         self.in_use: tuple[bytes, ...] = ()
+        self.sps = b""
+        """The sps in use; empty without one."""
         for nal in sets:
             self.take(nal)
         self._described = set(self._sets)
@@ -41,12 +43,6 @@ class ParameterSetStore:
     def is_complete(self) -> bool:
         """True once there is a parameter set of each type, as decoding needs."""
         return {set_type for set_type, _ in self._sets} >= set(self._codec.parameter_set_types)
-
-    @property
-    def sps(self) -> bytes:
-        """The sps in use; empty without one."""
-        key = self._sps_key()
-        return self._sets[key] if key else b""
 
     def take(self, nal: bytes) -> str | None:
         """Keep a parameter set in place of the one with its type and id. Return its type; None for other NAL units."""
@@ -99,6 +95,7 @@ class ParameterSetStore:
     def _choose(self) -> None:
         """Leave out the sets of another sps than the one in use."""
         functions, sps_key = self._codec.functions, self._sps_key()
+        self.sps = self._sets[sps_key] if sps_key else b""
         vps_key = ("vps", functions.referred_set_id(self._sets[sps_key])) if sps_key else None
         chosen: list[tuple[int, int, bytes]] = []
         for (set_type, number), nal in self._sets.items():

@@ -68,17 +68,16 @@ class PayloadReader:
         self._unmarked_frames = 0  # frames of such fragments, while no fragment has had a mark
         self._raw = RawPieces(codec)
         self._is_raw = False  # payloads are held, or belong together although they are no fragments
+        self.holds_raw = False
+        """True if payloads wait for the rest of their frame; take_raw() returns their units."""
+        self.watches_frame = False
+        """True if end_frame() must be called at the end of the present frame."""
         self.damage = ""
 
     @property
     def is_open(self) -> bool:
         """True if a fragmented unit has begun and not ended."""
         return bool(self._fragments)
-
-    @property
-    def holds_raw(self) -> bool:
-        """True if payloads wait for the rest of their frame; take_raw() returns their units."""
-        return self._raw.is_open
 
     def append(self, payloads: Sequence[bytes], first: int = 0) -> int:
         """Take payloads, from the place `first` on, as long as they are further fragments of the present unit.
@@ -99,20 +98,11 @@ class PayloadReader:
             self._fragments.append(payload[at + 1 :])
         return len(payloads)
 
-    def take(self, payload: bytes) -> list[bytes]:
-        """Return the NAL units that a payload completes."""
-        if self._is_raw and not starts_with_start_code(payload):
-            return self._take_raw_piece(payload)
-        if payload[:2] == b"\0\0":  # no header begins like this
-            if (units := self._units_with_lengths(payload)) is not None:
-                return (self._end_early() if self._fragments else []) + units
-            if self._raw.is_cut is not False and starts_with_start_code(payload):
-                return self._begin_raw(payload)
-        return self._take_packet(payload)
-
-    def _take_packet(self, payload: bytes) -> list[bytes]:
-        """Return the NAL units that a payload completes which is a packet of RFC 6184 or 7798."""
-        if payload[:2] == b"\0\0":
+    def take(self, payload: bytes, *, is_packet: bool = False) -> list[bytes]:
+        """Return the NAL units that a payload completes. `is_packet`: it is one of RFC 6184 or 7798."""
+        if payload[:2] == b"\0\0" or self._is_raw:  # no header begins like this
+            if not is_packet:
+                return self._take_odd(payload)
             payload = without_start_code(payload)  # some cameras put one into each packet, before the header
         if len(payload) <= self._header_bytes:
             return []
@@ -126,36 +116,52 @@ class PayloadReader:
 
     # -- payloads in pieces ------------------------------------------------------------------------
 
+    def _take_odd(self, payload: bytes) -> list[bytes]:
+        """Take a payload that begins with a start code or a length, or that continues one with a start code."""
+        if self._is_raw and not starts_with_start_code(payload):
+            return self._take_raw_piece(payload)
+        if (units := self._units_with_lengths(payload)) is not None:
+            return (self._end_early() if self._fragments else []) + units
+        if self._raw.is_cut is not False and starts_with_start_code(payload):
+            return self._begin_raw(payload)
+        return self.take(payload, is_packet=True)
+
     def _begin_raw(self, payload: bytes) -> list[bytes]:
         """Hold a payload with a start code, unless it is a packet by itself. Return the units before it."""
-        finished = self.take_raw() if self._raw.is_open else []
+        finished = self.take_raw() if self.holds_raw else []
         if self._fragments:
             finished += self._end_early()
         if not self._raw.begin(payload):
             self._is_raw = False
-            return finished + self._take_packet(payload)
-        self._is_raw = True
+            return finished + self.take(payload, is_packet=True)
+        self._is_raw = self.holds_raw = True
+        self.watches_frame = True
         return finished
 
     def _take_raw_piece(self, payload: bytes) -> list[bytes]:
-        if not self._raw.is_open:
+        if not self.holds_raw:
             self.damage = NO_BEGINNING
         elif not self._raw.add(payload):
             self.damage = "a NAL unit that is too large"
-            self._raw.take()
+            self._drop_raw()
         elif self._raw.is_cut is False:
             return self.take_raw()
         return []
 
     def take_raw(self) -> list[bytes]:
         """Return the units of the payloads that are held."""
-        self._is_raw = bool(self._raw.is_cut)
+        self._is_raw, self.holds_raw = bool(self._raw.is_cut), False
         if self._raw.is_one:
             return self._raw.units()
-        return [unit for payload in self._raw.take() for unit in self._take_packet(payload)]
+        return [unit for payload in self._raw.take() for unit in self.take(payload, is_packet=True)]
+
+    def _drop_raw(self) -> None:
+        self._raw.take()
+        self._is_raw, self.holds_raw = bool(self._raw.is_cut), False
 
     def end_frame(self) -> None:
         """Take note of the end of a frame, which shows the habits of devices that mark nothing else."""
+        self.watches_frame = False
         if self._has_unmarked:
             self._has_unmarked = False
             self._unmarked_frames += 1
@@ -283,7 +289,8 @@ class PayloadReader:
 
     def _note_end_without_beginning(self, header: bytes, flags: int) -> None:
         """Count the ends that may be false: some devices mark each fragment as an end, which ffmpeg ignores."""
-        self._has_unmarked = self._has_unmarked or not flags & (_STARTS | _ENDS)
+        if not flags & (_STARTS | _ENDS):
+            self._has_unmarked = self.watches_frame = True
         self._ends += flags >> 6 & 1
         is_false = bool(flags & _ENDS) and header == self._ended_header
         if not self._has_loss:  # otherwise the first fragments of frames may be lost
@@ -336,20 +343,22 @@ class PayloadReader:
     def drop(self) -> None:
         """Forget the fragments: packets after them were lost."""
         self._fragments = []
-        self._raw.take()
+        if self.holds_raw:
+            self._drop_raw()
 
     # -- look ahead --------------------------------------------------------------------------------
 
     def is_continuation(self, payload: bytes) -> bool:
         """True if a payload is a further fragment of a unit."""
-        if len(payload) <= self._header_bytes or self._has_no_marks:
+        if len(payload) <= self._header_bytes or payload[0] & self._type_mask != self._fragment_type:
             return False
-        kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F
-        return kind == (28 if self._is_h264 else 49) and not payload[self._header_bytes] & _STARTS
+        return not (payload[self._header_bytes] & _STARTS or self._has_no_marks)
 
     def first_bytes(self, payload: bytes) -> bytes:
         """Return the first bytes of the NAL unit that begins with a payload; empty for aggregates."""
-        payload = payload[4:64] if self._has_lengths and payload[:2] == b"\0\0" else without_start_code(payload[:64])
+        payload = payload[:64]
+        if payload[:2] == b"\0\0":
+            payload = payload[4:] if self._has_lengths else without_start_code(payload)
         if len(payload) <= self._header_bytes + 2 + self._order_bytes:
             return b""
         kind = payload[0] & 0x1F if self._is_h264 else payload[0] >> 1 & 0x3F

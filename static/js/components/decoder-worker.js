@@ -71,7 +71,7 @@ class DecoderWorker {
 
 /** Return the worker that boot.js has started; null if there is none, or for a second call. @returns {Worker|null} */
 function startedWorker() {
-  const scope = /** @type {{startedDecoder?: Worker}} */ (window);
+  const scope = /** @type {{startedDecoder?: Worker}} */ (globalThis);
   const worker = scope.startedDecoder ?? null;
   delete scope.startedDecoder;
   return worker;

@@ -18,16 +18,27 @@ export class EventRow extends HTMLElement {
   connectedCallback() {
     if (this.#isWired) return;
     this.#isWired = true;
-    this.link.addEventListener('click', () => emit(this, 'event-play', this.#event));
+    this.link.addEventListener('click', (event) => {
+      // Other clicks are the browser's: they open the recordings page in a new tab or window.
+      if (event.ctrlKey || event.metaKey || event.shiftKey || !this.#hasRecording) return;
+      event.preventDefault();
+      emit(this, 'event-play', this.#event);
+    });
     part(this, 'keep', HTMLElement).addEventListener('click', () => emit(this, 'event-keep', this.#event));
     part(this, 'seen', HTMLElement).addEventListener('click', () => emit(this, 'event-seen', this.#event));
-    const picture = this.#picture;
-    picture.addEventListener('load', () => (picture.hidden = false));
-    picture.addEventListener('error', () => (picture.hidden = true));
+  }
+
+  disconnectedCallback() {
+    // A row that is moved is connected again immediately, and keeps its picture.
+    queueMicrotask(() => this.isConnected || this.#forgetPicture());
   }
 
   get event() {
     return this.#event;
+  }
+
+  get #hasRecording() {
+    return this.#event !== null && this.#event.camera_id !== null && this.#event.channel !== null;
   }
 
   get link() {
@@ -65,7 +76,6 @@ export class EventRow extends HTMLElement {
     this.#showText('length', length);
     setAttribute(part(this, 'length', HTMLElement), 'data-open', event.end_time === null);
     this.#showText('facts', eventFacts(event).join(' · '));
-    this.#showPicture(event);
     this.#showActions(event, `${title}, ${time}`, exportUrl);
   }
 
@@ -76,32 +86,38 @@ export class EventRow extends HTMLElement {
     element.hidden = !text;
   }
 
-  /** @param {LoggedEvent} event */
-  #showPicture({ picture_url: url, box }) {
+  get hasPicture() {
+    return !this.#picture.hidden;
+  }
+
+  /** @param {Blob} blob */
+  showPicture(blob) {
+    this.#forgetPicture();
     const picture = this.#picture;
-    if (!url) {
-      picture.hidden = true;
-      picture.removeAttribute('src');
-    } else if (picture.getAttribute('src') !== url) {
-      // A hidden image would never come into sight, so it would never load.
-      picture.hidden = false;
-      picture.src = url;
-    }
+    picture.src = URL.createObjectURL(blob);
+    picture.hidden = false;
+    const box = this.#event?.box;
     const frame = part(this, 'box', HTMLElement);
-    frame.hidden = !url || !box;
+    frame.hidden = !box;
     if (!box) return;
     ['x', 'y', 'width', 'height'].forEach((name, index) => frame.style.setProperty(`--${name}`, String(box[index] ?? 0)));
   }
 
+  #forgetPicture() {
+    const picture = this.#picture;
+    if (picture.src) URL.revokeObjectURL(picture.src);
+    picture.removeAttribute('src');
+    picture.hidden = true;
+  }
+
   /** @param {LoggedEvent} event @param {string} name @param {string} exportUrl */
   #showActions(event, name, exportUrl) {
-    const hasRecording = event.camera_id !== null && event.channel !== null;
     const exporting = part(this, 'export', HTMLAnchorElement);
-    exporting.hidden = !hasRecording;
+    exporting.hidden = !this.#hasRecording;
     exporting.href = exportUrl;
     exporting.setAttribute('aria-label', `Export ${name}`);
     const keep = part(this, 'keep', HTMLElement);
-    keep.hidden = !hasRecording;
+    keep.hidden = !this.#hasRecording;
     keep.setAttribute('aria-label', `Keep ${name}`);
     const seen = part(this, 'seen', HTMLElement);
     const words = event.seen ? 'Mark as new' : 'Mark as seen';

@@ -1,5 +1,6 @@
 // @ts-check
 import { rowName, spanAt, spanText } from '../lib/coverage.js';
+import { loggedNamesAt } from '../lib/logged-marks.js';
 import { namesAt } from '../lib/marks.js';
 import { fractionOf, isInSight, keptInSight, pannedBy, ticksOf, timeAt, zoomedAround } from '../lib/timeline-scale.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
@@ -45,6 +46,8 @@ export class RecordingTimeline extends HTMLElement {
   #marks = null;
   #clock = LOCAL_CLOCK;
   #showsSource = false;
+  /** @type {ReadonlyMap<number, import('../lib/logged-marks.js').LoggedMark[]>} */
+  #logged = new Map();
   #drawn = 0;
   /** @type {Map<number, {x: number, y: number}>} */
   #fingers = new Map();
@@ -170,6 +173,12 @@ export class RecordingTimeline extends HTMLElement {
   /** True to draw recordings of the device and of the server differently. @param {boolean} shows */
   set showsSource(shows) {
     this.#showsSource = shows;
+    this.#redraw();
+  }
+
+  /** Logged events by channel. @param {ReadonlyMap<number, import('../lib/logged-marks.js').LoggedMark[]>} logged */
+  set logged(logged) {
+    this.#logged = logged;
     this.#redraw();
   }
 
@@ -304,7 +313,9 @@ export class RecordingTimeline extends HTMLElement {
     }
     const atMs = timeAt(this.#view, this.#fraction(event.clientX));
     const span = spanAt(row, atMs);
-    const names = namesAt(row.events, atMs, (3 * (this.#view.endMs - this.#view.startMs)) / this.#plotWidth());
+    const slackMs = (3 * (this.#view.endMs - this.#view.startMs)) / this.#plotWidth();
+    const logged = loggedNamesAt(this.#logged.get(row.channel ?? 0) ?? [], atMs, slackMs);
+    const names = new Set([...namesAt(row.events, atMs, slackMs), ...logged]);
     const state = spanText(span, { showsSource: this.#showsSource });
     tip.textContent = [this.#clock.stamp(atMs), rowName(row), state, ...names].join(' · ');
     tip.hidden = false;
@@ -402,6 +413,7 @@ export class RecordingTimeline extends HTMLElement {
       rows: this.#rows,
       view: this.#view,
       current: this.#current,
+      logged: this.#logged,
       atMs: this.#atMs,
       nowMs: Date.now(),
       marked: this.#marked,

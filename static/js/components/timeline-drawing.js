@@ -6,10 +6,10 @@ import { fractionOf } from '../lib/timeline-scale.js';
 
 /**
  * @typedef {import('../lib/coverage.js').Row} Row @typedef {import('../lib/timeline-scale.js').Span} Span
- * @typedef {Record<'recorded'|'device'|'unknown'|'not_asked'|'event'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen'|'mark',
+ * @typedef {Record<'recorded'|'device'|'unknown'|'not_asked'|'event'|'alert'|'line'|'ink'|'soft'|'needle'|'paper'|'chosen'|'mark',
  *   string>} Palette
  * @typedef {{width: number, height: number, labelWidth: number, rows: Row[], view: Span, current: number,
- *   atMs: number|null, nowMs: number, marked: import('../lib/range-marks.js').Marked, showsSource: boolean, ticks: import('../lib/timeline-scale.js').Tick[],
+ *   logged: ReadonlyMap<number, import('../lib/logged-marks.js').LoggedMark[]>, atMs: number|null, nowMs: number, marked: import('../lib/range-marks.js').Marked, showsSource: boolean, ticks: import('../lib/timeline-scale.js').Tick[],
  *   palette: Palette, font: string}} Scene
  */
 
@@ -22,6 +22,10 @@ const DEVICE_TOP = 8;
 const DEVICE_HEIGHT = 6;
 const EVENT_TOP = 18;
 const EVENT_HEIGHT = 4;
+/** Alerts are higher than other events: colour alone would not tell them to everybody. */
+const ALERT_TOP = 15;
+const ALERT_HEIGHT = 10;
+const MOMENT_MS = 1000;
 
 /** Return the present colours of the style sheet. @param {Element} host @returns {Palette} */
 export function paletteOf(host) {
@@ -33,6 +37,7 @@ export function paletteOf(host) {
     unknown: probe('unknown'),
     not_asked: probe('not-asked'),
     event: probe('event'),
+    alert: probe('alert'),
     line: probe('line'),
     ink: probe('ink'),
     soft: probe('soft'),
@@ -135,7 +140,7 @@ function drawRow(context, scene, row, top) {
 }
 
 /**
- * Draw the events of a row; marks that touch become one.
+ * Draw the events of a row, alerts over the others; marks that touch become one.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
@@ -143,25 +148,35 @@ function drawRow(context, scene, row, top) {
  * @param {number} top
  */
 function drawEvents(context, scene, row, top) {
+  const logged = scene.logged.get(row.channel ?? 0) ?? [];
+  const spanOf = (/** @type {import('../lib/logged-marks.js').LoggedMark} */ { startMs, endMs }) => ({
+    startMs,
+    endMs: Math.max(startMs + MOMENT_MS, endMs ?? scene.nowMs),
+  });
+  const notices = [...marksOf(row.events), ...logged.filter(({ isAlert }) => !isAlert).map(spanOf)];
+  notices.sort((one, other) => one.startMs - other.startMs);
+  const alerts = logged.filter(({ isAlert }) => isAlert).map(spanOf);
   context.fillStyle = scene.palette.event;
-  let drawnTo = -Infinity;
-  for (const { startMs, endMs } of marksOf(row.events)) drawnTo = mark(context, scene, startMs, endMs, top, drawnTo);
+  drawMarks(context, scene, notices, { top: top + EVENT_TOP, height: EVENT_HEIGHT });
+  context.fillStyle = scene.palette.alert;
+  drawMarks(context, scene, alerts, { top: top + ALERT_TOP, height: ALERT_HEIGHT });
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
- * @param {number} startMs
- * @param {number} endMs
- * @param {number} top
- * @param {number} drawnTo
+ * @param {Span[]} marks in the order of their times
+ * @param {{top: number, height: number}} place
  */
-function mark(context, scene, startMs, endMs, top, drawnTo) {
-  const left = Math.max(xOf(scene, startMs), drawnTo);
-  const right = Math.max(xOf(scene, startMs) + 2, xOf(scene, endMs));
-  if (right <= left || right < scene.labelWidth || left > scene.width) return drawnTo;
-  context.fillRect(left, top + EVENT_TOP, right - left, EVENT_HEIGHT);
-  return Math.max(right, drawnTo);
+function drawMarks(context, scene, marks, { top, height }) {
+  let drawnTo = -Infinity;
+  for (const { startMs, endMs } of marks) {
+    const left = Math.max(xOf(scene, startMs), drawnTo);
+    const right = Math.max(xOf(scene, startMs) + 2, xOf(scene, endMs));
+    if (right <= left || right < scene.labelWidth || left > scene.width) continue;
+    context.fillRect(left, top, right - left, height);
+    drawnTo = Math.max(right, drawnTo);
+  }
 }
 
 /**

@@ -206,7 +206,8 @@ export {};
  * @property {number} used_bytes by recordings
  * @property {number} kept_bytes of `used_bytes`: in kept ranges
  * @property {number} floor_bytes with less free space the oldest recordings are deleted
- * @property {number} inflow_bytes_per_day measured over the last week or day
+ * @property {number} inflow_bytes_per_day measured over the last week or day; in the first day at least by the bit
+ *   rates of the cameras
  * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
  * @property {NextToGo|null} next_to_go
  * @property {number} damaged_files files that nothing can be read from; they are deleted like recordings

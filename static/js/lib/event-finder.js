@@ -41,11 +41,13 @@ export class EventFinder extends Finder {
    * @param {number} atMs
    * @param {1|-1} direction
    * @param {AbortSignal} signal
+   * @param {number|null} [untilMs] the search ends here; null: nowhere
    * @returns {Promise<Search>}
    */
-  async find(row, atMs, direction, signal) {
+  async find(row, atMs, direction, signal, untilMs = null) {
     const beganMs = this.nowMs();
-    const limitMs = direction > 0 ? beganMs : atMs - FARTHEST_MS;
+    const farthestMs = direction > 0 ? beganMs : atMs - FARTHEST_MS;
+    const limitMs = untilMs === null ? farthestMs : direction * Math.min(direction * farthestMs, direction * untilMs);
     let edgeMs = atMs;
     let length = FIRST_MS;
     while ((limitMs - edgeMs) * direction > 0) {

@@ -64,6 +64,12 @@ export class EventsApi {
     }
   }
 
+  /** Return a picture; null if it is still being made. @param {string} url of an event @returns {Promise<Blob|null>} */
+  async picture(url) {
+    const answer = await this.#http.send('GET', url, undefined, {});
+    return answer.status === 202 ? null : answer.blob();
+  }
+
   /** Count the events of each day. @param {EventQuery} what @returns {Promise<EventDay[]>} */
   async days(what) {
     return (await this.#http.json('GET', addressOf(`${this.#events}/days`, searchOf(what)))).days;

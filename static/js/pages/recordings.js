@@ -22,10 +22,12 @@ import { TimeField } from '../components/time-field.js';
 import { ApiError, problemOf } from '../lib/api.js';
 import { daysOf } from '../lib/coverage.js';
 import { CoverageLoader } from '../lib/coverage-loader.js';
+import { EventsApi } from '../lib/events-api.js';
 import { LiveSocket } from '../lib/live-socket.js';
+import { LoggedMarks } from '../lib/logged-marks.js';
 import { dayOf } from '../lib/ranges.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
-import { byId, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
+import { byId, httpOptions, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { EventSteps } from './recordings-events.js';
 import { handleKeys } from './recordings-keys.js';
@@ -54,7 +56,9 @@ const search = new RecordingsSearch(api);
 const state = readRecordingsState(window.location.search);
 const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
 const playing = new RecordingsPlaying(api, socket);
-const eventSteps = new EventSteps(api, playing);
+const { events: eventsUrl = '', cameras: camerasUrl = '' } = document.body.dataset;
+const eventsApi = new EventsApi({ events: eventsUrl, cameras: camerasUrl }, httpOptions());
+const eventSteps = new EventSteps(api, eventsApi, playing);
 const range = new RecordingsRange(playing, search);
 const pictures = new RecordingsPictures(playing, socket);
 const server = new RecordingsServer(range.marks);
@@ -63,6 +67,8 @@ const server = new RecordingsServer(range.marks);
 let camera = null;
 /** @type {CoverageLoader|null} */
 let loader = null;
+/** @type {LoggedMarks|null} */
+let loggedMarks = null;
 /** The rows of the calendar's month. @type {Row[]} */
 let monthRows = [];
 let isBeginning = false;
@@ -154,6 +160,11 @@ function openCamera(chosen) {
   loader.addEventListener('failed', (event) => showProblem(/** @type {CustomEvent} */ (event).detail));
   loader.setMonth(monthSpan());
   loader.start();
+  const marks = new LoggedMarks(eventsApi, chosen.id);
+  loggedMarks = marks;
+  marks.addEventListener('marks', () => (timeline.logged = marks.byChannel));
+  marks.view = timeline.view;
+  marks.start();
   void askSummary(chosen);
   range.begin(chosen.id);
   if (state.marked) range.marks.setSpan(state.marked);
@@ -238,7 +249,11 @@ playing.addEventListener('position', (event) => {
 // ── Choosing a time ────────────────────────────────────────────────────────────────────────────────────────────────
 
 timeline.addEventListener('timeline-follow', () => (byId('to-playhead', HTMLElement).hidden = timeline.follows));
-timeline.addEventListener('timeline-view', (event) => loader?.setView(/** @type {CustomEvent} */ (event).detail));
+timeline.addEventListener('timeline-view', (event) => {
+  const { detail } = /** @type {CustomEvent<Span>} */ (event);
+  loader?.setView(detail);
+  if (loggedMarks) loggedMarks.view = detail;
+});
 calendar.addEventListener('calendar-day', (event) => {
   const span = dayOf(/** @type {CustomEvent<number>} */ (event).detail, pageClock.clock);
   calendar.chosen = span.startMs;
@@ -292,7 +307,9 @@ window.addEventListener('online', () => {
   if (!loader) void beginOnce();
 });
 // A hidden page sends no requests for the recorder.
-document.addEventListener('visibilitychange', () => (document.hidden ? loader?.stop() : loader?.start()));
+document.addEventListener('visibilitychange', () => {
+  for (const one of [loader, loggedMarks]) document.hidden ? one?.stop() : one?.start();
+});
 
 void beginOnce();
 watchAlerts();

@@ -4,6 +4,7 @@
  *
  * From the page to the picture:
  *   viewer.js                      the chosen channel and quality, in the address
+ *   viewer-camera.js, viewer-quality.js   the camera's status; the choice of quality
  *   viewer-keys.js, viewer-editing.js   the keys; the edit mode
  *   viewer-stage.js                the player's buttons, clock and messages
  *   ptz-control.js                 the camera controls, for channels that move
@@ -16,22 +17,21 @@
  *   components/live-player.js      <live-player>: the <video> and its engine; reports if the picture moves
  */
 import { ChannelGrid } from '../components/channel-grid.js';
-import { setAttribute } from '../components/dom.js';
 import { SnapshotLoader } from '../components/snapshot-loader.js';
 import { StageOverlay } from '../components/stage-overlay.js';
 import { problemOf } from '../lib/api.js';
-import { cameraStatusText } from '../lib/camera-status.js';
 import { inOrder, neighbour, profileOf, visibleChannels } from '../lib/channels.js';
-import { codecName, counted } from '../lib/format.js';
-import { isComplete, messageOf } from '../lib/messages.js';
+import { counted } from '../lib/format.js';
 import { Poller } from '../lib/poller.js';
 import { AGO_MS, MOMENT_MS, isRecorder, writeRecordingsState } from '../lib/recordings-state.js';
 import { qualityChoice, readViewerState, writeViewerState } from '../lib/viewer-state.js';
 import { byId, lazyModule, may, pageApi, pageData, rememberQuality, rememberedQuality, showToast } from './page.js';
 import { PtzControl } from './ptz-control.js';
 import { watchAlerts } from './server-recording.js';
+import { drawCamera, drawDeleted, drawProblem, healthAddress } from './viewer-camera.js';
 import { ChannelEditing } from './viewer-editing.js';
 import { handleKeys } from './viewer-keys.js';
+import { drawQuality } from './viewer-quality.js';
 import { ViewerRecording } from './viewer-recording.js';
 import { ViewerStage } from './viewer-stage.js';
 
@@ -109,7 +109,7 @@ const poller = new Poller(async () => {
     firstAnswers = null;
   } catch (error) {
     if (problemOf(error).code !== 'not_found') throw error;
-    showCameraProblem('This camera was deleted.');
+    drawDeleted();
     stage.stop();
     return POLL_MS;
   }
@@ -128,32 +128,12 @@ function pause(ms) {
 
 /** @param {Camera} now */
 function showCamera(now) {
-  const { text, tone } = cameraStatusText(now.status, now.error?.code);
-  byId('camera-name', HTMLElement).textContent = now.name || now.host;
-  const pill = byId('camera-status', HTMLElement);
-  pill.hidden = false;
-  pill.textContent = text;
-  pill.dataset.tone = tone;
+  drawCamera(now);
   grid.toggleAttribute('ask-device', now.status === 'online');
   const problem = now.status === 'online' ? null : now.error;
   stage.deviceProblem = channels.length ? null : problem;
   stage.deviceBusy = !channels.length && now.status === 'connecting';
-  showCameraProblem(problem && channels.length ? sentenceOf(problem) : '', { asksUser: problem?.code === 'certificate_changed' });
-}
-
-/** @param {import('../lib/api.js').Problem} problem */
-function sentenceOf({ code, detail }) {
-  const { title, advice } = messageOf(code);
-  return `${title}. ${isComplete(code) ? advice : detail}`;
-}
-
-/** @param {string} text @param {{asksUser?: boolean}} [how] `asksUser`: the health card has a question about it */
-function showCameraProblem(text, { asksUser = false } = {}) {
-  const words = byId('camera-problem-text', HTMLElement);
-  if (words.textContent !== text) words.textContent = text;
-  byId('camera-problem-link', HTMLAnchorElement).href = healthAddress();
-  byId('camera-problem-link', HTMLAnchorElement).hidden = !asksUser || !may('manage');
-  byId('camera-problem', HTMLElement).hidden = !text;
+  drawProblem(channels.length ? problem : null);
 }
 
 function showChannels() {
@@ -244,29 +224,7 @@ function showRecorded() {
 
 function showQuality() {
   const channel = currentChannel();
-  if (!channel) return;
-  const { quality = null, isFallback = false, converting = false, refusedCodec = null } = stage.chosenProfile ?? {};
-  const chosen = chosenQuality();
-  // A choice that the channel does not have counts as Auto.
-  const choice = (chosen === 'main' || chosen === 'sub') && !profileOf(channel, chosen) ? 'auto' : chosen;
-  // During a try the stream before it is on screen.
-  const shown = stage.shownRung === stage.rung ? quality : stage.shownRung;
-  // Small video and small pictures are none of the choices.
-  const played = stage.shownRung === 'phone' || stage.shownRung === 'stills' ? null : stage.shownRung === 'keys' ? 'saver' : shown;
-  for (const button of byId('quality', HTMLElement).querySelectorAll('button')) {
-    const role = qualityChoice(button.dataset.quality);
-    if (role === 'main' || role === 'sub') button.disabled = !profileOf(channel, role);
-    button.setAttribute('aria-pressed', String(role === choice));
-    setAttribute(button, 'data-now', role === played);
-    setAttribute(button, 'aria-description', role === played && role !== choice ? 'Plays now' : null);
-  }
-  byId('codec-notice', HTMLElement).hidden = !isFallback && !converting;
-  byId('convert', HTMLElement).hidden = !isFallback;
-  const cost = 'Converting takes about half a processor core while the stream is watched.';
-  const codec = codecName(refusedCodec) || 'H.265';
-  byId('codec-text', HTMLElement).textContent = isFallback
-    ? `The ${quality === 'sub' ? 'main' : 'sub'} stream is ${codec}, which this browser cannot play, so you see the ${quality} stream (H.264). ${cost}`
-    : `This stream is ${codec} and is converted to H.264 for this browser. ${cost}`;
+  if (channel) drawQuality(stage, channel, chosenQuality());
 }
 
 /** @param {Partial<import('../lib/viewer-state.js').ViewerState>} change @param {{push?: boolean}} [how] */
@@ -409,11 +367,6 @@ byId('overlay', StageOverlay).addEventListener('overlay-action', (event) => {
   else if (action === 'compare_certificates') window.location.assign(healthAddress());
   else void editCamera();
 });
-
-/** Return the address of this camera's health card. */
-function healthAddress() {
-  return `${document.body.dataset.home}#camera-${document.body.dataset.cameraId}-health`;
-}
 
 async function editCamera() {
   const loaded = await dialogs.get();

@@ -141,14 +141,17 @@ def test_a_flood_of_watches_does_not_delay_other_viewers(
         senders = [threading.Thread(target=_flood, args=(peer,), daemon=True) for peer in flooding]
         quiet_s = statistics.median(_lateness_s(small, other) for _ in range(50))
         began_s = time.monotonic()
-        machine = stack.enter_context(Slowness())
         for sender in senders:
             sender.start()
         late_s = []
-        while any(sender.is_alive() for sender in senders):
-            late_s.append(_lateness_s(small, other))
+        with Slowness() as machine:
+            while any(sender.is_alive() for sender in senders):
+                late_s.append(_lateness_s(small, other))
+        took_s = time.monotonic() - began_s
+        # The machine may be busier than it was before.
+        quiet_s = max(quiet_s, statistics.median(_lateness_s(small, other) for _ in range(50)))
     assert statistics.median(late_s) < 20 * quiet_s * machine.factor(), "the flood made it 100 times as late before"
-    assert len(channels.watched) < JOIN_BURST + (5 + time.monotonic() - began_s) * JOINS_PER_S
+    assert len(channels.watched) < JOIN_BURST + (5 + took_s) * JOINS_PER_S
 
 
 def _lateness_s(camera: Camera, viewer: Peer) -> float:

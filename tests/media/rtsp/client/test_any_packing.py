@@ -153,7 +153,8 @@ def received(codec: str, habits: Habits, *, slices: int) -> tuple[Encoded, Video
         packets = device.frame(index, film.sets if index in film.keys else (), film.pictures[index])
         for packet in packets:
             units += frames.push([packet])
-    units += frames.push(device.frame(FRAMES, (), film.pictures[FRAMES]))  # it ends the last frame without a marker
+    for index in (FRAMES, FRAMES + 1):  # they end the last frame without a marker
+        units += frames.push(device.frame(index, (), film.pictures[index]))
     return film, frames, units[:FRAMES]
 
 

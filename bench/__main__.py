@@ -26,6 +26,7 @@ from bench import (
     live,
     load,
     machine,
+    mains,
     peers,
     peers_beside,
     pictures,
@@ -41,9 +42,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive", "events"),
+    *("storyboard", "exports", "archive", "mains", "events"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "events")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events")
 _PEERS = "peers"
 
 
@@ -201,6 +202,8 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         yield "exports", exports.figures(runs)
     if "archive" in parts:
         yield "archive", archive.figures(runs, window_s)
+    if "mains" in parts:
+        yield "mains", mains.figures(runs, window_s)
     if "events" in parts:
         yield "events", events.figures(runs)
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.logged_events import StandInEvents, iso, logged, message, told
-from tests.browser.recordings import place_of, recorded_at, stamp
+from tests.browser.recordings import BURNT, GOP_S, PLAYING, burnt_s, place_of, recorded_at, stamp, wait
 from tests.browser.watching import Open, until_on
+from tests.patience import LIMIT_S
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -214,7 +215,7 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page.locator("#news")).to_be_hidden()
 
 
-def test_keys_move_mark_and_play(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+def test_keys_move_and_mark(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
     page, events = opened
     events.events = some(5, camera_id=camera_id)
     page.goto(f"{app.url}/events")
@@ -229,12 +230,41 @@ def test_keys_move_mark_and_play(app: App, camera_id: int, opened: tuple[Page, S
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
-    page.locator("[data-id='3'] a.event-link").focus()
+
+
+def test_events_are_played_one_after_the_other(
+    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    at = recorded_at(recorder)
+    events.events = [
+        logged(1, at, "person", camera_id=camera_id),
+        logged(2, at - timedelta(minutes=1), "offline", camera_id=camera_id, channel=None),
+        logged(3, at - timedelta(minutes=2), camera_id=camera_id),
+    ]
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(3)
+    page.keyboard.press("j")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(
-        f"{app.url}/recordings/{camera_id}?channel=1&t={iso(NOON - timedelta(minutes=3, seconds=5))[:19]}Z"
+    expect(page.locator("#play-title")).to_have_text(f"Person, {at:%Y-%m-%d %H:%M:%S}")
+    page.wait_for_selector(PLAYING)
+    assert -5 - GOP_S - 0.5 <= burnt_s(page) - at.timestamp() <= LIMIT_S
+    until_on(page, lambda: events.seen_ids == {1})
+    expect(page.locator("#play-before")).to_be_disabled()
+    page.keyboard.press("n")
+    earlier = at - timedelta(minutes=2)
+    expect(page.locator("#play-title")).to_have_text(
+        f"Motion, {earlier:%Y-%m-%d %H:%M:%S}"
+    )  # the device has no recording
+    page.wait_for_selector(PLAYING)
+    wait(page, f"({BURNT})('player') < {at.timestamp() - 60}")
+    expect(page.get_by_role("link", name="Timeline")).to_have_attribute(
+        "href", f"/recordings/{camera_id}?channel=1&t={stamp(earlier - timedelta(seconds=5))}"
     )
-    until_on(page, lambda: events.seen_ids == {2, 3})
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-id='3'] a.event-link")).to_be_focused()
+    until_on(page, lambda: events.seen_ids == {1, 3})
+    assert page.url == f"{app.url}/events"
 
 
 def test_an_empty_list_says_why(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:

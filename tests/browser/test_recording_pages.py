@@ -23,7 +23,7 @@ from tests.browser.server_recording import (
     tell_sources,
     volume,
 )
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -59,8 +59,8 @@ def test_a_schedule_is_painted_by_mouse_and_keys_and_sent(app: App, camera_id: i
     start = dialog.get_by_role("gridcell", name="Monday 08:00–08:30")
     end = dialog.get_by_role("gridcell", name="Friday 17:30–18:00")
     start.scroll_into_view_if_needed()
-    boxes = [cell.bounding_box() for cell in (start, end)]
-    points = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box]
+    boxes = [box_at_rest(page, cell) for cell in (start, end)]
+    points = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
     page.mouse.move(*points[0])
     page.mouse.down()
     page.mouse.move(*points[1], steps=4)
@@ -98,8 +98,8 @@ def test_a_schedule_is_painted_with_a_finger(app: App, camera_id: int, open_page
     dialog.get_by_role("button", name="Clear").click()
     cells = [dialog.get_by_role("gridcell", name=f"Sunday {time}") for time in ("06:00–06:30", "11:30–12:00")]
     cells[0].scroll_into_view_if_needed()
-    boxes = [cell.bounding_box() for cell in cells]
-    first, last = ({"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2} for box in boxes if box)
+    boxes = [box_at_rest(page, cell) for cell in cells]
+    first, last = ({"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2} for box in boxes)
     finger = page.context.new_cdp_session(page)
     middle = {"x": (first["x"] + last["x"]) / 2, "y": first["y"]}
     for kind, points in (("Start", [first]), ("Move", [middle]), ("Move", [last]), ("End", [])):

@@ -18,7 +18,12 @@ export class EventRow extends HTMLElement {
   connectedCallback() {
     if (this.#isWired) return;
     this.#isWired = true;
-    this.link.addEventListener('click', () => emit(this, 'event-play', this.#event));
+    this.link.addEventListener('click', (event) => {
+      // Other clicks are the browser's: they open the recordings page in a new tab or window.
+      if (event.ctrlKey || event.metaKey || event.shiftKey || !this.#hasRecording) return;
+      event.preventDefault();
+      emit(this, 'event-play', this.#event);
+    });
     part(this, 'keep', HTMLElement).addEventListener('click', () => emit(this, 'event-keep', this.#event));
     part(this, 'seen', HTMLElement).addEventListener('click', () => emit(this, 'event-seen', this.#event));
   }
@@ -30,6 +35,10 @@ export class EventRow extends HTMLElement {
 
   get event() {
     return this.#event;
+  }
+
+  get #hasRecording() {
+    return this.#event !== null && this.#event.camera_id !== null && this.#event.channel !== null;
   }
 
   get link() {
@@ -103,13 +112,12 @@ export class EventRow extends HTMLElement {
 
   /** @param {LoggedEvent} event @param {string} name @param {string} exportUrl */
   #showActions(event, name, exportUrl) {
-    const hasRecording = event.camera_id !== null && event.channel !== null;
     const exporting = part(this, 'export', HTMLAnchorElement);
-    exporting.hidden = !hasRecording;
+    exporting.hidden = !this.#hasRecording;
     exporting.href = exportUrl;
     exporting.setAttribute('aria-label', `Export ${name}`);
     const keep = part(this, 'keep', HTMLElement);
-    keep.hidden = !hasRecording;
+    keep.hidden = !this.#hasRecording;
     keep.setAttribute('aria-label', `Keep ${name}`);
     const seen = part(this, 'seen', HTMLElement);
     const words = event.seen ? 'Mark as new' : 'Mark as seen';

@@ -12,6 +12,8 @@ import { reasonThen } from './recording-text.js';
 const DAY_MS = 86_400_000;
 /** A shorter event counts as a moment. */
 const MOMENT_MS = 1000;
+/** An event has two changes, its beginning and its end; only a larger number tells something. */
+const MANY_CHANGES = 10;
 
 /** Why an event was closed without a message about its end. @type {Record<string, string>} */
 const CLOSED = {
@@ -60,7 +62,7 @@ export function eventFacts(event) {
     event.source === 'server' ? reasonOf(event.rule) : event.rule ? `Rule: ${event.rule}` : '',
     event.zone ? `Zone: ${event.zone}` : '',
     event.score !== null && event.score !== undefined ? `${Math.round(event.score * 100)} % sure` : '',
-    event.count > 1 ? counted(event.count, 'message') : '',
+    event.count > MANY_CHANGES ? `${event.count} changes` : '',
     CLOSED[event.closed_why] ?? '',
     SOURCES[event.source] ?? '',
     event.source === 'device' && !event.is_device_time ? 'The device’s clock was wrong: this is the time of arrival.' : '',

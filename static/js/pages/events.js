@@ -6,6 +6,7 @@
  *   events-filters.js    the filters, their place in the address, and the calendar
  *   events-seen.js       marks events as seen: only those that were in sight
  *   events-pictures.js   loads the pictures in sight (lib/event-pictures.js)
+ *   events-player.js     plays events in a dialog
  *   events-keys.js       the keys
  *   events-none.js       the words for an empty list
  *   events-device.js     with `?device=1`, in place of the list: the topics of a device
@@ -33,6 +34,8 @@ import { ServerRecording, watchAlerts } from './server-recording.js';
 
 const PAGE = 50;
 const NEWS_MS = 4000;
+/** The next page is loaded when so many events are left to play. */
+const PLAYED_FROM_END = 3;
 
 const { events: eventsUrl = '', cameras: camerasUrl = '', recordings: recordingsUrl = '' } = document.body.dataset;
 const api = pageApi();
@@ -199,6 +202,50 @@ function showNews() {
   document.querySelector('event-row')?.querySelector('a')?.focus({ preventScroll: true });
 }
 
+// ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const player = lazyModule(async () => {
+  const made = new (await import('./events-player.js')).EventPlayer(api);
+  made.addEventListener('step', (event) => {
+    const next = playable(played, /** @type {CustomEvent<1|-1>} */ (event).detail);
+    if (next) void play(next);
+  });
+  made.addEventListener('closed', () => focusRow(played));
+  return made;
+});
+/** Id of the event that was played last. */
+let played = 0;
+
+/** Play the recording of an event in the dialog. @param {LoggedEvent} event */
+async function play(event) {
+  played = event.id;
+  const shown = await player.get();
+  if (!shown) return;
+  if (!event.seen) void seen.mark([event.id], true);
+  const address = playAddress(recordingsUrl, event);
+  void shown.play(event, { address, hasNext: playable(event.id, 1) !== null, hasBefore: playable(event.id, -1) !== null });
+  if (list.events.at(-PLAYED_FROM_END)?.id === event.id) void loadMore();
+}
+
+/** Return the event below or above another one that has a recording. @param {number} id @param {1|-1} direction */
+function playable(id, direction) {
+  const { events } = list;
+  for (let at = events.findIndex((event) => event.id === id) + direction; at >= 0; at += direction) {
+    const event = events[at];
+    if (!event) return null;
+    if (event.camera_id !== null && event.channel !== null) return event;
+  }
+  return null;
+}
+
+/** @param {number} id */
+function focusRow(id) {
+  const row = days.querySelector(`event-row[data-id="${id}"]`);
+  if (!(row instanceof EventRow)) return;
+  row.link.focus({ preventScroll: true });
+  row.scrollIntoView({ block: 'nearest' });
+}
+
 // ── Events of the page ─────────────────────────────────────────────────────────────────────────────────────────────
 
 days.addEventListener('event-seen', (event) => {
@@ -206,8 +253,7 @@ days.addEventListener('event-seen', (event) => {
   void seen.mark([detail.id], !detail.seen);
 });
 days.addEventListener('event-play', (event) => {
-  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
-  if (!detail.seen) void seen.mark([detail.id], true, { isLeaving: true });
+  void play(/** @type {CustomEvent<LoggedEvent>} */ (event).detail);
 });
 days.addEventListener('event-keep', (event) => {
   const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);

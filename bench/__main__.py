@@ -192,20 +192,16 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
             if part not in _ON_THEIR_OWN:
                 yield part, _shared(part, device, running, camera_id, runs, window_s)
                 running.stop_streams()
-    if "list" in parts:
-        yield "list", load.list_figures()
-    if "recordings" in parts:
-        yield "recordings", recordings.figures(runs)
-    if "storyboard" in parts:
-        yield "storyboard", storyboard.figures(runs)
-    if "exports" in parts:
-        yield "exports", exports.figures(runs)
-    if "archive" in parts:
-        yield "archive", archive.figures(runs, window_s)
-    if "mains" in parts:
-        yield "mains", mains.figures(runs, window_s)
-    if "events" in parts:
-        yield "events", events.figures(runs)
+    on_their_own: dict[str, Iterable[Figure]] = {  # each begins when it is read
+        "list": load.list_figures(),
+        "recordings": recordings.figures(runs),
+        "storyboard": storyboard.figures(runs),
+        "exports": exports.figures(runs),
+        "archive": archive.figures(runs, window_s),
+        "mains": mains.figures(runs, window_s),
+        "events": events.figures(runs),
+    }
+    yield from ((part, found) for part, found in on_their_own.items() if part in parts)
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -41,7 +41,7 @@ class EventWatch(RepeatedWork):
         self._recording_at_s = float("-inf")
 
     def look(self) -> None:
-        """Log what has begun and what has ended since the last call."""
+        """Log the beginnings and ends since the last call."""
         self._own.look_at_cameras(self._cameras.list_cameras())
         now_s = self._clock.monotonic_s()
         if now_s - self._recording_at_s >= _RECORDING_EVERY_S:

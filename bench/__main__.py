@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -192,16 +192,18 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
             if part not in _ON_THEIR_OWN:
                 yield part, _shared(part, device, running, camera_id, runs, window_s)
                 running.stop_streams()
-    on_their_own: dict[str, Iterable[Figure]] = {  # each begins when it is read
-        "list": load.list_figures(),
-        "recordings": recordings.figures(runs),
-        "storyboard": storyboard.figures(runs),
-        "exports": exports.figures(runs),
-        "archive": archive.figures(runs, window_s),
-        "mains": mains.figures(runs, window_s),
-        "events": events.figures(runs),
+    alone: dict[str, Callable[[], Iterable[Figure]]] = {
+        "list": load.list_figures,
+        "recordings": lambda: recordings.figures(runs),
+        "storyboard": lambda: storyboard.figures(runs),
+        "exports": lambda: exports.figures(runs),
+        "archive": lambda: archive.figures(runs, window_s),
+        "mains": lambda: mains.figures(runs, window_s),
+        "events": lambda: events.figures(runs),
     }
-    yield from ((part, found) for part, found in on_their_own.items() if part in parts)
+    for part, measure in alone.items():
+        if part in parts:
+            yield part, measure()
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -255,6 +255,10 @@ days.addEventListener('event-seen', (event) => {
 days.addEventListener('event-play', (event) => {
   void play(/** @type {CustomEvent<LoggedEvent>} */ (event).detail);
 });
+days.addEventListener('event-leave', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  if (!detail.seen) void seen.mark([detail.id], true, { isLeaving: true });
+});
 days.addEventListener('event-keep', (event) => {
   const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
   if (detail.channel === null || detail.camera_id === null) return;

@@ -140,8 +140,8 @@ test-python: install-dev ## all Python tests, those in Chromium included
 	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
 .PHONY: stress
-stress: install-dev ## long loads, thousands of cycles, power cuts, soaks of half an hour (SOAK_MINUTES=30); not part of CI
-	$(BIN)/pytest -q -m stress --timeout=3600 -s
+stress: install-dev ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
+	$(BIN)/pytest -q -m stress --timeout=3600 -s $(T)
 
 .PHONY: bench
 bench: install-dev ## measure beside plain ffmpeg; table and plot into docs/performance

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ChannelActivity, DeviceEvent, EventNews, EventProblem
+from core.events import ChannelActivity, DeviceEvent, EventProblem
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 ActivityListener = Callable[[ChannelActivity], None]
 
 
-class EventManager(EventNews):
+class EventManager:
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,14 @@ from bench import (
     archive,
     beside,
     clicks,
+    events,
     exports,
     gstreamer,
     heads,
     live,
     load,
     machine,
+    mains,
     peers,
     peers_beside,
     pictures,
@@ -40,9 +42,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive"),
+    *("storyboard", "exports", "archive", "mains", "events"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events")
 _PEERS = "peers"
 
 
@@ -190,16 +192,18 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
             if part not in _ON_THEIR_OWN:
                 yield part, _shared(part, device, running, camera_id, runs, window_s)
                 running.stop_streams()
-    if "list" in parts:
-        yield "list", load.list_figures()
-    if "recordings" in parts:
-        yield "recordings", recordings.figures(runs)
-    if "storyboard" in parts:
-        yield "storyboard", storyboard.figures(runs)
-    if "exports" in parts:
-        yield "exports", exports.figures(runs)
-    if "archive" in parts:
-        yield "archive", archive.figures(runs, window_s)
+    alone: dict[str, Callable[[], Iterable[Figure]]] = {
+        "list": load.list_figures,
+        "recordings": lambda: recordings.figures(runs),
+        "storyboard": lambda: storyboard.figures(runs),
+        "exports": lambda: exports.figures(runs),
+        "archive": lambda: archive.figures(runs, window_s),
+        "mains": lambda: mains.figures(runs, window_s),
+        "events": lambda: events.figures(runs),
+    }
+    for part, measure in alone.items():
+        if part in parts:
+            yield part, measure()
 
 
 def _device(stack: ExitStack) -> Recorder:

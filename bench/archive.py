@@ -103,24 +103,26 @@ def _ours(disk: _Disk, running: App, camera_id: int, channels: list[int], qualit
 
     def record() -> Cost:
         for channel in channels:
-            running.call("PUT", _rule(camera_id, channel), {"mode": "continuous", "quality": quality})
-        _wait_for(running, camera_id, "recording")
+            running.call("PUT", rule_path(camera_id, channel), {"mode": "continuous", "quality": quality})
+        wait_for_state(running, camera_id, "recording")
         time.sleep(_SETTLE_S)
         cost = measure(lambda: family(whole), window_s)
         for channel in channels:
-            running.call("PUT", _rule(camera_id, channel), {"mode": "off"})
-        _wait_for(running, camera_id, "off")
+            running.call("PUT", rule_path(camera_id, channel), {"mode": "off"})
+        wait_for_state(running, camera_id, "off")
         time.sleep(2 * _SETTLE_S)  # the last flush
         return Cost(cost.cpu_percent, cost.pss_mb - before_mb, cost.processes)
 
     return _on_disk(disk, disk.folder / "archive", record)
 
 
-def _rule(camera_id: int, channel: int) -> str:
+def rule_path(camera_id: int, channel: int) -> str:
+    """Return the address of the rule of a channel."""
     return f"/api/cameras/{camera_id}/channels/{channel}/recording-rule"
 
 
-def _wait_for(running: App, camera_id: int, state: str) -> None:
+def wait_for_state(running: App, camera_id: int, state: str) -> None:
+    """Wait until all channels of a camera are in this state of recording. Raise RuntimeError after a minute."""
     deadline_s = time.monotonic() + _LONGEST_WAIT_S
     while True:
         states: list[dict[str, Any]] = running.call("GET", f"/api/cameras/{camera_id}/recording-states")["channels"]

@@ -19,6 +19,7 @@ from core.records import CameraStatus
 from event_manager import EventManager
 from events.subscription import CameraSubscription
 from onvif_manager import OnvifManager
+from workers.repeated_work import RepeatedWork
 
 log = logging.getLogger(__name__)
 
@@ -135,13 +136,11 @@ class EventListener:
         return pause_s
 
 
-class EventListeners:
-    """Starts and ends the listeners as `wishes` demand, in a thread of its own, and lets events end in time.
-
-    Call start() once; stop() may be called twice.
-    """
+class EventListeners(RepeatedWork):
+    """Starts and ends the listeners as `wishes` demand, in a thread of its own, and lets events end in time."""
 
     def __init__(self, events: EventManager, cameras: OnvifManager, clock: Clock, *wishes: EventWishes) -> None:
+        super().__init__("event_listeners", _LOOK_EVERY_S, stop_s=_STOPPING_S)
         self._events = events
         self._cameras = cameras
         self._clock = clock
@@ -149,21 +148,10 @@ class EventListeners:
         self._lock = threading.Lock()
         self._listeners: dict[int, EventListener] = {}
         self._closing: set[int] = set()
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="event_listeners", daemon=True)
-            self._thread.start()
 
     def stop(self) -> None:
         """End all subscriptions, at most within three seconds."""
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(_STOPPING_S)
+        super().stop()
         with self._lock:
             listeners, self._listeners = list(self._listeners.values()), {}
         if not listeners:
@@ -187,7 +175,7 @@ class EventListeners:
         with self._lock:
             self._closing.discard(camera_id)
 
-    def update_listeners(self) -> None:
+    def look(self) -> None:
         """Start missing listeners, end those that are not wanted any longer, and let events end."""
         existing = {camera.id for camera in self._cameras.list_cameras()}
         wanted = {camera_id for wishes in self._wishes for camera_id in wishes.event_cameras()} & existing
@@ -209,10 +197,3 @@ class EventListeners:
         for listener in ended:
             listener.stop(_CLOSING_S)
         self._events.tick()
-
-    def _serve(self) -> None:
-        while not self._is_stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.update_listeners()
-            except Exception:  # the top of a thread
-                log.exception("starting the listeners of events failed")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import AppError
 from core.events import Trouble
 from event_manager import EventManager
 from events.own import OwnEvents
 from onvif_manager import OnvifManager
+from workers.repeated_work import RepeatedWork
 
 log = logging.getLogger(__name__)
 
@@ -29,46 +28,24 @@ class RecordingTroubles(Protocol):
         ...
 
 
-class EventWatch:
-    """start() and stop() may be called twice. Stop it before the log of `events`."""
+class EventWatch(RepeatedWork):
+    """Stop it before the log of `events`."""
 
     def __init__(self, events: EventManager, cameras: OnvifManager, recording: RecordingTroubles, clock: Clock) -> None:
+        super().__init__("event_watch", _LOOK_EVERY_S)
         self._events = events
         self._own = OwnEvents(events.log, clock)
         self._cameras = cameras
         self._recording = recording
         self._clock = clock
         self._recording_at_s = float("-inf")
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="event_watch", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(1.0)
 
     def look(self) -> None:
-        """Log what has begun and what has ended since the last call."""
+        """Log the beginnings and ends since the last call."""
         self._own.look_at_cameras(self._cameras.list_cameras())
         now_s = self._clock.monotonic_s()
         if now_s - self._recording_at_s >= _RECORDING_EVERY_S:
             self._recording_at_s = now_s
             self._own.look_at_recording(self._recording.troubles())
-
-    def _serve(self) -> None:
-        while not self._is_stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.look()
-                while self._events.clean() and not self._is_stopping.wait(_BATCHES_EVERY_S):
-                    pass
-            except AppError as error:
-                log.warning("the app's own events could not be read (%s)", error.code)
-            except Exception:  # the top of a thread
-                log.exception("looking for the app's own events failed")
+        while self._events.clean() and not self._is_stopping.wait(_BATCHES_EVERY_S):
+            pass

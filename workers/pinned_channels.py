@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from core.records import ProfileRole
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
 from onvif_manager import OnvifManager
+from workers.repeated_work import RepeatedWork
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,8 @@ def _new_backoff() -> Backoff:
     )
 
 
-class PinnedChannels:
-    """Opens the feeds and reopens them, in a thread. Without a pinned channel, no thread is started.
-
-    Call start() once; stop() may be called twice.
-    """
+class PinnedChannels(RepeatedWork):
+    """Opens the feeds and reopens them, in a thread. Without a pinned channel, no thread is started."""
 
     def __init__(
         self,
@@ -84,45 +81,32 @@ class PinnedChannels:
         cameras: OnvifManager,
         gateway: RtspGateway,
     ) -> None:
+        super().__init__("pinned_channels", _LOOK_EVERY_S, stop_s=2.0)
         self._pinned = pinned
         self._clock = clock
         self._cameras = cameras
         self._gateway = gateway
         self._feeds: dict[tuple[int, str], _PinnedFeed] = {}
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._pinned and self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="pinned_channels", daemon=True)
-            self._thread.start()
+        if self._pinned:
+            super().start()
 
     def stop(self) -> None:
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(2.0)
+        super().stop()
         self._close_feeds(set(self._feeds))
 
     def forget_camera(self, camera_id: int) -> None:
         """Close the feeds of a camera that was edited or removed; the next look opens them again if it still exists."""
         self._close_feeds({key for key in self._feeds if key[0] == camera_id})
 
-    def update_feeds(self) -> None:
+    def look(self) -> None:
         """Open missing feeds, reopen failed ones, and close those of channels that are gone."""
         wanted = {(item.camera_id, token) for item in self._pinned for token in self._tokens_of(item)}
         self._close_feeds(set(self._feeds) - wanted)
         for key in sorted(wanted):
             if not self._is_stopping.is_set():
                 self._open_if_due(key)
-
-    def _serve(self) -> None:
-        while not self._is_stopping.wait(_LOOK_EVERY_S):
-            try:
-                self.update_feeds()
-            except Exception:  # the top of a thread
-                log.exception("opening the pinned channels failed")
 
     def _tokens_of(self, item: PinnedChannel) -> list[str]:
         """Return the media profiles to open; none while the camera or channel does not exist or has a problem."""

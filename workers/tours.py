@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-
 from ptz_manager import PtzManager
-
-log = logging.getLogger(__name__)
+from workers.repeated_work import RepeatedWork
 
 _LOOK_EVERY_S = 0.5
 
 
-class TourWorker:
-    """start() and stop() may be called twice."""
+class TourWorker(RepeatedWork):
+    """The thread."""
 
     def __init__(self, ptz: PtzManager) -> None:
+        super().__init__("tours", _LOOK_EVERY_S)
         self._ptz = ptz
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="tours", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(1.0)
-
-    def _serve(self) -> None:
-        while not self._is_stopping.wait(_LOOK_EVERY_S):
-            try:
-                self._ptz.step_tours()
-            except Exception:  # the top of a thread
-                log.exception("stepping the tours failed")
+    def look(self) -> None:
+        """Send the heads whose time has come to their next presets."""
+        self._ptz.step_tours()

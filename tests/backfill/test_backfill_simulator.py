@@ -74,10 +74,13 @@ class Later(SystemClock):
 
 
 def _done_s(folder: Path) -> float:
+    """Return the seconds that all jobs have fetched; 0 while the other process still makes the tables."""
     file = folder / "data" / "cameras.sqlite3"
     if not file.exists():
         return 0.0
     with closing(sqlite3.connect(file)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'backfills'").fetchone():
+            return 0.0
         return float(database.execute("SELECT coalesce(sum(done_s), 0) FROM backfills").fetchone()[0])
 
 

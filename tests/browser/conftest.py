@@ -86,12 +86,14 @@ def wall_id(app: App, sixteen: Recorder) -> int:
 def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
     """Return a function that opens pages in separate contexts; an error in any page's console fails the test.
 
-    The recordings page begins without pictures, unless the caller asks for `pictures`.
+    The recordings page begins without pictures, unless the caller asks for `pictures`. Animations are over at once,
+    unless the caller passes MOVING: the dot of a live picture alone makes Chromium draw the page sixty times a second.
     """
     contexts: list[BrowserContext] = []
     pages: list[Watched] = []
 
     def open_it(url: str, width: int = 1280, height: int = 800, *, pictures: bool = False, **options: Any) -> Watched:
+        options = {"reduced_motion": "reduce", **options}
         context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
         context.add_init_script(_REPORT_VIOLATIONS)
         if not pictures:

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.watching import box_at_rest
 from tools.running import Recorder
 
 HIDEABLE = "Object.defineProperty(document, 'hidden', { get: () => window.isHiddenTab === true });"
@@ -63,8 +64,7 @@ def open_section(page: Page, name: str) -> Locator:
 
 def pad_at(page: Page, x: float, y: float) -> tuple[float, float]:
     """Return the page's coordinates of a place on the pad: 0 is its middle, 1 its edge, y counts downwards."""
-    box = page.locator(".ptz-pad").bounding_box()
-    assert box is not None
+    box = box_at_rest(page, page.locator(".ptz-pad"))
     radius = box["width"] / 2
     return box["x"] + radius * (1 + x), box["y"] + radius * (1 + y)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import Error, FloatRect, Locator, Page, Route
+from playwright.sync_api import Error, Page, Route
 
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, wait
-from tests.browser.watching import settled_on
+from tests.browser.watching import box_at_rest
 from tools.running import Recorder
 
 __all__ = [
@@ -47,13 +47,6 @@ def assert_shows(page: Page, at_s: float, since_s: float, player: str = "player"
 SEEN = f"({BURNT})('player', true)"
 ROWS = "document.querySelector('recording-timeline').rows.length > 0"
 HAS_SUMMARY = "document.querySelector('[data-fact=clock]').textContent !== ''"
-
-
-def box_at_rest(page: Page, element: Locator) -> FloatRect:
-    """Return the place of a visible element once the page's layout does not move it any more."""
-    box = settled_on(page, element.bounding_box, for_s=0.2)
-    assert box is not None
-    return box
 
 
 def place_of(page: Page, at: datetime, row: int = 0) -> tuple[float, float]:

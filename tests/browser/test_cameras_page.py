@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.pictures import assert_pictures_move, wait_playing
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import MOVING, Open, until_on
 from tools.running import PASSWORD, App, Recorder, running_recorder
 
 pytestmark = pytest.mark.browser
@@ -339,7 +339,7 @@ _SHIFTS = """
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_loading_page_causes_no_layout_shift(app: App, camera_id: int, open_page: Open, width: int) -> None:
-    page = open_page(f"{app.url}/cameras", width=width).page
+    page = open_page(f"{app.url}/cameras", width=width, **MOVING).page
     expect(page.locator("camera-card snapshot-image[has-picture]")).to_be_visible()
     assert page.evaluate(_SHIFTS) < 0.05
     page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pictures import wait_playing
-from tests.browser.watching import Open
+from tests.browser.watching import MOVING, Open
 from tools.leaks import holds
 from tools.running import PASSWORD, App, Recorder
 
@@ -26,7 +26,7 @@ _ALL_THAT_A_PAGE_HOLDS = """
 
 
 def test_no_page_holds_the_password_once_it_is_sent(empty_app: App, recorder: Recorder, open_page: Open) -> None:
-    watched = open_page(empty_app.url)
+    watched = open_page(empty_app.url, **MOVING)
     watched.forgive("status of 502", "status of 503")
     page = watched.page
     page.get_by_role("button", name="Add by address").click()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.recordings import PLAYING, ROWS, box_at_rest, burnt_s, recorded_at, stamp, wait
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.recordings import PLAYING, ROWS, burnt_s, recorded_at, stamp, wait
+from tests.browser.watching import Open, box_at_rest, settled_on, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams", "remove_exports")]

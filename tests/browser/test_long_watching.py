@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import shown_frames
 from tests.browser.pictures import assert_close_behind, wait_playing
 from tests.browser.wall import wait_all_playing
-from tests.browser.watching import Open
+from tests.browser.watching import MOVING, Open
 from tests.patience import Slowness
 from tools.growth import growth, held_by, table
 from tools.running import App, Recorder
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.stress, pytest.mark.timeout(MINUT
 def test_every_frame_of_the_viewer_is_the_right_one(
     app: App, recorder: Recorder, camera_id: int, open_page: Open, stop_streams: None
 ) -> None:
-    page = open_page("about:blank").page
+    page = open_page("about:blank", **MOVING).page
     shown_frames.record_in_worker(page)
     page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=main")
     wait_playing(page)
@@ -56,7 +56,7 @@ def test_every_frame_of_the_viewer_is_the_right_one(
 def test_every_frame_of_a_wall_is_the_right_one(
     app: App, sixteen: Recorder, wall_id: int, open_page: Open, stop_streams: None
 ) -> None:
-    page = open_page("about:blank").page
+    page = open_page("about:blank", **MOVING).page
     shown_frames.record_in_worker(page)
     open_wall(page, app, wall_id)
     assert_right(page, [sixteen.frames(channel, "sub") for channel in range(1, _TILES + 1)])
@@ -65,7 +65,7 @@ def test_every_frame_of_a_wall_is_the_right_one(
 def test_the_memory_of_a_long_wall_stays(
     app: App, wall_id: int, chromium: Browser, open_page: Open, stop_streams: None
 ) -> None:
-    page = open_page("about:blank").page
+    page = open_page("about:blank", **MOVING).page
     open_wall(page, app, wall_id)
     page.wait_for_timeout(1000 * _WARM_UP_S)
     times_s: list[float] = []

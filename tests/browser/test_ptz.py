@@ -12,7 +12,7 @@ from tests.browser.heads import HIDE_TAB, HIDEABLE, Head, open_section, pad_at, 
 from tests.browser.pictures import wait_playing
 from tests.browser.replaying import wait
 from tests.browser.test_access_pages import PASSWORD, add_recorder, add_user, fetch, log_in, make_first
-from tests.browser.watching import Open, next_frames, round_trip, until_on
+from tests.browser.watching import Open, box_at_rest, next_frames, round_trip, until_on
 from tests.patience import until
 from tools.running import App, Recorder
 
@@ -106,8 +106,7 @@ def test_wheel_and_click_move_the_camera_instead_of_the_digital_zoom(
     until_on(page, zooms_by_the_wheel)
     expect(page.locator("#zoom-level")).to_be_hidden()
     pan = head.state["pan"]
-    box = layer.bounding_box()
-    assert box is not None
+    box = box_at_rest(page, layer)
     place: Position = {"x": box["width"] * (0.25 if pan > 0 else 0.75), "y": box["height"] / 2}
 
     def turns_by_a_click() -> bool:
@@ -244,8 +243,7 @@ def assert_inside(page: Page, *selectors: str) -> None:
     size = page.viewport_size
     assert size is not None
     for selector in selectors:
-        box = page.locator(selector).bounding_box()
-        assert box is not None, selector
+        box = box_at_rest(page, page.locator(selector))
         assert box["x"] >= 0, (selector, box)
         assert box["y"] >= 0, (selector, box)
         assert box["x"] + box["width"] <= size["width"], (selector, box)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.heads import Head, confirm, open_section, pad_at, take_control
-from tests.browser.watching import Open, round_trip, until_on
+from tests.browser.watching import Open, box_at_rest, round_trip, until_on
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -245,8 +245,7 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     page = open_page(viewer(app, camera_id)).page
     take_control(page)
     panel = open_section(page, "Lens")
-    box = panel.get_by_role("button", name="Focus further: hold").bounding_box()
-    assert box is not None
+    box = box_at_rest(page, panel.get_by_role("button", name="Focus further: hold"))
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()
     until_on(page, lambda: recorder.control("GET", "/ptz")["focus_speed"] > 0)

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, box_at_rest, click_time, recorded_at
+from tests.browser.recordings import MODAL_PLAYING, ROWS, assert_shows, click_time, recorded_at
 from tests.browser.replaying import BURNT, PLAYING, burnt_s, pause, shows_before, standing_s, wait
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tests.patience import until
 from tools.running import App, Recorder, running_recorder
 

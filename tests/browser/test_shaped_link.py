@@ -19,7 +19,7 @@ from tests.browser.frame_rules import FrameRules
 from tests.browser.pictures import wait_playing
 from tests.browser.shaped_link import ShapedLink, ShapingMissing, shaped_link
 from tests.browser.wall import read, wait_all_playing
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import MOVING, Open, until_on
 from tests.missing import skip_outside_ci
 from tests.patience import Slowness
 from tools.running import App, Recorder, running_recorder
@@ -179,7 +179,7 @@ def is_wide(page: Page, width: int) -> Callable[[], bool]:
 def viewer(app: App, link: ShapedLink, camera_id: int, open_page: Open) -> Iterator[Page]:
     """The viewer page with a main stream on a link of 20 Mbit/s."""
     link.set_rate(20_000)
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1").page
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1", **MOVING).page
     wait_playing(page)
     until_on(page, is_wide(page, _MAIN))
     page.wait_for_timeout(5000)  # the free phase before a test slows the link down
@@ -240,7 +240,7 @@ def test_an_alternating_link_changes_the_quality_once_a_phase(
 
 def test_a_pinned_main_stream_stays_at_1500_kbps(app: App, link: ShapedLink, camera_id: int, open_page: Open) -> None:
     link.set_rate(20_000)
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main", **MOVING).page
     wait_playing(page)
     link.set_rate(1500)
     page.wait_for_timeout(20_000)  # nothing must happen in this time
@@ -269,7 +269,7 @@ def test_a_wall_of_16_at_4_mbps(app: App, link: ShapedLink, sixteen: Recorder, o
     link.set_rate(20_000)
     wall_id = app.add_camera(sixteen, name="Sixteen")
     places = ",".join(f"{wall_id}.{channel}" for channel in range(1, 17))
-    page = open_page(f"{app.url}/wall?layout=16&tiles={places}", width=1920, height=1080).page
+    page = open_page(f"{app.url}/wall?layout=16&tiles={places}", width=1920, height=1080, **MOVING).page
     wait_all_playing(page, 16)
     rules = FrameRules(sixteen, {place: (place + 1, "sub") for place in range(16)})
     page.evaluate(_COUNT_FRAMES)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.recordings import PLAYING, ROWS, place_of, recorded_at, stamp, wait
 from tests.browser.storyboard import Thumbnails
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, box_at_rest, settled_on, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -209,9 +209,7 @@ def test_the_grid_shows_all_pictures_of_the_window(app: App, camera_id: int, rec
     page.locator(f"{GRID}[tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    first, below = (page.locator(GRID).nth(1).bounding_box(), page.locator(f"{GRID}:focus").bounding_box())
-    assert first
-    assert below
+    first, below = (box_at_rest(page, page.locator(GRID).nth(1)), box_at_rest(page, page.locator(f"{GRID}:focus")))
     assert (below["x"], below["y"] > first["y"]) == (first["x"], True)
     at = time_of(page, f"{GRID}:focus")
     page.keyboard.press("Enter")
@@ -229,7 +227,7 @@ def test_recorded_days_have_a_picture_each(app: App, camera_id: int, recorder: R
     wait(page, ROWS)
     expect(page.locator("#indexing")).to_be_hidden()
     table = page.locator("#calendar table")
-    before = table.bounding_box()
+    before = box_at_rest(page, table)
     thumbnails.let_go()
     today = page.locator("#calendar [aria-current=date]")
     expect(today.locator("img")).to_be_visible()
@@ -323,8 +321,7 @@ def test_a_finger_drags_along_the_strip(app: App, camera_id: int, recorder: Reco
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     track = page.locator("#storyboard [data-part=track]")
     track.scroll_into_view_if_needed()
-    box = track.bounding_box()
-    assert box
+    box = box_at_rest(page, track)
     before = page.evaluate(VIEW)
     y = box["y"] + 20
     session = page.context.new_cdp_session(page)

@@ -21,7 +21,6 @@ from tests.browser.recordings import (
     ROWS,
     SEEN,
     assert_shows,
-    box_at_rest,
     burnt_s,
     change_coverage,
     click_time,
@@ -32,7 +31,7 @@ from tests.browser.recordings import (
     wait,
 )
 from tests.browser.replaying import pause
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, box_at_rest, settled_on, until_on
 from tests.patience import promised
 from tools.running import App, Recorder
 
@@ -55,13 +54,6 @@ def forget(document: dict[str, Any], start: datetime, end: datetime) -> None:
                 times = {"start_time": first.isoformat(), "end_time": last.isoformat()}
                 kept.append({**times, "state": "not_asked", "recording_token": None})
         channel["spans"] = kept
-
-
-def gap_at(recorder: Recorder) -> tuple[datetime, datetime]:
-    """Return (start, end) of a gap of the first channel."""
-    now = datetime.now(UTC)
-    spans = recorder.archive(1, now - timedelta(days=3), now)["spans"]
-    return datetime.fromisoformat(spans[0]["end"]), datetime.fromisoformat(spans[1]["start"])
 
 
 def test_an_unindexed_time_is_looked_up_before_it_plays(

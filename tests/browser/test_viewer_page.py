@@ -16,7 +16,7 @@ from playwright.sync_api import Response, expect
 
 from tests.browser.pictures import assert_close_behind, assert_pictures_move, read_frames, seconds_behind, wait_playing
 from tests.browser.replaying import wait
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tests.patience import Slowness, promised
 from tools.running import App, Recorder, running_recorder
 
@@ -350,8 +350,7 @@ def test_channels_are_renamed_moved_and_hidden_and_stay_so(app: App, camera_id: 
 def test_the_wheel_zooms_and_a_drag_moves_the_video(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
     wait_playing(page)
-    box = page.locator("#zoom").bounding_box()
-    assert box
+    box = box_at_rest(page, page.locator("#zoom"))
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5)
     page.mouse.wheel(0, -600)
     expect(page.locator("#zoom-level")).to_be_visible()
@@ -370,8 +369,7 @@ def test_two_fingers_zoom_on_a_phone(app: App, camera_id: int, open_page: Open) 
     )
     page = watched.page
     wait_playing(page)
-    box = page.locator("#zoom").bounding_box()
-    assert box
+    box = box_at_rest(page, page.locator("#zoom"))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     session = page.context.new_cdp_session(page)
 

@@ -24,7 +24,7 @@ from tests.browser.wall import (
     tiles,
     wait_all_playing,
 )
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tests.patience import Slowness
 from tools.running import App, Recorder, running_recorder
 
@@ -99,9 +99,7 @@ def test_an_enlarged_tile_plays_the_main_stream_and_others_rest(app: App, wall_i
         return width > sub_width
 
     until_on(page, is_wider)
-    box = at(page, 1).bounding_box()
-    assert box is not None
-    assert box["width"] > 1200
+    assert box_at_rest(page, at(page, 1))["width"] > 1200
     expect(page.locator("live-tile[data-resting]")).to_have_count(2)
     expect(page.locator("live-tile[data-phase=playing]")).to_have_count(1)
     page.keyboard.press("Escape")

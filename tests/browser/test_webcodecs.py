@@ -18,7 +18,7 @@ from tests.browser.pictures import (
     wait_playing,
 )
 from tests.browser.wall import assert_all_move, at, four, wait_all_playing
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import MOVING, Open, settled_on, until_on
 from tests.patience import Slowness
 from tools.frames import RECORD_FRAMES, frame_steps
 from tools.running import App, Recorder
@@ -104,7 +104,7 @@ def with_worker(page: Page, prefix: str) -> None:
 
 
 def test_every_frame_is_shown_once_and_in_order(app: App, recorder: Recorder, camera_id: int, open_page: Open) -> None:
-    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main").page
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=main", **MOVING).page
     wait_playing(page)
     expect_engine(page, "webcodecs")
     assert_pictures_move(page)

@@ -19,7 +19,7 @@ from tests.browser.pictures import (
     read_number,
     wait_playing,
 )
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, box_at_rest, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -120,8 +120,7 @@ def test_the_canvas_is_zoomed_paused_and_saved_whole(app: App, camera_id: int, o
     page = open_viewer(app, camera_id, open_page, _NO_TRACKS, "main")
     canvas = page.locator(_PICTURE)
     until_on(page, lambda: canvas.evaluate("(canvas) => canvas.width") == 640)
-    whole = canvas.bounding_box()
-    assert whole is not None
+    whole = box_at_rest(page, canvas)
     page.keyboard.press("+")
     expect(page.locator("#zoom-level")).to_have_text("1.4×")
 

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.watching import until_on
+from tests.browser.watching import box_at_rest, until_on
 from tools.running import App
 
 # For each tile: the number of the frame on screen (-1: unreadable), the time of reading, the frame's width, and the
@@ -74,8 +74,7 @@ def expect_address(page: Page, end: str) -> None:
 
 
 def centre(place: Locator) -> tuple[float, float]:
-    box = place.bounding_box()
-    assert box is not None
+    box = box_at_rest(place.page, place)
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, FloatRect, Locator, Page
 
 from tests.patience import LIMIT_S, settled, until
 
@@ -33,6 +33,7 @@ class Watched:
 
 Open = Callable[..., Watched]
 T = TypeVar("T")
+MOVING = {"reduced_motion": "no-preference"}  # options of a page for `Open`, with the animations that most users see
 
 
 def until_on(page: Page, claim: Callable[[], T], within_s: float = LIMIT_S) -> T:
@@ -43,6 +44,13 @@ def until_on(page: Page, claim: Callable[[], T], within_s: float = LIMIT_S) -> T
 def settled_on(page: Page, value: Callable[[], T], for_s: float = 0.3) -> T:
     """Return the value once it has stood still for `for_s`, as `settled` does; the page's events go on meanwhile."""
     return settled(value, for_s, rest=lambda seconds: page.wait_for_timeout(1000 * seconds))
+
+
+def box_at_rest(page: Page, element: Locator) -> FloatRect:
+    """Return the place of a visible element once the page's layout does not move it any more."""
+    box = settled_on(page, element.bounding_box, for_s=0.2)
+    assert box is not None
+    return box
 
 
 def round_trip(page: Page) -> None:

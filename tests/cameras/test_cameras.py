@@ -340,7 +340,7 @@ def test_a_deleted_camera_leaves_no_streams_and_no_files(harness: CameraHarness,
     manager.delete_camera(camera_id)
     assert ended == [camera_id]
     assert manager.list_cameras() == []
-    assert device.closes == 1
+    assert device.closes >= 1  # a check that was under way closes it, too
     assert not list((harness.settings.data_dir / "cache" / "snapshots").iterdir())
     for call in (manager.get_camera, manager.delete_camera, manager.refresh, manager.channels, manager.health):
         with pytest.raises(NotFound):

@@ -163,10 +163,12 @@ def test_a_gap_goes_on_after_a_restart_of_the_app(watched: Watched, database: Da
     own.look_at_recording([replace(trouble, until=until)])
     restarted.log.flush()
     assert [(item.end_at, item.closed_why) for item in watched.logged] == [(until, ClosedWhy.TOLD)]
+    as_of = restarted.log.page(EventQuery(), limit=1).as_of
     again = OwnEvents(restarted.log, watched.clock)
     again.look_at_recording([replace(trouble, until=until)])
     restarted.log.flush()
     assert [item.end_at for item in watched.logged] == [until]
+    assert restarted.log.news(EventQuery(), as_of, limit=10).events == (), "nothing has changed"
 
 
 def test_the_trouble_of_a_disk_concerns_no_camera(watched: Watched) -> None:

@@ -22,7 +22,6 @@ UNICAST = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 SOURCE = "VideoSource000"
 NODE, CONFIGURATION = "PtzNode000", "PtzConfiguration000"
 SPEED = {"PanTilt": {"x": 0.1, "y": -0.1}, "Zoom": {"x": 0.1}}
-PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("tds", "GetServices", {"IncludeCapability": False}),

@@ -74,7 +74,7 @@ def test_a_live_page_runs_the_script_that_it_contains_and_no_other(client: Flask
     assert client.get("/cameras").headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
-def test_a_live_page_contains_the_boot_script_of_the_build_or_the_sources(static: Path) -> None:
+def test_a_live_page_contains_the_boot_script_as_built_or_as_written(static: Path) -> None:
     (static / "js/boot.js").write_text("source()")
     names = [*_NAMES, "js/boot.js"]
     files = {"js/boot.js": {"file": "boot-DDDD.js", "imports": []}}

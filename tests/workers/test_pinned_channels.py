@@ -109,8 +109,8 @@ def test_a_favourite_is_a_channel_with_the_sub_stream_as_default() -> None:
 def test_each_favourite_is_opened_once_and_held() -> None:
     cameras = Cameras()
     pinned_channels = cameras.pinned_channels("1:1 2:*/main 3:1")
-    pinned_channels.update_feeds()
-    pinned_channels.update_feeds()
+    pinned_channels.look()
+    pinned_channels.look()
     assert cameras.held() == [(1, "s1"), (2, "m1"), (2, "m2")]
     pinned_channels.stop()
     assert cameras.held() == []
@@ -119,47 +119,47 @@ def test_each_favourite_is_opened_once_and_held() -> None:
 def test_a_failed_feed_is_opened_again_with_growing_pauses() -> None:
     cameras = Cameras()
     pinned_channels = cameras.pinned_channels("1:1")
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     for pause_s in (5.0, 10.0, 20.0):
         cameras.opened[-1].failed = True
         count = len(cameras.opened)
-        pinned_channels.update_feeds()
+        pinned_channels.look()
         cameras.now_s += pause_s - 0.1
-        pinned_channels.update_feeds()
+        pinned_channels.look()
         assert len(cameras.opened) == count
         cameras.now_s += 0.2
-        pinned_channels.update_feeds()
+        pinned_channels.look()
         assert len(cameras.opened) == count + 1
     cameras.now_s += 1000
     cameras.opened[-1].failed = True
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     cameras.now_s += 5.1
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     assert len(cameras.held()) == 1, "after a long healthy time the first pause is short again"
 
 
 def test_an_unreachable_device_is_not_asked_at_every_look() -> None:
     cameras = Cameras(is_away=True)
     pinned_channels = cameras.pinned_channels("1:1")
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     cameras.is_away = False
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     assert cameras.held() == []
     cameras.now_s += 5.1
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     assert cameras.held() == [(1, "s1")]
 
 
 def test_a_dead_channel_stays_closed_and_an_edited_camera_reconnects() -> None:
     cameras = Cameras()
     pinned_channels = cameras.pinned_channels("1:*")
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     cameras.problem = Problem("camera_no_signal", "no camera there")
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     assert cameras.held() == [(1, "s1")]
     pinned_channels.forget_camera(1)
     assert cameras.held() == []
-    pinned_channels.update_feeds()
+    pinned_channels.look()
     assert cameras.held() == [(1, "s1")]
 
 

@@ -16,6 +16,7 @@ _SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, ang
 _HAS_SCHEME = re.compile(r"\s*rtsp[a-z]?\s*:\s*[/\\]", re.IGNORECASE)
 _ENCRYPTION = re.compile(r"(?<=[?&])enableSrtp(?:=[^&]*)?(?:&|$)", re.IGNORECASE)
 _NO_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # nothing is bound: devices write it for "this host"
+_SHOWABLE_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,100}")
 _MAX_GUESSES = 8
 
 
@@ -95,6 +96,13 @@ def redirected(address: StreamAddress, text: str, peer: str) -> str | int | None
     is_same_kind = not parts.host or (parts.scheme == "rtsps") == address.is_tls
     port = parts.port or (address.port if is_same_kind else DEFAULT_PORTS[parts.scheme])
     return pinned(address, text) if port == address.port and is_same_kind else port
+
+
+def other_host(address: StreamAddress, text: str, peer: str) -> str:
+    """Return the host that a redirect leads to, for users; empty if it is the same one, or cannot be shown."""
+    parts = read_stream_address(text)
+    is_other = parts is not None and parts.host.lower() not in {address.host.lower(), peer} | _NO_HOST
+    return parts.host if parts and is_other and _SHOWABLE_HOST.fullmatch(parts.host) else ""
 
 
 # -- addresses of tracks (RFC 2326 appendix C.1.1) -------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from core.errors import CameraBadAnswer, CameraUnreachable, DeviceError
-from media.rtsp.client.address import RtspSource, StreamAddress, redirected
+from media.rtsp.client.address import RtspSource, StreamAddress, other_host, redirected
 from media.rtsp.client.connection import OnAnswer, RtspConnection
 from media.rtsp.client.errors import NoAnswer, status_error
 from media.rtsp.client.habits import SESSION_ID, DeviceHabits
@@ -24,6 +24,10 @@ _SESSION_NOT_FOUND = 454
 _OTHER_PORT = (
     "The device redirects this stream to its port {port}, and the app follows no redirect to another port. Enter the "
     "stream's address there as a camera of its own."
+)
+_OTHER_HOST = (
+    "The device redirects this stream to {host}, and the app follows no redirect to another host. Add the device at "
+    "that address as a camera of its own."
 )
 _NONE: frozenset[int] = frozenset()
 
@@ -110,7 +114,7 @@ class DeviceRequests:
                 self._habits.worked(SESSION_ID, "first" if self._uses_first else "newest")
         elif answer.status not in accept:
             log.info("%s: %s is answered %d", self._source.device_key, method, answer.status)
-            raise status_error(method, answer.status)
+            raise self._refusal(method, answer)
         return answer
 
     def send_now(self, method: str, uri: str, headers: Headers = ()) -> asyncio.Future[Response]:
@@ -159,6 +163,13 @@ class DeviceRequests:
         return True
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _refusal(self, method: str, answer: Response) -> DeviceError:
+        if 300 <= answer.status < 400:
+            host = other_host(self._address, answer.headers.get("location"), self.connection.device_host)
+            if host:
+                return CameraBadAnswer(_OTHER_HOST.format(host=host))
+        return status_error(method, answer.status)
 
     def _redirect(self, answer: Response) -> str | int | None:
         return redirected(self._address, answer.headers.get("location"), self.connection.device_host)

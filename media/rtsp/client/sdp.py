@@ -122,6 +122,7 @@ class _Media:
     payload_types: list[int]
     control: str = ""
     is_for_sending: bool = False
+    is_named: bool = False  # it has an rtpmap line, readable or not
     rtpmap: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     fmtp: dict[int, dict[str, str]] = field(default_factory=dict)
 
@@ -201,9 +202,9 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
         media.control = value.strip("\"'") if media.control in {"", "*"} else media.control
     elif name == "sendonly":  # ONVIF Streaming Specification 5.3: the back channel, from us to the device
         media.is_for_sending = True
-    elif name == "rtpmap" and (found := _RTPMAP.match(value)):
-        rate = int(found[3] or 0) or (_VIDEO_RATE if media.kind == "video" else _AUDIO_RATE)
-        media.rtpmap.setdefault(int(found[1]), (found[2].lower(), rate, int(found[4] or 1)))
+    elif name == "rtpmap" and value:
+        media.is_named = True
+        _take_rtpmap(media, value)
     elif name == "fmtp" and (found := _FMTP.match(value)):
         parameters = media.fmtp.setdefault(int(found[1] or _NO_TYPE), {})
         last = ""
@@ -214,6 +215,12 @@ def _take_attribute(media: _Media, name: str, value: str) -> None:
             elif parameter and len(parameters) < _MAX_PARAMETERS:
                 last = parameter[1].lower()
                 parameters.setdefault(last, parameter[2].strip().strip("\"'"))
+
+
+def _take_rtpmap(media: _Media, value: str) -> None:
+    if found := _RTPMAP.match(value):
+        rate = int(found[3] or 0) or (_VIDEO_RATE if media.kind == "video" else _AUDIO_RATE)
+        media.rtpmap.setdefault(int(found[1]), (found[2].lower(), rate, int(found[4] or 1)))
 
 
 def _find_misplaced(whole: _Media, sections: list[_Media]) -> None:
@@ -258,7 +265,7 @@ def _video(media: _Media) -> VideoTrack | None:
         encoding, rate, _ = media.rtpmap.get(number) or ("", _VIDEO_RATE, 1)
         codec = BY_ENCODING.get(_ALIASES.get(encoding, encoding))
         if codec is None and encoding not in _OTHER_CODECS:
-            codec = BY_ENCODING.get(_guessed_encoding(number, fmtp, is_named=bool(encoding)))
+            codec = BY_ENCODING.get(_guessed_encoding(number, fmtp, is_named=media.is_named or encoding != ""))
         if codec:
             rate = rate if 1000 <= rate <= 1_000_000 else _VIDEO_RATE
             codec = _codec_of_sets(codec, fmtp)

@@ -37,6 +37,23 @@ def test_the_port_of_a_redirect_is_named(camera: Cameras, gateway: RtspGateway) 
     assert there.connections == 0
 
 
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("rtsp://10.77.0.8:554/real", "to 10.77.0.8, and the app follows no redirect to another host"),
+        ("rtsp://<b>:554/real", "redirects to another address"),
+        ("", "redirects to another address"),
+    ],
+)
+def test_the_host_of_a_redirect_is_named(camera: Cameras, gateway: RtspGateway, location: str, words: str) -> None:
+    here = camera()
+    here.answers["DESCRIBE"] = lambda asked: asked.reply("301 Moved Permanently", f"Location: {location}")
+    problem = until_state(gateway.open_feed(source(here.uri())), FeedState.FAILED).problem
+    assert problem
+    assert words in problem.detail
+
+
 @pytest.mark.parametrize(
     ("location", "target"),
     [

@@ -1,0 +1,113 @@
+"""The log of events with a million rows: pages, a busy day of a channel, and a burst. Processor time of one thread."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from bench.figures import Figure
+from core.access import Scope
+from core.clock import SystemClock
+from core.events import EventKind, EventSource, LoggedEvent, Severity, severity_of
+from database import Database
+from events.log import EventLog
+from events.log_query import EventQuery, to_ms
+from tables import EventRow
+
+ROWS = 1_000_000
+_BUSY_ROWS = 192_000  # of fifteen channels in one day
+_BURST = 10_000
+_CHUNK = 10_000
+_NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_DAYS = 30
+_PAGE_MS, _BUSY_DAY_MS = 150.0, 5.0
+_BUSY_CAMERA = 9
+
+
+def figures(runs: int) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "cameras.sqlite3")
+        database.open()
+        try:
+            _fill(database)
+            log = EventLog(database, SystemClock())
+            for what, query in _QUERIES.items():
+                asked = partial(log.page, query, limit=50)
+                yield _figure(f"{what}, of {ROWS:,} events", runs, asked, _PAGE_MS)
+            busy = EventQuery(camera_ids=(_BUSY_CAMERA,), channel=3, start=_NOON, end=_NOON + _DAY)
+            what = f"a day of one channel, of {_BUSY_ROWS:,} events on it"
+            yield _figure(what, runs, lambda: log.page(busy, limit=50), _BUSY_DAY_MS)
+            yield _figure(f"{_BURST:,} events at once, until they are stored", 1, lambda: _burst(log))
+        finally:
+            database.close()
+
+
+_QUERIES = {
+    "the newest page": EventQuery(),
+    "alerts": EventQuery(severity=Severity.ALERT),
+    "persons on one channel": EventQuery(camera_ids=(2,), channel=3, kinds=(EventKind.PERSON,)),
+    "two cameras": EventQuery(camera_ids=(1, 2)),
+    "a user with three channels": EventQuery(scope=Scope({2: frozenset({3, 4}), 3: frozenset({1})})),
+    "unseen events from 18:00 to 20:00": EventQuery(is_seen=False, from_minute=1080, until_minute=1200),
+    "a kind that never came": EventQuery(kinds=(EventKind.STORAGE,)),
+}
+
+
+def _figure(what: str, runs: int, work: Callable[[], object], goal: float | None = None) -> Figure:
+    taken_ms = []
+    for _ in range(runs + 1):
+        began_s = time.thread_time()
+        work()
+        taken_ms.append(1000 * (time.thread_time() - began_s))
+    return Figure(what, "ms", taken_ms[1:] or taken_ms, goal=goal)  # the first one reads from the disk
+
+
+def _burst(log: EventLog) -> None:
+    for number in range(_BURST):
+        log.add(LoggedEvent(1, 1, EventKind.MOTION, EventSource.DEVICE, _NOON + timedelta(seconds=number)))
+    log.flush()
+
+
+def _fill(database: Database) -> None:
+    chance = random.Random(1)
+    kinds = [kind for kind in EventKind if kind is not EventKind.STORAGE]
+
+    def usual(number: int) -> dict[str, Any]:
+        kind = EventKind.MOTION if chance.random() < 0.95 else chance.choice(kinds)
+        start = _NOON - _DAYS * _DAY + number / ROWS * _DAYS * _DAY
+        return _row(chance.randint(1, 4), chance.randint(1, 16), kind, start, number)
+
+    def busy(number: int) -> dict[str, Any]:
+        start = _NOON + number / _BUSY_ROWS * _DAY
+        return _row(_BUSY_CAMERA, 1 + number % 15, EventKind.MOTION, start, ROWS + number)
+
+    for make, count in ((usual, ROWS), (busy, _BUSY_ROWS)):
+        for first in range(0, count, _CHUNK):
+            with database.write() as session:
+                session.execute(insert(EventRow), [make(first + place) for place in range(min(_CHUNK, count - first))])
+
+
+def _row(camera_id: int, channel: int, kind: EventKind, start: datetime, number: int) -> dict[str, Any]:
+    start_ms = to_ms(start)
+    return {
+        "camera_id": camera_id,
+        "channel": channel,
+        "kind": kind.value,
+        "topic": "VideoSource/MotionAlarm",
+        "source": "device",
+        "severity": severity_of(kind).value,
+        "start_ms": start_ms,
+        "end_ms": start_ms + 8000,
+        "arrived_ms": start_ms,
+        "minute": start_ms // 60_000 % 1440,
+        "changed_ms": number + 1,
+    }

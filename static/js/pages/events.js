@@ -209,8 +209,9 @@ async function showNews() {
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const later = lazyModule(() => import('./events-later.js'));
 const player = lazyModule(async () => {
-  const made = new (await import('./events-player.js')).EventPlayer(api);
+  const made = new (await import('./events-later.js')).EventPlayer(api);
   made.addEventListener('step', (event) => {
     const next = playable(played, /** @type {CustomEvent<1|-1>} */ (event).detail);
     if (next) void play(next);
@@ -291,9 +292,7 @@ async function learnCameras() {
 const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
 if (deviceId && may('manage')) {
   byId('events', HTMLElement).hidden = true;
-  void lazyModule(() => import('./events-device.js'))
-    .get()
-    .then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
+  void later.get().then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
 } else {
   byId('problem-retry', HTMLElement).addEventListener('click', () => {
     void learnCameras();

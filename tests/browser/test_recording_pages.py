@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.recordings import ROWS, wait
 from tests.browser.server_recording import (
+    NO_RULE,
     StandInRecording,
     alert,
     iso,
@@ -129,10 +130,12 @@ def test_a_refused_rule_shows_the_servers_reason_at_its_field(app: App, camera_i
     watched.forgive("422")
     page, server = watched.page, StandInRecording(watched.page)
     server.record(camera_id, 1)
+    server.rules[1] = {**NO_RULE, "pre_roll_bytes": 1_000_000}
     rule_dialog(page, app)
     dialog = page.get_by_role("dialog", name=RULE)
     dialog.get_by_label("On events").check()
     dialog.get_by_label("Seconds before an event").fill("600")
+    expect(dialog.locator("[data-part=pre-note]")).to_contain_text("the memory holds only about 8 seconds")
     server.refusal = {
         "code": "invalid_request",
         "detail": "No.",

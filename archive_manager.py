@@ -42,10 +42,11 @@ from core.archive import (
 )
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.events import DEVICE_EVENTS, ChannelActivity, EventNews, Trouble
+from core.events import DEVICE_EVENTS, ChannelActivity, Trouble
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection
 from onvif_manager import OnvifManager
@@ -59,7 +60,13 @@ class ArchiveManager:
     """Thread-safe. The database must be open between start() and stop()."""
 
     def __init__(
-        self, database: Database, settings: Settings, clock: Clock, gateway: RtspGateway, cameras: OnvifManager
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock,
+        gateway: RtspGateway,
+        cameras: OnvifManager,
+        events: EventManager,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -76,13 +83,14 @@ class ArchiveManager:
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._pre_rolls = PreRollBudget(settings.archive_pre_roll_bytes)
-        recorder_parts = RecorderParts(clock, cameras, gateway, self.writer, self._pre_rolls)
+        recorder_parts = RecorderParts(clock, cameras, gateway, self.writer, self._pre_rolls, events)
         self._recorders = ChannelRecorders(recorder_parts, self._rules, self._pauses, self.gap_store)
         self._kept = KeptRanges(database, clock)
         inflow = Inflow(self.index, self._rules, clock, cameras)
         parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)
         self._retention = Retention(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
+        events.on_motion(self._take_activity)
 
     def start(self) -> None:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
@@ -96,10 +104,6 @@ class ArchiveManager:
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
         self._retention.delete_removed_cameras(camera_ids, self._installation.since)
         self._retention.start()
-
-    def follow(self, events: EventNews) -> None:
-        """Ask `events` for active channels and for problems. Call before start()."""
-        self._recorders.follow(events)
 
     def stop(self) -> None:
         """End all recordings within 7 s, also if a disk hangs. May be called twice."""
@@ -171,7 +175,7 @@ class ArchiveManager:
         """Return the cameras with a channel whose rule records events: the app listens to their devices."""
         return frozenset(key[0] for key, rule in self._rules.rules().items() if rule.mode is RecordingMode.EVENTS)
 
-    def take_activity(self, activity: ChannelActivity) -> None:
+    def _take_activity(self, activity: ChannelActivity) -> None:
         """Take the beginning or the end of an event of a device."""
         if activity.channel is not None:
             is_active = activity.is_channel_active
@@ -191,6 +195,19 @@ class ArchiveManager:
     def pauses(self) -> list[RecordingPause]:
         """Return the pauses that hold now."""
         return self._pauses.pauses()
+
+    def is_paused(self, camera_id: int, channel: int) -> bool:
+        """True if a user has paused the recording of a channel, for privacy."""
+        return self._pauses.pause_of(camera_id, channel) is not None
+
+    def limits(self) -> Sequence[tuple[int, int, datetime]]:
+        """Return camera, channel and moment for each channel with a limit by law. Nothing before it may stay."""
+        now = self._clock.now_utc()
+        return [
+            (camera_id, channel, now - timedelta(days=rule.limit_days))
+            for (camera_id, channel), rule in self._rules.rules().items()
+            if rule.limit_days is not None
+        ]
 
     def paused(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[RecordingPause]:
         """Return the pauses of a channel that touch [start, end), also past ones, with their real ends."""

@@ -13,7 +13,9 @@ from backfill.budget import BackfillBudget
 from backfill.planner import BackfillPlanner
 from backfill.planning import (
     CAMERA_CHANGED,
+    SETTLED,
     SHORTEST_S,
+    common,
     oldest_lasting,
     pieces_of,
     taken_by_jobs,
@@ -21,11 +23,12 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
-from backfill.records import Backfill, BackfillEstimate, BackfillProposal, BackfillState, Stretch
+from backfill.records import AUTOMATIC, Backfill, BackfillEstimate, BackfillProposal, BackfillState, KeptPart, Stretch
 from backfill.run import BackfillContext
 from backfill.store import BackfillStore
 from backfill.targets import Targets
 from backfill.worker import BackfillWorker
+from core.archive import KeptRange
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
 from core.settings import Settings
@@ -139,6 +142,39 @@ class BackfillManager:
         job = self._store.add(camera_id, channel, wanted, pieces_of(found), by=by or "?", now=self._clock.now_utc())
         self._worker.wake()
         return job
+
+    def fetch_kept(self, kept: KeptRange) -> KeptPart:
+        """Return how much of a kept range the archive has. Queue a job for the rest if the channel's rule fills gaps.
+
+        Ask no device: the job finds out what the recorder has.
+        """
+        now = self._clock.now_utc()
+        if kept.start >= now:
+            return KeptPart(0.0, 0.0)
+        camera_id, channel, wanted = kept.camera_id, kept.channel, Stretch(kept.start, min(kept.end, now))
+        archived = self._targets.archived_of_channel(camera_id, channel, wanted)
+        settled = common([wanted], [Stretch(wanted.start, max(wanted.start, now - SETTLED))])
+        missing = [part for part in without(settled, archived) if part.length_s >= SHORTEST_S]
+        job = None
+        if missing and self._archive.rule(camera_id, channel).backfills:
+            job = self._fetch(camera_id, channel, missing)
+        return KeptPart(sum(it.length_s for it in archived), sum(it.length_s for it in missing), job)
+
+    def _fetch(self, camera_id: int, channel: int, missing: list[Stretch]) -> Backfill | None:
+        """Queue a job of the rule for the parts that no job has. Return it, or an unfinished one that has some of them.
+
+        The budgets of automatic backfills count for it, because users without the permission to fetch keep ranges, too.
+        """
+        jobs = self._store.jobs(camera_id, channel)
+        known = [*taken_by_jobs(jobs, self._clock.now_utc()), *tried_in_vain(jobs)]
+        left = without(self._targets.allowed(camera_id, channel, missing), known)
+        if pieces := pieces_of(part for part in left if part.length_s >= SHORTEST_S):
+            wanted = Stretch(pieces[0].stretch.start, pieces[-1].stretch.end)
+            job = self._store.add(camera_id, channel, wanted, pieces, by=AUTOMATIC, now=self._clock.now_utc())
+            self._worker.wake()
+            return job
+        unfinished = (job for job in jobs if job.state.is_unfinished)
+        return next((job for job in unfinished if common([piece.stretch for piece in job.pieces], missing)), None)
 
     def pause(self, backfill_id: int) -> Backfill:
         """Give the recorder's session back until the job is resumed. Raise NotFound or Conflict (backfill_state)."""

@@ -78,10 +78,8 @@ class Application:
             timeout_s=settings.device_timeout_s,
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
-        self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras)
         self.events = EventManager(self.database, settings, clock, self.cameras)
-        self.archive.follow(self.events)
-        self.events.on_motion(self.archive.take_activity)
+        self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
@@ -96,6 +94,7 @@ class Application:
             self.streams,
             self.gateway,
             StillDecoder(self.spawner, partial(find_ffmpeg, settings.ffmpeg), clock),
+            self.archive,
             clock,
         )
         self.exports = ExportManager(

@@ -211,13 +211,12 @@ class ChannelRecorder:
             self._is_watching = False
         elif not self._is_watching:
             self._is_watching = True
-            news = self._parts.events
-            if news is not None and self.number in news.active_channels(self.camera_id):
+            if self.number in self._parts.events.active_channels(self.camera_id):
                 self.events.note(DEVICE_EVENTS, now_s, rule.post_s, active=True)
 
     def _deafness(self) -> EventProblem | None:
         """Return the problem of the device's events if it has lasted for a while, while the channel waits for one."""
-        if self._waits_since is None or self._parts.events is None:
+        if self._waits_since is None:
             return None
         problem = self._parts.events.problem(self.camera_id)
         if problem is None or self._parts.clock.now_utc() - problem.since < timedelta(seconds=DEAF_AFTER_S):

@@ -18,7 +18,6 @@ from archive.rules import RuleStore, schedule_of
 from archive.stream_recorder import RecorderParts
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
 from core.errors import AppError, NotFound
-from core.events import EventNews
 from core.records import CameraStatus, Channel
 
 log = logging.getLogger(__name__)
@@ -62,10 +61,6 @@ class ChannelRecorders:
         self._is_stopping.clear()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
-
-    def follow(self, events: EventNews) -> None:
-        """Ask `events` for active channels and for problems. Call before start()."""
-        self._parts.events = events
 
     def stop(self) -> None:
         """End all recordings. Takes two seconds at most, and half a second more for each channel whose gap is being

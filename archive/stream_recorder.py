@@ -13,8 +13,8 @@ from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
 from core.errors import AppError
-from core.events import EventNews
 from core.records import StreamSource
+from event_manager import EventManager
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
@@ -120,13 +120,14 @@ class RecorderParts:
         gateway: RtspGateway,
         targets: StreamTargets,
         budget: PreRollBudget,
+        events: EventManager,
     ) -> None:
         self.clock = clock
         self.cameras = cameras
         self.gateway = gateway
         self.targets = targets
         self.wake = threading.Event()
-        self.events: EventNews | None = None  # None: nothing is known about events
+        self.events = events
         self.budget = budget
         self._lock = threading.Lock()  # of `_searches`
         self._searches: list[SourceSearch] = []

@@ -11,6 +11,7 @@ from itertools import groupby
 from archive.gaps import RecordingGap
 from archive_manager import ArchiveManager
 from backfill.planning import (
+    SETTLED,
     common,
     is_filled,
     is_of_changed_camera,
@@ -35,7 +36,6 @@ from onvif_manager import OnvifManager
 log = logging.getLogger(__name__)
 
 _BACK = timedelta(days=7)
-_SETTLED = timedelta(minutes=2)  # recorders write late
 _LISTS_LATE = timedelta(minutes=20)  # after so long, a recording that is not listed does not exist
 _LISTS_LATE_FOR = timedelta(hours=1)
 _CHECK_EVERY = timedelta(days=1)
@@ -166,7 +166,7 @@ class BackfillPlanner:
         gaps = tuple(
             Stretch(gap.start, gap.end)
             for gap in self._archive.gaps(camera_id, channel, since, now)
-            if is_filled(gap) and gap.end is not None and now - gap.end > _SETTLED
+            if is_filled(gap) and gap.end is not None and now - gap.end > SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)
         wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs, now), *tried_in_vain(jobs)])
@@ -204,8 +204,8 @@ class BackfillPlanner:
         checked_at = self._checked_at.get(key)
         if checked_at is not None and now - checked_at < _CHECK_EVERY:
             return
-        until = now - _SETTLED
-        last = Stretch(max(until - _DAY, checked_at - _SETTLED if checked_at else until - _DAY), until)
+        until = now - SETTLED
+        last = Stretch(max(until - _DAY, checked_at - SETTLED if checked_at else until - _DAY), until)
         before = Stretch(until - 2 * _DAY, until - _DAY)
         listed = self._targets.listed(camera_id, channel, Stretch(before.start, last.end))
         self._checked_at[key] = now
@@ -225,7 +225,7 @@ class BackfillPlanner:
 
     def _confirm(self, camera_id: int, channel: int, suspicion: _Suspicion, now: datetime) -> None:
         """Ask the recorder again for its gaps, and make alerts of those that are still there."""
-        until = now - _SETTLED
+        until = now - SETTLED
         listed = self._targets.listed(camera_id, channel, Stretch(suspicion.gaps[0].start, until), again=True)
         if listed is None:
             self._suspicions[camera_id, channel] = replace(suspicion, found_at=now)  # asked again later
@@ -258,7 +258,7 @@ class BackfillPlanner:
         checked_at = self._end_checked_at.get(gap.id)
         if checked_at is not None and now - checked_at < _CHECK_END_EVERY:
             return
-        until = now - _SETTLED
+        until = now - SETTLED
         window = Stretch(max(gap.start, until - 2 * _DAY), until)
         listed = self._targets.listed(gap.camera_id, gap.channel, window)
         self._end_checked_at[gap.id] = now

@@ -14,6 +14,8 @@ CAMERA_CHANGED = Problem(
     "camera_changed", "The address or the login of the camera was changed, so it may be another device now."
 )
 _RETRY_AFTER = timedelta(days=1)
+SETTLED = timedelta(minutes=2)
+"""Recorders write late: a gap that ended later may not be one."""
 SHORTEST_S = 10.0
 """A shorter gap is left alone: a fetched stretch begins with a key frame, so a few seconds of each gap may stay."""
 

@@ -109,3 +109,16 @@ class BackfillEstimate:
     is_certain: bool
     missing_s: float
     stretches: tuple[Stretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """How much of a kept range the archive has (`on_server_s`) and lacks (`missing_s`), in seconds.
+
+    The last two minutes never count as missing: the archive and recorders write late. `job`: fetches the missing part;
+    None if the channel's rule does not fill gaps, or nothing can be fetched.
+    """
+
+    on_server_s: float
+    missing_s: float
+    job: Backfill | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
-from backfill.planning import united, without
+from backfill.planning import common, united, without
 from backfill.records import Stretch
 from core.archive import GapReason, Origin, RecordedQuality, StreamKey
 from core.clock import Clock
@@ -85,6 +85,19 @@ class Targets:
                 stream.camera_id, stream.channel, wanted.start, wanted.end, stream.quality
             )
         )
+
+    def archived_of_channel(self, camera_id: int, channel: int, wanted: Stretch) -> list[Stretch]:
+        """Return the time of a range that the archive has of either stream of a channel."""
+        found = self._archive.stretches(camera_id, channel, wanted.start, wanted.end)
+        return common(_stretches((it.start, it.end) for it in found), [wanted])
+
+    def allowed(self, camera_id: int, channel: int, wanted: Iterable[Stretch]) -> list[Stretch]:
+        """Return the parts that the archive may hold: no pause of a user, and not before the channel's limit by law."""
+        whole = united(wanted)
+        if not whole:
+            return []
+        window = Stretch(whole[0].start, whole[-1].end)
+        return without(whole, [*self._paused(camera_id, channel, window), *self._too_old(camera_id, channel, window)])
 
     def listed(self, camera_id: int, channel: int, wanted: Stretch, *, again: bool = False) -> list[Stretch] | None:
         """Return the time of a range that the recorder itself has of a channel; None if it cannot tell.

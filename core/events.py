@@ -230,18 +230,6 @@ class EventProblem:
     detail: str = ""
 
 
-class EventNews(Protocol):
-    """The present events of all cameras. event_manager.EventManager implements it. Its methods do not wait."""
-
-    def active_channels(self, camera_id: int) -> frozenset[int]:
-        """Return the channels of a camera in which something happens now."""
-        ...
-
-    def problem(self, camera_id: int) -> EventProblem | None:
-        """Return the reason why events of a camera do not reach the app; None if they do, or if they are not needed."""
-        ...
-
-
 class EventSource(StrEnum):
     """The origin of a logged event."""
 

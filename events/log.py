@@ -1,4 +1,4 @@
-"""The log of events: what began and what ended, written by one thread in batches.
+"""The log of events: their beginnings and ends, which one thread writes in batches.
 
 The listeners of devices only hand their events in: they never wait for the disk.
 """
@@ -125,6 +125,11 @@ class EventLog:
     def is_open(self, key: Hashable) -> bool:
         with self._lock:
             return key in self._open
+
+    def is_stored(self, event: LoggedEvent) -> bool:
+        """True if the same event is stored with this end already. Waits for the disk. Raise Unavailable."""
+        stored = self.store.find_same(event)
+        return stored is not None and stored.end_at == event.end_at
 
     def add(self, event: LoggedEvent) -> None:
         """Log an event that is over."""

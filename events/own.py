@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cameras.records import CameraView
@@ -80,9 +80,12 @@ class OwnEvents:
     def _note_over(self, trouble: Trouble, until: datetime) -> None:
         """Log a trouble that is over: end its event, or log it as a whole."""
         key = ("recording", trouble.key)
-        if self._open.pop(key, None) is None:
-            self._log.resume(key, _event_of(trouble, until))
-        self._log.end(key, until)
+        event = _event_of(trouble, until)
+        is_open = self._open.pop(key, None) is not None
+        if is_open or not self._log.is_stored(replace(event, end_at=until)):
+            if not is_open:
+                self._log.resume(key, event)
+            self._log.end(key, until)
         self._noted[trouble.key] = None
         while len(self._noted) > _MOST_NOTED:
             del self._noted[next(iter(self._noted))]

@@ -1,4 +1,4 @@
-"""The switch of each camera: whether an admin wants its events. Cameras without a row have the default, on."""
+"""The switch of each camera for its events. Cameras without a row have the default, on."""
 
 from __future__ import annotations
 

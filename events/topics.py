@@ -1,4 +1,4 @@
-"""What each device tells: its topics, the last message of each, and the messages of the last minute.
+"""The topics of each device, the last message of each, and the messages of the last minute.
 
 It is in memory only. A device chooses its texts and their number, so all of it is limited.
 """

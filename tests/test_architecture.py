@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import sys
 from collections.abc import Container, Iterator
 from functools import cache
@@ -63,7 +64,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "exports": frozenset({"stream", "recordings", "onvif", "media", "database", "core"}),
     "backfill": frozenset({"recordings", "archive", "onvif", "media", "database", "core"}),
     "recordings": frozenset({"archive", "onvif", "onvif_services", "media", "database", "core"}),
-    "archive": frozenset({"onvif", "media", "database", "core"}),
+    "archive": frozenset({"events", "onvif", "media", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
     "workers": frozenset({"onvif", "stream", "ptz", "events", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
@@ -161,6 +162,26 @@ def test_the_table_of_packages_names_the_allowed_imports() -> None:
             words = {word.strip("`").split("/")[0] for word in text.split(", ")}
             named = {PACKAGE_OF.get(word, word) for word in words} & set(ARROWS)
         assert named == ARROWS[package], package
+
+
+def _managers_of(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """The manager in a file, and the managers that its constructor takes."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Manager"):
+            init = next(it for it in node.body if isinstance(it, ast.FunctionDef) and it.name == "__init__")
+            arguments = [*init.args.args, *init.args.kwonlyargs]
+            taken = {ast.unparse(it.annotation) for it in arguments if it.annotation is not None}
+            yield node.name, {name for name in taken if name.endswith("Manager")}
+
+
+def test_the_table_of_managers_names_those_that_each_has() -> None:
+    table = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8").split("| Manager | Has |\n")[1].split("\n\n")[0]
+    rows = [re.findall(r"`(\w+)`", cell) for row in table.splitlines()[1:] for cell in row.strip("| ").split(" | ")]
+    documented = {
+        manager: set(has) for managers, has in zip(rows[::2], rows[1::2], strict=True) for manager in managers
+    }
+    actual = dict(pair for path in _tracked("*_manager.py") for pair in _managers_of(path))
+    assert {manager: has for manager, has in actual.items() if has} == documented
 
 
 # Independent parts of one package: folder -> the parts that its files may not import.

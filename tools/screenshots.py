@@ -28,6 +28,7 @@ REASON = "#overlay[data-tone=warn]"
 # Channels that the server records for the pictures of the storage page, with their days to keep, and for how long.
 _RECORDED = {1: 30, 3: 7, 5: 7}
 _RECORDED_S = 30
+_EVENTS = 4  # so many events fill a phone's window
 _SHOWN = "#storyboard .thumbnail[data-shown]"
 
 
@@ -50,7 +51,10 @@ def main(folder: Path, *only: str) -> None:
         studio.take("cameras-empty", app.url, until="#empty:not([hidden])")
         studio.take("error", f"{app.url}/no-such-page")
         studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
+        studio.take("events-empty", f"{app.url}/events", until="#none:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
+        if studio.wants("events"):
+            _events(studio, app, camera_id)
         if studio.wants("storage"):
             _storage(studio, app, camera_id)
         if studio.wants("cameras"):
@@ -64,6 +68,22 @@ def main(folder: Path, *only: str) -> None:
         if studio.wants("exports", "range"):
             _exports(studio, app, camera_id, recorder)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
+
+
+def _events(studio: Studio, app: App, camera_id: int) -> None:
+    page = f"{app.url}/events"
+    studio.take("events", page, until=f"event-row:nth-child({_EVENTS})", rest_ms=3000)
+    studio.take("events-none", f"{page}?kind=doorbell", until="#none:not([hidden])")
+    studio.take("events-device", f"{page}?device={camera_id}", until="#device-topics tr")
+    phone = SIZES[1:]
+    studio.take("events-filters", page, until="event-row", then=lambda at: at.click("#filters > summary"), sizes=phone)
+    studio.take(
+        "events-player",
+        f"{page}?camera={camera_id}&channel=1",
+        until="event-row",
+        then=lambda at: at.locator("event-row a.event-link").last.click(),
+        rest_ms=8000,
+    )
 
 
 def _storage(studio: Studio, app: App, camera_id: int) -> None:

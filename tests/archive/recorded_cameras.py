@@ -35,6 +35,7 @@ from media.units import UnitSink
 from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
+from tests.archive.hand_events import HandEvents
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
 from tests.prepared_database import prepared
@@ -142,6 +143,7 @@ class RecorderHarness:
     gateway: HandGateway = field(default_factory=HandGateway)
     cameras: HandCameras = field(default_factory=HandCameras)
     targets: CollectingTargets = field(default_factory=CollectingTargets)
+    events: HandEvents = field(default_factory=HandEvents)
 
     def __post_init__(self) -> None:
         self.database = Database(prepared(self.folder / "cameras.sqlite3"))
@@ -157,7 +159,7 @@ class RecorderHarness:
 
     def new_recorders(self) -> ChannelRecorders:
         budget = PreRollBudget(max_bytes=64_000_000)
-        parts = RecorderParts(self.clock, self.cameras, self.gateway, self.targets, budget)
+        parts = RecorderParts(self.clock, self.cameras, self.gateway, self.targets, budget, self.events)
         return ChannelRecorders(parts, self.rules, self.pauses, self.gaps)
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
+from tests.archive.hand_events import HandEvents
 from tests.archive.recorded import MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.patience import until
@@ -65,7 +66,9 @@ class Server:
         return away
 
     def manager(self, *camera_ids: int) -> ArchiveManager:
-        return ArchiveManager(self.database, self.settings, self.clock, self.gateway, KnownCameras(*camera_ids))
+        return ArchiveManager(
+            self.database, self.settings, self.clock, self.gateway, KnownCameras(*camera_ids), HandEvents()
+        )
 
     def state_at_start(self, *camera_ids: int) -> VolumeState:
         return state_at_start(self.manager(*camera_ids))
@@ -135,11 +138,16 @@ def test_an_old_archive_is_refused_by_an_app_without_cameras(
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)  # not started
 
     def start(*camera_ids: int) -> VolumeState:
-        return state_at_start(ArchiveManager(database, settings, clock, gateway, KnownCameras(*camera_ids)))
+        return state_at_start(
+            ArchiveManager(database, settings, clock, gateway, KnownCameras(*camera_ids), HandEvents())
+        )
 
     assert start(*camera_ids) is state
     assert start(1) is state  # also after the first camera was added
-    assert ArchiveManager(database, settings, clock, gateway, KnownCameras(1)).reindex().missing_volumes == ()
+    assert (
+        ArchiveManager(database, settings, clock, gateway, KnownCameras(1), HandEvents()).reindex().missing_volumes
+        == ()
+    )
     assert start(1) is VolumeState.OK
     database.close()
 

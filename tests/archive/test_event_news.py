@@ -13,27 +13,14 @@ from archive_manager import ArchiveManager
 from cameras.records import CameraView
 from core.archive import GapReason, RecordingMode, RecordingRule
 from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, InvalidRequest
-from core.events import DEVICE_EVENTS, EventNews, EventProblem
+from core.events import DEVICE_EVENTS, EventProblem
 from core.records import CameraStatus, StreamUris
 from core.settings import Settings
 from onvif_manager import OnvifManager
+from tests.archive.hand_events import HandEvents
 from tests.archive.recorded_cameras import CONTINUOUS, RecorderHarness
 
 EVENTS = RecordingRule(RecordingMode.EVENTS, pre_s=5.0, post_s=10.0)
-
-
-class HandEvents(EventNews):
-    """The events of camera 1, which tests set: real devices take minutes for these."""
-
-    def __init__(self) -> None:
-        self.active: set[int] = set()
-        self.trouble: EventProblem | None = None
-
-    def active_channels(self, camera_id: int) -> frozenset[int]:
-        return frozenset(self.active) if camera_id == 1 else frozenset()
-
-    def problem(self, camera_id: int) -> EventProblem | None:
-        return self.trouble if camera_id == 1 else None
 
 
 @pytest.fixture
@@ -43,8 +30,7 @@ def events() -> HandEvents:
 
 @pytest.fixture
 def harness(tmp_path: Path, events: HandEvents) -> Iterator[RecorderHarness]:
-    made = RecorderHarness(tmp_path)
-    made.recorders.follow(events)
+    made = RecorderHarness(tmp_path, events=events)
     yield made
     made.close()
 
@@ -168,7 +154,7 @@ class PlainCameras(OnvifManager):
 
 def test_a_camera_without_onvif_cannot_have_a_rule_of_events(harness: RecorderHarness, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    archive = ArchiveManager(harness.database, settings, harness.clock, harness.gateway, PlainCameras())
+    archive = ArchiveManager(harness.database, settings, harness.clock, harness.gateway, PlainCameras(), harness.events)
     with pytest.raises(InvalidRequest, match="ONVIF") as refused:
         archive.set_rule(1, 1, EVENTS)
     assert [error.field for error in refused.value.errors] == ["mode"]

@@ -27,6 +27,7 @@ from media.codecs.access_unit import VIDEO
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
 from tests.archive.collecting import CollectingTarget, CollectingTargets
+from tests.archive.hand_events import HandEvents
 from tests.archive.recorded_cameras import HandCameras, camera_row
 from tests.media.encoded import encode_h264
 from tests.media.rtsp.asking import source, until_state
@@ -117,7 +118,7 @@ def recording(tmp_path: Path, stream: bytes) -> Iterator[Recording]:
         session.add(camera_row(1, clock.now_utc()))
     rules, pauses, gaps = RuleStore(database, clock), PauseStore(database, clock), GapStore(database, clock)
     cameras, targets = PeerCameras(peer), CollectingTargets()
-    parts = RecorderParts(clock, cameras, gateway, targets, PreRollBudget(max_bytes=64_000_000))
+    parts = RecorderParts(clock, cameras, gateway, targets, PreRollBudget(max_bytes=64_000_000), HandEvents())
     recorders = ChannelRecorders(parts, rules, pauses, gaps)
     recorders.start()
     yield Recording(recorders, gateway, cameras, targets, rules, pauses, gaps)

@@ -27,6 +27,7 @@ from core.archive import ArchiveStretch, GapReason, Origin
 from core.clock import SystemClock
 from core.errors import StorageFull
 from media.archive.file_reader import ArchiveFile
+from tests.archive.hand_events import HandEvents
 from tests.archive.indexed import bytes_by_stream, file_at, unfinished_stretches
 from tests.archive.recording import STREAM, Recording, all_files, frames_in, same
 from tests.archive.writing_child import STREAMS, settings_of
@@ -421,7 +422,7 @@ def test_reindexing_tells_which_volumes_it_could_not_read(recording: Recording) 
 
 def test_the_command_reindexes_and_refuses_while_the_app_runs(tmp_path: Path) -> None:
     settings = settings_of(tmp_path / "data", tmp_path / "volume")
-    archive = ArchiveManager(None, settings, SystemClock(), None, None)  # type: ignore[arg-type] # only the index
+    archive = ArchiveManager(None, settings, SystemClock(), None, None, HandEvents())  # type: ignore[arg-type] # only the index
     app = Flask(__name__)
     app.cli.add_command(recordings_commands(settings, archive))
     done = app.test_cli_runner().invoke(args=["recordings", "reindex"])

@@ -21,6 +21,7 @@ from core.archive import ArchiveStretch
 from core.clock import SystemClock
 from core.records import CameraStatus
 from core.secrets import Secret
+from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
@@ -70,7 +71,8 @@ def filling(folder: Path, **settings: object) -> Iterator[Filling]:
         clock = SystemClock()
         database = cameras._database
         gateway = RtspGateway(login_gate=harness.gate, clock=clock, settings=harness.settings)
-        archive = ArchiveManager(database, harness.settings, clock, gateway, cameras)
+        events = EventManager(database, harness.settings, clock, cameras)
+        archive = ArchiveManager(database, harness.settings, clock, gateway, cameras, events)
         recordings = RecordingManager(database, harness.settings, clock, cameras, archive)
         backfills = BackfillManager(database, harness.settings, clock, gateway, cameras, archive, recordings)
         parts = (gateway, archive, recordings, backfills)

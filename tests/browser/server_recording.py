@@ -84,6 +84,7 @@ class StandInRecording:
         self.kept: list[dict[str, Any]] = []
         self.refusal: dict[str, Any] | None = None
         self.limited_until: str | None = None
+        self.missing_s = 0.0  # of the ranges that are kept from now on
         self.sent: list[tuple[str, str, Any]] = []
         page.route("**/api/cameras/*/channels/*/recording-rule", self._rule)
         page.route("**/api/cameras/*/channels/*/recording-pause", self._pause)
@@ -93,6 +94,7 @@ class StandInRecording:
         page.route("**/api/storage", lambda route: self._answer(route, self._storage()))
         page.route("**/api/recordings/kept", self._kept)
         page.route("**/api/recordings/kept/*", self._unkeep)
+        page.route("**/api/backfills", self._fetch)
 
     def _storage(self) -> dict[str, Any]:
         return {"volumes": self.volumes, "channels": self.channels}
@@ -138,7 +140,11 @@ class StandInRecording:
             return
         body = self._note(route)
         self.kept.append(kept_range(len(self.kept) + 1, **body, limited_until=self.limited_until))
-        self._answer(route, self.kept[-1], 201)
+        on_server = {"on_server_s": 300.0 - self.missing_s, "missing_s": self.missing_s, "backfill_id": None}
+        self._answer(route, self.kept[-1] | on_server, 201)
+
+    def _fetch(self, route: Route) -> None:
+        self._answer(route, {"id": 1, **self._note(route)}, 202)
 
     def _unkeep(self, route: Route) -> None:
         self._note(route)

@@ -143,6 +143,7 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     expect(card.locator("[data-part=recordings]")).to_be_visible(visible=role != "viewer")
     expect(page.get_by_role("link", name="Recordings", exact=True)).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
+    expect(page.get_by_role("link", name="Events")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Access")).to_have_count(0)
     page.goto(f"{new_app.url}/viewer/1")
     expect(page.locator("#channels [data-channel]")).to_have_count(2)

@@ -215,6 +215,20 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page.locator("#news")).to_be_hidden()
 
 
+def test_very_many_new_events_begin_the_list_anew(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    events.events = some(60)
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(50)
+    for number in range(1000, 1250):
+        events.tell(logged(number, NOON + timedelta(seconds=number)))
+    expect(page.locator("#news")).to_have_text("250 new events")
+    page.keyboard.press("n")
+    expect(page.locator("[data-id='1249'] a.event-link")).to_be_focused()
+    expect(page.locator(ROWS)).to_have_count(50)
+    expect(page.locator("#news")).to_be_hidden()
+
+
 def test_keys_move_and_mark(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
     page, events = opened
     events.events = some(5, camera_id=camera_id)

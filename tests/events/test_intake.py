@@ -1,4 +1,4 @@
-"""What the log takes of the activities that devices tell, over a real database."""
+"""The log takes activities of devices, and leaves some out. Over a real database."""
 
 from __future__ import annotations
 

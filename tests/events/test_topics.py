@@ -1,4 +1,4 @@
-"""What a device tells is kept in memory, within limits."""
+"""The messages of a device are kept in memory, within limits."""
 
 from __future__ import annotations
 

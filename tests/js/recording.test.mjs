@@ -6,7 +6,7 @@ import { RecordingApi } from '../../static/js/lib/recording-api.js';
 import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText, preRollText } from '../../static/js/lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
 import { RecordingStates } from '../../static/js/lib/recording-states.js';
-import { alertText, cameraRecordingText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
+import { alertText, cameraRecordingText, keptText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
 import { channelDays, keptUntil, volumeForecast, volumeParts, volumeSpace, volumeWords } from '../../static/js/lib/storage-text.js';
 import { WeekSchedule, scheduleText, shareOfWeek } from '../../static/js/lib/week-schedule.js';
 import { LOCAL_CLOCK } from '../../static/js/lib/display-clock.js';
@@ -250,6 +250,27 @@ test('a kept part names the limit that ends it earlier', () => {
   assert.equal(keptUntil({ ...kept, limited_until: null, until: null }, NOW_MS), 'a user ends it');
 });
 
+test('a kept part tells what the server lacks, which an admin can fetch', () => {
+  const kept = { limited_until: null, missing_s: 0, backfill_id: null };
+  assert.deepEqual(keptText(kept, true, NOW_MS), { text: 'This part is kept.', offer: '' });
+  const lacking = { ...kept, missing_s: 300 };
+  const offered = keptText(lacking, true, NOW_MS);
+  assert.deepEqual(offered, {
+    text: 'This part is kept.',
+    offer: 'The server lacks 5 min of it. It can fetch what the recorder has of them.',
+  });
+  const refused = keptText(lacking, false, NOW_MS);
+  assert.deepEqual(refused, {
+    text: 'This part is kept. The server lacks 5 min of it. An admin can fetch them from the recorder.',
+    offer: '',
+  });
+  const fetching = keptText({ ...lacking, backfill_id: 7 }, true, NOW_MS);
+  assert.deepEqual(fetching, {
+    text: 'This part is kept. The server lacks 5 min of it and fetches them from the recorder.',
+    offer: '',
+  });
+});
+
 test('states are read of each camera, and of a deleted camera no more', async () => {
   /** @type {string[]} */
   const asked = [];
@@ -258,7 +279,7 @@ test('states are read of each camera, and of a deleted camera no more', async ()
     ['/c/2/recording-states', { status: 404, body: { code: 'not_found' } }],
   ]);
   const api = new RecordingApi(
-    { cameras: '/c', storage: '', kept: '', alerts: '' },
+    { cameras: '/c', storage: '', kept: '', alerts: '', backfills: '' },
     {
       fetch: async (url) => {
         asked.push(String(url));

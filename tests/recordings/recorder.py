@@ -36,6 +36,7 @@ from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceI
 from core.secrets import Secret
 from core.settings import Settings
 from database import Database
+from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
@@ -218,12 +219,14 @@ class Archive:
                 )
             )
         gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=self.settings)  # not started
-        self.server = ArchiveManager(self.database, self.settings, self.clock, gateway, ArchiveCameras(self))
+        cameras = ArchiveCameras(self)
+        events = EventManager(self.database, self.settings, self.clock, cameras)
+        self.server = ArchiveManager(self.database, self.settings, self.clock, gateway, cameras, events)
         self.server.start()
         self.manager = self.make_manager()
         self.manager.start()
         self.backfills = BackfillManager(
-            self.database, self.settings, self.clock, gateway, ArchiveCameras(self), self.server, self.manager
+            self.database, self.settings, self.clock, gateway, cameras, self.server, self.manager
         )
 
     def know_users(self, count: int) -> None:

@@ -201,7 +201,7 @@ def real_app(
         evidence = EvidenceManager(
             database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports
         )
-        events = EventManager(database, settings, SystemClock(), manager)
+        events = EventManager(manager._database, settings, SystemClock(), manager)  # its switches refer to cameras
         events.start()
         real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
         yield build_web(Services(settings, real, is_ready=lambda: True))

@@ -27,11 +27,13 @@ from schemathesis.specs.openapi.checks import (
 from account_manager import AccountManager
 from accounts.records import UserDraft
 from core.access import EVERYTHING, Role
+from tests.events.logged import event
 from tests.recordings.recorder import Archive
 from tests.web.stand_in_cameras import NOON
 from tests.web.stand_in_streams import StandInStreams
 from tests.web.web_harness import PASSWORD, WebHarness, log_in
 from tests.web.well_formed import PATH_PARTS, VALID, VALID_QUERIES
+from web.services import EXTENSION, Services
 
 pytestmark = pytest.mark.generated
 
@@ -74,6 +76,9 @@ def log_in_anew(real_app: OpenAPI, accounts: AccountManager) -> LogIn:
 
     client = real_app.test_client()
     camera = {"host": "10.0.0.9", "port": 80, "username": "admin", "password": "right"}
+    services: Services = real_app.extensions[EXTENSION]
+    services.events.log.add(event())
+    services.events.log.flush()
     answer = client.post("/api/cameras?wait=1", json=camera, headers={"X-CSRF-Token": log_in(client)})
     assert answer.get_json()["status"] == "online"
     return login

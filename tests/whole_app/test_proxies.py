@@ -159,9 +159,12 @@ def test_a_proxy_with_its_recipe_serves_logged_in_users_only(
     session = log_in(proxy.url, verify=str(certificate[0]))
     assert [cookie.name for cookie in session.cookies] == ["__Host-onvif_session"]
     recorder.add_at(proxy.url, session)
-    page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=LIMIT_S)
+    page = session.get(f"{proxy.url}/cameras", headers={"Accept": "text/html"}, timeout=LIMIT_S)
     assert_whole(page, 200)
     assert "anna" in page.text
+    live_page = session.get(f"{proxy.url}/viewer/1", headers={"Accept": "text/html"}, timeout=LIMIT_S)
+    assert " 'sha256-" in live_page.headers["Content-Security-Policy"], "the policy names the page's script"
+    assert live_page.headers["Content-Security-Policy"].count("script-src") == 1
     started = session.post(f"{proxy.url}/api/streams/start", json=START, timeout=LIMIT_S).json()
     until(lambda: session.get(proxy.url + started["playlist_url"], timeout=LIMIT_S).status_code == 200)  # 503 before
     playlist = session.get(proxy.url + started["playlist_url"], timeout=LIMIT_S)

@@ -1,4 +1,4 @@
-"""/api/cameras/<id>/events: the switch of a camera's events, and what its device tells. For admins."""
+"""/api/cameras/<id>/events: the switch of a camera's events, and the messages of its device. For admins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ blueprint = APIBlueprint("api_camera_events", __name__, url_prefix="/api", abp_t
 
 @blueprint.get("/cameras/<camera_id>/events", responses=answers_with({200: shapes.EventSwitch}, 404))
 def get_event_switch(path: models.CameraPath) -> Response:
-    """Get the switch of a camera: whether the app listens to its events."""
+    """Get the switch of a camera. On: the app listens to its events."""
     return answer(shapes.EventSwitch(listens_wanted=services().events.listens_wanted(path.camera_id)))
 
 
@@ -34,7 +34,7 @@ def set_event_switch(path: models.CameraPath, body: shapes.EventSwitchBody) -> R
 
 @blueprint.get("/cameras/<camera_id>/events/topics", responses=answers_with({200: shapes.EventTopics}, 404, 503))
 def list_event_topics(path: models.CameraPath) -> Response:
-    """List what a device tells: its topics, the last message of each, and the messages of the last minute.
+    """List the topics of a device, the last message of each, and the messages of the last minute.
 
     The first request asks the device for its topics; if it does not answer, the topics are those of its messages.
     """

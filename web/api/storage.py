@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -46,13 +47,22 @@ def list_kept(query: shapes.KeptQuery) -> Response:
     scope = current_principal().scope
     found = services().archive.kept(query.camera_id)
     return answer(
-        shapes.KeptList(kept=[_kept(item) for item in found if scope.has_channel(item.camera_id, item.channel)])
+        shapes.KeptList(
+            kept=[
+                shapes.KeptRange.model_validate(_kept(item))
+                for item in found
+                if scope.has_channel(item.camera_id, item.channel)
+            ]
+        )
     )
 
 
-@kept.post("", responses=answers_with({201: shapes.KeptRange}, 404, 415, 429, 503))
+@kept.post("", responses=answers_with({201: shapes.NewKeptRange}, 404, 415, 429, 503))
 def keep_range(body: shapes.KeptRequest) -> Response:
-    """Keep a range, until a time or until a user releases it. A channel's limit by law wins. 429 `kept_limit`."""
+    """Keep a range, until a time or until a user releases it. A channel's limit by law wins. 429 `kept_limit`.
+
+    The part that the server lacks is fetched from the recorder if the channel's rule fills gaps.
+    """
     made = services().archive.keep(
         body.camera_id,
         body.channel,
@@ -62,8 +72,12 @@ def keep_range(body: shapes.KeptRequest) -> Response:
         until=body.until,
         by=current_principal(),
     )
+    part = services().backfills.fetch_kept(made)
+    backfill_id = part.job.id if part.job is not None else None
     _audit(made)
-    return answer(_kept(made), 201)
+    audit_about(backfill_id=backfill_id)
+    on_server = {"on_server_s": part.on_server_s, "missing_s": part.missing_s, "backfill_id": backfill_id}
+    return answer(shapes.NewKeptRange.model_validate(_kept(made) | on_server), 201)
 
 
 @kept.delete("/<kept_id>", responses=answers_with({204: NO_CONTENT}, 404, 503))
@@ -104,20 +118,18 @@ def _audit(found: KeptRange) -> None:
     )
 
 
-def _kept(found: KeptRange) -> shapes.KeptRange:
+def _kept(found: KeptRange) -> dict[str, Any]:
     limit_days = services().archive.rule(found.camera_id, found.channel).limit_days
-    return shapes.KeptRange.model_validate(
-        {
-            "id": found.id,
-            "camera_id": found.camera_id,
-            "channel": found.channel,
-            "start_time": found.start,
-            "end_time": found.end,
-            "reason": found.reason,
-            "until": found.until,
-            "by": found.by,
-            "created_at": found.created_at,
-            "limited_until": None if limit_days is None else found.start + timedelta(days=limit_days),
-            "may_delete": may_release(current_principal(), found),
-        }
-    )
+    return {
+        "id": found.id,
+        "camera_id": found.camera_id,
+        "channel": found.channel,
+        "start_time": found.start,
+        "end_time": found.end,
+        "reason": found.reason,
+        "until": found.until,
+        "by": found.by,
+        "created_at": found.created_at,
+        "limited_until": None if limit_days is None else found.start + timedelta(days=limit_days),
+        "may_delete": may_release(current_principal(), found),
+    }

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from archive.records import VolumeState
-from web.api.models import AnswerModel, Hundredths, Time
+from web.api.models import AnswerModel, Hundredths, Tenths, Time
 from web.fields import BodyId, Moment, PathId, QueryModel, RequestModel, printable
 
 
@@ -106,6 +106,17 @@ class KeptRange(BaseModel):
         description="the channel has a limit by law, which wins: its beginning is deleted at this time. null: no limit"
     )
     may_delete: bool = Field(description="you may release it: it is yours, or you are an admin")
+
+
+class NewKeptRange(KeptRange):
+    """A range that was just kept, with the parts of it that the server has and lacks. The last two minutes may still
+    come."""
+
+    on_server_s: Tenths
+    missing_s: Tenths = Field(description="the recorder may have it")
+    backfill_id: int | None = Field(
+        description="fetches the missing part, because the rule of the channel fills gaps. null: you can ask for it"
+    )
 
 
 class KeptList(BaseModel):

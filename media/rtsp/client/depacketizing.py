@@ -29,8 +29,9 @@ from media.rtsp.client.track_times import DeviceTime, TickCounter
 
 _MAX_PARTS = 4096
 _STRONG_KEY_FOR = 300  # frames after an IDR within which a recovery point is not needed as a beginning
-_ANY_FRAME_AFTER = 400  # frames without a beginning, after which any frame is taken for one; HLS gives up after 24 s
-_ANY_FRAME_AGAIN = 100  # the same once it has happened, so that HLS gets segments
+# Frames without a beginning, after which any frame is taken for one: so many, or so many seconds and so many frames.
+_ANY_FRAME_AFTER = (400, 16.0, 60)  # HLS gives up after 24 s
+_ANY_FRAME_AGAIN = (100, 4.5, 15)  # the same once it has happened, so that HLS gets segments
 _ANY_INTRA_AFTER = 100  # frames without a beginning, after which each intra frame is taken for one
 _NO_FIRST_SLICE = "a frame without its first slice"
 _JOINED_LATE = frozenset({_NO_FIRST_SLICE, NO_BEGINNING})  # the first frame of a stream may have begun before it
@@ -82,6 +83,7 @@ class VideoDepacketizer:
         self._frames_dropped_before = 0  # since the last complete frame
         self._since_idr: int | None = None  # frames
         self._since_key = 0  # frames, from the first one on
+        self._key_arrived_s: float | None = None  # the last beginning, or the first frame
         self._any_frame_after = _ANY_FRAME_AFTER
         self._open_key_ticks: int | None = None  # of a key frame that is no IDR, until the first frame shown after it
         self._ended: tuple[int, bool] | None = None  # time stamp and kind of the last frame if a marker ended it
@@ -317,7 +319,7 @@ class VideoDepacketizer:
             self._any_frame_after = _ANY_FRAME_AFTER
         elif self._since_idr is None or self._since_idr > _STRONG_KEY_FOR:
             # Without recovery points the picture of rolling intra refresh becomes right after a while.
-            is_late = bool(self._functions.RECOVERY_POINT) and self._since_key > self._any_frame_after
+            is_late = bool(self._functions.RECOVERY_POINT) and self._is_without_key_too_long()
             is_true = self._has_recovery or self._is_intra_beginning()
             is_beginning = is_true or is_late
             if is_beginning:
@@ -326,7 +328,16 @@ class VideoDepacketizer:
                 self._parts.insert(0, self._functions.RECOVERY_POINT)  # ffmpeg and browsers begin there only
         if is_beginning:
             self._since_key = 0
+            self._key_arrived_s = self._arrived_s
         return is_beginning
+
+    def _is_without_key_too_long(self) -> bool:
+        """True if the frames since the last beginning are too many, or the time since then is too long."""
+        if self._key_arrived_s is None:
+            self._key_arrived_s = self._arrived_s
+        frames, seconds, least = self._any_frame_after
+        is_slow = self._since_key > least and self._arrived_s - self._key_arrived_s > seconds
+        return self._since_key > frames or is_slow
 
     def _is_intra_beginning(self) -> bool:
         """True for an intra frame with parameter sets before it, or after a long time without a beginning."""

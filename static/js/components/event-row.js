@@ -7,7 +7,8 @@ import { emit, part, setAttribute, setText } from './dom.js';
 
 /**
  * A row of the list of events: the picture, and a link to the recording. It changes in place, so that the focus stays.
- * Emits 'event-play', 'event-keep' and 'event-seen' with the event.
+ * Emits 'event-play', 'event-keep' and 'event-seen' with the event, and 'event-leave' when the link leads to another page,
+ * because the event is of no channel.
  */
 export class EventRow extends HTMLElement {
   /** @type {LoggedEvent|null} */
@@ -20,9 +21,9 @@ export class EventRow extends HTMLElement {
     this.#isWired = true;
     this.link.addEventListener('click', (event) => {
       // Other clicks are the browser's: they open the recordings page in a new tab or window.
-      if (event.ctrlKey || event.metaKey || event.shiftKey || !this.#hasRecording) return;
-      event.preventDefault();
-      emit(this, 'event-play', this.#event);
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (this.#hasRecording) event.preventDefault();
+      emit(this, this.#hasRecording ? 'event-play' : 'event-leave', this.#event);
     });
     part(this, 'keep', HTMLElement).addEventListener('click', () => emit(this, 'event-keep', this.#event));
     part(this, 'seen', HTMLElement).addEventListener('click', () => emit(this, 'event-seen', this.#event));

@@ -98,6 +98,27 @@ export {};
  */
 
 /**
+ * @typedef {object} NewKeptRange A range that was just kept, with the parts of it that the server has and lacks. The
+ *   last two minutes may still come.
+ * @property {number} id
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {string} reason
+ * @property {string|null} until
+ * @property {string} by
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} limited_until the channel has a limit by law, which wins: its beginning is deleted at this
+ *   time. null: no limit
+ * @property {boolean} may_delete you may release it: it is yours, or you are an admin
+ * @property {number|null} on_server_s
+ * @property {number|null} missing_s the recorder may have it
+ * @property {number|null} backfill_id fetches the missing part, because the rule of the channel fills gaps. null: you
+ *   can ask for it
+ */
+
+/**
  * @typedef {object} NextToGo The recording that the app deletes first if the volume needs space.
  * @property {number} camera_id
  * @property {number} channel

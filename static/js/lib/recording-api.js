@@ -10,7 +10,7 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./recording-types.js').Storage} Storage
  * @typedef {import('./recording-types.js').KeptRange} KeptRange
  * @typedef {import('./recording-types.js').KeptDraft} KeptDraft
- * @typedef {{cameras: string, storage: string, kept: string, alerts: string}} RecordingAddresses
+ * @typedef {{cameras: string, storage: string, kept: string, alerts: string, backfills: string}} RecordingAddresses
  */
 
 export class RecordingApi {
@@ -69,9 +69,14 @@ export class RecordingApi {
     return (await this.#http.json('GET', this.#addresses.kept)).kept;
   }
 
-  /** @param {KeptDraft} draft @returns {Promise<KeptRange>} */
+  /** @param {KeptDraft} draft @returns {Promise<import('./archive-types.js').NewKeptRange>} */
   keep(draft) {
     return this.#http.json('POST', this.#addresses.kept, draft);
+  }
+
+  /** @param {Omit<KeptDraft, 'reason'|'until'>} range @returns {Promise<import('./archive-types.js').Backfill>} */
+  fetchMissing(range) {
+    return this.#http.json('POST', this.#addresses.backfills, range);
   }
 
   /** @param {number} id */

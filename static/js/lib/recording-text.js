@@ -2,6 +2,7 @@
 /** Recording on the server in words for users. */
 
 import { LOCAL_CLOCK } from './display-clock.js';
+import { exactDuration } from './format.js';
 
 /**
  * @typedef {import('./recording-types.js').RecordingState} RecordingState
@@ -159,4 +160,24 @@ export function pauseChoices(nowMs, clock = LOCAL_CLOCK) {
     { value: 'tomorrow', text: 'Until tomorrow, 00:00', untilMs: tomorrowMs },
     { value: 'open', text: 'Until a user resumes it', untilMs: null },
   ];
+}
+
+/**
+ * Return the news about a range that was just kept, and an offer to fetch the part that the server lacks; '' for none.
+ *
+ * @param {{limited_until: string|null, missing_s: number|null, backfill_id: number|null}} kept
+ * @param {boolean} mayFetch
+ * @param {number} nowMs
+ */
+export function keptText(kept, mayFetch, nowMs) {
+  const missing = exactDuration(Math.round(kept.missing_s ?? 0));
+  const limit = kept.limited_until ? shortTime(Date.parse(kept.limited_until), nowMs) : '';
+  const texts = ['This part is kept.'];
+  if (limit) texts.push(`The limit by law of the channel deletes it all the same, from ${limit} on.`);
+  if (!kept.missing_s) return { text: texts.join(' '), offer: '' };
+  const lacking = `The server lacks ${missing} of it`;
+  if (kept.backfill_id !== null) texts.push(`${lacking} and fetches them from the recorder.`);
+  else if (!mayFetch) texts.push(`${lacking}. An admin can fetch them from the recorder.`);
+  const isOffered = kept.backfill_id === null && mayFetch;
+  return { text: texts.join(' '), offer: isOffered ? `${lacking}. It can fetch what the recorder has of them.` : '' };
 }

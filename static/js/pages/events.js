@@ -34,6 +34,8 @@ import { ServerRecording, watchAlerts } from './server-recording.js';
 
 const PAGE = 50;
 const NEWS_MS = 4000;
+/** If more new events wait, the list begins anew with a page of them. */
+const MOST_WAITING = 200;
 /** The next page is loaded when so many events are left to play. */
 const PLAYED_FROM_END = 3;
 
@@ -72,7 +74,7 @@ async function load() {
   asOf = null;
   seen.forget();
   pictures.forget();
-  draw();
+  draw(new Set());
   await loadMore();
 }
 
@@ -81,7 +83,7 @@ async function loadMore() {
   const { signal } = loading;
   if (isLoading || (isLoaded && list.cursor === null)) return;
   isLoading = true;
-  draw();
+  drawAround();
   try {
     const page = await eventsApi.list(queryOf(filters.filter), { limit: PAGE, cursor: list.cursor, signal });
     if (signal.aborted) return;
@@ -95,7 +97,7 @@ async function loadMore() {
   } finally {
     if (!signal.aborted) {
       isLoading = false;
-      draw();
+      draw(new Set());
     }
   }
 }
@@ -128,8 +130,8 @@ function take(changed) {
 
 // ── Showing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Show the list. @param {ReadonlySet<number>|null} [changed] ids of the rows to write again; null: all */
-function draw(changed = null) {
+/** Show the list: new rows, those of `changed` and those whose length grows. @param {ReadonlySet<number>} changed */
+function draw(changed) {
   const shown = list.days();
   const todayMs = LOCAL_CLOCK.wallOf(Date.now());
   /** @type {Map<string, HTMLElement>} */
@@ -152,7 +154,7 @@ function draw(changed = null) {
     const rows = keyedRows(part(section, 'list', HTMLElement), ids, 'event-row', EventRow);
     rows.forEach((row, index) => {
       const event = events[index];
-      if (event && (!changed || !row.event || changed.has(event.id) || event.end_time === null)) show(row, event);
+      if (event && (!row.event || changed.has(event.id) || event.end_time === null)) show(row, event);
     });
   }
   drawAround();
@@ -194,18 +196,22 @@ function showProblem(detail) {
 }
 
 /** Show the waiting events, and go to the first of the list. */
-function showNews() {
+async function showNews() {
   if (!list.waitingCount) return;
-  list.showNew();
-  draw(new Set());
   window.scrollTo({ top: 0 });
+  if (list.waitingCount > MOST_WAITING) await load();
+  else {
+    list.showNew();
+    draw(new Set());
+  }
   document.querySelector('event-row')?.querySelector('a')?.focus({ preventScroll: true });
 }
 
 // ── Playing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const later = lazyModule(() => import('./events-later.js'));
 const player = lazyModule(async () => {
-  const made = new (await import('./events-player.js')).EventPlayer(api);
+  const made = new (await import('./events-later.js')).EventPlayer(api);
   made.addEventListener('step', (event) => {
     const next = playable(played, /** @type {CustomEvent<1|-1>} */ (event).detail);
     if (next) void play(next);
@@ -255,6 +261,10 @@ days.addEventListener('event-seen', (event) => {
 days.addEventListener('event-play', (event) => {
   void play(/** @type {CustomEvent<LoggedEvent>} */ (event).detail);
 });
+days.addEventListener('event-leave', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  if (!detail.seen) void seen.mark([detail.id], true, { isLeaving: true });
+});
 days.addEventListener('event-keep', (event) => {
   const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
   if (detail.channel === null || detail.camera_id === null) return;
@@ -263,11 +273,11 @@ days.addEventListener('event-keep', (event) => {
 });
 filters.addEventListener('filter', () => void load());
 more.addEventListener('click', () => void loadMore());
-byId('news', HTMLElement).addEventListener('click', showNews);
+byId('news', HTMLElement).addEventListener('click', () => void showNews());
 new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void loadMore(), {
   rootMargin: '0px 0px 600px',
 }).observe(more);
-handleEventKeys({ seen, showNews });
+handleEventKeys({ seen, showNews: () => void showNews() });
 
 async function learnCameras() {
   try {
@@ -282,9 +292,7 @@ async function learnCameras() {
 const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
 if (deviceId && may('manage')) {
   byId('events', HTMLElement).hidden = true;
-  void lazyModule(() => import('./events-device.js'))
-    .get()
-    .then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
+  void later.get().then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
 } else {
   byId('problem-retry', HTMLElement).addEventListener('click', () => {
     void learnCameras();

@@ -12,7 +12,7 @@ import { byId, httpOptions, lazyModule, loadStyle, may, pageApi, showToast, when
 /** @typedef {import('../lib/api.js').Camera} Camera */
 
 const { cameras = '', storage = '', kept = '', alerts = '' } = document.body.dataset;
-const addresses = { cameras, storage, kept, alerts };
+const addresses = { cameras, storage, kept, alerts, backfills: '/api/backfills' };
 export const recordingApi = new RecordingApi(addresses, httpOptions());
 const parts = lazyModule(() => Promise.all([script(), loadStyle(document.body.dataset.recordingStyle ?? '')]).then(([loaded]) => loaded));
 
@@ -124,6 +124,7 @@ export class ServerRecording extends EventTarget {
     if (!loaded || !may('export')) return;
     const dialog = byId('recording-keep', loaded.RecordingKeepDialog);
     dialog.api = apiOf(loaded);
+    dialog.mayFetch = may('manage');
     dialog.openFor(keeping, clock);
   }
 

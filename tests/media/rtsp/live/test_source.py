@@ -382,6 +382,26 @@ def test_media_without_any_key_frame_fails_after_a_while() -> None:
         camera.source.on_tick()
 
 
+@pytest.mark.parametrize(("fps", "frames"), [(15, 240), (5, 80), (2, 60)])
+def test_slow_intra_refresh_begins_before_hls_gives_up(fps: int, frames: int) -> None:
+    """After 16 s and at least 60 frames: then a group of pictures would have ended with most cameras."""
+    camera = Camera()
+    taker = Taker()
+    camera.source.attach(taker)
+    for _ in range(frames - 1):
+        camera.picture(SLICE)
+        camera.clock.seconds += 1 / fps - 0.04
+    assert taker.payloads == []
+    for _ in range(5):
+        camera.picture(SLICE)
+        camera.clock.seconds += 1 / fps - 0.04
+    assert taker.payloads[:4] == [SPS, PPS, h264.RECOVERY_POINT, SLICE]
+    for _ in range(max(5 * fps, 16)):
+        camera.picture(SLICE)
+        camera.clock.seconds += 1 / fps - 0.04
+    assert taker.payloads.count(h264.RECOVERY_POINT) == 2, "the first segment of HLS ends there"
+
+
 def test_h264_with_intra_refresh_and_no_recovery_points_begins_at_last() -> None:
     camera = Camera()
     taker = Taker()

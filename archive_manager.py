@@ -196,6 +196,19 @@ class ArchiveManager:
         """Return the pauses that hold now."""
         return self._pauses.pauses()
 
+    def is_paused(self, camera_id: int, channel: int) -> bool:
+        """True if a user has paused the recording of a channel, for privacy."""
+        return self._pauses.pause_of(camera_id, channel) is not None
+
+    def limits(self) -> Sequence[tuple[int, int, datetime]]:
+        """Return camera, channel and moment for each channel with a limit by law. Nothing before it may stay."""
+        now = self._clock.now_utc()
+        return [
+            (camera_id, channel, now - timedelta(days=rule.limit_days))
+            for (camera_id, channel), rule in self._rules.rules().items()
+            if rule.limit_days is not None
+        ]
+
     def paused(self, camera_id: int, channel: int, start: datetime, end: datetime) -> list[RecordingPause]:
         """Return the pauses of a channel that touch [start, end), also past ones, with their real ends."""
         return self._pauses.ranges(camera_id, channel, start, end)

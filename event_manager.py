@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from core.clock import Clock
 from core.errors import AppError
@@ -146,6 +147,11 @@ class EventManager:
     def delete_events(self, camera_id: int) -> None:
         """Delete the log of a camera that was removed. Its events are hidden immediately."""
         self._retention.forget_camera(camera_id)
+
+    def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> None:
+        """Delete the pictures of a channel's events before a moment: a limit by law has deleted its recordings."""
+        event_ids = self.log.store.forget_pictures_before(camera_id, channel, moment)
+        self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
 
     def clean(self) -> bool:
         """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""

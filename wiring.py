@@ -94,6 +94,7 @@ class Application:
             self.streams,
             self.gateway,
             StillDecoder(self.spawner, partial(find_ffmpeg, settings.ffmpeg), clock),
+            self.archive,
             clock,
         )
         self.exports = ExportManager(

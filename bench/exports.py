@@ -1,6 +1,7 @@
-"""An exported hour of a channel of 4 Mbit/s with G.711, from a recorder with the delays of a real one.
+"""An exported hour of a channel of 4 Mbit/s with G.711, from a recorder with the delays of a real one, and from the
+server's own files, into which a backfill has fetched it.
 
-Each run has another hour, without a gap. The CPU includes the ffmpeg that encodes the audio.
+Each run has another hour, without a gap. The CPU includes the ffmpeg that encodes the audio, unless the row says more.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ def figures(runs: int) -> Iterator[Figure]:
     took_s: list[float] = []
     cpu_s: list[float] = []
     grown_mb: list[float] = []
-    with recorder("--channels", "1", "--dead", "none", "--replay-clip") as device, app() as running:
+    own_cpu_s: list[float] = []
+    with (
+        recorder("--channels", "1", "--dead", "none", "--replay-clip") as device,
+        app(ARCHIVE_MIN_FREE_BYTES="1") as running,
+    ):
         device.prepare("main")
         set_delays(device)
         camera_id = running.add_recorder(device)
@@ -38,16 +43,20 @@ def figures(runs: int) -> Iterator[Figure]:
             took_s.append(time.monotonic() - begun_s)
             cpu_s.append(app_cpu_s(running.pid) - cpu_before_s)
             grown_mb.append((most - memory) / _MB)
+            _fetch(running, camera_id, start)
+            own_before_s = _without_ffmpeg_s(running)
+            _export(running, camera_id, start)
+            own_cpu_s.append(_without_ffmpeg_s(running) - own_before_s)
     what = "an exported hour of 4 Mbit/s"
     yield Figure(what, "s", took_s, goal=180)
     yield Figure(f"{what}: CPU of app and ffmpeg", "s", cpu_s, goal=60)
     yield Figure(f"{what}: memory of the app, more than before", "MB", grown_mb, goal=60)
+    yield Figure(f"{what} from the server's files: CPU of the app without ffmpeg", "s", own_cpu_s, goal=6)
 
 
 def _export(running: App, camera_id: int, start: datetime) -> int:
     """Export an hour and delete it. Return the most memory of the app meanwhile, in bytes."""
-    times = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=1)).isoformat()}
-    body = {"ranges": [{"camera_id": camera_id, "channel": 1, **times}]}
+    body = {"ranges": [_hour(camera_id, start)]}
     path = f"/api/exports/{running.call('POST', '/api/exports', body)['id']}"
     begun_s, most = time.monotonic(), 0
     job: dict[str, Any] = {}
@@ -63,7 +72,31 @@ def _export(running: App, camera_id: int, start: datetime) -> int:
     return most
 
 
+def _fetch(running: App, camera_id: int, start: datetime) -> None:
+    """Fetch an hour into the server's recordings."""
+    path = f"/api/backfills/{running.call('POST', '/api/backfills', _hour(camera_id, start))['id']}"
+    begun_s, state = time.monotonic(), ""
+    while state != "done":
+        if time.monotonic() - begun_s > _LONGEST_S or state == "failed":
+            raise RuntimeError(f"the backfill does not end: {state}")
+        time.sleep(_POLL_S)
+        state = running.call("GET", path)["state"]
+
+
+def _hour(camera_id: int, start: datetime) -> dict[str, Any]:
+    times = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=1)).isoformat()}
+    return {"camera_id": camera_id, "channel": 1, **times}
+
+
+def _without_ffmpeg_s(running: App) -> float:
+    times = [process.cpu_times() for process in _own_processes(running)]
+    return sum(each.user + each.system for each in times)
+
+
 def _memory(running: App) -> int:
+    return sum(process.memory_info().rss for process in _own_processes(running))
+
+
+def _own_processes(running: App) -> list[psutil.Process]:
     whole = psutil.Process(running.pid)
-    processes = (whole, *whole.children(recursive=True))
-    return sum(process.memory_info().rss for process in processes if "ffmpeg" not in process.name())
+    return [each for each in (whole, *whole.children(recursive=True)) if "ffmpeg" not in each.name()]

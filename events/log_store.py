@@ -224,6 +224,21 @@ class EventLogStore:
         hidden = self._hidden
         return [*day_conditions(query), *((EventDayRow.camera_id.not_in(hidden),) if hidden else ())]
 
+    def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> list[int]:
+        """Note that the events of a channel before a moment have no pictures any more. Return their ids."""
+        pictured = (
+            EventRow.camera_id == camera_id,
+            EventRow.channel == channel,
+            EventRow.start_ms < to_ms(moment),
+            EventRow.has_picture.is_(True),
+        )
+        with self._database.read() as session:
+            found = list(session.scalars(select(EventRow.id).where(*pictured)))
+        for chunk in _chunks(found):
+            with self._database.write() as session:
+                session.execute(update(EventRow).where(EventRow.id.in_(chunk)).values(has_picture=False))
+        return found
+
     # ---- retention -------------------------------------------------------------------------------
 
     def hide(self, camera_ids: Collection[int]) -> None:

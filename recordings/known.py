@@ -1,4 +1,4 @@
-"""What the index and the archive know of a camera's recordings, by the device's clock. Nothing here asks the device."""
+"""Reads a camera's recordings from the index and the archive, by the device's clock. Nothing here asks the device."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class KnownRecordings:
         clock: DeviceClock,
         grows_until: datetime | None = None,
     ) -> DeviceIndex:
-        """Return what is known of these recordings in a window. `grows_until`: see ServerRecordings.histories()."""
+        """Return the index of these recordings in a window. `grows_until`: see ServerRecordings.histories()."""
         tokens = [item.recording_token for item in recordings]
         archived = self._server.histories(camera_id, tokens, window, clock, grows_until=grows_until)
         asked = {token: [window] for token in archived}

@@ -1,4 +1,4 @@
-"""What the process has done that apps of tests are copies of: imports, one built app, and an empty database.
+"""Prepares the process whose copies are the apps of tests: its imports, one built app, and an empty database.
 
 Without these, each copy compiles the routes and runs the migrations, which is half of the processor time of its start.
 """

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from datetime import timedelta
+from typing import Protocol
 
 from cameras.records import TimedSnapshot
 from core.clock import Clock
@@ -32,8 +33,14 @@ _SMALL_FIRST = (ProfileRole.SUB, ProfileRole.MAIN, ProfileRole.OTHER)
 _DECODED = frozenset({"h264", "hevc"})
 
 
+class PausedChannels(Protocol):
+    """Tells the channels that a user has paused, for privacy. archive_manager.ArchiveManager implements it."""
+
+    def is_paused(self, camera_id: int, channel: int) -> bool: ...
+
+
 class EventPictureTaker:
-    """start() and stop() may be called twice."""
+    """start() and stop() may be called twice. A channel that a user has paused gives no pictures."""
 
     def __init__(
         self,
@@ -42,6 +49,7 @@ class EventPictureTaker:
         streams: StreamManager,
         gateway: RtspGateway,
         decoder: StillDecoder,
+        paused: PausedChannels,
         clock: Clock,
     ) -> None:
         self._events = events
@@ -49,6 +57,7 @@ class EventPictureTaker:
         self._streams = streams
         self._gateway = gateway
         self._decoder = decoder
+        self._paused = paused
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: deque[LoggedEvent] = deque(maxlen=MOST_WAITING)
@@ -88,7 +97,10 @@ class EventPictureTaker:
         try:
             channels = self._cameras.channels(event.camera_id)
             channel = next((one for one in channels if one.number == event.channel), None)
-            jpeg = None if channel is None else self._jpeg(event, event.camera_id, channel)
+            is_open = channel is not None and not self._paused.is_paused(event.camera_id, event.channel)
+            jpeg = self._jpeg(event, event.camera_id, channel) if channel is not None and is_open else None
+            if jpeg is not None and self._paused.is_paused(event.camera_id, event.channel):
+                return False  # paused meanwhile
         except AppError as error:
             log.debug("camera %d: no picture of an event (%s)", event.camera_id, error.code)
             return False

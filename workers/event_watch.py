@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from core.clock import Clock
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 2.0
 _BATCHES_EVERY_S = 0.5
+_LIMITS_EVERY_S = 600.0
 _RECORDING_EVERY_S = 6.0  # gaps are in the database
 
 
@@ -25,6 +27,10 @@ class RecordingTroubles(Protocol):
 
     def troubles(self) -> Sequence[Trouble]:
         """Return those that go on, and those of the last week that are over. Raise Unavailable."""
+        ...
+
+    def limits(self) -> Sequence[tuple[int, int, datetime]]:
+        """Return camera, channel and moment for each channel whose pictures before the moment must go, by law."""
         ...
 
 
@@ -38,7 +44,7 @@ class EventWatch(RepeatedWork):
         self._cameras = cameras
         self._recording = recording
         self._clock = clock
-        self._recording_at_s = float("-inf")
+        self._recording_at_s = self._limits_at_s = float("-inf")
 
     def look(self) -> None:
         """Log the beginnings and ends since the last call."""
@@ -47,5 +53,13 @@ class EventWatch(RepeatedWork):
         if now_s - self._recording_at_s >= _RECORDING_EVERY_S:
             self._recording_at_s = now_s
             self._own.look_at_recording(self._recording.troubles())
+        self._clean(now_s)
+
+    def _clean(self, now_s: float) -> None:
+        """Delete old events, and every ten minutes the pictures beyond the limits by law."""
+        if now_s - self._limits_at_s >= _LIMITS_EVERY_S:
+            self._limits_at_s = now_s
+            for camera_id, channel, moment in self._recording.limits():
+                self._events.forget_pictures_before(camera_id, channel, moment)
         while self._events.clean() and not self._is_stopping.wait(_BATCHES_EVERY_S):
             pass

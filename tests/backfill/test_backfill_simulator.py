@@ -36,8 +36,8 @@ NEVER = WeekSpan(_SOON.weekday(), 0, 30)  # not today, in any time zone
 
 
 @pytest.fixture(scope="module")
-def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("pictures"), "--channels", "2", "--make", "conformant")
+def recorder(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir, "--channels", "2", "--make", "conformant")
     yield simulator
     simulator.stop()
 

@@ -24,7 +24,7 @@ _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-# As a user who has switched the pictures of recordings off. The recorder plays for each of them, and ffmpeg decodes.
+# Switches the pictures of recordings off, as a user may. The recorder plays for each of them, and ffmpeg decodes.
 _WITHOUT_PICTURES = """
 try { localStorage.getItem('recordings-pictures') ?? localStorage.setItem('recordings-pictures', 'off'); } catch {}
 """

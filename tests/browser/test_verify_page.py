@@ -71,14 +71,14 @@ def key_of(folder: Path) -> str:
 def test_an_unchanged_package_passes(page: Page, package: MadePackage) -> None:
     check(page, package.folder)
     assert verdict(page).startswith("Unchanged since export by Anna <b>, 20")
-    assert "Compare the fingerprint" in page.locator("#verdict p").inner_text()
+    expect(page.locator("#verdict p")).to_contain_text("Compare the fingerprint")
     facts = page.locator("#facts")
     expect(facts).to_contain_text("Theft <img src=x>")
     key = key_of(package.folder)
     expect(facts).to_contain_text(key)
     assert page.locator("img").count() == 0
     check(page, package.folder, key.lower())
-    assert "whose fingerprint you entered" in page.locator("#verdict p").inner_text()
+    expect(page.locator("#verdict p")).to_contain_text("whose fingerprint you entered")
     assert "authentic" not in page.locator("body").inner_text()
 
 

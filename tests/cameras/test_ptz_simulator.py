@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,8 +28,8 @@ HABITS = ("empty_spaces", "one_profile", "refuses_timeout", "garbage_zoom", "no_
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("pictures"), "--channels", "2")
+def running(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir, "--channels", "2")
     yield simulator
     simulator.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,8 @@ from tests.simulator.process import PASSWORD, USERNAME, Simulator
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("pictures"))
+def running(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir)
     yield simulator
     simulator.stop()
 

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("pictures"), "--channels", "2")
+def running(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir, "--channels", "2")
     yield simulator
     simulator.stop()
 

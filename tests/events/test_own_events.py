@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,8 @@ from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
 from events.own import AWAY_S, FIRST_AWAY_S, OwnEvents
-from tests.events.logged import NOON, stored_camera
+from events.pictures import EventPictures
+from tests.events.logged import NOON, event, stored_camera
 from tests.hand_clock import HandClock
 from tests.prepared_database import prepared
 from tests.web.stand_in_cameras import StandInCameras
@@ -181,8 +182,12 @@ def test_the_trouble_of_a_disk_concerns_no_camera(watched: Watched) -> None:
 
 
 class _Troubles:
-    def __init__(self) -> None:
+    def __init__(self, *limits: tuple[int, int, datetime]) -> None:
         self.asked = 0
+        self._limits = limits
+
+    def limits(self) -> Sequence[tuple[int, int, datetime]]:
+        return self._limits
 
     def troubles(self) -> Sequence[Trouble]:
         self.asked += 1
@@ -200,3 +205,16 @@ def test_the_watch_looks_at_the_recording_less_often(watched: Watched) -> None:
     watch.look()
     assert troubles.asked == 2
     assert watched.kinds == [(EventKind.STORAGE, True)]
+
+
+def test_the_watch_deletes_pictures_beyond_a_limit_by_law(watched: Watched, tmp_path: Path) -> None:
+    watched.events.pictures = EventPictures(tmp_path / "pictures", most_bytes=1000)
+    watched.events.pictures.open({1})
+    watched.events.log.add(event(has_picture=True))
+    watched.events.log.add(event(at_s=600, has_picture=True))
+    old, new = (item.id for item in watched.logged)
+    for event_id in (old, new):
+        watched.events.pictures.put(1, event_id, b"picture")
+    limit = (1, 1, NOON + timedelta(seconds=600))
+    EventWatch(watched.events, StandInCameras(), _Troubles(limit), watched.clock).look()
+    assert [watched.events.pictures.get(1, event_id) for event_id in (old, new)] == [None, b"picture"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +133,20 @@ class _Cameras(StandInCameras):
 
 
 @dataclass
+class _Paused:
+    channels: set[tuple[int, int]] = field(default_factory=set)
+
+    def is_paused(self, camera_id: int, channel: int) -> bool:
+        return (camera_id, channel) in self.channels
+
+
+@dataclass
 class Taking:
     clock: HandClock
     events: EventManager
     cameras: _Cameras
     gateway: _Gateway
+    paused: _Paused
     taker: EventPictureTaker
 
     def log(self, kind: EventKind = EventKind.PERSON, **more: Any) -> LoggedEvent:
@@ -159,8 +169,9 @@ def taking(tmp_path: Path) -> Iterator[Taking]:
     settings = Settings(data_dir=tmp_path, min_free_bytes=0)
     events = EventManager(database, settings, clock, cameras)
     events.pictures.open({1})
-    taker = EventPictureTaker(events, cameras, _Streams(), gateway, _Decoder(), clock)
-    yield Taking(clock, events, cameras, gateway, taker)
+    paused = _Paused()
+    taker = EventPictureTaker(events, cameras, _Streams(), gateway, _Decoder(), paused, clock)
+    yield Taking(clock, events, cameras, gateway, paused, taker)
     taker.stop()
     database.close()
 
@@ -244,3 +255,34 @@ def test_the_thread_takes_the_pictures_of_new_events(taking: Taking) -> None:
     until(lambda: taking.picture(found) is not None, what="the picture")
     taking.taker.stop()
     taking.taker.stop()
+
+
+def test_a_paused_channel_gives_no_pictures(taking: Taking) -> None:
+    taking.paused.channels.add((1, 1))
+    taking.gateway.held[1, "MediaProfile00001"] = HeldKeyFrame("h264", 16 / 9, (b"sps",), (b"key",))
+    assert not taking.taker.take(taking.log())
+    assert taking.cameras.asked == []
+    assert taking.taker.take(taking.log(channel=2))
+
+
+def test_a_pause_while_a_picture_is_taken_drops_it(taking: Taking) -> None:
+    def pause() -> bytes:
+        taking.paused.channels.add((1, 1))
+        return JPEG
+
+    taking.cameras.answer = pause
+    found = taking.log()
+    assert not taking.taker.take(found)
+    assert taking.picture(found) is None
+
+
+def test_a_limit_by_law_deletes_the_pictures_of_its_channel(taking: Taking) -> None:
+    found = [taking.log(channel=channel) for channel in (1, 2)]
+    assert [taking.taker.take(one) for one in found] == [True, True]
+    taking.events.log.flush()
+    limit = taking.clock.now_utc() + timedelta(seconds=1)
+    taking.events.forget_pictures_before(1, 1, limit)
+    assert [taking.picture(one) is not None for one in found] == [False, True]
+    assert [taking.events.log.get(EventQuery(), one.id).has_picture for one in found] == [False, True]
+    taking.events.forget_pictures_before(1, 2, taking.clock.now_utc())
+    assert taking.picture(found[1]) is not None, "it is not before the limit"

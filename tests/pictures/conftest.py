@@ -15,8 +15,8 @@ from tests.simulator.process import Makes
 
 
 @pytest.fixture(scope="session")
-def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
-    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
+def recorders(cache_dir: Path) -> Iterator[Makes]:
+    started = Makes(cache_dir, channels=4)
     yield started
     started.stop()
 

@@ -34,8 +34,9 @@ from tests.sessions.stand_ins import (
 from tests.sessions.thin_device import TOKEN, Device, MakeManager, is_running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gstreamer_live() -> Iterator[GstreamerLive]:
+    """It encodes until its end: a start costs as much processor time as twenty seconds."""
     server = GstreamerLive()
     yield server
     server.end()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,15 +10,6 @@ import pytest
 from tests.simulator.process import Simulator
 
 Start = Callable[..., Simulator]
-
-
-@pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all processes that run the tests."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pictures"
-    shared.mkdir(exist_ok=True)
-    return shared
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ TEN = datetime.timedelta(seconds=10)
 
 
 @pytest.fixture(scope="module")
-def makes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
-    started = Makes(tmp_path_factory.mktemp("makes"), channels=16)
+def makes(cache_dir: Path) -> Iterator[Makes]:
+    started = Makes(cache_dir, channels=16)
     yield started
     started.stop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,8 @@ Open = Callable[..., Feed]
 
 
 @pytest.fixture(scope="module")
-def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("pictures"))
+def recorder(cache_dir: Path) -> Iterator[Simulator]:
+    simulator = Simulator(cache_dir)
     with RtspClient(simulator.live_url(1, "sub")) as client:
         client.play()  # encodes the stream that the tests with short time-outs play
     yield simulator

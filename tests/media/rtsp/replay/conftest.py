@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,8 @@ from tests.simulator.process import Makes, Simulator
 
 
 @pytest.fixture(scope="session")  # files of other packages run between those of this one
-def recorders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Makes]:
-    started = Makes(tmp_path_factory.mktemp("archive"), channels=4)
+def recorders(cache_dir: Path) -> Iterator[Makes]:
+    started = Makes(cache_dir, channels=4)
     yield started
     started.stop()
 

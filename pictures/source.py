@@ -23,8 +23,7 @@ from pictures.inbox import KeyFrame, KeyFrameInbox
 from pictures.placing import GroupLength, Placing, is_answer
 from recording_manager import RecordingManager
 
-LONGEST_RUN_STEP_S = 120
-_LONGEST_KNOWN_STEP_S = 200  # of recorders that have shown to honour Frames: every sixteenth of a grid of ten seconds
+LONGEST_RUN_STEP_S = 200  # every sixteenth time of a grid of ten seconds: the first pictures of an hour
 SHORTEST_RUN = 4
 SEEKS_AN_HOUR = 12
 _FIRST_RUN = 64
@@ -87,9 +86,8 @@ class RecordingSource:
     def plays_runs(self, step_s: int) -> bool:
         """True if the recorder sends only the key frames of a grid on request, as far as is known."""
         has_method = self._abilities.method in ("", "onvif", "server")
-        honours_frames = self._abilities.honours_frames
-        is_fit = has_method and honours_frames is not False and self._plays_runs
-        return is_fit and step_s <= (_LONGEST_KNOWN_STEP_S if honours_frames else LONGEST_RUN_STEP_S)
+        is_fit = has_method and self._abilities.honours_frames is not False and self._plays_runs
+        return is_fit and step_s <= LONGEST_RUN_STEP_S
 
     def frames_of_run(
         self, times: Sequence[int], step_s: int, should_stop: Callable[[], bool], most_bytes: int = _RUN_BYTES

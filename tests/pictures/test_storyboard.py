@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from archive.records import from_ms
 from core.recordings import ReplayAbilities
 from pictures.views import GridPicture, PictureState
 from tests.media.rtsp.replay.simulated import spans
@@ -83,6 +84,21 @@ def test_every_grid_has_true_pictures(pictures: PicturesHarness, step_s: int, le
     shown = pictures.finished(start_s, start_s + length_s, step_s)
     assert len(shown) == length_s // step_s
     assert_true_times(pictures, shown)
+
+
+def test_one_play_brings_the_first_pictures_of_an_hour(pictures: PicturesHarness) -> None:
+    """Every sixteenth of ten seconds, of a recorder that has not shown yet whether it honours Frames."""
+    start_s = pictures.recorded_s()
+    times = range(start_s, start_s + 3600, 160)
+    assert pictures.cameras.abilities.honours_frames is None
+    found = pictures.recordings.coverage(1, from_ms(1000 * start_s), from_ms(1000 * start_s + 1000), channel=1)
+    source = pictures.manager._tools.open_source(1, found.channels[0].spans[0].recording_token or "")
+    try:
+        assert source.plays_runs(160)
+        placed = list(source.frames_of_run(times, 160, lambda: False))
+    finally:
+        source.close()
+    assert [time_s for time_s, frame in placed if frame is not None] == list(times)
 
 
 def test_h265_has_true_pictures(pictures: PicturesHarness) -> None:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from core.clock import Clock
@@ -173,9 +174,10 @@ class EventManager:
                 self._states[camera_id] = states
             for event in events:
                 channel, now = channel_of_event(event.sources, channels), self._clock.now_utc()
-                self.topics.note(camera_id, event, channel, now)
-                activities = states.take(channel, event, now_s=self._clock.monotonic_s(), now=now, offset_s=offset_s)
-                self._untold.extend(activities)
+                self.topics.note(camera_id, event, channel.number, now)
+                now_s = self._clock.monotonic_s()
+                begun = states.take(channel.number, event, now_s=now_s, now=now, offset_s=offset_s)
+                self._untold.extend(replace(one, is_channel_sure=channel.is_sure) for one in begun)
         self._tell()
 
     def ask_states(self, camera_id: int) -> bool:

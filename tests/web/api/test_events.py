@@ -147,6 +147,20 @@ def test_a_limited_user_gets_nothing_of_other_channels(harness: WebHarness, even
     assert not harness.token_client(Role.ADMIN).request("GET", "/api/events/2").get_json()["seen"]
 
 
+def test_a_limited_user_sees_no_event_whose_channel_is_guessed(harness: WebHarness, events: EventManager) -> None:
+    for source in ("00001", "VideoSourceConfig1"):
+        told = DeviceEvent(EventKind.PERSON, "RuleEngine/People", (source,), source, "s", Change.CHANGED, active=True)
+        events.take(1, [told])
+    events.log.flush()
+    everything = harness.token_client(Role.REVIEWER).request("GET", "/api/events").get_json()["events"]
+    assert {(one["rule"], one["channel"]) for one in everything} == {("00001", 1), ("VideoSourceConfig1", 1)}
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({1})}))
+    assert [one["rule"] for one in limited.request("GET", "/api/events").get_json()["events"]] == ["00001"]
+    guessed = next(one["id"] for one in everything if one["rule"] == "VideoSourceConfig1")
+    assert limited.request("GET", f"/api/events/{guessed}").status_code == 404
+    assert limited.request("GET", f"/api/events/{guessed}/picture").status_code == 404
+
+
 def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManager) -> None:
     add(events, event())
     as_of = client.get("/api/events").get_json()["as_of"]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.clock import Clock
-from core.errors import AppError
+from core.errors import AppError, DeviceError
 from core.events import ChannelActivity, DeviceEvent, EventProblem
 from core.settings import Settings
 from database import Database
@@ -131,11 +131,16 @@ class EventManager:
             known = self._subscriptions.get(camera_id)
             return known is not None and known.is_stored and camera_id not in self._problems
 
+    def is_topic_list_due(self, camera_id: int) -> bool:
+        """True if the app does not know the topics of the device's properties, and has not asked for them lately."""
+        return self.topics.is_list_due(camera_id, self._clock.monotonic_s())
+
     def list_topics(self, camera_id: int) -> None:
-        """Ask the device for the topics of its event properties, unless they are known. Raise a DeviceError."""
-        if not self.topics.has_list(camera_id):
-            listed = self._cameras.ask_events(camera_id, lambda device: device.topics())
-            self.topics.set_list(camera_id, listed)
+        """Ask the device for the topics of its event properties. `told` has them, or the code of the device's error."""
+        try:
+            self.topics.set_list(camera_id, self._cameras.ask_events(camera_id, lambda device: device.topics()))
+        except DeviceError as error:
+            self.topics.note_unlisted(camera_id, error.code, self._clock.monotonic_s())
 
     def told(self, camera_id: int) -> DeviceTold:
         """Return the topics and the newest messages of a camera."""
@@ -151,7 +156,9 @@ class EventManager:
 
     def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> None:
         """Delete the pictures of a channel's events before a moment: a limit by law has deleted its recordings."""
-        event_ids = self.log.store.forget_pictures_before(camera_id, channel, moment)
+        event_ids = self.log.store.forget_pictures_before(
+            camera_id, channel, moment, self.pictures.event_ids(camera_id)
+        )
         self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
 
     def clean(self) -> bool:

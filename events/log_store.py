@@ -224,20 +224,25 @@ class EventLogStore:
         hidden = self._hidden
         return [*day_conditions(query), *((EventDayRow.camera_id.not_in(hidden),) if hidden else ())]
 
-    def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> list[int]:
-        """Note that the events of a channel before a moment have no pictures any more. Return their ids."""
-        pictured = (
-            EventRow.camera_id == camera_id,
-            EventRow.channel == channel,
-            EventRow.start_ms < to_ms(moment),
-            EventRow.has_picture.is_(True),
+    def forget_pictures_before(
+        self, camera_id: int, channel: int, moment: datetime, present: Sequence[int]
+    ) -> list[int]:
+        """Note that the events of a channel before a moment have no pictures any more. Return their ids.
+
+        `present`: the events of the camera with a picture on disk, which the log does not know after a crash.
+        """
+        before = select(EventRow.id).where(
+            EventRow.camera_id == camera_id, EventRow.channel == channel, EventRow.start_ms < to_ms(moment)
         )
         with self._database.read() as session:
-            found = list(session.scalars(select(EventRow.id).where(*pictured)))
-        for chunk in _chunks(found):
+            noted = list(session.scalars(before.where(EventRow.has_picture.is_(True))))
+            found = set(noted)
+            for chunk in _chunks(present):
+                found.update(session.scalars(before.where(EventRow.id.in_(chunk))))
+        for chunk in _chunks(noted):
             with self._database.write() as session:
                 session.execute(update(EventRow).where(EventRow.id.in_(chunk)).values(has_picture=False))
-        return found
+        return sorted(found)
 
     # ---- retention -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -26,9 +26,8 @@ from events.log_query import (
     day_conditions,
     day_of,
     from_ms,
-    is_rare,
     minute_of,
-    places,
+    page_conditions,
     to_ms,
 )
 from tables import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
@@ -38,7 +37,6 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
     *(column for column in EventRow.__table__.c if column.name != "count"),
     EventRow.count.label("changes"),
 )
-_MOST_PLACES = 32
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -153,15 +151,13 @@ class EventLogStore:
 
     def page(self, query: EventQuery, *, limit: int, cursor: str | None = None) -> EventPage:
         """Return events, the newest first. Raise InvalidRequest for an invalid cursor."""
-        wanted = self._wanted(query)
+        wanted, places = page_conditions(query)
+        wanted += self._not_hidden()
         if cursor is not None:
             wanted.append(after_cursor(cursor))
         as_of_ms = self._changed_ms  # read before the rows, so that a change in between is news
         with self._database.read() as session:
-            of_places = places(query)
-            if is_rare(query):
-                of_places = [or_(false(), *of_places)]
-            found = _newest(session, wanted, of_places, limit + 1)
+            found = _newest(session, wanted, places, limit + 1)
             page = _events(session, found[:limit], query.user_id)
         next_cursor = cursor_of(page[-1]) if len(found) > limit else None
         return EventPage(page, next_cursor, from_ms(as_of_ms))
@@ -212,13 +208,12 @@ class EventLogStore:
         with self._database.read() as session:
             return [EventDay(*row) for row in session.execute(wanted.order_by(EventDayRow.day))]
 
-    def _wanted(self, query: EventQuery) -> list[ColumnElement[bool]]:
-        """Return all conditions except those of the places."""
+    def _not_hidden(self) -> list[ColumnElement[bool]]:
         hidden = self._hidden
-        return [*conditions(query), *((EventRow.camera_id.not_in(hidden),) if hidden else ())]
+        return [EventRow.camera_id.not_in(hidden)] if hidden else []
 
     def _conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
-        return [*self._wanted(query), or_(false(), *places(query))]
+        return [*conditions(query), *self._not_hidden()]
 
     def _day_conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
         hidden = self._hidden
@@ -298,19 +293,17 @@ def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
 
 
 def _newest(
-    session: Session, wanted: list[ColumnElement[bool]], of_places: list[ColumnElement[bool]], limit: int
+    session: Session, wanted: list[ColumnElement[bool]], places: list[ColumnElement[bool]], limit: int
 ) -> Sequence[Row[Any]]:
     """Return the newest rows of all places together.
 
-    A few places are asked one by one: an index has the rows of each in order. With an OR, SQLite sorts all of them.
+    The places are asked one by one: an index has the rows of each in order. With an OR, SQLite sorts all of them.
     """
     newest = (EventRow.start_ms.desc(), EventRow.id.desc())
-    if len(of_places) > _MOST_PLACES:
-        of_places = [or_(*of_places)]
     found: list[Row[Any]] = []
-    for place in of_places:
+    for place in places:
         found += session.execute(select(*_COLUMNS).where(place, *wanted).order_by(*newest).limit(limit)).all()
-    if len(of_places) > 1:
+    if len(places) > 1:
         found.sort(key=lambda row: (-row.start_ms, -row.id))
     return found[:limit]
 

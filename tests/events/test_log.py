@@ -330,6 +330,8 @@ def test_days_count_the_events_and_the_alerts(log: EventLog) -> None:
     assert [(day.day, day.count, day.alerts) for day in log.days(ALL)] == [(today, 4, 1), (tomorrow, 1, 0)]
     assert [day.count for day in log.days(EventQuery(kinds=(EventKind.PERSON,)))] == [1]
     assert [day.day for day in log.days(EventQuery(end=NOON))] == [today]
+    midnight = (NOON.astimezone() + timedelta(days=1)).replace(hour=0, minute=0)
+    assert [day.day for day in log.days(EventQuery(end=midnight))] == [today], "the end is exclusive"
     assert log.days(EventQuery(camera_ids=(1,), channel=2)) == []
 
 
@@ -350,6 +352,7 @@ SCOPES = (
     Scope({1: frozenset({1}), 2: frozenset({2, 3})}),
     Scope({1: frozenset(), 3: None}),
     Scope({camera_id: frozenset({1, 2}) for camera_id in range(1, 30)}),
+    Scope({camera_id: frozenset(range(1, 30)) for camera_id in range(1, 4)}),
 )
 
 
@@ -374,6 +377,10 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
         EventQuery(camera_ids=(2,), channel=2),
         EventQuery(camera_ids=(1,), kinds=(EventKind.OFFLINE, EventKind.MOTION)),
         EventQuery(severity=Severity.ALERT),
+        EventQuery(severity=Severity.ALERT, camera_ids=(1, 2)),
+        EventQuery(source=EventSource.SERVER),
+        EventQuery(source=EventSource.DEVICE, camera_ids=(1,)),
+        EventQuery(kinds=(EventKind.MOTION,)),
     ):
         wanted = [
             item
@@ -383,6 +390,7 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
             and (not query.camera_ids or item.camera_id in query.camera_ids)
             and query.channel in (None, item.channel)
             and query.severity in (None, item.severity)
+            and query.source in (None, item.source)
         ]
         asked = replace(query, scope=scope)
         assert listed(log, asked) == wanted
@@ -391,5 +399,5 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
         page = log.page(asked, limit=5)
         rest = log.page(asked, limit=200, cursor=page.next_cursor).events if page.next_cursor else ()
         assert [*page.events, *rest] == wanted
-        if query.severity is None:
+        if query.severity is None and query.source is None:
             assert sum(day.count for day in log.days(asked)) == len(wanted)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -30,7 +31,7 @@ from events.log_query import (
     page_conditions,
     to_ms,
 )
-from tables import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
+from tables import Base, EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
 
 _ALIVE = 1  # the one row of event_heartbeat
 _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a method of rows
@@ -141,11 +142,9 @@ class EventLogStore:
                 if not is_seen:
                     session.execute(delete(EventSeenRow).where(*mine))
                     continue
-                found -= set(session.scalars(select(EventSeenRow.event_id).where(*mine)))
                 if found:
-                    session.execute(
-                        insert(EventSeenRow), [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
-                    )
+                    rows = [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
+                    session.execute(_insert_of(session)(EventSeenRow).on_conflict_do_nothing(), rows)
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -271,6 +270,11 @@ class EventLogStore:
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[place : place + _IDS_AT_ONCE] for place in range(0, len(ids), _IDS_AT_ONCE)]
+
+
+def _insert_of(session: Session) -> Callable[[type[Base]], sqlite.Insert | postgresql.Insert]:
+    """Return the insert of the database, which can ignore a row that another request has inserted at the same time."""
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from core.access import Scope
 from core.errors import InvalidRequest, NotFound, Unavailable
@@ -255,6 +256,24 @@ def test_marks_of_one_user_are_not_those_of_another(log: EventLog) -> None:
     assert log.get(ann, oldest).is_seen
     log.mark_seen(ann, [oldest], is_seen=False)
     assert ids(log, replace(ann, is_seen=True)) == []
+
+
+def test_two_requests_may_mark_the_same_event_at_once(log: EventLog, database: Database) -> None:
+    log.add(event())
+    log.flush()
+    (marked,) = ids(log)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    assert database._engine is not None
+    sqlalchemy.event.listen(database._engine, "before_cursor_execute", note)
+    log.mark_seen(ALL, [marked], is_seen=True)
+    (written,) = [one for one in statements if "INSERT INTO event_seen" in one]
+    assert "ON CONFLICT DO NOTHING" in written
+    log.mark_seen(ALL, [marked], is_seen=True)
+    assert [item.is_seen for item in listed(log)] == [True]
 
 
 def test_marks_of_hidden_events_are_ignored(log: EventLog) -> None:

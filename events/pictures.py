@@ -33,6 +33,7 @@ class EventPictures:
         self._lock = threading.Lock()
         self._files: OrderedDict[str, tuple[int, float]] = OrderedDict()  # size, time of use; the oldest use first
         self._bytes = 0
+        self._expected: set[tuple[int, int]] = set()
         self._has_warned = False
 
     def open(self, camera_ids: Collection[int]) -> None:
@@ -59,6 +60,21 @@ class EventPictures:
                 self._files[name] = (size, used_s)
                 self._bytes += size
             self._make_room()
+
+    def expect(self, camera_id: int, event_id: int) -> None:
+        """The picture of an event is taken soon. `give_up` follows, whether it was taken or not."""
+        with self._lock:
+            self._expected.add((camera_id, event_id))
+
+    def give_up(self, camera_id: int, event_id: int) -> None:
+        """The picture of an event is no longer expected."""
+        with self._lock:
+            self._expected.discard((camera_id, event_id))
+
+    def is_expected(self, camera_id: int, event_id: int) -> bool:
+        """True while the picture of an event is being taken, or waits for that."""
+        with self._lock:
+            return (camera_id, event_id) in self._expected
 
     def put(self, camera_id: int, event_id: int, jpeg: bytes) -> bool:
         """Keep the picture of an event. False if it is too large, or if the disk does not take it."""

@@ -60,7 +60,7 @@ class EventPictureTaker:
         self._paused = paused
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[LoggedEvent] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[LoggedEvent] = deque()
         self._asked_s: dict[tuple[int, int], float] = {}
         self._asked_for_notice_s = float("-inf")
         self._is_stopping = False
@@ -87,7 +87,10 @@ class EventPictureTaker:
         if event.channel is None or event.source is EventSource.IMPORT or not event.kind.is_activity:
             return
         with self._changed:
+            if len(self._waiting) == MOST_WAITING:
+                self._give_up(self._waiting.popleft())
             self._waiting.append(event)
+            self._events.pictures.expect(event.camera_id or 0, event.id)
             self._changed.notify_all()
 
     def take(self, event: LoggedEvent) -> bool:
@@ -145,6 +148,11 @@ class EventPictureTaker:
                 self.take(event)
             except Exception:  # the top of a thread
                 log.exception("taking the picture of an event failed")
+            finally:
+                self._give_up(event)
+
+    def _give_up(self, event: LoggedEvent) -> None:
+        self._events.pictures.give_up(event.camera_id or 0, event.id)
 
     def _next(self) -> LoggedEvent | None:
         with self._changed:

@@ -286,3 +286,16 @@ def test_a_limit_by_law_deletes_the_pictures_of_its_channel(taking: Taking) -> N
     assert [taking.events.log.get(EventQuery(), one.id).has_picture for one in found] == [False, True]
     taking.events.forget_pictures_before(1, 2, taking.clock.now_utc())
     assert taking.picture(found[1]) is not None, "it is not before the limit"
+
+
+def test_a_picture_is_expected_until_it_is_taken_or_given_up(taking: Taking) -> None:
+    taking.paused.channels.add((1, 1))
+    wanted = [taking.log(channel=1) for _ in range(MOST_WAITING + 1)]
+    assert [taking.events.pictures.is_expected(1, one.id) for one in (wanted[0], wanted[1], wanted[-1])] == [
+        False,
+        True,
+        True,
+    ]
+    taking.taker.start()
+    until(lambda: not taking.events.pictures.is_expected(1, wanted[-1].id), what="the attempt to take the last picture")
+    assert not any(taking.events.pictures.is_expected(1, one.id) for one in wanted)

@@ -19,7 +19,7 @@ from web.access.targets import sees_only_some_channels
 from web.api import event_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
-from web.api.pictures import PENDING, PICTURE, UNCHANGED, picture_answer, recorded_picture
+from web.api.pictures import PENDING, PICTURE, UNCHANGED, pending_picture, picture_answer, recorded_picture
 from web.services import services
 
 blueprint = APIBlueprint("api_events", __name__, url_prefix="/api/events", abp_tags=[Tag(name="events")])
@@ -74,16 +74,21 @@ def get_event(path: shapes.EventPath) -> Response:
 def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -> Response:
     """Get the picture of an event as JPEG: taken when it began, otherwise of the recordings of its channel.
 
-    202 if one of a recording is not ready after `wait_s`: try again. 404 `no_recording`: there is none.
+    202 while it is being taken, or if one of a recording is not ready after `wait_s`: try again.
+    404 `no_recording`: there is none.
     """
     event = services().events.log.get(_mine(), path.event_id)
     audit_about(camera_id=event.camera_id, channel=event.channel)
     if event.camera_id is None or event.channel is None:
         raise NotFound("This event has no picture.", code="no_recording")
     audit_about(picture_time=rfc3339(event.start_at))
-    jpeg = services().events.pictures.get(event.camera_id, event.id)
+    kept = services().events.pictures
+    is_expected = kept.is_expected(event.camera_id, event.id)  # before `get`: it may be taken in between
+    jpeg = kept.get(event.camera_id, event.id)
     if jpeg is not None:
         return picture_answer(jpeg, None)
+    if is_expected:
+        return pending_picture()
     who = current_principal()
     is_guess = not services().recordings.has_sure_recordings(event.camera_id, event.channel)
     if is_guess and sees_only_some_channels(who, event.camera_id):

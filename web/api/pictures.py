@@ -106,8 +106,13 @@ def recorded_picture(camera_id: int, channel: int, moment: datetime, wait_s: int
         with services().device_limit:
             found = pictures.picture(camera_id, channel, moment, wait_s)
     if found is None:
-        return Response(status=202, headers={"Retry-After": _RETRY_AFTER_S})
+        return pending_picture()
     return picture_answer(found.jpeg, found.picture_time)
+
+
+def pending_picture() -> Response:
+    """Return 202: the picture is being made."""
+    return Response(status=202, headers={"Retry-After": _RETRY_AFTER_S})
 
 
 def picture_answer(jpeg: bytes, picture_time: datetime | None) -> Response:

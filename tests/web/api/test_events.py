@@ -10,16 +10,22 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from account_manager import AccountManager
+from accounts.records import UserDraft
 from cameras.records import CameraView
 from core.access import Role, Scope
 from core.clock import SystemClock, rfc3339
 from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.events import Change, DeviceEvent, EventKind, EventSource, ListedTopic, LoggedEvent
+from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
+from events.log_query import EventQuery
 from pictures.views import Picture
+from tables import EventSeenRow
 from tests.events.logged import NOON, event, stored_camera
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_pictures import JPEG, StandInPictures
@@ -100,6 +106,8 @@ def test_pages_and_filters_of_the_query_are_followed(client: FlaskClient, events
         ("camera_id=1&camera_id=2&channel=1", "channel"),
         ("kind=nonsense", "kind.0"),
         ("camera_id=0", "camera_id"),
+        (f"camera_id={2**31}", "camera_id.0"),
+        (f"camera_id=1&channel={2**31}", "channel"),
         ("limit=201", "limit"),
         ("cursor=x", "cursor"),
         ("from_time_of_day=24:00", "from_time_of_day"),
@@ -127,6 +135,19 @@ def test_marks_belong_to_the_user(harness: WebHarness, events: EventManager) -> 
 
 def _seen(api: ApiClient) -> dict[int, bool]:
     return {one["id"]: one["seen"] for one in api.request("GET", "/api/events").get_json()["events"]}
+
+
+def test_the_marks_of_a_user_go_with_the_user(
+    accounts: AccountManager, events: EventManager, database: Database
+) -> None:
+    accounts.create_first("admin", Secret("a long password of the admin"))
+    user = accounts.add_user(UserDraft("ann", Secret("a long password of ann"), Role.REVIEWER))
+    add(events, event())
+    for user_id in (0, user.id):
+        events.log.mark_seen(EventQuery(user_id=user_id), [1], is_seen=True)
+    accounts.remove_user(user.id)
+    with database.read() as session:
+        assert list(session.scalars(select(EventSeenRow.user_id))) == [0]
 
 
 def test_without_accounts_marks_are_those_of_everybody(client: FlaskClient, events: EventManager) -> None:
@@ -204,6 +225,19 @@ def test_the_picture_of_an_event_is_its_own_otherwise_of_a_recording(
     assert (pending.status_code, pending.headers["Retry-After"]) == (202, "1")
     pictures.fail_with = NotFound("Nothing is recorded at this time.", code="no_recording")
     assert_problem(client.get("/api/events/3/picture"), 404, "no_recording")
+
+
+@pytest.mark.usefixtures("camera")
+def test_a_picture_that_is_being_taken_is_pending(
+    client: FlaskClient, events: EventManager, pictures: StandInPictures, assert_problem: Callable[..., Any]
+) -> None:
+    add(events, event())
+    pictures.fail_with = NotFound("Nothing is recorded at this time.", code="no_recording")
+    events.pictures.expect(1, 1)
+    pending = client.get("/api/events/1/picture?wait_s=0")
+    assert (pending.status_code, pending.headers["Retry-After"]) == (202, "1")
+    events.pictures.give_up(1, 1)
+    assert_problem(client.get("/api/events/1/picture"), 404, "no_recording")
 
 
 def test_an_event_without_a_channel_has_no_picture(client: FlaskClient, events: EventManager) -> None:

@@ -28,7 +28,6 @@ _VOLUME_BYTES = 16_000_000_000  # sparse
 _SECTOR_BYTES = 512
 _SECTORS_WRITTEN = 6  # field of /sys/block/*/stat
 _SETTLE_S = 5.0
-_LONGEST_WAIT_S = 60.0
 _MOST_CPU, _MOST_MB = 1.2, 4.0  # of each main stream
 _MOST_DISK_PERCENT = {"main": 2.0, "sub": 10.0}
 
@@ -57,7 +56,7 @@ class _Measured:
 def figures(runs: int, window_s: float) -> Iterator[Figure]:
     """Record all main streams, and then all sub streams."""
     with (
-        _disk() as disk,
+        own_disk() as disk,
         recorder("--channels", "16", "--dead", "none") as device,
         app(ARCHIVE_DIRS=str(disk.folder / "archive"), ARCHIVE_MIN_FREE_BYTES="1") as running,
     ):
@@ -121,15 +120,17 @@ def rule_path(camera_id: int, channel: int) -> str:
     return f"/api/cameras/{camera_id}/channels/{channel}/recording-rule"
 
 
-def wait_for_state(running: App, camera_id: int, state: str) -> None:
-    """Wait until all channels of a camera are in this state of recording. Raise RuntimeError after a minute."""
-    deadline_s = time.monotonic() + _LONGEST_WAIT_S
+def wait_for_state(running: App, camera_id: int, state: str, within_s: float = 60.0) -> None:
+    """Wait until all channels of a camera are in this state of recording. Raise RuntimeError if that takes longer."""
+    deadline_s = time.monotonic() + within_s
     while True:
         states: list[dict[str, Any]] = running.call("GET", f"/api/cameras/{camera_id}/recording-states")["channels"]
-        if all(each["state"] == state for each in states):
+        others = [each for each in states if each["state"] != state]
+        if not others:
             return
         if time.monotonic() > deadline_s:
-            raise RuntimeError(f"not all channels are in the state {state}: {[each['state'] for each in states]}")
+            found = ", ".join(f"{each['channel']} {each['state']} ({each['reason']})" for each in others)
+            raise RuntimeError(f"not all channels of camera {camera_id} are in the state {state}: {found}")
         time.sleep(0.5)
 
 
@@ -163,18 +164,19 @@ def _segmenters(urls: list[str], folder: Path) -> Iterator[list[psutil.Process]]
 
 def _on_disk(disk: _Disk, folder: Path, record: Callable[[], Cost]) -> _Measured:
     """Return the cost, and the bytes that reach the disk beyond the growth of the files in `folder`."""
-    size_before, written_before = _size(folder), disk.written_bytes()
+    size_before, written_before = size_of(folder), disk.written_bytes()
     cost = record()
-    written, size = disk.written_bytes() - written_before, _size(folder) - size_before
+    written, size = disk.written_bytes() - written_before, size_of(folder) - size_before
     return _Measured(cost, 100 * (written / size - 1) if disk.counter and size else None)
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return the bytes of all recordings in a folder, also of those that are being written."""
     return sum(path.stat().st_size for path in folder.rglob("*.mp4"))
 
 
 @contextlib.contextmanager
-def _disk() -> Iterator[_Disk]:
+def own_disk() -> Iterator[_Disk]:
     """Yield a volume of its own, and a folder of the machine's disk if that is impossible."""
     with tempfile.TemporaryDirectory(prefix="bench-archive-") as name:
         image, folder = Path(name) / "image", Path(name) / "disk"

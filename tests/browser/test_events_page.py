@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.logged_events import StandInEvents, iso, logged, message, told
 from tests.browser.recordings import BURNT, GOP_S, PLAYING, burnt_s, place_of, recorded_at, stamp, wait
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, settled_on, until_on
 from tests.patience import LIMIT_S
 from tools.running import App, Recorder
 
@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROWS = "event-row"
+_TOP_OF_20 = "document.querySelector('[data-id=\"20\"]').getBoundingClientRect().top"
 # Pixels of the timeline in the colour of alerts.
 _ALERT_INK = """(() => {
   const { canvas } = document.querySelector('recording-timeline');
@@ -200,7 +201,7 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page.locator(ROWS)).to_have_count(41)
     read = page.locator("[data-id='20']")
     read.scroll_into_view_if_needed()
-    before = page.evaluate("document.querySelector(\"[data-id='20']\").getBoundingClientRect().top")
+    before = settled_on(page, lambda: page.evaluate(_TOP_OF_20))
     events.tell(logged(100, NOON + timedelta(minutes=1), "person"))
     events.tell(logged(101, NOON + timedelta(minutes=2), "person"))
     events.tell(logged(50, NOON - timedelta(hours=2), lasts_s=90.0))
@@ -208,7 +209,7 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page).to_have_title("(2) Events · ONVIF Web Viewer")
     expect(page.locator(ROWS)).to_have_count(41)
     expect(page.locator("[data-id='50']")).to_contain_text("2 min")
-    assert page.evaluate("document.querySelector(\"[data-id='20']\").getBoundingClientRect().top") == before
+    assert abs(page.evaluate(_TOP_OF_20) - before) < 1
     page.locator("#news").click()
     expect(page.locator(ROWS)).to_have_count(43)
     expect(page.locator("[data-id='101'] a.event-link")).to_be_focused()

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -176,10 +177,10 @@ def test_aac_frames_come_out_exact_or_not_at_all(frames: list[bytes], limit_byte
         head = b"\x00\x10" + (len(frame) << 3).to_bytes(2)
         parts = [frame[at : at + limit_bytes] for at in range(0, len(frame), limit_bytes)]
         packets += [sound_packet(head + part, index * 1024, marker=part is parts[-1]) for part in parts]
-    came = [packet for at, packet in enumerate(packets) if at not in lost]
-    for packet, before in zip(came[1:], came, strict=False):
-        packet.lost_before = packets.index(packet) - packets.index(before) - 1
-    units = AudioDepacketizer(AAC).push(came)
+    came = [at for at in range(len(packets)) if at not in lost]
+    for before, at in pairwise(came):
+        packets[at].lost_before = at - before - 1
+    units = AudioDepacketizer(AAC).push([packets[at] for at in came])
     found = [unit.parts[0] for unit in units]
     whole = [
         frame

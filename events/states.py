@@ -91,7 +91,7 @@ class EventStates:
         if known is not None:
             if known.closes_s is not None:
                 known.note_change(now_s)
-            known.closes_s, known.told_s, known.told_at = None, now_s, now
+            known.closes_s, known.ended_at, known.told_s, known.told_at = None, None, now_s, now
             if event.change is not Change.STATE:
                 known.news_s = now_s
             if event.active is None:

@@ -234,6 +234,19 @@ def test_a_device_that_invents_rules_cannot_fill_the_memory() -> None:
     assert len(told.told) == MOST_OPEN
 
 
+def test_an_event_that_goes_on_after_a_pause_ends_with_its_listener() -> None:
+    told = Told()
+    told.take(True)
+    told.pass_time(10)
+    told.take(False)
+    told.pass_time(HOLD_S / 2)
+    told.take(True)
+    told.pass_time(30)
+    now = told.clock.now_utc()
+    (ended,) = told.states.end_all(now)
+    assert (ended.at, ended.closed_why) == (now, ClosedWhy.STOPPED)
+
+
 def test_all_events_end_when_nobody_listens_any_longer() -> None:
     told = Told()
     told.take(True)

@@ -31,11 +31,13 @@ class _Told:
     ended_at: datetime | None = None
 
     def has_place_for(self, other: ChannelActivity) -> bool:
-        """True if another activity is the same event. A motion by another topic is; one by another rule is not."""
+        """True if another activity is the same event: a motion by another topic. One by another rule is not."""
         first = self.activity
+        if other.kind is not EventKind.MOTION:
+            return False
         if (first.camera_id, first.channel, first.kind) != (other.camera_id, other.channel, other.kind):
             return False
-        return first.rule == other.rule or (other.kind is EventKind.MOTION and other.topic not in self.topics)
+        return first.rule == other.rule or other.topic not in self.topics
 
 
 class EventIntake:

@@ -131,5 +131,18 @@ def test_areas_and_kinds_have_events_of_their_own(telling: Telling) -> None:
         (EventKind.MOTION, "Gate"),
         (EventKind.MOTION, "Door"),
         (EventKind.PERSON, "Gate"),
+        (EventKind.PERSON, "Gate"),
         (EventKind.PERSON, "Door"),
+    ]
+
+
+def test_faults_of_different_parts_are_events_of_their_own(telling: Telling) -> None:
+    storage = "Device/HardwareFailure/StorageFailure"
+    telling.tell(True, EventKind.DEVICE_FAULT, topic=storage)
+    telling.tell(True, EventKind.DEVICE_FAULT, topic="Device/HardwareFailure/FanFailure")
+    telling.tell(False, EventKind.DEVICE_FAULT, topic=storage)
+    telling.pass_time(HOLD_S)
+    assert [(item.topic, item.end_at is None) for item in telling.logged] == [
+        (storage, False),
+        ("Device/HardwareFailure/FanFailure", True),
     ]

@@ -216,6 +216,22 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page.locator("#news")).to_be_hidden()
 
 
+def test_the_end_of_a_seen_event_comes_with_the_filter_for_new_ones(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [logged(1, NOON, lasts_s=None)]
+    page.goto(f"{app.url}/events?seen=no")
+    row = page.locator("[data-id='1']")
+    row.get_by_role("button", name="Mark as seen").click()
+    until_on(page, lambda: events.seen_ids == {1})
+    events.tell(logged(2, NOON + timedelta(minutes=1), seen=True))
+    events.tell(logged(3, NOON + timedelta(minutes=2)))
+    events.tell(logged(1, NOON, lasts_s=90.0, seen=True))
+    expect(row).to_contain_text("2 min")
+    expect(page.locator("#news")).to_have_text("1 new event")
+
+
 def test_very_many_new_events_begin_the_list_anew(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
     page, events = opened
     events.events = some(60)

@@ -3,10 +3,10 @@ import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
 import { DeviceTest, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
-import { isFiltered, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
+import { isFiltered, newsQueryOf, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
 import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
 import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
-import { EventList } from '../../static/js/lib/event-list.js';
+import { EventList, MOST_WAITING } from '../../static/js/lib/event-list.js';
 import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
 import { EventPictures } from '../../static/js/lib/event-pictures.js';
 import { EventsApi } from '../../static/js/lib/events-api.js';
@@ -139,6 +139,35 @@ test('new events wait, and changes of shown ones do not', () => {
   assert.deepEqual(idsOf(list), [3, 5, 6]);
   assert.equal(list.get(3)?.label, 'later');
   assert.equal(list.waitingCount, 0);
+});
+
+test('a changed event that a later page has is no new event', () => {
+  const list = new EventList();
+  list.add({ events: [event(5), event(6)], next_cursor: 'c' });
+  const changed = [event(4), event(6, { label: 'Ann' }), event(9, { severity: 'notice' })];
+  assert.deepEqual(
+    list.update(changed).map(({ id }) => id),
+    [4],
+  );
+  assert.equal(list.get(6)?.label, 'Ann');
+  list.add({ events: [], next_cursor: null });
+  assert.deepEqual(
+    list.update([event(9)]).map(({ id }) => id),
+    [9],
+    'after the last page an older event was logged late',
+  );
+});
+
+test('the number of events that wait is limited', () => {
+  const list = new EventList();
+  list.wait(Array.from({ length: MOST_WAITING + 5 }, (_, id) => event(id + 1)));
+  assert.equal(list.waitingCount, MOST_WAITING);
+  assert.equal(newsWords(list.waitingCount), '1000 or more new events');
+});
+
+test('the news of new events have seen ones, too: their end is news', () => {
+  const filter = { ...noFilter(), cameraId: 1, isSeen: false };
+  assert.deepEqual(newsQueryOf(filter), { ...queryOf(filter), isSeen: null });
 });
 
 test('only events that were in sight count as shown', () => {

@@ -74,6 +74,16 @@ export function queryOf(filter, clock = LOCAL_CLOCK) {
   };
 }
 
+/**
+ * Return the query for the news of the list. It has seen events, too: the end of an event on the page is news even if
+ * the user has seen it.
+ *
+ * @param {EventFilter} filter
+ */
+export function newsQueryOf(filter, clock = LOCAL_CLOCK) {
+  return { ...queryOf(filter, clock), isSeen: null };
+}
+
 /** @param {string|null} text */
 function numberOf(text) {
   return /^[1-9]\d{0,8}$/.test(text ?? '') ? Number(text) : null;

@@ -3,6 +3,7 @@
 
 import { LOCAL_CLOCK } from './display-clock.js';
 import { eventName } from './event-kinds.js';
+import { MOST_WAITING } from './event-list.js';
 import { counted, duration } from './format.js';
 import { hasMessage, messageOf } from './messages.js';
 import { reasonThen } from './recording-text.js';
@@ -88,5 +89,5 @@ export function dayWords(wallMs, todayMs) {
 
 /** @param {number} count */
 export function newsWords(count) {
-  return counted(count, 'new event');
+  return count < MOST_WAITING ? counted(count, 'new event') : `${MOST_WAITING} or more new events`;
 }

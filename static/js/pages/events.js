@@ -16,7 +16,7 @@ import { EventRow } from '../components/event-row.js';
 import { keyedRows } from '../components/keyed-rows.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { EventFeed, Problems } from '../lib/event-feed.js';
-import { queryOf } from '../lib/event-filter.js';
+import { newsQueryOf, queryOf } from '../lib/event-filter.js';
 import { eventSpan, playAddress } from '../lib/event-links.js';
 import { EventList } from '../lib/event-list.js';
 import { dayWords, eventPlace, newsWords } from '../lib/event-text.js';
@@ -35,7 +35,7 @@ import { ServerRecording, watchAlerts } from './server-recording.js';
 
 const NEWS_MS = 4000;
 /** If more new events wait, the list begins anew with a page of them. */
-const MOST_WAITING = 200;
+const MANY_WAITING = 200;
 /** The next page is loaded when so many events are left to play. */
 const PLAYED_FROM_END = 3;
 
@@ -76,7 +76,7 @@ const news = new Poller(async () => {
   const { asOf, signal } = feed;
   if (asOf === null) return NEWS_MS;
   try {
-    const answer = await eventsApi.news(queryOf(filters.filter), asOf, signal);
+    const answer = await eventsApi.news(newsQueryOf(filters.filter), asOf, signal);
     feed.asOf = answer.as_of;
     take(answer.events);
     showProblem('news', '');
@@ -91,7 +91,8 @@ const news = new Poller(async () => {
 /** @param {LoggedEvent[]} changed */
 function take(changed) {
   if (!changed.length && !list.hasOpen) return;
-  const unknown = list.update(changed);
+  const { isSeen } = filters.filter;
+  const unknown = list.update(changed).filter((event) => isSeen === null || event.seen === isSeen);
   list.wait(unknown);
   if (unknown.length) void filters.count();
   if (!list.count) list.showNew(); // nothing is there that it could move
@@ -171,7 +172,7 @@ function showProblem(source, detail) {
 async function showNews() {
   if (!list.waitingCount) return;
   window.scrollTo({ top: 0 });
-  if (list.waitingCount > MOST_WAITING) await load();
+  if (list.waitingCount > MANY_WAITING) await load();
   else {
     list.showNew();
     draw(new Set());

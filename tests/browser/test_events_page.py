@@ -52,7 +52,7 @@ def test_the_list_has_days_kinds_places_and_lengths(
             1, NOON, "person", label="", rule="Fence", picture_url="/api/events/1/picture", box=[0.1, 0.2, 0.3, 0.5]
         ),
         logged(2, NOON - timedelta(hours=1), "motion", lasts_s=None, channel=2, channel_name="Yard"),
-        logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", seen=True),
+        logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", source="server", seen=True),
         logged(4, NOON - timedelta(days=1), "other", topic="tnsx:Device/<b>WiperStuck", closed_why="timeout"),
     ]
     events.late_pictures = {1}

@@ -219,7 +219,9 @@ test('an event of an unknown topic has the words of its topic', () => {
 
 test('place, length and facts of an event are words', () => {
   assert.equal(eventPlace(event(1)), 'Garage: Gate');
-  assert.equal(eventPlace(event(1, { channel: null })), 'Garage, the whole device');
+  assert.equal(eventPlace(event(1, { channel: null, source: 'server' })), 'Garage, the whole device');
+  assert.equal(eventPlace(event(1, { channel: null })), 'Garage, channel unknown');
+  assert.equal(eventPlace(event(1, { channel: null, source: 'import' })), 'Garage, channel unknown');
   assert.equal(eventPlace(event(1, { channel_name: '' })), 'Garage: channel 2');
   assert.equal(eventPlace(event(1, { camera_id: null, camera_name: '' })), 'This server');
   const start = new Date(NOON_MS).toISOString();
@@ -239,6 +241,19 @@ test('place, length and facts of an event are words', () => {
   assert.deepEqual(eventFacts(event(1, { source: 'server', rule: 'camera_auth_failed' })), ['Wrong user name or password.']);
   assert.equal(newsWords(1), '1 new event');
   assert.equal(newsWords(3), '3 new events');
+});
+
+test('the reasons of the app’s own events are sentences', () => {
+  const reason = (/** @type {string} */ kind, /** @type {string} */ rule) => eventFacts(event(1, { source: 'server', kind, rule }));
+  assert.deepEqual(reason('clock_wrong', '-3600 s'), ['The device’s clock was 60 min behind.']);
+  assert.deepEqual(reason('clock_wrong', '+7 s'), ['The device’s clock was 7.0 s ahead.']);
+  assert.deepEqual(reason('storage', 'slow'), ['The disk was too slow.']);
+  assert.deepEqual(reason('storage', 'full'), ['The disk was full.']);
+  assert.deepEqual(reason('storage', 'read_only'), ['The disk could only be read.']);
+  assert.deepEqual(reason('storage', 'gone'), ['The disk was missing or failing.']);
+  assert.deepEqual(reason('recording_gap', 'recorder'), ['The recorder itself did not record.']);
+  assert.deepEqual(reason('recording_gap', 'unknown_code'), []);
+  assert.deepEqual(reason('offline', ''), []);
 });
 
 test('the days before today have names', () => {
@@ -336,6 +351,37 @@ test('pictures are loaded few at a time, and not once they are out of sight', as
   pictures.want('b');
   await pass(2000);
   assert.deepEqual(server.urls, ['a', 'b', 'c', 'e', 'c'], 'the missing one is not requested again, the late one is');
+});
+
+test('a picture that was missing is requested again once its event changes', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  const missing = new ApiError('not_found', 'There is none.', { status: 404 });
+  pictures.want('a');
+  server.asked[0]?.answer(missing);
+  await pass();
+  pictures.renew('a');
+  pictures.want('a');
+  assert.deepEqual(server.urls, ['a', 'a']);
+  pictures.renew('a'); // the event changes while the request runs
+  server.asked[1]?.answer(missing);
+  await pass(2000);
+  assert.deepEqual(server.urls, ['a', 'a', 'a']);
+});
+
+test('a picture that the server still takes is awaited for half a minute', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  let isLoaded = false;
+  pictures.addEventListener('picture', () => (isLoaded = true));
+  pictures.want('a');
+  for (let waitedMs = 0; waitedMs < 24_000; waitedMs += 1500) {
+    server.asked.at(-1)?.answer(null);
+    await pass(1500);
+  }
+  server.asked.at(-1)?.answer(new Blob());
+  await pass();
+  assert.equal(isLoaded, true);
 });
 
 test('a refused picture holds the others back for a while', async () => {

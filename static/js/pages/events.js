@@ -97,6 +97,7 @@ function take(changed) {
   if (unknown.length) void filters.count();
   if (!list.count) list.showNew(); // nothing is there that it could move
   draw(new Set(changed.map(({ id }) => id)));
+  for (const event of changed) pictures.renew(event);
 }
 
 // ── Showing ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -329,6 +329,33 @@ def test_a_refusal_is_shown_and_can_be_tried_again(app: App, camera_id: int, ope
     expect(page.locator("#problem")).to_be_hidden()
 
 
+def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page("about:blank", timezone_id="Pacific/Chatham")
+    watched.forgive("503")
+    page, events = watched.page, StandInEvents(watched.page, some(60))
+    page.goto(f"{app.url}/events?day=2026-11-22")
+    expect(page.locator("#hours-zone")).to_contain_text("By the server’s time zone")
+    expect(page.locator("#calendar-zone")).to_be_visible()
+    page.locator("#day-clear").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
+    page.get_by_label("Severity").select_option("Notices")
+    page.locator("#filter-clear").press("Enter")
+    expect(page.locator("#filter-camera")).to_be_focused()
+    events.refusal = {"code": "busy", "detail": "The server is busy."}
+    page.get_by_label("Severity").select_option("Notices")
+    expect(page.locator("#problem")).to_be_visible()
+    events.refusal = None
+    page.locator("#problem-retry").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
+    page.get_by_label("Severity").select_option("Alerts and notices")
+    expect(page.locator(ROWS)).to_have_count(50)
+    page.evaluate("document.getElementById('more').click()")
+    expect(page.locator(f"{ROWS}:nth-child(51) a.event-link")).to_be_focused()
+    page.get_by_label("Seen", exact=True).select_option("Seen")
+    page.locator("#none-clear").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_list_fits_the_window(app: App, camera_id: int, opened: tuple[Page, StandInEvents], width: int) -> None:
     page, events = opened

@@ -3,7 +3,15 @@ import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
 import { DeviceTest, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
-import { isFiltered, newsQueryOf, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
+import {
+  isFiltered,
+  newsQueryOf,
+  noFilter,
+  otherZone,
+  queryOf,
+  readEventFilter,
+  writeEventFilter,
+} from '../../static/js/lib/event-filter.js';
 import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
 import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
 import { EventList, MOST_WAITING } from '../../static/js/lib/event-list.js';
@@ -254,6 +262,17 @@ test('the reasons of the app’s own events are sentences', () => {
   assert.deepEqual(reason('recording_gap', 'recorder'), ['The recorder itself did not record.']);
   assert.deepEqual(reason('recording_gap', 'unknown_code'), []);
   assert.deepEqual(reason('offline', ''), []);
+});
+
+test('the server’s time zone has words where its clock differs from the browser’s', () => {
+  const berlin = 'Europe/Berlin';
+  assert.equal(otherZone(berlin, { ownZone: berlin, nowMs: NOON_MS }), '');
+  assert.equal(otherZone(berlin, { ownZone: 'Europe/Paris', nowMs: NOON_MS }), '');
+  assert.equal(otherZone(berlin, { ownZone: 'America/New_York', nowMs: NOON_MS }), 'Europe/Berlin');
+  assert.equal(otherZone(berlin, { ownZone: 'Africa/Algiers', nowMs: NOON_MS }), 'Europe/Berlin', 'it has no summer time');
+  assert.equal(otherZone('UTC', { ownZone: 'Etc/UTC', nowMs: NOON_MS }), '');
+  assert.equal(otherZone('XYZT', { ownZone: berlin, nowMs: NOON_MS }), 'XYZT', 'the browser does not know it');
+  assert.equal(otherZone('', { ownZone: berlin, nowMs: NOON_MS }), '');
 });
 
 test('the days before today have names', () => {

@@ -83,6 +83,7 @@ function deviceLine(camera, eventsApi) {
     button.addEventListener('click', async () => {
       try {
         await eventsApi.setWanted(camera.id, true);
+        if (button === document.activeElement) link.focus();
         button.remove();
         state.textContent = 'Events are switched on.';
       } catch (error) {

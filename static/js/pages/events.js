@@ -162,10 +162,22 @@ function drawAround() {
   showNone({ isEmpty: isLoaded && list.count === 0, filter: filters.filter, cameras, eventsApi });
 }
 
+/** Load the next page. The button hides itself, so the focus goes to the end of the list, and then to the next row. */
+async function showMore() {
+  const last = list.events.at(-1)?.id ?? 0;
+  focusRow(last);
+  await feed.retry();
+  const { events } = list;
+  const next = events[events.findIndex(({ id }) => id === last) + 1];
+  if (next && document.activeElement?.closest('event-row')?.getAttribute('data-id') === String(last)) focusRow(next.id);
+}
+
 /** @param {string} source of the problem @param {string} detail '' for none */
 function showProblem(source, detail) {
   problems.set(source, detail);
-  byId('problem', HTMLElement).hidden = !problems.text;
+  const line = byId('problem', HTMLElement);
+  if (!problems.text && line.contains(document.activeElement)) byId('list-title', HTMLElement).focus({ preventScroll: true });
+  line.hidden = !problems.text;
   setText(byId('problem-text', HTMLElement), problems.text);
 }
 
@@ -246,7 +258,7 @@ days.addEventListener('event-keep', (event) => {
   void recording.openKeep({ cameraId, channel, name: eventPlace(detail), ...eventSpan(detail, Date.now()) });
 });
 filters.addEventListener('filter', () => void load());
-more.addEventListener('click', () => void feed.retry());
+more.addEventListener('click', () => void showMore());
 byId('news', HTMLElement).addEventListener('click', () => void showNews());
 new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void feed.more(), {
   rootMargin: '0px 0px 600px',

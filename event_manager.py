@@ -10,10 +10,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from core.clock import Clock
-from core.errors import AppError
+from core.errors import AppError, DeviceError
 from core.events import ChannelActivity, DeviceEvent, EventProblem
 from core.settings import Settings
 from database import Database
@@ -130,11 +131,16 @@ class EventManager:
             known = self._subscriptions.get(camera_id)
             return known is not None and known.is_stored and camera_id not in self._problems
 
+    def is_topic_list_due(self, camera_id: int) -> bool:
+        """True if the app does not know the topics of the device's properties, and has not asked for them lately."""
+        return self.topics.is_list_due(camera_id, self._clock.monotonic_s())
+
     def list_topics(self, camera_id: int) -> None:
-        """Ask the device for the topics of its event properties, unless they are known. Raise a DeviceError."""
-        if not self.topics.has_list(camera_id):
-            listed = self._cameras.ask_events(camera_id, lambda device: device.topics())
-            self.topics.set_list(camera_id, listed)
+        """Ask the device for the topics of its event properties. `told` has them, or the code of the device's error."""
+        try:
+            self.topics.set_list(camera_id, self._cameras.ask_events(camera_id, lambda device: device.topics()))
+        except DeviceError as error:
+            self.topics.note_unlisted(camera_id, error.code, self._clock.monotonic_s())
 
     def told(self, camera_id: int) -> DeviceTold:
         """Return the topics and the newest messages of a camera."""
@@ -150,7 +156,9 @@ class EventManager:
 
     def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> None:
         """Delete the pictures of a channel's events before a moment: a limit by law has deleted its recordings."""
-        event_ids = self.log.store.forget_pictures_before(camera_id, channel, moment)
+        event_ids = self.log.store.forget_pictures_before(
+            camera_id, channel, moment, self.pictures.event_ids(camera_id)
+        )
         self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
 
     def clean(self) -> bool:
@@ -173,9 +181,10 @@ class EventManager:
                 self._states[camera_id] = states
             for event in events:
                 channel, now = channel_of_event(event.sources, channels), self._clock.now_utc()
-                self.topics.note(camera_id, event, channel, now)
-                activities = states.take(channel, event, now_s=self._clock.monotonic_s(), now=now, offset_s=offset_s)
-                self._untold.extend(activities)
+                self.topics.note(camera_id, event, channel.number, now)
+                now_s = self._clock.monotonic_s()
+                begun = states.take(channel.number, event, now_s=now_s, now=now, offset_s=offset_s)
+                self._untold.extend(replace(one, is_channel_sure=channel.is_sure) for one in begun)
         self._tell()
 
     def ask_states(self, camera_id: int) -> bool:

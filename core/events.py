@@ -197,7 +197,8 @@ class ChannelActivity:
     `at`: true time. `is_device_time` is False if the device's time was missing or wrong, so that `at` is the time of
     arrival. `changes`: how often the device told another state; large numbers mean a storm of messages.
     `is_channel_active`: another event, or this one, is still active in the channel. `item`: of the message, it tells
-    the state. `last_told_at`: when the device last told that the event goes on.
+    the state. `last_told_at`: when the device last told that the event goes on. `is_channel_sure`: of a beginning;
+    False if the app has guessed the channel.
     """
 
     camera_id: int
@@ -215,6 +216,7 @@ class ChannelActivity:
     is_pulse: bool = False  # it happened at one moment, and tells no state
     closed_why: ClosedWhy = ClosedWhy.TOLD
     last_told_at: datetime | None = None
+    is_channel_sure: bool = True
 
 
 DEVICE_EVENTS = "device"
@@ -281,6 +283,8 @@ class LoggedEvent:
     the device named no channel that the app knows. `topic`: "" for an event of the app itself. `end_at`: None while it
     goes on. `arrived_at`: when the app learnt of it. `is_device_time`: `start_at` is the device's time without the
     offset of its clock. `count`: how often its state changed. `has_picture`: the app has a picture of its own.
+    `is_channel_sure`: False if the app has guessed the channel; only users who may see all channels of the camera see
+    the event then.
     """
 
     camera_id: int | None
@@ -303,6 +307,7 @@ class LoggedEvent:
     zone: str = ""
     has_picture: bool = False
     is_seen: bool = False
+    is_channel_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

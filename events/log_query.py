@@ -119,7 +119,8 @@ def places(query: EventQuery) -> list[ColumnElement[bool]]:
         if channels is None:
             found.append(place(camera_id, query.channel))
             continue
-        found += [place(camera_id, number) for number in sorted(channels) if query.channel in (None, number)]
+        numbers = [number for number in sorted(channels) if query.channel in (None, number)]
+        found += [and_(place(camera_id, number), EventRow.is_channel_sure.is_(True)) for number in numbers]
         if query.channel is None:
             is_own = EventRow.source == EventSource.SERVER.value
             found.append(and_(camera == camera_id, EventRow.channel.is_(None), is_own))
@@ -143,8 +144,11 @@ def day_conditions(query: EventQuery) -> list[ColumnElement[bool]]:
         allowed: list[ColumnElement[bool]] = []
         for camera_id, channels in query.scope.cameras.items():
             is_camera = EventDayRow.camera_id == camera_id
-            shown = None if channels is None else EventDayRow.channel.in_([*channels, WHOLE_DEVICE])
-            allowed.append(is_camera if shown is None else and_(is_camera, shown))
+            if channels is None:
+                allowed.append(is_camera)
+                continue
+            is_own = and_(EventDayRow.channel.in_(channels), EventDayRow.is_channel_sure.is_(True))
+            allowed.append(and_(is_camera, or_(is_own, EventDayRow.channel == WHOLE_DEVICE)))
         found.append(or_(*allowed) if allowed else false())
     return found
 
@@ -152,14 +156,14 @@ def day_conditions(query: EventQuery) -> list[ColumnElement[bool]]:
 def may_see_event(scope: Scope, event: LoggedEvent) -> bool:
     """True if a user with this scope may see the event.
 
-    An event of the app's own connection concerns the whole camera. An event whose channel the app does not know may
-    concern any channel: only users who may see all of them see it.
+    An event of the app's own connection concerns the whole camera. An event whose channel the app does not know, or has
+    guessed, may concern any channel: only users who may see all of them see it.
     """
     if event.camera_id is None:
         return not scope.is_limited
     if event.channel is None and event.source is EventSource.SERVER:
         return scope.has_camera(event.camera_id)
-    return scope.has_channel(event.camera_id, event.channel)
+    return scope.has_channel(event.camera_id, event.channel if event.is_channel_sure else None)
 
 
 def day_of(moment: datetime) -> str:

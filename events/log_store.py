@@ -228,20 +228,25 @@ class EventLogStore:
         hidden = self._hidden
         return [*day_conditions(query), *((EventDayRow.camera_id.not_in(hidden),) if hidden else ())]
 
-    def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> list[int]:
-        """Note that the events of a channel before a moment have no pictures any more. Return their ids."""
-        pictured = (
-            EventRow.camera_id == camera_id,
-            EventRow.channel == channel,
-            EventRow.start_ms < to_ms(moment),
-            EventRow.has_picture.is_(True),
+    def forget_pictures_before(
+        self, camera_id: int, channel: int, moment: datetime, present: Sequence[int]
+    ) -> list[int]:
+        """Note that the events of a channel before a moment have no pictures any more. Return their ids.
+
+        `present`: the events of the camera with a picture on disk, which the log does not know after a crash.
+        """
+        before = select(EventRow.id).where(
+            EventRow.camera_id == camera_id, EventRow.channel == channel, EventRow.start_ms < to_ms(moment)
         )
         with self._database.read() as session:
-            found = list(session.scalars(select(EventRow.id).where(*pictured)))
-        for chunk in _chunks(found):
+            noted = list(session.scalars(before.where(EventRow.has_picture.is_(True))))
+            found = set(noted)
+            for chunk in _chunks(present):
+                found.update(session.scalars(before.where(EventRow.id.in_(chunk))))
+        for chunk in _chunks(noted):
             with self._database.write() as session:
                 session.execute(update(EventRow).where(EventRow.id.in_(chunk)).values(has_picture=False))
-        return found
+        return sorted(found)
 
     # ---- retention -------------------------------------------------------------------------------
 
@@ -278,21 +283,19 @@ def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
 
 
 def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
-    counts: Counter[tuple[int, int, str, str]] = Counter()
-    alerts: Counter[tuple[int, int, str, str]] = Counter()
+    counts: Counter[tuple[int, int, str, str, bool]] = Counter()
+    alerts: Counter[tuple[int, int, str, str, bool]] = Counter()
     for event in added:
         unknown = WHOLE_DEVICE if event.source is EventSource.SERVER else UNKNOWN_CHANNEL
         channel = unknown if event.channel is None else event.channel
-        key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value)
+        key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value, event.is_channel_sure)
         counts[key] += 1
         alerts[key] += event.severity is Severity.ALERT
     for key, count in counts.items():
         row = session.get(EventDayRow, key)
         if row is None:
-            camera_id, channel, day, kind = key
-            session.add(
-                EventDayRow(camera_id=camera_id, channel=channel, day=day, kind=kind, count=count, alerts=alerts[key])
-            )
+            names = ("camera_id", "channel", "day", "kind", "is_channel_sure")
+            session.add(EventDayRow(**dict(zip(names, key, strict=True)), count=count, alerts=alerts[key]))
         else:
             row.count += count
             row.alerts += alerts[key]
@@ -346,6 +349,7 @@ def _values(event: LoggedEvent, changed_ms: int, now: datetime) -> dict[str, Any
         "box": None if event.box is None else list(event.box),
         "zone": event.zone[:64],
         "has_picture": event.has_picture,
+        "is_channel_sure": event.is_channel_sure,
         "changed_ms": changed_ms,
     }
 
@@ -372,6 +376,7 @@ def _event(row: Row[Any], *, is_seen: bool) -> LoggedEvent:
         zone=row.zone,
         has_picture=row.has_picture,
         is_seen=is_seen,
+        is_channel_sure=row.is_channel_sure,
     )
 
 

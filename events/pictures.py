@@ -107,6 +107,13 @@ class EventPictures:
             self._files.move_to_end(name)
             return jpeg
 
+    def event_ids(self, camera_id: int) -> list[int]:
+        """Return the events of a camera that have a picture."""
+        beginning = f"camera{camera_id}_event"
+        with self._lock:
+            names = [name for name in self._files if name.startswith(beginning)]
+        return [int(name.removeprefix(beginning).removesuffix(".jpg")) for name in names]
+
     def drop(self, events: Collection[tuple[int, int]]) -> None:
         """Remove the pictures of events: pairs of camera id and event id."""
         with self._lock:

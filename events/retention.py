@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.clock import Clock
 from core.events import EventKind
@@ -75,12 +75,21 @@ class EventRetention:
         """Delete a batch of each kind of old events. Events that go on stay. Return True if there may be more."""
         has_more = False
         for kind in EventKind:
-            keep_days = self._settings.event_keep_motion_days if kind in _FREQUENT else self._settings.event_keep_days
-            limit = self._clock.now_utc() - timedelta(days=keep_days)
+            limit = self._limit(is_frequent=kind in _FREQUENT)
             of_kind, is_over = EventRow.kind == kind.value, EventRow.end_ms.is_not(None)
             deleted = self._store.delete_batch(of_kind, EventRow.start_ms < to_ms(limit), is_over, limit=MOST_AT_ONCE)
             self._pictures.drop(deleted)
-            if deleted:
-                self._store.delete_days(EventDayRow.kind == kind.value, EventDayRow.day < day_of(limit))
             has_more = has_more or len(deleted) == MOST_AT_ONCE
+        if not has_more:
+            self._delete_old_days()
         return has_more
+
+    def _delete_old_days(self) -> None:
+        """Delete the numbers of days before the limits: in every look, because a kind of events may have stopped."""
+        frequent = EventDayRow.kind.in_([kind.value for kind in _FREQUENT])
+        for is_frequent, kinds in ((True, frequent), (False, ~frequent)):
+            self._store.delete_days(kinds, EventDayRow.day < day_of(self._limit(is_frequent=is_frequent)))
+
+    def _limit(self, *, is_frequent: bool) -> datetime:
+        days = self._settings.event_keep_motion_days if is_frequent else self._settings.event_keep_days
+        return self._clock.now_utc() - timedelta(days=days)

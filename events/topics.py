@@ -16,6 +16,7 @@ from core.events import Change, DeviceEvent, EventKind, ListedTopic
 MOST_TOPICS = 200  # of one device
 MOST_RECENT = 200
 RECENT = timedelta(seconds=60)
+ASK_AGAIN_S = 300.0  # after a device has not listed its topics
 _MOST_ITEMS = 32
 
 
@@ -47,11 +48,15 @@ class ToldTopic:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTold:
-    """All that a device has told, the topics by name. `left_out`: messages of topics beyond the limit."""
+    """All that a device has told, the topics by name. `left_out`: messages of topics beyond the limit.
+
+    `unlisted_code`: of the error if the device did not list its topics, otherwise empty.
+    """
 
     topics: tuple[ToldTopic, ...] = ()
     recent: tuple[ToldMessage, ...] = ()
     left_out: int = 0
+    unlisted_code: str = ""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class _Device:
     recent: deque[ToldMessage] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     left_out: int = 0
     has_list: bool = False
+    unlisted_code: str = ""
+    asked_s: float = float("-inf")
 
 
 class DeviceTopics:
@@ -91,17 +98,23 @@ class DeviceTopics:
             else:
                 device.topics[event.topic] = replace(topic, kind=event.kind, count=topic.count + 1, last=message)
 
-    def has_list(self, camera_id: int) -> bool:
-        """True if the topics of the device's properties are known."""
+    def is_list_due(self, camera_id: int, now_s: float) -> bool:
+        """True if the topics of the device's properties are unknown, and the device has not failed lately."""
         with self._lock:
-            device = self._devices.get(camera_id)
-            return device is not None and device.has_list
+            device = self._devices.get(camera_id, _Device())
+            return not device.has_list and now_s - device.asked_s >= ASK_AGAIN_S
+
+    def note_unlisted(self, camera_id: int, code: str, now_s: float) -> None:
+        """The device did not list its topics."""
+        with self._lock:
+            device = self._devices.setdefault(camera_id, _Device())
+            device.unlisted_code, device.asked_s = code, now_s
 
     def set_list(self, camera_id: int, topics: Iterable[ListedTopic]) -> None:
         """Take the topics that the device names in its properties."""
         with self._lock:
             device = self._devices.setdefault(camera_id, _Device())
-            device.has_list = True
+            device.has_list, device.unlisted_code = True, ""
             for listed in topics:
                 if (topic := self._topic(device, listed.topic, listed.kind)) is not None:
                     device.topics[listed.topic] = replace(topic, is_listed=True)
@@ -114,7 +127,7 @@ class DeviceTopics:
                 return DeviceTold()
             topics = sorted(device.topics.values(), key=lambda one: one.topic)
             recent = [message for message in device.recent if now - message.at <= RECENT]
-            return DeviceTold(tuple(topics), tuple(recent), device.left_out)
+            return DeviceTold(tuple(topics), tuple(recent), device.left_out, device.unlisted_code)
 
     def forget(self, camera_id: int) -> None:
         with self._lock:

@@ -55,6 +55,7 @@ class EventRow(Base):
     box: Mapped[Any] = mapped_column(Json, nullable=True)
     zone: Mapped[str] = mapped_column(String(64), default="")
     has_picture: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_channel_sure: Mapped[bool] = mapped_column(Boolean, default=True)
     changed_ms: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -71,7 +72,8 @@ class EventSeenRow(Base):
 class EventDayRow(Base):
     """The number of events that began on a day (2026-11-24) of the server's time zone, for the calendar.
 
-    `channel`: 0 for the whole device, -1 for events whose channel the app does not know.
+    `channel`: 0 for the whole device, -1 for events whose channel the app does not know. `is_channel_sure`: False for
+    events whose channel the app has guessed.
     """
 
     __tablename__ = "event_days"
@@ -81,6 +83,7 @@ class EventDayRow(Base):
     channel: Mapped[int] = mapped_column(Integer, primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     kind: Mapped[str] = mapped_column(String(24), primary_key=True)
+    is_channel_sure: Mapped[bool] = mapped_column(Boolean, primary_key=True)
     count: Mapped[int] = mapped_column(Integer)
     alerts: Mapped[int] = mapped_column(Integer)
 

@@ -17,7 +17,8 @@ from workers.repeated_work import RepeatedWork
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 2.0
-_BATCHES_EVERY_S = 0.5
+BATCHES_EVERY_S = 0.5
+BATCHES_A_LOOK = 3  # the next look at the cameras waits for them
 _LIMITS_EVERY_S = 600.0
 _RECORDING_EVERY_S = 6.0  # gaps are in the database
 
@@ -56,10 +57,11 @@ class EventWatch(RepeatedWork):
         self._clean(now_s)
 
     def _clean(self, now_s: float) -> None:
-        """Delete old events, and every ten minutes the pictures beyond the limits by law."""
+        """Delete some old events, and every ten minutes the pictures beyond the limits by law."""
         if now_s - self._limits_at_s >= _LIMITS_EVERY_S:
             self._limits_at_s = now_s
             for camera_id, channel, moment in self._recording.limits():
                 self._events.forget_pictures_before(camera_id, channel, moment)
-        while self._events.clean() and not self._is_stopping.wait(_BATCHES_EVERY_S):
-            pass
+        for _ in range(BATCHES_A_LOOK):
+            if not self._events.clean() or self._is_stopping.wait(BATCHES_EVERY_S):
+                break

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("box", sa.Text()),
         sa.Column("zone", sa.String(64), nullable=False),
         sa.Column("has_picture", sa.Boolean(), nullable=False),
+        sa.Column("is_channel_sure", sa.Boolean(), nullable=False),
         sa.Column("changed_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_events"),
         sqlite_autoincrement=True,
@@ -64,9 +65,10 @@ def upgrade() -> None:
         sa.Column("channel", sa.Integer(), nullable=False),
         sa.Column("day", sa.String(10), nullable=False),
         sa.Column("kind", sa.String(24), nullable=False),
+        sa.Column("is_channel_sure", sa.Boolean(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("alerts", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("camera_id", "channel", "day", "kind", name="pk_event_days"),
+        sa.PrimaryKeyConstraint("camera_id", "channel", "day", "kind", "is_channel_sure", name="pk_event_days"),
     )
     op.create_index("ix_event_days_day", "event_days", ["day"])
     op.create_table(

@@ -270,21 +270,29 @@ def test_a_limited_user_sees_the_own_channels_and_whole_cameras(log: EventLog) -
     log.add(event(EventKind.OFFLINE, 3, channel=None, source=EventSource.SERVER, rule="whole camera"))
     log.add(event(EventKind.STORAGE, 4, camera_id=None, channel=None, source=EventSource.SERVER, rule="server"))
     log.add(event(at_s=5, camera_id=2, rule="other camera"))
+    log.add(event(EventKind.PERSON, 6, is_channel_sure=False, rule="guessed channel"))
     log.flush()
 
     def rules(scope: Scope) -> list[str]:
         return [item.rule for item in listed(log, EventQuery(scope=scope))]
 
     assert rules(Scope({1: frozenset({1})})) == ["whole camera", "own"]
-    assert rules(Scope({1: None})) == ["whole camera", "unknown channel", "other channel", "own"]
+    assert rules(Scope({1: None})) == [
+        "guessed channel",
+        "whole camera",
+        "unknown channel",
+        "other channel",
+        "own",
+    ]
     assert rules(Scope({})) == []
-    assert len(rules(Scope())) == 6
-    hidden = next(item.id for item in listed(log) if item.rule == "other channel")
-    with pytest.raises(NotFound):
-        log.get(EventQuery(scope=Scope({1: frozenset({1})})), hidden)
+    assert len(rules(Scope())) == 7
+    for hidden in (item.id for item in listed(log) if item.rule in {"other channel", "guessed channel"}):
+        with pytest.raises(NotFound):
+            log.get(EventQuery(scope=Scope({1: frozenset({1})})), hidden)
     limited = log.days(EventQuery(scope=Scope({1: frozenset({1})})))
     assert [(day.count, day.alerts) for day in limited] == [(2, 1)]
-    assert [day.count for day in log.days(ALL)] == [6]
+    assert [day.count for day in log.days(ALL)] == [7]
+    assert [day.count for day in log.days(EventQuery(camera_ids=(1,), channel=1))] == [2]
 
 
 def test_marks_of_one_user_are_not_those_of_another(log: EventLog) -> None:
@@ -407,7 +415,9 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
         for channel in (None, 1, 2, 3):
             for source in (EventSource.SERVER, EventSource.DEVICE):
                 for kind in (EventKind.MOTION, EventKind.PERSON, EventKind.OFFLINE):
-                    log.add(event(kind, second, camera_id=camera_id, channel=channel, source=source))
+                    is_sure = channel is not None and (source is EventSource.SERVER or second % 3 > 0)
+                    more = {"camera_id": camera_id, "channel": channel, "is_channel_sure": is_sure}
+                    log.add(event(kind, second, source=source, **more))
                     second += 1
     log.flush()
     every = listed(log)

@@ -26,6 +26,7 @@ from tests.events.logged import NOON, event, stored_camera
 from tests.hand_clock import HandClock
 from tests.prepared_database import prepared
 from tests.web.stand_in_cameras import StandInCameras
+from workers import event_watch
 from workers.event_watch import EventWatch
 
 
@@ -233,3 +234,20 @@ def test_the_watch_deletes_pictures_beyond_a_limit_by_law(watched: Watched, tmp_
     limit = (1, 1, NOON + timedelta(seconds=600))
     EventWatch(watched.events, StandInCameras(), _Troubles(limit), watched.clock).look()
     assert [watched.events.pictures.get(1, event_id) for event_id in (old, new)] == [None, b"picture"]
+
+
+def test_the_watch_deletes_old_events_a_little_at_each_look(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned: list[bool] = []
+
+    def clean() -> bool:
+        cleaned.append(True)
+        return len(cleaned) < 20
+
+    monkeypatch.setattr(watched.events, "clean", clean)
+    monkeypatch.setattr(event_watch, "BATCHES_EVERY_S", 0.0)
+    watch = EventWatch(watched.events, StandInCameras(), _Troubles(), watched.clock)
+    watch.look()
+    assert len(cleaned) == event_watch.BATCHES_A_LOOK
+    for _ in range(20):
+        watch.look()
+    assert len(cleaned) >= 20

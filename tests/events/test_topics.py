@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core.events import Change, DeviceEvent, EventKind, ListedTopic
-from events.topics import MOST_RECENT, MOST_TOPICS, RECENT, DeviceTopics
+from events.topics import ASK_AGAIN_S, MOST_RECENT, MOST_TOPICS, RECENT, DeviceTopics
 from tests.events.logged import NOON
 
 
@@ -24,7 +24,19 @@ def test_a_topic_has_its_last_message_and_their_number() -> None:
     assert topics.told(2, NOON).topics == ()
     topics.forget(1)
     assert topics.told(1, NOON).topics == ()
-    assert not topics.has_list(1)
+    assert topics.is_list_due(1, 0.0)
+
+
+def test_a_device_that_lists_no_topics_is_asked_again_after_a_while() -> None:
+    topics = DeviceTopics()
+    assert topics.is_list_due(1, 1000.0)
+    topics.note_unlisted(1, "camera_timeout", 1000.0)
+    assert not topics.is_list_due(1, 1000.0 + ASK_AGAIN_S - 1)
+    assert topics.told(1, NOON).unlisted_code == "camera_timeout"
+    assert topics.is_list_due(1, 1000.0 + ASK_AGAIN_S)
+    topics.set_list(1, [ListedTopic("Motion", EventKind.MOTION)])
+    assert not topics.is_list_due(1, 9000.0)
+    assert topics.told(1, NOON).unlisted_code == ""
 
 
 def test_only_messages_of_the_last_minute_are_recent() -> None:

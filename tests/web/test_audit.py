@@ -9,7 +9,10 @@ import pytest
 
 from accounts.audit import AUDIT_FILE, STRANGERS_FILE
 from core.access import Role, Scope
+from core.events import EventKind, EventSource
 from core.settings import Settings
+from event_manager import EventManager
+from tests.events.logged import event
 from tests.web.live.live_peer import opened_by_request
 from tests.web.web_harness import BODIES, ApiClient, WebHarness
 
@@ -119,6 +122,28 @@ def test_pictures_of_recordings_are_logged_once_a_minute_for_each_channel(
             api.request("GET", "/api/cameras/1/recordings/pictures", query_string=query)
     found = [(line["channel"], line["start_time"]) for line in audit.lines() if line["action"] == "see_pictures"]
     assert found == [(1, "2026-11-22T10:00:00.000Z"), (2, "2026-11-22T10:00:00.000Z")]
+
+
+def test_a_picture_of_an_event_is_logged_once_a_minute_for_each_channel(
+    harness: WebHarness, audit: AuditLines, events: EventManager
+) -> None:
+    for second, channel in ((0, 1), (1, 1), (2, 2)):
+        events.log.add(event(at_s=second, channel=channel))
+    events.log.add(event(EventKind.OFFLINE, 3, channel=None, source=EventSource.SERVER))
+    events.log.flush()
+    api = harness.token_client(Role.REVIEWER)
+    for event_id in (1, 2, 3, 4):
+        api.request("GET", f"/api/events/{event_id}/picture?wait_s=0")
+    found = [line for line in audit.lines() if line["action"] == "see_pictures"]
+    assert [(line.get("channel"), line.get("picture_time"), line["outcome"]) for line in found] == [
+        (1, "2026-11-24T12:00:00.000Z", "ok"),
+        (2, "2026-11-24T12:00:02.000Z", "ok"),
+        (None, None, "no_recording"),
+    ]
+    api.request("GET", "/api/cameras/1/recordings/picture?channel=3&time=2026-11-24T12:00:00Z&wait_s=0")
+    (line,) = [line for line in audit.lines() if line.get("channel") == 3]
+    assert line["picture_time"] == "2026-11-24T12:00:00.000Z"
+    assert line["time"] != line["picture_time"], "the time of the request"
 
 
 def test_watching_is_logged_once_a_minute_for_each_stream(harness: WebHarness, audit: AuditLines) -> None:

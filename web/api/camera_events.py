@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from core.errors import AppError
+from core.errors import Unavailable
 from events.topics import ToldMessage, ToldTopic
 from web.access.audit import audit_about
 from web.api import event_models as shapes
@@ -36,21 +36,23 @@ def set_event_switch(path: models.CameraPath, body: shapes.EventSwitchBody) -> R
 def list_event_topics(path: models.CameraPath) -> Response:
     """List the topics of a device, the last message of each, and the messages of the last minute.
 
-    The first request asks the device for its topics; if it does not answer, the topics are those of its messages.
+    The first request asks the device for its topics; if it does not answer, the topics are those of its messages, and
+    the device is asked again after five minutes.
     """
     services().cameras.get_camera(path.camera_id)
     events, unlisted = services().events, ""
-    with services().device_limit:
+    if events.is_topic_list_due(path.camera_id):
         try:
-            events.list_topics(path.camera_id)
-        except AppError as error:
+            with services().device_limit:
+                events.list_topics(path.camera_id)
+        except Unavailable as error:  # the messages are in memory
             unlisted = error.code
     told, problem = events.told(path.camera_id), events.problem(path.camera_id)
     return answer(
         shapes.EventTopics(
             listens=events.listens(path.camera_id),
             problem=None if problem is None else shapes.EventProblem(code=problem.code, detail=problem.detail),
-            unlisted_code=unlisted,
+            unlisted_code=unlisted or told.unlisted_code,
             topics=[_topic(topic) for topic in told.topics],
             recent=[_message(message) for message in reversed(told.recent)],
             left_out=told.left_out,

@@ -13,6 +13,7 @@ from core.clock import rfc3339
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import EventSource, LoggedEvent, Severity
 from events.log_query import EventQuery
+from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.access.targets import sees_only_some_channels
 from web.api import event_models as shapes
@@ -76,8 +77,10 @@ def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -
     202 if one of a recording is not ready after `wait_s`: try again. 404 `no_recording`: there is none.
     """
     event = services().events.log.get(_mine(), path.event_id)
+    audit_about(camera_id=event.camera_id, channel=event.channel)
     if event.camera_id is None or event.channel is None:
         raise NotFound("This event has no picture.", code="no_recording")
+    audit_about(picture_time=rfc3339(event.start_at))
     jpeg = services().events.pictures.get(event.camera_id, event.id)
     if jpeg is not None:
         return picture_answer(jpeg, None)

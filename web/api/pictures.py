@@ -93,7 +93,7 @@ def get_picture(path: models.CameraPath, query: picture_models.PictureQuery) -> 
 
     404 `no_recording`: nothing is recorded then, or the device gives no picture.
     """
-    audit_about(time=rfc3339(query.time))
+    audit_about(picture_time=rfc3339(query.time))
     require_recordings(path.camera_id)
     return recorded_picture(path.camera_id, query.channel, query.time, query.wait_s)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from cameras.records import CameraView
 from core.access import Role, Scope
 from core.clock import SystemClock, rfc3339
-from core.errors import NotFound
+from core.errors import CameraUnreachable, NotFound, Unavailable
 from core.events import Change, DeviceEvent, EventKind, EventSource, ListedTopic, LoggedEvent
 from core.settings import Settings
 from database import Database
@@ -22,6 +24,7 @@ from tests.events.logged import NOON, event, stored_camera
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_pictures import JPEG, StandInPictures
 from tests.web.web_harness import ApiClient, WebHarness
+from web.services import EXTENSION
 
 
 def add(events: EventManager, *found: LoggedEvent) -> None:
@@ -145,6 +148,20 @@ def test_a_limited_user_gets_nothing_of_other_channels(harness: WebHarness, even
     assert [day["count"] for day in days] == [1]
     limited.request("POST", "/api/events/seen", json={"ids": [2]})
     assert not harness.token_client(Role.ADMIN).request("GET", "/api/events/2").get_json()["seen"]
+
+
+def test_a_limited_user_sees_no_event_whose_channel_is_guessed(harness: WebHarness, events: EventManager) -> None:
+    for source in ("00001", "VideoSourceConfig1"):
+        told = DeviceEvent(EventKind.PERSON, "RuleEngine/People", (source,), source, "s", Change.CHANGED, active=True)
+        events.take(1, [told])
+    events.log.flush()
+    everything = harness.token_client(Role.REVIEWER).request("GET", "/api/events").get_json()["events"]
+    assert {(one["rule"], one["channel"]) for one in everything} == {("00001", 1), ("VideoSourceConfig1", 1)}
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({1})}))
+    assert [one["rule"] for one in limited.request("GET", "/api/events").get_json()["events"]] == ["00001"]
+    guessed = next(one["id"] for one in everything if one["rule"] == "VideoSourceConfig1")
+    assert limited.request("GET", f"/api/events/{guessed}").status_code == 404
+    assert limited.request("GET", f"/api/events/{guessed}/picture").status_code == 404
 
 
 def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManager) -> None:
@@ -287,3 +304,31 @@ def test_topics_of_messages_are_shown_if_the_device_lists_none(client: FlaskClie
     assert answer.status_code == 200
     assert answer.get_json()["unlisted_code"] == "camera_unsupported"
     assert client.get("/api/cameras/99/events/topics").status_code == 404
+
+
+def test_a_device_that_lists_no_topics_is_not_asked_with_each_look(
+    client: FlaskClient, camera: CameraView, cameras: StandInCameras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def fail(camera_id: int, *_: object, **__: object) -> None:
+        asked.append(camera_id)
+        raise CameraUnreachable("The device does not answer.")
+
+    monkeypatch.setattr(cameras, "ask_events", fail)
+    path = f"/api/cameras/{camera.id}/events/topics"
+    assert [client.get(path).get_json()["unlisted_code"] for _ in range(3)] == ["camera_unreachable"] * 3
+    assert asked == [camera.id]
+
+
+def test_the_messages_of_a_device_are_shown_while_devices_keep_all_places(
+    web_app: Flask, client: FlaskClient, camera: CameraView, events: EventManager
+) -> None:
+    events.take(camera.id, [DeviceEvent(EventKind.MOTION, "Motion", (), "", "State", Change.CHANGED, active=True)])
+    with ExitStack() as places:
+        with suppress(Unavailable):
+            while True:
+                places.enter_context(web_app.extensions[EXTENSION].device_limit)
+        answer = client.get(f"/api/cameras/{camera.id}/events/topics")
+    assert answer.status_code == 200
+    assert (answer.get_json()["unlisted_code"], len(answer.get_json()["recent"])) == ("busy", 1)

@@ -24,6 +24,7 @@ from core.loop_thread import LoopThread
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
+from events.store import SubscriptionStore
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.ffmpeg import find_ffmpeg
@@ -71,7 +72,7 @@ class Application:
         )
         protection = LoginProtection(login_gate, certificates)
         network = NetworkWithPlainCameras(
-            OnvifNetwork(settings, protection, clock),
+            OnvifNetwork(settings, protection, clock, SubscriptionStore(self.database)),
             self.gateway.describe,
             clock,
             login_gate,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 from cameras.device import Device, DeviceAddress, DeviceNetwork
 from core.clock import Clock
 from core.errors import CameraUnreachable, NotFound
-from core.events import EventDevice
+from core.events import EventDevice, SubscriptionAddress
 from core.login_gate import GuardedCredential
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
@@ -28,6 +29,7 @@ from core.settings import Settings
 from onvif_services import answers, discovery, events, media, probe, recording_search, replay, snapshot
 from onvif_services.connection import DeviceConnection, OnvifAddress
 from onvif_services.device_events import DeviceEvents
+from onvif_services.events import LONG_LIFE_S
 from onvif_services.faults import SoapFault
 from onvif_services.heads import Heads
 from onvif_services.subscription_place import SubscriptionPlace, SubscriptionPlaces
@@ -170,17 +172,37 @@ def _signal(message: events.EventMessage) -> tuple[str, bool]:
     return message.source[0][1], not is_lost
 
 
+class StoredSubscriptions(Protocol):
+    """The addresses of event subscriptions. events.store.SubscriptionStore implements it."""
+
+    def left_by(self, camera_id: int) -> SubscriptionAddress | None:
+        """Return the subscription of a camera that may still be open at its device. Raise Unavailable."""
+        ...
+
+
 class OnvifNetwork(DeviceNetwork):
     """The real network. All its devices share the protection of their logins."""
 
-    def __init__(self, settings: Settings, protection: LoginProtection, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        protection: LoginProtection,
+        clock: Clock,
+        stored: StoredSubscriptions | None = None,
+    ) -> None:
         self._settings = settings
         self._protection = protection
         self._clock = clock
+        self._stored = stored
         self._places = SubscriptionPlaces()
 
     def connect(self, address: DeviceAddress) -> Device:
-        place = self._places.of(address.device_key)
+        place = self._places.of(address.host, address.port)
+        if self._stored is not None and not place.is_known:
+            left = self._stored.left_by(address.camera_id)
+            if left is not None:
+                place.hold(LONG_LIFE_S, left)
+            place.is_known = True
         return OnvifDevice(address, self._settings, self._protection, self._clock, place)
 
     def find_place(self, host: str, timeout_s: float) -> DevicePlace:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 WRITES_EVERY_S = 0.5
 MOST_WAITING = 20_000  # events that wait for a full or slow disk; more are dropped and counted
+MOST_TRIES = 3  # of events whose writing fails for a reason that is not the state of the database
 _MOST_AT_ONCE = 1_000  # of one transaction
 _ALIVE_EVERY_S = 15.0
 _LONGEST_PAUSE_S = 10.0  # after a fault of the database
@@ -37,6 +38,7 @@ class _Entry:
     event: LoggedEvent
     id: int = 0
     is_waiting: bool = False
+    tries: int = 0
 
 
 class EventLog:
@@ -210,12 +212,12 @@ class EventLog:
         try:
             ids = self.store.write(added, changed, self._clock.now_utc(), list(pictured))
         except AppError:
-            with self._lock:
-                again = [entry for entry in batch if not entry.is_waiting]
-                for entry in again:
-                    entry.is_waiting = True
-                self._waiting = again + self._waiting
-                self._pictured = pictured | self._pictured
+            self._put_back(batch, pictured)
+            raise
+        except Exception:
+            for entry in batch:
+                entry.tries += 1
+            self._put_back([entry for entry in batch if entry.tries < MOST_TRIES], pictured)
             raise
         with self._lock:
             for entry, event_id in zip(new, ids, strict=True):
@@ -226,6 +228,14 @@ class EventLog:
                 self._news.notify_all()
         self._tell([replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)])
         return has_more and len(batch) == _MOST_AT_ONCE
+
+    def _put_back(self, batch: list[_Entry], pictured: dict[int, None]) -> None:
+        with self._lock:
+            again = [entry for entry in batch if not entry.is_waiting]
+            for entry in again:
+                entry.is_waiting = True
+            self._waiting = again + self._waiting
+            self._pictured = pictured | self._pictured
 
     def _tell(self, stored: list[LoggedEvent]) -> None:
         for listener in self._listeners:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,10 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
     *(column for column in EventRow.__table__.c if column.name != "count"),
     EventRow.count.label("changes"),
 )
+# By the table, not by the class: an update of a class fails for all rows if one of them is deleted meanwhile.
+_UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
+_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "changed_ms")})
+_MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -88,10 +92,10 @@ class EventLogStore:
                 ids = list(session.scalars(inserted, rows))
             if changed:
                 session.execute(
-                    update(EventRow),
+                    _CHANGE,
                     [
                         {
-                            "id": item.id,
+                            "row_id": item.id,
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
@@ -103,10 +107,10 @@ class EventLogStore:
             pictures_ms = marks_ms + len(added) + len(changed)
             if pictured:
                 marks = [
-                    {"id": one, "has_picture": True, "changed_ms": pictures_ms + place}
+                    {"row_id": one, "has_picture": True, "changed_ms": pictures_ms + place}
                     for place, one in enumerate(pictured)
                 ]
-                session.execute(update(EventRow), marks)
+                session.execute(_MARK_PICTURE, marks)
             _count_days(session, added)
         self._changed_ms = pictures_ms + len(pictured) - 1
         return ids

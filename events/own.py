@@ -70,12 +70,12 @@ class OwnEvents:
             self._log.end(key, now)
         for key, trouble in wanted.items():
             if key not in self._open:
-                self._open[key] = trouble
                 event = _event_of(trouble, now)
                 if trouble.since is None:
                     self._log.begin(key, event)
                 else:
                     self._log.resume(key, event)
+                self._open[key] = trouble
 
     def _note_over(self, trouble: Trouble, until: datetime) -> None:
         """Log a trouble that is over: end its event, or log it as a whole."""

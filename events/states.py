@@ -5,8 +5,8 @@
   to request the present states, so that a long event stays open.
 - An event without another message is closed after ten minutes. A motion is closed sooner if the device has never told
   the end of this motion.
-- Some devices report a state as active for ever. Such a state, whose end the device has never told, counts for ten
-  minutes after its last news.
+- Some devices report an activity as active for ever. Such a state, whose end the device has never told, counts for ten
+  minutes after its last news. Other states, such as a lost video signal, last as long as the device reports them.
 - More than twenty changes in a minute are a storm: the event then stays open until the storm is over.
 """
 
@@ -76,7 +76,7 @@ class EventStates:
         self, channel: int | None, event: DeviceEvent, *, now_s: float, now: datetime, offset_s: float
     ) -> list[ChannelActivity]:
         """Take an event of a channel. `offset_s`: the device's clock minus ours. Return what began."""
-        key = (channel, event.topic, event.rule, event.item)
+        key = (channel, event.topic, _rule_of(channel, event), event.item)
         at, is_device_time = _true_time(event.at_utc, now, offset_s)
         known = self._open.get(key)
         if event.active is False:
@@ -91,7 +91,7 @@ class EventStates:
         if known is not None:
             if known.closes_s is not None:
                 known.note_change(now_s)
-            known.closes_s, known.told_s, known.told_at = None, now_s, now
+            known.closes_s, known.ended_at, known.told_s, known.told_at = None, None, now_s, now
             if event.change is not Change.STATE:
                 known.news_s = now_s
             if event.active is None:
@@ -136,7 +136,7 @@ class EventStates:
             now_s - max(item.told_s, self._asked_s)
             >= (MOTION_ASKED_EVERY_S if item.kind is EventKind.MOTION else OTHERS_ASKED_EVERY_S)
             for item in self._open.values()
-            if item.closes_s is None and item.kind.is_activity
+            if item.closes_s is None
         )
         if is_due:
             self._asked_s = now_s
@@ -148,7 +148,7 @@ class EventStates:
 
     def _is_lost(self, key: _Key, item: _Open, now_s: float) -> bool:
         """True if an open event is over although the device has not told its end."""
-        if key in self._with_ends:
+        if key in self._with_ends or not item.kind.is_activity:
             return now_s - item.told_s >= OTHERS_END_AFTER_S
         if now_s - item.told_s >= (self._motion_end_s if item.kind is EventKind.MOTION else OTHERS_END_AFTER_S):
             return True
@@ -190,6 +190,13 @@ class EventStates:
             closed_why=ClosedWhy.STORM if item.is_storm and item.why is ClosedWhy.TOLD else item.why,
             last_told_at=item.told_at,
         )
+
+
+def _rule_of(channel: int | None, event: DeviceEvent) -> str:
+    """Return the rule. In an unknown channel the sources belong to it: they tell apart what happens."""
+    if channel is not None:
+        return event.rule
+    return ", ".join(part for part in (event.rule, *event.sources) if part)
 
 
 def _true_time(at: datetime | None, now: datetime, offset_s: float) -> tuple[datetime, bool]:

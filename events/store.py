@@ -38,6 +38,12 @@ class SubscriptionStore:
                 for row in session.scalars(select(EventSubscriptionRow))
             }
 
+    def left_by(self, camera_id: int) -> SubscriptionAddress | None:
+        """Return the subscription of a camera that may still be open at its device. Raise Unavailable."""
+        with self._database.read() as session:
+            row = session.get(EventSubscriptionRow, camera_id)
+            return None if row is None else SubscriptionAddress(row.address, read_items(row.parameters, str))
+
     def save(self, camera_id: int, address: SubscriptionAddress, opened_at: datetime) -> None:
         """Store the subscription of a camera. A camera that was removed meanwhile is ignored."""
         try:

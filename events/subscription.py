@@ -16,6 +16,7 @@ from onvif_services.faults import NoAnswer
 
 log = logging.getLogger(__name__)
 
+_STOPPED_TEXT = "The app does not listen to this device any longer."
 _LOST_S = FIRST_LIFE_S + 5.0
 
 
@@ -54,7 +55,7 @@ class CameraSubscription:
         """
         with self._lock:
             if is_stopping.is_set():
-                raise Unavailable("The app does not listen to this device any longer.")
+                raise Unavailable(_STOPPED_TEXT)
             if not self._end(None):
                 raise CameraUnreachable("The device did not answer the request to end its earlier event subscription.")
             left_s = self._not_before_s - self._clock.monotonic_s()
@@ -67,6 +68,9 @@ class CameraSubscription:
                 raise
             self._stored = StoredSubscription(address, self._clock.now_utc())
             self._store.save(self._camera_id, address, self._stored.opened_at)
+            if is_stopping.is_set():  # `end` may have given up its wait for the lock
+                self._end(None)
+                raise Unavailable(_STOPPED_TEXT)
         self._cameras.ask_events(self._camera_id, lambda device: device.keep())
 
     def pull(self) -> Pulled:

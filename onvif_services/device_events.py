@@ -32,6 +32,7 @@ _SHORT_REST_S = 2.0
 _QUICK_S = 0.5  # a device that answers sooner, without a message, ignores the time to wait
 _QUICK_REST_S = 2.0
 _REST_S = 0.2
+_HELD_AGAIN_S = 60.0  # the other connection may give its subscription back sooner than it would end
 _MOVED_S = 1.0  # times are whole seconds
 _LONG_WAIT_S = 3.0
 _MOST_CUTS = 3  # pulls in a row that soon end in a closed connection. After a wait that is normal for some firmware
@@ -45,6 +46,7 @@ class DeviceEvents(EventDevice):
         self._place = place
         self._lock = threading.Lock()
         self._point: PullPoint | None = None
+        self._address = SubscriptionAddress("")
         self._signals: dict[str, bool] = {}
         self._has_pulled = False
         self._renew_at_s = 0.0
@@ -60,6 +62,9 @@ class DeviceEvents(EventDevice):
             self._conn.note(CHECK, CameraUnsupported.code, "The device has no event service.")
             raise CameraUnsupported("The device does not offer the events service.", service="events")
         with self._place.making:
+            if self._point is None and self._place.is_held:
+                again_s = min(self._place.held_for_s, _HELD_AGAIN_S)
+                raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(again_s) + 1)
             self._end_left()
             with self._lock:
                 if self._point is not None:
@@ -73,11 +78,13 @@ class DeviceEvents(EventDevice):
                     self._point = None
                 raise
             if self._point is not point:
-                point.close()
+                if not point.close():
+                    self._place.left = address
                 raise Conflict("The subscription was ended before the device had made it.")
+            self._address = address
+            self._plan_renewal(point, FIRST_LIFE_S)
         self._signals, self._has_pulled, self._cuts = {}, False, 0
         self._repeats_states = True
-        self._plan_renewal(point, FIRST_LIFE_S)
         return address
 
     def keep(self) -> None:
@@ -126,10 +133,10 @@ class DeviceEvents(EventDevice):
             point, self._point = self._point, None
         if point is None:
             return True
-        return self._given_back(point.close(timeout_s))
+        return self._given_back(self._address, point.close(timeout_s))
 
     def unsubscribe_stored(self, stored: SubscriptionAddress, timeout_s: float | None = None) -> bool:
-        return self._given_back(self._reopened(stored).close(timeout_s))
+        return self._given_back(stored, self._reopened(stored).close(timeout_s))
 
     def topics(self) -> tuple[ListedTopic, ...]:
         if "events" not in self._conn.services:
@@ -178,9 +185,9 @@ class DeviceEvents(EventDevice):
         point.reopen(stored)
         return point
 
-    def _given_back(self, is_ended: bool) -> bool:
+    def _given_back(self, address: SubscriptionAddress, is_ended: bool) -> bool:
         if is_ended:
-            self._place.give_back()
+            self._place.give_back(address)
         return is_ended
 
     def _subscribed(self) -> PullPoint:
@@ -202,7 +209,7 @@ class DeviceEvents(EventDevice):
     def _plan_renewal(self, point: PullPoint, wanted_s: float) -> None:
         life_s = max(LEAST_GRANTED_S, wanted_s if point.granted_s is None else point.granted_s)
         self._renew_at_s = time.monotonic() + _RENEW_AT * life_s
-        self._place.hold(life_s)
+        self._place.hold(life_s, self._address)
 
     def _note_signal(self, event: DeviceEvent) -> None:
         if event.kind is EventKind.VIDEO_LOSS and event.sources and event.active is not None:

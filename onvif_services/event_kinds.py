@@ -14,6 +14,7 @@ from onvif_services import answers
 from onvif_services.events import EventMessage
 
 _MOST_TOPIC = 200
+_MOST_RULE = 200
 _Items = Sequence[tuple[str, str]]
 
 # The first pattern that is found counts. Patterns are searched in the topic without prefixes.
@@ -101,6 +102,7 @@ _SOURCES = (
     *("videosourceconfig", "vsconf", "videochannel", "channel", "profiletoken", "videoanalyticsconfigurationtoken"),
 )
 _RULES = ("rule", "rulename", "scenario", "profile")
+_CHANNELS_AND_RULES = frozenset((*_SOURCES, *_RULES))
 _CHANGES = {"initialized": Change.STATE, "changed": Change.CHANGED, "deleted": Change.ENDED}
 
 
@@ -135,13 +137,19 @@ def read_event(message: EventMessage) -> DeviceEvent:
         kind=kind,
         topic=topic,
         sources=_named(message.source, _SOURCES),
-        rule=next(iter(_named(message.source, _RULES)), ""),
+        rule=_rule(message.source),
         item=item,
         change=change,
         active=active,
         at_utc=message.at_utc,
         items=(*message.source, *message.data),
     )
+
+
+def _rule(source: _Items) -> str:
+    """Return the detection rule, and what else tells the state apart: an input, a relay or a port."""
+    others = (f"{name} {value}" for name, value in source if value and name.lower() not in _CHANNELS_AND_RULES)
+    return ", ".join((*_named(source, _RULES)[:1], *others))[:_MOST_RULE]
 
 
 def kind_of_topic(topic: str) -> EventKind:

@@ -12,31 +12,42 @@ _MOST_DEVICES = 1000
 
 
 class SubscriptionPlace:
-    """What may still be open at a device. Safe between threads; its holder has `making` while it makes a subscription.
+    """The subscriptions that may still be open at a device. Safe between threads.
 
-    `held`: the long subscription of some connection. `left`: a short one whose end the device did not confirm.
+    `making`: held while one is made. `held`: the long subscription of some connection. `left`: a short one whose end
+    the device did not confirm.
     """
 
     def __init__(self) -> None:
         self.making = threading.Lock()
         self.left: SubscriptionAddress | None = None
+        self.is_known = False
+        """True once the subscription that an earlier run of the app may have left is held."""
+        self._held: SubscriptionAddress | None = None
         self._held_until_s = 0.0
         self._lost_until_s = 0.0
 
     @property
     def is_held(self) -> bool:
-        return time.monotonic() < self._held_until_s
+        return self.held_for_s > 0
+
+    @property
+    def held_for_s(self) -> float:
+        """The seconds until the long subscription ends at the latest, unless it is extended; 0 for none."""
+        return max(0.0, self._held_until_s - time.monotonic())
 
     @property
     def lost_for_s(self) -> float:
         """The seconds until a subscription ends whose address was lost with the device's answer; 0 for none."""
         return max(0.0, self._lost_until_s - time.monotonic())
 
-    def hold(self, life_s: float) -> None:
-        self._held_until_s = time.monotonic() + life_s
+    def hold(self, life_s: float, address: SubscriptionAddress) -> None:
+        self._held, self._held_until_s = address, time.monotonic() + life_s
 
-    def give_back(self) -> None:
-        self._held_until_s = 0.0
+    def give_back(self, address: SubscriptionAddress) -> None:
+        """The subscription with this address has ended. Without effect while another one is held."""
+        if address == self._held:
+            self._held_until_s = 0.0
 
     def lose(self, life_s: float) -> None:
         self._lost_until_s = time.monotonic() + life_s
@@ -47,13 +58,16 @@ class SubscriptionPlaces:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._places: OrderedDict[str, SubscriptionPlace] = OrderedDict()
+        self._places: OrderedDict[tuple[str, int], SubscriptionPlace] = OrderedDict()
 
-    def of(self, device_key: str) -> SubscriptionPlace:
-        """Return the place at a device, which stays the same for all connections to it."""
+    def of(self, host: str, port: int) -> SubscriptionPlace:
+        """Return the place at a device, which stays the same for all connections to it.
+
+        The address is the key: a camera that was removed and added again is the same device.
+        """
         with self._lock:
-            place = self._places.setdefault(device_key, SubscriptionPlace())
-            self._places.move_to_end(device_key)
+            place = self._places.setdefault((host, port), SubscriptionPlace())
+            self._places.move_to_end((host, port))
             while len(self._places) > _MOST_DEVICES:
                 self._places.popitem(last=False)
             return place

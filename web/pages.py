@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from archive.schedule import server_time_zone
 from core.errors import NotFound
 from web.access.principal import current_principal, current_principal_or_none, is_local_without_accounts
 from web.api import answers
@@ -54,7 +55,7 @@ def recordings(camera_id: str = "") -> str:
 @blueprint.get("/events")
 def events() -> str:
     """The events of all channels, with pictures, filters and a calendar."""
-    return render_template("events.html", page="events")
+    return render_template("events.html", page="events", server_zone=server_time_zone())
 
 
 @blueprint.get("/exports")

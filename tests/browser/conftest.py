@@ -57,7 +57,7 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("app"), SEGMENT_S="1", STALL_AFTER_S="4")
+    running = App(tmp_path_factory.mktemp("app"), SEGMENT_S="1", STALL_AFTER_S="4", LISTEN_TO_EVENTS="no")
     running.start()
     try:
         yield running
@@ -117,7 +117,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Watched]]:
 
 @pytest.fixture
 def empty_app(tmp_path: Path) -> Iterator[App]:
-    running = App(tmp_path, SEGMENT_S="1")
+    running = App(tmp_path, SEGMENT_S="1", LISTEN_TO_EVENTS="no")
     running.start()
     try:
         yield running
@@ -127,7 +127,7 @@ def empty_app(tmp_path: Path) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def reused_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    running = App(tmp_path_factory.mktemp("reused"), SEGMENT_S="1")
+    running = App(tmp_path_factory.mktemp("reused"), SEGMENT_S="1", LISTEN_TO_EVENTS="no")
     running.start()
     try:
         yield running

@@ -144,6 +144,9 @@ class StandInRecording:
         self._answer(route, self.kept[-1] | on_server, 201)
 
     def _fetch(self, route: Route) -> None:
+        if route.request.method == "GET":
+            route.fallback()
+            return
         self._answer(route, {"id": 1, **self._note(route)}, 202)
 
     def _unkeep(self, route: Route) -> None:

@@ -26,7 +26,7 @@ HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 @pytest.fixture
 def new_app(tmp_path: Path) -> Iterator[App]:
     """An app in the state of the very first visit."""
-    running = App(tmp_path, is_chosen=False, SEGMENT_S="1")
+    running = App(tmp_path, is_chosen=False, SEGMENT_S="1", LISTEN_TO_EVENTS="no")
     running.start()
     try:
         yield running

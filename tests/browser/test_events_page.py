@@ -52,7 +52,7 @@ def test_the_list_has_days_kinds_places_and_lengths(
             1, NOON, "person", label="", rule="Fence", picture_url="/api/events/1/picture", box=[0.1, 0.2, 0.3, 0.5]
         ),
         logged(2, NOON - timedelta(hours=1), "motion", lasts_s=None, channel=2, channel_name="Yard"),
-        logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", seen=True),
+        logged(3, NOON - timedelta(days=1), "offline", channel=None, channel_name="", source="server", seen=True),
         logged(4, NOON - timedelta(days=1), "other", topic="tnsx:Device/<b>WiperStuck", closed_why="timeout"),
     ]
     events.late_pictures = {1}
@@ -216,6 +216,22 @@ def test_new_events_wait_above_what_the_user_reads(
     expect(page.locator("#news")).to_be_hidden()
 
 
+def test_the_end_of_a_seen_event_comes_with_the_filter_for_new_ones(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    events.events = [logged(1, NOON, lasts_s=None)]
+    page.goto(f"{app.url}/events?seen=no")
+    row = page.locator("[data-id='1']")
+    row.get_by_role("button", name="Mark as seen").click()
+    until_on(page, lambda: events.seen_ids == {1})
+    events.tell(logged(2, NOON + timedelta(minutes=1), seen=True))
+    events.tell(logged(3, NOON + timedelta(minutes=2)))
+    events.tell(logged(1, NOON, lasts_s=90.0, seen=True))
+    expect(row).to_contain_text("2 min")
+    expect(page.locator("#news")).to_have_text("1 new event")
+
+
 def test_very_many_new_events_begin_the_list_anew(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
     page, events = opened
     events.events = some(60)
@@ -311,6 +327,33 @@ def test_a_refusal_is_shown_and_can_be_tried_again(app: App, camera_id: int, ope
     page.locator("#problem-retry").click()
     expect(page.locator(ROWS)).to_have_count(3)
     expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int, open_page: Open) -> None:
+    watched = open_page("about:blank", timezone_id="Pacific/Chatham")
+    watched.forgive("503")
+    page, events = watched.page, StandInEvents(watched.page, some(60))
+    page.goto(f"{app.url}/events?day=2026-11-22")
+    expect(page.locator("#hours-zone")).to_contain_text("By the server’s time zone")
+    expect(page.locator("#calendar-zone")).to_be_visible()
+    page.locator("#day-clear").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
+    page.get_by_label("Severity").select_option("Notices")
+    page.locator("#filter-clear").press("Enter")
+    expect(page.locator("#filter-camera")).to_be_focused()
+    events.refusal = {"code": "busy", "detail": "The server is busy."}
+    page.get_by_label("Severity").select_option("Notices")
+    expect(page.locator("#problem")).to_be_visible()
+    events.refusal = None
+    page.locator("#problem-retry").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
+    page.get_by_label("Severity").select_option("Alerts and notices")
+    expect(page.locator(ROWS)).to_have_count(50)
+    page.evaluate("document.getElementById('more').click()")
+    expect(page.locator(f"{ROWS}:nth-child(51) a.event-link")).to_be_focused()
+    page.get_by_label("Seen", exact=True).select_option("Seen")
+    page.locator("#none-clear").press("Enter")
+    expect(page.locator("#list-title")).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

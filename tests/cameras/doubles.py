@@ -43,6 +43,7 @@ from core.records import (
 )
 from core.settings import Settings
 from database import Database
+from events.store import SubscriptionStore
 from media.process import Spawner
 from onvif_manager import OnvifManager
 from sessions.snapshots import FrameGrabber, SnapshotTaker
@@ -271,12 +272,15 @@ class CameraHarness:
         self.gate = LoginGate(clock)
         self.certificates = PinnedCertificates(clock)
         protection = LoginProtection(self.gate, self.certificates)
-        onvif: DeviceNetwork = OnvifNetwork(self.settings, protection, clock) if self.is_real else FakeNetwork(self)
+        database = Database(prepared(self.settings.database_file))
+        onvif: DeviceNetwork = FakeNetwork(self)
+        if self.is_real:
+            onvif = OnvifNetwork(self.settings, protection, clock, SubscriptionStore(database))
         network = NetworkWithPlainCameras(
             onvif, self.describe or _no_formats, clock, self.gate, timeout_s=self.settings.device_timeout_s
         )
         self.manager = OnvifManager(
-            Database(prepared(self.settings.database_file)),
+            database,
             self.settings,
             clock,
             protection,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
+from sqlalchemy import delete
 
 from core.access import Scope
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from database import Database
 from events import log as log_module
-from events.log import EventLog
+from events.log import MOST_TRIES, EventLog
 from events.log_query import EventQuery, may_see_event
+from tables import EventRow
 from tests.events.logged import NOON, event
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
@@ -143,6 +146,58 @@ def test_events_wait_while_the_database_cannot_be_written(log: EventLog, monkeyp
             log.flush()
     log.flush()
     assert [item.end_at for item in listed(log)] == [NOON + timedelta(seconds=11), NOON + timedelta(seconds=5)]
+
+
+def test_a_change_of_a_deleted_event_does_not_hold_up_the_others(log: EventLog, database: Database) -> None:
+    log.begin("gone", event(end_at=None))
+    log.begin("kept", event(at_s=1, end_at=None))
+    log.flush()
+    (kept, gone) = ids(log)
+    with database.write() as session:
+        session.execute(delete(EventRow).where(EventRow.id == gone))
+    log.note_picture(gone)
+    log.note_picture(kept)
+    log.end("gone", NOON + timedelta(seconds=2))
+    log.end("kept", NOON + timedelta(seconds=3))
+    log.add(event(at_s=5))
+    log.flush()
+    assert [(item.start_at, item.end_at, item.has_picture) for item in listed(log)] == [
+        (NOON + timedelta(seconds=5), NOON + timedelta(seconds=15), False),
+        (NOON + timedelta(seconds=1), NOON + timedelta(seconds=3), True),
+    ]
+
+
+def test_an_unexpected_fault_loses_no_events(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[int]:
+        raise RuntimeError("a fault that nobody expects")
+
+    log.begin("key", event(end_at=None))
+    with monkeypatch.context() as patched:
+        patched.setattr(log.store, "write", broken)
+        with pytest.raises(RuntimeError):
+            log.flush()
+    log.flush()
+    assert [item.end_at for item in listed(log)] == [None]
+
+
+def test_events_that_the_database_never_takes_do_not_hold_up_others(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = log.store.write
+
+    def picky(added: Sequence[LoggedEvent], *more: Any) -> list[int]:
+        if any(item.rule == "bad" for item in added):
+            raise RuntimeError("a fault that nobody expects")
+        return write(added, *more)
+
+    monkeypatch.setattr(log.store, "write", picky)
+    log.add(event(rule="bad"))
+    for _ in range(MOST_TRIES):
+        with pytest.raises(RuntimeError):
+            log.flush()
+    log.add(event(at_s=1, rule="good"))
+    log.flush()
+    assert [item.rule for item in listed(log)] == ["good"]
 
 
 def test_events_beyond_a_limit_are_dropped_while_the_disk_is_slow(

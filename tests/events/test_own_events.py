@@ -13,6 +13,7 @@ from archive.gaps import GapStore
 from archive.troubles import gap_troubles
 from cameras.records import CameraView
 from core.archive import GapReason, Origin
+from core.errors import Unavailable
 from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity, Trouble
 from core.records import CameraStatus, Problem
 from core.settings import Settings
@@ -100,6 +101,20 @@ def test_the_first_connection_has_more_time(watched: Watched) -> None:
     watched.look(FIRST_AWAY_S - 1, status=CameraStatus.OFFLINE)
     assert watched.logged == []
     watched.look(1)
+    assert watched.kinds == [(EventKind.OFFLINE, True)]
+
+
+def test_a_trouble_is_logged_after_a_fault_of_the_database(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise Unavailable("The database is busy.")
+
+    watched.look()
+    watched.look(status=CameraStatus.OFFLINE)
+    with monkeypatch.context() as patched:
+        patched.setattr(watched.events.log.store, "find_same", busy)
+        with pytest.raises(Unavailable):
+            watched.look(AWAY_S)
+    watched.look(2)
     assert watched.kinds == [(EventKind.OFFLINE, True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from events.states import (
     MOST_OPEN,
     MOTION_ASKED_EVERY_S,
     MOTION_ENDS_AFTER_S,
+    OTHERS_ASKED_EVERY_S,
     OTHERS_END_AFTER_S,
     STORM_CHANGES,
     STORM_S,
@@ -37,11 +39,12 @@ class Told:
         *,
         channel: int | None = 1,
         rule: str = "",
+        sources: tuple[str, ...] = (),
         change: Change = Change.CHANGED,
         at: datetime | None = None,
         offset_s: float = 0.0,
     ) -> None:
-        event = DeviceEvent(kind, kind.value, (), rule, "state", change, active, at)
+        event = DeviceEvent(kind, kind.value, sources, rule, "state", change, active, at)
         now_s, now = self.clock.monotonic_s(), self.clock.now_utc()
         self.told += self.states.take(channel, event, now_s=now_s, now=now, offset_s=offset_s)
 
@@ -105,6 +108,36 @@ def test_a_long_motion_stays_open_while_the_device_repeats_its_state() -> None:
     assert told.changes == [True, False]
     told.pass_time(1000)
     assert not told.states.ask_states(told.clock.monotonic_s()), "nothing is open"
+
+
+@pytest.mark.parametrize("kind", [EventKind.VIDEO_LOSS, EventKind.OUTPUT, EventKind.DEVICE_FAULT, EventKind.INPUT])
+def test_each_open_state_is_asked_for_until_its_end(kind: EventKind) -> None:
+    told = Told()
+    told.take(False, kind, change=Change.STATE)
+    told.take(True, kind)
+    for _ in range(4):
+        told.pass_time(OTHERS_ASKED_EVERY_S)
+        assert told.states.ask_states(told.clock.monotonic_s())
+        told.take(True, kind, change=Change.STATE)
+    assert told.changes == [True]
+    told.take(False, kind)
+    told.pass_time(HOLD_S)
+    assert told.told[1].at - told.told[0].at == timedelta(seconds=4 * OTHERS_ASKED_EVERY_S)
+
+
+def test_a_loss_of_video_at_the_beginning_lasts_as_long_as_its_state() -> None:
+    told = Told()
+    for _ in range(6):
+        told.take(True, EventKind.VIDEO_LOSS, change=Change.STATE)
+        told.pass_time(OTHERS_ASKED_EVERY_S)
+    assert told.changes == [True]
+
+
+def test_a_pulse_is_never_asked_for() -> None:
+    told = Told()
+    told.take(None, EventKind.OTHER, change=Change.PULSE)
+    told.clock.move(seconds=OTHERS_ASKED_EVERY_S)
+    assert not told.states.ask_states(told.clock.monotonic_s())
 
 
 def test_the_first_motion_stays_open_while_its_state_is_repeated() -> None:
@@ -212,6 +245,19 @@ def test_rules_and_channels_have_events_of_their_own() -> None:
     assert told.states.active_channels() == {2}
 
 
+def test_events_of_unknown_channels_are_told_apart_by_their_sources() -> None:
+    told = Told()
+    told.take(True, EventKind.VIDEO_LOSS, channel=None, sources=("Input3",), rule="Loss")
+    told.take(True, EventKind.VIDEO_LOSS, channel=None, sources=("Input4",))
+    told.take(False, EventKind.VIDEO_LOSS, channel=None, sources=("Input4",))
+    told.pass_time(HOLD_S)
+    assert [(item.rule, item.active) for item in told.told] == [
+        ("Loss, Input3", True),
+        ("Input4", True),
+        ("Input4", False),
+    ]
+
+
 def test_the_time_is_the_devices_without_the_offset_of_its_clock() -> None:
     told = Told()
     now = told.clock.now_utc()
@@ -232,6 +278,19 @@ def test_a_device_that_invents_rules_cannot_fill_the_memory() -> None:
     for number in range(MOST_OPEN * 2):
         told.take(True, rule=str(number))
     assert len(told.told) == MOST_OPEN
+
+
+def test_an_event_that_goes_on_after_a_pause_ends_with_its_listener() -> None:
+    told = Told()
+    told.take(True)
+    told.pass_time(10)
+    told.take(False)
+    told.pass_time(HOLD_S / 2)
+    told.take(True)
+    told.pass_time(30)
+    now = told.clock.now_utc()
+    (ended,) = told.states.end_all(now)
+    assert (ended.at, ended.closed_why) == (now, ClosedWhy.STOPPED)
 
 
 def test_all_events_end_when_nobody_listens_any_longer() -> None:

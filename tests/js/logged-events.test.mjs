@@ -3,10 +3,18 @@ import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
 import { DeviceTest, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
-import { isFiltered, noFilter, queryOf, readEventFilter, writeEventFilter } from '../../static/js/lib/event-filter.js';
+import {
+  isFiltered,
+  newsQueryOf,
+  noFilter,
+  otherZone,
+  queryOf,
+  readEventFilter,
+  writeEventFilter,
+} from '../../static/js/lib/event-filter.js';
 import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
 import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
-import { EventList } from '../../static/js/lib/event-list.js';
+import { EventList, MOST_WAITING } from '../../static/js/lib/event-list.js';
 import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
 import { EventPictures } from '../../static/js/lib/event-pictures.js';
 import { EventsApi } from '../../static/js/lib/events-api.js';
@@ -141,6 +149,35 @@ test('new events wait, and changes of shown ones do not', () => {
   assert.equal(list.waitingCount, 0);
 });
 
+test('a changed event that a later page has is no new event', () => {
+  const list = new EventList();
+  list.add({ events: [event(5), event(6)], next_cursor: 'c' });
+  const changed = [event(4), event(6, { label: 'Ann' }), event(9, { severity: 'notice' })];
+  assert.deepEqual(
+    list.update(changed).map(({ id }) => id),
+    [4],
+  );
+  assert.equal(list.get(6)?.label, 'Ann');
+  list.add({ events: [], next_cursor: null });
+  assert.deepEqual(
+    list.update([event(9)]).map(({ id }) => id),
+    [9],
+    'after the last page an older event was logged late',
+  );
+});
+
+test('the number of events that wait is limited', () => {
+  const list = new EventList();
+  list.wait(Array.from({ length: MOST_WAITING + 5 }, (_, id) => event(id + 1)));
+  assert.equal(list.waitingCount, MOST_WAITING);
+  assert.equal(newsWords(list.waitingCount), '1000 or more new events');
+});
+
+test('the news of new events have seen ones, too: their end is news', () => {
+  const filter = { ...noFilter(), cameraId: 1, isSeen: false };
+  assert.deepEqual(newsQueryOf(filter), { ...queryOf(filter), isSeen: null });
+});
+
 test('only events that were in sight count as shown', () => {
   const list = new EventList();
   list.add({ events: [event(1), event(2), event(3, { seen: true })], next_cursor: null });
@@ -190,7 +227,9 @@ test('an event of an unknown topic has the words of its topic', () => {
 
 test('place, length and facts of an event are words', () => {
   assert.equal(eventPlace(event(1)), 'Garage: Gate');
-  assert.equal(eventPlace(event(1, { channel: null })), 'Garage, the whole device');
+  assert.equal(eventPlace(event(1, { channel: null, source: 'server' })), 'Garage, the whole device');
+  assert.equal(eventPlace(event(1, { channel: null })), 'Garage, channel unknown');
+  assert.equal(eventPlace(event(1, { channel: null, source: 'import' })), 'Garage, channel unknown');
   assert.equal(eventPlace(event(1, { channel_name: '' })), 'Garage: channel 2');
   assert.equal(eventPlace(event(1, { camera_id: null, camera_name: '' })), 'This server');
   const start = new Date(NOON_MS).toISOString();
@@ -210,6 +249,30 @@ test('place, length and facts of an event are words', () => {
   assert.deepEqual(eventFacts(event(1, { source: 'server', rule: 'camera_auth_failed' })), ['Wrong user name or password.']);
   assert.equal(newsWords(1), '1 new event');
   assert.equal(newsWords(3), '3 new events');
+});
+
+test('the reasons of the app’s own events are sentences', () => {
+  const reason = (/** @type {string} */ kind, /** @type {string} */ rule) => eventFacts(event(1, { source: 'server', kind, rule }));
+  assert.deepEqual(reason('clock_wrong', '-3600 s'), ['The device’s clock was 60 min behind.']);
+  assert.deepEqual(reason('clock_wrong', '+7 s'), ['The device’s clock was 7.0 s ahead.']);
+  assert.deepEqual(reason('storage', 'slow'), ['The disk was too slow.']);
+  assert.deepEqual(reason('storage', 'full'), ['The disk was full.']);
+  assert.deepEqual(reason('storage', 'read_only'), ['The disk could only be read.']);
+  assert.deepEqual(reason('storage', 'gone'), ['The disk was missing or failing.']);
+  assert.deepEqual(reason('recording_gap', 'recorder'), ['The recorder itself did not record.']);
+  assert.deepEqual(reason('recording_gap', 'unknown_code'), []);
+  assert.deepEqual(reason('offline', ''), []);
+});
+
+test('the server’s time zone has words where its clock differs from the browser’s', () => {
+  const berlin = 'Europe/Berlin';
+  assert.equal(otherZone(berlin, { ownZone: berlin, nowMs: NOON_MS }), '');
+  assert.equal(otherZone(berlin, { ownZone: 'Europe/Paris', nowMs: NOON_MS }), '');
+  assert.equal(otherZone(berlin, { ownZone: 'America/New_York', nowMs: NOON_MS }), 'Europe/Berlin');
+  assert.equal(otherZone(berlin, { ownZone: 'Africa/Algiers', nowMs: NOON_MS }), 'Europe/Berlin', 'it has no summer time');
+  assert.equal(otherZone('UTC', { ownZone: 'Etc/UTC', nowMs: NOON_MS }), '');
+  assert.equal(otherZone('XYZT', { ownZone: berlin, nowMs: NOON_MS }), 'XYZT', 'the browser does not know it');
+  assert.equal(otherZone('', { ownZone: berlin, nowMs: NOON_MS }), '');
 });
 
 test('the days before today have names', () => {
@@ -307,6 +370,37 @@ test('pictures are loaded few at a time, and not once they are out of sight', as
   pictures.want('b');
   await pass(2000);
   assert.deepEqual(server.urls, ['a', 'b', 'c', 'e', 'c'], 'the missing one is not requested again, the late one is');
+});
+
+test('a picture that was missing is requested again once its event changes', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  const missing = new ApiError('not_found', 'There is none.', { status: 404 });
+  pictures.want('a');
+  server.asked[0]?.answer(missing);
+  await pass();
+  pictures.renew('a');
+  pictures.want('a');
+  assert.deepEqual(server.urls, ['a', 'a']);
+  pictures.renew('a'); // the event changes while the request runs
+  server.asked[1]?.answer(missing);
+  await pass(2000);
+  assert.deepEqual(server.urls, ['a', 'a', 'a']);
+});
+
+test('a picture that the server still takes is awaited for half a minute', async () => {
+  const server = new PictureServer();
+  const pictures = new EventPictures(server);
+  let isLoaded = false;
+  pictures.addEventListener('picture', () => (isLoaded = true));
+  pictures.want('a');
+  for (let waitedMs = 0; waitedMs < 24_000; waitedMs += 1500) {
+    server.asked.at(-1)?.answer(null);
+    await pass(1500);
+  }
+  server.asked.at(-1)?.answer(new Blob());
+  await pass();
+  assert.equal(isLoaded, true);
 });
 
 test('a refused picture holds the others back for a while', async () => {

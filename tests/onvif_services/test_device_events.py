@@ -162,6 +162,26 @@ def test_a_new_connection_opens_no_second_subscription(device: SoapDevice, event
     assert later.pull_states(1.0)
 
 
+def test_nothing_is_subscribed_while_another_connection_has_the_place(
+    device: SoapDevice, events: DeviceEvents, time: _Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of a camera that was removed and added again, whose Unsubscribe got lost."""
+    monkeypatch.setattr(subscription_place, "time", time)
+    first = events.subscribe()
+    later = DeviceEvents(events._conn, events._place)
+    with pytest.raises(Unavailable) as caught:
+        later.subscribe()
+    assert caught.value.retry_after_s == 61
+    assert len(device.asked("CreatePullPointSubscription")) == 1
+    assert later.unsubscribe_stored(SubscriptionAddress("http://192.168.5.5:8080/onvif/subscription?Idx=1"))
+    with pytest.raises(Unavailable):
+        later.subscribe()
+    assert later.unsubscribe_stored(first)
+    later.subscribe()
+    time.now_s += 60
+    DeviceEvents(events._conn, events._place).subscribe()
+
+
 def test_a_short_subscription_whose_end_got_lost_ends_before_the_next(device: SoapDevice, events: DeviceEvents) -> None:
     device.answers["Unsubscribe"] = CUT
     assert events.pull_states(1.0)

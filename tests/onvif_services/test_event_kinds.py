@@ -157,3 +157,13 @@ def test_topics_lose_prefixes_and_dots_at_their_end() -> None:
     assert bare_topic("tns1:RuleEngine/tnsx:CellMotionDetector/Motion//.") == "RuleEngine/CellMotionDetector/Motion"
     assert bare_topic("tns1:A/./B/.") == "A/B"
     assert bare_topic("") == ""
+
+
+def test_inputs_relays_and_ports_are_told_apart_by_the_rule() -> None:
+    data = {"LogicalState": "true"}
+    told = [read("tns1:Device/Trigger/DigitalInput", {"InputToken": number}, data).rule for number in ("1", "2")]
+    assert told == ["InputToken 1", "InputToken 2"]
+    assert read("tns1:Device/Trigger/Relay", {"RelayToken": "Out_1"}, data).rule == "RelayToken Out_1"
+    assert read("tns1:Device/tnsaxis:IO/Port", {"port": "3"}, {"state": "1"}).rule == "port 3"
+    named = read("tns1:RuleEngine/FieldDetector/ObjectsInside", {**_rule("V1", "Gate"), "Area": "2"}, {"IsInside": "1"})
+    assert (named.rule, named.sources) == ("Gate, Area 2", ("V1", "analytics"))

@@ -39,6 +39,7 @@ class RunningApp:
             "DATA_DIR": str(folder / "data"),
             "STREAMS_DIR": str(folder / "streams"),
             "ALLOW_LOOPBACK_DEVICES": "yes",
+            "LISTEN_TO_EVENTS": "no",  # pictures of events would start ffmpeg at any time
             **environ,
         }
         (folder / "home").mkdir(exist_ok=True)

@@ -8,6 +8,8 @@ import { LOCAL_CLOCK } from './display-clock.js';
 import { isKind } from './event-kinds.js';
 import { dayOf } from './ranges.js';
 
+const QUARTER_MS = 91 * 86_400_000;
+
 /**
  * @typedef {'alert'|'notice'} Severity
  * @typedef {{cameraId: number|null, channel: number|null, kinds: string[], severity: Severity|null, isSeen: boolean|null,
@@ -72,6 +74,41 @@ export function queryOf(filter, clock = LOCAL_CLOCK) {
     from: filter.from,
     until: filter.until,
   };
+}
+
+/**
+ * Return the query for the news of the list. It has seen events, too: the end of an event on the page is news even if
+ * the user has seen it.
+ *
+ * @param {EventFilter} filter
+ */
+export function newsQueryOf(filter, clock = LOCAL_CLOCK) {
+  return { ...queryOf(filter, clock), isSeen: null };
+}
+
+/**
+ * Return the name of the server's time zone if its clock differs from the browser's now or in another season; '' if not.
+ *
+ * @param {string} serverZone IANA name, or an abbreviation
+ * @param {{ownZone?: string, nowMs?: number}} [browser]
+ */
+export function otherZone(serverZone, { ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone, nowMs = Date.now() } = {}) {
+  if (!serverZone || serverZone === ownZone) return '';
+  try {
+    const isSame = [0, 1, 2, 3].every((quarter) => {
+      const at = nowMs + quarter * QUARTER_MS;
+      return wallText(serverZone, at) === wallText(ownZone, at);
+    });
+    return isSame ? '' : serverZone;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return serverZone; // The browser does not know this name.
+  }
+}
+
+/** @param {string} timeZone @param {number} atMs */
+function wallText(timeZone, atMs) {
+  return new Date(atMs).toLocaleString('en-GB', { timeZone });
 }
 
 /** @param {string|null} text */

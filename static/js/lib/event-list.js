@@ -6,6 +6,9 @@ import { midnightOf } from './ranges.js';
 
 /** @typedef {import('./events-api.js').LoggedEvent} LoggedEvent */
 
+/** So many new events wait at most; later ones only come with a list that begins anew. */
+export const MOST_WAITING = 1000;
+
 export class EventList {
   /** @type {Map<number, LoggedEvent>} */
   #events = new Map();
@@ -57,23 +60,28 @@ export class EventList {
   }
 
   /**
-   * Take changes of events on the page or among the waiting ones. Return the other events.
+   * Take changes of events on the page or among the waiting ones. Return the other events, without those that a later
+   * page of the list has.
    *
    * @param {LoggedEvent[]} events
    */
   update(events) {
     const unknown = [];
+    const last = this.cursor === null ? null : (this.events.at(-1) ?? null);
     for (const event of events) {
       if (this.#events.has(event.id)) this.#events.set(event.id, event);
       else if (this.#waiting.has(event.id)) this.#waiting.set(event.id, event);
-      else unknown.push(event);
+      else if (!last || newestFirst(event, last) < 0) unknown.push(event);
     }
     return unknown;
   }
 
   /** Let new events wait until `showNew()`. @param {LoggedEvent[]} events */
   wait(events) {
-    for (const event of events) if (!this.#events.has(event.id)) this.#waiting.set(event.id, event);
+    for (const event of events) {
+      if (this.#waiting.size >= MOST_WAITING) return;
+      if (!this.#events.has(event.id)) this.#waiting.set(event.id, event);
+    }
   }
 
   /** Move the waiting events to the page. */

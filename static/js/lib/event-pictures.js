@@ -8,8 +8,8 @@ import { ApiError } from './http.js';
 
 const MOST_AT_A_TIME = 3;
 const AGAIN_MS = 1500;
-/** A picture that is not there after so many requests is left out. */
-const MOST_TRIES = 8;
+/** A picture that is not there after so many requests, which is half a minute, is left out. */
+const MOST_TRIES = 20;
 const AFTER_PROBLEM_MS = 5000;
 
 export class EventPictures extends EventTarget {
@@ -38,6 +38,11 @@ export class EventPictures extends EventTarget {
   /** A picture is out of sight: it is not requested unless it comes back. @param {string} url */
   leave(url) {
     this.#waiting.delete(url);
+  }
+
+  /** The event of a picture has changed: a missing one may be there now. @param {string} url */
+  renew(url) {
+    this.#tries.delete(url);
   }
 
   /** Forget which pictures were loaded or are missing. */
@@ -69,7 +74,9 @@ export class EventPictures extends EventTarget {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const isMissing = error.status > 0 && error.status < 500;
-      if (isMissing) this.#tries.set(url, Infinity);
+      const isRenewed = this.#tries.get(url) !== tries;
+      if (isMissing && isRenewed) this.#later(url, AGAIN_MS);
+      else if (isMissing) this.#tries.set(url, Infinity);
       else {
         const waitMs = error.retryAfterS === null ? AFTER_PROBLEM_MS : error.retryAfterS * 1000;
         this.#heldUntilMs = Date.now() + waitMs;

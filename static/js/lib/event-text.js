@@ -3,6 +3,7 @@
 
 import { LOCAL_CLOCK } from './display-clock.js';
 import { eventName } from './event-kinds.js';
+import { MOST_WAITING } from './event-list.js';
 import { counted, duration } from './format.js';
 import { hasMessage, messageOf } from './messages.js';
 import { reasonThen } from './recording-text.js';
@@ -23,6 +24,15 @@ const CLOSED = {
   stopped: 'The app stopped listening before the end.',
 };
 
+/** Why the app logged an event of its own, where the reasons of the recording have no words. @type {Record<string, string>} */
+const OWN_REASONS = {
+  slow: 'The disk was too slow.',
+  full: 'The disk was full.',
+  read_only: 'The disk could only be read.',
+  gone: 'The disk was missing or failing.',
+  recorder: 'The recorder itself did not record.',
+};
+
 /** @type {Record<string, string>} */
 const SOURCES = {
   import: 'Read from the recorder’s own list of events.',
@@ -35,10 +45,10 @@ export function eventTitle(event) {
   return event.label && event.label.toLowerCase() !== name.toLowerCase() ? `${name}: ${event.label}` : name;
 }
 
-/** @param {Pick<LoggedEvent, 'camera_id'|'camera_name'|'channel'|'channel_name'>} event @returns {string} `Garage: Main street` */
-export function eventPlace({ camera_id: id, camera_name: camera, channel, channel_name: name }) {
+/** @param {Pick<LoggedEvent, 'camera_id'|'camera_name'|'channel'|'channel_name'|'source'>} event @returns {string} `Garage: Main street` */
+export function eventPlace({ camera_id: id, camera_name: camera, channel, channel_name: name, source }) {
   if (id === null) return 'This server';
-  if (channel === null) return `${camera}, the whole device`;
+  if (channel === null) return source === 'server' ? `${camera}, the whole device` : `${camera}, channel unknown`;
   const channelName = name || `channel ${channel}`;
   return channelName === camera || !camera ? channelName : `${camera}: ${channelName}`;
 }
@@ -69,11 +79,14 @@ export function eventFacts(event) {
   ].filter(Boolean);
 }
 
-/** Return the reason of an event of the app itself as a sentence. @param {string} code */
+/** Return the reason of an event of the app itself as a sentence; '' if it has no words. @param {string} code */
 function reasonOf(code) {
+  const [, sign, seconds] = /^([+-])(\d+) s$/.exec(code) ?? [];
+  if (seconds) return `The device’s clock was ${duration(Number(seconds))} ${sign === '+' ? 'ahead' : 'behind'}.`;
+  if (Object.hasOwn(OWN_REASONS, code)) return OWN_REASONS[code] ?? '';
   const reason = reasonThen(code);
   if (reason) return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
-  return hasMessage(code) ? `${messageOf(code).title}.` : code;
+  return hasMessage(code) ? `${messageOf(code).title}.` : '';
 }
 
 /** @param {number} wallMs of a day's midnight @param {number} todayMs wall time of today @returns {string} `Sunday 22 November 2026` */
@@ -88,5 +101,5 @@ export function dayWords(wallMs, todayMs) {
 
 /** @param {number} count */
 export function newsWords(count) {
-  return counted(count, 'new event');
+  return count < MOST_WAITING ? counted(count, 'new event') : `${MOST_WAITING} or more new events`;
 }

@@ -3,7 +3,7 @@
 import { icon, setText } from '../components/dom.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { isFiltered, noFilter, queryOf, readEventFilter, writeEventFilter } from '../lib/event-filter.js';
+import { isFiltered, noFilter, otherZone, queryOf, readEventFilter, writeEventFilter } from '../lib/event-filter.js';
 import { KIND_GROUPS, kindIcon, kindWords } from '../lib/event-kinds.js';
 import { visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
@@ -39,6 +39,7 @@ export class EventFilters extends EventTarget {
     this.#events = events;
     fillKinds();
     this.#handleForm();
+    nameZone();
     const wide = matchMedia(WIDE);
     const fold = () => (byId('filters', HTMLDetailsElement).open = wide.matches);
     wide.addEventListener('change', fold);
@@ -96,8 +97,18 @@ export class EventFilters extends EventTarget {
         until: untilField.value.slice(0, 5),
       });
     });
-    for (const id of ['filter-clear', 'none-clear']) byId(id, HTMLElement).addEventListener('click', () => this.clear());
-    byId('day-clear', HTMLElement).addEventListener('click', () => this.#set({ ...this.#filter, day: null }));
+    // Each of these buttons hides itself, so the focus goes on.
+    for (const [id, next] of [
+      ['filter-clear', 'filter-camera'],
+      ['none-clear', 'list-title'],
+      ['day-clear', 'list-title'],
+    ]) {
+      byId(id ?? '', HTMLElement).addEventListener('click', () => {
+        if (id === 'day-clear') this.#set({ ...this.#filter, day: null });
+        else this.clear();
+        byId(next ?? '', HTMLElement).focus({ preventScroll: true });
+      });
+    }
     calendar.addEventListener('calendar-day', (event) => {
       const day = new Date(/** @type {CustomEvent<number>} */ (event).detail).toISOString().slice(0, 10);
       this.#set({ ...this.#filter, day: day === this.#filter.day ? null : day });
@@ -169,6 +180,14 @@ export class EventFilters extends EventTarget {
     const date = new Date(day).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
     setText(byId('day-text', HTMLElement), `Only ${date}.`);
   }
+}
+
+/** Name the server's time zone where its hours and days are not the browser's. */
+function nameZone() {
+  const zone = otherZone(document.body.dataset.zone ?? '');
+  byId('hours-zone', HTMLElement).hidden = byId('calendar-zone', HTMLElement).hidden = !zone;
+  setText(byId('hours-zone', HTMLElement), `By the server’s time zone: ${zone}`);
+  setText(byId('calendar-zone', HTMLElement), `The numbers count days by the server’s time zone: ${zone}`);
 }
 
 function fillKinds() {

@@ -21,20 +21,20 @@ let shownKey = '';
 /** @param {Emptiness} emptiness */
 export function showNone({ isEmpty, filter, cameras, eventsApi }) {
   const box = byId('none', HTMLElement);
-  box.hidden = !isEmpty || !cameras;
-  if (!isEmpty || !cameras) {
+  const filtered = isFiltered(filter);
+  box.hidden = !isEmpty || (!cameras && !filtered);
+  if (box.hidden) {
     shownKey = '';
     return;
   }
-  const filtered = isFiltered(filter);
   byId('none-clear', HTMLElement).hidden = !filtered;
   const isAllSeen = filter.isSeen === false && !isFiltered({ ...filter, isSeen: null });
   setText(
     byId('none-title', HTMLElement),
     isAllSeen ? 'You have seen all events' : filtered ? 'No event matches the filters' : 'No events yet',
   );
-  setText(byId('none-text', HTMLElement), isAllSeen ? 'New events appear here as soon as they happen.' : textOf(filtered, cameras));
-  const asked = may('manage') && !filtered ? cameras.filter(({ onvif }) => onvif !== false).slice(0, MOST_DEVICES) : [];
+  setText(byId('none-text', HTMLElement), isAllSeen ? 'New events appear here as soon as they happen.' : textOf(filtered, cameras ?? []));
+  const asked = may('manage') && !filtered && cameras ? cameras.filter(({ onvif }) => onvif !== false).slice(0, MOST_DEVICES) : [];
   const key = asked.map(({ id }) => id).join();
   if (key === shownKey) return;
   shownKey = key;
@@ -83,6 +83,7 @@ function deviceLine(camera, eventsApi) {
     button.addEventListener('click', async () => {
       try {
         await eventsApi.setWanted(camera.id, true);
+        if (button === document.activeElement) link.focus();
         button.remove();
         state.textContent = 'Events are switched on.';
       } catch (error) {

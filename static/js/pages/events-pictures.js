@@ -28,6 +28,16 @@ export class EventsPictures {
     this.#observer.observe(row);
   }
 
+  /** An event has changed. @param {import('../lib/events-api.js').LoggedEvent} event */
+  renew({ picture_url: url }) {
+    const row = url ? this.#rows.get(url) : null;
+    if (!url || !row || row.hasPicture) return;
+    this.#pictures.renew(url);
+    // The observer tells again whether the row is in sight.
+    this.#observer.unobserve(row);
+    this.#observer.observe(row);
+  }
+
   /** The list is loaded anew: its rows are other ones. */
   forget() {
     this.#observer.disconnect();

@@ -2,7 +2,7 @@
 /**
  * The events page: the events of all channels, the newest first.
  *
- *   events.js            loads the list (lib/event-list.js), page by page, and the news
+ *   events.js            shows the list (lib/event-list.js), loads it page by page (lib/event-feed.js), and the news
  *   events-filters.js    the filters, their place in the address, and the calendar
  *   events-seen.js       marks events as seen: only those that were in sight
  *   events-pictures.js   loads the pictures in sight (lib/event-pictures.js)
@@ -15,7 +15,8 @@ import { cloneTemplate, part, setText } from '../components/dom.js';
 import { EventRow } from '../components/event-row.js';
 import { keyedRows } from '../components/keyed-rows.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { queryOf } from '../lib/event-filter.js';
+import { EventFeed, Problems } from '../lib/event-feed.js';
+import { newsQueryOf, queryOf } from '../lib/event-filter.js';
 import { eventSpan, playAddress } from '../lib/event-links.js';
 import { EventList } from '../lib/event-list.js';
 import { dayWords, eventPlace, newsWords } from '../lib/event-text.js';
@@ -32,10 +33,9 @@ import { ServerRecording, watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/api.js').Camera} Camera */
 
-const PAGE = 50;
 const NEWS_MS = 4000;
 /** If more new events wait, the list begins anew with a page of them. */
-const MOST_WAITING = 200;
+const MANY_WAITING = 200;
 /** The next page is loaded when so many events are left to play. */
 const PLAYED_FROM_END = 3;
 
@@ -43,6 +43,8 @@ const { events: eventsUrl = '', cameras: camerasUrl = '', recordings: recordings
 const api = pageApi();
 const eventsApi = new EventsApi({ events: eventsUrl, cameras: camerasUrl }, httpOptions());
 const list = new EventList();
+const feed = new EventFeed(eventsApi, list);
+const problems = new Problems();
 const filters = new EventFilters(api, eventsApi);
 const recording = new ServerRecording();
 const days = byId('days', HTMLElement);
@@ -51,14 +53,6 @@ const title = document.title;
 
 /** @type {Camera[]|null} */
 let cameras = null;
-/** Time of the last answer, from which the news begin; null before the first. @type {string|null} */
-let asOf = null;
-/** Ends the requests of an older filter. */
-let loading = new AbortController();
-let isLoading = false;
-/** True once the first page of the present filter is here. */
-let isLoaded = false;
-
 const pictures = new EventsPictures(eventsApi);
 const seen = new EventsSeen(eventsApi, list, (ids) => redraw(ids));
 
@@ -66,54 +60,30 @@ const seen = new EventsSeen(eventsApi, list, (ids) => redraw(ids));
 
 /** Load the list anew: the filter is another one. */
 async function load() {
-  loading.abort();
-  loading = new AbortController();
-  list.clear();
-  isLoaded = false;
-  isLoading = false;
-  asOf = null;
   seen.forget();
   pictures.forget();
+  const loading = feed.begin(queryOf(filters.filter));
   draw(new Set());
-  await loadMore();
+  await loading;
 }
 
-/** Load the next page. */
-async function loadMore() {
-  const { signal } = loading;
-  if (isLoading || (isLoaded && list.cursor === null)) return;
-  isLoading = true;
-  drawAround();
-  try {
-    const page = await eventsApi.list(queryOf(filters.filter), { limit: PAGE, cursor: list.cursor, signal });
-    if (signal.aborted) return;
-    list.add(page);
-    asOf ??= page.as_of;
-    isLoaded = true;
-    showProblem('');
-  } catch (error) {
-    if (signal.aborted) return;
-    showProblem(problemOf(error).detail);
-  } finally {
-    if (!signal.aborted) {
-      isLoading = false;
-      draw(new Set());
-    }
-  }
-}
+feed.addEventListener('change', () => {
+  showProblem('list', feed.problem);
+  draw(new Set());
+});
 
 const news = new Poller(async () => {
+  const { asOf, signal } = feed;
   if (asOf === null) return NEWS_MS;
-  const { signal } = loading;
   try {
-    const answer = await eventsApi.news(queryOf(filters.filter), asOf, signal);
-    asOf = answer.as_of;
+    const answer = await eventsApi.news(newsQueryOf(filters.filter), asOf, signal);
+    feed.asOf = answer.as_of;
     take(answer.events);
-    showProblem('');
+    showProblem('news', '');
     return answer.has_more ? 0 : NEWS_MS;
   } catch (error) {
     if (signal.aborted) return NEWS_MS;
-    showProblem(problemOf(error).detail);
+    showProblem('news', problemOf(error).detail);
     throw error;
   }
 });
@@ -121,11 +91,13 @@ const news = new Poller(async () => {
 /** @param {LoggedEvent[]} changed */
 function take(changed) {
   if (!changed.length && !list.hasOpen) return;
-  const unknown = list.update(changed);
+  const { isSeen } = filters.filter;
+  const unknown = list.update(changed).filter((event) => isSeen === null || event.seen === isSeen);
   list.wait(unknown);
   if (unknown.length) void filters.count();
   if (!list.count) list.showNew(); // nothing is there that it could move
   draw(new Set(changed.map(({ id }) => id)));
+  for (const event of changed) pictures.renew(event);
 }
 
 // ── Showing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -175,10 +147,11 @@ function show(row, event) {
 }
 
 function drawAround() {
+  const { isLoading, isLoaded, hasMore } = feed;
   days.setAttribute('aria-busy', String(isLoading && !isLoaded));
   byId('loading', HTMLElement).hidden = !isLoading;
-  more.hidden = isLoading || !isLoaded || list.cursor === null;
-  byId('end', HTMLElement).hidden = !isLoaded || list.cursor !== null || list.count === 0;
+  more.hidden = isLoading || !hasMore;
+  byId('end', HTMLElement).hidden = !isLoaded || hasMore || list.count === 0;
   const count = list.waitingCount;
   const words = newsWords(count);
   byId('news', HTMLElement).hidden = count === 0;
@@ -189,17 +162,30 @@ function drawAround() {
   showNone({ isEmpty: isLoaded && list.count === 0, filter: filters.filter, cameras, eventsApi });
 }
 
-/** @param {string} detail '' for none */
-function showProblem(detail) {
-  byId('problem', HTMLElement).hidden = !detail;
-  setText(byId('problem-text', HTMLElement), detail);
+/** Load the next page. The button hides itself, so the focus goes to the end of the list, and then to the next row. */
+async function showMore() {
+  const last = list.events.at(-1)?.id ?? 0;
+  focusRow(last);
+  await feed.retry();
+  const { events } = list;
+  const next = events[events.findIndex(({ id }) => id === last) + 1];
+  if (next && document.activeElement?.closest('event-row')?.getAttribute('data-id') === String(last)) focusRow(next.id);
+}
+
+/** @param {string} source of the problem @param {string} detail '' for none */
+function showProblem(source, detail) {
+  problems.set(source, detail);
+  const line = byId('problem', HTMLElement);
+  if (!problems.text && line.contains(document.activeElement)) byId('list-title', HTMLElement).focus({ preventScroll: true });
+  line.hidden = !problems.text;
+  setText(byId('problem-text', HTMLElement), problems.text);
 }
 
 /** Show the waiting events, and go to the first of the list. */
 async function showNews() {
   if (!list.waitingCount) return;
   window.scrollTo({ top: 0 });
-  if (list.waitingCount > MOST_WAITING) await load();
+  if (list.waitingCount > MANY_WAITING) await load();
   else {
     list.showNew();
     draw(new Set());
@@ -230,7 +216,7 @@ async function play(event) {
   if (!event.seen) void seen.mark([event.id], true);
   const address = playAddress(recordingsUrl, event);
   void shown.play(event, { address, hasNext: playable(event.id, 1) !== null, hasBefore: playable(event.id, -1) !== null });
-  if (list.events.at(-PLAYED_FROM_END)?.id === event.id) void loadMore();
+  if (list.events.at(-PLAYED_FROM_END)?.id === event.id) void feed.more();
 }
 
 /** Return the event below or above another one that has a recording. @param {number} id @param {1|-1} direction */
@@ -272,22 +258,26 @@ days.addEventListener('event-keep', (event) => {
   void recording.openKeep({ cameraId, channel, name: eventPlace(detail), ...eventSpan(detail, Date.now()) });
 });
 filters.addEventListener('filter', () => void load());
-more.addEventListener('click', () => void loadMore());
+more.addEventListener('click', () => void showMore());
 byId('news', HTMLElement).addEventListener('click', () => void showNews());
-new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void loadMore(), {
+new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void feed.more(), {
   rootMargin: '0px 0px 600px',
 }).observe(more);
 handleEventKeys({ seen, showNews: () => void showNews() });
 
-async function learnCameras() {
+/** Learns the cameras once. */
+const learning = new Poller(async () => {
   try {
     cameras = await api.listCameras();
-    filters.cameras = cameras;
-    drawAround();
   } catch (error) {
-    showProblem(problemOf(error).detail);
+    showProblem('cameras', problemOf(error).detail);
+    throw error;
   }
-}
+  showProblem('cameras', '');
+  filters.cameras = cameras;
+  drawAround();
+  return null;
+});
 
 const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
 if (deviceId && may('manage')) {
@@ -295,13 +285,11 @@ if (deviceId && may('manage')) {
   void later.get().then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
 } else {
   byId('problem-retry', HTMLElement).addEventListener('click', () => {
-    void learnCameras();
-    if (isLoaded) {
-      news.soon();
-      void loadMore();
-    } else void load();
+    learning.soon();
+    news.soon();
+    void feed.retry();
   });
-  void learnCameras();
+  learning.start();
   void filters.count();
   void load();
   news.start();

@@ -18,7 +18,7 @@ from tables import EventDayRow, EventRow, EventSeenRow
 WHOLE_DEVICE = 0  # the channel in event_days of events of the app's own connection
 UNKNOWN_CHANNEL = -1  # of events whose message names no channel that the app knows
 _RARE_SOURCES = frozenset({EventSource.SERVER, EventSource.IMPORT, EventSource.WATCH})
-_MOST_PLACES = 64  # each is a question of its own
+_MOST_PLACES = 16  # each is a question of its own; beyond, a walk through the newest events is faster
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,18})")
 
 

@@ -49,7 +49,7 @@ class EventManager:
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
-        self._intake = EventIntake(self.log)
+        self._intake = EventIntake(self.log, clock)
         self.topics = DeviceTopics()
         self.pictures = EventPictures(
             settings.data_dir / "event-pictures",

@@ -19,7 +19,7 @@ from accounts.records import ApiToken, LoginSession, TokenDraft, User, Visitor
 from core.access import EVERYTHING, Role, Scope
 from core.errors import Conflict, InvalidRequest, NotFound
 from database import Database
-from tables import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow
+from tables import ApiTokenRow, ChoiceRow, EventSeenRow, LoginSessionRow, UserRow
 
 _POSTPONED = "accounts_postponed"
 
@@ -161,9 +161,10 @@ class AccountStore:
             return ChangedUser(_user(row), frozenset(_end_sessions(session, row.id)))
 
     def remove(self, user_id: int) -> None:
-        """Remove a user with logins and tokens. Raise NotFound, or Conflict for the last admin."""
+        """Remove a user with logins, tokens and marks of events. Raise NotFound, or Conflict for the last admin."""
         with self._database.write() as session:
             session.delete(_row(session, user_id))
+            session.execute(delete(EventSeenRow).where(EventSeenRow.user_id == user_id))
             session.flush()
             _keep_an_admin(session)
 

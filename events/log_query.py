@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from core.access import EVERYTHING, Scope
 from core.errors import InvalidRequest
-from core.events import OWN_KINDS, EventKind, EventSource, LoggedEvent, Severity
+from core.events import EventKind, EventSource, LoggedEvent, Severity
 from tables import EventDayRow, EventRow, EventSeenRow
 
 WHOLE_DEVICE = 0  # the channel in event_days of events of the app's own connection
 UNKNOWN_CHANNEL = -1  # of events whose message names no channel that the app knows
+_RARE_SOURCES = frozenset({EventSource.SERVER, EventSource.IMPORT, EventSource.WATCH})
+_MOST_PLACES = 64  # each is a question of its own
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,18})")
 
 
@@ -67,63 +70,104 @@ def from_ms(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
+class _Columns:
+    """Columns of events. Those that are not `indexed` are computed, so that SQLite does not read by their indexes.
+
+    SQLite does not know how many rows a value has, and would sort all of them rather than read in the wanted order.
+    """
+
+    def __init__(self, *indexed: str) -> None:
+        def column(name: str, nothing: int | str) -> ColumnElement[Any]:
+            found: ColumnElement[Any] = EventRow.__table__.c[name]
+            return found if name in indexed else found + nothing
+
+        self.id = column("id", 0)
+        self.camera_id = column("camera_id", 0)
+        self.channel = column("channel", 0)
+        self.kind = column("kind", "")
+        self.source = column("source", "")
+        self.severity = column("severity", "")
+        self.start_ms = column("start_ms", 0)
+
+
+_COMPUTED = _Columns()
+_BY_START = ("id", "start_ms")
+
+
 def conditions(query: EventQuery) -> list[ColumnElement[bool]]:
-    """Return the conditions that the rows of `events` must meet, except those of `places`."""
+    """Return the conditions that the rows of `events` must meet, for questions in any order except a page's."""
+    return [*_filters(query, _COMPUTED), or_(false(), *_places(query, _COMPUTED, _COMPUTED))]
+
+
+def page_conditions(query: EventQuery) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+    """Return the conditions of a page, and those of its places: cameras or channels, without overlap.
+
+    Ask for the newest rows of each place: an index has them in the order of their beginning.
+    """
+    is_about_alerts = query.severity is Severity.ALERT
+    if query.source in _RARE_SOURCES:
+        columns = _Columns("source", *_BY_START)
+    elif query.kinds and EventKind.MOTION not in query.kinds:  # rarer than the events of a camera
+        columns = _Columns("kind", "severity", *_BY_START)
+    else:
+        columns = _Columns("camera_id", "severity" if is_about_alerts else "channel", *_BY_START)
+        places = _places(query, columns, columns if is_about_alerts else _Columns("source"))
+        if len(places) <= _MOST_PLACES:
+            if query.scope.cameras is None and not query.camera_ids and len(query.kinds) == 1 and not is_about_alerts:
+                columns = _Columns("kind", *_BY_START)
+            return _filters(query, columns), places
+        columns = _Columns(*(("severity",) if is_about_alerts else ()), *_BY_START)
+    return _filters(query, columns), [or_(false(), *_places(query, columns, columns))]
+
+
+def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
+    """Return all conditions except those of the places."""
     found: list[ColumnElement[bool]] = []
-    kinds = set(query.kinds)
-    if query.source is EventSource.SERVER:  # it has these kinds only, and they have an index
-        kinds = kinds & OWN_KINDS if kinds else set(OWN_KINDS)
     if query.start is not None:
-        found.append(EventRow.start_ms >= to_ms(query.start))
+        found.append(columns.start_ms >= to_ms(query.start))
     if query.end is not None:
-        found.append(EventRow.start_ms < to_ms(query.end))
-    if kinds or query.kinds:
-        found.append(EventRow.kind.in_(sorted(kind.value for kind in kinds)))
+        found.append(columns.start_ms < to_ms(query.end))
+    if query.kinds:
+        found.append(columns.kind.in_([kind.value for kind in query.kinds]))
     if query.severity is not None:
-        found.append(EventRow.severity == query.severity.value)
+        found.append(columns.severity == query.severity.value)
     if query.source is not None:
-        found.append(EventRow.source == query.source.value)
+        found.append(columns.source == query.source.value)
     if query.is_seen is not None:
         marked = select(EventSeenRow.event_id).where(EventSeenRow.user_id == query.user_id)
         if query.is_seen:  # few events have a mark, most have none
-            found.append(EventRow.id.in_(marked))
+            found.append(columns.id.in_(marked))
         else:
             found.append(~marked.where(EventSeenRow.event_id == EventRow.id).exists())
     return [*found, *_time_of_day(query)]
 
 
-def is_rare(query: EventQuery) -> bool:
-    """True if the kinds or the severity leave out most events: an index of these finds the rest fastest."""
-    return bool(query.kinds and EventKind.MOTION not in query.kinds) or query.severity is Severity.ALERT
+def _places(query: EventQuery, columns: _Columns, of_own: _Columns) -> list[ColumnElement[bool]]:
+    """Return the wanted places that the user may see. The rule is that of `may_see_event`.
 
-
-def places(query: EventQuery) -> list[ColumnElement[bool]]:
-    """Return the wanted places that the user may see: one condition for each camera or channel, without overlap.
-
-    An index has the rows of each place in the order of their beginning, except for rare events. The rule is that of
-    `may_see_event`.
+    `of_own`: the columns for the events of the app's own connection to the cameras of a limited user.
     """
-    # The sum keeps SQLite from the index of the cameras, in which it would read all events of a place.
-    camera = EventRow.camera_id + 0 if is_rare(query) else EventRow.camera_id
 
     def place(camera_id: int, channel: int | None) -> ColumnElement[bool]:
-        is_camera = camera == camera_id
-        return is_camera if channel is None else and_(is_camera, EventRow.channel == channel)
+        is_camera = columns.camera_id == camera_id
+        return is_camera if channel is None else and_(is_camera, columns.channel == channel)
 
     if query.scope.cameras is None:
         return [place(camera_id, query.channel) for camera_id in query.camera_ids] or [true()]
     found: list[ColumnElement[bool]] = []
+    own: list[int] = []
     for camera_id, channels in query.scope.cameras.items():
         if query.camera_ids and camera_id not in query.camera_ids:
             continue
         if channels is None:
             found.append(place(camera_id, query.channel))
             continue
+        own.append(camera_id)
         numbers = [number for number in sorted(channels) if query.channel in (None, number)]
         found += [and_(place(camera_id, number), EventRow.is_channel_sure.is_(True)) for number in numbers]
-        if query.channel is None:
-            is_own = EventRow.source == EventSource.SERVER.value
-            found.append(and_(camera == camera_id, EventRow.channel.is_(None), is_own))
+    if own and query.channel is None and query.source in (None, EventSource.SERVER):
+        is_own = of_own.source == EventSource.SERVER.value
+        found.append(and_(is_own, of_own.camera_id.in_(own), of_own.channel.is_(None)))
     return found
 
 
@@ -133,7 +177,7 @@ def day_conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     if query.start is not None:
         found.append(EventDayRow.day >= day_of(query.start))
     if query.end is not None:
-        found.append(EventDayRow.day <= day_of(query.end))
+        found.append(EventDayRow.day <= day_of(query.end - timedelta(milliseconds=1)))
     if query.camera_ids:
         found.append(EventDayRow.camera_id.in_(query.camera_ids))
     if query.channel is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -26,12 +27,11 @@ from events.log_query import (
     day_conditions,
     day_of,
     from_ms,
-    is_rare,
     minute_of,
-    places,
+    page_conditions,
     to_ms,
 )
-from tables import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
+from tables import Base, EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
 
 _ALIVE = 1  # the one row of event_heartbeat
 _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a method of rows
@@ -42,7 +42,6 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
 _UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
 _CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "changed_ms")})
 _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
-_MOST_PLACES = 32
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -147,25 +146,21 @@ class EventLogStore:
                 if not is_seen:
                     session.execute(delete(EventSeenRow).where(*mine))
                     continue
-                found -= set(session.scalars(select(EventSeenRow.event_id).where(*mine)))
                 if found:
-                    session.execute(
-                        insert(EventSeenRow), [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
-                    )
+                    rows = [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
+                    session.execute(_insert_of(session)(EventSeenRow).on_conflict_do_nothing(), rows)
 
     # ---- reading ---------------------------------------------------------------------------------
 
     def page(self, query: EventQuery, *, limit: int, cursor: str | None = None) -> EventPage:
         """Return events, the newest first. Raise InvalidRequest for an invalid cursor."""
-        wanted = self._wanted(query)
+        wanted, places = page_conditions(query)
+        wanted += self._not_hidden()
         if cursor is not None:
             wanted.append(after_cursor(cursor))
         as_of_ms = self._changed_ms  # read before the rows, so that a change in between is news
         with self._database.read() as session:
-            of_places = places(query)
-            if is_rare(query):
-                of_places = [or_(false(), *of_places)]
-            found = _newest(session, wanted, of_places, limit + 1)
+            found = _newest(session, wanted, places, limit + 1)
             page = _events(session, found[:limit], query.user_id)
         next_cursor = cursor_of(page[-1]) if len(found) > limit else None
         return EventPage(page, next_cursor, from_ms(as_of_ms))
@@ -216,13 +211,12 @@ class EventLogStore:
         with self._database.read() as session:
             return [EventDay(*row) for row in session.execute(wanted.order_by(EventDayRow.day))]
 
-    def _wanted(self, query: EventQuery) -> list[ColumnElement[bool]]:
-        """Return all conditions except those of the places."""
+    def _not_hidden(self) -> list[ColumnElement[bool]]:
         hidden = self._hidden
-        return [*conditions(query), *((EventRow.camera_id.not_in(hidden),) if hidden else ())]
+        return [EventRow.camera_id.not_in(hidden)] if hidden else []
 
     def _conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
-        return [*self._wanted(query), or_(false(), *places(query))]
+        return [*conditions(query), *self._not_hidden()]
 
     def _day_conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
         hidden = self._hidden
@@ -282,6 +276,11 @@ def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[place : place + _IDS_AT_ONCE] for place in range(0, len(ids), _IDS_AT_ONCE)]
 
 
+def _insert_of(session: Session) -> Callable[[type[Base]], sqlite.Insert | postgresql.Insert]:
+    """Return the insert of the database, which can ignore a row that another request has inserted at the same time."""
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+
+
 def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
     counts: Counter[tuple[int, int, str, str, bool]] = Counter()
     alerts: Counter[tuple[int, int, str, str, bool]] = Counter()
@@ -302,19 +301,17 @@ def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
 
 
 def _newest(
-    session: Session, wanted: list[ColumnElement[bool]], of_places: list[ColumnElement[bool]], limit: int
+    session: Session, wanted: list[ColumnElement[bool]], places: list[ColumnElement[bool]], limit: int
 ) -> Sequence[Row[Any]]:
     """Return the newest rows of all places together.
 
-    A few places are asked one by one: an index has the rows of each in order. With an OR, SQLite sorts all of them.
+    The places are asked one by one: an index has the rows of each in order. With an OR, SQLite sorts all of them.
     """
     newest = (EventRow.start_ms.desc(), EventRow.id.desc())
-    if len(of_places) > _MOST_PLACES:
-        of_places = [or_(*of_places)]
     found: list[Row[Any]] = []
-    for place in of_places:
+    for place in places:
         found += session.execute(select(*_COLUMNS).where(place, *wanted).order_by(*newest).limit(limit)).all()
-    if len(of_places) > 1:
+    if len(places) > 1:
         found.sort(key=lambda row: (-row.start_ms, -row.id))
     return found[:limit]
 

@@ -12,9 +12,10 @@ _MOST_DEVICES = 1000
 
 
 class SubscriptionPlace:
-    """The subscriptions that may still be open at a device. Safe between threads; its holder has `making` while it makes a subscription.
+    """The subscriptions that may still be open at a device. Safe between threads.
 
-    `held`: the long subscription of some connection. `left`: a short one whose end the device did not confirm.
+    `making`: held while one is made. `held`: the long subscription of some connection. `left`: a short one whose end
+    the device did not confirm.
     """
 
     def __init__(self) -> None:

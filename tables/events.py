@@ -28,6 +28,8 @@ class EventRow(Base):
         Index("ix_events_start", "start_ms"),
         Index("ix_events_kind", "kind", "start_ms"),
         Index("ix_events_severity", "severity", "start_ms"),
+        Index("ix_events_source", "source", "start_ms"),
+        Index("ix_events_alerts", "camera_id", "severity", "start_ms"),
         Index("ix_events_changed", "changed_ms"),
         Index(
             "ix_events_open", "camera_id", sqlite_where=text("end_ms IS NULL"), postgresql_where=text("end_ms IS NULL")

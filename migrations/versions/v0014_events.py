@@ -48,6 +48,8 @@ def upgrade() -> None:
     op.create_index("ix_events_start", "events", ["start_ms"])
     op.create_index("ix_events_kind", "events", ["kind", "start_ms"])
     op.create_index("ix_events_severity", "events", ["severity", "start_ms"])
+    op.create_index("ix_events_source", "events", ["source", "start_ms"])
+    op.create_index("ix_events_alerts", "events", ["camera_id", "severity", "start_ms"])
     op.create_index("ix_events_changed", "events", ["changed_ms"])
     is_open = sa.text("end_ms IS NULL")
     op.create_index("ix_events_open", "events", ["camera_id"], sqlite_where=is_open, postgresql_where=is_open)

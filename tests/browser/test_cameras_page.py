@@ -275,16 +275,6 @@ def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Ope
             assert over_px <= 0, (path, width)
 
 
-def test_all_links_of_the_bar_have_a_text_or_none_has(app: App, open_page: Open) -> None:
-    page = open_page(f"{app.url}/cameras").page
-    links = page.locator(".top-bar-end > a .wide-only")
-    expect(links).to_have_text(["Wall", "Recordings", "Events", "Storage", "Exports", "Access"])
-    for width, is_visible in ((1280, True), (1201, True), (1200, False)):
-        page.set_viewport_size({"width": width, "height": 700})
-        for link in links.all():
-            expect(link).to_be_visible(visible=is_visible)
-
-
 def test_the_chosen_colours_are_remembered(app: App, open_page: Open) -> None:
     page = open_page(f"{app.url}/cameras", color_scheme="light").page
     toggle = page.locator("theme-toggle button")

@@ -12,6 +12,7 @@ from core.events import Change, ClosedWhy, DeviceEvent, EventKind, LoggedEvent, 
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
+from events.intake import MOST_ROWS_A_MINUTE
 from events.log_query import EventQuery
 from events.states import HOLD_S, OTHERS_END_AFTER_S
 from tests.events.logged import OneChannelCameras
@@ -38,7 +39,7 @@ class Telling:
     @property
     def logged(self) -> list[LoggedEvent]:
         self.events.log.flush()
-        return list(reversed(self.events.log.page(EventQuery(), limit=200).events))
+        return list(reversed(self.events.log.page(EventQuery(), limit=2000).events))
 
 
 @pytest.fixture
@@ -146,3 +147,29 @@ def test_faults_of_different_parts_are_events_of_their_own(telling: Telling) -> 
         (storage, False),
         ("Device/HardwareFailure/FanFailure", True),
     ]
+
+
+def test_a_device_that_invents_rules_fills_no_database(telling: Telling) -> None:
+    for burst in range(8):
+        for rule in range(100):
+            telling.tell(None, EventKind.LINE_CROSSED, rule=f"{burst}-{rule}")
+            telling.pass_time(0.06)
+    logged = telling.logged
+    ordinary = [item for item in logged if item.kind is EventKind.LINE_CROSSED]
+    (storm,) = [item for item in logged if item not in ordinary]
+    assert len(ordinary) == MOST_ROWS_A_MINUTE
+    assert (storm.kind, storm.end_at, storm.severity) == (EventKind.OTHER, None, Severity.ALERT)
+    telling.pass_time(60)
+    (storm,) = [item for item in telling.logged if item.kind is EventKind.OTHER]
+    assert (storm.count, storm.closed_why) == (800 - MOST_ROWS_A_MINUTE, ClosedWhy.STORM)
+    telling.tell(None, EventKind.LINE_CROSSED, rule="Gate")
+    assert telling.logged[-1].rule == "Gate", "the next minute has a limit of its own"
+
+
+def test_events_of_two_cameras_have_limits_of_their_own(telling: Telling) -> None:
+    for rule in range(MOST_ROWS_A_MINUTE + 1):
+        telling.tell(None, EventKind.LINE_CROSSED, rule=str(rule))
+        telling.pass_time(0.06)
+    event = DeviceEvent(EventKind.DOORBELL, "Visitor", (), "", "state", Change.PULSE, None)
+    telling.events.take(2, [event])
+    assert (telling.logged[-1].camera_id, telling.logged[-1].kind) == (2, EventKind.DOORBELL)

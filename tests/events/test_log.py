@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import delete
 
 from core.access import Scope
@@ -312,6 +313,24 @@ def test_marks_of_one_user_are_not_those_of_another(log: EventLog) -> None:
     assert ids(log, replace(ann, is_seen=True)) == []
 
 
+def test_two_requests_may_mark_the_same_event_at_once(log: EventLog, database: Database) -> None:
+    log.add(event())
+    log.flush()
+    (marked,) = ids(log)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    assert database._engine is not None
+    sqlalchemy.event.listen(database._engine, "before_cursor_execute", note)
+    log.mark_seen(ALL, [marked], is_seen=True)
+    (written,) = [one for one in statements if "INSERT INTO event_seen" in one]
+    assert "ON CONFLICT DO NOTHING" in written
+    log.mark_seen(ALL, [marked], is_seen=True)
+    assert [item.is_seen for item in listed(log)] == [True]
+
+
 def test_marks_of_hidden_events_are_ignored(log: EventLog) -> None:
     log.add(event(channel=2))
     log.flush()
@@ -385,6 +404,8 @@ def test_days_count_the_events_and_the_alerts(log: EventLog) -> None:
     assert [(day.day, day.count, day.alerts) for day in log.days(ALL)] == [(today, 4, 1), (tomorrow, 1, 0)]
     assert [day.count for day in log.days(EventQuery(kinds=(EventKind.PERSON,)))] == [1]
     assert [day.day for day in log.days(EventQuery(end=NOON))] == [today]
+    midnight = (NOON.astimezone() + timedelta(days=1)).replace(hour=0, minute=0)
+    assert [day.day for day in log.days(EventQuery(end=midnight))] == [today], "the end is exclusive"
     assert log.days(EventQuery(camera_ids=(1,), channel=2)) == []
 
 
@@ -405,6 +426,7 @@ SCOPES = (
     Scope({1: frozenset({1}), 2: frozenset({2, 3})}),
     Scope({1: frozenset(), 3: None}),
     Scope({camera_id: frozenset({1, 2}) for camera_id in range(1, 30)}),
+    Scope({camera_id: frozenset(range(1, 30)) for camera_id in range(1, 4)}),
 )
 
 
@@ -429,6 +451,10 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
         EventQuery(camera_ids=(2,), channel=2),
         EventQuery(camera_ids=(1,), kinds=(EventKind.OFFLINE, EventKind.MOTION)),
         EventQuery(severity=Severity.ALERT),
+        EventQuery(severity=Severity.ALERT, camera_ids=(1, 2)),
+        EventQuery(source=EventSource.SERVER),
+        EventQuery(source=EventSource.DEVICE, camera_ids=(1,)),
+        EventQuery(kinds=(EventKind.MOTION,)),
     ):
         wanted = [
             item
@@ -438,6 +464,7 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
             and (not query.camera_ids or item.camera_id in query.camera_ids)
             and query.channel in (None, item.channel)
             and query.severity in (None, item.severity)
+            and query.source in (None, item.source)
         ]
         asked = replace(query, scope=scope)
         assert listed(log, asked) == wanted
@@ -446,5 +473,5 @@ def test_a_page_has_exactly_the_events_that_the_user_may_see(log: EventLog, scop
         page = log.page(asked, limit=5)
         rest = log.page(asked, limit=200, cursor=page.next_cursor).events if page.next_cursor else ()
         assert [*page.events, *rest] == wanted
-        if query.severity is None:
+        if query.severity is None and query.source is None:
             assert sum(day.count for day in log.days(asked)) == len(wanted)

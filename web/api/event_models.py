@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from core.events import EventKind
 from web.api.models import AnswerModel, Time
-from web.fields import MAX_ID, BodyId, Flag, Moment, PathId, QueryModel, RequestModel, parse_id
+from web.fields import MAX_NUMBER, BodyId, Flag, Moment, PathId, QueryModel, RequestModel, parse_id
 
 _MOST_IDS = 500
 _MOST_CAMERAS = 100
@@ -43,11 +43,12 @@ TimeOfDay = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}),
 ]
 CameraIds = Annotated[
-    list[Annotated[int, Field(ge=1, le=MAX_ID)]],
+    list[Annotated[int, Field(ge=1, le=MAX_NUMBER)]],
     BeforeValidator(_ids),
     AfterValidator(_without_repeats),
     Field(max_length=_MOST_CAMERAS, description="may repeat"),
 ]
+ChannelNumber = Annotated[PathId, Field(le=MAX_NUMBER)]
 Kinds = Annotated[
     list[EventKind], BeforeValidator(_as_list), AfterValidator(_without_repeats), Field(description="may repeat")
 ]
@@ -75,7 +76,7 @@ class EventWindow(QueryModel):
     start_time: Moment | None = None
     end_time: Moment | None = None
     camera_id: CameraIds = []  # noqa: RUF012 - pydantic copies it
-    channel: Annotated[PathId | None, Field(description="needs exactly one `camera_id`")] = None
+    channel: Annotated[ChannelNumber | None, Field(description="needs exactly one `camera_id`")] = None
     kind: Kinds = []  # noqa: RUF012 - pydantic copies it
 
 

@@ -73,6 +73,21 @@ function find(server, hoursAgo, direction) {
   return findLogged(server, { cameraId: 1, channel: 1, atMs: NOW_MS - hoursAgo * HOUR_MS, direction }, signal);
 }
 
+test('news outside of the window are no marks', async () => {
+  const server = new Server([event(1, NOW_MS - HOUR_MS)]);
+  const marks = new LoggedMarks(server, 1);
+  marks.view = { startMs: NOW_MS - 2 * HOUR_MS, endMs: NOW_MS - HOUR_MS / 2 };
+  marks.start();
+  await pass(500);
+  server.news_ = [event(1, NOW_MS - HOUR_MS, { kind: 'vehicle' }), event(2, NOW_MS - 48 * HOUR_MS), event(3, NOW_MS + HOUR_MS)];
+  await pass(11_000);
+  marks.stop();
+  assert.deepEqual(
+    marks.byChannel.get(1)?.map(({ id, name }) => [id, name]),
+    [[1, 'Vehicle']],
+  );
+});
+
 test('the nearest logged event is found in both directions', async () => {
   const server = new Server([100, 60, 59, 1].map((hours, id) => event(id, NOW_MS - hours * HOUR_MS)));
   assert.equal((await find(server, 80, 1))?.id, 1);

@@ -114,6 +114,12 @@ export class LoggedMarks extends EventTarget {
     return isClose && (loaded.endMs - loaded.startMs <= NOTICES_UP_TO_MS || length > NOTICES_UP_TO_MS / 2);
   }
 
+  /** True if an event is a mark already, or begins in the loaded window. @param {LoggedEvent} event */
+  #isWanted({ id, start_time: start }) {
+    const startMs = Date.parse(start);
+    return this.#events.has(id) || (this.#loaded !== null && this.#loaded.startMs <= startMs && startMs < this.#loaded.endMs);
+  }
+
   async #read() {
     const view = this.#view;
     if (!view) return NEWS_MS;
@@ -121,7 +127,7 @@ export class LoggedMarks extends EventTarget {
     else if (this.#asOf) {
       const news = await this.#api.news(this.#query(view), this.#asOf);
       this.#asOf = news.as_of;
-      for (const event of news.events) this.#events.set(event.id, event);
+      for (const event of news.events) if (this.#isWanted(event)) this.#events.set(event.id, event);
       if (news.events.length) this.dispatchEvent(new Event('marks'));
       if (news.has_more) return 0;
     }

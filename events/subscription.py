@@ -10,7 +10,7 @@ from core.errors import AppError, CameraUnreachable, NotFound, Unavailable
 from core.events import EventDevice, Pulled
 from events.store import StoredSubscription, SubscriptionStore
 from onvif_manager import OnvifManager
-from onvif_services.device_events import MAYBE_OPEN_TEXT
+from onvif_services.device_events import MAYBE_OPEN_TEXT, NOT_ENDED_TEXT
 from onvif_services.events import FIRST_LIFE_S
 from onvif_services.faults import NoAnswer
 
@@ -57,7 +57,7 @@ class CameraSubscription:
             if is_stopping.is_set():
                 raise Unavailable(_STOPPED_TEXT)
             if not self._end(None):
-                raise CameraUnreachable("The device did not answer the request to end its earlier event subscription.")
+                raise CameraUnreachable(NOT_ENDED_TEXT)
             left_s = self._not_before_s - self._clock.monotonic_s()
             if left_s > 0:
                 raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(left_s) + 1)

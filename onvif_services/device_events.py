@@ -25,6 +25,7 @@ from onvif_services.subscription_place import SubscriptionPlace
 CHECK = "events"
 """The line of the health card."""
 MAYBE_OPEN_TEXT = "An event subscription may still be open at the device."
+NOT_ENDED_TEXT = "The device did not answer the request to end its earlier event subscription."
 _RENEW_AT = 0.8  # of the granted life
 _LIMIT = 100  # messages of one pull
 _SHORT_PULL_S = 1.0  # for a web server that answers one request at a time
@@ -63,8 +64,7 @@ class DeviceEvents(EventDevice):
             raise CameraUnsupported("The device does not offer the events service.", service="events")
         with self._place.making:
             if self._point is None and self._place.is_held:
-                again_s = min(self._place.held_for_s, _HELD_AGAIN_S)
-                raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(again_s) + 1)
+                self._end_held()
             self._end_left()
             with self._lock:
                 if self._point is not None:
@@ -83,6 +83,7 @@ class DeviceEvents(EventDevice):
                 raise Conflict("The subscription was ended before the device had made it.")
             self._address = address
             self._plan_renewal(point, FIRST_LIFE_S)
+            self._place.is_used = True
         self._signals, self._has_pulled, self._cuts = {}, False, 0
         self._repeats_states = True
         return address
@@ -170,12 +171,24 @@ class DeviceEvents(EventDevice):
             self._place.lose(FIRST_LIFE_S)
             raise
 
+    def _end_held(self) -> None:
+        """End the long subscription of a connection that listens no longer.
+
+        Raise Unavailable if its connection listens, and CameraUnreachable if the device does not answer.
+        """
+        held = self._place.held
+        if self._place.is_used or held is None:
+            again_s = min(self._place.held_for_s, _HELD_AGAIN_S)
+            raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(again_s) + 1)
+        if not self._given_back(held, self._reopened(held).close()):
+            raise CameraUnreachable(NOT_ENDED_TEXT)
+
     def _end_left(self) -> None:
         """End a short subscription whose end got lost. Raise CameraUnreachable or Unavailable if one may be open."""
         left = self._place.left
         if left is not None:
             if not self._reopened(left).close():
-                raise CameraUnreachable("The device did not answer the request to end its earlier event subscription.")
+                raise CameraUnreachable(NOT_ENDED_TEXT)
             self._place.left = None
         if (lost_for_s := self._place.lost_for_s) > 0:
             raise Unavailable(MAYBE_OPEN_TEXT, retry_after_s=round(lost_for_s) + 1)
@@ -188,6 +201,8 @@ class DeviceEvents(EventDevice):
     def _given_back(self, address: SubscriptionAddress, is_ended: bool) -> bool:
         if is_ended:
             self._place.give_back(address)
+        elif address == self._place.held:
+            self._place.is_used = False  # the next connection may end it
         return is_ended
 
     def _subscribed(self) -> PullPoint:

@@ -14,16 +14,18 @@ _MOST_DEVICES = 1000
 class SubscriptionPlace:
     """The subscriptions that may still be open at a device. Safe between threads.
 
-    `making`: held while one is made. `held`: the long subscription of some connection. `left`: a short one whose end
-    the device did not confirm.
+    `making`: held while one is made. `is_used`: a connection listens to the long subscription. `left`: a short one
+    whose end the device did not confirm.
     """
 
     def __init__(self) -> None:
         self.making = threading.Lock()
         self.left: SubscriptionAddress | None = None
+        self.is_used = False
         self.is_known = False
         """True once the subscription that an earlier run of the app may have left is held."""
-        self._held: SubscriptionAddress | None = None
+        self.held: SubscriptionAddress | None = None
+        """The address of the long subscription, also after its life."""
         self._held_until_s = 0.0
         self._lost_until_s = 0.0
 
@@ -42,12 +44,13 @@ class SubscriptionPlace:
         return max(0.0, self._lost_until_s - time.monotonic())
 
     def hold(self, life_s: float, address: SubscriptionAddress) -> None:
-        self._held, self._held_until_s = address, time.monotonic() + life_s
+        self.held, self._held_until_s = address, time.monotonic() + life_s
 
     def give_back(self, address: SubscriptionAddress) -> None:
         """The subscription with this address has ended. Without effect while another one is held."""
-        if address == self._held:
+        if address == self.held:
             self._held_until_s = 0.0
+            self.is_used = False
 
     def lose(self, life_s: float) -> None:
         self._lost_until_s = time.monotonic() + life_s

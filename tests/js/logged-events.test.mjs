@@ -264,7 +264,7 @@ test('the reasons of the app’s own events are sentences', () => {
   assert.deepEqual(reason('offline', ''), []);
 });
 
-test('the server’s time zone has words where its clock differs from the browser’s', () => {
+test('the server’s time zone has words if the browser’s differs', () => {
   const berlin = 'Europe/Berlin';
   assert.equal(otherZone(berlin, { ownZone: berlin, nowMs: NOON_MS }), '');
   assert.equal(otherZone(berlin, { ownZone: 'Europe/Paris', nowMs: NOON_MS }), '');

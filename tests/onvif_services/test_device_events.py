@@ -182,6 +182,19 @@ def test_nothing_is_subscribed_while_another_connection_has_the_place(
     DeviceEvents(events._conn, events._place).subscribe()
 
 
+def test_a_later_connection_ends_a_subscription_whose_end_got_lost(device: SoapDevice, events: DeviceEvents) -> None:
+    events.subscribe()
+    device.answers["Unsubscribe"] = CUT
+    assert not events.unsubscribe()
+    later = DeviceEvents(events._conn, events._place)
+    with pytest.raises(CameraUnreachable):
+        later.subscribe()
+    assert len(device.asked("CreatePullPointSubscription")) == 1
+    device.answers["Unsubscribe"] = "<wsnt:UnsubscribeResponse/>"
+    later.subscribe()
+    assert len(device.asked("CreatePullPointSubscription")) == 2
+
+
 def test_a_short_subscription_whose_end_got_lost_ends_before_the_next(device: SoapDevice, events: DeviceEvents) -> None:
     device.answers["Unsubscribe"] = CUT
     assert events.pull_states(1.0)

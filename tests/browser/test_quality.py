@@ -230,7 +230,10 @@ def test_an_enlarged_tile_falls_to_the_sub_stream_and_says_why(
     expect(quality).to_have_text("Sub")
     expect(tile).to_have_attribute("aria-label", re.compile("Sub: the link "))
     tile.click(button="right")
-    expect(page.locator("#tile-menu [data-part=note]")).to_contain_text("Now: Sub: the link ")
+    # A busy machine makes the sub stream late, too, and one more step down may have come meanwhile.
+    expect(page.locator("#tile-menu [data-part=note]")).to_contain_text(
+        re.compile("Now: (Sub|Few pictures): the link ")
+    )
     link.set_rate(None)
     expect(quality).to_have_text("Main")
 

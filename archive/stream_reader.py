@@ -138,8 +138,8 @@ class StreamReader:
     def _row_at(self, time_ms: int) -> IndexedFile | None:
         """Return the file that began last before a time and has it, or may have it when it is flushed.
 
-        After the clock was set back, two files may have it: the reading stays in its stretch. So a user who comes from
-        before the step seeks in the first hour, and one who comes from after it in the second.
+        After the clock was set back, two files may have the time, and the file of the present stretch counts. A seek
+        before the step finds the first of the two hours, and a seek after the step finds the second.
         """
         rows = self._index.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
         kept = [

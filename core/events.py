@@ -283,8 +283,8 @@ class LoggedEvent:
     the device named no channel that the app knows. `topic`: "" for an event of the app itself. `end_at`: None while it
     goes on. `arrived_at`: when the app learnt of it. `is_device_time`: `start_at` is the device's time without the
     offset of its clock. `count`: how often its state changed. `has_picture`: the app has a picture of its own.
-    `is_channel_sure`: False if the app has guessed the channel; only users who may see all channels of the camera see
-    the event then.
+    `is_channel_sure`: False if the app has guessed the channel. Users with some channels of the camera do not see such
+    an event.
     """
 
     camera_id: int | None

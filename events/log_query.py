@@ -200,8 +200,8 @@ def day_conditions(query: EventQuery) -> list[ColumnElement[bool]]:
 def may_see_event(scope: Scope, event: LoggedEvent) -> bool:
     """True if a user with this scope may see the event.
 
-    An event of the app's own connection concerns the whole camera. An event whose channel the app does not know, or has
-    guessed, may concern any channel: only users who may see all of them see it.
+    An event of the app's own connection belongs to the whole camera. An event of an unknown or guessed channel may
+    belong to any channel, so it needs a scope with all channels of the camera.
     """
     if event.camera_id is None:
         return not scope.is_limited

@@ -305,7 +305,7 @@ def _newest(
 ) -> Sequence[Row[Any]]:
     """Return the newest rows of all places together.
 
-    The places are asked one by one: an index has the rows of each in order. With an OR, SQLite sorts all of them.
+    Each place has a query of its own, which reads an index in order. With an OR, SQLite sorts the rows of all places.
     """
     newest = (EventRow.start_ms.desc(), EventRow.id.desc())
     found: list[Row[Any]] = []

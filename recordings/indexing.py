@@ -330,9 +330,9 @@ class Indexer:
             self._changed.notify_all()
 
     def _look_back_s(self, camera_id: int, work: _DeviceWork, piece: Interval) -> float:
-        """Return how much of the time before a piece is asked again, because the device may have listed it late.
+        """Return the seconds before a piece that the search repeats, because devices list recordings late.
 
-        Every five minutes, the newest piece corrects times that were asked too early.
+        Only the newest piece repeats a part, once in five minutes.
         """
         now_s = self._clock.monotonic_s()
         is_newest = work.newest_wanted is None or piece[1] >= work.newest_wanted

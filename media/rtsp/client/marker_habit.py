@@ -10,7 +10,7 @@ _MOST_KNOWN = 256
 
 
 class KnownMarkers:
-    """What the markers of one device have proven to mean, kept from one device session to the next.
+    """The proven meaning of a device's marker bits, kept from one device session to the next.
 
     Streams with the same sps come from encoders of one kind. In the gateway's thread only.
     """

@@ -1,5 +1,5 @@
 // @ts-check
-/** What a device tells about its events, in words for users. */
+/** Words for users about the events that a device reports. */
 
 import { duration } from './format.js';
 import { hasMessage, messageOf } from './messages.js';

@@ -16,7 +16,7 @@ export class EventList {
   #waiting = new Map();
   /** Ids of the events that the user has had in sight. @type {Set<number>} */
   #shown = new Set();
-  /** Where the next page begins; null after the last one. @type {string|null} */
+  /** The cursor of the next page; null after the last page. @type {string|null} */
   cursor = null;
 
   /** Events on the page, the newest first. @returns {LoggedEvent[]} */

@@ -1,5 +1,5 @@
 // @ts-check
-/** What one device tells: its topics, the last message of each, and a test that lists the next messages. For admins. */
+/** For admins: the topics of one device, the last message of each topic, and a test that lists the next messages. */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { DeviceTest, listeningText, messageItems, messageState } from '../lib/event-device.js';

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,17 +23,8 @@ from tables import EventRow
 from tests.events.logged import NOON, event
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
-from tests.prepared_database import prepared
 
 ALL = EventQuery()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture

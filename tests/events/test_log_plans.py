@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from database import Database
 from events.log_query import EventQuery
 from events.log_store import EventLogStore
 from tests.events.logged import NOON, event
-from tests.prepared_database import prepared
 
 MANY = Scope({1: frozenset(range(1, 101))})
 TWO = Scope({1: frozenset({1, 2})})
@@ -60,14 +57,6 @@ class NewsPlans(Plans):
 
     def _ask(self, query: EventQuery) -> None:
         self.store.news(query, NOON - timedelta(days=1), limit=50)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

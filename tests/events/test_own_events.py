@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,6 @@ from events.own import AWAY_S, FIRST_AWAY_S, OwnEvents
 from events.pictures import EventPictures
 from tests.events.logged import NOON, event, stored_camera
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
 from tests.web.stand_in_cameras import StandInCameras
 from workers import event_watch
 from workers.event_watch import EventWatch
@@ -53,14 +52,6 @@ class Watched:
     def kinds(self) -> list[tuple[EventKind, bool]]:
         """The kind of each event, and whether it goes on."""
         return [(item.kind, item.end_at is None) for item in self.logged]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture

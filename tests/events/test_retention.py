@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,18 +19,9 @@ from events.log_query import EventQuery
 from tables import EventDayRow, EventSeenRow
 from tests.events.logged import NOON, OneChannelCameras, event
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
 
 ALL = EventQuery()
 JPEG = b"\xff\xd8\xff picture"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,0 +1,19 @@
+"""Fixtures that several tests of events share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from database import Database
+from tests.prepared_database import prepared
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+    made.open()
+    yield made
+    made.close()

@@ -68,7 +68,7 @@ def test_the_list_has_days_kinds_places_and_lengths(
     expect(rows.nth(0)).to_contain_text("Rule: Fence")
     until_on(page, lambda: rows.nth(0).locator("img").evaluate("(image) => image.naturalWidth") == 320)
     expect(rows.nth(0).locator(".event-box")).to_be_visible()
-    expect(rows.nth(1)).to_contain_text("goes on since")
+    expect(rows.nth(1)).to_contain_text("going on for")
     expect(rows.nth(1).locator("[data-part=alert]")).to_be_hidden()
     offline = page.locator("[data-id='3']")
     expect(offline).to_contain_text("Recorder, the whole device")

@@ -236,7 +236,7 @@ test('place, length and facts of an event are words', () => {
   const end = new Date(NOON_MS + 12_000).toISOString();
   assert.equal(eventLength({ start_time: start, end_time: end }, NOON_MS), '12 s');
   assert.equal(eventLength({ start_time: start, end_time: start }, NOON_MS), '');
-  assert.equal(eventLength({ start_time: start, end_time: null }, NOON_MS + 120_000), 'goes on since 2 min');
+  assert.equal(eventLength({ start_time: start, end_time: null }, NOON_MS + 120_000), 'going on for 2 min');
   assert.deepEqual(eventFacts(event(1, { count: 2 })), []);
   assert.deepEqual(eventFacts(event(1, { rule: 'Fence', score: 0.87, count: 30, closed_why: 'timeout', is_device_time: false })), [
     'Rule: Fence',

@@ -56,7 +56,7 @@ export function eventPlace({ camera_id: id, camera_name: camera, channel, channe
 /** @param {Pick<LoggedEvent, 'start_time'|'end_time'>} event @param {number} nowMs @returns {string} `12 s`, `goes on`, or '' */
 export function eventLength({ start_time: start, end_time: end }, nowMs) {
   const startMs = Date.parse(start);
-  if (end === null) return `goes on since ${duration((nowMs - startMs) / 1000)}`;
+  if (end === null) return `going on for ${duration((nowMs - startMs) / 1000)}`;
   const lengthMs = Date.parse(end) - startMs;
   return lengthMs < MOMENT_MS ? '' : duration(lengthMs / 1000);
 }

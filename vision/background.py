@@ -26,6 +26,9 @@ _MOST_DEVIATION = 48.0
 _SIGMAS = 4.0
 _LIGHT_SHARE = 0.35
 _SAME_TEXTURE, _LEAST_TEXTURE = 0.90, 4.0
+_SAME_RELIEF, _LEAST_RELIEF = 0.80, 0.04
+_AROUND = (15, 15)
+_EDGE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,28 @@ def moving_parts(mask: Mask, least_pixels: float) -> tuple[MovingPart, ...]:
 
 
 def is_same_texture(now: Levels, before: Levels, mask: Mask) -> bool:
-    """True if two pictures have the same pattern under the mask, and there is a pattern."""
-    inside = mask > 0
-    a, b = now[inside], before[inside]
-    a, b = a - a.mean(), b - b.mean()
-    deviation = float(np.sqrt((b * b).mean()))
-    product = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return deviation > _LEAST_TEXTURE and product > 0 and float((a * b).sum()) / product > _SAME_TEXTURE
+    """True if two pictures have the same pattern under the mask, and there is a pattern.
+
+    The second look compares each pixel with its surroundings, since the light of a lamp fades from its centre.
+    """
+    inside = _without_edge(mask) > 0
+    if _correlation(now[inside], before[inside], _LEAST_TEXTURE) > _SAME_TEXTURE:
+        return True
+    relief_now, relief_before = now / (cv2.blur(now, _AROUND) + 1), before / (cv2.blur(before, _AROUND) + 1)
+    return _correlation(relief_now[inside], relief_before[inside], _LEAST_RELIEF) > _SAME_RELIEF
+
+
+def _without_edge(mask: Mask) -> Mask:
+    """Return the inner part of a mask, whose edge mixes both pictures. A small mask stays as it is."""
+    framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0.0)
+    inner = np.asarray(cv2.erode(framed, np.ones((3, 3), np.uint8), iterations=_EDGE), np.uint8)[1:-1, 1:-1]
+    return inner if 2 * np.count_nonzero(inner) >= np.count_nonzero(mask) else mask
+
+
+def _correlation(now: Levels, before: Levels, least_deviation: float) -> float:
+    """Return the normalised correlation (-1 to 1), 0 if `before` has no pattern."""
+    now, before = now - now.mean(), before - before.mean()
+    product = float(np.sqrt((now * now).sum() * (before * before).sum()))
+    if product <= 0 or float(np.sqrt((before * before).mean())) < least_deviation:
+        return 0.0
+    return float((now * before).sum()) / product

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sys
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -35,23 +37,40 @@ class OwnClocks:
 _STATM = Path("/proc/self/statm")
 
 
-class MemoryMeter:
-    """The resident memory of this process. It opens the kernel's file early, since the child may open none later."""
+class Memory(Protocol):
+    """The memory that this process uses."""
 
-    def __init__(self) -> None:
-        self._file = _STATM.open("rb", buffering=0) if _STATM.exists() else None
+    def used_bytes(self) -> int: ...
+
+
+class PeakMemory:
+    """The most resident memory so far, for systems that do not tell the present one."""
 
     def used_bytes(self) -> int:
-        if self._file is None:
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+class ResidentMemory:
+    """The resident memory, from the kernel's file. It stays open, since the child may open no file later."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+
+    def used_bytes(self) -> int:
         self._file.seek(0)
         return int(self._file.read(200).split()[1]) * resource.getpagesize()
+
+
+def own_memory() -> Memory:
+    """Return the best measure of this system. It is for the whole life of the process."""
+    return ResidentMemory(_STATM.open("rb", buffering=0)) if _STATM.exists() else PeakMemory()
 
 
 class Budget:
     """Level 0: everything is watched. 1: every second key frame is left out. 2: so are the pictures between."""
 
-    def __init__(self, share: float, clocks: Clocks, memory: MemoryMeter) -> None:
+    def __init__(self, share: float, clocks: Clocks, memory: Memory) -> None:
         self._share, self._clocks, self._memory = share, clocks, memory
         self._began_s, self._began_cpu_s = clocks.wall_s(), clocks.cpu_s()
         self._window_s, self._window_cpu_s = self._began_s, self._began_cpu_s

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from vision.background import Background
-from vision.budget import Budget, MemoryMeter, OwnClocks
+from vision.budget import Budget, OwnClocks, own_memory
 from vision.decoder import HEIGHT, WIDTH, KeyFrameDecoder
 from vision.every_picture import MovingMixture
 from vision.watcher import Watcher
@@ -26,5 +26,5 @@ def loaded_watcher(share: float) -> tuple[Watcher, Budget]:
     for codec in ("h264", "h265"):
         KeyFrameDecoder(codec)
     cv2.imencode(".jpg", picture)
-    budget = Budget(share, OwnClocks(), MemoryMeter())
+    budget = Budget(share, OwnClocks(), own_memory())
     return Watcher(budget), budget

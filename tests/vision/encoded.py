@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from tests.vision.scenes import FPS, Movement, Picture, movements_of, pictures
+from tests.vision.scenes import FPS, SCENES, Movement, Picture, movements_of, pictures
 
 GOP = 30
 
@@ -28,8 +28,9 @@ class Scene:
     movements: tuple[Movement, ...]
 
 
-def scene(name: str, seed: int = 1, length_s: int = 60) -> Scene:
+def scene(name: str, length_s: int = 60, seed: int | None = None) -> Scene:
     """Return an encoded scene with its movements. About 4 s of processor time for a minute."""
+    seed = SCENES.index(name) + 1 if seed is None else seed
     movements = movements_of(seed, length_s)
     return Scene(name, tuple(encoded(pictures(name, seed, length_s, movements))), movements)
 

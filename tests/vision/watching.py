@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.vision.encoded import EncodedUnit, Scene
 from tests.vision.scenes import Movement
-from vision.budget import Budget, MemoryMeter, OwnClocks
+from vision.budget import Budget, OwnClocks, PeakMemory
 from vision.messages import Began, BufferedUnit, FromChild, LookBack, Open, ToChild, Unit, Watched
 from vision.watcher import Watcher
 
@@ -32,7 +32,7 @@ class Report:
 
 def new_watcher() -> Watcher:
     """Return a watcher in this process, with all of the processor's time."""
-    return Watcher(Budget(math.inf, OwnClocks(), MemoryMeter()))
+    return Watcher(Budget(math.inf, OwnClocks(), PeakMemory()))
 
 
 def report(scene: Scene, *, sensitivity: float = 0.001, every_picture: bool = False) -> Report:

@@ -24,6 +24,13 @@ from tables.cameras import (
 )
 from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.notifications import (
+    DeliveryRow,
+    NotificationRuleRow,
+    NotificationSinkRow,
+    PushKeyRow,
+    PushSubscriptionRow,
+)
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
     "EventRow",
@@ -47,7 +55,11 @@ __all__ = [
     "KeptRangeRow",
     "LoginSessionRow",
     "MovingHeadRow",
+    "NotificationRuleRow",
+    "NotificationSinkRow",
     "PresetNameRow",
+    "PushKeyRow",
+    "PushSubscriptionRow",
     "RecordingAskedRow",
     "RecordingEventRow",
     "RecordingGapRow",

@@ -22,8 +22,15 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.notifications import (
+    DeliveryRow,
+    NotificationRuleRow,
+    NotificationSinkRow,
+    PushKeyRow,
+    PushSubscriptionRow,
+)
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
 __all__ = [
@@ -37,8 +44,10 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventImportRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -47,7 +56,11 @@ __all__ = [
     "KeptRangeRow",
     "LoginSessionRow",
     "MovingHeadRow",
+    "NotificationRuleRow",
+    "NotificationSinkRow",
     "PresetNameRow",
+    "PushKeyRow",
+    "PushSubscriptionRow",
     "RecordingAskedRow",
     "RecordingEventRow",
     "RecordingGapRow",

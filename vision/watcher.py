@@ -23,7 +23,7 @@ from vision.messages import (
     ToChild,
     Unit,
 )
-from vision.region import RegionSearch
+from vision.region_search import RegionSearch
 
 log = logging.getLogger(__name__)
 

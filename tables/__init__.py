@@ -24,6 +24,7 @@ from tables.cameras import (
 )
 from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
     "PresetNameRow",
     "RecordingAskedRow",

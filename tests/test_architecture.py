@@ -33,6 +33,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "recordings",
             "archive",
             "events",
+            "motion",
             "onvif_services",
             "media",
             "database",
@@ -53,6 +54,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "recordings",
             "archive",
             "events",
+            "motion",
             "core",
         }
     ),
@@ -66,7 +68,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "recordings": frozenset({"archive", "onvif", "onvif_services", "media", "database", "core"}),
     "archive": frozenset({"events", "onvif", "media", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "ptz", "events", "media", "core"}),
+    "motion": frozenset({"vision", "events", "onvif", "media", "database", "core"}),
+    "workers": frozenset({"onvif", "stream", "ptz", "events", "motion", "media", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),
@@ -88,6 +91,7 @@ PACKAGE_OF = {
     "archive_manager": "archive",
     "backfill_manager": "backfill",
     "event_manager": "events",
+    "motion_manager": "motion",
     "picture_manager": "pictures",
     "evidence_manager": "evidence",
     "export_manager": "exports",

@@ -24,6 +24,7 @@ from tables.cameras import (
 )
 from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
     DeliveryRow,
     NotificationRuleRow,
@@ -55,6 +56,8 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
     "NotificationRuleRow",
     "NotificationSinkRow",

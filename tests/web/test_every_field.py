@@ -141,6 +141,8 @@ KINDS = {
     "copies": "copies",
     "mode": "choice",
     "schedule": "schedule",
+    "sensitivity": "choice",
+    "zones": "limits",
     "time_zone": "zone",
     "pre_s": "pre",
     "post_s": "post",

@@ -358,6 +358,8 @@ def test_pages_and_files_with_strange_names_are_not_found(real: ApiClient) -> No
     for rule in (
         "/viewer/{}",
         "/recordings/{}",
+        "/motion/{}/1",
+        "/motion/1/{}",
         "/static/{}",
         "/static/streams/{}/stream.m3u8",
         "/static/streams/x/{}",

@@ -39,6 +39,7 @@ class Notice:
     url: str = ""
     picture: bytes | None = field(default=None, repr=False)
     user_id: int | None = None
+    rule_id: int | None = None
     rule_name: str = ""
     is_alert_again: bool = False
     is_end: bool = False

@@ -22,7 +22,7 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.notifications import (
     DeliveryRow,
@@ -47,6 +47,7 @@ __all__ = [
     "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventImportRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",

@@ -45,7 +45,7 @@ test('a shape that is moved keeps its form at the edge of the picture', () => {
   assert.deepEqual(moved[0], { x: 0.6, y: 0 });
 });
 
-test('a point is added in the middle of an edge or at the click', () => {
+test('a point is added mid-edge or where the user has clicked', () => {
   assert.deepEqual(withPointAfter(SQUARE, 3)?.[4], { x: 0.2, y: 0.4 });
   assert.deepEqual(withPointAfter(SQUARE, 0, { x: 0.3, y: 0.2 })?.[1], { x: 0.3, y: 0.2 });
   assert.equal(withPointAfter(SQUARE, 0)?.length, 5);

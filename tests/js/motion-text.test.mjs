@@ -10,7 +10,7 @@ const GATE = { id: 3, name: 'Gate', kind: /** @type {const} */ ('watch'), points
 const STATE = { told_by: /** @type {const} */ ('server'), reason: null, is_restless: false, watched_at: null, key_frame_interval_s: 2 };
 const SETTINGS = { mode: 'auto', sensitivity: 'high', zones: [], state: STATE, is_available: true, install_command: 'make motion' };
 
-test('the user reads who reports motion and how often it looks', () => {
+test('the text says who reports motion and how often', () => {
   const words = toldWords(SETTINGS);
   assert.equal(words.title, 'This server watches the pictures');
   assert.match(words.text, /a picture every 2 seconds\./);

@@ -146,6 +146,27 @@ def test_a_picture_of_the_strip_plays(page: EnginePage, app: App, recorder: Reco
     assert abs(shown_s - picture_s) < 5 + time.monotonic() - since_s
 
 
+def test_the_events_page_shows_and_plays_events(page: EnginePage, plain_app: App, recorder: Recorder) -> None:
+    camera_id = plain_app.add_camera(recorder, name="Recorder")
+    asked = f"/api/events?camera_id={camera_id}&kind=motion"
+    until(lambda: plain_app.call("GET", asked)["events"], what="an event of the recorder")
+    page.open(f"{plain_app.url}/events?camera={camera_id}")
+    picture = "document.querySelector('event-row[data-unseen] img:not([hidden])')?.naturalWidth"
+    until(lambda: page.evaluate(picture) == 320, what="a row with its picture")
+    page.evaluate(
+        """(() => {
+          const seen = document.querySelector('#filter-seen');
+          seen.value = 'yes';
+          seen.dispatchEvent(new Event('change', { bubbles: true }));
+        })()"""
+    )
+    until(lambda: page.evaluate("!document.querySelector('#none').hidden"), what="no seen event")
+    page.click("#none-clear")
+    until(lambda: page.evaluate("document.querySelector('event-row') !== null"), what="all events again")
+    page.click("event-row .event-link")
+    until(lambda: page.evaluate(_REPLAYING), what="the recording of the event")
+
+
 def open_recording(page: EnginePage, app: App, camera_id: int) -> datetime:
     """Open the recordings page at a time, and wait until it plays."""
     at = (datetime.now(UTC) - timedelta(minutes=40)).replace(microsecond=0)

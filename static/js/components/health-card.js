@@ -70,7 +70,11 @@ export class HealthCard extends AppDialog {
       { text: `${channel.channel} ${channel.name}`, sub: channel.problem ? messageOf(channel.problem.code).title : '' },
       formatOf(channel, 'main'),
       formatOf(channel, 'sub'),
-      { text: 'Zones', href: `${document.body.dataset.motionPage ?? ''}${card.camera.id}/${channel.channel}`, label: `Motion of ${channel.name}` },
+      {
+        text: 'Zones',
+        href: `${document.body.dataset.motionPage ?? ''}${card.camera.id}/${channel.channel}`,
+        label: `Motion of ${channel.name}`,
+      },
     ]);
   }
 

@@ -1,4 +1,4 @@
-"""Convert a TensorFlow.js graph model (model.json and its .bin) to ONNX.
+"""Convert a TensorFlow for browsers graph model (model.json and its .bin) to ONNX.
 
 It knows the operations of convolutional detectors that were converted from PyTorch. TensorFlow computes with channels
 last, ONNX with channels first: a transposition is only noted with its value, and most of them cancel each other out.

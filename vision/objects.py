@@ -1,4 +1,4 @@
-"""The child that recognizes objects: `python -m vision.objects MODEL.onnx [MODEL.toml]`.
+"""The child that recognizes objects: `python -m vision.objects MODEL [DESCRIPTION]`.
 
 It reads `detect` from its standard input and answers on its standard output, until the input ends. After the model is
 loaded it opens no file, and it never opens a socket.

@@ -33,7 +33,7 @@ def _ints(*values: int) -> dict[str, Any]:
 
 
 class Graph:
-    """A graph model as TensorFlow.js stores it: `model.json` and `model.bin` with half floats."""
+    """A graph model as TensorFlow for browsers stores it: `model.json` and `model.bin` with half floats."""
 
     def __init__(self) -> None:
         self.nodes: list[dict[str, Any]] = []

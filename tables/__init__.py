@@ -22,7 +22,7 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import EventDayRow, EventHeartbeatRow, EventLookRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
@@ -39,6 +39,7 @@ __all__ = [
     "ChoiceRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",

@@ -22,8 +22,23 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventLookRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.notifications import (
+    DeliveryRow,
+    NotificationRuleRow,
+    NotificationSinkRow,
+    PushKeyRow,
+    PushSubscriptionRow,
+)
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
 __all__ = [
@@ -37,8 +52,10 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventImportRow",
     "EventLookRow",
     "EventRow",
     "EventSeenRow",
@@ -48,7 +65,11 @@ __all__ = [
     "KeptRangeRow",
     "LoginSessionRow",
     "MovingHeadRow",
+    "NotificationRuleRow",
+    "NotificationSinkRow",
     "PresetNameRow",
+    "PushKeyRow",
+    "PushSubscriptionRow",
     "RecordingAskedRow",
     "RecordingEventRow",
     "RecordingGapRow",

@@ -25,6 +25,8 @@ export {};
 /** @typedef {import('./event-types.js').EventSwitch} EventSwitch */
 /** @typedef {import('./event-types.js').EventTopic} EventTopic */
 /** @typedef {import('./event-types.js').EventTopics} EventTopics */
+/** @typedef {import('./event-types.js').EventZone} EventZone */
+/** @typedef {import('./event-types.js').EventZones} EventZones */
 /** @typedef {import('./case-types.js').EvidenceKey} EvidenceKey */
 /** @typedef {import('./case-types.js').EvidencePackage} EvidencePackage */
 /** @typedef {import('./export-types.js').Export} Export */

@@ -1,4 +1,4 @@
-"""Filters of events by what was seen in them: kinds or labels, colours, and some channels of several cameras."""
+"""Filters of events by their objects and places: the filters that the words of a search mean."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from tables import EventLookRow, EventRow
 
 @dataclass(frozen=True, slots=True)
 class EventDetails:
-    """Wanted are events with one of `kinds` or one of `labels`, with one of `colours`, and at one of the places.
+    """Wanted are events with one of `kinds` or one of `labels`, one of `colours`, one of `zones`, at one of the places.
 
-    The places are `camera_ids` and `channels` (camera and channel) together. What is empty allows all.
+    The places are `camera_ids` and `channels` (camera and channel) together. An empty filter allows all. `minutes`: begin
+    and end of a part of each day, by the server's time zone; an end before the begin is after midnight.
     """
 
     kinds: tuple[EventKind, ...] = ()
     labels: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     camera_ids: tuple[int, ...] = ()
     channels: tuple[tuple[int, int], ...] = ()
+    minutes: tuple[int, int] | None = None
 
 
 def bits_of(colours: Sequence[str]) -> int:
@@ -53,6 +56,12 @@ def _conditions(wanted: EventDetails) -> list[ColumnElement[bool]]:
     if wanted.colours:
         has_colour = EventLookRow.colours.bitwise_and(bits_of(wanted.colours)) != 0
         found.append(select(EventLookRow.event_id).where(EventLookRow.event_id == EventRow.id, has_colour).exists())
+    if wanted.zones:
+        found.append((EventRow.zone + "").in_(wanted.zones))
+    if wanted.minutes is not None:
+        begins, ends = wanted.minutes
+        parts = (EventRow.minute >= begins, EventRow.minute < ends)
+        found.append(and_(*parts) if begins < ends else or_(*parts))
     if wanted.camera_ids or wanted.channels:
         camera_id, channel = EventRow.camera_id + 0, EventRow.channel + 0
         places = [and_(camera_id == one, channel == number) for one, number in wanted.channels]

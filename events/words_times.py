@@ -1,4 +1,4 @@
-"""Days and times in the words of a search. What can mean two things is not understood.
+"""Days and times in the words of a search. Words with two meanings are not understood.
 
 A day without a year is the latest one that is not in the future; the name of a weekday, too.
 """
@@ -51,11 +51,11 @@ class Since:
 
 
 Read = tuple[Days | Times | Since, int]
-"""What was read, and how many words that took."""
+"""The days or the time, and the number of their words."""
 
 
 def read_time(words: Sequence[str], now: datetime) -> Read | None:
-    """Return the day, days or time at the beginning of the words; None if they begin with something else.
+    """Return the day, days or time at the beginning of the words; None if there is none.
 
     `now`: in the server's time zone.
     """

@@ -32,7 +32,7 @@ class UnknownModel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A tensor: its ONNX name, and what is still to be done with it.
+    """A tensor: its ONNX name, and the operations that are still due.
 
     `order`: axis i of TensorFlow's tensor is axis order[i] of the ONNX tensor. `pads`: of the ONNX tensor, as in ONNX.
     """

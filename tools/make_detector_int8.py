@@ -20,7 +20,7 @@ Range = tuple[float, float]
 
 
 def quantize(model: ModelProto, ranges: Mapping[str, Range]) -> ModelProto:
-    """Return the model with quantized convolutions, and what lies between them.
+    """Return the model with quantized convolutions, sums and pools.
 
     `ranges`: the least and the largest number of each tensor that such an operation reads or writes.
     """

@@ -33,7 +33,7 @@ class ModelFormat(StrEnum):
 
 
 class Fit(StrEnum):
-    """How a picture is made to fit the model's input."""
+    """The way in which a picture fits the model's input."""
 
     CORNER = "corner"  # letter box, the picture at the top left
     CENTRE = "centre"  # letter box, the picture in the middle
@@ -74,7 +74,7 @@ _USUAL_INPUTS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What the TOML file says. `format`: None if the shapes of the outputs must tell it.
+    """The content of a TOML file. `format`: None if the shapes of the outputs must tell it.
 
     `boxes`: the order of the numbers of SSD's boxes. `centre`: of NanoDet's cells, 0.5 or 0. `first_label`: the number
     of the first label in the outputs of SSD and DETR. `given`: the parts of the input that differ from the usual ones.

@@ -35,7 +35,7 @@ _NICENESS = 10
 
 
 def main(arguments: Sequence[str]) -> int:
-    # The pipe keeps a descriptor of its own, so that a message that a library prints cannot get between two frames.
+    # Messages of libraries go to standard error: between two frames they would break the pipe.
     pipe = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     model = Path(arguments[0])

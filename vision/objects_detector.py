@@ -33,7 +33,7 @@ class DetectedObject:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the picture lies in the model's input, as shares of it."""
+    """The place of the picture in the model's input, as shares of it."""
 
     left: float
     top: float

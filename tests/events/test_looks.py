@@ -83,7 +83,7 @@ def test_details_show_no_events_of_channels_that_are_not_allowed(log: Log) -> No
     assert log.found(EventDetails(colours=("red",), camera_ids=(2,)), scope=scope) == set()
 
 
-def test_the_looks_of_events_tell_colours_and_whether_there_are_similar_ones(log: Log) -> None:
+def test_the_looks_of_events_tell_their_colours(log: Log) -> None:
     red, night = log.add(look=EventLook(("red",), RED)), log.add(look=EventLook())
     assert log.looks.colours([red, night, log.add()]) == {red: (("red",), True), night: ((), False)}
 

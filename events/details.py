@@ -16,8 +16,8 @@ from tables import EventLookRow, EventRow
 class EventDetails:
     """Wanted are events with one of `kinds` or one of `labels`, one of `colours`, one of `zones`, at one of the places.
 
-    The places are `camera_ids` and `channels` (camera and channel) together. An empty filter allows all. `minutes`: begin
-    and end of a part of each day, by the server's time zone; an end before the begin is after midnight.
+    The places are `camera_ids` and `channels` (camera and channel) together. An empty filter allows all. `minutes`: a
+    part of each day by the server's time zone; an end before the beginning is after midnight.
     """
 
     kinds: tuple[EventKind, ...] = ()

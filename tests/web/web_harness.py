@@ -93,6 +93,7 @@ REVIEWER = {
     "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"

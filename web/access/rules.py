@@ -182,6 +182,7 @@ RULES: dict[str, Rule] = {
     "api_events.list_event_zones": Rule(Permission.RECORDINGS),
     "api_events.mark_events_seen": Rule(Permission.RECORDINGS),
     "api_events.get_event": Rule(Permission.RECORDINGS),
+    "api_events.list_similar_events": Rule(Permission.RECORDINGS),
     "api_events.get_event_picture": Rule(Permission.RECORDINGS, action="see_pictures"),
     "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path),
     "api_camera_events.set_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, "set_event_switch"),

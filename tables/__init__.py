@@ -22,7 +22,15 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
@@ -49,6 +57,7 @@ __all__ = [
     "EventDayRow",
     "EventHeartbeatRow",
     "EventImportRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",

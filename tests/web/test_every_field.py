@@ -65,6 +65,8 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "format": (),
     "schedule": ([],),
     "zone": ("",),
+    "zone name": (*(text for text in TEXTS if 0 < len(text) <= 64), REPLACED),
+    "search words": (*(text for text in TEXTS if len(text) <= 200), REPLACED),
     "days": (1.5,),
     "pre": (0, 1.5),
     "post": (0, 1.5),
@@ -181,6 +183,10 @@ QUERY_KINDS = {
     "seen": "flag",
     "source": "choice",
     "after": "time",
+    "zone": "zone name",
+    "label": "zone name",
+    "colour": "choice",
+    "words": "search words",
     "from_time_of_day": "choice",
     "until_time_of_day": "choice",
 }
@@ -360,6 +366,8 @@ def test_pages_and_files_with_strange_names_are_not_found(real: ApiClient) -> No
     for rule in (
         "/viewer/{}",
         "/recordings/{}",
+        "/motion/{}/1",
+        "/motion/1/{}",
         "/static/{}",
         "/static/streams/{}/stream.m3u8",
         "/static/streams/x/{}",

@@ -34,6 +34,7 @@ VIEWER = {
     "/cameras",
     "/viewer/<camera_id>",
     "/wall",
+    "/motion/<camera_id>/<number>",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",
@@ -97,6 +98,7 @@ REVIEWER = {
     "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"

@@ -31,6 +31,9 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
+from notifications.push_services import PushServices, parse_push_services, push_contact
+from notifications.push_store import PushStore
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -81,6 +84,12 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
+        self.web_push = WebPush(
+            PushStore(self.database, self.cameras),
+            PushServices(parse_push_services(settings.push_services)),
+            clock,
+            contact=push_contact(settings.public_url),
+        )
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
@@ -143,6 +152,7 @@ class Application:
             archive=self.archive,
             backfills=self.backfills,
             events=self.events,
+            web_push=self.web_push,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -22,8 +22,10 @@ from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
+from notifications.web_push import WebPush
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
@@ -141,6 +143,13 @@ def events(
 
 
 @pytest.fixture
+def web_push(database: Database, accounts: AccountManager) -> WebPush:
+    """Depends on `accounts`, which open the database."""
+    del accounts
+    return web_push_of(database)
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -152,6 +161,7 @@ def managers(
     exports: ExportManager,
     evidence: EvidenceManager,
     events: EventManager,
+    web_push: WebPush,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -166,6 +176,7 @@ def managers(
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        web_push=web_push,
     )
 
 
@@ -242,6 +253,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        web_push=web_push_of(database),
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     events.stop()

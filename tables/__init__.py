@@ -32,6 +32,7 @@ from tables.notifications import (
     PushSubscriptionRow,
 )
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
@@ -68,6 +69,7 @@ __all__ = [
     "RecordingRow",
     "RecordingRuleRow",
     "ReplayAbilitiesRow",
+    "SearchRow",
     "TourRow",
     "UserRow",
     "VaultRow",

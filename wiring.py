@@ -31,6 +31,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
+from notification_manager import NotificationManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -45,6 +46,7 @@ from web.services import Managers, Services
 from workers.event_listener import EventListeners
 from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
+from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
@@ -98,6 +100,10 @@ class Application:
             self.archive,
             clock,
         )
+        self.notifications = NotificationManager(
+            self.database, settings, clock, self.cameras, self.events, self.accounts
+        )
+        self.notifier = Notifier(self.notifications)
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
@@ -143,6 +149,7 @@ class Application:
             archive=self.archive,
             backfills=self.backfills,
             events=self.events,
+            notifications=self.notifications,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -173,6 +180,8 @@ class Application:
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
                 (self.event_pictures.start, self.event_pictures.stop),
+                (self.notifications.start, self.notifications.stop),
+                (self.notifier.start, self.notifier.stop),
                 (self.exports.start, self.exports.stop),
                 (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.sink_addresses import SinkAddresses
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -91,6 +93,15 @@ class Settings:
         "A motion whose end a device never tells ends this long after the device's last message about it.",
         low=60,
         high=3600,
+    )
+    notification_addresses: str = _setting(
+        "", "The only servers that notifications may go to: hosts, addresses or networks, each perhaps with a port."
+    )
+    notification_ca_file: Path | None = _setting(
+        None, "Certificates (PEM) of own authorities that the servers of notifications may have, besides the system's."
+    )
+    notification_log_days: float = _setting(
+        30.0, "The log of deliveries keeps notifications for so many days.", low=1, high=3660
     )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(
@@ -198,7 +209,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append("TLS_CERT and TLS_KEY: set both or none")
     problems += [
         f"{name.upper()}={values[name]}: no such file"
-        for name in ("tls_cert", "tls_key")
+        for name in ("tls_cert", "tls_key", "notification_ca_file")
         if name in values and not values[name].is_file()
     ]
     for text in values.get("trusted_proxies", "").replace(",", " ").split():
@@ -215,6 +226,10 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "PUBLIC_URL: must be http:// or https://, a host name and perhaps a port, such as https://cameras.example:8443"
         )
+    try:
+        SinkAddresses(values.get("notification_addresses", ""))
+    except ValueError as error:
+        problems.append(f"NOTIFICATION_ADDRESSES: {error}")
     problems += [
         f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()

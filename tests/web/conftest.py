@@ -22,8 +22,10 @@ from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
+from notification_manager import NotificationManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.events.logged import stored_camera
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
@@ -141,6 +143,21 @@ def events(
 
 
 @pytest.fixture
+def notifications(
+    database: Database,
+    settings: Settings,
+    cameras: StandInCameras,
+    events: EventManager,
+    accounts: AccountManager,
+) -> Iterator[NotificationManager]:
+    """The real manager; nothing works off its queues."""
+    manager = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -152,6 +169,7 @@ def managers(
     exports: ExportManager,
     evidence: EvidenceManager,
     events: EventManager,
+    notifications: NotificationManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -166,6 +184,7 @@ def managers(
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        notifications=notifications,
     )
 
 
@@ -203,8 +222,20 @@ def real_app(
         )
         events = EventManager(manager._database, settings, SystemClock(), manager)  # its switches refer to cameras
         events.start()
-        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
+        with database.write() as session:  # rules refer to users and cameras
+            session.add(stored_camera(1))
+        notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
+        notifications.start()
+        real = replace(
+            managers,
+            cameras=manager,
+            exports=exports,
+            evidence=evidence,
+            events=events,
+            notifications=notifications,
+        )
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        notifications.stop()
         events.stop()
 
 
@@ -229,6 +260,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     events = EventManager(database, settings, SystemClock(), cameras)
     events.start()
+    notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    notifications.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -242,8 +275,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        notifications=notifications,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    notifications.stop()
     events.stop()
     accounts.stop()
     database.close()

@@ -94,7 +94,7 @@ class NotificationManager:
         cameras.on_delete(self._dispatcher.forget_camera)
 
     def use_push(self, push: Sink) -> None:
-        """Send what goes to the push sink by this one. Call it before start()."""
+        """Use this sink for all notices to the push sink. Call it before start()."""
         self._sinks.push = push
 
     def start(self) -> None:
@@ -264,7 +264,7 @@ class NotificationManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Look for what nobody tells: rules that went with their users, other cameras, deliveries that are old."""
+        """Look for changes that arrive without a message: rules of removed users, other cameras, old deliveries."""
         self._rules.load()
         if self._sinks.has_mqtt():
             self._sinks.show_devices(self._shown.devices(), self._dispatcher.board.states())
@@ -347,7 +347,7 @@ class NotificationManager:
         )
 
     def _send_waiting(self) -> None:
-        """Queue what waited when the app ended, except what is too old."""
+        """Queue the deliveries that waited when the app ended, except old ones."""
         now, now_s = self._clock.now_utc(), self._clock.monotonic_s()
         late: list[int] = []
         gone: list[int] = []

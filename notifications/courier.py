@@ -1,4 +1,4 @@
-"""What every queue needs to send: the check of rights, the words and picture of a notice, and the log of deliveries."""
+"""The needs of every queue: the check of rights, the words and picture of a notice, the log of deliveries."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Courier:
         return None if is_active(rule, self.clock.now_utc()) else _dropped("rule_off", "The rule was switched off.")
 
     def may_get(self, user_id: int | None, kind: SinkKind, event: LoggedEvent) -> bool:
-        """True if a user may be told about an event by a sink of this kind. Raise Unavailable."""
+        """True if a user may get a notice about an event by a sink of this kind. Raise Unavailable."""
         user = self.owner(user_id)
         if user is None:
             return user_id is None and self.may_use(None, kind)
@@ -106,7 +106,8 @@ class Courier:
     def may_use(self, user: User | None, kind: SinkKind) -> bool:
         """True if the owner of a rule may use sinks of this kind: push is for everybody who sees events.
 
-        `user` None: the rule was made while there were no accounts. With accounts, nobody owns its push subscriptions.
+        `user` None: the rule was made while there were no accounts. Once there are accounts, its push subscriptions have
+        no owner.
         """
         if user is None:
             return kind is not SinkKind.PUSH or not self._parts.accounts.has_accounts()

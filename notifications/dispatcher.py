@@ -32,7 +32,7 @@ _MOST_KNOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An event that the owner of a rule is to be told about."""
+    """An event for a notice to the owner of a rule."""
 
     rule: Rule
     event: LoggedEvent

@@ -22,7 +22,7 @@ _SENDER_NAME = "Cameras"
 
 
 class EmailSink(Sink):
-    """Sends each notice in a connection of its own."""
+    """Opens a new connection for each notice."""
 
     def __init__(self, settings: EmailSettings, secret: Secret | None, outgoing: Outgoing, clock: Clock) -> None:
         self._settings = settings
@@ -120,5 +120,5 @@ def _mail_error(error: Exception) -> SinkError:
             is_final = 500 <= code < 600
             return SinkError("email_refused", f"The mail server answers with the code {code}.", is_final=is_final)
         case smtplib.SMTPException():
-            return SinkError("email_failed", "The mail server ended the connection or answers something else.")
+            return SinkError("email_failed", "The mail server ended the connection, or its answers make no sense.")
     return as_sink_error(error)

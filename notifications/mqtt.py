@@ -76,7 +76,7 @@ class _Client(Client):
 
 
 class MqttSink(Sink):
-    """Call start() first. Thread-safe. `sink_id`: its row, which remembers what was announced."""
+    """Call start() first. Thread-safe. `sink_id`: its row, which stores the announced devices."""
 
     def __init__(
         self, sink_id: int, settings: MqttSettings, secret: Secret | None, outgoing: Outgoing, store: SinkStore
@@ -239,7 +239,7 @@ class MqttSink(Sink):
                 self._publish_state(key)
 
     def _announce(self, before: Announced) -> Announced:
-        """Publish the devices to Home Assistant, take back what is gone. Return what is announced now.
+        """Publish the devices to Home Assistant, and take back those that are gone. Return the announced ones.
 
         A removed component is sent once with its platform only; a removed device is an empty message.
         """

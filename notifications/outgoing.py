@@ -126,7 +126,7 @@ def as_sink_error(error: Exception) -> SinkError:
         case ssl.SSLCertVerificationError():
             return SinkError(
                 "certificate_refused",
-                "The server's certificate is not valid for its name, or nobody that this machine trusts has signed it.",
+                "The server's certificate is not valid for its name, or this machine does not trust its authority.",
                 is_final=True,
             )
         case ssl.SSLError():

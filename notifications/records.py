@@ -91,7 +91,7 @@ class StoredSink:
 
 @dataclass(frozen=True, slots=True)
 class SinkState:
-    """What a sink does. `is_connected`: None for sinks without a lasting connection. `dropped`: by a full queue."""
+    """The state of a sink. `is_connected`: None for sinks without a lasting connection. `dropped`: by a full queue."""
 
     is_connected: bool | None = None
     waiting: int = 0

@@ -1,4 +1,4 @@
-"""Which events a rule wants, and when it is quiet: pure decisions, without a clock of their own."""
+"""Which events a rule wants, and when it is quiet: pure decisions, which get the time from the caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.events import EventSource, LoggedEvent, Severity
 from notifications.records import Rule, RuleDraft
 
 LATEST = timedelta(minutes=10)
-"""The age of an event, and of a waiting delivery, that nobody is told about any more."""
+"""From this age on, an event and a waiting delivery are no news any more."""
 
 _MOST_KEYS = 10_000
 
@@ -82,7 +82,7 @@ class Passed:
 
 
 class CoolDowns:
-    """The last notification of each rule for each channel. An alert is told although a notice was told just before.
+    """The last notification of each rule for each channel. An alert passes although a notice has just passed.
 
     For one thread.
     """
@@ -91,7 +91,7 @@ class CoolDowns:
         self._told: OrderedDict[tuple[int, int, int], _Told] = OrderedDict()
 
     def take(self, rule: Rule, event: LoggedEvent, now_s: float) -> Passed | None:
-        """Return None if the event is within the cool-down, or was told already. Otherwise the cool-down begins."""
+        """Return None if the event is within the cool-down, or has passed before. Otherwise the cool-down begins."""
         key = (rule.id, event.camera_id or 0, event.channel or 0)
         last = self._told.get(key)
         is_again = False

@@ -60,7 +60,7 @@ class RunningSinks:
                 self._entries[sink.id] = _Entry(sink, self._queue_of(sink))
 
     def stop(self) -> None:
-        """End all queues and connections within 2 s. What waits is sent after the next start."""
+        """End all queues and connections within 2 s. Waiting deliveries go out after the next start."""
         with self._lock:
             entries, self._entries = list(self._entries.values()), {}
         ending = [threading.Thread(target=one.queue.stop, daemon=True) for one in entries if one.queue is not None]

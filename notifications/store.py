@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 MOST_RULES = 100  # of one owner
 MOST_SINKS = 30
 Announced = dict[str, dict[str, str]]
-"""What an MQTT sink has announced to Home Assistant: platforms of components by their ids, by device."""
+"""The announcements of an MQTT sink to Home Assistant: platforms of components by their ids, by device."""
 
 
 class RuleStore:

@@ -26,7 +26,7 @@ def signature_of(secret: Secret, timestamp: str, body: bytes) -> str:
 
 
 class WebhookSink(Sink):
-    """Sends each notice in a connection of its own."""
+    """Opens a new connection for each notice."""
 
     def __init__(self, settings: WebhookSettings, secret: Secret | None, outgoing: Outgoing, clock: Clock) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""/api/notification-rules and /api/notification-deliveries: which events users are told about, and what was sent."""
+"""/api/notification-rules and /api/notification-deliveries: the users' rules, and the log of notices."""
 
 from __future__ import annotations
 

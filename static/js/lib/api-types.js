@@ -13,10 +13,14 @@ export {};
 /** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
+/** @typedef {import('./notification-types.js').Delivery} Delivery */
+/** @typedef {import('./notification-types.js').DeliveryList} DeliveryList */
+/** @typedef {import('./notification-types.js').Email} Email */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./event-types.js').Event} Event */
 /** @typedef {import('./event-types.js').EventDay} EventDay */
 /** @typedef {import('./event-types.js').EventDays} EventDays */
+/** @typedef {import('./notification-types.js').EventKind} EventKind */
 /** @typedef {import('./event-types.js').EventList} EventList */
 /** @typedef {import('./event-types.js').EventMessage} EventMessage */
 /** @typedef {import('./event-types.js').EventNews} EventNews */
@@ -42,6 +46,7 @@ export {};
 /** @typedef {import('./account-types.js').LoginSession} LoginSession */
 /** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
 /** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./notification-types.js').Mqtt} Mqtt */
 /** @typedef {import('./archive-types.js').NewKeptRange} NewKeptRange */
 /** @typedef {import('./archive-types.js').NextToGo} NextToGo */
 /** @typedef {import('./archive-types.js').Origin} Origin */
@@ -65,10 +70,16 @@ export {};
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./notification-types.js').Rule} Rule */
+/** @typedef {import('./notification-types.js').RuleList} RuleList */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
 /** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./notification-types.js').Sink} Sink */
+/** @typedef {import('./notification-types.js').SinkList} SinkList */
+/** @typedef {import('./notification-types.js').SinkState} SinkState */
 /** @typedef {import('./archive-types.js').Storage} Storage */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
+/** @typedef {import('./notification-types.js').TestResult} TestResult */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
@@ -78,6 +89,7 @@ export {};
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
+/** @typedef {import('./notification-types.js').Webhook} Webhook */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 
@@ -169,46 +181,6 @@ export {};
  *   have and knows it
  */
 
-/**
- * @typedef {object} Delivery A notification for one sink.
- * @property {number} id
- * @property {string} time RFC 3339, UTC
- * @property {string} changed_time RFC 3339, UTC
- * @property {number} rule_id
- * @property {string} rule_name
- * @property {number} sink_id
- * @property {string} sink_name
- * @property {'push'|'webhook'|'email'|'mqtt'} sink_kind
- * @property {number|null} event_id null: a test
- * @property {EventKind} event_kind
- * @property {number|null} camera_id
- * @property {string} camera_name
- * @property {number|null} channel
- * @property {string} channel_name
- * @property {'waiting'|'sent'|'failed'|'dropped'} state
- * @property {number} tries
- * @property {string} code why it failed or was dropped
- * @property {string} detail for people
- */
-
-/** @typedef {{deliveries: Delivery[], next_cursor: string|null}} DeliveryList */
-
-/**
- * @typedef {object} Email
- * @property {string} host
- * @property {number} port
- * @property {'tls'|'starttls'|'none'} security
- * @property {string} username
- * @property {string} sender
- * @property {string[]} recipients
- */
-
-/**
- * @typedef
- *   {'motion'|'person'|'vehicle'|'animal'|'face'|'package'|'licence_plate'|'object'|'intrusion'|'line_crossed'|'loitering'|'left_object'|'removed_object'|'tamper'|'video_loss'|'sound'|'input'|'output'|'doorbell'|'count'|'device_fault'|'other'|'offline'|'login_refused'|'clock_wrong'|'recording_gap'|'storage'}
- *   EventKind The meaning of an event, whatever topic the device's maker has chosen.
- */
-
 /** @typedef {{field: string, message: string}} FieldProblem */
 
 /**
@@ -280,17 +252,6 @@ export {};
  * @property {Track[]} tracks
  */
 
-/**
- * @typedef {object} Mqtt
- * @property {string} host
- * @property {number} port
- * @property {boolean} is_tls
- * @property {string} username
- * @property {string} base_topic
- * @property {boolean} with_home_assistant
- * @property {boolean} with_pictures
- */
-
 /** @typedef {{status: 'ok'}} Ok */
 
 /**
@@ -358,55 +319,6 @@ export {};
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
- */
-
-/**
- * @typedef {object} Rule A rule. Sinks that were removed are left out.
- * @property {number} id
- * @property {number|null} user_id whose rule; null: made while there were no accounts
- * @property {string} name
- * @property {boolean} is_on
- * @property {EventKind[]} kinds
- * @property {'alert'|null} severity
- * @property {number|null} camera_id
- * @property {number|null} channel
- * @property {string|null} zone
- * @property {number[]} days
- * @property {string|null} from_time_of_day
- * @property {string|null} until_time_of_day
- * @property {string} time_zone
- * @property {number} min_length_s
- * @property {number} cool_down_s
- * @property {number[]} sinks
- * @property {string|null} snooze_until
- * @property {''|'no_sinks'|'no_permission'} problem why it sends nothing although it is on: its owner may not use its
- *   sinks, or it has none
- */
-
-/** @typedef {{rules: Rule[]}} RuleList */
-
-/**
- * @typedef {object} Sink A sink. Users without permission to manage see the push sink alone, without its state.
- * @property {number} id
- * @property {string} name
- * @property {'push'|'webhook'|'email'|'mqtt'} kind
- * @property {boolean} is_on
- * @property {boolean} has_secret
- * @property {Webhook|null} webhook
- * @property {Email|null} email
- * @property {Mqtt|null} mqtt
- * @property {SinkState|null} state
- */
-
-/** @typedef {{sinks: Sink[]}} SinkList */
-
-/**
- * @typedef {object} SinkState
- * @property {boolean|null} is_connected of an MQTT broker; null for other sinks
- * @property {number} waiting notices in its queue
- * @property {number} dropped notices dropped since the start of the app, because its queue was full
- * @property {string} code of its last failure; empty after a success
- * @property {string} detail
  */
 
 /**
@@ -569,13 +481,6 @@ export {};
  * @property {string} end_time RFC 3339, UTC
  */
 
-/**
- * @typedef {object} TestResult
- * @property {'sent'|'failed'} state
- * @property {string} code of the failure; empty for `sent`
- * @property {string} detail for people
- */
-
 /** @typedef {{track_token: string, type: 'video'|'audio'|'metadata', codec?: string|null}} Track */
 
 /**
@@ -587,5 +492,3 @@ export {};
  * @property {number|null} bitrate_kbps
  * @property {number|null} gop
  */
-
-/** @typedef {{url: string, with_picture: boolean}} Webhook */

@@ -36,7 +36,7 @@ class InstanceLock:
             descriptor = os.open(self._folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise SettingsError(f"The folder {self._folder} cannot be used: {error.strerror}.") from error
-        if not self._is_locked(descriptor):
+        if not self._take(descriptor):
             holder = _holder(descriptor) or "unknown"
             os.close(descriptor)
             raise SettingsError(
@@ -47,8 +47,8 @@ class InstanceLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         self._descriptor = descriptor
 
-    def _is_locked(self, descriptor: int) -> bool:
-        """Try to lock the file; go on as long as its holder is a dead process whose worker may still end."""
+    def _take(self, descriptor: int) -> bool:
+        """Lock the file. Return False if an app runs, or if the worker of a killed one does not end in time."""
         deadline_s = time.monotonic() + self._worker_end_s
         while True:
             try:

@@ -39,6 +39,11 @@ def plays_of(harness: PicturesHarness) -> int:
     return sum(session["plays"] for session in harness.recorder.get("/replay")["sessions"])
 
 
+def until_plays(harness: PicturesHarness, start_s: float, end_s: float, *, count: int) -> None:
+    """Ask for a grid until the recorder has had so many PLAYs, because a request counts for two seconds only."""
+    until(lambda: harness.grid(start_s, end_s, 10) and plays_of(harness) >= count)
+
+
 def test_a_single_picture_shows_its_moment(pictures: PicturesHarness) -> None:
     start_s = pictures.recorded_s()
     for time_s in (start_s + 7, start_s + 1234, start_s + 55):
@@ -50,8 +55,7 @@ def test_a_single_picture_shows_its_moment(pictures: PicturesHarness) -> None:
 
 def test_a_single_picture_comes_before_those_of_a_grid(pictures: PicturesHarness) -> None:
     start_s = pictures.recorded_s()
-    pictures.grid(start_s, start_s + 3600, 10)
-    until(lambda: plays_of(pictures) > 2)
+    until_plays(pictures, start_s, start_s + 3600, count=3)
     single(pictures, start_s + 3591)
     shown = pictures.grid(start_s, start_s + 3600, 10)
     assert sum(item.state is PictureState.PENDING for item in shown) > 100
@@ -88,8 +92,7 @@ def test_pictures_go_with_their_camera(pictures: PicturesHarness) -> None:
 
 def test_the_making_ends_when_the_requests_end(pictures: PicturesHarness) -> None:
     start_s = pictures.recorded_s()
-    pictures.grid(start_s, start_s + 3600, 10)
-    until(lambda: plays_of(pictures))
+    until_plays(pictures, start_s, start_s + 3600, count=1)
     until(lambda: not any(session["playing"] for session in pictures.recorder.get("/replay")["sessions"]))
     ready = settled(lambda: [item.state for item in pictures.grid(start_s, start_s + 10, 10)])
     assert ready == [PictureState.READY]
@@ -107,8 +110,7 @@ def test_a_viewer_gets_the_place_and_the_pictures_go_on_later(pictures: Pictures
     watched, other = pictures.gateway.open_replay(source_of(pictures.recorder, 3)), Listener()
     watched.play(start_s, other)
     other.until_pictures(1)
-    pictures.grid(start_s, start_s + 1200, 10)
-    until(lambda: plays_of(pictures) > 2)
+    until_plays(pictures, start_s, start_s + 1200, count=3)
     viewer, shown = pictures.gateway.open_replay(source_of(pictures.recorder, 4)), Listener()
     with promised(1.0):
         viewer.play(start_s, shown)
@@ -170,8 +172,7 @@ def test_a_restart_of_the_recorder_costs_no_picture(
     monkeypatch.setattr("pictures.worker._FAILED_S", 0.5)
     pictures = open_pictures("axis-like")
     start_s = pictures.recorded_s()
-    pictures.grid(start_s, start_s + 600, 10)
-    until(lambda: plays_of(pictures))
+    until_plays(pictures, start_s, start_s + 600, count=1)
     pictures.recorder.fault("reboot", for_s=1.0)
     until(lambda: {item.state for item in pictures.finished(start_s, start_s + 600, 10)} == {PictureState.READY})
 

@@ -42,6 +42,8 @@ class Memory(Protocol):
 
     def used_bytes(self) -> int: ...
 
+    def close(self) -> None: ...
+
 
 class PeakMemory:
     """The most resident memory so far, for systems that do not tell the present one."""
@@ -49,6 +51,9 @@ class PeakMemory:
     def used_bytes(self) -> int:
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    def close(self) -> None:
+        """Do nothing: it holds no file."""
 
 
 class ResidentMemory:
@@ -60,6 +65,9 @@ class ResidentMemory:
     def used_bytes(self) -> int:
         self._file.seek(0)
         return int(self._file.read(200).split()[1]) * resource.getpagesize()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def own_memory() -> Memory:

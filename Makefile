@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 INSTALLED := build/installed
 SHOW := $(BIN)/python tools/install_progress.py show $(INSTALLED)
+CONVERTING := build/converting
+MODELS = $(or $(DATA_DIR),data)/models
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
@@ -168,6 +170,17 @@ api-types: install-dev ## types of the API's answers for the front end, from the
 .PHONY: screenshots
 screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into build/screenshots
 	$(BIN)/python tools/screenshots.py
+
+.PHONY: detector
+detector: install ## the optional detector of persons, vehicles and animals: 300 MB of packages, a model of 4 MB
+	@echo "Installing what the detector of objects needs ..."
+	@set -o pipefail; $(PIP) install -r requirements-detector.txt -c constraints.txt | $(SHOW) "Python package"
+	@if [ ! -f $(MODELS)/nanodet-g.onnx ]; then set -e -o pipefail; \
+		echo "Installing what the conversion of the model needs, for the moment ..."; \
+		$(PIP) install --target $(CONVERTING) -r requirements-convert.txt -c constraints.txt | $(SHOW) "Python package"; \
+		PYTHONPATH=$(CONVERTING) $(BIN)/python -m tools.make_detector $(MODELS); fi
+	@rm -rf $(CONVERTING)
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 
 .PHONY: certificate
 certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="nas.local 192.168.1.5"

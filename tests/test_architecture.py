@@ -34,6 +34,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "archive",
             "notifications",
             "events",
+            "motion",
             "onvif_services",
             "media",
             "database",
@@ -55,6 +56,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "archive",
             "notifications",
             "events",
+            "motion",
             "core",
         }
     ),
@@ -69,7 +71,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "archive": frozenset({"events", "onvif", "media", "database", "core"}),
     "notifications": frozenset({"accounts", "events", "onvif", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "ptz", "notifications", "events", "media", "core"}),
+    "workers": frozenset({"onvif", "stream", "ptz", "notifications", "events", "motion", "media", "core"}),
+    "motion": frozenset({"vision", "events", "onvif", "media", "database", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),
@@ -92,6 +95,7 @@ PACKAGE_OF = {
     "backfill_manager": "backfill",
     "event_manager": "events",
     "notification_manager": "notifications",
+    "motion_manager": "motion",
     "picture_manager": "pictures",
     "evidence_manager": "evidence",
     "export_manager": "exports",

@@ -28,11 +28,13 @@ OPEN = {
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
+MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {
     "/",
     "/cameras",
     "/viewer/<camera_id>",
     "/wall",
+    "/motion/<camera_id>/<number>",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",
@@ -49,6 +51,10 @@ VIEWER = {
     "/api/cameras/<camera_id>/recording-states",
     "/api/walls",
     "/api/walls/<wall_id>",
+    "/api/motion",
+    f"{MOTION} GET",
+    f"{MOTION}/picture",
+    f"{MOTION}/now",
 }
 EXPORT = "/api/exports/<export_id>"
 CASE = "/api/cases/<case_id>"
@@ -92,6 +98,7 @@ REVIEWER = {
     "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
@@ -211,6 +218,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
+    MOTION: {"mode": "auto"},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},

@@ -31,13 +31,12 @@ def clip() -> list[Picture]:
 
 
 def _watched(pictures: list[Picture]) -> list[Watched]:
-    watcher, answers = new_watcher(), []
-    for message in (
-        Open(_KEY, "h264", 0.001),
-        *(Unit(_KEY, 2_000 * n, True, unit.data) for n, unit in enumerate(encoded(pictures, gop=1))),
-    ):
-        answers += [answer for answer in watcher.answers(message) if isinstance(answer, Watched)]
-    return answers
+    watcher = new_watcher()
+    units = [Unit(_KEY, 2_000 * number, True, unit.data) for number, unit in enumerate(encoded(pictures, gop=1))]
+    answers = [*watcher.answers(Open(_KEY, "h264", 0.001))]
+    for unit in units:
+        answers += watcher.answers(unit)
+    return [answer for answer in answers if isinstance(answer, Watched)]
 
 
 def test_pedestrians_are_found_in_the_pictures_of_a_real_camera(clip: list[Picture]) -> None:

@@ -46,7 +46,7 @@ def test_nothing_is_skipped_within_the_share() -> None:
     assert not budget.cost().skips
 
 
-def test_every_second_key_frame_is_skipped_above_the_share_and_the_cost_says_so() -> None:
+def test_every_second_key_frame_is_skipped_above_the_share() -> None:
     clocks = _Clocks()
     budget = Budget(0.25, clocks, _Memory())
     _skipped(budget, clocks, 0.4)

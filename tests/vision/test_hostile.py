@@ -115,7 +115,7 @@ def test_hostile_units_of_looking_back_and_searching_are_answered(child: Child, 
     assert len(answers) == 3
 
 
-def test_an_invalid_message_is_answered_and_lengths_over_the_bounds_end_the_child() -> None:
+def test_an_invalid_message_is_answered_and_wrong_lengths_end_the_child() -> None:
     with running_child() as child:
         child.send_bytes(b"\0\0\0\2\0\0\0\0{}")
         assert child.wait_for(Failed)[0].reason == "bad_message"

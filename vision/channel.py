@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import av
 
@@ -126,8 +126,7 @@ class Channel:
         picture = small_grey_of(frame)
         if unit.is_key:
             self._clock.learn(picture)
-        watched = self._judged(time_ms, frame, self._mixture.judge(picture, self._least(), self._clock.mask))
-        return replace(watched, is_moving=self._mixture.confirms(watched.is_moving))
+        return self._judged(time_ms, frame, self._mixture.judge(picture, self._least(), self._clock.mask))
 
     def _judged(self, time_ms: int, frame: av.VideoFrame, difference: Difference | None) -> Watched:
         is_reset = difference is None or difference.is_light

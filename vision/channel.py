@@ -27,6 +27,7 @@ from vision.zones import NOTHING, CountedBlobs, Zones, packed
 
 _STILL_WIDTH = 640
 _MOST_KEPT_PIXELS = 1_000_000
+_GAP_MS = 60_000  # between two watched units: what was learned before is old
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Channel:
         self._mixture = MovingMixture()
         self._clock = ClockMask()
         self._form: object = None  # size of the pictures, and their parameter sets
+        self._seen_ms: int | None = None
         self._newest: _Newest | None = None
         self._judged_ms: int | None = None
 
@@ -72,6 +74,8 @@ class Channel:
                 yield self._judge_key(unit)
         except DecodingFailed:
             yield Failed("decoder", key=unit.key, time_ms=unit.time_ms)
+        if unit.is_key or self._opened.every_picture:
+            self._seen_ms = unit.time_ms
 
     def look_back(self, asked: LookBack) -> Began | Failed:
         """Return the time of the first moving picture, see `FirstMoving`."""
@@ -154,9 +158,10 @@ class Channel:
         return self._opened.sensitivity * WIDTH * HEIGHT
 
     def _note_form(self, frame: av.VideoFrame, unit: Unit) -> None:
-        """Begin the backgrounds anew if the camera's mode has changed."""
+        """Begin the backgrounds anew if the camera's mode has changed, or after a gap."""
         form = (frame.width, frame.height, parameter_sets(unit.body, self._opened.codec))
-        if form != self._form:
+        is_after_gap = self._seen_ms is not None and not 0 <= unit.time_ms - self._seen_ms <= _GAP_MS
+        if form != self._form or is_after_gap:
             self._form = form
             self._background.begin_anew()
             self._mixture.begin_anew()

@@ -149,6 +149,17 @@ def test_another_size_begins_the_background_anew() -> None:
     assert answer.is_reset
 
 
+@pytest.mark.parametrize("time_ms", [10_000, 73_000])
+def test_a_gap_or_a_clock_set_back_begins_the_background_anew(time_ms: int) -> None:
+    watcher = new_watcher()
+    *_, before = _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    assert isinstance(before, Watched)
+    assert not before.is_reset
+    (answer,) = _told(watcher, Unit(KEY, time_ms, True, _keys()[-1].data))
+    assert isinstance(answer, Watched)
+    assert answer.is_reset
+
+
 def test_channels_do_not_know_each_other() -> None:
     watcher = new_watcher()
     _told(watcher, Open(KEY, "h264", 0.001), Open("1:2", "h264", 0.001), *_units(_keys()))

@@ -44,6 +44,7 @@ class Channel:
         self._opened = opened
         self._zones = Zones(opened.zones)
         self._keys = KeyFrameDecoder(opened.codec)
+        self._by_stream = False
         self._stream: StreamDecoder | None = None
         self._background = Background()
         self._mixture = MovingMixture()
@@ -61,16 +62,14 @@ class Channel:
         """Take over other settings of the same codec, with the background that was learned."""
         self._opened = opened
         self._zones = Zones(opened.zones)
-        if not opened.every_picture:
-            self._stream = None
 
     def watch(self, unit: Unit, *, only_keys: bool) -> Iterator[Watched | Failed]:
         """Judge a unit: the key frames, or about 5 pictures a second. Other units have no answer."""
+        self._use(by_stream=self._opened.every_picture and not only_keys)
         try:
-            if self._opened.every_picture and not only_keys:
+            if self._by_stream:
                 yield from self._watch_stream(unit)
             elif unit.is_key:
-                self._stream = None
                 yield self._judge_key(unit)
         except DecodingFailed:
             yield Failed("decoder", key=unit.key, time_ms=unit.time_ms)
@@ -102,6 +101,14 @@ class Channel:
         return StillPicture(self._opened.key, newest.time_ms, packed(newest.counted.cells), jpeg)
 
     # ---- the pictures of both ways ---------------------------------------------------------------
+
+    def _use(self, *, by_stream: bool) -> None:
+        """Go over to the other way of watching, whose background is old."""
+        if by_stream != self._by_stream:
+            self._by_stream = by_stream
+            self._stream = None
+            self._background.begin_anew()
+            self._mixture.begin_anew()
 
     def _judge_key(self, unit: Unit) -> Watched:
         frame = self._keys.decode(unit.body)

@@ -131,6 +131,19 @@ def test_new_settings_keep_the_learned_background() -> None:
     assert [(a.is_reset, a.is_moving) for a in answers if isinstance(a, Watched)] == [(False, False), (False, True)]
 
 
+def test_every_picture_begins_a_background_of_its_own() -> None:
+    watcher = new_watcher()
+    _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    moved = [_with_object(100 + 8 * number) for number in range(12)]
+    later = tuple(encoded([*[street()] * 48, *moved], fps=5))
+    answers = _told(watcher, Open(KEY, "h264", 0.001, every_picture=True), *_units(later))
+    watched = [answer for answer in answers if isinstance(answer, Watched)]
+    assert len(watched) >= 58
+    assert all(answer.is_reset for answer in watched[:10])
+    assert not any(answer.is_moving for answer in watched[:47])
+    assert all(answer.is_moving for answer in watched[49:])
+
+
 def test_another_codec_begins_the_background_anew() -> None:
     watcher = new_watcher()
     _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()))

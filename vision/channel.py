@@ -27,7 +27,7 @@ from vision.zones import NOTHING, CountedBlobs, Zones, packed
 
 _STILL_WIDTH = 640
 _MOST_KEPT_PIXELS = 1_000_000
-_GAP_MS = 60_000  # between two watched units: what was learned before is old
+_GAP_MS = 60_000  # between two watched units: older backgrounds are worthless
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from vision.decoder import (
     WIDTH,
     DecodingFailed,
     Grey,
-    KeyFrameDecoder,
     StreamDecoder,
+    decode_key_frame,
     jpeg_of,
     parameter_sets,
     small_grey_of,
@@ -43,7 +43,6 @@ class Channel:
     def __init__(self, opened: Open) -> None:
         self._opened = opened
         self._zones = Zones(opened.zones)
-        self._keys = KeyFrameDecoder(opened.codec)
         self._by_stream = False
         self._stream: StreamDecoder | None = None
         self._background = Background()
@@ -111,7 +110,7 @@ class Channel:
             self._mixture.begin_anew()
 
     def _judge_key(self, unit: Unit) -> Watched:
-        frame = self._keys.decode(unit.body)
+        frame = decode_key_frame(unit.body, self._opened.codec)
         self._note_form(frame, unit)
         picture = small_grey_of(frame)
         self._clock.learn(picture)

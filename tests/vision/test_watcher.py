@@ -245,6 +245,14 @@ def test_looking_back_finds_the_first_picture_with_a_movement() -> None:
     assert 1_200 <= start_ms <= 1_400
 
 
+def test_looking_back_always_looks_at_the_key_frame_of_the_hit() -> None:
+    """Key frames 1.33 s apart: the pictures at 5 fps are those before and after it."""
+    watcher = new_watcher()
+    _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    units = tuple(encoded([*[street()] * 20, _with_object(120)], gop=20))
+    assert _told(watcher, look_back(KEY, 1_333, units)) == [Began(KEY, 1_333, 1_333)]
+
+
 def test_looking_back_confirms_no_single_picture() -> None:
     assert _began(30, 31) is None
     assert _began(45, 45) is None

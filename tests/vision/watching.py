@@ -55,14 +55,15 @@ def _starts_ms(units: Sequence[EncodedUnit], opened: Open) -> Iterator[int]:
     _told(watcher, [opened])
     judge = Judge(every_picture=opened.every_picture)
     for place, unit in enumerate(units):
+        steps = judge.tick(unit.time_ms)
         for answer in _told(watcher, [Unit(_KEY, unit.time_ms, unit.is_key, unit.data)]):
             assert isinstance(answer, Watched), answer
-            steps = judge.take(answer)
-            for step in steps:
-                if isinstance(step, LookBackWanted):
-                    steps += judge.take_beginning(_looked_back(watcher, units[: place + 1], step.hit_ms))
-                elif isinstance(step, Opened):
-                    yield step.movement.start_ms
+            steps += judge.take(answer)
+        for step in steps:
+            if isinstance(step, LookBackWanted):
+                steps += judge.take_beginning(_looked_back(watcher, units[: place + 1], step.hit_ms))
+            elif isinstance(step, Opened):
+                yield step.movement.start_ms
 
 
 def _looked_back(watcher: Watcher, units: Sequence[EncodedUnit], hit_ms: int) -> Began:

@@ -7,5 +7,5 @@ watcher.py        which message goes to which channel or search; budget.py: its 
 channel.py        one watched channel, by decoder.py, background.py, clock_mask.py, zones.py, every_picture.py and
                   look_back.py
 region_search.py  one search in recordings
-regions.py        one part of pictures, for searches in recordings: has it moved, has it changed for good
+regions.py        one part of pictures, for searches in recordings: movements and lasting changes
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import av
 
@@ -14,8 +14,8 @@ from vision.decoder import (
     WIDTH,
     DecodingFailed,
     Grey,
-    KeyFrameDecoder,
     StreamDecoder,
+    decode_key_frame,
     jpeg_of,
     parameter_sets,
     small_grey_of,
@@ -27,6 +27,7 @@ from vision.zones import NOTHING, CountedBlobs, Zones, packed
 
 _STILL_WIDTH = 640
 _MOST_KEPT_PIXELS = 1_000_000
+_GAP_MS = 60_000  # between two watched units: older backgrounds are worthless
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,13 @@ class Channel:
     def __init__(self, opened: Open) -> None:
         self._opened = opened
         self._zones = Zones(opened.zones)
-        self._keys = KeyFrameDecoder(opened.codec)
+        self._by_stream = False
         self._stream: StreamDecoder | None = None
         self._background = Background()
         self._mixture = MovingMixture()
         self._clock = ClockMask()
         self._form: object = None  # size of the pictures, and their parameter sets
+        self._seen_ms: int | None = None
         self._newest: _Newest | None = None
         self._judged_ms: int | None = None
 
@@ -59,19 +61,19 @@ class Channel:
         """Take over other settings of the same codec, with the background that was learned."""
         self._opened = opened
         self._zones = Zones(opened.zones)
-        if not opened.every_picture:
-            self._stream = None
 
     def watch(self, unit: Unit, *, only_keys: bool) -> Iterator[Watched | Failed]:
         """Judge a unit: the key frames, or about 5 pictures a second. Other units have no answer."""
+        self._use(by_stream=self._opened.every_picture and not only_keys)
         try:
-            if self._opened.every_picture and not only_keys:
+            if self._by_stream:
                 yield from self._watch_stream(unit)
             elif unit.is_key:
-                self._stream = None
                 yield self._judge_key(unit)
         except DecodingFailed:
             yield Failed("decoder", key=unit.key, time_ms=unit.time_ms)
+        if unit.is_key or self._opened.every_picture:
+            self._seen_ms = unit.time_ms
 
     def look_back(self, asked: LookBack) -> Began | Failed:
         """Return the time of the first moving picture, see `FirstMoving`."""
@@ -99,8 +101,16 @@ class Channel:
 
     # ---- the pictures of both ways ---------------------------------------------------------------
 
+    def _use(self, *, by_stream: bool) -> None:
+        """Go over to the other way of watching, whose background is old."""
+        if by_stream != self._by_stream:
+            self._by_stream = by_stream
+            self._stream = None
+            self._background.begin_anew()
+            self._mixture.begin_anew()
+
     def _judge_key(self, unit: Unit) -> Watched:
-        frame = self._keys.decode(unit.body)
+        frame = decode_key_frame(unit.body, self._opened.codec)
         self._note_form(frame, unit)
         picture = small_grey_of(frame)
         self._clock.learn(picture)
@@ -126,8 +136,7 @@ class Channel:
         picture = small_grey_of(frame)
         if unit.is_key:
             self._clock.learn(picture)
-        watched = self._judged(time_ms, frame, self._mixture.judge(picture, self._least(), self._clock.mask))
-        return replace(watched, is_moving=self._mixture.confirms(watched.is_moving))
+        return self._judged(time_ms, frame, self._mixture.judge(picture, self._least(), self._clock.mask))
 
     def _judged(self, time_ms: int, frame: av.VideoFrame, difference: Difference | None) -> Watched:
         is_reset = difference is None or difference.is_light
@@ -155,9 +164,10 @@ class Channel:
         return self._opened.sensitivity * WIDTH * HEIGHT
 
     def _note_form(self, frame: av.VideoFrame, unit: Unit) -> None:
-        """Begin the backgrounds anew if the camera's mode has changed."""
+        """Begin the backgrounds anew if the camera's mode has changed, or after a gap."""
         form = (frame.width, frame.height, parameter_sets(unit.body, self._opened.codec))
-        if form != self._form:
+        is_after_gap = self._seen_ms is not None and not 0 <= unit.time_ms - self._seen_ms <= _GAP_MS
+        if form != self._form or is_after_gap:
             self._form = form
             self._background.begin_anew()
             self._mixture.begin_anew()

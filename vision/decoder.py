@@ -24,23 +24,20 @@ class DecodingFailed(Exception):
     """The decoder refuses these bytes, or they contain no picture."""
 
 
-class KeyFrameDecoder:
-    """Decodes single key frames. No picture depends on an earlier one, so a broken one harms no other."""
+def decode_key_frame(unit: bytes, codec: str) -> av.VideoFrame:
+    """Return the picture of a key frame. Raise DecodingFailed if there is none.
 
-    def __init__(self, codec: str) -> None:
-        self._context = _opened(codec)
-
-    def decode(self, unit: bytes) -> av.VideoFrame:
-        """Return the picture of a key frame. Raise DecodingFailed if there is none."""
-        try:
-            frames = [*self._context.decode(av.Packet(unit)), *self._context.decode(None)]
-        except (av.FFmpegError, MemoryError, ValueError) as error:
-            raise DecodingFailed(type(error).__name__) from error
-        finally:
-            self._context.flush_buffers()
-        if not frames:
-            raise DecodingFailed("no picture")
-        return frames[-1]
+    Each has a decoder of its own, which costs less than 0.1 ms: no picture depends on an earlier one, and 64 channels
+    hold no memory of 64 decoders.
+    """
+    context = _opened(codec)
+    try:
+        frames = [*context.decode(av.Packet(unit)), *context.decode(None)]
+    except (av.FFmpegError, MemoryError, ValueError) as error:
+        raise DecodingFailed(type(error).__name__) from error
+    if not frames:
+        raise DecodingFailed("no picture")
+    return frames[-1]
 
 
 class StreamDecoder:

@@ -5,8 +5,6 @@ For channels whose key frames are rare, or where a movement shorter than a group
 
 from __future__ import annotations
 
-from collections import deque
-
 import cv2
 import numpy as np
 
@@ -21,12 +19,11 @@ _LIGHT_SHARE = 0.35
 
 
 class MovingMixture:
-    """The background of one channel as a mixture. A movement is confirmed if 2 of 3 pictures have it."""
+    """The background of one channel as a mixture."""
 
     def __init__(self) -> None:
         self._mixture = cv2.createBackgroundSubtractorMOG2(_HISTORY, _VARIANCES, detectShadows=False)
         self._seen = 0
-        self._moving: deque[bool] = deque(maxlen=3)
 
     def begin_anew(self) -> None:
         self.__init__()  # type: ignore[misc]
@@ -54,11 +51,6 @@ class MovingMixture:
             if not is_same_texture(now[part.rows_columns], learned[part.rows_columns], part.mask)
         )
         return Difference(found, False, mask)
-
-    def confirms(self, is_moving: bool) -> bool:
-        """True if the newest picture moves, and one of the two before it."""
-        self._moving.append(is_moving)
-        return is_moving and sum(self._moving) >= 2
 
 
 def _scaled(part: MovingPart) -> MovingPart:

@@ -98,7 +98,7 @@ def point_from(item: object) -> tuple[float, float]:
 
 
 def json_object(data: bytes) -> Fields:
-    """Return the fields of a JSON object in UTF-8. Raise BadMessage if `data` is something else."""
+    """Return the fields of a JSON object in UTF-8. Raise BadMessage otherwise."""
     try:
         values = json.loads(data.decode("utf-8"), parse_constant=lambda _: math.nan)
     except (ValueError, RecursionError) as error:

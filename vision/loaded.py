@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import av.logging
 import cv2
 import numpy as np
 
 from vision.background import Background
 from vision.budget import Budget, OwnClocks, own_memory
-from vision.decoder import HEIGHT, WIDTH, KeyFrameDecoder
+from vision.decoder import HEIGHT, WIDTH, DecodingFailed, decode_key_frame
 from vision.every_picture import MovingMixture
 from vision.watcher import Watcher
 
@@ -24,7 +26,8 @@ def loaded_watcher(share: float) -> tuple[Watcher, Budget]:
         background.judge(picture, 1.0)
         mixture.judge(picture, 1.0)
     for codec in ("h264", "h265"):
-        KeyFrameDecoder(codec)
+        with contextlib.suppress(DecodingFailed):
+            decode_key_frame(b"\0\0\0\1", codec)
     cv2.imencode(".jpg", picture)
     budget = Budget(share, OwnClocks(), own_memory())
     return Watcher(budget), budget

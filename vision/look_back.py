@@ -22,13 +22,17 @@ class FirstMoving:
         self._noted: list[tuple[int, bool]] = []
 
     def pictures(self, units: Sequence[BufferedUnit], body: bytes) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yield about 5 pictures a second of the units. Raise DecodingFailed, also if decoding takes too long."""
+        """Yield all key frames, and about 5 pictures a second between them.
+
+        Raise DecodingFailed, also if decoding takes too long.
+        """
         last_ms: int | None = None
+        keys_ms = {unit.time_ms for unit in units if unit.is_key}
         began_s = time.thread_time()
         for time_ms, frame in self._decoded(units, body):
             if time.thread_time() - began_s > _MOST_S:
                 raise DecodingFailed("too slow")
-            if last_ms is None or not 0 <= time_ms - last_ms < INTERVAL_MS:
+            if time_ms in keys_ms or last_ms is None or not 0 <= time_ms - last_ms < INTERVAL_MS:
                 last_ms = time_ms
                 yield time_ms, frame
 

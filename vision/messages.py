@@ -103,7 +103,7 @@ __all__ = [
 ToChild: TypeAlias = Open | Unit | LookBack | Forget | Still | RegionOpen | RegionPicture | RegionCompare | RegionClose
 FromChild: TypeAlias = Watched | Began | StillPicture | Region | RegionPair | Cost | Failed
 
-# How to read the messages of one direction, by their type. For MessageReader.
+# The readers of the messages of one direction, by type, for MessageReader.
 TO_CHILD: dict[str, Callable[[Fields, bytes], ToChild]] = {
     Open.type: Open.read,
     Unit.type: Unit.read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 
 from vision.background import Background
-from vision.decoder import HEIGHT, WIDTH, DecodingFailed, Grey, KeyFrameDecoder, grey_of, jpeg_of, small_grey_of
+from vision.decoder import HEIGHT, WIDTH, DecodingFailed, Grey, decode_key_frame, grey_of, jpeg_of, small_grey_of
 from vision.messages import Failed, Region, RegionCompare, RegionOpen, RegionPair, RegionPicture
 from vision.regions import RegionComparison
 from vision.zones import NO_CELLS, Cells, Zones, packed
@@ -19,7 +19,6 @@ class RegionSearch:
 
     def __init__(self, opened: RegionOpen) -> None:
         self._opened = opened
-        self._decoder = KeyFrameDecoder(opened.codec)
         self._comparison = RegionComparison(opened.points, opened.mode)
         self._whole = Background()
         self._zones = Zones(())
@@ -41,7 +40,7 @@ class RegionSearch:
         return RegionPair(asked.id, asked.a_ms, asked.b_ms, difference)
 
     def _region(self, picture: RegionPicture) -> Region:
-        frame = self._decoder.decode(picture.body)
+        frame = decode_key_frame(picture.body, self._opened.codec)
         grey = grey_of(frame)
         if self._opened.mode == "changed":
             probe_ms = picture.time_ms if picture.probe_ms is None else picture.probe_ms

@@ -82,13 +82,13 @@ def street(seed: int = 1) -> Picture:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def movements_of(seed: int, length_s: int, every_s: float = 12.0) -> tuple[Movement, ...]:
+def movements_of(seed: int, length_s: int, every_s: float = 13.5) -> tuple[Movement, ...]:
     """Return movements from the 12th second on, `every_s` apart, sizes in turn."""
     chance = random.Random(seed)
     found = []
     start_s, size = 12.0, seed
     while start_s + 7 < length_s:
-        begins_s, is_leftward = start_s + chance.uniform(-1, 1), chance.random() < 0.5
+        begins_s, is_leftward = start_s + chance.uniform(-0.5, 0.5), chance.random() < 0.5
         height, width, foot_y, way, takes_s = (
             (150, 50, 345, 640, 6.5),
             (60, 20, 262, 240, 6.0),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
+import psutil
 import pytest
 
 from tests.vision.child import Child, running_child
@@ -115,7 +117,7 @@ def test_hostile_units_of_looking_back_and_searching_are_answered(child: Child, 
     assert len(answers) == 3
 
 
-def test_an_invalid_message_is_answered_and_lengths_over_the_bounds_end_the_child() -> None:
+def test_an_invalid_message_is_answered_and_wrong_lengths_end_the_child() -> None:
     with running_child() as child:
         child.send_bytes(b"\0\0\0\2\0\0\0\0{}")
         assert child.wait_for(Failed)[0].reason == "bad_message"
@@ -137,6 +139,17 @@ def test_the_child_opens_no_file_and_tells_its_cost() -> None:
 def _limits(pid: int) -> dict[str, str]:
     with open(f"/proc/{pid}/limits", encoding="ascii") as lines:  # noqa: PTH123 - a file of the kernel
         return {line[:26].strip(): line[26:].split()[0] for line in lines}
+
+
+def test_64_channels_with_large_pictures_take_less_than_300_mb() -> None:
+    large = np.asarray(cv2.resize(street(), (1920, 1080)), np.uint8)
+    units = tuple(encoded([large, large], codec="h265", gop=1))
+    with running_child() as child:
+        for number in range(64):
+            child.send(Open(f"1:{number}", "h265", 0.001))
+            child.send(*(Unit(f"1:{number}", unit.time_ms, True, unit.data) for unit in units))
+        child.wait_for(Watched, 2 * 64)
+        assert psutil.Process(child.process.pid).memory_info().rss < 300_000_000
 
 
 def test_65_channels_are_one_too_many() -> None:

@@ -131,6 +131,19 @@ def test_new_settings_keep_the_learned_background() -> None:
     assert [(a.is_reset, a.is_moving) for a in answers if isinstance(a, Watched)] == [(False, False), (False, True)]
 
 
+def test_every_picture_begins_a_background_of_its_own() -> None:
+    watcher = new_watcher()
+    _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    moved = [_with_object(100 + 8 * number) for number in range(12)]
+    later = tuple(encoded([*[street()] * 48, *moved], fps=5))
+    answers = _told(watcher, Open(KEY, "h264", 0.001, every_picture=True), *_units(later))
+    watched = [answer for answer in answers if isinstance(answer, Watched)]
+    assert len(watched) >= 58
+    assert all(answer.is_reset for answer in watched[:10])
+    assert not any(answer.is_moving for answer in watched[:47])
+    assert all(answer.is_moving for answer in watched[49:])
+
+
 def test_another_codec_begins_the_background_anew() -> None:
     watcher = new_watcher()
     _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()))
@@ -145,6 +158,17 @@ def test_another_size_begins_the_background_anew() -> None:
     larger = np.asarray(cv2.resize(street(), (704, 576)), np.uint8)
     (unit,) = encoded([larger])
     (answer,) = _told(watcher, Unit(KEY, 16_000, True, unit.data))
+    assert isinstance(answer, Watched)
+    assert answer.is_reset
+
+
+@pytest.mark.parametrize("time_ms", [10_000, 73_000])
+def test_a_gap_or_a_clock_set_back_begins_the_background_anew(time_ms: int) -> None:
+    watcher = new_watcher()
+    *_, before = _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    assert isinstance(before, Watched)
+    assert not before.is_reset
+    (answer,) = _told(watcher, Unit(KEY, time_ms, True, _keys()[-1].data))
     assert isinstance(answer, Watched)
     assert answer.is_reset
 
@@ -219,6 +243,14 @@ def test_looking_back_finds_the_first_picture_with_a_movement() -> None:
     start_ms = _began(18, 45)
     assert start_ms is not None
     assert 1_200 <= start_ms <= 1_400
+
+
+def test_looking_back_always_looks_at_the_key_frame_of_the_hit() -> None:
+    """Key frames 1.33 s apart: the pictures at 5 fps are those before and after it."""
+    watcher = new_watcher()
+    _told(watcher, Open(KEY, "h264", 0.001), *_units(_keys()[:7]))
+    units = tuple(encoded([*[street()] * 20, _with_object(120)], gop=20))
+    assert _told(watcher, look_back(KEY, 1_333, units)) == [Began(KEY, 1_333, 1_333)]
 
 
 def test_looking_back_confirms_no_single_picture() -> None:

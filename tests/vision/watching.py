@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from motion.judge import Judge, LookBackWanted, Opened
 from tests.vision.encoded import EncodedUnit, Scene
 from tests.vision.scenes import Movement
 from vision.budget import Budget, OwnClocks, PeakMemory
@@ -13,8 +14,6 @@ from vision.messages import Began, BufferedUnit, FromChild, LookBack, Open, ToCh
 from vision.watcher import Watcher
 
 _KEY = "1:1"
-_CALM_PICTURES, _CALM_MS = 2, 4_000
-_LOOK_BACK_AFTER_MS = 600
 _EARLY_S, _LATE_S = 2.0, 0.5
 _LEARNING_S = 10.0
 
@@ -51,38 +50,27 @@ def report(scene: Scene, *, sensitivity: float = 0.001, every_picture: bool = Fa
 
 
 def _starts_ms(units: Sequence[EncodedUnit], opened: Open) -> Iterator[int]:
-    """Yield the start of each reported movement: opened by a confirmed hit, closed after calm pictures."""
+    """Yield the start of each movement that the app's own judge opens."""
     watcher = new_watcher()
     _told(watcher, [opened])
-    is_open, calm, calm_since_ms, hit_ms = False, 0, 0, None
+    judge = Judge(every_picture=opened.every_picture)
     for place, unit in enumerate(units):
+        steps = judge.tick(unit.time_ms)
         for answer in _told(watcher, [Unit(_KEY, unit.time_ms, unit.is_key, unit.data)]):
             assert isinstance(answer, Watched), answer
-            if answer.is_moving:
-                calm, calm_since_ms = 0, answer.time_ms
-                if opened.every_picture and not is_open:
-                    is_open = True
-                    yield answer.time_ms
-                elif not is_open and hit_ms is None:
-                    hit_ms = answer.time_ms
-            elif not answer.is_reset:
-                calm += 1
-                if calm >= _CALM_PICTURES and answer.time_ms - calm_since_ms >= _CALM_MS:
-                    is_open = False
-        if hit_ms is not None and unit.time_ms >= hit_ms + _LOOK_BACK_AFTER_MS:
-            start_ms = _looked_back(watcher, units[: place + 1], hit_ms)
-            hit_ms = None
-            if start_ms is not None:
-                is_open = True
-                yield start_ms
+            steps += judge.take(answer)
+        for step in steps:
+            if isinstance(step, LookBackWanted):
+                steps += judge.take_beginning(_looked_back(watcher, units[: place + 1], step.hit_ms))
+            elif isinstance(step, Opened):
+                yield step.movement.start_ms
 
 
-def _looked_back(watcher: Watcher, units: Sequence[EncodedUnit], hit_ms: int) -> int | None:
+def _looked_back(watcher: Watcher, units: Sequence[EncodedUnit], hit_ms: int) -> Began:
     before = max(place for place, unit in enumerate(units) if unit.is_key and unit.time_ms < hit_ms)
     (answer,) = _told(watcher, [look_back(_KEY, hit_ms, units[before:])])
     assert isinstance(answer, Began), answer
-    assert answer.hit_ms == hit_ms
-    return answer.start_ms
+    return answer
 
 
 def look_back(key: str, hit_ms: int, units: Sequence[EncodedUnit]) -> LookBack:

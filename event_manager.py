@@ -16,6 +16,7 @@ from datetime import datetime
 from core.clock import Clock
 from core.errors import AppError, DeviceError
 from core.events import ChannelActivity, DeviceEvent, EventProblem
+from core.records import ServiceCheck
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
@@ -23,7 +24,7 @@ from events.intake import EventIntake
 from events.log import EventLog
 from events.pictures import EventPictures
 from events.retention import EventRetention
-from events.states import EventStates
+from events.states import MOST_OPEN, EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from events.switches import EventSwitches
@@ -144,7 +145,21 @@ class EventManager:
 
     def told(self, camera_id: int) -> DeviceTold:
         """Return the topics and the newest messages of a camera."""
-        return self.topics.told(camera_id, self._clock.now_utc())
+        told = self.topics.told(camera_id, self._clock.now_utc())
+        return replace(told, begun_left_out=self._begun_left_out(camera_id))
+
+    def checks(self, camera_id: int) -> tuple[ServiceCheck, ...]:
+        """Return the lines of the health card about the events of a camera."""
+        left_out = self._begun_left_out(camera_id)
+        if not left_out:
+            return ()
+        detail = f"{left_out} messages were left out, because {MOST_OPEN} other events of the device went on"
+        return (ServiceCheck("events that go on", "left_out", detail),)
+
+    def _begun_left_out(self, camera_id: int) -> int:
+        with self._lock:
+            states = self._states.get(camera_id)
+            return states.left_out if states is not None else 0
 
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""

@@ -126,7 +126,7 @@ class MotionManager(ChildListener):
             watch.set(settings)
 
     def state(self, camera_id: int, channel: int) -> MotionState:
-        """Return who tells motion in a channel, and the reason if the app does not watch it. Raise NotFound."""
+        """Return the teller of motion in a channel, and the reason if the app does not watch it. Raise NotFound."""
         self._require(camera_id, channel)
         return self._state((camera_id, channel))
 
@@ -234,7 +234,7 @@ class MotionManager(ChildListener):
             return frozenset(self._watches)
 
     def tick(self) -> None:
-        """End movements, write pictures and cells, delete what is old, end an idle process. About once a second."""
+        """End movements, write pictures and cells, delete old cells, end an idle process. About once a second."""
         now = self._clock.now_utc()
         with self._lock:
             watches = list(self._watches.values())

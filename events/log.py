@@ -13,7 +13,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ClosedWhy, EventDay, LoggedEvent
+from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent
 from database import Database
 from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
 from events.log_store import EventChange, EventLogStore
@@ -84,7 +84,10 @@ class EventLog:
         thread.join(_STOPPING_S)
 
     def on_stored(self, listener: StoredListener) -> None:
-        """Call `listener` with each new event after it is stored, in the thread of the log. It must not wait."""
+        """Call `listener` with each new event after it is stored, in the thread of the log. It must not wait.
+
+        Imported events are left out: they happened long ago.
+        """
         self._listeners.append(listener)
 
     # ---- events ----------------------------------------------------------------------------------
@@ -176,6 +179,10 @@ class EventLog:
         """Return the numbers of events by day, in order. Days without events are left out."""
         return self.store.days(query)
 
+    def zones(self, query: EventQuery, *, limit: int) -> list[EventZone]:
+        """Return the zones with events of the query, by camera, channel and name."""
+        return self.store.zones(query, limit=limit)
+
     def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
         """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
         self.store.mark_seen(query, ids, is_seen=is_seen)
@@ -226,7 +233,8 @@ class EventLog:
         if batch or pictured:
             with self._news:
                 self._news.notify_all()
-        self._tell([replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)])
+        stored = [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
+        self._tell([event for event in stored if event.source is not EventSource.IMPORT])
         return has_more and len(batch) == _MOST_AT_ONCE
 
     def _put_back(self, batch: list[_Entry], pictured: dict[int, None]) -> None:

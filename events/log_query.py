@@ -42,6 +42,7 @@ class EventQuery:
     is_seen: bool | None = None
     from_minute: int | None = None
     until_minute: int | None = None
+    zones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class _Columns:
         self.source = column("source", "")
         self.severity = column("severity", "")
         self.start_ms = column("start_ms", 0)
+        self.zone = column("zone", "")
 
 
 _COMPUTED = _Columns()
@@ -105,7 +107,9 @@ def page_conditions(query: EventQuery) -> tuple[list[ColumnElement[bool]], list[
     Ask for the newest rows of each place: an index has them in the order of their beginning.
     """
     is_about_alerts = query.severity is Severity.ALERT
-    if query.source in _RARE_SOURCES:
+    if query.zones:
+        columns = _Columns("zone", *_BY_START)
+    elif query.source in _RARE_SOURCES:
         columns = _Columns("source", *_BY_START)
     elif query.kinds and EventKind.MOTION not in query.kinds:  # rarer than the events of a camera
         columns = _Columns("kind", "severity", *_BY_START)
@@ -133,6 +137,8 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
         found.append(columns.severity == query.severity.value)
     if query.source is not None:
         found.append(columns.source == query.source.value)
+    if query.zones:  # the index of zones has only events with one
+        found += [EventRow.zone != "", columns.zone.in_(query.zones)]
     if query.is_seen is not None:
         marked = select(EventSeenRow.event_id).where(EventSeenRow.user_id == query.user_id)
         if query.is_seen:  # few events have a mark, most have none

@@ -22,9 +22,16 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.motion import MotionCellsRow, MotionChannelRow
+from tables.notifications import (
+    DeliveryRow,
+    NotificationRuleRow,
+    NotificationSinkRow,
+    PushKeyRow,
+    PushSubscriptionRow,
+)
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 
 __all__ = [
@@ -38,8 +45,10 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventImportRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -50,7 +59,11 @@ __all__ = [
     "MotionCellsRow",
     "MotionChannelRow",
     "MovingHeadRow",
+    "NotificationRuleRow",
+    "NotificationSinkRow",
     "PresetNameRow",
+    "PushKeyRow",
+    "PushSubscriptionRow",
     "RecordingAskedRow",
     "RecordingEventRow",
     "RecordingGapRow",

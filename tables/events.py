@@ -18,7 +18,8 @@ class EventRow(Base):
 
     There is no foreign key to the camera, whose removal must not delete millions of rows in one transaction: the log
     deletes them in batches. `camera_id` 0: the server itself. `minute`: of the day, by the server's time zone.
-    `changed_ms`: grows with every change of any row, so that pages can ask for news.
+    `changed_ms`: grows with every change of any row, so that pages can ask for news; 0 for imported events, which are
+    no news. `device_ms`: the beginning by the device's own clock.
     """
 
     __tablename__ = "events"
@@ -31,6 +32,13 @@ class EventRow(Base):
         Index("ix_events_source", "source", "start_ms"),
         Index("ix_events_alerts", "camera_id", "severity", "start_ms"),
         Index("ix_events_changed", "changed_ms"),
+        Index(
+            "ix_events_zone",
+            "zone",
+            "start_ms",
+            sqlite_where=text("zone != ''"),
+            postgresql_where=text("zone != ''"),
+        ),
         Index(
             "ix_events_open", "camera_id", sqlite_where=text("end_ms IS NULL"), postgresql_where=text("end_ms IS NULL")
         ),
@@ -59,6 +67,7 @@ class EventRow(Base):
     has_picture: Mapped[bool] = mapped_column(Boolean, default=False)
     is_channel_sure: Mapped[bool] = mapped_column(Boolean, default=True)
     changed_ms: Mapped[int] = mapped_column(BigInteger)
+    device_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class EventSeenRow(Base):
@@ -105,3 +114,13 @@ class EventSwitchRow(Base):
     __tablename__ = "event_switches"
 
     camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+
+
+class EventImportRow(Base):
+    """The time whose recorded events of a device are in the log, in true time: it grows at both ends."""
+
+    __tablename__ = "event_imports"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    from_ms: Mapped[int] = mapped_column(BigInteger)
+    until_ms: Mapped[int] = mapped_column(BigInteger)

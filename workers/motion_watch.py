@@ -47,7 +47,7 @@ class PausedChannels(Protocol):
 
 
 class _Search:
-    """Asks a device for the address of a stream, in a thread of its own: it may take half a minute."""
+    """Asks a device for the address of a stream, in another thread: the answer may take half a minute."""
 
     def __init__(self, cameras: OnvifManager, camera_id: int, profile_token: str) -> None:
         self.source: StreamSource | None = None

@@ -118,7 +118,7 @@ def test_a_lost_answer_does_not_block_the_channel() -> None:
     assert judge.take(picture(40, 0.01)) == [LookBackWanted(40_000)]
 
 
-def test_two_of_three_pictures_are_a_movement_where_every_picture_is_judged() -> None:
+def test_two_of_three_pictures_are_a_movement() -> None:
     judge = Judge(every_picture=True)
     assert judge.take(picture(1.0, 0.01)) == []
     assert judge.take(picture(1.2)) == []

@@ -94,6 +94,7 @@ REVIEWER = {
     "/api/events",
     "/api/events/news",
     "/api/events/days",
+    "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
     "/api/events/<event_id>/picture",

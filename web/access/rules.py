@@ -178,6 +178,7 @@ RULES: dict[str, Rule] = {
     "api_events.list_events": Rule(Permission.RECORDINGS),
     "api_events.list_event_news": Rule(Permission.RECORDINGS),
     "api_events.list_event_days": Rule(Permission.RECORDINGS),
+    "api_events.list_event_zones": Rule(Permission.RECORDINGS),
     "api_events.mark_events_seen": Rule(Permission.RECORDINGS),
     "api_events.get_event": Rule(Permission.RECORDINGS),
     "api_events.get_event_picture": Rule(Permission.RECORDINGS, action="see_pictures"),

@@ -12,6 +12,7 @@ from web.fields import MAX_NUMBER, BodyId, Flag, Moment, PathId, QueryModel, Req
 
 _MOST_IDS = 500
 _MOST_CAMERAS = 100
+_MOST_ZONES = 32
 
 
 def _minute(value: Any) -> Any:
@@ -62,6 +63,15 @@ Source = Annotated[
 ]
 
 
+Seen = Annotated[Flag | None, Field(description="1 or 0: only events that you have marked as seen, or have not")]
+Zones = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(max_length=_MOST_ZONES, description="names of zones; may repeat"),
+]
+
+
 class EventPath(BaseModel):
     event_id: PathId
 
@@ -80,11 +90,13 @@ class EventWindow(QueryModel):
     kind: Kinds = []  # noqa: RUF012 - pydantic copies it
 
 
-class EventFilter(EventWindow):
+class EventDaysQuery(EventWindow):
     severity: Severity | None = None
-    seen: Annotated[Flag | None, Field(description="1 or 0: only events that you have marked as seen, or have not")] = (
-        None
-    )
+    seen: Seen = None
+
+
+class EventFilter(EventDaysQuery):
+    zone: Zones = []  # noqa: RUF012 - pydantic copies it
     source: Source | None = None
     from_time_of_day: Annotated[TimeOfDay | None, Field(description="by the server's time zone")] = None
     until_time_of_day: Annotated[
@@ -128,6 +140,9 @@ class Event(AnswerModel):
     start_time: Time
     end_time: Time | None = Field(description="null: it goes on")
     is_device_time: bool = Field(description="`start_time` is the device's; otherwise the time of arrival")
+    device_time: Time | None = Field(
+        description="`start_time` by the device's own clock, as the device told it; null if the device did not tell it"
+    )
     count: int = Field(description="how often the state changed; large numbers mean a storm of messages")
     closed_why: Literal["", "missed", "timeout", "storm", "stopped"] = Field(
         description="why it ended; empty: the device told the end, or it goes on"
@@ -160,6 +175,17 @@ class EventDay(AnswerModel):
 
 class EventDays(BaseModel):
     days: list[EventDay]
+
+
+class EventZone(AnswerModel):
+    camera_id: int
+    channel: int | None
+    zone: str = Field(description="its name; events of a device have the device's own")
+    count: int
+
+
+class EventZones(BaseModel):
+    zones: list[EventZone]
 
 
 # --- one camera
@@ -210,3 +236,6 @@ class EventTopics(BaseModel):
     topics: list[EventTopic]
     recent: list[EventMessage] = Field(description="of the last minute, the newest first, at most 200")
     left_out: int = Field(description="messages of topics beyond the first 200")
+    begun_left_out: int = Field(
+        description="messages about events that are not in the log, because 256 other events of the device went on"
+    )

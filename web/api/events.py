@@ -24,6 +24,8 @@ from web.services import services
 
 blueprint = APIBlueprint("api_events", __name__, url_prefix="/api/events", abp_tags=[Tag(name="events")])
 
+_MOST_ZONES = 500
+
 Names = Mapping[int, tuple[str, Mapping[int, str]]]
 
 
@@ -48,10 +50,18 @@ def list_event_news(query: shapes.EventNewsQuery) -> Response:
 
 
 @blueprint.get("/days", responses=answers_with({200: shapes.EventDays}, 503))
-def list_event_days(query: shapes.EventWindow) -> Response:
+def list_event_days(query: shapes.EventDaysQuery) -> Response:
     """Count the events of each day, for a calendar. Days without events are left out."""
-    days = services().events.log.days(_windowed(query))
+    wanted = replace(_windowed(query), severity=_severity(query.severity), is_seen=query.seen)
+    days = services().events.log.days(wanted)
     return answer(shapes.EventDays(days=[shapes.EventDay.model_validate(day) for day in days]))
+
+
+@blueprint.get("/zones", responses=answers_with({200: shapes.EventZones}, 503))
+def list_event_zones(query: shapes.EventWindow) -> Response:
+    """List the zones with events, by camera and channel, at most 500."""
+    found = services().events.log.zones(_windowed(query), limit=_MOST_ZONES)
+    return answer(shapes.EventZones(zones=[shapes.EventZone.model_validate(zone) for zone in found]))
 
 
 @blueprint.post("/seen", responses=answers_with({204: NO_CONTENT}, 415, 503))
@@ -122,12 +132,17 @@ def _windowed(query: shapes.EventWindow) -> EventQuery:
 def _filtered(query: shapes.EventFilter) -> EventQuery:
     return replace(
         _windowed(query),
-        severity=None if query.severity is None else Severity(query.severity),
+        severity=_severity(query.severity),
         source=None if query.source is None else EventSource(query.source),
         is_seen=query.seen,
         from_minute=query.from_time_of_day,
         until_minute=query.until_time_of_day,
+        zones=tuple(query.zone),
     )
+
+
+def _severity(name: str | None) -> Severity | None:
+    return None if name is None else Severity(name)
 
 
 def _events(found: Sequence[LoggedEvent]) -> list[shapes.Event]:
@@ -152,6 +167,7 @@ def _event(event: LoggedEvent, names: Names) -> shapes.Event:
             "start_time": event.start_at,
             "end_time": event.end_at,
             "is_device_time": event.is_device_time,
+            "device_time": event.device_at,
             "count": event.count,
             "closed_why": event.closed_why.value,
             "score": event.score,

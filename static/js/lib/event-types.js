@@ -18,6 +18,8 @@ export {};
  * @property {string} start_time RFC 3339, UTC
  * @property {string|null} end_time null: it goes on
  * @property {boolean} is_device_time `start_time` is the device's; otherwise the time of arrival
+ * @property {string|null} device_time `start_time` by the device's own clock, as the device told it; null if the device
+ *   did not tell it
  * @property {number} count how often the state changed; large numbers mean a storm of messages
  * @property {''|'missed'|'timeout'|'storm'|'stopped'} closed_why why it ended; empty: the device told the end, or it
  *   goes on
@@ -97,4 +99,16 @@ export {};
  * @property {EventTopic[]} topics
  * @property {EventMessage[]} recent of the last minute, the newest first, at most 200
  * @property {number} left_out messages of topics beyond the first 200
+ * @property {number} begun_left_out messages about events that are not in the log, because 256 other events of the
+ *   device went on
  */
+
+/**
+ * @typedef {object} EventZone
+ * @property {number} camera_id
+ * @property {number|null} channel
+ * @property {string} zone its name; events of a device have the device's own
+ * @property {number} count
+ */
+
+/** @typedef {{zones: EventZone[]}} EventZones */

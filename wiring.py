@@ -32,6 +32,9 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
 from motion_manager import MotionManager
+from notifications.push_services import PushServices, parse_push_services, push_contact
+from notifications.push_store import PushStore
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -83,6 +86,12 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
+        self.web_push = WebPush(
+            PushStore(self.database, self.cameras),
+            PushServices(parse_push_services(settings.push_services)),
+            clock,
+            contact=push_contact(settings.public_url),
+        )
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
@@ -153,6 +162,7 @@ class Application:
             backfills=self.backfills,
             events=self.events,
             motion=self.motion,
+            web_push=self.web_push,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -175,6 +175,10 @@ class EventLog:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
         return self.store.get(query, event_id)
 
+    def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
+        """Return the events with these ids, in no order. Leave out those that the query leaves out."""
+        return self.store.get_some(query, ids)
+
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
         return self.store.days(query)

@@ -22,7 +22,15 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
 from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
@@ -33,6 +41,7 @@ from tables.notifications import (
     PushSubscriptionRow,
 )
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
@@ -49,6 +58,7 @@ __all__ = [
     "EventDayRow",
     "EventHeartbeatRow",
     "EventImportRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -71,6 +81,7 @@ __all__ = [
     "RecordingRow",
     "RecordingRuleRow",
     "ReplayAbilitiesRow",
+    "SearchRow",
     "TourRow",
     "UserRow",
     "VaultRow",

@@ -16,6 +16,7 @@ from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from motion_manager import MotionManager
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -47,6 +48,7 @@ class Managers:
     backfills: BackfillManager
     events: EventManager
     motion: MotionManager
+    web_push: WebPush
 
 
 class Services:
@@ -73,6 +75,7 @@ class Services:
         self.backfills = managers.backfills
         self.events = managers.events
         self.motion = managers.motion
+        self.web_push = managers.web_push
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

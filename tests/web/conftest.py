@@ -23,8 +23,10 @@ from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
 from motion_manager import MotionManager
+from notifications.web_push import WebPush
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
@@ -153,6 +155,13 @@ def motion(
 
 
 @pytest.fixture
+def web_push(database: Database, accounts: AccountManager) -> WebPush:
+    """Depends on `accounts`, which open the database."""
+    del accounts
+    return web_push_of(database)
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -165,6 +174,7 @@ def managers(
     evidence: EvidenceManager,
     events: EventManager,
     motion: MotionManager,
+    web_push: WebPush,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -180,6 +190,7 @@ def managers(
         backfills=archive.backfills,
         events=events,
         motion=motion,
+        web_push=web_push,
     )
 
 
@@ -261,6 +272,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         backfills=archive.backfills,
         events=events,
         motion=motion,
+        web_push=web_push_of(database),
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     events.stop()

@@ -23,6 +23,8 @@ OPEN = {
     "/login",
     "/api/health",
     "/static/<path:name>",
+    "/manifest.webmanifest",
+    "/service-worker.js",
     "/api/session GET",
     "/api/session POST",
 }
@@ -34,6 +36,7 @@ VIEWER = {
     "/cameras",
     "/viewer/<camera_id>",
     "/wall",
+    "/motion/<camera_id>/<number>",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",
@@ -61,6 +64,10 @@ REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
     "/events",
+    "/api/push/key",
+    "/api/push/subscriptions",
+    "/api/push/subscriptions/<subscription_id>",
+    "/api/push/subscriptions/<subscription_id>/test",
     "/exports",
     "/api/playback/start",
     "/api/playback/seek",
@@ -97,6 +104,7 @@ REVIEWER = {
     "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
@@ -121,6 +129,7 @@ OPERATOR = {
     "/api/cameras/<camera_id>/relays/<path:relay_token>",
 }
 PEOPLE = {  # routes that need a login; a token is refused
+    "/api/push/subscriptions POST",
     "/api/users POST",
     "/api/users/<user_id> PATCH",
     "/api/users/<user_id> DELETE",
@@ -194,6 +203,13 @@ RANGE = {
     "start_time": "2026-11-22T10:00:00Z",
     "end_time": "2026-11-22T10:01:00Z",
 }
+PUSH_SUBSCRIPTION: dict[str, Any] = {
+    "endpoint": "https://push.example/abc",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/streams/start": {"camera_id": 1, "profile_token": "MediaProfile00000"},
     "/api/streams/stop": {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"},
@@ -215,6 +231,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
+    "/api/push/subscriptions": PUSH_SUBSCRIPTION,
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     MOTION: {"mode": "auto"},
     f"{PTZ}/move": {"pan": 0.5},
@@ -248,6 +265,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "kept_id": "999",
         "backfill_id": "999",
         "event_id": "999",
+        "subscription_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

@@ -15,6 +15,7 @@ export {};
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./event-types.js').Event} Event */
+/** @typedef {import('./event-types.js').EventChannel} EventChannel */
 /** @typedef {import('./event-types.js').EventDay} EventDay */
 /** @typedef {import('./event-types.js').EventDays} EventDays */
 /** @typedef {import('./event-types.js').EventKind} EventKind */
@@ -59,6 +60,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTour} PtzTour */
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
+/** @typedef {import('./notification-types.js').PushKey} PushKey */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert */
 /** @typedef {import('./archive-types.js').RecordingAlerts} RecordingAlerts */
@@ -70,11 +72,16 @@ export {};
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
 /** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./event-types.js').SimilarEvent} SimilarEvent */
+/** @typedef {import('./event-types.js').SimilarEvents} SimilarEvents */
 /** @typedef {import('./archive-types.js').Storage} Storage */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
+/** @typedef {import('./notification-types.js').Subscription} Subscription */
+/** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./event-types.js').UnderstoodWords} UnderstoodWords */
 /** @typedef {import('./account-types.js').User} User */
 /** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./archive-types.js').Volume} Volume */

@@ -32,6 +32,7 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
 from motion_manager import MotionManager
+from notification_manager import NotificationManager
 from notifications.push_services import PushServices, parse_push_services, push_contact
 from notifications.push_store import PushStore
 from notifications.web_push import WebPush
@@ -50,6 +51,7 @@ from workers.event_listener import EventListeners
 from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
 from workers.motion_watch import MotionWatch
+from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
@@ -110,6 +112,10 @@ class Application:
             self.archive,
             clock,
         )
+        self.notifications = NotificationManager(
+            self.database, settings, clock, self.cameras, self.events, self.accounts
+        )
+        self.notifier = Notifier(self.notifications)
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
@@ -163,6 +169,7 @@ class Application:
             events=self.events,
             motion=self.motion,
             web_push=self.web_push,
+            notifications=self.notifications,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -194,6 +201,8 @@ class Application:
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
                 (self.event_pictures.start, self.event_pictures.stop),
+                (self.notifications.start, self.notifications.stop),
+                (self.notifier.start, self.notifier.stop),
                 (self.exports.start, self.exports.stop),
                 (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),

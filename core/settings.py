@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.sink_addresses import SinkAddresses
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -99,6 +101,15 @@ class Settings:
     )
     push_services: str = _setting(
         "", "Push services of browsers besides the public ones on port 443: host or host:port, such as push.lan:8443."
+    )
+    notification_addresses: str = _setting(
+        "", "The only servers that notifications may go to: hosts, addresses or networks, each perhaps with a port."
+    )
+    notification_ca_file: Path | None = _setting(
+        None, "Certificates (PEM) of own authorities that the servers of notifications may have, besides the system's."
+    )
+    notification_log_days: float = _setting(
+        30.0, "The log of deliveries keeps notifications for so many days.", low=1, high=3660
     )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(
@@ -206,7 +217,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append("TLS_CERT and TLS_KEY: set both or none")
     problems += [
         f"{name.upper()}={values[name]}: no such file"
-        for name in ("tls_cert", "tls_key")
+        for name in ("tls_cert", "tls_key", "notification_ca_file")
         if name in values and not values[name].is_file()
     ]
     for text in values.get("trusted_proxies", "").replace(",", " ").split():
@@ -223,6 +234,10 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "PUBLIC_URL: must be http:// or https://, a host name and perhaps a port, such as https://cameras.example:8443"
         )
+    try:
+        SinkAddresses(values.get("notification_addresses", ""))
+    except ValueError as error:
+        problems.append(f"NOTIFICATION_ADDRESSES: {error}")
     problems += [
         f"PUSH_SERVICES: {text!r} is not a host name, perhaps with a port, such as push.lan:8443"
         for text in values.get("push_services", "").lower().replace(",", " ").split()

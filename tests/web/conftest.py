@@ -23,9 +23,11 @@ from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
 from motion_manager import MotionManager
+from notification_manager import NotificationManager
 from notifications.web_push import WebPush
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.events.logged import stored_camera
 from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
@@ -155,6 +157,21 @@ def motion(
 
 
 @pytest.fixture
+def notifications(
+    database: Database,
+    settings: Settings,
+    cameras: StandInCameras,
+    events: EventManager,
+    accounts: AccountManager,
+) -> Iterator[NotificationManager]:
+    """The real manager; nothing works off its queues."""
+    manager = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def web_push(database: Database, accounts: AccountManager) -> WebPush:
     """Depends on `accounts`, which open the database."""
     del accounts
@@ -175,6 +192,7 @@ def managers(
     events: EventManager,
     motion: MotionManager,
     web_push: WebPush,
+    notifications: NotificationManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -191,6 +209,7 @@ def managers(
         events=events,
         motion=motion,
         web_push=web_push,
+        notifications=notifications,
     )
 
 
@@ -230,8 +249,21 @@ def real_app(
         events.start()
         motion = MotionManager(manager._database, settings, SystemClock(), Spawner(), manager, events)
         motion.start()
-        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events, motion=motion)
+        with database.write() as session:  # rules refer to users and cameras
+            session.add(stored_camera(1))
+        notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
+        notifications.start()
+        real = replace(
+            managers,
+            cameras=manager,
+            exports=exports,
+            evidence=evidence,
+            events=events,
+            notifications=notifications,
+            motion=motion,
+        )
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        notifications.stop()
         events.stop()
 
 
@@ -258,6 +290,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     events.start()
     motion = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
     motion.start()
+    notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    notifications.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -273,8 +307,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         events=events,
         motion=motion,
         web_push=web_push_of(database),
+        notifications=notifications,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    notifications.stop()
     events.stop()
     accounts.stop()
     database.close()

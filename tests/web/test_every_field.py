@@ -75,6 +75,9 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "push address": (),
     "push keys": (),
     "old push address": tuple(text for text in ONE_LINE if text),
+    "object": (),
+    "short": (0, 1.5),
+    "day": (0, 1.5, 65536),
 }
 KINDS = {
     "endpoint": "push address",
@@ -161,6 +164,21 @@ KINDS = {
     "ids": "limits",
     "seen": "flag",
     "listens_wanted": "flag",
+    "is_on": "flag",
+    "kind": "choice",
+    "webhook": "object",
+    "email": "object",
+    "mqtt": "object",
+    "kinds": "limits",
+    "severity": "choice",
+    "zone": "zone name",
+    "days": "limits",
+    "from_time_of_day": "choice",
+    "until_time_of_day": "choice",
+    "min_length_s": "short",
+    "cool_down_s": "day",
+    "sinks": "limits",
+    "snooze_until": "time",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

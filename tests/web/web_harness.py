@@ -106,6 +106,12 @@ REVIEWER = {
     "/api/events/<event_id>",
     "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
+    "/api/notification-rules",
+    "/api/notification-rules/<rule_id>",
+    "/api/notification-rules/<rule_id>/test",
+    "/api/notification-deliveries",
+    "/api/notification-sinks GET",
+    "/api/notification-sinks/<sink_id> GET",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -234,6 +240,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/push/subscriptions": PUSH_SUBSCRIPTION,
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     MOTION: {"mode": "auto"},
+    "/api/notification-rules": {"name": "Gate by night", "sinks": [1]},
+    "/api/notification-rules/<rule_id>": {"name": "Gate"},
+    "/api/notification-sinks": {"kind": "webhook", "name": "Hook", "webhook": {"url": "https://hook.example/"}},
+    "/api/notification-sinks/<sink_id>": {"name": "Hook"},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -266,6 +276,8 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "backfill_id": "999",
         "event_id": "999",
         "subscription_id": "999",
+        "rule_id": "999",
+        "sink_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

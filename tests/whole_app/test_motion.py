@@ -19,6 +19,7 @@ from tools.running import App, Recorder, running_recorder
 
 pytestmark = pytest.mark.skipif(not is_available(), reason=f"needs {', '.join(PACKAGES)}: make motion")
 CHANNELS = 16
+RULE = "/api/cameras/1/channels/5/recording-rule"
 # The top sixteenth of each picture has the number of the frame, which changes all the time.
 NUMBERS = {"id": 1, "name": "Numbers", "kind": "ignore", "points": [[0, 0], [1, 0], [1, 0.13], [0, 0.13]]}
 LEFT = {"id": 2, "name": "Gate", "kind": "alert", "points": [[0, 0.2], [0.6, 0.2], [0.6, 1], [0, 1]]}
@@ -37,6 +38,9 @@ def app(tmp_path_factory: pytest.TempPathFactory, recorder: Recorder) -> Iterato
     started = App(tmp_path_factory.mktemp("app"), ARCHIVE_FLUSH_S="1")
     started.start()
     assert started.add_camera(recorder) == 1
+    started.call("PUT", RULE, {"mode": "events", "quality": "sub", "pre_s": 1, "post_s": 1})
+    for channel, zone in ((1, LEFT), (2, LEFT), (3, LEFT), (4, RIGHT), (5, LEFT)):
+        watch(started, channel, zone)
     yield started
     started.stop()
 
@@ -85,9 +89,6 @@ def child_of(app: App) -> psutil.Process | None:
 
 
 def test_a_visitor_becomes_an_event_that_begins_when_it_appears(app: App, recorder: Recorder) -> None:
-    for channel in (1, 2, 3):
-        watch(app, channel, LEFT)
-    watch(app, 4, RIGHT)
     until(lambda: all(seen(app, channel) for channel in (1, 2, 3)), 2 * LIMIT_S, "a visit in each channel")
     events = [(channel, event) for channel in (1, 2, 3) for event in seen(app, channel)]
     errors_s = [error_s(recorder, channel, event) for channel, event in events]
@@ -104,8 +105,21 @@ def test_a_visitor_becomes_an_event_that_begins_when_it_appears(app: App, record
         assert recorder.control("GET", "/state")["channels"][channel - 1]["profiles"]["sub"]["listeners"] == 1
 
 
+def test_a_rule_that_records_events_records_the_visitor(app: App) -> None:
+
+    def state() -> dict[str, Any]:
+        channels = app.call("GET", "/api/cameras/1/recording-states")["channels"]
+        found: dict[str, Any] = next(item for item in channels if item["channel"] == 5)
+        return found
+
+    until(lambda: state()["state"] == "recording", 2 * LIMIT_S, "the recording")
+    until(lambda: state()["reason"] == "no_event", 2 * LIMIT_S, "the end of the recording")
+    until(lambda: state()["written_until"] is not None, what="the end of writing")
+    (event, *_) = until(lambda: seen(app, 5), what="the event")
+    assert app.call("GET", f"/api/events/{event['id']}")["picture_url"]
+
+
 def test_the_process_that_is_killed_is_back_in_five_seconds(app: App) -> None:
-    watch(app, 1, LEFT)
     until_watched(app, 1)
     child = until(lambda: child_of(app), what="the process")
     assert child is not None
@@ -131,20 +145,3 @@ def test_sixteen_channels_are_watched_with_one_session_each(app: App, recorder: 
     for channel in range(1, CHANNELS + 1):
         app.call("PUT", motion(channel), {"mode": "off"})
     until(lambda: child_of(app) is None, what="the end of the process")
-
-
-def test_a_rule_that_records_events_records_the_visitor(app: App) -> None:
-    rule = "/api/cameras/1/channels/5/recording-rule"
-    app.call("PUT", rule, {"mode": "events", "quality": "sub", "pre_s": 1, "post_s": 1})
-    watch(app, 5, LEFT)
-
-    def state() -> dict[str, Any]:
-        channels = app.call("GET", "/api/cameras/1/recording-states")["channels"]
-        found: dict[str, Any] = next(item for item in channels if item["channel"] == 5)
-        return found
-
-    until(lambda: state()["state"] == "recording", 2 * LIMIT_S, "the recording")
-    until(lambda: state()["reason"] == "no_event", 2 * LIMIT_S, "the end of the recording")
-    until(lambda: state()["written_until"] is not None, what="the end of writing")
-    (event, *_) = until(lambda: seen(app, 5), what="the event")
-    assert app.call("GET", f"/api/events/{event['id']}")["picture_url"]

@@ -13,12 +13,15 @@ export {};
 /** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
+/** @typedef {import('./notification-types.js').Delivery} Delivery */
+/** @typedef {import('./notification-types.js').DeliveryList} DeliveryList */
+/** @typedef {import('./notification-types.js').Email} Email */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./event-types.js').Event} Event */
 /** @typedef {import('./event-types.js').EventChannel} EventChannel */
 /** @typedef {import('./event-types.js').EventDay} EventDay */
 /** @typedef {import('./event-types.js').EventDays} EventDays */
-/** @typedef {import('./event-types.js').EventKind} EventKind */
+/** @typedef {import('./notification-types.js').EventKind} EventKind */
 /** @typedef {import('./event-types.js').EventList} EventList */
 /** @typedef {import('./event-types.js').EventMessage} EventMessage */
 /** @typedef {import('./event-types.js').EventNews} EventNews */
@@ -46,6 +49,7 @@ export {};
 /** @typedef {import('./account-types.js').LoginSession} LoginSession */
 /** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
 /** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./notification-types.js').Mqtt} Mqtt */
 /** @typedef {import('./archive-types.js').NewKeptRange} NewKeptRange */
 /** @typedef {import('./archive-types.js').NextToGo} NextToGo */
 /** @typedef {import('./archive-types.js').Origin} Origin */
@@ -70,14 +74,20 @@ export {};
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./notification-types.js').Rule} Rule */
+/** @typedef {import('./notification-types.js').RuleList} RuleList */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
 /** @typedef {import('./account-types.js').Session} Session */
 /** @typedef {import('./event-types.js').SimilarEvent} SimilarEvent */
 /** @typedef {import('./event-types.js').SimilarEvents} SimilarEvents */
+/** @typedef {import('./notification-types.js').Sink} Sink */
+/** @typedef {import('./notification-types.js').SinkList} SinkList */
+/** @typedef {import('./notification-types.js').SinkState} SinkState */
 /** @typedef {import('./archive-types.js').Storage} Storage */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./notification-types.js').Subscription} Subscription */
 /** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
+/** @typedef {import('./notification-types.js').TestResult} TestResult */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
@@ -88,6 +98,7 @@ export {};
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
+/** @typedef {import('./notification-types.js').Webhook} Webhook */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 

@@ -242,6 +242,17 @@ def test_a_watched_channel_says_so(watching: Watching) -> None:
     assert (channel.camera_id, channel.channel, channel.hits_today) == (1, 1, 1)
 
 
+def test_the_health_card_names_channels_that_are_not_watched(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.show(watch)
+    assert watching.manager.checks(1) == ()
+    watching.manager.close_watch(PLACE, "camera_busy")
+    (check,) = watching.manager.checks(1)
+    assert (check.name, check.outcome) == ("motion of channel 1", "not watched")
+    assert check.detail == "The device gives no further session."
+    assert watching.manager.checks(2) == ()
+
+
 def test_auto_judges_every_picture_where_key_frames_are_rare(watching: Watching) -> None:
     watch = watching.watch(settings=MotionSettings(MotionMode.AUTO))
     for _ in range(4):
@@ -263,6 +274,7 @@ def test_a_restless_channel_gets_a_larger_least_movement(watching: Watching) -> 
             watching.clock.move(seconds=6)
             watching.show(watch, share=0.02)
     assert watching.manager.state(1, 1).is_restless
+    assert [check.outcome for check in watching.manager.checks(1)] == ["restless"]
     shares = [message.header()["sensitivity"] for message in watching.child.of_type("open")]
     assert shares[0] == 0.003
     assert shares[-1] == pytest.approx(0.024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import statistics
+import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -106,7 +107,6 @@ def test_a_visitor_becomes_an_event_that_begins_when_it_appears(app: App, record
 
 
 def test_a_rule_that_records_events_records_the_visitor(app: App) -> None:
-
     def state() -> dict[str, Any]:
         channels = app.call("GET", "/api/cameras/1/recording-states")["channels"]
         found: dict[str, Any] = next(item for item in channels if item["channel"] == 5)
@@ -116,7 +116,9 @@ def test_a_rule_that_records_events_records_the_visitor(app: App) -> None:
     until(lambda: state()["reason"] == "no_event", 2 * LIMIT_S, "the end of the recording")
     until(lambda: state()["written_until"] is not None, what="the end of writing")
     (event, *_) = until(lambda: seen(app, 5), what="the event")
-    assert app.call("GET", f"/api/events/{event['id']}")["picture_url"]
+    with urllib.request.urlopen(f"{app.url}{event['picture_url']}") as answer:
+        assert answer.status == 200
+        assert answer.read(2) == b"\xff\xd8"
 
 
 def test_the_process_that_is_killed_is_back_in_five_seconds(app: App) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from ptz_manager import PtzManager
 from tests.motion.watching import DESCRIPTION, Watching, camera_row, frame
 from tests.patience import until
 from tests.prepared_database import prepared
-from workers.motion_watch import MotionWatch, PausedChannels
+from vision.messages import CELL_BYTES
+from workers.motion_watch import MotionWatch, RecordedChannels
 
 KEY_FRAMES = MotionSettings(MotionMode.KEY_FRAMES)
 
@@ -73,10 +75,14 @@ class ThinPtz(PtzManager):
         return self.moving
 
 
-class ThinRecording(PausedChannels):
+class ThinRecording(RecordedChannels):
     def __init__(self) -> None:
         self.paused: set[Place] = set()
         self.watched: frozenset[Place] = frozenset()
+        self.found: list[tuple[int, int, datetime]] = []
+
+    def limits(self) -> list[tuple[int, int, datetime]]:
+        return self.found
 
     def is_paused(self, camera_id: int, channel: int) -> bool:
         return (camera_id, channel) in self.paused
@@ -278,6 +284,16 @@ def test_sixteen_channels_get_one_feed_each(work: Work) -> None:
     feeds = work.look_until(16)
     assert {feed.source.profile_token for feed in feeds} == {f"Sub{number}" for number in range(1, 17)}
     assert len(work.gateway.opened) == 16
+
+
+def test_the_cells_beyond_a_limit_by_law_are_deleted(work: Work) -> None:
+    clock, manager = work.watching.clock, work.watching.manager
+    manager.add_cells(1, 1, {clock.now - timedelta(days=days): b"\xff" * CELL_BYTES for days in (1, 3)})
+    work.recording.found = [(1, 1, clock.now - timedelta(days=2))]
+    work.worker.look()
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    hits = manager.cell_hits(1, 1, whole, clock.now - timedelta(days=9), clock.now).hits
+    assert [hit.at for hit in hits] == [clock.now - timedelta(days=1)]
 
 
 def test_a_stop_closes_all_feeds(work: Work) -> None:

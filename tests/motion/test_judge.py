@@ -58,8 +58,31 @@ def test_a_hit_that_the_frames_before_it_do_not_confirm_is_none() -> None:
     judge = Judge()
     judge.take(picture(4, 0.01))
     assert judge.take_beginning(began(4, None)) == []
+    assert judge.tick(4300) == []
+    assert judge.tick(4600) == [LookBackWanted(4000)]
+    assert judge.take_beginning(began(4, None)) == []
+    assert judge.tick(5600) == []
     assert not judge.is_open
     assert judge.take(picture(6, 0.01)) == [LookBackWanted(6000)]
+
+
+def test_a_movement_that_begins_just_before_a_hit_is_asked_about_twice() -> None:
+    judge = Judge()
+    judge.take(picture(4, 0.01))
+    judge.take_beginning(began(4, None))
+    judge.tick(5000)
+    opened = opened_in(judge.take_beginning(began(4, 3.9)))
+    assert opened is not None
+    assert opened.movement.start_ms == 3900
+
+
+def test_the_next_key_frame_may_come_before_the_second_question() -> None:
+    judge = Judge()
+    judge.take(picture(4.0, 0.01))
+    judge.take_beginning(began(4.0, None))
+    assert judge.take(picture(4.3, 0.01)) == [LookBackWanted(4300)]
+    assert judge.tick(9000) == []
+    assert opened_in(judge.take_beginning(began(4.3, 3.9))) is not None
 
 
 def test_an_answer_about_another_hit_is_ignored() -> None:

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 
 from core.clock import Clock
 from core.errors import AppError, NotFound
+from core.records import ServiceCheck
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
 from media.process import Spawner
 from motion.cells import CellIndex
 from motion.channel_watch import ChannelWatch, key_of
+from motion.checks import checks_of
 from motion.child import ChildListener, VisionChild, is_available
 from motion.device_motion import DeviceMotion
 from motion.events_out import ActivityListener, MotionEvents
@@ -126,7 +128,7 @@ class MotionManager(ChildListener):
             watch.set(settings)
 
     def state(self, camera_id: int, channel: int) -> MotionState:
-        """Return who tells motion in a channel, and the reason if the app does not watch it. Raise NotFound."""
+        """Return the teller of motion in a channel, and the reason if the app does not watch it. Raise NotFound."""
         self._require(camera_id, channel)
         return self._state((camera_id, channel))
 
@@ -138,6 +140,10 @@ class MotionManager(ChildListener):
             for place in places
             if self._store.get(place).mode is not MotionMode.OFF
         ]
+
+    def checks(self, camera_id: int) -> tuple[ServiceCheck, ...]:
+        """Return the lines of the health card about channels that are not watched, or restless."""
+        return checks_of(one for one in self.channels() if one.camera_id == camera_id)
 
     def child_view(self) -> ChildView:
         """Return the state and the cost of the watching process."""
@@ -234,7 +240,7 @@ class MotionManager(ChildListener):
             return frozenset(self._watches)
 
     def tick(self) -> None:
-        """End movements, write pictures and cells, delete what is old, end an idle process. About once a second."""
+        """End movements, write pictures and cells, delete old cells, end an idle process. About once a second."""
         now = self._clock.now_utc()
         with self._lock:
             watches = list(self._watches.values())

@@ -21,6 +21,7 @@ _BLOCKS_A_ROW = CELL_COLUMNS // BLOCK_COLUMNS
 _COUNT = struct.Struct(">H")
 _PICTURE = struct.Struct(f">H{CELL_BYTES}s")
 _MOST_COUNT = 65_535
+_STEPS = 2 * CELL_COLUMNS  # of an edge
 _MOST_BYTES = 2_000_000  # of a minute: no 32 pictures a second
 
 Changed = tuple[int, int]  # milliseconds since the beginning of the minute, cells
@@ -62,7 +63,7 @@ def blocks_of(pictures: Iterable[int]) -> int:
 
 
 def cells_of(polygon: Sequence[tuple[float, float]]) -> int:
-    """Return the cells whose middle lies in a polygon; the nearest cell if the polygon is smaller than that.
+    """Return the cells whose middle lies in a polygon; those at its edges if it is too narrow for that.
 
     Points are parts of the picture's width and height.
     """
@@ -74,8 +75,14 @@ def cells_of(polygon: Sequence[tuple[float, float]]) -> int:
             for column in range(CELL_COLUMNS):
                 if left <= (column + 0.5) / CELL_COLUMNS <= right:
                     found |= _bit(row, column)
-    for x, y in polygon:  # a narrow region may lie between the middles
-        if not found or len(polygon) < 8:
+    return found or _cells_at_edges(polygon)
+
+
+def _cells_at_edges(polygon: Sequence[tuple[float, float]]) -> int:
+    found = 0
+    for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        for step in range(_STEPS):
+            x, y = x1 + (x2 - x1) * step / _STEPS, y1 + (y2 - y1) * step / _STEPS
             found |= _bit(_place(y, CELL_ROWS), _place(x, CELL_COLUMNS))
     return found
 

@@ -99,7 +99,7 @@ class ChannelWatch:
         self._do(steps)
 
     def interrupt(self) -> None:
-        """The head moves, or the process has ended: what was seen before says nothing about what comes."""
+        """The head moves, or the process has ended: earlier pictures say nothing about later ones."""
         with self._lock:
             steps = self._judge.end(ClosedWhy.MISSED)
         self._do(steps)

@@ -312,7 +312,7 @@ class _Reader:
             self.is_broken = True
 
     def end(self) -> None:
-        """Read what is left, and end the thread."""
+        """Read the rest, and end the thread."""
         try:
             self._pieces.put(None, timeout=_STOP_S)
         except queue.Full:

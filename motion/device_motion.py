@@ -1,4 +1,4 @@
-"""What devices tell about motion in each channel: whether they tell it at all, and when they told it last."""
+"""The motion that devices tell in each channel: the time of the last one, and whether it goes on."""
 
 from __future__ import annotations
 

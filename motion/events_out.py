@@ -1,7 +1,7 @@
 """Movements as events: in the log, with a picture each, and for the recording of events.
 
-A movement that the device tells, too, is one event: that of the device. Where a device tells motion, an event of the
-app waits two seconds for it. The recording does not wait.
+A movement that the device tells, too, is one event: that of the device. In channels with motion of a device, an event
+of the app waits two seconds for that of the device. The recording does not wait.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """From judged pictures of one channel to movements that begin and end. No threads, no clock of its own.
 
 - A key frame with motion is a hit. The frames before it then tell the beginning of the movement, or that there is
-  none. If they are gone, the next key frame must confirm the hit.
-- Where every picture is judged, two of three pictures with motion are a movement.
+  none. A movement may have begun just before the hit, so the question is asked once more, with the frames after it.
+  If the frames are gone, the next key frame must confirm the hit.
+- Where every picture is judged, the process confirms a movement with its second picture (of three). It begins with
+  the first one.
 - A movement ends after two pictures and five seconds without motion. It ends with the last picture that shows it.
 - A movement that reaches an alert zone becomes an alert: it ends, and another one begins.
 """
@@ -22,6 +24,7 @@ from vision.messages import Began, Blob, Watched, Zone
 CALM_MS = 5_000
 CALM_PICTURES = 2
 SILENT_MS = 60_000  # a movement without a further picture ends
+_ASK_AGAIN_MS = 500
 _ANSWER_MS = 15_000  # then the answer about the beginning is not going to come
 _BETTER = 1.5  # a picture of a movement is replaced by one with a larger part by this factor
 _MOST_PICTURES = 3
@@ -75,6 +78,8 @@ class Judge:
         self._zones: dict[int, Zone] = {}
         self._hit: Watched | None = None  # the first of a movement that is not confirmed
         self._waits_for_answer = False
+        self._asks_again = False  # about `_hit`
+        self._has_asked_again = False
         self._recent: deque[Watched] = deque(maxlen=3)
         self._open: Movement | None = None
         self._best_share = 0.0
@@ -105,16 +110,17 @@ class Judge:
         if self._open is not None:
             return [*steps, *self._go_on(watched)]
         if self._hit is not None and watched.time_ms - self._hit.time_ms > _ANSWER_MS:
-            self._hit, self._waits_for_answer = None, False
+            self._forget_hit()
         if not watched.is_moving:
-            if not self._waits_for_answer:
+            if not self._waits_for_answer and not self._asks_again:
                 self._hit = None
             return steps
         if self._every_picture:
-            moving = [one for one in self._recent if one.is_moving]
-            return [*steps, *self._begin(moving[0].time_ms, watched)] if len(moving) > 1 else steps
-        if self._hit is None:
+            first = next(one for one in self._recent if one.is_moving or one.blobs)
+            return [*steps, *self._begin(first.time_ms, watched)]
+        if self._hit is None or self._asks_again:
             self._hit, self._waits_for_answer = watched, True
+            self._asks_again = self._has_asked_again = False
             return [*steps, LookBackWanted(watched.time_ms)]
         if not self._waits_for_answer:
             return [*steps, *self._begin(self._hit.time_ms, watched)]
@@ -127,7 +133,8 @@ class Judge:
             return []
         self._waits_for_answer = False
         if began.start_ms is None:
-            self._hit = None
+            self._asks_again = not self._has_asked_again
+            self._hit = hit if self._asks_again else None
             return []
         return self._begin(min(began.start_ms, hit.time_ms), hit)
 
@@ -139,21 +146,24 @@ class Judge:
                 self._hit = None
 
     def tick(self, now_ms: int) -> list[Step]:
-        """End a movement of which no further picture comes."""
+        """Ask again about a hit, and end a movement of which no further picture comes."""
+        if self._hit is not None and self._asks_again and now_ms - self._hit.time_ms >= _ASK_AGAIN_MS:
+            self._asks_again, self._has_asked_again, self._waits_for_answer = False, True, True
+            return [LookBackWanted(self._hit.time_ms)]
         if self._open is not None and self._last_ms is not None and now_ms - self._last_ms > SILENT_MS:
             return self.end(ClosedWhy.TIMEOUT)
         return []
 
     def end(self, why: ClosedWhy) -> list[Step]:
         """End a movement because the channel is not watched any more."""
-        self._hit, self._waits_for_answer = None, False
+        self._forget_hit()
         self._recent.clear()
         return self._close(why) if self._open is not None else []
 
     # ---- inside ------------------------------------------------------------------------------------
 
     def _begin(self, start_ms: int, watched: Watched) -> list[Step]:
-        self._hit, self._waits_for_answer = None, False
+        self._forget_hit()
         start_ms = max(start_ms, self._ended_ms)
         blob = max(watched.blobs, key=lambda one: one.share, default=None)
         self._open = self._movement(start_ms, watched, blob)
@@ -162,6 +172,10 @@ class Judge:
         self._calm_pictures = 0
         self._last_hit_ms = max(watched.time_ms, start_ms)
         return [Opened(self._open, self.restlessness.may_begin(start_ms)), PictureWanted()]
+
+    def _forget_hit(self) -> None:
+        self._hit = None
+        self._waits_for_answer = self._asks_again = self._has_asked_again = False
 
     def _go_on(self, watched: Watched) -> list[Step]:
         assert self._open is not None  # noqa: S101 - the caller looked

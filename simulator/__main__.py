@@ -18,6 +18,7 @@ from simulator.clip_store import default_cache_dir
 from simulator.layout import DEAD_KINDS, MAX_CHANNELS, PROFILES, Dead, make_layout
 from simulator.lifetime import die_with_parent
 from simulator.recorder import Config, Recorder
+from simulator.scenes import SCENES
 
 _DESCRIPTION = """\
 A pretend ONVIF recorder on loopback: up to 64 channels, live video over RTSP, snapshots, events, PTZ, 30 days of
@@ -94,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         help="replay the live main stream, without times in its frames",
     )
     add("--profile", default="full", choices=sorted(PROFILES), help="sizes of the frames (see below)")
+    add(
+        "--scene",
+        choices=sorted(SCENES),
+        help="one scene for all channels; in a yard, one visitor moves at a known time",
+    )
     add("--dead", type=_dead_option, metavar="N:KIND,...", help="which channels are dead, or none (see below)")
     add("--username", default="admin")
     add("--password", help="visible to all users of this machine; --password-file and SIMULATOR_PASSWORD are not")
@@ -161,7 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         die_with_parent()
     try:
         password, is_generated = _password(options)
-        layout = make_layout(options.channels, profile=options.profile, seed=options.seed, dead=options.dead)
+        layout = make_layout(
+            options.channels,
+            profile=options.profile,
+            seed=options.seed,
+            dead=options.dead,
+            only_scene=options.scene,
+        )
         config = Config(
             host=options.host,
             onvif_port=options.port,

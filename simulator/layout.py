@@ -231,8 +231,15 @@ def default_dead(channels: int) -> dict[int, Dead]:
     return dict(zip(range(channels - 2, channels + 1), DEAD_KINDS, strict=True))
 
 
-def make_layout(channels: int, *, profile: str = "full", seed: int = 1, dead: dict[int, Dead] | None = None) -> Layout:
-    """The recorder's channels, 1 to `channels`.
+def make_layout(
+    channels: int,
+    *,
+    profile: str = "full",
+    seed: int = 1,
+    dead: dict[int, Dead] | None = None,
+    only_scene: str | None = None,
+) -> Layout:
+    """The recorder's channels, 1 to `channels`. `only_scene`: that all of them show.
 
     Even channels have an H.265 main stream, channel 3 a key frame every 10 s, channel 5 AAC; 7, 10 and 15 have no
     audio; every fourth has a metadata track.
@@ -245,6 +252,8 @@ def make_layout(channels: int, *, profile: str = "full", seed: int = 1, dead: di
     for number in range(1, channels + 1):
         place, scene, night = _PLACES[(number - 1) % len(_PLACES)]
         lap = (number - 1) // len(_PLACES)
+        if only_scene is not None:
+            scene, night = only_scene, False
         layout.append(
             ChannelSpec(
                 number=number,

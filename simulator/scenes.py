@@ -299,6 +299,26 @@ def crossing(stage: Stage) -> list[Actor]:
     return actors
 
 
+YARD_LOOP_S = 16
+YARD_SEEN_FROM_S, YARD_SEEN_S = 8.0, 4.0
+"""The place in the loop at which the visitor of the yard appears, and how long the visitor stays."""
+
+
+def yard(stage: Stage) -> list[Actor]:
+    """An empty yard. A visitor crosses its left half, in one known part of the loop, and nothing else moves."""
+    canvas = stage.canvas
+    canvas.rectangle(0, 0, 1, 0.4, BRICK)
+    canvas.shade(0.4, 1.0, (120, 127, 130), CONCRETE)
+    for line in range(4):
+        canvas.rectangle(0, 0.5 + line * 0.12, 1, 0.51 + line * 0.12, LINE)
+    canvas.rectangle(0.62, 0.12, 0.78, 0.42, WOOD)
+    visitor = stage.sprites.cycle((0.08, 0.42), person(RED), 4)
+    duty = YARD_SEEN_S / YARD_LOOP_S
+    phase = 1 - YARD_SEEN_FROM_S / YARD_LOOP_S
+    return [Actor(visitor, (0.08, 0.45), (0.45, 0.5), YARD_LOOP_S, phase=phase, poses_per_s=5, duty=duty)]
+
+
 SCENES: dict[str, Callable[[Stage], list[Actor]]] = {
-    scene.__name__: scene for scene in (car_park, street, front_door, garden, warehouse, corridor, harbour, crossing)
+    scene.__name__: scene
+    for scene in (car_park, street, front_door, garden, warehouse, corridor, harbour, crossing, yard)
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from core.backoff import Backoff
@@ -27,6 +29,7 @@ from workers.repeated_work import RepeatedWork
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
+_LIMITS_EVERY_S = 600.0
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 60.0
 _REFUSED_PAUSE_S = 60.0  # the device has no session to spare: viewers come first
@@ -36,10 +39,16 @@ _SMALL_FIRST = (ProfileRole.SUB, ProfileRole.MAIN, ProfileRole.OTHER)
 _BUSY = "camera_busy"
 
 
-class PausedChannels(Protocol):
-    """Tells the channels that a user has paused, for privacy. archive_manager.ArchiveManager implements it."""
+class RecordedChannels(Protocol):
+    """The recording of the channels. archive_manager.ArchiveManager implements it."""
 
-    def is_paused(self, camera_id: int, channel: int) -> bool: ...
+    def is_paused(self, camera_id: int, channel: int) -> bool:
+        """True if a user has paused the channel, for privacy."""
+        ...
+
+    def limits(self) -> Sequence[tuple[int, int, datetime]]:
+        """Return camera, channel and moment for each channel with a limit by law. Nothing before it may stay."""
+        ...
 
     def note_watched(self, places: frozenset[Place]) -> None:
         """These channels are watched by the app itself."""
@@ -47,7 +56,7 @@ class PausedChannels(Protocol):
 
 
 class _Search:
-    """Asks a device for the address of a stream, in a thread of its own: it may take half a minute."""
+    """Asks a device for the address of a stream, in another thread: the answer may take half a minute."""
 
     def __init__(self, cameras: OnvifManager, camera_id: int, profile_token: str) -> None:
         self.source: StreamSource | None = None
@@ -99,7 +108,7 @@ class MotionWatch(RepeatedWork):
         cameras: OnvifManager,
         gateway: RtspGateway,
         ptz: PtzManager,
-        recording: PausedChannels,
+        recording: RecordedChannels,
         clock: Clock,
     ) -> None:
         super().__init__("motion_watch", _LOOK_EVERY_S, stop_s=2.0)
@@ -111,6 +120,7 @@ class MotionWatch(RepeatedWork):
         self._clock = clock
         self._lock = threading.RLock()  # of `_watched`; never held while a device or the disk is waited for
         self._watched: dict[Place, _Watched] = {}
+        self._limits_at_s = float("-inf")
 
     def stop(self) -> None:
         super().stop()
@@ -136,6 +146,11 @@ class MotionWatch(RepeatedWork):
                     self._look_at(place, channels.get(place), moving)
         self._recording.note_watched(self._motion.watched())
         self._motion.tick()
+        now_s = self._clock.monotonic_s()
+        if now_s - self._limits_at_s >= _LIMITS_EVERY_S:
+            self._limits_at_s = now_s
+            for camera_id, number, moment in self._recording.limits():
+                self._motion.forget_cells_before(camera_id, number, moment)
 
     # ---- inside ------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Motion that the app itself sees: settings of channels, and the cells that have changed.
 
 Revision ID: 0015
-Revises: 0014
+Revises: 0018
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0014"
+down_revision = "0018"
 
 
 def upgrade() -> None:

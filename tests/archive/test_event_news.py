@@ -13,7 +13,7 @@ from archive_manager import ArchiveManager
 from cameras.records import CameraView
 from core.archive import GapReason, RecordingMode, RecordingRule
 from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, InvalidRequest
-from core.events import DEVICE_EVENTS, EventProblem
+from core.events import DEVICE_EVENTS, WATCHED_EVENTS, EventProblem
 from core.records import CameraStatus, StreamUris
 from core.settings import Settings
 from onvif_manager import OnvifManager
@@ -106,6 +106,25 @@ def test_events_that_do_not_come_are_a_gap_with_an_alert(
     (gap,) = harness.stored_gaps()
     assert gap.end is not None
     assert ended <= gap.end <= ended + timedelta(seconds=1)
+
+
+def test_a_channel_that_the_app_watches_needs_no_events_of_its_device(
+    harness: RecorderHarness, events: HandEvents
+) -> None:
+    harness.recorders.note_watched(frozenset({(1, 1)}))
+    harness.record(EVENTS)
+    harness.pass_s(5)
+    events.trouble = EventProblem(CameraUnreachable.code, harness.clock.now)
+    harness.pass_s(3 * DEAF_AFTER_S)
+    assert harness.state().state is RecordingStateName.WAITING
+    assert harness.gaps.alerts() == []
+    harness.recorders.trigger(1, 1, active=True, kind=WATCHED_EVENTS)
+    harness.pass_s(2)
+    assert harness.state().state is RecordingStateName.RECORDING
+    harness.recorders.note_watched(frozenset())
+    harness.recorders.trigger(1, 1, active=False, kind=WATCHED_EVENTS)
+    harness.pass_s(30)
+    assert harness.state().state is RecordingStateName.PROBLEM
 
 
 def test_a_subscription_that_is_soon_renewed_is_no_gap(harness: RecorderHarness, events: HandEvents) -> None:

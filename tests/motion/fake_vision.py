@@ -1,7 +1,7 @@
 """A process that speaks the messages of vision without any video, for tests of the app's side.
 
-The bytes of a frame tell what it shows: MOVE a movement (ALERT one in the zone 7), CRASH and HANG what the real process
-never should do, NOISE no valid message. Everything else is a calm picture.
+The bytes of a frame say its contents: MOVE is a movement, ALERT one in the zone 7. CRASH ends the process, HANG stops
+it, NOISE makes it send no valid message. All other frames are calm.
 """
 
 from __future__ import annotations

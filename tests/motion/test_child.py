@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from core.clock import SystemClock
+from core.settings import ROOT
 from media.process import Spawner
 from motion import child as child_module
-from motion.child import ChildListener, VisionChild
+from motion.child import PACKAGES, ChildListener, VisionChild, is_available
 from motion.outbox import Outbox
 from motion.records import ChildState
 from tests.patience import promised, until
@@ -186,3 +188,18 @@ def test_a_cleared_outbox_takes_messages_again() -> None:
     outbox.clear()
     assert outbox.take(0) is None
     assert outbox.put(unit(1), 1, slot="1:1")
+
+
+@pytest.mark.slow
+def test_the_app_itself_loads_none_of_the_packages() -> None:
+    """Without them it starts as before, and with them it needs no more memory."""
+    code = f"import sys, wiring; print([name for name in {PACKAGES!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_missing_package_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_module, "find_spec", lambda name: None if name == "av" else object())
+    assert not is_available()
+    monkeypatch.setattr(child_module, "find_spec", lambda name: object())
+    assert is_available()

@@ -27,10 +27,21 @@ def picture(
     *,
     zones: tuple[int, ...] = (),
     alert_zones: tuple[int, ...] = (),
+    is_confirmed: bool = True,
 ) -> Watched:
     """Return a picture, calm unless it has a `share`."""
     blobs = (Blob((0.1, 0.2, 0.3, 0.4), (0.25, 0.6), share, zones),) if share else ()
-    return Watched("1:1", round(time_s * 1000), share, blobs, zones, alert_zones, False, bool(share), bytes(CELL_BYTES))
+    return Watched(
+        "1:1",
+        round(time_s * 1000),
+        share,
+        blobs,
+        zones,
+        alert_zones,
+        False,
+        bool(share) and is_confirmed,
+        bytes(CELL_BYTES),
+    )
 
 
 def began(hit_s: float, start_s: float | None) -> Began:
@@ -58,8 +69,31 @@ def test_a_hit_that_the_frames_before_it_do_not_confirm_is_none() -> None:
     judge = Judge()
     judge.take(picture(4, 0.01))
     assert judge.take_beginning(began(4, None)) == []
+    assert judge.tick(4300) == []
+    assert judge.tick(4600) == [LookBackWanted(4000)]
+    assert judge.take_beginning(began(4, None)) == []
+    assert judge.tick(5600) == []
     assert not judge.is_open
     assert judge.take(picture(6, 0.01)) == [LookBackWanted(6000)]
+
+
+def test_a_movement_that_begins_just_before_a_hit_is_asked_about_twice() -> None:
+    judge = Judge()
+    judge.take(picture(4, 0.01))
+    judge.take_beginning(began(4, None))
+    judge.tick(5000)
+    opened = opened_in(judge.take_beginning(began(4, 3.9)))
+    assert opened is not None
+    assert opened.movement.start_ms == 3900
+
+
+def test_the_next_key_frame_may_come_before_the_second_question() -> None:
+    judge = Judge()
+    judge.take(picture(4.0, 0.01))
+    judge.take_beginning(began(4.0, None))
+    assert judge.take(picture(4.3, 0.01)) == [LookBackWanted(4300)]
+    assert judge.tick(9000) == []
+    assert opened_in(judge.take_beginning(began(4.3, 3.9))) is not None
 
 
 def test_an_answer_about_another_hit_is_ignored() -> None:
@@ -118,26 +152,27 @@ def test_a_lost_answer_does_not_block_the_channel() -> None:
     assert judge.take(picture(40, 0.01)) == [LookBackWanted(40_000)]
 
 
-def test_two_of_three_pictures_are_a_movement_where_every_picture_is_judged() -> None:
+def test_a_movement_begins_with_the_picture_before_it_was_confirmed() -> None:
     judge = Judge(every_picture=True)
-    assert judge.take(picture(1.0, 0.01)) == []
+    assert judge.take(picture(0.8)) == []
+    assert judge.take(picture(1.0, 0.01, is_confirmed=False)) == []
     assert judge.take(picture(1.2)) == []
     opened = opened_in(judge.take(picture(1.4, 0.01)))
     assert opened is not None
     assert opened.movement.start_ms == 1000
-    single = Judge(every_picture=True)
-    assert [single.take(picture(time_s, share)) for time_s, share in ((1, 0.01), (1.2, 0), (1.4, 0), (1.6, 0.01))] == [
-        [],
-        [],
-        [],
-        [],
-    ]
+
+
+def test_a_movement_that_is_not_confirmed_is_none() -> None:
+    judge = Judge(every_picture=True)
+    assert judge.take(picture(1.0, 0.01, is_confirmed=False)) == []
+    assert [judge.take(picture(time_s)) for time_s in (1.2, 1.4, 1.6)] == [[], [], []]
+    assert not judge.is_open
 
 
 def test_the_zone_of_a_movement_is_the_first_alert_zone_it_is_in() -> None:
     judge = Judge(every_picture=True)
     judge.set((PATH, GATE), every_picture=True)
-    judge.take(picture(1.0, 0.01, zones=(8,)))
+    judge.take(picture(1.0, 0.01, zones=(8,), is_confirmed=False))
     opened = opened_in(judge.take(picture(1.2, 0.01, zones=(8, 7), alert_zones=(7,))))
     assert opened is not None
     assert (opened.movement.zone, opened.movement.is_alert) == ("Gate", True)
@@ -146,7 +181,7 @@ def test_the_zone_of_a_movement_is_the_first_alert_zone_it_is_in() -> None:
 def test_a_movement_that_reaches_an_alert_zone_becomes_an_alert() -> None:
     judge = Judge(every_picture=True)
     judge.set((PATH, GATE), every_picture=True)
-    judge.take(picture(1.0, 0.01, zones=(8,)))
+    judge.take(picture(1.0, 0.01, zones=(8,), is_confirmed=False))
     first = opened_in(judge.take(picture(1.2, 0.01, zones=(8,))))
     assert first is not None
     assert (first.movement.zone, first.movement.is_alert) == ("Path", False)

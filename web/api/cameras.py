@@ -225,7 +225,8 @@ def _first_allowed(camera_id: int) -> str | None:
 def camera_health(path: models.CameraPath) -> Response:
     """Get the health card: the requests to the device and their results. Its `text` is for copying, without secrets."""
     card = services().streams.health(path.camera_id)
-    card = replace(card, checks=(*card.checks, *services().events.checks(path.camera_id)))
+    more = (*services().events.checks(path.camera_id), *services().motion.checks(path.camera_id))
+    card = replace(card, checks=(*card.checks, *more))
     return answers.answer(models.Health.model_validate(card))
 
 

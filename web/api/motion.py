@@ -47,7 +47,7 @@ def get_motion() -> Response:
 
 @blueprint.get(_CHANNEL, responses=answers_with({200: shapes.ChannelMotion}, 404))
 def get_channel_motion(path: models.ChannelPath) -> Response:
-    """Get how the app learns of motion in a channel, and who tells it at the moment."""
+    """Get the settings of motion in a channel, and the teller of motion at the moment."""
     return answer(_shown(path.camera_id, path.number))
 
 

@@ -1,0 +1,178 @@
+"""The index of changed cells: which moments have changed in a region."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from database import Database
+from motion.cell_blob import CELLS, MINUTE_MS, blocks_of, cells_of, count_of, packed, pictures_of
+from motion.cells import CellIndex
+from tables import MotionCellsRow
+from tests.patience import Slowness
+from vision.messages import CELL_BYTES, CELL_COLUMNS, CELL_ROWS
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+def ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def cell(column: int, row: int) -> int:
+    return 1 << (CELLS - 1 - row * CELL_COLUMNS - column)
+
+
+def box(left: int, top: int, right: int, bottom: int) -> tuple[tuple[float, float], ...]:
+    """Return a box of cells as a polygon."""
+    xs, ys = (left / CELL_COLUMNS, right / CELL_COLUMNS), (top / CELL_ROWS, bottom / CELL_ROWS)
+    return ((xs[0], ys[0]), (xs[1], ys[0]), (xs[1], ys[1]), (xs[0], ys[1]))
+
+
+def note(index: CellIndex, moment: datetime, *cells: tuple[int, int], place: tuple[int, int] = (1, 1)) -> None:
+    together = 0
+    for column, row in cells:
+        together |= cell(column, row)
+    index.add(place, ms(moment), together.to_bytes(CELL_BYTES))
+
+
+@pytest.fixture
+def index(database: Database) -> CellIndex:
+    return CellIndex(database)
+
+
+def times(index: CellIndex, polygon: tuple[tuple[float, float], ...], place: tuple[int, int] = (1, 1)) -> list[float]:
+    found = index.hits(place, polygon, START - timedelta(days=1), START + timedelta(days=1))
+    return [(hit.at - START).total_seconds() for hit in found.hits]
+
+
+def test_a_change_is_found_in_its_region_only(index: CellIndex) -> None:
+    note(index, START, (5, 5))
+    note(index, START + timedelta(seconds=2), (20, 10))
+    note(index, START + timedelta(seconds=4))
+    assert times(index, box(5, 5, 6, 6)) == [0]
+    assert times(index, box(18, 8, 24, 12)) == [2]
+    assert times(index, WHOLE) == [0, 2]
+    assert times(index, box(0, 0, 4, 4)) == []
+    assert times(index, WHOLE, (1, 2)) == []
+
+
+@pytest.mark.parametrize("is_flushed", [True, False])
+def test_a_change_is_found_before_and_after_it_is_written(index: CellIndex, is_flushed: bool) -> None:
+    for minute in range(5):
+        note(index, START + timedelta(minutes=minute), (minute, 3))
+    if is_flushed:
+        index.flush()
+    assert times(index, box(0, 3, 3, 4)) == [0, 60, 120]
+    found = index.hits((1, 1), WHOLE, START, START + timedelta(minutes=3))
+    assert len(found.hits) == 3
+    assert found.watched_minutes[:3] == tuple(START + timedelta(minutes=minute) for minute in range(3))
+
+
+def test_a_minute_that_is_written_twice_keeps_both_halves(index: CellIndex) -> None:
+    note(index, START, (1, 1))
+    index.flush()
+    note(index, START + timedelta(seconds=30), (2, 2))
+    note(index, START + timedelta(seconds=30), (2, 2))
+    index.flush()
+    index.flush()
+    assert times(index, WHOLE) == [0, 30]
+
+
+def test_only_minutes_that_are_over_are_written(index: CellIndex, database: Database) -> None:
+    note(index, START, (1, 1))
+    note(index, START + timedelta(minutes=1), (1, 1))
+    index.flush(ms(START) + MINUTE_MS)
+    assert len(CellIndex(database).hits((1, 1), WHOLE, START, START + timedelta(hours=1)).hits) == 1
+    assert times(index, WHOLE) == [0, 60]
+
+
+def test_calm_minutes_are_known_as_watched(index: CellIndex) -> None:
+    note(index, START)
+    index.flush()
+    found = index.hits((1, 1), WHOLE, START, START + timedelta(hours=1))
+    assert found.hits == ()
+    assert found.watched_minutes == (START,)
+
+
+def test_the_share_is_that_of_the_cells_of_the_region(index: CellIndex) -> None:
+    note(index, START, (0, 0), (1, 0), (10, 10))
+    (hit,) = index.hits((1, 1), box(0, 0, 2, 2), START, START + timedelta(seconds=1)).hits
+    assert hit.share == 0.5
+
+
+def test_old_minutes_and_those_of_removed_cameras_are_deleted(index: CellIndex) -> None:
+    for days in range(10):
+        note(index, START - timedelta(days=days), (1, 1))
+        note(index, START - timedelta(days=days), (1, 1), place=(2, 1))
+        note(index, START - timedelta(days=days), (1, 1), place=(1, 2))
+    index.flush()
+    assert not index.delete_before(START - timedelta(days=5))
+    everything = (START - timedelta(days=30), START + timedelta(days=1))
+    assert len(index.hits((2, 1), WHOLE, *everything).hits) == 6
+    assert not index.delete_of_channel_before((1, 2), START - timedelta(days=2))
+    assert len(index.hits((1, 2), WHOLE, *everything).hits) == 3
+    assert not index.delete_all_but([1])
+    assert index.hits((2, 1), WHOLE, *everything).watched_minutes == ()
+    assert len(index.hits((1, 1), WHOLE, *everything).hits) == 6
+
+
+def test_damaged_rows_are_ignored() -> None:
+    assert list(pictures_of(b"")) == []
+    assert count_of(b"") == 0
+    assert list(pictures_of(b"\0\1nonsense")) == []
+    assert list(pictures_of(packed(3, [(5, 7)])[:-4])) in ([], [(5, 7)])
+
+
+@given(st.dictionaries(st.integers(0, MINUTE_MS - 1), st.integers(1, 2**CELLS - 1), max_size=40), st.integers(0, 500))
+def test_a_minute_is_read_as_it_was_written(pictures: dict[int, int], count: int) -> None:
+    data = packed(count, sorted(pictures.items()))
+    assert count_of(data) == count
+    assert dict(pictures_of(data)) == pictures
+    assert blocks_of(pictures.values()) < 2**48
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=7))
+def test_every_region_has_a_cell(polygon: list[tuple[float, float]]) -> None:
+    assert 0 < cells_of(polygon) < 2**CELLS
+
+
+def test_a_region_has_the_cells_whose_middles_are_in_it() -> None:
+    assert cells_of(WHOLE) == 2**CELLS - 1
+    corners = cells_of(box(2, 3, 4, 5))
+    assert corners & cell(2, 3)
+    assert corners & cell(3, 4)
+    triangle = cells_of(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))
+    assert 0.45 < triangle.bit_count() / CELLS < 0.55
+
+
+@pytest.mark.slow
+def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellIndex, database: Database) -> None:
+    """A key frame each two seconds, one minute in five with a movement of eight pictures."""
+    rng, first = random.Random(7), ms(START) // MINUTE_MS
+    rows = []
+    for minute in range(7 * 1440):
+        moved: list[tuple[int, int]] = []
+        for place in range(0 if minute % 5 else 8):
+            x, y = rng.randrange(28), rng.randrange(15)
+            moved.append((2000 * place, sum(cell(x + dx, y + dy) for dx in range(4) for dy in range(3))))
+        row = {"camera_id": 1, "channel": 1, "minute": first + minute, "cells": packed(30, moved)}
+        rows.append({**row, "blocks": blocks_of(cells for _, cells in moved)})
+    with database.write() as session:
+        session.execute(insert(MotionCellsRow), rows)
+    end = START + timedelta(days=7)
+    with Slowness() as machine:
+        took_s = []
+        for polygon in (WHOLE, box(3, 3, 6, 6), box(20, 10, 21, 11), box(0, 0, 32, 9), box(12, 0, 14, 18)):
+            began_s = time.thread_time()
+            found = index.hits((1, 1), polygon, START, end)
+            took_s.append(time.thread_time() - began_s)
+            assert len(found.watched_minutes) == 7 * 1440
+    assert max(took_s) < 0.1 * machine.factor(), took_s

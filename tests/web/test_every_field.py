@@ -142,6 +142,7 @@ KINDS = {
     "mode": "choice",
     "schedule": "schedule",
     "time_zone": "zone",
+    "recording_time_zone": "zone",
     "pre_s": "pre",
     "post_s": "post",
     "keep_days": "days",

@@ -22,9 +22,26 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
+from tables.notifications import (
+    DeliveryRow,
+    NotificationRuleRow,
+    NotificationSinkRow,
+    PushKeyRow,
+    PushSubscriptionRow,
+)
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
@@ -37,9 +54,11 @@ __all__ = [
     "CertificateRow",
     "ChannelRow",
     "ChoiceRow",
+    "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
     "EventImportRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -47,8 +66,14 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
+    "NotificationRuleRow",
+    "NotificationSinkRow",
     "PresetNameRow",
+    "PushKeyRow",
+    "PushSubscriptionRow",
     "RecordingAskedRow",
     "RecordingEventRow",
     "RecordingGapRow",
@@ -56,6 +81,7 @@ __all__ = [
     "RecordingRow",
     "RecordingRuleRow",
     "ReplayAbilitiesRow",
+    "SearchRow",
     "TourRow",
     "UserRow",
     "VaultRow",

@@ -1,7 +1,7 @@
 """Events: the device's own time, an index by zone, and the time whose recorded events were imported.
 
 Revision ID: 0019
-Revises: 0014
+Revises: 0016
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
-down_revision = "0014"
+down_revision = "0016"
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""Notifications about events: rules, sinks, queues, and the log of deliveries."""

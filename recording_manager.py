@@ -19,12 +19,16 @@ from core.archive import Origin, StreamKey, origin_of
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest, NotFound
 from core.recordings import (
+    ChannelDetections,
+    Detections,
+    DetectionsState,
     DeviceRecording,
     Listed,
     MakersReplay,
     RecordedPlace,
     RecordingDevice,
     ReplaySource,
+    SpanState,
 )
 from core.settings import Settings
 from database import Database
@@ -143,6 +147,24 @@ class RecordingManager:
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
             problem=None if is_all_archived else problem,
         )
+
+    def detections(self, camera_id: int, start: datetime, end: datetime) -> Detections:
+        """Return the recorded events of a window, such as motion. The device is asked in the background.
+
+        Raise NotFound, InvalidRequest for a window that is empty or longer than 400 days, or the device's error if no
+        recording is known.
+        """
+        found = self.coverage(camera_id, start, end)
+        if not found.event_search:
+            return Detections(DetectionsState.REFUSED)
+        if found.is_stopped or found.problem is not None:
+            return Detections(DetectionsState.FAILED)
+        spans = [span for row in found.channels for span in row.spans]
+        if found.indexing is not None or any(span.state is SpanState.NOT_ASKED for span in spans):
+            return Detections(DetectionsState.PENDING)
+        channels = [ChannelDetections(row.channel, row.matched_by.is_sure, row.events) for row in found.channels]
+        is_truncated = any(row.events_truncated for row in found.channels)
+        return Detections(DetectionsState.READY, tuple(channels), is_truncated)
 
     def stop_indexing(self, camera_id: int) -> None:
         """Stop indexing a camera until `resume_indexing` or the search of a user. Raise NotFound."""

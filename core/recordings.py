@@ -118,6 +118,33 @@ class RecordingEvent:
     is_start_state: bool = False
 
 
+class DetectionsState(StrEnum):
+    """The answer of a recorder about its recorded events."""
+
+    READY = "ready"
+    PENDING = "pending"  # the recorder is being asked
+    FAILED = "failed"  # for the moment
+    REFUSED = "refused"  # it has no search for events
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDetections:
+    """The recorded events of a channel in true time. `is_sure`: the device itself names the channel."""
+
+    channel: int | None
+    is_sure: bool
+    events: tuple[RecordingEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The recorded events of a device, such as motion. `is_truncated`: a channel has more of them."""
+
+    state: DetectionsState
+    channels: tuple[ChannelDetections, ...] = ()
+    is_truncated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EventSearch:
     """Results of FindEvents: sorted, inside the window, each once.

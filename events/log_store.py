@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
@@ -192,6 +192,17 @@ class EventLogStore:
         wanted = select(*_COLUMNS).where(EventRow.id.in_(ids), *self._conditions(query))
         with self._database.read() as session:
             return list(_events(session, session.execute(wanted).all(), query.user_id))
+
+    def intervals(self, camera_id: int, channel: int | None, start: datetime, end: datetime) -> list[LoggedEvent]:
+        """Return the events of a channel that began less than a day before `start`, and before `end`."""
+        wanted = select(*_COLUMNS).where(
+            EventRow.camera_id == camera_id,
+            EventRow.channel.is_(None) if channel is None else EventRow.channel == channel,
+            EventRow.start_ms >= to_ms(start - timedelta(days=1)),
+            EventRow.start_ms <= to_ms(end),
+        )
+        with self._database.read() as session:
+            return [_event(row, is_seen=False) for row in session.execute(wanted)]
 
     def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
         """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""

@@ -103,7 +103,7 @@ def _posix(name: str) -> tzinfo | None:
 
 
 def _file_of(posix: str) -> bytes:
-    """Return a file of zoneinfo (RFC 8536) without changes of its own: the text at its end has the rule."""
+    """Return a file of zoneinfo (RFC 8536) without any changes: the text at its end has the rule."""
     kind = struct.pack(">lBB", 0, 0, 0) + b"LOC\0"
     header = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4)
     return header + kind + header + kind + b"\n" + posix.encode("ascii") + b"\n"

@@ -324,7 +324,7 @@ def _newest(
 ) -> Sequence[Row[Any]]:
     """Return the newest rows of all places together.
 
-    Each place has a query of its own, which reads an index in order. With an OR, SQLite sorts the rows of all places.
+    Each place has its own query, which reads an index in order. With an OR, SQLite sorts the rows of all places.
     """
     newest = (EventRow.start_ms.desc(), EventRow.id.desc())
     found: list[Row[Any]] = []

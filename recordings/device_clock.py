@@ -4,7 +4,7 @@ Only the recording manager uses this class. Replay sessions convert by themselve
 ZoneOfTimes.shift_at().
 
 A recorder may keep local time, whose difference to UTC changes with summer time. At the end of summer time an hour of
-local time comes twice, and the recorder's times do not tell one from the other: what it has at such a time counts for
+local time comes twice, and the recorder's times do not tell one from the other: a recording of such a time counts for
 both.
 """
 

@@ -61,7 +61,7 @@ def joined_found(parts: Sequence[Sequence[FoundRecording]]) -> list[FoundRecordi
 def joined_places(parts: Sequence[Sequence[RecordedPlace]], changes: Sequence[datetime]) -> tuple[RecordedPlace, ...]:
     """Return the places of adjacent windows. A playback of the device ends at each of the `changes` of its local time.
 
-    It goes on at the next place, which is shifted: the recorder must be asked for another local time there.
+    It goes on at the next place, which is shifted: the recorder needs another local time there.
     """
     found: list[RecordedPlace] = []
     for place in (place for part in parts for place in part):

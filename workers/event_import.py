@@ -109,7 +109,7 @@ class EventImporter(RepeatedWork):
         imports.note(piece.camera_id, min(start, piece.start), max(end, piece.end))
 
     def _smaller(self, piece: _Piece, now_s: float) -> _Piece:
-        """Return the half of a piece that touches what was imported before."""
+        """Return the half of a piece that touches the imported stretch."""
         length = max((piece.end - piece.start) / 2, _SMALLEST_PIECE)
         imported = self._events.imports.imported(piece.camera_id)
         if imported is not None and piece.start >= imported[1]:

@@ -115,7 +115,7 @@ def next_place(places: Sequence[RecordedPlace], recording_token: str, reached_ut
     """Return the first place that goes on after reached_utc.
 
     The rest of the same recording there does not count, even if it is listed: the recorder has just said that it ends.
-    It counts behind a change of the recorder's local time, for which the recorder was not asked yet.
+    It counts behind a change of the recorder's local time, because it needs another PLAY.
     """
     for place in places:
         is_same = place.recording_token == recording_token and not place.is_shifted

@@ -5,8 +5,9 @@
   to request the present states, so that a long event stays open.
 - An event without another message is closed after ten minutes. A motion is closed sooner if the device has never told
   the end of this motion.
-- Some devices report an activity as active without an end. Such a state, whose end the device has never told, counts for ten
-  minutes after its last news. Other states, such as a lost video signal, last as long as the device reports them.
+- Some devices report an activity as active without an end. Such a state, whose end the device has never told, counts
+  for ten minutes after its last news. Other states, such as a lost video signal, last as long as the device reports
+  them.
 - More than twenty changes in a minute are a storm: the event then stays open until the storm is over.
 """
 

@@ -20,6 +20,7 @@ from core.records import ServiceCheck
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
+from events.imports import EventImports
 from events.intake import EventIntake
 from events.log import EventLog
 from events.looks import EventLooks
@@ -44,6 +45,7 @@ class EventManager:
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
         self.log = EventLog(database, clock)
         self.looks = EventLooks(database)
+        self.imports = EventImports(database, self.log)
         self._store = SubscriptionStore(database)
         self._settings = settings
         self._clock = clock
@@ -167,6 +169,7 @@ class EventManager:
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""
         self.topics.forget(camera_id)
+        self.imports.forget(camera_id)
 
     def delete_events(self, camera_id: int) -> None:
         """Delete the log of a camera that was removed. Its events are hidden immediately."""

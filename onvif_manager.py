@@ -17,7 +17,7 @@ from cameras.device import DeviceNetwork
 from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
-from cameras.media_calls import MediaCalls
+from cameras.media_calls import MediaCalls, recording_zone
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry
@@ -31,7 +31,7 @@ from core.errors import Conflict, NotFound
 from core.events import EventDevice
 from core.login_protection import LoginProtection
 from core.ptz import PtzDevice
-from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource
+from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes
 from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
@@ -193,11 +193,16 @@ class OnvifManager:
 
     def recording_offset_s(self, camera_id: int) -> float:
         """Return the device's times of recordings minus ours: its clock, and a zone in these times. Raise NotFound."""
+        return (self.clock_offset_s(camera_id) or 0.0) + self.recording_zone(camera_id).zone_s
+
+    def recording_zone(self, camera_id: int) -> ZoneOfTimes:
+        """Return the time zone in the device's times of recordings. Raise NotFound."""
         offset_s = self.clock_offset_s(camera_id) or 0.0
         with self._registry.changed:
             entry = self._registry.entry(camera_id)
             learned = entry.device.learned if entry.device is not None else entry.stored.access.learned
-        return offset_s + learned.recording_zone_s
+            access = replace(entry.stored.access, learned=learned)
+        return recording_zone(access, offset_s, self._clock.now_utc())
 
     # ---- changing --------------------------------------------------------------------------------
 

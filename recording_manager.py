@@ -19,12 +19,16 @@ from core.archive import Origin, StreamKey, origin_of
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraUnsupported, DeviceError, InvalidRequest, NotFound
 from core.recordings import (
+    ChannelDetections,
+    Detections,
+    DetectionsState,
     DeviceRecording,
     Listed,
     MakersReplay,
     RecordedPlace,
     RecordingDevice,
     ReplaySource,
+    SpanState,
 )
 from core.settings import Settings
 from database import Database
@@ -32,21 +36,13 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
-from recordings.device_clock import DeviceClock, range_clock
+from recordings.device_clock import DeviceClock, RepeatedHours, range_clock
 from recordings.found import found_recordings, page_of, with_archived
 from recordings.indexing import Indexer, missing_intervals
 from recordings.intervals import Interval, clipped
+from recordings.joined import joined_coverage, joined_found, joined_places
 from recordings.known import KnownRecordings
 from recordings.matching import match_channels
-from recordings.rows import (
-    only_archived,
-    playable_places,
-    row_spans,
-    timeline_rows,
-    with_first_recording,
-    with_sub_recordings_first,
-    without_archived,
-)
 from recordings.server import ServerRecordings, own_source, without_forged_tokens
 from recordings.store import RecordingStore
 from recordings.views import Coverage, Playback, SearchPage, Summary
@@ -58,6 +54,7 @@ SEARCH_WAIT_S = 25.0
 _NEXT_WINDOWS = (timedelta(days=2), LONGEST_WINDOW)
 _OPEN_END = timedelta(hours=1)
 _SOON = timedelta(seconds=1)
+_SHIFTED = timedelta(seconds=3)
 MOST_EVENTS = 2000  # of one channel in one answer
 _RTSP_PORT = 554
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +78,8 @@ class RecordingManager:
         self._server = ServerRecordings(archive, flush_s=settings.archive_flush_s)
         self._store = RecordingStore(database)
         self._indexer = Indexer(self._store, clock, cameras)
-        self._known = KnownRecordings(cameras, self._store, self._indexer, self._server)
+        self._repeated = RepeatedHours()
+        self._known = KnownRecordings(cameras, self._store, self._indexer, self._server, clock)
 
     def start(self) -> None:
         self._indexer.start()
@@ -119,34 +117,54 @@ class RecordingManager:
         """
         clock = self._known.device_clock(camera_id)
         window = _window(clock, start, end)
-        now = clock.to_device_time(self._clock.now_utc())
-        self._indexer.request(camera_id, window, now)
+        self._request(camera_id, window, clock)
         # Read progress before the recordings, so that a finished indexing always comes with everything that it indexed.
         indexing = self._indexer.progress(camera_id)
         recordings = self._known.recordings(camera_id)
-        archived = self._server.of_camera(camera_id, clock)
         problem = self._indexer.problem(camera_id)
-        if not recordings and not archived and problem is not None:
+        if not recordings and not self.has_archived(camera_id) and problem is not None:
             raise problem.with_traceback(None)
         is_all_archived = not recordings and isinstance(problem, CameraUnsupported)
-        rows = timeline_rows(recordings, self._cameras.channels(camera_id), archived)
-        rows = [row for row in rows if channel in (None, row.channel)]
-        if only_sure:
-            rows = [row if row.matched_by.is_sure else only_archived(row) for row in rows]
-            rows = [row for row in rows if row.recordings]
-        rows = [with_sub_recordings_first(row, spares_device=True) for row in rows] if prefers_sub else rows
+        limit = MOST_EVENTS if with_events else 0
+        parts = [
+            self._known.channel_coverage(
+                camera_id,
+                self._known.coverage_rows(
+                    camera_id, part_clock, channel=channel, prefers_sub=prefers_sub, only_sure=only_sure
+                ),
+                (part_clock.to_device_time(first), part_clock.to_device_time(last)),
+                part_clock.to_device_time(self._clock.now_utc()),
+                part_clock,
+                limit=limit,
+            )
+            for first, last, part_clock in clock.parts(start, end)
+        ]
         return Coverage(
-            channels=tuple(
-                self._known.channel_coverage(
-                    camera_id, rows, window, now, clock, limit=MOST_EVENTS if with_events else 0
-                )
-            ),
+            channels=tuple(joined_coverage(parts, limit)),
             indexing=indexing,
             is_stopped=self._indexer.is_paused(camera_id),
             event_search=is_all_archived or self._indexer.has_event_search(camera_id),
             clock_offset_s=self._cameras.clock_offset_s(camera_id),
             problem=None if is_all_archived else problem,
         )
+
+    def detections(self, camera_id: int, start: datetime, end: datetime) -> Detections:
+        """Return the recorded events of a window, such as motion. The device is asked in the background.
+
+        Raise NotFound, InvalidRequest for a window that is empty or longer than 400 days, or the device's error if no
+        recording is known.
+        """
+        found = self.coverage(camera_id, start, end)
+        if not found.event_search:
+            return Detections(DetectionsState.REFUSED)
+        if found.is_stopped or found.problem is not None:
+            return Detections(DetectionsState.FAILED)
+        spans = [span for row in found.channels for span in row.spans]
+        if found.indexing is not None or any(span.state is SpanState.NOT_ASKED for span in spans):
+            return Detections(DetectionsState.PENDING)
+        channels = [ChannelDetections(row.channel, row.matched_by.is_sure, row.events) for row in found.channels]
+        is_truncated = any(row.events_truncated for row in found.channels)
+        return Detections(DetectionsState.READY, tuple(channels), is_truncated)
 
     def stop_indexing(self, camera_id: int) -> None:
         """Stop indexing a camera until `resume_indexing` or the search of a user. Raise NotFound."""
@@ -199,26 +217,27 @@ class RecordingManager:
         the archive fails. The answer comes from the index, and is empty if that has none, or no recording of the sub
         stream for `prefers_sub`. If `moment` is less than an hour ago, the newest time is indexed in the background.
         """
-        clock = self._known.device_clock(camera_id)
-        begins, now = clock.to_device_time(moment), clock.to_device_time(self._clock.now_utc())
-        if now - begins < _OPEN_END:
-            self._indexer.request(camera_id, (min(begins, now) - _OPEN_END, now), now)
-        rows = self._known.rows(camera_id, clock, only_sure=only_sure)
-        row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
-        if row is None or (prefers_sub and not row.sub_tokens):
-            return ()
-        row = without_archived(row) if avoids_archive else with_first_recording(row, recording_token)
-        if prefers_sub:
-            row = with_sub_recordings_first(row)
+        clock, now = self._known.device_clock(camera_id), self._clock.now_utc()
+        if now - moment < _OPEN_END:
+            self._request(camera_id, clock.window(min(moment, now) - _OPEN_END, now), clock)
         for length in _NEXT_WINDOWS:
-            window = (begins, min(now, begins + length))
-            if window[0] >= window[1]:
+            until = min(now, moment + length)
+            if moment >= until:
                 break
-            index = self._known.read_index(camera_id, row.recordings, window, clock, grows_until=now)
-            if places := playable_places(row, row_spans(row, window, index, now), now):
-                return tuple(
-                    replace(it, start=clock.to_true_time(it.start), end=clock.to_true_time(it.end)) for it in places
+            parts = clock.parts(moment, until)
+            found = [
+                self._known.places(
+                    camera_id,
+                    recording_token,
+                    part,
+                    prefers_sub=prefers_sub,
+                    only_sure=only_sure,
+                    avoids_archive=avoids_archive,
                 )
+                for part in parts
+            ]
+            if any(found):
+                return joined_places(found, [*clock.changes(moment - _SHIFTED, moment), *(it[0] for it in parts[1:])])
         return ()
 
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
@@ -229,8 +248,8 @@ class RecordingManager:
         """
         clock = self._known.device_clock(camera_id)
         if not self._known.recordings(camera_id):
-            now = clock.to_device_time(self._clock.now_utc())
-            self._index_window(camera_id, (now - _OPEN_END, now), now)
+            now = self._clock.now_utc()
+            self._index_window(camera_id, clock.window(now - _OPEN_END, now), clock)
         row = next((row for row in self._known.rows(camera_id, clock) if row.channel == channel), None)
         problem = self._indexer.problem(camera_id)
         if row is None and problem is not None and not self._known.recordings(camera_id):
@@ -262,16 +281,11 @@ class RecordingManager:
         `resumes` False: an indexing that a user has stopped stays so. `again`: also ask for time that is indexed.
         """
         clock = self._known.device_clock(camera_id)
-        window = _window(clock, start, end)
-        now = clock.to_device_time(self._clock.now_utc())
+        window, now = _window(clock, start, end), clock.latest(self._clock.now_utc())
         is_archived = recording_token is not None and origin_of(recording_token) is Origin.SERVER
-        is_done = is_archived or self._index_window(camera_id, window, now, resumes=resumes, again=again)
+        is_done = is_archived or self._index_window(camera_id, window, clock, resumes=resumes, again=again)
         recordings = [] if is_archived else self._known.recordings(camera_id)
-        archived = [
-            item
-            for item in self._server.of_camera(camera_id, clock)
-            if recording_token in (None, item.recording.recording_token) and channel in (None, item.channel)
-        ]
+        archived = self._known.archived(camera_id, clock.at(start), recording_token, channel)
         problem = None if is_archived else self._indexer.problem(camera_id)
         tokens = {item.recording_token for item in recordings} | {item.recording.recording_token for item in archived}
         if recording_token is not None and recording_token not in tokens:
@@ -294,10 +308,15 @@ class RecordingManager:
         until = now - timedelta(seconds=SEARCH_WAIT_S)
         is_asked = has_event_search and not is_archived
         missing = missing_intervals(wanted or recordings, asked, window, until) if is_asked else []
-        wanted = [*(item.recording for item in archived), *wanted]
-        names = self._known.names(camera_id, matches).with_archived(archived)
-        index = self._known.read_index(camera_id, wanted, window, clock)
-        page, next_cursor = page_of(found_recordings(wanted, names, index, window, now, clock), limit, cursor)
+        names, found = self._known.names(camera_id, matches), []
+        for first, last, part_clock in clock.parts(start, end):
+            own = self._known.archived(camera_id, part_clock, recording_token, channel)
+            both = [*(item.recording for item in own), *wanted]
+            part = part_clock.to_device_time(first), part_clock.to_device_time(last)
+            index = self._known.read_index(camera_id, both, part, part_clock)
+            present = part_clock.to_device_time(self._clock.now_utc())
+            found.append(found_recordings(both, names.with_archived(own), index, part, present, part_clock, clock))
+        page, next_cursor = page_of(joined_found(found), limit, cursor)
         complete = is_archived or (is_done and not missing)
         return SearchPage(tuple(page), complete, next_cursor, None if complete else problem)
 
@@ -307,8 +326,7 @@ class RecordingManager:
         The summary of a device that refuses the list comes without its recordings. Raise NotFound, or the DeviceError
         if the archive has no recordings of the camera.
         """
-        clock = self._known.device_clock(camera_id)
-        archived = self._server.of_camera(camera_id, clock)
+        archived = self._server.of_camera(camera_id, DeviceClock(0))
         try:
             summary = self._device_summary(camera_id)
         except DeviceError as error:
@@ -317,7 +335,7 @@ class RecordingManager:
             offset_s = self._cameras.clock_offset_s(camera_id)
             problem = None if isinstance(error, CameraUnsupported) else error
             summary = Summary(None, None, 0, "server", (), offset_s, None, problem)
-        return with_archived(summary, archived, self._known.names(camera_id, {}), clock)
+        return with_archived(summary, archived, self._known.names(camera_id, {}), DeviceClock(0))
 
     def _device_summary(self, camera_id: int) -> Summary:
         refusal: DeviceError | None = None
@@ -334,7 +352,7 @@ class RecordingManager:
         names = self._known.names(camera_id, match_channels(recordings, self._cameras.channels(camera_id)))
         return Summary(
             data_from=clock.to_true_time_or_none(summary.data_from),
-            data_until=clock.to_true_time_or_none(summary.data_until),
+            data_until=clock.to_true_time_or_none(summary.data_until, is_end=True),
             number_recordings=summary.number_recordings,
             service=summary.service,
             recordings=tuple(names.known(item, clock) for item in recordings),
@@ -419,8 +437,15 @@ class RecordingManager:
 
     # ---- inside ----------------------------------------------------------------------------------
 
+    def _request(self, camera_id: int, window: Interval, clock: DeviceClock, *, again: bool = False) -> None:
+        """Let the device be asked for the parts of a window that were not asked yet."""
+        now = self._clock.now_utc()
+        self._indexer.request(camera_id, window, clock.latest(now), again=again)
+        if (hour := self._repeated.due(camera_id, clock, now, self._clock.monotonic_s())) is not None:
+            self._indexer.request(camera_id, hour, hour[1], again=True)
+
     def _index_window(
-        self, camera_id: int, window: Interval, now: datetime, *, resumes: bool = True, again: bool = False
+        self, camera_id: int, window: Interval, clock: DeviceClock, *, resumes: bool = True, again: bool = False
     ) -> bool:
         """Index the window and wait for it; return False if that takes longer than 25 s.
 
@@ -429,7 +454,7 @@ class RecordingManager:
         ends_s = self._clock.monotonic_s() + SEARCH_WAIT_S
         for _ in range(2):
             self._indexer.retry(camera_id, resumes=resumes)
-            self._indexer.request(camera_id, window, now, again=again)
+            self._request(camera_id, window, clock, again=again)
             is_done = self._indexer.wait_until_indexed(camera_id, window, max(0.0, ends_s - self._clock.monotonic_s()))
             if not (is_done and self._indexer.failed_outside(camera_id, window)):
                 break
@@ -442,4 +467,4 @@ def _window(clock: DeviceClock, start: datetime, end: datetime) -> Interval:
         raise InvalidRequest.of_field("end_time", "later than start_time")
     if end - start > LONGEST_WINDOW:
         raise InvalidRequest.of_field("end_time", f"at most {LONGEST_WINDOW.days} days after start_time")
-    return clock.to_device_time(start), clock.to_device_time(end)
+    return clock.window(start, end)

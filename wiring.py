@@ -47,6 +47,7 @@ from web.logs import start_logging
 from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
 from web.services import Managers, Services
+from workers.event_import import EventImporter
 from workers.event_listener import EventListeners
 from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
@@ -98,6 +99,7 @@ class Application:
         self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
+        self.event_import = EventImporter(self.events, self.cameras, self.recordings, settings, clock)
         self.backfills = BackfillManager(
             self.database, settings, clock, self.gateway, self.cameras, self.archive, self.recordings
         )
@@ -197,6 +199,7 @@ class Application:
                 (self.motion.start, self.motion.stop),
                 (self.event_watch.start, self.event_watch.stop),
                 (self.recordings.start, self.recordings.stop),
+                (self.event_import.start, self.event_import.stop),
                 (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),

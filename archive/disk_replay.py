@@ -236,7 +236,8 @@ class DiskReplayConnection(ReplayConnection):
 
 
 def _describe(consumer: ReplayConsumer, description: UnitDescription) -> None:
-    consumer.on_description(description.video, description.audio, description.parameter_sets, description.audio_config)
+    it = description
+    consumer.on_description(it.video, it.audio, it.parameter_sets, it.audio_config, it.audio_left_out)
 
 
 def _marked(units: tuple[AccessUnit, ...]) -> tuple[AccessUnit, ...]:

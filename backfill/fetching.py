@@ -18,6 +18,8 @@ from core.archive import GapReason
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, StorageFull
 from core.reading_pace import ReadingPace
+from core.recordings import RecorderTimes
+from core.zones import certain_parts
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.rtsp.replay.interface import ReplayConnection
 from media.units import UnitDescription
@@ -43,7 +45,7 @@ class Fetched:
 class PieceFetcher:
     """Fetches pieces over one connection into one writer, in one thread. `wake` ends its waits.
 
-    `check` is called all the time and raises to end the work. `correction_s`: device time minus true time.
+    `check` is called all the time and raises to end the work. `times`: device time minus true time.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class PieceFetcher:
         clock: Clock,
         pace: ReadingPace,
         *,
-        correction_s: float,
+        times: RecorderTimes,
         silence_s: float,
         check: Callable[[], None],
     ) -> None:
@@ -61,7 +63,7 @@ class PieceFetcher:
         self._writer = writer
         self._clock = clock
         self._pace = pace
-        self._correction_s = correction_s
+        self._times = times
         self._silence_s = silence_s
         self._check = check
         self.read_bytes = 0
@@ -71,15 +73,28 @@ class PieceFetcher:
     def fetch(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
         """Fetch a stretch. `goes_on`: the next piece begins at its end, so it ends with a key frame there.
 
+        An hour of the recorder's local time that comes twice is left out: its frames may be those of the other one.
         Raise a DeviceError, StorageFull, or what `check` raises. Frames that were written until then stay.
         """
-        run = _Run(stretch, self._correction_s, goes_on=goes_on)
+        name, start_s, end_s = self._times.zone.name, stretch.start.timestamp(), stretch.end.timestamp()
+        parts = [_stretch(*part) for part in certain_parts(name, start_s, end_s)] if name else [stretch]
+        found = Fetched((), stretch.start, 0)
+        for part in parts:
+            fetched = self._fetch_part(part, goes_on=goes_on and part.end == stretch.end)
+            stretches, size = (*found.stretches, *fetched.stretches), found.size_bytes + fetched.size_bytes
+            found = Fetched(stretches, fetched.reached, size)
+        return found
+
+    def _fetch_part(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
+        """Fetch a stretch in which the recorder's times have one difference to true time."""
+        correction_s = self._times.correction_at(stretch.start.timestamp())
+        run = _Run(stretch, correction_s, goes_on=goes_on)
         received = ReceivedUnits(self._connection, self.wake)
         start_s, end_s = stretch.start.timestamp(), stretch.end.timestamp()
         self._connection.play(
-            start_s + self._correction_s,
+            start_s + correction_s,
             received,
-            end_device_s=end_s + self._correction_s + (_BEYOND_S if goes_on else 1.0),
+            end_device_s=end_s + correction_s + (_BEYOND_S if goes_on else 1.0),
         )
         try:
             self._take_all(received, run)

@@ -18,6 +18,7 @@ from core.archive import GapReason, Origin, StreamKey
 from core.clock import Clock
 from core.errors import Unavailable
 from core.reading_pace import ReadingPace
+from core.recordings import RecorderTimes
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
@@ -125,7 +126,7 @@ class BackfillRun:
             writer,
             context.clock,
             self._pace,
-            correction_s=correction_s,
+            times=RecorderTimes(correction_s, source.zone),
             silence_s=3 * context.settings.rtsp_timeout_s,
             check=self._check_all,
         )

@@ -30,7 +30,9 @@ def access_from_json(stored: Any) -> DeviceAccess:
                 _pairs(learned["places"]),
                 float(learned.get("recording_zone_s", 0.0)),
                 None if (since_s := learned.get("recording_zone_since_s")) is None else float(since_s),
+                str(learned.get("recording_zone_name", "")),
             ),
+            recording_time_zone=str(stored.get("recording_time_zone", "")),
         )
     except (KeyError, TypeError, ValueError):
         return DeviceAccess()

@@ -35,7 +35,7 @@ from core.errors import (
     DeviceError,
     ReadableLoginNeeded,
 )
-from core.records import CameraStatus, DeviceAccess, Problem
+from core.records import CameraStatus, LearnedAccess, Problem
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -346,7 +346,7 @@ class Connector:
         """
         place = self._network.find_place(stored.host, self._settings.device_timeout_s)
         port = place.port
-        access = DeviceAccess(place.scheme, place.path, stored.access.readable_password)
+        access = replace(stored.access, scheme=place.scheme, path=place.path, learned=LearnedAccess())
         with self._registry.saving:
             if self._registry.entry_of_generation(stored.id, generation) is None:
                 raise CameraUnreachable("The address was changed in the meantime.")

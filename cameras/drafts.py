@@ -12,6 +12,7 @@ from cameras.stream_uris import place_of, read_stream_uris
 from core.device_address import WEB_PORTS
 from core.errors import InvalidRequest
 from core.records import DeviceAccess, LearnedAccess, StreamUris
+from core.zones import is_named_zone
 
 _TYPE_AGAIN = "type it again: a stored password is not sent to another address"
 
@@ -90,14 +91,12 @@ def _apply_to_onvif(camera: StoredCamera, change: CameraChange) -> StoredCamera:
         raise InvalidRequest.of_field("password", _TYPE_AGAIN)
     if is_moved:
         access = replace(access, learned=LearnedAccess())
-    if change.readable_password is not None:
-        access = replace(access, readable_password=change.readable_password)
     return replace(
         camera,
         host=host,
         port=port,
         port_found=port_found,
-        access=access,
+        access=_with_choices(access, change),
         username=camera.username if change.username is None else change.username,
         password=camera.password if change.password is None else change.password,
     )
@@ -108,6 +107,8 @@ def _apply_to_plain(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     for name in ("host", "port"):
         if getattr(change, name) is not None:
             raise InvalidRequest.of_field(name, "this camera has stream_uris instead")
+    if change.recording_time_zone:
+        raise InvalidRequest.of_field("recording_time_zone", "this camera has no recordings of its own")
     if change.readable_password is not None:
         access = replace(camera.access, readable_password=change.readable_password)
         camera = replace(camera, access=access)
@@ -128,6 +129,18 @@ def _apply_to_plain(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     )
 
 
+def _with_choices(access: DeviceAccess, change: CameraChange) -> DeviceAccess:
+    """Return the access with the user's other choices. Raise InvalidRequest, which names the field."""
+    if change.readable_password is not None:
+        access = replace(access, readable_password=change.readable_password)
+    zone = change.recording_time_zone
+    if zone is None:
+        return access
+    if zone and not is_named_zone(zone):
+        raise InvalidRequest.of_field("recording_time_zone", "no time zone of this name, such as Europe/Berlin")
+    return replace(access, recording_time_zone=zone)
+
+
 def _places(uris: StreamUris | None) -> set[tuple[str, int]]:
     """Return the hosts and ports that get the password."""
     return set() if uris is None else {place_of(uri) for uri in (uris.main, uris.sub) if uri}
@@ -143,6 +156,7 @@ def _only_name(camera: StoredCamera, change: CameraChange) -> CameraChange:
         "password": (),
         "stream_uris": (),
         "readable_password": (access.readable_password,),
+        "recording_time_zone": (access.recording_time_zone,),
     }
     for field, values in same.items():
         value = getattr(change, field)

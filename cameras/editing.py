@@ -133,7 +133,7 @@ class CameraEditor:
             wanted = apply_change(before, change)
             is_moved = _place(wanted) != _place(before)
             is_same_login = wanted.username == before.username and wanted.password is before.password
-            must_connect = is_moved or not is_same_login or wanted.access != before.access
+            must_connect = is_moved or not is_same_login or _without_zone(wanted.access) != _without_zone(before.access)
             with self._closing(camera_id) if must_connect else nullcontext():
                 if must_connect:
                     self._store.delete_replay_abilities(camera_id)
@@ -152,7 +152,11 @@ class CameraEditor:
             if must_connect:
                 device = self._registry.put(stored, () if is_moved else channels)
             else:
-                self._registry.set_stored(camera_id, lambda now: replace(now, name=stored.name))
+                zone = stored.access.recording_time_zone
+                self._registry.set_stored(
+                    camera_id,
+                    lambda now: replace(now, name=stored.name, access=replace(now.access, recording_time_zone=zone)),
+                )
         if must_connect:
             self._connector.abort(camera_id)
             if device is not None:
@@ -242,3 +246,8 @@ class CameraEditor:
 
 def _place(camera: StoredCamera) -> tuple[object, ...]:
     return camera.host, camera.port, camera.stream_uris, camera.access.scheme
+
+
+def _without_zone(access: DeviceAccess) -> DeviceAccess:
+    """Return the access without the zone of recordings, which no connection needs."""
+    return replace(access, recording_time_zone="")

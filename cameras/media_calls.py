@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from cameras.certificates import port_of
@@ -15,7 +17,7 @@ from core.errors import AppError
 from core.events import EventDevice
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes, correction_s
-from core.records import MediaProfile, StreamSource
+from core.records import DeviceAccess, MediaProfile, StreamSource
 from core.settings import Settings
 
 _URI_KEPT_S = 600.0  # a reboot may make a URI invalid (ONVIF: InvalidAfterReboot), and no device announces that
@@ -23,6 +25,16 @@ _URI_KEPT_S = 600.0  # a reboot may make a URI invalid (ONVIF: InvalidAfterReboo
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
+
+
+def recording_zone(access: DeviceAccess, offset_s: float, now: datetime) -> ZoneOfTimes:
+    """Return the time zone of a device's times of recordings. `offset_s`: of its clock."""
+    if access.recording_time_zone:
+        return ZoneOfTimes.chosen(access.recording_time_zone, now.timestamp())
+    learned = access.learned
+    since_s = learned.recording_zone_since_s
+    since_s = None if since_s is None else since_s - offset_s
+    return ZoneOfTimes.learned(learned.recording_zone_s, since_s, learned.recording_zone_name)
 
 
 class MediaCalls:
@@ -72,8 +84,8 @@ class MediaCalls:
             entry = self._registry.entry(camera_id)
             stored, generation, abilities = entry.stored, entry.generation, entry.replay_abilities
         offset_s = device.clock_offset.offset_s if device.clock_offset else 0.0
-        learned = device.learned
-        since_s = learned.recording_zone_since_s
+        access = replace(stored.access, learned=device.learned)
+        zone = recording_zone(access, offset_s, self._clock.now_utc())
         source = ReplaySource(
             camera_id=camera_id,
             recording_token=recording_token,
@@ -84,9 +96,9 @@ class MediaCalls:
             generation=generation,
             abilities=abilities,
             web_port=stored.port or 0,
-            zone=ZoneOfTimes.learned(learned.recording_zone_s, None if since_s is None else since_s - offset_s),
+            zone=zone,
         )
-        return source, correction_s(offset_s + learned.recording_zone_s)
+        return source, correction_s(offset_s + zone.zone_s)
 
     def note_replay_abilities(self, source: ReplaySource, abilities: ReplayAbilities) -> None:
         """Remember and store the abilities that a device has shown while it played `source`. Wait for the disk.

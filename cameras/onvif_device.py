@@ -140,8 +140,13 @@ class OnvifDevice(Device):
     def makers_replays(self, channel_number: int, rtsp_port: int) -> tuple[MakersReplay, ...]:
         conn = self._connection
         found = replay.makers_replays(self.info.manufacturer, channel_number, conn.host, rtsp_port)
-        zone_s = replay.zone_s(conn) - conn.recording_zone.zone_s if found else 0.0
-        return tuple(dataclasses.replace(address, zone_s=zone_s) for address in found)
+        if not found:
+            return ()
+        zone_s, name = replay.zone(conn)
+        if is_local := conn.recording_zone.zone_s != 0:
+            zone_s -= conn.recording_zone.present_s(conn.device_clock.now_utc())
+        name = "" if is_local else name
+        return tuple(dataclasses.replace(address, zone_s=zone_s, zone_name=name) for address in found)
 
     def snapshot(self, profile: MediaProfile) -> bytes:
         return snapshot.fetch_snapshot(self._connection, profile.profile_token, profile.service)

@@ -33,7 +33,10 @@ class CameraDraft:
 
 @dataclass(frozen=True, slots=True)
 class CameraChange:
-    """Changed fields of a camera; None leaves a field unchanged. An empty name restores the device's make and model."""
+    """Changed fields of a camera; None leaves a field unchanged. An empty name restores the device's make and model.
+
+    `recording_time_zone`: of the times of recordings, an IANA name; empty: as the app finds it.
+    """
 
     name: str | None = None
     host: str | None = None
@@ -42,6 +45,7 @@ class CameraChange:
     password: Secret | None = None
     stream_uris: StreamUris | None = None
     readable_password: bool | None = None
+    recording_time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class CameraView:
     address: str = ""
     readable_password: bool = False
     certificate: PinnedCertificate | None = None
+    recording_time_zone: str = ""
 
     @property
     def onvif(self) -> bool:

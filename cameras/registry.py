@@ -408,5 +408,6 @@ def _view(entry: Entry, first: dict[tuple[str, ...], int]) -> CameraView:
         stream_uris=stored.stream_uris,
         address="" if stored.stream_uris else address_text(stored.host, stored.port, stored.access),
         readable_password=stored.access.readable_password,
+        recording_time_zone=stored.access.recording_time_zone,
         same_device_as=twin if twin != stored.id else None,
     )

@@ -9,13 +9,14 @@ convert, by `correction_s`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from core.archive import Origin
 from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
+from core.zones import has_changes, is_repeated, zone_offset_s
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
 _METHODS = {
@@ -117,6 +118,33 @@ class RecordingEvent:
     is_start_state: bool = False
 
 
+class DetectionsState(StrEnum):
+    """The answer of a recorder about its recorded events."""
+
+    READY = "ready"
+    PENDING = "pending"  # the recorder is being asked
+    FAILED = "failed"  # for the moment
+    REFUSED = "refused"  # it has no search for events
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDetections:
+    """The recorded events of a channel in true time. `is_sure`: the device itself names the channel."""
+
+    channel: int | None
+    is_sure: bool
+    events: tuple[RecordingEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The recorded events of a device, such as motion. `is_truncated`: a channel has more of them."""
+
+    state: DetectionsState
+    channels: tuple[ChannelDetections, ...] = ()
+    is_truncated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class EventSearch:
     """Results of FindEvents: sorted, inside the window, each once.
@@ -146,11 +174,16 @@ class Span:
 class MakersReplay:
     """A maker's own replay address with placeholders `{start}` and `{end}` for times in the format of its `kind`:
     "dahua" (the device's local time, 2026_11_22_10_00_00) or "hikvision" (UTC, 20261122T100000Z).
-    `zone_s`: the device's local time minus UTC."""
+    `zone_s`: the device's local time minus UTC; `zone_name`: its zone, if that is known as a function of time."""
 
     uri: str
     kind: str
     zone_s: float = 0.0
+    zone_name: str = ""
+
+    def zone_at(self, device_utc_s: float) -> float:
+        """Return local time minus UTC at this moment."""
+        return zone_offset_s(self.zone_name, device_utc_s) if self.zone_name else self.zone_s
 
 
 FindMakersReplays = Callable[[], tuple[MakersReplay, ...]]
@@ -166,8 +199,9 @@ class RecordedPlace:
     """A stretch of a channel's time and the recording that contains it, as far as the device can tell.
 
     Times are true UTC, unlike in the rest of this file, because the recording manager has already converted them.
-    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth. `hands_over`: a recording of
-    the other origin goes on at `end`, so a playback of this one stops there, even if it has more.
+    `is_sub`: the recording is one of the channel's sub stream, which needs less bandwidth. `hands_over`: another place
+    goes on at `end`, so a playback of this one stops there, even if its recording has more: one of the other origin, or
+    one of the same recording, whose local times begin to have another difference to UTC. That place `is_shifted`.
     """
 
     recording_token: str
@@ -175,6 +209,7 @@ class RecordedPlace:
     end: datetime
     is_sub: bool = False
     hands_over: bool = False
+    is_shifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,21 +277,54 @@ SERVER_ABILITIES = ReplayAbilities(
 class ZoneOfTimes:
     """The time zone in a recorder's times of recordings, which it marks as UTC; 0 if they are UTC.
 
-    `known_from_s`: true time since 1970 from which on the recordings are known to have this zone. Earlier ones may have
-    another, as before the last change to or from summer time.
+    `zone_s`: the local time minus UTC that `correction_s` includes. `known_from_s`: true time since 1970 from which on
+    the recordings are known to have this zone. Earlier ones may have another, as before the last change to or from
+    summer time. `name`: of the zone (core.zones), if it is known as a function of time; otherwise empty.
     """
 
     zone_s: float = 0.0
     known_from_s: float = float("-inf")
+    name: str = ""
 
     def is_known_at(self, true_s: float) -> bool:
-        return true_s >= self.known_from_s
+        """True if the times of recordings of this moment are certain. An hour that comes twice is not."""
+        return true_s >= self.known_from_s and not is_repeated(self.name, true_s)
+
+    def shift_at(self, true_s: float) -> int:
+        """Return the seconds to add to `correction_s` at this moment, because local time is another then."""
+        return round(zone_offset_s(self.name, true_s) - self.zone_s) if self.name else 0
+
+    def at(self, true_s: float) -> ZoneOfTimes:
+        """Return the same zone with the `zone_s` of this moment."""
+        return replace(self, zone_s=self.zone_s + self.shift_at(true_s))
 
     @classmethod
-    def learned(cls, zone_s: float, since_s: float | None) -> ZoneOfTimes:
-        """Return the zone that was seen first at `since_s`; None: not known, or no other was ever seen than 0."""
+    def learned(cls, zone_s: float, since_s: float | None, name: str = "") -> ZoneOfTimes:
+        """Return the zone that was seen first at `since_s`; None: not known, or no other was ever seen than 0.
+
+        A named zone with changes is known for all times. One without was perhaps set by hand, without its changes.
+        """
+        if has_changes(name):
+            return cls(zone_s, name=name)
         unknown_s = float("inf") if zone_s else float("-inf")
         return cls(zone_s, unknown_s if since_s is None else since_s)
+
+    @classmethod
+    def chosen(cls, name: str, now_s: float) -> ZoneOfTimes:
+        """Return the zone that a user has chosen for a recorder."""
+        return cls(zone_offset_s(name, now_s), name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderTimes:
+    """The difference of a recorder's times to true time. `correction_s` includes the `zone_s` of the zone."""
+
+    correction_s: float
+    zone: ZoneOfTimes = ZoneOfTimes()
+
+    def correction_at(self, true_s: float) -> float:
+        """Return the seconds to add to true time at this moment to get the recorder's."""
+        return self.correction_s + self.zone.shift_at(true_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +335,8 @@ class ReplaySource:
     address and credential. `abilities`: the device's replay abilities as known so far. `find_makers_replays` returns
     the makers' addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it
     may wait for the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
-    `zone`: of the recorder's times; `correction_s` includes it. `origin`: SERVER for a recording of the archive, which
-    has no address, and whose times are true UTC.
+    `zone`: of the recorder's times; `correction_s` includes its `zone_s`. `origin`: SERVER for a recording of the
+    archive, which has no address, and whose times are true UTC.
     """
 
     camera_id: int

@@ -71,7 +71,8 @@ class LearnedAccess:
     service and address of services at another port. `recording_zone_s`: the seconds to take off its times of
     recordings to get UTC by its clock. `recording_zone_since_s`: when that zone was seen first, by its clock, in
     seconds since 1970; None if that is not known, or if there was no other. Earlier recordings may have another zone,
-    as in summer.
+    as in summer. `recording_zone_name`: the POSIX text of that zone, as the device told it; empty if it told none that
+    fits.
     """
 
     path: str = ""
@@ -79,6 +80,7 @@ class LearnedAccess:
     places: tuple[tuple[str, str], ...] = ()
     recording_zone_s: float = 0.0
     recording_zone_since_s: float | None = None
+    recording_zone_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,15 @@ class DeviceAccess:
     """How to reach the ONVIF services of a device: by the user, and as learned from the device.
 
     `scheme` is "http" or "https". An empty `path` is the standard one. `readable_password`: the user allows logins that
-    send the password readable without TLS.
+    send the password readable without TLS. `recording_time_zone`: the time zone of the times of recordings, by the
+    user; empty: as learned.
     """
 
     scheme: str = "http"
     path: str = ""
     readable_password: bool = False
     learned: LearnedAccess = LearnedAccess()
+    recording_time_zone: str = ""
 
 
 USUAL_ACCESS = DeviceAccess()

@@ -80,6 +80,9 @@ class Settings:
     listen_to_events: bool = _setting(
         True, "Listen to the events of every device that reports some. A switch of each camera can turn this off."
     )
+    import_events: bool = _setting(
+        True, "Import the events that recorders have noted in their recordings before the app listened, into the log."
+    )
     archive_pre_roll_bytes: int = _setting(
         512_000_000,
         "Memory for the pre-rolls of all channels that record events; an eighth of it for one stream at most.",

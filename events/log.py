@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -145,6 +145,12 @@ class EventLog:
         """Log an event that is over."""
         with self._lock:
             self._add(event)
+
+    def add_past(self, events: Sequence[LoggedEvent]) -> None:
+        """Store events that happened long ago, at once and in this thread. Raise StorageFull or Unavailable."""
+        with self._flushing:
+            for first in range(0, len(events), _MOST_AT_ONCE):
+                self.store.write(events[first : first + _MOST_AT_ONCE], [], self._clock.now_utc())
 
     def note_picture(self, event_id: int) -> None:
         """A stored event has a picture now."""

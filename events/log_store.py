@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
@@ -193,6 +193,17 @@ class EventLogStore:
         with self._database.read() as session:
             return list(_events(session, session.execute(wanted).all(), query.user_id))
 
+    def intervals(self, camera_id: int, channel: int | None, start: datetime, end: datetime) -> list[LoggedEvent]:
+        """Return the events of a channel that began less than a day before `start`, and before `end`."""
+        wanted = select(*_COLUMNS).where(
+            EventRow.camera_id == camera_id,
+            EventRow.channel.is_(None) if channel is None else EventRow.channel == channel,
+            EventRow.start_ms >= to_ms(start - timedelta(days=1)),
+            EventRow.start_ms <= to_ms(end),
+        )
+        with self._database.read() as session:
+            return [_event(row, is_seen=False) for row in session.execute(wanted)]
+
     def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
         """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""
         wanted = select(*_COLUMNS).where(
@@ -313,7 +324,7 @@ def _newest(
 ) -> Sequence[Row[Any]]:
     """Return the newest rows of all places together.
 
-    Each place has a query of its own, which reads an index in order. With an OR, SQLite sorts the rows of all places.
+    Each place has its own query, which reads an index in order. With an OR, SQLite sorts the rows of all places.
     """
     newest = (EventRow.start_ms.desc(), EventRow.id.desc())
     found: list[Row[Any]] = []

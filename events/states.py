@@ -1,12 +1,13 @@
-"""The open events of one camera: from a device's messages to beginnings and ends. No threads, no clock of its own.
+"""The open events of one camera: from a device's messages to beginnings and ends. No threads and no clock.
 
 - An end is held for five seconds: a new beginning of the same event in that time continues it.
 - A device tells the beginning of a state once, and its end may get lost. While an event is open, `ask_states` says when
   to request the present states, so that a long event stays open.
 - An event without another message is closed after ten minutes. A motion is closed sooner if the device has never told
   the end of this motion.
-- Some devices report an activity as active for ever. Such a state, whose end the device has never told, counts for ten
-  minutes after its last news. Other states, such as a lost video signal, last as long as the device reports them.
+- Some devices report an activity as active without an end. Such a state, whose end the device has never told, counts
+  for ten minutes after its last news. Other states, such as a lost video signal, last as long as the device reports
+  them.
 - More than twenty changes in a minute are a storm: the event then stays open until the storm is over.
 """
 
@@ -77,7 +78,7 @@ class EventStates:
     def take(
         self, channel: int | None, event: DeviceEvent, *, now_s: float, now: datetime, offset_s: float
     ) -> list[ChannelActivity]:
-        """Take an event of a channel. `offset_s`: the device's clock minus ours. Return what began."""
+        """Take an event of a channel. `offset_s`: the device's clock minus ours. Return the beginnings."""
         key = (channel, event.topic, _rule_of(channel, event), event.item)
         at, is_device_time = _true_time(event.at_utc, now, offset_s)
         known = self._open.get(key)

@@ -85,17 +85,18 @@ class RangePieces:
     def set_clock(self, correction_s: float, zone: ZoneOfTimes, origin: Origin = Origin.DEVICE) -> None:
         """Note the clock and zone of the recordings that follow, unless earlier pieces of the same origin have them.
 
-        Recordings of the other origin begin another file, because their frames and times may differ.
+        Recordings of the other origin begin another file, because their frames and times may differ. So do those whose
+        local time has another difference to UTC: their times may go back by an hour.
         """
         if not self._whole and self._piece is None:
             self._correction_s, self._zone, self._origin = correction_s, zone, origin
-        elif origin is not self._origin:
-            self._change_origin(correction_s - self._correction_s, origin)
+        elif origin is not self._origin or (zone.name and zone.zone_s != self._zone.zone_s):
+            self._change_clock(correction_s - self._correction_s, origin)
             self._correction_s, self._zone = correction_s, zone
         else:
             self._zone = zone if zone.zone_s == self._zone.zone_s else ZoneOfTimes(self._zone.zone_s, float("inf"))
 
-    def _change_origin(self, ahead_s: float, origin: Origin) -> None:
+    def _change_clock(self, ahead_s: float, origin: Origin) -> None:
         """`ahead_s`: by which the next recording's clock is ahead of the last one's."""
         self.end_file()
         self._origin = origin

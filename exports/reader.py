@@ -12,7 +12,7 @@ from core.archive import Origin
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported
 from core.reading_pace import ReadingPace
-from core.recordings import RecordedPlace
+from core.recordings import RecordedPlace, ZoneOfTimes
 from core.settings import Settings
 from exports.devices import JobDevices
 from exports.disk import SpaceCheck
@@ -83,6 +83,7 @@ class RangeReader:
         self._seen_bytes = 0
         self._received_s = 0.0
         self._token = ""  # of the recording that plays
+        self._correction_s, self._zone, self._origin = 0.0, ZoneOfTimes(), Origin.DEVICE  # of this recording
 
     @property
     def pieces(self) -> Sequence[Piece]:
@@ -157,16 +158,19 @@ class RangeReader:
         return reached_utc < self._wanted.end and now - self._wanted.end < _GROWING and now - reached_utc < _GROWING
 
     def _connect(self, token: str) -> ReplayConnection:
-        source, correction_s = self._context.recordings.replay_source(self._wanted.camera_id, token)
+        source, self._correction_s = self._context.recordings.replay_source(self._wanted.camera_id, token)
         if source.origin is Origin.DEVICE:
             self._devices.require_same(self._wanted.camera_id)
-        self._range.set_clock(correction_s, source.zone, source.origin)
+        self._zone, self._origin = source.zone, source.origin
         return self._context.recordings.open_replay(self._context.gateway, source, ReplayRank.EXPORT)
 
     # ---- one play() ------------------------------------------------------------------------------
 
     def _play(self, connection: ReplayConnection, place: RecordedPlace) -> None:
         """Play from the place on, until the range or the recording ends."""
+        start_s = place.start.timestamp()
+        correction_s = self._correction_s + self._zone.shift_at(start_s)
+        self._range.set_clock(correction_s, self._zone.at(start_s), self._origin)
         buffer = ReplayBuffer(
             connection, begins_s=0.0, allowed_s=float("inf"), queue_bytes=_QUEUE_BYTES, wake=self._wake
         )
@@ -186,7 +190,7 @@ class RangeReader:
             connection.pause()
 
     def _end_s(self, place: RecordedPlace) -> float:
-        """Return the time up to which to play: beyond the range, but not where a recording of the archive goes on."""
+        """Return the time up to which to play: beyond the range, but not where another place goes on."""
         end_s = self._range.end_s + BEYOND_END_S
         return min(end_s, place.end.timestamp() + self._range.correction_s) if place.hands_over else end_s
 

@@ -13,12 +13,16 @@ from media.codecs.access_unit import AccessUnit
 
 @dataclass(frozen=True, slots=True)
 class UnitDescription:
-    """The tracks of the units that follow. `audio_config`: AAC's AudioSpecificConfig, otherwise empty."""
+    """The tracks of the units that follow. `audio_config`: AAC's AudioSpecificConfig, otherwise empty.
+
+    `audio_left_out`: of a file; why it has no audio although the device sent some, as the end of a sentence.
+    """
 
     video: VideoFormat
     parameter_sets: tuple[bytes, ...]
     audio: AudioFormat | None = None
     audio_config: bytes = b""
+    audio_left_out: str = ""
 
 
 class UnitSink(Protocol):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from core.records import DeviceInfo
+from core.zones import LONGEST_NAME
 from onvif_services.answers import Element, child, children, local_name, raw_text, text, whole
 from onvif_services.device_times import POSIX_TZ, posix_zone_offset_s
 from onvif_services.wsdl import BY_NAMESPACE
@@ -65,6 +66,11 @@ def read_told_zone_s(answer: Element) -> float | None:
     found = child(answer, "SystemDateAndTime")
     utc, local = _moment(child(found, "UTCDateTime")), _moment(child(found, "LocalDateTime"))
     return quarter_hours_s((local - utc).total_seconds()) if utc is not None and local is not None else None
+
+
+def read_zone_name(answer: Element) -> str:
+    """Return the device's time zone as its POSIX TZ names it, "" for none."""
+    return raw_text(child(answer, "SystemDateAndTime"), "TimeZone", "TZ")[:LONGEST_NAME]
 
 
 def _moment(found: Element | None) -> datetime | None:

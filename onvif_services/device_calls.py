@@ -98,7 +98,9 @@ class DeviceCalls:
         """For each media service, the transport for which the device last named a stream address; see `media`."""
         self.refused_key_frames: dict[str, float] = {}  # media profile -> time.monotonic() of the next request
         """Media profiles for which the device has refused a request for a key frame; see `media`."""
-        self.recording_zone = RecordingZone(learned.recording_zone_s, learned.recording_zone_since_s)
+        self.recording_zone = RecordingZone(
+            learned.recording_zone_s, learned.recording_zone_since_s, learned.recording_zone_name
+        )
         """The time zone in the times of recordings; see `recording_search`."""
         self.date_order: DateOrder | None = None
         """The order of the numbers in its dates, if they are not as in the standard; see `date_orders`."""
@@ -146,6 +148,7 @@ class DeviceCalls:
             tuple(self.places.moved.items()),
             self.recording_zone.zone_s,
             self.recording_zone.since_s,
+            self.recording_zone.name,
         )
 
     @property

@@ -20,7 +20,7 @@ from onvif_services import answers, recording_control, searches
 from onvif_services.answers import Element, child, children, is_true, raw_text
 from onvif_services.connection import DeviceConnection
 from onvif_services.date_orders import write_clear_dates
-from onvif_services.device import read_told_zone_s
+from onvif_services.device import read_told_zone_s, read_zone_name
 from onvif_services.device_times import read_hint, read_moment
 from onvif_services.events import EventMessage, read_message
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
@@ -63,7 +63,8 @@ def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -
     if newest is None:
         return
     now_utc = conn.device_clock.now_utc()
-    verdict = conn.recording_zone.judge(newest, now_utc, _told_zone_s(conn) if may_be_local(newest, now_utc) else None)
+    zone_s, name = _told_zone(conn) if may_be_local(newest, now_utc) else (None, "")
+    verdict = conn.recording_zone.judge(newest, now_utc, zone_s, name)
     if verdict is Verdict.LOCAL:
         conn.note(_ZONE_CHECK, "repaired", "The device writes local times of recordings and marks them as UTC.")
     elif verdict is Verdict.DOUBTFUL:
@@ -72,11 +73,13 @@ def _judge_zone(conn: DeviceConnection, recordings: Sequence[DeviceRecording]) -
         conn.note(_ZONE_CHECK, "ok")
 
 
-def _told_zone_s(conn: DeviceConnection) -> float | None:
+def _told_zone(conn: DeviceConnection) -> tuple[float | None, str]:
+    """Return the difference of the device's local time to UTC, if it tells that, and the name of its zone."""
     try:
-        return read_told_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))
+        answer = conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S)
     except DeviceError:  # the recordings are listed already
-        return None
+        return None, ""
+    return read_told_zone_s(answer), read_zone_name(answer)
 
 
 def _listed(conn: DeviceConnection, deadline_s: float) -> Listed:

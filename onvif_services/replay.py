@@ -6,10 +6,11 @@ import re
 
 from core.errors import CameraBadAnswer, CameraUnsupported, InvalidRequest
 from core.recordings import MakersReplay
+from core.zones import has_changes, zone_offset_s
 from onvif_services import answers
 from onvif_services.addresses import authority, rewrite_rtsp
 from onvif_services.connection import DeviceConnection
-from onvif_services.device import read_known_zone_s, read_zone_s
+from onvif_services.device import read_known_zone_s, read_zone_name, read_zone_s
 from onvif_services.faults import DeviceBusy, NoAnswer, SoapFault, unsupported
 from onvif_services.media import TRANSPORTS, TUNNELS, uri_in
 
@@ -44,13 +45,19 @@ def replay_uri(conn: DeviceConnection, recording_token: str) -> str:
         raise refusal or unsupported("replay")
 
 
-def zone_s(conn: DeviceConnection) -> float:
-    """Return the device's present local time minus UTC in seconds; 0 if it does not tell."""
-    return read_zone_s(conn.call("device", "GetSystemDateAndTime"))
+def zone(conn: DeviceConnection) -> tuple[float, str]:
+    """Return the device's present local time minus UTC (0 if it does not tell), and its zone if it fits.
+
+    Otherwise, and without summer time, the zone is "".
+    """
+    answer = conn.call("device", "GetSystemDateAndTime")
+    found_s, name = read_zone_s(answer), read_zone_name(answer)
+    fits = has_changes(name) and zone_offset_s(name, conn.device_clock.now_utc().timestamp()) == found_s
+    return found_s, name if fits else ""
 
 
 def known_zone_s(conn: DeviceConnection) -> float | None:
-    """Return the same as `zone_s`, but None if the device does not tell it, or refuses or ignores the request."""
+    """Return the device's present local time minus UTC in seconds; None if the device does not tell it."""
     try:
         with conn.checking("time zone"):
             return read_known_zone_s(conn.call("device", "GetSystemDateAndTime", timeout_s=_OPTIONAL_S))

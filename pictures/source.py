@@ -11,11 +11,12 @@ A recorder may send anything, and without end: each PLAY has a limit of bytes, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import ClassVar
 
 from core.clock import Clock
 from core.errors import CameraUnreachable
-from core.recordings import ReplayAbilities
+from core.recordings import RecorderTimes, ReplayAbilities
 from media.rtsp.client.connection import ReadLimit
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayRank
@@ -69,13 +70,18 @@ class RecordingSource:
         self._cameras = cameras
         self._clock = clock
         self._timeout_s = timeout_s
-        self._source, self.correction_s = recordings.replay_source(camera_id, recording_token)
+        self._source, correction_s = recordings.replay_source(camera_id, recording_token)
+        self._times = RecorderTimes(correction_s, self._source.zone)
         self._noted = self._source.abilities
         self._connection = recordings.open_replay(gateway, self._source, self.rank)
         self._group = GroupLength()
         self._longest_run = _FIRST_RUN
         self._plays_runs = True
         self._inbox: KeyFrameInbox | None = None  # of the newest play()
+
+    def correction_at(self, time_s: float) -> float:
+        """Return the seconds to add to true time at this moment to get the device's time."""
+        return self._times.correction_at(time_s)
 
     @property
     def seeks(self) -> bool:
@@ -102,11 +108,13 @@ class RecordingSource:
         the recorder does not play runs, as plays_runs() then says. Raises TooManyBytes.
         """
         most_bytes = max(_PLAY_BYTES, min(most_bytes, _RUN_BYTES))
+        correction_s = self.correction_at(times[0])
+        times = list(takewhile(lambda time_s: self.correction_at(time_s) == correction_s, times))
         inbox = self._new_inbox()
         self._connection.play(
-            times[0] + self.correction_s,
+            times[0] + correction_s,
             inbox,
-            end_device_s=times[-1] + self.correction_s + step_s,
+            end_device_s=times[-1] + correction_s + step_s,
             key_frames_only=True,
             key_frames_ms=1000 * step_s,
             limit=ReadLimit(most_bytes, _BYTES_PER_S),
@@ -125,7 +133,7 @@ class RecordingSource:
                 break
             count += 1
             frames_bytes += frame.data.size
-            for time_s, is_this in placing.take(frame.device_s - self.correction_s):
+            for time_s, is_this in placing.take(frame.device_s - correction_s):
                 placed += 1
                 yield time_s, frame if is_this or last is None else last
             if count == 1 and not placed:
@@ -157,7 +165,7 @@ class RecordingSource:
                 yield time_s, None
                 continue
             inbox = self._new_inbox()
-            at_s = time_s + self.correction_s
+            at_s = time_s + self.correction_at(time_s)
             self._connection.play(at_s, inbox, end_device_s=at_s + _PLAY_S, fast=False, limit=_PLAY_LIMIT)
             if waiting is not None:
                 yield waiting
@@ -225,7 +233,7 @@ class RecordingSource:
     def _is_answer(self, time_s: int, frame: KeyFrame) -> bool:
         if not frame.is_confirmed:
             return True
-        frame_s = frame.device_s - self.correction_s
+        frame_s = frame.device_s - self.correction_at(time_s)
         if not is_answer(time_s, frame_s, self._group):
             return False
         self._group.note(time_s - frame_s)

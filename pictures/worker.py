@@ -221,7 +221,7 @@ class PictureWorker:
         return self._last_jpeg[1]
 
     def _keep(self, source: RecordingSource, channel: int, time_s: int, frame: KeyFrame, jpeg: bytes) -> None:
-        picture_ms = round(1000 * (frame.device_s - source.correction_s)) if frame.is_confirmed else None
+        picture_ms = round(1000 * (frame.device_s - source.correction_at(time_s))) if frame.is_confirmed else None
         with self._changed:
             if self._is_over:  # the camera is gone
                 return

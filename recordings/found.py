@@ -38,7 +38,7 @@ class RecordingNames:
             matched_by=match.by,
             source_name=item.source_name or own_name,
             earliest=clock.to_true_time_or_none(item.earliest),
-            latest=clock.to_true_time_or_none(item.latest),
+            latest=clock.to_true_time_or_none(item.latest, is_end=True),
             tracks=item.tracks,
         )
 
@@ -50,17 +50,22 @@ def found_recordings(
     window: Interval,
     now: datetime,
     clock: DeviceClock,
+    whole_clock: DeviceClock,
 ) -> list[FoundRecording]:
-    """Return the recordings with data in the window, by channel and time."""
+    """Return the recordings with data in the window, by channel and time.
+
+    `clock`: that of the window, with a fixed correction. `whole_clock`: for the dates of the device's recordings.
+    """
     found = []
     for item in recordings:
         match = names.matches[item.recording_token]
+        of_device = match.by is not MatchedBy.SERVER
         spans = row_spans(Row(match.channel, "", match.by, (item,)), window, index, now)
         held = [span for span in spans if span.recording_token is not None]
         if held:
             found.append(
                 FoundRecording(
-                    recording=names.known(item, clock),
+                    recording=names.known(item, whole_clock if of_device else clock),
                     spans=tuple((clock.to_true_time(span.start), clock.to_true_time(span.end)) for span in held),
                     is_known=all(span.state is SpanState.RECORDED for span in held),
                 )

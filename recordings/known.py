@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from core.clock import Clock
 from core.errors import CameraUnsupported
-from core.recordings import DeviceRecording
+from core.recordings import DeviceRecording, RecordedPlace
 from onvif_manager import OnvifManager
-from recordings.device_clock import DeviceClock
+from recordings.device_clock import ClockPart, DeviceClock
 from recordings.found import RecordingNames, channel_coverage
 from recordings.indexing import Indexer
 from recordings.intervals import Interval
 from recordings.matching import Match, match_channels
-from recordings.rows import DeviceIndex, Row, row_spans, timeline_rows
-from recordings.server import ServerRecordings, with_reasons, without_forged_tokens
+from recordings.rows import (
+    DeviceIndex,
+    Row,
+    only_archived,
+    playable_places,
+    row_spans,
+    timeline_rows,
+    with_first_recording,
+    with_sub_recordings_first,
+    without_archived,
+)
+from recordings.server import ServerRecording, ServerRecordings, with_reasons, without_forged_tokens
 from recordings.store import RecordingStore
 from recordings.views import ChannelCoverage
 
@@ -23,16 +35,23 @@ class KnownRecordings:
     """Reads the index and the archive. Thread-safe."""
 
     def __init__(
-        self, cameras: OnvifManager, store: RecordingStore, indexer: Indexer, server: ServerRecordings
+        self,
+        cameras: OnvifManager,
+        store: RecordingStore,
+        indexer: Indexer,
+        server: ServerRecordings,
+        wall_clock: Clock,
     ) -> None:
         self._cameras = cameras
         self._store = store
         self._indexer = indexer
         self._server = server
+        self._wall_clock = wall_clock
 
     def device_clock(self, camera_id: int) -> DeviceClock:
         """Return the device's clock, which the times of its recordings follow."""
-        return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id))
+        zone = self._cameras.recording_zone(camera_id)
+        return DeviceClock.of_offset(self._cameras.recording_offset_s(camera_id), zone)
 
     def recordings(self, camera_id: int) -> list[DeviceRecording]:
         """Return the indexed recordings of the device."""
@@ -54,6 +73,51 @@ class KnownRecordings:
             matches = match_channels(recordings, channels)
             recordings = [item for item in recordings if matches[item.recording_token].by.is_sure]
         return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
+
+    def coverage_rows(
+        self, camera_id: int, clock: DeviceClock, *, channel: int | None, prefers_sub: bool, only_sure: bool
+    ) -> list[Row]:
+        """Return the rows of RecordingManager.coverage(), by a clock with a fixed correction."""
+        rows = [row for row in self.rows(camera_id, clock) if channel in (None, row.channel)]
+        if only_sure:
+            rows = [row if row.matched_by.is_sure else only_archived(row) for row in rows]
+            rows = [row for row in rows if row.recordings]
+        return [with_sub_recordings_first(row, spares_device=True) for row in rows] if prefers_sub else rows
+
+    def archived(
+        self, camera_id: int, clock: DeviceClock, recording_token: str | None, channel: int | None
+    ) -> list[ServerRecording]:
+        """Return the wanted recordings of the archive. None: any."""
+        return [
+            item
+            for item in self._server.of_camera(camera_id, clock)
+            if recording_token in (None, item.recording.recording_token) and channel in (None, item.channel)
+        ]
+
+    def places(
+        self,
+        camera_id: int,
+        recording_token: str,
+        part: ClockPart,
+        *,
+        prefers_sub: bool,
+        only_sure: bool,
+        avoids_archive: bool,
+    ) -> tuple[RecordedPlace, ...]:
+        """Return the places of RecordingManager.recorded_from() in a part of time with a fixed correction."""
+        start, end, clock = part
+        rows = self.rows(camera_id, clock, only_sure=only_sure)
+        row = next((row for row in rows if any(it.recording_token == recording_token for it in row.recordings)), None)
+        if row is None or (prefers_sub and not row.sub_tokens):
+            return ()
+        row = without_archived(row) if avoids_archive else with_first_recording(row, recording_token)
+        if prefers_sub:
+            row = with_sub_recordings_first(row)
+        window = clock.to_device_time(start), clock.to_device_time(end)
+        now = clock.to_device_time(self._wall_clock.now_utc())
+        index = self.read_index(camera_id, row.recordings, window, clock, grows_until=now)
+        places = playable_places(row, row_spans(row, window, index, now), now)
+        return tuple(replace(it, start=clock.to_true_time(it.start), end=clock.to_true_time(it.end)) for it in places)
 
     def names(self, camera_id: int, matches: dict[str, Match]) -> RecordingNames:
         """Return the names of recordings, with these matches of recordings and channels."""

@@ -98,7 +98,7 @@ class KeyFrameReader:
                     if frame is not None:
                         self.key_frames += 1
                         is_known = frame.is_confirmed
-                        yield (frame.device_s - source.correction_s if is_known else float(time_s)), frame
+                        yield (frame.device_s - source.correction_at(time_s) if is_known else float(time_s)), frame
                         if is_known and step_s:  # its own time may be far behind the times of the grid
                             left = [item for item in left if item > time_s]
             except _PASSING as error:

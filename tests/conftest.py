@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
+from tests.quick_statements import shared_compiled_statements
 
 # Property tests judge behaviour; a busy machine may take long to make an example.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -136,6 +137,12 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pictures"
     shared.mkdir(exist_ok=True)
     return shared
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    with shared_compiled_statements():
+        yield
 
 
 @pytest.fixture(autouse=True)

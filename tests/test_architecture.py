@@ -76,7 +76,9 @@ ARROWS: dict[str, frozenset[str]] = {
     "archive": frozenset({"events", "onvif", "media", "database", "core"}),
     "notifications": frozenset({"accounts", "events", "onvif", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "ptz", "notifications", "events", "motion", "media", "core"}),
+    "workers": frozenset(
+        {"onvif", "stream", "ptz", "notifications", "events", "motion", "recordings", "media", "core"}
+    ),
     "motion": frozenset({"vision", "events", "onvif", "media", "database", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),

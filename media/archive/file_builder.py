@@ -18,7 +18,7 @@ from itertools import pairwise
 from media.archive.audio import AudioPlacer
 from media.archive.fragment_boxes import KEY, LEADING, NOT_KEY, ProducerTime, SampleRun, fragment_head
 from media.archive.fragment_index import Fragment, index_box
-from media.archive.tracks import VIDEO_TIMESCALE, archive_tracks
+from media.archive.tracks import VIDEO_TIMESCALE, archive_tracks, left_out_box
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.fmp4.tracks import VIDEO_ID
 from media.fmp4.writer import init_section
@@ -52,7 +52,7 @@ class ArchiveFileBuilder:
         video, audio = archive_tracks(description)
         tracks = [video, audio] if audio else [video]
         self.codecs = ",".join(track.codec_string for track in tracks)  # as in RFC 6381
-        self._init = init_section(tracks)
+        self._init = init_section(tracks, left_out_box(description) if audio is None else b"")
         self._audio = None
         if audio and description.audio:
             self._audio = AudioPlacer(audio, description.audio, description.audio_config)

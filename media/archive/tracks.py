@@ -1,7 +1,7 @@
 """The tracks of an archive file: video as in fragments, audio as the device sent it.
 
 G.711 is `alaw` and `ulaw` (ISO/IEC 14496-12 leaves the names to its registration authority), PCM is QuickTime's `twos`,
-AAC and Opus are as in fragments. G.722 and G.726 have no name in MP4 and are left out.
+AAC and Opus are as in fragments. G.722 and G.726 have no name in MP4 and are left out; a box in moov says so.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import struct
 from dataclasses import dataclass
 
 from core.records import AudioFormat, VideoFormat
-from media.fmp4.boxes import box_in, boxes_in
+from media.fmp4.boxes import box, box_in, boxes_in
 from media.fmp4.tracks import AUDIO_ID, VIDEO_ID, Track, audio_sample_entry, audio_track, video_track
 from media.units import UnitDescription
 
 VIDEO_TIMESCALE = 90_000
 _SAMPLE_ENTRIES = {"pcm_alaw": b"alaw", "pcm_mulaw": b"ulaw", "pcm_s16be": b"twos"}
 _CODECS = {kind: codec for codec, kind in _SAMPLE_ENTRIES.items()} | {b"Opus": "opus", b"mp4a": "aac"}
+_NAMES = {"adpcm_g722": "G.722", "g726": "G.726"}
+_LEFT_OUT = b"aulo"  # a box of this app in moov's udta: the name of the audio that is left out
+_LONGEST_NAME = 32
 _VISUAL_BYTES, _AUDIO_BYTES = 78, 28  # of a sample entry up to the boxes in it
 _AVC_HEAD_BYTES, _HEVC_HEAD_BYTES = 5, 22  # of the decoder's configuration up to the parameter sets
 
@@ -29,6 +32,14 @@ def archive_tracks(description: UnitDescription) -> tuple[Track, Track | None]:
     video = video_track(description.video, description.parameter_sets, VIDEO_TIMESCALE)
     audio = description.audio
     return video, _audio_track(audio, description.audio_config) if audio else None
+
+
+def left_out_box(description: UnitDescription) -> bytes:
+    """Return the box that names the audio without a track; nothing if there is no audio."""
+    audio = description.audio
+    if audio is None:
+        return b""
+    return box(_LEFT_OUT, _NAMES.get(audio.codec, audio.codec).encode("ascii", "replace")[:_LONGEST_NAME])
 
 
 def _audio_track(audio: AudioFormat, config: bytes) -> Track | None:
@@ -74,7 +85,16 @@ def read_tracks(moov: memoryview) -> StoredTracks:
         raise ValueError("a damaged moov") from error
     if video is None:
         raise ValueError("no video")
-    return StoredTracks(UnitDescription(*video, audio, audio_config), audio_timescale)
+    left_out = _read_left_out(moov) if audio is None else ""
+    return StoredTracks(UnitDescription(*video, audio, audio_config, left_out), audio_timescale)
+
+
+def _read_left_out(moov: memoryview) -> str:
+    for user_data in boxes_in(moov, b"udta"):
+        for name in boxes_in(user_data, _LEFT_OUT):
+            text = bytes(name[:_LONGEST_NAME]).decode("ascii", "replace")
+            return f"recordings on the server cannot hold {text}" if text.isprintable() else ""
+    return ""
 
 
 def _read_video(kind: bytes, entry: memoryview) -> tuple[VideoFormat, tuple[bytes, ...]]:

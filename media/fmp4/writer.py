@@ -34,14 +34,15 @@ class TrackRun:
     samples: Sequence[Sample]
 
 
-def init_section(tracks: Sequence[Track]) -> bytes:
-    """Return ftyp and moov: the tracks, without samples."""
+def init_section(tracks: Sequence[Track], user_data: bytes = b"") -> bytes:
+    """Return ftyp and moov: the tracks, without samples, and maybe a box of the content for `udta`."""
     brands = box(b"ftyp", b"iso5", u32(512), b"iso5", b"iso6", b"mp41")
     head = full_box(
         b"mvhd", 0, 0, u32(0, 0, 1000, 0, 0x10000), u16(0x100, 0), bytes(8), _MATRIX, bytes(24), u32(len(tracks) + 1)
     )
     extends = [full_box(b"trex", 0, 0, u32(track.track_id, 1, 0, 0, 0)) for track in tracks]
-    return brands + box(b"moov", head, *map(_trak, tracks), box(b"mvex", *extends))
+    own = [box(b"udta", user_data)] if user_data else []
+    return brands + box(b"moov", head, *map(_trak, tracks), box(b"mvex", *extends), *own)
 
 
 def _trak(track: Track) -> bytes:

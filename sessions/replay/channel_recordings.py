@@ -115,9 +115,11 @@ def next_place(places: Sequence[RecordedPlace], recording_token: str, reached_ut
     """Return the first place that goes on after reached_utc.
 
     The rest of the same recording there does not count, even if it is listed: the recorder has just said that it ends.
+    It counts behind a change of the recorder's local time, because it needs another PLAY.
     """
     for place in places:
-        is_own_rest = place.recording_token == recording_token and place.start <= reached_utc + _TAIL
+        is_same = place.recording_token == recording_token and not place.is_shifted
+        is_own_rest = is_same and place.start <= reached_utc + _TAIL
         if not is_own_rest and place.end > reached_utc + _TAIL:
             return place
     return None

@@ -68,7 +68,8 @@ class ReplayPlay:
     """Call start() once, step() until it returns None, and close(); only the session's thread does.
 
     `ahead_s`: by which the clock of this recording is ahead of the run's device time, because the run began with a
-    recording of the other origin. start() and step() raise the AppError that ends the play.
+    recording of the other origin, or while the recorder's local time had another difference to UTC. start() and step()
+    raise the AppError that ends the play.
     """
 
     def __init__(

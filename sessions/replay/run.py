@@ -94,12 +94,18 @@ class ReplayRun:
         return at_s if self._moved_to_utc is None else max(at_s, self._device_s_of(self._moved_to_utc))
 
     @property
+    def resume_utc(self) -> datetime:
+        """The true time of `resume_device_s`, also while the clock is not known."""
+        begins = max(self.requested_utc, self._moved_to_utc or self.requested_utc)
+        return begins if self._reached_device_s is None else max(begins, self.true_utc(self._reached_device_s))
+
+    @property
     def end_device_s(self) -> float | None:
         return None if self.end_utc is None else self._device_s_of(self.end_utc)
 
     @property
     def stop_device_s(self) -> float | None:
-        """The time up to which the present recording plays: the requested end, or where the archive goes on."""
+        """The time up to which the present recording plays: the requested end, or where another place goes on."""
         if self._handover_utc is None:
             return self.end_device_s
         handover_s = self._device_s_of(self._handover_utc)
@@ -107,7 +113,7 @@ class ReplayRun:
 
     @property
     def handover_utc(self) -> datetime | None:
-        """The time at which the archive goes on after the present recording of the device, if it does."""
+        """The time at which another place goes on after the present one of the device, if it does."""
         return self._handover_utc
 
     def begin(self, place: RecordedPlace) -> None:

@@ -217,10 +217,11 @@ class ReplaySession(BaseSession):
         if connection is None or self._source is None or token != self._source.recording_token:
             self._resources.close_connection(wait_s=RELEASE_WAIT_S)  # first: recorders allow few sessions
             connection = self._connect(token)
+        correction_s = self._correction_s + self._zone.shift_at(run.resume_utc.timestamp())
         if not run.playlist.segments:
-            run.correction_s = self._correction_s
+            run.correction_s = correction_s
         run.zone = self._zone
-        return ReplayPlay(self._play_context, connection, run, ahead_s=self._correction_s - run.correction_s)
+        return ReplayPlay(self._play_context, connection, run, ahead_s=correction_s - run.correction_s)
 
     def _connect(self, recording_token: str) -> ReplayConnection:
         """Raises NotFound for an unknown recording, or a DeviceError if its address cannot be read."""

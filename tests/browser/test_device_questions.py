@@ -93,3 +93,17 @@ def test_a_readable_password_is_allowed_from_the_card(emptied_app: App, device: 
     expect(card.locator("[data-part=status]")).to_have_text("Online")
     card.get_by_role("button", name="Health card").click()
     expect(page.locator("#health-card")).to_contain_text(re.compile(r"Readable password\s*Allowed"))
+
+
+def test_the_zone_of_a_recorder_is_chosen_in_its_form(emptied_app: App, device: SoapDevice, open_page: Open) -> None:
+    camera_id = add(emptied_app, device, f"http://127.0.0.1:{device.port}/onvif/device_service")
+    page = open_page(emptied_app.url).page
+    form = page.locator("#camera-form")
+    for shown, chosen in (("", "Europe/Berlin"), ("Europe/Berlin", "")):
+        page.locator("camera-card").get_by_role("button", name="Edit").click()
+        zone = form.get_by_label("Time zone of its recordings")
+        expect(zone).to_have_value(shown)
+        zone.select_option(chosen)
+        form.get_by_role("button", name="Save").click()
+        expect(zone).to_be_hidden()
+        assert emptied_app.call("GET", f"/api/cameras/{camera_id}")["recording_time_zone"] == chosen

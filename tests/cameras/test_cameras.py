@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -410,6 +411,28 @@ def test_a_zone_in_the_times_of_recordings_outlives_the_app(harness: CameraHarne
         assert manager.recording_offset_s(camera_id) == 28_801.5
         entry = manager._registry.entry(camera_id)
         assert entry.stored.access.learned == known
+
+
+def test_a_user_chooses_the_zone_of_recordings_without_a_new_connection(
+    harness: CameraHarness, manager: OnvifManager
+) -> None:
+    device = harness.device()
+    camera_id = add(manager)
+    harness.wait_status(camera_id, CameraStatus.ONLINE)
+    opens = device.opens
+    view = manager.update_camera(camera_id, CameraChange(recording_time_zone="Europe/Berlin"))
+    assert view.recording_time_zone == "Europe/Berlin"
+    source, ahead_s = manager.replay_source(camera_id, "Rec0")
+    january = datetime(2026, 1, 15, tzinfo=UTC).timestamp()
+    assert round(ahead_s + source.zone.shift_at(january)) == 3602
+    assert round(ahead_s + source.zone.shift_at(january + 180 * 86_400)) == 7202
+    assert device.opens == opens
+    for wrong in ("Europe/Nowhere", "CET-1CEST,M3.5.0,M10.5.0/3", "../x"):
+        with pytest.raises(InvalidRequest) as refused:
+            manager.update_camera(camera_id, CameraChange(recording_time_zone=wrong))
+        assert refused.value.errors[0].field == "recording_time_zone"
+    assert manager.update_camera(camera_id, CameraChange(recording_time_zone="")).recording_time_zone == ""
+    assert manager.recording_offset_s(camera_id) == 1.5
 
 
 def test_dead_cameras_do_not_delay_the_list_of_64(harness: CameraHarness, manager: OnvifManager) -> None:

@@ -62,7 +62,7 @@ class ChannelRecordings(ThinRecordings):
         if self.listed is not None:
             recorder = replace(recorder, spans=_absolute(self.listed))
         found = recorder.recorded(camera_id, recording_token, moment + ahead)
-        return tuple(RecordedPlace(one.recording_token, one.start - ahead, one.end - ahead) for one in found)
+        return tuple(replace(one, start=one.start - ahead, end=one.end - ahead) for one in found)
 
     def search(self, camera_id: int, start: datetime, end: datetime, **_: object) -> SearchPage:
         return SearchPage((), complete=self.problem is None, next_cursor=None, problem=self.problem)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.access import LOCAL
+from core.records import AudioFormat
 from export_manager import ExportManager
 from exports.records import ExportJob, ExportState
 from media.ffmpeg import find_ffmpeg
@@ -115,6 +116,12 @@ def test_the_device_fills_the_gap_of_the_server(exporting: ServerExporting) -> N
     assert [len(exporting.frames(job, number)) for number in range(3)] == [10 * FPS, 10 * FPS, 20 * FPS]
     assert job.progress.done_s == pytest.approx(40, abs=0.1)
     assert exporting.recorder.open_lines() == 0
+
+
+def test_an_export_says_why_the_server_has_no_audio(exporting: ServerExporting) -> None:
+    exporting.footage.record(START_S, START_S + 20, audio=AudioFormat("adpcm_g722", 16_000, 1))
+    (file,) = exporting.exported(5, 15).files
+    assert file.audio_left_out == "recordings on the server cannot hold G.722"
 
 
 def test_a_gap_that_nobody_recorded_makes_two_files(exporting: ServerExporting) -> None:

@@ -20,6 +20,7 @@ from tests.onvif_services.soap_device import SoapDevice
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 EAST_S = 8 * 3600.0
+POSIX = "CET-1CEST,M3.5.0,M10.5.0/3"
 
 
 def test_a_newest_recording_that_grows_in_the_future_by_the_zone_is_local() -> None:
@@ -127,6 +128,40 @@ def test_times_of_a_recorder_that_was_always_right_are_known() -> None:
     assert ZoneOfTimes.learned(zone.zone_s, zone.since_s).is_known_at(0.0)
 
 
+def test_a_named_zone_goes_on_over_the_change_of_the_clocks() -> None:
+    zone, summer = RecordingZone(), datetime(2026, 10, 24, 12, tzinfo=UTC)
+    for passed in (0 * MINUTE, MINUTE):
+        zone.judge(summer + 2 * HOUR + passed, summer + passed, 7200.0, POSIX)
+    assert (zone.zone_s, zone.name) == (7200.0, POSIX)
+    winter = summer + DAY
+    assert zone.judge(winter + HOUR, winter, 3600.0, POSIX) is Verdict.LOCAL, "no other look is needed"
+    known = ZoneOfTimes.learned(zone.zone_s, zone.since_s, zone.name)
+    assert [known.zone_s + known.shift_at(at.timestamp()) for at in (summer, winter)] == [7200.0, 3600.0]
+    assert [known.is_known_at(at.timestamp()) for at in (summer - 100 * DAY, summer, winter)] == [True] * 3
+    assert not known.is_known_at(datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()), "the hour comes twice"
+
+
+@pytest.mark.parametrize("name", ["CET+1CEST,M3.5.0,M10.5.0/3", "CET-1CEST", "garbage", "", "EST5EDT,M3.2.0,M11.1.0"])
+def test_a_name_that_does_not_fit_the_devices_clocks_is_ignored(name: str) -> None:
+    zone, summer = RecordingZone(), datetime(2026, 7, 1, 12, tzinfo=UTC)
+    for passed in (0 * MINUTE, MINUTE):
+        zone.judge(summer + 2 * HOUR + passed, summer + passed, 7200.0, name)
+    assert (zone.zone_s, zone.name) == (7200.0, "")
+
+
+def test_a_zone_without_summer_time_is_not_known_before_its_first_sight() -> None:
+    """Many devices are set to the time of winter and of summer by hand."""
+    known = ZoneOfTimes.learned(EAST_S, NOW.timestamp(), "CST-8")
+    assert [known.is_known_at(NOW.timestamp() + at_s) for at_s in (-1, 1)] == [False, True]
+
+
+def test_a_named_zone_ends_when_recordings_grow_at_the_present_time() -> None:
+    zone = RecordingZone(3600.0, NOW.timestamp(), POSIX)
+    for passed in (0 * MINUTE, MINUTE):
+        zone.judge(NOW + passed, NOW + passed, None)
+    assert (zone.zone_s, zone.name) == (0.0, "")
+
+
 def _clocks(now: datetime) -> str:
     """Return an answer to GetSystemDateAndTime with UTC and a local time eight hours later."""
 
@@ -139,6 +174,7 @@ def _clocks(now: datetime) -> str:
 
     return (
         "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime>"
+        "<tt:TimeZone><tt:TZ>CST-8</tt:TZ></tt:TimeZone>"
         f"{parts('UTCDateTime', now)}{parts('LocalDateTime', now + 8 * HOUR)}"
         "</tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
     )
@@ -180,6 +216,7 @@ def test_the_zone_of_recordings_is_learned_and_shown(device: SoapDevice, connect
         clock.seconds += 90
     assert outcomes == ["unconfirmed", "repaired"]
     assert conn.learned.recording_zone_s == EAST_S
-    learned = LearnedAccess(recording_zone_s=EAST_S, recording_zone_since_s=conn.learned.recording_zone_since_s)
+    since_s = conn.learned.recording_zone_since_s
+    learned = LearnedAccess(recording_zone_s=EAST_S, recording_zone_since_s=since_s, recording_zone_name="CST-8")
     assert learned.recording_zone_since_s is not None
     assert connect(learned=learned).learned == learned

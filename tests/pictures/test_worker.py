@@ -9,6 +9,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import AppError, CameraUnreachable, CameraUnsupported
+from core.recordings import RecorderTimes
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.still_decoder import KeyFrameData, StillDecoder
@@ -40,7 +41,7 @@ class ScriptedSource(RecordingSource):
     Each costs `frame_bytes`. A recorder whose frames give no picture cannot be had from the simulator.
     """
 
-    correction_s = 0.0
+    _times = RecorderTimes(0.0)
     frame_bytes = 0
     sent: list[tuple[str, int]]
 

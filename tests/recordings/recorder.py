@@ -31,6 +31,7 @@ from core.recordings import (
     ReplaySource,
     SpanState,
     TrackType,
+    ZoneOfTimes,
 )
 from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceInfo, StreamSource
 from core.secrets import Secret
@@ -98,6 +99,7 @@ class Recorder:
     lists: int = 0
     offset_s: float = 0.0
     zone_s: float = 0.0  # in its times of recordings, which it marks as UTC
+    zone_name: str = ""  # of a zone with summer time in them
     info: DeviceInfo = DeviceInfo("Dahua", "XVR")
 
     @property
@@ -184,7 +186,13 @@ class ArchiveCameras(OnvifManager):
         raise CameraUnreachable("This recorder has no live video.")
 
     def recording_offset_s(self, camera_id: int) -> float:
-        return (self.clock_offset_s(camera_id) or 0.0) + self.archive.recorder.zone_s
+        return (self.clock_offset_s(camera_id) or 0.0) + self.recording_zone(camera_id).zone_s
+
+    def recording_zone(self, camera_id: int) -> ZoneOfTimes:
+        recorder, name = self.archive.recorder, self.archive.recorder.zone_name
+        if name:
+            return ZoneOfTimes.chosen(name, self.archive.clock.now_utc().timestamp())
+        return ZoneOfTimes(recorder.zone_s)
 
     def clock_offset_s(self, camera_id: int) -> float | None:
         return self.archive.recorder.offset_s

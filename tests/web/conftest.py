@@ -31,6 +31,7 @@ from tests.events.logged import stored_camera
 from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
+from tests.quick_templates import shared_compiled_templates
 from tests.recordings.recorder import Archive
 from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
@@ -45,7 +46,7 @@ from web.services import Managers, Services
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rules() -> Iterator[None]:
-    with shared_compiled_rules():
+    with shared_compiled_rules(), shared_compiled_templates():
         yield
 
 

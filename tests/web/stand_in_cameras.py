@@ -121,6 +121,7 @@ class StandInCameras(OnvifManager):
             name=change.name or view.name,
             host=change.host or view.host,
             stream_uris=change.stream_uris or view.stream_uris,
+            recording_time_zone=change.recording_time_zone or view.recording_time_zone,
         )
         return self.views[camera_id]
 

@@ -155,6 +155,7 @@ KINDS = {
     "sensitivity": "choice",
     "zones": "limits",
     "time_zone": "zone",
+    "recording_time_zone": "zone",
     "pre_s": "pre",
     "post_s": "post",
     "keep_days": "days",

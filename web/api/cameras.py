@@ -127,6 +127,7 @@ def edit_camera(path: models.CameraPath, body: models.CameraEdit) -> Response:
         password=Secret(body.password) if body.password is not None else None,
         stream_uris=_stream_uris(body.stream_uris),
         readable_password=body.readable_password,
+        recording_time_zone=body.recording_time_zone,
     )
     with _faults_of_host_named("host" if body.address is None else "address"):
         view = services().cameras.update_camera(path.camera_id, change)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Conf
 from core import records
 from core.clock import rfc3339
 from core.recordings import ReplayQuality
+from core.zones import LONGEST_NAME
 from sessions.view import SegmentWait
 from web.fields import BodyId, Flag, Name, PathId, ProfileToken, QueryModel, RequestModel, StreamId, printable
 
@@ -135,6 +136,9 @@ class CameraEdit(RequestModel):
     password: Annotated[Password | None, Field(repr=False)] = None
     stream_uris: NewStreamUris | None = None
     readable_password: ReadablePassword = None
+    recording_time_zone: Annotated[
+        str | None, Field(max_length=LONGEST_NAME, description="IANA name, for a recorder that keeps local time")
+    ] = None
 
 
 class CertificateChoice(RequestModel):
@@ -270,6 +274,10 @@ class Camera(AnswerModel):
     )
     address: str = Field(description="address of the device service: scheme, host, port and path")
     readable_password: bool = Field(description="logins that send the password readable are allowed")
+    recording_time_zone: str = Field(
+        description="time zone of a recorder that keeps local time in its recordings, as a user has chosen it; empty: "
+        "the app finds it"
+    )
     certificate: Certificate | None = Field(description="of a device with TLS; a changed one goes first")
 
 

@@ -58,9 +58,9 @@ async def _makers_methods(source: ReplaySource) -> list[ReplayMethod]:
 def makers_uri(replay: MakersReplay, start_device_s: float, end_device_s: float) -> str:
     """Return a maker's address with the times written as the maker does."""
     pattern = "%Y_%m_%d_%H_%M_%S" if replay.kind == "dahua" else "%Y%m%dT%H%M%SZ"
-    zone_s = replay.zone_s if replay.kind == "dahua" else 0.0
+    is_local = replay.kind == "dahua"
     start, end = (
-        datetime.fromtimestamp(int(moment_s + zone_s), UTC).strftime(pattern)
+        datetime.fromtimestamp(int(moment_s + (replay.zone_at(moment_s) if is_local else 0.0)), UTC).strftime(pattern)
         for moment_s in (start_device_s, end_device_s)
     )
     return replay.uri.replace("{start}", start).replace("{end}", end)

@@ -118,6 +118,8 @@ export class CameraForm extends AppDialog {
     this.#input('address').value = shortAddress(camera);
     this.#input('readable').checked = camera.readable_password;
     part(this, 'readable-field', HTMLElement).hidden = false; // a stream may need it although the camera is online
+    part(this, 'zone-field', HTMLElement).hidden = !camera.onvif || camera.pretend;
+    this.#fillZones(camera.recording_time_zone);
     this.#input('main').value = camera.stream_uris?.main ?? '';
     this.#input('sub').value = camera.stream_uris?.sub ?? '';
     this.#input('username').value = camera.username;
@@ -173,8 +175,9 @@ export class CameraForm extends AppDialog {
     this.#input('password').type = 'password';
     part(this, 'kinds', HTMLElement).hidden = camera !== null;
     part(this, 'readable-field', HTMLElement).hidden = true;
+    part(this, 'zone-field', HTMLElement).hidden = true;
     this.#kind = camera?.stream_uris ? 'rtsp' : 'onvif';
-    for (const name of ['address', 'main', 'sub', 'username', 'password', 'name']) this.#error(name, '');
+    for (const name of ['address', 'main', 'sub', 'username', 'password', 'recording_time_zone', 'name']) this.#error(name, '');
     part(this, 'error', HTMLElement).hidden = true;
     this.#busy(false);
     this.show();
@@ -211,9 +214,30 @@ export class CameraForm extends AppDialog {
     if (username !== camera?.username) draft.username = username;
     if (name !== (camera?.name ?? '')) draft.name = name;
     if (camera && isReadable !== camera.readable_password) draft.readable_password = isReadable;
+    const zone = this.#zone.value;
+    if (camera?.onvif && !camera.pretend && zone !== camera.recording_time_zone) draft.recording_time_zone = zone;
     if (password || !camera) draft.password = password;
     this.#busy(true);
     emit(this, 'camera-submit', { id: camera?.id ?? null, draft, signal: this.#shown.signal });
+  }
+
+  get #zone() {
+    const field = part(this, 'form', HTMLFormElement).elements.namedItem('recording_time_zone');
+    if (!(field instanceof HTMLSelectElement)) throw new Error('The form has no choice of a time zone.');
+    return field;
+  }
+
+  /** @param {string} chosen */
+  #fillZones(chosen) {
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const others = Intl.supportedValuesOf('timeZone').filter((name) => name !== own);
+    const names = chosen && chosen !== own && !others.includes(chosen) ? [chosen, ...others] : others;
+    this.#zone.replaceChildren(
+      new Option('Found by the app', ''),
+      new Option(`This browser’s (${own})`, own),
+      ...names.map((name) => new Option(name.replaceAll('_', ' '), name)),
+    );
+    this.#zone.value = chosen;
   }
 
   /** True if the form has the stored address of this camera. @param {Camera} camera */
@@ -273,7 +297,8 @@ export class CameraForm extends AppDialog {
     if (!(element instanceof HTMLElement)) return false;
     setText(element, message);
     element.hidden = !message;
-    this.#input(name).setAttribute('aria-invalid', String(Boolean(message)));
+    const input = name === 'recording_time_zone' ? this.#zone : this.#input(name);
+    input.setAttribute('aria-invalid', String(Boolean(message)));
     return true;
   }
 

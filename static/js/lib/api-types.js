@@ -125,6 +125,8 @@ export {};
  *   the password. Only for admins
  * @property {string} address address of the device service: scheme, host, port and path
  * @property {boolean} readable_password logins that send the password readable are allowed
+ * @property {string} recording_time_zone time zone of a recorder that keeps local time in its recordings, as a user has
+ *   chosen it; empty: the app finds it
  * @property {Certificate|null} certificate of a device with TLS; a changed one goes first
  */
 

@@ -25,7 +25,7 @@ export { ApiError, problemOf };
  * @typedef {import('./api-types.js').FoundRecording} FoundRecording
  * @typedef {import('./api-types.js').FoundRecordings} FoundRecordings
  * @typedef {{name?: string, host?: string, port?: number|null, username?: string, password?: string,
- *   address?: string, readable_password?: boolean,
+ *   address?: string, readable_password?: boolean, recording_time_zone?: string,
  *   stream_uris?: {main: string, sub: string|null}}} CameraDraft `address`: scheme, host, port and path in one, instead of
  *   `host`. `stream_uris`: of a camera without ONVIF, instead of both
  * @typedef {import('./replay-quality.js').Wanted} ReplayWanted

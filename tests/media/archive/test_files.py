@@ -145,6 +145,13 @@ def test_audio_may_begin_a_second_before_the_first_frame(tmp_path: Path) -> None
     assert heard == pytest.approx(kept.utc_s[2:], abs=MS_S)
 
 
+def test_nothing_is_left_out_of_audio_that_is_kept(tmp_path: Path) -> None:
+    for name, audio in (("a.mp4", AudioFormat("pcm_alaw", 8000, 1)), ("b.mp4", None)):
+        write_file(tmp_path / name, description(audio=audio), film(seconds=2))
+        with ArchiveFile.open(tmp_path / name) as file:
+            assert file.description.audio_left_out == ""
+
+
 def in_order_of_arrival(source: Source) -> Source:
     """Return the units with the audio behind the first frame."""
     audio = [at for at, unit in enumerate(source.units) if unit.track == AUDIO]
@@ -152,12 +159,14 @@ def in_order_of_arrival(source: Source) -> Source:
     return Source([source.units[at] for at in order], [source.utc_s[at] for at in order])
 
 
-def test_audio_without_a_name_in_mp4_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("codec", "name"), [("adpcm_g722", "G.722"), ("g726", "G.726"), ("strange", "strange")])
+def test_audio_without_a_name_in_mp4_is_left_out_and_named(tmp_path: Path, codec: str, name: str) -> None:
     source = film(seconds=2)
     source.audio(bytes(160), BEGAN_S + 0.5)
-    write_file(tmp_path / "film.mp4", description(audio=AudioFormat("adpcm_g722", 16_000, 1)), source)
+    write_file(tmp_path / "film.mp4", description(audio=AudioFormat(codec, 16_000, 1)), source)
     with ArchiveFile.open(tmp_path / "film.mp4") as file:
         assert file.description.audio is None
+        assert file.description.audio_left_out == f"recordings on the server cannot hold {name}"
     assert [unit.parts for unit in units_of(tmp_path / "film.mp4")] == list(encoded("h264").pictures[:20])
 
 

@@ -42,6 +42,7 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
         "stream_uris": None,
         "address": "",
         "readable_password": False,
+        "recording_time_zone": "",
         "certificate": None,
     }
     assert cameras.passwords[1] == "canary"
@@ -239,6 +240,13 @@ def test_a_camera_is_added_and_edited_by_its_address(client: FlaskClient) -> Non
     assert client.post("/api/cameras", json=body).status_code == 201
     assert client.post("/api/cameras", json={**body, "host": "192.168.1.9"}).status_code == 400
     assert client.patch("/api/cameras/1", json={"address": "http://192.168.1.9/x", "host": "a"}).status_code == 400
+
+
+@pytest.mark.usefixtures("camera")
+def test_the_zone_of_a_recorder_is_chosen_and_shown(client: FlaskClient, assert_problem: Any) -> None:
+    answer = client.patch("/api/cameras/1", json={"recording_time_zone": "Europe/Berlin"})
+    assert answer.get_json()["recording_time_zone"] == "Europe/Berlin"
+    assert_problem(client.patch("/api/cameras/1", json={"recording_time_zone": "A" * 101}), 400, "invalid_request")
 
 
 def test_a_changed_certificate_is_accepted_by_its_fingerprint(client: FlaskClient, camera: Any) -> None:

@@ -16,18 +16,21 @@ from datetime import datetime
 from core.clock import Clock
 from core.errors import AppError, DeviceError
 from core.events import ChannelActivity, DeviceEvent, EventProblem
+from core.records import ServiceCheck
 from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
 from events.intake import EventIntake
 from events.log import EventLog
+from events.looks import EventLooks
 from events.pictures import EventPictures
 from events.retention import EventRetention
-from events.states import EventStates
+from events.states import MOST_OPEN, EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from events.switches import EventSwitches
 from events.topics import DeviceTold, DeviceTopics
+from events.words import KnownNames, Understood, parse_words
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class EventManager:
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
         self.log = EventLog(database, clock)
+        self.looks = EventLooks(database)
         self._store = SubscriptionStore(database)
         self._settings = settings
         self._clock = clock
@@ -144,7 +148,21 @@ class EventManager:
 
     def told(self, camera_id: int) -> DeviceTold:
         """Return the topics and the newest messages of a camera."""
-        return self.topics.told(camera_id, self._clock.now_utc())
+        told = self.topics.told(camera_id, self._clock.now_utc())
+        return replace(told, begun_left_out=self._begun_left_out(camera_id))
+
+    def checks(self, camera_id: int) -> tuple[ServiceCheck, ...]:
+        """Return the lines of the health card about the events of a camera."""
+        left_out = self._begun_left_out(camera_id)
+        if not left_out:
+            return ()
+        detail = f"{left_out} messages were left out, because {MOST_OPEN} other events of the device went on"
+        return (ServiceCheck("events that go on", "left_out", detail),)
+
+    def _begun_left_out(self, camera_id: int) -> int:
+        with self._lock:
+            states = self._states.get(camera_id)
+            return states.left_out if states is not None else 0
 
     def forget_camera(self, camera_id: int) -> None:
         """Follow the change or the removal of a camera."""
@@ -160,6 +178,10 @@ class EventManager:
             camera_id, channel, moment, self.pictures.event_ids(camera_id)
         )
         self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
+
+    def understand(self, words: str, names: KnownNames) -> Understood:
+        """Return the filters that the words of a search mean, by the clock of the server's time zone."""
+        return parse_words(words, names, self._clock.now_utc().astimezone())
 
     def clean(self) -> bool:
         """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""

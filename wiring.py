@@ -31,6 +31,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
+from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
@@ -46,6 +47,7 @@ from web.services import Managers, Services
 from workers.event_listener import EventListeners
 from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
+from workers.motion_watch import MotionWatch
 from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
@@ -84,6 +86,7 @@ class Application:
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
+        self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.backfills = BackfillManager(
@@ -110,6 +113,7 @@ class Application:
         self.evidence = EvidenceManager(self.database, settings, clock, self.spawner, self.exports)
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
+        self.motion_watch = MotionWatch(self.motion, self.cameras, self.gateway, self.ptz, self.archive, clock)
         self.pinned_channels = PinnedChannels(
             parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
@@ -123,12 +127,17 @@ class Application:
         self.cameras.on_delete(self.exports.camera_deleted)
         self.cameras.on_delete(self.archive.delete_footage)
         self.cameras.on_delete(self.events.delete_events)
+        self.cameras.on_delete(self.motion.delete_camera)
         self.archive.on_limit(self.pictures.forget_before)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
         self.cameras.on_accepted_certificate(self.archive.forget_camera)
+        self.motion.on_activity(self.archive.take_watched)
+        self.cameras.on_accepted_certificate(self.motion_watch.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.motion_watch.forget_camera)
+            subscribe(self.motion.forget_camera)
             subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
@@ -150,6 +159,7 @@ class Application:
             backfills=self.backfills,
             events=self.events,
             notifications=self.notifications,
+            motion=self.motion,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -174,6 +184,7 @@ class Application:
                 (self.archive.start, self.archive.stop),
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
+                (self.motion.start, self.motion.stop),
                 (self.event_watch.start, self.event_watch.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.backfills.start, self.backfills.stop),
@@ -186,6 +197,7 @@ class Application:
                 (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),
                 (self.tours.start, self.tours.stop),
+                (self.motion_watch.start, self.motion_watch.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):

@@ -90,6 +90,19 @@ class AllowedAddresses:
             return None
         return next((why for item in destinations_of(address) if (why := self._why_not(item, port))), None)
 
+    def why_not_public(self, text: str) -> str | None:
+        """Return the reason why a connection to the internet does not go to an IP address, None if it may.
+
+        For targets that a user without the permission to manage names: no address of the own network is allowed.
+        """
+        address: _Address = ipaddress.ip_address(text.partition("%")[0])
+        for item in destinations_of(address):
+            if why := self._why_not(item, None):
+                return why
+            if not item.is_global:
+                return "an address of a private network"
+        return None
+
     def check(self, address: str, port: int) -> None:
         """Raise AddressRefused if the address or port is refused. Call it immediately before connecting."""
         why = why_not_port(port) or self.why_not(address, port)

@@ -198,7 +198,8 @@ class ChannelActivity:
     arrival. `changes`: how often the device told another state; large numbers mean a storm of messages.
     `is_channel_active`: another event, or this one, is still active in the channel. `item`: of the message, it tells
     the state. `last_told_at`: when the device last told that the event goes on. `is_channel_sure`: of a beginning;
-    False if the app has guessed the channel.
+    False if the app has guessed the channel. `device_at`: of a beginning, by the device's own clock; None if the device
+    did not tell it.
     """
 
     camera_id: int
@@ -217,10 +218,13 @@ class ChannelActivity:
     closed_why: ClosedWhy = ClosedWhy.TOLD
     last_told_at: datetime | None = None
     is_channel_sure: bool = True
+    device_at: datetime | None = None
 
 
 DEVICE_EVENTS = "device"
 """The kind of all events of a device together, for the recorder, which may have events of other kinds, too."""
+WATCHED_EVENTS = "watch"
+"""The kind of the movements that the app itself sees, for the recorder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,7 @@ class LoggedEvent:
     goes on. `arrived_at`: when the app learnt of it. `is_device_time`: `start_at` is the device's time without the
     offset of its clock. `count`: how often its state changed. `has_picture`: the app has a picture of its own.
     `is_channel_sure`: False if the app has guessed the channel. Users with some channels of the camera do not see such
-    an event.
+    an event. `device_at`: the beginning by the device's own clock; None if the device did not tell it.
     """
 
     camera_id: int | None
@@ -308,6 +312,7 @@ class LoggedEvent:
     has_picture: bool = False
     is_seen: bool = False
     is_channel_sure: bool = True
+    device_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +330,16 @@ class Trouble:
     since: datetime | None = None
     until: datetime | None = None
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventZone:
+    """A zone of a channel with events. `count`: of its events."""
+
+    camera_id: int
+    channel: int | None
+    zone: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class Settings:
     )
     event_keep_motion_days: float = _setting(30.0, "Events of motion are deleted after so many days.", low=1, high=3660)
     event_keep_days: float = _setting(365.0, "Other events are deleted after so many days.", low=1, high=3660)
+    event_max_rows: int = _setting(
+        2_000_000,
+        "Most events in the log; beyond, the oldest notices are deleted, then the oldest alerts.",
+        low=10_000,
+    )
     event_picture_bytes: int = _setting(300_000_000, "Size limit of the pictures of events on disk.", low=1_000_000)
     motion_end_s: float = _setting(
         60.0,

@@ -144,6 +144,7 @@ def begun(activity: ChannelActivity) -> LoggedEvent:
         severity=Severity.NOTICE if activity.is_state else severity_of(activity.kind),
         is_device_time=activity.is_device_time,
         is_channel_sure=activity.is_channel_sure,
+        device_at=activity.device_at,
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ClosedWhy, EventDay, LoggedEvent
+from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent
 from database import Database
 from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
 from events.log_store import EventChange, EventLogStore
@@ -85,7 +85,10 @@ class EventLog:
         thread.join(_STOPPING_S)
 
     def on_stored(self, listener: StoredListener) -> None:
-        """Call `listener` with each new event after it is stored, in the thread of the log. It must not wait."""
+        """Call `listener` with each new event after it is stored, in the thread of the log. It must not wait.
+
+        Imported events are left out: they happened long ago.
+        """
         self._listeners.append(listener)
 
     def on_changed(self, listener: StoredListener) -> None:
@@ -177,9 +180,17 @@ class EventLog:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
         return self.store.get(query, event_id)
 
+    def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
+        """Return the events with these ids, in no order. Leave out those that the query leaves out."""
+        return self.store.get_some(query, ids)
+
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
         return self.store.days(query)
+
+    def zones(self, query: EventQuery, *, limit: int) -> list[EventZone]:
+        """Return the zones with events of the query, by camera, channel and name."""
+        return self.store.zones(query, limit=limit)
 
     def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
         """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
@@ -233,7 +244,7 @@ class EventLog:
             with self._news:
                 self._news.notify_all()
         stored = [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
-        _tell(self._listeners, stored)
+        _tell(self._listeners, [event for event in stored if event.source is not EventSource.IMPORT])
         _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from core.access import EVERYTHING, Scope
 from core.errors import InvalidRequest
 from core.events import EventKind, EventSource, LoggedEvent, Severity
+from events.details import EventDetails, detail_conditions
 from tables import EventDayRow, EventRow, EventSeenRow
 
 WHOLE_DEVICE = 0  # the channel in event_days of events of the app's own connection
@@ -42,6 +43,8 @@ class EventQuery:
     is_seen: bool | None = None
     from_minute: int | None = None
     until_minute: int | None = None
+    zones: tuple[str, ...] = ()
+    details: tuple[EventDetails, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class _Columns:
         self.source = column("source", "")
         self.severity = column("severity", "")
         self.start_ms = column("start_ms", 0)
+        self.zone = column("zone", "")
 
 
 _COMPUTED = _Columns()
@@ -105,7 +109,9 @@ def page_conditions(query: EventQuery) -> tuple[list[ColumnElement[bool]], list[
     Ask for the newest rows of each place: an index has them in the order of their beginning.
     """
     is_about_alerts = query.severity is Severity.ALERT
-    if query.source in _RARE_SOURCES:
+    if query.zones:
+        columns = _Columns("zone", *_BY_START)
+    elif query.source in _RARE_SOURCES:
         columns = _Columns("source", *_BY_START)
     elif query.kinds and EventKind.MOTION not in query.kinds:  # rarer than the events of a camera
         columns = _Columns("kind", "severity", *_BY_START)
@@ -133,13 +139,15 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
         found.append(columns.severity == query.severity.value)
     if query.source is not None:
         found.append(columns.source == query.source.value)
+    if query.zones:  # the index of zones has only events with one
+        found += [EventRow.zone != "", columns.zone.in_(query.zones)]
     if query.is_seen is not None:
         marked = select(EventSeenRow.event_id).where(EventSeenRow.user_id == query.user_id)
         if query.is_seen:  # few events have a mark, most have none
             found.append(columns.id.in_(marked))
         else:
             found.append(~marked.where(EventSeenRow.event_id == EventRow.id).exists())
-    return [*found, *_time_of_day(query)]
+    return [*found, *_time_of_day(query), *detail_conditions(query.details)]
 
 
 def _places(query: EventQuery, columns: _Columns, of_own: _Columns) -> list[ColumnElement[bool]]:

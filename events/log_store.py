@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +12,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
-from core.events import Box, ClosedWhy, EventDay, EventKind, EventSource, LoggedEvent, Severity
+from core.events import Box, ClosedWhy, EventDay, EventKind, EventSource, EventZone, LoggedEvent, Severity
 from database import Database
+from events.log_days import COUNTED, count_days, find_days, uncount_days
 from events.log_query import (
-    UNKNOWN_CHANNEL,
-    WHOLE_DEVICE,
     EventNewsPage,
     EventPage,
     EventQuery,
     after_cursor,
     conditions,
     cursor_of,
-    day_conditions,
-    day_of,
     from_ms,
     minute_of,
     page_conditions,
@@ -87,7 +83,7 @@ class EventLogStore:
         with self._database.write() as session:
             ids: list[int] = []
             if added:
-                rows = [_values(event, marks_ms + place, now) for place, event in enumerate(added)]
+                rows = [_values(event, _mark_of(event, marks_ms + place), now) for place, event in enumerate(added)]
                 inserted = insert(EventRow).returning(EventRow.id, sort_by_parameter_order=True)
                 ids = list(session.scalars(inserted, rows))
             if changed:
@@ -111,7 +107,7 @@ class EventLogStore:
                     for place, one in enumerate(pictured)
                 ]
                 session.execute(_MARK_PICTURE, marks)
-            _count_days(session, added)
+            count_days(session, added)
         self._changed_ms = pictures_ms + len(pictured) - 1
         return ids
 
@@ -191,6 +187,12 @@ class EventLogStore:
                 raise NotFound("There is no such event.")
             return _events(session, found, query.user_id)[0]
 
+    def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
+        """Return the events with these ids, in no order. Leave out those that the query leaves out."""
+        wanted = select(*_COLUMNS).where(EventRow.id.in_(ids), *self._conditions(query))
+        with self._database.read() as session:
+            return list(_events(session, session.execute(wanted).all(), query.user_id))
+
     def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
         """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""
         wanted = select(*_COLUMNS).where(
@@ -206,10 +208,16 @@ class EventLogStore:
 
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
-        count, alerts = func.sum(EventDayRow.count), func.sum(EventDayRow.alerts)
-        wanted = select(EventDayRow.day, count, alerts).where(*self._day_conditions(query)).group_by(EventDayRow.day)
         with self._database.read() as session:
-            return [EventDay(*row) for row in session.execute(wanted.order_by(EventDayRow.day))]
+            return find_days(session, query, self._hidden)
+
+    def zones(self, query: EventQuery, *, limit: int) -> list[EventZone]:
+        """Return the zones with events of the query, by camera, channel and name."""
+        columns = (EventRow.camera_id, EventRow.channel, EventRow.zone)
+        wanted = select(*columns, func.count()).where(EventRow.zone != "", *self._conditions(query))
+        with self._database.read() as session:
+            found = session.execute(wanted.group_by(*columns).order_by(*columns).limit(limit))
+            return [EventZone(*row) for row in found]
 
     def _not_hidden(self) -> list[ColumnElement[bool]]:
         hidden = self._hidden
@@ -217,10 +225,6 @@ class EventLogStore:
 
     def _conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
         return [*conditions(query), *self._not_hidden()]
-
-    def _day_conditions(self, query: EventQuery) -> list[ColumnElement[bool]]:
-        hidden = self._hidden
-        return [*day_conditions(query), *((EventDayRow.camera_id.not_in(hidden),) if hidden else ())]
 
     def forget_pictures_before(
         self, camera_id: int, channel: int, moment: datetime, present: Sequence[int]
@@ -263,13 +267,36 @@ class EventLogStore:
             deleted = [(camera_id, event_id) for camera_id, event_id in found]
         if deleted:
             with self._database.write() as session:
-                for chunk in _chunks([event_id for _, event_id in deleted]):
-                    session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
+                _delete(session, [event_id for _, event_id in deleted])
         return deleted
+
+    def count(self) -> int:
+        """Return the number of all events."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(EventRow)) or 0
+
+    def delete_oldest(self, severity: Severity, *, limit: int) -> list[tuple[int, int]]:
+        """Delete the oldest events of a severity that are over, and take them off the numbers of their days.
+
+        Return the camera id and the id of each.
+        """
+        wanted = select(EventRow.id, *COUNTED).where(EventRow.severity == severity.value, EventRow.end_ms.is_not(None))
+        with self._database.read() as session:
+            rows = session.execute(wanted.order_by(EventRow.start_ms).limit(limit)).all()
+        if rows:
+            with self._database.write() as session:
+                _delete(session, [row.id for row in rows])
+                uncount_days(session, [row[1:] for row in rows])
+        return [(row.camera_id, row.id) for row in rows]
 
     def delete_days(self, *wanted: ColumnElement[bool]) -> None:
         with self._database.write() as session:
             session.execute(delete(EventDayRow).where(*wanted))
+
+
+def _delete(session: Session, ids: Sequence[int]) -> None:
+    for chunk in _chunks(ids):
+        session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
@@ -279,25 +306,6 @@ def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
 def _insert_of(session: Session) -> Callable[[type[Base]], sqlite.Insert | postgresql.Insert]:
     """Return the insert of the database, which can ignore a row that another request has inserted at the same time."""
     return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-
-
-def _count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
-    counts: Counter[tuple[int, int, str, str, bool]] = Counter()
-    alerts: Counter[tuple[int, int, str, str, bool]] = Counter()
-    for event in added:
-        unknown = WHOLE_DEVICE if event.source is EventSource.SERVER else UNKNOWN_CHANNEL
-        channel = unknown if event.channel is None else event.channel
-        key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value, event.is_channel_sure)
-        counts[key] += 1
-        alerts[key] += event.severity is Severity.ALERT
-    for key, count in counts.items():
-        row = session.get(EventDayRow, key)
-        if row is None:
-            names = ("camera_id", "channel", "day", "kind", "is_channel_sure")
-            session.add(EventDayRow(**dict(zip(names, key, strict=True)), count=count, alerts=alerts[key]))
-        else:
-            row.count += count
-            row.alerts += alerts[key]
 
 
 def _newest(
@@ -325,6 +333,11 @@ def _events(session: Session, rows: Sequence[Row[Any]], user_id: int) -> tuple[L
     return tuple(_event(row, is_seen=row.id in seen) for row in rows)
 
 
+def _mark_of(event: LoggedEvent, mark_ms: int) -> int:
+    """Return the mark of a new event. Imported ones happened long ago: they are no news."""
+    return 0 if event.source is EventSource.IMPORT else mark_ms
+
+
 def _values(event: LoggedEvent, changed_ms: int, now: datetime) -> dict[str, Any]:
     return {
         "camera_id": event.camera_id or 0,
@@ -348,6 +361,7 @@ def _values(event: LoggedEvent, changed_ms: int, now: datetime) -> dict[str, Any
         "has_picture": event.has_picture,
         "is_channel_sure": event.is_channel_sure,
         "changed_ms": changed_ms,
+        "device_ms": None if event.device_at is None else to_ms(event.device_at),
     }
 
 
@@ -374,6 +388,7 @@ def _event(row: Row[Any], *, is_seen: bool) -> LoggedEvent:
         has_picture=row.has_picture,
         is_seen=is_seen,
         is_channel_sure=row.is_channel_sure,
+        device_at=None if row.device_ms is None else from_ms(row.device_ms),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from core.clock import Clock
-from core.events import EventKind
+from core.events import EventKind, Severity
 from core.settings import Settings
 from events.log_query import day_of, to_ms
 from events.log_store import EventLogStore
@@ -82,7 +82,23 @@ class EventRetention:
             has_more = has_more or len(deleted) == MOST_AT_ONCE
         if not has_more:
             self._delete_old_days()
+            has_more = self._delete_beyond_limit()
         return has_more
+
+    def _delete_beyond_limit(self) -> bool:
+        """Delete a batch of the events beyond the limit of all rows, the oldest notices first.
+
+        Return True if there may be more.
+        """
+        beyond = self._store.count() - self._settings.event_max_rows
+        if beyond <= 0:
+            return False
+        limit = min(beyond, MOST_AT_ONCE)
+        deleted = self._store.delete_oldest(Severity.NOTICE, limit=limit)
+        if not deleted:
+            deleted = self._store.delete_oldest(Severity.ALERT, limit=limit)
+        self._pictures.drop(deleted)
+        return bool(deleted) and beyond > len(deleted)
 
     def _delete_old_days(self) -> None:
         """Delete the numbers of days before the limits: in every look, because a kind of events may have stopped."""

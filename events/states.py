@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from core.events import Change, ChannelActivity, ClosedWhy, DeviceEvent, EventKind
@@ -71,6 +71,8 @@ class EventStates:
         self._with_ends: set[_Key] = set()  # the device has told their ends
         self._stuck: dict[_Key, float] = {}  # closed, and still reported as active at this time
         self._asked_s = float("-inf")
+        self.left_out = 0
+        """Messages about other events, which were left out because too many events went on."""
 
     def take(
         self, channel: int | None, event: DeviceEvent, *, now_s: float, now: datetime, offset_s: float
@@ -97,14 +99,15 @@ class EventStates:
             if event.active is None:
                 self._hold(known, now_s, at, is_device_time)
             return []
-        if self._is_stuck(key, event, now_s) or len(self._open) >= MOST_OPEN:
+        if self._is_stuck(key, event, now_s) or self._is_full():
             return []
         is_pulse = event.active is None
         made = _Open(event.kind, now_s, now_s, now, is_pulse=is_pulse, is_device_time=is_device_time)
         self._open[key] = made
         if event.active is None:
             self._hold(made, now_s, at, is_device_time)
-        return [self._activity(key, made, at, active=True, is_state=event.change is Change.STATE)]
+        begun = self._activity(key, made, at, active=True, is_state=event.change is Change.STATE)
+        return [replace(begun, device_at=event.at_utc)]
 
     def tick(self, now_s: float, now: datetime) -> list[ChannelActivity]:
         """Return the events that end now: their held ends count, or the device never told their end."""
@@ -157,6 +160,12 @@ class EventStates:
         if len(self._stuck) < _MOST_KNOWN:
             self._stuck[key] = item.told_s
         return True
+
+    def _is_full(self) -> bool:
+        """True if no other event has a place; count the message then."""
+        is_full = len(self._open) >= MOST_OPEN
+        self.left_out += is_full
+        return is_full
 
     def _is_stuck(self, key: _Key, event: DeviceEvent, now_s: float) -> bool:
         """True if this state is no beginning: the device has reported it as active all the time since its event."""

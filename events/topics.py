@@ -50,13 +50,15 @@ class ToldTopic:
 class DeviceTold:
     """All that a device has told, the topics by name. `left_out`: messages of topics beyond the limit.
 
-    `unlisted_code`: of the error if the device did not list its topics, otherwise empty.
+    `unlisted_code`: of the error if the device did not list its topics, otherwise empty. `begun_left_out`: messages
+    about events that are not in the log, because too many other events of the device went on.
     """
 
     topics: tuple[ToldTopic, ...] = ()
     recent: tuple[ToldMessage, ...] = ()
     left_out: int = 0
     unlisted_code: str = ""
+    begun_left_out: int = 0
 
 
 @dataclass(slots=True)

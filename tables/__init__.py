@@ -22,8 +22,17 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
     DeliveryRow,
     NotificationRuleRow,
@@ -47,6 +56,8 @@ __all__ = [
     "DeliveryRow",
     "EventDayRow",
     "EventHeartbeatRow",
+    "EventImportRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -54,6 +65,8 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
     "NotificationRuleRow",
     "NotificationSinkRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json
@@ -18,7 +18,8 @@ class EventRow(Base):
 
     There is no foreign key to the camera, whose removal must not delete millions of rows in one transaction: the log
     deletes them in batches. `camera_id` 0: the server itself. `minute`: of the day, by the server's time zone.
-    `changed_ms`: grows with every change of any row, so that pages can ask for news.
+    `changed_ms`: grows with every change of any row, so that pages can ask for news; 0 for imported events, which are
+    no news. `device_ms`: the beginning by the device's own clock.
     """
 
     __tablename__ = "events"
@@ -31,6 +32,13 @@ class EventRow(Base):
         Index("ix_events_source", "source", "start_ms"),
         Index("ix_events_alerts", "camera_id", "severity", "start_ms"),
         Index("ix_events_changed", "changed_ms"),
+        Index(
+            "ix_events_zone",
+            "zone",
+            "start_ms",
+            sqlite_where=text("zone != ''"),
+            postgresql_where=text("zone != ''"),
+        ),
         Index(
             "ix_events_open", "camera_id", sqlite_where=text("end_ms IS NULL"), postgresql_where=text("end_ms IS NULL")
         ),
@@ -59,6 +67,7 @@ class EventRow(Base):
     has_picture: Mapped[bool] = mapped_column(Boolean, default=False)
     is_channel_sure: Mapped[bool] = mapped_column(Boolean, default=True)
     changed_ms: Mapped[int] = mapped_column(BigInteger)
+    device_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class EventSeenRow(Base):
@@ -99,9 +108,35 @@ class EventHeartbeatRow(Base):
     alive_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class EventLookRow(Base):
+    """What the app's own detector saw of an object. `colours`: a bit for each of events.words_lists.COLOURS.
+
+    `kind` and `start_ms` are those of the event. `histogram`: NULL if the picture had no colours.
+    """
+
+    __tablename__ = "event_looks"
+    __table_args__ = (Index("ix_event_looks_kind", "kind", "start_ms"),)
+
+    event_id: Mapped[int] = mapped_column(_BIG, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    start_ms: Mapped[int] = mapped_column(BigInteger)
+    colours: Mapped[int] = mapped_column(Integer, default=0)
+    histogram: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
 class EventSwitchRow(Base):
     """The app does not listen to the events of this camera: an admin has switched that off."""
 
     __tablename__ = "event_switches"
 
     camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+
+
+class EventImportRow(Base):
+    """The time whose recorded events of a device are in the log, in true time: it grows at both ends."""
+
+    __tablename__ = "event_imports"
+
+    camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True)
+    from_ms: Mapped[int] = mapped_column(BigInteger)
+    until_ms: Mapped[int] = mapped_column(BigInteger)

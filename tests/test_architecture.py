@@ -34,6 +34,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "archive",
             "notifications",
             "events",
+            "motion",
             "onvif_services",
             "media",
             "database",
@@ -55,6 +56,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "archive",
             "notifications",
             "events",
+            "motion",
             "core",
         }
     ),
@@ -69,13 +71,15 @@ ARROWS: dict[str, frozenset[str]] = {
     "archive": frozenset({"events", "onvif", "media", "database", "core"}),
     "notifications": frozenset({"accounts", "events", "onvif", "database", "core"}),
     "events": frozenset({"onvif", "onvif_services", "database", "core"}),
-    "workers": frozenset({"onvif", "stream", "ptz", "notifications", "events", "media", "core"}),
+    "workers": frozenset({"onvif", "stream", "ptz", "notifications", "events", "motion", "media", "core"}),
+    "motion": frozenset({"vision", "events", "onvif", "media", "database", "core"}),
     "onvif": frozenset({"onvif_services", "media", "database", "core"}),  # of media only the part below
     "stream": frozenset({"recordings", "onvif", "media", "core"}),
     "onvif_services": frozenset({"core"}),
     "media": frozenset({"core"}),
     "database": frozenset({"core"}),
     "core": frozenset(),
+    "vision": frozenset({"core"}),
     "simulator": frozenset(),
 }
 
@@ -91,6 +95,7 @@ PACKAGE_OF = {
     "backfill_manager": "backfill",
     "event_manager": "events",
     "notification_manager": "notifications",
+    "motion_manager": "motion",
     "picture_manager": "pictures",
     "evidence_manager": "evidence",
     "export_manager": "exports",
@@ -160,8 +165,8 @@ def test_the_table_of_packages_names_the_allowed_imports() -> None:
     rows = dict(_documented_imports())
     assert set(rows) == set(ARROWS)
     for package, text in rows.items():
-        if text == "all packages below except `simulator`":
-            named = set(rows) - {"app", package, "simulator"}
+        if text == "all packages below except `vision` and `simulator`":
+            named = set(rows) - {"app", package, "vision", "simulator"}
         else:
             words = {word.strip("`").split("/")[0] for word in text.split(", ")}
             named = {PACKAGE_OF.get(word, word) for word in words} & set(ARROWS)
@@ -275,6 +280,14 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         graphlib.TopologicalSorter(imports).prepare()
     except graphlib.CycleError as error:
         pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_the_app_imports_only_the_messages_of_vision() -> None:
+    """The rest of vision needs packages that not every installation has."""
+    for path in SOURCES:
+        if _package(path) != "vision":
+            imported = {name for name in _imported_modules(path) if name.split(".")[0] == "vision"}
+            assert imported <= {"vision.messages"}, path.relative_to(ROOT)
 
 
 def test_core_imports_only_the_standard_library() -> None:

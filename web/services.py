@@ -15,6 +15,7 @@ from core.settings import Settings
 from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
+from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
@@ -47,6 +48,7 @@ class Managers:
     backfills: BackfillManager
     events: EventManager
     notifications: NotificationManager
+    motion: MotionManager
 
 
 class Services:
@@ -73,6 +75,7 @@ class Services:
         self.backfills = managers.backfills
         self.events = managers.events
         self.notifications = managers.notifications
+        self.motion = managers.motion
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.patience import LIMIT_S, until
+from tests.patience import LIMIT_S, LONG_LIMIT_S, until
 from tools.running import ask, free_port
 
 _WIDTH, _HEIGHT = 1280, 900
@@ -175,7 +175,7 @@ def webkit(folder: Path) -> Iterator[EnginePage]:
             _connected(port).close()
             options = {"binary": str(browser), "args": ["--automation"]}
             wanted = {"alwaysMatch": {"webkitgtk:browserOptions": options}}
-            session = ask("POST", f"http://127.0.0.1:{port}/session", {"capabilities": wanted}, LIMIT_S)["value"]
+            session = ask("POST", f"http://127.0.0.1:{port}/session", {"capabilities": wanted}, LONG_LIMIT_S)["value"]
             base = f"http://127.0.0.1:{port}/session/{session['sessionId']}"
             ask("POST", f"{base}/timeouts", {"script": int(1000 * LIMIT_S), "pageLoad": int(1000 * LIMIT_S)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -214,7 +215,11 @@ def later_migrations(tmp_path: Path) -> Path:
     """Return a copy of the migrations folder with one later migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    newest = max(file.name[1:5] for file in (folder / "versions").glob("v*.py"))
+    sources = [file.read_text("utf-8") for file in (folder / "versions").glob("v*.py")]
+    revised = {found for text in sources for found in re.findall(r'^down_revision = "(\d+)"', text, re.MULTILINE)}
+    (newest,) = {
+        found for text in sources for found in re.findall(r'^revision = "(\d+)"', text, re.MULTILINE)
+    } - revised
     (folder / "versions" / "v9999_later.py").write_text(LATER.format(down=newest))
     return folder
 

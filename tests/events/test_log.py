@@ -399,6 +399,19 @@ def test_days_count_the_events_and_the_alerts(log: EventLog) -> None:
     assert log.days(EventQuery(camera_ids=(1,), channel=2)) == []
 
 
+def test_imported_events_are_neither_news_nor_told_to_listeners(log: EventLog, clock: HandClock) -> None:
+    told: list[LoggedEvent] = []
+    log.on_stored(told.append)
+    log.add(event(rule="device"))
+    log.flush()
+    before = log.page(ALL, limit=10).as_of
+    log.add(event(at_s=-86_400.0, source=EventSource.IMPORT, rule="import"))
+    log.flush()
+    assert [item.rule for item in told] == ["device"]
+    assert log.news(ALL, before, limit=10).events == ()
+    assert [item.rule for item in listed(log)] == ["device", "import"]
+
+
 def test_a_listener_gets_each_new_event_with_its_id(log: EventLog) -> None:
     told: list[LoggedEvent] = []
     log.on_stored(told.append)

@@ -93,6 +93,8 @@ def test_news_are_read_in_the_order_of_changes(database: Database, query: EventQ
         (EventQuery(camera_ids=(1,)), "ix_events_camera"),
         (EventQuery(camera_ids=(1,), channel=1), "ix_events_channel"),
         (EventQuery(kinds=(EventKind.PERSON,), camera_ids=(1, 2)), "ix_events_kind"),
+        (EventQuery(zones=("Gate",)), "ix_events_zone"),
+        (EventQuery(zones=("Gate",), scope=MANY, severity=Severity.ALERT), "ix_events_zone"),
     ],
 )
 def test_a_page_is_read_in_the_order_of_its_beginnings(database: Database, query: EventQuery, index: str) -> None:

@@ -110,6 +110,31 @@ def test_many_events_are_deleted_in_batches(events: EventManager, monkeypatch: p
     assert rules(events) == []
 
 
+def test_beyond_the_limit_of_all_rows_the_oldest_notices_go_first(
+    database: Database, clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "MOST_AT_ONCE", 2)
+    settings = replace(Settings(data_dir=tmp_path, min_free_bytes=0), event_max_rows=3)
+    events = EventManager(database, settings, clock, OneChannelCameras())
+    events.pictures.open({1})
+    for day in range(5):
+        kind = EventKind.PERSON if day < 2 else EventKind.MOTION
+        events.log.add(event(kind, -86_400.0 * (9 - day), rule=str(day)))
+    events.log.begin("key", event(EventKind.SOUND, -86_400.0 * 20, end_at=None, rule="goes on"))
+    events.log.flush()
+    events.pictures.put(1, 3, JPEG)
+    assert clean(events) == 2
+    assert rules(events) == ["1", "0", "goes on"]
+    assert events.pictures.get(1, 3) is None
+    assert [(day.count, day.alerts) for day in events.log.days(ALL)] == [(1, 0), (1, 1), (1, 1)]
+    for day in range(3):
+        events.log.add(event(EventKind.PERSON, at_s=day, rule="new"))
+    events.log.flush()
+    clock.move(seconds=retention.LOOKS_EVERY_S)
+    clean(events)
+    assert rules(events) == ["new", "new", "goes on"] or rules(events) == ["new", "new", "new"]
+
+
 def test_the_log_looks_for_old_events_every_ten_minutes(events: EventManager, clock: HandClock) -> None:
     clean(events)
     events.log.add(event(at_s=-86_400.0 * 40, rule="old"))

@@ -278,6 +278,15 @@ def test_a_device_that_invents_rules_cannot_fill_the_memory() -> None:
     for number in range(MOST_OPEN * 2):
         told.take(True, rule=str(number))
     assert len(told.told) == MOST_OPEN
+    assert told.states.left_out == MOST_OPEN
+
+
+def test_a_beginning_keeps_the_time_of_the_devices_own_clock() -> None:
+    told = Told()
+    at = told.clock.now_utc() + timedelta(hours=8)
+    told.take(True, at=at)
+    (begun,) = told.told
+    assert (begun.device_at, begun.is_device_time) == (at, False)
 
 
 def test_an_event_that_goes_on_after_a_pause_ends_with_its_listener() -> None:

@@ -142,6 +142,25 @@ test('a broken player requests fresh media from the next key frame', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
+test('a broken player leaves its stream after it watches the stream anew', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  start(latest(), id);
+  session.playerPlays();
+  session.restartForPlayer();
+  mock.timers.tick(10);
+  const [watch, leave] = latest().sent.slice(-2);
+  assert.deepEqual([watch.type, leave], ['watch', { type: 'leave', id }], 'without a viewer, the server ends the session');
+});
+
+test('a stream that was still waiting is left before another one begins', () => {
+  const { session } = begun();
+  const [{ id }] = asked(latest());
+  session.play({ ...REQUEST, profileToken: 'b' });
+  const [leave, watch] = latest().sent.slice(-2);
+  assert.deepEqual([leave, watch.type], [{ type: 'leave', id }, 'watch'], 'its place may be the last one');
+});
+
 test('another engine gets the stream while the old picture stays', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());

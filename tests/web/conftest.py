@@ -22,6 +22,7 @@ from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
+from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
@@ -158,6 +159,17 @@ def notifications(
 
 
 @pytest.fixture
+def motion(
+    database: Database, settings: Settings, cameras: StandInCameras, events: EventManager
+) -> Iterator[MotionManager]:
+    """The real manager of motion. No channel is watched, so its process does not start."""
+    manager = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -170,6 +182,7 @@ def managers(
     evidence: EvidenceManager,
     events: EventManager,
     notifications: NotificationManager,
+    motion: MotionManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -185,6 +198,7 @@ def managers(
         backfills=archive.backfills,
         events=events,
         notifications=notifications,
+        motion=motion,
     )
 
 
@@ -226,6 +240,8 @@ def real_app(
             session.add(stored_camera(1))
         notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
         notifications.start()
+        motion = MotionManager(manager._database, settings, SystemClock(), Spawner(), manager, events)
+        motion.start()
         real = replace(
             managers,
             cameras=manager,
@@ -233,6 +249,7 @@ def real_app(
             evidence=evidence,
             events=events,
             notifications=notifications,
+            motion=motion,
         )
         yield build_web(Services(settings, real, is_ready=lambda: True))
         notifications.stop()
@@ -262,6 +279,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     events.start()
     notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
     notifications.start()
+    motion = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    motion.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -276,6 +295,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         backfills=archive.backfills,
         events=events,
         notifications=notifications,
+        motion=motion,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     notifications.stop()

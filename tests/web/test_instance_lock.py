@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ def test_a_lock_ends_even_if_its_process_is_killed(tmp_path: Path) -> None:
     lock = InstanceLock(tmp_path)
     lock.acquire()
     lock.release()
+
+
+def test_the_next_app_waits_for_the_worker_of_a_killed_one(tmp_path: Path) -> None:
+    """The worker shares the lock, and takes a moment to end after its master."""
+    code = (
+        "import os, sys; from pathlib import Path; from web.instance_lock import InstanceLock;"
+        "InstanceLock(Path(sys.argv[1])).acquire(); child = os.fork(); child and os._exit(0); sys.stdin.read()"
+    )
+    root = Path(__file__).resolve().parents[2]
+    master = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=root, stdin=subprocess.PIPE)
+    assert master.stdin is not None
+    master.wait(LIMIT_S)
+    with pytest.raises(SettingsError, match=rf"process {master.pid}\)"):
+        InstanceLock(tmp_path, worker_end_s=0.2).acquire()
+    worker_ends = threading.Timer(0.2, master.stdin.close)
+    worker_ends.start()
+    lock = InstanceLock(tmp_path, worker_end_s=LIMIT_S)
+    lock.acquire()
+    lock.release()
+    worker_ends.join()
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -28,11 +28,13 @@ OPEN = {
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
+MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {
     "/",
     "/cameras",
     "/viewer/<camera_id>",
     "/wall",
+    "/motion/<camera_id>/<number>",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",
@@ -49,6 +51,10 @@ VIEWER = {
     "/api/cameras/<camera_id>/recording-states",
     "/api/walls",
     "/api/walls/<wall_id>",
+    "/api/motion",
+    f"{MOTION} GET",
+    f"{MOTION}/picture",
+    f"{MOTION}/now",
 }
 EXPORT = "/api/exports/<export_id>"
 CASE = "/api/cases/<case_id>"
@@ -89,8 +95,10 @@ REVIEWER = {
     "/api/events",
     "/api/events/news",
     "/api/events/days",
+    "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
     "/api/notification-rules",
     "/api/notification-rules/<rule_id>",
@@ -220,6 +228,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/notification-rules/<rule_id>": {"name": "Gate"},
     "/api/notification-sinks": {"kind": "webhook", "name": "Hook", "webhook": {"url": "https://hook.example/"}},
     "/api/notification-sinks/<sink_id>": {"name": "Hook"},
+    MOTION: {"mode": "auto"},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},

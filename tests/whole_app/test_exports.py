@@ -255,10 +255,12 @@ def _is_beyond(device: Device, export_id: int, part: float) -> bool:
 
 def _kill(app: App) -> None:
     master = psutil.Process(app.pid)
-    for process in [*master.children(recursive=True), master]:
+    processes = [*master.children(recursive=True), master]
+    for process in processes:
         process.kill()
     assert app._process is not None
     app._process.wait(LIMIT_S)
+    assert not psutil.wait_procs(processes, LIMIT_S)[1]
 
 
 def test_a_viewer_gets_the_recorders_session_and_the_export_goes_on_later(tmp_path: Path) -> None:

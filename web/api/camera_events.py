@@ -56,6 +56,7 @@ def list_event_topics(path: models.CameraPath) -> Response:
             topics=[_topic(topic) for topic in told.topics],
             recent=[_message(message) for message in reversed(told.recent)],
             left_out=told.left_out,
+            begun_left_out=told.begun_left_out,
         )
     )
 

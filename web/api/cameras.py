@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
@@ -223,7 +224,9 @@ def _first_allowed(camera_id: int) -> str | None:
 @blueprint.get("/cameras/<camera_id>/health", responses=answers_with({200: models.Health}, 404))
 def camera_health(path: models.CameraPath) -> Response:
     """Get the health card: the requests to the device and their results. Its `text` is for copying, without secrets."""
-    return answers.answer(models.Health.model_validate(services().streams.health(path.camera_id)))
+    card = services().streams.health(path.camera_id)
+    card = replace(card, checks=(*card.checks, *services().events.checks(path.camera_id)))
+    return answers.answer(models.Health.model_validate(card))
 
 
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))

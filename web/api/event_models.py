@@ -12,6 +12,7 @@ from web.fields import MAX_NUMBER, BodyId, Flag, Moment, PathId, QueryModel, Req
 
 _MOST_IDS = 500
 _MOST_CAMERAS = 100
+_MOST_ZONES = 32
 
 
 def _minute(value: Any) -> Any:
@@ -62,6 +63,30 @@ Source = Annotated[
 ]
 
 
+Seen = Annotated[Flag | None, Field(description="1 or 0: only events that you have marked as seen, or have not")]
+Zones = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(max_length=_MOST_ZONES, description="names of zones; may repeat"),
+]
+
+
+Labels = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(max_length=_MOST_ZONES, description="recognized objects, such as car; may repeat"),
+]
+Colour = Literal["black", "white", "grey", "red", "yellow", "green", "blue", "brown"]
+Colours = Annotated[
+    list[Colour],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(description="colours of the object that the app's own detector has seen; may repeat"),
+]
+
+
 class EventPath(BaseModel):
     event_id: PathId
 
@@ -80,11 +105,21 @@ class EventWindow(QueryModel):
     kind: Kinds = []  # noqa: RUF012 - pydantic copies it
 
 
-class EventFilter(EventWindow):
+class EventDaysQuery(EventWindow):
     severity: Severity | None = None
-    seen: Annotated[Flag | None, Field(description="1 or 0: only events that you have marked as seen, or have not")] = (
-        None
-    )
+    seen: Seen = None
+
+
+class EventFilter(EventDaysQuery):
+    zone: Zones = []  # noqa: RUF012 - pydantic copies it
+    label: Labels = []  # noqa: RUF012 - pydantic copies it
+    colour: Colours = []  # noqa: RUF012 - pydantic copies it
+    words: Annotated[
+        str,
+        Field(
+            max_length=200, description='such as "person red gate yesterday 18:00-20:00": filters on top of the others'
+        ),
+    ] = ""
     source: Source | None = None
     from_time_of_day: Annotated[TimeOfDay | None, Field(description="by the server's time zone")] = None
     until_time_of_day: Annotated[
@@ -100,6 +135,10 @@ class EventListQuery(EventFilter):
 class EventNewsQuery(EventFilter):
     after: Annotated[Moment, Field(description="`as_of` of an earlier answer")]
     wait_s: Annotated[int, Field(ge=0, le=20, description="how long to wait for news; less if many pages wait")] = 0
+
+
+class SimilarEventsQuery(QueryModel):
+    limit: Annotated[int, Field(ge=1, le=100)] = 24
 
 
 class SeenEvents(RequestModel):
@@ -128,6 +167,9 @@ class Event(AnswerModel):
     start_time: Time
     end_time: Time | None = Field(description="null: it goes on")
     is_device_time: bool = Field(description="`start_time` is the device's; otherwise the time of arrival")
+    device_time: Time | None = Field(
+        description="`start_time` by the device's own clock, as the device told it; null if the device did not tell it"
+    )
     count: int = Field(description="how often the state changed; large numbers mean a storm of messages")
     closed_why: Literal["", "missed", "timeout", "storm", "stopped"] = Field(
         description="why it ended; empty: the device told the end, or it goes on"
@@ -137,13 +179,44 @@ class Event(AnswerModel):
     box: list[float] | None = Field(description="x, y, width, height in the picture, 0 to 1")
     zone: str
     seen: bool = Field(description="you have marked it as seen; without accounts: someone has")
+    colours: list[Colour] = Field(description="of the object that the app's own detector has seen")
+    has_look: bool = Field(description="similar events can be found: the app knows the colours of its object")
     picture_url: str | None = Field(description="null if the app does not know the channel; the picture may be missing")
+
+
+class EventChannel(BaseModel):
+    camera_id: int
+    channel: int
+
+
+class UnderstoodWords(BaseModel):
+    """The meaning of the words: one of the kinds or labels, one of the colours, one of the zones, one of the places."""
+
+    kinds: list[EventKind]
+    labels: list[str]
+    colours: list[Colour]
+    zones: list[str]
+    camera_ids: list[int]
+    channels: list[EventChannel]
+    start_time: Time | None
+    end_time: Time | None
+    times_of_day: list[list[str]] = Field(description="such as [[18:00, 20:00]]; of the day, if the words name one")
 
 
 class EventList(BaseModel):
     events: list[Event]
     next_cursor: str | None
     as_of: Time = Field(description="for `after` of the question about news")
+    understood: UnderstoodWords | None = Field(description="null without `words`")
+    not_understood: list[str] = Field(description="the words that are ignored")
+
+
+class SimilarEvent(Event):
+    similarity: float = Field(description="of the colours, 0 to 1")
+
+
+class SimilarEvents(BaseModel):
+    events: list[SimilarEvent] = Field(description="the most similar first; of equally similar ones the nearer in time")
 
 
 class EventNews(BaseModel):
@@ -160,6 +233,17 @@ class EventDay(AnswerModel):
 
 class EventDays(BaseModel):
     days: list[EventDay]
+
+
+class EventZone(AnswerModel):
+    camera_id: int
+    channel: int | None
+    zone: str = Field(description="its name; events of a device have the device's own")
+    count: int
+
+
+class EventZones(BaseModel):
+    zones: list[EventZone]
 
 
 # --- one camera
@@ -210,3 +294,6 @@ class EventTopics(BaseModel):
     topics: list[EventTopic]
     recent: list[EventMessage] = Field(description="of the last minute, the newest first, at most 200")
     left_out: int = Field(description="messages of topics beyond the first 200")
+    begun_left_out: int = Field(
+        description="messages about events that are not in the log, because 256 other events of the device went on"
+    )

@@ -208,13 +208,20 @@ export class SocketSession extends BaseSession {
     this.clearTimer();
     if (isBroken && this.#old) this.#old.canReturn = false; // its engine may be the broken one
     const insteadOf = endsOld ? this.#watch?.id : undefined;
-    this.#keepOld({ isShown: this.state.isShown && !isBroken, endsOld, forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS });
+    const content = this.#contentOf(request);
+    const dropped = this.#keepOld({
+      isShown: this.state.isShown && !isBroken,
+      endsOld,
+      forMs: isTry ? LEAVE_OLD_AFTER_TRY_MS : LEAVE_OLD_AFTER_MS,
+    });
     this.state.beginStart();
     this.state.isQueued = isQueued;
     this.#isSuspended = this.#mustRewatch = false;
     this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
     const fresh = isBroken || isTry;
-    const content = this.#contentOf(request);
+    // A session without a viewer ends on the server, and its counts and segments with it.
+    const isLeftLater = dropped?.shares(content) ?? false;
+    if (dropped && !isLeftLater) this.#socket.leave(dropped.id);
     const watch = new SocketWatch(content, { startsFresh: fresh, isTry });
     this.#watch = watch;
     watch.id = this.#socket.watch(
@@ -229,6 +236,7 @@ export class SocketSession extends BaseSession {
       },
       { insteadOf },
     );
+    if (dropped && isLeftLater) this.#socket.leave(dropped.id);
     this.changed();
   }
 
@@ -374,20 +382,22 @@ export class SocketSession extends BaseSession {
    *
    * @param {{isShown: boolean, endsOld: boolean, forMs: number}} how `isShown`: the watch has a good picture on screen;
    *   `endsOld`: no more media comes, only the last frame stays
+   * @returns {SocketWatch|null} a watch that the caller has to leave
    */
   #keepOld({ isShown, endsOld, forMs }) {
     const watch = this.#watch;
-    if (!watch) return;
+    if (!watch) return null;
     if (!watch.isOpen || !isShown || this.state.isOffline) {
-      if (!endsOld) this.#socket.leave(watch.id);
-      else if (this.#old) this.#end(this.#old);
-      return;
+      if (!endsOld) return watch;
+      if (this.#old) this.#end(this.#old);
+      return null;
     }
     this.#leaveOld();
     this.#old = watch;
     if (endsOld) watch.canReturn = false; // the next watch begins instead of it
     this.state.showsPrevious = true;
     this.#leaveOldLater(forMs);
+    return null;
   }
 
   /** @param {SocketWatch} watch */

@@ -76,8 +76,13 @@ export class SocketWatch {
   /** True if the server sends the same media for both. @param {WatchContent} content */
   isOf({ cameraId, profileToken, audio, keyFramesOnly, isSmall }) {
     const { content } = this;
-    const isSameStream = content.cameraId === cameraId && content.profileToken === profileToken && content.isSmall === isSmall;
-    return isSameStream && content.audio === audio && content.keyFramesOnly === keyFramesOnly;
+    return this.shares({ cameraId, profileToken, isSmall }) && content.audio === audio && content.keyFramesOnly === keyFramesOnly;
+  }
+
+  /** True if the server gives this content from the same session. @param {Pick<WatchContent, 'cameraId'|'profileToken'|'isSmall'>} other */
+  shares({ cameraId, profileToken, isSmall }) {
+    const { content } = this;
+    return content.cameraId === cameraId && content.profileToken === profileToken && content.isSmall === isSmall;
   }
 
   /**

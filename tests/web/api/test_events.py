@@ -24,6 +24,7 @@ from core.settings import Settings
 from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
+from events.states import MOST_OPEN
 from pictures.views import Picture
 from tables import EventSeenRow
 from tests.events.logged import NOON, event, stored_camera
@@ -46,6 +47,48 @@ def listed(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def test_an_event_tells_the_time_of_the_devices_own_clock(client: FlaskClient, events: EventManager) -> None:
+    add(events, event(device_at=NOON + timedelta(hours=8)))
+    (found,) = listed(client)
+    assert (found["start_time"], found["device_time"]) == ("2026-11-24T12:00:00.000Z", "2026-11-24T20:00:00.000Z")
+
+
+def test_zones_are_listed_and_filter_the_events(client: FlaskClient, events: EventManager) -> None:
+    for zone, channel in (("Gate", 1), ("Yard, left", 1), ("Gate", 2), ("", 1), ("Gate", 1)):
+        add(events, event(zone=zone, channel=channel))
+    zones = client.get("/api/events/zones?camera_id=1").get_json()["zones"]
+    assert [(one["channel"], one["zone"], one["count"]) for one in zones] == [
+        (1, "Gate", 2),
+        (1, "Yard, left", 1),
+        (2, "Gate", 1),
+    ]
+    assert [one["id"] for one in listed(client, "?zone=Gate")] == [5, 3, 1]
+    assert [one["id"] for one in listed(client, "?zone=Gate&zone=Yard,%20left&camera_id=1&channel=1")] == [5, 2, 1]
+
+
+def test_a_limited_user_gets_only_the_zones_of_the_own_channels(harness: WebHarness, events: EventManager) -> None:
+    add(events, event(zone="Gate"), event(zone="Secret room", channel=2))
+    limited = harness.token_client(Role.REVIEWER, Scope({1: frozenset({1})}))
+    zones = limited.request("GET", "/api/events/zones").get_json()["zones"]
+    assert [one["zone"] for one in zones] == ["Gate"]
+
+
+def test_the_calendar_counts_only_the_wanted_events(client: FlaskClient, events: EventManager) -> None:
+    add(events, event(EventKind.PERSON), event(), event(at_s=60), event(EventKind.PERSON, at_s=-86_400.0))
+    client.post("/api/events/seen", json={"ids": [2, 4]})
+
+    def days(query: str) -> list[tuple[int, int]]:
+        return [(day["count"], day["alerts"]) for day in client.get(f"/api/events/days?{query}").get_json()["days"]]
+
+    assert days("") == [(1, 1), (3, 1)]
+    assert days("severity=alert") == [(1, 1), (1, 1)]
+    assert days("severity=notice") == [(2, 0)]
+    assert days("seen=1") == [(1, 1), (1, 0)]
+    assert days("seen=0") == [(2, 1)]
+    assert days("seen=0&severity=alert") == [(1, 1)]
+    assert days("seen=1&start_time=2026-11-24T13:00:00Z&end_time=2026-11-24T14:00:00Z") == [(1, 0)], "whole days count"
+
+
 @pytest.mark.usefixtures("camera")
 def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, events: EventManager) -> None:
     add(events, event(EventKind.PERSON, topic="RuleEngine/People", rule="Gate", box=(0.1, 0.2, 0.3, 0.4), score=0.75))
@@ -64,6 +107,7 @@ def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, e
         "start_time": "2026-11-24T12:00:00.000Z",
         "end_time": "2026-11-24T12:00:10.000Z",
         "is_device_time": False,
+        "device_time": None,
         "count": 1,
         "closed_why": "",
         "score": 0.75,
@@ -71,6 +115,8 @@ def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, e
         "box": [0.1, 0.2, 0.3, 0.4],
         "zone": "",
         "seen": False,
+        "colours": [],
+        "has_look": False,
         "picture_url": "/api/events/1/picture",
     }
     assert client.get("/api/events/1").get_json() == found
@@ -305,6 +351,7 @@ def test_a_device_shows_its_topics_and_its_last_messages(
         ],
         "recent": [],
         "left_out": 0,
+        "begun_left_out": 0,
     }
     unheard = DeviceEvent(
         kind=EventKind.OTHER,
@@ -331,6 +378,23 @@ def test_a_device_shows_its_topics_and_its_last_messages(
     assert message["items"] == {"Source": "00001", "State": "<b>true</b>"}
     assert (message["channel"], message["rule"], message["change"], message["active"]) == (1, "Gate", "changed", True)
     assert answer["recent"] == [message]
+
+
+def test_events_beyond_the_limit_of_a_device_are_on_its_health_card(
+    client: FlaskClient, camera: CameraView, events: EventManager
+) -> None:
+    path = f"/api/cameras/{camera.id}"
+    names = [check["name"] for check in client.get(f"{path}/health").get_json()["checks"]]
+    assert "events that go on" not in names
+    told = [
+        DeviceEvent(EventKind.MOTION, "T", (), str(rule), "", Change.CHANGED, True) for rule in range(MOST_OPEN + 3)
+    ]
+    events.take(camera.id, told)
+    assert client.get(f"{path}/events/topics").get_json()["begun_left_out"] == 3
+    checks = client.get(f"{path}/health").get_json()["checks"]
+    (found,) = [check for check in checks if check["name"] == "events that go on"]
+    assert found["outcome"] == "left_out"
+    assert found["detail"].startswith("3 messages were left out")
 
 
 def test_topics_of_messages_are_shown_if_the_device_lists_none(client: FlaskClient, camera: CameraView) -> None:

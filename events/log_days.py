@@ -1,0 +1,139 @@
+"""The numbers of events by day, for the calendar: rows that are counted up and down with the events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from core.events import EventDay, EventSource, LoggedEvent, Severity
+from events.log_query import (
+    UNKNOWN_CHANNEL,
+    WHOLE_DEVICE,
+    EventQuery,
+    conditions,
+    day_conditions,
+    day_of,
+    from_ms,
+)
+from tables import EventDayRow, EventRow
+
+_DAY = timedelta(days=1)
+_STEP_MS = 900_000  # every time zone changes its day at a whole quarter of an hour
+COUNTED = (
+    EventRow.camera_id,
+    EventRow.channel,
+    EventRow.start_ms,
+    EventRow.kind,
+    EventRow.is_channel_sure,
+    EventRow.source,
+    EventRow.severity,
+)
+"""The columns whose values `uncount_days` needs."""
+Counted = tuple[int, int | None, int, str, bool, str, str]
+"""The values of `COUNTED`."""
+
+_Key = tuple[int, int, str, str, bool]
+_Counts = dict[str, tuple[int, int]]
+
+
+def count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
+    """Add new events to the numbers of their days."""
+    counts: Counter[_Key] = Counter()
+    alerts: Counter[_Key] = Counter()
+    for event in added:
+        channel = _channel(event.channel, event.source)
+        key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value, event.is_channel_sure)
+        counts[key] += 1
+        alerts[key] += event.severity is Severity.ALERT
+    for key, count in counts.items():
+        row = session.get(EventDayRow, key)
+        if row is None:
+            names = ("camera_id", "channel", "day", "kind", "is_channel_sure")
+            session.add(EventDayRow(**dict(zip(names, key, strict=True)), count=count, alerts=alerts[key]))
+        else:
+            row.count += count
+            row.alerts += alerts[key]
+
+
+def uncount_days(session: Session, deleted: Iterable[Counted]) -> None:
+    """Take deleted events off the numbers of their days."""
+    counts: Counter[_Key] = Counter()
+    alerts: Counter[_Key] = Counter()
+    for camera_id, channel, start_ms, kind, is_sure, source, severity in deleted:
+        key = (camera_id, _channel(channel, EventSource(source)), day_of(from_ms(start_ms)), kind, is_sure)
+        counts[key] += 1
+        alerts[key] += severity == Severity.ALERT.value
+    for key, count in counts.items():
+        row = session.get(EventDayRow, key)
+        if row is None:
+            continue
+        row.count, row.alerts = row.count - count, max(0, row.alerts - alerts[key])
+        if row.count <= 0:
+            session.delete(row)
+
+
+def find_days(session: Session, query: EventQuery, hidden: frozenset[int]) -> list[EventDay]:
+    """Return the numbers of the days that have events, in order, without those of `hidden` cameras.
+
+    The query's window, cameras, channel, kinds, severity and marks count.
+    """
+    if query.is_seen is True:
+        found = _count_seen(session, query, hidden)
+    else:
+        found = _count_all(session, query, hidden)
+        if query.is_seen is False:
+            seen = _count_seen(session, query, hidden)
+            found = {day: _less(counts, seen.get(day, (0, 0))) for day, counts in found.items()}
+    if query.severity is Severity.ALERT:
+        found = {day: (alerts, alerts) for day, (_, alerts) in found.items()}
+    elif query.severity is Severity.NOTICE:
+        found = {day: (count - alerts, 0) for day, (count, alerts) in found.items()}
+    return [EventDay(day, *counts) for day, counts in sorted(found.items()) if counts[0] > 0]
+
+
+def _less(counts: tuple[int, int], seen: tuple[int, int]) -> tuple[int, int]:
+    return counts[0] - seen[0], max(0, counts[1] - seen[1])
+
+
+def _count_all(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:
+    wanted = select(EventDayRow.day, func.sum(EventDayRow.count), func.sum(EventDayRow.alerts))
+    wanted = wanted.where(*day_conditions(query), *_shown(EventDayRow.camera_id, hidden)).group_by(EventDayRow.day)
+    return {day: (count, alerts) for day, count, alerts in session.execute(wanted)}
+
+
+def _count_seen(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:
+    """Count the events with a mark of the user. Like `_count_all`, count whole days."""
+    wide = replace(
+        query,
+        start=query.start and query.start - _DAY,
+        end=query.end and query.end + _DAY,
+        is_seen=True,
+        severity=None,
+    )
+    step, is_alert = EventRow.start_ms - EventRow.start_ms % _STEP_MS, EventRow.severity == Severity.ALERT.value
+    wanted = select(step, func.count(), func.count().filter(is_alert))
+    wanted = wanted.where(*conditions(wide), *_shown(EventRow.camera_id, hidden)).group_by(step)
+    first = "" if query.start is None else day_of(query.start)
+    last = "9" if query.end is None else day_of(query.end - timedelta(milliseconds=1))
+    found: _Counts = {}
+    for start_ms, count, alerts in session.execute(wanted):
+        if first <= (day := day_of(from_ms(start_ms))) <= last:
+            before = found.get(day, (0, 0))
+            found[day] = before[0] + count, before[1] + alerts
+    return found
+
+
+def _shown(column: Any, hidden: frozenset[int]) -> list[ColumnElement[bool]]:
+    return [column.not_in(hidden)] if hidden else []
+
+
+def _channel(channel: int | None, source: EventSource) -> int:
+    if channel is not None:
+        return channel
+    return WHOLE_DEVICE if source is EventSource.SERVER else UNKNOWN_CHANNEL

@@ -1,0 +1,80 @@
+// @ts-check
+/** Requests of the motion page, and the settings as the page uses them. */
+import { JsonHttp } from './http.js';
+
+/**
+ * @typedef {import('./motion-draft.js').MotionChoice} MotionChoice
+ * @typedef {{told_by: 'device'|'server'|'none', reason: string|null, is_restless: boolean, watched_at: string|null,
+ *   key_frame_interval_s: number|null}} MotionState
+ * @typedef {{id: number, name: string, kind: 'watch'|'ignore'|'alert', points: number[][]}} MotionZone
+ * @typedef {{mode: string, sensitivity: string, zones: MotionZone[], state: MotionState, is_available: boolean,
+ *   install_command: string}} MotionSettings
+ * @typedef {{box: number[], share: number, zones?: number[]}} MotionBlob
+ * @typedef {{time: string|null, share: number, cells: string, blobs: MotionBlob[]}} MotionNow
+ * @typedef {{state: string, cpu_share: number|null, memory_bytes: number|null, pictures_per_s: number|null,
+ *   skips: boolean}} MotionChild
+ * @typedef {{is_available: boolean, install_command: string, child: MotionChild, channels: {camera_id: number, channel: number,
+ *   told_by: string, is_restless: boolean, hits_today: number}[]}} MotionOverview
+ */
+
+export class MotionApi {
+  #cameras;
+  #overview;
+  #http;
+
+  /** @param {{cameras: string, motion: string}} addresses @param {import('./http.js').HttpOptions} [options] */
+  constructor({ cameras, motion }, options) {
+    this.#cameras = cameras;
+    this.#overview = motion;
+    this.#http = new JsonHttp(options);
+  }
+
+  /** @param {number} cameraId @param {number} channel */
+  #motion(cameraId, channel) {
+    return `${this.#cameras}/${cameraId}/channels/${channel}/motion`;
+  }
+
+  /** @param {number} cameraId @param {number} channel @param {AbortSignal} [signal] @returns {Promise<MotionSettings>} */
+  settings(cameraId, channel, signal) {
+    return this.#http.json('GET', this.#motion(cameraId, channel), undefined, { signal });
+  }
+
+  /** @param {number} cameraId @param {number} channel @param {MotionChoice} choice @returns {Promise<MotionSettings>} */
+  save(cameraId, channel, choice) {
+    return this.#http.json('PUT', this.#motion(cameraId, channel), bodyOf(choice));
+  }
+
+  /** Return the state of the detector. @returns {Promise<MotionOverview>} */
+  overview() {
+    return this.#http.json('GET', this.#overview);
+  }
+
+  /** Return what the detector saw last. @param {number} cameraId @param {number} channel @param {AbortSignal} [signal] @returns {Promise<MotionNow>} */
+  now(cameraId, channel, signal) {
+    return this.#http.json('GET', `${this.#motion(cameraId, channel)}/now`, undefined, { signal });
+  }
+
+  /** Return the picture that the detector saw last; null while there is none. @param {number} cameraId @param {number} channel @param {AbortSignal} [signal] */
+  async picture(cameraId, channel, signal) {
+    const answer = await this.#http.send('GET', `${this.#motion(cameraId, channel)}/picture`, undefined, { signal });
+    return answer.status === 202 ? null : answer.blob();
+  }
+}
+
+/** @param {MotionSettings} settings @returns {MotionChoice} */
+export function choiceOf({ mode, sensitivity, zones }) {
+  return {
+    mode,
+    sensitivity,
+    zones: zones.map(({ id, name, kind, points }) => ({ id, name, kind, points: points.map(([x = 0, y = 0]) => ({ x, y })) })),
+  };
+}
+
+/** @param {MotionChoice} choice */
+export function bodyOf({ mode, sensitivity, zones }) {
+  return {
+    mode,
+    sensitivity,
+    zones: zones.map(({ id, name, kind, points }) => ({ id, name: name.trim(), kind, points: points.map(({ x, y }) => [x, y]) })),
+  };
+}

@@ -33,6 +33,9 @@ from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
+from notifications.push_services import PushServices, parse_push_services, push_contact
+from notifications.push_store import PushStore
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -85,6 +88,12 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
+        self.web_push = WebPush(
+            PushStore(self.database, self.cameras),
+            PushServices(parse_push_services(settings.push_services)),
+            clock,
+            contact=push_contact(settings.public_url),
+        )
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
@@ -106,6 +115,7 @@ class Application:
         self.notifications = NotificationManager(
             self.database, settings, clock, self.cameras, self.events, self.accounts
         )
+        self.notifications.use_push(self.web_push)
         self.notifier = Notifier(self.notifications)
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
@@ -160,6 +170,7 @@ class Application:
             events=self.events,
             notifications=self.notifications,
             motion=self.motion,
+            web_push=self.web_push,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

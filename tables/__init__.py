@@ -41,6 +41,7 @@ from tables.notifications import (
     PushSubscriptionRow,
 )
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
@@ -80,6 +81,7 @@ __all__ = [
     "RecordingRow",
     "RecordingRuleRow",
     "ReplayAbilitiesRow",
+    "SearchRow",
     "TourRow",
     "UserRow",
     "VaultRow",

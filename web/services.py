@@ -17,6 +17,7 @@ from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -49,6 +50,7 @@ class Managers:
     events: EventManager
     notifications: NotificationManager
     motion: MotionManager
+    web_push: WebPush
 
 
 class Services:
@@ -76,6 +78,7 @@ class Services:
         self.events = managers.events
         self.notifications = managers.notifications
         self.motion = managers.motion
+        self.web_push = managers.web_push
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

@@ -24,9 +24,11 @@ from export_manager import ExportManager
 from media.process import Spawner
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
+from notifications.web_push import WebPush
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.events.logged import stored_camera
+from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
@@ -170,6 +172,13 @@ def motion(
 
 
 @pytest.fixture
+def web_push(database: Database, accounts: AccountManager) -> WebPush:
+    """Depends on `accounts`, which open the database."""
+    del accounts
+    return web_push_of(database)
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -183,6 +192,7 @@ def managers(
     events: EventManager,
     notifications: NotificationManager,
     motion: MotionManager,
+    web_push: WebPush,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -199,6 +209,7 @@ def managers(
         events=events,
         notifications=notifications,
         motion=motion,
+        web_push=web_push,
     )
 
 
@@ -296,6 +307,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         events=events,
         notifications=notifications,
         motion=motion,
+        web_push=web_push_of(database),
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     notifications.stop()

@@ -76,8 +76,14 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "own zone": tuple(text for text in ONE_LINE if len(text) <= 64),
     "short": (0, 1.5),
     "day": (0, 1.5, 65536),
+    "push address": (),
+    "push keys": (),
+    "old push address": tuple(text for text in ONE_LINE if text),
 }
 KINDS = {
+    "endpoint": "push address",
+    "keys": "push keys",
+    "replaces": "old push address",
     "camera_id": "id",
     "channel": "id",
     "host": "host",

@@ -23,6 +23,8 @@ OPEN = {
     "/login",
     "/api/health",
     "/static/<path:name>",
+    "/manifest.webmanifest",
+    "/service-worker.js",
     "/api/session GET",
     "/api/session POST",
 }
@@ -62,6 +64,10 @@ REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
     "/events",
+    "/api/push/key",
+    "/api/push/subscriptions",
+    "/api/push/subscriptions/<subscription_id>",
+    "/api/push/subscriptions/<subscription_id>/test",
     "/exports",
     "/api/playback/start",
     "/api/playback/seek",
@@ -129,6 +135,7 @@ OPERATOR = {
     "/api/cameras/<camera_id>/relays/<path:relay_token>",
 }
 PEOPLE = {  # routes that need a login; a token is refused
+    "/api/push/subscriptions POST",
     "/api/users POST",
     "/api/users/<user_id> PATCH",
     "/api/users/<user_id> DELETE",
@@ -202,6 +209,13 @@ RANGE = {
     "start_time": "2026-11-22T10:00:00Z",
     "end_time": "2026-11-22T10:01:00Z",
 }
+PUSH_SUBSCRIPTION: dict[str, Any] = {
+    "endpoint": "https://push.example/abc",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/streams/start": {"camera_id": 1, "profile_token": "MediaProfile00000"},
     "/api/streams/stop": {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"},
@@ -223,6 +237,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
+    "/api/push/subscriptions": PUSH_SUBSCRIPTION,
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     "/api/notification-rules": {"name": "Gate by night", "sinks": [1]},
     "/api/notification-rules/<rule_id>": {"name": "Gate"},
@@ -262,6 +277,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "event_id": "999",
         "rule_id": "999",
         "sink_id": "999",
+        "subscription_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

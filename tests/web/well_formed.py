@@ -54,6 +54,7 @@ PATH_PARTS: dict[str, Any] = {
     "event_id": 1,
     "rule_id": 1,
     "sink_id": 1,
+    "subscription_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

@@ -54,6 +54,11 @@ export {};
  */
 
 /**
+ * @typedef {object} PushKey The server's public key (VAPID): `applicationServerKey` of `PushManager.subscribe`.
+ * @property {string} public_key uncompressed point of the curve P-256, base64url
+ */
+
+/**
  * @typedef {object} Rule A rule. Sinks that were removed are left out.
  * @property {number} id
  * @property {number|null} user_id whose rule; null: made while there were no accounts
@@ -101,6 +106,19 @@ export {};
  * @property {string} code of its last failure; empty after a success
  * @property {string} detail
  */
+
+/**
+ * @typedef {object} Subscription A browser with your notifications.
+ * @property {number} id
+ * @property {string} name browser and system, such as `Firefox on Android`
+ * @property {string} endpoint_sha256 SHA-256 of the endpoint as hex: the page finds its own browser by it
+ * @property {string} created_at RFC 3339, UTC
+ * @property {string|null} last_sent_at
+ * @property {string} last_code why the last message was not sent: `busy`, `unreachable`, `refused`, `address_refused`,
+ *   `unreadable`; empty if it was
+ */
+
+/** @typedef {{subscriptions: Subscription[]}} SubscriptionList */
 
 /**
  * @typedef {object} TestResult

@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,7 +25,7 @@ from core.errors import AppError
 from core.events import EventKind
 from core.secrets import Secret
 from notifications.home_assistant import STATUS_TOPIC, ShownDevice, Topics, components_of, config_of
-from notifications.outgoing import CODE_UNREACHABLE, Outgoing, Server, stopping
+from notifications.outgoing import CODE_UNREACHABLE, Outgoing, Server, as_sink_error, stopping
 from notifications.payload import payload_of
 from notifications.sink_settings import MqttSettings
 from notifications.sinks import Notice, Sink, SinkError
@@ -66,6 +67,15 @@ class _Client(Client):
         self.twin = line.dup()
         return line
 
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        tcp_sock.settimeout(_CONNECT_LIMIT_S)
+        try:
+            return self.outgoing.tls_context().wrap_socket(tcp_sock, server_hostname=self.server.host.strip("[]"))
+        except OSError as error:
+            self.problem = as_sink_error(error)
+            tcp_sock.close()
+            raise
+
     def end_connection(self) -> None:
         """End the TCP connection, whatever the broker does."""
         twin, self.twin = self.twin, None
@@ -86,6 +96,7 @@ class MqttSink(Sink):
         self._store = store
         self._topics = Topics(settings.base_topic, settings.with_pictures)
         self._lock = threading.Lock()
+        self._announcing = threading.Lock()  # never taken while `_lock` is held
         self._on: set[StateKey] = set()
         self._devices: dict[int, ShownDevice] | None = None  # until they are known, nothing is taken back
         self._published: set[str] = set()
@@ -219,10 +230,11 @@ class MqttSink(Sink):
         if not is_known or not self._client.is_connected():
             return
         try:
-            before = self._store.announced(self._sink_id)
-            now = self._announce(before)
-            if now != before:
-                self._store.set_announced(self._sink_id, now)
+            with self._announcing:
+                before = self._store.announced(self._sink_id)
+                now = self._announce(before)
+                if now != before:
+                    self._store.set_announced(self._sink_id, now)
         except AppError as error:
             log.warning(
                 "notification sink %d: the announced devices could not be stored (%s)", self._sink_id, error.code

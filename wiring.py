@@ -168,9 +168,9 @@ class Application:
             archive=self.archive,
             backfills=self.backfills,
             events=self.events,
-            notifications=self.notifications,
             motion=self.motion,
             web_push=self.web_push,
+            notifications=self.notifications,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

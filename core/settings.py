@@ -99,6 +99,9 @@ class Settings:
         low=60,
         high=3600,
     )
+    push_services: str = _setting(
+        "", "Push services of browsers besides the public ones on port 443: host or host:port, such as push.lan:8443."
+    )
     notification_addresses: str = _setting(
         "", "The only servers that notifications may go to: hosts, addresses or networks, each perhaps with a port."
     )
@@ -107,9 +110,6 @@ class Settings:
     )
     notification_log_days: float = _setting(
         30.0, "The log of deliveries keeps notifications for so many days.", low=1, high=3660
-    )
-    push_services: str = _setting(
-        "", "Push services of browsers besides the public ones on port 443: host or host:port, such as push.lan:8443."
     )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(

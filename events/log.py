@@ -244,7 +244,8 @@ class EventLog:
             with self._news:
                 self._news.notify_all()
         stored = [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
-        _tell(self._listeners, [event for event in stored if event.source is not EventSource.IMPORT])
+        fresh = [event for event in stored if event.source is not EventSource.IMPORT]
+        _tell(self._listeners, fresh)
         _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
 

@@ -106,8 +106,8 @@ class Courier:
     def may_use(self, user: User | None, kind: SinkKind) -> bool:
         """True if the owner of a rule may use sinks of this kind: push is for everybody who sees events.
 
-        `user` None: the rule was made while there were no accounts. With accounts, its push subscriptions have no
-        owner.
+        `user` None: the rule was made while there were no accounts. Once there are accounts, its push subscriptions
+        have no owner.
         """
         if user is None:
             return kind is not SinkKind.PUSH or not self._parts.accounts.has_accounts()

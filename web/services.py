@@ -48,9 +48,9 @@ class Managers:
     archive: ArchiveManager
     backfills: BackfillManager
     events: EventManager
-    notifications: NotificationManager
     motion: MotionManager
     web_push: WebPush
+    notifications: NotificationManager
 
 
 class Services:
@@ -76,9 +76,9 @@ class Services:
         self.archive = managers.archive
         self.backfills = managers.backfills
         self.events = managers.events
-        self.notifications = managers.notifications
         self.motion = managers.motion
         self.web_push = managers.web_push
+        self.notifications = managers.notifications
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

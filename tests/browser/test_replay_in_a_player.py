@@ -105,9 +105,9 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         archive=cast(Any, None),
         backfills=cast(Any, None),
         events=cast(Any, None),
-        notifications=cast(Any, None),
-        web_push=cast(Any, None),
         motion=cast(Any, None),
+        web_push=cast(Any, None),
+        notifications=cast(Any, None),
     )
     web = build_web(Services(settings, managers, is_ready=lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)

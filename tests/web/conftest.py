@@ -146,6 +146,17 @@ def events(
 
 
 @pytest.fixture
+def motion(
+    database: Database, settings: Settings, cameras: StandInCameras, events: EventManager
+) -> Iterator[MotionManager]:
+    """The real manager of motion. No channel is watched, so its process does not start."""
+    manager = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def notifications(
     database: Database,
     settings: Settings,
@@ -155,17 +166,6 @@ def notifications(
 ) -> Iterator[NotificationManager]:
     """The real manager; nothing works off its queues."""
     manager = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
-    manager.start()
-    yield manager
-    manager.stop()
-
-
-@pytest.fixture
-def motion(
-    database: Database, settings: Settings, cameras: StandInCameras, events: EventManager
-) -> Iterator[MotionManager]:
-    """The real manager of motion. No channel is watched, so its process does not start."""
-    manager = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
     manager.start()
     yield manager
     manager.stop()
@@ -190,9 +190,9 @@ def managers(
     exports: ExportManager,
     evidence: EvidenceManager,
     events: EventManager,
-    notifications: NotificationManager,
     motion: MotionManager,
     web_push: WebPush,
+    notifications: NotificationManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -207,9 +207,9 @@ def managers(
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
-        notifications=notifications,
         motion=motion,
         web_push=web_push,
+        notifications=notifications,
     )
 
 
@@ -247,12 +247,12 @@ def real_app(
         )
         events = EventManager(manager._database, settings, SystemClock(), manager)  # its switches refer to cameras
         events.start()
+        motion = MotionManager(manager._database, settings, SystemClock(), Spawner(), manager, events)
+        motion.start()
         with database.write() as session:  # rules refer to users and cameras
             session.add(stored_camera(1))
         notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
         notifications.start()
-        motion = MotionManager(manager._database, settings, SystemClock(), Spawner(), manager, events)
-        motion.start()
         real = replace(
             managers,
             cameras=manager,
@@ -288,10 +288,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     events = EventManager(database, settings, SystemClock(), cameras)
     events.start()
-    notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
-    notifications.start()
     motion = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
     motion.start()
+    notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    notifications.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -305,9 +305,9 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
-        notifications=notifications,
         motion=motion,
         web_push=web_push_of(database),
+        notifications=notifications,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     notifications.stop()

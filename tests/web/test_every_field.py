@@ -72,13 +72,13 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "post": (0, 1.5),
     "bytes": (10**18,),
     "copies": ([],),
+    "push address": (),
+    "push keys": (),
+    "old push address": tuple(text for text in ONE_LINE if text),
     "object": (),
     "own zone": tuple(text for text in ONE_LINE if len(text) <= 64),
     "short": (0, 1.5),
     "day": (0, 1.5, 65536),
-    "push address": (),
-    "push keys": (),
-    "old push address": tuple(text for text in ONE_LINE if text),
 }
 KINDS = {
     "endpoint": "push address",

@@ -280,7 +280,7 @@ class NotificationManager:
 
     def _check_rule(self, who: Principal, user_id: int | None, draft: RuleDraft) -> None:
         if draft.channel is not None and draft.camera_id is None:
-            raise InvalidRequest.of_field("channel", "needs camera_id")
+            raise InvalidRequest.of_field("camera_id", "needed for a channel")
         if draft.camera_id is not None:
             self._cameras.get_camera(draft.camera_id)
             numbers = {channel.number for channel in self._cameras.channels(draft.camera_id)}

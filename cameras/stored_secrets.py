@@ -12,8 +12,6 @@ from tables import NotificationSinkRow, PushKeyRow, PushSubscriptionRow
 
 Context = tuple[str | int, ...]
 
-PUSH_KEY_CONTEXT: Context = ("push_key", "private")
-
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
@@ -32,11 +30,6 @@ class StoredSecret:
         setattr(self.row, self.column, box)
 
 
-def push_subscription_context(endpoint_hash: bytes) -> Context:
-    """Return the context of a subscription's secret, which binds it to the subscription's address."""
-    return ("push_subscription", endpoint_hash.hex())
-
-
 def sink_context(row: NotificationSinkRow) -> Context:
     """Return the context of a sink's secret.
 
@@ -52,6 +45,6 @@ def secrets_of_notifications(session: Session) -> Iterator[StoredSecret]:
     for sink in session.scalars(select(NotificationSinkRow)):
         yield StoredSecret(sink, "secret_box", sink_context(sink))
     for key in session.scalars(select(PushKeyRow)):
-        yield StoredSecret(key, "private_box", PUSH_KEY_CONTEXT)
+        yield StoredSecret(key, "private_box", ("push_keys", key.id, "private_box"))
     for subscription in session.scalars(select(PushSubscriptionRow)):
-        yield StoredSecret(subscription, "auth_box", push_subscription_context(subscription.endpoint_hash))
+        yield StoredSecret(subscription, "auth_box", ("push_subscriptions", subscription.id, "auth_box"))

@@ -18,7 +18,7 @@ _CLASSES = {"motion", "occupancy", "tamper", "connectivity", "sound", "problem"}
 
 
 def faults_of(messages: dict[str, bytes]) -> list[str]:
-    """Return what is wrong in the discovery messages, by their topics. A removed component has its platform only."""
+    """Return the faults of the discovery messages, by their topics. A removed component has its platform only."""
     faults: list[str] = []
     unique: set[str] = set()
     for topic, payload in messages.items():

@@ -158,7 +158,7 @@ def test_a_removed_channel_and_camera_are_taken_back(telling: Telling, shared: B
         telling.stop()
         del telling.cameras.channel_names[2]
         del telling.cameras.views[2]
-        telling.start()  # it remembers what was announced
+        telling.start()  # its row has the announced devices
         until(lambda: heard.of(second) == b"")
         until(lambda: {"p": "binary_sensor"} in components(heard.all_of(first), "2_motion"))
         assert faults_of(heard.newest) == []

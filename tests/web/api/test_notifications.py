@@ -118,7 +118,7 @@ def test_a_rule_is_answered_as_it_was_made_and_changed(admin: ApiClient) -> None
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"time_zone": "../../etc/passwd"}, "time_zone"),
         ({"sinks": [99]}, "sinks"),
-        ({"camera_id": None}, "channel"),
+        ({"camera_id": None}, "camera_id"),
         ({"from_time_of_day": "24:00"}, "from_time_of_day"),
         ({"cool_down_s": -1}, "cool_down_s"),
         ({"min_length_s": 3601}, "min_length_s"),
@@ -161,8 +161,8 @@ def test_an_empty_secret_removes_it(admin: ApiClient) -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"kind": "webhook", "name": "Hook"}, "webhook"),
-        ({**WEBHOOK, "kind": "email"}, "email"),
+        ({"kind": "webhook", "name": "Hook"}, "kind"),
+        ({**WEBHOOK, "kind": "email"}, "kind"),
         ({**WEBHOOK, "kind": "push"}, "kind"),
         ({**WEBHOOK, "webhook": {"url": "file:///etc/passwd"}}, "webhook.url"),
         ({**EMAIL, "email": {**EMAIL["email"], "port": 0}}, "email.port"),

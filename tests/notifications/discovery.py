@@ -11,9 +11,9 @@ _TOP = {"dev", "o", "cmps", "avty_t", "qos"}
 _DEVICE = {"ids", "name", "mf", "mdl", "sw", "hw", "sn"}
 _ALLOWED = {
     "binary_sensor": {"p", "uniq_id", "name", "stat_t", "dev_cla"},
-    "image": {"p", "uniq_id", "name", "img_t"},
+    "image": {"p", "uniq_id", "name", "image_topic"},
 }
-_NEEDED = {"binary_sensor": {"p", "uniq_id", "stat_t"}, "image": {"p", "uniq_id", "img_t"}}
+_NEEDED = {"binary_sensor": {"p", "uniq_id", "stat_t"}, "image": {"p", "uniq_id", "image_topic"}}
 _CLASSES = {"motion", "occupancy", "tamper", "connectivity", "sound", "problem"}
 
 
@@ -61,7 +61,7 @@ def _component_faults(part: dict[str, Any], unique: set[str]) -> list[str]:
     unique.add(part.get("uniq_id", ""))
     if part.get("dev_cla", "motion") not in _CLASSES:
         faults.append(f"device class {part['dev_cla']}")
-    for key in ("stat_t", "img_t"):
+    for key in ("stat_t", "image_topic"):
         if set(part.get(key, "")) & {"#", "+", "\0", " "}:
             faults.append(f"{key} is no topic")
     return faults

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 SEND_LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 5.0
 _KEEP_ALIVE_S = 15
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1, 60  # before another connection
 _MOST_QUEUED = 20_000  # states of all channels after a connection
 _LAST_WORDS_S = 0.5
 _STOP_S = 1.0
@@ -54,7 +55,7 @@ class _Client(Client):
         self.problem: SinkError | None = None
         self.twin: socket.socket | None = None
         self.max_queued_messages_set(_MOST_QUEUED)
-        self.reconnect_delay_set(1, 60)
+        self.reconnect_delay_set(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         self.connect_timeout = _CONNECT_LIMIT_S
 
     def _create_socket_connection(self) -> socket.socket:
@@ -75,6 +76,11 @@ class _Client(Client):
             self.problem = as_sink_error(error)
             tcp_sock.close()
             raise
+
+    def wait_after_refusal(self) -> None:
+        """Try a refused password again only after LOGIN_RETRY_S."""
+        wait_s = max(1, round(self.outgoing.login_retry_s))
+        self.reconnect_delay_set(wait_s, wait_s)
 
     def end_connection(self) -> None:
         """End the TCP connection, whatever the broker does."""
@@ -195,8 +201,10 @@ class MqttSink(Sink):
         if reason.is_failure:
             detail = "The broker refuses the connection: check the user name, the password and its rights."
             self._client.problem = SinkError("mqtt_refused", detail)
+            self._client.wait_after_refusal()
             return
         self._client.problem = None
+        self._client.reconnect_delay_set(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         self._client.publish(self._topics.status, "online", qos=1, retain=True)
         if self._settings.with_home_assistant:
             self._client.subscribe(STATUS_TOPIC, qos=1)

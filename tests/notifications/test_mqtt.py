@@ -235,6 +235,8 @@ def test_tls_and_a_login(tmp_path: Path, authority: Authority) -> None:
         telling.manager.change_sink(sink, SinkChange(secret=Secret("canary-wrong")))
         until(lambda: telling.manager.test_sink(LOCAL, sink).code == "mqtt_refused")
         assert "canary" not in telling.manager.test_sink(LOCAL, sink).detail
+        (running_sink,) = telling.manager._sinks._mqtt_sinks()
+        until(lambda: running_sink._client._reconnect_min_delay == telling.settings.login_retry_s)
     with broker(tmp_path, *with_tls(authority, tmp_path)) as secure, running(tmp_path / "other") as untrusting:
         settings = MqttSettings("127.0.0.1", secure.port, is_tls=True)
         sink = untrusting.manager.add_sink(SinkDraft("Broker", settings, is_on=False)).id

@@ -214,9 +214,9 @@ class NotificationManager:
 
     def remove_sink(self, sink_id: int) -> None:
         """Raise NotFound, or Conflict for the push sink."""
-        self._sinks.get(sink_id)
+        if self._sinks.get(sink_id).kind is not SinkKind.PUSH:
+            self._sinks.remove(sink_id)  # it takes back what its row remembers
         self._sink_store.remove(sink_id)
-        self._sinks.remove(sink_id)
 
     def test_sink(self, who: Principal, sink_id: int) -> Outcome:
         """Send a test now, also by a sink that is off. Return the outcome. Raise NotFound."""
@@ -249,7 +249,8 @@ class NotificationManager:
             self._look()
         result = self._dispatcher.step(self._rules.rules())
         for change in result.changes:
-            self._shown.note(change.key)
+            if self._shown.note(change.key):
+                self._looked_s = float("-inf")
         self._sinks.show(result.changes)
         self._deliver(self._allowed(result.decisions))
         next_s = self._looked_s + _LOOKS_EVERY_S
@@ -279,7 +280,7 @@ class NotificationManager:
 
     def _check_rule(self, who: Principal, user_id: int | None, draft: RuleDraft) -> None:
         if draft.channel is not None and draft.camera_id is None:
-            raise InvalidRequest.of_field("channel", "needs camera_id")
+            raise InvalidRequest.of_field("camera_id", "needed for a channel")
         if draft.camera_id is not None:
             self._cameras.get_camera(draft.camera_id)
             numbers = {channel.number for channel in self._cameras.channels(draft.camera_id)}

@@ -117,6 +117,7 @@ class Application:
         self.notifications = NotificationManager(
             self.database, settings, clock, self.cameras, self.events, self.accounts
         )
+        self.notifications.use_push(self.web_push)
         self.notifier = Notifier(self.notifications)
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings

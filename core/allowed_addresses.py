@@ -136,7 +136,7 @@ class AllowedAddresses:
 
 
 def why_never(address: _Address) -> str | None:
-    """Return the reason why the app connects to this address for nobody. The rule does not know loopback addresses."""
+    """Return the reason why the app never connects to this address. The rule does not know loopback addresses."""
     if address.is_link_local or _is_in(address, _METADATA):
         return "link-local and metadata addresses are refused"
     if _is_in(address, _NO_DEVICE) or (address.version == 6 and not _is_in(address, _DEVICES_BY_IPV6)):

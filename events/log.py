@@ -297,7 +297,7 @@ def _tell(listeners: list[StoredListener], events: list[LoggedEvent]) -> None:
         for event in events:
             try:
                 listener(event)
-            except Exception:  # the other events must be told despite a fault in one listener
+            except Exception:  # a fault in one listener keeps no event from the others
                 log.exception("telling a stored event failed")
 
 

@@ -140,6 +140,7 @@ class Courier:
             url=base + path if base else "",
             picture=picture,
             user_id=delivery.user_id,
+            rule_id=delivery.rule_id or None,
             rule_name=clean(delivery.rule_name, 80),
             is_alert_again=delivery.is_alert_again,
             is_test=waiting.is_test,

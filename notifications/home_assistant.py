@@ -1,7 +1,7 @@
 """The messages of Home Assistant's MQTT discovery: one retained message for each device. Pure functions.
 
 The abbreviated names are those of Home Assistant's documentation: `p` platform, `uniq_id` unique id, `stat_t` state
-topic, `dev_cla` device class, `cmps` components, `o` origin, `avty_t` availability topic, `img_t` image topic.
+topic, `dev_cla` device class, `cmps` components, `o` origin, `avty_t` availability topic.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def components_of(device: ShownDevice, topics: Topics) -> dict[str, dict[str, An
                 "p": "image",
                 "uniq_id": f"{own_id}_{channel.number}_picture",
                 "name": f"{name} last event",
-                "img_t": topics.picture(device.camera_id, channel.number),
+                "image_topic": topics.picture(device.camera_id, channel.number),
             }
     return found
 

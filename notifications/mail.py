@@ -30,8 +30,11 @@ class EmailSink(Sink):
         self._outgoing = outgoing
         self._clock = clock
         self._lines = OpenLines()
+        self._refused_until_s = float("-inf")
 
     def send(self, notice: Notice) -> None:
+        if self._clock.monotonic_s() < self._refused_until_s:
+            raise _login_refused()
         message = message_of(notice, self._settings)
         server = Server(self._settings.host, self._settings.port, is_mail=True)
         try:
@@ -39,6 +42,9 @@ class EmailSink(Sink):
             with self._lines.held(line, LIMIT_S):
                 line.settimeout(LIMIT_S)
                 self._send(line, message)
+        except smtplib.SMTPAuthenticationError:
+            self._refused_until_s = self._clock.monotonic_s() + self._outgoing.login_retry_s
+            raise _login_refused() from None
         except (OSError, smtplib.SMTPException, SinkError) as error:
             raise stopping() if self._lines.is_closed else _mail_error(error) from None
 
@@ -104,11 +110,13 @@ def _html(notice: Notice, text: str, picture_id: str) -> str:
     return f'<!doctype html><html><body dir="auto">{"".join(parts)}</body></html>'
 
 
+def _login_refused() -> SinkError:
+    return SinkError("email_login", "The mail server refuses the user name or password.", is_final=True)
+
+
 def _mail_error(error: Exception) -> SinkError:
     """Return the error without text of the server."""
     match error:
-        case smtplib.SMTPAuthenticationError():
-            return SinkError("email_login", "The mail server refuses the user name or password.", is_final=True)
         case smtplib.SMTPNotSupportedError():
             detail = "The mail server does not offer what the settings ask for: encryption by STARTTLS, or a login."
             return SinkError("email_unsupported", detail, is_final=True)

@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,7 +25,7 @@ from core.errors import AppError
 from core.events import EventKind
 from core.secrets import Secret
 from notifications.home_assistant import STATUS_TOPIC, ShownDevice, Topics, components_of, config_of
-from notifications.outgoing import CODE_UNREACHABLE, Outgoing, Server, stopping
+from notifications.outgoing import CODE_UNREACHABLE, Outgoing, Server, as_sink_error, stopping
 from notifications.payload import payload_of
 from notifications.sink_settings import MqttSettings
 from notifications.sinks import Notice, Sink, SinkError
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 SEND_LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 5.0
 _KEEP_ALIVE_S = 15
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1, 60  # before another connection
 _MOST_QUEUED = 20_000  # states of all channels after a connection
 _LAST_WORDS_S = 0.5
 _STOP_S = 1.0
@@ -53,7 +55,7 @@ class _Client(Client):
         self.problem: SinkError | None = None
         self.twin: socket.socket | None = None
         self.max_queued_messages_set(_MOST_QUEUED)
-        self.reconnect_delay_set(1, 60)
+        self.reconnect_delay_set(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         self.connect_timeout = _CONNECT_LIMIT_S
 
     def _create_socket_connection(self) -> socket.socket:
@@ -65,6 +67,20 @@ class _Client(Client):
             raise OSError(error.code) from error  # paho tries again after an OSError
         self.twin = line.dup()
         return line
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        tcp_sock.settimeout(_CONNECT_LIMIT_S)
+        try:
+            return self.outgoing.tls_context().wrap_socket(tcp_sock, server_hostname=self.server.host.strip("[]"))
+        except OSError as error:
+            self.problem = as_sink_error(error)
+            tcp_sock.close()
+            raise
+
+    def wait_after_refusal(self) -> None:
+        """Try a refused password again only after LOGIN_RETRY_S."""
+        wait_s = max(1, round(self.outgoing.login_retry_s))
+        self.reconnect_delay_set(wait_s, wait_s)
 
     def end_connection(self) -> None:
         """End the TCP connection, whatever the broker does."""
@@ -86,6 +102,7 @@ class MqttSink(Sink):
         self._store = store
         self._topics = Topics(settings.base_topic, settings.with_pictures)
         self._lock = threading.Lock()
+        self._announcing = threading.Lock()  # never taken while `_lock` is held
         self._on: set[StateKey] = set()
         self._devices: dict[int, ShownDevice] | None = None  # until they are known, nothing is taken back
         self._published: set[str] = set()
@@ -184,8 +201,10 @@ class MqttSink(Sink):
         if reason.is_failure:
             detail = "The broker refuses the connection: check the user name, the password and its rights."
             self._client.problem = SinkError("mqtt_refused", detail)
+            self._client.wait_after_refusal()
             return
         self._client.problem = None
+        self._client.reconnect_delay_set(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         self._client.publish(self._topics.status, "online", qos=1, retain=True)
         if self._settings.with_home_assistant:
             self._client.subscribe(STATUS_TOPIC, qos=1)
@@ -219,10 +238,11 @@ class MqttSink(Sink):
         if not is_known or not self._client.is_connected():
             return
         try:
-            before = self._store.announced(self._sink_id)
-            now = self._announce(before)
-            if now != before:
-                self._store.set_announced(self._sink_id, now)
+            with self._announcing:
+                before = self._store.announced(self._sink_id)
+                now = self._announce(before)
+                if now != before:
+                    self._store.set_announced(self._sink_id, now)
         except AppError as error:
             log.warning(
                 "notification sink %d: the announced devices could not be stored (%s)", self._sink_id, error.code

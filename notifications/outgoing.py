@@ -33,12 +33,16 @@ class Server:
 
 
 class Outgoing:
-    """Opens connections by the settings of this app. Thread-safe."""
+    """Opens connections by the settings of this app. Thread-safe.
+
+    `login_retry_s`: a sink tries a refused password again after this, because servers lock accounts.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._addresses = SinkAddresses(settings.notification_addresses)
         self._ca_file: Path | None = settings.notification_ca_file
         self._clock = clock
+        self.login_retry_s = settings.login_retry_s
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
 

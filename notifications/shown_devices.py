@@ -30,10 +30,14 @@ class ShownDevices:
                 if kind in known:
                     self.note(StateKey(camera_id, channel, EventKind(kind)))
 
-    def note(self, key: StateKey) -> None:
-        """A channel has told an event of this kind."""
-        if key.channel > 0 and key.kind in ANNOUNCED_KINDS:
-            self._seen.setdefault((key.camera_id, key.channel), set()).add(key.kind)
+    def note(self, key: StateKey) -> bool:
+        """A channel has told an event of this kind. Return True if that is new."""
+        if key.channel <= 0 or key.kind not in ANNOUNCED_KINDS:
+            return False
+        kinds = self._seen.setdefault((key.camera_id, key.channel), {EventKind.MOTION})
+        is_new = key.kind not in kinds
+        kinds.add(key.kind)
+        return is_new
 
     def devices(self) -> list[ShownDevice]:
         """Return all cameras with their visible channels."""

@@ -10,6 +10,7 @@ command -v Xvfb >/dev/null || missing+=(xvfb)
 command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
+[ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing+=(mosquitto)
 command -v ps >/dev/null || missing+=(procps)
 /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer
 import gi.overrides.Gst' 2>/dev/null || missing+=(python3-gi python3-gst-1.0 gir1.2-gst-rtsp-server-1.0)
@@ -26,9 +27,9 @@ mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "Installing for the tests: ${packages[*]}"
   apt-get update -qq
-  # The packages start nginx and Caddy as services on port 80 of every interface. Only the tests may start them.
+  # The packages start nginx and Caddy as services on port 80 of every interface, and an MQTT broker. Only the tests may start them.
   services=()
-  for name in nginx caddy; do
+  for name in nginx caddy mosquitto; do
     [[ -d /run/systemd/system && " ${packages[*]} " == *" $name"* ]] && services+=("$name.service")
   done
   [ ${#services[@]} -eq 0 ] || systemctl --quiet mask "${services[@]}"

@@ -14,8 +14,18 @@ from cameras.store import CameraStore
 from core.errors import StartRefused
 from core.secrets import Secret
 from database import Database
+from notifications.push_store import PushStore
+from notifications.records import SinkDraft
+from notifications.sink_settings import EmailSettings
+from notifications.sinks import SinkKind
+from notifications.store import SinkStore
+from tables import NotificationSinkRow
 
 PASSWORDS = ["first-pässword", "second", "", "x" * 200]
+
+MAIL = SinkDraft(
+    "Mail", EmailSettings("mail.lan", 587, "tls", "a@b.example", ("d@e.example",), "cameras"), Secret("mail-secret")
+)
 
 
 class Crash(BaseException):
@@ -74,6 +84,35 @@ def test_every_password_opens_with_the_new_key_and_none_with_the_old(folder: Pat
     with pytest.raises(StartRefused, match="does not open"):
         _passwords(folder)
     assert (folder / "data" / "cameras.sqlite3").read_bytes() == before
+
+
+def test_the_secrets_of_notifications_open_with_the_new_key(folder: Path) -> None:
+    store = _store(folder)
+    store.open()
+    sinks, push = SinkStore(store._database), PushStore(store._database, store)
+    sink_id = sinks.add(MAIL, SinkKind.EMAIL, store.vault, datetime.now(UTC))
+    public_key = push.signer(datetime.now(UTC)).public_key
+    store.close()
+    assert _rotate(folder) == len(PASSWORDS) + 2
+    store = _store(folder)
+    store.open()
+    assert SinkStore(store._database).sinks(store.vault)[sink_id - 1].secret == Secret("mail-secret")
+    assert PushStore(store._database, store).signer(datetime.now(UTC)).public_key == public_key
+    store.close()
+
+
+def test_a_moved_secret_of_a_sink_does_not_open(folder: Path) -> None:
+    store = _store(folder)
+    store.open()
+    sinks = SinkStore(store._database)
+    sink_id = sinks.add(MAIL, SinkKind.EMAIL, store.vault, datetime.now(UTC))
+    with store._database.write() as session:
+        row = session.get(NotificationSinkRow, sink_id)
+        assert row is not None
+        row.settings = {**row.settings, "host": "evil.example"}
+    moved = sinks.sinks(store.vault)[sink_id - 1]
+    assert (moved.secret, moved.is_readable) == (None, False)
+    store.close()
 
 
 def test_a_key_can_be_rotated_repeatedly(folder: Path) -> None:

@@ -18,6 +18,7 @@ from notifications.mail import EmailSink, message_of
 from notifications.outgoing import Outgoing
 from notifications.sink_settings import EmailSettings, check_settings
 from notifications.sinks import SinkError
+from tests.hand_clock import HandClock
 from tests.notifications.receivers import Authority, MailBox, mail_server
 from tests.notifications.test_webhook import NOTICE
 
@@ -100,6 +101,22 @@ def test_a_wrong_password_is_named_without_the_servers_words(authority: Authorit
         error = refusal(sink_to(settings, "canary-wrong", notification_ca_file=authority.ca_file))
     assert (error.code, error.is_final) == ("email_login", True)
     assert "canary" not in error.detail
+
+
+def test_a_refused_login_is_not_repeated_before_its_time(authority: Authority) -> None:
+    clock = HandClock()
+    with mail_server(authority.server_context(), needs_login=True) as box:
+        app = Settings(notification_ca_file=authority.ca_file, login_retry_s=300.0)
+        settings = settings_to(box.port, security="starttls", username="cameras")
+        sink = EmailSink(settings, Secret("wrong"), Outgoing(app, SystemClock()), clock)
+        assert refusal(sink).code == "email_login"
+        tried = len(box.logins)
+        clock.move(seconds=299)
+        assert refusal(sink).code == "email_login"
+        assert len(box.logins) == tried
+        clock.move(seconds=2)
+        refusal(sink)
+        assert len(box.logins) > tried
 
 
 def test_texts_of_devices_add_no_header_no_recipient_and_no_markup() -> None:

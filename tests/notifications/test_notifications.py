@@ -203,7 +203,7 @@ def test_a_rule_about_a_channel_that_the_user_may_not_see_is_refused(telling: Te
     for wanted in ({"camera_id": 2}, {"camera_id": 1, "channel": 2}, {"camera_id": 3}, {"camera_id": 1, "channel": 9}):
         with pytest.raises(NotFound):
             telling.rule(ben, sinks=(PUSH,), **wanted)
-    with pytest.raises(InvalidRequest, match="channel"):
+    with pytest.raises(InvalidRequest, match="camera_id"):
         telling.rule(ben, sinks=(PUSH,), channel=1)
 
 

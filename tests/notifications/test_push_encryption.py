@@ -61,6 +61,7 @@ def test_another_browser_cannot_open_a_message() -> None:
         (PretendBrowser().p256dh, "A" * 24, "auth"),
         (PretendBrowser().p256dh, "ä" * 22, "auth"),
     ],
+    ids=range(8),  # two processes that collect the tests make other keys
 )
 def test_malformed_keys_are_refused_with_their_name(p256dh: str, auth: str, field: str) -> None:
     with pytest.raises(InvalidPushKeys) as refused:

@@ -40,7 +40,8 @@ pytestmark = pytest.mark.generated
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES, MANY_EXAMPLES = 10, 100
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
-# name Nobody, no device has a changed certificate, no export is finished, and push.example is no push service.
+# name Nobody, no device has a changed certificate, no export is finished, push.example is no push service, and the sink
+# of push stays; the event has no look.
 REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
@@ -49,6 +50,8 @@ REFUSED_HERE = {
     ("POST", "/api/cases/{case_id}/package"): 409,
     ("GET", "/api/cases/{case_id}/package"): 404,
     ("POST", "/api/push/subscriptions/{subscription_id}/test"): 409,
+    ("DELETE", "/api/notification-sinks/{sink_id}"): 409,
+    ("GET", "/api/events/{event_id}/similar"): 404,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
     ("POST", "/api/session"): 401,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +15,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.patience import LIMIT_S, until
+from tests.notifications.brokers import broker, listening
+from tests.notifications.discovery import faults_of
+from tests.notifications.receivers import web_server
+from tests.patience import LIMIT_S, promised, until
 from tools.running import App, Recorder, running_recorder
 
 
@@ -75,6 +82,34 @@ def test_a_kill_ends_what_is_open_and_leaves_one_subscription(app: App, recorder
     assert found[0]["closed_why"] == "missed"
     until(lambda: any(one["end_time"] is None for one in listed(app)), what="the state that goes on")
     assert subscriptions(recorder) == 1
+
+
+@pytest.mark.slow
+def test_motion_reaches_a_webhook_and_a_broker_which_notices_a_kill(
+    app: App, recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.control("POST", "/motion", {"active": False})
+    with web_server() as receiver, broker(tmp_path) as mqtt, listening(mqtt.port) as heard:
+        hook = {"url": receiver.url, "secret": "shared", "with_picture": True}
+        sink = app.call("POST", "/api/notification-sinks", {"kind": "webhook", "name": "Hook", "webhook": hook})
+        place = {"host": "127.0.0.1", "port": mqtt.port, "with_home_assistant": True}
+        app.call("POST", "/api/notification-sinks", {"kind": "mqtt", "name": "Broker", "mqtt": place})
+        app.call("POST", "/api/notification-rules", {"name": "Motion", "kinds": ["motion"], "sinks": [sink["id"]]})
+        until(lambda: heard.of("ovw/1/1/motion") == b"OFF", what="the states at the broker")
+        recorder.control("POST", "/motion", {"channel": 1, "active": True})
+        until(lambda: receiver.posts, what="the notification")
+        until(lambda: heard.of("ovw/1/1/motion") == b"ON", what="the state")
+        (told,) = receiver.posts
+        assert (told.json()["camera_id"], told.json()["channel"], told.json()["kind"]) == (1, 1, "motion")
+        assert base64.b64decode(told.json()["picture_jpeg"]).startswith(b"\xff\xd8")
+        message = f"{told.headers['X-Timestamp']}.".encode() + told.body
+        assert told.headers["X-Signature"] == f"sha256={hmac.new(b'shared', message, hashlib.sha256).hexdigest()}"
+        assert faults_of(heard.newest) == []
+        assert json.loads(heard.newest["homeassistant/device/ovw_1/config"])["cmps"]["2_motion"]
+        os.kill(app.pid, signal.SIGKILL)
+        with promised(5.0):
+            until(lambda: heard.of("ovw/status") == b"offline", what="the last will")
+    app.stop()  # collect the process
 
 
 def _picture(app: App, path: str) -> bytes | None:

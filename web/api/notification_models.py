@@ -11,7 +11,7 @@ from core.events import EventKind
 from core.secrets import Secret
 from web.api.event_models import TimeOfDay
 from web.api.models import AnswerModel, Time
-from web.fields import MAX_NUMBER, BodyId, Moment, Name, PathId, QueryModel, RequestModel, printable
+from web.fields import BodyId, Moment, Name, PathId, QueryModel, RequestModel, printable
 
 SinkKind = Literal["push", "webhook", "email", "mqtt"]
 DeliveryState = Literal["waiting", "sent", "failed", "dropped"]
@@ -202,8 +202,8 @@ class NewRule(RequestModel):
     is_on: bool = True
     kinds: Kinds = []  # noqa: RUF012
     severity: Annotated[Literal["alert"] | None, Field(description="null: alerts and notices")] = None
-    camera_id: Annotated[BodyId | None, Field(le=MAX_NUMBER, description="null: all that you may see")] = None
-    channel: Annotated[int | None, Field(ge=1, le=9999, description="needs `camera_id`")] = None
+    camera_id: Annotated[BodyId | None, Field(description="null: all that you may see")] = None
+    channel: Annotated[BodyId | None, Field(description="needs `camera_id`")] = None
     zone: Annotated[EventZone | None, Field(description="a zone, or the name of the device's detection rule")] = None
     days: Days = []  # noqa: RUF012
     from_time_of_day: TimeOfDay | None = None
@@ -223,8 +223,8 @@ class RuleEdit(RequestModel):
     is_on: bool | None = None
     kinds: Kinds | None = None
     severity: Literal["alert"] | None = None
-    camera_id: Annotated[BodyId | None, Field(le=MAX_NUMBER)] = None
-    channel: Annotated[int | None, Field(ge=1, le=9999)] = None
+    camera_id: BodyId | None = None
+    channel: BodyId | None = None
     zone: EventZone | None = None
     days: Days | None = None
     from_time_of_day: TimeOfDay | None = None

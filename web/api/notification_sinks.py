@@ -37,7 +37,7 @@ def add_sink(body: shapes.NewSink) -> Response:
     """Add a sink, with the settings of its kind. 409 `too_many_sinks`."""
     settings, secret = _settings(body)
     if settings is None or getattr(body, body.kind) is None:
-        raise InvalidRequest.of_field(body.kind, "needed for a sink of this kind")
+        raise InvalidRequest.of_field("kind", f"such a sink needs the settings `{body.kind}`")
     draft = SinkDraft(body.name, settings, secret, body.is_on)
     return answer(_sink(services().notifications.add_sink(draft)), 201)
 

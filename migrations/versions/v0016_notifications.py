@@ -1,7 +1,7 @@
 """Notifications: sinks, rules, deliveries, subscriptions and the key of web push.
 
 Revision ID: 0016
-Revises: 0014
+Revises: 0015
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

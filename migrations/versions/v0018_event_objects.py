@@ -1,7 +1,7 @@
 """Colours and histograms of the objects that the app's own detector has seen.
 
 Revision ID: 0018
-Revises: 0019
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0019"
+down_revision = "0017"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

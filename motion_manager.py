@@ -31,6 +31,7 @@ from motion.records import (
     MotionMode,
     MotionSettings,
     MotionState,
+    MovementPictures,
     Place,
     Reason,
     ToldBy,
@@ -82,6 +83,7 @@ class MotionManager(ChildListener):
         self._idle_since_s: float | None = None
         self._cleaned_s = float("-inf")
         self._is_available = is_available()
+        self._pictures: MovementPictures | None = None
 
     def start(self) -> None:
         """Load the settings. The process starts with the first channel that is watched."""
@@ -101,6 +103,10 @@ class MotionManager(ChildListener):
     def is_available(self) -> bool:
         """True if the packages of the watching process are installed."""
         return self._is_available
+
+    def show_pictures_to(self, pictures: MovementPictures) -> None:
+        """Show the pictures of movements to `pictures`, about one a second. Call it before start()."""
+        self._pictures = pictures
 
     def on_activity(self, listener: ActivityListener) -> None:
         """Call `listener` when a movement that the app has seen begins or ends. It must not wait for a device."""
@@ -205,7 +211,8 @@ class MotionManager(ChildListener):
         with self._lock:
             watch = self._watches.get(place)
             if watch is None:
-                watch = ChannelWatch(place, self._child, self._events, self._cells, self._store.get(place))
+                settings = self._store.get(place)
+                watch = ChannelWatch(place, self._child, self._events, self._cells, settings, self._pictures)
                 self._watches[place] = watch
                 self._reasons.pop(place, None)
                 self._idle_since_s = None

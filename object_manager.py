@@ -35,6 +35,7 @@ from objects.records import (
     Place,
     Trial,
 )
+from vision.messages import Zone
 from vision.objects_messages import Detect, Recognized
 
 log = logging.getLogger(__name__)
@@ -118,10 +119,14 @@ class ObjectManager:
         """True if pictures are of use: the detector is installed and has a model."""
         return self._is_installed and bool(self._model)
 
-    def take_picture(self, look: Look) -> None:
-        """Take a picture of a movement. Does not wait; a newer picture of the channel replaces one that waits."""
+    def take_picture(self, place: Place, at: datetime, jpeg: bytes, cells: bytes, zones: Sequence[Zone]) -> None:
+        """Take a picture of a movement. Does not wait; a newer picture of the channel replaces one that waits.
+
+        `cells`: the moving ones. `zones`: only objects in one of them count; empty for the whole picture.
+        """
         if not self.wants_pictures:
             return
+        look = Look(place, at, jpeg, cells, tuple(zones))
         with self._changed:
             if self._waiting.pop(look.place, None) is not None or len(self._waiting) >= _MOST_WAITING:
                 self._dropped += 1

@@ -22,7 +22,7 @@ from event_manager import EventManager
 from events.log_query import EventQuery
 from media.process import Spawner
 from object_manager import ObjectManager
-from objects.records import DetectorState, Look, ModelUnusable
+from objects.records import DetectorState, ModelUnusable
 from tests.events.logged import OneChannelCameras
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -66,7 +66,7 @@ class App:
 
     def show(self, channel: int, at_s: float = 0.0, picture: bytes | None = None) -> None:
         at = NOW + timedelta(seconds=at_s)
-        self.objects.take_picture(Look((1, channel), at, jpeg() if picture is None else picture, ALL_CELLS))
+        self.objects.take_picture((1, channel), at, jpeg() if picture is None else picture, ALL_CELLS, ())
 
     def logged(self, channel: int) -> list[LoggedEvent]:
         query = EventQuery(camera_ids=(1,), channel=channel)

@@ -173,7 +173,7 @@ class EventManager:
         self._retention.forget_camera(camera_id)
 
     def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> None:
-        """Delete pictures and looks of a channel's events before a moment, because a limit by law deletes recordings."""
+        """Delete pictures and looks of a channel's events before a moment, by the limit by law of its recordings."""
         event_ids = self.log.store.forget_pictures_before(
             camera_id, channel, moment, self.pictures.event_ids(camera_id)
         )

@@ -312,10 +312,15 @@ class MotionManager(ChildListener):
         mode = self._store.get(place).mode
         if not mode.may_watch:
             return False
-        if mode is MotionMode.AUTO and self._device_motion.is_told(place):
+        if mode is MotionMode.AUTO and self._device_motion.is_told(place) and not self._shows_pictures:
             return False
         with self._lock:
             return self._left_out.get(key_of(place), 0.0) <= self._clock.monotonic_s()
+
+    @property
+    def _shows_pictures(self) -> bool:
+        """True if pictures of movements are of use to the detector of objects, also where devices tell motion."""
+        return self._pictures is not None and self._pictures.wants_pictures
 
     def _state(self, place: Place) -> MotionState:
         mode, is_told = self._store.get(place).mode, self._device_motion.is_told(place)

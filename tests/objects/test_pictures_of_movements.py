@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from cameras.records import CameraView
+from core.clock import SystemClock
+from core.settings import Settings
+from database import Database
+from event_manager import EventManager
+from media.process import Spawner
 from motion.channel_watch import ChannelWatch
+from motion.device_motion import DeviceMotion
 from motion.records import MotionMode, MotionSettings, Place, Sensitivity
+from motion_manager import MotionManager
+from tests.events.logged import OneChannelCameras, stored_camera
+from tests.prepared_database import prepared
 from vision.messages import CELL_BYTES, Blob, Still, StillPicture, Watched, Zone
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
@@ -104,3 +116,30 @@ def test_no_pictures_are_asked_for_without_a_detector(channel: Channel) -> None:
     asked = [at_ms for at_ms in range(10_400, 13_400, 200) if channel.look(at_ms)]
     channel.show(13_400)
     assert (asked, channel.pictures.taken) == ([], [])
+
+
+class Cameras(OneChannelCameras):
+    def list_cameras(self) -> list[CameraView]:
+        return []
+
+
+def test_a_channel_whose_device_tells_motion_is_watched_for_the_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DeviceMotion, "is_told", lambda *_: True)
+    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database.open()
+    with database.write() as session:
+        session.add(stored_camera(1))
+    settings, cameras, pictures = replace(Settings(), data_dir=tmp_path), Cameras(), Pictures()
+    events = EventManager(database, settings, SystemClock(), cameras)
+    motion = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    motion.start()
+    motion.set_settings(1, 1, MotionSettings(MotionMode.AUTO, Sensitivity.HIGH, ()))
+    assert not motion.wanted()
+    motion.show_pictures_to(pictures)
+    assert set(motion.wanted()) == {(1, 1)}
+    pictures.wants_pictures = False
+    assert not motion.wanted()
+    motion.stop()
+    database.close()

@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 
 from core.clock import Clock
 from core.errors import AppError, Unavailable
-from core.events import EventKind, EventSource, LoggedEvent, severity_of
+from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, severity_of
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -36,7 +36,7 @@ from objects.records import (
     Trial,
 )
 from vision.messages import Zone
-from vision.objects_messages import Detect, Recognized
+from vision.objects_messages import KINDS, Detect, Recognized
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ _FAILED_PAUSE_S = 60.0
 _LOOK_S = 0.5
 _STOP_S = 2.0
 _MS_PICTURES = 20
+_SAME = timedelta(seconds=5)  # an object that the device has told until then is no new one
 
 
 @dataclass(slots=True)
@@ -92,7 +93,9 @@ class ObjectManager:
         self._ms: deque[float] = deque(maxlen=_MS_PICTURES)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
+        self._told: dict[tuple[Place, str], datetime | None] = {}  # by devices: the end, None while it goes on
         events.log.on_stored(self._note_stored)
+        events.on_motion(self._note_told)
 
     def start(self) -> None:
         self._model = self._models.chosen()
@@ -291,7 +294,24 @@ class ObjectManager:
             else:
                 self._end(place, step)
 
+    def _note_told(self, activity: ChannelActivity) -> None:
+        """Note an object of which a device tells: it is an event already."""
+        if activity.channel is not None and activity.kind.value in KINDS:
+            key = (activity.camera_id, activity.channel), activity.kind.value
+            with self._changed:
+                self._told[key] = None if activity.active and not activity.is_pulse else activity.at
+
+    def _is_told(self, place: Place, came: Came) -> bool:
+        """True if the device tells the object that has come."""
+        with self._changed:
+            if (place, came.kind) not in self._told:
+                return False
+            end = self._told[place, came.kind]
+        return end is None or came.start - end <= _SAME
+
     def _begin(self, place: Place, came: Came) -> None:
+        if self._is_told(place, came):
+            return
         kind = EventKind(came.kind)
         event = LoggedEvent(
             camera_id=place[0],

@@ -57,7 +57,7 @@ _SAME = timedelta(seconds=5)  # an object that the device has told until then is
 
 @dataclass(slots=True)
 class _Event:
-    """An object's event. `event`: with its id once it is stored; `look`, `jpeg`: what is not written yet."""
+    """An object's event. `event`: with its id once it is stored; `look`, `jpeg`: None after they were written."""
 
     key: tuple[str, int]
     event: LoggedEvent
@@ -179,7 +179,7 @@ class ObjectManager:
             child.stop()
 
     def try_model(self, name: str, jpeg: bytes) -> Trial:
-        """Return what a model finds in a picture, in a process of its own.
+        """Return the objects that a model finds in a picture, in a separate process.
 
         Raise NotFound, ModelUnusable, DetectorMissing, or Unavailable while another trial runs.
         """

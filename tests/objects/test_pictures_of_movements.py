@@ -30,7 +30,7 @@ CELLS = b"\x01" * CELL_BYTES
 
 
 class Ignored:
-    """The log, the index and the process, whose answers do not matter here. It keeps what is sent."""
+    """The log, the index and the process, whose answers do not matter here. It keeps the messages."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -66,7 +66,7 @@ class Channel:
         self.watch = ChannelWatch((1, 2), cast(Any, self.child), nothing, nothing, settings, self.pictures)
 
     def look(self, at_ms: int, *, is_moving: bool = True) -> int:
-        """Judge a picture. Return how many pictures are asked for."""
+        """Judge a picture. Return the number of requests for a picture."""
         before = len(self._asked)
         blobs = (Blob((0.1, 0.1, 0.2, 0.2), (0.2, 0.3), 0.04, (2,)),) if is_moving else ()
         self.watch.take(Watched("1:2", at_ms, 0.04, blobs, (2,), (), False, is_moving, CELLS))

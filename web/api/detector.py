@@ -36,7 +36,7 @@ def choose_model(body: shapes.ModelChoice) -> Response:
 
 @blueprint.post("/models/<name>/trial", responses=answers_with({200: shapes.ModelTrial}, 404, 409, 415, 503))
 def try_model(path: shapes.ModelPath, body: shapes.ModelTrialBody) -> Response:
-    """Try a model on a picture, in a process of its own. The picture is not kept.
+    """Try a model on a picture, in a separate process. The picture is not kept.
 
     409 `model_unusable`: `detail` says why. 409 `detector_missing`: call `make detector`.
     """

@@ -176,11 +176,12 @@ class EventManager:
         self._retention.forget_camera(camera_id)
 
     def forget_pictures_before(self, camera_id: int, channel: int, moment: datetime) -> None:
-        """Delete the pictures of a channel's events before a moment: a limit by law has deleted its recordings."""
+        """Delete pictures and looks of a channel's events before a moment, by the limit by law of its recordings."""
         event_ids = self.log.store.forget_pictures_before(
             camera_id, channel, moment, self.pictures.event_ids(camera_id)
         )
         self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
+        self.looks.forget_before(camera_id, channel, moment)
 
     def understand(self, words: str, names: KnownNames) -> Understood:
         """Return the filters that the words of a search mean, by the clock of the server's time zone."""

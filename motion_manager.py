@@ -33,6 +33,7 @@ from motion.records import (
     MotionMode,
     MotionSettings,
     MotionState,
+    MovementPictures,
     Place,
     Reason,
     ToldBy,
@@ -84,6 +85,7 @@ class MotionManager(ChildListener):
         self._idle_since_s: float | None = None
         self._cleaned_s = float("-inf")
         self._is_available = is_available()
+        self._pictures: MovementPictures | None = None
 
     def start(self) -> None:
         """Load the settings. The process starts with the first channel that is watched."""
@@ -103,6 +105,10 @@ class MotionManager(ChildListener):
     def is_available(self) -> bool:
         """True if the packages of the watching process are installed."""
         return self._is_available
+
+    def show_pictures_to(self, pictures: MovementPictures) -> None:
+        """Show the pictures of movements to `pictures`, about one a second. Call it before start()."""
+        self._pictures = pictures
 
     def on_activity(self, listener: ActivityListener) -> None:
         """Call `listener` when a movement that the app has seen begins or ends. It must not wait for a device."""
@@ -211,7 +217,8 @@ class MotionManager(ChildListener):
         with self._lock:
             watch = self._watches.get(place)
             if watch is None:
-                watch = ChannelWatch(place, self._child, self._events, self._cells, self._store.get(place))
+                settings = self._store.get(place)
+                watch = ChannelWatch(place, self._child, self._events, self._cells, settings, self._pictures)
                 self._watches[place] = watch
                 self._reasons.pop(place, None)
                 self._idle_since_s = None
@@ -311,10 +318,15 @@ class MotionManager(ChildListener):
         mode = self._store.get(place).mode
         if not mode.may_watch:
             return False
-        if mode is MotionMode.AUTO and self._device_motion.is_told(place):
+        if mode is MotionMode.AUTO and self._device_motion.is_told(place) and not self._shows_pictures:
             return False
         with self._lock:
             return self._left_out.get(key_of(place), 0.0) <= self._clock.monotonic_s()
+
+    @property
+    def _shows_pictures(self) -> bool:
+        """True if pictures of movements are of use to the detector of objects, also where devices tell motion."""
+        return self._pictures is not None and self._pictures.wants_pictures
 
     def _state(self, place: Place) -> MotionState:
         mode, is_told = self._store.get(place).mode, self._device_motion.is_told(place)

@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 
 from core.clock import Clock
 from core.errors import AppError, Unavailable
-from core.events import EventKind, EventSource, LoggedEvent, severity_of
+from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, severity_of
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -35,7 +35,8 @@ from objects.records import (
     Place,
     Trial,
 )
-from vision.objects_messages import Detect, Recognized
+from vision.messages import Zone
+from vision.objects_messages import KINDS, Detect, Recognized
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,12 @@ _FAILED_PAUSE_S = 60.0
 _LOOK_S = 0.5
 _STOP_S = 2.0
 _MS_PICTURES = 20
+_SAME = timedelta(seconds=5)  # an object that the device has told until then is no new one
 
 
 @dataclass(slots=True)
 class _Event:
-    """An object's event. `event`: with its id once it is stored; `look`, `jpeg`: what is not written yet."""
+    """An object's event. `event`: with its id once it is stored; `look`, `jpeg`: None after they were written."""
 
     key: tuple[str, int]
     event: LoggedEvent
@@ -91,7 +93,9 @@ class ObjectManager:
         self._ms: deque[float] = deque(maxlen=_MS_PICTURES)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
+        self._told: dict[tuple[Place, str], datetime | None] = {}  # by devices: the end, None while it goes on
         events.log.on_stored(self._note_stored)
+        events.on_motion(self._note_told)
 
     def start(self) -> None:
         self._model = self._models.chosen()
@@ -118,10 +122,14 @@ class ObjectManager:
         """True if pictures are of use: the detector is installed and has a model."""
         return self._is_installed and bool(self._model)
 
-    def take_picture(self, look: Look) -> None:
-        """Take a picture of a movement. Does not wait; a newer picture of the channel replaces one that waits."""
+    def take_picture(self, place: Place, at: datetime, jpeg: bytes, cells: bytes, zones: Sequence[Zone]) -> None:
+        """Take a picture of a movement. Does not wait; a newer picture of the channel replaces one that waits.
+
+        `cells`: the moving ones. `zones`: only objects in one of them count; empty for the whole picture.
+        """
         if not self.wants_pictures:
             return
+        look = Look(place, at, jpeg, cells, tuple(zones))
         with self._changed:
             if self._waiting.pop(look.place, None) is not None or len(self._waiting) >= _MOST_WAITING:
                 self._dropped += 1
@@ -171,7 +179,7 @@ class ObjectManager:
             child.stop()
 
     def try_model(self, name: str, jpeg: bytes) -> Trial:
-        """Return what a model finds in a picture, in a process of its own.
+        """Return the objects that a model finds in a picture, in a separate process.
 
         Raise NotFound, ModelUnusable, DetectorMissing, or Unavailable while another trial runs.
         """
@@ -286,7 +294,24 @@ class ObjectManager:
             else:
                 self._end(place, step)
 
+    def _note_told(self, activity: ChannelActivity) -> None:
+        """Note an object of which a device tells: it is an event already."""
+        if activity.channel is not None and activity.kind.value in KINDS:
+            key = (activity.camera_id, activity.channel), activity.kind.value
+            with self._changed:
+                self._told[key] = None if activity.active and not activity.is_pulse else activity.at
+
+    def _is_told(self, place: Place, came: Came) -> bool:
+        """True if the device tells the object that has come."""
+        with self._changed:
+            if (place, came.kind) not in self._told:
+                return False
+            end = self._told[place, came.kind]
+        return end is None or came.start - end <= _SAME
+
     def _begin(self, place: Place, came: Came) -> None:
+        if self._is_told(place, came):
+            return
         kind = EventKind(came.kind)
         event = LoggedEvent(
             camera_id=place[0],

@@ -36,6 +36,7 @@ from notification_manager import NotificationManager
 from notifications.push_services import PushServices, parse_push_services, push_contact
 from notifications.push_store import PushStore
 from notifications.web_push import WebPush
+from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -97,6 +98,8 @@ class Application:
         )
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
         self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
+        self.objects = ObjectManager(self.database, settings, clock, self.spawner, self.events)
+        self.motion.show_pictures_to(self.objects)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.event_import = EventImporter(self.events, self.cameras, self.recordings, settings, clock)
@@ -171,6 +174,7 @@ class Application:
             backfills=self.backfills,
             events=self.events,
             motion=self.motion,
+            objects=self.objects,
             web_push=self.web_push,
             notifications=self.notifications,
         )
@@ -197,6 +201,7 @@ class Application:
                 (self.archive.start, self.archive.stop),
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
+                (self.objects.start, self.objects.stop),
                 (self.motion.start, self.motion.stop),
                 (self.event_watch.start, self.event_watch.stop),
                 (self.recordings.start, self.recordings.stop),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import mul
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, delete, select
 
 from core.errors import NotFound
 from core.events import LoggedEvent
@@ -59,6 +59,20 @@ class EventLooks:
         with self._database.write() as session:
             if session.scalar(select(EventRow.id).where(EventRow.id == event.id)) is not None:
                 session.merge(values)
+
+    def forget_before(self, camera_id: int, channel: int, moment: datetime) -> None:
+        """Delete the looks of a channel's events before a moment: a limit by law has deleted its recordings."""
+        events = select(EventRow.id).where(
+            EventRow.camera_id == camera_id, EventRow.channel == channel, EventRow.start_ms < to_ms(moment)
+        )
+        looks = select(EventLookRow.event_id).where(EventLookRow.event_id.in_(events)).limit(_IDS_AT_ONCE)
+        with self._database.read() as session:
+            found = list(session.scalars(looks))
+        while found:
+            with self._database.write() as session:
+                session.execute(delete(EventLookRow).where(EventLookRow.event_id.in_(found)))
+            with self._database.read() as session:
+                found = list(session.scalars(looks))
 
     def colours(self, event_ids: Collection[int]) -> dict[int, tuple[tuple[str, ...], bool]]:
         """Return for each event with a look its colours, and whether `similar` works for it."""

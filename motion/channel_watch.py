@@ -12,10 +12,11 @@ from motion.child import VisionChild
 from motion.events_out import MotionEvents
 from motion.feeder import Feeder
 from motion.judge import Closed, GoesOn, Judge, LevelChanged, LookBackWanted, Opened, PictureWanted, Step
-from motion.records import Glimpse, MotionMode, MotionSettings, Place, WatchedPicture
+from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, WatchedPicture
 from vision.messages import Began, Failed, Still, StillPicture, Watched
 
 LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
+_MOVEMENT_PICTURE_MS = 900  # between pictures for the detector of objects; key frames may come each second
 _ALL_CELLS_S = 1.0  # the cells of every picture are noted once a second
 _STILL_KEPT = timedelta(seconds=30)
 
@@ -29,7 +30,13 @@ class ChannelWatch:
     """Safe between threads. `feeder` takes the frames; take() the answers about them."""
 
     def __init__(
-        self, place: Place, child: VisionChild, events: MotionEvents, cells: CellIndex, settings: MotionSettings
+        self,
+        place: Place,
+        child: VisionChild,
+        events: MotionEvents,
+        cells: CellIndex,
+        settings: MotionSettings,
+        pictures: MovementPictures | None = None,
     ) -> None:
         self.place = place
         self.feeder = Feeder(key_of(place), child)
@@ -37,6 +44,8 @@ class ChannelWatch:
         self._events = events
         self._cells = cells
         self._settings = settings
+        self._pictures = pictures
+        self._asked_ms = 0  # for the last picture of a movement
         self._lock = threading.RLock()
         self._judge = Judge()
         self._glimpse: Glimpse | None = None
@@ -128,6 +137,7 @@ class ChannelWatch:
             return self._judge.take_beginning(message)
         if isinstance(message, StillPicture):
             self._picture = WatchedPicture(_moment(message.time_ms), message.body)
+            self._show(message)
             if self._wants_event_picture:
                 self._wants_event_picture = False
                 self._events.set_picture(self.place, message.body)
@@ -142,7 +152,23 @@ class ChannelWatch:
         if not watched.is_reset and abs(watched.time_ms - self._cells_ms) >= 1000 * _ALL_CELLS_S:
             self._cells_ms = watched.time_ms
             self._cells.add(self.place, watched.time_ms, watched.cells)
-        return self._judge.take(watched)
+        steps = self._judge.take(watched)
+        is_due = abs(watched.time_ms - self._asked_ms) >= _MOVEMENT_PICTURE_MS
+        if watched.is_moving and is_due and self._shows_pictures:
+            self._asked_ms = watched.time_ms
+            self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
+        return steps
+
+    @property
+    def _shows_pictures(self) -> bool:
+        """True during a movement whose pictures are of use to the detector of objects."""
+        return self._judge.is_open and self._pictures is not None and self._pictures.wants_pictures
+
+    def _show(self, still: StillPicture) -> None:
+        """Show the picture of a movement to the detector of objects."""
+        if self._pictures is not None and self._shows_pictures:
+            zones = sorted((zone for zone in self._settings.zones if zone.kind != "ignore"), key=lambda zone: zone.kind)
+            self._pictures.take_picture(self.place, _moment(still.time_ms), still.body, still.cells, zones)
 
     def _do(self, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -159,6 +185,8 @@ class ChannelWatch:
                 self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
             elif isinstance(step, Closed):
                 self._events.end(self.place, step)
+                if self._pictures is not None:
+                    self._pictures.end_movement(self.place)
             elif isinstance(step, LevelChanged):
                 self.set(self._settings)
 

@@ -137,7 +137,12 @@ class MotionEvents:
 
     def _note_stored(self, event: LoggedEvent) -> None:
         """Learn the id of a stored event. In the thread of the log."""
-        if event.source is not EventSource.WATCH or event.camera_id is None or event.channel is None:
+        if (
+            event.source is not EventSource.WATCH
+            or event.kind is not EventKind.MOTION
+            or event.camera_id is None
+            or event.channel is None
+        ):
             return
         with self._lock:
             for place, going in [*self._going.items(), *self._ended]:

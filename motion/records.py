@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from core.events import Box
 from vision.messages import CELL_BYTES, Blob, Zone
@@ -156,6 +158,21 @@ class Movement:
     share: float
     zone: str
     is_alert: bool
+
+
+class MovementPictures(Protocol):
+    """Takes pictures of movements. object_manager.ObjectManager implements it. No call waits."""
+
+    @property
+    def wants_pictures(self) -> bool: ...
+
+    def take_picture(self, place: Place, at: datetime, jpeg: bytes, cells: bytes, zones: Sequence[Zone]) -> None:
+        """Take a picture of a movement. `cells`: the moving ones. `zones`: those that are watched; empty for all."""
+        ...
+
+    def end_movement(self, place: Place) -> None:
+        """The movement in a channel has ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.errors import AppError
+from core.errors import Conflict
+from vision.messages import Zone
 from vision.objects_messages import Recognized
 
 Place = tuple[int, int]
 """Camera and channel."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectZone:
-    """A part of the picture: a polygon of shares of its width and height."""
-
-    name: str
-    points: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +23,7 @@ class Look:
     at: datetime
     jpeg: bytes
     cells: bytes
-    zones: tuple[ObjectZone, ...] = ()
+    zones: tuple[Zone, ...] = ()
 
 
 class DetectorState(StrEnum):
@@ -78,13 +71,13 @@ class Trial:
     objects: Sequence[Recognized]
 
 
-class ModelUnusable(AppError):
+class ModelUnusable(Conflict):
     """A model cannot be loaded, or fails on a picture."""
 
     code = "model_unusable"
 
 
-class DetectorMissing(AppError):
+class DetectorMissing(Conflict):
     """The packages of the detector are not installed."""
 
     code = "detector_missing"

@@ -27,6 +27,7 @@ _TAGS_OF_FILES = {
     "account-types.js": frozenset({"accounts"}),
     "archive-types.js": frozenset({"recording", "storage", "backfills"}),
     "event-types.js": frozenset({"events"}),
+    "detector-types.js": frozenset({"detector"}),
     "notification-types.js": frozenset({"notifications"}),
 }
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())

@@ -74,6 +74,12 @@ def exports() -> str:
     return render_template("exports.html", page="exports")
 
 
+@blueprint.get("/detector")
+def detector() -> str:
+    """The detector of objects: its models, and a trial of a model on a picture."""
+    return render_template("detector.html", page="detector")
+
+
 @blueprint.get("/storage")
 def storage() -> str:
     """The disks for recording on the server, the recorded channels, and the kept parts."""

@@ -90,6 +90,8 @@ _FINER_CODES = (
     (409, "name_taken", "There is a user of this name already"),
     (409, "wall_name_taken", "There is a layout of this name already"),
     (409, "too_many_walls", "There are too many layouts already"),
+    (409, "model_unusable", "The model cannot be used"),
+    (409, "detector_missing", "The detector of objects is not installed"),
     (409, "superseded", "A later seek replaced this one"),
     (409, "tour_name_taken", "The channel has a tour of this name already"),
     (409, "too_many_tours", "The channel has too many tours already"),

@@ -18,6 +18,7 @@ from export_manager import ExportManager
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from notifications.web_push import WebPush
+from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -49,6 +50,7 @@ class Managers:
     backfills: BackfillManager
     events: EventManager
     motion: MotionManager
+    objects: ObjectManager
     web_push: WebPush
     notifications: NotificationManager
 
@@ -77,6 +79,7 @@ class Services:
         self.backfills = managers.backfills
         self.events = managers.events
         self.motion = managers.motion
+        self.objects = managers.objects
         self.web_push = managers.web_push
         self.notifications = managers.notifications
         slots = max(2, settings.request_threads // 4)

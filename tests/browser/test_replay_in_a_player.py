@@ -106,7 +106,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         backfills=cast(Any, None),
         events=cast(Any, None),
         motion=cast(Any, None),
-        web_push=cast(Any, None),
+        objects=cast(Any, None),
         notifications=cast(Any, None),
         web_push=cast(Any, None),
     )

@@ -125,6 +125,13 @@ def test_a_look_goes_with_its_event(log: Log, database: Database) -> None:
     assert log.looks.colours([event_id]) == {}
 
 
+def test_looks_before_a_limit_by_law_are_deleted(log: Log) -> None:
+    old, other = log.add(look=EventLook(("red",), RED)), log.add(channel=2, look=EventLook(("red",), RED))
+    new = log.add(at_s=60, look=EventLook(("red",), RED))
+    log.looks.forget_before(1, 1, NOON + timedelta(seconds=60))
+    assert set(log.looks.colours([old, other, new])) == {other, new}
+
+
 def test_a_later_look_replaces_the_first(log: Log) -> None:
     event_id = log.add(look=EventLook(("red",)))
     log.looks.save(log.get(event_id), EventLook(("blue",), BLUE))

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from objects.judge import Better, Came, Gone, ObjectJudge, Step, is_inside
-from objects.records import Look, ObjectZone
+from objects.records import Look
+from vision.messages import Zone
 from vision.objects_messages import Recognized
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-LEFT = ObjectZone("Left", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
+LEFT = Zone(1, "Left", "watch", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
 
 
-def look(at_s: float, zones: tuple[ObjectZone, ...] = ()) -> Look:
+def look(at_s: float, zones: tuple[Zone, ...] = ()) -> Look:
     return Look((1, 1), NOON + timedelta(seconds=at_s), f"{at_s}".encode(), b"", zones)
 
 
@@ -24,7 +25,7 @@ def person(score: float, x: float = 0.1, kind: str = "person") -> Recognized:
 
 
 class Scene:
-    def __init__(self, zones: tuple[ObjectZone, ...] = ()) -> None:
+    def __init__(self, zones: tuple[Zone, ...] = ()) -> None:
         self.judge = ObjectJudge()
         self._zones = zones
 
@@ -65,7 +66,7 @@ def test_other_objects_do_not_come() -> None:
     assert not Scene().see(0, Recognized("chair", "", 0.99, (0.1, 0.1, 0.5, 0.5)))
 
 
-def test_a_present_object_does_not_come_again_and_better_pictures_replace_the_first() -> None:
+def test_better_pictures_of_a_present_object_replace_the_first() -> None:
     scene = Scene()
     scene.see(0, person(0.6))
     steps = [step for second in range(1, 9) for step in scene.see(second, person(0.6 + 0.045 * second))]

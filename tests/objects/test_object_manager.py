@@ -15,14 +15,14 @@ import pytest
 
 from core.clock import SystemClock
 from core.errors import NotFound, Unavailable
-from core.events import EventKind, LoggedEvent, Severity
+from core.events import Change, DeviceEvent, EventKind, EventSource, LoggedEvent, Severity
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
 from media.process import Spawner
 from object_manager import ObjectManager
-from objects.records import DetectorState, Look, ModelUnusable
+from objects.records import DetectorState, ModelUnusable
 from tests.events.logged import OneChannelCameras
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -66,7 +66,7 @@ class App:
 
     def show(self, channel: int, at_s: float = 0.0, picture: bytes | None = None) -> None:
         at = NOW + timedelta(seconds=at_s)
-        self.objects.take_picture(Look((1, channel), at, jpeg() if picture is None else picture, ALL_CELLS))
+        self.objects.take_picture((1, channel), at, jpeg() if picture is None else picture, ALL_CELLS, ())
 
     def logged(self, channel: int) -> list[LoggedEvent]:
         query = EventQuery(camera_ids=(1,), channel=channel)
@@ -94,6 +94,27 @@ def test_an_object_of_a_movement_becomes_an_event_with_look_and_picture(app: App
     app.objects.end_movement((1, 1))
     until(lambda: app.logged(1)[0].end_at is not None)
     assert app.objects.view().state is DetectorState.RUNNING
+
+
+def _vehicle(active: bool) -> DeviceEvent:
+    change = Change.CHANGED
+    return DeviceEvent(EventKind.VEHICLE, "RuleEngine/Vehicle", ("V1",), "", "State", change, active, datetime.now(UTC))
+
+
+@pytest.mark.slow
+def test_an_object_that_the_device_tells_is_no_event_of_the_app(app: App) -> None:
+    def own() -> int:
+        return sum(one.source is EventSource.WATCH for one in app.logged(1))
+
+    before, pictures = own(), app.objects.view().pictures
+    app.events.take(1, [_vehicle(active=False), _vehicle(active=True)])
+    app.show(1, 100)
+    until(lambda: app.objects.view().pictures > pictures)
+    app.objects.end_movement((1, 1))
+    app.show(5)
+    until(lambda: app.logged(5))
+    assert own() == before
+    app.events.take(1, [_vehicle(active=False)])
 
 
 @pytest.mark.slow

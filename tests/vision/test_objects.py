@@ -186,3 +186,12 @@ def test_a_hostile_answer_is_refused() -> None:
         assert before in valid
         (answer,) = MessageReader(FROM_OBJECTS).feed(valid.replace(before, after))
         assert isinstance(answer, BadMessage)
+
+
+def test_the_app_starts_without_the_packages_of_the_detector() -> None:
+    code = (
+        "import sys; import object_manager, web.api.detector; "
+        "sys.exit(sorted({'cv2', 'numpy', 'onnx', 'onnxruntime'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -25,6 +25,7 @@ from media.process import Spawner
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from notifications.web_push import WebPush
+from object_manager import ObjectManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.events.logged import stored_camera
@@ -194,6 +195,8 @@ def managers(
     motion: MotionManager,
     web_push: WebPush,
     notifications: NotificationManager,
+    database: Database,
+    settings: Settings,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -209,6 +212,7 @@ def managers(
         backfills=archive.backfills,
         events=events,
         motion=motion,
+        objects=ObjectManager(database, settings, SystemClock(), Spawner(), events),
         web_push=web_push,
         notifications=notifications,
     )
@@ -262,6 +266,7 @@ def real_app(
             events=events,
             notifications=notifications,
             motion=motion,
+            objects=ObjectManager(manager._database, settings, SystemClock(), Spawner(), events),
         )
         yield build_web(Services(settings, real, is_ready=lambda: True))
         notifications.stop()
@@ -307,6 +312,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         backfills=archive.backfills,
         events=events,
         motion=motion,
+        objects=ObjectManager(database, settings, SystemClock(), Spawner(), events),
         web_push=web_push_of(database),
         notifications=notifications,
     )

@@ -237,6 +237,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
+    "/api/detector": {"model": None},
+    "/api/detector/models/<name>/trial": {"picture": "AAAA"},
     "/api/push/subscriptions": PUSH_SUBSCRIPTION,
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
     MOTION: {"mode": "auto"},
@@ -286,6 +288,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "path:preset_token": "1",
         "path:relay_token": "RelayOutput1",
         "tour_id": "1",
+        "name": "unknown",
     }
     for name, value in values.items():
         path = path.replace(f"<{name}>", value)

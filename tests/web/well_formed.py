@@ -58,6 +58,7 @@ PATH_PARTS: dict[str, Any] = {
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",
+    "name": "unknown",
     "relay_token": "RelayOutput1",
     "stream_id": "camera1_MediaProfile00000",
 }

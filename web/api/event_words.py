@@ -26,7 +26,7 @@ def understood_words(text: str) -> Understood:
 
 
 def with_words(query: EventQuery, understood: Understood) -> EventQuery:
-    """Return the query with the filters of the words on top of its own."""
+    """Return the query narrowed by the filters of the words."""
     times = understood.times
     details = EventDetails(
         kinds=understood.kinds,

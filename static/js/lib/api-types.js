@@ -15,6 +15,8 @@ export {};
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
 /** @typedef {import('./notification-types.js').Delivery} Delivery */
 /** @typedef {import('./notification-types.js').DeliveryList} DeliveryList */
+/** @typedef {import('./detector-types.js').Detector} Detector */
+/** @typedef {import('./detector-types.js').DetectorModel} DetectorModel */
 /** @typedef {import('./notification-types.js').Email} Email */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./event-types.js').Event} Event */
@@ -49,6 +51,7 @@ export {};
 /** @typedef {import('./account-types.js').LoginSession} LoginSession */
 /** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
 /** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./detector-types.js').ModelTrial} ModelTrial */
 /** @typedef {import('./notification-types.js').Mqtt} Mqtt */
 /** @typedef {import('./archive-types.js').NewKeptRange} NewKeptRange */
 /** @typedef {import('./archive-types.js').NextToGo} NextToGo */
@@ -91,6 +94,7 @@ export {};
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./detector-types.js').TrialObject} TrialObject */
 /** @typedef {import('./event-types.js').UnderstoodWords} UnderstoodWords */
 /** @typedef {import('./account-types.js').User} User */
 /** @typedef {import('./account-types.js').UserList} UserList */

@@ -37,6 +37,11 @@ run: install ## install what is missing and start the app on http://localhost:50
 demo: install ## start the app with the pretend recorder already added
 	@exec $(BIN)/python app.py --demo
 
+.PHONY: motion
+motion: $(VENV)/.installed-motion ## the app looks for motion itself, where a device does not tell it: OpenCV and PyAV
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
+	@echo "Restart the app: it then watches channels whose devices tell no motion."
+
 .PHONY: install
 install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
@@ -61,6 +66,15 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | 
 	@echo "Installing what tests need ..."
 	@set -o pipefail; $(PIP) install -r requirements-dev.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@ $(VENV)/.installed
+
+# A developer's environment has OpenCV by another package (ipycam's), which has the same files.
+$(VENV)/.installed-motion: requirements-motion.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing what the app needs to look for motion (about 330 MB) ..."
+	@set -o pipefail; if [ -e $(VENV)/.installed-dev ]; then grep -v '^opencv' requirements-motion.txt; \
+		else cat requirements-motion.txt; fi > $(VENV)/requirements-motion.txt; \
+		$(PIP) install -r $(VENV)/requirements-motion.txt -c constraints.txt | $(SHOW) "Python package"
+	@$(BIN)/python -c 'import av, cv2'
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/bin/python
 	@echo "Installing front-end packages ..."

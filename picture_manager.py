@@ -165,6 +165,15 @@ class PictureManager:
             if left_s <= _RENEW_S or not self._is_open:
                 return None
 
+    def keep(self, camera_id: int, channel: int, picture_ms: int, jpeg: bytes) -> None:
+        """Keep a picture of a recording, 320 pixels wide, that was made elsewhere. `picture_ms`: its own true time.
+
+        It is that of the next whole second, at which picture() would make it.
+        """
+        time_s = -(-picture_ms // 1000)
+        if self._is_open and self._cache.get(camera_id, channel, time_s) is None:
+            self._cache.put(camera_id, channel, time_s, picture_ms, jpeg)
+
     def _spans(self, camera_id: int, channel: int, start: datetime, end: datetime) -> _Spans:
         """The sub stream's recordings are enough for small pictures, and cost the recorder a tenth of the bytes. Those
         of the archive cost it none."""

@@ -97,6 +97,9 @@ class Settings:
         low=60,
         high=3600,
     )
+    push_services: str = _setting(
+        "", "Push services of browsers besides the public ones on port 443: host or host:port, such as push.lan:8443."
+    )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(
         50_000_000_000, "Most bytes that automatic backfills fetch in a day. 0: no limit.", low=0
@@ -221,6 +224,11 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
             "PUBLIC_URL: must be http:// or https://, a host name and perhaps a port, such as https://cameras.example:8443"
         )
     problems += [
+        f"PUSH_SERVICES: {text!r} is not a host name, perhaps with a port, such as push.lan:8443"
+        for text in values.get("push_services", "").lower().replace(",", " ").split()
+        if not (found := _HOST_AND_PORT.fullmatch(text)) or int(found["port"] or 1) > 65535
+    ]
+    problems += [
         f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT_CHANNEL.fullmatch(text)
@@ -243,6 +251,7 @@ def _is_origin(url: str) -> bool:
 _HOST = r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]"
 _HOST_NAME = re.compile(_HOST)
 _ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
+_HOST_AND_PORT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}

@@ -11,6 +11,7 @@ A recorder may send anything, and without end: each PLAY has a limit of bytes, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 from core.clock import Clock
 from core.errors import CameraUnreachable
@@ -36,7 +37,7 @@ _PLAY_S = 60.0  # of a PLAY for one time; the key frame comes first
 _PLAY_BYTES = 8_000_000  # a key frame, and what a fast recorder sends until PAUSE
 _RUN_BYTES = 64_000_000  # the first half of them may be key frames: a run of large ones is cut into shorter runs
 _FRAMES_A_TIME = 4
-_IN_TIME_S = 0.25  # how often a wait looks for reasons to stop
+_IN_TIME_S = 0.1  # how often a wait looks for reasons to stop
 
 _PLAY_LIMIT = ReadLimit(_PLAY_BYTES, _BYTES_PER_S)
 
@@ -47,8 +48,11 @@ Placed = tuple[int, KeyFrame | None]
 class RecordingSource:
     """For one thread. Its connection opens with the first frames; after close() make another source.
 
-    The methods that yield frames raise the DeviceError that ended the connection, also CameraBusy if it gave way.
+    `rank`: of the connection; subclasses may have another. The methods that yield frames raise the DeviceError that
+    ended the connection, also CameraBusy if it gave way.
     """
+
+    rank: ClassVar[ReplayRank] = ReplayRank.STORYBOARD
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class RecordingSource:
         self._timeout_s = timeout_s
         self._source, self.correction_s = recordings.replay_source(camera_id, recording_token)
         self._noted = self._source.abilities
-        self._connection = recordings.open_replay(gateway, self._source, ReplayRank.STORYBOARD)
+        self._connection = recordings.open_replay(gateway, self._source, self.rank)
         self._group = GroupLength()
         self._longest_run = _FIRST_RUN
         self._plays_runs = True
@@ -175,6 +179,10 @@ class RecordingSource:
         """Give the recorder its session back."""
         self.note_abilities()
         self._connection.close(1.0)
+
+    def give_back(self) -> None:
+        """Give the recorder its session back without waiting, from any thread. close() is still needed."""
+        self._connection.close()
 
     def note_abilities(self) -> None:
         """Store the abilities that the recorder has shown since the last call."""

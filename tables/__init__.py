@@ -32,6 +32,7 @@ from tables.events import (
     EventSwitchRow,
 )
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
     DeliveryRow,
     NotificationRuleRow,
@@ -40,6 +41,7 @@ from tables.notifications import (
     PushSubscriptionRow,
 )
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
+from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
@@ -64,6 +66,8 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
     "NotificationRuleRow",
     "NotificationSinkRow",
@@ -77,6 +81,7 @@ __all__ = [
     "RecordingRow",
     "RecordingRuleRow",
     "ReplayAbilitiesRow",
+    "SearchRow",
     "TourRow",
     "UserRow",
     "VaultRow",

@@ -31,7 +31,6 @@ from vision.objects_messages import MOST_OBJECTS, TO_OBJECTS, Detect, Detected, 
 _READ_BYTES = 1 << 16
 _MOST_PIXELS = 4_000_000
 _MEMORY_BYTES = 1_500_000_000  # of addresses, with the model three times
-_NICENESS = 10
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +39,6 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     model = Path(arguments[0])
     described = Path(arguments[1]) if len(arguments) > 1 else model.with_suffix(".toml")
-    os.nice(_NICENESS)
     cv2.setNumThreads(1)
     try:
         detector = load(model, described)

@@ -15,6 +15,8 @@ from core.settings import Settings
 from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
+from motion_manager import MotionManager
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -45,6 +47,8 @@ class Managers:
     archive: ArchiveManager
     backfills: BackfillManager
     events: EventManager
+    motion: MotionManager
+    web_push: WebPush
 
 
 class Services:
@@ -70,6 +74,8 @@ class Services:
         self.archive = managers.archive
         self.backfills = managers.backfills
         self.events = managers.events
+        self.motion = managers.motion
+        self.web_push = managers.web_push
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

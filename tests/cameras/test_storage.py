@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from cameras.records import CameraChange, CameraDraft
@@ -215,11 +215,7 @@ def later_migrations(tmp_path: Path) -> Path:
     """Return a copy of the migrations folder with one later migration."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    sources = [file.read_text("utf-8") for file in (folder / "versions").glob("v*.py")]
-    revised = {found for text in sources for found in re.findall(r'^down_revision = "(\d+)"', text, re.MULTILINE)}
-    (newest,) = {
-        found for text in sources for found in re.findall(r'^revision = "(\d+)"', text, re.MULTILINE)
-    } - revised
+    newest = ScriptDirectory(str(folder)).get_current_head()
     (folder / "versions" / "v9999_later.py").write_text(LATER.format(down=newest))
     return folder
 

@@ -72,8 +72,14 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "post": (0, 1.5),
     "bytes": (10**18,),
     "copies": ([],),
+    "push address": (),
+    "push keys": (),
+    "old push address": tuple(text for text in ONE_LINE if text),
 }
 KINDS = {
+    "endpoint": "push address",
+    "keys": "push keys",
+    "replaces": "old push address",
     "camera_id": "id",
     "channel": "id",
     "host": "host",
@@ -143,6 +149,8 @@ KINDS = {
     "copies": "copies",
     "mode": "choice",
     "schedule": "schedule",
+    "sensitivity": "choice",
+    "zones": "limits",
     "time_zone": "zone",
     "pre_s": "pre",
     "post_s": "post",

@@ -52,6 +52,7 @@ PATH_PARTS: dict[str, Any] = {
     "kept_id": 1,
     "backfill_id": 1,
     "event_id": 1,
+    "subscription_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

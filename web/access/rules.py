@@ -52,6 +52,8 @@ RULES: dict[str, Rule] = {
     "pages.access": Rule(Permission.MANAGE),
     # files
     "static_files.file": Rule(Open.ALL),
+    "installing.manifest": Rule(Open.ALL),
+    "installing.service_worker": Rule(Open.ALL),
     "streams.stream_file": Rule(Permission.LIVE, targets.stream_in_path),
     # the app itself
     "api_system.health": Rule(Open.ALL),
@@ -128,6 +130,12 @@ RULES: dict[str, Rule] = {
     "api_walls.get_wall": Rule(Permission.LIVE),
     "api_walls.change_wall": Rule(Permission.LIVE),
     "api_walls.remove_wall": Rule(Permission.LIVE),
+    # browsers with the own notifications; WebPush checks their owners
+    "api_push.get_push_key": Rule(Permission.RECORDINGS),
+    "api_push.list_push_subscriptions": Rule(Permission.RECORDINGS),
+    "api_push.add_push_subscription": Rule(Permission.RECORDINGS, action="add_push_subscription", is_for_people=True),
+    "api_push.remove_push_subscription": Rule(Permission.RECORDINGS, action="remove_push_subscription"),
+    "api_push.send_push_test": Rule(Permission.RECORDINGS),
     # exports; the export manager checks their owners and channels
     "api_exports.add_export": Rule(Permission.EXPORT, targets.export_in_body, "create_export"),
     "api_exports.estimate_export": Rule(Permission.EXPORT, targets.export_in_body),
@@ -184,6 +192,11 @@ RULES: dict[str, Rule] = {
     "api_events.get_event": Rule(Permission.RECORDINGS),
     "api_events.list_similar_events": Rule(Permission.RECORDINGS),
     "api_events.get_event_picture": Rule(Permission.RECORDINGS, action="see_pictures"),
+    "api_motion.get_motion": Rule(Permission.LIVE),
+    "api_motion.get_channel_motion": Rule(Permission.LIVE, targets.channel_in_path),
+    "api_motion.set_channel_motion": Rule(Permission.MANAGE, targets.channel_in_path, "set_motion"),
+    "api_motion.get_motion_picture": Rule(Permission.LIVE, targets.channel_in_path),
+    "api_motion.get_motion_now": Rule(Permission.LIVE, targets.channel_in_path),
     "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path),
     "api_camera_events.set_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, "set_event_switch"),
     "api_camera_events.list_event_topics": Rule(Permission.MANAGE, targets.camera_in_path),

@@ -22,6 +22,7 @@ class ReplayRank(IntEnum):
     WATCHED = 0  # the recording that a user watches, and its seeks
     EXPORT = 30
     STORYBOARD = 40  # pictures of recordings
+    SEARCH = 60  # searches in a part of the picture
     BACKFILL = 90  # gaps of the archive; gives way to all others
 
 

@@ -60,6 +60,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTour} PtzTour */
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
+/** @typedef {import('./notification-types.js').PushKey} PushKey */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert */
 /** @typedef {import('./archive-types.js').RecordingAlerts} RecordingAlerts */
@@ -75,6 +76,8 @@ export {};
 /** @typedef {import('./event-types.js').SimilarEvents} SimilarEvents */
 /** @typedef {import('./archive-types.js').Storage} Storage */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
+/** @typedef {import('./notification-types.js').Subscription} Subscription */
+/** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */

@@ -1,0 +1,216 @@
+"""Runs the searches: a thread for each running one, one a device, two in all.
+
+A search ends if the page of its user has not looked at it for a minute. One that waits for its user keeps no session.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+from core.clock import Clock
+from core.errors import AppError, Conflict, NotFound
+from core.records import Problem
+from searches.records import Interrupted, Search, SearchState, WaitsFor
+from searches.run import SearchContext, SearchRun
+from searches.store import SearchStore
+
+log = logging.getLogger(__name__)
+
+MOST_RUNNING = 2
+UNWATCHED_END_S = 60.0
+KEPT = timedelta(days=1)
+NOBODY_LOOKS = Problem("nobody_looks", "The search ended because no page has looked at it for a minute.")
+APP_ENDED = Problem("app_ended", "The app was stopped while this search ran.")
+FAULT = Problem("internal_error", "This search failed by a fault of the app; the log has the reason.")
+
+_LOOK_EVERY_S = 1.0
+_CLEAN_EVERY_S = 600.0
+_STOP_S = 3.0
+_UNFINISHED = tuple(state for state in SearchState if state.is_unfinished)
+
+
+class _Job:
+    """An unfinished search in memory."""
+
+    def __init__(self, search: Search, run: SearchRun, now_s: float) -> None:
+        self.search = search
+        self.run = run
+        self.looked_at_s = now_s
+        self.thread: threading.Thread | None = None
+        self.is_due = True  # waits for a thread
+
+
+class SearchWorker:
+    """start() and stop() may be called twice. Thread-safe."""
+
+    def __init__(self, context: SearchContext, store: SearchStore) -> None:
+        self._context = context
+        self._store = store
+        self._clock: Clock = context.clock
+        self._lock = threading.RLock()
+        self._jobs: dict[int, _Job] = {}
+        self._wake = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        self._cleaned_s = float("-inf")
+
+    def start(self) -> None:
+        """Let the searches of an earlier run of the app fail, and start the thread."""
+        if self._thread is None:
+            self._store.fail_unfinished(APP_ENDED, self._clock.now_utc())
+            self._is_stopping = False
+            self._thread = threading.Thread(target=self._serve, name="searches", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End all searches, within 3 s."""
+        self._is_stopping = True
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_STOP_S)
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            self.end(job.search.id, SearchState.FAILED, APP_ENDED)
+        ends_s = self._clock.monotonic_s() + _STOP_S
+        for job in jobs:
+            if job.thread is not None:
+                job.thread.join(max(0.0, ends_s - self._clock.monotonic_s()))
+        self._context.judges.stop()
+
+    # ---- any thread ------------------------------------------------------------------------------
+
+    def add(self, search: Search) -> Search:
+        """Run a search as soon as it is its turn."""
+        with self._lock:
+            self._jobs[search.id] = _Job(search, SearchRun(self._context, search), self._clock.monotonic_s())
+            self._begin_due()
+        return self.view(search)
+
+    def go_on(self, search: Search) -> Search:
+        """Go on with the exhaustive step. Raise Conflict (search_state) unless the search waits for its user."""
+        with self._lock:
+            job = self._jobs.get(search.id)
+            if job is None or job.search.state is not SearchState.WAITING or job.is_due:
+                raise Conflict(f"This search is {search.state.value}.", code="search_state")
+            job.is_due = True
+            job.looked_at_s = self._clock.monotonic_s()
+            job.search = self._store.move(
+                job.run.view(job.search), SearchState.RUNNING, of=(SearchState.WAITING,), now=self._clock.now_utc()
+            )
+            self._begin_due()
+        return self.view(search)
+
+    def end(self, search_id: int, state: SearchState, problem: Problem | None = None) -> None:
+        """End an unfinished search. The recorder gets its session back immediately."""
+        with self._lock:
+            job = self._jobs.pop(search_id, None)
+        if job is None:
+            return
+        job.run.interrupt()
+        self._move(job, state, problem)
+        self._wake.set()
+
+    def end_camera(self, camera_id: int, problem: Problem) -> None:
+        """End the searches of a camera that was removed, or is another device now."""
+        with self._lock:
+            ids = [job.search.id for job in self._jobs.values() if job.run.camera_id == camera_id]
+        for search_id in ids:
+            self.end(search_id, SearchState.FAILED, problem)
+
+    def note_look(self, search_id: int) -> None:
+        """The page of the search's user has looked at it."""
+        with self._lock:
+            job = self._jobs.get(search_id)
+            if job is not None:
+                job.looked_at_s = self._clock.monotonic_s()
+
+    def view(self, search: Search) -> Search:
+        """Return the search with its progress as of now."""
+        with self._lock:
+            job = self._jobs.get(search.id)
+            if job is None:
+                return search
+            found = job.run.view(job.search)
+            if job.is_due:
+                return replace(found, waits_for=WaitsFor.TURN)
+            return replace(found, waits_for=WaitsFor.USER) if found.state is SearchState.WAITING else found
+
+    # ---- the thread that begins and ends searches ------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._is_stopping:
+            try:
+                self._end_unwatched()
+                with self._lock:
+                    self._begin_due()
+                self._clean()
+            except AppError as error:
+                log.warning("searches wait: %s", error.detail)
+            except Exception:  # the top of a thread
+                log.exception("searches failed")
+            self._wake.wait(_LOOK_EVERY_S)
+            self._wake.clear()
+
+    def _end_unwatched(self) -> None:
+        oldest_s = self._clock.monotonic_s() - UNWATCHED_END_S
+        with self._lock:
+            ids = [job.search.id for job in self._jobs.values() if job.looked_at_s < oldest_s]
+        for search_id in ids:
+            self.end(search_id, SearchState.CANCELLED, NOBODY_LOOKS)
+
+    def _clean(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._cleaned_s >= _CLEAN_EVERY_S:
+            self._cleaned_s = now_s
+            self._store.remove_ended(self._clock.now_utc() - KEPT)
+
+    def _begin_due(self) -> None:
+        """Begin the searches whose turn it is, the oldest first. With the lock."""
+        if self._is_stopping:
+            return
+        running = [job for job in self._jobs.values() if job.thread is not None]
+        busy = {job.run.camera_id for job in running}
+        for job in sorted(self._jobs.values(), key=lambda job: job.search.id):
+            if len(busy) >= MOST_RUNNING:
+                return
+            if job.is_due and job.thread is None and job.run.camera_id not in busy:
+                busy.add(job.run.camera_id)
+                job.is_due = False
+                name = f"search-{job.search.id}"
+                job.thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
+                job.thread.start()
+
+    # ---- the thread of a search ------------------------------------------------------------------
+
+    def _run(self, job: _Job) -> None:
+        try:
+            self._move(job, SearchState.RUNNING, None)
+            state, problem = job.run.step()
+        except Interrupted:
+            state, problem = SearchState.CANCELLED, None
+        except AppError as error:
+            log.info("search %d failed: %s (%s)", job.search.id, error.detail, error.code)
+            state, problem = SearchState.FAILED, Problem(error.code, error.detail)
+        except Exception:  # the top of a thread
+            log.exception("search %d failed", job.search.id)
+            state, problem = SearchState.FAILED, FAULT
+        with self._lock:
+            job.thread = None
+            if self._jobs.get(job.search.id) is job:
+                self._move(job, state, problem)  # before it leaves the memory, so that its results stay visible
+                if not state.is_unfinished:
+                    del self._jobs[job.search.id]
+        self._wake.set()
+
+    def _move(self, job: _Job, state: SearchState, problem: Problem | None) -> None:
+        """Store a new state. Without effect for a search that has ended, or was deleted with its camera or user."""
+        now = self._clock.now_utc()
+        try:
+            job.search = self._store.move(job.run.view(job.search), state, of=_UNFINISHED, now=now, problem=problem)
+        except (Conflict, NotFound):
+            job.run.interrupt()

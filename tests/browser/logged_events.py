@@ -47,6 +47,8 @@ def logged(
         "box": None,
         "zone": "",
         "seen": False,
+        "colours": [],
+        "has_look": False,
         "picture_url": None,
     }
     return {**usual, **more}
@@ -85,7 +87,7 @@ class StandInEvents:
         self.refusal_status = 503
         self.topics: dict[str, Any] = told()
         self.is_wanted = True
-        self.words: dict[str, Any] = {}  # what the app has understood of words
+        self.words: dict[str, Any] = {}  # the app's reading of words
         self.similar: dict[int, list[int]] = {}
         self.late_pictures: set[int] = set()  # ids whose picture is made later: the first answer is a 202
         self._version = 0
@@ -164,7 +166,8 @@ class StandInEvents:
 
     def _similar(self, route: Route) -> None:
         number = int(route.request.url.split("/")[-2])
-        self._answer(route, {"events": [event for event in self.events if event["id"] in self.similar[number]]})
+        found = [{**event, "similarity": 0.87} for event in self.events if event["id"] in self.similar[number]]
+        self._answer(route, {"events": found})
 
     def _days(self, route: Route) -> None:
         found = self._matching(_query(route))

@@ -438,6 +438,27 @@ def test_zones_are_a_filter_in_the_address(app: App, camera_id: int, opened: tup
     expect(page.locator(ROWS)).to_have_count(2)
 
 
+def test_words_that_are_not_understood_are_struck_out(
+    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    nothing: dict[str, Any] = {"labels": [], "zones": [], "camera_ids": [], "channels": [], "start_time": None}
+    understood = {**nothing, "end_time": None, "kinds": ["person"], "colours": ["red"]}
+    events.words = {"understood": {**understood, "times_of_day": [["18:00", "20:00"]]}, "not_understood": ["sneaky"]}
+    events.events = some(2)
+    page.goto(f"{app.url}/events")
+    page.keyboard.press("/")
+    page.get_by_role("searchbox").fill("sneaky red person 18-20")
+    page.keyboard.press("Enter")
+    expect(page.locator("#words li:not([data-left])")).to_have_text(["Person", "Red", "18:00 to 20:00"])
+    expect(page.locator("#words s")).to_have_text("sneaky")
+    assert events.asked[-1]["words"] == ["sneaky red person 18-20"]
+    expect(page).to_have_url(f"{app.url}/events?words=sneaky+red+person+18-20")
+    page.get_by_role("searchbox").fill("")
+    expect(page.locator("#words")).to_be_hidden()
+    expect(page).to_have_url(f"{app.url}/events")
+
+
 def test_similar_events_show_in_their_order_and_play(
     app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
 ) -> None:

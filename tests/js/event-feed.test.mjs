@@ -19,7 +19,7 @@ class Lists {
   async list() {
     this.asked += 1;
     if (this.refusal) throw this.refusal;
-    return { events: [], next_cursor: this.next, as_of: '2026-11-22T12:00:00Z' };
+    return { events: [], next_cursor: this.next, as_of: '2026-11-22T12:00:00Z', understood: null, not_understood: [] };
   }
 }
 

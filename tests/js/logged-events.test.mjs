@@ -46,7 +46,7 @@ function event(id, change = {}) {
       count: 1,
       closed_why: '',
     },
-    ...{ score: null, label: '', box: null, zone: '', seen: false, picture_url: null },
+    ...{ score: null, label: '', box: null, zone: '', seen: false, picture_url: null, colours: [], has_look: false },
     ...change,
   };
 }
@@ -134,6 +134,7 @@ test('words of a search are short, on one line, and without outer spaces', () =>
 });
 
 test('the user reads what a search has understood and left out', () => {
+  /** @type {import('../../static/js/lib/event-types.js').UnderstoodWords} */
   const understood = {
     ...{ kinds: ['person'], labels: [], colours: ['red'], zones: ['Gate'], camera_ids: [1, 9], channels: [{ camera_id: 1, channel: 2 }] },
     ...{ start_time: '2026-11-21T00:00:00Z', end_time: '2026-11-22T00:00:00Z', times_of_day: [['18:00', '20:00']] },
@@ -157,7 +158,7 @@ test('zones of a channel and similar events have addresses of their own', async 
   const zones = [{ camera_id: 1, channel: 3, zone: 'Gate', count: 4 }];
   const { sent, api } = apiWith({ zones }, { events: [event(2)] });
   assert.deepEqual(await api.zones({ cameraId: 1, channel: 3 }), zones);
-  assert.equal((await api.similar(7)).events[0]?.id, 2);
+  assert.equal((await api.similar(7))[0]?.id, 2);
   assert.deepEqual(
     sent.map(({ url }) => url),
     ['/api/events/zones?camera_id=1&channel=3', '/api/events/7/similar?limit=24'],

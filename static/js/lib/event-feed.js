@@ -25,7 +25,7 @@ export class EventFeed extends EventTarget {
   isLoaded = false;
   /** Time of the first answer, and then of the newest news; null before the first answer. @type {string|null} */
   asOf = null;
-  /** The server's reading of the words of the query. @type {Pick<import('./events-api.js').EventPage, 'understood'|'not_understood'>} */
+  /** The server's reading of the words of the query. @type {Partial<Pick<import('./events-api.js').EventPage, 'understood'|'not_understood'>>} */
   told = {};
   /** Why the last request failed; '' if it did not. */
   problem = '';

@@ -73,7 +73,7 @@ export function eventFacts(event) {
   return [
     event.source === 'server' ? reasonOf(event.rule) : event.rule ? `Rule: ${event.rule}` : '',
     event.zone ? `Zone: ${event.zone}` : '',
-    event.colours?.length ? `Colours: ${event.colours.join(', ')}` : '',
+    event.colours.length ? `Colours: ${event.colours.join(', ')}` : '',
     scoreText(event),
     event.count > MANY_CHANGES ? `${event.count} changes` : '',
     CLOSED[event.closed_why] ?? '',

@@ -5,14 +5,14 @@ import { LOCAL_CLOCK } from './display-clock.js';
 import { kindWords } from './event-kinds.js';
 
 /**
- * @typedef {import('./events-api.js').Understood} Understood @typedef {import('./api.js').Camera} Camera
+ * @typedef {import('./events-api.js').UnderstoodWords} UnderstoodWords @typedef {import('./api.js').Camera} Camera
  * @typedef {{text: string, isUnderstood: boolean}} Piece
  */
 
 /**
  * Return the pieces of a search: what the server filters by, and the words that it has left out.
  *
- * @param {{understood?: Understood|null, not_understood?: string[]|null}} told
+ * @param {{understood?: UnderstoodWords|null, not_understood?: string[]|null}} told
  * @param {Camera[]} cameras
  * @returns {Piece[]}
  */
@@ -24,7 +24,7 @@ export function wordPieces({ understood, not_understood: left }, cameras, clock 
   ];
 }
 
-/** @param {Understood} understood @param {Camera[]} cameras @param {import('./display-clock.js').DisplayClock} clock */
+/** @param {UnderstoodWords} understood @param {Camera[]} cameras @param {import('./display-clock.js').DisplayClock} clock */
 function understoodTexts(understood, cameras, clock) {
   const nameOf = (/** @type {number} */ id) => {
     const camera = cameras.find((one) => one.id === id);
@@ -42,7 +42,7 @@ function understoodTexts(understood, cameras, clock) {
   ].filter(Boolean);
 }
 
-/** @param {Pick<Understood, 'start_time'|'end_time'>} span @param {import('./display-clock.js').DisplayClock} clock */
+/** @param {Pick<UnderstoodWords, 'start_time'|'end_time'>} span @param {import('./display-clock.js').DisplayClock} clock */
 function spanText({ start_time: start, end_time: end }, clock) {
   const [from, until] = [start, end].map((time) => (time ? shortStamp(Date.parse(time), clock) : ''));
   if (from && until) return `${from} to ${until}`;

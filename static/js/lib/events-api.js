@@ -3,12 +3,11 @@
 import { JsonHttp } from './http.js';
 
 /**
- * @typedef {{kinds: string[], labels: string[], colours: string[], zones: string[], camera_ids: number[],
- *   channels: {camera_id: number, channel: number}[], start_time: string|null, end_time: string|null,
- *   times_of_day: string[][]}} Understood filters that the server has made of words
- * @typedef {import('./event-types.js').Event & {colours?: string[], has_look?: boolean, similarity?: number|null}} LoggedEvent
- * @typedef {import('./event-types.js').EventList & {understood?: Understood|null, not_understood?: string[]|null}} EventPage
- * @typedef {{camera_id: number, channel: number|null, zone: string, count: number}} EventZone
+ * @typedef {import('./event-types.js').Event} LoggedEvent
+ * @typedef {import('./event-types.js').SimilarEvent} SimilarEvent
+ * @typedef {import('./event-types.js').EventList} EventPage
+ * @typedef {import('./event-types.js').EventZone} EventZone
+ * @typedef {import('./event-types.js').UnderstoodWords} UnderstoodWords
  * @typedef {import('./event-types.js').EventNews} EventNews
  * @typedef {import('./event-types.js').EventDay} EventDay
  * @typedef {import('./event-types.js').EventTopic} DeviceTopic
@@ -90,9 +89,9 @@ export class EventsApi {
     return (await this.#http.json('GET', addressOf(`${this.#events}/zones`, searchOf(what)))).zones;
   }
 
-  /** Return the events whose pictures are most like that of another one. @param {number} id @param {AbortSignal} [signal] @returns {Promise<EventPage>} */
-  similar(id, signal) {
-    return this.#http.json('GET', `${this.#events}/${id}/similar?limit=${MOST_SIMILAR}`, undefined, { signal });
+  /** Return the events whose pictures are most like that of another one. @param {number} id @param {AbortSignal} [signal] @returns {Promise<SimilarEvent[]>} */
+  async similar(id, signal) {
+    return (await this.#http.json('GET', `${this.#events}/${id}/similar?limit=${MOST_SIMILAR}`, undefined, { signal })).events;
   }
 
   /** Return what a device tells. @param {number} cameraId @returns {Promise<DeviceTopics>} */

@@ -11,7 +11,7 @@ import { eventPlace, eventTitle } from '../lib/event-text.js';
 import { ApiError, problemOf } from '../lib/http.js';
 import { byId } from './page.js';
 
-/** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent */
+/** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/events-api.js').SimilarEvent} SimilarEvent */
 
 /** Emits 'play' with the event that the user wants to see. */
 export class SimilarEvents extends EventTarget {
@@ -46,7 +46,7 @@ export class SimilarEvents extends EventTarget {
     this.#note('Searching');
     this.#dialog.show();
     try {
-      const { events } = await this.#api.similar(event.id, signal);
+      const events = await this.#api.similar(event.id, signal);
       if (signal.aborted) return;
       this.#note(events.length ? '' : 'No other event looks like this one.');
       this.#list.replaceChildren(...events.map((one) => this.#tile(one)));
@@ -73,7 +73,7 @@ export class SimilarEvents extends EventTarget {
     line.hidden = !text;
   }
 
-  /** @param {LoggedEvent} event */
+  /** @param {SimilarEvent} event */
   #tile(event) {
     const tile = part(cloneTemplate('similar-event'), 'row', HTMLElement);
     part(tile, 'placeholder', SVGElement).setAttribute('href', `#icon-${kindIcon(event.kind)}`);
@@ -89,9 +89,7 @@ export class SimilarEvents extends EventTarget {
     const time = part(tile, 'time', HTMLElement);
     setText(time, LOCAL_CLOCK.stamp(Date.parse(event.start_time)));
     time.setAttribute('datetime', event.start_time);
-    const alike = part(tile, 'alike', HTMLElement);
-    alike.hidden = typeof event.similarity !== 'number';
-    setText(alike, `${Math.round((event.similarity ?? 0) * 100)} % alike`);
+    setText(part(tile, 'alike', HTMLElement), `${Math.round(event.similarity * 100)} % alike`);
     if (event.picture_url) {
       const picture = part(tile, 'picture', HTMLImageElement);
       picture.addEventListener('load', () => drawBox(part(tile, 'box', HTMLElement), picture, event.box));

@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 INSTALLED := build/installed
 SHOW := $(BIN)/python tools/install_progress.py show $(INSTALLED)
+CONVERTING := build/converting
+MODELS = $(or $(DATA_DIR),data)/models
 HLS := node_modules/hls.js/dist
 VENDOR := static/vendor
 BUILT := static/built
@@ -34,6 +36,11 @@ run: install ## install what is missing and start the app on http://localhost:50
 .PHONY: demo
 demo: install ## start the app with the pretend recorder already added
 	@exec $(BIN)/python app.py --demo
+
+.PHONY: motion
+motion: $(VENV)/.installed-motion ## the app looks for motion itself, where a device does not tell it: OpenCV and PyAV
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
+	@echo "Restart the app: it then watches channels whose devices tell no motion."
 
 .PHONY: install
 install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
@@ -59,6 +66,15 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | 
 	@echo "Installing what tests need ..."
 	@set -o pipefail; $(PIP) install -r requirements-dev.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@ $(VENV)/.installed
+
+# A developer's environment has OpenCV by another package (ipycam's), which has the same files.
+$(VENV)/.installed-motion: requirements-motion.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing what the app needs to look for motion (about 330 MB) ..."
+	@set -o pipefail; if [ -e $(VENV)/.installed-dev ]; then grep -v '^opencv' requirements-motion.txt; \
+		else cat requirements-motion.txt; fi > $(VENV)/requirements-motion.txt; \
+		$(PIP) install -r $(VENV)/requirements-motion.txt -c constraints.txt | $(SHOW) "Python package"
+	@$(BIN)/python -c 'import av, cv2'
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/bin/python
 	@echo "Installing front-end packages ..."
@@ -154,6 +170,17 @@ api-types: install-dev ## types of the API's answers for the front end, from the
 .PHONY: screenshots
 screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into build/screenshots
 	$(BIN)/python tools/screenshots.py
+
+.PHONY: detector
+detector: install ## the optional detector of persons, vehicles and animals: 300 MB of packages, a model of 4 MB
+	@echo "Installing what the detector of objects needs ..."
+	@set -o pipefail; $(PIP) install -r requirements-detector.txt -c constraints.txt | $(SHOW) "Python package"
+	@if [ ! -f $(MODELS)/nanodet-g.onnx ]; then set -e -o pipefail; \
+		echo "Installing what the conversion of the model needs, for the moment ..."; \
+		$(PIP) install --target $(CONVERTING) -r requirements-convert.txt -c constraints.txt | $(SHOW) "Python package"; \
+		PYTHONPATH=$(CONVERTING) $(BIN)/python -m tools.make_detector $(MODELS); fi
+	@rm -rf $(CONVERTING)
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 
 .PHONY: certificate
 certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="nas.local 192.168.1.5"

@@ -182,6 +182,10 @@ class AccountManager:
     def users(self) -> list[User]:
         return self._store.users()
 
+    def user(self, user_id: int) -> User:
+        """Raise NotFound."""
+        return self._store.get(user_id).user
+
     def find_user(self, name: str) -> User | None:
         stored = self._store.find(name)
         return None if stored is None else stored.user

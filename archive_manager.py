@@ -42,7 +42,7 @@ from core.archive import (
 )
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
-from core.events import DEVICE_EVENTS, ChannelActivity, Trouble
+from core.events import DEVICE_EVENTS, WATCHED_EVENTS, ChannelActivity, Trouble
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
@@ -161,8 +161,9 @@ class ArchiveManager:
 
     def set_rule(self, camera_id: int, channel: int, rule: RecordingRule) -> None:
         """Store a rule and follow it immediately. Raise InvalidRequest, which names the field, or NotFound."""
-        if rule.mode is RecordingMode.EVENTS and not self._cameras.get_camera(camera_id).onvif:
-            raise InvalidRequest.of_field("mode", "a camera without ONVIF reports no events")
+        is_told = self._cameras.get_camera(camera_id).onvif or self._recorders.is_watched(camera_id, channel)
+        if rule.mode is RecordingMode.EVENTS and not is_told:
+            raise InvalidRequest.of_field("mode", "a camera without ONVIF reports no events; let the app watch it")
         self._rules.set_rule(camera_id, channel, rule)
         self._recorders.apply(camera_id, channel)
         self._retention.wake()
@@ -180,6 +181,15 @@ class ArchiveManager:
         if activity.channel is not None:
             is_active = activity.is_channel_active
             self.trigger(activity.camera_id, activity.channel, is_active, DEVICE_EVENTS, at=activity.at)
+
+    def take_watched(self, activity: ChannelActivity) -> None:
+        """Take the beginning or the end of a movement that the app itself has seen."""
+        if activity.channel is not None:
+            self.trigger(activity.camera_id, activity.channel, activity.active, WATCHED_EVENTS, at=activity.at)
+
+    def note_watched(self, places: frozenset[tuple[int, int]]) -> None:
+        """Note the cameras and channels in which the app itself looks for motion."""
+        self._recorders.note_watched(places)
 
     def trigger(
         self, camera_id: int, channel: int, active: bool, kind: str = "", *, at: datetime | None = None

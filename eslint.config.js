@@ -48,6 +48,12 @@ export default [
     rules: { 'no-restricted-globals': 'off' },
   },
   {
+    // Runs beside the pages, as a plain script without modules, and has its own requests.
+    files: ['static/js/service-worker.js'],
+    languageOptions: { sourceType: 'script', globals: globals.serviceworker },
+    rules: { 'no-restricted-globals': 'off' },
+  },
+  {
     // Runs before the first paint, as a plain script, so that no page flashes in the wrong colours.
     files: ['static/js/boot.js'],
     languageOptions: { sourceType: 'script' },

@@ -22,6 +22,7 @@ from database import Database
 from events.channels import channel_of_event
 from events.intake import EventIntake
 from events.log import EventLog
+from events.looks import EventLooks
 from events.pictures import EventPictures
 from events.retention import EventRetention
 from events.states import MOST_OPEN, EventStates
@@ -29,6 +30,7 @@ from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from events.switches import EventSwitches
 from events.topics import DeviceTold, DeviceTopics
+from events.words import KnownNames, Understood, parse_words
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class EventManager:
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
         self.log = EventLog(database, clock)
+        self.looks = EventLooks(database)
         self._store = SubscriptionStore(database)
         self._settings = settings
         self._clock = clock
@@ -175,6 +178,10 @@ class EventManager:
             camera_id, channel, moment, self.pictures.event_ids(camera_id)
         )
         self.pictures.drop([(camera_id, event_id) for event_id in event_ids])
+
+    def understand(self, words: str, names: KnownNames) -> Understood:
+        """Return the filters that the words of a search mean, by the clock of the server's time zone."""
+        return parse_words(words, names, self._clock.now_utc().astimezone())
 
     def clean(self) -> bool:
         """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""

@@ -25,6 +25,7 @@ from cameras.rotation import rotate_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
 from cameras.store import CameraStore, StoredCamera
+from cameras.vault import Vault
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.events import EventDevice
@@ -109,6 +110,11 @@ class OnvifManager:
         for device in self._registry.remove_all():
             device.close()
         self._store.close()
+
+    @property
+    def vault(self) -> Vault:
+        """Return the vault of the stored passwords, for other secrets. Raise Unavailable before start()."""
+        return self._store.vault
 
     def rotate_key(self) -> int:
         """Encrypt all passwords with a new key and return their number. Neither this manager nor the app may run.

@@ -116,6 +116,12 @@ class PtzManager:
         self._imaging.forget(camera_id)
         self._tours.go_on(camera_id)
 
+    def moving_heads(self) -> frozenset[tuple[int, str]]:
+        """Return the camera and the video source of each head that moves, or may be on its way to a preset."""
+        return frozenset(
+            (item.key.camera_id, item.key.video_source_token) for item in self._heads.all() if item.head.may_turn
+        )
+
     # ---- moves
 
     def view(self, who: Principal, camera_id: int, number: int) -> HeadView:

@@ -31,6 +31,11 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
+from motion_manager import MotionManager
+from notification_manager import NotificationManager
+from notifications.push_services import PushServices, parse_push_services, push_contact
+from notifications.push_store import PushStore
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -45,6 +50,8 @@ from web.services import Managers, Services
 from workers.event_listener import EventListeners
 from workers.event_pictures import EventPictureTaker
 from workers.event_watch import EventWatch
+from workers.motion_watch import MotionWatch
+from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
@@ -81,7 +88,14 @@ class Application:
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
+        self.web_push = WebPush(
+            PushStore(self.database, self.cameras),
+            PushServices(parse_push_services(settings.push_services)),
+            clock,
+            contact=push_contact(settings.public_url),
+        )
         self.event_listeners = EventListeners(self.events, self.cameras, clock, self.archive, self.events)
+        self.motion = MotionManager(self.database, settings, clock, self.spawner, self.cameras, self.events)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.backfills = BackfillManager(
@@ -98,12 +112,17 @@ class Application:
             self.archive,
             clock,
         )
+        self.notifications = NotificationManager(
+            self.database, settings, clock, self.cameras, self.events, self.accounts
+        )
+        self.notifier = Notifier(self.notifications)
         self.exports = ExportManager(
             self.database, settings, clock, self.spawner, self.gateway, self.cameras, self.recordings
         )
         self.evidence = EvidenceManager(self.database, settings, clock, self.spawner, self.exports)
         self.ptz = PtzManager(self.database, clock, self.cameras)
         self.tours = TourWorker(self.ptz)
+        self.motion_watch = MotionWatch(self.motion, self.cameras, self.gateway, self.ptz, self.archive, clock)
         self.pinned_channels = PinnedChannels(
             parse_pinned_channels(settings.keep_connected), clock, self.cameras, self.gateway
         )
@@ -117,12 +136,17 @@ class Application:
         self.cameras.on_delete(self.exports.camera_deleted)
         self.cameras.on_delete(self.archive.delete_footage)
         self.cameras.on_delete(self.events.delete_events)
+        self.cameras.on_delete(self.motion.delete_camera)
         self.archive.on_limit(self.pictures.forget_before)
         self.cameras.on_change(self.exports.camera_changed)
         self.cameras.on_accepted_certificate(self.streams.retry_certificate)
         self.cameras.on_accepted_certificate(self.pinned_channels.forget_camera)
         self.cameras.on_accepted_certificate(self.archive.forget_camera)
+        self.motion.on_activity(self.archive.take_watched)
+        self.cameras.on_accepted_certificate(self.motion_watch.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
+            subscribe(self.motion_watch.forget_camera)
+            subscribe(self.motion.forget_camera)
             subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
             subscribe(self.archive.forget_camera)
@@ -143,6 +167,9 @@ class Application:
             archive=self.archive,
             backfills=self.backfills,
             events=self.events,
+            motion=self.motion,
+            web_push=self.web_push,
+            notifications=self.notifications,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -167,16 +194,20 @@ class Application:
                 (self.archive.start, self.archive.stop),
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
+                (self.motion.start, self.motion.stop),
                 (self.event_watch.start, self.event_watch.stop),
                 (self.recordings.start, self.recordings.stop),
                 (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
                 (self.event_pictures.start, self.event_pictures.stop),
+                (self.notifications.start, self.notifications.stop),
+                (self.notifier.start, self.notifier.stop),
                 (self.exports.start, self.exports.stop),
                 (self.evidence.start, self.evidence.stop),
                 (self.ptz.start, self.ptz.stop),
                 (self.tours.start, self.tours.stop),
+                (self.motion_watch.start, self.motion_watch.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
             ):

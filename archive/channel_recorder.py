@@ -99,6 +99,7 @@ class ChannelRecorder:
         self.camera_id = camera_id
         self.number = channel
         self.events = EventWatch()
+        self.is_watched = False  # the app itself looks for motion
         self.event_at: datetime | None = None  # the beginning of the event that begins the next stretch
         self.outage = Outage(gaps, parts.clock, camera_id, channel)
         self._parts = parts
@@ -216,7 +217,7 @@ class ChannelRecorder:
 
     def _deafness(self) -> EventProblem | None:
         """Return the problem of the device's events if it has lasted for a while, while the channel waits for one."""
-        if self._waits_since is None:
+        if self._waits_since is None or self.is_watched:
             return None
         problem = self._parts.events.problem(self.camera_id)
         if problem is None or self._parts.clock.now_utc() - problem.since < timedelta(seconds=DEAF_AFTER_S):

@@ -45,6 +45,7 @@ class ChannelRecorders:
         self._place_locks: dict[_Place, threading.RLock] = {}  # of each channel
         self._channels: dict[_Place, ChannelRecorder] = {}
         self._online: dict[int, bool] = {}
+        self._watched: frozenset[_Place] = frozenset()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -107,6 +108,13 @@ class ChannelRecorders:
                 recorder.event_at = max(now - timedelta(seconds=NEWS_TAKES_S), told)
                 recorder.events.note(kind, self._clock.monotonic_s(), rule.post_s, active=active)
         self.apply(camera_id, channel)
+
+    def note_watched(self, places: frozenset[_Place]) -> None:
+        """Note the channels in which the app itself looks for motion: these need no events of their device."""
+        self._watched = places
+
+    def is_watched(self, camera_id: int, channel: int) -> bool:
+        return (camera_id, channel) in self._watched
 
     def keep_memory(self, camera_id: int, channel: int, end: datetime) -> None:
         """Write the pre-roll of a channel to the disk, because a user keeps a time that ends at `end`."""
@@ -191,6 +199,7 @@ class ChannelRecorders:
             try:
                 recorder = self._recorder(place) or self._add(place)
                 if recorder is not None:
+                    recorder.is_watched = place in self._watched
                     recorder.look(rule, self._pauses.pause_of(*place), *self._channel(place))
             except AppError as error:
                 log.warning("camera %d, channel %d: recording it met a problem (%s)", *place, error)

@@ -27,6 +27,7 @@ from bench import (
     load,
     machine,
     mains,
+    motion,
     peers,
     peers_beside,
     pictures,
@@ -42,9 +43,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive", "mains", "events"),
+    *("storyboard", "exports", "archive", "mains", "events", "motion"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events", "motion")
 _PEERS = "peers"
 
 
@@ -200,6 +201,7 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         "archive": lambda: archive.figures(runs, window_s),
         "mains": lambda: mains.figures(runs, window_s),
         "events": lambda: events.figures(runs),
+        "motion": lambda: motion.figures(runs),
     }
     for part, measure in alone.items():
         if part in parts:

@@ -1,7 +1,7 @@
-"""Replace the encryption key of the camera passwords, in an order in which a crash at any point loses nothing.
+"""Replace the encryption key of the stored secrets, in an order in which a crash at any point loses nothing.
 
 1. Write the new key to `<key file>.next`, in the folder of the old one.
-2. Encrypt every password and the key check with the new key, in one transaction.
+2. Encrypt every secret and the key check with the new key, in one transaction.
 3. Replace the old key file by the new one.
 
 The next start cleans up after a crash (`cameras.vault.open_vault`): between 2 and 3 the next key is the right one
@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import select, text
 
 from cameras.store import password_context
+from cameras.stored_secrets import secrets_of_notifications
 from cameras.vault import CannotDecrypt, Vault, adopt_next_key, make_next_key, open_vault
 from core.errors import StartRefused
 from database import Database
@@ -22,9 +23,9 @@ from tables import CameraRow, VaultRow
 
 
 def rotate_key(database: Database, key_file: Path) -> int:
-    """Encrypt all passwords with a new key; return their number. The app must not run: it would keep the old key.
+    """Encrypt all secrets with a new key; return their number. The app must not run: it would keep the old key.
 
-    A password that the old key does not open is left as it is and not counted.
+    A secret that the old key does not open is left as it is and not counted.
 
     Raise StartRefused if the old key is missing or wrong, or if the database has no key check yet.
     """
@@ -43,6 +44,15 @@ def rotate_key(database: Database, key_file: Path) -> int:
             except CannotDecrypt:
                 continue  # unreadable before, too: the user must enter it again
             camera.password_box = new.encrypt(password, password_context(camera))
+            count += 1
+        for secret in secrets_of_notifications(session):
+            if secret.box is None:
+                continue
+            try:
+                value = old.decrypt(secret.box, secret.context)
+            except CannotDecrypt:
+                continue
+            secret.replace(new.encrypt(value, secret.context))
             count += 1
         check = session.get(VaultRow, 1)
         assert check is not None  # noqa: S101 - it was read above, and no other process has the database open

@@ -19,7 +19,7 @@ from cameras.access import access_from_json, access_to_json
 from cameras.addresses import authority
 from cameras.stream_uris import place_of
 from cameras.vault import CannotDecrypt, Vault, open_vault
-from core.errors import Conflict, NotFound, StartRefused
+from core.errors import Conflict, NotFound, StartRefused, Unavailable
 from core.recordings import ReplayAbilities
 from core.records import (
     USUAL_ACCESS,
@@ -110,6 +110,13 @@ class CameraStore:
     def close(self) -> None:
         self._opened = None
         self._database.close()
+
+    @property
+    def vault(self) -> Vault:
+        """Return the vault, for other secrets of this database. Raise Unavailable before open()."""
+        if self._opened is None:
+            raise Unavailable("The app is starting or stopping.")
+        return self._opened
 
     def load(self) -> list[tuple[StoredCamera, tuple[StoredChannel, ...]]]:
         """Return every camera with its channels, sorted by id."""

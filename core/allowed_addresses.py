@@ -88,7 +88,7 @@ class AllowedAddresses:
             address: _Address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
         except ValueError:
             return None
-        return next((why for item in _destinations_of(address) if (why := self._why_not(item, port))), None)
+        return next((why for item in destinations_of(address) if (why := self._why_not(item, port))), None)
 
     def why_not_public(self, text: str) -> str | None:
         """Return the reason why a connection to the internet does not go to an IP address, None if it may.
@@ -96,7 +96,7 @@ class AllowedAddresses:
         For targets that a user without the permission to manage names: no address of the own network is allowed.
         """
         address: _Address = ipaddress.ip_address(text.partition("%")[0])
-        for item in _destinations_of(address):
+        for item in destinations_of(address):
             if why := self._why_not(item, None):
                 return why
             if not item.is_global:
@@ -129,21 +129,26 @@ class AllowedAddresses:
     def _why_not(self, address: _Address, port: int | None) -> str | None:
         if address.is_loopback:
             return None if self._is_open(address, port) else LOOPBACK_REFUSED
-        if address.is_link_local or _is_in(address, _METADATA):
-            return "link-local and metadata addresses are refused"
-        if _is_in(address, _NO_DEVICE) or (address.version == 6 and not _is_in(address, _DEVICES_BY_IPV6)):
-            return "no device can have this address"
-        return None
+        return why_never(address)
 
     def _is_open(self, address: _Address, port: int | None) -> bool:
         return self._allows_loopback or (port is not None and (str(address), port) in self._own)
+
+
+def why_never(address: _Address) -> str | None:
+    """Return the reason why the app connects to this address for nobody. The rule does not know loopback addresses."""
+    if address.is_link_local or _is_in(address, _METADATA):
+        return "link-local and metadata addresses are refused"
+    if _is_in(address, _NO_DEVICE) or (address.version == 6 and not _is_in(address, _DEVICES_BY_IPV6)):
+        return "no device can have this address"
+    return None
 
 
 def _is_in(address: _Address, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> bool:
     return any(address in network for network in networks)
 
 
-def _destinations_of(address: _Address) -> tuple[_Address, ...]:
+def destinations_of(address: _Address) -> tuple[_Address, ...]:
     """Return the possible destinations of a packet: the IPv4 addresses that this address carries, otherwise itself."""
     if isinstance(address, IPv4Address):
         return (address,)

@@ -223,6 +223,8 @@ class ChannelActivity:
 
 DEVICE_EVENTS = "device"
 """The kind of all events of a device together, for the recorder, which may have events of other kinds, too."""
+WATCHED_EVENTS = "watch"
+"""The kind of the movements that the app itself sees, for the recorder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.sink_addresses import SinkAddresses
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -96,6 +98,18 @@ class Settings:
         "A motion whose end a device never tells ends this long after the device's last message about it.",
         low=60,
         high=3600,
+    )
+    push_services: str = _setting(
+        "", "Push services of browsers besides the public ones on port 443: host or host:port, such as push.lan:8443."
+    )
+    notification_addresses: str = _setting(
+        "", "The only servers that notifications may go to: hosts, addresses or networks, each perhaps with a port."
+    )
+    notification_ca_file: Path | None = _setting(
+        None, "Certificates (PEM) of own authorities that the servers of notifications may have, besides the system's."
+    )
+    notification_log_days: float = _setting(
+        30.0, "The log of deliveries keeps notifications for so many days.", low=1, high=3660
     )
     backfill_max_mbps: float = _setting(0.0, "Most Mbit/s that a backfill reads from a recorder. 0: no limit.", low=0)
     backfill_day_bytes: int = _setting(
@@ -203,7 +217,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append("TLS_CERT and TLS_KEY: set both or none")
     problems += [
         f"{name.upper()}={values[name]}: no such file"
-        for name in ("tls_cert", "tls_key")
+        for name in ("tls_cert", "tls_key", "notification_ca_file")
         if name in values and not values[name].is_file()
     ]
     for text in values.get("trusted_proxies", "").replace(",", " ").split():
@@ -220,6 +234,15 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "PUBLIC_URL: must be http:// or https://, a host name and perhaps a port, such as https://cameras.example:8443"
         )
+    try:
+        SinkAddresses(values.get("notification_addresses", ""))
+    except ValueError as error:
+        problems.append(f"NOTIFICATION_ADDRESSES: {error}")
+    problems += [
+        f"PUSH_SERVICES: {text!r} is not a host name, perhaps with a port, such as push.lan:8443"
+        for text in values.get("push_services", "").lower().replace(",", " ").split()
+        if not (found := _HOST_AND_PORT.fullmatch(text)) or int(found["port"] or 1) > 65535
+    ]
     problems += [
         f"KEEP_CONNECTED: {text!r} is not a channel; write 1:3 (camera 1, channel 3), 1:*, or 1:3/main"
         for text in values.get("keep_connected", "").replace(",", " ").split()
@@ -243,6 +266,7 @@ def _is_origin(url: str) -> bool:
 _HOST = r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]"
 _HOST_NAME = re.compile(_HOST)
 _ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
+_HOST_AND_PORT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}

@@ -54,6 +54,7 @@ class EventLog:
         self._dropped = 0
         self._alive_s = float("-inf")
         self._listeners: list[StoredListener] = []
+        self._change_listeners: list[StoredListener] = []
         self._flushing = threading.Lock()
         self._news = threading.Condition()
         self._is_stopping = threading.Event()
@@ -89,6 +90,10 @@ class EventLog:
         Imported events are left out: they happened long ago.
         """
         self._listeners.append(listener)
+
+    def on_changed(self, listener: StoredListener) -> None:
+        """Call `listener` with each stored event that has changed, such as at its end. Otherwise as on_stored()."""
+        self._change_listeners.append(listener)
 
     # ---- events ----------------------------------------------------------------------------------
 
@@ -175,6 +180,10 @@ class EventLog:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
         return self.store.get(query, event_id)
 
+    def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
+        """Return the events with these ids, in no order. Leave out those that the query leaves out."""
+        return self.store.get_some(query, ids)
+
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
         return self.store.days(query)
@@ -211,6 +220,7 @@ class EventLog:
                 entry.is_waiting = False
             new = [entry for entry in batch if not entry.id]
             added = [entry.event for entry in new]
+            known = [replace(entry.event, id=entry.id) for entry in batch if entry.id]
             changed = [_change(entry) for entry in batch if entry.id]
             dropped, self._dropped = self._dropped, 0
             pictured, self._pictured = self._pictured, {}
@@ -234,7 +244,9 @@ class EventLog:
             with self._news:
                 self._news.notify_all()
         stored = [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
-        self._tell([event for event in stored if event.source is not EventSource.IMPORT])
+        fresh = [event for event in stored if event.source is not EventSource.IMPORT]
+        _tell(self._listeners, fresh)
+        _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
 
     def _put_back(self, batch: list[_Entry], pictured: dict[int, None]) -> None:
@@ -244,14 +256,6 @@ class EventLog:
                 entry.is_waiting = True
             self._waiting = again + self._waiting
             self._pictured = pictured | self._pictured
-
-    def _tell(self, stored: list[LoggedEvent]) -> None:
-        for listener in self._listeners:
-            for event in stored:
-                try:
-                    listener(event)
-                except Exception:  # the other events must be told despite a fault in one listener
-                    log.exception("telling a stored event failed")
 
     def _note_alive(self) -> None:
         """Store a sign of life while events are open."""
@@ -280,6 +284,15 @@ class EventLog:
             log.exception("writing the log of events failed")
             return _LONGEST_PAUSE_S
         return WRITES_EVERY_S
+
+
+def _tell(listeners: list[StoredListener], events: list[LoggedEvent]) -> None:
+    for listener in listeners:
+        for event in events:
+            try:
+                listener(event)
+            except Exception:  # the other events must be told despite a fault in one listener
+                log.exception("telling a stored event failed")
 
 
 def _change(entry: _Entry) -> EventChange:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from core.access import EVERYTHING, Scope
 from core.errors import InvalidRequest
 from core.events import EventKind, EventSource, LoggedEvent, Severity
+from events.details import EventDetails, detail_conditions
 from tables import EventDayRow, EventRow, EventSeenRow
 
 WHOLE_DEVICE = 0  # the channel in event_days of events of the app's own connection
@@ -43,6 +44,7 @@ class EventQuery:
     from_minute: int | None = None
     until_minute: int | None = None
     zones: tuple[str, ...] = ()
+    details: tuple[EventDetails, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
             found.append(columns.id.in_(marked))
         else:
             found.append(~marked.where(EventSeenRow.event_id == EventRow.id).exists())
-    return [*found, *_time_of_day(query)]
+    return [*found, *_time_of_day(query), *detail_conditions(query.details)]
 
 
 def _places(query: EventQuery, columns: _Columns, of_own: _Columns) -> list[ColumnElement[bool]]:

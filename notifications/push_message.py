@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from datetime import datetime
 from typing import Any
 
-from core.events import Severity
+from core.events import EventKind, EventSource, LoggedEvent, Severity
 from notifications.push_encryption import MAX_PAYLOAD_BYTES, BrowserKeys, base64url
 from notifications.sinks import Notice
 
@@ -52,6 +53,19 @@ def headers_of(notice: Notice, keys: BrowserKeys) -> dict[str, str]:
         "Content-Encoding": "aes128gcm",
         "Content-Type": "application/octet-stream",
     }
+
+
+def trial_notice(user_id: int | None, now: datetime) -> Notice:
+    """Return the notice of the test button of a browser."""
+    return Notice(
+        LoggedEvent(None, None, EventKind.OTHER, EventSource.SERVER, now),
+        title="Test",
+        text="Notifications reach this browser.",
+        sent_at=now,
+        path="/notifications",
+        user_id=user_id,
+        is_test=True,
+    )
 
 
 def tag_of(notice: Notice) -> str:

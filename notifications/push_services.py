@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.allowed_addresses import allowed_addresses
@@ -63,11 +64,14 @@ class PushAnswer:
 
 
 class PushServices:
-    """Sends requests to push services. `own`: host and port of services that may have private addresses."""
+    """Sends requests to push services. `own`: host and port of services that may have private addresses.
 
-    def __init__(self, own: frozenset[tuple[str, int]] = frozenset(), *, total_s: float = _TOTAL_S) -> None:
+    `ca_file`: certificates of own authorities, besides the system's.
+    """
+
+    def __init__(self, own: frozenset[tuple[str, int]] = frozenset(), *, ca_file: Path | None = None) -> None:
         self._own = own
-        self._total_s = total_s
+        self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -93,7 +97,7 @@ class PushServices:
 
     def post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> PushAnswer:
         """Send a message. Raise EndpointRefused if its host has a private address, or PushServiceUnreachable."""
-        ends_s = time.monotonic() + self._total_s
+        ends_s = time.monotonic() + _TOTAL_S
         places = self._places(endpoint)
         lines = [f"POST {endpoint.target} HTTP/1.1", f"Host: {endpoint.authority}", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in {**headers, "Content-Length": str(len(body))}.items()]
@@ -112,7 +116,7 @@ class PushServices:
         except ssl.SSLCertVerificationError as error:
             raise PushServiceUnreachable(f"its certificate is not valid: {error.verify_message}") from None
         except TimeoutError:
-            raise PushServiceUnreachable(f"it did not answer within {self._total_s:g} s") from None
+            raise PushServiceUnreachable(f"it did not answer within {_TOTAL_S:g} s") from None
         except (OSError, ValueError) as error:
             raise PushServiceUnreachable(_reason_of(error)) from None
 
@@ -149,8 +153,11 @@ class PushServices:
 
     def _wrapped(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
         if self._context is None:  # reading the system's certificates takes 20 ms, and most servers send no messages
-            self._context = ssl.create_default_context()
-            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context = ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if self._ca_file is not None:
+                context.load_verify_locations(self._ca_file)
+            self._context = context
         return self._context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
 
 
@@ -161,6 +168,14 @@ def parse_push_services(text: str) -> frozenset[tuple[str, int]]:
         host, _, port = item.partition(":")
         found.add((host, int(port or _PORT)))
     return frozenset(found)
+
+
+def push_contact(public_url: str) -> str:
+    """Return the address by which a push service's people know this server: PUBLIC_URL if it is an https address.
+
+    RFC 8292 wants one, and Apple's service demands it. Without one, it names no machine.
+    """
+    return public_url if public_url.startswith("https://") else "https://localhost"
 
 
 def _connected(places: list[str], port: int, ends_s: float) -> socket.socket:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import threading
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
@@ -25,21 +26,24 @@ from tables import PushKeyRow, PushSubscriptionRow
 
 log = logging.getLogger(__name__)
 
-PUSH_KEY_CONTEXT = ("push_key", "private")
+_KEY_ID = 1
+_KEY_CONTEXT = ("push_keys", _KEY_ID, "private_box")  # as in cameras/stored_secrets.py, like that of `_auth_context`
 _NAME_LENGTH = 80
 
 
-def auth_context(endpoint_hash: bytes) -> tuple[str | int, ...]:
-    """Return the context of a subscription's encrypted secret, which binds it to the subscription's address."""
-    return ("push_subscription", endpoint_hash.hex())
+class VaultHolder(Protocol):
+    """An object with the opened vault of the stored secrets: the camera manager."""
+
+    @property
+    def vault(self) -> Vault: ...
 
 
 class PushStore:
     """Needs an open database and vault. Safe between threads; each call may wait for the disk."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault_holder: VaultHolder) -> None:
         self._database = database
-        self._vault = vault
+        self._vault_holder = vault_holder
         self._lock = threading.Lock()
         self._signer: PushSigner | None = None
 
@@ -91,12 +95,13 @@ class PushStore:
                     )
             if row is None:
                 row = PushSubscriptionRow(endpoint=draft.endpoint, endpoint_hash=hashed)
-                session.add(row)
             if is_new:
                 row.user_id, row.created_at, row.last_sent_at = user_id, now, None
             row.p256dh = _bytes_of(draft.p256dh)
-            row.auth_box = self._vault.encrypt(Secret(draft.auth.rstrip("=")), auth_context(hashed))
-            row.name, row.last_code = draft.name[:_NAME_LENGTH], ""
+            row.name, row.last_code, row.auth_box = draft.name[:_NAME_LENGTH], "", b""
+            session.add(row)
+            session.flush()  # gives the row its id, to which the secret is bound
+            row.auth_box = self._vault.encrypt(Secret(draft.auth.rstrip("=")), _auth_context(row))
             session.flush()
             return self._subscription(row), is_new
 
@@ -122,13 +127,17 @@ class PushStore:
                 row.last_code = code[:32]
                 row.last_sent_at = sent_at or row.last_sent_at
 
+    @property
+    def _vault(self) -> Vault:
+        return self._vault_holder.vault
+
     def _stored_signer(self) -> PushSigner | None:
         with self._database.read() as session:
-            row = session.get(PushKeyRow, 1)
+            row = session.get(PushKeyRow, _KEY_ID)
             if row is None:
                 return None
             try:
-                return PushSigner.of_secret(self._vault.decrypt(row.private_box, PUSH_KEY_CONTEXT))
+                return PushSigner.of_secret(self._vault.decrypt(row.private_box, _KEY_CONTEXT))
             except (CannotDecrypt, ValueError):
                 pass
         log.warning("the key of web push cannot be read: a new one is made, and browsers must subscribe again")
@@ -139,15 +148,15 @@ class PushStore:
 
     def _new_signer(self, now: datetime) -> PushSigner:
         signer = PushSigner.new()
-        box = self._vault.encrypt(signer.secret(), PUSH_KEY_CONTEXT)
+        box = self._vault.encrypt(signer.secret(), _KEY_CONTEXT)
         with self._database.write() as session:
             public = _bytes_of(signer.public_key)
-            session.add(PushKeyRow(id=1, public_key=public, private_box=box, created_at=now))
+            session.add(PushKeyRow(id=_KEY_ID, public_key=public, private_box=box, created_at=now))
         return signer
 
     def _subscription(self, row: PushSubscriptionRow) -> PushSubscription:
         try:
-            auth = self._vault.decrypt(row.auth_box, auth_context(row.endpoint_hash)).reveal()
+            auth = self._vault.decrypt(row.auth_box, _auth_context(row)).reveal()
             keys = BrowserKeys(row.p256dh, _bytes_of(auth))
         except (CannotDecrypt, ValueError):
             keys = None
@@ -166,6 +175,10 @@ class PushStore:
 def hash_of(endpoint: str) -> bytes:
     """Return the SHA-256 of a subscription's address."""
     return hashlib.sha256(endpoint.encode()).digest()
+
+
+def _auth_context(row: PushSubscriptionRow) -> tuple[str | int, ...]:
+    return ("push_subscriptions", row.id, "auth_box")
 
 
 def _row(session: Session, user_id: int | None, subscription_id: int) -> PushSubscriptionRow:

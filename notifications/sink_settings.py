@@ -58,6 +58,18 @@ class MqttSettings:
 SinkSettings = WebhookSettings | EmailSettings | MqttSettings | None
 
 
+def kind_of(settings: SinkSettings) -> SinkKind:
+    """Return the kind of the sinks that have such settings."""
+    match settings:
+        case WebhookSettings():
+            return SinkKind.WEBHOOK
+        case EmailSettings():
+            return SinkKind.EMAIL
+        case MqttSettings():
+            return SinkKind.MQTT
+    return SinkKind.PUSH
+
+
 def check_settings(settings: SinkSettings, *, has_secret: bool) -> None:
     """Raise InvalidRequest with the field's name if the settings cannot be used."""
     match settings:

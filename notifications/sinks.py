@@ -26,7 +26,7 @@ class Notice:
     `user_id`: the owner of the rule; None without accounts. A push sink sends to the subscriptions of this user alone.
     `path`: of the page that shows the event. It asks for a login, and has no token. `url`: PUBLIC_URL and the path;
     empty without PUBLIC_URL. `picture`: a JPEG. `is_alert_again`: an alert about the same channel follows a notice.
-    `is_end`: the event is over. `is_test`: a user wants to see that the sink works; `event.id` is 0 then.
+    `is_test`: a user wants to see that the sink works; `event.id` is 0 then.
     """
 
     event: LoggedEvent
@@ -42,7 +42,6 @@ class Notice:
     rule_id: int | None = None
     rule_name: str = ""
     is_alert_again: bool = False
-    is_end: bool = False
     is_test: bool = False
 
 

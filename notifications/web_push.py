@@ -18,7 +18,7 @@ from collections import OrderedDict
 from core.clock import Clock
 from core.errors import Conflict, InvalidRequest
 from notifications.push_encryption import BrowserKeys, InvalidPushKeys, encrypt
-from notifications.push_message import headers_of, message_of
+from notifications.push_message import headers_of, message_of, trial_notice
 from notifications.push_records import PushSubscription, SubscriptionDraft
 from notifications.push_services import Endpoint, EndpointRefused, PushAnswer, PushServices, PushServiceUnreachable
 from notifications.push_store import PushStore
@@ -77,23 +77,18 @@ class WebPush:
         """Raise NotFound, also for another user's subscription."""
         self._store.remove(user_id, subscription_id)
 
-    def test(self, user_id: int | None, subscription_id: int, notice: Notice) -> None:
-        """Send a notice to one browser. Raise NotFound, or Conflict with the reason why it was not sent."""
+    def test(self, user_id: int | None, subscription_id: int) -> None:
+        """Send a test to one browser. Raise NotFound, or Conflict with the reason why it was not sent."""
         found = self._store.get(user_id, subscription_id)
         try:
-            self._deliver(found, notice)
+            self._deliver(found, trial_notice(user_id, self._clock.now_utc()))
         except SinkError as error:
             raise Conflict(f"The test was not sent: {error.detail}", code=error.code) from None
 
     # the sink
 
     def send(self, notice: Notice) -> None:
-        """Send a notice to all browsers of its user. Browsers that have it already are left out in another try.
-
-        The end of an event is not sent: it would bring back a notification that the user has closed.
-        """
-        if notice.is_end:
-            return
+        """Send a notice to all browsers of its user. Browsers that have it already are left out in another try."""
         browsers = self._store.of_user(notice.user_id)
         if not browsers:
             raise SinkError("no_browser", "No browser of this user has notifications switched on.", is_final=True)

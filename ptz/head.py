@@ -151,6 +151,12 @@ class Head:
         with self._changed:
             return self._may_move()
 
+    @property
+    def may_turn(self) -> bool:
+        """True if the head may move, or be on its way to a preset: what its camera sees changes."""
+        with self._changed:
+            return self._may_move() or self._motion.may_travel
+
     def refuse_moves(self, *, is_refusing: bool) -> None:
         """Take no other commands than stops: the connection is about to end, and a later stop could not be sent."""
         with self._changed:

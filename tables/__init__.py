@@ -22,8 +22,17 @@ from tables.cameras import (
     PresetNameRow,
     TourRow,
 )
-from tables.events import EventDayRow, EventHeartbeatRow, EventImportRow, EventRow, EventSeenRow, EventSwitchRow
+from tables.events import (
+    EventDayRow,
+    EventHeartbeatRow,
+    EventImportRow,
+    EventLookRow,
+    EventRow,
+    EventSeenRow,
+    EventSwitchRow,
+)
 from tables.exports import CaseExportRow, CaseRow, ExportRow
+from tables.motion import MotionCellsRow, MotionChannelRow
 from tables.notifications import (
     DeliveryRow,
     NotificationRuleRow,
@@ -49,6 +58,7 @@ __all__ = [
     "EventDayRow",
     "EventHeartbeatRow",
     "EventImportRow",
+    "EventLookRow",
     "EventRow",
     "EventSeenRow",
     "EventSubscriptionRow",
@@ -56,6 +66,8 @@ __all__ = [
     "ExportRow",
     "KeptRangeRow",
     "LoginSessionRow",
+    "MotionCellsRow",
+    "MotionChannelRow",
     "MovingHeadRow",
     "NotificationRuleRow",
     "NotificationSinkRow",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json
@@ -106,6 +106,22 @@ class EventHeartbeatRow(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     alive_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class EventLookRow(Base):
+    """What the app's own detector saw of an object. `colours`: a bit for each of events.words_lists.COLOURS.
+
+    `kind` and `start_ms` are those of the event. `histogram`: NULL if the picture had no colours.
+    """
+
+    __tablename__ = "event_looks"
+    __table_args__ = (Index("ix_event_looks_kind", "kind", "start_ms"),)
+
+    event_id: Mapped[int] = mapped_column(_BIG, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    start_ms: Mapped[int] = mapped_column(BigInteger)
+    colours: Mapped[int] = mapped_column(Integer, default=0)
+    histogram: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class EventSwitchRow(Base):

@@ -16,7 +16,7 @@ _BIG = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is SQLite'
 class NotificationSinkRow(Base):
     """A sink. `settings`: see notifications/sink_settings.py. `secret_box`: its encrypted secret, NULL for none.
 
-    `announced`: what an MQTT sink has announced to Home Assistant, so that it can take that back.
+    `announced`: the devices that an MQTT sink has announced to Home Assistant, so that it can take them back.
     """
 
     __tablename__ = "notification_sinks"

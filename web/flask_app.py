@@ -11,7 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from markupsafe import Markup
 
 from core.settings import ROOT, Settings
-from web import pages, static_files, stream_files
+from web import installing, pages, static_files, stream_files
 from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
@@ -24,9 +24,13 @@ from web.api import (
     hls,
     imaging,
     models,
+    motion,
+    notification_sinks,
+    notifications,
     pictures,
     playback,
     ptz,
+    push,
     recordings,
     storage,
     system,
@@ -85,6 +89,9 @@ def build_web(services: Services) -> OpenAPI:
         pictures.blueprint,
         events.blueprint,
         camera_events.blueprint,
+        motion.blueprint,
+        notifications.blueprint,
+        notification_sinks.blueprint,
         exports.blueprint,
         cases.blueprint,
         cases.evidence,
@@ -95,10 +102,18 @@ def build_web(services: Services) -> OpenAPI:
         walls.blueprint,
         ptz.blueprint,
         imaging.blueprint,
+        push.blueprint,
         system.blueprint,
     ):
         app.register_api(blueprint)
-    for plain in (system.described, pages.blueprint, static_files.blueprint, stream_files.blueprint, live.blueprint):
+    for plain in (
+        system.described,
+        pages.blueprint,
+        installing.blueprint,
+        static_files.blueprint,
+        stream_files.blueprint,
+        live.blueprint,
+    ):
         app.register_blueprint(plain)
     app.wsgi_app = _with_deadlines(app.wsgi_app)  # type: ignore[method-assign] # Flask's own way to add a layer
     return app

@@ -58,6 +58,16 @@ def events() -> str:
     return render_template("events.html", page="events", server_zone=server_time_zone())
 
 
+@blueprint.get("/motion/<camera_id>/<number>")
+def motion(camera_id: str, number: str) -> str:
+    """The zones, the sensitivity and the detector's view of a channel."""
+    data = _viewer_data(_known(camera_id))
+    channel = _known_channel(data["channels"], number)
+    return render_template(
+        "motion.html", page="motion", camera_id=data["camera"]["id"], channel=channel, page_data=data
+    )
+
+
 @blueprint.get("/exports")
 def exports() -> str:
     """Parts of recordings that were taken away as files: the own ones, for admins all."""
@@ -115,7 +125,7 @@ def safe_next(target: str) -> str:
     return target
 
 
-# Viewer and wall contain their first API answers, so that live video does not wait for two more requests.
+# Viewer, wall and the motion page contain their first API answers, so that they do not wait for two more requests.
 
 
 def _viewer_data(camera_id: int) -> dict[str, Any]:
@@ -144,3 +154,14 @@ def _known(camera_id: str) -> int:
         raise NotFound("There is no such camera.") from None
     services().cameras.get_camera(number)
     return number
+
+
+def _known_channel(channels: list[dict[str, Any]], number: str) -> int:
+    """Return the number of a channel. Before a camera has told its channels, each number may be one."""
+    try:
+        wanted = parse_id(number)
+    except ValueError:
+        raise NotFound("There is no such channel.") from None
+    if channels and all(channel["channel"] != wanted for channel in channels):
+        raise NotFound("There is no such channel.")
+    return wanted

@@ -15,6 +15,9 @@ from core.settings import Settings
 from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
+from motion_manager import MotionManager
+from notification_manager import NotificationManager
+from notifications.web_push import WebPush
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
@@ -45,6 +48,9 @@ class Managers:
     archive: ArchiveManager
     backfills: BackfillManager
     events: EventManager
+    motion: MotionManager
+    web_push: WebPush
+    notifications: NotificationManager
 
 
 class Services:
@@ -70,11 +76,15 @@ class Services:
         self.archive = managers.archive
         self.backfills = managers.backfills
         self.events = managers.events
+        self.motion = managers.motion
+        self.web_push = managers.web_push
+        self.notifications = managers.notifications
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
         self.event_limit = RequestLimit(max(1, settings.request_threads // 8), "events")
+        self.sink_limit = RequestLimit(2, "tests of notifications")
         self.downloads = Downloads()
         self.login_viewers = LoginViewers(self.streams, fresh_s=settings.idle_end_s)
         self.sockets = Sockets(settings.max_sockets)

@@ -31,6 +31,7 @@ _CHANNEL_EVERY_S = 10.0  # how often a channel's device is asked
 _NOTICES_EVERY_S = 3.0  # how often any device is asked for events that are no alerts
 _SMALL_FIRST = (ProfileRole.SUB, ProfileRole.MAIN, ProfileRole.OTHER)
 _DECODED = frozenset({"h264", "hevc"})
+_WITH_OWN_PICTURES = frozenset({EventSource.IMPORT, EventSource.WATCH})  # of the recorder, and of motion/events_out.py
 
 
 class PausedChannels(Protocol):
@@ -84,7 +85,7 @@ class EventPictureTaker:
 
     def want(self, event: LoggedEvent) -> None:
         """Take a picture of an event soon, if it shows something. Does not wait."""
-        if event.channel is None or event.source is EventSource.IMPORT or not event.kind.is_activity:
+        if event.channel is None or event.source in _WITH_OWN_PICTURES or not event.kind.is_activity:
             return
         with self._changed:
             if len(self._waiting) == MOST_WAITING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,7 @@ def logged(
         "start_time": iso(at),
         "end_time": None if lasts_s is None else iso(at + timedelta(seconds=lasts_s)),
         "is_device_time": True,
+        "device_time": None,
         "count": 1,
         "closed_why": "",
         "score": None,
@@ -67,6 +69,7 @@ def told(**more: Any) -> dict[str, Any]:
         "topics": [],
         "recent": [],
         "left_out": 0,
+        "begun_left_out": 0,
     }
     return {**nothing, **more}
 
@@ -82,6 +85,8 @@ class StandInEvents:
         self.refusal_status = 503
         self.topics: dict[str, Any] = told()
         self.is_wanted = True
+        self.words: dict[str, Any] = {}  # what the app has understood of words
+        self.similar: dict[int, list[int]] = {}
         self.late_pictures: set[int] = set()  # ids whose picture is made later: the first answer is a 202
         self._version = 0
         self._changed: dict[int, int] = {}  # version of the last change of each event
@@ -89,6 +94,9 @@ class StandInEvents:
         page.route("**/api/events?*", self._list)
         page.route("**/api/events/news?*", self._news)
         page.route("**/api/events/days?*", self._days)
+        page.route(re.compile(r"/api/events/\d+$"), self._one)
+        page.route("**/api/events/zones*", self._zones)
+        page.route("**/api/events/*/similar?*", self._similar)
         page.route("**/api/events/seen", self._seen)
         page.route("**/api/events/*/picture", self._picture)
         page.route("**/api/cameras/*/events/topics", lambda route: self._answer(route, self.topics))
@@ -117,6 +125,8 @@ class StandInEvents:
                 found = [event for event in found if str(event[name]) == first[name]]
         if "kind" in query:
             found = [event for event in found if event["kind"] in query["kind"]]
+        if "zone" in query:
+            found = [event for event in found if event["zone"] in query["zone"]]
         if "seen" in first:
             found = [event for event in found if event["seen"] == (first["seen"] == "1")]
         if "start_time" in first:
@@ -132,7 +142,11 @@ class StandInEvents:
         begin, limit = int(query.get("cursor", ["0"])[0]), int(query.get("limit", ["50"])[0])
         following = str(begin + limit) if len(found) > begin + limit else None
         page = {"events": found[begin : begin + limit], "next_cursor": following, "as_of": str(self._version)}
-        self._answer(route, page)
+        self._answer(route, page | (self.words if "words" in query else {}))
+
+    def _one(self, route: Route) -> None:
+        number = int(route.request.url.rsplit("/", 1)[-1])
+        self._answer(route, next(event for event in self.events if event["id"] == number))
 
     def _news(self, route: Route) -> None:
         query = _query(route)
@@ -140,6 +154,17 @@ class StandInEvents:
         after = int(asked) if asked.isdigit() else 0  # a time: the page's first answer was the app's
         changed = [event for event in self._matching(query) if self._changed.get(event["id"], 0) > after]
         self._answer(route, {"events": changed, "as_of": str(self._version), "has_more": False})
+
+    def _zones(self, route: Route) -> None:
+        counts = Counter(
+            (event["camera_id"], event["channel"], event["zone"]) for event in self._matching(_query(route))
+        )
+        names = ("camera_id", "channel", "zone", "count")
+        self._answer(route, {"zones": [dict(zip(names, (*key, counts[key]), strict=True)) for key in counts if key[2]]})
+
+    def _similar(self, route: Route) -> None:
+        number = int(route.request.url.split("/")[-2])
+        self._answer(route, {"events": [event for event in self.events if event["id"] in self.similar[number]]})
 
     def _days(self, route: Route) -> None:
         found = self._matching(_query(route))

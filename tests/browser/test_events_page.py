@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.logged_events import StandInEvents, iso, logged, message, told
 from tests.browser.recordings import BURNT, GOP_S, PLAYING, burnt_s, place_of, recorded_at, stamp, wait
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, cut_outlines, settled_on, until_on
 from tests.patience import LIMIT_S
 from tools.running import App, Recorder
 
@@ -120,6 +120,7 @@ def test_filters_are_in_the_address_and_in_the_requests(
     assert events.asked[-1]["seen"] == ["0"]
     page.reload()
     expect(page.get_by_label("Severity")).to_have_value("alert")
+    assert not cut_outlines(page, "#filter select, #filter input[type=time]")
     expect(page.locator("#kinds-text")).to_have_text("Vehicle")
     page.locator("#none-clear").click()
     expect(page.locator(ROWS)).to_have_count(3)
@@ -419,3 +420,54 @@ def test_events_are_marks_on_the_timeline_and_steps_of_it(
     page.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", (at.timestamp() - 2.5) * 1000)
     page.keyboard.press("n")
     expect(page.locator("#gap-note")).to_contain_text(f"Licence plate at {at:%Y-%m-%d %H:%M:%S}.")
+
+
+def test_zones_are_a_filter_in_the_address(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
+    page, events = opened
+    events.events = [logged(1, NOON, zone="Gate"), logged(2, NOON, zone="<b>Yard"), logged(3, NOON)]
+    page.goto(f"{app.url}/events")
+    expect(page.locator(ROWS)).to_have_count(3)
+    page.locator("#zones summary").click()
+    page.get_by_label("<b>Yard").check()
+    expect(page.locator(ROWS)).to_have_count(1)
+    page.get_by_label("Gate").check()
+    expect(page.locator(ROWS)).to_have_count(2)
+    expect(page).to_have_url(f"{app.url}/events?zone=%3Cb%3EYard&zone=Gate")
+    page.reload()
+    expect(page.locator("#zones-text")).to_have_text("<b>Yard, Gate")
+    expect(page.locator(ROWS)).to_have_count(2)
+
+
+def test_similar_events_show_in_their_order_and_play(
+    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    at = recorded_at(recorder)
+    alike = [logged(number, at - timedelta(minutes=number), "person", camera_id=camera_id) for number in (2, 3)]
+    shown: dict[str, Any] = {"picture_url": "/api/events/1/picture", "box": [0.1, 0.2, 0.3, 0.5], "has_look": True}
+    events.events = [logged(1, at, "person", camera_id=camera_id, **shown), *alike]
+    events.similar = {1: [2, 3]}
+    page.goto(f"{app.url}/events")
+    page.get_by_role("button", name="Similar to Person").click()
+    dialog = page.get_by_role("dialog", name="Similar to Person")
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+    dialog.get_by_role("link", name="Person").first.click()
+    player = page.locator("#play-dialog dialog")
+    expect(player).to_be_visible()
+    page.wait_for_selector(PLAYING)
+    page.keyboard.press("Escape")
+    expect(player).to_be_hidden()
+    expect(dialog).to_be_visible()
+
+
+def test_a_link_of_a_notification_plays_its_event(
+    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+) -> None:
+    page, events = opened
+    at = recorded_at(recorder)
+    events.events = [*some(2), logged(9, at, "person", camera_id=camera_id)]
+    page.goto(f"{app.url}/events?event=9")
+    expect(page.locator("#play-title")).to_have_text(f"Person, {at:%Y-%m-%d %H:%M:%S}")
+    page.wait_for_selector(PLAYING)
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-id='9'] a.event-link")).to_be_focused()

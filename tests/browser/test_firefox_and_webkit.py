@@ -46,6 +46,11 @@ _LOG_AUDIO = """(() => {
 })()"""
 
 
+@pytest.fixture(scope="module")
+def plain_camera_id(plain_app: App, recorder: Recorder) -> int:
+    return plain_app.add_camera(recorder, name="Recorder")
+
+
 def test_the_viewer_shows_moving_frames_close_to_the_present(
     page: EnginePage, engine: str, app: App, recorder: Recorder, camera_id: int
 ) -> None:
@@ -144,6 +149,29 @@ def test_a_picture_of_the_strip_plays(page: EnginePage, app: App, recorder: Reco
     page.evaluate(f"{third}.click()")
     shown_s = until(lambda: page.evaluate(f"({BURNT})('player')"), what="a frame with its time")
     assert abs(shown_s - picture_s) < 5 + time.monotonic() - since_s
+
+
+def test_the_events_page_shows_filters_and_opens_events(
+    page: EnginePage, plain_app: App, recorder: Recorder, plain_camera_id: int
+) -> None:
+    asked = f"/api/events?camera_id={plain_camera_id}&kind=motion"
+    until(lambda: plain_app.call("GET", asked)["events"], what="an event of the recorder")
+    page.open(f"{plain_app.url}/events?camera={plain_camera_id}")
+    picture = "document.querySelector('event-row[data-unseen] img:not([hidden])')?.naturalWidth"
+    until(lambda: page.evaluate(picture) == 320, what="a row with its picture")
+    page.evaluate(
+        """(() => {
+          const seen = document.querySelector('#filter-seen');
+          seen.value = 'yes';
+          seen.dispatchEvent(new Event('change', { bubbles: true }));
+        })()"""
+    )
+    until(lambda: page.evaluate("document.querySelector('event-row[data-unseen]') === null"), what="seen events only")
+    page.evaluate("document.querySelector('#filter-clear').click()")
+    until(lambda: page.evaluate("document.querySelector('event-row[data-unseen]') !== null"), what="all events again")
+    page.click("event-row .event-link")
+    title = "document.querySelector('#play-dialog dialog[open] #play-title')?.textContent ?? ''"
+    until(lambda: ", 20" in page.evaluate(title), what="the player of the event")
 
 
 def open_recording(page: EnginePage, app: App, camera_id: int) -> datetime:

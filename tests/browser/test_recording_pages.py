@@ -24,7 +24,7 @@ from tests.browser.server_recording import (
     tell_sources,
     volume,
 )
-from tests.browser.watching import Open, box_at_rest, until_on
+from tests.browser.watching import Open, box_at_rest, cut_outlines, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
@@ -169,6 +169,7 @@ def test_the_storage_page_shows_disks_channels_and_kept_parts(app: App, camera_i
     expect(page.locator("#channels tr").nth(1).locator("[data-short]")).to_have_count(0)
     expect(page.locator("#kept")).to_contain_text("<b>Theft</b>")
     assert page.evaluate(WIDTH) == 0
+    assert not cut_outlines(page, ".table-frame button")
     page.get_by_role("button", name=re.compile("^Do not keep Recorder: Car park")).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Do not keep").click()
     expect(page.locator("#no-kept")).to_be_visible()

@@ -105,6 +105,8 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         archive=cast(Any, None),
         backfills=cast(Any, None),
         events=cast(Any, None),
+        motion=cast(Any, None),
+        notifications=cast(Any, None),
     )
     web = build_web(Services(settings, managers, is_ready=lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)

@@ -53,6 +53,29 @@ def box_at_rest(page: Page, element: Locator) -> FloatRect:
     return box
 
 
+def cut_outlines(page: Page, selector: str) -> list[str]:
+    """Return the names of the elements whose outline, when they have the focus, a frame around them cuts."""
+    page.keyboard.press("Tab")  # the browser draws outlines for users of keys
+    cut: list[str] = page.evaluate(_CUT_OUTLINES, selector)
+    return cut
+
+
+_CUT_OUTLINES = """(selector) => [...document.querySelectorAll(selector)].filter((element) => {
+  if (!element.getClientRects().length) return false;
+  element.focus();
+  const { outlineWidth, outlineOffset } = getComputedStyle(element);
+  const reach = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+  if (!(reach > 0)) throw new Error(`${selector} has no outline`);
+  const box = element.getBoundingClientRect();
+  for (let frame = element.parentElement; frame; frame = frame.parentElement) {
+    if (getComputedStyle(frame).overflowX === 'visible') continue;
+    const left = frame.getBoundingClientRect().left + frame.clientLeft;
+    if (box.left - reach < left || box.right + reach > left + frame.clientWidth) return true;
+  }
+  return false;
+}).map((element) => element.getAttribute('aria-label') || element.id)"""
+
+
 def round_trip(page: Page) -> None:
     """Wait for an answer of the server to a new request: earlier answers and requests have come by then."""
     page.evaluate("fetch('/api/health', { cache: 'no-store' }).then((answer) => answer.text())")

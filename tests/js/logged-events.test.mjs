@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
-import { DeviceTest, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
+import { DeviceTest, leftOutText, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
 import {
   isFiltered,
   newsQueryOf,
@@ -10,6 +10,7 @@ import {
   otherZone,
   queryOf,
   readEventFilter,
+  wordsIn,
   writeEventFilter,
 } from '../../static/js/lib/event-filter.js';
 import { KIND_GROUPS, eventName, isKind, kindIcon, kindWords } from '../../static/js/lib/event-kinds.js';
@@ -17,6 +18,7 @@ import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
 import { EventList, MOST_WAITING } from '../../static/js/lib/event-list.js';
 import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
 import { EventPictures } from '../../static/js/lib/event-pictures.js';
+import { piecesText, wordPieces } from '../../static/js/lib/event-words.js';
 import { EventsApi } from '../../static/js/lib/events-api.js';
 import { ApiError } from '../../static/js/lib/http.js';
 import { mockTime, pass } from './time.mjs';
@@ -34,7 +36,16 @@ function event(id, change = {}) {
   const at = new Date(NOON_MS - id * 60_000).toISOString();
   return {
     ...{ id, camera_id: 1, camera_name: 'Garage', channel: 2, channel_name: 'Gate', kind: 'person', topic: '', rule: '' },
-    ...{ source: 'device', severity: 'alert', start_time: at, end_time: at, is_device_time: true, count: 1, closed_why: '' },
+    ...{
+      source: 'device',
+      severity: 'alert',
+      start_time: at,
+      end_time: at,
+      is_device_time: true,
+      device_time: null,
+      count: 1,
+      closed_why: '',
+    },
     ...{ score: null, label: '', box: null, zone: '', seen: false, picture_url: null },
     ...change,
   };
@@ -58,11 +69,12 @@ function apiWith(...answers) {
 }
 
 test('the filter is read from the address and written to it', () => {
-  const address = '?camera=1&channel=3&kind=person&kind=vehicle&severity=alert&seen=no&day=2026-11-22&from=18:00&until=20:00';
+  const address =
+    '?camera=1&channel=3&kind=person&kind=vehicle&severity=alert&seen=no&day=2026-11-22&from=18:00&until=20:00&zone=Gate+2&zone=%26&words=red+person';
   const filter = readEventFilter(address);
   assert.deepEqual(filter, {
     ...{ cameraId: 1, channel: 3, kinds: ['person', 'vehicle'], severity: 'alert', isSeen: false },
-    ...{ day: '2026-11-22', from: '18:00', until: '20:00' },
+    ...{ day: '2026-11-22', from: '18:00', until: '20:00', zones: ['Gate 2', '&'], words: 'red person' },
   });
   assert.equal(writeEventFilter(filter), address);
   assert.equal(writeEventFilter(noFilter()), '');
@@ -71,7 +83,7 @@ test('the filter is read from the address and written to it', () => {
 });
 
 test('invalid filters of an address count as absent', () => {
-  const bad = '?camera=x&channel=3&kind=ghost&kind=%3Cb%3E&severity=loud&seen=maybe&day=2026-13-40&from=25:00&until=9';
+  const bad = '?camera=x&channel=3&kind=ghost&kind=%3Cb%3E&severity=loud&seen=maybe&day=2026-13-40&from=25:00&until=9&zone=&words=+';
   assert.deepEqual(readEventFilter(bad), noFilter());
 });
 
@@ -88,7 +100,10 @@ test('the query has the whole day of the filter, by the shown clock', () => {
 test('the requests have the names of the API', async () => {
   const { sent, api } = apiWith({ events: [], next_cursor: null, as_of: '' });
   const filter = { ...noFilter(), cameraId: 1, channel: 3, kinds: ['person', 'face'], severity: /** @type {const} */ ('alert') };
-  await api.list(queryOf({ ...filter, isSeen: false, from: '18:00', until: '20:00' }), { limit: 50, cursor: 'c1' });
+  await api.list(queryOf({ ...filter, isSeen: false, from: '18:00', until: '20:00', zones: ['Gate', 'Yard'], words: 'red' }), {
+    limit: 50,
+    cursor: 'c1',
+  });
   const query = new URLSearchParams(sent[0]?.url.split('?')[1]);
   assert.deepEqual(
     [...query],
@@ -101,12 +116,59 @@ test('the requests have the names of the API', async () => {
       ['seen', '0'],
       ['from_time_of_day', '18:00'],
       ['until_time_of_day', '20:00'],
+      ['zone', 'Gate'],
+      ['zone', 'Yard'],
+      ['words', 'red'],
       ['limit', '50'],
       ['cursor', 'c1'],
     ],
   );
   await api.news(queryOf({ ...filter, isSeen: false }), '2026-11-22T12:00:00Z');
   assert.match(sent[1]?.url ?? '', /^\/api\/events\/news\?camera_id=1&.*&seen=0&after=2026-11-22T12%3A00%3A00Z$/);
+});
+
+test('words of a search are short, on one line, and without outer spaces', () => {
+  assert.equal(wordsIn('  red \n person '), 'red person');
+  assert.equal(wordsIn('a'.repeat(300)).length, 200);
+  assert.equal(readEventFilter(`?words=${'a'.repeat(300)}`).words.length, 200);
+});
+
+test('the user reads what a search has understood and left out', () => {
+  const understood = {
+    ...{ kinds: ['person'], labels: [], colours: ['red'], zones: ['Gate'], camera_ids: [1, 9], channels: [{ camera_id: 1, channel: 2 }] },
+    ...{ start_time: '2026-11-21T00:00:00Z', end_time: '2026-11-22T00:00:00Z', times_of_day: [['18:00', '20:00']] },
+  };
+  const cameras = [/** @type {any} */ ({ id: 1, name: '', host: '10.0.0.5' })];
+  const pieces = wordPieces({ understood, not_understood: ['sneaky'] }, cameras, UTC);
+  const expected = ['Person', 'Red', 'Zone: Gate', '10.0.0.5', 'Camera 9', '10.0.0.5, channel 2'];
+  assert.deepEqual(
+    pieces.map(({ text, isUnderstood }) => (isUnderstood ? text : `-${text}`)),
+    [...expected, '2026-11-21 00:00 to 2026-11-22 00:00', '18:00 to 20:00', '-sneaky'],
+  );
+  assert.match(piecesText(pieces), /^Searching for Person, Red, .*\. Not understood, and left out: sneaky\.$/);
+});
+
+test('a search without an answer of the server has no pieces', () => {
+  assert.deepEqual(wordPieces({}, []), []);
+  assert.equal(piecesText([]), '');
+});
+
+test('zones of a channel and similar events have addresses of their own', async () => {
+  const zones = [{ camera_id: 1, channel: 3, zone: 'Gate', count: 4 }];
+  const { sent, api } = apiWith({ zones }, { events: [event(2)] });
+  assert.deepEqual(await api.zones({ cameraId: 1, channel: 3 }), zones);
+  assert.equal((await api.similar(7)).events[0]?.id, 2);
+  assert.deepEqual(
+    sent.map(({ url }) => url),
+    ['/api/events/zones?camera_id=1&channel=3', '/api/events/7/similar?limit=24'],
+  );
+});
+
+test('the score of motion seen by this server is a part of the picture', () => {
+  const moved = event(1, { kind: 'motion', source: 'watch', score: 0.034, zone: 'Gate' });
+  assert.deepEqual(eventFacts(moved), ['Zone: Gate', '3.4 % of the picture moved', 'Detected by this server.']);
+  const person = event(1, { kind: 'person', source: 'watch', score: 0.87, colours: ['red', 'blue'] });
+  assert.deepEqual(eventFacts(person), ['Colours: red, blue', '87 % sure', 'Detected by this server.']);
 });
 
 test('more than 500 events are marked as seen in several requests', async () => {
@@ -251,6 +313,13 @@ test('place, length and facts of an event are words', () => {
   assert.equal(newsWords(3), '3 new events');
 });
 
+test('another time by the device’s own clock is a fact of its event', () => {
+  const start = event(1).start_time;
+  assert.deepEqual(eventFacts(event(1, { device_time: start })), []);
+  const ahead = new Date(Date.parse(start) + 3_600_000).toISOString();
+  assert.match(eventFacts(event(1, { device_time: ahead })).join(), /^By the device’s clock: 2026-11-22 \d\d:59:00/);
+});
+
 test('the reasons of the app’s own events are sentences', () => {
   const reason = (/** @type {string} */ kind, /** @type {string} */ rule) => eventFacts(event(1, { source: 'server', kind, rule }));
   assert.deepEqual(reason('clock_wrong', '-3600 s'), ['The device’s clock was 60 min behind.']);
@@ -321,13 +390,15 @@ test('a test of a device lists the messages that come while it runs', () => {
 });
 
 test('the state of a device and its messages are words', () => {
-  const told = { listens: true, problem: null, unlisted_code: '', topics: [], recent: [], left_out: 0 };
+  const told = { listens: true, problem: null, unlisted_code: '', topics: [], recent: [], left_out: 0, begun_left_out: 0 };
   assert.equal(listeningText(false, told), 'Events are switched off.');
   assert.equal(listeningText(true, { ...told, problem: { code: 'camera_busy', detail: 'Too many.' } }), 'Too many.');
   assert.equal(listeningText(true, { ...told, listens: false }), 'The app does not listen to this device now.');
   assert.equal(listeningText(true, told), 'The app listens, but the device names no events.');
   const unlisted = { ...told, unlisted_code: 'camera_unreachable' };
   assert.equal(listeningText(true, unlisted), 'The device did not list its events: the device does not answer.');
+  assert.equal(leftOutText(told), '');
+  assert.match(leftOutText({ left_out: 1, begun_left_out: 3 }), /^Not shown: 1 message of more topics\. Not in the log: 3 messages/);
   assert.equal(messageState(message(0, { change: 'state', active: false })), 'state: off');
   assert.equal(messageState(message(0, { active: false })), 'ends');
   assert.equal(messageState(message(0, { change: 'pulse', active: null })), 'happened');

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cameras.vault import Vault
+from core.clock import SystemClock
 from core.events import EventKind, EventSource, LoggedEvent, Severity
+from database import Database
 from notifications.push_records import SubscriptionDraft
+from notifications.push_services import PushServices
+from notifications.push_store import PushStore
 from notifications.sinks import Notice
+from notifications.web_push import WebPush
 from tests.notifications.pretend_push_service import PretendBrowser
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-VAULT = Vault(b"k" * 32)
+
+
+@dataclass(frozen=True)
+class HeldVault:
+    vault: Vault
+
+
+HOLDER = HeldVault(Vault(b"k" * 32))
+
+
+def web_push_of(database: Database) -> WebPush:
+    """Return web push that reaches public push services only."""
+    return WebPush(PushStore(database, HOLDER), PushServices(), SystemClock(), contact="https://cams.example")
 
 
 def draft_of(browser: PretendBrowser, address: str, name: str = "Firefox") -> SubscriptionDraft:
@@ -22,9 +40,7 @@ def event_of(number: int = 7, severity: Severity = Severity.ALERT) -> LoggedEven
     return LoggedEvent(1, 3, EventKind.PERSON, EventSource.DEVICE, NOW, id=number, severity=severity)
 
 
-def notice_of(
-    event: LoggedEvent | None = None, *, user_id: int | None = None, text: str = "Gate, channel 3", is_end: bool = False
-) -> Notice:
+def notice_of(event: LoggedEvent | None = None, *, user_id: int | None = None, text: str = "Gate, channel 3") -> Notice:
     return Notice(
         event or event_of(),
         title="Person",
@@ -34,5 +50,4 @@ def notice_of(
         picture=b"\xff\xd8",
         user_id=user_id,
         rule_id=4,
-        is_end=is_end,
     )

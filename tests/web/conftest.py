@@ -22,8 +22,13 @@ from event_manager import EventManager
 from evidence_manager import EvidenceManager
 from export_manager import ExportManager
 from media.process import Spawner
+from motion_manager import MotionManager
+from notification_manager import NotificationManager
+from notifications.web_push import WebPush
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
+from tests.events.logged import stored_camera
+from tests.notifications.push_parts import web_push_of
 from tests.prepared_database import prepared
 from tests.quick_rules import shared_compiled_rules
 from tests.recordings.recorder import Archive
@@ -141,6 +146,39 @@ def events(
 
 
 @pytest.fixture
+def motion(
+    database: Database, settings: Settings, cameras: StandInCameras, events: EventManager
+) -> Iterator[MotionManager]:
+    """The real manager of motion. No channel is watched, so its process does not start."""
+    manager = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
+def notifications(
+    database: Database,
+    settings: Settings,
+    cameras: StandInCameras,
+    events: EventManager,
+    accounts: AccountManager,
+) -> Iterator[NotificationManager]:
+    """The real manager; nothing works off its queues."""
+    manager = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
+def web_push(database: Database, accounts: AccountManager) -> WebPush:
+    """Depends on `accounts`, which open the database."""
+    del accounts
+    return web_push_of(database)
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -152,6 +190,9 @@ def managers(
     exports: ExportManager,
     evidence: EvidenceManager,
     events: EventManager,
+    motion: MotionManager,
+    web_push: WebPush,
+    notifications: NotificationManager,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -166,6 +207,9 @@ def managers(
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        motion=motion,
+        web_push=web_push,
+        notifications=notifications,
     )
 
 
@@ -203,8 +247,23 @@ def real_app(
         )
         events = EventManager(manager._database, settings, SystemClock(), manager)  # its switches refer to cameras
         events.start()
-        real = replace(managers, cameras=manager, exports=exports, evidence=evidence, events=events)
+        motion = MotionManager(manager._database, settings, SystemClock(), Spawner(), manager, events)
+        motion.start()
+        with database.write() as session:  # rules refer to users and cameras
+            session.add(stored_camera(1))
+        notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
+        notifications.start()
+        real = replace(
+            managers,
+            cameras=manager,
+            exports=exports,
+            evidence=evidence,
+            events=events,
+            notifications=notifications,
+            motion=motion,
+        )
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        notifications.stop()
         events.stop()
 
 
@@ -229,6 +288,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     evidence = EvidenceManager(database, replace(settings, export_min_free_bytes=0), archive.clock, Spawner(), exports)
     events = EventManager(database, settings, SystemClock(), cameras)
     events.start()
+    motion = MotionManager(database, settings, SystemClock(), Spawner(), cameras, events)
+    motion.start()
+    notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
+    notifications.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -242,8 +305,12 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         archive=archive.server,
         backfills=archive.backfills,
         events=events,
+        motion=motion,
+        web_push=web_push_of(database),
+        notifications=notifications,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    notifications.stop()
     events.stop()
     accounts.stop()
     database.close()

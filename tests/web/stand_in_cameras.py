@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
+from cameras.vault import Vault
 from core.errors import CameraUnsupported, Conflict, NotFound
 from core.events import EventDevice
 from core.records import (
@@ -66,6 +67,13 @@ class StandInCameras(OnvifManager):
     def _device(self) -> None:
         if self.fail_with is not None:
             raise self.fail_with
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(bytes(32))
+
+    def on_delete(self, callback: Callable[[int], None]) -> None:
+        del callback
 
     def list_cameras(self) -> list[CameraView]:
         return list(self.views.values())

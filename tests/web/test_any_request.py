@@ -40,7 +40,7 @@ pytestmark = pytest.mark.generated
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 EXAMPLES, MANY_EXAMPLES = 10, 100
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
-# name Nobody, no device has a changed certificate, and no export is finished.
+# name Nobody, no device has a changed certificate, no export is finished, and push.example is no push service.
 REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
@@ -48,6 +48,7 @@ REFUSED_HERE = {
     ("GET", "/api/exports/{export_id}/posters/{number}"): 404,
     ("POST", "/api/cases/{case_id}/package"): 409,
     ("GET", "/api/cases/{case_id}/package"): 404,
+    ("POST", "/api/push/subscriptions/{subscription_id}/test"): 409,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
     ("POST", "/api/session"): 401,

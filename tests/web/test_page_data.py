@@ -44,5 +44,20 @@ def test_a_page_contains_only_cameras_that_its_user_may_see(harness: WebHarness)
     assert api.request("GET", "/viewer/1").status_code == 404
 
 
+def test_the_motion_page_is_for_users_who_may_see_the_channel(harness: WebHarness) -> None:
+    api = harness.token_client(Role.VIEWER, Scope({2: frozenset({2, 3})}))
+    data = page_data(api.request("GET", "/motion/2/3").get_data(as_text=True))
+    assert [channel["channel"] for channel in data["channels"]] == [2, 3]
+    for path in ("/motion/2/1", "/motion/1/2", "/motion/2/9"):
+        assert api.request("GET", path).status_code == 404, path
+
+
+def test_the_motion_page_of_no_channel_is_not_found(harness: WebHarness) -> None:
+    api = harness.token_client(Role.ADMIN)
+    assert api.request("GET", "/motion/2/1").status_code == 200
+    for path in ("/motion/2/99", "/motion/2/x", "/motion/2/01", "/motion/7/1"):
+        assert api.request("GET", path).status_code == 404, path
+
+
 def test_other_pages_contain_no_api_responses(client: FlaskClient) -> None:
     assert "page-data" not in client.get("/cameras").get_data(as_text=True)

@@ -23,16 +23,20 @@ OPEN = {
     "/login",
     "/api/health",
     "/static/<path:name>",
+    "/manifest.webmanifest",
+    "/service-worker.js",
     "/api/session GET",
     "/api/session POST",
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
+MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {
     "/",
     "/cameras",
     "/viewer/<camera_id>",
     "/wall",
+    "/motion/<camera_id>/<number>",
     "/static/streams/<stream_id>/<file>",
     "/live",
     "/live/<camera_id>/<profile_token>",
@@ -49,6 +53,10 @@ VIEWER = {
     "/api/cameras/<camera_id>/recording-states",
     "/api/walls",
     "/api/walls/<wall_id>",
+    "/api/motion",
+    f"{MOTION} GET",
+    f"{MOTION}/picture",
+    f"{MOTION}/now",
 }
 EXPORT = "/api/exports/<export_id>"
 CASE = "/api/cases/<case_id>"
@@ -56,6 +64,10 @@ REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
     "/events",
+    "/api/push/key",
+    "/api/push/subscriptions",
+    "/api/push/subscriptions/<subscription_id>",
+    "/api/push/subscriptions/<subscription_id>/test",
     "/exports",
     "/api/playback/start",
     "/api/playback/seek",
@@ -92,7 +104,14 @@ REVIEWER = {
     "/api/events/zones",
     "/api/events/seen",
     "/api/events/<event_id>",
+    "/api/events/<event_id>/similar",
     "/api/events/<event_id>/picture",
+    "/api/notification-rules",
+    "/api/notification-rules/<rule_id>",
+    "/api/notification-rules/<rule_id>/test",
+    "/api/notification-deliveries",
+    "/api/notification-sinks GET",
+    "/api/notification-sinks/<sink_id> GET",
 }
 PTZ = "/api/cameras/<camera_id>/channels/<number>/ptz"
 OPERATOR = {
@@ -116,6 +135,7 @@ OPERATOR = {
     "/api/cameras/<camera_id>/relays/<path:relay_token>",
 }
 PEOPLE = {  # routes that need a login; a token is refused
+    "/api/push/subscriptions POST",
     "/api/users POST",
     "/api/users/<user_id> PATCH",
     "/api/users/<user_id> DELETE",
@@ -189,6 +209,13 @@ RANGE = {
     "start_time": "2026-11-22T10:00:00Z",
     "end_time": "2026-11-22T10:01:00Z",
 }
+PUSH_SUBSCRIPTION: dict[str, Any] = {
+    "endpoint": "https://push.example/abc",
+    "keys": {
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/streams/start": {"camera_id": 1, "profile_token": "MediaProfile00000"},
     "/api/streams/stop": {"stream_id": "camera1_MediaProfile00000", "viewer_id": "not-the-last"},
@@ -210,7 +237,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cameras/<camera_id>/channels/<number>/recording-pause": {},
     "/api/recording-alerts/seen": {},
     "/api/events/seen": {"ids": [1]},
+    "/api/push/subscriptions": PUSH_SUBSCRIPTION,
     "/api/cameras/<camera_id>/events": {"listens_wanted": False},
+    MOTION: {"mode": "auto"},
+    "/api/notification-rules": {"name": "Gate by night", "sinks": [1]},
+    "/api/notification-rules/<rule_id>": {"name": "Gate"},
+    "/api/notification-sinks": {"kind": "webhook", "name": "Hook", "webhook": {"url": "https://hook.example/"}},
+    "/api/notification-sinks/<sink_id>": {"name": "Hook"},
     f"{PTZ}/move": {"pan": 0.5},
     f"{PTZ}/stop": {},
     f"{PTZ}/home": {},
@@ -242,6 +275,9 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "kept_id": "999",
         "backfill_id": "999",
         "event_id": "999",
+        "subscription_id": "999",
+        "rule_id": "999",
+        "sink_id": "999",
         "stream_id": f"camera{camera_id}_MediaProfile00000",
         "file": "stream.m3u8",
         "role": "sub",

@@ -28,7 +28,7 @@ VALID: dict[str, dict[str, Any]] = {
 }
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 VALID_QUERIES = {
-    "/api/events": {"camera_id": "1"},
+    "/api/events": {"camera_id": "1", "words": "person yesterday unicorn"},
     "/api/events/days": {"camera_id": "1"},
     "/api/events/zones": {"camera_id": "1"},
     "/api/events/news": {"camera_id": "1", "after": WINDOW["start_time"]},
@@ -52,6 +52,9 @@ PATH_PARTS: dict[str, Any] = {
     "kept_id": 1,
     "backfill_id": 1,
     "event_id": 1,
+    "subscription_id": 1,
+    "rule_id": 1,
+    "sink_id": 1,
     "file": "recording.mp4",
     "tour_id": 1,
     "preset_token": "1",

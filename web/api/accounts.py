@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
@@ -19,7 +19,7 @@ from web.api import account_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
 from web.client import agent, client
-from web.login_cookie import clear_cookie, csrf_token, set_cookie
+from web.login_cookie import clear_cookie, cookie_of, csrf_token, set_cookie
 from web.services import services
 
 blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[Tag(name="accounts")])
@@ -30,8 +30,10 @@ blueprint = APIBlueprint("api_accounts", __name__, url_prefix="/api", abp_tags=[
 
 @blueprint.get("/session", responses=answers_with({200: shapes.Session}))
 def get_session() -> Response:
-    """Get the own login and its permissions."""
-    return answer(_session(current_principal_or_none(), None))
+    """Get the own login and its permissions. With a login's cookie, the answer has the CSRF token."""
+    who = current_principal_or_none()
+    is_session = who is not None and who.kind == "session"
+    return answer(_session(who, cookie_of(request) if is_session else None))
 
 
 @blueprint.post("/session", responses=answers_with({200: shapes.Session}, 401, 415, 429, 503))

@@ -72,6 +72,21 @@ Zones = Annotated[
 ]
 
 
+Labels = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(max_length=_MOST_ZONES, description="recognized objects, such as car; may repeat"),
+]
+Colour = Literal["black", "white", "grey", "red", "yellow", "green", "blue", "brown"]
+Colours = Annotated[
+    list[Colour],
+    BeforeValidator(_as_list),
+    AfterValidator(_without_repeats),
+    Field(description="colours of the object that the app's own detector has seen; may repeat"),
+]
+
+
 class EventPath(BaseModel):
     event_id: PathId
 
@@ -97,6 +112,14 @@ class EventDaysQuery(EventWindow):
 
 class EventFilter(EventDaysQuery):
     zone: Zones = []  # noqa: RUF012 - pydantic copies it
+    label: Labels = []  # noqa: RUF012 - pydantic copies it
+    colour: Colours = []  # noqa: RUF012 - pydantic copies it
+    words: Annotated[
+        str,
+        Field(
+            max_length=200, description='such as "person red gate yesterday 18:00-20:00": filters on top of the others'
+        ),
+    ] = ""
     source: Source | None = None
     from_time_of_day: Annotated[TimeOfDay | None, Field(description="by the server's time zone")] = None
     until_time_of_day: Annotated[
@@ -112,6 +135,10 @@ class EventListQuery(EventFilter):
 class EventNewsQuery(EventFilter):
     after: Annotated[Moment, Field(description="`as_of` of an earlier answer")]
     wait_s: Annotated[int, Field(ge=0, le=20, description="how long to wait for news; less if many pages wait")] = 0
+
+
+class SimilarEventsQuery(QueryModel):
+    limit: Annotated[int, Field(ge=1, le=100)] = 24
 
 
 class SeenEvents(RequestModel):
@@ -152,13 +179,44 @@ class Event(AnswerModel):
     box: list[float] | None = Field(description="x, y, width, height in the picture, 0 to 1")
     zone: str
     seen: bool = Field(description="you have marked it as seen; without accounts: someone has")
+    colours: list[Colour] = Field(description="of the object that the app's own detector has seen")
+    has_look: bool = Field(description="similar events can be found: the app knows the colours of its object")
     picture_url: str | None = Field(description="null if the app does not know the channel; the picture may be missing")
+
+
+class EventChannel(BaseModel):
+    camera_id: int
+    channel: int
+
+
+class UnderstoodWords(BaseModel):
+    """The meaning of the words: one of the kinds or labels, one of the colours, one of the zones, one of the places."""
+
+    kinds: list[EventKind]
+    labels: list[str]
+    colours: list[Colour]
+    zones: list[str]
+    camera_ids: list[int]
+    channels: list[EventChannel]
+    start_time: Time | None
+    end_time: Time | None
+    times_of_day: list[list[str]] = Field(description="such as [[18:00, 20:00]]; of the day, if the words name one")
 
 
 class EventList(BaseModel):
     events: list[Event]
     next_cursor: str | None
     as_of: Time = Field(description="for `after` of the question about news")
+    understood: UnderstoodWords | None = Field(description="null without `words`")
+    not_understood: list[str] = Field(description="the words that are ignored")
+
+
+class SimilarEvent(Event):
+    similarity: float = Field(description="of the colours, 0 to 1")
+
+
+class SimilarEvents(BaseModel):
+    events: list[SimilarEvent] = Field(description="the most similar first; of equally similar ones the nearer in time")
 
 
 class EventNews(BaseModel):

@@ -12,6 +12,7 @@ from flask_openapi3.models.tag import Tag
 from core.clock import rfc3339
 from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import EventSource, LoggedEvent, Severity
+from events.details import EventDetails
 from events.log_query import EventQuery
 from web.access.audit import audit_about
 from web.access.principal import current_principal
@@ -19,6 +20,7 @@ from web.access.targets import sees_only_some_channels
 from web.api import event_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
+from web.api.event_words import understood_words, with_words, words_answer
 from web.api.pictures import PENDING, PICTURE, UNCHANGED, pending_picture, picture_answer, recorded_picture
 from web.services import services
 
@@ -32,15 +34,24 @@ Names = Mapping[int, tuple[str, Mapping[int, str]]]
 @blueprint.get("", responses=answers_with({200: shapes.EventList}, 503))
 def list_events(query: shapes.EventListQuery) -> Response:
     """List events of your channels, the newest first."""
-    page = services().events.log.page(_filtered(query), limit=query.limit, cursor=query.cursor)
-    found = _events(page.events)
-    return answer(shapes.EventList(events=found, next_cursor=page.next_cursor, as_of=rfc3339(page.as_of)))
+    understood = understood_words(query.words)
+    wanted = with_words(_filtered(query), understood)
+    page = services().events.log.page(wanted, limit=query.limit, cursor=query.cursor)
+    return answer(
+        shapes.EventList(
+            events=_events(page.events),
+            next_cursor=page.next_cursor,
+            as_of=rfc3339(page.as_of),
+            understood=words_answer(understood) if query.words.strip() else None,
+            not_understood=list(understood.not_understood),
+        )
+    )
 
 
 @blueprint.get("/news", responses=answers_with({200: shapes.EventNews}, 503))
 def list_event_news(query: shapes.EventNewsQuery) -> Response:
     """List the events that began or changed since an earlier answer. Ask every few seconds, or with `wait_s`."""
-    log, wanted = services().events.log, _filtered(query)
+    log, wanted = services().events.log, with_words(_filtered(query), understood_words(query.words))
     try:
         with services().event_limit:
             news = log.news(wanted, query.after, limit=query.limit, wait_s=query.wait_s)
@@ -75,6 +86,24 @@ def mark_events_seen(body: shapes.SeenEvents) -> Response:
 def get_event(path: shapes.EventPath) -> Response:
     """Get one event."""
     return answer(_events([services().events.log.get(_mine(), path.event_id)])[0])
+
+
+@blueprint.get("/<event_id>/similar", responses=answers_with({200: shapes.SimilarEvents}, 404, 503))
+def list_similar_events(path: shapes.EventPath, query: shapes.SimilarEventsQuery) -> Response:
+    """List events of the same kind whose objects have similar colours, those of nearby times first.
+
+    404 `no_look`: the app's own detector has not seen the object, or has seen it without colours, at night.
+    """
+    log, looks = services().events.log, services().events.looks
+    event = log.get(_mine(), path.event_id)
+    similarities = {one.event_id: one.similarity for one in looks.similar(_mine(), event, limit=query.limit)}
+    found = {one.id: one for one in _events(log.get_some(_mine(), list(similarities)))}
+    events = [
+        shapes.SimilarEvent(**found[event_id].model_dump(), similarity=similarity)
+        for event_id, similarity in similarities.items()
+        if event_id in found
+    ]
+    return answer(shapes.SimilarEvents(events=events))
 
 
 @blueprint.get(
@@ -138,6 +167,7 @@ def _filtered(query: shapes.EventFilter) -> EventQuery:
         from_minute=query.from_time_of_day,
         until_minute=query.until_time_of_day,
         zones=tuple(query.zone),
+        details=(EventDetails(labels=tuple(query.label), colours=tuple(query.colour)),),
     )
 
 
@@ -147,10 +177,11 @@ def _severity(name: str | None) -> Severity | None:
 
 def _events(found: Sequence[LoggedEvent]) -> list[shapes.Event]:
     names = _names() if found else {}
-    return [_event(event, names) for event in found]
+    looks = services().events.looks.colours([event.id for event in found]) if found else {}
+    return [_event(event, names, *looks.get(event.id, ((), False))) for event in found]
 
 
-def _event(event: LoggedEvent, names: Names) -> shapes.Event:
+def _event(event: LoggedEvent, names: Names, colours: Sequence[str], has_look: bool) -> shapes.Event:
     camera_name, channel_names = names.get(event.camera_id or 0, ("", {}))
     return shapes.Event.model_validate(
         {
@@ -175,6 +206,8 @@ def _event(event: LoggedEvent, names: Names) -> shapes.Event:
             "box": None if event.box is None else list(event.box),
             "zone": event.zone,
             "seen": event.is_seen,
+            "colours": colours,
+            "has_look": has_look,
             "picture_url": None if event.channel is None else f"/api/events/{event.id}/picture",
         }
     )

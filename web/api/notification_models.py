@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
@@ -26,8 +26,11 @@ def _sorted_days(days: list[int]) -> list[int]:
 
 
 def _known_zone(name: str) -> str:
-    if name and name not in available_timezones():
-        raise ValueError("no such time zone, such as Europe/Berlin")
+    try:
+        if name:
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("no such time zone; write one such as Europe/Berlin") from None
     return name
 
 
@@ -43,7 +46,8 @@ Days = Annotated[
     Field(max_length=7, description="0 is Monday; empty: every day. A night belongs to the day on which it begins"),
     AfterValidator(_sorted_days),
 ]
-Seconds = Annotated[float, Field(ge=0, le=86400, strict=False)]
+Seconds = Annotated[float, Field(ge=0, le=86400)]
+Kinds = Annotated[list[Annotated[EventKind, Field(strict=False)]], Field(max_length=64, description="empty: all")]
 ZoneName = Annotated[
     str, Field(max_length=64, description="IANA name; empty: the server's"), AfterValidator(_known_zone)
 ]
@@ -53,6 +57,9 @@ MinuteText = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"}),
 ]
 EventZone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(printable)]
+
+
+DeliveryCursor = Annotated[str, StringConstraints(pattern=r"^d[1-9][0-9]{0,17}$")]
 
 
 class SinkPath(BaseModel):
@@ -65,7 +72,7 @@ class RulePath(BaseModel):
 
 class DeliveryQuery(QueryModel):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[PathId | None, Field(description="`next_cursor` of the previous answer")] = None
+    cursor: Annotated[DeliveryCursor | None, Field(description="`next_cursor` of the previous answer")] = None
 
 
 # --- sinks
@@ -193,7 +200,7 @@ class NewRule(RequestModel):
 
     name: Name
     is_on: bool = True
-    kinds: Annotated[list[EventKind], Field(strict=False, max_length=64, description="empty: all")] = []  # noqa: RUF012
+    kinds: Kinds = []  # noqa: RUF012
     severity: Annotated[Literal["alert"] | None, Field(description="null: alerts and notices")] = None
     camera_id: Annotated[BodyId | None, Field(le=MAX_NUMBER, description="null: all that you may see")] = None
     channel: Annotated[int | None, Field(ge=1, le=9999, description="needs `camera_id`")] = None
@@ -214,7 +221,7 @@ class RuleEdit(RequestModel):
 
     name: Name | None = None
     is_on: bool | None = None
-    kinds: Annotated[list[EventKind] | None, Field(strict=False, max_length=64)] = None
+    kinds: Kinds | None = None
     severity: Literal["alert"] | None = None
     camera_id: Annotated[BodyId | None, Field(le=MAX_NUMBER)] = None
     channel: Annotated[int | None, Field(ge=1, le=9999)] = None
@@ -288,7 +295,7 @@ class Delivery(AnswerModel):
 
 class DeliveryList(BaseModel):
     deliveries: list[Delivery]
-    next_cursor: int | None
+    next_cursor: str | None
 
 
 def given(edit: BaseModel) -> dict[str, Any]:

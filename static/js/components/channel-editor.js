@@ -5,7 +5,7 @@ import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 /** @typedef {import('../lib/api.js').Channel} Channel */
 
 /**
- * Names, order and visibility of the channels. Emits 'channel-rename' `{channel, name}`, 'channel-hide'
+ * Names, order and visibility of the channels, and links to their motion. Emits 'channel-rename' `{channel, name}`, 'channel-hide'
  * `{channel, hidden}` and 'channel-order' with all numbers; the page changes the channels.
  */
 export class ChannelEditor extends HTMLElement {
@@ -72,6 +72,10 @@ export class ChannelEditor extends HTMLElement {
     if (document.activeElement !== name) name.value = channel.name;
     setAttribute(name, 'aria-label', `Name of channel ${channel.channel}`);
     setAttribute(row, 'data-hidden', channel.hidden);
+    const motion = part(row, 'motion', HTMLAnchorElement);
+    const { motionPage = '', cameraId = '' } = document.body.dataset;
+    setAttribute(motion, 'href', `${motionPage}${cameraId}/${channel.channel}`);
+    setAttribute(motion, 'aria-label', `Motion of ${channel.name}`);
     const up = part(row, 'up', HTMLElement);
     const down = part(row, 'down', HTMLElement);
     setAttribute(up, 'aria-label', `Move ${channel.name} up`);

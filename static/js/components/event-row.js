@@ -1,14 +1,18 @@
 // @ts-check
 import { kindIcon } from '../lib/event-kinds.js';
+import { boxInFrame } from '../lib/motion-geometry.js';
 import { eventFacts, eventLength, eventPlace, eventTime, eventTitle } from '../lib/event-text.js';
 import { emit, part, setAttribute, setText } from './dom.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent */
 
+/** Width by height of the frames of pictures. */
+const FRAME_SHAPE = 16 / 9;
+
 /**
  * A row of the list of events: the picture, and a link to the recording. It changes in place, so that the focus stays.
- * Emits 'event-play', 'event-keep' and 'event-seen' with the event, and 'event-leave' when the link leads to another page,
- * because the event is of no channel.
+ * Emits 'event-play', 'event-keep', 'event-similar' and 'event-seen' with the event, and 'event-leave' when the link leads
+ * to another page, because the event is of no channel.
  */
 export class EventRow extends HTMLElement {
   /** @type {LoggedEvent|null} */
@@ -27,6 +31,8 @@ export class EventRow extends HTMLElement {
     });
     part(this, 'keep', HTMLElement).addEventListener('click', () => emit(this, 'event-keep', this.#event));
     part(this, 'seen', HTMLElement).addEventListener('click', () => emit(this, 'event-seen', this.#event));
+    part(this, 'similar', HTMLElement).addEventListener('click', () => emit(this, 'event-similar', this.#event));
+    this.#picture.addEventListener('load', () => drawBox(part(this, 'box', HTMLElement), this.#picture, this.#event?.box));
   }
 
   disconnectedCallback() {
@@ -97,11 +103,6 @@ export class EventRow extends HTMLElement {
     const picture = this.#picture;
     picture.src = URL.createObjectURL(blob);
     picture.hidden = false;
-    const box = this.#event?.box;
-    const frame = part(this, 'box', HTMLElement);
-    frame.hidden = !box;
-    if (!box) return;
-    ['x', 'y', 'width', 'height'].forEach((name, index) => frame.style.setProperty(`--${name}`, String(box[index] ?? 0)));
   }
 
   #forgetPicture() {
@@ -109,6 +110,7 @@ export class EventRow extends HTMLElement {
     if (picture.src) URL.revokeObjectURL(picture.src);
     picture.removeAttribute('src');
     picture.hidden = true;
+    part(this, 'box', HTMLElement).hidden = true;
   }
 
   /** @param {LoggedEvent} event @param {string} name @param {string} exportUrl */
@@ -120,11 +122,28 @@ export class EventRow extends HTMLElement {
     const keep = part(this, 'keep', HTMLElement);
     keep.hidden = !this.#hasRecording;
     keep.setAttribute('aria-label', `Keep ${name}`);
+    const similar = part(this, 'similar', HTMLElement);
+    similar.hidden = !event.has_look;
+    similar.setAttribute('aria-label', `Similar to ${name}`);
     const seen = part(this, 'seen', HTMLElement);
     const words = event.seen ? 'Mark as new' : 'Mark as seen';
     seen.dataset.tip = words;
     seen.setAttribute('aria-label', `${words}: ${name}`);
   }
+}
+
+/**
+ * Draw the box of an event over its picture, which covers its frame.
+ *
+ * @param {HTMLElement} frame the drawn box
+ * @param {HTMLImageElement} picture
+ * @param {number[]|null|undefined} box
+ */
+export function drawBox(frame, picture, box) {
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const drawn = box && width && height ? boxInFrame(box, width / height, FRAME_SHAPE) : null;
+  frame.hidden = !drawn;
+  for (const [name, value] of Object.entries(drawn ?? {})) frame.style.setProperty(`--${name}`, String(value));
 }
 
 customElements.define('event-row', EventRow);

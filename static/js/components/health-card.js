@@ -6,7 +6,10 @@ import { messageOf } from '../lib/messages.js';
 import { AppDialog } from './app-dialog.js';
 import { copied, emit, part, setText } from './dom.js';
 
-/** @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile */
+/**
+ * @typedef {import('../lib/api.js').Channel} Channel @typedef {import('../lib/api.js').Profile} Profile
+ * @typedef {{text: string, tone?: string, number?: boolean, sub?: string, href?: string, label?: string}} Cell
+ */
 
 /**
  * The dialog with the facts about a device and the results of its checks. Its text can be copied. Emits
@@ -67,6 +70,11 @@ export class HealthCard extends AppDialog {
       { text: `${channel.channel} ${channel.name}`, sub: channel.problem ? messageOf(channel.problem.code).title : '' },
       formatOf(channel, 'main'),
       formatOf(channel, 'sub'),
+      {
+        text: 'Zones',
+        href: `${document.body.dataset.motionPage ?? ''}${card.camera.id}/${channel.channel}`,
+        label: `Motion of ${channel.name}`,
+      },
     ]);
   }
 
@@ -115,7 +123,7 @@ export class HealthCard extends AppDialog {
    * @template T
    * @param {string} name
    * @param {T[]} items
-   * @param {(item: T) => (string|{text: string, tone?: string, number?: boolean, sub?: string})[]} cellsOf
+   * @param {(item: T) => (string|Cell)[]} cellsOf
    */
   #table(name, items, cellsOf) {
     part(this, `${name}-frame`, HTMLElement).hidden = items.length === 0;
@@ -124,8 +132,9 @@ export class HealthCard extends AppDialog {
         const row = document.createElement('tr');
         for (const cell of cellsOf(item)) {
           const box = document.createElement('td');
-          const { text, tone, number, sub } = typeof cell === 'string' ? { text: cell } : cell;
-          box.textContent = text;
+          const { text, tone, number, sub, href, label } = typeof cell === 'string' ? { text: cell } : cell;
+          if (href) box.append(linkTo(href, text, label ?? text));
+          else box.textContent = text;
           if (tone) box.dataset.tone = tone;
           if (number) box.className = 'number';
           if (sub) {
@@ -183,6 +192,15 @@ function isFingerprint(value) {
 /** @param {string} sha256 @returns {string} as browsers and devices print it */
 function fingerprint(sha256) {
   return (sha256.match(/../g) ?? []).join(':').toUpperCase();
+}
+
+/** @param {string} href @param {string} text @param {string} label */
+function linkTo(href, text, label) {
+  const link = document.createElement('a');
+  link.href = href;
+  link.textContent = text;
+  link.setAttribute('aria-label', `${text}: ${label}`);
+  return link;
 }
 
 /** @param {string} outcome */

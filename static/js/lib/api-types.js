@@ -13,11 +13,15 @@ export {};
 /** @typedef {import('./case-types.js').CaseList} CaseList */
 /** @typedef {import('./archive-types.js').ChannelRecordingState} ChannelRecordingState */
 /** @typedef {import('./export-types.js').CopyOfExport} CopyOfExport */
+/** @typedef {import('./notification-types.js').Delivery} Delivery */
+/** @typedef {import('./notification-types.js').DeliveryList} DeliveryList */
+/** @typedef {import('./notification-types.js').Email} Email */
 /** @typedef {import('./export-types.js').Estimate} Estimate */
 /** @typedef {import('./event-types.js').Event} Event */
+/** @typedef {import('./event-types.js').EventChannel} EventChannel */
 /** @typedef {import('./event-types.js').EventDay} EventDay */
 /** @typedef {import('./event-types.js').EventDays} EventDays */
-/** @typedef {import('./event-types.js').EventKind} EventKind */
+/** @typedef {import('./notification-types.js').EventKind} EventKind */
 /** @typedef {import('./event-types.js').EventList} EventList */
 /** @typedef {import('./event-types.js').EventMessage} EventMessage */
 /** @typedef {import('./event-types.js').EventNews} EventNews */
@@ -45,6 +49,7 @@ export {};
 /** @typedef {import('./account-types.js').LoginSession} LoginSession */
 /** @typedef {import('./account-types.js').LoginSessionList} LoginSessionList */
 /** @typedef {import('./account-types.js').MadeToken} MadeToken */
+/** @typedef {import('./notification-types.js').Mqtt} Mqtt */
 /** @typedef {import('./archive-types.js').NewKeptRange} NewKeptRange */
 /** @typedef {import('./archive-types.js').NextToGo} NextToGo */
 /** @typedef {import('./archive-types.js').Origin} Origin */
@@ -59,6 +64,7 @@ export {};
 /** @typedef {import('./ptz-types.js').PtzTour} PtzTour */
 /** @typedef {import('./ptz-types.js').PtzTourList} PtzTourList */
 /** @typedef {import('./ptz-types.js').PtzTourStop} PtzTourStop */
+/** @typedef {import('./notification-types.js').PushKey} PushKey */
 /** @typedef {import('./export-types.js').RangeOfExport} RangeOfExport */
 /** @typedef {import('./archive-types.js').RecordingAlert} RecordingAlert */
 /** @typedef {import('./archive-types.js').RecordingAlerts} RecordingAlerts */
@@ -68,19 +74,31 @@ export {};
 /** @typedef {import('./export-types.js').RectangleOfCopy} RectangleOfCopy */
 /** @typedef {import('./ptz-types.js').RelayList} RelayList */
 /** @typedef {import('./ptz-types.js').RelayOutput} RelayOutput */
+/** @typedef {import('./notification-types.js').Rule} Rule */
+/** @typedef {import('./notification-types.js').RuleList} RuleList */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
 /** @typedef {import('./account-types.js').Session} Session */
+/** @typedef {import('./event-types.js').SimilarEvent} SimilarEvent */
+/** @typedef {import('./event-types.js').SimilarEvents} SimilarEvents */
+/** @typedef {import('./notification-types.js').Sink} Sink */
+/** @typedef {import('./notification-types.js').SinkList} SinkList */
+/** @typedef {import('./notification-types.js').SinkState} SinkState */
 /** @typedef {import('./archive-types.js').Storage} Storage */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
+/** @typedef {import('./notification-types.js').Subscription} Subscription */
+/** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
+/** @typedef {import('./notification-types.js').TestResult} TestResult */
 /** @typedef {import('./wall-types.js').Tile} Tile */
 /** @typedef {import('./account-types.js').Token} Token */
 /** @typedef {import('./account-types.js').TokenList} TokenList */
+/** @typedef {import('./event-types.js').UnderstoodWords} UnderstoodWords */
 /** @typedef {import('./account-types.js').User} User */
 /** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./archive-types.js').Volume} Volume */
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
+/** @typedef {import('./notification-types.js').Webhook} Webhook */
 
 /** @typedef {{codec: string, sample_rate: number|null, channels: number|null}} Audio */
 
@@ -146,6 +164,28 @@ export {};
  */
 
 /** @typedef {{channels: Channel[]}} ChannelList */
+
+/**
+ * @typedef {object} ChannelMotion The settings of a channel, and its state.
+ * @property {'off'|'auto'|'device'|'key_frames'|'every_picture'} mode
+ * @property {'low'|'medium'|'high'|'highest'} sensitivity
+ * @property {ShownZone[]} zones
+ * @property {ChannelMotionState} state
+ * @property {boolean} is_available the packages that the app needs for looking are installed
+ * @property {string} install_command the command that installs them
+ */
+
+/**
+ * @typedef {object} ChannelMotionState The watching of a channel at this moment.
+ * @property {'device'|'server'|'none'} told_by who tells motion in this channel
+ * @property {string|null} reason why the app does not look: off, not_installed, device_tells, device_is_silent,
+ *   starting, restarting, paused, ptz_moves, no_stream, unsupported_video, unreadable_video, too_many, or the code of
+ *   the device's error, such as camera_busy; null while all is well
+ * @property {boolean} is_restless the picture moves most of the time, so that larger movements count, or there are 60
+ *   events an hour
+ * @property {string|null} watched_at the time of the newest picture that was looked at
+ * @property {number|null} key_frame_interval_s seconds between key frames; null if it is not known yet
+ */
 
 /** @typedef {{name: string, outcome: string, detail: string, took_ms: number|null, at: string|null}} Check */
 
@@ -243,6 +283,50 @@ export {};
  * @property {Track[]} tracks
  */
 
+/**
+ * @typedef {object} Motion Motion in all channels that you may see.
+ * @property {boolean} is_available
+ * @property {string} install_command
+ * @property {MotionChild} child
+ * @property {MotionChannel[]} channels
+ */
+
+/**
+ * @typedef {object} MotionBlob A part of the picture that moves.
+ * @property {number[]} box x, y, width and height, as parts of the picture
+ * @property {number[]} foot the middle of its lower edge
+ * @property {number} share its part of the picture
+ * @property {number[]} zones the ids of the zones that it is in
+ */
+
+/**
+ * @typedef {object} MotionChannel A channel whose mode is not off.
+ * @property {number} camera_id
+ * @property {number} channel
+ * @property {'device'|'server'|'none'} told_by
+ * @property {string|null} reason as in the state of the channel
+ * @property {boolean} is_restless
+ * @property {number} hits_today movements since midnight that the app has seen
+ */
+
+/**
+ * @typedef {object} MotionChild The process that looks at the pictures, over the last seconds.
+ * @property {'off'|'running'|'restarting'} state
+ * @property {number} cpu_share 1.0 is one core
+ * @property {number} memory_bytes
+ * @property {number} pictures_per_s
+ * @property {boolean} skips it is over its share of the processor, and looks at every second key frame
+ */
+
+/**
+ * @typedef {object} MotionNow The newest look at a channel.
+ * @property {string|null} time null while there is none
+ * @property {number} share the part of the picture that moves
+ * @property {string} cells 144 hexadecimal digits: a bit for each of 32 x 18 cells, row by row, the first in the
+ *   highest bit
+ * @property {MotionBlob[]} blobs
+ */
+
 /** @typedef {{status: 'ok'}} Ok */
 
 /**
@@ -310,6 +394,14 @@ export {};
 /**
  * @typedef {'full'|'sub'|'small'} ReplayQuality The video of a replay. FULL: the recording of the main stream, or of
  *   the only one.
+ */
+
+/**
+ * @typedef {object} ShownZone
+ * @property {number} id
+ * @property {string} name
+ * @property {'watch'|'ignore'|'alert'} kind
+ * @property {number[][]} points the corners [x, y], as parts of the picture
  */
 
 /**

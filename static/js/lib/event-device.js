@@ -1,7 +1,7 @@
 // @ts-check
 /** Words for users about the events that a device reports. */
 
-import { duration } from './format.js';
+import { counted, duration } from './format.js';
 import { hasMessage, messageOf } from './messages.js';
 
 /** @typedef {import('./events-api.js').DeviceTopics} DeviceTopics @typedef {import('./events-api.js').DeviceMessage} DeviceMessage */
@@ -21,6 +21,16 @@ export function listeningText(wanted, { listens, problem, topics, unlisted_code:
   return code && hasMessage(code)
     ? `The device did not list its events: ${lowered(messageOf(code).title)}.`
     : 'The app listens, but the device names no events.';
+}
+
+/** Return how many messages the page or the log leaves out; '' for none. @param {Pick<DeviceTopics, 'left_out'|'begun_left_out'>} told */
+export function leftOutText({ left_out: ofTopics, begun_left_out: begun }) {
+  return [
+    ofTopics ? `Not shown: ${counted(ofTopics, 'message')} of more topics.` : '',
+    begun ? `Not in the log: ${counted(begun, 'message')} about events, because too many events of this device go on.` : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** @param {DeviceMessage} message @returns {string} `begins`, `ends`, `state: off` */

@@ -25,6 +25,8 @@ export class EventFeed extends EventTarget {
   isLoaded = false;
   /** Time of the first answer, and then of the newest news; null before the first answer. @type {string|null} */
   asOf = null;
+  /** The server's reading of the words of the query. @type {Pick<import('./events-api.js').EventPage, 'understood'|'not_understood'>} */
+  told = {};
   /** Why the last request failed; '' if it did not. */
   problem = '';
 
@@ -54,6 +56,7 @@ export class EventFeed extends EventTarget {
     this.isLoading = false;
     this.isLoaded = false;
     this.asOf = null;
+    this.told = {};
     return this.retry();
   }
 
@@ -79,6 +82,7 @@ export class EventFeed extends EventTarget {
       if (signal.aborted) return;
       this.#list.add(page);
       this.asOf ??= page.as_of;
+      if (!this.isLoaded) this.told = { understood: page.understood, not_understood: page.not_understood };
       this.isLoaded = true;
       this.problem = '';
       this.#failures = 0;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The filters of the events page in its address: `?camera=1&channel=3&kind=person&severity=alert&seen=no&day=2026-11-22
- * &from=18:00&until=20:00`. Invalid values of the address count as absent.
+ * &from=18:00&until=20:00&zone=Gate&words=red+person`. Invalid values of the address count as absent.
  */
 
 import { LOCAL_CLOCK } from './display-clock.js';
@@ -9,17 +9,24 @@ import { isKind } from './event-kinds.js';
 import { dayOf } from './ranges.js';
 
 const QUARTER_MS = 91 * 86_400_000;
+/** Limits of the server. */
+const MOST_ZONES = 32;
+const MOST_OF_ZONE = 64;
+export const MOST_OF_WORDS = 200;
 
 /**
  * @typedef {'alert'|'notice'} Severity
  * @typedef {{cameraId: number|null, channel: number|null, kinds: string[], severity: Severity|null, isSeen: boolean|null,
- *   day: string|null, from: string, until: string}} EventFilter `day`: in the shown clock; `from`, `until`: time of day,
- *   '' for none
+ *   day: string|null, from: string, until: string, zones: string[], words: string}} EventFilter `day`: in the shown clock;
+ *   `from`, `until`: time of day, '' for none; `words`: what the user searches for
  */
 
 /** @returns {EventFilter} */
 export function noFilter() {
-  return { cameraId: null, channel: null, kinds: [], severity: null, isSeen: null, day: null, from: '', until: '' };
+  return {
+    ...{ cameraId: null, channel: null, kinds: [], severity: null, isSeen: null },
+    ...{ day: null, from: '', until: '', zones: [], words: '' },
+  };
 }
 
 /** @param {string} search @returns {EventFilter} */
@@ -37,7 +44,14 @@ export function readEventFilter(search) {
     day: dayIn(query.get('day')),
     from: timeIn(query.get('from')),
     until: timeIn(query.get('until')),
+    zones: [...new Set(query.getAll('zone'))].filter((zone) => zone && zone.length <= MOST_OF_ZONE).slice(0, MOST_ZONES),
+    words: wordsIn(query.get('words') ?? ''),
   };
+}
+
+/** Return words of a search as the address has them. @param {string} text */
+export function wordsIn(text) {
+  return text.trim().replaceAll(/\s+/g, ' ').slice(0, MOST_OF_WORDS);
 }
 
 /** @param {EventFilter} filter @returns {string} '' or `?...` */
@@ -51,6 +65,8 @@ export function writeEventFilter(filter) {
   for (const name of /** @type {const} */ (['day', 'from', 'until'])) {
     if (filter[name]) query.set(name, filter[name]);
   }
+  for (const zone of filter.zones) query.append('zone', zone);
+  if (filter.words) query.set('words', filter.words);
   const text = query.toString().replaceAll('%3A', ':');
   return text ? `?${text}` : '';
 }
@@ -73,6 +89,8 @@ export function queryOf(filter, clock = LOCAL_CLOCK) {
     isSeen: filter.isSeen,
     from: filter.from,
     until: filter.until,
+    zones: filter.zones,
+    words: filter.words,
   };
 }
 

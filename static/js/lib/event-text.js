@@ -4,7 +4,7 @@
 import { LOCAL_CLOCK } from './display-clock.js';
 import { eventName } from './event-kinds.js';
 import { MOST_WAITING } from './event-list.js';
-import { counted, duration } from './format.js';
+import { counted, duration, shareText } from './format.js';
 import { hasMessage, messageOf } from './messages.js';
 import { reasonThen } from './recording-text.js';
 
@@ -15,6 +15,8 @@ const DAY_MS = 86_400_000;
 const MOMENT_MS = 1000;
 /** An event has two changes, its beginning and its end; only a larger number tells something. */
 const MANY_CHANGES = 10;
+/** A smaller difference of the device's clock is not worth a word. */
+const CLOCK_DIFFERS_MS = 2000;
 
 /** Why an event was closed without a message about its end. @type {Record<string, string>} */
 const CLOSED = {
@@ -71,12 +73,26 @@ export function eventFacts(event) {
   return [
     event.source === 'server' ? reasonOf(event.rule) : event.rule ? `Rule: ${event.rule}` : '',
     event.zone ? `Zone: ${event.zone}` : '',
-    event.score !== null && event.score !== undefined ? `${Math.round(event.score * 100)} % sure` : '',
+    event.colours?.length ? `Colours: ${event.colours.join(', ')}` : '',
+    scoreText(event),
     event.count > MANY_CHANGES ? `${event.count} changes` : '',
     CLOSED[event.closed_why] ?? '',
     SOURCES[event.source] ?? '',
+    deviceClockText(event),
     event.source === 'device' && !event.is_device_time ? 'The device’s clock was wrong: this is the time of arrival.' : '',
   ].filter(Boolean);
+}
+
+/** Return the time by the device's own clock if that is another one. @param {LoggedEvent} event */
+function deviceClockText({ device_time: told, start_time: start }) {
+  const differsMs = told ? Math.abs(Date.parse(told) - Date.parse(start)) : 0;
+  return told && differsMs >= CLOCK_DIFFERS_MS ? `By the device’s clock: ${LOCAL_CLOCK.stamp(Date.parse(told))}` : '';
+}
+
+/** The score of motion that this server has seen is the part of the picture that moved. @param {LoggedEvent} event */
+function scoreText({ score, source, kind }) {
+  if (score === null || score === undefined) return '';
+  return source === 'watch' && kind === 'motion' ? `${shareText(score)} of the picture moved` : `${Math.round(score * 100)} % sure`;
 }
 
 /** Return the reason of an event of the app itself as a sentence; '' if it has no words. @param {string} code */

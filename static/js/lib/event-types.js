@@ -28,8 +28,13 @@ export {};
  * @property {number[]|null} box x, y, width, height in the picture, 0 to 1
  * @property {string} zone
  * @property {boolean} seen you have marked it as seen; without accounts: someone has
+ * @property {('black'|'white'|'grey'|'red'|'yellow'|'green'|'blue'|'brown')[]} colours of the object that the app's own
+ *   detector has seen
+ * @property {boolean} has_look similar events can be found: the app knows the colours of its object
  * @property {string|null} picture_url null if the app does not know the channel; the picture may be missing
  */
+
+/** @typedef {{camera_id: number, channel: number}} EventChannel */
 
 /**
  * @typedef {object} EventDay
@@ -51,6 +56,8 @@ export {};
  * @property {Event[]} events
  * @property {string|null} next_cursor
  * @property {string} as_of for `after` of the question about news
+ * @property {UnderstoodWords|null} understood null without `words`
+ * @property {string[]} not_understood the words that are ignored
  */
 
 /**
@@ -112,3 +119,55 @@ export {};
  */
 
 /** @typedef {{zones: EventZone[]}} EventZones */
+
+/**
+ * @typedef {object} SimilarEvent
+ * @property {number} id
+ * @property {number|null} camera_id null: it concerns the server itself
+ * @property {string} camera_name
+ * @property {number|null} channel null: the whole device, or a channel that the app does not know
+ * @property {string} channel_name
+ * @property {EventKind} kind
+ * @property {string} topic of the device's message, without prefixes; empty for events of the app itself
+ * @property {string} rule the device's detection rule, or the reason of an event of the app itself
+ * @property {'device'|'server'|'import'|'watch'} source device: its messages; server: the app's own connection; import:
+ *   the device's list of recorded events; watch: the app's own motion detector
+ * @property {'alert'|'notice'} severity
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string|null} end_time null: it goes on
+ * @property {boolean} is_device_time `start_time` is the device's; otherwise the time of arrival
+ * @property {string|null} device_time `start_time` by the device's own clock, as the device told it; null if the device
+ *   did not tell it
+ * @property {number} count how often the state changed; large numbers mean a storm of messages
+ * @property {''|'missed'|'timeout'|'storm'|'stopped'} closed_why why it ended; empty: the device told the end, or it
+ *   goes on
+ * @property {number|null} score 0 to 1, if an object was recognized
+ * @property {string} label the recognized object
+ * @property {number[]|null} box x, y, width, height in the picture, 0 to 1
+ * @property {string} zone
+ * @property {boolean} seen you have marked it as seen; without accounts: someone has
+ * @property {('black'|'white'|'grey'|'red'|'yellow'|'green'|'blue'|'brown')[]} colours of the object that the app's own
+ *   detector has seen
+ * @property {boolean} has_look similar events can be found: the app knows the colours of its object
+ * @property {string|null} picture_url null if the app does not know the channel; the picture may be missing
+ * @property {number} similarity of the colours, 0 to 1
+ */
+
+/**
+ * @typedef {object} SimilarEvents
+ * @property {SimilarEvent[]} events the most similar first; of equally similar ones the nearer in time
+ */
+
+/**
+ * @typedef {object} UnderstoodWords The meaning of the words: one of the kinds or labels, one of the colours, one of
+ *   the zones, one of the places.
+ * @property {EventKind[]} kinds
+ * @property {string[]} labels
+ * @property {('black'|'white'|'grey'|'red'|'yellow'|'green'|'blue'|'brown')[]} colours
+ * @property {string[]} zones
+ * @property {number[]} camera_ids
+ * @property {EventChannel[]} channels
+ * @property {string|null} start_time
+ * @property {string|null} end_time
+ * @property {string[][]} times_of_day such as [[18:00, 20:00]]; of the day, if the words name one
+ */

@@ -3,19 +3,24 @@
 import { JsonHttp } from './http.js';
 
 /**
- * @typedef {import('./event-types.js').Event} LoggedEvent
- * @typedef {import('./event-types.js').EventList} EventPage
+ * @typedef {{kinds: string[], labels: string[], colours: string[], zones: string[], camera_ids: number[],
+ *   channels: {camera_id: number, channel: number}[], start_time: string|null, end_time: string|null,
+ *   times_of_day: string[][]}} Understood filters that the server has made of words
+ * @typedef {import('./event-types.js').Event & {colours?: string[], has_look?: boolean, similarity?: number|null}} LoggedEvent
+ * @typedef {import('./event-types.js').EventList & {understood?: Understood|null, not_understood?: string[]|null}} EventPage
+ * @typedef {{camera_id: number, channel: number|null, zone: string, count: number}} EventZone
  * @typedef {import('./event-types.js').EventNews} EventNews
  * @typedef {import('./event-types.js').EventDay} EventDay
  * @typedef {import('./event-types.js').EventTopic} DeviceTopic
  * @typedef {import('./event-types.js').EventTopics} DeviceTopics
  * @typedef {import('./event-types.js').EventMessage} DeviceMessage
  * @typedef {{startMs?: number|null, endMs?: number|null, cameraId?: number|null, channel?: number|null, kinds?: string[],
- *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string}} EventQuery
+ *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string, zones?: string[], words?: string}} EventQuery
  */
 
 /** The server takes at most so many ids in a request. */
 const MOST_IDS = 500;
+const MOST_SIMILAR = 24;
 
 export class EventsApi {
   #events;
@@ -41,6 +46,11 @@ export class EventsApi {
     if (limit) query.set('limit', String(limit));
     if (cursor) query.set('cursor', cursor);
     return this.#http.json('GET', addressOf(this.#events, query), undefined, { signal });
+  }
+
+  /** @param {number} id @returns {Promise<LoggedEvent>} */
+  get(id) {
+    return this.#http.json('GET', `${this.#events}/${id}`);
   }
 
   /**
@@ -75,6 +85,16 @@ export class EventsApi {
     return (await this.#http.json('GET', addressOf(`${this.#events}/days`, searchOf(what)))).days;
   }
 
+  /** Return the zones with events. @param {EventQuery} what @returns {Promise<EventZone[]>} */
+  async zones(what) {
+    return (await this.#http.json('GET', addressOf(`${this.#events}/zones`, searchOf(what)))).zones;
+  }
+
+  /** Return the events whose pictures are most like that of another one. @param {number} id @param {AbortSignal} [signal] @returns {Promise<EventPage>} */
+  similar(id, signal) {
+    return this.#http.json('GET', `${this.#events}/${id}/similar?limit=${MOST_SIMILAR}`, undefined, { signal });
+  }
+
   /** Return what a device tells. @param {number} cameraId @returns {Promise<DeviceTopics>} */
   topics(cameraId) {
     return this.#http.json('GET', `${this.#cameras}/${cameraId}/events/topics`, undefined, { timeoutMs: 60_000 });
@@ -92,7 +112,7 @@ export class EventsApi {
 }
 
 /** @param {EventQuery} what */
-function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isSeen, from, until }) {
+function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isSeen, from, until, zones = [], words }) {
   const query = new URLSearchParams();
   if (startMs !== null && startMs !== undefined) query.set('start_time', new Date(startMs).toISOString());
   if (endMs !== null && endMs !== undefined) query.set('end_time', new Date(endMs).toISOString());
@@ -103,6 +123,8 @@ function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isS
   if (isSeen !== null && isSeen !== undefined) query.set('seen', isSeen ? '1' : '0');
   if (from) query.set('from_time_of_day', from);
   if (until) query.set('until_time_of_day', until);
+  for (const zone of zones) query.append('zone', zone);
+  if (words) query.set('words', words);
   return query;
 }
 

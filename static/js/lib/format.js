@@ -128,3 +128,8 @@ export function exactDuration(seconds) {
     .map(([count, unit]) => `${count} ${unit}`)
     .join(' ');
 }
+
+/** @param {number} share 0 to 1 @returns {string} `0.3 %`, `12 %` */
+export function shareText(share) {
+  return share < 0.1 ? `${Math.round(share * 1000) / 10} %` : `${Math.round(share * 100)} %`;
+}

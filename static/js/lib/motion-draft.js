@@ -136,7 +136,7 @@ export class MotionDraft extends EventTarget {
     return next;
   }
 
-  /** The present action is over: the next change is a step of its own. */
+  /** The present action is over: the next change begins another step. */
   settle() {
     this.#action = '';
   }

@@ -8,6 +8,10 @@ export const MOST_POINTS = 32;
 /** A smaller rectangle is a click that slipped. */
 const SMALLEST_SIDE = 0.02;
 const NEW_SIDE = 0.3;
+/** So many rows and columns of places are tried for a name. */
+const PLACES_TRIED = 12;
+/** A place that is hardly better would let the name jump while a point is moved. */
+const BETTER = 1.1;
 /** New shapes lie side by side, so that none covers another one. */
 const NEW_PLACES = [
   [0.35, 0.35],
@@ -133,23 +137,26 @@ export function isCrossed(points) {
   );
 }
 
-/** Return a place inside the shape for its name: its centre, or the middle of the widest part at that height. @param {readonly Point[]} points @returns {Point} */
-export function placeInside(points) {
-  const centre = {
-    x: points.reduce((sum, { x }) => sum + x, 0) / points.length,
-    y: points.reduce((sum, { y }) => sum + y, 0) / points.length,
-  };
-  if (contains(points, centre)) return inside(centre);
-  const crossings = edgesOf(points)
-    .filter(([from, to]) => from.y > centre.y !== to.y > centre.y)
-    .map(([from, to]) => from.x + ((to.x - from.x) * (centre.y - from.y)) / (to.y - from.y))
-    .sort((one, other) => one - other);
-  let widest = { x: centre.x, width: 0 };
-  for (let at = 0; at + 1 < crossings.length; at += 2) {
-    const [left = 0, right = 0] = crossings.slice(at, at + 2);
-    if (right - left > widest.width) widest = { x: (left + right) / 2, width: right - left };
+/**
+ * Return the place inside a shape that is farthest from its edges, for its name.
+ *
+ * @param {readonly Point[]} points
+ * @param {number} [tallness] height of the picture by its width
+ * @returns {Point}
+ */
+export function placeInside(points, tallness = 9 / 16) {
+  const box = boxOf(points);
+  const centre = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  let best = { at: centre, distance: contains(points, centre) ? nearestEdge(points, centre, tallness).distance : -1 };
+  for (let row = 1; row < PLACES_TRIED; row += 1) {
+    for (let column = 1; column < PLACES_TRIED; column += 1) {
+      const at = { x: box.x + (box.width * column) / PLACES_TRIED, y: box.y + (box.height * row) / PLACES_TRIED };
+      if (!contains(points, at)) continue;
+      const { distance } = nearestEdge(points, at, tallness);
+      if (distance > best.distance * BETTER) best = { at, distance };
+    }
   }
-  return inside({ x: widest.x, y: centre.y });
+  return inside(best.at);
 }
 
 /**

@@ -1,5 +1,5 @@
 // @ts-check
-/** What a key does to the chosen zone while the focus is on one of its points, or on the handle of the whole zone. */
+/** The effects of keys on the chosen zone while the focus is on one of its points, or on the handle of the whole zone. */
 import { movedShape, withPointAfter, withPointAt, withoutPoint } from './motion-geometry.js';
 
 /** @typedef {import('./motion-geometry.js').Point} Point */

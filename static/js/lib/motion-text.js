@@ -1,7 +1,7 @@
 // @ts-check
 /** Words for users about motion: modes, sensitivity, kinds of zones, and who reports motion on a channel. */
 
-import { counted, fileSize } from './format.js';
+import { counted, fileSize, shareText } from './format.js';
 import { hasMessage, messageOf } from './messages.js';
 import { FEWEST_POINTS, MOST_POINTS, isCrossed } from './motion-geometry.js';
 
@@ -16,9 +16,9 @@ export const MODES = {
   auto: ['Automatic', 'The camera’s own motion events where it sends them. Otherwise this server looks at the pictures.'],
   key_frames: [
     'This server, by key frames',
-    'One picture every few seconds. It costs little, and finds what is in sight for longer than that.',
+    'One picture every few seconds. It costs little, and finds people and things that stay in sight for longer than that.',
   ],
-  every_picture: ['This server, by every picture', 'It also finds what is in sight for a moment, for about five times the work.'],
+  every_picture: ['This server, by every picture', 'It also finds things that are in sight for a moment, for about five times the work.'],
   device: ['The camera only', 'This server does not look at the pictures of this channel.'],
   off: ['Off', 'No motion is reported for this channel.'],
 };
@@ -38,7 +38,7 @@ export const ZONE_KINDS = {
   ignore: { name: 'Ignore', text: 'Motion does not count here: a road, a tree, the clock in the picture.' },
 };
 
-/** Why this server does not watch a channel, by the code of the server. Codes of device errors have messages of their own. @type {Record<string, string>} */
+/** Why this server does not watch a channel, by the code of the server. lib/messages.js has those of device errors. @type {Record<string, string>} */
 const REASONS = {
   off: 'No motion is reported for this channel.',
   not_installed: 'The detector is not installed on this server.',
@@ -46,7 +46,7 @@ const REASONS = {
   device_is_silent: 'The camera has reported no motion in the last seven days, and this server may not look at the pictures.',
   starting: 'The detector is starting.',
   restarting: 'The detector has ended unexpectedly, and starts again.',
-  paused: 'A user has paused the recording of this channel. Until the pause is over, nobody looks at its pictures.',
+  paused: 'A user has paused the recording of this channel. The server does not look at its pictures until the pause is over.',
   ptz_moves: 'The camera is moving. The detector goes on when it rests.',
   no_stream: 'The channel is gone, or it has no stream.',
   unsupported_video: 'The detector cannot read the video of this channel. It reads H.264 and H.265.',
@@ -95,7 +95,7 @@ export function reasonText(code) {
 /** Warn of key frames that are so rare that people pass between two of them. @param {MotionSettings['state']} state @param {string} mode */
 function gapText({ key_frame_interval_s: interval }, mode) {
   if (mode !== 'key_frames' || !interval || interval <= 4) return '';
-  return 'That is rare: what passes between two of them is missed. “Every picture” finds it.';
+  return 'That is rare: the server misses people who pass between two of them. “Every picture” finds it.';
 }
 
 /** @param {number} value */
@@ -136,11 +136,6 @@ export function seenText(now, zones) {
 /** @param {number} share */
 function percent(share) {
   return `${Math.round(share * 100)} %`;
-}
-
-/** @param {number} share @returns {string} `0.3 %` */
-export function shareText(share) {
-  return share < 0.1 ? `${Math.round(share * 1000) / 10} %` : percent(share);
 }
 
 /** Return the errors of the names of zones, by the id of the zone. @param {readonly Zone[]} zones @returns {Map<number, string>} */

@@ -2,9 +2,9 @@
 /** For admins: the topics of one device, the last message of each topic, and a test that lists the next messages. */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
-import { DeviceTest, listeningText, messageItems, messageState } from '../lib/event-device.js';
+import { DeviceTest, leftOutText, listeningText, messageItems, messageState } from '../lib/event-device.js';
 import { eventName, kindIcon } from '../lib/event-kinds.js';
-import { ago, counted } from '../lib/format.js';
+import { ago } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { byId, showToast } from './page.js';
@@ -72,8 +72,8 @@ export class DevicePanel {
       state.dataset.tone = wanted && told.problem ? 'bad' : '';
       this.#showTopics(told.topics);
       const leftOut = byId('device-left-out', HTMLElement);
-      leftOut.hidden = told.left_out === 0;
-      setText(leftOut, `${counted(told.left_out, 'message')} of more topics are not shown.`);
+      setText(leftOut, leftOutText(told));
+      leftOut.hidden = !leftOut.textContent;
       this.#recent = told.recent;
       this.#test?.take(told.recent);
       this.#showTest(told.listens);

@@ -29,6 +29,10 @@ export class EventFilters extends EventTarget {
   #filter = readEventFilter(window.location.search);
   /** Channels of the chosen camera. @type {{cameraId: number, options: {channel: number, name: string}[]}|null} */
   #channels = null;
+  /** The place whose zones are listed. */
+  #zonesOf = '';
+  /** Zones to choose from. @type {string[]} */
+  #zones = [];
   /** Number of the newest request for counts: an older answer is dropped. */
   #counting = 0;
 
@@ -58,20 +62,26 @@ export class EventFilters extends EventTarget {
     cameraField.replaceChildren(new Option('All cameras', ''), ...options);
     this.#draw();
     void this.#learnChannels();
+    void this.#learnZones();
   }
 
   clear() {
     this.#set(noFilter());
   }
 
+  /** Search for words. @param {string} words */
+  search(words) {
+    this.#set({ ...this.#filter, words });
+  }
+
   /** Count the events of the calendar's month again. */
   async count() {
     const counting = ++this.#counting;
     const { month } = calendar;
-    const { cameraId, channel, kinds } = this.#filter;
+    const { cameraId, channel, kinds, severity, isSeen } = this.#filter;
     const span = { startMs: LOCAL_CLOCK.momentOf(month.startMs), endMs: LOCAL_CLOCK.momentOf(month.endMs) };
     try {
-      const days = await this.#events.days({ ...span, cameraId, channel, kinds });
+      const days = await this.#events.days({ ...span, cameraId, channel, kinds, severity, isSeen });
       if (counting !== this.#counting) return;
       calendar.counts = new Map(days.filter(({ count }) => count > 0).map((day) => [day.day, day]));
     } catch (error) {
@@ -95,6 +105,9 @@ export class EventFilters extends EventTarget {
         isSeen: seenField.value ? seenField.value === 'yes' : null,
         from: fromField.value.slice(0, 5),
         until: untilField.value.slice(0, 5),
+        zones: zoneBoxes()
+          .filter(({ checked }) => checked)
+          .map(({ value }) => value),
       });
     });
     // Each of these buttons hides itself, so the focus goes on.
@@ -133,6 +146,7 @@ export class EventFilters extends EventTarget {
   #changed() {
     this.#draw();
     void this.#learnChannels();
+    void this.#learnZones();
     void this.count();
     this.dispatchEvent(new Event('filter'));
   }
@@ -150,6 +164,36 @@ export class EventFilters extends EventTarget {
     if (cameraId === this.#filter.cameraId) this.#draw();
   }
 
+  /** Learn the zones with events of the chosen camera or channel. */
+  async #learnZones() {
+    const { cameraId, channel } = this.#filter;
+    const key = `${cameraId}.${channel}`;
+    if (key === this.#zonesOf) return;
+    this.#zonesOf = key;
+    try {
+      const zones = await this.#events.zones({ cameraId, channel });
+      if (key !== this.#zonesOf) return;
+      this.#zones = [...new Set(zones.map(({ zone }) => zone))];
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#zonesOf = '';
+      return; // The zones of the address still work.
+    }
+    this.#draw();
+  }
+
+  #drawZones() {
+    const chosen = this.#filter.zones;
+    const names = [...new Set([...this.#zones, ...chosen])].sort((one, other) => one.localeCompare(other));
+    byId('zones', HTMLElement).hidden = !names.length;
+    setText(byId('zones-text', HTMLElement), listText(chosen));
+    const boxes = zoneBoxes();
+    if (boxes.map(({ value }) => value).join('\n') !== names.join('\n')) {
+      byId('zones-list', HTMLElement).replaceChildren(...names.map((name) => checkBox(name, name)));
+    }
+    for (const box of zoneBoxes()) box.checked = chosen.includes(box.value);
+  }
+
   #draw() {
     const filter = this.#filter;
     cameraField.value = String(filter.cameraId ?? '');
@@ -165,7 +209,11 @@ export class EventFilters extends EventTarget {
     fromField.value = filter.from;
     untilField.value = filter.until;
     for (const box of kindBoxes()) box.checked = filter.kinds.includes(box.value);
-    setText(byId('kinds-text', HTMLElement), kindsText(filter.kinds));
+    setText(byId('kinds-text', HTMLElement), listText(filter.kinds.map(kindWords)));
+    this.#drawZones();
+    const motion = byId('filter-motion', HTMLAnchorElement);
+    motion.hidden = filter.cameraId === null || filter.channel === null;
+    motion.href = `${document.body.dataset.motionPage ?? ''}${filter.cameraId}/${filter.channel}`;
     const count = countOf(filter);
     byId('filter-clear', HTMLElement).hidden = !isFiltered(filter);
     setText(byId('filters-count', HTMLElement), count ? `${counted(count, 'filter')} on` : '');
@@ -204,15 +252,27 @@ function fillKinds() {
 
 /** @param {string} kind */
 function kindBox(kind) {
+  const label = checkBox(kind, kindWords(kind));
+  label.lastElementChild?.before(icon(kindIcon(kind)));
+  return label;
+}
+
+/** @param {string} value @param {string} words */
+function checkBox(value, words) {
   const label = document.createElement('label');
   label.className = 'check';
   const box = document.createElement('input');
   box.type = 'checkbox';
-  box.value = kind;
+  box.value = value;
   const text = document.createElement('span');
-  text.textContent = kindWords(kind);
-  label.append(box, icon(kindIcon(kind)), text);
+  text.textContent = words;
+  label.append(box, text);
   return label;
+}
+
+/** @returns {HTMLInputElement[]} */
+function zoneBoxes() {
+  return [...byId('zones-list', HTMLElement).querySelectorAll('input')];
 }
 
 /** @returns {HTMLInputElement[]} */
@@ -226,13 +286,13 @@ function chosenKinds() {
     .map(({ value }) => value);
 }
 
-/** @param {string[]} kinds */
-function kindsText(kinds) {
-  if (!kinds.length) return 'all';
-  return kinds.length > 2 ? `${kinds.length} chosen` : kinds.map(kindWords).join(', ');
+/** @param {string[]} names of what is chosen */
+function listText(names) {
+  if (!names.length) return 'all';
+  return names.length > 2 ? `${names.length} chosen` : names.join(', ');
 }
 
 /** @param {EventFilter} filter */
-function countOf({ cameraId, kinds, severity, isSeen, day, from, until }) {
-  return [cameraId !== null, kinds.length, severity, isSeen !== null, day, from || until].filter(Boolean).length;
+function countOf({ cameraId, kinds, severity, isSeen, day, from, until, zones }) {
+  return [cameraId !== null, kinds.length, severity, isSeen !== null, day, from || until, zones.length].filter(Boolean).length;
 }

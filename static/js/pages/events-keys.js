@@ -22,6 +22,7 @@ export function handleEventKeys({ seen, showNews }) {
     },
     a: () => void seen.markShown(),
     n: () => showNews(),
+    '/': () => byId('search-words', HTMLElement).focus(),
     '?': () => keysDialog.show(),
   };
   document.addEventListener('keydown', (event) => {

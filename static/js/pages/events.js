@@ -5,8 +5,10 @@
  *   events.js            shows the list (lib/event-list.js), loads it page by page (lib/event-feed.js), and the news
  *   events-filters.js    the filters, their place in the address, and the calendar
  *   events-seen.js       marks events as seen: only those that were in sight
+ *   events-words.js      the search by words
  *   events-pictures.js   loads the pictures in sight (lib/event-pictures.js)
  *   events-player.js     plays events in a dialog
+ *   events-similar.js    shows events with similar pictures in a dialog
  *   events-keys.js       the keys
  *   events-none.js       the words for an empty list
  *   events-device.js     with `?device=1`, in place of the list: the topics of a device
@@ -21,14 +23,15 @@ import { eventSpan, playAddress } from '../lib/event-links.js';
 import { EventList } from '../lib/event-list.js';
 import { dayWords, eventPlace, newsWords } from '../lib/event-text.js';
 import { EventsApi } from '../lib/events-api.js';
-import { problemOf } from '../lib/http.js';
+import { ApiError, problemOf } from '../lib/http.js';
 import { Poller } from '../lib/poller.js';
 import { EventFilters } from './events-filters.js';
 import { handleEventKeys } from './events-keys.js';
 import { showNone } from './events-none.js';
 import { EventsPictures } from './events-pictures.js';
 import { EventsSeen } from './events-seen.js';
-import { byId, httpOptions, lazyModule, may, pageApi } from './page.js';
+import { EventWords } from './events-words.js';
+import { byId, httpOptions, lazyModule, may, pageApi, showToast } from './page.js';
 import { ServerRecording, watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent @typedef {import('../lib/api.js').Camera} Camera */
@@ -46,6 +49,7 @@ const list = new EventList();
 const feed = new EventFeed(eventsApi, list);
 const problems = new Problems();
 const filters = new EventFilters(api, eventsApi);
+const words = new EventWords();
 const recording = new ServerRecording();
 const days = byId('days', HTMLElement);
 const more = byId('more', HTMLButtonElement);
@@ -62,6 +66,7 @@ const seen = new EventsSeen(eventsApi, list, (ids) => redraw(ids));
 async function load() {
   seen.forget();
   pictures.forget();
+  words.words = filters.filter.words;
   const loading = feed.begin(queryOf(filters.filter));
   draw(new Set());
   await loading;
@@ -153,12 +158,13 @@ function drawAround() {
   more.hidden = isLoading || !hasMore;
   byId('end', HTMLElement).hidden = !isLoaded || hasMore || list.count === 0;
   const count = list.waitingCount;
-  const words = newsWords(count);
+  const newsText = newsWords(count);
   byId('news', HTMLElement).hidden = count === 0;
-  setText(byId('news-text', HTMLElement), words);
-  setText(byId('news-status', HTMLElement), count ? words : '');
+  setText(byId('news-text', HTMLElement), newsText);
+  setText(byId('news-status', HTMLElement), count ? newsText : '');
   document.title = count ? `(${count}) ${title}` : title;
   seen.draw();
+  words.show(feed.told, cameras ?? []);
   showNone({ isEmpty: isLoaded && list.count === 0, filter: filters.filter, cameras, eventsApi });
 }
 
@@ -205,6 +211,11 @@ const player = lazyModule(async () => {
   made.addEventListener('closed', () => focusRow(played));
   return made;
 });
+const similar = lazyModule(async () => {
+  const made = new (await import('./events-later.js')).SimilarEvents(eventsApi);
+  made.addEventListener('play', (event) => void play(/** @type {CustomEvent<LoggedEvent>} */ (event).detail));
+  return made;
+});
 /** Id of the event that was played last. */
 let played = 0;
 
@@ -222,7 +233,9 @@ async function play(event) {
 /** Return the event below or above another one that has a recording. @param {number} id @param {1|-1} direction */
 function playable(id, direction) {
   const { events } = list;
-  for (let at = events.findIndex((event) => event.id === id) + direction; at >= 0; at += direction) {
+  const from = events.findIndex((event) => event.id === id);
+  if (from < 0) return null; // a similar one, which is not in the list
+  for (let at = from + direction; at >= 0; at += direction) {
     const event = events[at];
     if (!event) return null;
     if (event.camera_id !== null && event.channel !== null) return event;
@@ -257,7 +270,12 @@ days.addEventListener('event-keep', (event) => {
   const { camera_id: cameraId, channel } = detail;
   void recording.openKeep({ cameraId, channel, name: eventPlace(detail), ...eventSpan(detail, Date.now()) });
 });
+days.addEventListener('event-similar', (event) => {
+  const { detail } = /** @type {CustomEvent<LoggedEvent>} */ (event);
+  void similar.get().then((loaded) => loaded?.open(detail));
+});
 filters.addEventListener('filter', () => void load());
+words.addEventListener('words', (event) => filters.search(/** @type {CustomEvent<string>} */ (event).detail));
 more.addEventListener('click', () => void showMore());
 byId('news', HTMLElement).addEventListener('click', () => void showNews());
 new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && !more.hidden && void feed.more(), {
@@ -279,7 +297,20 @@ const learning = new Poller(async () => {
   return null;
 });
 
-const deviceId = Number(new URLSearchParams(window.location.search).get('device') ?? 0);
+/** Play the event that the address names, as links of notifications do. @param {number} id */
+async function playNamed(id) {
+  try {
+    const event = await eventsApi.get(id);
+    if (event.camera_id !== null && event.channel !== null) await play(event);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showToast(problemOf(error).detail, 'bad');
+  }
+}
+
+const asked = new URLSearchParams(window.location.search);
+const deviceId = Number(asked.get('device') ?? 0);
+const eventId = Number(asked.get('event') ?? 0);
 if (deviceId && may('manage')) {
   byId('events', HTMLElement).hidden = true;
   void later.get().then((loaded) => loaded && new loaded.DevicePanel(api, eventsApi, deviceId).start());
@@ -293,6 +324,7 @@ if (deviceId && may('manage')) {
   void filters.count();
   void load();
   news.start();
+  if (Number.isSafeInteger(eventId) && eventId > 0) void playNamed(eventId);
   document.addEventListener('visibilitychange', () => (document.hidden ? news.stop() : news.start()));
 }
 watchAlerts();

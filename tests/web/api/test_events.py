@@ -115,6 +115,8 @@ def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, e
         "box": [0.1, 0.2, 0.3, 0.4],
         "zone": "",
         "seen": False,
+        "colours": [],
+        "has_look": False,
         "picture_url": "/api/events/1/picture",
     }
     assert client.get("/api/events/1").get_json() == found

@@ -1,0 +1,1 @@
+"""Motion that the app itself sees: settings of channels, control of the watching child, cells, events."""

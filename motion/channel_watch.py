@@ -1,0 +1,167 @@
+"""The watching of one channel: its frames, its judge, and the newest look at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from core.events import ClosedWhy
+from motion.cells import CellIndex
+from motion.child import VisionChild
+from motion.events_out import MotionEvents
+from motion.feeder import Feeder
+from motion.judge import Closed, GoesOn, Judge, LevelChanged, LookBackWanted, Opened, PictureWanted, Step
+from motion.records import Glimpse, MotionMode, MotionSettings, Place, WatchedPicture
+from vision.messages import Began, Failed, Still, StillPicture, Watched
+
+LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
+_ALL_CELLS_S = 1.0  # the cells of every picture are noted once a second
+_STILL_KEPT = timedelta(seconds=30)
+
+
+def key_of(place: Place) -> str:
+    """Return the name of a channel in messages."""
+    return f"{place[0]}:{place[1]}"
+
+
+class ChannelWatch:
+    """Safe between threads. `feeder` takes the frames; take() the answers about them."""
+
+    def __init__(
+        self, place: Place, child: VisionChild, events: MotionEvents, cells: CellIndex, settings: MotionSettings
+    ) -> None:
+        self.place = place
+        self.feeder = Feeder(key_of(place), child)
+        self._child = child
+        self._events = events
+        self._cells = cells
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._judge = Judge()
+        self._glimpse: Glimpse | None = None
+        self._picture: WatchedPicture | None = None
+        self._cells_ms = 0
+        self._wants_event_picture = False
+        self._is_over = False
+        self.set(settings)
+
+    @property
+    def settings(self) -> MotionSettings:
+        return self._settings
+
+    @property
+    def every_picture(self) -> bool:
+        """True if every picture is judged: by choice, or because key frames are rare."""
+        if self._settings.mode is MotionMode.EVERY_PICTURE:
+            return True
+        interval_s = self.feeder.key_frame_interval_s
+        return self._settings.mode is MotionMode.AUTO and interval_s is not None and interval_s > LONG_INTERVAL_S
+
+    @property
+    def is_restless(self) -> bool:
+        with self._lock:
+            restlessness = self._judge.restlessness
+            return restlessness.level > 0 or restlessness.is_flooding(self._last_ms)
+
+    @property
+    def _last_ms(self) -> int:
+        return 0 if self._glimpse is None else round(self._glimpse.at.timestamp() * 1000)
+
+    @property
+    def glimpse(self) -> Glimpse | None:
+        with self._lock:
+            return self._glimpse
+
+    def picture(self, now: datetime) -> WatchedPicture | None:
+        """Return the newest picture if it is fresh, and ask for the next one."""
+        with self._lock:
+            found, newest = self._picture, self._glimpse
+        if newest is not None and (found is None or found.at < newest.at):
+            self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
+        return found if found is not None and now - found.at < _STILL_KEPT else None
+
+    def set(self, settings: MotionSettings) -> None:
+        """Follow changed settings, and the interval of key frames."""
+        with self._lock:
+            self._settings = settings
+            every_picture = self.every_picture
+            self._judge.set(settings.zones, every_picture=every_picture)
+            least_share = min(1.0, settings.sensitivity.least_share * self._judge.restlessness.factor)
+        self.feeder.set(least_share=least_share, zones=settings.zones, every_picture=every_picture)
+
+    def close(self) -> None:
+        """End the movement that goes on."""
+        with self._lock:
+            self._is_over = True
+            steps = self._judge.end(ClosedWhy.STOPPED)
+        self.feeder.close()
+        self._do(steps)
+
+    def interrupt(self) -> None:
+        """The head moves, or the process has ended: what was seen before says nothing about what comes."""
+        with self._lock:
+            steps = self._judge.end(ClosedWhy.MISSED)
+        self._do(steps)
+
+    def tick(self, now: datetime) -> None:
+        """End a movement of which no further picture comes. For a call about once a second."""
+        with self._lock:
+            steps = self._judge.tick(round(now.timestamp() * 1000))
+        self._do(steps)
+        self.set(self._settings)
+
+    def take(self, message: Watched | Began | StillPicture | Failed) -> None:
+        """Take an answer about this channel."""
+        with self._lock:
+            if self._is_over:
+                return
+            steps = self._steps(message)
+        self._do(steps)
+
+    # ---- inside ------------------------------------------------------------------------------------
+
+    def _steps(self, message: Watched | Began | StillPicture | Failed) -> Sequence[Step]:
+        if isinstance(message, Watched):
+            return self._look(message)
+        if isinstance(message, Began):
+            return self._judge.take_beginning(message)
+        if isinstance(message, StillPicture):
+            self._picture = WatchedPicture(_moment(message.time_ms), message.body)
+            if self._wants_event_picture:
+                self._wants_event_picture = False
+                self._events.set_picture(self.place, message.body)
+        elif message.reason == "unknown_key":
+            self.feeder.reopen()
+        else:
+            self._judge.give_up_beginning()
+        return ()
+
+    def _look(self, watched: Watched) -> Sequence[Step]:
+        self._glimpse = Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs)
+        if not watched.is_reset and abs(watched.time_ms - self._cells_ms) >= 1000 * _ALL_CELLS_S:
+            self._cells_ms = watched.time_ms
+            self._cells.add(self.place, watched.time_ms, watched.cells)
+        return self._judge.take(watched)
+
+    def _do(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, LookBackWanted):
+                if not self.feeder.look_back(step.hit_ms):
+                    with self._lock:
+                        self._judge.give_up_beginning()
+            elif isinstance(step, Opened):
+                self._events.begin(self.place, step)
+            elif isinstance(step, GoesOn):
+                self._events.go_on(self.place)
+            elif isinstance(step, PictureWanted):
+                self._wants_event_picture = True
+                self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
+            elif isinstance(step, Closed):
+                self._events.end(self.place, step)
+            elif isinstance(step, LevelChanged):
+                self.set(self._settings)
+
+
+def _moment(time_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)

@@ -1,0 +1,140 @@
+"""The log of deliveries in the database. It is also the queue that survives a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+
+from core.access import Scope
+from core.events import EventKind
+from database import Database
+from events.log_query import from_ms, to_ms
+from notifications.records import Delivery, DeliveryState, Outcome
+from notifications.sinks import SinkKind
+from tables import DeliveryRow
+
+MOST_ROWS = 20_000
+_IDS_AT_ONCE = 500
+_TABLE = cast(Table, DeliveryRow.__table__)
+
+
+class DeliveryStore:
+    """Each call is one transaction and may wait for the disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, deliveries: Sequence[Delivery]) -> list[int]:
+        """Store new deliveries, and return their ids in this order."""
+        if not deliveries:
+            return []
+        with self._database.write() as session:
+            inserted = insert(DeliveryRow).returning(DeliveryRow.id, sort_by_parameter_order=True)
+            return list(session.scalars(inserted, [_values(item) for item in deliveries]))
+
+    def finish(self, ids: Sequence[int], outcome: Outcome, now: datetime) -> None:
+        """Store the outcome of deliveries that are waiting."""
+        values = {
+            "state": outcome.state.value,
+            "tries": outcome.tries,
+            "code": outcome.code[:32],
+            "detail": outcome.detail[:300],
+            "changed_ms": to_ms(now),
+        }
+        for place in range(0, len(ids), _IDS_AT_ONCE):
+            chunk = ids[place : place + _IDS_AT_ONCE]
+            is_waiting = _TABLE.c.state == DeliveryState.WAITING.value
+            with self._database.write() as session:
+                session.execute(update(_TABLE).where(_TABLE.c.id.in_(chunk), is_waiting).values(**values))
+
+    def waiting(self) -> list[Delivery]:
+        """Return the deliveries that wait, the oldest first."""
+        wanted = select(DeliveryRow).where(DeliveryRow.state == DeliveryState.WAITING.value).order_by(DeliveryRow.id)
+        with self._database.read() as session:
+            return [_delivery(row) for row in session.scalars(wanted)]
+
+    def page(
+        self, scope: Scope, *, user_id: int | None, sees_all: bool, limit: int, cursor: int | None
+    ) -> tuple[list[Delivery], int | None]:
+        """Return deliveries, the newest first, and the cursor of the next page.
+
+        `sees_all`: also those of other users. A limited scope leaves out other cameras and channels.
+        """
+        wanted: list[ColumnElement[bool]] = []
+        if not sees_all:
+            wanted.append(DeliveryRow.user_id.is_(None) if user_id is None else DeliveryRow.user_id == user_id)
+        if cursor is not None:
+            wanted.append(DeliveryRow.id < cursor)
+        found: list[Delivery] = []
+        with self._database.read() as session:
+            rows = select(DeliveryRow).where(*wanted).order_by(DeliveryRow.id.desc())
+            for row in session.scalars(rows.execution_options(yield_per=200)):
+                if not _is_in(scope, row):
+                    continue
+                if len(found) == limit:
+                    return found, found[-1].id
+                found.append(_delivery(row))
+        return found, None
+
+    def prune(self, now: datetime, keep: timedelta) -> None:
+        """Delete old deliveries, and those beyond MOST_ROWS."""
+        with self._database.read() as session:
+            newest = select(DeliveryRow.id).order_by(DeliveryRow.id.desc()).offset(MOST_ROWS).limit(1)
+            last = session.scalar(newest) or 0
+        with self._database.write() as session:
+            is_old = (DeliveryRow.time_ms < to_ms(now - keep)) | (DeliveryRow.id <= last)
+            session.execute(delete(DeliveryRow).where(is_old, DeliveryRow.state != DeliveryState.WAITING.value))
+
+
+def _is_in(scope: Scope, row: DeliveryRow) -> bool:
+    if not row.camera_id:
+        return not scope.is_limited
+    return scope.has_camera(row.camera_id) and (row.channel is None or scope.has_channel(row.camera_id, row.channel))
+
+
+def _values(item: Delivery) -> dict[str, Any]:
+    return {
+        "time_ms": to_ms(item.time),
+        "changed_ms": to_ms(item.time),
+        "rule_id": item.rule_id,
+        "rule_name": item.rule_name,
+        "user_id": item.user_id,
+        "sink_id": item.sink_id,
+        "sink_name": item.sink_name,
+        "sink_kind": item.sink_kind.value,
+        "event_id": item.event_id,
+        "event_kind": item.event_kind.value,
+        "camera_id": item.camera_id or 0,
+        "channel": item.channel,
+        "is_alert_again": item.is_alert_again,
+        "state": item.state.value,
+        "tries": item.tries,
+        "code": item.code[:32],
+        "detail": item.detail[:300],
+    }
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery(
+        time=from_ms(row.time_ms),
+        rule_id=row.rule_id,
+        rule_name=row.rule_name,
+        user_id=row.user_id,
+        sink_id=row.sink_id,
+        sink_name=row.sink_name,
+        sink_kind=SinkKind(row.sink_kind),
+        event_id=row.event_id,
+        event_kind=EventKind(row.event_kind),
+        camera_id=row.camera_id or None,
+        channel=row.channel,
+        is_alert_again=row.is_alert_again,
+        state=DeliveryState(row.state),
+        tries=row.tries,
+        code=row.code,
+        detail=row.detail,
+        id=row.id,
+        changed_at=from_ms(row.changed_ms),
+    )

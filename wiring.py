@@ -92,7 +92,7 @@ class Application:
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.web_push = WebPush(
             PushStore(self.database, self.cameras),
-            PushServices(parse_push_services(settings.push_services)),
+            PushServices(parse_push_services(settings.push_services), ca_file=settings.notification_ca_file),
             clock,
             contact=push_contact(settings.public_url),
         )

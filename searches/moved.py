@@ -42,6 +42,8 @@ class MovedSearch:
         self._looked = looked
         self._hits = hits
         self._key_frames = 0
+        self.is_whole = False
+        """True after the exhaustive step, also if some key frames could not be decoded."""
         self._last_ms: int | None = None  # of the newest look, for gaps
 
     def quick(self, candidates: Sequence[Stretch]) -> None:
@@ -65,6 +67,7 @@ class MovedSearch:
     def exhaustive(self) -> None:
         """Look at everything that was not looked at yet, in order of time."""
         self._look_finely(self._left())
+        self.is_whole = True
 
     def _left(self) -> list[RecordedStretch]:
         left = [one for one in self._looked.left(self._recorded.whole()) if one.length_s >= 1.0]

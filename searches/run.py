@@ -178,7 +178,7 @@ class SearchRun:
             left = search.key_frames_left()
         finally:
             judge.close()
-        if exhaustive or not left:
+        if search.is_whole or not left:
             return SearchState.DONE, self._problem
         self._known = replace(self._known, estimate=self._estimate(left))
         return SearchState.WAITING, None

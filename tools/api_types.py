@@ -1,9 +1,10 @@
 """Write the front end's types of the API's answers from the OpenAPI description: `python tools/api_types.py`.
 
 The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
-and imaging use are in ptz-types.js, those of exports, cases, walls, accounts, recording on the server, events and
-notifications in export-types.js, case-types.js, wall-types.js, account-types.js, archive-types.js, event-types.js and
-notification-types.js; api-types.js has them, too, by reference. A test fails if a file does not match the description.
+and imaging use are in ptz-types.js, those of exports, cases, walls, accounts, recording on the server, events,
+notifications and motion in export-types.js, case-types.js, wall-types.js, account-types.js, archive-types.js,
+event-types.js, notification-types.js and motion-types.js; api-types.js has them, too, by reference. A test fails if a
+file does not match the description.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _TAGS_OF_FILES = {
     "event-types.js": frozenset({"events"}),
     "detector-types.js": frozenset({"detector"}),
     "notification-types.js": frozenset({"notifications"}),
+    "motion-types.js": frozenset({"motion"}),
 }
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())
 _WIDTH = 120

@@ -66,6 +66,10 @@ def motion(camera_id: str, number: str) -> str:
     return render_template(
         "motion.html", page="motion", camera_id=data["camera"]["id"], channel=channel, page_data=data
     )
+@blueprint.get("/notifications")
+def notifications() -> str:
+    """Rules that tell the user about events: on this device by web push, and for admins by other ways."""
+    return render_template("notifications.html", page="notifications", server_zone=server_time_zone())
 
 
 @blueprint.get("/exports")

@@ -1,7 +1,7 @@
 """Motion that the app itself sees: settings of channels, and the cells that have changed.
 
 Revision ID: 0015
-Revises: 0018
+Revises: 0014
 """
 
 from __future__ import annotations

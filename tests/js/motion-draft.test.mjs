@@ -110,6 +110,7 @@ test('a draft that may only be read stays as it is', () => {
 });
 
 test('settings of the server come back as they were', () => {
+  /** @type {import('../../static/js/lib/motion-types.js').ChannelMotion} */
   const settings = {
     mode: 'auto',
     sensitivity: 'high',

@@ -8,6 +8,7 @@ import { childText, errorTexts, nameErrors, placeText, seenText, shapeText, told
 const SQUARE = rectangleBetween({ x: 0.2, y: 0.2 }, { x: 0.6, y: 0.6 }) ?? [];
 const GATE = { id: 3, name: 'Gate', kind: /** @type {const} */ ('watch'), points: SQUARE };
 const STATE = { told_by: /** @type {const} */ ('server'), reason: null, is_restless: false, watched_at: null, key_frame_interval_s: 2 };
+/** @type {import('../../static/js/lib/motion-types.js').ChannelMotion} */
 const SETTINGS = { mode: 'auto', sensitivity: 'high', zones: [], state: STATE, is_available: true, install_command: 'make motion' };
 
 test('the text says who reports motion and how often', () => {
@@ -37,6 +38,7 @@ test('a reason that the page does not know is left out', () => {
 });
 
 test('rare key frames lead to the advice to look at every picture', () => {
+  /** @type {import('../../static/js/lib/motion-types.js').ChannelMotion} */
   const rare = { ...SETTINGS, mode: 'key_frames', state: { ...STATE, key_frame_interval_s: 10 } };
   assert.match(toldWords(rare).text, /Every picture/);
   assert.doesNotMatch(toldWords({ ...rare, state: STATE }).text, /Every picture/);
@@ -63,8 +65,11 @@ test('each zone needs a name of its own', () => {
 });
 
 test('the cost of the detector is told only while it runs', () => {
+  /** @type {import('../../static/js/lib/motion-types.js').MotionChild} */
   const child = { state: 'running', cpu_share: 0.049, memory_bytes: 143_000_000, pictures_per_s: 8, skips: false };
-  const channel = { camera_id: 1, channel: 1, told_by: 'server', is_restless: false, hits_today: 0 };
+  /** @type {import('../../static/js/lib/motion-types.js').MotionChannel} */
+  const channel = { camera_id: 1, channel: 1, told_by: 'server', reason: null, is_restless: false, hits_today: 0 };
+  /** @type {import('../../static/js/lib/motion-types.js').Motion} */
   const overview = { is_available: true, install_command: 'make motion', child, channels: [channel] };
   assert.match(childText(overview), /watches 1 channel with 4\.9 % of one processor core and 143 MB of memory\./);
   assert.equal(childText({ ...overview, child: { ...child, state: 'off' } }), '');

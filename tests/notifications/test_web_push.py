@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cameras.stored_secrets import secrets_of_notifications
 from cameras.vault import Vault
 from core.errors import Conflict, InvalidRequest, NotFound
 from core.events import Severity
@@ -331,3 +332,15 @@ def test_closing_ends_a_request_that_gets_no_answer(
         until(lambda: not thread.is_alive())
     may_answer.set()
     assert [error.code for error in problems] == ["unreachable"]
+
+
+def test_a_new_encryption_key_finds_the_secrets_of_web_push(
+    push: WebPush, service: PretendPushService, database: Database
+) -> None:
+    browser = browser_of(push, service)
+    push.public_key()
+    with database.read() as session:
+        secrets = list(secrets_of_notifications(session))
+        opened = [HOLDER.vault.decrypt(one.box, one.context).reveal() for one in secrets if one.box is not None]
+    assert browser.auth in opened
+    assert PushStore(database, HOLDER).signer(NOW).secret().reveal() in opened

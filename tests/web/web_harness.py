@@ -64,6 +64,7 @@ REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
     "/events",
+    "/notifications",
     "/api/push/key",
     "/api/push/subscriptions",
     "/api/push/subscriptions/<subscription_id>",

@@ -14,11 +14,11 @@ export function showErrors(form, error) {
   const named = error instanceof ApiError ? error.errors : [];
   let isPlaced = false;
   for (const { field, message } of named) {
-    const element = form.querySelector(`[data-error="${CSS.escape(field.split('.')[0] ?? '')}"]`);
-    if (!(element instanceof HTMLElement)) continue;
-    setText(element, sentence(message));
-    element.hidden = false;
-    const input = form.elements.namedItem(field);
+    const place = placeOf(form, field);
+    if (!place) continue;
+    setText(place.element, sentence(message));
+    place.element.hidden = false;
+    const input = form.elements.namedItem(place.name);
     if (input instanceof HTMLElement) {
       input.setAttribute('aria-invalid', 'true');
       if (!isPlaced) input.focus();
@@ -29,6 +29,22 @@ export function showErrors(form, error) {
   const general = part(form, 'error', HTMLElement);
   setText(general, error instanceof ApiError ? error.message : 'Something went wrong. Please try again.');
   general.hidden = false;
+}
+
+/**
+ * Return the place for the message about a field; for `email.recipients.0` it may be that of `email.recipients`.
+ *
+ * @param {HTMLFormElement} form
+ * @param {string} field
+ */
+function placeOf(form, field) {
+  const parts = field.split('.');
+  for (let count = parts.length; count > 0; count -= 1) {
+    const name = parts.slice(0, count).join('.');
+    const element = form.querySelector(`[data-error="${CSS.escape(name)}"]`);
+    if (element instanceof HTMLElement) return { name, element };
+  }
+  return null;
 }
 
 /** @param {HTMLFormElement} form */

@@ -37,6 +37,8 @@ export class ZoneEditor extends HTMLElement {
     const stage = this.stage;
     stage.addEventListener('pointerdown', (event) => this.#down(event));
     stage.addEventListener('pointermove', (event) => this.#move(event));
+    // It follows pointerdown: a finger that drags a zone does not scroll. Browsers ignore touch-action of a polygon.
+    stage.addEventListener('touchstart', (event) => this.#drag && event.preventDefault(), { passive: false });
     for (const type of /** @type {const} */ (['pointerup', 'pointercancel'])) stage.addEventListener(type, (event) => this.#up(event));
     stage.addEventListener('keydown', (event) => this.#key(event));
     stage.addEventListener('focusin', (event) => this.#focused(event));

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the server has made of the words of a search, as texts for users. */
+/** The server’s reading of the words of a search, as texts for users. */
 
 import { LOCAL_CLOCK } from './display-clock.js';
 import { kindWords } from './event-kinds.js';

@@ -4,17 +4,9 @@ import { JsonHttp } from './http.js';
 
 /**
  * @typedef {import('./motion-draft.js').MotionChoice} MotionChoice
- * @typedef {{told_by: 'device'|'server'|'none', reason: string|null, is_restless: boolean, watched_at: string|null,
- *   key_frame_interval_s: number|null}} MotionState
- * @typedef {{id: number, name: string, kind: 'watch'|'ignore'|'alert', points: number[][]}} MotionZone
- * @typedef {{mode: string, sensitivity: string, zones: MotionZone[], state: MotionState, is_available: boolean,
- *   install_command: string}} MotionSettings
- * @typedef {{box: number[], share: number, zones?: number[]}} MotionBlob
- * @typedef {{time: string|null, share: number, cells: string, blobs: MotionBlob[]}} MotionNow
- * @typedef {{state: string, cpu_share: number|null, memory_bytes: number|null, pictures_per_s: number|null,
- *   skips: boolean}} MotionChild
- * @typedef {{is_available: boolean, install_command: string, child: MotionChild, channels: {camera_id: number, channel: number,
- *   told_by: string, is_restless: boolean, hits_today: number}[]}} MotionOverview
+ * @typedef {import('./motion-types.js').ChannelMotion} MotionSettings
+ * @typedef {import('./motion-types.js').MotionNow} MotionNow
+ * @typedef {import('./motion-types.js').Motion} MotionOverview
  */
 
 export class MotionApi {

@@ -10,7 +10,9 @@ import { newRectangle } from './motion-geometry.js';
  * @typedef {import('./motion-geometry.js').Point} Point
  * @typedef {'watch'|'ignore'|'alert'} ZoneKind
  * @typedef {{id: number, name: string, kind: ZoneKind, points: Point[]}} Zone
- * @typedef {{mode: string, sensitivity: string, zones: Zone[]}} MotionChoice
+ * @typedef {import('./motion-types.js').ChannelMotion['mode']} Mode
+ * @typedef {import('./motion-types.js').ChannelMotion['sensitivity']} Sensitivity
+ * @typedef {{mode: Mode, sensitivity: Sensitivity, zones: Zone[]}} MotionChoice
  */
 
 export const MOST_ZONES = 16;
@@ -102,7 +104,7 @@ export class MotionDraft extends EventTarget {
     this.#tell();
   }
 
-  /** @param {{mode?: string, sensitivity?: string}} change */
+  /** @param {{mode?: Mode, sensitivity?: Sensitivity}} change */
   set(change) {
     this.#take({ ...this.#now, ...change }, '');
   }

@@ -1,6 +1,6 @@
 """Events: the device's own time, an index by zone, and the time whose recorded events were imported.
 
-Revision ID: 0019
+Revision ID: 0017
 Revises: 0016
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
+revision = "0017"
 down_revision = "0016"
 
 

@@ -1,7 +1,7 @@
 """Colours and histograms of the objects that the app's own detector has seen.
 
-Revision ID: 0018
-Revises: 0017
+Revision ID: 0019
+Revises: 0018
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

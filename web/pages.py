@@ -66,6 +66,8 @@ def motion(camera_id: str, number: str) -> str:
     return render_template(
         "motion.html", page="motion", camera_id=data["camera"]["id"], channel=channel, page_data=data
     )
+
+
 @blueprint.get("/notifications")
 def notifications() -> str:
     """Rules that tell the user about events: on this device by web push, and for admins by other ways."""

@@ -3,8 +3,7 @@
 - A key frame with motion is a hit. The frames before it then tell the beginning of the movement, or that there is
   none. A movement may have begun just before the hit, so the question is asked once more, with the frames after it.
   If the frames are gone, the next key frame must confirm the hit.
-- Where every picture is judged, the process confirms a movement with its second picture (of three). It begins with
-  the first one.
+- Where every picture is judged, two of three pictures with motion are a movement.
 - A movement ends after two pictures and five seconds without motion. It ends with the last picture that shows it.
 - A movement that reaches an alert zone becomes an alert: it ends, and another one begins.
 """
@@ -116,8 +115,8 @@ class Judge:
                 self._hit = None
             return steps
         if self._every_picture:
-            first = next(one for one in self._recent if one.is_moving or one.blobs)
-            return [*steps, *self._begin(first.time_ms, watched)]
+            moving = [one for one in self._recent if one.is_moving]
+            return [*steps, *self._begin(moving[0].time_ms, watched)] if len(moving) > 1 else steps
         if self._hit is None or self._asks_again:
             self._hit, self._waits_for_answer = watched, True
             self._asks_again = self._has_asked_again = False

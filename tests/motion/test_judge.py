@@ -27,21 +27,10 @@ def picture(
     *,
     zones: tuple[int, ...] = (),
     alert_zones: tuple[int, ...] = (),
-    is_confirmed: bool = True,
 ) -> Watched:
     """Return a picture, calm unless it has a `share`."""
     blobs = (Blob((0.1, 0.2, 0.3, 0.4), (0.25, 0.6), share, zones),) if share else ()
-    return Watched(
-        "1:1",
-        round(time_s * 1000),
-        share,
-        blobs,
-        zones,
-        alert_zones,
-        False,
-        bool(share) and is_confirmed,
-        bytes(CELL_BYTES),
-    )
+    return Watched("1:1", round(time_s * 1000), share, blobs, zones, alert_zones, False, bool(share), bytes(CELL_BYTES))
 
 
 def began(hit_s: float, start_s: float | None) -> Began:
@@ -152,27 +141,26 @@ def test_a_lost_answer_does_not_block_the_channel() -> None:
     assert judge.take(picture(40, 0.01)) == [LookBackWanted(40_000)]
 
 
-def test_a_movement_begins_with_the_picture_before_it_was_confirmed() -> None:
+def test_two_of_three_pictures_are_a_movement() -> None:
     judge = Judge(every_picture=True)
-    assert judge.take(picture(0.8)) == []
-    assert judge.take(picture(1.0, 0.01, is_confirmed=False)) == []
+    assert judge.take(picture(1.0, 0.01)) == []
     assert judge.take(picture(1.2)) == []
     opened = opened_in(judge.take(picture(1.4, 0.01)))
     assert opened is not None
     assert opened.movement.start_ms == 1000
-
-
-def test_a_movement_that_is_not_confirmed_is_none() -> None:
-    judge = Judge(every_picture=True)
-    assert judge.take(picture(1.0, 0.01, is_confirmed=False)) == []
-    assert [judge.take(picture(time_s)) for time_s in (1.2, 1.4, 1.6)] == [[], [], []]
-    assert not judge.is_open
+    single = Judge(every_picture=True)
+    assert [single.take(picture(time_s, share)) for time_s, share in ((1, 0.01), (1.2, 0), (1.4, 0), (1.6, 0.01))] == [
+        [],
+        [],
+        [],
+        [],
+    ]
 
 
 def test_the_zone_of_a_movement_is_the_first_alert_zone_it_is_in() -> None:
     judge = Judge(every_picture=True)
     judge.set((PATH, GATE), every_picture=True)
-    judge.take(picture(1.0, 0.01, zones=(8,), is_confirmed=False))
+    judge.take(picture(1.0, 0.01, zones=(8,)))
     opened = opened_in(judge.take(picture(1.2, 0.01, zones=(8, 7), alert_zones=(7,))))
     assert opened is not None
     assert (opened.movement.zone, opened.movement.is_alert) == ("Gate", True)
@@ -181,7 +169,7 @@ def test_the_zone_of_a_movement_is_the_first_alert_zone_it_is_in() -> None:
 def test_a_movement_that_reaches_an_alert_zone_becomes_an_alert() -> None:
     judge = Judge(every_picture=True)
     judge.set((PATH, GATE), every_picture=True)
-    judge.take(picture(1.0, 0.01, zones=(8,), is_confirmed=False))
+    judge.take(picture(1.0, 0.01, zones=(8,)))
     first = opened_in(judge.take(picture(1.2, 0.01, zones=(8,))))
     assert first is not None
     assert (first.movement.zone, first.movement.is_alert) == ("Path", False)

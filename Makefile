@@ -156,7 +156,8 @@ test-python: install-dev ## all Python tests, those in Chromium included
 	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
 .PHONY: stress
-stress: install-dev ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
+stress: install-dev detector ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
+	@tools/system-packages.sh stress
 	$(BIN)/pytest -q -m stress --timeout=3600 -s $(T)
 
 .PHONY: bench
@@ -174,7 +175,9 @@ screenshots: install-dev ## every page at 1280 and 390 px, light and dark, into 
 .PHONY: detector
 detector: install ## the optional detector of persons, vehicles and animals: 300 MB of packages, a model of 4 MB
 	@echo "Installing what the detector of objects needs ..."
-	@set -o pipefail; $(PIP) install -r requirements-detector.txt -c constraints.txt | $(SHOW) "Python package"
+	@set -o pipefail; if [ -e $(VENV)/.installed-dev ]; then grep -v '^opencv' requirements-detector.txt; \
+		else cat requirements-detector.txt; fi > $(VENV)/requirements-detector.txt; \
+		$(PIP) install -r $(VENV)/requirements-detector.txt -c constraints.txt | $(SHOW) "Python package"
 	@if [ ! -f $(MODELS)/nanodet-g.onnx ]; then set -e -o pipefail; \
 		echo "Installing what the conversion of the model needs, for the moment ..."; \
 		$(PIP) install --target $(CONVERTING) -r requirements-convert.txt -c constraints.txt | $(SHOW) "Python package"; \

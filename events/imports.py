@@ -108,7 +108,7 @@ def _by_topic(events: Iterable[RecordingEvent]) -> list[tuple[str, EventKind, li
 def _stretches(events: Sequence[RecordingEvent]) -> list[Stretch]:
     """Return the stretches in which an activity went on. One without a state is a moment.
 
-    Some recorders never tell an end: another beginning long after the last one then begins another stretch.
+    A recorder may never tell an end: another beginning long after the last one then begins another stretch.
     """
     found: list[Stretch] = []
     since = told = None

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Install the system packages that the tests need: with apt as root, otherwise print their names.
+# With the argument "stress", also those that only `make stress` needs.
 set -euo pipefail
 
 missing=()
@@ -21,6 +22,8 @@ for plugin in x264enc:ugly alawenc:good rtph264pay:good h264parse:bad avenc_aac:
     *) missing+=("gstreamer1.0-plugins-${plugin##*:}") ;;
   esac
 done
+# A film of walkers, from a camera in a street (the package has 95 MB).
+[ "${1:-}" != stress ] || [ -e /usr/share/doc/opencv-doc/examples/data/vtest.avi ] || missing+=(opencv-doc)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)

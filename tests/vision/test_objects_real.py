@@ -1,4 +1,4 @@
-"""The default detector on a real scene: the walkers of Debian's opencv-doc (95 MB, so it is not installed for tests).
+"""The default detector on a real scene: the walkers of Debian's opencv-doc.
 
 The truth is an independent judgement of movement, on every picture: OpenCV's mixture of Gaussians. Of its blobs, those
 of a walker's size and shape count.
@@ -27,11 +27,7 @@ from vision.objects_messages import Detect
 MODEL = ROOT / "data" / "models" / "nanodet-g.onnx"
 VIDEO = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not MODEL.exists(), reason=f"{MODEL} is missing: call `make detector`"),
-    pytest.mark.skipif(not VIDEO.exists(), reason=f"{VIDEO} is missing: install Debian's opencv-doc"),
-]
+pytestmark = pytest.mark.stress
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
     """Return every 20th picture from the 100th."""
+    assert VIDEO.exists(), "install Debian's opencv-doc"
     subtractor = cv2.createBackgroundSubtractorMOG2(200, 25, True)
     found = []
     for place, picture in enumerate(_pictures()):
@@ -79,6 +76,7 @@ def _walkers(mask: Any) -> list[tuple[float, float]]:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
+    assert MODEL.exists(), "call `make detector`"
     return Detector(read_model(MODEL), read_description(MODEL.with_suffix(".toml")))
 
 

@@ -1,4 +1,4 @@
-"""Pedestrians of a real camera: vtest.avi of Debian's package opencv-doc, where that is installed."""
+"""Pedestrians of a real camera: vtest.avi of Debian's package opencv-doc."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ CLIP = Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
 _EACH = 20  # a picture in 2 s
 _KEY = "1:1"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CLIP.exists(), reason="needs vtest.avi of Debian's opencv-doc (95 MB)"),
-]
+pytestmark = pytest.mark.stress
 
 
 @pytest.fixture(scope="module")
 def clip() -> list[Picture]:
+    assert CLIP.exists(), "install Debian's opencv-doc"
     with av.open(str(CLIP)) as file:
         frames = file.decode(file.streams.video[0])
         return [np.asarray(f.to_ndarray(format="gray"), np.uint8) for n, f in enumerate(frames) if n % _EACH == 0]

@@ -52,6 +52,7 @@ REFUSED_HERE = {
     ("POST", "/api/push/subscriptions/{subscription_id}/test"): 409,
     ("DELETE", "/api/notification-sinks/{sink_id}"): 409,
     ("GET", "/api/events/{event_id}/similar"): 404,
+    ("POST", "/api/detector/models/{name}/trial"): 404,
     ("POST", "/api/setup"): 403,
     ("POST", "/api/setup/postpone"): 403,
     ("POST", "/api/session"): 401,

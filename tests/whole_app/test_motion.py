@@ -13,12 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from motion.child import PACKAGES, is_available
 from simulator.scenes import YARD_SEEN_FROM_S, YARD_SEEN_S
 from tests.patience import LIMIT_S, promised, until
 from tools.running import App, Recorder, running_recorder
 
-pytestmark = pytest.mark.skipif(not is_available(), reason=f"needs {', '.join(PACKAGES)}: make motion")
 CHANNELS = 16
 RULE = "/api/cameras/1/channels/5/recording-rule"
 # The top sixteenth of each picture has the number of the frame, which changes all the time.

@@ -198,13 +198,16 @@ def test_what_the_detector_sees_lies_over_its_picture(app: App, camera_id: int, 
     expect(page.locator("#seen-cells")).to_have_attribute("d", "M0 0h4v1h-4z")
     expect(page.locator("#seen-blobs rect")).to_have_attribute("width", "3.2")
     settings["state"]["is_restless"] = True
+    page.reload()
     expect(page.locator("#told-title")).to_have_text("This server watches a restless picture")
     page.get_by_label("Show what the detector sees").uncheck()
     expect(page.locator("#seen-cells")).to_have_attribute("d", "")
     settings["state"].update(told_by="none", reason="not_installed")
     settings["is_available"] = False
+    page.reload()
     expect(page.locator("#install-command")).to_be_visible()
     expect(page.locator("#install-command")).to_have_text("make motion")
+    expect(page.locator("#picture")).to_be_visible()
     settled_from = len(asked)
     until_on(page, lambda: "motion" in asked[settled_from:])
     assert "now" not in asked[settled_from:], "the detector is not asked while nobody looks"

@@ -181,16 +181,18 @@ def test_what_the_detector_sees_lies_over_its_picture(app: App, camera_id: int, 
     asked: list[str] = []
 
     def answer(route: Route) -> None:
-        name = route.request.url.rsplit("/", 1)[-1]
+        name, _, query = route.request.url.rsplit("/", 1)[-1].partition("?")
         asked.append(name)
         if name == "picture":
-            route.fulfill(body=jpeg_of(NOON), content_type="image/jpeg")
+            headers = {"Content-Type": "image/jpeg", "X-Picture-Time": "2026-11-22T12:00:00.000Z"}
+            route.fulfill(body=jpeg_of(NOON), headers=headers)
             return
-        body = {**now, "blobs": [blob]} if name == "now" else settings
+        is_of_picture = query == "time=2026-11-22T12%3A00%3A00.000Z"
+        body = {**now, "blobs": [blob] if is_of_picture else []} if name == "now" else settings
         route.fulfill(content_type="application/json", body=json.dumps(body))
 
     page = open_page("about:blank").page
-    page.route(re.compile(r"/channels/\d+/motion(/now|/picture)?$"), answer)
+    page.route(re.compile(r"/channels/\d+/motion(/now|/picture)?(\?|$)"), answer)
     page.goto(page_of(app, camera_id))
     expect(page.locator("#told-title")).to_have_text("This server watches the pictures")
     expect(page.locator("#told-text")).to_contain_text("a picture every 2 seconds")

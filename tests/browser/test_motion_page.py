@@ -126,6 +126,7 @@ def test_a_finger_moves_points_and_zones(app: App, camera_id: int, motion: str, 
     with_zone(app, motion)
     page = open_page(page_of(app, camera_id), 390, 844, has_touch=True).page
     expect(page.locator("#picture")).to_be_visible()
+    expect(page.get_by_role("link", name="Live", exact=True)).to_have_class(re.compile("crumb-back"))
     page.locator(".motion-zone-head").click()
     page.locator(STAGE).scroll_into_view_if_needed()
     box = box_at_rest(page, page.locator(STAGE))

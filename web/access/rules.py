@@ -202,6 +202,12 @@ RULES: dict[str, Rule] = {
     "api_motion.set_channel_motion": Rule(Permission.MANAGE, targets.channel_in_path, "set_motion"),
     "api_motion.get_motion_picture": Rule(Permission.LIVE, targets.channel_in_path),
     "api_motion.get_motion_now": Rule(Permission.LIVE, targets.channel_in_path),
+    # searches; the search manager checks their owners and channels
+    "api_searches.add_search": Rule(Permission.RECORDINGS, targets.searched_channel_in_body, "create_search"),
+    "api_searches.list_searches": Rule(Permission.RECORDINGS),
+    "api_searches.get_search": Rule(Permission.RECORDINGS),
+    "api_searches.continue_search": Rule(Permission.RECORDINGS, action="continue_search"),
+    "api_searches.cancel_search": Rule(Permission.RECORDINGS, action="cancel_search"),
     "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path),
     "api_camera_events.set_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, "set_event_switch"),
     "api_camera_events.list_event_topics": Rule(Permission.MANAGE, targets.camera_in_path),

@@ -34,6 +34,33 @@ def result(minutes: float, score: float, seconds: float = 20, **more: Any) -> di
     }
 
 
+def search_answer(search_id: int) -> dict[str, Any]:
+    """Return a search that has just begun, in the shape of the API."""
+    return {
+        "id": search_id,
+        "camera_id": 1,
+        "channel": 1,
+        "start_time": rfc3339(BEGIN),
+        "end_time": rfc3339(BEGIN + timedelta(hours=2)),
+        "points": [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]],
+        "kind": "moved",
+        "source": None,
+        "state": "estimating",
+        "waits_for": None,
+        "progress": 0.0,
+        "recorded_s": 0.0,
+        "key_frames": 0,
+        "bytes": 0,
+        "estimate": None,
+        "problem": None,
+        "is_small": False,
+        "results": [],
+        "by": "anna",
+        "created_at": rfc3339(datetime.now(UTC)),
+        "ended_at": None,
+    }
+
+
 class PretendSearches:
     """The API of searches for a page. `now` is the newest search, which a test changes; `requests` has all bodies."""
 
@@ -52,29 +79,7 @@ class PretendSearches:
 
     def add(self, **fields: Any) -> dict[str, Any]:
         """Add a search, as if it was requested before."""
-        search = {
-            "id": len(self.searches) + 1,
-            "camera_id": 1,
-            "channel": 1,
-            "start_time": rfc3339(BEGIN),
-            "end_time": rfc3339(BEGIN + timedelta(hours=2)),
-            "points": [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]],
-            "kind": "moved",
-            "source": None,
-            "state": "estimating",
-            "waits_for": None,
-            "progress": 0.0,
-            "recorded_s": 0.0,
-            "key_frames": 0,
-            "bytes": 0,
-            "estimate": None,
-            "problem": None,
-            "is_small": False,
-            "results": [],
-            "by": "anna",
-            "created_at": rfc3339(datetime.now(UTC)),
-            "ended_at": None,
-        } | fields
+        search = search_answer(len(self.searches) + 1) | fields
         self.searches.insert(0, search)
         return search
 
@@ -92,10 +97,10 @@ class PretendSearches:
             (status, body), self.refusal = self.refusal, None
             route.fulfill(status=status, json=body)
             return
-        body: dict[str, Any] = request.post_data_json or {}
-        self.requests.append(body)
+        question: dict[str, Any] = request.post_data_json or {}
+        self.requests.append(question)
         asked = ("camera_id", "channel", "start_time", "end_time", "points", "kind", "source")
-        route.fulfill(status=202, json=self.add(**{name: body[name] for name in asked}))
+        route.fulfill(status=202, json=self.add(**{name: question[name] for name in asked}))
 
     def _one(self, route: Route) -> None:
         request = route.request

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pretend_searches import PretendSearches, result
+from tests.browser.pretend_searches import PretendSearches, result, search_answer
 from tests.browser.storyboard import Thumbnails
 from tests.browser.watching import Open, box_at_rest, until_on
 from tools.running import App
+from web.api import search_models
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -50,6 +51,14 @@ def drag(page: Page, *places: tuple[float, float]) -> None:
 
 def flat(points: list[list[float]]) -> list[float]:
     return [part for point in points for part in point]
+
+
+def test_the_pretended_answers_have_the_shape_of_the_api() -> None:
+    answer = search_answer(1) | {"results": [result(1, 0.5)], "estimate": {"key_frames": 1, "bytes": 1, "seconds": 1.0}}
+    assert answer.keys() == search_models.Search.model_fields.keys()
+    assert answer["results"][0].keys() == search_models.SearchResult.model_fields.keys()
+    assert {"can_compare", "install_command", "searches"} == search_models.SearchList.model_fields.keys()
+    search_models.Search.model_validate(answer)
 
 
 def test_a_search_by_mouse_from_the_box_to_the_recording(app: App, camera_id: int, open_page: Open) -> None:

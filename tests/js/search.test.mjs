@@ -229,9 +229,9 @@ test('a result has its time, length and strength', () => {
   assert.equal(text.resultTime(result('10:00:00', 1), true, CLOCK), '12:00:00 to 12:00:32');
   assert.equal(text.resultTime(result('10:00:00', 1, 0), true, CLOCK), '12:00:00');
   assert.equal(text.resultTime(result('21:59:50', 1), false, CLOCK), '2026-11-22 23:59:50 to 2026-11-23 00:00:22');
-  assert.equal(text.resultFacts(result('10:00:00', 0.9), 'moved'), '32 s, strong');
-  assert.equal(text.resultFacts(result('10:00:00', 0.1, 0), 'moved'), 'weak');
-  assert.equal(text.resultFacts(result('10:00:00', 0.5, 8), 'changed'), 'within 8 s, medium');
+  assert.equal(text.resultFacts(result('10:00:00', 0.9), 'moved', 0.9), '32 s, strong');
+  assert.equal(text.resultFacts(result('10:00:00', 0.1, 0), 'moved', 0.1), 'weak');
+  assert.equal(text.resultFacts(result('10:00:00', 0.5, 8), 'changed', 0.5), 'within 8 s, medium');
   assert.equal(text.rangeText(search(), CLOCK), '2026-11-22 12:00 to 14:00');
   assert.ok(text.isOneDay(search(), CLOCK));
   assert.ok(!text.isOneDay(search({ end_time: '2026-11-22T22:30:00Z' }), CLOCK));
@@ -246,6 +246,13 @@ test('costs, short states and recorded parts are words', () => {
   assert.equal(text.recordedText(0, HOUR), 'Nothing is recorded in this range.');
   assert.equal(text.recordedText(HOUR - 1000, HOUR), 'All of this range is recorded.');
   assert.equal(text.recordedText(HOUR / 2, HOUR), '30 min of this range are recorded.');
+});
+
+test('results are strong or weak beside the strongest one, whose own score may be small', () => {
+  const [far, farther] = [result('10:00:00', 0.04), result('11:00:00', 0.01)];
+  const strengthOf = text.strengthIn([far, farther]);
+  assert.deepEqual([far, farther].map(strengthOf), [1, 0.25]);
+  assert.equal(text.strengthIn([result('10:00:00', 0)])(result('10:00:00', 0)), 0);
 });
 
 test('a question becomes the request of the API', () => {

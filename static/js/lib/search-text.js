@@ -153,11 +153,16 @@ export function resultTime({ start_time: start, end_time: end }, isWithinDay, cl
   return `${from} to ${isSameDay ? clock.timeOf(endMs) : clock.stamp(endMs)}`;
 }
 
-/** Return the length of a result, and how strong it is. @param {SearchResult} result @param {Search['kind']} kind */
-export function resultFacts({ start_time: start, end_time: end, score: found }, kind) {
-  const score = found ?? 0;
+/** Return how strong each result is beside the strongest one, 0 to 1. @param {readonly SearchResult[]} results @returns {(result: SearchResult) => number} */
+export function strengthIn(results) {
+  const best = Math.max(...results.map(({ score }) => score ?? 0));
+  return ({ score }) => (best > 0 ? (score ?? 0) / best : 0);
+}
+
+/** Return the length of a result, and how strong it is. @param {SearchResult} result @param {Search['kind']} kind @param {number} share of the strongest result's score */
+export function resultFacts({ start_time: start, end_time: end }, kind, share) {
   const seconds = (Date.parse(end) - Date.parse(start)) / 1000;
-  const strength = score >= STRONG ? 'strong' : score >= WEAK ? 'medium' : 'weak';
+  const strength = share >= STRONG ? 'strong' : share >= WEAK ? 'medium' : 'weak';
   if (kind === 'changed') return seconds >= 1 ? `within ${exactDuration(Math.round(seconds))}, ${strength}` : strength;
   return seconds >= 1 ? `${exactDuration(Math.round(seconds))}, ${strength}` : strength;
 }

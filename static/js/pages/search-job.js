@@ -16,6 +16,7 @@ import {
   resultFacts,
   resultTime,
   stateWords,
+  strengthIn,
 } from '../lib/search-text.js';
 import { byId, showToast } from './page.js';
 
@@ -29,7 +30,7 @@ const WAITING_POLL_MS = 10_000;
 const NEAR_PX = 200;
 const UNITS = 1000;
 
-/** Emits 'ended' when the search needs the server no more. */
+/** Emits 'state' when the state of the search is another one. */
 export class SearchJob extends EventTarget {
   #api;
   /** @type {Search|null} */
@@ -114,10 +115,10 @@ export class SearchJob extends EventTarget {
 
   /** @param {Search} search */
   #take(search) {
-    const wasUnfinished = this.#search !== null && isUnfinished(this.#search);
+    const before = this.#search?.state;
     this.#search = search;
     this.#draw();
-    if (wasUnfinished && !isUnfinished(search)) this.dispatchEvent(new Event('ended'));
+    if (before !== search.state) this.dispatchEvent(new Event('state'));
   }
 
   /** @param {(id: number) => Promise<Search>} request */
@@ -173,9 +174,14 @@ export class SearchJob extends EventTarget {
     const corners = search.points.map(([x = 0, y = 0]) => `${x * UNITS},${y * UNITS}`).join(' ');
     const ids = results.map((result) => Date.parse(result.start_time));
     const rows = keyedRows(byId('results', HTMLElement), ids, 'search-result', HTMLElement);
+    const strengthOf = strengthIn(results);
     rows.forEach((row, index) => {
       const result = results[index];
-      if (result) this.#drawResult(row, result, search, corners);
+      if (!result) return;
+      const strength = strengthOf(result);
+      this.#drawResult(row, result, search, corners);
+      part(row, 'score', HTMLMeterElement).value = strength;
+      setText(part(row, 'facts', HTMLElement), resultFacts(result, search.kind, strength));
     });
   }
 
@@ -187,8 +193,6 @@ export class SearchJob extends EventTarget {
     const time = part(row, 'time', HTMLElement);
     setText(time, resultTime(result, isOneDay(search)));
     setAttribute(time, 'datetime', result.start_time);
-    setText(part(row, 'facts', HTMLElement), resultFacts(result, search.kind));
-    part(row, 'score', HTMLMeterElement).value = result.score ?? 0;
     setAttribute(part(row, 'area', SVGElement), 'points', corners);
     setAttribute(row, 'data-pair', isChange && result.before_picture_url !== null);
     part(row, 'before-frame', HTMLElement).hidden = !result.before_picture_url;

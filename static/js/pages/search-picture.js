@@ -23,8 +23,10 @@ export class SearchPicture extends EventTarget {
   #place = null;
   /** The moment that the user has seen on the page before. @type {number|null} */
   seenMs = null;
-  /** @type {number|null} */
-  #recordedMs = null;
+  /** A recorded moment of the chosen range; null if there is none, undefined before it is known. @type {number|null|undefined} */
+  #recordedMs = undefined;
+  /** True while the user waits for the picture of a recording. */
+  #wantsRecorded = false;
   /** True once the user has chosen a moment, or a picture is there. */
   #isSettled = false;
   #loading = new AbortController();
@@ -50,7 +52,7 @@ export class SearchPicture extends EventTarget {
   /** Show the picture of another channel. @param {Place} place */
   set place(place) {
     this.#place = place;
-    this.#recordedMs = null;
+    this.#recordedMs = undefined;
     this.#isSettled = false;
     this.#forget();
     void this.#load(this.seenMs !== null || !may('live') ? 'recorded' : 'now', false);
@@ -59,7 +61,8 @@ export class SearchPicture extends EventTarget {
   /** A recorded moment of the chosen range is known. @param {number|null} atMs */
   set recordedMs(atMs) {
     this.#recordedMs = atMs === null ? null : atMs - BEFORE_END_MS;
-    if (!this.#isSettled && this.#image.hidden && atMs !== null) void this.#load('recorded', false);
+    if (atMs === null) return;
+    if (this.#wantsRecorded || (!this.#isSettled && this.#image.hidden)) void this.#load('recorded', this.#wantsRecorded);
   }
 
   /** @param {Moment} moment @param {boolean} isChosen by the user */
@@ -68,6 +71,7 @@ export class SearchPicture extends EventTarget {
     this.#loading = new AbortController();
     const { signal } = this.#loading;
     this.#isSettled ||= isChosen;
+    this.#wantsRecorded = isChosen && moment === 'recorded';
     this.#press(moment);
     if (this.#image.hidden) this.#note('Loading the picture');
     try {
@@ -77,7 +81,7 @@ export class SearchPicture extends EventTarget {
       if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
       const other = moment === 'now' ? 'recorded' : 'now';
-      const canOther = other === 'now' ? may('live') : (this.seenMs ?? this.#recordedMs) !== null;
+      const canOther = other === 'now' ? may('live') : (this.seenMs ?? this.#recordedMs ?? null) !== null;
       if (!isChosen && !this.#isSettled && canOther) {
         this.#isSettled = true;
         void this.#load(other, false);
@@ -99,6 +103,7 @@ export class SearchPicture extends EventTarget {
   /** @param {AbortSignal} signal */
   async #recorded(signal) {
     const atMs = this.seenMs ?? this.#recordedMs;
+    if (atMs === undefined) throw new ApiError('not_found', 'The server is still asking what is recorded.');
     if (!this.#place || atMs === null) throw new ApiError('no_recording', 'Nothing is recorded in the chosen range.');
     const url = this.#searches.recordedPicture(this.#place.camera.id, this.#place.number, atMs);
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -115,6 +120,7 @@ export class SearchPicture extends EventTarget {
     this.#image.src = URL.createObjectURL(blob);
     if (before) URL.revokeObjectURL(before);
     this.#isSettled = true;
+    this.#wantsRecorded = false;
     setText(byId('picture-of', HTMLElement), words);
   }
 

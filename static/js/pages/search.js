@@ -157,7 +157,7 @@ earlier.addEventListener('list', (event) => {
   setText(byId('install-command', HTMLElement), list.install_command);
 });
 earlier.addEventListener('problem', (event) => showProblem(/** @type {CustomEvent<string>} */ (event).detail));
-job.addEventListener('ended', () => void earlier.load());
+job.addEventListener('state', () => void earlier.load());
 picture.addEventListener('shape', () => job.setTallness(picture.tallness));
 
 // ── Events of the page ─────────────────────────────────────────────────────────────────────────────────────────────────

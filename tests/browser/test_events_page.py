@@ -116,6 +116,8 @@ def test_filters_are_in_the_address_and_in_the_requests(
     page.get_by_label("From", exact=True).fill("18:00")
     expect(page).to_have_url(f"{app.url}/events?kind=vehicle&severity=alert&seen=no&from=18:00")
     until_on(page, lambda: events.asked[-1].get("from_time_of_day") == ["18:00"])
+    until_on(page, lambda: events.counted[-1].get("from_time_of_day") == ["18:00"])
+    assert "day" not in events.counted[-1], "the calendar counts all days of its month"
     assert events.asked[-1]["kind"] == ["vehicle"]
     assert events.asked[-1]["seen"] == ["0"]
     page.reload()

@@ -79,10 +79,9 @@ export class EventFilters extends EventTarget {
   async count() {
     const counting = ++this.#counting;
     const { month } = calendar;
-    const { cameraId, channel, kinds, severity, isSeen } = this.#filter;
     const span = { startMs: LOCAL_CLOCK.momentOf(month.startMs), endMs: LOCAL_CLOCK.momentOf(month.endMs) };
     try {
-      const days = await this.#events.days({ ...span, cameraId, channel, kinds, severity, isSeen });
+      const days = await this.#events.days({ ...this.#filter, ...span });
       if (counting !== this.#counting) return;
       calendar.counts = new Map(days.filter(({ count }) => count > 0).map((day) => [day.day, day]));
     } catch (error) {

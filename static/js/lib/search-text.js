@@ -196,7 +196,7 @@ export function inOrder(results, order) {
   return [...results].sort((a, b) => (order === 'time' ? byTime(a, b) : (b.score ?? 0) - (a.score ?? 0) || byTime(a, b)));
 }
 
-/** Return what is recorded of a range, for the form. @param {number} recordedMs @param {number} wholeMs */
+/** Return the recorded part of a range, for the form. @param {number} recordedMs @param {number} wholeMs */
 export function recordedText(recordedMs, wholeMs) {
   if (recordedMs < 1000) return 'Nothing is recorded in this range.';
   if (wholeMs - recordedMs < 60_000) return 'All of this range is recorded.';

@@ -20,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.notification_shots import notifications
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 from tools.studio import SIZES, Studio
 
@@ -52,7 +53,10 @@ def main(folder: Path, *only: str) -> None:
         studio.take("error", f"{app.url}/no-such-page")
         studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
         studio.take("events-empty", f"{app.url}/events", until="#none:not([hidden])")
+        studio.take("notifications-empty", f"{app.url}/notifications", until="#no-rules:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
+        if studio.wants("notifications"):
+            notifications(studio, app, camera_id)
         if studio.wants("events"):
             _events(studio, app, camera_id)
         if studio.wants("storage"):

@@ -70,7 +70,13 @@ class Site:
         return state
 
     def begin_motion(self) -> None:
+        """Begin a motion that is a new event: the end of the motion before is held for seconds."""
+        until(lambda: not self._is_moving(), what="the end of the motion before")
         self.recorder.control("POST", "/motion", {"channel": 1, "active": True})
+
+    def _is_moving(self) -> bool:
+        found = self.app.call("GET", "/api/events?kind=motion")["events"]
+        return any(event["end_time"] is None for event in found)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         recorder = stack.enter_context(
             running_recorder("--channels", "2", "--profile", "small", "--make", "conformant")
         )
+        recorder.control("POST", "/motion", {"active": False})  # only tests begin one
         push = stack.enter_context(pretend_push_service(folder))
         mail = stack.enter_context(mail_server())
         hook = stack.enter_context(web_server())

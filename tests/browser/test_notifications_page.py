@@ -209,6 +209,9 @@ def test_a_broker_hears_of_the_channels_and_its_loss_shows(site: Site, open_page
 
 
 def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> None:
+    zone = {"id": 1, "name": "Path <i>", "kind": "watch", "points": [[0, 0], [1, 0], [1, 1]]}
+    motion = {"mode": "off", "sensitivity": "high", "zones": [zone]}
+    site.app.call("PUT", f"/api/cameras/{site.camera_id}/channels/1/motion", motion)
     site.add_webhook()
     site.hook.posts.clear()
     page = open_page(site.url).page
@@ -220,6 +223,7 @@ def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> N
     dialog.get_by_label("Motion", exact=True).check()
     dialog.get_by_label("Camera").select_option("Garage <b>")
     dialog.get_by_label("Channel").select_option("Car park")
+    expect(page.locator("#rule-zones option")).to_have_attribute("value", "Path <i>")
     dialog.get_by_label("Mon").uncheck()
     dialog.get_by_label("Mon").check()
     dialog.get_by_label("From").fill("00:00")

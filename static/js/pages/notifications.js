@@ -34,8 +34,15 @@ const REFRESH_MS = 15_000;
 const WAITING_MS = 2_000; // while a notification is on its way
 const HOUR_MS = 3_600_000;
 
-const { rules: rulesUrl = '', sinks: sinksUrl = '', deliveries = '', push = '' } = document.body.dataset;
-const api = new NotificationsApi({ rules: rulesUrl, sinks: sinksUrl, deliveries, push }, httpOptions());
+const {
+  rules: rulesUrl = '',
+  sinks: sinksUrl = '',
+  deliveries = '',
+  push = '',
+  events = '',
+  cameras: camerasUrl = '',
+} = document.body.dataset;
+const api = new NotificationsApi({ rules: rulesUrl, sinks: sinksUrl, deliveries, push, events, cameras: camerasUrl }, httpOptions());
 const cameraApi = pageApi();
 const accountsApi = new AccountsApi(httpOptions());
 const confirmDialog = byId('confirm', ConfirmDialog);

@@ -64,6 +64,7 @@ REVIEWER = {
     "/recordings",
     "/recordings/<camera_id>",
     "/events",
+    "/search",
     "/notifications",
     "/api/push/key",
     "/api/push/subscriptions",

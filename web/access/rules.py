@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "pages.wall": Rule(Permission.LIVE),
     "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
     "pages.events": Rule(Permission.RECORDINGS),
+    "pages.search": Rule(Permission.RECORDINGS),
     "pages.motion": Rule(Permission.LIVE, targets.channel_in_path),
     "pages.notifications": Rule(Permission.RECORDINGS),
     "pages.exports": Rule(Permission.EXPORT),

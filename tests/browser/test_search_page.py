@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.pretend_searches import PretendSearches, result, search_answer
 from tests.browser.storyboard import Thumbnails
@@ -234,6 +234,30 @@ def test_an_earlier_search_is_opened_with_its_question(app: App, camera_id: int,
     expect(page.get_by_label("Something moved here")).to_be_checked()
     expect(page.get_by_role("combobox", name="Channel")).to_have_value(str(CHANNEL))
     expect(page).to_have_url(re.compile(r"\?search=1$"))
+
+
+def test_the_source_is_asked_for_if_both_places_have_recordings(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    Thumbnails(page)
+    searches = PretendSearches(page)
+
+    def both(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        spans = body["channels"][0]["spans"]
+        recorded = next(span for span in spans if span["state"] == "recorded")
+        spans.append({**recorded, "source": "server"})
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/recordings/coverage?*", both)
+    page.goto(f"{app.url}/search{of_channel(camera_id)}")
+    page.get_by_role("button", name="Last 24 hours").click()
+    expect(page.locator("#recorded")).to_contain_text("recorded")
+    page.get_by_role("combobox", name="Recordings").select_option("The recordings of this server")
+    page.get_by_role("button", name="Box").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator(TITLE)).to_be_visible()
+    assert searches.requests[0]["source"] == "server"
 
 
 def test_other_pages_lead_to_a_search_of_their_channel(app: App, camera_id: int, open_page: Open) -> None:

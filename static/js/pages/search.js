@@ -48,7 +48,7 @@ function drawArea() {
   byId('area-clear', HTMLButtonElement).disabled = points === null;
   byId('area-hint', HTMLElement).hidden = points !== null;
   byId('outline-hint', HTMLElement).hidden = isBox;
-  byId('box-fields', HTMLElement).hidden = !isBox;
+  byId('box-fields', HTMLElement).hidden = !isBox || points === null;
   if (points) showError('area-error', '');
   for (const field of boxFields()) {
     field.disabled = box === null;

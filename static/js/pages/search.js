@@ -116,7 +116,7 @@ async function begin() {
     await job.leave();
     open(await searches.begin({ ...question, points }));
     byId('job-title', HTMLElement).focus();
-    byId('job', HTMLElement).scrollIntoView({ block: 'nearest' });
+    byId('job', HTMLElement).scrollIntoView({ block: 'start' });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const fields = error.errors.map(({ field, message }) => `${field}: ${message}`).join(' ');

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CHANNEL = 2
 STAGE = ".zone-stage"
 TITLE = "#job-title"
+HOSTILE = "<img src=x onerror='window.hacked=1'>"
 
 
 def open_search(
@@ -108,6 +109,23 @@ def test_a_search_by_mouse_from_the_box_to_the_recording(app: App, camera_id: in
     expect(link).to_have_attribute("href", re.compile(r"^/recordings/1\?channel=1&t="))
     link.click()
     expect(page).to_have_url(re.compile(r"/recordings/1"))
+
+
+def test_a_real_search_shows_movements_and_plays_one(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/search?camera={camera_id}&channel=1").page
+    page.get_by_role("button", name="Box").click()
+    for name, value in (("Width", 96), ("Height", 60), ("Left", 2), ("Top", 30)):
+        page.get_by_role("spinbutton", name=name).fill(str(value))
+    page.get_by_role("button", name="Last hour").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    rows = page.locator(".search-result")
+    expect(rows.first.locator("img").last).to_be_visible()
+    expect(page.locator(TITLE)).to_have_text(re.compile("^(Done|The quick search is done)$"))
+    page.reload()
+    expect(rows.first.locator("img").last).to_be_visible()
+    rows.first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(rf"/recordings/{camera_id}\?channel=1&t="))
+    expect(page.locator("#player [data-part=stage]")).to_have_attribute("data-phase", "playing")
 
 
 def test_a_search_with_the_keyboard_alone(app: App, camera_id: int, open_page: Open) -> None:
@@ -203,12 +221,13 @@ def test_problems_are_told_with_what_helps(app: App, camera_id: int, open_page: 
             "The device does not answer.",
         ),
         (
-            {"state": "failed", "waits_for": None, "problem": {"code": "vision_missing", "detail": "Install it."}},
-            "Install it.",
+            {"state": "failed", "waits_for": None, "problem": {"code": "vision_missing", "detail": HOSTILE}},
+            HOSTILE,
         ),
     ):
         searches.now.update(fields)
         expect(page.locator("#job-text")).to_contain_text(words)
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_an_earlier_search_is_opened_with_its_question(app: App, camera_id: int, open_page: Open) -> None:

@@ -203,7 +203,9 @@ test('an empty result tells how much was looked at', () => {
   const part = search({ state: 'done', progress: 0.34, kind: 'changed', problem: { code: 'not_listed', detail: 'x' } });
   const words = text.stateWords(part);
   assert.equal(words.title, 'Nothing changed for good here');
-  assert.match(words.text, /34 % of the 2 h .* has not listed all/);
+  assert.match(words.text, /34 % of the 2 h .* was back before the end .* has not listed all/);
+  const compared = text.lookedText(search({ kind: 'changed', progress: 1 }));
+  assert.equal(compared, 'The server compared pictures from the begin to the end of the 2 h that are recorded.');
   const none = search({ state: 'done', recorded_s: 0, progress: 0, problem: { code: 'nothing_recorded', detail: 'x' } });
   assert.equal(text.stateWords(none).title, 'Nothing is recorded in this range');
 });

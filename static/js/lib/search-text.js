@@ -54,7 +54,7 @@ export function stateWords(search) {
     case 'waiting':
       return { title: 'The quick search is done', text: `${found} ${estimateText(search)}`, tone: '' };
     case 'cancelled':
-      return { title: 'Ended early', text: sentences(problemText(search.problem), found), tone: '' };
+      return { title: 'Ended early', text: sentences(problemText(search.problem), found, lookedText(search)), tone: '' };
     case 'failed':
       return {
         title: 'The search has failed',
@@ -83,7 +83,7 @@ function doneWords(search, found) {
   if (problem?.code === 'nothing_recorded') return { title: 'Nothing is recorded in this range', text: problemText(problem), tone: 'bad' };
   const about = problem ? problemText(problem) : '';
   const tone = problem ? 'bad' : results.length ? 'good' : '';
-  if (results.length) return { title: 'Done', text: sentences(found, about), tone };
+  if (results.length) return { title: 'Done', text: sentences(found, lookedText(search), about), tone };
   const title = search.kind === 'moved' ? 'Nothing moved here' : 'Nothing changed for good here';
   return { title, text: sentences(emptyText(search), about), tone };
 }
@@ -91,8 +91,8 @@ function doneWords(search, found) {
 /** @param {Search} search */
 function emptyText(search) {
   const looked = lookedText(search);
-  const size = search.is_small ? 'A larger area, or a longer range, may help.' : 'A longer range may help.';
-  return sentences(looked, size);
+  if (search.kind === 'changed') return sentences(looked, 'A thing that was back before the end of the range does not count.');
+  return sentences(looked, search.is_small ? 'A larger area, or a longer range, may help.' : '');
 }
 
 /** Return the number of results as a sentence. @param {Pick<Search, 'results'|'kind'|'state'>} search */
@@ -102,11 +102,13 @@ function foundText({ results, kind, state }) {
   return kind === 'moved' ? `${counted(results.length, 'movement')}${so}.` : `${counted(results.length, 'lasting change')}${so}.`;
 }
 
-/** Return which part of the recorded time the server has looked at. @param {Pick<Search, 'progress'|'recorded_s'>} search */
-export function lookedText({ progress, recorded_s: recorded }) {
+/** Return which part of the recorded time the server has looked at. @param {Pick<Search, 'progress'|'recorded_s'|'kind'>} search */
+export function lookedText({ progress, recorded_s: recorded, kind }) {
   const share = progress ?? 0;
   if (!recorded) return '';
   const all = exactDuration(Math.round(recorded));
+  if (share >= 0.9995 && kind === 'changed')
+    return `The server compared pictures from the begin to the end of the ${all} that are recorded.`;
   if (share >= 0.9995) return `The server looked at all ${all} that are recorded.`;
   return `The server looked at ${shareText(share)} of the ${all} that are recorded.`;
 }

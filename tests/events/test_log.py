@@ -59,6 +59,16 @@ def test_an_event_is_stored_with_its_beginning_and_its_end(log: EventLog, clock:
     assert ended == replace(stored, end_at=NOON + timedelta(seconds=7), closed_why=ClosedWhy.STORM, count=25)
 
 
+def test_an_end_may_tell_the_rule_and_keeps_it_otherwise(log: EventLog) -> None:
+    for key in ("parks", "passes"):
+        log.begin(key, event(end_at=None, rule="Gate"))
+    log.flush()
+    log.end("parks", NOON, rule="came_to_rest")
+    log.end("passes", NOON)
+    log.flush()
+    assert sorted(item.rule for item in listed(log)) == ["Gate", "came_to_rest"]
+
+
 def test_an_event_that_ends_before_it_is_written_is_one_row(log: EventLog) -> None:
     log.begin("key", event(end_at=None))
     log.end("key", NOON + timedelta(seconds=2))

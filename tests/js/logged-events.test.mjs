@@ -172,6 +172,13 @@ test('the score of motion seen by this server is a part of the picture', () => {
   assert.deepEqual(eventFacts(person), ['Colours: red, blue', '87 % sure', 'Detected by this server.']);
 });
 
+test('motion seen by this server says what has become of its object', () => {
+  const parked = event(1, { kind: 'motion', source: 'watch', rule: 'came_to_rest' });
+  assert.deepEqual(eventFacts(parked), ['An object came to rest.', 'Detected by this server.']);
+  assert.equal(eventFacts({ ...parked, rule: 'left' })[0], 'An object left its place.');
+  assert.equal(eventFacts({ ...parked, source: 'device', rule: 'left' })[0], 'Rule: left');
+});
+
 test('more than 500 events are marked as seen in several requests', async () => {
   const { sent, api } = apiWith(null);
   await api.markSeen(

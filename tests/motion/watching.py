@@ -161,7 +161,15 @@ class Watching:
         watch.feeder.on_description(DESCRIPTION)
         return watch
 
-    def show(self, watch: ChannelWatch, *, share: float = 0.0, alert: tuple[int, ...] = (), is_key: bool = True) -> int:
+    def show(
+        self,
+        watch: ChannelWatch,
+        *,
+        share: float = 0.0,
+        alert: tuple[int, ...] = (),
+        is_key: bool = True,
+        rest: str = "",
+    ) -> int:
         """Let a frame arrive now, and let the child judge it. Return its time."""
         moment_s = self.clock.now.timestamp()
         watch.feeder.on_units((frame(is_key=is_key),), (moment_s,))
@@ -169,7 +177,7 @@ class Watching:
         blobs = (Blob((0.1, 0.2, 0.3, 0.4), (0.25, 0.6), share),) if share else ()
         cells = (bytes([255]) if share else bytes(1)) + bytes(CELL_BYTES - 1)
         key = watch.feeder.key
-        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells))
+        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells, rest))
         return time_ms
 
     def answer_beginning(self, watch: ChannelWatch, start_ms: int | None) -> None:

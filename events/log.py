@@ -13,7 +13,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent
+from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent, PictureSubject
 from database import Database
 from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
 from events.log_store import EventChange, EventLogStore
@@ -50,7 +50,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._open: dict[Hashable, _Entry] = {}
         self._waiting: list[_Entry] = []
-        self._pictured: dict[int, None] = {}
+        self._pictured: dict[int, PictureSubject | None] = {}
         self._dropped = 0
         self._alive_s = float("-inf")
         self._listeners: list[StoredListener] = []
@@ -164,10 +164,10 @@ class EventLog:
             for first in range(0, len(events), _MOST_AT_ONCE):
                 self.store.write(events[first : first + _MOST_AT_ONCE], [], self._clock.now_utc())
 
-    def note_picture(self, event_id: int) -> None:
-        """A stored event has a picture now."""
+    def note_picture(self, event_id: int, subject: PictureSubject | None = None) -> None:
+        """A stored event has a picture, or another one. Its subject replaces the box, score and label of the event."""
         with self._lock:
-            self._pictured[event_id] = None
+            self._pictured[event_id] = subject
 
     def flush(self) -> None:
         """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
@@ -245,7 +245,7 @@ class EventLog:
         if dropped:
             log.warning("%d events were dropped, because too many waited for the database", dropped)
         try:
-            ids = self.store.write(added, changed, self._clock.now_utc(), list(pictured))
+            ids = self.store.write(added, changed, self._clock.now_utc(), pictured)
         except AppError:
             self._put_back(batch, pictured)
             raise
@@ -267,7 +267,7 @@ class EventLog:
         _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
 
-    def _put_back(self, batch: list[_Entry], pictured: dict[int, None]) -> None:
+    def _put_back(self, batch: list[_Entry], pictured: dict[int, PictureSubject | None]) -> None:
         with self._lock:
             again = [entry for entry in batch if not entry.is_waiting]
             for entry in again:

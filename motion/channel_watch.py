@@ -13,7 +13,7 @@ from motion.events_out import MotionEvents
 from motion.feeder import Feeder
 from motion.judge import Closed, GoesOn, Judge, LevelChanged, LookBackWanted, Opened, PictureWanted, Step
 from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, WatchedPicture
-from vision.messages import Began, Failed, Still, StillPicture, Watched
+from vision.messages import Began, Blob, Failed, Still, StillPicture, Watched
 
 LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
 _MOVEMENT_PICTURE_MS = 900  # between pictures for the detector of objects; key frames may come each second
@@ -140,7 +140,7 @@ class ChannelWatch:
             self._show(message)
             if self._wants_event_picture:
                 self._wants_event_picture = False
-                self._events.set_picture(self.place, message.body)
+                self._events.set_picture(self.place, message.body, self._largest_at(message.time_ms))
         elif message.reason == "unknown_key":
             self.feeder.reopen()
         else:
@@ -158,6 +158,12 @@ class ChannelWatch:
             self._asked_ms = watched.time_ms
             self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
         return steps
+
+    def _largest_at(self, time_ms: int) -> Blob | None:
+        """Return the largest moving part of a picture; None if it is not the newest one, or shows no motion."""
+        if self._glimpse is None or self._last_ms != time_ms:
+            return None
+        return max(self._glimpse.blobs, key=lambda one: one.share, default=None)
 
     @property
     def _shows_pictures(self) -> bool:

@@ -89,6 +89,7 @@ def test_the_first_visit_offers_an_account_or_local_use(new_app: App, open_page:
     expect(page.get_by_role("heading", name="Watch your cameras here")).to_be_visible()
     page.goto(f"{new_app.url}/cameras")
     expect(page).to_have_url(f"{new_app.url}/cameras")
+    page.get_by_role("button", name="More pages").click()
     page.get_by_role("link", name="Access").click()  # an account can be made at any time
     expect(page.get_by_role("heading", level=1)).to_have_text("Create an account")
 
@@ -106,6 +107,7 @@ def test_a_weak_password_is_marked_and_a_good_one_opens_the_app(new_app: App, op
     page.get_by_label("A password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{new_app.url}/cameras")
+    page.get_by_role("button", name="More pages").click()
     expect(page.get_by_role("link", name="Account of Anna")).to_be_visible()
 
 
@@ -142,8 +144,10 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     expect(card.locator("[data-part=refresh]")).to_be_visible(visible=role == "operator")
     expect(card.locator("[data-part=recordings]")).to_be_visible(visible=role != "viewer")
     expect(page.get_by_role("link", name="Recordings", exact=True)).to_have_count(0 if role == "viewer" else 1)
-    expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Events")).to_have_count(0 if role == "viewer" else 1)
+    page.get_by_role("button", name="More pages").click()
+    expect(page.get_by_role("link", name="API")).to_be_visible()
+    expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Access")).to_have_count(0)
     page.goto(f"{new_app.url}/viewer/1")
     expect(page.locator("#channels [data-channel]")).to_have_count(2)
@@ -318,6 +322,7 @@ def test_the_page_works_on_after_a_change_of_ones_own_password(new_app: App, ope
     forgive(watched)
     page = watched.page
     make_first(page, new_app)
+    page.get_by_role("button", name="More pages").click()
     page.get_by_role("link", name="Account of Anna").click()
     page.get_by_label("Current password").fill("wrong-one-entirely")
     page.get_by_label("New password").fill("other-horse-stapled")

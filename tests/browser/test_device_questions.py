@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.watching import Open, until_on
+from tests.browser.watching import Open, answer_requests, until_on
 from tests.onvif_services.soap_device import SoapDevice
 from tests.onvif_services.tls import server_context
 from tools.running import App
@@ -46,7 +46,7 @@ def test_a_changed_certificate_is_compared_and_accepted(
     expect(health).to_contain_text("another certificate than before")
     expect(health).to_contain_text(re.compile(r"New certificate\s*([0-9A-F]{2}:){31}[0-9A-F]{2}"))
     held: list[Route] = []
-    page.route("**/certificate", lambda route: held.append(route))
+    answer_requests(page, "**/certificate", lambda route: held.append(route))
     accept = health.get_by_role("button", name="Accept the new certificate")
     accept.click()
     expect(accept).to_be_disabled()

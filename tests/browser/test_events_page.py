@@ -339,9 +339,11 @@ def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int,
     page.goto(f"{app.url}/events?day=2026-11-22")
     expect(page.locator("#hours-zone")).to_contain_text("By the server’s time zone")
     expect(page.locator("#calendar-zone")).to_be_visible()
+    expect(page.locator("#day-clear")).to_be_visible()
     page.locator("#day-clear").press("Enter")
     expect(page.locator("#list-title")).to_be_focused()
     page.get_by_label("Severity").select_option("Notices")
+    expect(page.locator("#filter-clear")).to_be_visible()
     page.locator("#filter-clear").press("Enter")
     expect(page.locator("#filter-camera")).to_be_focused()
     events.refusal = {"code": "busy", "detail": "The server is busy."}
@@ -355,6 +357,7 @@ def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int,
     page.evaluate("document.getElementById('more').click()")
     expect(page.locator(f"{ROWS}:nth-child(51) a.event-link")).to_be_focused()
     page.get_by_label("Seen", exact=True).select_option("Seen")
+    expect(page.locator("#none-clear")).to_be_visible()
     page.locator("#none-clear").press("Enter")
     expect(page.locator("#list-title")).to_be_focused()
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.recordings import PLAYING, ROWS, burnt_s, recorded_at, stamp, wait
-from tests.browser.watching import Open, box_at_rest, settled_on, until_on
+from tests.browser.watching import Open, answer_requests, box_at_rest, settled_on, until_on
 from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams", "remove_exports")]
@@ -327,6 +327,7 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     expect(row.locator("h3")).to_have_text("Morning")
     row.get_by_role("button", name="Cancel: Morning").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Cancel the export").click()
+    expect(row.locator("[data-part=state]")).to_have_text("Cancelled")
     row.get_by_role("button", name="Delete: Morning").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.locator("#empty")).to_be_visible()
@@ -392,7 +393,7 @@ def test_selected_exports_become_an_evidence_package(
     page = watched.page
     watched.forgive("/api/evidence/key")
     problem = {"code": "evidence_key", "detail": "The key file cannot be used."}
-    page.route("**/api/evidence/key", lambda route: route.fulfill(status=503, json=problem))
+    answer_requests(page, "**/api/evidence/key", lambda route: route.fulfill(status=503, json=problem))
     page.locator("export-row[data-state=done]").get_by_role("checkbox", name="Select Gate").check()
     page.get_by_label("Search in the exports").fill("nothing like this")
     expect(page.locator("export-row")).to_have_count(0)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.wall import channel_at, expect_address, tiles
-from tests.browser.watching import Open, round_trip, until_on
+from tests.browser.watching import Open, answer_requests, round_trip, until_on
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 def hold(page: Page, address: str) -> list[Route]:
     """Hold the requests for this address; the test answers them. The list fills while the page runs."""
     held: list[Route] = []
-    page.route(address, lambda route: held.append(route))
+    answer_requests(page, address, lambda route: held.append(route))
     return held
 
 
@@ -143,7 +143,7 @@ def test_a_found_device_is_added_once(emptied_app: App, open_page: Open) -> None
     watched = open_page(emptied_app.url)
     watched.forgive("409", "422")
     page = watched.page
-    page.route("**/api/discovery", lambda route: route.fulfill(json=found("10.9.0.1", "10.9.0.2")))
+    answer_requests(page, "**/api/discovery", lambda route: route.fulfill(json=found("10.9.0.1", "10.9.0.2")))
     page.click("#empty-discover")
     held = hold(page, "**/api/cameras")
     panel = page.locator("discover-panel")
@@ -228,7 +228,7 @@ def test_a_failed_editor_leaves_the_edit_mode(app: App, camera_id: int, open_pag
     watched = open_page(f"{app.url}/viewer/{camera_id}?view=grid")
     watched.forgive("ERR_FAILED")
     page = watched.page
-    page.route("**/viewer-dialogs*", lambda route: route.abort())
+    answer_requests(page, "**/viewer-dialogs*", lambda route: route.abort())
     page.click("#edit-channels")
     expect(page.locator("toast-area")).to_contain_text("Load the page again")
     page.unroute("**/viewer-dialogs*")

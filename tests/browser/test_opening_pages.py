@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.pictures import wait_playing
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, answer_requests, settled_on, until_on
 from tools.running import ROOT, App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -203,6 +203,6 @@ def test_an_outdated_page_says_that_a_part_cannot_be_loaded(running: str, open_p
     watched.forgive("ERR_FAILED")
     page = watched.page
     wait_playing(page)
-    page.route("**/viewer-dialogs*", lambda route: route.abort())
+    answer_requests(page, "**/viewer-dialogs*", lambda route: route.abort())
     page.keyboard.press("?")
     expect(page.locator("toast-area")).to_contain_text("Load the page again")

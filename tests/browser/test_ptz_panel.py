@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.heads import Head, confirm, open_section, pad_at, take_control
-from tests.browser.watching import Open, box_at_rest, round_trip, until_on
+from tests.browser.watching import Open, answer_requests, box_at_rest, round_trip, until_on
 from tools.running import App, Recorder
 
 pytestmark = pytest.mark.browser
@@ -92,7 +92,7 @@ def test_presets_that_cannot_be_read_are_read_again(app: App, camera_id: int, op
         asked.append(route.request.url)
         route.fulfill(status=504, json=problem, content_type="application/problem+json")
 
-    page.route("**/ptz/presets", fail)
+    answer_requests(page, "**/ptz/presets", fail)
     take_control(page)
     panel = open_section(page, "Presets")
     expect(panel).to_contain_text("The presets cannot be read.")
@@ -113,7 +113,7 @@ def test_a_late_list_of_presets_leaves_the_form_open(app: App, camera_id: int, o
     panel = open_section(page, "Presets")
     expect(panel.get_by_role("button", name="Go to Gate")).to_be_visible()
     held: list[Route] = []
-    page.route("**/ptz/presets", lambda route: held.append(route))
+    answer_requests(page, "**/ptz/presets", lambda route: held.append(route))
     panel.get_by_role("button", name="Presets", exact=True).click()  # reads the list again
     until_on(page, lambda: held)
     panel.get_by_role("button", name="Store this position").click()
@@ -129,7 +129,7 @@ def test_a_long_list_of_presets_can_be_searched(app: App, camera_id: int, open_p
     presets = [{"token": str(number), "name": f"Spot {number}"} for number in range(300)]
     presets[250]["name"] = "Loading <b>Ramp</b>"
     listed = {"presets": presets, "hidden": 0, "max_presets": 300, "listed": True}
-    page.route("**/ptz/presets", lambda route: route.fulfill(json=listed))
+    answer_requests(page, "**/ptz/presets", lambda route: route.fulfill(json=listed))
     take_control(page)
     panel = open_section(page, "Presets")
     rows = panel.get_by_role("list", name="Presets").get_by_role("listitem")

@@ -29,7 +29,7 @@ from tests.browser.replaying import (
     standing_s,
     wait,
 )
-from tests.browser.watching import Open, settled_on, until_on
+from tests.browser.watching import Open, answer_requests, settled_on, until_on
 from tests.patience import until
 from tools.running import App, Recorder, running_recorder
 
@@ -308,8 +308,8 @@ def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, in
     page.get_by_role("button", name="Search", exact=True).click()
     row = page.locator("#results tr").first.get_by_role("button")
     page.evaluate(
-        """window.problems = 0; document.addEventListener('replay-phase', (event) => {
-          if (event.detail === 'problem') window.problems += 1; })"""
+        """window.problems = []; document.addEventListener('replay-phase', (event) => {
+          if (event.detail === 'problem') window.problems.push(event.target.innerText); })"""
     )
     for _ in range(2):
         row.click()
@@ -324,7 +324,7 @@ def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, in
         page.keyboard.press("ArrowDown")
     expect(page.locator("#player [data-part=channel]")).to_contain_text("2 ")
     page.wait_for_selector(PLAYING)
-    assert page.evaluate("window.problems") == 0
+    assert page.evaluate("window.problems") == []
     assert len(app.call("GET", "/api/streams/all")["streams"]) == 1
 
 
@@ -385,13 +385,13 @@ def test_a_time_without_proof_from_the_recorder_is_unconfirmed(app: App, camera_
     page = open_at(app, camera_id, open_page, earlier(45)).page
     clock = page.locator("#player [data-part=clock]")
     expect(clock).not_to_contain_text("not confirmed")
-    page.route("**/api/streams/status/*", lambda route: changed(route, time_confirmed=False))
+    answer_requests(page, "**/api/streams/status/*", lambda route: changed(route, time_confirmed=False))
     expect(clock).to_contain_text("(not confirmed by the recorder)")
 
 
 def test_an_incomplete_search_shows_the_reason(app: App, camera_id: int, open_page: Open) -> None:
     page = open_page(f"{app.url}/recordings/{camera_id}").page
     error = {"code": "camera_unreachable", "detail": "It does not answer."}
-    page.route("**/recordings/search", lambda route: changed(route, complete=False, error=error))
+    answer_requests(page, "**/recordings/search", lambda route: changed(route, complete=False, error=error))
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#search-state")).to_contain_text("has not reported everything: ")

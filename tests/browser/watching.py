@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from playwright.sync_api import ConsoleMessage, FloatRect, Locator, Page
+from playwright.sync_api import ConsoleMessage, FloatRect, Locator, Page, Route
 
 from tests.patience import LIMIT_S, settled, until
 
@@ -33,6 +33,7 @@ class Watched:
 
 Open = Callable[..., Watched]
 T = TypeVar("T")
+_PROBE = "**/api/health?answered-by-the-test"
 MOVING = {"reduced_motion": "no-preference"}  # options of a page for `Open`, with the animations that most users see
 
 
@@ -80,6 +81,20 @@ def round_trip(page: Page) -> None:
     """Wait for an answer of the server to a new request: earlier answers and requests have come by then."""
     page.evaluate("fetch('/api/health', { cache: 'no-store' }).then((answer) => answer.text())")
     next_frames(page)
+
+
+def answer_requests(page: Page, address: str, answer: Callable[[Route], object]) -> None:
+    """Answer the requests of a page for this address, with the next one of an open page.
+
+    `page.route` returns before Chromium's renderer knows of the first route: a script that a key or click loads
+    immediately would come from the server.
+    """
+    page.route(address, answer)
+    if page.url == "about:blank":  # a page that opens later knows its routes
+        return
+    page.route(_PROBE, lambda route: route.fulfill(status=204))
+    until_on(page, lambda: page.evaluate("(url) => fetch(url).then(({ status }) => status === 204)", _PROBE[2:]))
+    page.unroute(_PROBE)
 
 
 def next_frames(page: Page, count: int = 3) -> None:

@@ -73,6 +73,7 @@ test('the cost of the detector is told only while it runs', () => {
   const overview = { is_available: true, install_command: 'make motion', child, channels: [channel] };
   assert.match(childText(overview), /watches 1 channel with 4\.9 % of one processor core and 143 MB of memory\./);
   assert.equal(childText({ ...overview, child: { ...child, state: 'off' } }), '');
+  assert.equal(childText({ ...overview, child: { ...child, cpu_share: 0, memory_bytes: 0 } }), 'The detector watches 1 channel.');
 });
 
 test('errors of a refused save name their zones', () => {

@@ -8,6 +8,7 @@ import { isUsualPort, ruleBody, sinkBody, usualPort } from '../../static/js/lib/
 import {
   browserProblem,
   daysText,
+  deliverySink,
   deliveryState,
   deliveryText,
   kindsText,
@@ -98,6 +99,7 @@ test('days are named as people do', () => {
   ];
   for (const [days, text] of cases) assert.equal(daysText(days), text);
   assert.equal(timesText({ days: [], from_time_of_day: '18:00', until_time_of_day: null }), '18:00 to 24:00');
+  assert.equal(timesText({ days: [5, 6], from_time_of_day: '00:00', until_time_of_day: '00:00' }), 'weekends');
 });
 
 test('many kinds are counted', () => {
@@ -138,6 +140,8 @@ test('a delivery says what it was about', () => {
   assert.equal(deliveryText(delivery), 'Person, Recorder: Gate');
   assert.equal(deliveryText({ ...delivery, event_id: null }), 'Test');
   assert.deepEqual(deliveryState(delivery), { text: 'Failed', tone: 'bad' });
+  assert.equal(deliverySink(delivery), 'Browsers and phones');
+  assert.equal(deliverySink({ sink_kind: 'email', sink_name: 'Mail to Anna' }), 'Mail to Anna');
 });
 
 /** @param {[string, string][]} entries */

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from core.errors import NotFound
-from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
+from core.events import Box, ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
@@ -80,6 +80,24 @@ def test_the_event_gets_the_picture_that_the_process_has_seen(watching: Watching
     assert not watching.events.pictures.is_expected(1, event.id)
     (event,) = watching.logged()
     assert event.has_picture
+
+
+def test_the_box_of_an_event_is_that_of_its_picture(watching: Watching) -> None:
+    watch = watching.watch()
+
+    def box() -> Box | None:
+        watching.events.log.flush()
+        watching.manager.tick()
+        return watching.logged()[0].box
+
+    watching.answer_still(watch, movement(watching, watch))  # the time of an older picture, whose blobs are unknown
+    assert box() == (0.1, 0.2, 0.3, 0.4)
+    watching.clock.move(seconds=1)
+    shown_ms = watching.show(watch, share=0.06, box=(0.5, 0.2, 0.1, 0.4))
+    assert box() == (0.1, 0.2, 0.3, 0.4)
+    watching.answer_still(watch, shown_ms)
+    assert box() == (0.5, 0.2, 0.1, 0.4)
+    assert watching.logged()[0].score == 0.06
 
 
 def test_a_picture_that_never_comes_is_given_up(watching: Watching) -> None:

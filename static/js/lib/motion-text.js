@@ -156,10 +156,8 @@ export function childText({ child, channels }) {
   if (child.state === 'restarting') return 'The detector has ended unexpectedly, and starts again.';
   if (child.state !== 'running') return '';
   const watched = channels.filter(({ told_by: toldBy }) => toldBy === 'server').length;
-  const costs = [
-    child.cpu_share === null ? '' : `${shareText(child.cpu_share)} of one processor core`,
-    child.memory_bytes ? `${fileSize(child.memory_bytes)} of memory` : '',
-  ].filter(Boolean);
+  const isMeasured = child.memory_bytes > 0; // ten seconds after the start
+  const costs = isMeasured ? [`${shareText(child.cpu_share)} of one processor core`, `${fileSize(child.memory_bytes)} of memory`] : [];
   const skips = child.skips ? ' It leaves out pictures, because it has too much to do.' : '';
   return `The detector watches ${counted(watched, 'channel')}${costs.length ? ` with ${costs.join(' and ')}` : ''}.${skips}`;
 }

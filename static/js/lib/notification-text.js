@@ -36,7 +36,7 @@ export function timesText({ days, from_time_of_day: from, until_time_of_day: unt
   const parts = [];
   const dayWords = daysText(days);
   if (dayWords) parts.push(dayWords);
-  if (from || until) parts.push(`${from ?? '00:00'} to ${until ?? '24:00'}`);
+  if (from !== until) parts.push(`${from ?? '00:00'} to ${until ?? '24:00'}`);
   return parts.join(', ') || 'always';
 }
 
@@ -97,6 +97,11 @@ const DELIVERY_STATES = {
   failed: { text: 'Failed', tone: 'bad' },
   dropped: { text: 'Dropped', tone: '' },
 };
+
+/** Return the name of a delivery's sink. @param {Pick<Delivery, 'sink_kind'|'sink_name'>} delivery */
+export function deliverySink({ sink_kind: kind, sink_name: name }) {
+  return kind === 'push' ? sinkKindWords(kind) : name;
+}
 
 /** @param {Delivery} delivery */
 export function deliveryState({ state }) {

@@ -122,7 +122,7 @@ function fillKinds() {
 function showKindsText() {
   const chosen = boxes('rule-kinds-list').filter(({ checked }) => checked);
   const kinds = /** @type {import('../lib/event-types.js').EventKind[]} */ (chosen.map(({ value }) => value));
-  setText(byId('rule-kinds-text', HTMLElement), kinds.length ? kindsText({ kinds, severity: null }) : 'no, all');
+  setText(byId('rule-kinds-text', HTMLElement), kinds.length ? kindsText({ kinds, severity: null }) : 'all');
 }
 
 /** Offer the server's clock, this browser's, and that of the rule, if they differ. @param {string} chosen */
@@ -142,7 +142,8 @@ function showZones(chosen) {
 /** @param {Sink[]} sinks @param {Rule|null} rule */
 function showSinks(sinks, rule) {
   const shown = sinks.map((sink) => {
-    const text = sink.kind === 'push' ? 'Your browsers and phones' : `${sink.name} (${sinkKindWords(sink.kind)})`;
+    const kind = sinkKindWords(sink.kind);
+    const text = sink.kind === 'push' ? 'Your browsers and phones' : sink.name === kind ? kind : `${sink.name} (${kind})`;
     const label = choice('sinks', String(sink.id), sink.is_on ? text : `${text}, switched off`, null);
     const box = label.querySelector('input');
     if (box) box.checked = rule ? rule.sinks.includes(sink.id) : sink.kind === 'push';

@@ -31,6 +31,7 @@ import { watchAlerts } from './server-recording.js';
  */
 
 const REFRESH_MS = 15_000;
+const WAITING_MS = 2_000; // while a notification is on its way
 const HOUR_MS = 3_600_000;
 
 const { rules: rulesUrl = '', sinks: sinksUrl = '', deliveries = '', push = '' } = document.body.dataset;
@@ -74,7 +75,7 @@ const poller = new Poller(async () => {
   if (problem.contains(document.activeElement)) byId('rules-title', HTMLElement).focus();
   problem.hidden = true;
   show();
-  return REFRESH_MS;
+  return log.isWaiting ? WAITING_MS : REFRESH_MS;
 });
 
 /** True if the user of a rule has no name yet. @param {Rule} rule */

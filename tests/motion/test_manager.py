@@ -12,7 +12,7 @@ from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
 from tests.motion.watching import JPEG, PLACE, Watching
-from vision.messages import Failed
+from vision.messages import CAME_TO_REST, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
@@ -45,6 +45,18 @@ def test_a_movement_becomes_an_event_with_its_own_beginning_and_end(watching: Wa
     assert event.end_at is not None
     assert round(event.end_at.timestamp() * 1000) == start_ms + 1000
     assert event.closed_why is ClosedWhy.TOLD
+
+
+def test_an_event_says_that_its_object_came_to_rest(watching: Watching) -> None:
+    watch = watching.watch()
+    movement(watching, watch)
+    (event,) = watching.logged()
+    assert event.rule == ""
+    watching.clock.move(seconds=2)
+    watching.show(watch, rest=CAME_TO_REST)
+    calm(watching, watch)
+    (event,) = watching.logged()
+    assert (event.rule, event.end_at is not None) == (CAME_TO_REST, True)
 
 
 def test_the_recorder_gets_the_beginning_and_the_end_of_a_movement(watching: Watching) -> None:

@@ -20,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.motion_screenshots import take_motion
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 from tools.studio import SIZES, Studio
 
@@ -58,6 +59,8 @@ def main(folder: Path, *only: str) -> None:
             _events(studio, app, camera_id)
         if studio.wants("search"):
             _searches(studio, app, camera_id)
+        if studio.wants("motion", "detector", "events-words"):
+            take_motion(studio, app)
         if studio.wants("storage"):
             _storage(studio, app, camera_id)
         if studio.wants("cameras"):

@@ -20,6 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.motion_screenshots import take_motion
+from tools.notification_screenshots import take_notifications
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 from tools.studio import SIZES, Studio
 
@@ -53,11 +55,16 @@ def main(folder: Path, *only: str) -> None:
         studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
         studio.take("events-empty", f"{app.url}/events", until="#none:not([hidden])")
         studio.take("search-empty", f"{app.url}/search", until="#empty:not([hidden])")
+        studio.take("notifications-empty", f"{app.url}/notifications", until="#no-rules:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
+        if studio.wants("notifications"):
+            take_notifications(studio, app, camera_id)
         if studio.wants("events"):
             _events(studio, app, camera_id)
         if studio.wants("search"):
             _searches(studio, app, camera_id)
+        if studio.wants("motion", "detector", "events-words"):
+            take_motion(studio, app)
         if studio.wants("storage"):
             _storage(studio, app, camera_id)
         if studio.wants("cameras"):

@@ -184,7 +184,7 @@ function showSnooze(row, rule) {
   const isSnoozed = untilMs > Date.now();
   part(row, 'snoozed', HTMLElement).hidden = !isSnoozed;
   setText(part(row, 'snoozed-text', HTMLElement), isSnoozed ? `Snoozed until ${shortTime(untilMs, Date.now())}.` : '');
-  wire(row, 'wake', `Send notifications of the rule ${rule.name} again`, () =>
+  wire(row, 'wake', `Send again: the rule ${rule.name}`, () =>
     act(() => api.changeRule(rule.id, { snooze_until: null }), `${rule.name} sends again`),
   );
   const select = part(row, 'snooze', HTMLSelectElement);

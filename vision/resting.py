@@ -76,7 +76,10 @@ class RestingObjects:
 
     def begin_anew(self) -> None:
         """Forget everything: the camera shows another scene."""
-        self.__init__()  # type: ignore[misc]
+        self._standing, self._resting = [], []
+        self._calm = self._learned = None
+        self._levels = self._mask = np.zeros((0, 0), np.uint8)
+        self._light, self._change = 0.0, ""
 
     def skip(self) -> None:
         """Forget things that stand for a short time: a picture was not judged, such as that of a switched light."""

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The notifications page: which events reach the user, where, and the sent notices.
+ * The notifications page: which events reach the user, where, and the sent ones.
  *
  *   notifications.js           loads everything, and shows the rules
  *   notifications-browser.js   switches notifications on and off in this browser (lib/push-browser.js)
@@ -51,7 +51,7 @@ let rules = [];
 let sinks = [];
 /** Names of users, by id. Only admins get rules of others, and may read the names. @type {Map<number, string>} */
 let users = new Map();
-/** The text that the lists show. */
+/** The content of the lists, as text. */
 let shown = '';
 
 const browser = new ThisBrowser(api, confirmDialog, () => showRulesNote());

@@ -15,7 +15,7 @@ _LOADED = "#rules:not([hidden])"
 _CLOSED_PORT = 2525  # nothing listens there, so that a receiver shows its failure
 
 
-def notifications(studio: Studio, app: App, camera_id: int) -> None:
+def take_notifications(studio: Studio, app: App, camera_id: int) -> None:
     sinks = _add_sinks(app)
     night = {"from_time_of_day": "22:00", "until_time_of_day": "06:00", "days": [0, 1, 2, 3, 4]}
     gate = {"camera_id": camera_id, "channel": 1, "zone": "Gate", "kinds": ["person", "vehicle"], "severity": "alert"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from vision.messages import Began, Blob, Failed, Still, StillPicture, Watched
 LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
 _MOVEMENT_PICTURE_MS = 900  # between pictures for the detector of objects; key frames may come each second
 _ALL_CELLS_S = 1.0  # the cells of every picture are noted once a second
+_GLIMPSES = 16  # three seconds of every picture: until a picture has come and is shown
 _STILL_KEPT = timedelta(seconds=30)
 
 
@@ -48,8 +50,9 @@ class ChannelWatch:
         self._asked_ms = 0  # for the last picture of a movement
         self._lock = threading.RLock()
         self._judge = Judge()
-        self._glimpse: Glimpse | None = None
+        self._glimpses: deque[Glimpse] = deque(maxlen=_GLIMPSES)  # the newest one last
         self._picture: WatchedPicture | None = None
+        self._picture_glimpse: Glimpse | None = None
         self._cells_ms = 0
         self._wants_event_picture = False
         self._is_over = False
@@ -76,13 +79,22 @@ class ChannelWatch:
             return restlessness.level > 0 or restlessness.is_flooding(self._last_ms)
 
     @property
+    def _glimpse(self) -> Glimpse | None:
+        return self._glimpses[-1] if self._glimpses else None
+
+    @property
     def _last_ms(self) -> int:
         return 0 if self._glimpse is None else round(self._glimpse.at.timestamp() * 1000)
 
-    @property
-    def glimpse(self) -> Glimpse | None:
+    def glimpse(self, at: datetime | None = None) -> Glimpse | None:
+        """Return the newest look, or that at the picture of a time; None if there is none."""
         with self._lock:
-            return self._glimpse
+            kept = self._picture_glimpse
+            if at is None:
+                return self._glimpse
+            if kept is not None and kept.at == at:
+                return kept
+            return next((one for one in self._glimpses if one.at == at), None)
 
     def picture(self, now: datetime) -> WatchedPicture | None:
         """Return the newest picture if it is fresh, and ask for the next one."""
@@ -157,10 +169,11 @@ class ChannelWatch:
             return self._judge.take_beginning(message)
         if isinstance(message, StillPicture):
             self._picture = WatchedPicture(_moment(message.time_ms), message.body)
+            self._picture_glimpse = next((one for one in self._glimpses if one.at == self._picture.at), None)
             self._show(message)
             if self._wants_event_picture:
                 self._wants_event_picture = False
-                self._events.set_picture(self.place, message.body, self._largest_at(message.time_ms))
+                self._events.set_picture(self.place, message.body, self._largest_blob)
         elif message.reason == "unknown_key":
             self.feeder.reopen()
         else:
@@ -168,7 +181,7 @@ class ChannelWatch:
         return ()
 
     def _look(self, watched: Watched) -> Sequence[Step]:
-        self._glimpse = Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs)
+        self._glimpses.append(Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs))
         if not watched.is_reset and abs(watched.time_ms - self._cells_ms) >= 1000 * _ALL_CELLS_S:
             self._cells_ms = watched.time_ms
             self._cells.add(self.place, watched.time_ms, watched.cells)
@@ -179,11 +192,11 @@ class ChannelWatch:
             self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
         return steps
 
-    def _largest_at(self, time_ms: int) -> Blob | None:
-        """Return the largest moving part of a picture; None if it is not the newest one, or shows no motion."""
-        if self._glimpse is None or self._last_ms != time_ms:
-            return None
-        return max(self._glimpse.blobs, key=lambda one: one.share, default=None)
+    @property
+    def _largest_blob(self) -> Blob | None:
+        """The largest moving part of the newest picture; None if there is none, or if it is too old."""
+        looked = self._picture_glimpse
+        return None if looked is None else max(looked.blobs, key=lambda one: one.share, default=None)
 
     @property
     def _shows_pictures(self) -> bool:

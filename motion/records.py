@@ -104,7 +104,7 @@ class MotionState:
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """The newest look at a channel: `cells` has a bit for each cell that has changed, row by row."""
+    """A look at a picture of a channel: `cells` has a bit for each cell that has changed, row by row."""
 
     at: datetime
     share: float

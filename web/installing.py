@@ -1,4 +1,4 @@
-"""What a browser needs to install the app on a phone or a computer, and to show notifications.
+"""The files with which a browser installs the app on a phone or a computer and shows notifications.
 
 The service worker must come from the root: a browser lets it act for pages of its own folder only.
 """

@@ -4,7 +4,7 @@
  * notifications registers it when a user switches them on.
  *
  * It keeps nothing of the app: pages, API and recordings always come from the server. Only if the server does not answer
- * does it show a page of its own, which is part of this file. The browser loads this file from `/service-worker.js`,
+ * does it show its own page, which is part of this file. The browser loads this file from `/service-worker.js`,
  * as a plain script without imports.
  */
 

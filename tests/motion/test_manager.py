@@ -419,3 +419,20 @@ def test_the_newest_picture_is_asked_for_when_it_is_wanted(watching: Watching) -
     assert found.jpeg == JPEG
     watching.clock.move(minutes=2)
     assert watching.manager.picture(1, 1) is None
+
+
+def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.answer_still(watch, watching.show(watch, share=0.02))
+    shown = watching.manager.picture(1, 1)
+    assert shown is not None
+    for _ in range(40):
+        watching.clock.move(seconds=1)
+        newest_ms = watching.show(watch)
+    looked, newest = watching.manager.glimpse(1, 1, shown.at), watching.manager.glimpse(1, 1)
+    assert looked is not None
+    assert newest is not None
+    assert (looked.at, looked.share, len(looked.blobs)) == (shown.at, 0.02, 1)
+    assert round(newest.at.timestamp() * 1000) == newest_ms
+    watching.answer_still(watch, newest_ms)
+    assert watching.manager.glimpse(1, 1, shown.at) is None

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The notifications page: which events reach the user, where, and what was sent.
+ * The notifications page: which events reach the user, where, and the sent ones.
  *
  *   notifications.js           loads everything, and shows the rules
  *   notifications-browser.js   switches notifications on and off in this browser (lib/push-browser.js)
  *   notifications-rule.js      the dialog of a rule
  *   notifications-sinks.js     for admins: e-mail, webhooks, MQTT
- *   notifications-log.js       what was sent
+ *   notifications-log.js  the sent notices
  */
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
@@ -51,7 +51,7 @@ let rules = [];
 let sinks = [];
 /** Names of users, by id. Only admins get rules of others, and may read the names. @type {Map<number, string>} */
 let users = new Map();
-/** What the lists show, as text. */
+/** The content of the lists, as text. */
 let shown = '';
 
 const browser = new ThisBrowser(api, confirmDialog, () => showRulesNote());
@@ -138,7 +138,7 @@ function fill(parent, rows) {
   else byId('rules-title', HTMLElement).focus();
 }
 
-/** Say what is missing before a rule reaches this user. */
+/** Name the missing steps before a rule reaches this user. */
 function showRulesNote() {
   const pushIds = sinks.filter(({ kind }) => kind === 'push').map(({ id }) => id);
   const usesPush = rules.some((rule) => rule.is_on && !otherOwner(rule) && rule.sinks.some((id) => pushIds.includes(id)));
@@ -168,7 +168,7 @@ function ruleRow(rule) {
   );
   showSnooze(row, rule);
   wire(row, 'test', `Test the rule ${rule.name}`, () =>
-    act(() => api.testRule(rule.id), 'The test is on its way. See below what was sent.'),
+    act(() => api.testRule(rule.id), 'The test is on its way. See the sent notices below.'),
   );
   wire(row, 'edit', `Edit the rule ${rule.name}`, () => dialog.open(rule, { cameras, sinks }));
   wire(row, 'remove', `Delete the rule ${rule.name}`, async () => {
@@ -184,7 +184,7 @@ function showSnooze(row, rule) {
   const isSnoozed = untilMs > Date.now();
   part(row, 'snoozed', HTMLElement).hidden = !isSnoozed;
   setText(part(row, 'snoozed-text', HTMLElement), isSnoozed ? `Snoozed until ${shortTime(untilMs, Date.now())}.` : '');
-  wire(row, 'wake', `Send notifications of the rule ${rule.name} again`, () =>
+  wire(row, 'wake', `Send again: the rule ${rule.name}`, () =>
     act(() => api.changeRule(rule.id, { snooze_until: null }), `${rule.name} sends again`),
   );
   const select = part(row, 'snooze', HTMLSelectElement);

@@ -125,6 +125,9 @@ def test_the_newest_picture_comes_when_the_process_has_made_it(
     assert (answer.status_code, answer.content_type, answer.get_data()) == (200, "image/jpeg", JPEG)
     assert answer.headers["X-Picture-Time"] == "2026-11-24T12:00:00.000Z"
     assert answer.headers["Cache-Control"] == "no-store"
+    looked = real.request("GET", f"{PATH}/now?time={answer.headers['X-Picture-Time']}").get_json()
+    assert (looked["time"], looked["share"]) == ("2026-11-24T12:00:00.000Z", 0.02)
+    assert real.request("GET", f"{PATH}/now?time=2026-11-24T11:00:00Z").get_json()["time"] is None
 
 
 def test_the_cost_and_the_channels_are_listed(real: ApiClient, seeing: MotionManager) -> None:

@@ -118,8 +118,19 @@ class EventLog:
             if entry is not None:
                 self._open[key] = entry
 
-    def end(self, key: Hashable, at: datetime, why: ClosedWhy = ClosedWhy.TOLD, *, count: int | None = None) -> None:
-        """An event ends, at the earliest at its beginning. Without effect if there is none with this key."""
+    def end(
+        self,
+        key: Hashable,
+        at: datetime,
+        why: ClosedWhy = ClosedWhy.TOLD,
+        *,
+        count: int | None = None,
+        rule: str | None = None,
+    ) -> None:
+        """An event ends, at the earliest at its beginning. Without effect if there is none with this key.
+
+        `rule`: known only now; None to keep that of the beginning.
+        """
         with self._lock:
             entry = self._open.pop(key, None)
             if entry is None:
@@ -129,6 +140,7 @@ class EventLog:
                 end_at=max(at, entry.event.start_at),
                 closed_why=why,
                 count=entry.event.count if count is None else count,
+                rule=entry.event.rule if rule is None else rule,
             )
             self._wait(entry)
 
@@ -303,4 +315,4 @@ def _tell(listeners: list[StoredListener], events: list[LoggedEvent]) -> None:
 
 def _change(entry: _Entry) -> EventChange:
     event = entry.event
-    return EventChange(entry.id, event.end_at, event.count, event.closed_why)
+    return EventChange(entry.id, event.end_at, event.count, event.closed_why, event.rule)

@@ -13,7 +13,7 @@ from motion.child import VisionChild
 from motion.events_out import MotionEvents
 from motion.feeder import Feeder
 from motion.judge import Closed, GoesOn, Judge, LevelChanged, LookBackWanted, Opened, PictureWanted, Step
-from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, WatchedPicture
+from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, TurningHead, WatchedPicture
 from vision.messages import Began, Blob, Failed, Still, StillPicture, Watched
 
 LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
@@ -56,6 +56,8 @@ class ChannelWatch:
         self._cells_ms = 0
         self._wants_event_picture = False
         self._is_over = False
+        self._head: TurningHead | None = None
+        self._has_turned = False
         self.set(settings)
 
     @property
@@ -111,6 +113,19 @@ class ChannelWatch:
             least_share = min(1.0, settings.sensitivity.least_share * self._judge.restlessness.factor)
         self.feeder.set(least_share=least_share, zones=settings.zones, every_picture=every_picture)
 
+    def follow_head(self, head: TurningHead) -> None:
+        """Judge no picture while this head turns. The caller lets frames pass again when the head has stood a while.
+
+        The caller looks at the head once a second; a picture may come between its beginning and that look.
+        """
+        self._head = head
+
+    def take_turn(self) -> bool:
+        """Return True if the head has turned at a picture since the last call."""
+        with self._lock:
+            has_turned, self._has_turned = self._has_turned, False
+        return has_turned
+
     def close(self) -> None:
         """End the movement that goes on."""
         with self._lock:
@@ -137,7 +152,12 @@ class ChannelWatch:
         with self._lock:
             if self._is_over:
                 return
-            steps = self._steps(message)
+            if isinstance(message, Watched | Began) and self._head is not None and self._head.is_turning:
+                self._has_turned = True
+                self.feeder.set_blind(is_blind=True)
+                steps: Sequence[Step] = self._judge.end(ClosedWhy.MISSED)
+            else:
+                steps = self._steps(message)
         self._do(steps)
 
     # ---- inside ------------------------------------------------------------------------------------

@@ -160,6 +160,15 @@ class Movement:
     is_alert: bool
 
 
+class TurningHead(Protocol):
+    """The head of the camera of a channel. workers.motion_watch has one of the PtzManager. No call waits."""
+
+    @property
+    def is_turning(self) -> bool:
+        """True if the head moves now, or may be on its way."""
+        ...
+
+
 class MovementPictures(Protocol):
     """Takes pictures of movements. object_manager.ObjectManager implements it. No call waits."""
 

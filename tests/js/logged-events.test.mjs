@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
-import { DeviceTest, leftOutText, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
 import {
   isFiltered,
   newsQueryOf,
@@ -148,6 +147,13 @@ test('the score of motion seen by this server is a part of the picture', () => {
   assert.deepEqual(eventFacts(moved), ['Zone: Gate', '3.4 % of the picture moved', 'Detected by this server.']);
   const person = event(1, { kind: 'person', source: 'watch', score: 0.87, colours: ['red', 'blue'] });
   assert.deepEqual(eventFacts(person), ['Colours: red, blue', '87 % sure', 'Detected by this server.']);
+});
+
+test('motion seen by this server says what has become of its object', () => {
+  const parked = event(1, { kind: 'motion', source: 'watch', rule: 'came_to_rest' });
+  assert.deepEqual(eventFacts(parked), ['An object came to rest.', 'Detected by this server.']);
+  assert.equal(eventFacts({ ...parked, rule: 'left' })[0], 'An object left its place.');
+  assert.equal(eventFacts({ ...parked, source: 'device', rule: 'left' })[0], 'Rule: left');
 });
 
 test('more than 500 events are marked as seen in several requests', async () => {
@@ -341,47 +347,6 @@ test('an event is played and exported from five seconds before it', () => {
   assert.equal(playAddress('/recordings/', event(0, { camera_id: null, channel: null })), '/recordings?t=2026-11-22T11:59:55Z');
   const open = eventSpan(event(0, { end_time: null }), NOON_MS + 60_000);
   assert.equal(open.endMs, NOON_MS + 55_000, 'recorders write with a delay');
-});
-
-/** @param {number} atMs @returns {import('../../static/js/lib/events-api.js').DeviceMessage} */
-function message(atMs, change = {}) {
-  return {
-    ...{ time: new Date(atMs).toISOString(), device_time: null, topic: 'Motion', kind: 'motion', channel: 1, rule: '' },
-    ...{ change: 'changed', active: true, items: { IsMotion: 'true' } },
-    ...change,
-  };
-}
-
-test('a test of a device lists the messages that come while it runs', () => {
-  const before = message(NOON_MS - 1000);
-  const run = new DeviceTest([before], NOON_MS);
-  run.take([before]);
-  assert.equal(run.stateText(NOON_MS), 'The test runs for 60 s more: no messages so far.');
-  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000), before]);
-  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000)]);
-  assert.deepEqual(
-    run.messages.map(({ time }) => Date.parse(time) - NOON_MS),
-    [2000, 1000],
-  );
-  assert.equal(run.isOver(NOON_MS + 59_000), false);
-  assert.equal(run.stateText(NOON_MS + 60_000), 'The test is over: 2 messages.');
-  assert.equal(new DeviceTest([], NOON_MS).stateText(NOON_MS + 60_000), 'The test is over. The device sent no message.');
-});
-
-test('the state of a device and its messages are words', () => {
-  const told = { listens: true, problem: null, unlisted_code: '', topics: [], recent: [], left_out: 0, begun_left_out: 0 };
-  assert.equal(listeningText(false, told), 'Events are switched off.');
-  assert.equal(listeningText(true, { ...told, problem: { code: 'camera_busy', detail: 'Too many.' } }), 'Too many.');
-  assert.equal(listeningText(true, { ...told, listens: false }), 'The app does not listen to this device now.');
-  assert.equal(listeningText(true, told), 'The app listens, but the device names no events.');
-  const unlisted = { ...told, unlisted_code: 'camera_unreachable' };
-  assert.equal(listeningText(true, unlisted), 'The device did not list its events: the device does not answer.');
-  assert.equal(leftOutText(told), '');
-  assert.match(leftOutText({ left_out: 1, begun_left_out: 3 }), /^Not shown: 1 message of more topics\. Not in the log: 3 messages/);
-  assert.equal(messageState(message(0, { change: 'state', active: false })), 'state: off');
-  assert.equal(messageState(message(0, { active: false })), 'ends');
-  assert.equal(messageState(message(0, { change: 'pulse', active: null })), 'happened');
-  assert.equal(messageItems(message(0, { items: { IsMotion: 'true', Rule: 'Gate' } })), 'IsMotion=true Rule=Gate');
 });
 
 /** Answers requests for pictures when the test says so. */

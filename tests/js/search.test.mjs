@@ -214,7 +214,7 @@ test('a failed or ended search gives its reason, and keeps its results', () => {
   const failed = search({ state: 'failed', problem: { code: 'camera_auth_failed', detail: 'x' }, results: [result('10:30:00', 1)] });
   assert.match(text.stateWords(failed).text, /Wrong user name or password\..*1 movement\./);
   const ended = search({ state: 'cancelled', problem: { code: 'nobody_looks', detail: 'x' } });
-  assert.match(text.stateWords(ended).text, /Nobody looked at this search/);
+  assert.match(text.stateWords(ended).text, /No page showed this search/);
   const other = search({ state: 'failed', problem: { code: 'odd', detail: 'The server’s own words.' } });
   assert.equal(text.stateWords(other).text, 'The server’s own words.');
   assert.ok(text.needsPackages(search({ problem: { code: 'vision_missing', detail: 'x' } })));

@@ -25,7 +25,7 @@ import { byId, showToast } from './page.js';
  */
 
 const POLL_MS = 1000;
-/** A search that waits for its user changes no more, but the server ends it if nobody asks for a minute. */
+/** A search that waits for its user changes no more, but the server ends it after a minute without a request. */
 const WAITING_POLL_MS = 10_000;
 const NEAR_PX = 200;
 const UNITS = 1000;

@@ -47,7 +47,7 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
 )
 # By the table, not by the class: an update of a class fails for all rows if one of them is deleted meanwhile.
 _UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
-_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "changed_ms")})
+_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "rule", "changed_ms")})
 _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
 _SHOW_SUBJECT = _UPDATE.values({name: bindparam(name) for name in ("score", "label", "box")})
 _LABEL = 64
@@ -62,6 +62,7 @@ class EventChange:
     end_at: datetime | None
     count: int
     closed_why: ClosedWhy
+    rule: str
 
 
 class EventLogStore:
@@ -108,6 +109,7 @@ class EventLogStore:
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
+                            "rule": item.rule[:200],
                             "changed_ms": marks_ms + len(added) + place,
                         }
                         for place, item in enumerate(changed)

@@ -137,7 +137,7 @@ class MotionEvents:
                 going.is_logged = True
                 self._events.log.begin(_key(going), _event(place, going.movement))
         if going.is_logged and going.closed is not None:
-            self._events.log.end(_key(going), _moment(going.closed.end_ms), going.closed.why)
+            self._events.log.end(_key(going), _moment(going.closed.end_ms), going.closed.why, rule=going.closed.rest)
 
     def _note_stored(self, event: LoggedEvent) -> None:
         """Learn the id of a stored event. In the thread of the log."""

@@ -133,6 +133,7 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     add_user(admin, "Ben", role, [{"camera_id": 1, "channels": [2, 3]}])
     for number in (1, 2):
         fetch(admin, "PUT", f"/api/cameras/1/channels/{number}/recording-rule", {"mode": "continuous"})
+    fetch(admin, "POST", "/api/notification-rules", {"name": "Rule of Anna", "sinks": [1]})
     watched = open_page(f"{new_app.url}/cameras")
     page = watched.page
     log_in(page, "Ben")
@@ -163,6 +164,23 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     for path in ("/access", "/storage"):
         page.goto(f"{new_app.url}{path}")
         expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    page.goto(f"{new_app.url}/notifications")
+    if role == "viewer":
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    else:
+        make_own_rule(page)
+
+
+def make_own_rule(page: Page) -> None:
+    """Add a rule for the allowed channels; rules of the admin and other receivers than browsers are not shown."""
+    page.get_by_role("button", name="Add a rule").click()
+    expect(page.locator("#sinks-part")).to_have_count(0)
+    dialog = page.locator("#rule-dialog dialog")
+    dialog.get_by_label("Camera").select_option(index=1)
+    expect(dialog.get_by_label("Channel").locator("option")).to_have_count(3)  # all that Ben may see, and these two
+    expect(dialog.locator("#rule-sinks label")).to_have_text(["Your browsers and phones"])
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator("#rules strong")).to_have_text(["All alerts"])
 
 
 def watches(app: App, recorder: Recorder) -> bool:

@@ -70,7 +70,13 @@ class Site:
         return state
 
     def begin_motion(self) -> None:
+        """Begin a motion that is a new event: the end of the motion before is held for seconds."""
+        until(lambda: not self._is_moving(), what="the end of the motion before")
         self.recorder.control("POST", "/motion", {"channel": 1, "active": True})
+
+    def _is_moving(self) -> bool:
+        found = self.app.call("GET", "/api/events?kind=motion")["events"]
+        return any(event["end_time"] is None for event in found)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         recorder = stack.enter_context(
             running_recorder("--channels", "2", "--profile", "small", "--make", "conformant")
         )
+        recorder.control("POST", "/motion", {"active": False})  # only tests begin one
         push = stack.enter_context(pretend_push_service(folder))
         mail = stack.enter_context(mail_server())
         hook = stack.enter_context(web_server())
@@ -202,6 +209,9 @@ def test_a_broker_hears_of_the_channels_and_its_loss_shows(site: Site, open_page
 
 
 def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> None:
+    zone = {"id": 1, "name": "Path <i>", "kind": "watch", "points": [[0, 0], [1, 0], [1, 1]]}
+    motion = {"mode": "off", "sensitivity": "high", "zones": [zone]}
+    site.app.call("PUT", f"/api/cameras/{site.camera_id}/channels/1/motion", motion)
     site.add_webhook()
     site.hook.posts.clear()
     page = open_page(site.url).page
@@ -213,6 +223,7 @@ def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> N
     dialog.get_by_label("Motion", exact=True).check()
     dialog.get_by_label("Camera").select_option("Garage <b>")
     dialog.get_by_label("Channel").select_option("Car park")
+    expect(page.locator("#rule-zones option")).to_have_attribute("value", "Path <i>")
     dialog.get_by_label("Mon").uncheck()
     dialog.get_by_label("Mon").check()
     dialog.get_by_label("From").fill("00:00")
@@ -244,7 +255,7 @@ def test_a_rule_is_snoozed_changed_and_deleted(site: Site, open_page: Open) -> N
     expect(page.locator("#rules-note")).to_contain_text("No browser of yours has notifications switched on")
     page.get_by_label("Snooze the rule Gate").select_option("4 hours")
     expect(page.locator("#rules .notify-snoozed")).to_contain_text("Snoozed until")
-    page.get_by_role("button", name="Send notifications of the rule Gate again").click()
+    page.get_by_role("button", name="Send again: the rule Gate").click()
     expect(page.locator("#rules .notify-snoozed")).to_be_hidden()
     page.get_by_label("Rule Gate", exact=True).uncheck()
     expect(page.get_by_label("Snooze the rule Gate")).to_be_hidden()
@@ -300,6 +311,30 @@ def test_a_blocked_browser_and_an_iphone_get_their_own_advice(site: Site, open_p
     expect(phone.locator("#browser-state")).to_have_text("First add the app to the home screen")
 
 
+def test_a_long_error_fits_on_a_phone_and_a_busy_server_shows(site: Site, open_page: Open) -> None:
+    mail = {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "a@example.com", "recipients": ["b@example"]}
+    body = {"name": "Office", "kind": "email", "email": mail}
+    sink_id = site.app.call("POST", "/api/notification-sinks", body)["id"]
+    site.app.call("POST", "/api/notification-rules", {**RULE, "sinks": [sink_id]})
+    watched = open_page(site.url, 390, 844)
+    watched.forgive("status of 503")
+    page = watched.page
+    page.get_by_role("button", name="Test the rule Gate").click()
+    expect(page.locator("#log .pill").first).to_have_text("Failed")
+    page.reload()
+    expect(page.locator("#sinks .notify-problem")).to_contain_text("port 9 belongs to another protocol")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_role("link", name="Cameras", exact=True)).to_be_visible()  # its text is too long here
+    busy = {"code": "storage_failed", "detail": "The database is busy."}
+    page.route("**/api/notification-rules", lambda route: route.fulfill(status=503, json=busy))
+    page.reload()
+    expect(page.locator("#problem")).to_contain_text("The database is busy.")
+    page.unroute("**/api/notification-rules")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#rules strong")).to_have_text("Gate")
+
+
 # ---- push -----------------------------------------------------------------------------------------
 
 
@@ -327,7 +362,16 @@ class PushedPage:
         found: list[dict[str, Any]] = self.page.evaluate(_SHOWN)
         return found
 
+    def click(self, title: str) -> None:
+        """Click on a notification, as far as a script can: Chromium then lets the worker open no new window."""
+        (worker,) = self.page.context.service_workers
+        worker.evaluate(_CLICK, title)
 
+
+_CLICK = """async (title) => {
+  const notification = (await registration.getNotifications()).find((shown) => shown.title === title);
+  dispatchEvent(new NotificationEvent('notificationclick', { notification, action: '' }));
+}"""
 _SHOWN = """async () => {
   const shown = await (await navigator.serviceWorker.ready).getNotifications();
   return shown.map(({ title, body, data }) => ({ title, body, url: data.url }));
@@ -368,7 +412,7 @@ def pushed(site: Site, open_page: Open) -> PushedPage:
     return PushedPage(page, site.push, browser, session, registrations)
 
 
-def test_a_pushed_event_shows_and_its_address_opens_the_event(site: Site, pushed: PushedPage) -> None:
+def test_a_click_on_a_pushed_event_opens_it_in_an_idle_tab(site: Site, pushed: PushedPage) -> None:
     page = pushed.page
     page.get_by_role("button", name="Send a test", exact=True).click()
     until_on(page, lambda: pushed.service.messages)
@@ -383,7 +427,8 @@ def test_a_pushed_event_shows_and_its_address_opens_the_event(site: Site, pushed
     (motion,) = [item for item in pushed.shown() if item["title"] == content["title"]]
     assert "Car park" in motion["title"]
     assert re.fullmatch(f"{re.escape(site.app.url)}/events\\?event=[0-9]+", motion["url"])
-    page.goto(motion["url"])
+    pushed.click(motion["title"])
+    page.wait_for_url(motion["url"])
     expect(page.locator("#play-title")).to_contain_text("Motion")
     page.goto(site.url)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.pretend_searches import PretendSearches, result, search_answer
 from tests.browser.storyboard import Thumbnails
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CHANNEL = 2
 STAGE = ".zone-stage"
 TITLE = "#job-title"
+HOSTILE = "<img src=x onerror='window.hacked=1'>"
 
 
 def open_search(
@@ -110,6 +111,23 @@ def test_a_search_by_mouse_from_the_box_to_the_recording(app: App, camera_id: in
     expect(page).to_have_url(re.compile(r"/recordings/1"))
 
 
+def test_a_real_search_shows_movements_and_plays_one(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/search?camera={camera_id}&channel=1").page
+    page.get_by_role("button", name="Box").click()
+    for name, value in (("Width", 96), ("Height", 60), ("Left", 2), ("Top", 30)):
+        page.get_by_role("spinbutton", name=name).fill(str(value))
+    page.get_by_role("button", name="Last hour").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    rows = page.locator(".search-result")
+    expect(rows.first.locator("img").last).to_be_visible()
+    expect(page.locator(TITLE)).to_have_text(re.compile("^(Done|The quick search is done)$"))
+    page.reload()
+    expect(rows.first.locator("img").last).to_be_visible()
+    rows.first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(rf"/recordings/{camera_id}\?channel=1&t="))
+    expect(page.locator("#player [data-part=stage]")).to_have_attribute("data-phase", "playing")
+
+
 def test_a_search_with_the_keyboard_alone(app: App, camera_id: int, open_page: Open) -> None:
     page, searches = open_search(app, open_page, of_channel(camera_id))
     go = page.get_by_role("button", name="Search", exact=True)
@@ -193,7 +211,7 @@ def test_problems_are_told_with_what_helps(app: App, camera_id: int, open_page: 
     expect(page.locator("#problem")).to_be_hidden()
     for fields, words in (
         ({"waits_for": "turn"}, "Another search runs."),
-        ({"state": "running", "waits_for": "recorder"}, "people come first"),
+        ({"state": "running", "waits_for": "recorder"}, "users come first"),
         (
             {
                 "state": "running",
@@ -203,12 +221,13 @@ def test_problems_are_told_with_what_helps(app: App, camera_id: int, open_page: 
             "The device does not answer.",
         ),
         (
-            {"state": "failed", "waits_for": None, "problem": {"code": "vision_missing", "detail": "Install it."}},
-            "Install it.",
+            {"state": "failed", "waits_for": None, "problem": {"code": "vision_missing", "detail": HOSTILE}},
+            HOSTILE,
         ),
     ):
         searches.now.update(fields)
         expect(page.locator("#job-text")).to_contain_text(words)
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_an_earlier_search_is_opened_with_its_question(app: App, camera_id: int, open_page: Open) -> None:
@@ -234,6 +253,30 @@ def test_an_earlier_search_is_opened_with_its_question(app: App, camera_id: int,
     expect(page.get_by_label("Something moved here")).to_be_checked()
     expect(page.get_by_role("combobox", name="Channel")).to_have_value(str(CHANNEL))
     expect(page).to_have_url(re.compile(r"\?search=1$"))
+
+
+def test_the_source_is_asked_for_if_both_places_have_recordings(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    Thumbnails(page)
+    searches = PretendSearches(page)
+
+    def both(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        spans = body["channels"][0]["spans"]
+        recorded = next(span for span in spans if span["state"] == "recorded")
+        spans.append({**recorded, "source": "server"})
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/recordings/coverage?*", both)
+    page.goto(f"{app.url}/search{of_channel(camera_id)}")
+    page.get_by_role("button", name="Last 24 hours").click()
+    expect(page.locator("#recorded")).to_contain_text("recorded")
+    page.get_by_role("combobox", name="Recordings").select_option("The recordings of this server")
+    page.get_by_role("button", name="Box").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator(TITLE)).to_be_visible()
+    assert searches.requests[0]["source"] == "server"
 
 
 def test_other_pages_lead_to_a_search_of_their_channel(app: App, camera_id: int, open_page: Open) -> None:

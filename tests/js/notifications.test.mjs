@@ -111,14 +111,13 @@ test('many kinds are counted', () => {
 test('a sink says its server and what is wrong with it', () => {
   assert.equal(sinkPlace(MAIL), 'b@example by mail.example:587');
   const state = { is_connected: null, waiting: 0, dropped: 0, code: '', detail: '' };
-  assert.deepEqual(sinkState({ ...MAIL, state }), { text: 'On', tone: 'good' });
-  assert.deepEqual(sinkState({ ...MAIL, is_on: false, state }), { text: 'Off', tone: '' });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, detail: 'It refuses the login.' } }), {
-    text: 'It refuses the login.',
-    tone: 'bad',
-  });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, is_connected: false } }), { text: 'Not connected', tone: 'bad' });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, waiting: 2 } }), { text: '2 waiting', tone: 'busy' });
+  assert.deepEqual(sinkState({ ...MAIL, state }), { text: 'On', tone: 'good', problem: '' });
+  assert.deepEqual(sinkState({ ...MAIL, is_on: false, state }), { text: 'Off', tone: '', problem: '' });
+  const refused = { ...state, detail: 'It refuses the login.' };
+  assert.deepEqual(sinkState({ ...MAIL, state: refused }), { text: 'Failed', tone: 'bad', problem: 'It refuses the login.' });
+  const away = sinkState({ ...MAIL, state: { ...refused, is_connected: false } });
+  assert.deepEqual(away, { text: 'Not connected', tone: 'bad', problem: 'It refuses the login.' });
+  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, waiting: 2 } }), { text: '2 waiting', tone: 'busy', problem: '' });
 });
 
 test('problems of rules and browsers have words, also unknown ones', () => {

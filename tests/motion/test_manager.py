@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import NotFound
+from core.errors import DeviceError, NotFound
 from core.events import Box, ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
 from tests.motion.watching import JPEG, PLACE, Watching
-from vision.messages import Failed
+from vision.messages import CAME_TO_REST, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
@@ -45,6 +45,18 @@ def test_a_movement_becomes_an_event_with_its_own_beginning_and_end(watching: Wa
     assert event.end_at is not None
     assert round(event.end_at.timestamp() * 1000) == start_ms + 1000
     assert event.closed_why is ClosedWhy.TOLD
+
+
+def test_an_event_says_that_its_object_came_to_rest(watching: Watching) -> None:
+    watch = watching.watch()
+    movement(watching, watch)
+    (event,) = watching.logged()
+    assert event.rule == ""
+    watching.clock.move(seconds=2)
+    watching.show(watch, rest=CAME_TO_REST)
+    calm(watching, watch)
+    (event,) = watching.logged()
+    assert (event.rule, event.end_at is not None) == (CAME_TO_REST, True)
 
 
 def test_the_recorder_gets_the_beginning_and_the_end_of_a_movement(watching: Watching) -> None:
@@ -271,6 +283,21 @@ def test_the_health_card_names_channels_that_are_not_watched(watching: Watching)
     assert watching.manager.checks(2) == ()
 
 
+def test_every_reason_has_words_on_the_health_card(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.show(watch)
+    kinds, codes = [DeviceError], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests.")]
+        codes.add(kind.code)
+    for reason in (codes - {"archive_unreadable"}) | set(Reason):
+        watching.manager.close_watch(PLACE, reason)
+        for check in watching.manager.checks(1):
+            assert check.detail.endswith("."), reason
+            assert not check.detail.startswith("The reason is"), reason
+
+
 def test_auto_judges_every_picture_where_key_frames_are_rare(watching: Watching) -> None:
     watch = watching.watch(settings=MotionSettings(MotionMode.AUTO))
     for _ in range(4):
@@ -392,3 +419,20 @@ def test_the_newest_picture_is_asked_for_when_it_is_wanted(watching: Watching) -
     assert found.jpeg == JPEG
     watching.clock.move(minutes=2)
     assert watching.manager.picture(1, 1) is None
+
+
+def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.answer_still(watch, watching.show(watch, share=0.02))
+    shown = watching.manager.picture(1, 1)
+    assert shown is not None
+    for _ in range(40):
+        watching.clock.move(seconds=1)
+        newest_ms = watching.show(watch)
+    looked, newest = watching.manager.glimpse(1, 1, shown.at), watching.manager.glimpse(1, 1)
+    assert looked is not None
+    assert newest is not None
+    assert (looked.at, looked.share, len(looked.blobs)) == (shown.at, 0.02, 1)
+    assert round(newest.at.timestamp() * 1000) == newest_ms
+    watching.answer_still(watch, newest_ms)
+    assert watching.manager.glimpse(1, 1, shown.at) is None

@@ -97,7 +97,7 @@ class _View:
 
 
 class ThinChild(VisionChild):
-    """Keeps what was sent. The test answers."""
+    """Keeps the sent messages. The test answers."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -168,6 +168,7 @@ class Watching:
         share: float = 0.0,
         alert: tuple[int, ...] = (),
         is_key: bool = True,
+        rest: str = "",
         box: Box = (0.1, 0.2, 0.3, 0.4),
     ) -> int:
         """Let a frame arrive now, and let the child judge it. Return its time."""
@@ -177,7 +178,7 @@ class Watching:
         blobs = (Blob(box, (0.25, 0.6), share),) if share else ()
         cells = (bytes([255]) if share else bytes(1)) + bytes(CELL_BYTES - 1)
         key = watch.feeder.key
-        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells))
+        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells, rest))
         return time_ms
 
     def answer_beginning(self, watch: ChannelWatch, start_ms: int | None) -> None:

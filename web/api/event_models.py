@@ -163,7 +163,10 @@ class Event(AnswerModel):
     channel_name: str
     kind: EventKind
     topic: str = Field(description="of the device's message, without prefixes; empty for events of the app itself")
-    rule: str = Field(description="the device's detection rule, or the reason of an event of the app itself")
+    rule: str = Field(
+        description="the device's detection rule, or the reason of an event of the app itself; of motion that the app "
+        "has seen, the fate of its object: came_to_rest, left, or empty"
+    )
     source: Source
     severity: Severity
     start_time: Time

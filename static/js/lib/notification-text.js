@@ -81,13 +81,19 @@ export function sinkPlace({ webhook, email, mqtt }) {
   return mqtt ? `${mqtt.host}:${mqtt.port}, ${mqtt.base_topic}/…${mqtt.with_home_assistant ? ', Home Assistant' : ''}` : '';
 }
 
-/** Return the state of a sink. @param {Sink} sink @returns {{text: string, tone: ''|'good'|'bad'|'busy'}} */
+/**
+ * Return the state of a sink. `problem`: why its last notification was not sent, or ''.
+ *
+ * @param {Sink} sink
+ * @returns {{text: string, tone: ''|'good'|'bad'|'busy', problem: string}}
+ */
 export function sinkState({ is_on: isOn, state }) {
-  if (!isOn) return { text: 'Off', tone: '' };
-  if (state?.detail) return { text: state.detail, tone: 'bad' };
-  if (state?.is_connected === false) return { text: 'Not connected', tone: 'bad' };
-  if (state && state.waiting > 0) return { text: `${state.waiting} waiting`, tone: 'busy' };
-  return { text: state?.is_connected ? 'Connected' : 'On', tone: 'good' };
+  if (!isOn) return { text: 'Off', tone: '', problem: '' };
+  const problem = state?.detail ?? '';
+  if (state?.is_connected === false) return { text: 'Not connected', tone: 'bad', problem };
+  if (problem) return { text: 'Failed', tone: 'bad', problem };
+  if (state && state.waiting > 0) return { text: `${state.waiting} waiting`, tone: 'busy', problem };
+  return { text: state?.is_connected ? 'Connected' : 'On', tone: 'good', problem };
 }
 
 /** @type {Record<string, {text: string, tone: ''|'good'|'bad'|'busy'}>} */

@@ -24,9 +24,9 @@ export const SOURCES = { device: 'The recordings of the recorder', server: 'The 
 
 /** Explanations of problems of a search, by their codes. lib/messages.js has those of device errors. @type {Record<string, string>} */
 const PROBLEMS = {
-  nothing_recorded: 'Choose another range: the recordings page shows what is recorded.',
+  nothing_recorded: 'Choose another range: the recordings page shows the recorded times.',
   not_listed: 'The recorder has not listed all its recordings of this range yet. Search again in a minute to see the rest.',
-  nobody_looks: 'Nobody looked at this search for a minute, so the server ended it. What it had found is below.',
+  nobody_looks: 'The server ended this search, because no page looked at it for a minute. Its results are below.',
   app_ended: 'The app was restarted while this search ran. Search again.',
   camera_changed: 'The camera was changed or removed while this search ran.',
   internal_error: 'A fault of the app ended this search. The log of the app has the reason.',
@@ -54,7 +54,7 @@ export function stateWords(search) {
     case 'waiting':
       return { title: 'The quick search is done', text: `${found} ${estimateText(search)}`, tone: '' };
     case 'cancelled':
-      return { title: 'Ended early', text: sentences(problemText(search.problem), found), tone: '' };
+      return { title: 'Ended early', text: sentences(problemText(search.problem), found, lookedText(search)), tone: '' };
     case 'failed':
       return {
         title: 'The search has failed',
@@ -73,7 +73,7 @@ function recorderText({ problem }) {
   const reason = problem && hasMessage(problem.code) ? `${messageOf(problem.code).title}.` : (problem?.detail ?? '');
   const isTaken = !problem || problem.code === 'replay_limit' || problem.code === 'camera_busy';
   return isTaken
-    ? 'Somebody plays recordings of this recorder, and people come first. The search goes on when the recorder has a free place.'
+    ? 'A user plays recordings of this recorder, and users come first. The search goes on when the recorder has a free place.'
     : sentences(reason, 'The search goes on when the recorder answers again.');
 }
 
@@ -83,7 +83,7 @@ function doneWords(search, found) {
   if (problem?.code === 'nothing_recorded') return { title: 'Nothing is recorded in this range', text: problemText(problem), tone: 'bad' };
   const about = problem ? problemText(problem) : '';
   const tone = problem ? 'bad' : results.length ? 'good' : '';
-  if (results.length) return { title: 'Done', text: sentences(found, about), tone };
+  if (results.length) return { title: 'Done', text: sentences(found, lookedText(search), about), tone };
   const title = search.kind === 'moved' ? 'Nothing moved here' : 'Nothing changed for good here';
   return { title, text: sentences(emptyText(search), about), tone };
 }
@@ -91,8 +91,8 @@ function doneWords(search, found) {
 /** @param {Search} search */
 function emptyText(search) {
   const looked = lookedText(search);
-  const size = search.is_small ? 'A larger area, or a longer range, may help.' : 'A longer range may help.';
-  return sentences(looked, size);
+  if (search.kind === 'changed') return sentences(looked, 'A thing that was back before the end of the range does not count.');
+  return sentences(looked, search.is_small ? 'A larger area, or a longer range, may help.' : '');
 }
 
 /** Return the number of results as a sentence. @param {Pick<Search, 'results'|'kind'|'state'>} search */
@@ -102,11 +102,13 @@ function foundText({ results, kind, state }) {
   return kind === 'moved' ? `${counted(results.length, 'movement')}${so}.` : `${counted(results.length, 'lasting change')}${so}.`;
 }
 
-/** Return which part of the recorded time the server has looked at. @param {Pick<Search, 'progress'|'recorded_s'>} search */
-export function lookedText({ progress, recorded_s: recorded }) {
+/** Return which part of the recorded time the server has looked at. @param {Pick<Search, 'progress'|'recorded_s'|'kind'>} search */
+export function lookedText({ progress, recorded_s: recorded, kind }) {
   const share = progress ?? 0;
   if (!recorded) return '';
   const all = exactDuration(Math.round(recorded));
+  if (share >= 0.9995 && kind === 'changed')
+    return `The server compared pictures from the begin to the end of the ${all} that are recorded.`;
   if (share >= 0.9995) return `The server looked at all ${all} that are recorded.`;
   return `The server looked at ${shareText(share)} of the ${all} that are recorded.`;
 }
@@ -196,7 +198,7 @@ export function inOrder(results, order) {
   return [...results].sort((a, b) => (order === 'time' ? byTime(a, b) : (b.score ?? 0) - (a.score ?? 0) || byTime(a, b)));
 }
 
-/** Return what is recorded of a range, for the form. @param {number} recordedMs @param {number} wholeMs */
+/** Return the recorded part of a range, for the form. @param {number} recordedMs @param {number} wholeMs */
 export function recordedText(recordedMs, wholeMs) {
   if (recordedMs < 1000) return 'Nothing is recorded in this range.';
   if (wholeMs - recordedMs < 60_000) return 'All of this range is recorded.';

@@ -58,10 +58,12 @@ export class SinkPart {
     const row = cloneTemplate('sink-row');
     setText(part(row, 'name', HTMLElement), sink.name);
     setText(part(row, 'text', HTMLElement), `${sinkKindWords(sink.kind)}: ${sinkPlace(sink)}`);
-    const { text, tone } = sinkState(sink);
+    const { text, tone, problem } = sinkState(sink);
     const state = part(row, 'state', HTMLElement);
     setText(state, text);
     state.dataset.tone = tone;
+    part(row, 'problem', HTMLElement).hidden = !problem;
+    setText(part(row, 'problem', HTMLElement), problem);
     const on = part(row, 'on', HTMLInputElement);
     on.checked = sink.is_on;
     on.setAttribute('aria-label', `Send to ${sink.name}`);

@@ -25,7 +25,7 @@ import { byId, showToast } from './page.js';
  */
 
 const POLL_MS = 1000;
-/** A search that waits for its user changes no more, but the server ends it if nobody asks for a minute. */
+/** A search that waits for its user changes no more, but the server ends it after a minute without a request. */
 const WAITING_POLL_MS = 10_000;
 const NEAR_PX = 200;
 const UNITS = 1000;
@@ -159,9 +159,11 @@ export class SearchJob extends EventTarget {
     const isUnknown = isActive && !search.recorded_s;
     if (isUnknown) bar.removeAttribute('value');
     else bar.value = search.progress ?? 0;
-    const facts = [lookedText(search), costText(search)].filter(Boolean).join(' ');
+    const isOver = !isUnfinished(search); // its text tells how much was looked at
+    bar.hidden = isOver;
+    const facts = [isOver ? '' : lookedText(search), costText(search)].filter(Boolean).join(' ');
     setText(byId('job-progress-text', HTMLElement), facts);
-    byId('job-progress-line', HTMLElement).hidden = !isUnknown && !search.recorded_s;
+    byId('job-progress-line', HTMLElement).hidden = !isUnknown && !facts;
     this.#drawResults(search);
   }
 

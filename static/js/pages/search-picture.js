@@ -103,7 +103,7 @@ export class SearchPicture extends EventTarget {
   /** @param {AbortSignal} signal */
   async #recorded(signal) {
     const atMs = this.seenMs ?? this.#recordedMs;
-    if (atMs === undefined) throw new ApiError('not_found', 'The server is still asking what is recorded.');
+    if (atMs === undefined) throw new ApiError('not_found', 'The server is still asking for the recorded times.');
     if (!this.#place || atMs === null) throw new ApiError('no_recording', 'Nothing is recorded in the chosen range.');
     const url = this.#searches.recordedPicture(this.#place.camera.id, this.#place.number, atMs);
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {

@@ -48,7 +48,7 @@ function drawArea() {
   byId('area-clear', HTMLButtonElement).disabled = points === null;
   byId('area-hint', HTMLElement).hidden = points !== null;
   byId('outline-hint', HTMLElement).hidden = isBox;
-  byId('box-fields', HTMLElement).hidden = !isBox;
+  byId('box-fields', HTMLElement).hidden = !isBox || points === null;
   if (points) showError('area-error', '');
   for (const field of boxFields()) {
     field.disabled = box === null;
@@ -116,7 +116,7 @@ async function begin() {
     await job.leave();
     open(await searches.begin({ ...question, points }));
     byId('job-title', HTMLElement).focus();
-    byId('job', HTMLElement).scrollIntoView({ block: 'nearest' });
+    byId('job', HTMLElement).scrollIntoView({ block: 'start' });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const fields = error.errors.map(({ field, message }) => `${field}: ${message}`).join(' ');

@@ -1,4 +1,4 @@
-"""The files with which a browser installs the app on a phone or a computer and shows notifications.
+"""The manifest and the service worker, by which browsers install the app and show notifications.
 
 The service worker must come from the root: a browser lets it act for pages of its own folder only.
 """

@@ -219,7 +219,7 @@ def test_each_page_has_one_script_and_one_style_sheet(built: Path) -> None:
 
 
 def test_a_link_or_button_keeps_its_name_where_a_phone_hides_its_text() -> None:
-    """Narrow windows show `wide-only` texts, and those of the way back, to nobody: screen readers included."""
+    """In narrow windows, `wide-only` texts and the text of the way back are hidden from screen readers, too."""
     hiding = re.compile(
         r'<(?:a|button)\b([^>]*)>\{\{ icon\([^)]*\) \}\}<span(?: class="wide-only")?>[^<]*</span></(?:a|button)>'
     )

@@ -128,7 +128,7 @@ def test_a_lasting_change_is_found_to_the_second(app: App, hour: datetime) -> No
     first = math.ceil(hour.timestamp() * 10 / (2 * tenths)) * 2 * tenths
     start, end = (datetime.fromtimestamp(one / 10, UTC) for one in (first + 20, first + 2 * tenths - 20))
     cell = 2 + 35 - FLIPPED_BIT
-    box = [(cell - 3) * PIXELS / 320, 0.0, 4 * PIXELS / 320, PIXELS / 180]  # with three bits that stay
+    box = [(cell - 3) * PIXELS / 320, 0.0, (4 * PIXELS - 2) / 320, PIXELS / 180]  # three bits stay
     found = ended(app, begin(app, start, end, box, "changed"))
     assert found["is_small"]
     (result,) = found["results"]

@@ -163,7 +163,7 @@ export class SearchForm extends EventTarget {
     for (const field of [this.#from, this.#to]) field.input.ariaInvalid = text ? 'true' : null;
   }
 
-  // ── Recorded times ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── The recorded time ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   #ask() {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -188,7 +188,7 @@ export class SearchForm extends EventTarget {
       const spans = answer.channels.flatMap((one) => rowOf(one).spans).filter(({ state }) => state === 'recorded');
       this.recordedMs = spans.length ? Math.max(...spans.map((span) => span.endMs)) : null;
       const text = recordedText(lengthOf(spans), endMs - startMs);
-      this.#showRecorded(answer.indexing ? 'The recorder is still being asked what it has recorded.' : text, spans);
+      this.#showRecorded(answer.indexing ? 'The server is still asking the recorder for its recorded times.' : text, spans);
       return answer.indexing ? INDEXING_MS : null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -2,7 +2,7 @@
 /**
  * The page that searches in a part of the picture: when did something move here, when did this change for good?
  *
- *   search.js            the drawn area (lib/search-area.js), and what happens when the user presses Search
+ *   search.js            the drawn area (lib/search-area.js), and the button Search
  *   search-form.js       camera, channel, range, question
  *   search-picture.js    the picture to draw on; components/zone-editor.js draws the area
  *   search-job.js        the running search: progress, results; asks the server once a second

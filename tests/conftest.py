@@ -28,7 +28,8 @@ allowed_addresses.allow_loopback(True)  # session fixtures connect before the fi
 # other tests wait. The run mixes the two, so that neither the cores nor the processes are idle for long. The rest keeps
 # the order below, and browsers end first: a long file that began last would end alone.
 ORDER = (
-    *("tests/whole_app", "tests/web/test_any_request.py", "tests/sessions", "tests/simulator", "tests/media/rtsp"),
+    *("tests/whole_app", "tests/web/test_any_request.py", "tests/vision", "tests/web/test_every_field.py"),
+    *("tests/sessions", "tests/simulator", "tests/media/rtsp"),
     *("tests/cameras", "tests/pictures", "tests/exports"),
 )
 BROWSERS = "tests/browser"
@@ -43,6 +44,7 @@ SECONDS = {
     "tests/browser/test_access_pages.py": 10.0,
     "tests/browser/test_cameras_page.py": 4.0,
     "tests/browser/test_firefox_and_webkit.py": 8.0,
+    "tests/browser/test_firefox_canvas.py": 25.0,
     "tests/browser/test_verify_page.py": 1.5,
     BROWSERS: 7.5,
     "tests/whole_app/test_export_formats.py": 16.0,
@@ -52,7 +54,13 @@ SECONDS = {
     "tests/whole_app/test_commands.py": 10.0,
     "tests/whole_app/test_recordings_of_every_make.py": 3.0,
     "tests/whole_app": 4.5,
-    "tests/web/test_any_request.py": 20.0,
+    "tests/web/test_any_request.py": 45.0,
+    "tests/web/test_every_field.py": 12.0,
+    "tests/vision/test_scenes.py": 20.0,
+    "tests/vision/test_hostile.py": 8.0,
+    "tests/vision": 0.5,
+    "tests/test_plain_words.py": 0.5,
+    "tests/simulator/test_makes.py": 2.5,
     "tests/pictures/test_storyboard.py": 3.0,
     "tests/media/rtsp/live/test_guesses.py": 1.5,
     "tests/sessions": 1.0,

@@ -70,7 +70,7 @@ class EventLog:
         self._thread.start()
 
     def stop(self) -> None:
-        """End all events, and write what waits. May be called twice."""
+        """End all events, and write those that wait. May be called twice."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -159,7 +159,7 @@ class EventLog:
             self._add(event)
 
     def add_past(self, events: Sequence[LoggedEvent]) -> None:
-        """Store events that happened long ago, at once and in this thread. Raise StorageFull or Unavailable."""
+        """Store events that happened long ago, immediately and in this thread. Raise StorageFull or Unavailable."""
         with self._flushing:
             for first in range(0, len(events), _MOST_AT_ONCE):
                 self.store.write(events[first : first + _MOST_AT_ONCE], [], self._clock.now_utc())
@@ -170,7 +170,7 @@ class EventLog:
             self._pictured[event_id] = subject
 
     def flush(self) -> None:
-        """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
+        """Write the waiting events, in one transaction a batch. Raise StorageFull or Unavailable: the rest waits."""
         with self._flushing:
             while self._flush_batch():
                 pass
@@ -291,7 +291,7 @@ class EventLog:
         self._work(pause_s)
 
     def _work(self, pause_s: float) -> float:
-        """Write what waits. Return the seconds until the next attempt."""
+        """Write the waiting events. Return the seconds until the next attempt."""
         try:
             self.flush()
             self._note_alive()

@@ -1,4 +1,4 @@
-"""From judged pictures of one channel to movements that begin and end. No threads, no clock of its own.
+"""From judged pictures of one channel to movements that begin and end. It has neither threads nor a clock.
 
 - A key frame with motion is a hit. The frames before it then tell the beginning of the movement, or that there is
   none. A movement may have begun just before the hit, so the question is asked once more, with the frames after it.

@@ -1,4 +1,4 @@
-"""One search at work, in a thread of its own: what is known first, then key frames.
+"""One search at work, in a separate thread: the known movements first, then key frames.
 
 The run of a search for movements stops after its quick steps, and stays in memory until the user continues or leaves.
 """
@@ -69,7 +69,7 @@ class SearchContext:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a run has found out so far. Replaced as a whole, so that other threads can read it."""
+    """The results of a run so far. Replaced as a whole, so that other threads can read it."""
 
     results: tuple[SearchResult, ...] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)

@@ -2,7 +2,7 @@
 
 The background learns an object that stands still, so that its place stands out once more when the object leaves. This
 memory has the look of such a place with the object and without it: the uncovered ground is one picture of the
-departure, and no movement of its own. The look of a parked object is no movement either.
+departure, not another movement. The look of a parked object is no movement either.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Standing:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """What one picture says. `change`: "", CAME_TO_REST or LEFT. `is_settling`: an object stands for a short time."""
+    """The answer of one picture. `change`: "", CAME_TO_REST or LEFT. `is_settling`: an object just stands."""
 
     change: str = ""
     is_settling: bool = False
@@ -76,10 +76,13 @@ class RestingObjects:
 
     def begin_anew(self) -> None:
         """Forget everything: the camera shows another scene."""
-        self.__init__()  # type: ignore[misc]
+        self._standing, self._resting = [], []
+        self._calm = self._learned = None
+        self._levels = self._mask = np.zeros((0, 0), np.uint8)
+        self._light, self._change = 0.0, ""
 
     def skip(self) -> None:
-        """A picture was not judged, such as that of a switched light: what stands for a short time is forgotten."""
+        """Forget things that stand for a short time: a picture was not judged, such as that of a switched light."""
         self._standing.clear()
         self._calm = None
 
@@ -106,7 +109,7 @@ class RestingObjects:
         return tuple(part for number, part in enumerate(difference.parts) if number not in known)
 
     def follow(self, time_ms: int, counting: Sequence[MovingPart]) -> Resting:
-        """Follow what stands still. `counting`: the parts of this picture that count as movements."""
+        """Follow things that stand still. `counting`: the parts of this picture that count as movements."""
         stays = []
         for one in self._standing:
             with_object, without_object = self._distances(one)

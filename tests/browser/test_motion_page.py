@@ -30,7 +30,7 @@ SQUARE = [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]]
 
 @pytest.fixture
 def motion(app: App, camera_id: int) -> Iterator[str]:
-    """The address of the settings of a channel that nobody has changed."""
+    """The address of the unchanged settings of a channel."""
     path = f"/api/cameras/{camera_id}/channels/{CHANNEL}/motion"
     app.call("PUT", path, DEFAULT)
     yield path

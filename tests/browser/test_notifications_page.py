@@ -70,7 +70,13 @@ class Site:
         return state
 
     def begin_motion(self) -> None:
+        """Begin a motion that is a new event: the end of the motion before is held for seconds."""
+        until(lambda: not self._is_moving(), what="the end of the motion before")
         self.recorder.control("POST", "/motion", {"channel": 1, "active": True})
+
+    def _is_moving(self) -> bool:
+        found = self.app.call("GET", "/api/events?kind=motion")["events"]
+        return any(event["end_time"] is None for event in found)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         recorder = stack.enter_context(
             running_recorder("--channels", "2", "--profile", "small", "--make", "conformant")
         )
+        recorder.control("POST", "/motion", {"active": False})  # only tests begin one
         push = stack.enter_context(pretend_push_service(folder))
         mail = stack.enter_context(mail_server())
         hook = stack.enter_context(web_server())
@@ -202,6 +209,9 @@ def test_a_broker_hears_of_the_channels_and_its_loss_shows(site: Site, open_page
 
 
 def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> None:
+    zone = {"id": 1, "name": "Path <i>", "kind": "watch", "points": [[0, 0], [1, 0], [1, 1]]}
+    motion = {"mode": "off", "sensitivity": "high", "zones": [zone]}
+    site.app.call("PUT", f"/api/cameras/{site.camera_id}/channels/1/motion", motion)
     site.add_webhook()
     site.hook.posts.clear()
     page = open_page(site.url).page
@@ -213,6 +223,7 @@ def test_an_event_of_a_rule_is_sent_and_logged(site: Site, open_page: Open) -> N
     dialog.get_by_label("Motion", exact=True).check()
     dialog.get_by_label("Camera").select_option("Garage <b>")
     dialog.get_by_label("Channel").select_option("Car park")
+    expect(page.locator("#rule-zones option")).to_have_attribute("value", "Path <i>")
     dialog.get_by_label("Mon").uncheck()
     dialog.get_by_label("Mon").check()
     dialog.get_by_label("From").fill("00:00")

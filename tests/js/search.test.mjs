@@ -76,7 +76,7 @@ test('a box stays a box when a corner is moved: the corner across stays', () => 
   }
 });
 
-test('a corner may be dragged past the corner across from it, and the box keeps a size', () => {
+test('a corner dragged past the opposite one leaves a box with a size', () => {
   const past = squared(SQUARE.with(0, { x: 0.8, y: 0.9 }));
   assert.ok(past && isRectangle(past));
   assert.deepEqual(past[2], SQUARE[2]);
@@ -101,7 +101,7 @@ test('the numbers of a box keep it inside the picture', () => {
   assert.equal(told, 0, 'an equal box is no change');
 });
 
-test('an added point makes an outline of a box, and the box around it can be had back', () => {
+test('an added point makes a box an outline, which can become a box again', () => {
   const area = new SearchArea();
   area.load(SQUARE);
   area.change(1, { points: SQUARE.toSpliced(1, 0, { x: 0.4, y: 0.1 }) });
@@ -112,7 +112,7 @@ test('an added point makes an outline of a box, and the box around it can be had
   assert.deepEqual(Object.values(area.box ?? {}).map(rounded), [0.05, 0.1, 0.55, 0.5]);
 });
 
-test('a new shape takes the place of the old one, and there is none after it was removed', () => {
+test('a new shape replaces the old one, and a removed one is gone', () => {
   const area = new SearchArea();
   assert.equal(area.chosen, null);
   area.add('watch');
@@ -181,7 +181,7 @@ test('a state says what goes on, and for what a search waits', () => {
   assert.match(text.stateWords(search({ state: 'estimating' })).title, /Reads what is known/);
   assert.match(text.stateWords(search({ state: 'estimating', waits_for: 'turn' })).text, /Another search runs/);
   const busy = search({ waits_for: 'recorder', problem: { code: 'replay_limit', detail: 'taken' } });
-  assert.match(text.stateWords(busy).text, /people come first/);
+  assert.match(text.stateWords(busy).text, /users come first/);
   const away = search({ waits_for: 'recorder', problem: { code: 'camera_unreachable', detail: 'x' } });
   assert.match(text.stateWords(away).text, /does not answer.*goes on when the recorder answers/);
   assert.equal(text.stateWords(search({ results: [result('10:30:00', 1)] })).text, '1 movement so far.');
@@ -214,7 +214,7 @@ test('a failed or ended search gives its reason, and keeps its results', () => {
   const failed = search({ state: 'failed', problem: { code: 'camera_auth_failed', detail: 'x' }, results: [result('10:30:00', 1)] });
   assert.match(text.stateWords(failed).text, /Wrong user name or password\..*1 movement\./);
   const ended = search({ state: 'cancelled', problem: { code: 'nobody_looks', detail: 'x' } });
-  assert.match(text.stateWords(ended).text, /No page showed this search/);
+  assert.match(text.stateWords(ended).text, /no page looked at it for a minute/);
   const other = search({ state: 'failed', problem: { code: 'odd', detail: 'The server’s own words.' } });
   assert.equal(text.stateWords(other).text, 'The server’s own words.');
   assert.ok(text.needsPackages(search({ problem: { code: 'vision_missing', detail: 'x' } })));
@@ -250,7 +250,7 @@ test('costs, short states and recorded parts are words', () => {
   assert.equal(text.recordedText(HOUR / 2, HOUR), '30 min of this range are recorded.');
 });
 
-test('results are strong or weak beside the strongest one, whose own score may be small', () => {
+test('results are strong or weak beside the strongest, however small', () => {
   const [far, farther] = [result('10:00:00', 0.04), result('11:00:00', 0.01)];
   const strengthOf = text.strengthIn([far, farther]);
   assert.deepEqual([far, farther].map(strengthOf), [1, 0.25]);

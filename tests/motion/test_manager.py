@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import NotFound
+from core.errors import DeviceError, NotFound
 from core.events import Box, ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
@@ -281,6 +281,21 @@ def test_the_health_card_names_channels_that_are_not_watched(watching: Watching)
     assert (check.name, check.outcome) == ("motion of channel 1", "not watched")
     assert check.detail == "The device gives no further session."
     assert watching.manager.checks(2) == ()
+
+
+def test_every_reason_has_words_on_the_health_card(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.show(watch)
+    kinds, codes = [DeviceError], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests.")]
+        codes.add(kind.code)
+    for reason in (codes - {"archive_unreadable"}) | set(Reason):
+        watching.manager.close_watch(PLACE, reason)
+        for check in watching.manager.checks(1):
+            assert check.detail.endswith("."), reason
+            assert not check.detail.startswith("The reason is"), reason
 
 
 def test_auto_judges_every_picture_where_key_frames_are_rare(watching: Watching) -> None:

@@ -97,7 +97,7 @@ class _View:
 
 
 class ThinChild(VisionChild):
-    """Keeps what was sent. The test answers."""
+    """Keeps the sent messages. The test answers."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []

@@ -24,7 +24,7 @@ from tools.running import App, Recorder, running_recorder
 
 ENDED = {"done", "failed", "cancelled"}
 LEFT = [0.0, 0.3, 0.5, 0.6]  # here the visitor walks
-RIGHT = [0.62, 0.3, 0.35, 0.6]  # and here nobody
+RIGHT = [0.62, 0.3, 0.35, 0.6]  # and here no user
 SEEN_FROM_S = YARD_SEEN_FROM_S / YARD_LOOP_S * ARCHIVE_LOOP_S
 SEEN_S = YARD_SEEN_S / YARD_LOOP_S * ARCHIVE_LOOP_S
 RECORDED = 3  # the channel that the server records, too

@@ -35,7 +35,7 @@ _PLAYED_BEFORE = timedelta(seconds=2)
 def add_search(body: shapes.SearchRequest) -> Response:
     """Begin a search. It answers immediately; repeat GET for its results, which come as they are found.
 
-    A search ends if nobody asks for it for a minute. 429 `search_limit`: you have four that are not finished.
+    A search ends after a minute without a request. 429 `search_limit`: you have four that are not finished.
     """
     require_recordings(body.camera_id)
     draft = SearchDraft(

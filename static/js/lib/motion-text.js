@@ -42,7 +42,7 @@ export const ZONE_KINDS = {
 const REASONS = {
   off: 'This server does not look for motion in this channel.',
   not_installed: 'The detector is not installed on this server.',
-  device_tells: 'It has done so in the last seven days, so this server counts no motion of its own.',
+  device_tells: 'It has done so in the last seven days, so this server logs no motion itself.',
   device_is_silent: 'The camera has reported no motion in the last seven days, and this server may not look at the pictures.',
   starting: 'The detector is starting.',
   restarting: 'The detector has ended unexpectedly, and starts again.',

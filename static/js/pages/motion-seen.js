@@ -144,7 +144,7 @@ export class SeenPicture {
     try {
       const picture = await this.#motion.picture(this.#cameraId, this.#channel);
       if (picture?.time && picture.time === this.#pictureTime) return POLL_MS;
-      // What moves is asked for this picture: the newest one may be another.
+      // The request names this picture, since the newest one may be another.
       const now = await this.#motion.now(this.#cameraId, this.#channel, picture?.time);
       if (!this.#switch.checked || !this.#isWatched) return null;
       if (picture) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What was sent: the newest deliveries, and older ones on request. */
+/** The log of deliveries: the newest ones, and older ones on request. */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';

@@ -166,3 +166,12 @@ def test_a_user_sees_the_motion_of_own_channels_only(harness: WebHarness) -> Non
     for path in ("motion", "motion/now", "motion/picture"):
         assert limited.request("GET", f"/api/cameras/1/channels/1/{path}").status_code == 404
     assert limited.request("PUT", "/api/cameras/1/channels/2/motion", json={"mode": "off"}).status_code == 403
+
+
+def test_the_health_card_names_a_channel_that_is_not_watched(real: ApiClient, seeing: MotionManager) -> None:
+    seeing.set_settings(1, 1, MotionSettings(MotionMode.KEY_FRAMES))
+    seeing.close_watch((1, 1), "camera_busy")
+    card = real.request("GET", "/api/cameras/1/health").get_json()
+    (found,) = [check for check in card["checks"] if check["name"] == "motion of channel 1"]
+    assert (found["outcome"], found["detail"]) == ("not watched", "The device gives no further session.")
+    assert "motion of channel 1: not watched" in card["text"]
